@@ -1,0 +1,29 @@
+"""The rows of the activity log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Field
+
+from pilothouse.storage.tables import Json, Table, Utc
+
+
+class ActivityEntry(Table, table=True):
+    """One command: its actor, verb, object, the values before and after, and its link in the chain."""
+
+    __tablename__ = "activity_entry"
+
+    seq: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_type=Utc, index=True)
+    actor: str
+    verb: str = Field(index=True)
+    kind: str
+    ref: str
+    name: str = ""
+    before: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    after: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    reason: str = ""
+    previous_hash: str
+    hash: str = Field(unique=True)

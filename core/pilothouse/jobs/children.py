@@ -1,0 +1,95 @@
+"""Heavy work in child processes, through joblib's loky; with Dask, in workers elsewhere.
+
+A child opens the workspace itself, ends with its parent, and writes to the job's own log.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import threading
+import time
+from typing import Any
+
+from pilothouse.jobs.logs import to_log
+from pilothouse.jobs.progress import Progress
+from pilothouse.kit.errors import Unavailable
+from pilothouse.kit.settings import Settings
+from pilothouse.storage import Store, open_store
+
+IDLE_SECONDS = 60
+ATTEMPTS = 2
+THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
+    "DO_NOT_TRACK": "1"
+}
+_opened: dict[str, Store] = {}
+
+
+def compute(
+    store: Store, job_id: str, target: str, span: tuple[float, float], args: dict[str, Any]
+) -> Any:
+    """Run `target` in a child and return its plain result.
+
+    A child that dies is replaced once; then Unavailable. Errors of the function come through.
+    """
+    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    call = (store.settings.model_dump_json(), store.actor, job_id, target, span, args)
+    for attempt in range(1, ATTEMPTS + 1):
+        executor = get_reusable_executor(
+            max_workers=store.settings.compute_processes,
+            timeout=IDLE_SECONDS,
+            env=THREADS,
+            initializer=_end_with_parent,
+        )
+        try:
+            return executor.submit(run_in_child, *call).result()
+        except BrokenProcessPool:
+            logging.getLogger(__name__).warning(
+                "the child process of %s died (attempt %d of %d)", target, attempt, ATTEMPTS
+            )
+    raise Unavailable(
+        f"the child process that ran {target} died {ATTEMPTS} times.",
+        hint="Most often memory ran out: give it less data, or a larger machine.",
+    )
+
+
+def run_in_child(
+    settings: str,
+    actor: str,
+    job_id: str,
+    target: str,
+    span: tuple[float, float],
+    args: dict[str, Any],
+) -> Any:
+    """What a child does with one call."""
+    store = _open(settings).acting_as(actor)
+    with to_log(store, job_id):
+        progress = Progress(store, job_id, start=span[0], end=span[1])
+        return find(target)(store, progress, **args)
+
+
+def find(target: str) -> Any:
+    """The function that `package.module:function` names."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _open(settings: str) -> Store:
+    if settings not in _opened:
+        _opened[settings] = open_store(Settings.model_validate_json(settings))
+    return _opened[settings]
+
+
+def _end_with_parent() -> None:
+    """A worker that is killed must not leave children that go on writing in its place."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="parent-watch").start()

@@ -1,0 +1,216 @@
+"""The engine: durable work is DBOS, and this is the only module that speaks to it.
+
+It runs in the worker. One generic DBOS workflow runs every job: the job's row says which of the
+registered workflows and with which arguments, and the DBOS workflow id is the job's id.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from dbos import DBOS, DBOSConfig, SetWorkflowID
+from sqlmodel import Session, col, func, select
+
+from pilothouse.jobs.children import compute
+from pilothouse.jobs.logs import to_log
+from pilothouse.jobs.run import JobRun, workflows
+from pilothouse.jobs.schedules import submit_due
+from pilothouse.jobs.tables import (
+    CANCELLED,
+    FAILED,
+    QUEUED,
+    RUNNING,
+    SUCCEEDED,
+    Job,
+    JobSchedule,
+    JobStep,
+)
+from pilothouse.kit.errors import Cancelled, PilothouseError
+from pilothouse.storage import Store
+
+R = TypeVar("R")
+AT_ONCE = 4
+VERSION = "pilothouse-1"  # fixed: another one would leave the work of the version before it lying
+log = logging.getLogger(__name__)
+_store: Store | None = None
+
+
+class Engine:
+    """Hands queued jobs to DBOS and lets it finish what an earlier worker began."""
+
+    def __init__(self, store: Store, *, at_once: int = AT_ONCE) -> None:
+        global _store
+        _store = store
+        self._store = store
+        self._at_once = at_once
+        url = store.settings.database_url or f"sqlite:///{store.folder / 'workflows.db'}"
+        config: DBOSConfig = {
+            "name": "pilothouse",
+            "system_database_url": url,
+            "application_version": VERSION,
+            "executor_id": "local",
+            "log_level": "WARNING",
+        }
+        DBOS(config=config)
+        DBOS.launch()
+
+    def tick(self) -> None:
+        """Submit what is due and start what waits, as far as there is room."""
+        with self._store.read() as session:
+            idle = _is_idle(session, self._store.now())
+        if idle:
+            return
+        with self._store.write() as session:
+            submit_due(session, self._store)
+            started = _claim(session, self._store, self._at_once)
+        for job_id, retry_of in started:
+            _start(job_id, retry_of)
+
+    def resume(self) -> None:
+        """Start again what was claimed but never reached DBOS, when the worker died in between."""
+        with self._store.read() as session:
+            running = session.exec(select(Job).where(Job.status == RUNNING)).all()
+        for job in running:
+            if DBOS.get_workflow_status(job.id) is None:
+                _start(job.id, job.retry_of)
+
+    def close(self) -> None:
+        """Let go of DBOS; running workflows go on with the next engine."""
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+
+
+def _is_idle(session: Session, now: datetime) -> bool:
+    waiting = session.exec(select(Job.id).where(Job.status == QUEUED).limit(1)).first()
+    due = select(JobSchedule.id).where(col(JobSchedule.enabled), col(JobSchedule.next_at) <= now)
+    return waiting is None and session.exec(due.limit(1)).first() is None
+
+
+def _claim(session: Session, store: Store, at_once: int) -> list[tuple[str, str | None]]:
+    running = session.exec(select(func.count()).where(Job.status == RUNNING)).one()
+    waiting = select(Job).where(Job.status == QUEUED).order_by(col(Job.created_at))
+    claimed = []
+    for job in session.exec(waiting.limit(max(0, at_once - running))):
+        job.status, job.started_at = RUNNING, store.now()
+        session.add(job)
+        claimed.append((job.id, job.retry_of))
+    return claimed
+
+
+def _start(job_id: str, retry_of: str | None) -> None:
+    first = _first_unfinished(retry_of) if retry_of else None
+    with SetWorkflowID(job_id):
+        if retry_of and first is not None:
+            DBOS.fork_workflow(retry_of, first)
+        else:
+            DBOS.start_workflow(_run_job)
+
+
+def _first_unfinished(job_id: str) -> int | None:
+    """The step to continue from; None when DBOS does not know the job or it had no step."""
+    if DBOS.get_workflow_status(job_id) is None:
+        return None
+    steps = DBOS.list_workflow_steps(job_id)
+    failed = [step["function_id"] for step in steps if step["error"] is not None]
+    return min(failed) if failed else max((s["function_id"] for s in steps), default=0) + 1
+
+
+@DBOS.workflow(name="pilothouse.job")
+def _run_job() -> None:
+    job_id = DBOS.workflow_id
+    if _store is None or job_id is None:
+        raise RuntimeError("a job runs only inside an engine")
+    with _store.read() as session:
+        job = session.get(Job, job_id)
+        if job is None:
+            return
+        kind, args, actor = job.kind, dict(job.args), job.requested_by
+    store = _store.acting_as(actor)
+    with to_log(store, job_id):
+        _carry_out(store, job_id, kind, args)
+
+
+def _carry_out(store: Store, job_id: str, kind: str, args: dict[str, Any]) -> None:
+    """The job edge: whatever goes wrong in a job becomes its status and its words."""
+    log.info("%s begins", kind)
+    try:
+        run = JobRun(store, job_id, _durable_step(store, job_id), compute)
+        result = workflows.get(kind)(run, **args)
+    except Cancelled:
+        _end(store, job_id, CANCELLED, message="cancelled")
+    except PilothouseError as refused:
+        log.error("%s", refused)
+        _end(store, job_id, FAILED, error=refused.message, hint=refused.hint)
+    except Exception as broken:
+        log.exception("%s failed", kind)
+        _end(
+            store,
+            job_id,
+            FAILED,
+            error=f"{type(broken).__name__}: {broken}",
+            hint="The log has the whole story.",
+        )
+    else:
+        log.info("%s ended well", kind)
+        _end(store, job_id, SUCCEEDED, result=result, progress=1.0)
+
+
+def _durable_step(store: Store, job_id: str) -> Any:
+    def step(name: str, act: Callable[[], R]) -> R:
+        def once() -> R:
+            return _noted(store, job_id, DBOS.step_id or 0, name, act)
+
+        return DBOS.run_step({"name": name}, once)
+
+    return step
+
+
+def _noted(store: Store, job_id: str, seq: int, name: str, act: Callable[[], R]) -> R:
+    """Do a step and keep a row of it, so that people see where a job is."""
+    _begin_step(store, job_id, seq, name)
+    log.info("step %s", name)
+    try:
+        result = act()
+    except Exception as broken:
+        _end_step(
+            store, job_id, seq, CANCELLED if isinstance(broken, Cancelled) else FAILED, str(broken)
+        )
+        raise
+    _end_step(store, job_id, seq, SUCCEEDED, "")
+    return result
+
+
+def _begin_step(store: Store, job_id: str, seq: int, name: str) -> None:
+    with store.write() as session:
+        row = _step(session, job_id, seq)
+        if row is None:
+            row = JobStep(job_id=job_id, seq=seq, name=name, status=RUNNING, started_at=store.now())
+        else:
+            row.attempts += 1
+            row.status, row.started_at, row.ended_at = RUNNING, store.now(), None
+        session.add(row)
+
+
+def _end_step(store: Store, job_id: str, seq: int, status: str, message: str) -> None:
+    with store.write() as session:
+        row = _step(session, job_id, seq)
+        if row is not None:
+            row.status, row.message, row.ended_at = status, message, store.now()
+            session.add(row)
+
+
+def _step(session: Session, job_id: str, seq: int) -> JobStep | None:
+    return session.exec(select(JobStep).where(JobStep.job_id == job_id, JobStep.seq == seq)).first()
+
+
+def _end(store: Store, job_id: str, status: str, **values: Any) -> None:
+    with store.write() as session:
+        job = session.get(Job, job_id)
+        if job is None or job.status != RUNNING:
+            return
+        job.status, job.ended_at = status, store.now()
+        for name, value in values.items():
+            setattr(job, name, value)
+        session.add(job)

@@ -1,0 +1,64 @@
+"""A log file for each job, fed by the standard logging module from the worker and its children."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from pilothouse.kit.errors import Invalid
+from pilothouse.storage import Store
+
+FORMAT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
+TAIL_BYTES = 200_000
+_job: ContextVar[str | None] = ContextVar("job", default=None)
+
+
+class _OfJob(logging.Filter):
+    def __init__(self, job_id: str) -> None:
+        super().__init__()
+        self._job_id = job_id
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return _job.get() == self._job_id
+
+
+@contextmanager
+def to_log(store: Store, job_id: str) -> Iterator[None]:
+    """Send what is logged in this context to the job's file."""
+    path = log_path(store, job_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(FORMAT)
+    handler.addFilter(_OfJob(job_id))
+    root = logging.getLogger()
+    if root.level > logging.INFO or root.level == logging.NOTSET:
+        root.setLevel(logging.INFO)
+    root.addHandler(handler)
+    token = _job.set(job_id)
+    try:
+        yield
+    finally:
+        _job.reset(token)
+        root.removeHandler(handler)
+        handler.close()
+
+
+def log_path(store: Store, job_id: str) -> Path:
+    """Where a job's log lies. Raises Invalid for anything that is no job id."""
+    if not job_id.replace("-", "").isalnum():
+        raise Invalid(f"{job_id!r} is no job id.")
+    return store.log_folder / "jobs" / f"{job_id}.log"
+
+
+def read_log(store: Store, job_id: str, lines: int = 200) -> str:
+    """The last lines of a job's log; empty when it has written none."""
+    path = log_path(store, job_id)
+    if not path.exists():
+        return ""
+    with path.open("rb") as source:
+        source.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        text = source.read().decode("utf-8", errors="replace")
+    return "\n".join(text.splitlines()[-lines:])

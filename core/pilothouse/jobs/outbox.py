@@ -1,0 +1,50 @@
+"""The outbox: a job is a row written in the same transaction as the command that asks for it.
+
+The worker finds the row and hands it to DBOS under the same id, so that a crash between the two
+neither loses the job nor starts it twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlmodel import Session
+
+from pilothouse.activity import record
+from pilothouse.jobs.tables import Job
+from pilothouse.kit.ids import run_id
+from pilothouse.storage import Store
+
+
+def submit(
+    session: Session,
+    store: Store,
+    kind: str,
+    args: Mapping[str, Any],
+    *,
+    title: str,
+    subject: tuple[str, str] | None = None,
+    job_id: str | None = None,
+    retry_of: str | None = None,
+) -> str:
+    """Ask for a job in the caller's transaction and return its id; a known `job_id` asks once."""
+    identity = job_id or run_id()
+    if session.get(Job, identity) is not None:
+        return identity
+    about = subject or ("", "")
+    job = Job(
+        id=identity,
+        kind=kind,
+        title=title,
+        args=dict(args),
+        subject_kind=about[0],
+        subject_ref=about[1],
+        requested_by=store.actor,
+        retry_of=retry_of,
+        created_at=store.now(),
+    )
+    session.add(job)
+    session.flush()
+    record(session, store, "submitted", "job", identity, name=title, after={"kind": kind})
+    return identity

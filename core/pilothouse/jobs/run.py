@@ -1,0 +1,74 @@
+"""What a workflow is handed: steps that are done once, heavy work in child processes, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from pilothouse.jobs.progress import Progress
+from pilothouse.kit.plugins import Plugins
+from pilothouse.storage import Store
+
+R = TypeVar("R")
+
+
+class Stepper(Protocol):
+    """Runs a named step once, however often the worker is killed; the engine brings the durable one."""
+
+    def __call__(self, name: str, act: Callable[[], R], /) -> R:
+        """The step's result, from its first successful run."""
+        ...
+
+
+class Computer(Protocol):
+    """Runs a function elsewhere than in the worker's own interpreter."""
+
+    def __call__(
+        self,
+        store: Store,
+        job_id: str,
+        target: str,
+        span: tuple[float, float],
+        args: dict[str, Any],
+        /,
+    ) -> Any:
+        """The function's result, a plain value."""
+        ...
+
+
+class JobRun:
+    """One run of a job. Between steps a workflow must be deterministic: no clock, no random draw."""
+
+    def __init__(self, store: Store, job_id: str, stepper: Stepper, computer: Computer) -> None:
+        self.store = store
+        self.id = job_id
+        self._stepper = stepper
+        self._computer = computer
+        self._span = (0.0, 1.0)
+
+    def span(self, start: float, end: float) -> None:
+        """Say which share of the whole job the next steps cover, for progress."""
+        self._span = (start, end)
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Report a fraction of the present span."""
+        Progress(self.store, self.id, start=self._span[0], end=self._span[1])(fraction, message)
+
+    def reporter(self) -> Progress:
+        """Progress over the present span, for a step that runs in the worker itself."""
+        return Progress(self.store, self.id, start=self._span[0], end=self._span[1])
+
+    def step(self, name: str, act: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Do a step once and return its (plain) result; it must be idempotent, for a kill repeats it."""
+        Progress(self.store, self.id).check()
+        return self._stepper(name, lambda: act(*args, **kwargs))
+
+    def compute(self, name: str, target: str, **args: Any) -> Any:
+        """Run `package.module:function(store, progress, **args)` in a child process, as a step."""
+        Progress(self.store, self.id).check()
+        span = self._span
+        return self._stepper(name, lambda: self._computer(self.store, self.id, target, span, args))
+
+
+Workflow = Callable[..., "dict[str, Any]"]
+workflows: Plugins[Workflow] = Plugins("pilothouse.pipelines.workflows", "workflow")

@@ -1,0 +1,84 @@
+"""The states a request can end in.
+
+    PilothouseError
+      NotFound       404  exit 4   the thing named does not exist
+      Conflict       409  exit 5   it exists in a way that forbids this
+      Invalid        422  exit 2   what was given cannot be used; `fields` says which part
+      Refused        403  exit 3   a rule of the house says no; the words say which
+        Cancelled                  somebody asked the work to stop
+      Unavailable    503  exit 6   a process, a file or a lock that is needed is not there now
+
+Each speaks to the reader: the message says what is wrong, the hint says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class PilothouseError(Exception):
+    """Anything Pilothouse says no to."""
+
+    status = 500
+    exit_code = 1
+    code = "error"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class NotFound(PilothouseError):
+    """The thing named does not exist."""
+
+    status = 404
+    exit_code = 4
+    code = "not_found"
+
+
+class Conflict(PilothouseError):
+    """It exists in a way that forbids this."""
+
+    status = 409
+    exit_code = 5
+    code = "conflict"
+
+
+class Invalid(PilothouseError):
+    """What was given cannot be used; `fields` maps each bad part to its message."""
+
+    status = 422
+    exit_code = 2
+    code = "invalid"
+
+    def __init__(
+        self, message: str, *, hint: str = "", fields: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.fields = dict(fields or {})
+
+
+class Refused(PilothouseError):
+    """A rule of the house says no."""
+
+    status = 403
+    exit_code = 3
+    code = "refused"
+
+
+class Cancelled(Refused):
+    """Somebody asked the work to stop."""
+
+    code = "cancelled"
+
+
+class Unavailable(PilothouseError):
+    """A process, a file or a lock that is needed is not there now."""
+
+    status = 503
+    exit_code = 6
+    code = "unavailable"

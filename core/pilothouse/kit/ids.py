@@ -1,0 +1,40 @@
+"""Ids: runs are 32 hex characters (the MLflow form), predictions are UUIDv7 (RFC 9562)."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+import uuid
+
+ADJECTIVES = ["amber", "bold", "brisk", "calm", "clear", "crisp", "deep", "eager", "fair", "fleet", "gentle", "grand", "keen", "level", "lucid", "mellow", "noble", "proud", "quiet", "rapid", "ready", "solid", "steady", "still", "stout", "sunny", "swift", "tidal", "true", "warm", "wide", "wise"]
+BIRDS = ["albatross", "avocet", "auk", "bittern", "crane", "curlew", "dunlin", "egret", "falcon", "fulmar", "gannet", "godwit", "grebe", "gull", "heron", "ibis", "kestrel", "kite", "knot", "lark", "merlin", "osprey", "petrel", "plover", "puffin", "rail", "sandpiper", "shearwater", "skua", "stilt", "swift", "tern", "turnstone", "whimbrel", "wren"]
+_VERSION_AND_VARIANT = (0x7 << 76) | (0b10 << 62)
+_RANDOM_BITS = (0xFFF << 64) | ((1 << 62) - 1)
+
+
+def run_id() -> str:
+    """A new random id of 32 hex characters."""
+    return uuid.uuid4().hex
+
+
+def uuid7(at_ms: int | None = None) -> str:
+    """A new UUIDv7 of an instant in milliseconds since the epoch (now, when not given)."""
+    return uuid7s(1, at_ms)[0]
+
+
+def uuid7s(count: int, at_ms: int | None = None) -> list[str]:
+    """`count` UUIDv7 of one instant, in ascending order (RFC 9562, section 5.7)."""
+    ms = time.time_ns() // 1_000_000 if at_ms is None else at_ms
+    stem = (ms & ((1 << 48) - 1)) << 80 | _VERSION_AND_VARIANT
+    raw = os.urandom(10 * count)
+    tails = sorted(
+        int.from_bytes(raw[i : i + 10], "big") & _RANDOM_BITS for i in range(0, len(raw), 10)
+    )
+    return [str(uuid.UUID(int=stem | tail)) for tail in tails]
+
+
+def run_name(seed: str) -> str:
+    """A name that people can say, drawn from the seed: the same seed gives the same name."""
+    draw = random.Random(seed)
+    return f"{draw.choice(ADJECTIVES)}-{draw.choice(BIRDS)}-{draw.randrange(10, 100)}"

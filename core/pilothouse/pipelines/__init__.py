@@ -1,0 +1,1 @@
+"""What joins the rest: retraining, schedules, the demo."""

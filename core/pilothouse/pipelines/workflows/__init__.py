@@ -1,0 +1,1 @@
+"""Workflows: one module a kind, each registered with `pilothouse.jobs.workflows`."""

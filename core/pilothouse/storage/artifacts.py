@@ -1,0 +1,139 @@
+"""Artifacts: bytes named by their SHA-256, kept through fsspec, verified whenever they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.kit.errors import Invalid, NotFound, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHUNK = 1 << 20
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Artifacts:
+    """A content-addressed store at an fsspec URL: the same bytes are kept once."""
+
+    def __init__(self, url: str, cache: Path) -> None:
+        self.url = url.rstrip("/")
+        self._cache = cache
+        self._opened: Any = None
+
+    @property
+    def _fs(self) -> Any:
+        if self._opened is None:
+            import fsspec
+
+            self._opened = fsspec.core.url_to_fs(self.url)[0]
+        return self._opened
+
+    @property
+    def _is_local(self) -> bool:
+        return "://" not in self.url
+
+    def _path(self, digest: str) -> str:
+        if not DIGEST.fullmatch(digest):
+            raise Invalid(f"{digest!r} is no SHA-256 digest.")
+        return f"{self.url}/{digest[:2]}/{digest}"
+
+    def put_bytes(self, data: bytes) -> str:
+        """Keep the bytes and return their SHA-256 in hex."""
+        digest = hashlib.sha256(data).hexdigest()
+        if not self.exists(digest):
+            partial = self._partial(digest)
+            with self._fs.open(partial, "wb") as out:
+                out.write(data)
+            self._fs.mv(partial, self._path(digest))
+        return digest
+
+    def put_file(self, path: str | Path) -> str:
+        """Keep a file's bytes and return their SHA-256 in hex."""
+        digest = sha256_of(Path(path))
+        if not self.exists(digest):
+            partial = self._partial(digest)
+            self._fs.put_file(str(path), partial)
+            self._fs.mv(partial, self._path(digest))
+        return digest
+
+    def _partial(self, digest: str) -> str:
+        path = self._path(digest)
+        self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+        return f"{path}.{uuid.uuid4().hex[:8]}.part"
+
+    def read(self, digest: str) -> bytes:
+        """The bytes, verified. Raises NotFound when gone, Unavailable when corrupt."""
+        try:
+            with self._fs.open(self._path(digest), "rb") as source:
+                data: bytes = source.read()
+        except FileNotFoundError as gone:
+            raise _missing(digest) from gone
+        _verify(digest, hashlib.sha256(data).hexdigest())
+        return data
+
+    def local_path(self, digest: str) -> Path:
+        """A verified file on this machine: the artifact, or a cached copy of a remote one."""
+        path = Path(self._path(digest)) if self._is_local else self._cache / digest
+        if not self._is_local and not path.exists():
+            self._download(digest, path)
+        if not path.exists():
+            raise _missing(digest)
+        _verify(digest, sha256_of(path))
+        return path
+
+    def _download(self, digest: str, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{uuid.uuid4().hex[:8]}.part")
+        try:
+            with self._fs.open(self._path(digest), "rb") as source, partial.open("wb") as out:
+                shutil.copyfileobj(source, out, CHUNK)
+        except FileNotFoundError as gone:
+            raise _missing(digest) from gone
+        os.replace(partial, path)
+
+    def exists(self, digest: str) -> bool:
+        """Whether the artifact is kept here."""
+        return bool(self._fs.exists(self._path(digest)))
+
+    def size(self, digest: str) -> int:
+        """Bytes of an artifact. Raises NotFound when gone."""
+        try:
+            return int(self._fs.size(self._path(digest)))
+        except FileNotFoundError as gone:
+            raise _missing(digest) from gone
+
+    def digests(self) -> Iterator[str]:
+        """Every digest that is kept."""
+        if self._fs.exists(self.url):
+            for path in self._fs.find(self.url):
+                name = str(path).rsplit("/", 1)[-1]
+                if DIGEST.fullmatch(name):
+                    yield name
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file in hex, read in pieces."""
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def _verify(digest: str, found: str) -> None:
+    if digest != found:
+        raise Unavailable(
+            f"the artifact {digest[:12]}… is damaged: its bytes hash to {found[:12]}….",
+            hint="Restore it from a backup, or make it anew by running its job again.",
+        )
+
+
+def _missing(digest: str) -> NotFound:
+    return NotFound(
+        f"the artifact {digest[:12]}… is not in the store.",
+        hint="It was deleted by hand; restore it from a backup.",
+    )

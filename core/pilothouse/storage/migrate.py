@@ -1,0 +1,95 @@
+"""The schema moves by Alembic, inside the package, under a lock, when a workspace is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+from sqlalchemy import inspect, text
+
+from pilothouse.kit.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy.engine import Connection
+
+    from pilothouse.storage.store import Store
+
+HEAD = "0001"
+SCRIPTS = Path(__file__).parent / "migrations"
+LOCK_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class SchemaState:
+    """The revision a database has and the one this program speaks."""
+
+    revision: str | None
+    head: str
+
+    @property
+    def current(self) -> bool:
+        """Whether nothing is to be done."""
+        return self.revision == self.head
+
+
+def schema_state(store: Store) -> SchemaState:
+    """The revision of the workspace's database beside this program's."""
+    with store.engine.connect() as connection:
+        return SchemaState(_revision(connection), HEAD)
+
+
+def migrate(store: Store) -> None:
+    """Bring the schema to this program's revision.
+
+    Raises Refused when the schema is newer, Unavailable when another program holds the lock.
+    """
+    if schema_state(store).current:
+        return
+    try:
+        with FileLock(store.run_folder / "migrate.lock", timeout=LOCK_SECONDS):
+            _upgrade(store)
+    except Timeout as held:
+        raise Unavailable(
+            "another program has been migrating this workspace for over a minute.",
+            hint="Wait for it, or end it and try again.",
+        ) from held
+
+
+def _upgrade(store: Store) -> None:
+    state = schema_state(store)
+    if state.current:
+        return
+    if state.revision is not None and state.revision not in _known():
+        raise Refused(
+            f"this workspace has schema {state.revision}; this program knows up to {HEAD}.",
+            hint="Open it with the newer Pilothouse that wrote it.",
+        )
+    from alembic import command
+
+    with store.write(durable=True) as session:
+        config = _config()
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, "head")
+
+
+def _known() -> set[str]:
+    from alembic.script import ScriptDirectory
+
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
+def _config() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,0 +1,143 @@
+"""The store: one engine, one artifact folder, one clock, one actor; and the unit of work.
+
+Domain code never commits. One click, request or step is one `with store.write() as session:`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+
+from pilothouse.kit.clock import Clock, SystemClock
+from pilothouse.kit.errors import Invalid, Unavailable
+from pilothouse.kit.settings import Settings
+from pilothouse.storage.artifacts import Artifacts
+
+BUSY_MS = 30_000
+WRITE = "pilothouse_write"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Everything a verb needs to read and write a workspace."""
+
+    folder: Path
+    engine: Engine
+    artifacts: Artifacts
+    clock: Clock
+    actor: str
+    settings: Settings
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[Session]:
+        """One transaction that commits at the end and rolls back on any error.
+
+        `durable` waits for the disk: for decisions and activity that must survive a power cut.
+        """
+        engine = self.engine.execution_options(**{WRITE: "durable" if durable else "yes"})
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One consistent snapshot; nothing written through it is kept."""
+        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    def now(self) -> datetime:
+        """The present instant of this workspace's clock."""
+        return self.clock.now()
+
+    def acting_as(self, actor: str) -> Store:
+        """The same store in somebody else's name."""
+        return replace(self, actor=actor)
+
+    @property
+    def run_folder(self) -> Path:
+        """Where processes leave their addresses, sockets and locks."""
+        return self.folder / "run"
+
+    @property
+    def log_folder(self) -> Path:
+        """Where processes and jobs write their logs."""
+        return self.folder / "logs"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is an embedded file."""
+        return self.engine.dialect.name == "sqlite"
+
+
+def open_store(settings: Settings, clock: Clock | None = None) -> Store:
+    """Open the folder's database and artifacts, without migrating.
+
+    Raises Unavailable when the folder cannot be made or written.
+    """
+    folder = settings.workspace.expanduser().resolve()
+    try:
+        for name in ("run", "logs", "artifacts"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    except OSError as broken:
+        raise Unavailable(
+            f"the workspace folder {folder} cannot be written: {broken.strerror}.",
+            hint="Choose another folder with --workspace.",
+        ) from broken
+    url = settings.database_url or f"sqlite:///{folder / 'pilothouse.db'}"
+    artifacts = Artifacts(settings.artifacts_url or str(folder / "artifacts"), folder / "cache")
+    return Store(
+        folder=folder,
+        engine=make_engine(url),
+        artifacts=artifacts,
+        clock=clock or SystemClock(),
+        actor=settings.actor,
+        settings=settings,
+    )
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for SQLite (WAL, foreign keys, one writer that waits) or PostgreSQL."""
+    options: dict[str, Any] = {"json_serializer": _to_json}
+    if url.startswith("sqlite"):
+        options["connect_args"] = {"check_same_thread": False, "timeout": BUSY_MS / 1000}
+    elif not url.startswith("postgresql"):
+        raise Invalid(
+            f"{url.split(':')[0]!r} is no database that Pilothouse speaks.",
+            hint="Use sqlite:///… or postgresql+psycopg://…",
+        )
+    engine = create_engine(url, **options)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_MS}",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at once: a reader that turns writer would fail instead of waiting."""
+    mode = connection.get_execution_options().get(WRITE)
+    level = "FULL" if mode == "durable" else "NORMAL"
+    connection.exec_driver_sql(f"PRAGMA synchronous={level}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if mode else "BEGIN")

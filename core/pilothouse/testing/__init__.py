@@ -1,0 +1,1 @@
+"""Contract tests that every plugin must pass, ours and a stranger's."""
