@@ -1,0 +1,132 @@
+"""Lists and small verbs, a group for each noun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pilothouse.cli.options import json_option, settings_of, show, workspace_option
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.workspace import Workspace
+
+
+def _open(workspace: Path | None) -> Workspace:
+    from pilothouse.workspace import open_workspace
+
+    return open_workspace(settings=settings_of(workspace))
+
+
+def _group(name: str, words: str) -> click.Group:
+    return click.Group(name, help=words)
+
+
+def _listing(group: click.Group, words: str) -> Any:
+    """Make a function from a workspace to a frame the group's `list` command."""
+
+    def keep(frame_of: Any) -> Any:
+        @group.command("list", help=words)
+        @workspace_option
+        @json_option
+        def listing(workspace: Path | None, as_json: bool) -> None:
+            show(frame_of(_open(workspace)), as_json)
+
+        return frame_of
+
+    return keep
+
+
+datasets = _group("datasets", "Dataset versions.")
+runs = _group("runs", "Runs of experiments.")
+models = _group("models", "Registered models and their versions.")
+deployments = _group("deployments", "What serves.")
+alerts = _group("alerts", "What needs attention.")
+jobs = _group("jobs", "Durable work.")
+activity = _group("activity", "Who did what, when and why.")
+LONG = 1_000_000
+
+
+@_listing(datasets, "Every dataset with its newest version.")
+def _datasets(workspace: Workspace) -> pd.DataFrame:
+    return workspace.data.datasets()
+
+
+@_listing(runs, "Every run, newest first.")
+def _runs(workspace: Workspace) -> pd.DataFrame:
+    return workspace.experiments.runs(size=LONG)
+
+
+@_listing(models, "Every model with its champion.")
+def _models(workspace: Workspace) -> pd.DataFrame:
+    return workspace.registry.models()
+
+
+@_listing(deployments, "Every deployment with its state.")
+def _deployments(workspace: Workspace) -> pd.DataFrame:
+    return workspace.deployments.deployments()
+
+
+@_listing(alerts, "Every alert, newest first.")
+def _alerts(workspace: Workspace) -> pd.DataFrame:
+    return workspace.monitoring.alerts()
+
+
+@_listing(jobs, "Every job, newest first.")
+def _jobs(workspace: Workspace) -> pd.DataFrame:
+    return workspace.jobs.jobs(size=LONG)
+
+
+@_listing(activity, "The log, newest first.")
+def _activity(workspace: Workspace) -> pd.DataFrame:
+    return workspace.activity.entries(size=LONG)
+
+
+@datasets.command("register")
+@workspace_option
+@click.argument("name")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--origin", default="", help="Where it came from.")
+@click.option("--licence", default="", help="What it may be used for.")
+def register(workspace: Path | None, name: str, file: Path, origin: str, licence: str) -> None:
+    """Register a CSV or Parquet FILE as a version of the dataset NAME."""
+    version = _open(workspace).data.register(name, file, origin=origin, licence=licence)
+    click.echo(f"{version.ref}: {version.rows:,} rows, content {version.content_hash[:12]}")
+
+
+@click.command()
+@workspace_option
+@click.argument("dataset")
+@click.argument("target")
+@click.option("--trainer", default="hist_gradient_boosting", show_default=True)
+@click.option("--split", default="stratified", show_default=True, help="random, stratified or time")
+@click.option("--time-column", default=None, help="The column that orders a split by time.")
+@click.option("--trials", default=0, show_default=True, help="Trials of the search; 0 for none.")
+@click.option("--experiment", default="default", show_default=True)
+def train(workspace: Path | None, dataset: str, target: str, **choices: Any) -> None:
+    """Train a model on DATASET (name@version) to predict TARGET, as a job for the worker."""
+    from pilothouse.training import TrainingSpec
+
+    opened = _open(workspace)
+    spec = TrainingSpec(dataset=dataset, target=target, **choices)
+    job = opened.training.submit(spec)
+    click.echo(f"job {job}: a running worker trains it; see `pilothouse jobs list`")
+
+
+@jobs.command("cancel")
+@workspace_option
+@click.argument("job")
+def cancel(workspace: Path | None, job: str) -> None:
+    """Stop a JOB."""
+    _open(workspace).jobs.cancel(job)
+
+
+@jobs.command("retry")
+@workspace_option
+@click.argument("job")
+def retry(workspace: Path | None, job: str) -> None:
+    """Do a failed JOB again from the step that did not end."""
+    click.echo(_open(workspace).jobs.retry(job))

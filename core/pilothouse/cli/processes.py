@@ -1,0 +1,38 @@
+"""The three processes, each startable alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pilothouse.cli.options import settings_of, workspace_option
+
+
+@click.command()
+@workspace_option
+@click.option("--port", type=int, default=None, help="Port on loopback  [default: 8501].")
+def app(workspace: Path | None, port: int | None) -> None:
+    """Run the app alone."""
+    from pilothouse_app.server import serve
+
+    serve(settings_of(workspace, app_port=port))
+
+
+@click.command()
+@workspace_option
+@click.option("--port", type=int, default=None, help="Port on loopback  [default: 5050].")
+def server(workspace: Path | None, port: int | None) -> None:
+    """Run the server alone: what programs talk to."""
+    from pilothouse.http.server import serve
+
+    serve(settings_of(workspace, server_port=port))
+
+
+@click.command()
+@workspace_option
+def worker(workspace: Path | None) -> None:
+    """Run the worker alone: what acts."""
+    from pilothouse.cli.worker import work
+
+    work(settings_of(workspace))

@@ -1,0 +1,107 @@
+"""`pilothouse up`: three processes, watched, and a browser on the app."""
+
+from __future__ import annotations
+
+import signal
+import time
+import webbrowser
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from pilothouse.cli.options import settings_of, workspace_option
+from pilothouse.cli.supervisor import Supervisor
+from pilothouse.kit.processes import find
+
+if TYPE_CHECKING:
+    from pilothouse.kit.settings import Settings
+
+READY_SECONDS = 60.0
+
+
+class _Stop(Exception):
+    """Somebody asked the program to end."""
+
+
+@click.command()
+@workspace_option
+@click.option("--demo", is_flag=True, help="Sail the flights demo in a workspace that has not yet.")
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+@click.option("--app-port", type=int, default=None, help="Port of the app  [default: 8501].")
+@click.option("--server-port", type=int, default=None, help="Port of the server  [default: 5050].")
+def up(
+    workspace: Path | None,
+    demo: bool,
+    no_browser: bool,
+    app_port: int | None,
+    server_port: int | None,
+) -> None:
+    """Start app, server and worker, watch them, and open the app."""
+    settings = settings_of(workspace, app_port=app_port, server_port=server_port)
+    signal.signal(signal.SIGTERM, _raise_stop)
+    began = time.monotonic()
+    _migrated(settings)
+    supervisor = Supervisor(settings)
+    try:
+        supervisor.run("app", "--port", str(settings.app_port))
+        supervisor.run("server", "--port", str(settings.server_port))
+        supervisor.run("worker")
+        _greet(supervisor, settings, began, open_browser=not no_browser)
+        if demo:
+            _begin_demo(settings)
+        while True:
+            supervisor.tend()
+            time.sleep(0.2)
+    except (_Stop, KeyboardInterrupt):
+        click.echo("Closing: the workspace keeps everything; unfinished jobs go on next time.")
+    finally:
+        supervisor.stop()
+        stop_models(settings)
+
+
+def _migrated(settings: Settings) -> None:
+    """Create or migrate the workspace before its processes race to."""
+    from pilothouse.workspace import open_workspace
+
+    open_workspace(settings=settings).store.engine.dispose()
+
+
+def _greet(supervisor: Supervisor, settings: Settings, began: float, *, open_browser: bool) -> None:
+    folder = settings.workspace.expanduser().resolve()
+    if not supervisor.wait(lambda: find(folder / "run", "app") is not None, READY_SECONDS):
+        click.echo(
+            f"The app has not come up yet; {folder / 'logs' / 'app.log'} says why.", err=True
+        )
+        return
+    address = find(folder / "run", "app")
+    url = address.url if address else f"http://127.0.0.1:{settings.app_port}"
+    click.echo(f"Pilothouse is open at {url} ({time.monotonic() - began:.1f} s). Ctrl-C closes it.")
+    click.echo(f"Workspace {folder}; programs talk to http://127.0.0.1:{settings.server_port}.")
+    if open_browser:
+        webbrowser.open(url)
+
+
+def _begin_demo(settings: Settings) -> None:
+    from pilothouse.workspace import open_workspace
+
+    workspace = open_workspace(settings=settings)
+    job = workspace.pipelines.start_demo()
+    click.echo(f"The flights demo is under way (job {job}): watch it on the home screen.")
+    workspace.store.engine.dispose()
+
+
+def stop_models(settings: Settings) -> None:
+    """End the model processes of a workspace that is being closed; the next worker starts them."""
+    from pilothouse.deployments.controller import stop_all
+    from pilothouse.workspace import open_workspace
+
+    workspace = open_workspace(settings=settings)
+    if find(workspace.store.run_folder, "worker") is None:
+        stop_all(workspace.store)
+    workspace.store.engine.dispose()
+
+
+def _raise_stop(_number: int, _frame: FrameType | None) -> None:
+    raise _Stop

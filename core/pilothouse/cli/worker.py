@@ -1,0 +1,89 @@
+"""The worker's loop: durable work, the deployment controller, and tidying of the prediction log."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from filelock import FileLock, Timeout
+
+from pilothouse.kit.errors import Conflict
+from pilothouse.kit.processes import announce
+from pilothouse.kit.settings import Settings
+from pilothouse.storage import Store
+
+JOB_TICK_S = 0.2
+DEPLOYMENT_TICK_S = 0.5
+COMPACTION_TICK_S = 5.0
+LOCK_SECONDS = 10.0
+log = logging.getLogger(__name__)
+
+
+def work(settings: Settings) -> None:
+    """Work until told to stop. Raises Conflict when the workspace has a worker already."""
+    from pilothouse.workspace import open_workspace
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    workspace = open_workspace(settings=settings)
+    store = workspace.store
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _setter(stop))
+    try:
+        with FileLock(store.run_folder / "worker.lock", timeout=LOCK_SECONDS):
+            announce(store.run_folder, "worker")
+            _loop(store, stop)
+    except Timeout as held:
+        raise Conflict(
+            "this workspace has a worker already.",
+            hint="One worker serves a workspace on SQLite; a second needs PostgreSQL.",
+        ) from held
+
+
+def _loop(store: Store, stop: threading.Event) -> None:
+    from pilothouse.deployments.controller import Controller
+    from pilothouse.deployments.log import compact
+    from pilothouse.jobs.engine import Engine
+
+    controller = Controller(store)
+    threads = [
+        _every(DEPLOYMENT_TICK_S, controller.tick, stop, "deployments"),
+        _every(COMPACTION_TICK_S, lambda: compact(store), stop, "compaction"),
+    ]
+    engine = Engine(store)
+    engine.resume()
+    log.info("the worker is at work")
+    _repeat(JOB_TICK_S, engine.tick, stop, "jobs")
+    engine.close()
+    for thread in threads:
+        thread.join(timeout=5)
+
+
+def _every(
+    seconds: float, act: Callable[[], object], stop: threading.Event, name: str
+) -> threading.Thread:
+    thread = threading.Thread(
+        target=_repeat, args=(seconds, act, stop, name), name=name, daemon=True
+    )
+    thread.start()
+    return thread
+
+
+def _repeat(seconds: float, act: Callable[[], object], stop: threading.Event, name: str) -> None:
+    """The edge of the worker's duties: one that fails is logged and tried again, the rest go on."""
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            act()
+        except Exception:
+            log.exception("%s failed; it is tried again", name)
+            stop.wait(1.0)
+        stop.wait(max(0.0, seconds - (time.monotonic() - began)))
+
+
+def _setter(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
+    return lambda _number, _frame: stop.set()

@@ -1,0 +1,112 @@
+"""Opening a workspace: settings to store, store to rooms, and the schema brought up to date."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pilothouse.activity import Activity
+from pilothouse.jobs import Jobs
+from pilothouse.kit.clock import Clock
+from pilothouse.kit.settings import Settings
+from pilothouse.storage import Store, open_store
+from pilothouse.storage.migrate import migrate
+
+if TYPE_CHECKING:
+    from pilothouse.data import Data
+    from pilothouse.deployments import Deployments
+    from pilothouse.experiments import Experiments
+    from pilothouse.monitoring import Monitoring
+    from pilothouse.pipelines import Pipelines
+    from pilothouse.registry import Registry
+    from pilothouse.training import Training
+
+
+class Workspace:
+    """The same verbs for a notebook, a command and a screen: one room an attribute."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.activity = Activity(store)
+        self.jobs = Jobs(store)
+
+    def __repr__(self) -> str:
+        return f"<Pilothouse workspace at {self.store.folder}>"
+
+    @property
+    def folder(self) -> Path:
+        """Where everything lies."""
+        return self.store.folder
+
+    def acting_as(self, actor: str) -> Workspace:
+        """The same workspace in somebody else's name."""
+        return Workspace(self.store.acting_as(actor))
+
+    @cached_property
+    def data(self) -> Data:
+        """Dataset versions, their profiles and contracts."""
+        from pilothouse.data import Data
+
+        return Data(self.store)
+
+    @cached_property
+    def experiments(self) -> Experiments:
+        """Experiments and runs."""
+        from pilothouse.experiments import Experiments
+
+        return Experiments(self.store)
+
+    @cached_property
+    def training(self) -> Training:
+        """Trainers and training jobs."""
+        from pilothouse.training import Training
+
+        return Training(self.store)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Models, versions, stages, promotions."""
+        from pilothouse.registry import Registry
+
+        return Registry(self.store)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """What serves, and what it answered."""
+        from pilothouse.deployments import Deployments
+
+        return Deployments(self.store)
+
+    @cached_property
+    def monitoring(self) -> Monitoring:
+        """Windows, drift, performance, alerts."""
+        from pilothouse.monitoring import Monitoring
+
+        return Monitoring(self.store)
+
+    @cached_property
+    def pipelines(self) -> Pipelines:
+        """Retraining, schedules, the demo."""
+        from pilothouse.pipelines import Pipelines
+
+        return Pipelines(self.store)
+
+
+def open_workspace(
+    path: str | Path | None = None,
+    *,
+    actor: str | None = None,
+    settings: Settings | None = None,
+    clock: Clock | None = None,
+) -> Workspace:
+    """Open (and create or migrate, when needed) the workspace in a folder.
+
+    Raises Unavailable when another program migrates it, Refused when its schema is newer.
+    """
+    chosen = settings or Settings()
+    changes = {"workspace": Path(path) if path else None, "actor": actor}
+    chosen = chosen.model_copy(update={k: v for k, v in changes.items() if v is not None})
+    store = open_store(chosen, clock)
+    migrate(store)
+    return Workspace(store)

@@ -1,0 +1,9 @@
+"""Every room's tables, for whoever needs the whole schema at once."""
+
+import pilothouse.activity.tables
+import pilothouse.data.tables
+import pilothouse.deployments.tables
+import pilothouse.experiments.tables
+import pilothouse.jobs.tables
+import pilothouse.monitoring.tables
+import pilothouse.registry.tables  # noqa: F401
