@@ -1,0 +1,65 @@
+# Two commands matter: `make up` opens the cockpit, `make test` proves it works.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKSPACE ?= workspace
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help up test check bench format journeys chromium clean constraints
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+up: $(BIN)/.installed ## Set up what is missing, open the app, and sail the demo the first time
+	$(BIN)/pilothouse up --workspace $(WORKSPACE) --demo
+
+test: $(BIN)/.ready chromium ## Set up what is missing and run every test
+	$(BIN)/python -m pytest
+
+check: $(BIN)/.ready ## Lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(BIN)/.ready ## Measure ours beside the reference
+	@for work in start predict drift ingest; do $(BIN)/python tests/bench/run.py $$work; done
+
+format: $(BIN)/.ready ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+journeys: $(BIN)/.ready chromium ## Run only the tests that drive a browser
+	$(BIN)/python -m pytest -m journey
+
+constraints: $(BIN)/.ready ## Write constraints.txt from what is installed
+	$(BIN)/python -m pip freeze --exclude-editable --exclude pilothouse | grep -E '^[A-Za-z0-9_.-]+==' | LC_ALL=C sort -f > constraints.txt
+
+clean: ## Remove the environment and caches; workspaces stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+chromium:
+ifeq ($(CHROMIUM),)
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
+	else echo "chromium is missing and cannot be installed from here: the journeys will be skipped"; fi
+endif
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed: set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); \
+	  command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	  && apt-get update -qq && apt-get install -y -qq python3-venv && $(PYTHON) -m venv $(VENV); } \
+	  || { echo "python3-venv is missing: install it (apt-get install python3-venv)"; exit 1; }
+
+$(BIN)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(BIN)/.ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@ $(BIN)/.installed
