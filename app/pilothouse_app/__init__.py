@@ -1,0 +1,1 @@
+"""The Streamlit app over the core: main -> screens -> parts -> charts."""

@@ -1,0 +1,24 @@
+"""Charts: pure functions from a frame to a figure, light or dark; no Streamlit, no workspace."""
+
+from pilothouse_app.charts.bars import histogram, ranked, stacked_over_time, two_distributions
+from pilothouse_app.charts.curves import calibration, history, precision_recall, roc
+from pilothouse_app.charts.matrix import confusion
+from pilothouse_app.charts.parallel import Axis, parallel
+from pilothouse_app.charts.series import by_group, over_time, states_over_time
+
+__all__ = [
+    "Axis",
+    "by_group",
+    "calibration",
+    "confusion",
+    "histogram",
+    "history",
+    "over_time",
+    "parallel",
+    "precision_recall",
+    "ranked",
+    "roc",
+    "stacked_over_time",
+    "states_over_time",
+    "two_distributions",
+]

@@ -1,0 +1,116 @@
+"""Bars: ranked columns, two distributions side by side, counts over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from pilothouse_app.charts.base import blank, floats
+from pilothouse_app.charts.palette import palette
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def ranked(
+    frame: pd.DataFrame,
+    *,
+    dark: bool,
+    label: str,
+    value: str,
+    title: str,
+    error: str = "",
+    threshold: float | None = None,
+    most: int = 15,
+) -> go.Figure:
+    """The largest values as horizontal bars, largest on top; over `threshold` in red."""
+    colours = palette(dark)
+    rows = frame.nlargest(most, value).iloc[::-1]
+    over = [threshold is not None and figure > threshold for figure in rows[value]]
+    chart = blank(dark, x=title, legend=False, hover="closest")
+    chart.add_bar(
+        x=floats(rows[value]),
+        y=[str(name) for name in rows[label]],
+        orientation="h",
+        marker={"color": [colours.bad if is_over else colours.accent for is_over in over]},
+        error_x=_whiskers(rows[error], colours.muted) if error else None,
+        hovertemplate="%{y}: %{x:.4f}<extra></extra>",
+    )
+    chart.update_xaxes(showgrid=True)
+    chart.update_yaxes(showgrid=False, ticksuffix="  ")
+    if threshold is not None:
+        chart.add_vline(x=threshold, line={"color": colours.bad, "width": 1, "dash": "dash"})
+    return chart
+
+
+def two_distributions(
+    frame: pd.DataFrame,
+    *,
+    dark: bool,
+    names: tuple[str, str] = ("Reference", "Current"),
+    title: str = "",
+) -> go.Figure:
+    """Reference and current shares by bin (columns label, reference, current)."""
+    colours = palette(dark)
+    chart = blank(dark, x=title, y="Share of rows")
+    labels = [str(label) for label in frame["label"]]
+    for column, name, colour in zip(
+        ("reference", "current"), names, (colours.reference, colours.accent), strict=True
+    ):
+        chart.add_bar(
+            x=labels,
+            y=floats(frame[column]),
+            name=name,
+            marker={"color": colour},
+            hovertemplate="%{y:.1%}",
+        )
+    chart.update_yaxes(tickformat=".0%")
+    chart.update_xaxes(type="category")
+    return chart.update_layout(bargap=0.2, bargroupgap=0.05)
+
+
+def histogram(
+    labels: Sequence[str], counts: Sequence[float], *, dark: bool, x: str = ""
+) -> go.Figure:
+    """Counts of ready-made bins."""
+    chart = blank(dark, x=x, legend=False, hover="x")
+    chart.add_bar(
+        x=[str(label) for label in labels],
+        y=floats(counts),
+        marker={"color": palette(dark).accent},
+        hovertemplate="%{x}: %{y:,}<extra></extra>",
+    )
+    chart.update_xaxes(type="category", nticks=10, tickangle=0)
+    return chart.update_layout(bargap=0.06)
+
+
+def stacked_over_time(
+    frame: pd.DataFrame,
+    *,
+    dark: bool,
+    at: str,
+    parts: Mapping[str, str],
+    colours: Mapping[str, str] | None = None,
+    y: str = "",
+) -> go.Figure:
+    """Counts over time, one stack per instant: `parts` maps column to name.
+
+    `colours` maps column to a role of the palette (`good`, `bad`, `accent`, ...).
+    """
+    chosen = palette(dark)
+    chart = blank(dark, y=y)
+    for place, (column, name) in enumerate(parts.items()):
+        role = (colours or {}).get(column)
+        chart.add_bar(
+            x=frame[at],
+            y=floats(frame[column]),
+            name=name,
+            marker={"color": getattr(chosen, role) if role else chosen.categorical[place]},
+        )
+    return chart.update_layout(barmode="stack", showlegend=len(parts) > 1)
+
+
+def _whiskers(values: pd.Series[float], colour: str) -> dict[str, object]:
+    return {"type": "data", "array": floats(values), "color": colour, "thickness": 1, "width": 3}

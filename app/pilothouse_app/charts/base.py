@@ -1,0 +1,96 @@
+"""What all figures share: the template, axes, and arrays small enough for the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pilothouse_app.charts.palette import palette
+
+MOST_POINTS = 1_500
+MOST_SERIES = 8
+
+
+def blank(
+    dark: bool, *, x: str = "", y: str = "", legend: bool = True, hover: str = "x unified"
+) -> go.Figure:
+    """An empty figure in the house style, with titled axes."""
+    figure = go.Figure(layout={"template": _template(dark)})
+    figure.update_layout(showlegend=legend, hovermode=hover)
+    figure.update_xaxes(title_text=x or None)
+    figure.update_yaxes(title_text=y or None)
+    return figure
+
+
+def floats(values: Iterable[Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Numbers at the precision a screen can show: half the bytes of Python's."""
+    return np.asarray(list(values), dtype=np.float32)
+
+
+def thinned(length: int, most: int = MOST_POINTS) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Evenly spread positions, first and last included, of at most `most` points."""
+    if length <= most:
+        return np.arange(length)
+    return np.unique(np.linspace(0, length - 1, most).round().astype(np.intp))
+
+
+def faded(colour: str, opacity: float) -> str:
+    """A colour of the palette (`#RRGGBB`) let through."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def dashed(figure: go.Figure, dark: bool, *, y: float, label: str, bad: bool = True) -> None:
+    """A labelled horizontal line, such as a threshold."""
+    colours = palette(dark)
+    colour = colours.bad if bad else colours.muted
+    figure.add_hline(
+        y=y,
+        line={"color": colour, "width": 1, "dash": "dash"},
+        annotation={
+            "text": label, "font": {"size": 11, "color": colour}, "xanchor": "right", "x": 1,
+        },
+        annotation_position="top right",
+    )  # fmt: skip
+
+
+def _template(dark: bool) -> go.layout.Template:
+    colours = palette(dark)
+    axis = {
+        "showgrid": True,
+        "gridcolor": colours.grid,
+        "zeroline": False,
+        "showline": False,
+        "ticks": "",
+        "automargin": True,
+        "tickfont": {"size": 11, "color": colours.muted},
+        "title": {"font": {"size": 12, "color": colours.muted}, "standoff": 8},
+    }
+    return go.layout.Template(
+        layout={
+            "font": {"family": "Inter, system-ui, sans-serif", "size": 12, "color": colours.text},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "colorway": list(colours.categorical),
+            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "xaxis": {**axis, "showgrid": False},
+            "yaxis": axis,
+            "hoverlabel": {
+                "bgcolor": colours.surface,
+                "bordercolor": colours.grid,
+                "font": {"size": 12, "color": colours.text},
+            },
+            "legend": {
+                "orientation": "h",
+                "yanchor": "bottom",
+                "y": 1.02,
+                "x": 0,
+                "font": {"size": 11, "color": colours.muted},
+            },
+            "bargap": 0.25,
+            "uirevision": "keep",
+        }
+    )

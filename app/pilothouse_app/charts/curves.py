@@ -1,0 +1,102 @@
+"""Curves of classifiers and of metrics over steps, one or several runs at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from pilothouse_app.charts.base import MOST_SERIES, blank, floats, thinned
+from pilothouse_app.charts.palette import palette
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def roc(curves: Mapping[str, pd.DataFrame], *, dark: bool) -> go.Figure:
+    """ROC curves by run (columns fpr, tpr) over the diagonal of guessing."""
+    figure = blank(dark, x="False positive rate", y="True positive rate", hover="closest")
+    _diagonal(figure, dark)
+    _overlay(figure, curves, "fpr", "tpr", dark)
+    return _unit_square(figure)
+
+
+def precision_recall(
+    curves: Mapping[str, pd.DataFrame], *, dark: bool, base_rate: float | None = None
+) -> go.Figure:
+    """Precision over recall by run (columns recall, precision)."""
+    figure = blank(dark, x="Recall", y="Precision", hover="closest")
+    _overlay(figure, curves, "recall", "precision", dark)
+    if base_rate is not None:
+        figure.add_hline(
+            y=base_rate, line={"color": palette(dark).muted, "width": 1, "dash": "dot"}
+        )
+    return _unit_square(figure)
+
+
+def calibration(curves: Mapping[str, pd.DataFrame], *, dark: bool) -> go.Figure:
+    """Observed share over predicted probability by run (columns predicted, observed)."""
+    figure = blank(dark, x="Predicted probability", y="Observed share", hover="closest")
+    _diagonal(figure, dark)
+    _overlay(figure, curves, "predicted", "observed", dark, markers=True)
+    return _unit_square(figure)
+
+
+def history(frame: pd.DataFrame, *, dark: bool, title: str, names: Mapping[str, str]) -> go.Figure:
+    """One metric over steps (columns run, step, value), a line for each run."""
+    figure = blank(dark, x="Step", y=title)
+    colours = palette(dark).categorical
+    runs = list(dict.fromkeys(frame["run"]))[:MOST_SERIES]
+    for place, run in enumerate(runs):
+        rows = frame[frame["run"] == run]
+        rows = rows.iloc[thinned(len(rows))]
+        figure.add_scatter(
+            x=floats(rows["step"]),
+            y=floats(rows["value"]),
+            name=names.get(run, run),
+            mode="lines" if len(rows) > 1 else "markers",
+            line={"width": 1.8, "color": colours[place]},
+        )
+    figure.update_layout(showlegend=len(runs) > 1)
+    return figure
+
+
+def _overlay(
+    figure: go.Figure,
+    curves: Mapping[str, pd.DataFrame],
+    x: str,
+    y: str,
+    dark: bool,
+    markers: bool = False,
+) -> None:
+    colours = palette(dark).categorical
+    for place, (name, curve) in enumerate(list(curves.items())[:MOST_SERIES]):
+        rows = curve.iloc[thinned(len(curve), 300)]
+        figure.add_scatter(
+            x=floats(rows[x]),
+            y=floats(rows[y]),
+            name=name,
+            mode="lines+markers" if markers else "lines",
+            line={"width": 1.8, "color": colours[place]},
+            marker={"size": 6},
+            hovertemplate="%{x:.3f}, %{y:.3f}",
+        )
+    figure.update_layout(showlegend=len(curves) > 1)
+
+
+def _diagonal(figure: go.Figure, dark: bool) -> None:
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": palette(dark).muted, "width": 1, "dash": "dot"},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def _unit_square(figure: go.Figure) -> go.Figure:
+    figure.update_xaxes(range=[0, 1.005], showgrid=True, dtick=0.2)
+    figure.update_yaxes(range=[0, 1.02], dtick=0.2)
+    return figure

@@ -1,0 +1,101 @@
+"""Parallel coordinates on a canvas: no graphics card needed, axes can be brushed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pilothouse_app.charts.palette import palette
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One coordinate: the frame's column, its title, and its categories when it is not a number."""
+
+    column: str
+    title: str
+    categories: Sequence[str] = ()
+
+
+def parallel(
+    frame: pd.DataFrame, axes: Sequence[Axis], *, dark: bool, names: str, baseline: str = ""
+) -> dict[str, Any]:
+    """A line per row through every axis; the row named `baseline` is thicker."""
+    colours = palette(dark)
+    series = [
+        _series(
+            row, axes, colours.categorical[place % 8], str(row[names]) == baseline, str(row[names])
+        )
+        for place, (_, row) in enumerate(frame.iterrows())
+    ]
+    return {
+        "animation": False,
+        "textStyle": {"fontFamily": "Inter, system-ui, sans-serif", "color": colours.text},
+        "tooltip": {"confine": True},
+        "legend": {
+            "top": 0,
+            "left": 0,
+            "itemWidth": 18,
+            "textStyle": {"color": colours.muted, "fontSize": 11},
+        },
+        "parallel": {
+            "left": 60,
+            "right": 90,
+            "top": 62,
+            "bottom": 24,
+            "parallelAxisDefault": _axis_look(colours.muted, colours.grid),
+        },
+        "parallelAxis": [_axis(place, axis, frame) for place, axis in enumerate(axes)],
+        "series": series,
+    }
+
+
+def _axis_look(muted: str, grid: str) -> dict[str, Any]:
+    return {
+        "nameLocation": "end",
+        "nameGap": 14,
+        "nameTextStyle": {"color": muted, "fontSize": 11},
+        "axisLine": {"lineStyle": {"color": grid, "width": 1.5}},
+        "axisTick": {"show": False},
+        "axisLabel": {"color": muted, "fontSize": 11},
+        "areaSelectStyle": {"width": 16, "opacity": 0.25},
+    }
+
+
+def _axis(place: int, axis: Axis, frame: pd.DataFrame) -> dict[str, Any]:
+    shared = {"dim": place, "name": axis.title}
+    if axis.categories:
+        return {**shared, "type": "category", "data": list(axis.categories)}
+    return {**shared, "type": "value", "scale": True, **_range(frame[axis.column])}
+
+
+def _range(values: pd.Series[Any]) -> dict[str, float]:
+    low, high = float(values.min()), float(values.max())
+    return {} if low < high else {"min": low - 0.5, "max": high + 0.5}
+
+
+def _series(
+    row: Mapping[str, Any], axes: Sequence[Axis], colour: str, is_baseline: bool, name: str
+) -> dict[str, Any]:
+    values = [row[axis.column] for axis in axes]
+    plain = [
+        str(v) if axis.categories else _number(v) for v, axis in zip(values, axes, strict=True)
+    ]
+    return {
+        "type": "parallel",
+        "name": name,
+        "smooth": 0.15,
+        "color": colour,
+        "lineStyle": {"width": 3.5 if is_baseline else 2, "opacity": 0.9, "color": colour},
+        "emphasis": {"lineStyle": {"width": 4, "opacity": 1}},
+        "data": [plain],
+    }
+
+
+def _number(value: Any) -> float | str:
+    # ECharts leaves a gap at "-"; NaN is no JSON.
+    return "-" if value is None or value != value else round(float(value), 6)

@@ -1,0 +1,108 @@
+"""Values over time: lines with thresholds, points with the state of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from pilothouse_app.charts.base import MOST_SERIES, blank, dashed, faded, floats, thinned
+from pilothouse_app.charts.palette import palette
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATES: Mapping[str, str] = {
+    "ok": "good",
+    "warn": "warn",
+    "fail": "bad",
+    "error": "bad",
+    "insufficient": "muted",
+}
+
+
+def over_time(
+    frame: pd.DataFrame,
+    *,
+    dark: bool,
+    at: str,
+    lines: Mapping[str, str],
+    y: str = "",
+    threshold: float | None = None,
+    threshold_label: str = "threshold",
+    area: bool = False,
+    digits: int = 3,
+) -> go.Figure:
+    """One line per column (`lines` maps column to name), with an optional threshold."""
+    colours = palette(dark).categorical
+    rows = frame.iloc[thinned(len(frame))]
+    chart = blank(dark, y=y)
+    for place, (column, name) in enumerate(list(lines.items())[:MOST_SERIES]):
+        chart.add_scatter(
+            x=rows[at],
+            y=floats(rows[column]),
+            name=name,
+            mode="lines" if len(rows) > 40 else "lines+markers",
+            line={"width": 1.8, "color": colours[place]},
+            marker={"size": 5},
+            fill="tozeroy" if area else None,
+            fillcolor=faded(colours[place], 0.15) if area else None,
+            hovertemplate=f"%{{y:,.{digits}f}}",
+        )
+    if threshold is not None:
+        dashed(chart, dark, y=threshold, label=threshold_label)
+    return chart.update_layout(showlegend=len(lines) > 1)
+
+
+def states_over_time(
+    frame: pd.DataFrame,
+    *,
+    dark: bool,
+    at: str,
+    value: str,
+    status: str,
+    y: str = "",
+    threshold: float | None = None,
+    threshold_label: str = "threshold",
+) -> go.Figure:
+    """A line of scores whose points carry the colour of their status (ok, warn, fail, ...)."""
+    colours = palette(dark)
+    chart = blank(dark, y=y, legend=False)
+    chart.add_scatter(
+        x=frame[at],
+        y=floats(frame[value]),
+        mode="lines+markers",
+        line={"width": 1.5, "color": colours.reference},
+        marker={
+            "size": 8,
+            "color": [getattr(colours, STATES.get(state, "muted")) for state in frame[status]],
+        },
+        customdata=list(frame[status]),
+        hovertemplate="%{y:.3f} · %{customdata}<extra></extra>",
+    )
+    if threshold is not None:
+        dashed(chart, dark, y=threshold, label=threshold_label)
+    return chart
+
+
+def by_group(
+    frame: pd.DataFrame, *, dark: bool, at: str, value: str, group: str, y: str = ""
+) -> go.Figure:
+    """One line per value of `group`, at most eight."""
+    colours = palette(dark).categorical
+    groups = list(dict.fromkeys(frame[group]))[:MOST_SERIES]
+    chart = blank(dark, y=y)
+    for place, name in enumerate(groups):
+        rows = frame[frame[group] == name]
+        rows = rows.iloc[thinned(len(rows))]
+        chart.add_scatter(
+            x=rows[at],
+            y=floats(rows[value]),
+            name=str(name),
+            mode="lines" if len(rows) > 40 else "lines+markers",
+            line={"width": 1.8, "color": colours[place]},
+            marker={"size": 5},
+            hovertemplate="%{y:,.3f}",
+        )
+    return chart.update_layout(showlegend=len(groups) > 1)

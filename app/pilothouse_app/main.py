@@ -1,0 +1,42 @@
+"""The script Streamlit runs for every visitor: page frame, navigation, the chosen screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pilothouse_app.parts.errors import guarded
+from pilothouse_app.parts.figures import dark
+from pilothouse_app.parts.fill import steady
+from pilothouse_app.parts.links import follow
+from pilothouse_app.parts.toasts import show_toasts
+from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.screens import pages
+
+STATIC = Path(__file__).parent / "static"
+
+
+def main() -> None:
+    """Draw the frame and run the screen the address names."""
+    st.set_page_config(
+        page_title="Pilothouse",
+        page_icon=str(STATIC / "favicon.png"),
+        layout="wide",
+        initial_sidebar_state=232,
+    )
+    st.logo(
+        str(STATIC / f"logo-{'dark' if dark() else 'light'}.svg"),
+        icon_image=str(STATIC / "icon.svg"),
+        size="medium",
+    )
+    page = st.navigation(pages(), expanded=True)
+    follow()
+    steady()
+    show_toasts()
+    with guarded():
+        st.sidebar.markdown(f":small[:gray[Workspace: {workspace().folder.name}]]")
+        page.run()
+
+
+main()

@@ -1,0 +1,56 @@
+"""The screen's edge: a refusal is said in its own words, anything else gets an id and a log line."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turn an error of a screen into a box on it; the page around it stays."""
+    try:
+        yield
+    except PilothouseError as refusal:
+        error_box(refusal)
+    except Exception as error:
+        # Streamlit's own stop and rerun are BaseExceptions and pass through.
+        show_unexpected(error)
+
+
+def error_box(error: PilothouseError) -> None:
+    """Say what was refused, which part of the input is to blame, and what to do."""
+    lines = [error.message]
+    if isinstance(error, Invalid):
+        lines += [f"- **{part}**: {message}" for part, message in error.fields.items()]
+    if error.hint:
+        lines.append(f"\n{error.hint}")
+    st.error("\n".join(lines), title=_title(error), icon=":material/error:")
+
+
+def show_unexpected(error: Exception) -> bool:
+    """Log a fault under an id and show the id; True tells Streamlit that it was shown."""
+    number = uuid.uuid4().hex[:8]
+    log.error("screen fault %s", number, exc_info=error)
+    st.error(
+        f"This part of the page failed. The log has the details under **{number}**.",
+        title="Something went wrong",
+        icon=":material/error:",
+    )
+    return True
+
+
+def _title(error: PilothouseError) -> str:
+    if isinstance(error, NotFound):
+        return "Not found"
+    if isinstance(error, Invalid):
+        return "This cannot be used as it is"
+    return "Not available now" if isinstance(error, Unavailable) else "Not possible"

@@ -1,0 +1,34 @@
+"""Filling the window: the only CSS of the app, in one place, since its test ids may change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+RULE = (
+    "[data-testid=stLayoutWrapper]:has(> .st-key-{key}){{height:max(calc(100vh - {rem}rem),"
+    "{least}px)!important;flex:0 0 max(calc(100vh - {rem}rem),{least}px)!important}}"
+    ".st-key-{key}{{height:100%!important}}"
+)
+
+
+STEADY = ".st-key-page_header{min-height:2.75rem}"
+
+
+def steady() -> None:
+    """Keep the header row equally tall with and without a button; the shell calls it."""
+    st.html(f"<style>{STEADY}</style>")
+
+
+@contextmanager
+def fill(key: str, *, reserve: float = 12, least: int = 260) -> Iterator[None]:
+    """A block as tall as the window less `reserve` rem for what stands above and below it.
+
+    Inside, give the one element that grows `height="stretch"`. About 8 rem for a header alone,
+    12 with filters, 15 with filters and a pager.
+    """
+    st.html(f"<style>{RULE.format(key=f'fill_{key}', rem=reserve, least=least)}</style>")
+    with st.container(key=f"fill_{key}", height=500, border=False):
+        yield

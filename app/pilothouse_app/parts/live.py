@@ -1,0 +1,24 @@
+"""Live parts: one flat polling fragment a page, slow when idle, quick while something runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+
+def live(
+    body: Callable[[], bool], *, key: str, busy: bool, idle_seconds: float | None = None
+) -> None:
+    """Draw `body` and redraw it alone: every second while busy, else every `idle_seconds`.
+
+    `body` returns whether something runs now. When that changes, the whole page runs once, so
+    that the rest of it shows the new state. No widget whose value matters may stand inside.
+    """
+
+    @st.fragment(run_every=1.5 if busy else idle_seconds, key=key)
+    def part() -> None:
+        if body() != busy:
+            st.rerun()
+
+    part()

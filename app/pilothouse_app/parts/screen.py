@@ -1,0 +1,24 @@
+"""What a screen says of itself: a file in `screens/` with `SCREEN` and `render()` is a screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SECTIONS = ("", "Explore", "Operate", "Govern")
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A page of the app; one without a section is a detail page, reached by its address."""
+
+    title: str
+    path: str
+    icon: str
+    summary: str
+    section: str | None = None
+    order: int = 100
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the page is left out of the menu."""
+        return self.section is None

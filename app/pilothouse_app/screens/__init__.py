@@ -1,0 +1,42 @@
+"""The screens. Every module here with `SCREEN` and `render()` is one; adding a file adds a page."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+
+import streamlit as st
+
+from pilothouse_app.parts.screen import SECTIONS, Screen
+
+
+@cache
+def all_screens() -> tuple[tuple[Screen, Callable[[], None]], ...]:
+    """Every screen with the function that draws it, in the order of the menu."""
+    modules = [
+        import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)
+    ]
+    found = [(module.SCREEN, module.render) for module in modules if hasattr(module, "SCREEN")]
+    return tuple(sorted(found, key=lambda pair: (pair[0].order, pair[0].title)))
+
+
+def pages() -> dict[str, list[st.Page]]:
+    """The menu, by section; detail pages stand hidden in the first."""
+    menu: dict[str, list[st.Page]] = {section: [] for section in SECTIONS}
+    for screen, render in all_screens():
+        menu[screen.section or ""].append(_page(screen, render))
+    return {section: shown for section, shown in menu.items() if shown}
+
+
+def _page(screen: Screen, render: Callable[[], None]) -> st.Page:
+    return st.Page(
+        render,
+        title=screen.title,
+        icon=screen.icon,
+        url_path=screen.path,
+        default=screen.path == "",
+        visibility="hidden" if screen.hidden else "visible",
+        help=screen.summary,
+    )

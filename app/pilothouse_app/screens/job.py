@@ -1,0 +1,141 @@
+"""One job: what it does now, its steps, its log, what came of it; cancel and retry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse_app.charts.timeline import steps_timeline
+from pilothouse_app.parts.changes import pairs
+from pilothouse_app.parts.confirm import confirm
+from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.figures import dark, figure
+from pilothouse_app.parts.fill import fill
+from pilothouse_app.parts.filters import switch
+from pilothouse_app.parts.formats import plural, title
+from pilothouse_app.parts.header import facts, header, section
+from pilothouse_app.parts.jobs import (
+    STEP_COLUMNS,
+    job_facts,
+    progress_line,
+    result_pairs,
+    steps_frame,
+)
+from pilothouse_app.parts.links import ICONS, address, go, link, screen, wanted
+from pilothouse_app.parts.live import live
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.table import table
+from pilothouse_app.parts.toasts import toast_next
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.jobs.verbs import JobInfo
+
+SCREEN = Screen(
+    title="Job",
+    path="job",
+    icon=":material/manufacturing:",
+    summary="One job with its steps and log",
+)
+
+
+def render() -> None:
+    """The job the address names."""
+    wanted_id = wanted("id")
+    back = ("Pipelines", screen("pipelines"))
+    if not wanted_id:
+        with header("Job", back=back):
+            pass
+        empty("Which job?", "The address names none.", to=("Open pipelines", screen("pipelines")))
+        return
+    job = workspace().jobs.job(wanted_id)
+    with header(job.title, status=job.status, back=back):
+        _commands(job)
+    _origin(job)
+    live(lambda: _body(wanted_id), key="job_live", busy=not job.ended)
+
+
+def _commands(job: JobInfo) -> None:
+    ws = workspace()
+    if not job.ended and st.button("Cancel job", icon=":material/cancel:", key="job_cancel"):
+        confirm(
+            "Cancel this job",
+            f"**{job.title}** stops after the step it is in. What its finished steps made stays, "
+            "and it can be retried from there.",
+            verb="Cancel job",
+            command=lambda reason: ws.jobs.cancel(job.id, reason),
+            done="The job is being cancelled",
+        )
+    if job.status in ("failed", "cancelled") and st.button(
+        "Retry", type="primary", icon=":material/replay:", key="job_retry"
+    ):
+        confirm(
+            "Retry this job",
+            f"**{job.title}** is done again from the step that did not end, as a new job.",
+            verb="Retry",
+            command=lambda reason: _retry(job.id, reason),
+            done="",
+        )
+
+
+def _retry(job_id: str, reason: str) -> None:
+    again = workspace().jobs.retry(job_id, reason)
+    toast_next("The job goes on")
+    go(address("job", again))
+
+
+def _origin(job: JobInfo) -> None:
+    if not job.subject_ref and not job.retry_of:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if job.subject_ref:
+            to = address(job.subject_kind, job.subject_ref)
+            link(
+                to, f"{title(job.subject_kind)} {job.subject_ref}", icon=ICONS.get(job.subject_kind)
+            )
+        if job.retry_of:
+            link(address("job", job.retry_of), "First attempt", icon=":material/undo:")
+
+
+def _body(job_id: str) -> bool:
+    """The part that moves; whether there is more to come."""
+    ws = workspace()
+    job = ws.jobs.job(job_id)
+    facts(job_facts(job))
+    progress_line(job)
+    steps = steps_frame(ws.jobs.steps(job_id))
+    left, right = st.columns([52, 48], gap="medium")
+    with left:
+        section("Steps", plural(len(steps), "step") if len(steps) else "")
+        if steps.empty:
+            empty("No step has begun", "The worker takes jobs up in the order they were asked for.")
+        else:
+            with fill("job_steps", reserve=15):
+                table(steps, STEP_COLUMNS, key="job_steps", alt="Steps", height="stretch")
+    with right:
+        _beside(job)
+    return not job.ended
+
+
+def _beside(job: JobInfo) -> None:
+    ws = workspace()
+    view = switch("job_view", ("log", "timeline", "details"), "Show", words=title)
+    with fill("job_beside", reserve=16):
+        if view == "timeline":
+            steps = steps_frame(ws.jobs.steps(job.id))
+            if not steps.empty:
+                figure(
+                    steps_timeline(steps, dark=dark()),
+                    key="job_timeline",
+                    height=min(620, 60 + 22 * len(steps)),
+                    alt="When each step of the job ran",
+                )
+        elif view == "details":
+            pairs(
+                {**result_pairs(job.result), **job.args, "id": job.id}, alt="Arguments and result"
+            )
+        else:
+            st.code(
+                ws.jobs.log(job.id) or "The log is empty so far.", language=None, height="stretch"
+            )

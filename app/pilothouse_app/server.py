@@ -1,0 +1,137 @@
+"""The app's own server: Streamlit on loopback, with our headers, our configuration, our errors."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from pilothouse.kit.errors import PilothouseError
+from pilothouse_app.parts.errors import show_unexpected
+from pilothouse_app.parts.workspace import ENVIRONMENT, opened
+from pilothouse_app.theme import configuration
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from pilothouse.kit.settings import Settings
+
+log = logging.getLogger(__name__)
+SCRIPT = Path(__file__).parent / "main.py"
+
+# A stored report is a page of its own scripts: it is shown in a frame that can reach nothing.
+REPORT_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; frame-ancestors 'self'"
+)
+
+
+def serve(settings: Settings) -> None:
+    """Serve the app on loopback until it is stopped."""
+    os.environ[ENVIRONMENT] = str(settings.workspace)
+    application().run(config=configuration(settings.app_port))
+
+
+def application() -> st.App:
+    """The ASGI application: Streamlit, readiness, stored reports, security headers."""
+    return st.App(
+        SCRIPT,
+        routes=[
+            Route("/api/ready", _ready),
+            Route("/api/reports/{report}", _report),
+        ],
+        middleware=[Middleware(SecurityHeaders, policy=_policy())],
+        lifespan=_lifespan,
+        on_script_error=show_unexpected,
+    )
+
+
+class SecurityHeaders:
+    """Adds the headers that keep the page from reaching, or being framed by, anything else."""
+
+    def __init__(self, app: ASGIApp, policy: str) -> None:
+        self._app = app
+        self._headers = {
+            "content-security-policy": policy,
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "same-origin",
+            "permissions-policy": "camera=(), microphone=(), geolocation=()",
+            "cross-origin-opener-policy": "same-origin",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def _policy() -> str:
+    """The page's policy; Streamlit's one inline script is let through by its hash."""
+    index = Path(st.__file__).parent / "static" / "index.html"
+    scripts = re.findall(r"<script>(.*?)</script>", index.read_text("utf-8"), re.DOTALL)
+    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    return (
+        f"default-src 'self'; script-src 'self' 'unsafe-eval' {hashes}; worker-src 'self' blob:; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+        "connect-src 'self' data: blob:; frame-src 'self'; object-src 'none'; base-uri 'self'; "
+        "form-action 'self'; frame-ancestors 'self'"
+    )
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+@asynccontextmanager
+async def _lifespan(_app: st.App) -> AsyncIterator[dict[str, Any] | None]:
+    await run_in_threadpool(opened, os.environ[ENVIRONMENT])
+    await run_in_threadpool(_warm)
+    yield {"ready": True}
+
+
+def _warm() -> None:
+    """Import what the first page needs, so that the first visitor does not wait for it."""
+    import pandas  # noqa: F401
+    import plotly.graph_objects  # noqa: F401
+
+    from pilothouse_app import screens
+
+    screens.all_screens()
+
+
+async def _ready(_request: Request) -> Response:
+    return JSONResponse({"status": "ready"})
+
+
+async def _report(request: Request) -> Response:
+    workspace = opened(os.environ[ENVIRONMENT])
+    try:
+        page = await run_in_threadpool(
+            workspace.monitoring.report_html, request.path_params["report"]
+        )
+    except PilothouseError as refusal:
+        return PlainTextResponse(str(refusal), status_code=refusal.status)
+    return HTMLResponse(page, headers={"content-security-policy": REPORT_POLICY})
