@@ -27,10 +27,8 @@ def parallel(
     """A line per row through every axis; the row named `baseline` is thicker."""
     colours = palette(dark)
     series = [
-        _series(
-            row, axes, colours.categorical[place % 8], str(row[names]) == baseline, str(row[names])
-        )
-        for place, (_, row) in enumerate(frame.iterrows())
+        _series(row, axes, colours.categorical[place % 8], names, baseline)
+        for place, row in enumerate(frame.to_dict("records"))
     ]
     return {
         "animation": False,
@@ -79,9 +77,10 @@ def _range(values: pd.Series[Any]) -> dict[str, float]:
 
 
 def _series(
-    row: Mapping[str, Any], axes: Sequence[Axis], colour: str, is_baseline: bool, name: str
+    row: Mapping[Any, Any], axes: Sequence[Axis], colour: str, names: str, baseline: str
 ) -> dict[str, Any]:
     values = [row[axis.column] for axis in axes]
+    name = str(row[names])
     plain = [
         str(v) if axis.categories else _number(v) for v, axis in zip(values, axes, strict=True)
     ]
@@ -90,7 +89,7 @@ def _series(
         "name": name,
         "smooth": 0.15,
         "color": colour,
-        "lineStyle": {"width": 3.5 if is_baseline else 2, "opacity": 0.9, "color": colour},
+        "lineStyle": {"width": 3.5 if name == baseline else 2, "opacity": 0.9, "color": colour},
         "emphasis": {"lineStyle": {"width": 4, "opacity": 1}},
         "data": [plain],
     }

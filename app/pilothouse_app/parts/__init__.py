@@ -11,7 +11,7 @@ edited. `section=None` makes a detail page that is reached by its address. The o
         with header("Registry", note=plural(len(found), "model")):   # title left, action right
             if st.button("Register", type="primary"): ...
         if found.empty:
-            empty("No models yet", "Register a finished run.", to=("Open runs", screen("experiments")))
+            empty("No models yet", "Register a run.", to=("Open runs", screen("experiments")))
             return
         with filter_bar():
             query = search("registry_q", "name")             # key = parameter in the address

@@ -1,4 +1,4 @@
-"""The screen's edge: a refusal is said in its own words, anything else gets an id and a log line."""
+"""The screen's edge: a refusal is said in its own words, a fault gets an id and a log line."""
 
 from __future__ import annotations
 
