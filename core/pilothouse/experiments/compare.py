@@ -1,0 +1,277 @@
+"""Two to ten runs held against a baseline: parameters, metrics, curves, histories, and cautions."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import Session
+
+from pilothouse.experiments import details
+from pilothouse.experiments.comparability import Note, notes
+from pilothouse.experiments.curves import CURVES, overlay, read_json
+from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.history import history
+from pilothouse.experiments.metrics import judge, metric_kind
+from pilothouse.kit.errors import Invalid, PilothouseError
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST, MOST = 2, 10
+HISTORY_POINTS = 500
+LEADING = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
+METRIC_COLUMNS = (
+    *("metric", "title", "direction", "format", "run", "label", "value", "delta", "delta_share"),
+    *("verdict", "best", "best_step", "count"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Runs side by side, the baseline first; every frame names runs by id, `labels` says how.
+
+    `params`, `facts` and `environment` have one row per key and one column per run id, differing
+    rows first. `metrics` has one row per metric and run, `table` the same with a column per run.
+    `axes` has one row per run for parallel coordinates.
+    """
+
+    runs: tuple[RunInfo, ...]
+    baseline: str
+    labels: dict[str, str]
+    facts: pd.DataFrame
+    params: pd.DataFrame
+    environment: pd.DataFrame
+    metrics: pd.DataFrame
+    table: pd.DataFrame
+    axes: pd.DataFrame
+    curves: dict[str, pd.DataFrame]
+    history: pd.DataFrame
+    notes: tuple[Note, ...]
+
+
+def compare(
+    session: Session, store: Store, run_ids: Sequence[str], baseline: str | None = None
+) -> Comparison:
+    """Hold runs against a baseline: one of them or one more; the first when none is named.
+
+    Raises Invalid unless there are two to ten, NotFound when one is missing.
+    """
+    ids = _chosen(run_ids, baseline)
+    runs = details.runs(session, ids)
+    labels = labels_of(runs)
+    cautions: list[Note] = []
+    specs = _files(store, runs, "spec.json", cautions)
+    environments = _files(store, runs, "environment.json", cautions)
+    metrics = metrics_frame(runs, labels)
+    params = side_by_side("param", {run.id: run.params for run in runs})
+    return Comparison(
+        runs=runs,
+        baseline=runs[0].id,
+        labels=labels,
+        facts=side_by_side("fact", {run.id: _facts(run) for run in runs}),
+        params=params,
+        environment=side_by_side(
+            "package", {run.id: _packages(environments.get(run.id, {})) for run in runs}
+        ),
+        metrics=metrics,
+        table=metrics_table(metrics, ids),
+        axes=axes_frame(runs, labels, params),
+        curves=_curves(store, runs, labels, cautions),
+        history=_histories(session, runs, labels),
+        notes=(*notes(runs, runs[0], labels, specs), *cautions),
+    )
+
+
+def _chosen(run_ids: Sequence[str], baseline: str | None) -> list[str]:
+    first = [baseline] if baseline else []
+    ids = list(dict.fromkeys([*first, *run_ids]))
+    if not FEWEST <= len(ids) <= MOST:
+        raise Invalid(
+            f"a comparison takes {FEWEST} to {MOST} runs; these are {len(ids)}.",
+            fields={"runs": f"choose {FEWEST} to {MOST}"},
+        )
+    return ids
+
+
+def labels_of(runs: Sequence[RunInfo]) -> dict[str, str]:
+    """A word for each run: its name, with the start of its id where names are equal."""
+    names = Counter(run.name for run in runs)
+    return {
+        run.id: run.name if names[run.name] == 1 else f"{run.name} ({run.id[:6]})" for run in runs
+    }
+
+
+def side_by_side(noun: str, words: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Columns `noun`, `differs` and one per run; the keys that differ come first."""
+    import pandas as pd
+
+    keys = sorted({key for of_run in words.values() for key in of_run})
+    rows = [(key, differ([of_run.get(key) for of_run in words.values()])) for key in keys]
+    rows.sort(key=lambda row: not row[1])
+    columns: dict[str, Any] = {
+        noun: [key for key, _ in rows],
+        "differs": pd.Series([differs for _, differs in rows], dtype="bool"),
+    }
+    for run, of_run in words.items():
+        columns[run] = pd.Series([of_run.get(key) for key, _ in rows], dtype="object")
+    return pd.DataFrame(columns)
+
+
+def differ(values: Iterable[str | None]) -> bool:
+    """Whether texts differ in what they say: 0.1 and 0.10 are one number."""
+    return len({_meaning(value) for value in values}) > 1
+
+
+def _meaning(value: str | None) -> str | float | None:
+    try:
+        number = float(value) if value is not None else None
+    except ValueError:
+        return value
+    return value if number is None or math.isnan(number) else number
+
+
+def metrics_frame(runs: Sequence[RunInfo], labels: Mapping[str, str]) -> pd.DataFrame:
+    """One row per metric and run, with its delta against the first run and what that means.
+
+    `delta_share` is the delta as a share of the baseline's size; `verdict` is better, worse, same,
+    unknown, or baseline.
+    """
+    import pandas as pd
+
+    keys = sorted({key for run in runs for key in run.metrics}, key=_metric_order)
+    rows = [_metric_row(key, run, runs[0], labels) for key in keys for run in runs]
+    return pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
+
+
+def _metric_row(
+    key: str, run: RunInfo, baseline: RunInfo, labels: Mapping[str, str]
+) -> tuple[Any, ...]:
+    kind, summary = metric_kind(key), run.metrics.get(key)
+    value, reference = run.values.get(key, math.nan), baseline.values.get(key, math.nan)
+    verdict = "baseline" if run.id == baseline.id else judge(key, value, reference)
+    delta = 0.0 if verdict == "same" else value - reference
+    share = delta / abs(reference) if reference and math.isfinite(reference) else math.nan
+    return (
+        *(key, kind.title, kind.direction, kind.format, run.id, labels[run.id], value),
+        *((0.0, 0.0) if verdict == "baseline" else (delta, share)),
+        verdict,
+        summary.best if summary else math.nan,
+        summary.best_step if summary else None,
+        summary.count if summary else 0,
+    )
+
+
+def _metric_order(key: str) -> tuple[int, str]:
+    """What people decide by comes first, the rest by name."""
+    place = LEADING.index(key) if key in LEADING else len(LEADING)
+    return place, key
+
+
+def metrics_table(metrics: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
+    """One row per metric: metric, title, direction, format, differs, and a value per run id."""
+    import pandas as pd
+
+    rows = []
+    for key, group in metrics.groupby("metric", sort=False):
+        first, values = group.iloc[0], dict(zip(group["run"], group["value"], strict=True))
+        differs = bool((~group["verdict"].isin(["baseline", "same"])).any())
+        told = [values[run] for run in ids]
+        rows.append((key, first["title"], first["direction"], first["format"], differs, *told))
+    columns = ["metric", "title", "direction", "format", "differs", *ids]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def axes_frame(
+    runs: Sequence[RunInfo], labels: Mapping[str, str], params: pd.DataFrame
+) -> pd.DataFrame:
+    """One row per run: run, label, the parameters that differ, every metric all of them have."""
+    import pandas as pd
+
+    differing = params.loc[params["differs"], "param"].tolist()
+    shared = set.intersection(*(set(run.metrics) for run in runs))
+    columns: dict[str, Any] = {
+        "run": [run.id for run in runs],
+        "label": [labels[run.id] for run in runs],
+    }
+    for key in differing:
+        columns[f"params.{key}"] = _numeric([run.params.get(key) for run in runs])
+    for key in sorted(shared, key=_metric_order):
+        columns[f"metrics.{key}"] = [run.values[key] for run in runs]
+    return pd.DataFrame(columns)
+
+
+def _numeric(values: list[str | None]) -> list[Any]:
+    """Numbers when every value that is there is one, else the texts."""
+    told = [_meaning(value) for value in values]
+    return told if all(isinstance(value, (float, type(None))) for value in told) else values
+
+
+def _facts(run: RunInfo) -> dict[str, str]:
+    inputs = ", ".join(f"{one.dataset} ({one.role})" for one in run.inputs)
+    dirty = {True: "yes", False: "no", None: None}[run.dirty]
+    told = {
+        "Commit": run.commit and run.commit[:12],
+        "Data": inputs,
+        "Experiment": run.experiment,
+        "Seed": run.seed,
+        "Started by": run.user,
+        "Status": run.status,
+        "Trainer": run.trainer,
+        "Uncommitted changes": dirty,
+    }
+    return {fact: str(value) for fact, value in told.items() if value not in (None, "")}
+
+
+def _packages(environment: Mapping[str, Any]) -> dict[str, str]:
+    found = {str(name): str(v) for name, v in dict(environment.get("packages") or {}).items()}
+    names = ("python", "platform")
+    return found | {name: str(environment[name]) for name in names if name in environment}
+
+
+def _files(
+    store: Store, runs: Sequence[RunInfo], path: str, cautions: list[Note]
+) -> dict[str, dict[str, Any]]:
+    """A JSON file of each run that has it; one that cannot be read becomes a caution."""
+    found = {}
+    for run in runs:
+        try:
+            value = read_json(store, run, path)
+        except PilothouseError as broken:
+            cautions.append(Note("file", run.id, str(broken)))
+        else:
+            found[run.id] = value or {}
+    return found
+
+
+def _curves(
+    store: Store, runs: Sequence[RunInfo], labels: Mapping[str, str], cautions: list[Note]
+) -> dict[str, pd.DataFrame]:
+    """Every curve that a run has; a broken one becomes a caution, not the end of the page."""
+    import pandas as pd
+
+    found = {}
+    for curve in CURVES:
+        frames = [overlay(store, (), labels, curve)]
+        for run in runs:
+            try:
+                frames.append(overlay(store, [run], labels, curve))
+            except PilothouseError as broken:
+                cautions.append(Note("file", run.id, str(broken)))
+        told = [frame for frame in frames if len(frame)] or frames[:1]
+        found[curve.name] = pd.concat(told, ignore_index=True)
+    return found
+
+
+def _histories(
+    session: Session, runs: Sequence[RunInfo], labels: Mapping[str, str]
+) -> pd.DataFrame:
+    """Points of every metric that some run logged more than once."""
+    keys = sorted({key for run in runs for key, s in run.metrics.items() if s.count > 1})
+    frame = history(session, [run.id for run in runs], keys, max_points=HISTORY_POINTS)
+    frame.insert(1, "label", frame["run"].map(dict(labels)))
+    return frame

@@ -1,0 +1,181 @@
+"""One run in full: everything that was recorded of it, as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from pilothouse.experiments.lifecycle import no_run
+from pilothouse.experiments.recording import artifact_path, summary_of
+from pilothouse.experiments.summary import MetricSummary
+from pilothouse.experiments.tables import (
+    Experiment,
+    Param,
+    Run,
+    RunArtifact,
+    RunInput,
+    RunMetric,
+    RunTag,
+)
+from pilothouse.kit.errors import NotFound
+
+
+@dataclass(frozen=True)
+class ArtifactInfo:
+    """A file of a run."""
+
+    path: str
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
+class InputInfo:
+    """A dataset version that a run read."""
+
+    dataset: str
+    role: str
+
+
+@dataclass(frozen=True)
+class ChildRun:
+    """A run under a run: a trial of a search, a fold."""
+
+    id: str
+    name: str
+    status: str
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """A run: how it was started and ended, and all that was recorded of it."""
+
+    id: str
+    name: str
+    experiment: str
+    status: str
+    trainer: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    parent_id: str | None
+    job_id: str | None
+    user: str
+    source: str
+    commit: str | None
+    dirty: bool | None
+    seed: int | None
+    note: str
+    error: str
+    archived_at: datetime | None
+    params: dict[str, str]
+    metrics: dict[str, MetricSummary]
+    tags: dict[str, str]
+    artifacts: tuple[ArtifactInfo, ...]
+    inputs: tuple[InputInfo, ...]
+    children: tuple[ChildRun, ...]
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from start to end; None while it runs."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The last value of each metric."""
+        return {key: summary.last for key, summary in self.metrics.items()}
+
+    def has_artifact(self, path: str) -> bool:
+        """Whether the run has a file of that path."""
+        return any(artifact.path == path for artifact in self.artifacts)
+
+
+def run(session: Session, run_id: str) -> RunInfo:
+    """A run in full. Raises NotFound."""
+    query = (
+        select(Run, col(Experiment.name))
+        .join(Experiment, col(Experiment.id) == col(Run.experiment_id))
+        .where(col(Run.id) == run_id)
+    )
+    found = session.execute(query).first()
+    if found is None:
+        raise no_run(run_id)
+    row, experiment = found
+    return RunInfo(
+        id=row.id,
+        name=row.name,
+        experiment=experiment,
+        status=row.status,
+        trainer=row.trainer,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        parent_id=row.parent_id,
+        job_id=row.job_id,
+        user=row.user,
+        source=row.source,
+        commit=row.commit,
+        dirty=row.dirty,
+        seed=row.seed,
+        note=row.note,
+        error=row.error,
+        archived_at=row.archived_at,
+        params=_words(session, Param, run_id),
+        metrics=_metrics(session, run_id),
+        tags=_words(session, RunTag, run_id),
+        artifacts=_artifacts(session, run_id),
+        inputs=_inputs(session, run_id),
+        children=_children(session, run_id),
+    )
+
+
+def runs(session: Session, run_ids: Sequence[str]) -> tuple[RunInfo, ...]:
+    """Several runs in full, in the order given. Raises NotFound for the first missing one."""
+    return tuple(run(session, run_id) for run_id in run_ids)
+
+
+def artifact(session: Session, run_id: str, path: str) -> ArtifactInfo:
+    """A file of a run. Raises NotFound, naming the files there are."""
+    found = session.get(RunArtifact, (run_id, artifact_path(path)))
+    if found is not None:
+        return ArtifactInfo(found.path, found.digest, found.size)
+    known = [one.path for one in _artifacts(session, run_id)] or ["none"]
+    raise NotFound(f"run {run_id} has no file {path!r}", hint=f"Known: {', '.join(known)}.")
+
+
+def _words(session: Session, table: type[Param] | type[RunTag], run_id: str) -> dict[str, str]:
+    key, value = col(table.key), col(table.value)
+    query = select(key, value).where(col(table.run_id) == run_id).order_by(key)
+    return {row.key: row.value for row in session.execute(query)}
+
+
+def _metrics(session: Session, run_id: str) -> dict[str, MetricSummary]:
+    query = select(RunMetric).where(col(RunMetric.run_id) == run_id).order_by(col(RunMetric.key))
+    return {row.key: summary_of(vars(row)) for row in session.scalars(query)}
+
+
+def _artifacts(session: Session, run_id: str) -> tuple[ArtifactInfo, ...]:
+    path = col(RunArtifact.path)
+    query = select(RunArtifact).where(col(RunArtifact.run_id) == run_id).order_by(path)
+    return tuple(ArtifactInfo(a.path, a.digest, a.size) for a in session.scalars(query))
+
+
+def _inputs(session: Session, run_id: str) -> tuple[InputInfo, ...]:
+    order = col(RunInput.role), col(RunInput.dataset)
+    query = select(RunInput).where(col(RunInput.run_id) == run_id).order_by(*order)
+    return tuple(InputInfo(one.dataset, one.role) for one in session.scalars(query))
+
+
+def _children(session: Session, run_id: str) -> tuple[ChildRun, ...]:
+    query = (
+        select(col(Run.id), col(Run.name), col(Run.status))
+        .where(col(Run.parent_id) == run_id, col(Run.archived_at).is_(None))
+        .order_by(col(Run.created_at), col(Run.id))
+    )
+    return tuple(ChildRun(*row) for row in session.execute(query))

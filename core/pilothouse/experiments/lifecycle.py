@@ -1,0 +1,169 @@
+"""The life of a run: started, finished or failed, annotated, archived."""
+
+from __future__ import annotations
+
+from sqlalchemy import RowMapping, bindparam, select
+from sqlmodel import Session, col
+
+from pilothouse import activity
+from pilothouse.experiments import catalog
+from pilothouse.experiments.code import UNKNOWN, CodeIdentity
+from pilothouse.experiments.tables import ENDED, RUNNING, Experiment, Run
+from pilothouse.kit import ids
+from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.storage import Store
+
+OPEN = (
+    select(col(Run.name), col(Run.archived_at))
+    .where(col(Run.id) == bindparam("run"))
+    .with_for_update()
+)
+
+
+def start(
+    session: Session,
+    store: Store,
+    experiment: str,
+    name: str | None = None,
+    *,
+    trainer: str | None = None,
+    parent: str | None = None,
+    seed: int | None = None,
+    source: str = "",
+    code: CodeIdentity = UNKNOWN,
+    job_id: str | None = None,
+) -> str:
+    """Start a run and return its id; the experiment is made when it is not there yet.
+
+    Raises NotFound when there is no such parent, Conflict when it is of another experiment.
+    """
+    found = catalog.require_or_create(session, store, experiment)
+    if parent is not None:
+        _check_parent(session, parent, found)
+    now, run_id = store.now(), ids.run_id()
+    run = Run(
+        id=run_id,
+        experiment_id=found.id or 0,
+        name=name or ids.run_name(run_id),
+        status=RUNNING,
+        created_at=now,
+        started_at=now,
+        parent_id=parent,
+        job_id=job_id,
+        user=store.actor,
+        source=source,
+        commit=code.commit,
+        dirty=code.dirty,
+        seed=seed,
+        trainer=trainer,
+    )
+    session.add(run)
+    session.flush()
+    _note(session, store, "started", run)
+    return run_id
+
+
+def finish(
+    session: Session, store: Store, run_id: str, status: str = "finished", error: str = ""
+) -> None:
+    """End a run; ending it the same way again changes nothing.
+
+    Raises Invalid when the status is no end, Conflict when the run ended in another way.
+    """
+    if status not in ENDED:
+        raise Invalid(f"{status!r} is no way for a run to end.", hint=f"Known: {', '.join(ENDED)}.")
+    run = require(session, run_id)
+    if run.status == status:
+        return
+    if run.status in ENDED:
+        raise Conflict(f"run {run.name!r} has ended already: it is {run.status}.")
+    run.status, run.error, run.ended_at = status, error, store.now()
+    session.add(run)
+    _note(session, store, status, run, reason=error)
+
+
+def annotate(session: Session, store: Store, run_id: str, note: str) -> None:
+    """Put a note on a run in place of the one it has."""
+    run = require(session, run_id)
+    before, run.note = run.note, note
+    session.add(run)
+    activity.record(
+        session,
+        store,
+        "annotated",
+        "run",
+        run_id,
+        name=run.name,
+        before={"note": before},
+        after={"note": note},
+    )
+
+
+def archive(session: Session, store: Store, run_id: str, reason: str = "") -> None:
+    """Take a run out of tables and counts; nothing of it is lost, and `restore` brings it back."""
+    run = require(session, run_id)
+    if run.archived_at is None:
+        run.archived_at = store.now()
+        session.add(run)
+        _note(session, store, "archived", run, reason=reason)
+
+
+def restore(session: Session, store: Store, run_id: str) -> None:
+    """Bring an archived run back."""
+    run = require(session, run_id)
+    if run.archived_at is not None:
+        run.archived_at = None
+        session.add(run)
+        _note(session, store, "restored", run)
+
+
+def unfinished(session: Session, job_id: str) -> str | None:
+    """The newest top-level run that a job has started and not ended, for a job that runs again."""
+    query = (
+        select(col(Run.id))
+        .where(
+            col(Run.job_id) == job_id,
+            col(Run.status).not_in(ENDED),
+            col(Run.parent_id).is_(None),
+        )
+        .order_by(col(Run.created_at).desc())
+        .limit(1)
+    )
+    return session.scalars(query).first()
+
+
+def require(session: Session, run_id: str) -> Run:
+    """The run's row, for writers. Raises NotFound."""
+    run = session.get(Run, run_id)
+    if run is None:
+        raise no_run(run_id)
+    return run
+
+
+def require_open(session: Session, run_id: str) -> None:
+    """Hold the run against other writers. Raises NotFound, or Conflict when it is archived."""
+    check_open(run_id, session.connection().execute(OPEN, {"run": run_id}).mappings().first())
+
+
+def check_open(run_id: str, row: RowMapping | None) -> None:
+    """Judge what a writer read of a run: its name and `archived_at`, or nothing."""
+    if row is None:
+        raise no_run(run_id)
+    if row["archived_at"] is not None:
+        raise Conflict(f"run {row['name']!r} is archived.", hint="Restore it to write to it.")
+
+
+def no_run(run_id: str) -> NotFound:
+    """The error for an id that names no run."""
+    return NotFound(f"no run with the id {run_id!r}")
+
+
+def _check_parent(session: Session, parent: str, experiment: Experiment) -> None:
+    if require(session, parent).experiment_id != experiment.id:
+        raise Conflict(f"run {parent} is of another experiment than {experiment.name!r}.")
+
+
+def _note(session: Session, store: Store, verb: str, run: Run, reason: str = "") -> None:
+    # The runs under a run (trials, folds) are part of the one command that started their parent.
+    if run.parent_id is None:
+        activity.record(session, store, verb, "run", run.id, name=run.name, reason=reason)

@@ -1,0 +1,268 @@
+"""Recording a run: parameters once, metrics with their history and summary, tags, files, inputs.
+
+Metrics take the driver's batch insert: as ORM objects a point would cost twenty times as much.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from pathlib import PurePosixPath
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlmodel import Session, col
+
+from pilothouse.experiments.lifecycle import check_open, require_open
+from pilothouse.experiments.metrics import metric_kind
+from pilothouse.experiments.summary import (
+    History,
+    MetricSummary,
+    Points,
+    history_of,
+    merge,
+    summarise,
+)
+from pilothouse.experiments.tables import (
+    Metric,
+    Param,
+    Run,
+    RunArtifact,
+    RunInput,
+    RunMetric,
+    RunTag,
+)
+from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.storage import Store
+
+LONGEST_KEY = 250
+LONGEST_VALUE = 6000
+NUMBERS = ("first", "last", "min", "max", "best")
+ParamValue = str | int | float | bool | None | Sequence[Any] | Mapping[str, Any]
+
+# Built once: a batch of points is the hot path, and making a statement costs as much as sending it.
+_SUMMARY = tuple(MetricSummary.__dataclass_fields__)
+SERIES = (
+    select(col(Run.name), col(Run.archived_at), col(RunMetric.id), col(RunMetric.key))
+    .add_columns(*(col(getattr(RunMetric, name)) for name in _SUMMARY))
+    .outerjoin(
+        RunMetric,
+        (col(RunMetric.run_id) == col(Run.id))
+        & col(RunMetric.key).in_(bindparam("keys", expanding=True)),
+    )
+    .where(col(Run.id) == bindparam("run"))
+    .with_for_update(of=Run)
+)
+MERGE = (
+    update(RunMetric)
+    .where(col(RunMetric.id) == bindparam("series"))
+    .values({name: bindparam(name) for name in _SUMMARY})
+)
+INSERT_FRESH = insert(RunMetric).returning(col(RunMetric.key), col(RunMetric.id))
+BLOCK = 50
+APPEND = f"INSERT INTO {Metric.__tablename__} (series, step, at, value, nan) VALUES"
+
+
+def log_params(session: Session, run_id: str, params: Mapping[str, ParamValue]) -> None:
+    """Keep parameters, each once; the same value again is fine.
+
+    Raises Conflict when one has another value already; nothing is written then.
+    """
+    require_open(session, run_id)
+    texts = {_key(key, "parameter"): param_text(value) for key, value in params.items()}
+    known = _known_params(session, run_id, texts)
+    for key, value in texts.items():
+        if key in known and known[key] != value:
+            raise Conflict(
+                f"the parameter {key!r} is {known[key]!r} and cannot become {value!r}.",
+                hint="A parameter is written once; start another run for another value.",
+            )
+    rows = [
+        {"run_id": run_id, "key": key, "value": value, "number": _number(value)}
+        for key, value in texts.items()
+        if key not in known
+    ]
+    if rows:
+        session.connection().execute(insert(Param), rows)
+
+
+def param_text(value: ParamValue) -> str:
+    """A parameter as the text that is kept: as Python writes it, containers as JSON."""
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, (Mapping, list, tuple)):
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    else:
+        text = str(value)
+    if len(text) > LONGEST_VALUE:
+        raise Invalid(f"a parameter's value is longer than {LONGEST_VALUE} characters.")
+    return text
+
+
+def _known_params(session: Session, run_id: str, keys: Iterable[str]) -> dict[str, str]:
+    query = select(col(Param.key), col(Param.value)).where(
+        col(Param.run_id) == run_id, col(Param.key).in_(list(keys))
+    )
+    return {row.key: row.value for row in session.execute(query)}
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and "_" not in text else None
+
+
+def _key(key: str, noun: str) -> str:
+    if not key or len(key) > LONGEST_KEY or key != key.strip():
+        raise Invalid(
+            f"{key[:40]!r} cannot name a {noun}.",
+            hint=f"A name has 1 to {LONGEST_KEY} characters and no space at its ends.",
+        )
+    return key
+
+
+def log_points(session: Session, store: Store, run_id: str, batch: Iterable[Points]) -> None:
+    """Append to histories and bring their summaries along, in the caller's transaction.
+
+    Points may come in any order; the same one again (step, instant and value) stays one.
+    """
+    histories = _histories(batch, store)
+    known = _series(session, run_id, histories)
+    fresh = {
+        key: summarise(history, metric_kind(key).direction) for key, history in histories.items()
+    }
+    _merge_known(session, known, fresh)
+    series = {key: number for key, (number, _) in known.items()}
+    series |= _insert_fresh(session, run_id, {k: s for k, s in fresh.items() if k not in known})
+    _append(session, {series[key]: history for key, history in histories.items()})
+
+
+def _histories(batch: Iterable[Points], store: Store) -> dict[str, History]:
+    now, found = store.now(), dict[str, History]()
+    for stretch in batch:
+        key, history = _key(stretch.key, "metric"), history_of(stretch, now)
+        if key in found:
+            found[key].extend(history)
+        elif history:
+            found[key] = history
+    return found
+
+
+def _series(
+    session: Session, run_id: str, keys: Iterable[str]
+) -> dict[str, tuple[int, MetricSummary]]:
+    rows = session.connection().execute(SERIES, {"run": run_id, "keys": list(keys)})
+    found = rows.mappings().all()
+    check_open(run_id, found[0] if found else None)
+    return {row["key"]: (row["id"], summary_of(row)) for row in found if row["id"] is not None}
+
+
+def summary_of(row: Mapping[Any, Any]) -> MetricSummary:
+    """The summary in a `RunMetric` row's columns."""
+    words = {name: row[name] for name in MetricSummary.__dataclass_fields__}
+    return MetricSummary(
+        **words | {name: math.nan if row[name] is None else row[name] for name in NUMBERS}
+    )
+
+
+def _columns(summary: MetricSummary) -> dict[str, Any]:
+    words = dict(vars(summary))
+    return words | {name: None for name in NUMBERS if math.isnan(words[name])}
+
+
+def _merge_known(
+    session: Session,
+    known: Mapping[str, tuple[int, MetricSummary]],
+    fresh: Mapping[str, MetricSummary],
+) -> None:
+    rows = [
+        {"series": number} | _columns(merge(old, fresh[key], metric_kind(key).direction))
+        for key, (number, old) in known.items()
+    ]
+    if rows:
+        session.connection().execute(MERGE, rows)
+
+
+def _insert_fresh(
+    session: Session, run_id: str, fresh: Mapping[str, MetricSummary]
+) -> dict[str, int]:
+    rows = [{"run_id": run_id, "key": key} | _columns(s) for key, s in fresh.items()]
+    if not rows:
+        return {}
+    returned = session.connection().execute(INSERT_FRESH, rows)
+    return {row.key: row.id for row in returned}
+
+
+def _append(session: Session, histories: Mapping[int, History]) -> None:
+    rows = list(chain.from_iterable(h.rows(series) for series, h in histories.items()))
+    whole = len(rows) - len(rows) % BLOCK
+    added = _send(session, rows[:whole], BLOCK) + _send(session, rows[whole:], len(rows) - whole)
+    if added != len(rows):
+        _recount(session, list(histories))
+
+
+def _send(session: Session, rows: Sequence[tuple[Any, ...]], block: int) -> int:
+    """Insert rows, `block` to a statement, and return how many were new.
+
+    SQLite takes blocks nearly twice as fast as single rows, and longer ones hardly faster.
+    """
+    if not rows:
+        return 0
+    connection = session.connection()
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    marks = ", ".join([f"({', '.join([mark] * 5)})"] * block)
+    values = [tuple(chain.from_iterable(rows[i : i + block])) for i in range(0, len(rows), block)]
+    return connection.exec_driver_sql(f"{APPEND} {marks} ON CONFLICT DO NOTHING", values).rowcount
+
+
+def _recount(session: Session, series: Sequence[int]) -> None:
+    """Only a count can be wrong when points came twice: the rest of a summary does not add up."""
+    counted = select(func.count()).where(col(Metric.series) == col(RunMetric.id)).scalar_subquery()
+    session.connection().execute(
+        update(RunMetric).where(col(RunMetric.id).in_(series)).values(count=counted)
+    )
+
+
+def tag(session: Session, run_id: str, tags: Mapping[str, str]) -> None:
+    """Set tags, in place of what they were."""
+    require_open(session, run_id)
+    for key, value in tags.items():
+        session.merge(RunTag(run_id=run_id, key=_key(key, "tag"), value=str(value)))
+
+
+def untag(session: Session, run_id: str, keys: Iterable[str]) -> None:
+    """Take tags off; one that is not there is no error."""
+    require_open(session, run_id)
+    session.execute(
+        delete(RunTag).where(col(RunTag.run_id) == run_id, col(RunTag.key).in_(list(keys)))
+    )
+
+
+def log_input(session: Session, run_id: str, dataset: str, role: str) -> None:
+    """Say that the run read a dataset version ("flights@2") in a role ("training")."""
+    require_open(session, run_id)
+    session.merge(RunInput(run_id=run_id, dataset=dataset, role=role))
+
+
+def log_artifact(session: Session, run_id: str, path: str, digest: str, size: int) -> None:
+    """Name kept bytes as a file of the run; a path given again is the newer file.
+
+    Raises Invalid when the path leaves the run's folder.
+    """
+    require_open(session, run_id)
+    checked = artifact_path(path)
+    session.merge(RunArtifact(run_id=run_id, path=checked, digest=digest, size=size))
+
+
+def artifact_path(path: str) -> str:
+    """The path in its one form. Raises Invalid when it is empty, absolute or climbs."""
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
+        raise Invalid(
+            f"{path!r} is no path inside a run.", hint="Give one such as curves/roc.json."
+        )
+    return "/".join(parts)

@@ -1,0 +1,162 @@
+"""The rows of experiments and runs.
+
+A metric of a run has one `RunMetric` row, its summary, whose id names the series; the points lie
+in the narrow `Metric` table under that number. A run table therefore never touches history, and a
+point costs no more than four numbers.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlmodel import Field
+
+from pilothouse.storage.tables import Table, Utc
+
+QUEUED, RUNNING, FINISHED, FAILED, CANCELLED = (
+    "queued",
+    "running",
+    "finished",
+    "failed",
+    "cancelled",
+)
+STATUSES = (QUEUED, RUNNING, FINISHED, FAILED, CANCELLED)
+ENDED = (FINISHED, FAILED, CANCELLED)
+
+
+class Experiment(Table, table=True):
+    """A question that runs try to answer."""
+
+    __tablename__ = "experiments_experiment"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    note: str = ""
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+    archived_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class Run(Table, table=True):
+    """One try: who started it, from which code, how it ended."""
+
+    __tablename__ = "experiments_run"
+    __table_args__ = (
+        Index(None, "experiment_id", "created_at"),
+        Index(None, "created_at"),
+    )
+
+    id: str = Field(primary_key=True)
+    experiment_id: int = Field(foreign_key="experiments_experiment.id")
+    name: str
+    status: str = Field(default=RUNNING, index=True)
+    created_at: datetime = Field(sa_type=Utc)
+    started_at: datetime | None = Field(default=None, sa_type=Utc)
+    ended_at: datetime | None = Field(default=None, sa_type=Utc)
+    parent_id: str | None = Field(default=None, foreign_key="experiments_run.id", index=True)
+    job_id: str | None = Field(default=None, index=True)
+    user: str
+    source: str = ""
+    commit: str | None = None
+    dirty: bool | None = None
+    seed: int | None = Field(default=None, sa_type=BigInteger)
+    trainer: str | None = None
+    note: str = ""
+    error: str = ""
+    archived_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class Param(Table, table=True):
+    """A parameter as text, and as a number where it is one, so that it sorts as one."""
+
+    __tablename__ = "experiments_param"
+    __table_args__ = (
+        Index(None, "key", "number"),
+        Index(None, "key", "value"),
+    )
+
+    run_id: str = Field(primary_key=True, foreign_key="experiments_run.id")
+    key: str = Field(primary_key=True)
+    value: str
+    number: float | None = None
+
+
+class RunMetric(Table, table=True):
+    """The summary of one metric of one run, kept in step with its history.
+
+    None stands for NaN: SQLite has no other way to keep one in an ordered column.
+    """
+
+    __tablename__ = "experiments_run_metric"
+    __table_args__ = (
+        UniqueConstraint("run_id", "key"),
+        Index(None, "key", "last"),
+        Index(None, "key", "best"),
+        # A number is never given twice: points of a deleted series must not join another.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: str = Field(foreign_key="experiments_run.id")
+    key: str
+    first: float | None
+    first_step: int = Field(sa_type=BigInteger)
+    first_at: datetime = Field(sa_type=Utc)
+    last: float | None
+    last_step: int = Field(sa_type=BigInteger)
+    last_at: datetime = Field(sa_type=Utc)
+    min: float | None
+    max: float | None
+    best: float | None
+    best_step: int | None = Field(sa_type=BigInteger)
+    count: int = Field(sa_type=BigInteger)
+
+
+class Metric(Table, table=True):
+    """One point of a history. The row is its own key: the same point sent twice is one point.
+
+    `nan` says that the value is not a number; `value` is 0 then, since a key holds no NULL.
+    There is no foreign key on `series`: checking it would cost more than writing the point.
+    """
+
+    __tablename__ = "experiments_metric"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    series: int = Field(primary_key=True, sa_type=BigInteger)
+    step: int = Field(primary_key=True, sa_type=BigInteger)
+    at: datetime = Field(primary_key=True, sa_type=Utc)
+    value: float = Field(primary_key=True)
+    nan: bool = Field(primary_key=True)
+
+
+class RunTag(Table, table=True):
+    """A word about a run; unlike a parameter it may change."""
+
+    __tablename__ = "experiments_run_tag"
+    __table_args__ = (Index(None, "key", "value"),)
+
+    run_id: str = Field(primary_key=True, foreign_key="experiments_run.id")
+    key: str = Field(primary_key=True)
+    value: str
+
+
+class RunArtifact(Table, table=True):
+    """A file of a run: its path there, and the digest of its bytes in the artifact store."""
+
+    __tablename__ = "experiments_run_artifact"
+
+    run_id: str = Field(primary_key=True, foreign_key="experiments_run.id")
+    path: str = Field(primary_key=True)
+    digest: str = Field(index=True)
+    size: int = Field(sa_type=BigInteger)
+
+
+class RunInput(Table, table=True):
+    """A dataset version that a run read, and in which role."""
+
+    __tablename__ = "experiments_run_input"
+
+    run_id: str = Field(primary_key=True, foreign_key="experiments_run.id")
+    dataset: str = Field(primary_key=True, index=True)
+    role: str = Field(primary_key=True)
