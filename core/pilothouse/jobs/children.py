@@ -1,6 +1,7 @@
 """Heavy work in child processes, through joblib's loky; with Dask, in workers elsewhere.
 
 A child opens the workspace itself, ends with its parent, and writes to the job's own log.
+When the worker closes, its children end and their calls are Interrupted: neither done nor failed.
 """
 
 from __future__ import annotations
@@ -24,36 +25,63 @@ THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THR
     "DO_NOT_TRACK": "1"
 }
 _opened: dict[str, Store] = {}
+log = logging.getLogger(__name__)
 
 
-def compute(
-    store: Store, job_id: str, target: str, span: tuple[float, float], args: dict[str, Any]
-) -> Any:
-    """Run `target` in a child and return its plain result.
+class Interrupted(BaseException):
+    """The worker closed in the middle: the next one does this work, so no `except` may judge it."""
 
-    A child that dies is replaced once; then Unavailable. Errors of the function come through.
-    """
-    from joblib.externals.loky import get_reusable_executor
-    from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    call = (store.settings.model_dump_json(), store.actor, job_id, target, span, args)
-    for attempt in range(1, ATTEMPTS + 1):
-        executor = get_reusable_executor(
+class Children:
+    """The child processes of one engine."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._pool: Any = None
+
+    def compute(
+        self,
+        store: Store,
+        job_id: str,
+        target: str,
+        span: tuple[float, float],
+        args: dict[str, Any],
+    ) -> Any:
+        """Run `target` in a child and return its plain result.
+
+        A child that dies is replaced once; then Unavailable. Errors of the function come through.
+        """
+        from joblib.externals.loky.process_executor import BrokenProcessPool, ShutdownExecutorError
+
+        call = (store.settings.model_dump_json(), store.actor, job_id, target, span, args)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._ready(store).submit(run_in_child, *call).result()
+            except (BrokenProcessPool, ShutdownExecutorError):
+                log.warning("the child of %s died (attempt %d of %d)", target, attempt, ATTEMPTS)
+        raise Unavailable(
+            f"the child process that ran {target} died {ATTEMPTS} times.",
+            hint="Most often memory ran out: give it less data, or a larger machine.",
+        )
+
+    def close(self) -> None:
+        """End every child, whatever it does."""
+        self.closed = True
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, kill_workers=True)
+
+    def _ready(self, store: Store) -> Any:
+        from joblib.externals.loky import get_reusable_executor
+
+        if self.closed:
+            raise Interrupted
+        self._pool = get_reusable_executor(
             max_workers=store.settings.compute_processes,
             timeout=IDLE_SECONDS,
             env=THREADS,
             initializer=_end_with_parent,
         )
-        try:
-            return executor.submit(run_in_child, *call).result()
-        except BrokenProcessPool:
-            logging.getLogger(__name__).warning(
-                "the child process of %s died (attempt %d of %d)", target, attempt, ATTEMPTS
-            )
-    raise Unavailable(
-        f"the child process that ran {target} died {ATTEMPTS} times.",
-        hint="Most often memory ran out: give it less data, or a larger machine.",
-    )
+        return self._pool
 
 
 def run_in_child(

@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from sqlmodel import Session, col, func, select
 
-from pilothouse.jobs.children import compute
+from pilothouse.jobs.children import Children, Interrupted
 from pilothouse.jobs.logs import to_log
 from pilothouse.jobs.run import JobRun, workflows
 from pilothouse.jobs.schedules import submit_due
 from pilothouse.jobs.tables import (
     CANCELLED,
+    ENDED,
     FAILED,
     QUEUED,
     RUNNING,
@@ -34,17 +35,19 @@ from pilothouse.storage import Store
 R = TypeVar("R")
 AT_ONCE = 4
 VERSION = "pilothouse-1"  # fixed: another one would leave the work of the version before it lying
+ALIVE = ("PENDING", "ENQUEUED", "DELAYED")  # in the words of DBOS
 log = logging.getLogger(__name__)
-_store: Store | None = None
+_engine: Engine | None = None
 
 
 class Engine:
     """Hands queued jobs to DBOS and lets it finish what an earlier worker began."""
 
     def __init__(self, store: Store, *, at_once: int = AT_ONCE) -> None:
-        global _store
-        _store = store
-        self._store = store
+        global _engine
+        _engine = self
+        self.store = store
+        self.children = Children()
         self._at_once = at_once
         url = store.settings.database_url or f"sqlite:///{store.folder / 'workflows.db'}"
         config: DBOSConfig = {
@@ -59,26 +62,34 @@ class Engine:
 
     def tick(self) -> None:
         """Submit what is due and start what waits, as far as there is room."""
-        with self._store.read() as session:
-            idle = _is_idle(session, self._store.now())
+        with self.store.read() as session:
+            idle = _is_idle(session, self.store.now())
         if idle:
             return
-        with self._store.write() as session:
-            submit_due(session, self._store)
-            started = _claim(session, self._store, self._at_once)
+        with self.store.write() as session:
+            submit_due(session, self.store)
+            started = _claim(session, self.store, self._at_once)
         for job_id, retry_of in started:
-            _start(job_id, retry_of)
+            _start(self.store, job_id, retry_of)
 
     def resume(self) -> None:
-        """Start again what was claimed but never reached DBOS, when the worker died in between."""
-        with self._store.read() as session:
+        """Start again what was claimed but never reached DBOS, when the worker died in between.
+
+        DBOS itself goes on with the rest; what it has given up without a word has failed.
+        """
+        with self.store.read() as session:
             running = session.exec(select(Job).where(Job.status == RUNNING)).all()
         for job in running:
-            if DBOS.get_workflow_status(job.id) is None:
-                _start(job.id, job.retry_of)
+            workflow = DBOS.get_workflow_status(job.id)
+            if workflow is None:
+                _start(self.store, job.id, job.retry_of)
+            elif workflow.status not in ALIVE:
+                lost = f"its durable workflow ended as {workflow.status} without a result."
+                _end(self.store, job.id, FAILED, error=lost, hint="Retry it.")
 
     def close(self) -> None:
-        """Let go of DBOS; running workflows go on with the next engine."""
+        """Stop working, at once: what runs is left as it is, for the next engine to go on with."""
+        self.children.close()
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
 
@@ -99,13 +110,24 @@ def _claim(session: Session, store: Store, at_once: int) -> list[tuple[str, str 
     return claimed
 
 
-def _start(job_id: str, retry_of: str | None) -> None:
+def _start(store: Store, job_id: str, retry_of: str | None) -> None:
     first = _first_unfinished(retry_of) if retry_of else None
     with SetWorkflowID(job_id):
         if retry_of and first is not None:
+            _carry_over(store, retry_of, job_id, first)
             DBOS.fork_workflow(retry_of, first)
         else:
             DBOS.start_workflow(_run_job)
+
+
+def _carry_over(store: Store, retry_of: str, job_id: str, first: int) -> None:
+    """Show the steps that need not be done again as steps of the new job too."""
+    done = select(JobStep).where(JobStep.job_id == retry_of, JobStep.seq < first)
+    with store.write() as session:
+        for old in session.exec(done):
+            if _step(session, job_id, old.seq) is None:
+                kept = old.model_dump(exclude={"id", "job_id", "message"})
+                session.add(JobStep(job_id=job_id, message="kept from the first try", **kept))
 
 
 def _first_unfinished(job_id: str) -> int | None:
@@ -120,30 +142,36 @@ def _first_unfinished(job_id: str) -> int | None:
 @DBOS.workflow(name="pilothouse.job")
 def _run_job() -> None:
     job_id = DBOS.workflow_id
-    if _store is None or job_id is None:
+    if _engine is None or job_id is None:
         raise RuntimeError("a job runs only inside an engine")
-    with _store.read() as session:
+    with _engine.store.read() as session:
         job = session.get(Job, job_id)
-        if job is None:
+        if job is None or job.status in ENDED:
             return
         kind, args, actor = job.kind, dict(job.args), job.requested_by
-    store = _store.acting_as(actor)
+    store = _engine.store.acting_as(actor)
     with to_log(store, job_id):
-        _carry_out(store, job_id, kind, args)
+        _carry_out(_engine.children, store, job_id, kind, args)
 
 
-def _carry_out(store: Store, job_id: str, kind: str, args: dict[str, Any]) -> None:
+def _carry_out(
+    children: Children, store: Store, job_id: str, kind: str, args: dict[str, Any]
+) -> None:
     """The job edge: whatever goes wrong in a job becomes its status and its words."""
     log.info("%s begins", kind)
     try:
-        run = JobRun(store, job_id, _durable_step(store, job_id), compute)
+        run = JobRun(store, job_id, _durable_step(children, store, job_id), children.compute)
         result = workflows.get(kind)(run, **args)
+        _end(store, job_id, SUCCEEDED, result=result, progress=1.0)
+        log.info("%s ended well", kind)
     except Cancelled:
         _end(store, job_id, CANCELLED, message="cancelled")
     except PilothouseError as refused:
         log.error("%s", refused)
         _end(store, job_id, FAILED, error=refused.message, hint=refused.hint)
     except Exception as broken:
+        if children.closed:
+            raise Interrupted from broken
         log.exception("%s failed", kind)
         _end(
             store,
@@ -152,31 +180,33 @@ def _carry_out(store: Store, job_id: str, kind: str, args: dict[str, Any]) -> No
             error=f"{type(broken).__name__}: {broken}",
             hint="The log has the whole story.",
         )
-    else:
-        log.info("%s ended well", kind)
-        _end(store, job_id, SUCCEEDED, result=result, progress=1.0)
 
 
-def _durable_step(store: Store, job_id: str) -> Any:
+def _durable_step(children: Children, store: Store, job_id: str) -> Any:
     def step(name: str, act: Callable[[], R]) -> R:
         def once() -> R:
-            return _noted(store, job_id, DBOS.step_id or 0, name, act)
+            return _noted(children, store, job_id, DBOS.step_id or 0, name, act)
 
+        if children.closed:
+            raise Interrupted
         return DBOS.run_step({"name": name}, once)
 
     return step
 
 
-def _noted(store: Store, job_id: str, seq: int, name: str, act: Callable[[], R]) -> R:
+def _noted(
+    children: Children, store: Store, job_id: str, seq: int, name: str, act: Callable[[], R]
+) -> R:
     """Do a step and keep a row of it, so that people see where a job is."""
     _begin_step(store, job_id, seq, name)
     log.info("step %s", name)
     try:
         result = act()
     except Exception as broken:
-        _end_step(
-            store, job_id, seq, CANCELLED if isinstance(broken, Cancelled) else FAILED, str(broken)
-        )
+        if children.closed:
+            raise Interrupted from broken
+        status = CANCELLED if isinstance(broken, Cancelled) else FAILED
+        _end_step(store, job_id, seq, status, str(broken))
         raise
     _end_step(store, job_id, seq, SUCCEEDED, "")
     return result

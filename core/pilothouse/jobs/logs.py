@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,7 +12,8 @@ from pathlib import Path
 from pilothouse.kit.errors import Invalid
 from pilothouse.storage import Store
 
-FORMAT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
+FORMAT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%SZ")
+FORMAT.converter = time.gmtime
 TAIL_BYTES = 200_000
 _job: ContextVar[str | None] = ContextVar("job", default=None)
 

@@ -13,7 +13,7 @@ R = TypeVar("R")
 
 
 class Stepper(Protocol):
-    """Runs a named step once, however often the worker is killed; the engine brings the durable one."""
+    """Runs a named step once, however often the worker is killed; the engine's is durable."""
 
     def __call__(self, name: str, act: Callable[[], R], /) -> R:
         """The step's result, from its first successful run."""
@@ -37,35 +37,36 @@ class Computer(Protocol):
 
 
 class JobRun:
-    """One run of a job. Between steps a workflow must be deterministic: no clock, no random draw."""
+    """One run of a job. Between steps a workflow is deterministic: no clock, no random draw."""
 
     def __init__(self, store: Store, job_id: str, stepper: Stepper, computer: Computer) -> None:
         self.store = store
         self.id = job_id
         self._stepper = stepper
         self._computer = computer
-        self._span = (0.0, 1.0)
+        self.span(0.0, 1.0)
 
     def span(self, start: float, end: float) -> None:
         """Say which share of the whole job the next steps cover, for progress."""
         self._span = (start, end)
+        self._progress = Progress(self.store, self.id, start=start, end=end)
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Report a fraction of the present span."""
-        Progress(self.store, self.id, start=self._span[0], end=self._span[1])(fraction, message)
+        self._progress(fraction, message)
 
     def reporter(self) -> Progress:
         """Progress over the present span, for a step that runs in the worker itself."""
-        return Progress(self.store, self.id, start=self._span[0], end=self._span[1])
+        return self._progress
 
     def step(self, name: str, act: Callable[..., R], *args: Any, **kwargs: Any) -> R:
-        """Do a step once and return its (plain) result; it must be idempotent, for a kill repeats it."""
-        Progress(self.store, self.id).check()
+        """Do a step once and return its plain result; it is idempotent, for a kill repeats it."""
+        self._progress.check()
         return self._stepper(name, lambda: act(*args, **kwargs))
 
     def compute(self, name: str, target: str, **args: Any) -> Any:
         """Run `package.module:function(store, progress, **args)` in a child process, as a step."""
-        Progress(self.store, self.id).check()
+        self._progress.check()
         span = self._span
         return self._stepper(name, lambda: self._computer(self.store, self.id, target, span, args))
 

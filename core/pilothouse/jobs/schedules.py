@@ -30,7 +30,7 @@ def next_time(cron: str, after: datetime) -> datetime:
 
 
 def submit_due(session: Session, store: Store) -> list[str]:
-    """Submit each enabled schedule that is due, once for each time it names; ids of the new jobs."""
+    """Submit each enabled schedule that is due, once for each time it names; the jobs' ids."""
     now = store.now()
     due = select(JobSchedule).where(col(JobSchedule.enabled), col(JobSchedule.next_at) <= now)
     return [_fire(session, store.acting_as("schedule"), row, now) for row in session.exec(due)]

@@ -115,7 +115,7 @@ class Jobs:
         page: int = 1,
         size: int = 50,
     ) -> pd.DataFrame:
-        """Jobs, newest first: id, kind, title, status, progress, message, subject, requested_by, times, error."""
+        """Jobs, newest first: a frame of `LISTED`."""
         import pandas as pd
 
         query = _matching(select(*[getattr(Job, c) for c in LISTED]), status, kind, subject_ref)
@@ -155,7 +155,7 @@ class Jobs:
         return read_log(self._store, job_id, lines)
 
     def cancel(self, job_id: str, reason: str = "") -> None:
-        """Stop a job: a waiting one at once, a running one at its next step. Conflict when ended."""
+        """Stop a waiting job at once, a running one at its next step. Conflict when ended."""
         with self._store.write() as session:
             job = _require(session, job_id)
             if job.status in ENDED:
@@ -172,7 +172,8 @@ class Jobs:
             job = _require(session, job_id)
             if job.status not in (FAILED, CANCELLED):
                 raise Conflict(
-                    f"the job {job.title!r} is {job.status}; only failed or cancelled ones are retried."
+                    f"the job {job.title!r} is {job.status}.",
+                    hint="Only failed or cancelled jobs are retried.",
                 )
             about = (job.subject_kind, job.subject_ref)
             again = submit(
@@ -208,7 +209,7 @@ class Jobs:
         title: str,
         subject: tuple[str, str] = ("", ""),
     ) -> None:
-        """Submit a job at each time a cron expression (UTC) names. Conflict when the name is taken."""
+        """Submit a job at each time a cron expression (UTC) names. Conflict for a name twice."""
         if not name.strip():
             raise Invalid("a schedule needs a name.", fields={"name": "needed"})
         now = self._store.now()
