@@ -1,4 +1,4 @@
-"""The chain: each entry's hash covers its words and the hash before it, so no entry changes unseen."""
+"""The chain: each entry's hash covers its words and the hash before it: none changes unseen."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select, text
 
 from pilothouse.activity.tables import ActivityEntry
-from pilothouse.kit.clock import to_ms
+from pilothouse.kit.clock import EPOCH
 from pilothouse.storage import Store
 
 GENESIS = "0" * 64
@@ -44,56 +45,72 @@ def record(
 
     `verb` is a past participle ("promoted"); `kind` and `ref` are the object's address.
     """
+    last, last_hash = _newest(session)
     entry = ActivityEntry(
+        seq=last + 1,
         at=store.now(),
         actor=store.actor,
         verb=verb,
         kind=kind,
         ref=ref,
         name=name or ref,
-        before=dict(before) if before is not None else None,
-        after=dict(after) if after is not None else None,
+        before=_as_stored(before),
+        after=_as_stored(after),
         reason=reason,
-        previous_hash=_last_hash(session),
+        previous_hash=last_hash,
         hash="",
     )
     entry.hash = _hash(entry)
     session.add(entry)
     session.flush()
-    return entry.seq or 0
+    return last + 1
 
 
 def verify(session: Session) -> ChainState:
     """Walk the chain from its first entry and say where it breaks, if it does."""
     previous, count = GENESIS, 0
-    for entry in session.exec(select(ActivityEntry).order_by(col(ActivityEntry.seq))):
-        count += 1
-        if entry.seq != count:
-            return ChainState(False, count, count, f"entry {count} is missing")
-        if entry.previous_hash != previous:
-            return ChainState(
-                False, count, entry.seq, f"entry {count} does not follow its predecessor"
-            )
-        if entry.hash != _hash(entry):
-            return ChainState(
-                False, count, entry.seq, f"entry {count} was changed after it was written"
-            )
-        previous = entry.hash
+    entries = select(ActivityEntry).order_by(col(ActivityEntry.seq))
+    try:
+        for entry in session.exec(entries.execution_options(yield_per=500)):
+            count += 1
+            if flaw := _flaw(entry, count, previous):
+                return ChainState(False, count, count, f"entry {count} {flaw}")
+            previous = entry.hash
+    except (ValueError, TypeError, OverflowError):  # what reading JSON or an instant can raise
+        return ChainState(False, count, count + 1, f"an entry after {count} cannot be read")
     return ChainState(True, count, None, f"{count} entries, unbroken")
 
 
-def _last_hash(session: Session) -> str:
-    """The newest hash, read under a lock that SQLite's writer holds anyway."""
+def _flaw(entry: ActivityEntry, number: int, previous: str) -> str:
+    """What is wrong with the entry at this place in the chain; empty when nothing is."""
+    if entry.seq != number:
+        return "is missing"
+    if entry.previous_hash != previous:
+        return "does not follow its predecessor"
+    return "" if entry.hash == _hash(entry) else "was changed after it was written"
+
+
+def _newest(session: Session) -> tuple[int, str]:
+    """The newest entry's number and hash, read under a lock that SQLite's writer holds anyway."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
-    newest = select(ActivityEntry.hash).order_by(col(ActivityEntry.seq).desc()).limit(1)
-    return session.exec(newest).first() or GENESIS
+    newest = select(ActivityEntry.seq, ActivityEntry.hash).order_by(col(ActivityEntry.seq).desc())
+    found = session.exec(newest.limit(1)).first()
+    return (found[0] or 0, found[1]) if found else (0, GENESIS)
+
+
+def _as_stored(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The values as the database will give them back: JSON has no tuples, and its keys are text."""
+    if values is None:
+        return None
+    stored: dict[str, Any] = json.loads(json.dumps(dict(values)))
+    return stored
 
 
 def _hash(entry: ActivityEntry) -> str:
     words = [
         entry.previous_hash,
-        to_ms(entry.at),
+        (entry.at - EPOCH) // timedelta(microseconds=1),
         entry.actor,
         entry.verb,
         entry.kind,

@@ -11,7 +11,7 @@ from pilothouse.storage.tables import Json, Table, Utc
 
 
 class ActivityEntry(Table, table=True):
-    """One command: its actor, verb, object, the values before and after, and its link in the chain."""
+    """One command: actor, verb and object, the values before and after, its link in the chain."""
 
     __tablename__ = "activity_entry"
 

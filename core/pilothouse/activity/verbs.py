@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("seq", "at", "actor", "verb", "kind", "ref", "name", "before", "after", "reason", "hash")
+SEARCHED = ("name", "ref", "reason", "verb", "actor")
 
 
 class Activity:
@@ -33,7 +34,7 @@ class Activity:
         page: int = 1,
         size: int = 50,
     ) -> pd.DataFrame:
-        """Entries, newest first: a frame of seq, at, actor, verb, kind, ref, name, before, after, reason, hash."""
+        """Entries, newest first: a frame of `COLUMNS`."""
         import pandas as pd
 
         query = _matching(
@@ -82,13 +83,6 @@ def _matching(
         if value:
             query = query.where(getattr(ActivityEntry, name) == value)
     if search:
-        like = f"%{search}%"
-        query = query.where(
-            or_(
-                *[
-                    col(getattr(ActivityEntry, c)).ilike(like)
-                    for c in ("name", "ref", "reason", "verb", "actor")
-                ]
-            )
-        )
+        searched = [col(getattr(ActivityEntry, name)) for name in SEARCHED]
+        query = query.where(or_(*[c.icontains(search, autoescape=True) for c in searched]))
     return query

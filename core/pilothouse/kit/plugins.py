@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
@@ -25,34 +26,43 @@ class Plugins(Generic[T]):
         self.noun = noun
         self._found: dict[str, T] = {}
         self._loaded = False
+        self._loading = threading.RLock()
 
     def register(self, name: str) -> Callable[[T], T]:
         """Make a kind known under `name`; a second one with the name is a Conflict."""
 
         def keep(kind: T) -> T:
-            if self._found.get(name, kind) is not kind and not self._reloaded(name, kind):
+            known = self._found.get(name, kind)
+            if known is not kind and _address(known) != _address(kind):
                 raise Conflict(f"a {self.noun} named {name!r} is registered already")
             self._found[name] = kind
             return kind
 
         return keep
 
-    def _reloaded(self, name: str, kind: T) -> bool:
-        return getattr(self._found[name], "__module__", 0) == getattr(kind, "__module__", 1)
-
     def _load(self) -> None:
-        if self._loaded:
-            return
-        self._loaded = True
+        """Import every kind once; other threads wait, and a failed import is tried again."""
+        with self._loading:
+            if self._loaded:
+                return
+            self._loaded = True  # already now: a kind may ask for its siblings while it loads
+            try:
+                self._import_all()
+            except BaseException:
+                self._loaded = False
+                raise
+
+    def _import_all(self) -> None:
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self.package}.{module.name}")
         for point in entry_points(group=self.package):
-            self._found.setdefault(point.name, point.load())
+            self.register(point.name)(point.load())
 
     def get(self, name: str) -> T:
         """The kind of that name; NotFound lists the known ones."""
-        self._load()
+        if name not in self._found:
+            self._load()
         if name not in self._found:
             raise NotFound(
                 f"no {self.noun} named {name!r}", hint=f"Known: {', '.join(self.names())}."
@@ -67,3 +77,8 @@ class Plugins(Generic[T]):
     def items(self) -> list[tuple[str, T]]:
         """Every kind with its name, sorted by name."""
         return [(name, self._found[name]) for name in self.names()]
+
+
+def _address(kind: object) -> tuple[object, object]:
+    """Where a kind is defined: a module that is loaded again defines the same one anew."""
+    return kind.__module__, getattr(kind, "__qualname__", type(kind).__qualname__)

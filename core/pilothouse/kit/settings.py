@@ -21,12 +21,20 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PILOTHOUSE_", frozen=True, extra="forbid")
 
-    workspace: Path = Field(Path("workspace"), description="Folder that holds everything.")
-    database_url: str = Field("", description="SQLAlchemy URL; empty means SQLite in the folder.")
-    artifacts_url: str = Field("", description="fsspec URL; empty means the folder's artifacts.")
+    workspace: Path = Field(default=Path("workspace"), description="Folder that holds everything.")
+    database_url: str = Field(
+        default="", description="SQLAlchemy URL; empty means SQLite in the folder."
+    )
+    artifacts_url: str = Field(
+        default="", description="fsspec URL; empty means the folder's artifacts."
+    )
     actor: str = Field(default_factory=_person, description="Who acts, as written in Activity.")
-    app_port: int = Field(8501, description="Port of the app, on loopback.")
-    server_port: int = Field(5050, description="Port of the server, on loopback.")
-    compute_processes: int = Field(2, description="Child processes for heavy work in the worker.")
-    max_body_mb: int = Field(10, description="Largest request body the server accepts, in MB.")
-    max_rows: int = Field(10_000, description="Most rows in one prediction request.")
+    app_port: int = Field(default=8501, description="Port of the app, on loopback.")
+    server_port: int = Field(default=5050, description="Port of the server, on loopback.")
+    compute_processes: int = Field(
+        default=2, description="Child processes for heavy work in the worker."
+    )
+    max_body_mb: int = Field(
+        default=10, description="Largest request body the server accepts, in MB."
+    )
+    max_rows: int = Field(default=10_000, description="Most rows in one prediction request.")

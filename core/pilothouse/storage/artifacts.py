@@ -32,7 +32,7 @@ class Artifacts:
         if self._opened is None:
             import fsspec
 
-            self._opened = fsspec.core.url_to_fs(self.url)[0]
+            self._opened = fsspec.core.url_to_fs(self.url, use_listings_cache=False)[0]
         return self._opened
 
     @property
@@ -47,7 +47,7 @@ class Artifacts:
     def put_bytes(self, data: bytes) -> str:
         """Keep the bytes and return their SHA-256 in hex."""
         digest = hashlib.sha256(data).hexdigest()
-        if not self.exists(digest):
+        if not self._is_sound(digest):
             partial = self._partial(digest)
             with self._fs.open(partial, "wb") as out:
                 out.write(data)
@@ -57,11 +57,19 @@ class Artifacts:
     def put_file(self, path: str | Path) -> str:
         """Keep a file's bytes and return their SHA-256 in hex."""
         digest = sha256_of(Path(path))
-        if not self.exists(digest):
+        if not self._is_sound(digest):
             partial = self._partial(digest)
             self._fs.put_file(str(path), partial)
             self._fs.mv(partial, self._path(digest))
         return digest
+
+    def _is_sound(self, digest: str) -> bool:
+        """Whether these bytes are kept undamaged; if not, to keep them again is the cure."""
+        try:
+            with self._fs.open(self._path(digest), "rb") as source:
+                return _hash(source) == digest
+        except FileNotFoundError:
+            return False
 
     def _partial(self, digest: str) -> str:
         path = self._path(digest)
@@ -80,12 +88,18 @@ class Artifacts:
 
     def local_path(self, digest: str) -> Path:
         """A verified file on this machine: the artifact, or a cached copy of a remote one."""
-        path = Path(self._path(digest)) if self._is_local else self._cache / digest
-        if not self._is_local and not path.exists():
+        path = Path(self._path(digest)) if self._is_local else self._cached(digest)
+        try:
+            _verify(digest, sha256_of(path))
+        except FileNotFoundError as gone:
+            raise _missing(digest) from gone
+        return path
+
+    def _cached(self, digest: str) -> Path:
+        path = self._cache / digest
+        self._path(digest)
+        if not path.exists() or sha256_of(path) != digest:
             self._download(digest, path)
-        if not path.exists():
-            raise _missing(digest)
-        _verify(digest, sha256_of(path))
         return path
 
     def _download(self, digest: str, path: Path) -> None:
@@ -121,7 +135,14 @@ class Artifacts:
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file in hex, read in pieces."""
     with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
+        return _hash(source)
+
+
+def _hash(source: Any) -> str:
+    hashed = hashlib.sha256()
+    while piece := source.read(CHUNK):
+        hashed.update(piece)
+    return hashed.hexdigest()
 
 
 def _verify(digest: str, found: str) -> None:

@@ -6,6 +6,8 @@ Domain code never commits. One click, request or step is one `with store.write()
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from pilothouse.kit.clock import Clock, SystemClock
@@ -126,13 +129,22 @@ def _to_json(value: Any) -> str:
 
 def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout={BUSY_MS}",
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-    ):
+    for pragma in (f"busy_timeout={BUSY_MS}", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    _enter_wal(connection)
+
+
+def _enter_wal(connection: Any) -> None:
+    """Switch a new file to WAL; when two do it at once, SQLite refuses without waiting."""
+    end = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as busy:
+            if busy.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.005)
 
 
 def _begin(connection: Connection) -> None:
@@ -140,4 +152,10 @@ def _begin(connection: Connection) -> None:
     mode = connection.get_execution_options().get(WRITE)
     level = "FULL" if mode == "durable" else "NORMAL"
     connection.exec_driver_sql(f"PRAGMA synchronous={level}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if mode else "BEGIN")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if mode else "BEGIN")
+    except OperationalError as busy:
+        raise Unavailable(
+            f"another program has been writing to this workspace for {BUSY_MS // 1000} seconds.",
+            hint="Try again; if it stays so, find the program that holds the database.",
+        ) from busy

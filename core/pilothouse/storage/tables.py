@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, Dialect, MetaData
@@ -10,14 +10,21 @@ from sqlalchemy.orm import registry
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from pilothouse.kit.clock import EPOCH
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
-Json = JSON
+
+
+class Json(JSON):
+    """A JSON value; None is SQL's NULL, so that a query can ask for it."""
+
+    def __init__(self) -> None:
+        super().__init__(none_as_null=True)
 
 
 class Utc(TypeDecorator[datetime]):
