@@ -1,0 +1,135 @@
+"""How good scores are, given what came true: figures, curves and the confusion at a threshold.
+
+Pure functions on arrays. `y` holds 1 for the positive class; `score` is its predicted probability.
+It runs in child processes only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import metrics as measure
+
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int8]
+Curve = dict[str, list[float]]
+
+POINTS = 200
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that is said of one model on one set of rows."""
+
+    metrics: dict[str, float]
+    roc: Curve
+    pr: Curve
+    calibration: Curve
+    confusion: dict[str, Any]
+
+    def documents(self) -> Mapping[str, Mapping[str, Any]]:
+        """The JSON documents of a run, by artifact path."""
+        return {
+            "curves/roc.json": self.roc,
+            "curves/pr.json": self.pr,
+            "curves/calibration.json": self.calibration,
+            "confusion.json": self.confusion,
+        }
+
+
+def evaluate(y: Labels, score: Floats, threshold: float, classes: tuple[str, str]) -> Evaluation:
+    """Judge the scores of rows whose labels are known; both classes must occur."""
+    calibration = calibration_curve(y, score)
+    return Evaluation(
+        metrics=figures(y, score, threshold),
+        roc=roc_curve(y, score),
+        pr=pr_curve(y, score),
+        calibration=calibration,
+        confusion={
+            "labels": list(classes),
+            "matrix": measure.confusion_matrix(y, score >= threshold, labels=[0, 1]).tolist(),
+            "threshold": threshold,
+        },
+    )
+
+
+def figures(y: Labels, score: Floats, threshold: float) -> dict[str, float]:
+    """The metrics every run has."""
+    said = score >= threshold
+    return {
+        "roc_auc": float(measure.roc_auc_score(y, score)),
+        "average_precision": float(measure.average_precision_score(y, score)),
+        "log_loss": float(measure.log_loss(y, score, labels=[0, 1])),
+        "brier": float(np.mean((score - y) ** 2)),
+        "accuracy": float(np.mean(said == (y == 1))),
+        "f1": float(measure.f1_score(y, said, zero_division=0.0)),
+        "precision": float(measure.precision_score(y, said, zero_division=0.0)),
+        "recall": float(measure.recall_score(y, said, zero_division=0.0)),
+        "calibration_error": calibration_error(calibration_curve(y, score)),
+    }
+
+
+def roc_curve(y: Labels, score: Floats) -> Curve:
+    """False against true positive rate, in at most `POINTS` points."""
+    fpr, tpr, threshold = measure.roc_curve(y, score)
+    threshold = np.minimum(threshold, 1.0)  # the first is infinite, which JSON cannot say
+    kept = along(fpr, tpr, POINTS)
+    return {
+        "fpr": fpr[kept].tolist(),
+        "tpr": tpr[kept].tolist(),
+        "threshold": threshold[kept].tolist(),
+    }
+
+
+def pr_curve(y: Labels, score: Floats) -> Curve:
+    """Recall against precision, in at most `POINTS` points, by rising threshold."""
+    precision, recall, threshold = measure.precision_recall_curve(y, score)
+    threshold = np.append(threshold, 1.0)  # the last point has none: nothing is called positive
+    kept = along(recall, precision, POINTS)
+    return {
+        "recall": recall[kept].tolist(),
+        "precision": precision[kept].tolist(),
+        "threshold": threshold[kept].tolist(),
+    }
+
+
+def calibration_curve(y: Labels, score: Floats, bins: int = BINS) -> Curve:
+    """Mean prediction against observed share in equal bins of the score that are not empty."""
+    place = np.clip((score * bins).astype(int), 0, bins - 1)
+    count = np.bincount(place, minlength=bins)
+    filled = count > 0
+    predicted = np.bincount(place, score, bins)[filled] / count[filled]
+    observed = np.bincount(place, y, bins)[filled] / count[filled]
+    return {
+        "predicted": predicted.tolist(),
+        "observed": observed.tolist(),
+        "count": count[filled].tolist(),
+    }
+
+
+def calibration_error(curve: Curve) -> float:
+    """Expected calibration error: the gaps, weighted by rows (Guo et al. 2017, equation 5)."""
+    gaps = np.abs(np.subtract(curve["predicted"], curve["observed"]))
+    return float(np.average(gaps, weights=curve["count"]))
+
+
+def best_threshold(y: Labels, score: Floats) -> float:
+    """The threshold with the largest F1 on these rows, to four places."""
+    precision, recall, threshold = measure.precision_recall_curve(y, score)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    return float(np.floor(threshold[np.argmax(f1[:-1])] * 1e4) / 1e4)
+
+
+def along(x: Floats, y: Floats, most: int) -> npt.NDArray[np.intp]:
+    """Positions of at most `most` points, evenly spread along a curve, with both of its ends."""
+    if len(x) <= most:
+        return np.arange(len(x))
+    walked = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    stops = np.linspace(0.0, walked[-1], most)
+    kept = np.unique(np.searchsorted(walked, stops[:-1], side="left"))
+    return np.append(kept[kept < len(x) - 1], len(x) - 1)

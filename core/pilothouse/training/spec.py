@@ -1,0 +1,85 @@
+"""What to train: a dataset version, a target, a split and a trainer, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from pilothouse.kit.errors import Invalid
+from pilothouse.training.trainers import settle, trainers
+
+METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1")
+SPLITS = ("random", "stratified", "time")
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """One training: a single run, or with `trials` a search of one parent run and its trials.
+
+    Empty `features` means every usable column. `positive` is the label that counts as 1 (when None,
+    the last in order). `threshold` None means: where F1 is best on the folds. `cv_rows` bounds the
+    rows that folds use (0: all). `time_column` empty means the dataset's own event time.
+    """
+
+    dataset: str
+    target: str
+    features: tuple[str, ...] = ()
+    split: str = "stratified"
+    test_share: float = 0.2
+    time_column: str = ""
+    trainer: str = "hist_gradient_boosting"
+    params: Mapping[str, Any] = field(default_factory=dict)
+    folds: int = 3
+    trials: int = 0
+    metric: str = "roc_auc"
+    seed: int = 0
+    experiment: str = "default"
+    name: str = ""
+    positive: str | int | float | bool | None = None
+    threshold: float | None = None
+    cv_rows: int = 20_000
+    note: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, which `from_json` reads back to an equal spec."""
+        return {**asdict(self), "features": list(self.features)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> TrainingSpec:
+        """A checked spec. Raises Invalid that names each wrong field, NotFound for the trainer."""
+        known = {each.name for each in fields(cls)}
+        if unknown := sorted(set(value) - known):
+            raise Invalid(
+                f"a training has no {', '.join(unknown)}.", fields=dict.fromkeys(unknown, "unknown")
+            )
+        wrong = {name: "needed" for name in ("dataset", "target") if not value.get(name)}
+        if wrong:
+            raise Invalid("a training needs a dataset and a target.", fields=wrong)
+        features = tuple(value.get("features") or ())
+        return cls(**{**value, "features": features}).checked()
+
+    def checked(self) -> TrainingSpec:
+        """The same spec with every parameter settled. Raises Invalid that names the wrong fields."""
+        if wrong := {name: words for name, words in self._wrong() if words}:
+            words = "; ".join(f"{name} {said}" for name, said in wrong.items())
+            raise Invalid(f"this training cannot run: {words}.", fields=wrong)
+        return replace(self, params=settle(trainers.get(self.trainer), self.params))
+
+    def _wrong(self) -> list[tuple[str, str]]:
+        return [
+            ("split", "" if self.split in SPLITS else f"is none of {', '.join(SPLITS)}"),
+            ("test_share", "" if 0.05 <= self.test_share <= 0.5 else "must be 0.05 to 0.5"),
+            ("folds", "" if self.folds == 0 or 2 <= self.folds <= 20 else "must be 0, or 2 to 20"),
+            ("trials", "" if 0 <= self.trials <= 500 else "must be 0 to 500"),
+            ("cv_rows", "" if self.cv_rows >= 0 else "must not be negative"),
+            ("metric", "" if self.metric in METRICS else f"is none of {', '.join(METRICS)}"),
+            ("features", "holds the target" if self.target in self.features else ""),
+            (
+                "threshold",
+                ""
+                if self.threshold is None or 0 < self.threshold < 1
+                else "must be within 0 and 1",
+            ),
+        ]

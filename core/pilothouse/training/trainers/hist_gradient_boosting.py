@@ -1,0 +1,41 @@
+"""Histogram gradient boosting, which takes missing values and categories as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pilothouse.training.trainers import Columns, Hyper, Value, trainers
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+
+@trainers.register("hist_gradient_boosting")
+class HistGradientBoostingTrainer:
+    """Its defaults are scikit-learn's; an unseen category is taken as missing."""
+
+    title = "Histogram gradient boosting"
+    space = (
+        Hyper("learning_rate", "number", 0.1, 0.02, 0.5, log=True, help="Weight of each new tree."),
+        Hyper("max_iter", "integer", 100, 20, 500, tuned=False, help="Trees."),
+        Hyper("max_leaf_nodes", "integer", 31, 4, 127, log=True, help="Most leaves of a tree."),
+        Hyper("min_samples_leaf", "integer", 20, 5, 200, log=True, help="Fewest rows of a leaf."),
+        Hyper("l2_regularization", "number", 0.0, 0.0, 10.0, help="Penalty on leaf values."),
+    )
+
+    @staticmethod
+    def build(columns: Columns, params: Mapping[str, Value], seed: int) -> Pipeline:
+        """Encode, then boost, with scikit-learn's own early stopping on large data."""
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from sklearn.pipeline import Pipeline
+
+        from pilothouse.training.encoding import Encoder
+
+        model = HistGradientBoostingClassifier(
+            **params,
+            categorical_features=columns.is_category if columns.categories else None,
+            random_state=seed,
+        )
+        encoder = Encoder(columns.numbers, columns.categories)
+        return Pipeline([("encode", encoder), ("model", model)])

@@ -1,0 +1,60 @@
+"""Logistic regression on scaled numbers and one indicator per category."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pilothouse.training.trainers import Columns, Hyper, Value, trainers
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+MAX_CATEGORIES = 100
+
+
+@trainers.register("logistic_regression")
+class LogisticRegressionTrainer:
+    """Missing numbers take the median; a missing or unseen category has no indicator."""
+
+    title = "Logistic regression"
+    space = (
+        Hyper("C", "number", 1.0, 1e-3, 1e3, log=True, help="Inverse strength of the L2 penalty."),
+        Hyper(
+            "class_weight",
+            "choice",
+            "none",
+            choices=("none", "balanced"),
+            help="Whether the rarer class weighs more.",
+        ),
+        Hyper("max_iter", "integer", 300, 50, 2000, tuned=False, help="Most steps of the solver."),
+    )
+
+    @staticmethod
+    def build(columns: Columns, params: Mapping[str, Value], seed: int) -> Pipeline:
+        """Encode, impute and scale or one-hot, then fit by L-BFGS."""
+        from sklearn.compose import ColumnTransformer
+        from sklearn.impute import SimpleImputer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import Pipeline, make_pipeline
+        from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+        from pilothouse.training.encoding import Encoder
+
+        numbers = list(range(len(columns.numbers)))
+        codes = list(range(len(columns.numbers), len(columns.names)))
+        impute = SimpleImputer(strategy="median", keep_empty_features=True)
+        prepare = ColumnTransformer(
+            [
+                ("numbers", make_pipeline(impute, StandardScaler()), numbers),
+                ("categories", OneHotEncoder(handle_unknown="ignore"), codes),
+            ]
+        )
+        model = LogisticRegression(
+            C=params["C"],
+            class_weight=None if params["class_weight"] == "none" else "balanced",
+            max_iter=params["max_iter"],
+            random_state=seed,
+        )
+        encoder = Encoder(columns.numbers, columns.categories, MAX_CATEGORIES)
+        return Pipeline([("encode", encoder), ("prepare", prepare), ("model", model)])

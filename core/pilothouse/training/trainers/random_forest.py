@@ -1,0 +1,61 @@
+"""A random forest, bounded so that it trains in seconds and answers in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pilothouse.training.trainers import Columns, Hyper, Value, trainers
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+
+@trainers.register("random_forest")
+class RandomForestTrainer:
+    """Missing numbers take the median; categories are codes, by how often they occur."""
+
+    title = "Random forest"
+    space = (
+        Hyper("n_estimators", "integer", 60, 10, 300, tuned=False, help="Trees."),
+        Hyper("max_depth", "integer", 10, 2, 20, help="Most levels of a tree."),
+        Hyper("min_samples_leaf", "integer", 20, 1, 200, log=True, help="Fewest rows of a leaf."),
+        Hyper(
+            "max_features",
+            "choice",
+            "sqrt",
+            choices=("sqrt", "log2", "half"),
+            help="Columns a split may choose from.",
+        ),
+        Hyper(
+            "max_samples",
+            "number",
+            0.3,
+            0.05,
+            1.0,
+            tuned=False,
+            help="Share of the rows each tree sees.",
+        ),
+    )
+
+    @staticmethod
+    def build(columns: Columns, params: Mapping[str, Value], seed: int) -> Pipeline:
+        """Encode, impute, grow the trees."""
+        from sklearn.ensemble import RandomForestClassifier
+        from sklearn.impute import SimpleImputer
+        from sklearn.pipeline import Pipeline
+
+        from pilothouse.training.encoding import Encoder
+
+        encoder = Encoder(columns.numbers, columns.categories)
+        impute = SimpleImputer(strategy="median", keep_empty_features=True)
+        model = RandomForestClassifier(
+            n_estimators=params["n_estimators"],
+            max_depth=params["max_depth"],
+            min_samples_leaf=params["min_samples_leaf"],
+            max_features=0.5 if params["max_features"] == "half" else params["max_features"],
+            max_samples=params["max_samples"],
+            n_jobs=1,
+            random_state=seed,
+        )
+        return Pipeline([("encode", encoder), ("impute", impute), ("model", model)])

@@ -1,0 +1,94 @@
+"""Figures and curves, held against definitions."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilothouse.experiments.metrics import METRICS
+from pilothouse.training.evaluation import (
+    POINTS,
+    along,
+    best_threshold,
+    calibration_curve,
+    calibration_error,
+    evaluate,
+    figures,
+)
+
+RNG = np.random.default_rng(3)
+SCORE = RNG.uniform(size=4000)
+Y = (RNG.uniform(size=4000) < SCORE).astype(np.int8)
+
+
+def test_figures_agree_with_their_definitions() -> None:
+    found = figures(Y, SCORE, 0.5)
+    pairs = SCORE[Y == 1][:, None] > SCORE[Y == 0][None, :]
+    assert found["roc_auc"] == pytest.approx(pairs.mean())
+    assert found["brier"] == pytest.approx(np.mean((SCORE - Y) ** 2))
+    chance = np.where(Y == 1, SCORE, 1 - SCORE)
+    assert found["log_loss"] == pytest.approx(-np.log(chance).mean())
+    said = SCORE >= 0.5
+    assert found["precision"] == pytest.approx(Y[said].mean())
+    assert found["recall"] == pytest.approx(said[Y == 1].mean())
+    assert set(found) <= set(METRICS)
+
+
+def test_scores_that_mean_what_they_say_are_calibrated_and_others_are_not() -> None:
+    assert figures(Y, SCORE, 0.5)["calibration_error"] < 0.03
+    assert figures(Y, np.sqrt(SCORE), 0.5)["calibration_error"] > 0.1
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 1)), min_size=1, max_size=200))
+def test_a_calibration_curve_counts_every_row_once(rows: list[tuple[float, int]]) -> None:
+    score, y = np.array([r[0] for r in rows]), np.array([r[1] for r in rows], dtype=np.int8)
+    curve = calibration_curve(y, score)
+    assert sum(curve["count"]) == len(rows)
+    gap = abs(np.average(curve["predicted"], weights=curve["count"]) - score.mean())
+    assert gap < 1e-9
+    assert 0 <= calibration_error(curve) <= 1
+
+
+def test_curves_are_short_plain_json_and_keep_their_ends() -> None:
+    found = evaluate(Y, SCORE, 0.4, ("no", "yes"))
+    for path, document in found.documents().items():
+        json.dumps(document, allow_nan=False)
+        if path.startswith("curves/"):
+            assert len({len(column) for column in document.values()}) == 1
+            assert len(next(iter(document.values()))) <= POINTS
+    assert (found.roc["fpr"][0], found.roc["tpr"][-1]) == (0.0, 1.0)
+    assert (found.pr["recall"][0], found.pr["recall"][-1]) == (1.0, 0.0)
+
+
+def test_a_thinned_roc_curve_has_nearly_the_same_area() -> None:
+    found = evaluate(Y, SCORE, 0.4, ("no", "yes"))
+    area = np.trapezoid(found.roc["tpr"], found.roc["fpr"])
+    assert area == pytest.approx(found.metrics["roc_auc"], abs=1e-3)
+
+
+def test_the_confusion_counts_every_row_at_the_threshold() -> None:
+    found = evaluate(Y, SCORE, 0.4, ("no", "yes"))
+    (tn, fp), (fn, tp) = found.confusion["matrix"]
+    assert tn + fp + fn + tp == len(Y)
+    assert tp / (tp + fp) == pytest.approx(found.metrics["precision"])
+    assert found.confusion["threshold"] == 0.4
+
+
+def test_no_threshold_has_a_better_f1_than_the_best() -> None:
+    best = figures(Y, SCORE, best_threshold(Y, SCORE))["f1"]
+    others = [figures(Y, SCORE, t)["f1"] for t in np.linspace(0.05, 0.95, 37)]
+    assert best >= max(others) - 1e-3
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=500), st.integers(2, 60))
+def test_thinning_a_curve_keeps_both_ends_and_the_order(steps: list[float], most: int) -> None:
+    x = np.sort(np.array(steps))
+    kept = along(x, x, most).tolist()
+    assert len(kept) <= most
+    assert kept == sorted(set(kept))
+    assert kept[-1] == len(x) - 1
+    assert x[kept[0]] == x[0]
