@@ -1,6 +1,12 @@
 """Charts: pure functions from a frame to a figure, light or dark; no Streamlit, no workspace."""
 
-from pilothouse_app.charts.bars import histogram, ranked, stacked_over_time, two_distributions
+from pilothouse_app.charts.bars import (
+    grouped,
+    histogram,
+    ranked,
+    stacked_over_time,
+    two_distributions,
+)
 from pilothouse_app.charts.curves import calibration, history, precision_recall, roc
 from pilothouse_app.charts.matrix import confusion
 from pilothouse_app.charts.parallel import Axis, parallel
@@ -11,6 +17,7 @@ __all__ = [
     "by_group",
     "calibration",
     "confusion",
+    "grouped",
     "histogram",
     "history",
     "over_time",

@@ -71,6 +71,35 @@ def two_distributions(
     return chart.update_layout(bargap=0.2, bargroupgap=0.05)
 
 
+def grouped(
+    frame: pd.DataFrame,
+    *,
+    dark: bool,
+    label: str,
+    value: str,
+    group: str,
+    order: Sequence[str],
+    most: int = 8,
+) -> go.Figure:
+    """Horizontal bars by `label`, one colour for each of the groups in `order`; largest on top."""
+    colours = palette(dark).categorical
+    largest = frame.groupby(label)[value].max().nlargest(most).index[::-1]
+    chart = blank(dark, legend=len(order) > 1, hover="closest")
+    for place, name in enumerate(order):
+        rows = frame[frame[group] == name].set_index(label)[value].reindex(largest)
+        chart.add_bar(
+            x=floats(rows),
+            y=[str(each) for each in largest],
+            name=name,
+            orientation="h",
+            marker={"color": colours[place]},
+            hovertemplate="%{y}: %{x:.4f}",
+        )
+    chart.update_xaxes(showgrid=True)
+    chart.update_yaxes(showgrid=False, ticksuffix="  ")
+    return chart.update_layout(legend_traceorder="normal", bargap=0.3)
+
+
 def histogram(
     labels: Sequence[str], counts: Sequence[float], *, dark: bool, x: str = ""
 ) -> go.Figure:

@@ -72,6 +72,8 @@ def _overlay(
 ) -> None:
     colours = palette(dark).categorical
     for place, (name, curve) in enumerate(list(curves.items())[:MOST_SERIES]):
+        if curve.empty:
+            continue  # the run keeps its colour in the other curves
         rows = curve.iloc[thinned(len(curve), 300)]
         figure.add_scatter(
             x=floats(rows[x]),

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pilothouse_app.parts.links import follow
+
 
 def live(
     body: Callable[[], bool], *, key: str, busy: bool, idle_seconds: float | None = None
@@ -13,11 +15,13 @@ def live(
     """Draw `body` and redraw it alone: every second while busy, else every `idle_seconds`.
 
     `body` returns whether something runs now. When that changes, the whole page runs once, so
-    that the rest of it shows the new state. No widget whose value matters may stand inside.
+    that the rest of it shows the new state. No widget whose value matters may stand inside;
+    a table whose rows open objects may.
     """
 
     @st.fragment(run_every=1.5 if busy else idle_seconds, key=key)
     def part() -> None:
+        follow()
         if body() != busy:
             st.rerun()
 

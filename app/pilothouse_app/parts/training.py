@@ -1,0 +1,191 @@
+"""Starting a training: one dialog, offered by Experiments and by a dataset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pilothouse.kit.errors import PilothouseError
+from pilothouse.training.spec import METRICS, SPLITS, TrainingSpec
+from pilothouse_app.parts.errors import error_box
+from pilothouse_app.parts.formats import title
+from pilothouse_app.parts.links import address, go
+from pilothouse_app.parts.runs import metric_title
+from pilothouse_app.parts.toasts import toast_next
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.data.facts import DatasetVersionInfo
+
+    from pilothouse.training.trainers import Hyper
+
+SPLIT_WORDS = {
+    "stratified": "Random, same share of each class",
+    "random": "Random",
+    "time": "By time: the newest rows test",
+}
+
+
+def training_button(dataset: str = "", *, key: str = "train") -> None:
+    """The button that opens the dialog, with a dataset chosen when one is given."""
+    if st.button("New training", type="primary", icon=":material/model_training:", key=key):
+        _training(dataset)
+
+
+@st.dialog("New training", width="large", icon=":material/model_training:")
+def _training(dataset: str) -> None:
+    refs = _datasets(dataset)
+    if not refs:
+        st.markdown("There is no dataset to train on yet. Register one on **Data** first.")
+        return
+    version = _dataset(refs, dataset)
+    spec = _model(_task(version))
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="train_cancel"):
+            st.rerun()
+        pressed = st.button(
+            "Start training",
+            type="primary",
+            key="train_go",
+            disabled=not spec["target"],
+            help=None if spec["target"] else "Choose the target first",
+        )
+    if pressed:
+        _start({"dataset": version.ref, **spec})
+
+
+def _datasets(dataset: str) -> list[str]:
+    known = workspace().data.datasets()
+    latest = [
+        f"{row.name}@{row.latest}" for row in known.rename(columns=str).itertuples(index=False)
+    ]
+    return [dataset, *(ref for ref in latest if ref != dataset)] if dataset else latest
+
+
+def _dataset(refs: list[str], dataset: str) -> DatasetVersionInfo:
+    left, right = st.columns(2)
+    with left:
+        ref = st.selectbox("Dataset", refs, key="train_dataset")
+    with right:
+        st.text_input("Experiment", "default", key="train_experiment")
+    return workspace().data.version(ref)
+
+
+def _task(version: DatasetVersionInfo) -> dict[str, Any]:
+    names = [column.name for column in version.schema]
+    times = [column.name for column in version.schema if column.type == "time"]
+    left, middle, right = st.columns(3)
+    with left:
+        target = st.selectbox(
+            "Target",
+            names,
+            index=None,
+            placeholder="The column to predict",
+            key="train_target",
+        )
+    with middle:
+        splits = [split for split in SPLITS if split != "time" or times or version.event_time]
+        split = st.selectbox(
+            "Split",
+            sorted(splits, key=lambda split: split != "stratified"),
+            format_func=lambda split: SPLIT_WORDS.get(split, title(split)),
+            key="train_split",
+        )
+    with right:
+        share = st.slider(
+            "Share held out for the test", 5, 50, 20, format="%d %%", key="train_share"
+        )
+    features = st.multiselect(
+        "Features",
+        [name for name in names if name != target],
+        placeholder="Every usable column",
+        key="train_features",
+    )
+    return {
+        "target": target,
+        "split": split,
+        "test_share": share / 100,
+        "features": features,
+        "experiment": st.session_state["train_experiment"].strip() or "default",
+    }
+
+
+def _model(task: dict[str, Any]) -> dict[str, Any]:
+    known = {trainer.name: trainer for trainer in workspace().training.trainers()}
+    trainer = st.segmented_control(
+        "Trainer",
+        list(known),
+        format_func=lambda name: known[name].title,
+        default=next(iter(known)),
+        required=True,
+        key="train_trainer",
+        width="stretch",
+    )
+    left, middle, right = st.columns(3)
+    with left:
+        folds = st.number_input("Cross-validation folds", 2, 20, 3, key="train_folds")
+    with middle:
+        trials = st.number_input(
+            "Search trials",
+            0,
+            500,
+            0,
+            key="train_trials",
+            help="0 trains once with the parameters below; more searches their ranges.",
+        )
+    with right:
+        metric = st.selectbox("Metric", METRICS, format_func=metric_title, key="train_metric")
+    with st.expander("Parameters", icon=":material/tune:"):
+        params = _params(str(trainer), known[str(trainer)].space)
+    return {
+        **task,
+        "trainer": trainer,
+        "folds": int(folds),
+        "trials": int(trials),
+        "metric": metric,
+        "params": params,
+        "seed": 0,
+    }
+
+
+def _params(trainer: str, space: tuple[Hyper, ...]) -> dict[str, Any]:
+    columns = st.columns(3)
+    values: dict[str, Any] = {}
+    for place, hyper in enumerate(space):
+        with columns[place % 3]:
+            values[hyper.name] = _param(trainer, hyper)
+    return values
+
+
+def _param(trainer: str, hyper: Hyper) -> Any:
+    key, label = f"train_{trainer}_{hyper.name}", title(hyper.name)
+    if hyper.kind == "choice":
+        place = hyper.choices.index(hyper.default)
+        return st.selectbox(label, hyper.choices, index=place, key=key, help=hyper.help)
+    if hyper.kind == "integer":
+        return st.number_input(
+            label,
+            _whole(hyper.low),
+            _whole(hyper.high),
+            int(hyper.default),
+            key=key,
+            help=hyper.help,
+        )
+    return st.number_input(
+        label, hyper.low, hyper.high, float(hyper.default), key=key, help=hyper.help, format="%.4g"
+    )
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _start(spec: dict[str, Any]) -> None:
+    try:
+        job = workspace().training.submit(TrainingSpec.from_json(spec))
+    except PilothouseError as refusal:
+        error_box(refusal)
+        return
+    toast_next("The training is under way")
+    go(address("job", job))

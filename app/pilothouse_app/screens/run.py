@@ -1,0 +1,300 @@
+"""One run: how good it is, what made it, what it left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app import charts
+from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.figures import dark, figure
+from pilothouse_app.parts.filters import switch
+from pilothouse_app.parts.formats import ago, duration, parameter, plural, size, title
+from pilothouse_app.parts.header import facts, header, section
+from pilothouse_app.parts.kpis import Kpi, kpi_row
+from pilothouse_app.parts.links import address, link, screen, wanted
+from pilothouse_app.parts.live import live
+from pilothouse_app.parts.registering import compare_button, register_button
+from pilothouse_app.parts.runs import curve, document, favourites, metric_title, metric_value
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.table import name_column, number_column, status_column, table, text_column
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.details import RunInfo
+
+SCREEN = Screen(title="Run", path="run", icon=":material/timeline:", summary="One run in full")
+
+VIEWS = ("evaluation", "features", "parameters", "history", "trials", "files")
+CHART = 292
+
+
+def render() -> None:
+    """The run the address names."""
+    back = ("Experiments", screen("experiments"))
+    if not wanted("id"):
+        with header("Run", back=back):
+            pass
+        empty("Which run?", "The address names none.", to=("Open experiments", back[1]))
+        return
+    ws = workspace()
+    run = ws.experiments.run(wanted("id"))
+    with header(run.name, status=run.status, back=back):
+        if run.status == "finished":
+            compare_button(run)
+            register_button(run)
+    _facts(run)
+    if run.error:
+        st.error(run.error, title="This run failed", icon=":material/error:")
+    if run.status in ("running", "queued"):
+        live(lambda: _still_running(run.id), key="run_live", busy=True)
+    if run.metrics:
+        _figures(run)
+    shown = [view for view in VIEWS if view != "trials" or run.children]
+    view = switch("run_view", shown, "Show", words=title)
+    BODIES[view](run)
+
+
+def _facts(run: RunInfo) -> None:
+    inputs = ", ".join(
+        f"[{one.dataset}]({address('dataset', one.dataset).url})" for one in run.inputs[:1]
+    )
+    code = f"`{run.commit[:8]}`{' with changes' if run.dirty else ''}" if run.commit else ""
+    facts(
+        {
+            "Experiment": run.experiment,
+            "Trainer": title(run.trainer or ""),
+            "Data": inputs,
+            "Took": duration(run.duration_s),
+            "By": run.user,
+            "Started": ago(run.created_at),
+            "Seed": "" if run.seed is None else str(run.seed),
+            "Code": code,
+        }
+    )
+    _relatives(run)
+
+
+def _relatives(run: RunInfo) -> None:
+    versions = workspace().registry.of_run(run.id)
+    if not versions and not run.parent_id and not run.job_id:
+        return
+    with st.container(horizontal=True, gap="medium"):
+        for version in versions:
+            label = f"{version.model} {version.number}" + (
+                " · champion" if version.is_champion else ""
+            )
+            link(address("version", version.ref), label, icon=":material/deployed_code:")
+        if run.parent_id:
+            link(
+                address("run", run.parent_id),
+                "The search it belongs to",
+                icon=":material/account_tree:",
+            )
+        if run.job_id:
+            link(
+                address("job", run.job_id), "The job that made it", icon=":material/manufacturing:"
+            )
+
+
+def _still_running(run_id: str) -> bool:
+    run = workspace().experiments.run(run_id)
+    st.markdown(f":gray[{plural(len(run.metrics), 'metric')} so far]")
+    return run.status in ("running", "queued")
+
+
+def _figures(run: RunInfo) -> None:
+    keys = favourites([key for key in run.metrics if not key.endswith("_std")], 6)
+    kpi_row([_kpi(run, key) for key in keys])
+
+
+def _kpi(run: RunInfo, key: str) -> Kpi:
+    spread = run.metrics.get(f"cv_{key}_std")
+    mean = run.metrics.get(f"cv_{key}_mean")
+    folds = (
+        f"folds {metric_value(key, mean.last)} ± {metric_value(key, spread.last)}"
+        if mean and spread
+        else "held-out rows"
+    )
+    return Kpi(metric_title(key), metric_value(key, run.metrics[key].last), folds)
+
+
+def _evaluation(run: RunInfo) -> None:
+    ws = workspace()
+    roc, precision = curve(ws, run, "curves/roc.json"), curve(ws, run, "curves/pr.json")
+    calibrated = curve(ws, run, "curves/calibration.json")
+    confusion = document(ws, run, "confusion.json")
+    if roc is None and precision is None and confusion is None:
+        empty("No evaluation", "This run kept no curves.", icon=":material/show_chart:")
+        return
+    with st.grid(2, min_column_width=380, gap="small") as grid:
+        pass
+    if roc is not None:
+        with grid.cell(), st.container(border=True):
+            section(
+                "ROC",
+                f"area {metric_value('roc_auc', run.values['roc_auc'])}"
+                if "roc_auc" in run.values
+                else "",
+            )
+            figure(
+                charts.roc({run.name: roc}, dark=dark()),
+                key="run_roc",
+                height=CHART,
+                alt="ROC curve",
+            )
+    if precision is not None:
+        with grid.cell(), st.container(border=True):
+            section("Precision and recall")
+            figure(
+                charts.precision_recall({run.name: precision}, dark=dark()),
+                key="run_pr",
+                height=CHART,
+                alt="Precision over recall",
+            )
+    if calibrated is not None:
+        with grid.cell(), st.container(border=True):
+            section("Calibration", "observed share in bins of the predicted probability")
+            figure(
+                charts.calibration({run.name: calibrated}, dark=dark()),
+                key="run_calibration",
+                height=CHART,
+                alt="Calibration curve",
+            )
+    if confusion is not None:
+        with grid.cell(), st.container(border=True):
+            section("Confusion", f"at the threshold {confusion['threshold']:.3f}")
+            figure(
+                charts.confusion(confusion["labels"], confusion["matrix"], dark=dark()),
+                key="run_confusion",
+                height=CHART,
+                alt="Confusion matrix",
+            )
+
+
+def _features(run: RunInfo) -> None:
+    importance = curve(workspace(), run, "importance.json")
+    if importance is None or importance.empty:
+        empty("No importances", "This run measured none.", icon=":material/bar_chart:")
+        return
+    with st.container(border=True):
+        section("Permutation importance", "what the metric loses when a column is shuffled")
+        figure(
+            charts.ranked(
+                importance,
+                dark=dark(),
+                label="column",
+                value="importance",
+                title="Loss of the metric",
+                error="std",
+            ),
+            key="run_importance",
+            height=110 + 26 * min(15, len(importance)),
+            alt="Columns by permutation importance",
+        )
+
+
+def _parameters(run: RunInfo) -> None:
+    left, right = st.columns(2, gap="medium")
+    with left:
+        section("Parameters", plural(len(run.params), "parameter"))
+        st.table(
+            {title(name): parameter(value) for name, value in run.params.items()} or {"None": ""},
+            border="horizontal",
+        )
+    with right:
+        section("Environment", "what the model was trained with")
+        environment = document(workspace(), run, "environment.json") or {}
+        st.table(
+            {title(name): str(value) for name, value in _flat(environment).items()} or {"None": ""},
+            border="horizontal",
+        )
+
+
+def _flat(environment: dict[str, object]) -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for name, value in environment.items():
+        flat.update(value if isinstance(value, dict) else {name: value})
+    return flat
+
+
+def _history(run: RunInfo) -> None:
+    ws = workspace()
+    stepped = [key for key, summary in run.metrics.items() if summary.count > 1]
+    folds = curve(ws, run, "folds.json")
+    if not stepped and folds is None:
+        empty(
+            "No history", "Every metric of this run has a single value.", icon=":material/timeline:"
+        )
+        return
+    if folds is not None:
+        section("Folds of the cross-validation")
+        shown = folds.assign(fold=[f"Fold {int(n) + 1}" for n in folds["fold"]])
+        looks = {
+            name: number_column(metric_title(name), 4) for name in shown.columns if name != "fold"
+        }
+        table(
+            shown, {"fold": name_column("Fold"), **looks}, key="run_folds", ids="fold", alt="Folds"
+        )
+    if stepped:
+        points = ws.experiments.history([run.id], stepped)
+        with st.grid(2, min_column_width=380, gap="small") as grid:
+            pass
+        for key in stepped[:8]:
+            with grid.cell(), st.container(border=True):
+                section(metric_title(key))
+                figure(
+                    charts.history(
+                        points[points["key"] == key], dark=dark(), title=metric_title(key), names={}
+                    ),
+                    key=f"run_history_{key}",
+                    height=220,
+                    alt=f"{metric_title(key)} by step",
+                )
+
+
+def _trials(run: RunInfo) -> None:
+    frame = pd.DataFrame([vars(child) for child in run.children])
+    table(
+        frame,
+        {"name": name_column("Trial"), "status": status_column()},
+        key="run_trials",
+        alt="Trials of the search",
+        opens=("run", "id"),
+    )
+
+
+def _files(run: RunInfo) -> None:
+    files = pd.DataFrame([vars(file) for file in run.artifacts])
+    if files.empty:
+        empty("No files", "This run left none.", icon=":material/folder_off:")
+        return
+    frame = files.assign(
+        size=[size(n) for n in files["size"]], digest=[d[:16] for d in files["digest"]]
+    )
+    looks = {
+        "path": name_column("File", width=320),
+        "size": text_column("Size", width=110),
+        "digest": text_column("SHA-256, first 16", width=190),
+    }
+    table(frame, looks, key="run_files", ids="path", alt="Files of the run")
+    chosen = st.selectbox("Download", list(files["path"]), key="run_file")
+    st.download_button(
+        "Download",
+        lambda: workspace().experiments.artifact(run.id, chosen),
+        file_name=chosen.rsplit("/", 1)[-1],
+        icon=":material/download:",
+        key="run_download",
+    )
+
+
+BODIES = {
+    "evaluation": _evaluation,
+    "features": _features,
+    "parameters": _parameters,
+    "history": _history,
+    "trials": _trials,
+    "files": _files,
+}
