@@ -1,0 +1,261 @@
+"""One window's rows against the reference: every check, and the window's own profile.
+
+Pure: values in, values out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pilothouse.monitoring.checks import (
+    DRIFTED_SHARE,
+    ERROR,
+    FAIL,
+    FEATURE_DRIFT,
+    INSUFFICIENT,
+    PERFORMANCE,
+    PREDICTION_DRIFT,
+    Check,
+    Limits,
+    worst,
+)
+from pilothouse.monitoring.distances import Floats
+from pilothouse.monitoring.drift import (
+    CategoryPair,
+    DriftTest,
+    NotJudged,
+    NumberPair,
+    Pair,
+    drift_tests,
+)
+from pilothouse.monitoring.performance import (
+    Needs,
+    Realised,
+    performance_checks,
+    performance_status,
+    realise,
+)
+from pilothouse.monitoring.plan import Plan
+from pilothouse.monitoring.profiles import (
+    ColumnReference,
+    NumberReference,
+    Unreadable,
+    category_window,
+    number_window,
+)
+from pilothouse.monitoring.reference import ReferenceProfile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCORE = "score"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a window: features by their names in the signature, scores, what came true."""
+
+    features: pd.DataFrame
+    score: Floats
+    truth: Floats
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Everything that is said of one window, and the profile that its pages draw from."""
+
+    checks: tuple[Check, ...]
+    realised: Realised
+    profile: Mapping[str, Any]
+    mean_score: float | None
+
+    @property
+    def primaries(self) -> tuple[Check, ...]:
+        """The deciding check of each feature."""
+        return tuple(c for c in self.checks if c.signal == FEATURE_DRIFT and c.primary)
+
+    @property
+    def drifted(self) -> int:
+        """How many features have drifted."""
+        return sum(check.status == FAIL for check in self.primaries)
+
+    @property
+    def drift_status(self) -> str:
+        """What features, scores and data say: a few drifted columns warn, many fail."""
+        kinds = {check.check: check for check in self.checks if check.check == DRIFTED_SHARE}
+        others = [c.status for c in self.checks if c.signal != PERFORMANCE and c.primary]
+        softened = ["warn" if status == FAIL else status for status in others]
+        return worst([*softened, *(check.status for check in kinds.values())])
+
+    @property
+    def performance_status(self) -> str:
+        """What the realised figures say."""
+        return performance_status([c for c in self.checks if c.signal == PERFORMANCE])
+
+    @property
+    def status(self) -> str:
+        """The worse of drift and performance."""
+        return worst([self.drift_status, self.performance_status])
+
+
+def assess(reference: ReferenceProfile, rows: Rows, plan: Plan, threshold: float) -> Assessment:
+    """Judge a window. A column that cannot be read gives one row of status error."""
+    checks: list[Check] = []
+    drawn: dict[str, Any] = {}
+    for signal, column, found in _columns(reference, rows):
+        if isinstance(found, str):
+            checks.append(_fault(signal, column, found, plan, len(rows)))
+            continue
+        checks += column_checks(signal, column, found, plan)
+        drawn[f"{signal}/{column}"] = draw(found)
+    checks.append(_share(checks, plan, reference.rows, len(rows)))
+    realised = realise(rows.score, rows.truth, threshold)
+    needs = Needs(plan.min_labelled, plan.min_coverage, plan.tolerances)
+    checks += performance_checks(realised, reference.figures, needs, reference.rows)
+    finite = rows.score[np.isfinite(rows.score)]
+    return Assessment(
+        checks=tuple(checks),
+        realised=realised,
+        profile={"columns": drawn, "calibration": _calibration(realised)},
+        mean_score=float(finite.mean()) if len(finite) else None,
+    )
+
+
+def _columns(reference: ReferenceProfile, rows: Rows) -> Iterator[tuple[str, str, Pair | str]]:
+    """Each watched column with its pair of profiles, or with the words of why there is none."""
+    import pandas as pd
+
+    for name, fault in reference.faults.items():
+        yield FEATURE_DRIFT, name, f"in the reference, {fault}"
+    for name, column in reference.columns.items():
+        if name in rows.features:
+            yield FEATURE_DRIFT, name, _pair(column, rows.features[name])
+        else:
+            yield FEATURE_DRIFT, name, "the window's rows have no such column"
+    yield PREDICTION_DRIFT, SCORE, _pair(reference.score, pd.Series(rows.score))
+
+
+def _pair(reference: ColumnReference, column: pd.Series[Any]) -> Pair | str:
+    if not isinstance(reference, NumberReference):
+        return CategoryPair(reference, category_window(reference, column))
+    try:
+        return NumberPair(reference, *number_window(reference, column))
+    except Unreadable as wrong:
+        return str(wrong)
+
+
+def column_checks(signal: str, column: str, pair: Pair, plan: Plan) -> list[Check]:
+    """What every test that takes the column's kind says of it."""
+    kind = pair.reference.kind
+    return [
+        _check(signal, column, name, test, pair, plan)
+        for name, test in drift_tests.items()
+        if kind in test.kinds and (signal == FEATURE_DRIFT or test.signal == FEATURE_DRIFT)
+    ]
+
+
+def _check(signal: str, column: str, name: str, test: DriftTest, pair: Pair, plan: Plan) -> Check:
+    limits = limits_of(name, test, plan)
+    missing = test.counts_missing
+    n_reference = pair.reference.rows if missing else pair.reference.present
+    n_current = pair.window.rows if missing else pair.window.present
+    status, score, message = INSUFFICIENT, None, ""
+    if min(n_reference, n_current) < max(plan.min_rows, 1):
+        message = f"{min(n_reference, n_current):,} rows; {plan.min_rows:,} are needed"
+    else:
+        try:
+            score = test.score(pair)
+            status = limits.judge(score)
+        except NotJudged as why:
+            message = str(why)
+    return Check(
+        signal if test.signal == FEATURE_DRIFT else test.signal,
+        name,
+        column,
+        test.title,
+        status,
+        limits.direction,
+        score=score,
+        warn=limits.warn,
+        threshold=limits.fail,
+        n_reference=n_reference,
+        n_current=n_current,
+        primary=plan.primary.get(pair.reference.kind) == name,
+        message=message,
+    )
+
+
+def limits_of(name: str, test: DriftTest, plan: Plan) -> Limits:
+    """A test's limits, as the plan changed them."""
+    own = plan.limits.get(name, {})
+    warn, fail = own.get("warn", test.limits.warn), own.get("fail", test.limits.fail)
+    return Limits(warn, fail, test.limits.direction)
+
+
+def _fault(signal: str, column: str, words: str, plan: Plan, rows: int) -> Check:
+    name = plan.primary["number"]
+    return Check(
+        signal, name, column, drift_tests.get(name).title, ERROR,
+        n_current=rows, primary=True, message=words,
+    )  # fmt: skip
+
+
+def _share(checks: list[Check], plan: Plan, n_reference: int, n_current: int) -> Check:
+    """The share of features that have drifted, of those that could be judged."""
+    primaries = [c for c in checks if c.signal == FEATURE_DRIFT and c.primary]
+    judged = [c for c in primaries if c.score is not None]
+    limits = Limits(plan.drifted_share / 2, plan.drifted_share)
+    score = sum(c.status == FAIL for c in judged) / len(judged) if judged else None
+    return Check(
+        FEATURE_DRIFT,
+        DRIFTED_SHARE,
+        "",
+        "features over their limit, of those judged",
+        INSUFFICIENT if score is None else limits.judge(score),
+        score=score,
+        warn=limits.warn,
+        threshold=limits.fail,
+        n_reference=n_reference,
+        n_current=n_current,
+        message="" if judged else "no feature could be judged",
+    )
+
+
+def draw(pair: Pair) -> dict[str, Any]:
+    """What a page needs to draw a column: both rows of counts in the same cells, and the means."""
+    reference, window = pair.reference, pair.window
+    before, after = pair.drawn
+    facts: dict[str, Any] = {
+        "kind": reference.kind,
+        "reference": before.tolist(),
+        "current": after.tolist(),
+        "missing": {
+            "reference": [reference.missing, reference.rows],
+            "current": [window.missing, window.rows],
+        },
+    }
+    if isinstance(pair, NumberPair):
+        labels = list(pair.reference.cells.labels)
+        means = {"reference": pair.reference.mean, "current": pair.window.mean}
+        cuts = pair.reference.cells.cuts.tolist()
+        spread = {"tenths": pair.window.tenth_counts.tolist(), "spread": pair.window.spread}
+        return facts | {"labels": labels, "cuts": cuts, "mean": means} | spread
+    return facts | {"labels": list({**pair.reference.counts, **pair.window.counts})}
+
+
+def _calibration(realised: Realised) -> dict[str, list[float]] | None:
+    curve = realised.calibration
+    if curve is None:
+        return None
+    return {
+        "predicted": list(curve.predicted),
+        "observed": list(curve.observed),
+        "count": list(curve.count),
+    }

@@ -1,0 +1,64 @@
+"""One number and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+OK, WARN, FAIL, INSUFFICIENT, ERROR = "ok", "warn", "fail", "insufficient", "error"
+WORSE = (OK, INSUFFICIENT, WARN, ERROR, FAIL)
+
+FEATURE_DRIFT, PREDICTION_DRIFT = "feature_drift", "prediction_drift"
+DATA_QUALITY, PERFORMANCE = "data_quality", "performance"
+SIGNALS = (FEATURE_DRIFT, PREDICTION_DRIFT, DATA_QUALITY, PERFORMANCE)
+DRIFTED_SHARE = "drifted_share"
+
+Direction = Literal["above", "below"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a score warns and where it fails; `direction` says on which side the bad lies."""
+
+    warn: float
+    fail: float
+    direction: Direction = "above"
+
+    def judge(self, score: float) -> str:
+        """ok, warn or fail: a score is bad when it lies strictly beyond a limit."""
+        if self._beyond(score, self.fail):
+            return FAIL
+        return WARN if self._beyond(score, self.warn) else OK
+
+    def _beyond(self, score: float, limit: float) -> bool:
+        return score > limit if self.direction == "above" else score < limit
+
+
+@dataclass(frozen=True)
+class Check:
+    """A score with all that gives it a meaning: method, direction, limits, and how many rows.
+
+    `reference` is the figure of the reference itself, where it has one. `primary` marks the one
+    method that decides whether a column has drifted.
+    """
+
+    signal: str
+    check: str
+    column: str
+    method: str
+    status: str
+    direction: Direction = "above"
+    score: float | None = None
+    warn: float | None = None
+    threshold: float | None = None
+    reference: float | None = None
+    n_reference: int = 0
+    n_current: int = 0
+    primary: bool = False
+    message: str = ""
+
+
+def worst(statuses: Iterable[str], default: str = INSUFFICIENT) -> str:
+    """The worst of several statuses: what could not be judged is worse than ok."""
+    return max(statuses, key=WORSE.index, default=default)

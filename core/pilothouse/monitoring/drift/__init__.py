@@ -1,0 +1,95 @@
+"""Drift tests: each weighs one column of a window against the reference's.
+
+A test is a plugin: a name, the kinds of columns it takes, its limits, and a function from a pair
+of profiles to a finite score, 0 for equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pilothouse.kit.plugins import Plugins
+from pilothouse.monitoring.checks import FEATURE_DRIFT, Limits
+from pilothouse.monitoring.distances import Counts, Floats, Merged, merge
+from pilothouse.monitoring.profiles import (
+    CategoryReference,
+    CategoryWindow,
+    NumberReference,
+    NumberWindow,
+)
+
+
+class NotJudged(Exception):
+    """A test cannot speak of this pair; the words say why."""
+
+
+@dataclass(frozen=True)
+class NumberPair:
+    """A numeric column of the reference and of a window, with the window's sorted values."""
+
+    reference: NumberReference
+    window: NumberWindow
+    values: Floats
+
+    @cached_property
+    def merged(self) -> Merged:
+        """Both samples in one order; made once for all tests that need it."""
+        return merge(self.reference.values, self.values)
+
+    @property
+    def weighed(self) -> tuple[Counts, Counts]:
+        """Counts between the reference's deciles."""
+        return self.reference.tenth_counts, self.window.tenth_counts
+
+    @property
+    def drawn(self) -> tuple[Counts, Counts]:
+        """Counts in the cells that pages draw."""
+        return self.reference.cell_counts, self.window.cell_counts
+
+
+@dataclass(frozen=True)
+class CategoryPair:
+    """A column of categories of the reference and of a window."""
+
+    reference: CategoryReference
+    window: CategoryWindow
+
+    @cached_property
+    def drawn(self) -> tuple[Counts, Counts]:
+        """Counts by category; those that only the window has come last."""
+        names = {**self.reference.counts, **self.window.counts}
+        return _in_order(self.reference.counts, names), _in_order(self.window.counts, names)
+
+    @property
+    def weighed(self) -> tuple[Counts, Counts]:
+        """Counts by category."""
+        return self.drawn
+
+
+Pair = NumberPair | CategoryPair
+
+
+@dataclass(frozen=True)
+class DriftTest:
+    """One way to weigh a column. `counts_missing` says that rows without a value count as well."""
+
+    title: str
+    kinds: frozenset[str]
+    limits: Limits
+    score: Callable[[Pair], float]
+    signal: str = FEATURE_DRIFT
+    counts_missing: bool = False
+
+
+BOTH = frozenset({"number", "category"})
+NUMBERS = frozenset({"number"})
+CATEGORIES = frozenset({"category"})
+drift_tests: Plugins[DriftTest] = Plugins(__name__, "drift test")
+
+
+def _in_order(counts: Mapping[str, int], names: Mapping[str, int]) -> Counts:
+    return np.array([counts.get(name, 0) for name in names], dtype=np.int64)

@@ -1,0 +1,22 @@
+"""How far the share of rows without a value has moved."""
+
+from pilothouse.monitoring.checks import DATA_QUALITY, Limits
+from pilothouse.monitoring.drift import BOTH, DriftTest, Pair, drift_tests
+
+
+def score(pair: Pair) -> float:
+    """The difference of the two shares, without its sign."""
+    there = pair.reference.missing / pair.reference.rows
+    return abs(pair.window.missing / pair.window.rows - there)
+
+
+drift_tests.register("missing")(
+    DriftTest(
+        "Change of the missing rate",
+        BOTH,
+        Limits(warn=0.02, fail=0.05),
+        score,
+        signal=DATA_QUALITY,
+        counts_missing=True,
+    )
+)

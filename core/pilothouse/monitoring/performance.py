@@ -1,0 +1,211 @@
+"""Realised performance: how good the scores were, as far as what came true is known.
+
+Pure functions on arrays, numpy only. scikit-learn is the tests' oracle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pilothouse.monitoring.checks import (
+    INSUFFICIENT,
+    OK,
+    PERFORMANCE,
+    Check,
+    Direction,
+    Limits,
+    worst,
+)
+from pilothouse.monitoring.distances import Floats
+
+BINS = 10
+EPSILON = float(np.finfo(np.float64).eps)
+REALISED = "realised"
+BOOLS = npt.NDArray[np.bool_]
+
+# metric -> which side of the reference is bad
+DIRECTIONS: Mapping[str, Direction] = {
+    "roc_auc": "below",
+    "accuracy": "below",
+    "log_loss": "above",
+    "brier": "above",
+    "calibration_error": "above",
+}
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Mean score, observed share and rows in each filled tenth of the score."""
+
+    predicted: tuple[float, ...]
+    observed: tuple[float, ...]
+    count: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Realised:
+    """What is known of a window's rows. `figures` is empty unless both classes occurred."""
+
+    rows: int
+    labelled: int
+    positives: int
+    figures: Mapping[str, float]
+    calibration: Calibration | None
+
+    @property
+    def coverage(self) -> float:
+        """The share of rows whose label is known."""
+        return self.labelled / self.rows if self.rows else 0.0
+
+    @property
+    def base_rate(self) -> float | None:
+        """The share of positives among the labelled."""
+        return self.positives / self.labelled if self.labelled else None
+
+
+def realise(score: Floats, truth: Floats, threshold: float) -> Realised:
+    """Judge scores by what came true: `truth` is 1, 0, or NaN where it is not known."""
+    known = np.isfinite(truth) & np.isfinite(score)
+    y, said = truth[known] == 1, score[known]
+    positives, labelled = int(y.sum()), len(y)
+    both = 0 < positives < labelled
+    curve = calibration(y, said) if labelled else None
+    figures = figures_of(y, said, threshold) if both else {}
+    return Realised(len(score), labelled, positives, figures, curve)
+
+
+def figures_of(y: BOOLS, score: Floats, threshold: float) -> dict[str, float]:
+    """The figures of labelled rows of which some are positive and some are not."""
+    return {
+        "roc_auc": roc_auc(y, score),
+        "accuracy": float(np.mean((score >= threshold) == y)),
+        "log_loss": log_loss(y, score),
+        "brier": float(np.mean(np.square(score - y))),
+        "calibration_error": calibration_error(calibration(y, score)),
+    }
+
+
+def roc_auc(y: BOOLS, score: Floats) -> float:
+    """The chance that a positive outranks a negative, ties by half (Mann and Whitney 1947)."""
+    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(count) - (count - 1) / 2
+    positives = int(y.sum())
+    excess = ranks[place[y]].sum() - positives * (positives + 1) / 2
+    return float(excess / (positives * (len(y) - positives)))
+
+
+def log_loss(y: BOOLS, score: Floats) -> float:
+    """Mean negative log-likelihood; a score of 0 or 1 counts as one next to it."""
+    chance = np.clip(np.where(y, score, 1 - score), EPSILON, 1 - EPSILON)
+    return float(-np.log(chance).mean())
+
+
+def calibration(y: BOOLS, score: Floats) -> Calibration:
+    """The curve over even tenths of the score; empty ones are left out."""
+    place = np.clip((score * BINS).astype(np.int64), 0, BINS - 1)
+    count = np.bincount(place, minlength=BINS)
+    some = count > 0
+    predicted = np.bincount(place, score, BINS)[some] / count[some]
+    observed = np.bincount(place, y, BINS)[some] / count[some]
+    return Calibration(
+        tuple(predicted.tolist()), tuple(observed.tolist()), tuple(count[some].tolist())
+    )
+
+
+def calibration_error(curve: Calibration) -> float:
+    """The gaps of the curve, weighted by rows (Guo et al. 2017, equation 5)."""
+    gaps = np.abs(np.subtract(curve.predicted, curve.observed))
+    return float(np.average(gaps, weights=curve.count))
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What must be known before performance is judged, and how far it may fall.
+
+    `tolerances` says for each metric how far beyond the reference's own figure is too far.
+    """
+
+    labelled: int
+    coverage: float
+    tolerances: Mapping[str, float]
+
+
+def performance_checks(
+    realised: Realised, reference: Mapping[str, float], needs: Needs, n_reference: int = 0
+) -> list[Check]:
+    """Label coverage, then every metric against the reference's figure less what is tolerated."""
+    lack = _lack(realised, needs)
+    coverage = Check(
+        PERFORMANCE,
+        "label_coverage",
+        "",
+        "labelled rows over rows",
+        INSUFFICIENT if realised.coverage < needs.coverage else OK,
+        "below",
+        score=realised.coverage,
+        threshold=needs.coverage,
+        n_current=realised.rows,
+        message=lack,
+    )
+    return [coverage] + [
+        _metric_check(name, realised, reference, needs, lack, n_reference) for name in DIRECTIONS
+    ]
+
+
+def _lack(realised: Realised, needs: Needs) -> str:
+    if realised.labelled < needs.labelled:
+        return f"{realised.labelled:,} labels; {needs.labelled:,} are needed"
+    if realised.coverage < needs.coverage:
+        return f"{realised.coverage:.0%} of the rows have a label; {needs.coverage:.0%} are needed"
+    return "" if realised.figures else "the labels are all of one class"
+
+
+def _metric_check(
+    name: str,
+    realised: Realised,
+    reference: Mapping[str, float],
+    needs: Needs,
+    lack: str,
+    n_reference: int,
+) -> Check:
+    """A metric's check; with no figure of the reference to hold it against it is not judged."""
+    base, tolerance = reference.get(name), needs.tolerances.get(name)
+    score = realised.figures.get(name)
+    limits = limits_of(name, base, tolerance)
+    status, message = INSUFFICIENT, lack or "the reference has no such figure to compare with"
+    if not lack and score is not None and limits is not None:
+        status, message = limits.judge(score), ""
+    return Check(
+        PERFORMANCE,
+        name,
+        "",
+        REALISED,
+        status,
+        DIRECTIONS[name],
+        score=score,
+        warn=limits.warn if limits else None,
+        threshold=limits.fail if limits else None,
+        reference=base,
+        n_reference=n_reference,
+        n_current=realised.labelled,
+        primary=name == "roc_auc",
+        message=message,
+    )
+
+
+def limits_of(name: str, base: float | None, tolerance: float | None) -> Limits | None:
+    """A metric's limits: it warns half way to where it fails."""
+    if base is None or tolerance is None:
+        return None
+    sign = -1 if DIRECTIONS[name] == "below" else 1
+    return Limits(base + sign * tolerance / 2, base + sign * tolerance, DIRECTIONS[name])
+
+
+def performance_status(checks: list[Check]) -> str:
+    """The worst of the figures that were judged; insufficient when the primary one was not."""
+    figures = [check for check in checks if check.check in DIRECTIONS]
+    return worst(check.status for check in figures)

@@ -1,0 +1,49 @@
+"""How a window is judged: which tests, which limits, and how much is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pilothouse.monitoring.windows import Period
+
+PRIMARY: Mapping[str, str] = {"number": "psi", "category": "psi"}
+TOLERANCES: Mapping[str, float] = {
+    "roc_auc": 0.05,
+    "accuracy": 0.05,
+    "log_loss": 0.10,
+    "brier": 0.03,
+    "calibration_error": 0.05,
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of a monitor.
+
+    `primary` names the drift test that decides for each kind of column; `limits` changes a test's
+    own, as {"psi": {"warn": 0.1, "fail": 0.25}}; `tolerances` says how far beyond the
+    reference's figure each metric may go.
+    """
+
+    period: Period = "week"
+    enabled: bool = True
+    min_rows: int = 200
+    min_labelled: int = 200
+    min_coverage: float = 0.5
+    drifted_share: float = 0.5
+    primary: Mapping[str, str] = field(default_factory=lambda: dict(PRIMARY))
+    limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    tolerances: Mapping[str, float] = field(default_factory=lambda: dict(TOLERANCES))
+
+
+@dataclass(frozen=True)
+class MonitorInfo:
+    """A deployment's monitor as it stands."""
+
+    deployment: str
+    plan: Plan
+    created_at: datetime
+    created_by: str
+    updated_at: datetime

@@ -1,0 +1,97 @@
+"""How an alert stands after a row of windows: a pure function of what each window says.
+
+A window says `breach`, `clear`, `between` (no breach, but not clearly past either) or `unknown`
+(too little to say). Unknown windows change nothing. `for_windows` breaches in a row fire;
+`clear_windows` clear ones in a row end it. This is Prometheus' `for` and `keep_firing_for`, with
+windows in place of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["breach", "between", "clear", "unknown"]
+Phase = Literal["inactive", "pending", "firing"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The phase, the breaches and clear windows in a row, and where the episode began."""
+
+    phase: Phase = "inactive"
+    breaches: int = 0
+    clears: int = 0
+    opened: int | None = None
+
+
+def step(
+    now: Standing, verdict: Verdict, place: int, for_windows: int, clear_windows: int
+) -> Standing:
+    """The standing after one more window, the `place`-th."""
+    if verdict == "unknown":
+        return now
+    if verdict == "breach":
+        breaches = now.breaches + 1
+        firing = now.phase == "firing" or breaches >= for_windows
+        opened = place if now.opened is None else now.opened
+        return Standing("firing" if firing else "pending", breaches, 0, opened)
+    clears = now.clears + 1 if verdict == "clear" else 0
+    if now.phase != "firing" or clears >= clear_windows:
+        return Standing(clears=clears)
+    return Standing("firing", 0, clears, now.opened)
+
+
+def stand(verdicts: Iterable[Verdict], for_windows: int, clear_windows: int) -> Standing:
+    """The standing after all of these windows, oldest first."""
+    now = Standing()
+    for place, verdict in enumerate(verdicts):
+        now = step(now, verdict, place, for_windows, clear_windows)
+    return now
+
+
+@dataclass(frozen=True)
+class Condition:
+    """When a score breaches, and when it is clear again (by default, as soon as it does not).
+
+    `above` and `below` compare the score with the threshold; `above_reference` and
+    `below_reference` compare how far it lies beyond the reference's own figure.
+    """
+
+    kind: Literal["above", "below", "above_reference", "below_reference"]
+    threshold: float
+    clear: float | None = None
+
+    def verdict(self, score: float | None, reference: float | None) -> Verdict:
+        """What one score says; unknown without what it must be compared with."""
+        excess = self._excess(score, reference)
+        if excess is None:
+            return "unknown"
+        sign = -1.0 if self.kind == "below" else 1.0
+        if excess > sign * self.threshold:
+            return "breach"
+        clear = self.threshold if self.clear is None else self.clear
+        return "clear" if excess <= sign * clear else "between"
+
+    def _excess(self, score: float | None, reference: float | None) -> float | None:
+        """How far the score lies on the bad side, so that larger is always worse."""
+        if score is None:
+            return None
+        if self.kind == "above":
+            return score
+        if self.kind == "below":
+            return -score
+        if reference is None:
+            return None
+        return score - reference if self.kind == "above_reference" else reference - score
+
+
+def combine(verdicts: Sequence[Verdict]) -> Verdict:
+    """What several results of one window say together: one breach is enough; all must be clear."""
+    said = [verdict for verdict in verdicts if verdict != "unknown"]
+    if "breach" in said:
+        return "breach"
+    if not said:
+        return "unknown"
+    return "between" if "between" in said else "clear"

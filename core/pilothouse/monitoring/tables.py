@@ -1,0 +1,210 @@
+"""The rows of monitoring: monitors, references, windows, results, rules, alerts, reports."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlmodel import Field
+
+from pilothouse.storage.tables import Json, Table, Utc
+
+PENDING, FIRING, ACKNOWLEDGED, RESOLVED = "pending", "firing", "acknowledged", "resolved"
+ALERT_STATES = (PENDING, FIRING, ACKNOWLEDGED, RESOLVED)
+OPEN = (PENDING, FIRING, ACKNOWLEDGED)
+
+
+class Monitor(Table, table=True):
+    """How a deployment is watched: the period of its windows, what is enough, what is too far."""
+
+    __tablename__ = "monitoring_monitor"
+
+    deployment: str = Field(primary_key=True, foreign_key="deployments_deployment.name")
+    period: str = "week"
+    enabled: bool = True
+    min_rows: int
+    min_labelled: int
+    min_coverage: float
+    drifted_share: float
+    primary: dict[str, str] = Field(sa_type=Json)
+    limits: dict[str, dict[str, float]] = Field(default_factory=dict, sa_type=Json)
+    tolerances: dict[str, float] = Field(sa_type=Json)
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+    updated_at: datetime = Field(sa_type=Utc)
+
+
+class Reference(Table, table=True):
+    """The profile that a model version's windows are held against, by the digest of its bytes."""
+
+    __tablename__ = "monitoring_reference"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["model", "number"], ["registry_version.model", "registry_version.number"]
+        ),
+    )
+
+    model: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    source: str
+    digest: str
+    rows: int
+    created_at: datetime = Field(sa_type=Utc)
+
+
+class Window(Table, table=True):
+    """What one model version answered in one span of event time, as last judged."""
+
+    __tablename__ = "monitoring_window"
+    __table_args__ = (
+        UniqueConstraint("deployment", "start", "end", "model", "number"),
+        Index(None, "deployment", "start"),
+    )
+
+    id: str = Field(primary_key=True)
+    deployment: str = Field(foreign_key="deployments_deployment.name")
+    model: str
+    number: int
+    start: datetime = Field(sa_type=Utc)
+    end: datetime = Field(sa_type=Utc)
+    rows: int
+    labelled: int
+    positives: int
+    status: str
+    drift_status: str
+    performance_status: str
+    columns: int
+    drifted: int
+    figures: dict[str, float] = Field(default_factory=dict, sa_type=Json)
+    mean_score: float | None = None
+    profile: str
+    content: str
+    revision: int = 1
+    created_at: datetime = Field(sa_type=Utc)
+    evaluated_at: datetime = Field(sa_type=Utc)
+
+
+class CheckResult(Table, table=True):
+    """One number of one revision of a window, with all that gives it a meaning."""
+
+    __tablename__ = "monitoring_result"
+    __table_args__ = (
+        UniqueConstraint("window_id", "revision", "signal", "check", "column"),
+        Index(None, "check", "column"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    window_id: str = Field(foreign_key="monitoring_window.id")
+    revision: int
+    signal: str
+    check: str
+    column: str
+    method: str
+    status: str
+    direction: str
+    score: float | None = None
+    warn: float | None = None
+    threshold: float | None = None
+    reference: float | None = None
+    n_reference: int = 0
+    n_current: int = 0
+    primary: bool = False
+    message: str = ""
+
+
+class AlertRule(Table, table=True):
+    """Which results are watched, when they breach, how many windows in a row fire or clear."""
+
+    __tablename__ = "monitoring_rule"
+    __table_args__ = (UniqueConstraint("deployment", "name"),)
+
+    id: str = Field(primary_key=True)
+    deployment: str = Field(foreign_key="deployments_deployment.name", index=True)
+    name: str
+    signal: str
+    check: str
+    column: str = "*"
+    condition: str
+    threshold: float
+    clear_threshold: float | None = None
+    for_windows: int = 2
+    clear_windows: int = 2
+    severity: str = "warning"
+    action: str = "none"
+    enabled: bool = True
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+
+
+class Alert(Table, table=True):
+    """One episode of a rule, from pending to resolved. A rule has at most one open alert."""
+
+    __tablename__ = "monitoring_alert"
+    __table_args__ = (
+        Index(
+            "ix_monitoring_alert_one_open",
+            "fingerprint",
+            unique=True,
+            sqlite_where=text("state <> 'resolved'"),
+            postgresql_where=text("state <> 'resolved'"),
+        ),
+        Index(None, "deployment", "opened_at"),
+    )
+
+    id: str = Field(primary_key=True)
+    fingerprint: str
+    rule_id: str = Field(foreign_key="monitoring_rule.id", index=True)
+    deployment: str
+    name: str
+    severity: str
+    action: str
+    state: str = Field(index=True)
+    breaches: int
+    score: float | None = None
+    limit: float | None = None
+    message: str
+    first_window: str = Field(foreign_key="monitoring_window.id")
+    last_window: str = Field(foreign_key="monitoring_window.id")
+    fired_window: str | None = Field(default=None, foreign_key="monitoring_window.id", index=True)
+    fired_revision: int | None = None
+    closed_through: datetime | None = Field(default=None, sa_type=Utc)
+    opened_at: datetime = Field(sa_type=Utc)
+    fired_at: datetime | None = Field(default=None, sa_type=Utc)
+    acknowledged_at: datetime | None = Field(default=None, sa_type=Utc)
+    acknowledged_by: str = ""
+    resolved_at: datetime | None = Field(default=None, sa_type=Utc)
+    resolved_by: str = ""
+
+
+class AlertEvent(Table, table=True):
+    """One transition of an alert: whence, whither, who, at which window, and the words."""
+
+    __tablename__ = "monitoring_alert_event"
+
+    id: int | None = Field(default=None, primary_key=True)
+    alert_id: str = Field(foreign_key="monitoring_alert.id", index=True)
+    at: datetime = Field(sa_type=Utc)
+    before: str
+    after: str
+    by: str
+    window_id: str | None = Field(default=None, foreign_key="monitoring_window.id")
+    note: str = ""
+
+
+class Report(Table, table=True):
+    """A page made of a window on demand; without a digest its job says how it goes."""
+
+    __tablename__ = "monitoring_report"
+
+    id: str = Field(primary_key=True)
+    window_id: str = Field(foreign_key="monitoring_window.id", index=True)
+    job_id: str
+    digest: str | None = None
+    bytes: int = 0
+    rows: int = 0
+    reference_rows: int = 0
+    sampling: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    requested_by: str
+    created_at: datetime = Field(sa_type=Utc)
+    made_at: datetime | None = Field(default=None, sa_type=Utc)

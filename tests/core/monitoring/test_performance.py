@@ -1,0 +1,103 @@
+"""Realised figures against scikit-learn, and when they may be judged at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from sklearn import metrics
+
+from pilothouse.monitoring.performance import (
+    Needs,
+    performance_checks,
+    performance_status,
+    realise,
+)
+
+NEEDS = Needs(labelled=10, coverage=0.5, tolerances={"roc_auc": 0.05, "log_loss": 0.1})
+scored = st.integers(2, 80).flatmap(
+    lambda rows: st.tuples(
+        arrays.arrays(np.int64, rows, elements=st.integers(0, 1)),
+        arrays.arrays(np.float64, rows, elements=st.sampled_from(np.linspace(0, 1, 13).tolist())),
+    )
+)
+
+
+@given(scored)
+def test_figures_are_scikit_learns(rows: tuple[np.ndarray, np.ndarray]) -> None:
+    y, score = rows
+    found = realise(score, y.astype(float), 0.5)
+    if len(set(y.tolist())) < 2:
+        assert found.figures == {}
+        return
+    assert found.figures["roc_auc"] == pytest.approx(metrics.roc_auc_score(y, score))
+    assert found.figures["log_loss"] == pytest.approx(metrics.log_loss(y, score, labels=[0, 1]))
+    assert found.figures["brier"] == pytest.approx(metrics.brier_score_loss(y, score))
+    assert found.figures["accuracy"] == pytest.approx(metrics.accuracy_score(y, score >= 0.5))
+    assert 0 <= found.figures["calibration_error"] <= 1
+
+
+def test_rows_without_a_label_count_as_rows_only() -> None:
+    score = np.array([0.1, 0.9, 0.8, 0.3])
+    found = realise(score, np.array([0, 1, np.nan, np.nan]), 0.5)
+    assert (found.rows, found.labelled, found.positives) == (4, 2, 1)
+    assert found.coverage == 0.5
+    assert found.base_rate == 0.5
+    assert found.figures["roc_auc"] == 1.0
+
+
+def test_calibration_of_a_score_that_says_what_happens() -> None:
+    score = np.repeat([0.25, 0.75], 100)
+    truth = np.concatenate([np.arange(100) < 25, np.arange(100) < 75]).astype(float)
+    found = realise(score, truth, 0.5)
+    assert found.figures["calibration_error"] == pytest.approx(0)
+    assert found.calibration is not None
+    assert found.calibration.count == (100, 100)
+
+
+def _checks(score: np.ndarray, truth: np.ndarray, reference: dict[str, float]) -> dict:
+    found = performance_checks(realise(score, truth, 0.5), reference, NEEDS)
+    return {check.check: check for check in found}
+
+
+def test_a_figure_is_held_against_the_reference_less_what_is_tolerated() -> None:
+    rng = np.random.default_rng(4)
+    truth = (rng.random(500) < 0.4).astype(float)
+    score = np.clip(rng.normal(0.4 + 0.2 * truth, 0.2), 0, 1)
+    auc = metrics.roc_auc_score(truth, score)
+    for base, status in ((auc, "ok"), (auc + 0.04, "warn"), (auc + 0.06, "fail")):
+        check = _checks(score, truth, {"roc_auc": base})["roc_auc"]
+        assert (check.status, check.direction) == (status, "below")
+        assert check.threshold == pytest.approx(base - 0.05)
+        assert check.reference == base
+        assert check.n_current == 500
+
+
+def test_one_class_is_insufficient_never_ok() -> None:
+    checks = _checks(np.linspace(0, 1, 50), np.ones(50), {"roc_auc": 0.7})
+    assert checks["roc_auc"].status == "insufficient"
+    assert checks["roc_auc"].message == "the labels are all of one class"
+
+
+def test_too_few_labels_are_insufficient_never_ok() -> None:
+    truth = np.full(100, np.nan)
+    truth[:40] = np.arange(40) % 2
+    checks = _checks(np.linspace(0, 1, 100), truth, {"roc_auc": 0.7})
+    assert checks["label_coverage"].status == "insufficient"
+    assert {c.status for c in checks.values()} == {"insufficient"}
+    assert "40%" in checks["roc_auc"].message
+    assert performance_status(list(checks.values())) == "insufficient"
+
+
+def test_an_empty_window_is_insufficient() -> None:
+    checks = _checks(np.empty(0), np.empty(0), {"roc_auc": 0.7})
+    assert {c.status for c in checks.values()} == {"insufficient"}
+
+
+def test_a_figure_with_nothing_to_compare_with_is_not_judged() -> None:
+    truth = np.arange(100) % 2
+    checks = _checks(np.linspace(0, 1, 100), truth.astype(float), {})
+    assert checks["roc_auc"].status == "insufficient"
+    assert checks["roc_auc"].score is not None
