@@ -26,10 +26,13 @@ from pilothouse_app.parts.links import ICONS, address, go, link, screen, wanted
 from pilothouse_app.parts.live import live
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.table import table
+from pilothouse_app.parts.tall import tall
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pilothouse.jobs.verbs import JobInfo
 
 SCREEN = Screen(
@@ -52,8 +55,8 @@ def render() -> None:
     job = workspace().jobs.job(wanted_id)
     with header(job.title, status=job.status, back=back):
         _commands(job)
-    _origin(job)
-    live(lambda: _body(wanted_id), key="job_live", busy=not job.ended)
+    view = _origin_and_view(job)
+    live(lambda: _body(wanted_id, view), key="job_live", busy=not job.ended)
 
 
 def _commands(job: JobInfo) -> None:
@@ -85,57 +88,49 @@ def _retry(job_id: str, reason: str) -> None:
     go(address("job", again))
 
 
-def _origin(job: JobInfo) -> None:
-    if not job.subject_ref and not job.retry_of:
-        return
+def _origin_and_view(job: JobInfo) -> str:
     with st.container(horizontal=True, vertical_alignment="center"):
+        view = switch("job_view", ("log", "timeline", "details"), "Show", words=title)
         if job.subject_ref:
-            to = address(job.subject_kind, job.subject_ref)
-            link(
-                to, f"{title(job.subject_kind)} {job.subject_ref}", icon=ICONS.get(job.subject_kind)
-            )
+            kind, ref = job.subject_kind, job.subject_ref
+            link(address(kind, ref), f"{title(kind)} {ref}", icon=ICONS.get(kind))
         if job.retry_of:
             link(address("job", job.retry_of), "First attempt", icon=":material/undo:")
+    return view
 
 
-def _body(job_id: str) -> bool:
+def _body(job_id: str, view: str) -> bool:
     """The part that moves; whether there is more to come."""
     ws = workspace()
     job = ws.jobs.job(job_id)
     facts(job_facts(job))
     progress_line(job)
     steps = steps_frame(ws.jobs.steps(job_id))
-    left, right = st.columns([52, 48], gap="medium")
+    left, right = st.columns([48, 52], gap="medium")
     with left:
         section("Steps", plural(len(steps), "step") if len(steps) else "")
         if steps.empty:
             empty("No step has begun", "The worker takes jobs up in the order they were asked for.")
         else:
-            with fill("job_steps", reserve=15):
-                table(steps, STEP_COLUMNS, key="job_steps", alt="Steps", height="stretch")
+            with tall("job_steps", len(steps), reserve=21) as height:
+                table(steps, STEP_COLUMNS, key="job_steps", alt="Steps", height=height)
     with right:
-        _beside(job)
+        section(title(view))
+        _beside(job, steps, view)
     return not job.ended
 
 
-def _beside(job: JobInfo) -> None:
-    ws = workspace()
-    view = switch("job_view", ("log", "timeline", "details"), "Show", words=title)
-    with fill("job_beside", reserve=16):
-        if view == "timeline":
-            steps = steps_frame(ws.jobs.steps(job.id))
-            if not steps.empty:
-                figure(
-                    steps_timeline(steps, dark=dark()),
-                    key="job_timeline",
-                    height=min(620, 60 + 22 * len(steps)),
-                    alt="When each step of the job ran",
-                )
-        elif view == "details":
-            pairs(
-                {**result_pairs(job.result), **job.args, "id": job.id}, alt="Arguments and result"
-            )
-        else:
-            st.code(
-                ws.jobs.log(job.id) or "The log is empty so far.", language=None, height="stretch"
-            )
+def _beside(job: JobInfo, steps: pd.DataFrame, view: str) -> None:
+    if view == "details":
+        pairs({**result_pairs(job.result), **job.args, "id": job.id}, alt="Arguments and result")
+    elif view == "log":
+        log = workspace().jobs.log(job.id)
+        with fill("job_log", reserve=21):
+            st.code(log or "The log is empty so far.", language=None, height="stretch")
+    elif not steps.empty:
+        figure(
+            steps_timeline(steps, dark=dark()),
+            key="job_timeline",
+            height=min(620, 60 + 22 * len(steps)),
+            alt="When each step of the job ran",
+        )

@@ -1,0 +1,55 @@
+"""Traffic of a deployment: requests and the refused among them, latencies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from pilothouse_app.charts.base import blank, floats
+from pilothouse_app.charts.palette import palette
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def requests(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
+    """Requests by time (columns at, requests, rows, errors), with the failed ones in red."""
+    colours = palette(dark)
+    chart = blank(dark, y="Requests")
+    chart.add_bar(
+        x=frame["at"],
+        y=floats(frame["requests"]),
+        name="requests",
+        marker={"color": colours.accent},
+        customdata=list(frame["rows"]),
+        hovertemplate="%{y:,.0f} · %{customdata:,} rows",
+    )
+    chart.add_bar(
+        x=frame["at"],
+        y=floats(frame["errors"]),
+        name="errors",
+        marker={"color": colours.bad},
+        hovertemplate="%{y:,.0f}",
+    )
+    chart.update_yaxes(rangemode="tozero", tickformat=",d")
+    return chart.update_layout(barmode="overlay", bargap=0.1)
+
+
+def latency(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
+    """Median and 95th percentile of latency by time (columns at, p50_ms, p95_ms)."""
+    colours = palette(dark)
+    rows = frame[frame["p50_ms"].notna()]
+    chart = blank(dark, y="Latency, ms")
+    names = (("p95_ms", "p95", colours.categorical[1]), ("p50_ms", "p50", colours.accent))
+    for column, name, colour in names:
+        chart.add_scatter(
+            x=rows["at"],
+            y=floats(rows[column]),
+            name=name,
+            mode="lines+markers" if len(rows) < 40 else "lines",
+            line={"width": 1.8, "color": colour},
+            marker={"size": 5},
+            hovertemplate="%{y:.1f} ms",
+        )
+    return chart.update_yaxes(rangemode="tozero")

@@ -1,0 +1,58 @@
+"""What a command changed: before and after side by side, in a reader's words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.parts.formats import DASH, number, title
+
+_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~:$<>])")
+
+
+def literal(text: str) -> str:
+    """Text that people wrote, so that Markdown shows it as it is."""
+    return _MARKS.sub(r"\\\1", text)
+
+
+def value_text(value: object) -> str:
+    """A stored value as short text: lists and small objects in one line, nothing as a dash."""
+    if value is None or value in ("", {}, []):
+        return DASH
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value, 0 if value == int(value) else 4)
+    if isinstance(value, list) and all(isinstance(each, str | int) for each in value):
+        return ", ".join(str(each) for each in value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
+    """Draw each field that a command wrote; only the new value when there was none before."""
+    rows = changed(before, after)
+    if rows.empty:
+        st.markdown(":gray[This command changed no stored values.]")
+        return
+    shown = rows if before else rows.drop(columns="Before").rename(columns={"After": "Value"})
+    st.table(shown.map(literal), border="horizontal", hide_index=True, alt="Changed values")
+
+
+def changed(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> pd.DataFrame:
+    """A row for each field whose value differs: Field, Before, After, as text."""
+    old, new = before or {}, after or {}
+    names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    rows = [(title(name), value_text(old.get(name)), value_text(new.get(name))) for name in names]
+    return pd.DataFrame(rows, columns=["Field", "Before", "After"])
+
+
+def pairs(values: Mapping[str, Any], *, alt: str) -> None:
+    """Draw a few named values as a quiet two-column table."""
+    rows = [(title(name), value_text(value)) for name, value in values.items()]
+    frame = pd.DataFrame(rows, columns=["Field", "Value"]).map(literal)
+    st.table(frame, border="horizontal", hide_index=True, hide_header=True, alt=alt)

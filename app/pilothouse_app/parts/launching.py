@@ -1,0 +1,162 @@
+"""Putting a version to work: a new deployment or a swap, with what will happen said first."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse_app.parts.asking import obeyed, pressed, reason_input
+from pilothouse_app.parts.formats import plural
+from pilothouse_app.parts.links import address, go
+from pilothouse_app.parts.toasts import toast_next
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.deployments.facts import DeploymentInfo
+    from pilothouse.registry.facts import VersionInfo
+
+NEW = "A new deployment"
+MOST_PROCESSES = 8
+
+
+def launch_button(model: str = "", number: int = 0, *, primary: bool = False) -> None:
+    """The button that opens the launch of a version, or of any."""
+    if st.button(
+        "Launch",
+        type="primary" if primary else "secondary",
+        icon=":material/rocket_launch:",
+        key="launch",
+    ):
+        launch(model, number)
+
+
+@st.dialog("Launch", width="medium", icon=":material/rocket_launch:")
+def launch(model: str, number: int) -> None:
+    """The wizard: version, place, name, processes, reason, and what will happen."""
+    version = _version(model, number)
+    if version is None:
+        return
+    ws = workspace()
+    existing = ws.deployments.serving(version.model)
+    place = st.selectbox("Where", [NEW, *existing], key="launch_place") if existing else NEW
+    if place == NEW:
+        name, processes = _name_and_processes(version.model)
+        what = _launched(version, name, processes)
+    else:
+        name, processes = place, 0
+        what = swapped(ws.deployments.deployment(place), version.number)
+    with st.container(border=True, key="launch_preview"):
+        st.markdown("**What will happen**\n\n" + "\n".join(f"1. {line}" for line in what))
+    reason = reason_input("launch_reason")
+    missing = "" if reason and name else "Give a name and a reason first"
+    if not pressed("Launch" if place == NEW else "Swap", "launch", missing=missing):
+        return
+
+    def act() -> object:
+        if place == NEW:
+            return ws.deployments.launch(
+                name, version.model, version.number, reason, replicas=processes
+            )
+        return ws.deployments.swap(place, version.number, reason)
+
+    if obeyed(act):
+        toast_next(f"{name}: {version.model} {version.number} is being started")
+        go(address("deployment", name))
+
+
+@st.dialog("Swap version", icon=":material/swap_horiz:")
+def swap(name: str) -> None:
+    """Another version under the same name, without a failed request."""
+    ws = workspace()
+    deployment = ws.deployments.deployment(name)
+    numbers = [each for each in _servable(deployment.model) if each != deployment.number]
+    if not numbers:
+        st.markdown(f"**{deployment.model}** has no other version that could be served.")
+        return
+    number = st.selectbox(
+        "Version", numbers, format_func=lambda each: f"Version {each}", key="swap_number"
+    )
+    lines = "\n".join(f"1. {line}" for line in swapped(deployment, number))
+    with st.container(border=True, key="swap_preview"):
+        st.markdown(f"**What will happen**\n\n{lines}")
+    reason = reason_input("swap_reason")
+    missing = "" if reason else "Give a reason first"
+    if pressed("Swap", "swap", missing=missing) and obeyed(
+        lambda: ws.deployments.swap(name, number, reason)
+    ):
+        toast_next(f"{name} is being swapped to version {number}")
+        st.rerun()
+
+
+def swapped(deployment: DeploymentInfo, number: int) -> list[str]:
+    """What a swap does, in order."""
+    return [
+        f"A process loads version {number}; version {deployment.number} answers meanwhile.",
+        f"Once it is ready, new requests to **{deployment.name}** go to version {number}.",
+        f"Version {deployment.number} is kept warm for ten minutes, for a roll back in a second.",
+    ]
+
+
+def _launched(version: VersionInfo, name: str, processes: int) -> list[str]:
+    shown = name or "the name"
+    return [
+        f"{plural(processes, 'process', 'processes')} of its own "
+        f"{'starts' if processes == 1 else 'start'} and loads {version.model} {version.number}; "
+        "its digest is checked first.",
+        f"Once ready, it answers at `/v2/models/{shown}/infer`.",
+        "Every prediction is logged, and its windows are watched for drift.",
+    ]
+
+
+def _version(model: str, number: int) -> VersionInfo | None:
+    registry = workspace().registry
+    if model and number:
+        st.markdown(f"**{model} {number}**")
+        return registry.version(model, number)
+    models = list(registry.models()["name"])
+    if not models:
+        st.markdown("There is no model version yet: register a finished run first.")
+        return None
+    chosen = st.selectbox("Model", models, key="launch_model")
+    numbers = _servable(chosen)
+    if not numbers:
+        st.markdown("All its versions are archived.")
+        return None
+    champion = registry.champion(chosen)
+    first = numbers.index(champion.number) if champion and champion.number in numbers else 0
+    which = st.selectbox(
+        "Version",
+        numbers,
+        index=first,
+        format_func=lambda each: _named(each, champion),
+        key=f"launch_number_{chosen}",
+    )
+    return registry.version(chosen, which)
+
+
+def _servable(model: str) -> list[int]:
+    versions = workspace().registry.versions(model)
+    return [int(each) for each in versions[versions["stage"] != "archived"]["number"]]
+
+
+def _named(number: int, champion: VersionInfo | None) -> str:
+    known = champion is not None and champion.number == number
+    return f"Version {number}, the champion" if known else f"Version {number}"
+
+
+def _name_and_processes(model: str) -> tuple[str, int]:
+    suggested = re.sub(r"[^a-z0-9._-]+", "-", model.lower()).strip("-._")
+    taken = set(workspace().deployments.deployments()["name"])
+    free = next(
+        each
+        for each in (suggested, *(f"{suggested}-{more}" for more in range(2, 99)))
+        if each not in taken
+    )
+    with st.container(horizontal=True):
+        name = st.text_input("Name", value=free, key=f"launch_name_{model}", live=True)
+        processes = st.number_input(
+            "Processes", 1, MOST_PROCESSES, 1, key="launch_processes", width=130
+        )
+    return (name or "").strip(), int(processes)

@@ -1,0 +1,24 @@
+"""Tables that are as tall as their rows, and no taller than the window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from pilothouse_app.parts.fill import fill
+
+FEW = 12
+
+
+@contextmanager
+def tall(key: str, rows: int, *, reserve: float = 12) -> Iterator[Literal["stretch", "content"]]:
+    """Yield the height for a table of so many rows: its own when they are few, else the window's.
+
+    A few rows in a table that fills the window would leave a sheet of empty lines under them.
+    """
+    if rows <= FEW:
+        yield "content"
+        return
+    with fill(key, reserve=reserve):
+        yield "stretch"

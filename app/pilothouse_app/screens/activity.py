@@ -1,0 +1,134 @@
+"""Activity: who did what to which object, when and why, and whether the log is whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pilothouse_app.parts.changes import changes, literal
+from pilothouse_app.parts.empty import empty, nothing_found
+from pilothouse_app.parts.fill import fill
+from pilothouse_app.parts.filters import choose, filter_bar, pager, search
+from pilothouse_app.parts.formats import plural, title, when
+from pilothouse_app.parts.header import header
+from pilothouse_app.parts.links import ICONS, address, link, screen
+from pilothouse_app.parts.rows import records
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.table import number_column, table, text_column, when_column
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.activity.chain import ChainState
+
+SCREEN = Screen(
+    title="Activity",
+    path="activity",
+    icon=":material/history:",
+    summary="Every command: who, what, when and why",
+    section="Govern",
+    order=10,
+)
+SIZE = 50
+COLUMNS = {
+    "seq": number_column("No.", 0, width=48),
+    "at": when_column("When", width=100),
+    "actor": text_column("Who", width=80),
+    "verb": text_column("What", width=100),
+    "kind": text_column("Kind", width=86),
+    "name": text_column("Object", width=160),
+    "reason": text_column("Reason"),
+}
+
+
+def render() -> None:
+    """The log, filtered and paged, with the chosen entry beside it."""
+    ws = workspace()
+    total = ws.activity.count()
+    with header("Activity", note=plural(total, "entry", "entries")):
+        _chain_badge(_chain(str(ws.folder), total))
+    if not total:
+        empty(
+            "Nothing has happened here yet",
+            "Every command is written down: registering data, training, promoting, launching.",
+            to=("Register a dataset", screen("data")),
+        )
+        return
+    asked = _filters(ws.activity.facets())
+    matching = ws.activity.count(**asked)
+    if not matching:
+        nothing_found("entries")
+        return
+    place = st.container()
+    page = pager(matching, key="activity_page", size=SIZE)
+    with place:
+        _log_and_entry(ws.activity.entries(**asked, page=page, size=SIZE), paged=matching > SIZE)
+
+
+@st.cache_data(ttl=60, max_entries=4, show_spinner=False)
+def _chain(folder: str, entries: int) -> tuple[bool, str]:
+    """Walked again when the log has grown, and once a minute."""
+    state: ChainState = workspace().activity.verify()
+    return state.intact, state.words
+
+
+def _chain_badge(chain: tuple[bool, str]) -> None:
+    intact, words = chain
+    st.badge(
+        "Chain verified" if intact else "Chain broken",
+        icon=":material/verified:" if intact else ":material/gpp_bad:",
+        color="green" if intact else "red",
+        help=f"Each entry's hash covers the entry before it: {words}.",
+    )
+
+
+def _filters(facets: dict[str, list[str]]) -> dict[str, Any]:
+    resets = "activity_page"
+    with filter_bar():
+        return {
+            "search": search("activity_q", "Name, reason or person", resets=resets, width=250),
+            "kind": _one_of("kind", facets, "All objects"),
+            "verb": _one_of("verb", facets, "All actions"),
+            "actor": _one_of("actor", facets, "Everyone"),
+        }
+
+
+def _one_of(facet: str, facets: dict[str, list[str]], everything: str) -> str:
+    words = str if facet == "actor" else title
+    key, resets = f"activity_{facet}", "activity_page"
+    return choose(key, facets[facet], everything, words=words, resets=resets, width=160)
+
+
+def _log_and_entry(entries: pd.DataFrame, *, paged: bool) -> None:
+    shown = entries.assign(
+        verb=[title(verb) for verb in entries["verb"]],
+        kind=[title(kind) for kind in entries["kind"]],
+    )
+    log, entry = st.columns([70, 30], gap="medium")
+    with log, fill("activity", reserve=15 if paged else 12):
+        ticked = table(
+            shown, COLUMNS, key="activity", alt="Activity", ids="seq", select="one",
+            height="stretch",
+        )  # fmt: skip
+    with entry:
+        _entry(_chosen(entries, ticked))
+
+
+def _chosen(entries: pd.DataFrame, ticked: list[str]) -> dict[str, Any]:
+    """The ticked entry when it is on this page, else the newest one of the page."""
+    rows = {str(row["seq"]): row for row in records(entries)}
+    return next((rows[seq] for seq in reversed(ticked) if seq in rows), next(iter(rows.values())))
+
+
+def _entry(entry: dict[str, Any]) -> None:
+    kind, ref = str(entry["kind"]), str(entry["ref"])
+    with st.container(border=True, key="activity_entry"):
+        st.markdown(f"**{title(entry['verb'])} {kind}** &nbsp;:gray[No. {entry['seq']}]")
+        link(address(kind, ref), literal(str(entry["name"])), icon=ICONS.get(kind))
+        st.markdown(f":gray[{when(entry['at'])} · {literal(entry['actor'])}]")
+        if entry["reason"]:
+            st.markdown(f"> {literal(entry['reason'])}")
+        changes(entry["before"], entry["after"])
+        st.markdown(f":gray[Hash] `{str(entry['hash'])[:16]}…`")

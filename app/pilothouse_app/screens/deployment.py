@@ -1,0 +1,167 @@
+"""One deployment: what answers and how fast, its processes and history; swap, roll back, try it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.confirm import confirm
+from pilothouse_app.parts.deployed import (
+    log_tail,
+    processes,
+    recent_predictions,
+    revisions,
+)
+from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.filters import filter_bar, switch
+from pilothouse_app.parts.formats import ago, title
+from pilothouse_app.parts.header import facts, header
+from pilothouse_app.parts.launching import swap
+from pilothouse_app.parts.links import address, link, screen, wanted
+from pilothouse_app.parts.live import live
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.starting import retrain_button
+from pilothouse_app.parts.traffic import SPANS, traffic_charts, traffic_figures, traffic_of
+from pilothouse_app.parts.try_it import try_it
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.deployments.facts import DeploymentInfo
+
+SCREEN = Screen(
+    title="Deployment",
+    path="deployment",
+    icon=":material/rocket_launch:",
+    summary="One deployment with its traffic",
+)
+VIEWS = ("traffic", "try_it", "predictions", "revisions", "log")
+CHANGING = ("starting", "swapping", "restarting", "stopping")
+
+
+def render() -> None:
+    """The deployment the address names."""
+    name = wanted("name")
+    back = ("Deployments", screen("deployments"))
+    if not name:
+        with header("Deployment", back=back):
+            pass
+        empty("Which deployment?", "The address names none.", to=("Open deployments", back[1]))
+        return
+    deployment = workspace().deployments.deployment(name)
+    with header(name, status=deployment.status, note=deployment.words, back=back):
+        _commands(deployment)
+    _facts(deployment)
+    view, span = _bar(deployment)
+    if view in ("traffic", "log"):
+        changing = deployment.status in CHANGING
+        idle = 5.0 if deployment.desired == "running" else None
+        live(
+            lambda: _moving(name, view, span),
+            key="deployment_live",
+            busy=changing,
+            idle_seconds=idle,
+        )
+    elif view == "try_it":
+        try_it(deployment)
+    elif view == "predictions":
+        recent_predictions(name)
+    else:
+        revisions(deployment)
+
+
+def _bar(deployment: DeploymentInfo) -> tuple[str, str]:
+    with filter_bar():
+        view = switch("deployment_view", VIEWS, "Show", words=title)
+        span = "24 h"
+        if view == "traffic":
+            span = switch("deployment_span", tuple(SPANS), "Span", default="24 h")
+        link(
+            screen("monitoring", monitoring_deployment=deployment.name),
+            "Monitoring",
+            icon=":material/monitoring:",
+        )
+        link(screen("activity", activity_q=deployment.name), "Activity", icon=":material/history:")
+    return view, span
+
+
+def _facts(deployment: DeploymentInfo) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        ref = deployment.version_ref
+        link(address("version", ref), ref, icon=":material/deployed_code:")
+        facts(
+            {
+                "Address": f"`/v2/models/{deployment.name}/infer`",
+                "Launched": f"{ago(deployment.created_at)} by {literal(deployment.created_by)}",
+                "Version before": str(deployment.previous or ""),
+            }
+        )
+
+
+def _commands(deployment: DeploymentInfo) -> None:
+    name, deployments = deployment.name, workspace().deployments
+    retrain_button(name)
+    if deployment.desired == "stopped":
+        if st.button("Resume", type="primary", icon=":material/play_arrow:", key="resume"):
+            confirm(
+                "Resume this deployment",
+                f"**{name}** serves version {deployment.number} again.",
+                verb="Resume",
+                command=lambda reason: deployments.resume(name, reason),
+                done=f"{name} is being started",
+            )
+        return
+    if st.button("Stop", icon=":material/stop_circle:", key="stop"):
+        confirm(
+            "Stop this deployment",
+            f"Programs that ask **{name}** get no answer until it is resumed. "
+            "Its log and predictions stay, and labels are still taken.",
+            verb="Stop",
+            command=lambda reason: deployments.stop(name, reason),
+            done=f"{name} is being stopped",
+            type_to_confirm=name,
+        )
+    if st.button(
+        "Roll back",
+        icon=":material/undo:",
+        disabled=deployment.previous is None,
+        help="It has served no other version" if deployment.previous is None else None,
+        key="roll_back",
+    ):
+        confirm(
+            f"Roll back to version {deployment.previous}",
+            f"New requests to **{name}** go to version {deployment.previous} again instead of "
+            f"version {deployment.number}; at once when it is still warm. No request fails.",
+            verb="Roll back",
+            command=lambda reason: deployments.roll_back(name, reason),
+            done=f"{name} is rolled back to version {deployment.previous}",
+        )
+    if st.button("Swap version", type="primary", icon=":material/swap_horiz:", key="swap"):
+        swap(name)
+
+
+def _moving(name: str, view: str, span: str) -> bool:
+    """What changes by itself; whether the deployment is changing."""
+    deployment = workspace().deployments.deployment(name)
+    if view == "log":
+        log_tail(name)
+    else:
+        _traffic(deployment, span)
+    return deployment.status in CHANGING
+
+
+def _traffic(deployment: DeploymentInfo, span: str) -> None:
+    frame: pd.DataFrame = traffic_of(deployment.name, SPANS[span])
+    if frame.empty:
+        empty(
+            f"No traffic in {span}",
+            f"Programs ask it at /v2/models/{deployment.name}/infer; or use Try it.",
+            icon=":material/swap_vert:",
+            key="no_traffic",
+        )
+    else:
+        traffic_figures(frame, span)
+        traffic_charts(frame, key="deployment", height=230)
+    processes(deployment)

@@ -1,0 +1,120 @@
+"""Deployments: which version answers under which name, how it does, and launching another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.filters import switch
+from pilothouse_app.parts.formats import plural
+from pilothouse_app.parts.header import header, section
+from pilothouse_app.parts.launching import launch_button
+from pilothouse_app.parts.links import address, follow, link, screen
+from pilothouse_app.parts.live import live
+from pilothouse_app.parts.rows import records
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.status import badge
+from pilothouse_app.parts.table import (
+    name_column,
+    number_column,
+    status_column,
+    table,
+    text_column,
+    when_column,
+)
+from pilothouse_app.parts.tall import tall
+from pilothouse_app.parts.traffic import SPANS, traffic_charts, traffic_of
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCREEN = Screen(
+    title="Deployments",
+    path="deployments",
+    icon=":material/rocket_launch:",
+    summary="Versions that answer, and their traffic",
+    section="Operate",
+    order=10,
+)
+CHANGING = ("starting", "swapping", "restarting", "stopping")
+MOST_CARDS = 4
+COLUMNS = {
+    "name": name_column("Deployment", width=190),
+    "status": status_column(width=100),
+    "version": text_column("Version", width=170),
+    "ready": number_column("Ready", 0, width=64, help="Processes that answer"),
+    "replicas": number_column("Wanted", 0, width=70, help="Processes that are wanted"),
+    "restarts": number_column("Restarts", 0, width=74),
+    "memory_mb": number_column("Memory, MB", 0, width=96),
+    "updated_at": when_column("Changed", width=110),
+    "words": text_column("Now"),
+}
+
+
+def render() -> None:
+    """The table, and the traffic of each deployment under it."""
+    found = workspace().deployments.deployments()
+    with header("Deployments", note=plural(len(found), "deployment")):
+        if not found.empty:
+            span = switch("deployments_span", tuple(SPANS), "Span", default="24 h")
+            launch_button(primary=True)
+    if found.empty:
+        _none()
+        return
+    changing = bool(found["status"].isin(CHANGING).any())
+    live(lambda: _body(span), key="deployments_live", busy=changing, idle_seconds=5)
+
+
+def _none() -> None:
+    models = workspace().registry.models()
+    if models.empty:
+        empty(
+            "Nothing is deployed",
+            "A deployment serves a model version, and no model is registered yet.",
+            to=("Open the registry", screen("registry")),
+        )
+        return
+    empty(
+        "Nothing is deployed",
+        "Launch a version: it gets a process of its own and an address for programs.",
+        key="no_deployments",
+    )
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        launch_button(primary=True)
+
+
+def _body(span: str) -> bool:
+    """Everything that moves; whether a deployment is changing."""
+    follow()
+    found = workspace().deployments.deployments()
+    shown = found.assign(version=_versions(found))
+    with tall("deployments", len(found), reserve=30) as height:
+        table(
+            shown, COLUMNS, key="deployments", alt="Deployments", ids="name",
+            opens=("deployment", "name"), height=height,
+        )  # fmt: skip
+    for row in records(found)[:MOST_CARDS]:
+        _card(row, span)
+    return bool(found["status"].isin(CHANGING).any())
+
+
+def _versions(found: pd.DataFrame) -> list[str]:
+    return [
+        f"{model} {number}" for model, number in zip(found["model"], found["number"], strict=True)
+    ]
+
+
+def _card(row: dict[str, Any], span: str) -> None:
+    name = str(row["name"])
+    frame = traffic_of(name, SPANS[span])
+    with st.container(border=True, key=f"traffic_{name}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            link(address("deployment", name), name, icon=":material/rocket_launch:")
+            badge(str(row["status"]))
+        if frame.empty:
+            section("No traffic", f"in the last {span}")
+        else:
+            traffic_charts(frame, key=f"traffic_{name}", height=210)

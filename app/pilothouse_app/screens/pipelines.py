@@ -1,0 +1,98 @@
+"""Pipelines: durable work and its schedules; the demo and a retraining are started here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pilothouse_app.parts.empty import empty, nothing_found
+from pilothouse_app.parts.filters import choose, filter_bar, pager, switch
+from pilothouse_app.parts.formats import plural, title
+from pilothouse_app.parts.header import header
+from pilothouse_app.parts.jobs import JOB_COLUMNS, KINDS, described, kind_words
+from pilothouse_app.parts.links import follow, wanted
+from pilothouse_app.parts.live import live
+from pilothouse_app.parts.schedules import add_schedule_button, schedules
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.starting import demo_button, retrain_button, start_demo
+from pilothouse_app.parts.status import words
+from pilothouse_app.parts.table import table
+from pilothouse_app.parts.tall import tall
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCREEN = Screen(
+    title="Pipelines",
+    path="pipelines",
+    icon=":material/account_tree:",
+    summary="Jobs, their progress, and schedules",
+    section="Operate",
+    order=30,
+)
+SIZE = 50
+VIEWS = ("jobs", "schedules")
+STATES = ("running", "queued", "succeeded", "failed", "cancelled")
+
+
+def render() -> None:
+    """Jobs or schedules, with the commands that start work."""
+    ws = workspace()
+    busy = bool(ws.jobs.active())
+    with header("Pipelines", note=plural(ws.jobs.count(), "job")):
+        demo_button()
+        retrain_button()
+    with filter_bar():
+        first = "schedules" if wanted("schedule") else "jobs"
+        view = switch("pipelines_view", VIEWS, "View", default=first, words=title)
+        asked = _filters() if view == "jobs" else {}
+        if view == "schedules":
+            add_schedule_button()
+    if view == "schedules":
+        schedules()
+    else:
+        _jobs(asked, busy=busy)
+
+
+def _filters() -> dict[str, Any]:
+    page = "pipelines_page"
+    status = choose("pipelines_status", STATES, "All states", words=words, resets=page, width=150)
+    kind = choose(
+        "pipelines_kind", tuple(KINDS), "All kinds", words=kind_words, resets=page, width=170
+    )
+    return {"status": status or None, "kind": kind or None}
+
+
+def _jobs(asked: dict[str, Any], *, busy: bool) -> None:
+    ws = workspace()
+    matching = ws.jobs.count(**asked)
+    if not matching and not any(asked.values()):
+        empty(
+            "No work has been asked for",
+            "Training, evaluation, reports and retraining run as jobs that survive a restart.",
+            action=("Run the flights demo", start_demo),
+            key="no_jobs",
+        )
+        return
+    if not matching:
+        nothing_found("jobs")
+        return
+    place = st.container()
+    page = pager(matching, key="pipelines_page", size=SIZE)
+    with place:
+        live(lambda: _table(asked, page, matching > SIZE), key="jobs_live", busy=busy)
+
+
+def _table(asked: dict[str, Any], page: int, paged: bool) -> bool:
+    """The rows, redrawn alone while something runs; whether something does."""
+    follow()
+    ws = workspace()
+    jobs: pd.DataFrame = ws.jobs.jobs(**asked, page=page, size=SIZE)
+    with tall("jobs", len(jobs), reserve=15 if paged else 12) as height:
+        table(
+            described(jobs), JOB_COLUMNS, key="jobs", alt="Jobs", opens=("job", "id"),
+            height=height,
+        )  # fmt: skip
+    return bool(ws.jobs.active())

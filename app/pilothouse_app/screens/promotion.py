@@ -1,0 +1,139 @@
+"""One promotion: what is asked, the frozen evidence, what the gates said, and the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.formats import DASH, ago, when
+from pilothouse_app.parts.header import facts, header, section
+from pilothouse_app.parts.links import address, compare, link, screen, wanted
+from pilothouse_app.parts.promoting import consequence, decide_buttons
+from pilothouse_app.parts.runs import favourites, metric_title, metric_value
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.verdicts import verdict_table, verdict_words
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.registry.facts import PromotionInfo
+
+SCREEN = Screen(
+    title="Promotion",
+    path="promotion",
+    icon=":material/how_to_vote:",
+    summary="One request to move a version up",
+)
+
+
+def render() -> None:
+    """The promotion the address names."""
+    wanted_id = wanted("id")
+    back = ("Registry", screen("registry"))
+    if not wanted_id:
+        with header("Promotion", back=back):
+            pass
+        empty("Which promotion?", "The address names none.", to=("Open the registry", back[1]))
+        return
+    promotion = workspace().registry.promotion(wanted_id)
+    title = f"{promotion.model} {promotion.number} to {promotion.stage}"
+    with header(title, status=promotion.status, back=back):
+        if promotion.status == "pending":
+            decide_buttons(promotion)
+    _links(promotion)
+    _request(promotion)
+    left, right = st.columns([45, 55], gap="medium")
+    with left:
+        _evidence(promotion)
+    with right:
+        _gates(promotion)
+
+
+def _links(promotion: PromotionInfo) -> None:
+    candidate, champion = _sides(promotion)
+    runs = [str(side["run"]) for side in (champion, candidate) if side.get("run")]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        link(address("version", promotion.ref), promotion.ref, icon=":material/deployed_code:")
+        if champion:
+            ref = str(champion["version"])
+            link(address("version", ref), f"Champion then: {ref}", icon=":material/trophy:")
+        if len(runs) == 2:
+            link(compare(runs, runs[0]), "Compare the runs", icon=":material/compare_arrows:")
+        if candidate.get("dataset"):
+            data = str(candidate["dataset"])
+            link(address("dataset", data), data, icon=":material/table_view:")
+
+
+def _sides(promotion: PromotionInfo) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    return promotion.evidence["candidate"], promotion.evidence.get("champion") or {}
+
+
+def _request(promotion: PromotionInfo) -> None:
+    origin = "a retraining" if promotion.origin == "retraining" else literal(promotion.requested_by)
+    facts(
+        {
+            "Asked": f"{ago(promotion.requested_at)} by {origin}",
+            "Reason": literal(promotion.reason),
+            "Evidence": f"`{promotion.evidence_hash[:12]}`",
+        }
+    )
+    if promotion.status == "pending":
+        version = workspace().registry.version(promotion.model, promotion.number)
+        st.info(
+            consequence(version, promotion.stage), title="If you accept", icon=":material/info:"
+        )
+        return
+    words = f"{when(promotion.decided_at)} by {literal(promotion.decided_by)}"
+    said = f"  \n{literal(promotion.decision_reason)}" if promotion.decision_reason else ""
+    st.markdown(f"**{promotion.status.capitalize()}** :gray[{words}]{said}")
+
+
+def _evidence(promotion: PromotionInfo) -> None:
+    compared = promotion.evidence.get("comparison")
+    if compared:
+        section("On the same rows", literal(str(compared["rows"])))
+        _metric_table(compared["candidate"], compared["champion"], promotion, "same")
+    candidate, champion = _sides(promotion)
+    section("On their own held-out rows", "as their runs measured them")
+    _metric_table(candidate["metrics"], champion.get("metrics") or {}, promotion, "own")
+
+
+def _metric_table(
+    candidate: Mapping[str, float],
+    champion: Mapping[str, float],
+    promotion: PromotionInfo,
+    key: str,
+) -> None:
+    keys = favourites(list(candidate), most=8)
+    rows = [
+        {
+            "Metric": metric_title(key),
+            f"Version {promotion.number}": metric_value(key, candidate[key]),
+            "Champion": metric_value(key, champion[key]) if key in champion else DASH,
+        }
+        for key in keys
+    ]
+    frame = pd.DataFrame(rows)
+    st.table(frame, border="horizontal", hide_index=True, alt=f"Metrics on {key} rows")
+
+
+def _gates(promotion: PromotionInfo) -> None:
+    if promotion.status == "pending":
+        registry = workspace().registry
+        now = registry.assess(
+            promotion.model,
+            promotion.number,
+            promotion.stage,
+            promotion.evidence.get("comparison"),
+        )
+        section("What the gates say now", verdict_words(now.verdicts))
+        verdict_table(now.verdicts)
+    elif promotion.decision_verdicts is not None:
+        section("What the gates said at the decision", verdict_words(promotion.decision_verdicts))
+        verdict_table(promotion.decision_verdicts)
+    section("What they said when it was asked", verdict_words(promotion.verdicts))
+    verdict_table(promotion.verdicts)

@@ -1,0 +1,153 @@
+"""Registry: models and their champions, decisions that wait, and every promotion there was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.empty import empty, nothing_found
+from pilothouse_app.parts.filters import choose, filter_bar
+from pilothouse_app.parts.formats import ago, plural
+from pilothouse_app.parts.header import header, section
+from pilothouse_app.parts.links import address, link, screen
+from pilothouse_app.parts.promoting import decide_buttons
+from pilothouse_app.parts.rows import records
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.stages import stage_ladder
+from pilothouse_app.parts.status import words
+from pilothouse_app.parts.table import (
+    name_column,
+    number_column,
+    status_column,
+    table,
+    text_column,
+    when_column,
+)
+from pilothouse_app.parts.tall import tall
+from pilothouse_app.parts.verdicts import verdict_words
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCREEN = Screen(
+    title="Registry",
+    path="registry",
+    icon=":material/deployed_code:",
+    summary="Models, their versions and promotions",
+    section="Operate",
+    order=0,
+)
+STATUSES = ("pending", "accepted", "rejected", "refused")
+MOST_CARDS = 3
+MODELS = {
+    "name": name_column("Model", width=220),
+    "champion": number_column("Champion", 0, width=90, help="The version in production"),
+    "versions": number_column("Versions", 0, width=80),
+    "latest": number_column("Latest", 0, width=70),
+    "pending": number_column("Pending", 0, width=80, help="Promotions that wait for a decision"),
+    "newest_at": when_column("Newest version", width=130),
+    "created_by": text_column("Created by", width=110),
+    "note": text_column("Note"),
+}
+PROMOTIONS = {
+    "version": name_column("Version", width=170),
+    "to": status_column("To", width=100),
+    "status": status_column(width=96),
+    "gates": text_column("Gates"),
+    "requested_by": text_column("Asked by", width=96),
+    "requested_at": when_column("Asked", width=110),
+    "decided_by": text_column("Decided by", width=96),
+    "why": text_column("Reason", width=220),
+}
+
+
+def render() -> None:
+    """Decisions first, then models, then the history of promotions."""
+    ws = workspace()
+    models = ws.registry.models()
+    with header("Registry", note=plural(len(models), "model")):
+        link(screen("experiments"), "Find a run to register", icon=":material/search:")
+    if models.empty:
+        empty(
+            "No model is registered yet",
+            "A model version comes from a finished run: open a run and register its model.",
+            to=("Open experiments", screen("experiments")),
+        )
+        return
+    _pending(ws.registry.promotions("pending"))
+    if len(models) == 1:
+        _ladder(str(models["name"].iloc[0]))
+    with tall("models", len(models), reserve=26) as height:
+        table(
+            models, MODELS, key="models", alt="Models", ids="name", opens=("model", "name"),
+            height=height,
+        )  # fmt: skip
+    _promotions()
+
+
+def _pending(waiting: pd.DataFrame) -> None:
+    if waiting.empty:
+        return
+    section("Waiting for a decision", plural(len(waiting), "promotion"))
+    for promotion in records(waiting)[:MOST_CARDS]:
+        _card(promotion)
+    if len(waiting) > MOST_CARDS:
+        st.markdown(f":gray[and {len(waiting) - MOST_CARDS} more below]")
+
+
+def _card(row: dict[str, Any]) -> None:
+    promotion = workspace().registry.promotion(str(row["id"]))
+    with st.container(
+        border=True,
+        horizontal=True,
+        horizontal_alignment="distribute",
+        vertical_alignment="center",
+        key=f"pending_{promotion.id}",
+    ):
+        with st.container(gap="xsmall", width="stretch"):
+            link(
+                address("promotion", promotion.id),
+                f"{promotion.model} {promotion.number} to {promotion.stage}",
+                icon=":material/how_to_vote:",
+            )
+            st.markdown(
+                f":gray[{verdict_words(promotion.verdicts)} · asked by "
+                f"{literal(promotion.requested_by)} {ago(promotion.requested_at)} · ]"
+                f"{literal(promotion.reason)}"
+            )
+        with st.container(horizontal=True, width="content"):
+            decide_buttons(promotion, key=f"decide_{promotion.id}")
+
+
+def _ladder(model: str) -> None:
+    stage_ladder(model, workspace().registry.versions(model))
+
+
+def _promotions() -> None:
+    with filter_bar():
+        section("Promotions")
+        status = choose("registry_status", STATUSES, "All states", words=words, width=150)
+    found = workspace().registry.promotions(status or None)
+    if found.empty and status:
+        nothing_found("promotions")
+        return
+    if found.empty:
+        empty(
+            "No version has been promoted",
+            "Open a version and promote it; gates judge it first.",
+            key="no_promotions",
+        )
+        return
+    shown = found.assign(
+        version=[f"{m} {n}" for m, n in zip(found["model"], found["number"], strict=True)],
+        to=found["stage"],
+        why=[late or early for late, early in _reasons(found)],
+    )
+    table(shown, PROMOTIONS, key="promotions", alt="Promotions", opens=("promotion", "id"))
+
+
+def _reasons(found: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(zip(found["decision_reason"], found["reason"], strict=True))

@@ -1,0 +1,170 @@
+"""One version of a model: how good it is, where it comes from, what it takes, where it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.kit.errors import Invalid
+from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.confirm import confirm
+from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.formats import ago, plural
+from pilothouse_app.parts.header import facts, header, section
+from pilothouse_app.parts.kpis import Kpi, kpi_row
+from pilothouse_app.parts.launching import launch_button
+from pilothouse_app.parts.links import address, link, screen, wanted
+from pilothouse_app.parts.promoting import promote_button
+from pilothouse_app.parts.runs import favourites, metric_title, metric_value
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.signature import signature_frame
+from pilothouse_app.parts.table import name_column, status_column, table, text_column, when_column
+from pilothouse_app.parts.verdicts import verdict_table, verdict_words
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.registry.facts import VersionInfo
+
+SCREEN = Screen(
+    title="Version",
+    path="version",
+    icon=":material/deployed_code:",
+    summary="One version of a model",
+)
+INPUTS = {
+    "name": name_column("Input", width=170),
+    "type": text_column("Type", width=90),
+    "values": text_column("Seen in training"),
+    "example": text_column("Example", width=130),
+}
+MOVES = {
+    "to": status_column("Stage", width=100),
+    "at": when_column("When", width=110),
+    "by": text_column("By", width=90),
+    "reason": text_column("Reason"),
+}
+
+
+def render() -> None:
+    """The version the address names."""
+    model, _, number = wanted("ref").rpartition("@")
+    back = (model or "Registry", address("model", model) if model else screen("registry"))
+    if not model:
+        with header("Version", back=back):
+            pass
+        empty("Which version?", "The address names none.", to=("Open the registry", back[1]))
+        return
+    if not number.isdigit():
+        raise Invalid(f"{number!r} is no version number.")
+    version = workspace().registry.version(model, int(number))
+    with header(f"{model} {version.number}", status=version.stage, back=back):
+        _commands(version)
+    _origin(version)
+    _figures(version)
+    left, right = st.columns([50, 50], gap="medium")
+    with left:
+        _inputs(version)
+    with right:
+        _standing(version)
+
+
+def _commands(version: VersionInfo) -> None:
+    if version.stage != "archived" and st.button(
+        "Archive", icon=":material/archive:", key="version_archive"
+    ):
+        _confirm_archive(version)
+    launch_button(version.model, version.number)
+    promote_button(version)
+
+
+def _confirm_archive(version: VersionInfo) -> None:
+    champion = " It is the champion: the model is left without one." if version.is_champion else ""
+    confirm(
+        "Archive this version",
+        f"**{version.model} {version.number}** is taken out of use.{champion} "
+        "Deployments that serve it go on. It can be promoted again.",
+        verb="Archive",
+        command=lambda reason: workspace().registry.archive(version.model, version.number, reason),
+        done=f"{version.model} {version.number} is archived",
+        type_to_confirm=version.model if version.is_champion else "",
+    )
+
+
+def _origin(version: VersionInfo) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for alias in version.aliases:
+            st.badge(alias, color="violet" if alias == "champion" else "gray")
+        if version.run_id:
+            link(address("run", version.run_id), "Run", icon=":material/timeline:")
+        if version.dataset:
+            link(address("dataset", version.dataset), version.dataset, icon=":material/table_view:")
+        link(screen("activity", activity_q=version.ref), "Activity", icon=":material/history:")
+    facts(
+        {
+            "Registered": f"{ago(version.created_at)} by {literal(version.created_by)}",
+            "Imported from": literal(version.import_source),
+            "Artifact": f"`{version.digest[:12]}`",
+            "Threshold": f"{version.signature.threshold:.3f}",
+            "Note": literal(version.note),
+        }
+    )
+
+
+def _figures(version: VersionInfo) -> None:
+    champion = workspace().registry.champion(version.model)
+    other = champion if champion and champion.number != version.number else None
+    figures = [
+        Kpi(metric_title(key), metric_value(key, version.metrics[key]), _beside(other, key))
+        for key in favourites(list(version.metrics), most=6)
+    ]
+    if figures:
+        kpi_row(figures)
+
+
+def _beside(champion: VersionInfo | None, key: str) -> str:
+    if champion is None or key not in champion.metrics:
+        return ""
+    return f"champion {metric_value(key, champion.metrics[key])}"
+
+
+def _inputs(version: VersionInfo) -> None:
+    signature = version.signature
+    section("Inputs", f"{plural(len(signature.inputs), 'column')}, predicts {signature.target}")
+    table(
+        signature_frame(signature, version.input_example),
+        INPUTS,
+        key="version_inputs",
+        alt="Input columns",
+    )
+
+
+def _standing(version: VersionInfo) -> None:
+    registry = workspace().registry
+    if version.stage != "production":
+        decision = registry.assess(version.model, version.number, "production")
+        section("Would it pass to production?", verdict_words(decision.verdicts))
+        verdict_table(decision.verdicts)
+    moves = registry.history(version.model)
+    moves = moves[moves["number"] == version.number].rename(columns={"after": "to"})
+    section("Stages", plural(len(moves), "move"))
+    if moves.empty:
+        st.markdown(":gray[It has no stage yet.]")
+    else:
+        table(moves, MOVES, key="version_moves", alt="Moves between stages")
+    _promotions(registry.promotions(model=version.model), version.number)
+
+
+def _promotions(promotions: pd.DataFrame, number: int) -> None:
+    own = promotions[promotions["number"] == number]
+    if own.empty:
+        return
+    section("Promotions", plural(len(own), "request"))
+    columns = {
+        "stage": name_column("To", width=110),
+        "status": status_column(width=96),
+        "requested_at": when_column("Asked", width=110),
+        "gates": text_column("Gates"),
+    }
+    table(own, columns, key="version_promotions", alt="Promotions", opens=("promotion", "id"))
