@@ -77,7 +77,7 @@ def verify(session: Session) -> ChainState:
                 return ChainState(False, count, count, f"entry {count} {flaw}")
             previous = entry.hash
     except (ValueError, TypeError, OverflowError):  # what reading JSON or an instant can raise
-        return ChainState(False, count, count + 1, f"an entry after {count} cannot be read")
+        return ChainState(False, count, count + 1, f"an entry from {count + 1} on cannot be read")
     return ChainState(True, count, None, f"{count} entries, unbroken")
 
 
