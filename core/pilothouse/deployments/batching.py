@@ -1,0 +1,98 @@
+"""Batching without waiting: whatever has queued while the last batch ran is predicted together.
+
+A request is never delayed to fill a batch, and never split; the limit counts rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+MAX_BATCH_ROWS = 2_000
+
+Columns = list[list[Any]]
+Rows = list[list[float]]
+Predict = Callable[[Columns], Rows]
+
+
+@dataclass
+class _Waiting:
+    columns: Columns
+    rows: int
+    done: asyncio.Future[Rows]
+
+
+class Batches:
+    """Feeds one model, one batch at a time, in a thread, so that the loop stays free to answer."""
+
+    def __init__(self, predict: Predict, max_rows: int = MAX_BATCH_ROWS) -> None:
+        self._predict = predict
+        self._max_rows = max_rows
+        self._queue: deque[_Waiting] = deque()
+        self._thread = ThreadPoolExecutor(1, "predict")
+        self._running: asyncio.Task[None] | None = None
+        self.served_rows = 0
+        self.batches = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that wait or are being predicted."""
+        return len(self._queue) + (0 if self._running is None or self._running.done() else 1)
+
+    async def predict(self, columns: Columns, rows: int) -> Rows:
+        """One row of class probabilities per row, or whatever the model raised."""
+        done: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(columns, rows, done))
+        if self._running is None or self._running.done():
+            self._running = asyncio.ensure_future(self._run())
+        return await done
+
+    async def _run(self) -> None:
+        while self._queue:
+            batch = self._next_batch()
+            self.batches += 1
+            self.served_rows += sum(part.rows for part in batch)
+            await self._serve(batch)
+
+    def _next_batch(self) -> list[_Waiting]:
+        batch = [self._queue.popleft()]
+        rows = batch[0].rows
+        while self._queue and rows + self._queue[0].rows <= self._max_rows:
+            rows += self._queue[0].rows
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _serve(self, batch: list[_Waiting]) -> None:
+        loop = asyncio.get_running_loop()
+        columns = _joined(batch)
+        running = loop.run_in_executor(self._thread, self._predict, columns)
+        [rows] = await asyncio.gather(running, return_exceptions=True)
+        if isinstance(rows, BaseException):
+            await self._alone(batch, rows)
+            return
+        start = 0
+        for part in batch:
+            if not part.done.done():
+                part.done.set_result(rows[start : start + part.rows])
+            start += part.rows
+
+    async def _alone(self, batch: list[_Waiting], broken: BaseException) -> None:
+        """One bad request must not fail its neighbours: each is tried by itself."""
+        if len(batch) > 1:
+            for part in batch:
+                await self._serve([part])
+        elif not batch[0].done.done():
+            batch[0].done.set_exception(broken)
+
+
+def _joined(batch: list[_Waiting]) -> Columns:
+    if len(batch) == 1:
+        return batch[0].columns
+    return [
+        [value for part in parts for value in part]
+        for parts in zip(*(part.columns for part in batch), strict=True)
+    ]

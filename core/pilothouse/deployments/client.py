@@ -1,0 +1,81 @@
+"""Asking the workspace's own server over HTTP, as the try-it form and a notebook do."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from pilothouse.deployments.oip import DATATYPES
+from pilothouse.experiments.signature import Signature
+from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
+from pilothouse.kit.processes import find
+
+TIMEOUT_SECONDS = 60.0
+BY_STATUS = {404: NotFound, 405: Invalid, 413: Invalid, 422: Invalid, 503: Unavailable}
+
+
+def infer(
+    run_folder: Path, deployment: str, signature: Signature, records: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """One answer a record: prediction_id, label, score, version, and a probability per class.
+
+    Raises Invalid, NotFound or Unavailable in the server's own words.
+    """
+    names = dict.fromkeys(name for record in records for name in record)
+    kinds = {field.name: DATATYPES[field.type] for field in signature.inputs}
+    inputs = [
+        {
+            "name": name,
+            "shape": [len(records)],
+            "datatype": kinds.get(name, "BYTES"),
+            "data": [record.get(name) for record in records],
+        }
+        for name in names
+    ]
+    answer = _post(run_folder, f"/v2/models/{quote(deployment)}/infer", {"inputs": inputs})
+    return _by_row(answer, signature)
+
+
+def _by_row(answer: dict[str, Any], signature: Signature) -> list[dict[str, Any]]:
+    parts = {part["name"]: part["data"] for part in answer["outputs"]}
+    classes = [str(label) for label in signature.classes]
+    positive, width = classes.index(str(signature.positive)), len(classes)
+    rows = []
+    for number, prediction_id in enumerate(parts["prediction_id"]):
+        chances = parts["predict_proba"][number * width : (number + 1) * width]
+        rows.append(
+            {
+                "prediction_id": prediction_id,
+                "label": parts["predict"][number],
+                "score": chances[positive],
+                "version": int(answer["model_version"]),
+                "probabilities": dict(zip(classes, chances, strict=True)),
+            }
+        )
+    return rows
+
+
+def _post(run_folder: Path, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    server = find(run_folder, "server")
+    hint = "Start it with `pilothouse server` or `pilothouse up`."
+    if server is None:
+        raise Unavailable("the server of this workspace is not running.", hint=hint)
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT_SECONDS)
+    try:
+        data = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+        line.request("POST", path, data, {"Content-Type": "application/json"})
+        response = line.getresponse()
+        found: dict[str, Any] = orjson.loads(response.read())
+    except (OSError, http.client.HTTPException) as broken:
+        raise Unavailable(f"the server did not answer: {broken}.", hint=hint) from broken
+    finally:
+        line.close()
+    if response.status >= 400:
+        kind = BY_STATUS.get(response.status, PilothouseError)
+        raise kind(str(found["error"]))
+    return found

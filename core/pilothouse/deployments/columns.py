@@ -1,0 +1,155 @@
+"""From JSON into checked columns: the column set, the types, the finiteness, the missing values.
+
+Plain lists on purpose: the gateway holds neither numpy nor pandas. Most columns are accepted by
+one pass of `set(map(type, values))`, which runs in C.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pilothouse.experiments.signature import Field, Signature
+from pilothouse.kit.clock import to_ms
+from pilothouse.kit.errors import Invalid
+
+Columns = dict[str, list[Any]]
+INT64 = 1 << 63
+EXACT = 1 << 53
+NULL = type(None)
+
+
+def check(signature: Signature, given: Mapping[str, list[Any]], rows: int) -> Columns:
+    """The given columns in the signature's order, each of the right type.
+
+    A column that may be missing may be left out. Raises Invalid with a message per column.
+    """
+    _check_names(signature, given)
+    columns: Columns = {}
+    wrong: dict[str, str] = {}
+    for field in signature.inputs:
+        values = given.get(field.name)
+        try:
+            columns[field.name] = [None] * rows if values is None else _column(field, values, rows)
+        except Invalid as refused:
+            wrong[field.name] = refused.message
+    if wrong:
+        words = "; ".join(f"{name}: {message}" for name, message in wrong.items())
+        raise Invalid(f"{words}.", fields=wrong)
+    return columns
+
+
+def _check_names(signature: Signature, given: Mapping[str, list[Any]]) -> None:
+    unknown = [name for name in given if name not in signature.names]
+    absent = [f.name for f in signature.inputs if f.required and f.name not in given]
+    if not unknown and not absent:
+        return
+    fields = dict.fromkeys(unknown, "the model has no such column")
+    fields |= dict.fromkeys(absent, "this column is missing")
+    words = []
+    if absent:
+        words.append(f"missing columns: {', '.join(absent)}")
+    if unknown:
+        words.append(f"unknown columns: {', '.join(_guess(name, absent) for name in unknown)}")
+    raise Invalid(
+        f"{'; '.join(words)}.",
+        hint=f"The model takes: {', '.join(signature.names)}.",
+        fields=fields,
+    )
+
+
+def _guess(name: str, absent: list[str]) -> str:
+    near = difflib.get_close_matches(name, absent, n=1)
+    return f"{name} (did you mean {near[0]}?)" if near else name
+
+
+def _column(field: Field, values: list[Any], rows: int) -> list[Any]:
+    if len(values) != rows:
+        raise Invalid(f"has {len(values)} values, the request has {rows} rows")
+    kinds = set(map(type, values))
+    if NULL in kinds:
+        if field.required:
+            raise Invalid(f"row {values.index(None)} is missing, and this column must have a value")
+        kinds.discard(NULL)
+    return _READERS[field.type](values, kinds) if kinds else values
+
+
+def _number(values: list[Any], kinds: set[type]) -> list[Any]:
+    if not kinds <= {int, float}:
+        raise _first_wrong(values, (int, float), "a number")
+    if int in kinds:
+        values = [float(v) if type(v) is int else v for v in values]
+    for row, value in enumerate(values):
+        if value is not None and not math.isfinite(value):
+            raise Invalid(f"row {row} is not a finite number")
+    return values
+
+
+def _integer(values: list[Any], kinds: set[type]) -> list[Any]:
+    if not kinds <= {int, float}:
+        raise _first_wrong(values, (int, float), "a whole number")
+    if float in kinds:
+        values = [_whole(v, row) for row, v in enumerate(values)]
+    for row, value in enumerate(values):
+        if value is not None and not -INT64 <= value < INT64:
+            raise Invalid(f"row {row} does not fit into 64 bits")
+    return values
+
+
+def _whole(value: float | None, row: int) -> int | None:
+    if value is None or isinstance(value, int):
+        return value
+    if not value.is_integer() or abs(value) > EXACT:
+        raise Invalid(f"row {row} is {value!r}, and a whole number is needed")
+    return int(value)
+
+
+def _string(values: list[Any], kinds: set[type]) -> list[Any]:
+    if kinds != {str}:
+        raise _first_wrong(values, (str,), "a text")
+    return values
+
+
+def _boolean(values: list[Any], kinds: set[type]) -> list[Any]:
+    if kinds == {bool}:
+        return values
+    for row, value in enumerate(values):
+        if value is not None and not (isinstance(value, bool | int) and value in (0, 1)):
+            raise Invalid(f"row {row} is {value!r}, and true or false is needed")
+    return [None if v is None else bool(v) for v in values]
+
+
+def _time(values: list[Any], kinds: set[type]) -> list[Any]:
+    """Times are milliseconds since the epoch from here on; ISO 8601 is taken, UTC when bare."""
+    if not kinds <= {int, float, str}:
+        raise _first_wrong(values, (int, float, str), "milliseconds since 1970 or an ISO 8601 time")
+    return values if kinds == {int} else [_instant(v, row) for row, v in enumerate(values)]
+
+
+def _instant(value: float | str | None, row: int) -> int | None:
+    if not isinstance(value, str):
+        return _whole(value, row)
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError as bad:
+        raise Invalid(f"row {row} is {value!r}, which is no ISO 8601 time") from bad
+    return to_ms(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+def _first_wrong(values: list[Any], kinds: tuple[type, ...], wanted: str) -> Invalid:
+    for row, value in enumerate(values):
+        if value is not None and type(value) not in kinds:
+            return Invalid(f"row {row} is {value!r:.60}, and {wanted} is needed")
+    raise AssertionError("called without a wrong value")
+
+
+_READERS: dict[str, Callable[[list[Any], set[type]], list[Any]]] = {
+    "number": _number,
+    "integer": _integer,
+    "string": _string,
+    "boolean": _boolean,
+    "time": _time,
+}

@@ -1,0 +1,147 @@
+"""Compaction: sealed journal segments become Parquet, small files of a date become one.
+
+    python -m pilothouse.deployments.compaction <workspace>
+
+Killed anywhere, it may simply run again: files are named after their segment and appear whole, and
+a segment is removed only when all its files are on the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from pilothouse.deployments import journal, log
+from pilothouse.deployments.surroundings import environment
+from pilothouse.kit.errors import Unavailable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pilothouse.storage import Store
+
+MERGE_FROM = 24
+KEYS = {
+    log.PREDICTIONS: ["prediction_id"],
+    log.LABELS: ["prediction_id", "received_at"],
+    log.REQUESTS: ["segment", "seq"],
+}
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What one pass did."""
+
+    segments: int
+    rows: int
+    merged_files: int
+
+
+def waiting(workspace: Path) -> list[Path]:
+    """The sealed segments that wait for compaction, in every deployment's journal."""
+    return [p for folder in _journals(workspace) for p in journal.sealed(folder)]
+
+
+def compact(store: Store) -> bool:
+    """Compact in a child process when a segment waits; whether there was one.
+
+    The child spares the worker pyarrow's memory. Raises Unavailable when it fails.
+    """
+    if not waiting(store.folder):
+        return False
+    command = [sys.executable, "-P", "-m", __name__, str(store.folder)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Unavailable(f"the prediction log was not compacted: {done.stderr[-500:]}")
+    return True
+
+
+def compact_folder(workspace: Path) -> Compacted:
+    """Compact every sealed segment and merge crowded dates; a second compactor does nothing."""
+    lock = workspace / "run" / "compaction.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=0):
+            paths = waiting(workspace)
+            rows = sum(_compact_segment(workspace, path) for path in paths)
+            return Compacted(len(paths), rows, _merge_crowded(workspace))
+    except Timeout:
+        return Compacted(0, 0, 0)
+
+
+def _journals(workspace: Path) -> list[Path]:
+    root = workspace / "journal"
+    return sorted(p for p in root.iterdir() if p.is_dir()) if root.exists() else []
+
+
+def _compact_segment(workspace: Path, path: Path) -> int:
+    segment = journal.read(path)
+    rows = 0
+    for tree in log.TREES:
+        parts = log.tables(segment, tree)
+        if parts:
+            table = log.joined(parts)
+            rows += table.num_rows if tree == log.PREDICTIONS else 0
+            folder = log.tree_folder(workspace, tree, path.parent.name)
+            for day, of_day in _by_date(table, log.DATED_BY[tree]):
+                _write(of_day, folder / f"date={day}" / f"{segment.id}.parquet")
+    path.unlink()
+    return rows
+
+
+def _by_date(table: pa.Table, column: str) -> Iterator[tuple[str, pa.Table]]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    days = pc.cast(table[column], pa.timestamp("ms", "UTC"), safe=False).cast(pa.date32())
+    for day in sorted(pc.unique(days).to_pylist()):
+        yield day.isoformat(), table.filter(pc.equal(days, pa.scalar(day, pa.date32())))
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as out:
+        pq.write_table(table, out, compression="zstd")
+        out.flush()
+        os.fsync(out.fileno())
+    partial.replace(path)
+
+
+def _merge_crowded(workspace: Path) -> int:
+    merged = 0
+    for tree in log.TREES:
+        for day in (workspace / tree).glob("*/date=*"):
+            files = sorted(day.glob("*.parquet"))
+            if len(files) >= MERGE_FROM:
+                _merge(files, KEYS[tree])
+                merged += len(files)
+    return merged
+
+
+def _merge(files: list[Path], keys: list[str]) -> None:
+    """Make one file of many. Killed before the last is removed, its rows are there twice, which
+    readers and the next merge undo by their keys."""
+    import pyarrow as pa
+
+    whole = log.joined([log.read_parquet(path) for path in files])
+    twice = whole.select(keys).to_pandas().duplicated(keep="first").to_numpy()
+    first, last = files[0].stem.split("-to-")[0], files[-1].stem.split("-to-")[-1]
+    target = files[0].with_name(f"{first}-to-{last}.parquet")
+    _write(whole.filter(pa.array(~twice)), target)
+    for path in files:
+        if path != target:
+            path.unlink()
+
+
+if __name__ == "__main__":
+    compact_folder(Path(sys.argv[1]))

@@ -1,0 +1,171 @@
+"""Frames over a unix socket: `[u32 length][u32 id][payload]`, many requests on one connection.
+
+A payload begins with one byte. Towards the model process: `P` predict, `?` how are you.
+Back: `+` and the answer, or `-` and the words of a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+HEAD = struct.Struct("!II")
+MAX_FRAME = 64 * 1024 * 1024
+PREDICT, ASK = b"P", b"?"
+GOOD, BAD = b"+", b"-"
+
+Answer = Callable[[bytes], Awaitable[bytes]]
+
+
+class BrokenFrame(ConnectionError):
+    """The other side does not speak our frames."""
+
+
+def frame(number: int, payload: bytes) -> bytes:
+    """One frame, ready for the wire."""
+    return HEAD.pack(len(payload), number) + payload
+
+
+class Frames:
+    """Puts frames together from whatever pieces a socket hands over."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Every frame that is complete now. Raises BrokenFrame when one is too large."""
+        self._buffer += data
+        start, end = 0, len(self._buffer)
+        while end - start >= HEAD.size:
+            length, number = HEAD.unpack_from(self._buffer, start)
+            if length > MAX_FRAME:
+                raise BrokenFrame(f"a frame of {length} bytes is larger than {MAX_FRAME}")
+            stop = start + HEAD.size + length
+            if stop > end:
+                break
+            yield number, bytes(self._buffer[start + HEAD.size : stop])
+            start = stop
+        del self._buffer[:start]
+
+
+class FrameServer(asyncio.Protocol):
+    """One caller's connection: every frame is answered when its answer is ready, in any order."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._frames = Frames()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember whom to answer."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Start an answer for each complete frame."""
+        try:
+            for number, payload in self._frames.feed(data):
+                task = asyncio.ensure_future(self._reply(number, payload))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+        except BrokenFrame:
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """End the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody is left to answer."""
+        self._transport = None
+
+    async def _reply(self, number: int, payload: bytes) -> None:
+        answer = await self._answer(payload)
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(frame(number, answer))
+
+
+class FrameClient(asyncio.Protocol):
+    """A connection to one model process, shared by every request in flight."""
+
+    def __init__(self) -> None:
+        self._frames = Frames()
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._next = 0
+        self._transport: asyncio.Transport | None = None
+
+    @classmethod
+    async def connect(cls, path: str) -> FrameClient:
+        """Connect, or raise OSError."""
+        loop = asyncio.get_running_loop()
+        _, client = await loop.create_unix_connection(cls, path)
+        return client
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests can be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for their answer."""
+        return len(self._waiting)
+
+    async def request(self, payload: bytes) -> bytes:
+        """Send a payload and wait for its answer. Raises ConnectionError when the line breaks."""
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionResetError("the model process is gone")
+        self._next = (self._next + 1) & 0xFFFFFFFF
+        number = self._next
+        waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = waiting
+        self._transport.write(frame(number, payload))
+        try:
+            return await waiting
+        finally:
+            self._waiting.pop(number, None)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The line is open."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Hand each answer to the one who waits for it."""
+        try:
+            for number, payload in self._frames.feed(data):
+                waiting = self._waiting.get(number)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(payload)
+        except BrokenFrame:
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell everyone who waits."""
+        self._transport = None
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(ConnectionResetError("the model process went away"))
+
+
+def ask(path: str | Path, payload: bytes, timeout: float) -> bytes:
+    """Ask once and wait, for callers without an event loop. Raises OSError."""
+    frames = Frames()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(timeout)
+        line.connect(str(path))
+        line.sendall(frame(1, payload))
+        while data := line.recv(1 << 16):
+            for _, answer in frames.feed(data):
+                return answer
+    raise ConnectionResetError("the model process hung up")

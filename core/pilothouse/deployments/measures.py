@@ -1,0 +1,40 @@
+"""What the gateway counts while it runs: requests, rows, latencies. Forgotten when it ends; the
+prediction log remembers."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
+
+BUCKETS_MS = (1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0, 5_000.0)
+
+
+@dataclass
+class Histogram:
+    """Counts of latencies by upper bound."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_MS) + 1))
+    total_ms: float = 0.0
+
+    def add(self, ms: float) -> None:
+        """Count one latency."""
+        self.counts[bisect_left(BUCKETS_MS, ms)] += 1
+        self.total_ms += ms
+
+
+@dataclass
+class Measures:
+    """Counters by deployment, version and status."""
+
+    requests: Counter[tuple[str, int, int]] = field(default_factory=Counter)
+    rows: Counter[tuple[str, int]] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    latency: dict[tuple[str, int], Histogram] = field(default_factory=dict)
+
+    def count(self, deployment: str, number: int, status: int, rows: int, ms: float) -> None:
+        """Count one request."""
+        self.requests[deployment, number, status] += 1
+        if status < 400:
+            self.rows[deployment, number] += rows
+            self.latency.setdefault((deployment, number), Histogram()).add(ms)

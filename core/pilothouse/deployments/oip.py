@@ -1,0 +1,181 @@
+"""The Open Inference Protocol v2, REST: requests into columns, answers into tensors, metadata.
+
+Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md. Tables come as one
+column tensor per feature of shape [n] or [n, 1], or as one 2-D tensor in the signature's order.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+from pilothouse.deployments.request import Predicted, Wanted, event_times, own_ids
+from pilothouse.experiments.signature import Signature
+from pilothouse.kit.errors import Invalid
+
+DATATYPES = {
+    "number": "FP64",
+    "integer": "INT64",
+    "string": "BYTES",
+    "boolean": "BOOL",
+    "time": "INT64",
+}
+NUMERIC = {f"{kind}{bits}" for kind in ("INT", "UINT", "FP") for bits in (8, 16, 32, 64)} - {"FP8"}
+KNOWN = NUMERIC | {"BOOL", "BYTES"}
+OUTPUTS = ("predict", "predict_proba", "prediction_id")
+PLATFORM = "pilothouse_sklearn"
+
+
+def parse(body: dict[str, Any], signature: Signature) -> Wanted:
+    """A request's columns. Raises Invalid in words that name the tensor."""
+    tensors = body.get("inputs")
+    if not isinstance(tensors, list) or not tensors:
+        raise Invalid("`inputs` must be a list of tensors.", hint="One a column, or one 2-D.")
+    if len(tensors) == 1 and _is_matrix(tensors[0]):
+        columns, rows = _matrix(tensors[0], signature)
+    else:
+        columns, rows = _columns(tensors)
+    parameters = body.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise Invalid("`parameters` must be an object.")
+    return Wanted(
+        columns=columns,
+        rows=rows,
+        event_ms=event_times(parameters, rows),
+        prediction_ids=own_ids(parameters, rows),
+        request_id=str(body.get("id") or ""),
+        outputs=_outputs(body.get("outputs")),
+    )
+
+
+def answer(predicted: Predicted, outputs: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The response body."""
+    made = [_tensor(name, predicted) for name in outputs or OUTPUTS]
+    return {
+        "model_name": predicted.deployment,
+        "model_version": str(predicted.version),
+        "id": predicted.request_id,
+        "outputs": made,
+    }
+
+
+def metadata(deployment: str, version: int, signature: Signature) -> dict[str, Any]:
+    """What `/v2/models/{name}` says: the tensors taken and given."""
+    taken = [
+        {"name": f.name, "datatype": DATATYPES[f.type], "shape": [-1]} for f in signature.inputs
+    ]
+    return {
+        "name": deployment,
+        "versions": [str(version)],
+        "platform": PLATFORM,
+        "inputs": taken,
+        "outputs": [
+            {"name": "predict", "datatype": _label_type(signature), "shape": [-1]},
+            {
+                "name": "predict_proba",
+                "datatype": "FP64",
+                "shape": [-1, len(signature.classes)],
+                "parameters": _classes(signature),
+            },
+            {"name": "prediction_id", "datatype": "BYTES", "shape": [-1]},
+        ],
+    }
+
+
+def _is_matrix(tensor: Any) -> bool:
+    shape = tensor.get("shape") if isinstance(tensor, dict) else None
+    return isinstance(shape, list) and len(shape) == 2 and shape[1] != 1
+
+
+def _matrix(tensor: dict[str, Any], signature: Signature) -> tuple[dict[str, list[Any]], int]:
+    name, (rows, width), data = _parts(tensor)
+    names = signature.names
+    if width != len(names):
+        raise Invalid(
+            f"tensor {name!r} has {width} columns, and {len(names)} are needed.",
+            hint=f"In this order: {', '.join(names)}.",
+        )
+    return {column: data[i::width] for i, column in enumerate(names)}, rows
+
+
+def _columns(tensors: list[Any]) -> tuple[dict[str, list[Any]], int]:
+    columns: dict[str, list[Any]] = {}
+    rows = -1
+    for tensor in tensors:
+        name, shape, data = _parts(tensor)
+        if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
+            raise Invalid(f"tensor {name!r} has shape {shape}; a column has shape [n] or [n, 1].")
+        if rows not in (-1, shape[0]):
+            raise Invalid(f"tensor {name!r} has {shape[0]} rows, the one before has {rows}.")
+        if name in columns:
+            raise Invalid(f"tensor {name!r} is given twice.")
+        columns[name], rows = data, shape[0]
+    return columns, rows
+
+
+def _parts(tensor: Any) -> tuple[str, list[int], list[Any]]:
+    if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
+        raise Invalid("each tensor must be an object with a `name`.")
+    name, shape, data = tensor["name"], tensor.get("shape"), tensor.get("data")
+    if tensor.get("datatype") not in KNOWN:
+        raise Invalid(
+            f"tensor {name!r} has the datatype {tensor.get('datatype')!r}.",
+            hint=f"Known: {', '.join(sorted(KNOWN))}.",
+        )
+    if not isinstance(shape, list) or not shape or any(type(n) is not int or n < 0 for n in shape):
+        raise Invalid(f"tensor {name!r} needs a `shape` of whole numbers.")
+    if not isinstance(data, list):
+        raise Invalid(f"tensor {name!r} needs its `data` as a list.")
+    while data and isinstance(data[0], list):
+        if not all(isinstance(part, list) for part in data):
+            raise Invalid(f"tensor {name!r} mixes lists and values in `data`.")
+        data = list(chain.from_iterable(data))
+    size = 1
+    for n in shape:
+        size *= n
+    if len(data) != size:
+        raise Invalid(f"tensor {name!r} has {len(data)} values, its shape {shape} needs {size}.")
+    return name, shape, data
+
+
+def _outputs(given: Any) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    if not isinstance(given, list):
+        raise Invalid("`outputs` must be a list.")
+    names = tuple(part.get("name") if isinstance(part, dict) else None for part in given)
+    for name in names:
+        if name not in OUTPUTS:
+            raise Invalid(f"there is no output {name!r}.", hint=f"Known: {', '.join(OUTPUTS)}.")
+    return tuple(str(name) for name in names)
+
+
+def _tensor(name: str, predicted: Predicted) -> dict[str, Any]:
+    rows = len(predicted.prediction_ids)
+    if name == "predict":
+        kind = _label_type(predicted.signature)
+        return {"name": name, "shape": [rows], "datatype": kind, "data": predicted.labels}
+    if name == "prediction_id":
+        data: list[Any] = predicted.prediction_ids
+        return {"name": name, "shape": [rows], "datatype": "BYTES", "data": data}
+    return {
+        "name": name,
+        "shape": [rows, len(predicted.signature.classes)],
+        "datatype": "FP64",
+        "parameters": _classes(predicted.signature),
+        "data": list(chain.from_iterable(predicted.probabilities)),
+    }
+
+
+def _classes(signature: Signature) -> dict[str, Any]:
+    return {
+        "classes": list(signature.classes),
+        "positive": signature.positive,
+        "threshold": signature.threshold,
+    }
+
+
+def _label_type(signature: Signature) -> str:
+    kinds = {type(label) for label in signature.classes}
+    by_kind = {bool: "BOOL", int: "INT64", float: "FP64"}
+    return by_kind.get(kinds.pop(), "BYTES") if len(kinds) == 1 else "BYTES"

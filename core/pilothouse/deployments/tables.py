@@ -1,0 +1,85 @@
+"""The rows of deployments: what is wanted, how it came to be wanted, and what is seen to run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field
+
+from pilothouse.storage.tables import Json, Table, Utc
+
+
+class Deployment(Table, table=True):
+    """What people want to be served under a name, and which version answers now."""
+
+    __tablename__ = "deployments_deployment"
+
+    name: str = Field(primary_key=True)
+    model: str = Field(index=True)
+    number: int
+    previous: int | None = None
+    desired: str = "running"
+    replicas: int = 1
+    generation: int = 1
+    serving: int | None = None
+    warm_until: datetime | None = Field(default=None, sa_type=Utc)
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+    updated_at: datetime = Field(sa_type=Utc)
+
+
+class Revision(Table, table=True):
+    """One change of what is wanted, with all a model process needs to serve its version."""
+
+    __tablename__ = "deployments_revision"
+    __table_args__ = (UniqueConstraint("deployment", "seq"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    deployment: str = Field(foreign_key="deployments_deployment.name", index=True)
+    seq: int
+    action: str
+    model: str
+    number: int
+    digest: str
+    signature: dict[str, Any] = Field(sa_type=Json)
+    example: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
+    reason: str = ""
+    by: str
+    at: datetime = Field(sa_type=Utc)
+
+
+class Replica(Table, table=True):
+    """One model process as the controller last saw it. Identity is pid, create time and token."""
+
+    __tablename__ = "deployments_replica"
+    __table_args__ = (UniqueConstraint("deployment", "number", "ordinal"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    deployment: str = Field(foreign_key="deployments_deployment.name", index=True)
+    number: int
+    ordinal: int
+    state: str
+    token: str = ""
+    pid: int | None = None
+    create_time: float | None = None
+    socket: str = ""
+    restarts: int = 0
+    fast_crashes: int = 0
+    last_exit: str = ""
+    rss_bytes: int = 0
+    observed_generation: int = 0
+    started_at: datetime | None = Field(default=None, sa_type=Utc)
+    ready_at: datetime | None = Field(default=None, sa_type=Utc)
+    start_after: datetime | None = Field(default=None, sa_type=Utc)
+    stopping_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class RouteGeneration(Table, table=True):
+    """One row: it counts every change that the server's routing table must follow."""
+
+    __tablename__ = "deployments_route_generation"
+
+    id: int = Field(primary_key=True)
+    value: int

@@ -1,0 +1,213 @@
+"""What a screen, command or notebook may ask of deployments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, select
+
+from pilothouse.deployments import client, log, wishes
+from pilothouse.deployments import traffic as traffic_log
+from pilothouse.deployments.facts import DeploymentInfo, deployment_info, status
+from pilothouse.deployments.journal import Journal
+from pilothouse.deployments.labelling import check_labels
+from pilothouse.deployments.replicas import Places
+from pilothouse.deployments.tables import Deployment, Replica
+from pilothouse.experiments.signature import Signature
+from pilothouse.kit.clock import to_ms
+from pilothouse.kit.errors import Invalid, Unavailable
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "name",
+    "model",
+    "number",
+    "serving",
+    "previous",
+    "desired",
+    "status",
+    "words",
+    "ready",
+    "replicas",
+    "restarts",
+    "memory_mb",
+    "created_at",
+    "updated_at",
+)
+POLL_SECONDS = 0.1
+
+
+class Deployments:
+    """What serves, and what it answered."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def launch(
+        self, name: str, model: str, number: int, reason: str = "", *, replicas: int = 1
+    ) -> DeploymentInfo:
+        """Serve a model version under a new name.
+
+        Raises NotFound without the version, Conflict when the name is taken, Refused when archived.
+        """
+        with self._store.write() as session:
+            version = wishes.servable(session, model, number)
+            wishes.launch(session, self._store, name, version, reason, replicas)
+        return self.deployment(name)
+
+    def swap(self, name: str, number: int, reason: str = "") -> DeploymentInfo:
+        """Serve another version of the model: it takes over when it is ready, no request fails."""
+        with self._store.write() as session:
+            version = wishes.servable(session, wishes.require(session, name).model, number)
+            wishes.swap(session, self._store, name, version, reason)
+        return self.deployment(name)
+
+    def roll_back(self, name: str, reason: str = "") -> DeploymentInfo:
+        """Serve the version before; still warm, it answers within a second.
+
+        Raises Conflict when there was none.
+        """
+        with self._store.write() as session:
+            wishes.roll_back(session, self._store, name, reason)
+        return self.deployment(name)
+
+    def stop(self, name: str, reason: str = "") -> DeploymentInfo:
+        """Serve nothing under the name; the log is kept, and labels are still taken."""
+        with self._store.write() as session:
+            wishes.stop(session, self._store, name, reason)
+        return self.deployment(name)
+
+    def resume(self, name: str, reason: str = "") -> DeploymentInfo:
+        """Serve again after a stop, or try again at once after crashes."""
+        with self._store.write() as session:
+            wishes.resume(session, self._store, name, reason)
+        return self.deployment(name)
+
+    def deployments(self) -> pd.DataFrame:
+        """One row a deployment: what is wanted, what answers, its status in a word and in words."""
+        import pandas as pd
+
+        with self._store.read() as session:
+            found = session.exec(select(Deployment).order_by(Deployment.name)).all()
+            rows = [_row(d, wishes.of(session, d.name)) for d in found]
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def deployment(self, name: str) -> DeploymentInfo:
+        """One deployment with its processes and revisions. Raises NotFound."""
+        with self._store.read() as session:
+            deployment = wishes.require(session, name)
+            return deployment_info(
+                deployment, wishes.of(session, name), wishes.revisions(session, name)
+            )
+
+    def serving(self, model: str) -> list[str]:
+        """The deployments of a model, by name."""
+        query = select(Deployment.name).where(Deployment.model == model)
+        with self._store.read() as session:
+            return list(session.exec(query.order_by(col(Deployment.name))))
+
+    def wait_until_ready(self, name: str, seconds: float = 120.0) -> DeploymentInfo:
+        """Wait until the wanted version answers. Raises Unavailable when it takes too long."""
+        end = time.monotonic() + seconds
+        while (info := self.deployment(name)).status != "ready":
+            if time.monotonic() > end:
+                raise Unavailable(f"{name!r} is not ready: {info.words}", hint="See its log.")
+            time.sleep(POLL_SECONDS)
+        return info
+
+    def logs(self, name: str, lines: int = 200) -> str:
+        """The last lines that the processes of the wanted version wrote."""
+        info = self.deployment(name)
+        places = Places(self._store.run_folder, self._store.log_folder)
+        parts = []
+        for ordinal in range(info.replica_count):
+            file = places.log_file(name, info.number, ordinal)
+            if file.exists():
+                parts += file.read_text(errors="replace").splitlines()[-lines:]
+        return "\n".join(parts[-lines:])
+
+    def predict(self, name: str, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Ask the running server over HTTP: prediction_id, label, score, version, probabilities.
+
+        Raises Invalid in words about the columns, Unavailable when no server or process answers.
+        """
+        signature = self.deployment(name).signature
+        return client.infer(self._store.run_folder, name, signature, list(records))
+
+    def predictions(
+        self,
+        name: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        columns: Iterable[str] | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Predictions with start <= event_at < end in the order they came; `limit` keeps the last.
+
+        Columns: prediction_id, model, version, event_at, received_at, latency_ms, score, features.
+        """
+        frame = log.predictions(self._store.folder, self._known(name), start, end, columns)
+        return frame if limit is None else frame.tail(limit).reset_index(drop=True)
+
+    def labels(self, name: str) -> pd.DataFrame:
+        """The last received label of each id: prediction_id, label, label_at, received_at."""
+        return log.labels(self._store.folder, self._known(name))
+
+    def label(
+        self,
+        name: str,
+        ids: Sequence[str],
+        labels: Sequence[Any],
+        at: datetime | Sequence[datetime] | None = None,
+    ) -> int:
+        """Tell what came true of predictions, or correct it; how many labels were taken.
+
+        Raises Invalid for a class that the model does not know.
+        """
+        when = [to_ms(t) for t in ([at] * len(ids) if isinstance(at, datetime) else at or ())]
+        signature = self.deployment(name).signature
+        checked = check_labels(signature, ids, labels, when or None, to_ms(self._store.now()))
+        journal = Journal(log.journal_folder(self._store.folder, name))
+        journal.labels(checked.line(journal.stamp()))
+        journal.seal()
+        return len(checked.ids)
+
+    def traffic(self, name: str, hours: float = 24.0) -> pd.DataFrame:
+        """Requests over the last hours: at, requests, rows, p50_ms, p95_ms, errors."""
+        if hours <= 0:
+            raise Invalid("the span must be longer than nothing.", fields={"hours": "above 0"})
+        return traffic_log.traffic(self._store.folder, self._known(name), hours, self._store.now())
+
+    def signature(self, name: str) -> Signature:
+        """What the deployment takes and what its answer means."""
+        return self.deployment(name).signature
+
+    def _known(self, name: str) -> str:
+        with self._store.read() as session:
+            return wishes.require(session, name).name
+
+
+def _row(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[Any, ...]:
+    word, words = status(deployment, replicas)
+    return (
+        deployment.name,
+        deployment.model,
+        deployment.number,
+        deployment.serving,
+        deployment.previous,
+        deployment.desired,
+        word,
+        words,
+        sum(r.state == "ready" and r.number == deployment.serving for r in replicas),
+        deployment.replicas,
+        sum(r.restarts for r in replicas),
+        round(sum(r.rss_bytes for r in replicas) / 2**20, 1),
+        deployment.created_at,
+        deployment.updated_at,
+    )

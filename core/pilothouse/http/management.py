@@ -1,0 +1,133 @@
+"""The management API: what a workspace holds, as JSON, asked through the same verbs as the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Query, Request, Response
+
+import pilothouse
+from pilothouse.http.wire import records, to_bytes
+from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
+from pilothouse.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.storage import Store
+
+MOST = 10_000
+HOT = (
+    ("post", "/v2/models/{deployment}/infer", "Predict (Open Inference Protocol v2)."),
+    ("get", "/v2/models/{deployment}", "The tensors a deployment takes and gives."),
+    ("get", "/v2/models/{deployment}/ready", "Whether a deployment answers at once."),
+    ("get", "/v2/health/live", "Whether the server lives."),
+    ("get", "/v2/health/ready", "Whether the server is ready."),
+    ("post", "/deployments/{deployment}/invocations", "Predict (MLflow's forms)."),
+    ("post", "/deployments/{deployment}/labels", "Tell what came true: ids, labels, at."),
+    ("get", "/metrics", "Prometheus metrics."),
+    ("get", "/healthz", "Whether the process lives."),
+    ("get", "/readyz", "Whether requests can be answered."),
+)
+
+
+def build(store: Store) -> Any:
+    """The FastAPI application over a store."""
+    app = FastAPI(
+        title="Pilothouse",
+        version=pilothouse.__version__,
+        docs_url=None,  # its pages load scripts from elsewhere, and nothing here calls out
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    workspace = Workspace(store)
+    _lists(app, workspace)
+    _details(app, workspace)
+    app.add_exception_handler(PilothouseError, _refused)
+    app.openapi = _with_hot_routes(app.openapi)  # type: ignore[method-assign]  # FastAPI's own way
+    return app
+
+
+def _lists(app: FastAPI, workspace: Workspace) -> None:
+    def listing(path: str, words: str, frame_of: Callable[[int], pd.DataFrame]) -> None:
+        def answer(limit: int = Query(100, ge=1, le=MOST)) -> Response:
+            return _json(records(frame_of(limit).head(limit)))
+
+        app.get(f"/api/{path}", summary=words, operation_id=path, tags=["lists"])(answer)
+
+    listing("datasets", "Every dataset.", lambda _: workspace.data.datasets())
+    listing("experiments", "Every experiment.", lambda _: workspace.experiments.experiments())
+    listing("runs", "Runs, newest first.", lambda limit: workspace.experiments.runs(size=limit))
+    listing("models", "Every model.", lambda _: workspace.registry.models())
+    listing("promotions", "Promotions, newest first.", lambda _: workspace.registry.promotions())
+    listing("deployments", "Every deployment.", lambda _: workspace.deployments.deployments())
+    listing("alerts", "Alerts, newest first.", lambda _: workspace.monitoring.alerts())
+    listing("jobs", "Jobs, newest first.", lambda limit: workspace.jobs.jobs(size=limit))
+    listing("activity", "The log.", lambda limit: workspace.activity.entries(size=limit))
+
+
+def _details(app: FastAPI, workspace: Workspace) -> None:
+    @app.get("/api/runs/{run}", summary="One run.", tags=["details"])
+    def run(run: str) -> Response:
+        return _json(workspace.experiments.run(run))
+
+    @app.get("/api/models/{model}/versions", summary="A model's versions.", tags=["details"])
+    def versions(model: str) -> Response:
+        return _json(records(workspace.registry.versions(model)))
+
+    @app.get("/api/deployments/{name}", summary="One deployment.", tags=["details"])
+    def deployment(name: str) -> Response:
+        return _json(workspace.deployments.deployment(name))
+
+    @app.get("/api/deployments/{name}/traffic", summary="Traffic over time.", tags=["details"])
+    def traffic(name: str, hours: float = Query(24.0, gt=0, le=24 * 366)) -> Response:
+        return _json(records(workspace.deployments.traffic(name, hours)))
+
+    @app.get("/api/jobs/{job}", summary="One job.", tags=["details"])
+    def job(job: str) -> Response:
+        return _json(workspace.jobs.job(job))
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(to_bytes(value), status, media_type="application/json")
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, PilothouseError)
+    body: dict[str, Any] = {"error": error.message, "hint": error.hint, "code": error.code}
+    if isinstance(error, Invalid):
+        body["fields"] = error.fields
+    answer = _json(body, error.status)
+    if isinstance(error, Unavailable):
+        answer.headers["retry-after"] = "1"
+    return answer
+
+
+def _with_hot_routes(schema_of: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    """The schema with the routes that are answered before FastAPI is asked."""
+
+    def schema() -> dict[str, Any]:
+        found = schema_of()
+        for method, path, words in HOT:
+            found["paths"].setdefault(path, {})[method] = _operation(method, path, words)
+        return found
+
+    return schema
+
+
+def _operation(method: str, path: str, words: str) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": words,
+        "tags": ["predictions"],
+        "responses": {"200": {"description": "Answered."}},
+    }
+    if "{deployment}" in path:
+        name = {"name": "deployment", "in": "path", "required": True, "schema": {"type": "string"}}
+        operation["parameters"] = [name]
+        operation["responses"]["404"] = {"description": "There is no such deployment."}
+    if method == "post":
+        json = {"application/json": {"schema": {"type": "object"}}}
+        operation["requestBody"] = {"required": True, "content": json}
+        operation["responses"]["422"] = {"description": "The request cannot be used."}
+    return operation

@@ -1,0 +1,195 @@
+"""The server: one ASGI application on loopback, and the process that runs it.
+
+Predictions are raw ASGI and answer as soon as the process is up. The management API is FastAPI; it
+is imported in the background, because predictions must not wait for it after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pilothouse
+from pilothouse.deployments.gateway import (
+    Answer,
+    Gateway,
+    Receive,
+    Scope,
+    Send,
+    refusal,
+    respond,
+)
+from pilothouse.deployments.routes import Routes
+from pilothouse.http.metrics import CONTENT_TYPE, exposition
+from pilothouse.kit.errors import Refused, Unavailable
+from pilothouse.kit.processes import announce, find
+from pilothouse.kit.settings import Settings
+from pilothouse.storage import Store, open_store
+from pilothouse.storage.migrate import migrate
+
+log = logging.getLogger("pilothouse.server")
+HOST = "127.0.0.1"
+LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+SEAL_EVERY = 1.0
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Server:
+    """The whole application: guards the door, then sends each request to the one who answers it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.routes = Routes(store)
+        self.gateway = Gateway(
+            workspace=store.folder,
+            routes=self.routes,
+            max_body=store.settings.max_body_mb << 20,
+            max_rows=store.settings.max_rows,
+            version=pilothouse.__version__,
+        )
+        self._management: asyncio.Task[App] | None = None
+        self._duties: list[asyncio.Task[None]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or follow the process's life."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = _stranger(scope)
+        path = scope["path"]
+        if refused is not None:
+            await respond(send, refusal(refused))
+        elif self.gateway.owns(path):
+            await self.gateway(scope, receive, send)
+        elif path in ("/healthz", "/readyz", "/metrics"):
+            await respond(send, self._condition(path))
+        else:
+            management = await self._managed()
+            await management(scope, receive, send)
+
+    def _condition(self, path: str) -> Answer:
+        if path == "/metrics":
+            return Answer(200, exposition(self.gateway), content_type=CONTENT_TYPE)
+        ready = path == "/healthz" or self.routes.loaded
+        return Answer(200 if ready else 503, b'{"status":"ok"}' if ready else b'{"status":"wait"}')
+
+    async def _managed(self) -> App:
+        if self._management is None:
+            self._management = asyncio.create_task(asyncio.to_thread(self._build))
+        return await asyncio.shield(self._management)
+
+    def _build(self) -> App:
+        from pilothouse.http.management import build
+
+        made: App = build(self.store)
+        return made
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def start(self) -> None:
+        """Read the routes once, then keep them fresh and journals short."""
+        await self.routes.look()
+        self._duties = [
+            asyncio.create_task(self.routes.follow()),
+            asyncio.create_task(self._tidy()),
+            asyncio.create_task(self._prepare()),
+        ]
+
+    async def stop(self) -> None:
+        """Seal the journals and hang up."""
+        for duty in self._duties:
+            duty.cancel()
+        await asyncio.gather(*self._duties, return_exceptions=True)
+        self.gateway.close()
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(SEAL_EVERY)
+            self.gateway.seal_old()
+
+    async def _prepare(self) -> None:
+        await self._managed()
+
+
+def serve(settings: Settings) -> None:
+    """Run the server of a workspace until told to stop.
+
+    Raises Unavailable when the port is taken, or when the workspace has a server already.
+    """
+    import uvicorn
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    store = open_store(settings)
+    migrate(store)
+    _check_alone(store.run_folder)
+    with contextlib.closing(_listen(settings.server_port)) as door:
+        port = int(door.getsockname()[1])
+        config = uvicorn.Config(
+            Server(store),
+            http="httptools",
+            loop="uvloop",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+        own = announce(store.run_folder, "server", port)
+        log.info("the server of %s answers at %s", store.folder, own.url)
+        uvicorn.Server(config).run(sockets=[door])
+    store.engine.dispose()
+
+
+def _check_alone(run_folder: Path) -> None:
+    other = find(run_folder, "server")
+    if other is not None:
+        raise Unavailable(
+            f"this workspace has a server already, at {other.url}.",
+            hint="Use that one, or end it first.",
+        )
+
+
+def _listen(port: int) -> socket.socket:
+    """A listening socket on loopback: callers queue here while the application starts."""
+    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((HOST, port))
+        door.listen(2048)
+    except OSError as taken:
+        door.close()
+        raise Unavailable(
+            f"port {port} cannot be used: {taken.strerror}.", hint="Choose another with --port."
+        ) from taken
+    return door
+
+
+def _stranger(scope: Scope) -> Refused | None:
+    """A page of another site must reach us neither by a name of its own nor by a form."""
+    headers: dict[bytes, Any] = dict(scope["headers"])
+    host = headers.get(b"host", b"").decode("latin-1")
+    if _name(host) not in LOOPBACK:
+        return Refused(f"{host!r} is not a name of this server.", hint="Use 127.0.0.1.")
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    if origin and _name(origin.split("://", 1)[-1]) not in LOOPBACK:
+        return Refused(f"pages of {origin} may not talk to this server.")
+    return None
+
+
+def _name(host: str) -> str:
+    return host if host.endswith("]") else host.rsplit(":", 1)[0] if ":" in host else host

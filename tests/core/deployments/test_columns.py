@@ -1,0 +1,83 @@
+"""The signature check: what fits comes through typed, what does not is named in words."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilothouse.deployments.columns import check
+from pilothouse.experiments.signature import Field, Signature
+from pilothouse.kit.errors import Invalid
+
+SIGNATURE = Signature(
+    inputs=(
+        Field("distance", "number"),
+        Field("stops", "integer"),
+        Field("carrier", "string"),
+        Field("direct", "boolean"),
+        Field("at", "time"),
+        Field("wind", "number", required=False),
+    ),
+    target="late",
+    classes=(0, 1),
+    positive=1,
+)
+GOOD: dict[str, list[Any]] = {
+    "distance": [1, 2.5],
+    "stops": [0, 2.0],
+    "carrier": ["AA", "B6"],
+    "direct": [True, 0],
+    "at": [1_700_000_000_000, "2013-03-01T10:00:00Z"],
+}
+
+
+def test_good_columns_come_in_order_and_typed() -> None:
+    columns = check(SIGNATURE, dict(reversed(GOOD.items())), 2)
+    assert list(columns) == list(SIGNATURE.names)
+    assert columns["distance"] == [1.0, 2.5]
+    assert columns["stops"] == [0, 2]
+    assert type(columns["stops"][1]) is int
+    assert columns["direct"] == [True, False]
+    assert columns["at"] == [1_700_000_000_000, 1_362_132_000_000]
+    assert columns["wind"] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "words"),
+    [
+        ("distance", [1, None], "row 1 is missing"),
+        ("distance", [1, "far"], "row 1 is 'far', and a number is needed"),
+        ("distance", [True, 1], "row 0 is True"),
+        ("distance", [math.inf, 1], "row 0 is not a finite number"),
+        ("distance", [1], "has 1 values, the request has 2 rows"),
+        ("stops", [1, 1.5], "row 1 is 1.5, and a whole number is needed"),
+        ("stops", [1, 2**63], "row 1 does not fit"),
+        ("carrier", ["AA", 3], "row 1 is 3, and a text is needed"),
+        ("direct", [True, "yes"], "row 1 is 'yes', and true or false is needed"),
+        ("at", [1, "yesterday"], "no ISO 8601 time"),
+    ],
+)
+def test_what_does_not_fit_is_named(column: str, values: list[Any], words: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        check(SIGNATURE, GOOD | {column: values}, 2)
+    assert words in refused.value.fields[column]
+    assert words in refused.value.message
+
+
+def test_unknown_and_absent_columns_are_both_named() -> None:
+    given = {name: values for name, values in GOOD.items() if name != "carrier"}
+    with pytest.raises(Invalid) as refused:
+        check(SIGNATURE, given | {"carier": ["AA", "B6"]}, 2)
+    assert "missing columns: carrier" in refused.value.message
+    assert "carier (did you mean carrier?)" in refused.value.message
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False))))
+def test_nullable_numbers_pass_unchanged(values: list[float | None]) -> None:
+    rows = len(values)
+    fill = {name: [part[0]] * rows for name, part in GOOD.items()}
+    assert check(SIGNATURE, fill | {"wind": values}, rows)["wind"] == values

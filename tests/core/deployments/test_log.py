@@ -1,0 +1,279 @@
+"""The prediction log: nothing acknowledged is lost, nothing is counted twice."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilothouse.deployments import compaction, journal, log
+from pilothouse.deployments.journal import Journal
+from pilothouse.deployments.surroundings import environment
+from pilothouse.deployments.traffic import traffic
+from pilothouse.experiments.signature import Field, Signature
+from pilothouse.kit.clock import from_ms, to_ms
+from pilothouse.kit.errors import Unavailable
+from pilothouse.kit.ids import uuid7s
+
+SIGNATURE = Signature(
+    inputs=(
+        Field("distance", "number"),
+        Field("carrier", "string"),
+        Field("stops", "integer", required=False),
+        Field("model", "string", required=False),
+    ),
+    target="late",
+    classes=(0, 1),
+    positive=1,
+)
+MARCH = to_ms(datetime(2013, 3, 1, 23, tzinfo=UTC))
+HOUR = 3_600_000
+
+
+def answered(writer: Journal, ids: list[str], number: int = 1, event: int = MARCH) -> None:
+    rows = len(ids)
+    at = writer.stamp()
+    columns = {
+        "distance": [float(i) for i in range(rows)],
+        "carrier": ["AA"] * rows,
+        "stops": [None] * rows,
+        "model": ["jet"] * rows,
+    }
+    line: dict[str, Any] = {"at": at, "version": number, "rows": rows, "ms": 1.5, "status": 200}
+    line |= {"ids": ids, "model": "late", "event": [event + i * HOUR for i in range(rows)]}
+    writer.predictions(number, SIGNATURE, line | {"score": [0.5] * rows, "columns": columns})
+
+
+def labelled(writer: Journal, ids: list[str], label: int) -> None:
+    writer.labels(
+        {
+            "at": writer.stamp(),
+            "ids": ids,
+            "labels": [label] * len(ids),
+            "times": [MARCH] * len(ids),
+        }
+    )
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Journal:
+    return Journal(log.journal_folder(tmp_path, "late"))
+
+
+def test_rows_read_the_same_before_and_after_compaction(tmp_path: Path, writer: Journal) -> None:
+    answered(writer, ["a", "b", "c"])
+    writer.seal()
+    answered(writer, ["d"], number=2)
+    before = log.predictions(tmp_path, "late")
+    done = compaction.compact_folder(tmp_path)
+    after = log.predictions(tmp_path, "late")
+    assert (done.segments, done.rows) == (1, 3)
+    assert before.equals(after)
+    assert list(after["prediction_id"]) == ["a", "b", "c", "d"]
+    assert list(after["version"]) == [1, 1, 1, 2]
+    assert after["feature.model"].eq("jet").all()
+    assert after["model"].eq("late").all()
+    assert str(after["event_at"].dtype) == "datetime64[ms, UTC]"
+    days = sorted(p.name for p in (tmp_path / "predictions" / "late").iterdir())
+    assert days == ["date=2013-03-01", "date=2013-03-02"]
+
+
+def test_an_id_sent_again_counts_once_and_the_first_wins(tmp_path: Path, writer: Journal) -> None:
+    answered(writer, ["a", "b"], number=1)
+    writer.seal()
+    compaction.compact_folder(tmp_path)
+    answered(writer, ["b", "c"], number=2)
+    frame = log.predictions(tmp_path, "late")
+    assert dict(zip(frame["prediction_id"], frame["version"], strict=True)) == {
+        "a": 1,
+        "b": 1,
+        "c": 2,
+    }
+
+
+def test_the_last_received_label_wins(tmp_path: Path, writer: Journal) -> None:
+    labelled(writer, ["a", "b"], 0)
+    writer.seal()
+    compaction.compact_folder(tmp_path)
+    labelled(writer, ["b"], 1)
+    labelled(writer, ["b"], 0)
+    labelled(writer, ["b"], 1)
+    frame = log.labels(tmp_path, "late")
+    assert dict(zip(frame["prediction_id"], frame["label"], strict=True)) == {"a": 0, "b": 1}
+
+
+def test_a_span_holds_its_start_and_not_its_end(tmp_path: Path, writer: Journal) -> None:
+    answered(writer, ["a", "b", "c"])
+    writer.seal()
+    for _ in range(2):
+        span = log.predictions(tmp_path, "late", from_ms(MARCH + HOUR), from_ms(MARCH + 2 * HOUR))
+        assert list(span["prediction_id"]) == ["b"]
+        compaction.compact_folder(tmp_path)
+
+
+def test_wanted_columns_come_alone(tmp_path: Path, writer: Journal) -> None:
+    answered(writer, ["a"])
+    frame = log.predictions(tmp_path, "late", columns=["score", "distance", "nothing"])
+    assert list(frame.columns) == ["score", "distance", "nothing"]
+    assert log.predictions(tmp_path, "other").empty
+
+
+def test_a_torn_line_is_no_line(tmp_path: Path, writer: Journal) -> None:
+    answered(writer, ["a"])
+    [path] = (tmp_path / "journal" / "late").iterdir()
+    with path.open("ab") as out:
+        out.write(b'{"q":{"at":1,"version":1,"ids":["torn')
+    assert list(log.predictions(tmp_path, "late")["prediction_id"]) == ["a"]
+
+
+def test_a_full_disk_refuses_and_leaves_whole_lines(
+    tmp_path: Path, writer: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered(writer, ["a"])
+    whole = journal.os.write
+    monkeypatch.setattr(journal.os, "write", lambda file, data: whole(file, data[:20]))
+    with pytest.raises(Unavailable, match="no space left"):
+        answered(writer, ["b"])
+    monkeypatch.undo()
+    answered(writer, ["c"])
+    assert list(log.predictions(tmp_path, "late")["prediction_id"]) == ["a", "c"]
+
+
+def test_the_segment_of_a_killed_writer_is_compacted(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from pilothouse.deployments.journal import Journal
+writer = Journal(Path(sys.argv[1]))
+writer.labels({"at": writer.stamp(), "ids": ["a"], "labels": [1], "times": [0]})
+os.kill(os.getpid(), 9)
+"""
+    folder = log.journal_folder(tmp_path, "late")
+    command = [sys.executable, "-c", code, str(folder)]
+    subprocess.run(command, env=environment(), check=False)
+    assert [p.suffix for p in folder.iterdir()] == [".open"]
+    assert compaction.compact_folder(tmp_path).segments == 1
+    assert list(folder.iterdir()) == []
+    assert list(log.labels(tmp_path, "late")["prediction_id"]) == ["a"]
+
+
+def test_the_segment_of_a_living_writer_is_left_alone(tmp_path: Path, writer: Journal) -> None:
+    answered(writer, ["a"])
+    assert compaction.waiting(tmp_path) == []
+    writer.seal()
+    assert len(compaction.waiting(tmp_path)) == 1
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from pilothouse.deployments import compaction, log
+steps = int(sys.argv[2])
+for owner, name in ((compaction, "_write"), (Path, "unlink")):
+    real = getattr(owner, name)
+    def counted(*args, _real=real, **options):
+        global steps
+        if steps == 0:
+            os.kill(os.getpid(), 9)
+        steps -= 1
+        return _real(*args, **options)
+    setattr(owner, name, counted)
+compaction.MERGE_FROM = 3
+compaction.compact_folder(Path(sys.argv[1]))
+"""
+
+
+def test_a_compaction_killed_anywhere_neither_loses_nor_doubles(tmp_path: Path) -> None:
+    ids = uuid7s(40)
+    writer = Journal(log.journal_folder(tmp_path, "late"))
+    for start in range(0, 40, 10):
+        answered(writer, ids[start : start + 10])
+        labelled(writer, ids[start : start + 10], 1)
+        writer.seal()
+    ended = -9
+    for step in range(60):
+        command = [sys.executable, "-c", KILLED, str(tmp_path), str(step)]
+        ended = subprocess.run(command, env=environment(), check=False).returncode
+        assert sorted(log.predictions(tmp_path, "late")["prediction_id"]) == ids
+        assert sorted(log.labels(tmp_path, "late")["prediction_id"]) == ids
+        assert len(log.requests(tmp_path, "late", None, None)) == 4
+        if ended == 0:
+            break
+    assert ended == 0
+    assert compaction.waiting(tmp_path) == []
+
+
+def test_crowded_dates_are_merged(tmp_path: Path, writer: Journal) -> None:
+    ids = uuid7s(compaction.MERGE_FROM + 1)
+    for each in ids:
+        answered(writer, [each])
+        writer.seal()
+    done = compaction.compact_folder(tmp_path)
+    assert done.merged_files == 2 * (compaction.MERGE_FROM + 1)
+    assert len(list((tmp_path / "predictions").rglob("*.parquet"))) == 1
+    assert sorted(log.predictions(tmp_path, "late")["prediction_id"]) == ids
+
+
+def test_columns_that_changed_their_type_still_read(tmp_path: Path, writer: Journal) -> None:
+    answered(writer, ["a"])
+    other = Signature((Field("distance", "string"),), "late", (0, 1), 1)
+    line = {"at": writer.stamp(), "version": 2, "rows": 1, "ms": 1.0, "status": 200, "ids": ["b"]}
+    line |= {"model": "late", "event": [MARCH], "score": [0.1], "columns": {"distance": ["far"]}}
+    writer.predictions(2, other, line)
+    frame = log.predictions(tmp_path, "late")
+    assert list(frame["distance"]) == ["0", "far"]
+
+
+def test_traffic_counts_requests_rows_and_errors(tmp_path: Path, writer: Journal) -> None:
+    answered(writer, ["a", "b"])
+    answered(writer, ["c"])
+    writer.refused({"at": writer.stamp(), "version": 1, "rows": 0, "ms": 9.0, "status": 422})
+    now = datetime.now(UTC)
+    frame = traffic(tmp_path, "late", 1.0, now)
+    assert list(frame.columns) == ["at", "requests", "rows", "p50_ms", "p95_ms", "errors"]
+    assert (frame["requests"].sum(), frame["rows"].sum(), frame["errors"].sum()) == (3, 3, 1)
+    assert frame["p50_ms"].max() == 1.5
+    assert traffic(tmp_path, "other", 1.0, now).empty
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=20)
+rows = st.tuples(
+    st.floats(allow_nan=False, allow_infinity=False),
+    texts,
+    st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(rows, min_size=1, max_size=5), min_size=1, max_size=4), st.booleans())
+def test_whatever_was_answered_reads_back(
+    tmp_path_factory: pytest.TempPathFactory, requests: list[list[Any]], compacted: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("log")
+    writer = Journal(log.journal_folder(folder, "late"))
+    sent = []
+    for request in requests:
+        ids = uuid7s(len(request))
+        distance, carrier, stops = (list(part) for part in zip(*request, strict=True))
+        line = {"at": writer.stamp(), "version": 1, "rows": len(ids), "ms": 1.0, "status": 200}
+        line |= {
+            "ids": ids,
+            "model": "late",
+            "event": [MARCH] * len(ids),
+            "score": [0.5] * len(ids),
+        }
+        columns = {"distance": distance, "carrier": carrier, "stops": stops}
+        writer.predictions(1, SIGNATURE, line | {"columns": columns})
+        sent += list(zip(ids, distance, carrier, stops, strict=True))
+    writer.seal()
+    if compacted:
+        compaction.compact_folder(folder)
+    tables = log._union(folder, "late", log.PREDICTIONS, None, None, None)
+    read = tables.select(["prediction_id", "distance", "carrier", "stops"]).to_pylist()
+    assert sorted(tuple(row.values()) for row in read) == sorted(sent)
