@@ -1,0 +1,102 @@
+"""What gates are shown: facts on a candidate, the champion and the data, with a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pilothouse.kit.errors import Invalid
+
+
+@dataclass(frozen=True)
+class Side:
+    """One version and how good it was; `held_out` names the rows that this was measured on."""
+
+    version: str
+    digest: str
+    metrics: Mapping[str, float]
+    run: str = ""
+    dataset: str = ""
+    held_out: str = ""
+
+
+@dataclass(frozen=True)
+class ContractFact:
+    """The schema contract of the candidate's data, and which of its inputs it says nothing of."""
+
+    dataset: str
+    columns: tuple[str, ...]
+    uncovered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Figures of a candidate and of one other version, measured on the same rows.
+
+    `against` is the other's ref ("late@1"), `rows` says which rows they are.
+    """
+
+    against: str
+    candidate: Mapping[str, float]
+    champion: Mapping[str, float]
+    rows: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that `from_json` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Comparison:
+        """A comparison from plain values. Raises Invalid when a part is missing."""
+        try:
+            return cls(
+                against=str(value["against"]),
+                candidate=dict(value["candidate"]),
+                champion=dict(value["champion"]),
+                rows=str(value["rows"]),
+            )
+        except KeyError as missing:
+            raise Invalid(f"the comparison has no {missing.args[0]!r}.") from missing
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything a gate may look at. Gates are pure functions of it."""
+
+    model: str
+    number: int
+    stage: str
+    candidate: Side
+    champion: Side | None = None
+    contract: ContractFact | None = None
+    comparison: Comparison | None = None
+    inputs: tuple[str, ...] = field(default=())
+
+    @property
+    def same_rows(self) -> bool:
+        """Whether candidate and champion were measured on the same rows."""
+        if self.comparison is not None:
+            return True
+        known = self.candidate.held_out
+        return self.champion is not None and known != "" and known == self.champion.held_out
+
+    def figures(self, metric: str) -> tuple[float | None, float | None]:
+        """A metric of candidate and champion, on the same rows when that was measured."""
+        if self.comparison is not None:
+            return self.comparison.candidate.get(metric), self.comparison.champion.get(metric)
+        champion = None if self.champion is None else self.champion.metrics.get(metric)
+        return self.candidate.metrics.get(metric), champion
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, in the form that is kept and hashed."""
+        value: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return value
+
+
+def evidence_hash(evidence: Mapping[str, Any]) -> str:
+    """SHA-256 in hex of the evidence's canonical JSON (sorted keys, no spaces, UTF-8)."""
+    words = json.dumps(evidence, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(words.encode()).hexdigest()

@@ -1,0 +1,120 @@
+"""Which gates stand before which stage: data, with a default, that people may change."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlmodel import Session
+
+from pilothouse.activity import record
+from pilothouse.kit.errors import Invalid
+from pilothouse.registry.evidence import Evidence
+from pilothouse.registry.gates import Verdict, gates
+from pilothouse.registry.tables import GATED, PRODUCTION, STAGING, GatePolicy
+from pilothouse.storage import Store
+
+
+@dataclass(frozen=True)
+class GateRule:
+    """A gate with its parameters; those not given keep the gate's defaults."""
+
+    gate: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def judge(self, evidence: Evidence) -> Verdict:
+        """The gate's verdict. Raises NotFound when there is no such gate."""
+        return gates.get(self.gate)(evidence, **self.params)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"gate": self.gate, "params": dict(self.params)}
+
+
+DEFAULT: Mapping[str, tuple[GateRule, ...]] = {
+    STAGING: (GateRule("has_contract"),),
+    PRODUCTION: (
+        GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.6}),
+        GateRule("beats_champion", {"metric": "roc_auc", "margin": 0.005}),
+        GateRule("has_contract"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What all gates before a stage say together of one version."""
+
+    evidence: Evidence
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether every gate passed: one that cannot tell does not let through."""
+        return all(verdict.passed for verdict in self.verdicts)
+
+    @property
+    def words(self) -> str:
+        """Which gates stand in the way, and by how much."""
+        standing = [verdict for verdict in self.verdicts if not verdict.passed]
+        return "; ".join(f"{verdict.gate}: {verdict.words}" for verdict in standing)
+
+
+def assess(evidence: Evidence, rules: Sequence[GateRule]) -> Decision:
+    """The verdict of every rule on the evidence."""
+    return Decision(evidence, tuple(rule.judge(evidence) for rule in rules))
+
+
+def rules(session: Session, stage: str) -> tuple[GateRule, ...]:
+    """The gates before a stage: what people set, or the default."""
+    _check_stage(stage)
+    kept = session.get(GatePolicy, stage)
+    if kept is None:
+        return DEFAULT[stage]
+    return tuple(GateRule(rule["gate"], rule["params"]) for rule in kept.gates)
+
+
+def set_rules(
+    session: Session, store: Store, stage: str, chosen: Sequence[GateRule], reason: str
+) -> None:
+    """Change the gates before a stage. Raises NotFound for a gate, Invalid for a parameter."""
+    before = [rule.to_json() for rule in rules(session, stage)]
+    for rule in chosen:
+        _check_params(rule)
+    after = [rule.to_json() for rule in chosen]
+    session.merge(
+        GatePolicy(stage=stage, gates=after, changed_at=store.now(), changed_by=store.actor)
+    )
+    record(
+        session,
+        store,
+        "changed",
+        "gate_policy",
+        stage,
+        name=f"gates before {stage}",
+        before={"gates": before},
+        after={"gates": after},
+        reason=reason,
+    )
+
+
+def _check_stage(stage: str) -> None:
+    if stage not in GATED:
+        raise Invalid(
+            f"no version is promoted to {stage!r}.",
+            hint=f"Choose {' or '.join(GATED)}.",
+            fields={"stage": f"must be {' or '.join(GATED)}"},
+        )
+
+
+def _check_params(rule: GateRule) -> None:
+    known = inspect.signature(gates.get(rule.gate)).parameters.values()
+    names = [each.name for each in known if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    if unknown := sorted(set(rule.params) - set(names)):
+        raise Invalid(
+            f"the gate {rule.gate} has no {', '.join(unknown)}.",
+            hint=f"It has {', '.join(names) or 'no parameters'}.",
+            fields=dict.fromkeys(unknown, "unknown"),
+        )

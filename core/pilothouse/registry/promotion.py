@@ -1,0 +1,272 @@
+"""Promotion: evidence is gathered and frozen, gates judge it, a person decides.
+
+What the gates refuse is written down too, so these functions answer with the promotion and its
+status, and the verbs raise Refused once that is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlmodel import Session, select
+
+from pilothouse.activity import record
+from pilothouse.data import versions as data_versions
+from pilothouse.kit.clock import to_ms
+from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.kit.ids import uuid7
+from pilothouse.registry import stages, versions
+from pilothouse.registry.evidence import (
+    Comparison,
+    ContractFact,
+    Evidence,
+    Side,
+    evidence_hash,
+)
+from pilothouse.registry.facts import PromotionInfo, VersionInfo, promotion_info
+from pilothouse.registry.policy import Decision, assess, rules
+from pilothouse.registry.tables import ACCEPTED, PENDING, REFUSED, REJECTED, Promotion
+from pilothouse.storage import Store
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who wants which version to go where, and why. `origin` is "person" or "retraining".
+
+    A request with a known `promotion_id` was made before: it answers as it did then.
+    """
+
+    model: str
+    number: int
+    stage: str
+    reason: str
+    origin: str = "person"
+    comparison: Comparison | None = None
+    promotion_id: str = ""
+
+
+def weigh(
+    session: Session,
+    model: str,
+    number: int,
+    stage: str,
+    comparison: Comparison | None = None,
+) -> Decision:
+    """Gather the evidence on a version and let the gates before the stage judge it."""
+    chosen = rules(session, stage)
+    return assess(_evidence(session, model, number, stage, comparison), chosen)
+
+
+def propose(session: Session, store: Store, request: Request) -> PromotionInfo:
+    """Leave a promotion for a person to decide.
+
+    Raises Conflict when another one waits for this version, or it is in that stage already.
+    """
+    if (made := session.get(Promotion, request.promotion_id)) is not None:
+        return promotion_info(made)
+    _refuse_second(session, request)
+    promotion = _file(session, store, request, PENDING)
+    record(
+        session,
+        store,
+        "proposed",
+        "promotion",
+        promotion.id,
+        name=_title(promotion),
+        after={"stage": request.stage, "evidence": promotion.evidence_hash},
+        reason=request.reason,
+    )
+    return promotion_info(promotion)
+
+
+def promote(session: Session, store: Store, request: Request) -> PromotionInfo:
+    """Move a version up when its gates let it; the status says accepted or refused.
+
+    Raises Conflict when a promotion of this version waits to be decided, or it is there already.
+    """
+    if (made := session.get(Promotion, request.promotion_id)) is not None:
+        return promotion_info(made)
+    _refuse_second(session, request)
+    promotion = _file(session, store, request, ACCEPTED)
+    promotion.decided_by, promotion.decided_at = store.actor, store.now()
+    if not all(verdict["outcome"] == "passed" for verdict in promotion.verdicts):
+        promotion.status = REFUSED
+        _record_refusal(session, store, promotion, request.reason)
+    else:
+        _carry_out(session, store, promotion, request.reason)
+    session.add(promotion)
+    return promotion_info(promotion)
+
+
+def decide(
+    session: Session, store: Store, promotion_id: str, accept: bool, reason: str
+) -> PromotionInfo:
+    """Accept or reject a pending promotion; accepting asks the gates again, of today's champion.
+
+    Raises NotFound, Conflict when it is decided already, Invalid without a reason.
+    """
+    promotion = require(session, promotion_id)
+    if promotion.status != PENDING:
+        raise Conflict(f"this promotion has been {promotion.status} already.")
+    _need(reason)
+    promotion.decided_by, promotion.decided_at = store.actor, store.now()
+    promotion.decision_reason = reason
+    if not accept:
+        promotion.status = REJECTED
+        name = _title(promotion)
+        record(session, store, "rejected", "promotion", promotion_id, name=name, reason=reason)
+    elif _again(session, promotion).accepted:
+        promotion.status = ACCEPTED
+        _carry_out(session, store, promotion, reason)
+    else:
+        promotion.status = REFUSED
+        _record_refusal(session, store, promotion, reason)
+    session.add(promotion)
+    return promotion_info(promotion)
+
+
+def require(session: Session, promotion_id: str) -> Promotion:
+    """The promotion's row. Raises NotFound."""
+    row = session.get(Promotion, promotion_id)
+    if row is None:
+        raise NotFound(f"no promotion {promotion_id!r}.")
+    return row
+
+
+def _evidence(
+    session: Session, model: str, number: int, stage: str, comparison: Comparison | None
+) -> Evidence:
+    candidate = versions.find(session, model, number)
+    champion = versions.champion(session, model)
+    if champion is not None and champion.number == number:
+        champion = None
+    if comparison is not None and (champion is None or comparison.against != champion.ref):
+        comparison = None
+    return Evidence(
+        model=model,
+        number=number,
+        stage=stage,
+        candidate=_side(candidate),
+        champion=None if champion is None else _side(champion),
+        contract=_contract(session, candidate),
+        comparison=comparison,
+        inputs=candidate.signature.names,
+    )
+
+
+def _side(version: VersionInfo) -> Side:
+    return Side(
+        version=version.ref,
+        digest=version.digest,
+        metrics=dict(version.metrics),
+        run=version.run_id or "",
+        dataset=version.dataset,
+        held_out=version.held_out,
+    )
+
+
+def _file(session: Session, store: Store, request: Request, status: str) -> Promotion:
+    _need(request.reason)
+    version = versions.require(session, request.model, request.number)
+    if version.stage == request.stage:
+        raise Conflict(f"{request.model}@{request.number} is in {request.stage} already.")
+    decision = weigh(session, request.model, request.number, request.stage, request.comparison)
+    evidence = decision.evidence.to_json()
+    promotion = Promotion(
+        id=request.promotion_id or uuid7(to_ms(store.now())),
+        model=request.model,
+        number=request.number,
+        stage=request.stage,
+        status=status,
+        reason=request.reason,
+        origin=request.origin,
+        requested_by=store.actor,
+        requested_at=store.now(),
+        evidence=evidence,
+        evidence_hash=evidence_hash(evidence),
+        verdicts=[verdict.to_json() for verdict in decision.verdicts],
+    )
+    session.add(promotion)
+    session.flush()
+    return promotion
+
+
+def _again(session: Session, promotion: Promotion) -> Decision:
+    """The gates' word of today. A comparison counts as long as it is with today's champion."""
+    frozen = promotion.evidence.get("comparison")
+    comparison = Comparison.from_json(frozen) if frozen else None
+    decision = weigh(session, promotion.model, promotion.number, promotion.stage, comparison)
+    evidence = decision.evidence.to_json()
+    promotion.decision_evidence = evidence
+    promotion.decision_evidence_hash = evidence_hash(evidence)
+    promotion.decision_verdicts = [verdict.to_json() for verdict in decision.verdicts]
+    return decision
+
+
+def _carry_out(session: Session, store: Store, promotion: Promotion, reason: str) -> None:
+    version = versions.require(session, promotion.model, promotion.number)
+    champion = versions.champion(session, promotion.model)
+    before = {"stage": version.stage, "champion": champion.ref if champion else None}
+    stages.move(session, store, version, promotion.stage, reason, promotion.id)
+    champion = versions.champion(session, promotion.model)
+    record(
+        session,
+        store,
+        "promoted",
+        "version",
+        f"{promotion.model}@{promotion.number}",
+        before=before,
+        after={
+            "stage": version.stage,
+            "champion": champion.ref if champion else None,
+            "promotion": promotion.id,
+        },
+        reason=reason,
+    )
+
+
+def _record_refusal(session: Session, store: Store, promotion: Promotion, reason: str) -> None:
+    said = promotion_info(promotion).newest_verdicts
+    record(
+        session,
+        store,
+        "refused",
+        "promotion",
+        promotion.id,
+        name=_title(promotion),
+        after={verdict.gate: verdict.words for verdict in said if not verdict.passed},
+        reason=reason,
+    )
+
+
+def _refuse_second(session: Session, request: Request) -> None:
+    query = select(Promotion).where(
+        Promotion.model == request.model,
+        Promotion.number == request.number,
+        Promotion.status == PENDING,
+    )
+    if session.exec(query).first() is not None:
+        raise Conflict(
+            f"a promotion of {request.model}@{request.number} waits for a decision.",
+            hint="Accept or reject that one first.",
+        )
+
+
+def _contract(session: Session, candidate: VersionInfo) -> ContractFact | None:
+    """The contract of the candidate's data; None when that data is not known here."""
+    try:
+        version = data_versions.require(session, candidate.dataset)
+    except NotFound:
+        return None
+    columns = tuple(column["name"] for column in version.contract["columns"])
+    uncovered = tuple(name for name in candidate.signature.names if name not in columns)
+    return ContractFact(candidate.dataset, columns, uncovered)
+
+
+def _need(reason: str) -> None:
+    if not reason.strip():
+        raise Invalid("a promotion needs a reason.", fields={"reason": "needed"})
+
+
+def _title(promotion: Promotion) -> str:
+    return f"{promotion.model}@{promotion.number} to {promotion.stage}"

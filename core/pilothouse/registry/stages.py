@@ -1,0 +1,135 @@
+"""Stages and aliases: one version of a model in production, and the champion follows it."""
+
+from __future__ import annotations
+
+from sqlmodel import Session, col, select
+
+from pilothouse.activity import record
+from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.registry.tables import (
+    ARCHIVED,
+    CHAMPION,
+    PRODUCTION,
+    Alias,
+    ModelVersion,
+    StageChange,
+)
+from pilothouse.registry.versions import NAME, require
+from pilothouse.storage import Store
+
+
+def move(
+    session: Session,
+    store: Store,
+    version: ModelVersion,
+    stage: str,
+    reason: str,
+    promotion_id: str | None = None,
+) -> None:
+    """Move a version to a stage; what was in production before goes to the archive."""
+    if stage == PRODUCTION:
+        for other in _in_production(session, version.model):
+            words = f"replaced by {version.model}@{version.number}"
+            _change(session, store, other, ARCHIVED, words, promotion_id)
+        _point(session, store, version.model, CHAMPION, version.number)
+    elif version.stage == PRODUCTION:
+        _unpoint(session, version.model, CHAMPION)
+    _change(session, store, version, stage, reason, promotion_id)
+
+
+def archive(session: Session, store: Store, model: str, number: int, reason: str) -> None:
+    """Take a version out of use. Conflict when it is archived already."""
+    version = require(session, model, number)
+    if version.stage == ARCHIVED:
+        raise Conflict(f"{model}@{number} is archived already.")
+    before = version.stage
+    move(session, store, version, ARCHIVED, reason)
+    record(
+        session,
+        store,
+        "archived",
+        "version",
+        f"{model}@{number}",
+        before={"stage": before},
+        after={"stage": ARCHIVED},
+        reason=reason,
+    )
+
+
+def set_alias(
+    session: Session, store: Store, model: str, alias: str, number: int | None, reason: str
+) -> int | None:
+    """Point an alias at a version (None takes it away) and return the number it left.
+
+    Raises Conflict for `champion`, which follows production, Invalid for what cannot be an alias.
+    """
+    if alias == CHAMPION:
+        raise Conflict("the champion follows production.", hint="Promote the version instead.")
+    if not NAME.fullmatch(alias) or alias.isdigit():
+        raise Invalid(f"{alias!r} cannot be an alias.", fields={"alias": "cannot be a name"})
+    kept = session.get(Alias, (model, alias))
+    left = kept.number if kept else None
+    if number is None:
+        _unpoint(session, model, alias)
+    else:
+        require(session, model, number)
+        _point(session, store, model, alias, number)
+    ref = model if number is None else f"{model}@{number}"
+    record(
+        session,
+        store,
+        "aliased",
+        "model" if number is None else "version",
+        ref,
+        before={alias: left},
+        after={alias: number},
+        reason=reason,
+    )
+    return left
+
+
+def _in_production(session: Session, model: str) -> list[ModelVersion]:
+    query = select(ModelVersion).where(
+        ModelVersion.model == model, ModelVersion.stage == PRODUCTION
+    )
+    return list(session.exec(query.order_by(col(ModelVersion.number))))
+
+
+def _change(
+    session: Session,
+    store: Store,
+    version: ModelVersion,
+    stage: str,
+    reason: str,
+    promotion_id: str | None,
+) -> None:
+    change = StageChange(
+        model=version.model,
+        number=version.number,
+        before=version.stage,
+        after=stage,
+        at=store.now(),
+        by=store.actor,
+        reason=reason,
+        promotion_id=promotion_id,
+    )
+    version.stage = stage
+    session.add(change)
+    session.add(version)
+    session.flush()
+
+
+def _point(session: Session, store: Store, model: str, alias: str, number: int) -> None:
+    session.merge(
+        Alias(
+            model=model, alias=alias, number=number, changed_at=store.now(), changed_by=store.actor
+        )
+    )
+    session.flush()
+
+
+def _unpoint(session: Session, model: str, alias: str) -> None:
+    kept = session.get(Alias, (model, alias))
+    if kept is not None:
+        session.delete(kept)
+        session.flush()

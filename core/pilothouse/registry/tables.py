@@ -1,0 +1,149 @@
+"""The rows of models, versions, aliases, stages, promotions and gate policies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
+from sqlmodel import Field
+
+from pilothouse.storage.tables import Json, Table, Utc
+
+NONE, STAGING, PRODUCTION, ARCHIVED = "none", "staging", "production", "archived"
+STAGES = (NONE, STAGING, PRODUCTION, ARCHIVED)
+GATED = (STAGING, PRODUCTION)
+
+PENDING, ACCEPTED, REJECTED, REFUSED = "pending", "accepted", "rejected", "refused"
+STATUSES = (PENDING, ACCEPTED, REJECTED, REFUSED)
+
+CHAMPION = "champion"
+
+
+class Model(Table, table=True):
+    """A name under which versions are kept."""
+
+    __tablename__ = "registry_model"
+
+    name: str = Field(primary_key=True)
+    note: str = ""
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+
+
+class ModelVersion(Table, table=True):
+    """A model that can be served: whence it comes, its bytes, what it takes, how good it was."""
+
+    __tablename__ = "registry_version"
+    __table_args__ = (
+        CheckConstraint("run_id IS NOT NULL OR import_source <> ''", name="has_a_source"),
+        CheckConstraint("length(digest) = 64", name="has_an_artifact"),
+        Index(None, "model", "stage"),
+    )
+
+    model: str = Field(primary_key=True, foreign_key="registry_model.name")
+    number: int = Field(primary_key=True)
+    run_id: str | None = Field(default=None, foreign_key="experiments_run.id", index=True)
+    import_source: str = ""
+    digest: str
+    signature: dict[str, Any] = Field(sa_type=Json)
+    input_example: list[dict[str, Any]] = Field(sa_type=Json)
+    metrics: dict[str, float] = Field(sa_type=Json)
+    dataset: str = ""
+    held_out: str = ""
+    stage: str = NONE
+    note: str = ""
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+
+
+class Alias(Table, table=True):
+    """A movable name of one version of a model."""
+
+    __tablename__ = "registry_alias"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["model", "number"], ["registry_version.model", "registry_version.number"]
+        ),
+    )
+
+    model: str = Field(primary_key=True)
+    alias: str = Field(primary_key=True)
+    number: int
+    changed_at: datetime = Field(sa_type=Utc)
+    changed_by: str
+
+
+class StageChange(Table, table=True):
+    """One move of a version from a stage to another; rows are only ever added."""
+
+    __tablename__ = "registry_stage_change"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["model", "number"], ["registry_version.model", "registry_version.number"]
+        ),
+        Index(None, "model", "at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    model: str
+    number: int
+    before: str
+    after: str
+    at: datetime = Field(sa_type=Utc)
+    by: str
+    reason: str = ""
+    promotion_id: str | None = Field(default=None, foreign_key="registry_promotion.id")
+
+
+class Promotion(Table, table=True):
+    """Somebody asked that a version move up: with which evidence, and what became of it.
+
+    The evidence is frozen as it was seen when asked for, and again when it was decided on.
+    """
+
+    __tablename__ = "registry_promotion"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["model", "number"], ["registry_version.model", "registry_version.number"]
+        ),
+        Index(
+            "ix_registry_promotion_one_pending",
+            "model",
+            "number",
+            unique=True,
+            sqlite_where=text("status = 'pending'"),
+            postgresql_where=text("status = 'pending'"),
+        ),
+        Index(None, "status", "requested_at"),
+    )
+
+    id: str = Field(primary_key=True)
+    model: str
+    number: int
+    stage: str
+    status: str
+    reason: str
+    origin: str
+    requested_by: str
+    requested_at: datetime = Field(sa_type=Utc)
+    evidence: dict[str, Any] = Field(sa_type=Json)
+    evidence_hash: str
+    verdicts: list[dict[str, Any]] = Field(sa_type=Json)
+    decided_by: str = ""
+    decided_at: datetime | None = Field(default=None, sa_type=Utc)
+    decision_reason: str = ""
+    decision_evidence: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    decision_evidence_hash: str = ""
+    decision_verdicts: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
+
+
+class GatePolicy(Table, table=True):
+    """Which gates stand before a stage, with their parameters; without a row the default holds."""
+
+    __tablename__ = "registry_gate_policy"
+
+    stage: str = Field(primary_key=True)
+    gates: list[dict[str, Any]] = Field(sa_type=Json)
+    changed_at: datetime = Field(sa_type=Utc)
+    changed_by: str

@@ -1,0 +1,212 @@
+"""Versions: made from a finished run or a named import, found by number or alias."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, func, select
+
+from pilothouse.activity import record
+from pilothouse.experiments import lifecycle
+from pilothouse.experiments.signature import Signature
+from pilothouse.experiments.tables import (
+    FINISHED,
+    RunArtifact,
+    RunInput,
+    RunMetric,
+    RunTag,
+)
+from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.registry.facts import VersionInfo, version_info
+from pilothouse.registry.tables import CHAMPION, Alias, Model, ModelVersion
+from pilothouse.storage import Store
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+MODEL_PATH = "model/model.joblib"
+SIGNATURE_PATH = "model/signature.json"
+EXAMPLE_PATH = "model/input_example.json"
+HELD_OUT_TAG = "training.held_out"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Everything a version is made of; `run` or `imported` says whence."""
+
+    digest: str
+    signature: Signature
+    input_example: list[dict[str, Any]]
+    metrics: Mapping[str, float]
+    run: str | None = None
+    imported: str = ""
+    dataset: str = ""
+    held_out: str = ""
+
+
+def register_run(
+    session: Session, store: Store, model: str, run: str, note: str = ""
+) -> VersionInfo:
+    """Make the model of a finished run the next version; the same run again is the same version.
+
+    Raises NotFound without the run, Conflict when it has not finished, Invalid without a model.
+    """
+    known = select(ModelVersion).where(ModelVersion.model == model, ModelVersion.run_id == run)
+    if row := session.exec(known).first():
+        return _info(session, row)
+    return _add(session, store, model, _run_source(session, store, run), note)
+
+
+def register_import(
+    session: Session, store: Store, model: str, source: Source, note: str = ""
+) -> VersionInfo:
+    """Make a model from elsewhere the next version. Raises Invalid when its origin has no name."""
+    if not source.imported.strip():
+        raise Invalid("an import needs a name for its origin.", fields={"imported": "needed"})
+    return _add(session, store, model, source, note)
+
+
+def require(session: Session, model: str, number: int) -> ModelVersion:
+    """The version's row, for writers. Raises NotFound that tells the latest."""
+    row = session.get(ModelVersion, (model, number))
+    if row is not None:
+        return row
+    latest = _latest(session, model)
+    if latest == 0:
+        raise NotFound(f"no model named {model!r}", hint=_known(session))
+    raise NotFound(f"no version {number} of {model!r}; the latest is {latest}.")
+
+
+def find(session: Session, model: str, which: int | str) -> VersionInfo:
+    """A version by its number or an alias. Raises NotFound."""
+    if isinstance(which, int) or which.isdigit():
+        return _info(session, require(session, model, int(which)))
+    alias = session.get(Alias, (model, which))
+    if alias is None:
+        raise NotFound(f"no version of {model!r} has the alias {which!r}.")
+    return _info(session, require(session, model, alias.number))
+
+
+def champion(session: Session, model: str) -> VersionInfo | None:
+    """The version in production, when there is one."""
+    alias = session.get(Alias, (model, CHAMPION))
+    return None if alias is None else find(session, model, alias.number)
+
+
+def of_run(session: Session, run: str) -> list[VersionInfo]:
+    """The versions that were made from a run, by model."""
+    query = select(ModelVersion).where(ModelVersion.run_id == run).order_by(ModelVersion.model)
+    return [_info(session, row) for row in session.exec(query).all()]
+
+
+def aliases(session: Session, model: str) -> dict[int, tuple[str, ...]]:
+    """The aliases of each version that has any."""
+    query = select(Alias.number, Alias.alias).where(Alias.model == model).order_by(Alias.alias)
+    found: dict[int, tuple[str, ...]] = {}
+    for number, alias in session.exec(query):
+        found[number] = (*found.get(number, ()), alias)
+    return found
+
+
+def _info(session: Session, row: ModelVersion) -> VersionInfo:
+    return version_info(row, aliases(session, row.model).get(row.number, ()))
+
+
+def _run_source(session: Session, store: Store, run_id: str) -> Source:
+    run = lifecycle.require(session, run_id)
+    if run.status != FINISHED:
+        raise Conflict(
+            f"run {run.name!r} is {run.status}; only a finished run can become a version."
+        )
+    paths = select(RunArtifact.path, RunArtifact.digest).where(RunArtifact.run_id == run_id)
+    files = dict(session.exec(paths).all())
+    if missing := [p for p in (MODEL_PATH, SIGNATURE_PATH) if p not in files]:
+        raise Invalid(
+            f"run {run.name!r} has no {missing[0]}.",
+            hint="Of a search, register one of its trials.",
+            fields={"run": "has no model"},
+        )
+    example = files.get(EXAMPLE_PATH)
+    return Source(
+        run=run_id,
+        digest=files[MODEL_PATH],
+        signature=Signature.from_json(json.loads(store.artifacts.read(files[SIGNATURE_PATH]))),
+        input_example=json.loads(store.artifacts.read(example)) if example else [],
+        metrics=_metrics(session, run_id),
+        dataset=_dataset(session, run_id),
+        held_out=_held_out(session, run_id),
+    )
+
+
+def _metrics(session: Session, run_id: str) -> dict[str, float]:
+    query = select(RunMetric.key, RunMetric.last).where(RunMetric.run_id == run_id)
+    return {key: value for key, value in session.exec(query) if value is not None}
+
+
+def _dataset(session: Session, run_id: str) -> str:
+    query = select(RunInput.dataset).where(RunInput.run_id == run_id, RunInput.role == "training")
+    return session.exec(query).first() or ""
+
+
+def _held_out(session: Session, run_id: str) -> str:
+    tag = session.get(RunTag, (run_id, HELD_OUT_TAG))
+    return tag.value if tag else ""
+
+
+def _add(session: Session, store: Store, model: str, source: Source, note: str) -> VersionInfo:
+    _require_or_create(session, store, model)
+    if not store.artifacts.exists(source.digest):
+        raise NotFound(f"the model's artifact {source.digest[:12]}… is not in the store.")
+    row = ModelVersion(
+        model=model,
+        number=_latest(session, model) + 1,
+        run_id=source.run,
+        import_source=source.imported,
+        digest=source.digest,
+        signature=source.signature.to_json(),
+        input_example=source.input_example,
+        metrics=dict(source.metrics),
+        dataset=source.dataset,
+        held_out=source.held_out,
+        note=note,
+        created_at=store.now(),
+        created_by=store.actor,
+    )
+    session.add(row)
+    session.flush()
+    record(
+        session,
+        store,
+        "registered",
+        "version",
+        f"{model}@{row.number}",
+        after={"run": source.run, "import": source.imported, "digest": source.digest},
+        reason=note,
+    )
+    return _info(session, row)
+
+
+def _require_or_create(session: Session, store: Store, name: str) -> None:
+    if session.get(Model, name) is not None:
+        return
+    if not NAME.fullmatch(name):
+        raise Invalid(
+            f"{name!r} cannot name a model.",
+            hint="Use letters, digits, dots, dashes and underscores; at most 100.",
+            fields={"model": "cannot be a name"},
+        )
+    session.add(Model(name=name, created_at=store.now(), created_by=store.actor))
+    session.flush()
+    record(session, store, "created", "model", name)
+
+
+def _latest(session: Session, model: str) -> int:
+    query = select(func.max(ModelVersion.number)).where(ModelVersion.model == model)
+    return session.exec(query).one() or 0
+
+
+def _known(session: Session) -> str:
+    names = session.exec(select(Model.name).order_by(col(Model.name)).limit(10)).all()
+    return f"Known: {', '.join(names) or 'none yet'}."
