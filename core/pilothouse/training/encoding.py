@@ -8,14 +8,22 @@ model processes only.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
 MAX_CATEGORIES = 254  # histogram gradient boosting has 255 bins, one of them for what is missing
+
+
+class Named(Protocol):
+    """A frame, or a mapping of columns by their names."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """The values of a column."""
+        ...
 
 
 class Encoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -34,8 +42,8 @@ class Encoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self.categories = categories
         self.max_categories = max_categories
 
-    def fit(self, rows: Mapping[str, Any], y: object = None) -> Encoder:
-        """Learn the categories of a frame, or of a mapping of columns."""
+    def fit(self, rows: Named, y: object = None) -> Encoder:
+        """Learn the categories, and which columns hold nothing at all."""
         self.codes_ = {name: _codes(rows[name], self.max_categories) for name in self.categories}
         # A column without any value teaches nothing, and gradient boosting fails on it.
         self.blank_: list[int] = []
@@ -43,12 +51,12 @@ class Encoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self.n_features_in_ = len(self.numbers) + len(self.categories)
         return self
 
-    def fit_transform(self, rows: Mapping[str, Any], y: object = None) -> npt.NDArray[np.float64]:
+    def fit_transform(self, rows: Named, y: object = None) -> npt.NDArray[np.float64]:
         """Learn the categories and encode the same rows."""
         return self.fit(rows, y).transform(rows)
 
-    def transform(self, rows: Mapping[str, Any]) -> npt.NDArray[np.float64]:
-        """The rows of a frame, or of a mapping of columns, as a matrix of floats."""
+    def transform(self, rows: Named) -> npt.NDArray[np.float64]:
+        """The rows as a matrix of floats, one column per name."""
         columns = [_floats(rows[name]) for name in self.numbers]
         for name, codes in self.codes_.items():
             columns.append(np.array([codes.get(v, np.nan) for v in _items(rows[name])], float))

@@ -61,7 +61,7 @@ class TrainingSpec:
         return cls(**{**value, "features": features}).checked()
 
     def checked(self) -> TrainingSpec:
-        """The same spec with every parameter settled. Raises Invalid that names the wrong fields."""
+        """The same spec, every parameter settled. Raises Invalid that names the wrong fields."""
         if wrong := {name: words for name, words in self._wrong() if words}:
             words = "; ".join(f"{name} {said}" for name, said in wrong.items())
             raise Invalid(f"this training cannot run: {words}.", fields=wrong)

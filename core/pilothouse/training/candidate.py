@@ -1,0 +1,204 @@
+"""One model: judged on the folds, fitted on all rows but the held-out ones, judged on those.
+
+It runs in child processes only.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
+
+from pilothouse.training.evaluation import Evaluation, best_threshold, evaluate, figures
+from pilothouse.training.ground import Ground
+from pilothouse.training.importance import importance
+from pilothouse.training.spec import TrainingSpec
+from pilothouse.training.splits import Split, thin
+from pilothouse.training.trainers import Value, trainers
+
+REFERENCE_ROWS = 50_000
+EXAMPLE_ROWS = 3
+DEFAULT_THRESHOLD = 0.5
+FOLD_METRICS = ("roc_auc", "average_precision", "log_loss", "brier")
+Step = Callable[[str], None]
+Scores = npt.NDArray[np.float64]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What one try came to: its rows, its figures, each fold's scores, the files of its run."""
+
+    dataset: str
+    held_out: str
+    metrics: Mapping[str, float]
+    folds: list[float]
+    files: Mapping[str, bytes]
+
+
+def fit_candidate(
+    ground: Ground, spec: TrainingSpec, params: Mapping[str, Value], step: Step
+) -> Candidate:
+    """Fit and judge one set of parameters; `step` is told of each part and may stop the work."""
+    scored = []
+    for number, fold in enumerate(ground.folds, start=1):
+        step(f"fold {number} of {len(ground.folds)}")
+        scored.append(_fit(ground, spec, params, fold.train, fold.test)[1])
+    step(f"fitting on {len(ground.split.train):,} rows")
+    threshold = _threshold(ground, spec, scored)
+    started = time.perf_counter()
+    pipeline, score = _fit(ground, spec, params, ground.split.train, ground.split.test)
+    seconds = time.perf_counter() - started
+    step("judging on held-out rows")
+    y = ground.y[ground.split.test]
+    found = evaluate(y, score, threshold, (str(ground.classes[0]), str(ground.classes[1])))
+    folds = _fold_scores(ground, spec, scored)
+    documents = _documents(ground, spec, pipeline, found, folds, threshold)
+    documents["spec.json"] = _spec(ground, spec, params)
+    files = {path: _json(document) for path, document in documents.items()} | {
+        "model/model.joblib": _dump(pipeline),
+        "reference.parquet": _reference(ground, score, spec.seed),
+    }
+    metrics = found.metrics | {"fit_seconds": seconds} | _spread(spec.metric, folds[spec.metric])
+    return Candidate(ground.dataset, ground.held_out, metrics, folds[spec.metric], files)
+
+
+def _fit(
+    ground: Ground,
+    spec: TrainingSpec,
+    params: Mapping[str, Value],
+    train: npt.NDArray[np.intp],
+    test: npt.NDArray[np.intp],
+) -> tuple[Pipeline, Scores]:
+    pipeline = trainers.get(spec.trainer).build(ground.columns, params, spec.seed)
+    with _told_of_convergence():
+        pipeline.fit(ground.frame.iloc[train], ground.y[train])
+    return pipeline, pipeline.predict_proba(ground.frame.iloc[test])[:, 1]
+
+
+@contextmanager
+def _told_of_convergence() -> Iterator[None]:
+    """A solver that stopped early belongs in the job's log, not on some terminal."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        yield
+    for warning in caught:
+        log.warning("%s", str(warning.message).splitlines()[0])
+
+
+def _threshold(ground: Ground, spec: TrainingSpec, scored: list[Scores]) -> float:
+    """The spec's, or the one with the best F1 on rows that no fold was fitted on."""
+    if spec.threshold is not None:
+        return spec.threshold
+    if not scored:
+        return DEFAULT_THRESHOLD
+    y = np.concatenate([ground.y[fold.test] for fold in ground.folds])
+    return min(max(best_threshold(y, np.concatenate(scored)), 0.01), 0.99)
+
+
+def _fold_scores(
+    ground: Ground, spec: TrainingSpec, scored: list[Scores]
+) -> dict[str, list[float]]:
+    names = dict.fromkeys((*FOLD_METRICS, spec.metric))
+    threshold = spec.threshold or DEFAULT_THRESHOLD
+    rows = [
+        figures(ground.y[fold.test], score, threshold)
+        for fold, score in zip(ground.folds, scored, strict=True)
+    ]
+    return {name: [row[name] for row in rows] for name in names}
+
+
+def _spread(metric: str, values: list[float]) -> dict[str, float]:
+    """Mean and deviation over the folds of the metric that decides; the rest is in folds.json."""
+    if not values:
+        return {}
+    return {f"cv_{metric}_mean": float(np.mean(values)), f"cv_{metric}_std": float(np.std(values))}
+
+
+def _documents(
+    ground: Ground,
+    spec: TrainingSpec,
+    pipeline: Pipeline,
+    found: Evaluation,
+    folds: Mapping[str, list[float]],
+    threshold: float,
+) -> dict[str, Any]:
+    held_out = ground.frame.iloc[ground.split.test]
+    y = ground.y[ground.split.test]
+    return {
+        **found.documents(),
+        "importance.json": importance(pipeline, ground.columns.names, held_out, y, spec.seed),
+        "folds.json": _fold_table(ground.folds, folds),
+        "rows.json": _rows(ground),
+        "model/signature.json": ground.signature(pipeline[0], threshold).to_json(),
+        "model/input_example.json": _example(ground),
+    }
+
+
+def _fold_table(splits: tuple[Split, ...], folds: Mapping[str, list[float]]) -> dict[str, Any]:
+    return {
+        "fold": list(range(1, len(splits) + 1)),
+        "rows_fitted": [len(split.train) for split in splits],
+        "rows_judged": [len(split.test) for split in splits],
+        **folds,
+    }
+
+
+def _example(ground: Ground) -> list[dict[str, Any]]:
+    rows = ground.frame.iloc[ground.split.test[:EXAMPLE_ROWS]]
+    records: list[dict[str, Any]] = json.loads(rows.to_json(orient="records"))
+    return records
+
+
+def _dump(pipeline: Pipeline) -> bytes:
+    buffer = io.BytesIO()
+    joblib.dump(pipeline, buffer, compress=("zlib", 3))
+    return buffer.getvalue()
+
+
+def _reference(ground: Ground, score: Scores, seed: int) -> bytes:
+    """The held-out rows with what was true and what was said: the reference of later windows."""
+    kept = thin(len(score), REFERENCE_ROWS, seed)
+    rows = ground.frame.iloc[ground.split.test[kept]]
+    rows = rows.assign(__target=ground.y[ground.split.test[kept]], __score=score[kept])
+    buffer = io.BytesIO()
+    rows.to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()
+
+
+def _spec(ground: Ground, spec: TrainingSpec, params: Mapping[str, Value]) -> dict[str, Any]:
+    """The spec that makes this very model again: all that was left open is settled."""
+    settled = replace(
+        spec,
+        dataset=ground.dataset,
+        features=ground.columns.names,
+        params=dict(params),
+        positive=ground.classes[1],
+        trials=0,
+    )
+    return settled.to_json()
+
+
+def _rows(ground: Ground) -> dict[str, Any]:
+    return {
+        "fitted": len(ground.split.train),
+        "held_out": len(ground.split.test),
+        "without_label": ground.rows - len(ground.origin),
+        "held_out_digest": ground.held_out,
+    }
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False).encode()

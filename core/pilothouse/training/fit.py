@@ -1,0 +1,181 @@
+"""Training jobs, as a child process runs them.
+
+Each is known by its job's id and can be run again: what has finished is read back, not done twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pilothouse.data import versions
+from pilothouse.experiments.metrics import metric_kind
+from pilothouse.storage import Store
+from pilothouse.training import runs
+from pilothouse.training.candidate import fit_candidate
+from pilothouse.training.ground import Ground, Sheet, lay
+from pilothouse.training.search import Search
+from pilothouse.training.spec import TrainingSpec
+from pilothouse.training.trainers import trainers
+
+Report = Callable[[float, str], None]  # jobs.Progress, or anything else that wants to know
+SHARED = (
+    "dataset",
+    "target",
+    "features",
+    "positive",
+    "split",
+    "time_column",
+    "test_share",
+    "folds",
+    "cv_rows",
+    "seed",
+)
+
+
+def train_job(
+    store: Store, progress: Report, *, spec: Mapping[str, Any], job_id: str
+) -> dict[str, Any]:
+    """Train what one spec says.
+
+    The result is a plain value: `run` (of a search the best trial), `parent` (the search's own run,
+    or None), `runs` (all that have a model), `metric`, `value` (by which the best was chosen) and
+    `metrics` of the best run.
+    """
+    return train_all_job(store, progress, specs=[spec], job_id=job_id)["trainings"][0]  # type: ignore[no-any-return]
+
+
+def train_all_job(
+    store: Store, progress: Report, *, specs: Sequence[Mapping[str, Any]], job_id: str
+) -> dict[str, Any]:
+    """Train several specs in a process: a result each in `trainings`, the best of all in `run`."""
+    wanted = [TrainingSpec.from_json(spec) for spec in specs]
+    shop = _Shop(store, job_id, _Steps(progress, sum(map(_parts, wanted))))
+    trainings = [shop.train(spec, str(slot)) for slot, spec in enumerate(wanted)]
+    best = max(trainings, key=lambda result: _merit(result["metric"], result["value"]))
+    return {
+        "trainings": trainings,
+        "run": best["run"],
+        "metrics": best["metrics"],
+        "runs": [run for result in trainings for run in result["runs"]],
+    }
+
+
+def _parts(spec: TrainingSpec) -> int:
+    """How many fits a spec asks for, for progress."""
+    return max(spec.trials, 1) * (max(spec.folds, 1 if spec.trials else 0) + 2)
+
+
+def _merit(metric: str, value: float) -> float:
+    return value if metric_kind(metric).direction == "higher" else -value
+
+
+def _value(spec: TrainingSpec, metrics: Mapping[str, float]) -> float:
+    """What decides between candidates: the folds' mean; without folds, the held-out figure."""
+    return metrics.get(f"cv_{spec.metric}_mean", metrics[spec.metric])
+
+
+@dataclass
+class _Steps:
+    """Counts the parts of the work for the job's progress, which stops it when it is cancelled."""
+
+    progress: Report
+    total: int
+    done: int = 0
+
+    def __call__(self, words: str) -> None:
+        self.progress(self.done / self.total, words)
+        self.done += 1
+
+
+@dataclass
+class _Shop:
+    """One job at work; specs that ask for the same rows share them."""
+
+    store: Store
+    job_id: str
+    step: _Steps
+    laid: dict[str, Ground] = field(default_factory=dict)
+
+    def train(self, spec: TrainingSpec, slot: str) -> dict[str, Any]:
+        place = runs.Place(self.job_id, slot, spec.name or None)
+        if spec.trials:
+            return self._search(spec, place)
+        run, metrics = self._try(spec, place)
+        return _result(spec, run, None, [run], metrics)
+
+    def _try(self, spec: TrainingSpec, place: runs.Place) -> tuple[str, Mapping[str, float]]:
+        ticket = runs.take_up(self.store, spec, place)
+        if ticket.metrics is not None:
+            self.step.done += _parts(spec) // max(spec.trials, 1)
+            return ticket.run, ticket.metrics
+        with runs.told_of_its_end(self.store, ticket.run):
+            step = self._named(spec, place.slot)
+            params = {**spec.params}
+            candidate = fit_candidate(self._ground(spec), spec, params, step)
+            runs.write_candidate(self.store, ticket.run, spec, params, candidate)
+        return ticket.run, candidate.metrics
+
+    def _search(self, spec: TrainingSpec, place: runs.Place) -> dict[str, Any]:
+        parent = runs.take_up(self.store, spec, place)
+        with runs.told_of_its_end(self.store, parent.run):
+            trials, values, best = self._trials(spec, place, parent.run)
+            run, metrics = trials[best]
+            if parent.metrics is None:
+                dataset = self._ground(spec).dataset
+                runs.write_search(self.store, parent.run, spec, dataset, values, run)
+        return _result(spec, run, parent.run, [trial for trial, _ in trials], metrics)
+
+    def _trials(
+        self, spec: TrainingSpec, place: runs.Place, parent: str
+    ) -> tuple[list[tuple[str, Mapping[str, float]]], list[float], int]:
+        direction = metric_kind(spec.metric).direction
+        search = Search(trainers.get(spec.trainer), spec.params, direction, spec.seed)
+        trials, values = [], []
+        for number in range(spec.trials):
+            tried = replace(spec, params=search.ask())
+            name = f"{spec.name or spec.trainer}-{number + 1}"
+            slot = f"{place.slot}/{number}"
+            trials.append(self._try(tried, replace(place, slot=slot, name=name, parent=parent)))
+            values.append(_value(spec, trials[-1][1]))
+            search.tell(values[-1])
+        return trials, values, search.best
+
+    def _named(self, spec: TrainingSpec, slot: str) -> Callable[[str], None]:
+        title = trainers.get(spec.trainer).title
+        number = int(slot.partition("/")[2] or 0) + 1
+        trial = f", trial {number} of {spec.trials}" if spec.trials else ""
+        return lambda words: self.step(f"{title}{trial}: {words}")
+
+    def _ground(self, spec: TrainingSpec) -> Ground:
+        value = spec.to_json()
+        key = repr([value[name] for name in SHARED] + [not spec.folds and spec.trials > 0])
+        if key not in self.laid:
+            self.laid[key] = lay(_sheet(self.store, spec.dataset), spec)
+        return self.laid[key]
+
+
+def _result(
+    spec: TrainingSpec,
+    run: str,
+    parent: str | None,
+    made: list[str],
+    metrics: Mapping[str, float],
+) -> dict[str, Any]:
+    return {
+        "run": run,
+        "parent": parent,
+        "runs": made,
+        "metric": spec.metric,
+        "value": _value(spec, metrics),
+        "metrics": dict(metrics),
+    }
+
+
+def _sheet(store: Store, ref: str) -> Sheet:
+    with store.read() as session:
+        version = versions.require(session, ref)
+        frame = versions.read_frame(store, session, version.ref)
+    types = {column.name: column.type for column in version.columns}
+    return Sheet(version.ref, frame, types, version.event_time)

@@ -1,0 +1,177 @@
+"""How a training is written down: one run for each try, taken up again after a kill.
+
+A try has a slot in its job ("0", or "0/3" for a search's fourth trial), kept as a tag of its run.
+A run is written whole when it ends, in one transaction; a killed try leaves an empty open run,
+which the job's next attempt takes up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+import pilothouse
+from pilothouse.experiments import environment, lifecycle, recording
+from pilothouse.experiments.code import identity
+from pilothouse.experiments.summary import Points
+from pilothouse.experiments.tables import (
+    CANCELLED,
+    FAILED,
+    FINISHED,
+    Run,
+    RunMetric,
+    RunTag,
+)
+from pilothouse.kit.errors import Cancelled
+from pilothouse.storage import Store
+from pilothouse.training.candidate import Candidate
+from pilothouse.training.spec import TrainingSpec
+from pilothouse.training.trainers import Value
+
+SLOT = "training.slot"
+HELD_OUT = "training.held_out"
+BEST_RUN = "training.best_run"
+SOURCE = "pilothouse.training"
+FOLD = "fold_"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a try belongs: its job, its slot there, its name, and the run it is a trial of."""
+
+    job_id: str
+    slot: str
+    name: str | None = None
+    parent: str | None = None
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A try's run, and its figures when an earlier attempt of the job has finished it."""
+
+    run: str
+    metrics: Mapping[str, float] | None = None
+
+
+def take_up(store: Store, spec: TrainingSpec, place: Place) -> Ticket:
+    """The run of a slot: the finished one, the one a killed attempt left open, or a new one."""
+    with store.write() as session:
+        found = _find(session, place)
+        if found is not None:
+            return Ticket(found.id, _metrics(session, found.id) if _ended(found) else None)
+        run = lifecycle.start(
+            session,
+            store,
+            spec.experiment,
+            place.name,
+            trainer=spec.trainer,
+            parent=place.parent,
+            seed=spec.seed,
+            source=SOURCE,
+            code=identity(Path(pilothouse.__file__).parent),
+            job_id=place.job_id,
+        )
+        recording.tag(session, run, {**spec.tags, SLOT: place.slot})
+        if spec.note and place.parent is None:
+            lifecycle.annotate(session, store, run, spec.note)
+    return Ticket(run)
+
+
+def write_candidate(
+    store: Store,
+    run: str,
+    spec: TrainingSpec,
+    params: Mapping[str, Value],
+    candidate: Candidate,
+) -> None:
+    """Write everything a try came to, and finish its run, in one transaction."""
+    documents = dict(candidate.files) | {
+        "environment.json": json.dumps(environment.capture().to_json()).encode()
+    }
+    kept = {path: store.artifacts.put_bytes(data) for path, data in documents.items()}
+    with store.write() as session:
+        recording.log_params(session, run, {**params, **_settings(spec)})
+        recording.log_points(session, store, run, _points(spec, candidate))
+        recording.log_input(session, run, candidate.dataset, "training")
+        recording.tag(session, run, {HELD_OUT: candidate.held_out})
+        for path, digest in kept.items():
+            recording.log_artifact(session, run, path, digest, len(documents[path]))
+        lifecycle.finish(session, store, run)
+
+
+def write_search(
+    store: Store, run: str, spec: TrainingSpec, dataset: str, values: list[float], best: str
+) -> None:
+    """Write what a search found, and finish its run, in one transaction."""
+    with store.write() as session:
+        recording.log_params(session, run, {"trials": spec.trials, **_settings(spec)})
+        points = Points(f"search_{spec.metric}", range(len(values)), values)
+        recording.log_points(session, store, run, [points])
+        recording.log_input(session, run, dataset, "training")
+        recording.tag(session, run, {BEST_RUN: best})
+        lifecycle.finish(session, store, run)
+
+
+@contextmanager
+def told_of_its_end(store: Store, run: str) -> Iterator[None]:
+    """A run whose work stops says so: cancelled, or failed and why. The error goes on."""
+    try:
+        yield
+    except Cancelled:
+        _end(store, run, CANCELLED, "")
+        raise
+    except Exception as error:  # the edge of a job: whatever failed, the run must say so
+        _end(store, run, FAILED, str(error) or type(error).__name__)
+        raise
+
+
+def _end(store: Store, run: str, status: str, error: str) -> None:
+    with store.write() as session:
+        lifecycle.finish(session, store, run, status, error)
+
+
+def _find(session: Session, place: Place) -> Run | None:
+    query = (
+        select(Run)
+        .join(RunTag, col(RunTag.run_id) == col(Run.id))
+        .where(
+            Run.job_id == place.job_id,
+            RunTag.key == SLOT,
+            RunTag.value == place.slot,
+            col(Run.status).not_in((FAILED, CANCELLED)),
+        )
+    )
+    return session.exec(query).first()
+
+
+def _ended(run: Run) -> bool:
+    return run.status == FINISHED
+
+
+def _metrics(session: Session, run: str) -> dict[str, float]:
+    query = select(RunMetric.key, RunMetric.last).where(RunMetric.run_id == run)
+    found = {key: value for key, value in session.exec(query) if value is not None}
+    return {key: value for key, value in found.items() if not key.startswith(FOLD)}
+
+
+def _settings(spec: TrainingSpec) -> dict[str, Any]:
+    return {
+        "split": spec.split,
+        "test_share": spec.test_share,
+        "folds": spec.folds,
+        "cv_rows": spec.cv_rows,
+        "features": ", ".join(spec.features) or "all usable",
+    }
+
+
+def _points(spec: TrainingSpec, candidate: Candidate) -> list[Points]:
+    """Figures as single points, and the folds' scores of the deciding metric as a history."""
+    single = [Points(key, [0], [value]) for key, value in candidate.metrics.items()]
+    folds = Points(f"{FOLD}{spec.metric}", range(1, len(candidate.folds) + 1), candidate.folds)
+    return [*single, folds]

@@ -1,0 +1,81 @@
+"""What a screen, command or notebook may ask of training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from pilothouse.data import versions
+from pilothouse.jobs import Progress, submit
+from pilothouse.kit.errors import Invalid
+from pilothouse.kit.ids import run_id
+from pilothouse.storage import Store
+from pilothouse.training.spec import TrainingSpec
+from pilothouse.training.trainers import Hyper, trainers
+
+
+@dataclass(frozen=True)
+class TrainerInfo:
+    """A trainer as a form shows it: its name, its title, and what may be set."""
+
+    name: str
+    title: str
+    space: tuple[Hyper, ...]
+
+
+class Training:
+    """Trainers, and the jobs that train."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def trainers(self) -> list[TrainerInfo]:
+        """Every kind of model one can train, by name."""
+        return [TrainerInfo(name, each.title, each.space) for name, each in trainers.items()]
+
+    def submit(self, spec: TrainingSpec, *, job_id: str | None = None) -> str:
+        """Ask for a training and return its job; a known `job_id` asks once.
+
+        Raises Invalid that names the wrong fields, NotFound without the dataset or the trainer.
+        """
+        checked = spec.checked()
+        with self._store.write() as session:
+            _check_columns(session, checked)
+            return submit(
+                session,
+                self._store,
+                "train",
+                {"spec": checked.to_json()},
+                title=f"Train {trainers.get(spec.trainer).title.lower()} on {spec.dataset}",
+                subject=("experiment", spec.experiment),
+                job_id=job_id,
+            )
+
+    def train_now(self, spec: TrainingSpec, *, job_id: str | None = None) -> str:
+        """Train in this process, as the job would, and return the run (of a search, the best).
+
+        Raises what the training raises; the run says so too.
+        """
+        from pilothouse.training.fit import train_job
+
+        progress = Progress(self._store, None)
+        with self._store.read() as session:
+            _check_columns(session, spec)
+        result = train_job(
+            self._store, progress, spec=spec.checked().to_json(), job_id=job_id or run_id()
+        )
+        run: str = result["run"]
+        return run
+
+
+def _check_columns(session: Session, spec: TrainingSpec) -> None:
+    """Say at once what a child process would find out later."""
+    known = {column.name for column in versions.require(session, spec.dataset).columns}
+    for field, names in (("target", [spec.target]), ("features", spec.features)):
+        if missing := [name for name in names if name not in known]:
+            raise Invalid(
+                f"{spec.dataset} has no column {missing[0]!r}.",
+                hint=f"It has {', '.join(sorted(known))}.",
+                fields={field: f"{missing[0]} is no column"},
+            )
