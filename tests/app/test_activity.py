@@ -1,0 +1,65 @@
+"""Activity: the log, its filters, the entry beside it, and an empty one."""
+
+from __future__ import annotations
+
+import pytest
+
+from pilothouse.activity import record
+from pilothouse.workspace import Workspace
+from pilothouse_app.parts.changes import changed, literal
+
+
+@pytest.fixture
+def busy(workspace: Workspace) -> Workspace:
+    with workspace.store.write() as session:
+        for number in range(3):
+            record(
+                session, workspace.store, "promoted", "version", f"late@{number + 1}",
+                before={"stage": "none"}, after={"stage": "production", "rows": 12},
+                reason="the *weekly* review",
+            )  # fmt: skip
+        record(session, workspace.store, "registered", "dataset", "flights@1")
+    return workspace
+
+
+def shown(page) -> str:
+    return "\n".join(str(each.value) for each in page.markdown)
+
+
+def test_an_empty_log_says_what_will_be_in_it(visit):
+    page = visit("activity")
+    assert not page.exception
+    assert "Nothing has happened here yet" in shown(page)
+
+
+def test_the_log_is_shown_newest_first_with_its_entry_beside_it(visit, busy):
+    page = visit("activity")
+    assert not page.exception
+    rows = page.dataframe[0].value
+    assert list(rows["name"]) == ["flights@1", "late@3", "late@2", "late@1"]
+    assert "Registered dataset" in shown(page)
+
+
+def test_a_filter_in_the_address_is_kept(visit, busy):
+    page = visit("activity", activity_q="late@2")
+    rows = page.dataframe[0].value
+    assert list(rows["name"]) == ["late@2"]
+    assert "weekly" in shown(page)
+    values = page.table[0].value
+    assert list(values["Field"]) == ["Stage", "Rows"]
+    assert list(values["Before"]) == ["none", "–"]  # noqa: RUF001
+
+
+def test_a_filter_without_a_match_says_so(visit, busy):
+    page = visit("activity", activity_q="nowhere")
+    assert not page.exception
+    assert "No entries match" in shown(page)
+
+
+def test_only_what_changed_is_shown():
+    rows = changed({"stage": "none", "rows": 3}, {"stage": "staging", "rows": 3})
+    assert rows.to_dict("records") == [{"Field": "Stage", "Before": "none", "After": "staging"}]
+
+
+def test_markdown_in_what_people_wrote_is_shown_as_it_is():
+    assert literal("a_b*[c](d)") == r"a\_b\*\[c\]\(d\)"
