@@ -60,12 +60,12 @@ class History:
     steps: list[int]
     instants: list[int]
     values: list[float]
-    nans: list[int]
+    nans: list[bool]
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def key(self, index: int) -> tuple[int, int, float, int]:
+    def key(self, index: int) -> tuple[int, int, float, bool]:
         """What orders a point among the others."""
         return self.steps[index], self.instants[index], self.values[index], self.nans[index]
 
@@ -78,7 +78,7 @@ class History:
         for name, column in vars(self).items():
             column.extend(getattr(other, name))
 
-    def rows(self, series: int) -> Iterator[tuple[int, int, int, float, int]]:
+    def rows(self, series: int) -> Iterator[tuple[int, int, int, float, bool]]:
         """The points as rows of a series."""
         columns = self.steps, self.instants, self.values, self.nans
         return zip(repeat(series), *columns, strict=False)
@@ -89,9 +89,9 @@ def history_of(batch: Points, now: datetime) -> History:
     steps, values = _integers(batch), _floats(batch)
     if len(steps) != len(values):
         raise Invalid(f"{batch.key!r} has {len(steps)} steps and {len(values)} values.")
-    nans = [0] * len(values)
+    nans = [False] * len(values)
     if math.isnan(sum(values)):  # in the usual case nobody looks at each value
-        nans = [int(math.isnan(value)) for value in values]
+        nans = list(map(math.isnan, values))
         values = [0.0 if nan else value for value, nan in zip(values, nans, strict=True)]
     return History(steps, _instants(batch, len(values), now), values, nans)
 
@@ -143,7 +143,7 @@ def summarise(history: History, direction: Direction) -> MetricSummary:
         min=low,
         max=high,
         best=best,
-        best_step=min((s for s, v in zip(steps, values, strict=True) if v == best), default=None),
+        best_step=_earliest(best, steps, values),
         count=len(history),
     )
 
@@ -154,6 +154,13 @@ def _end(history: History, choose: Callable[..., int]) -> int:
     if history.steps.count(step) == 1:
         return history.steps.index(step)
     return choose(range(len(history)), key=history.key)
+
+
+def _earliest(best: float, steps: Sequence[int], values: Sequence[float]) -> int | None:
+    """The first step that reached the best value; None when there is no number."""
+    if values.count(best) == 1:
+        return steps[values.index(best)]
+    return min((s for s, v in zip(steps, values, strict=True) if v == best), default=None)
 
 
 def merge(old: MetricSummary, new: MetricSummary, direction: Direction) -> MetricSummary:

@@ -92,7 +92,6 @@ class RunMetric(Table, table=True):
     __table_args__ = (
         UniqueConstraint("run_id", "key"),
         Index(None, "key", "last"),
-        Index(None, "key", "best"),
         # A number is never given twice: points of a deleted series must not join another.
         {"sqlite_autoincrement": True},
     )

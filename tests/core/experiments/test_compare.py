@@ -1,0 +1,206 @@
+"""Runs held against a baseline: what differs, what is better, and what cannot be compared."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pilothouse.experiments import Experiments
+from pilothouse.experiments.code import UNKNOWN
+from pilothouse.experiments.compare import Comparison, differ
+from pilothouse.experiments.curves import MOST_POINTS
+from pilothouse.experiments.history import thin
+from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.storage import Store
+
+
+@pytest.fixture
+def room(store: Store) -> Experiments:
+    return Experiments(store)
+
+
+def trained(room: Experiments, name: str, **told: Any) -> str:
+    run = room.start("flights", name, trainer=told.get("trainer", "rf"), code=UNKNOWN)
+    room.log_params(run, {"trees": told.get("trees", 100), "rate": told.get("rate", "0.1")})
+    room.log_metrics(run, told.get("metrics", {"roc_auc": 0.7}))
+    room.log_input(run, told.get("data", "flights@1"), "training")
+    room.log_artifact(run, "spec.json", json.dumps(told.get("spec", {"split": "time"})).encode())
+    for path, value in told.get("files", {}).items():
+        room.log_artifact(run, path, json.dumps(value).encode())
+    room.finish(run)
+    return run
+
+
+def verdicts(comparison: Comparison, run: str) -> dict[str, str]:
+    rows = comparison.metrics[comparison.metrics["run"] == run]
+    return dict(zip(rows["metric"], rows["verdict"], strict=True))
+
+
+def test_params_that_differ_come_first_and_numbers_are_numbers(room: Experiments) -> None:
+    a, b = trained(room, "a"), trained(room, "b", trees=200, rate="0.10")
+    params = room.compare([a, b]).params
+    assert params.columns.tolist() == ["param", "differs", a, b]
+    assert params["param"].tolist() == ["trees", "rate"]
+    assert params["differs"].tolist() == [True, False]
+    assert params.loc[0, [a, b]].tolist() == ["100", "200"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["1", "1.0"], False),
+        (["1", None], True),
+        (["nan", "nan"], False),
+        (["a", "A"], True),
+        (["None", None], True),
+    ],
+)
+def test_values_differ_when_they_say_different_things(
+    values: list[str | None], expected: bool
+) -> None:
+    assert differ(values) is expected
+
+
+def test_a_delta_is_judged_by_the_metrics_direction(room: Experiments) -> None:
+    a = trained(room, "a", metrics={"roc_auc": 0.7, "log_loss": 0.5, "brier": 0.2, "f1": math.nan})
+    b = trained(room, "b", metrics={"roc_auc": 0.77, "log_loss": 0.6, "brier": 0.2, "f1": 0.5})
+    comparison = room.compare([a, b])
+    assert verdicts(comparison, a) == dict.fromkeys(
+        ["roc_auc", "log_loss", "brier", "f1"], "baseline"
+    )
+    assert verdicts(comparison, b) == {
+        "roc_auc": "better",
+        "log_loss": "worse",
+        "brier": "same",
+        "f1": "unknown",
+    }
+    row = comparison.metrics.set_index(["metric", "run"]).loc[("roc_auc", b)]
+    assert row["delta"] == pytest.approx(0.07)
+    assert row["delta_share"] == pytest.approx(0.1)
+    assert (row["title"], row["direction"], row["format"]) == ("ROC AUC", "higher", ".4f")
+    table = comparison.table.set_index("metric")
+    assert table.loc["roc_auc", [a, b]].tolist() == [0.7, 0.77]
+    assert table["differs"].to_dict()["brier"] is False
+
+
+def test_the_baseline_is_first_and_may_be_a_run_more(room: Experiments) -> None:
+    a, b, c = trained(room, "a"), trained(room, "b"), trained(room, "c")
+    assert [run.id for run in room.compare([a, b], baseline=b).runs] == [b, a]
+    comparison = room.compare([a, b], baseline=c)
+    assert comparison.baseline == c
+    assert [run.id for run in comparison.runs] == [c, a, b]
+
+
+def test_a_comparison_takes_two_to_ten(room: Experiments) -> None:
+    run = trained(room, "a")
+    with pytest.raises(Invalid, match="these are 1"):
+        room.compare([run, run])
+    with pytest.raises(Invalid, match="these are 11"):
+        room.compare([f"{place:032x}" for place in range(11)])
+    with pytest.raises(NotFound):
+        room.compare([run, "0" * 32])
+
+
+def test_equal_names_are_told_apart(room: Experiments) -> None:
+    a, b = trained(room, "same"), trained(room, "same")
+    assert room.compare([a, b]).labels == {a: f"same ({a[:6]})", b: f"same ({b[:6]})"}
+
+
+def test_curves_are_overlaid_and_thinned(room: Experiments) -> None:
+    many = np.linspace(0, 1, 5000).tolist()
+    roc = {"fpr": many, "tpr": many, "threshold": [None, *many[1:]]}
+    a = trained(room, "a", files={"curves/roc.json": roc})
+    b = trained(room, "b", files={"curves/roc.json": {k: v[:3] for k, v in roc.items()}})
+    curves = room.compare([a, b]).curves
+    assert list(curves) == ["roc", "pr", "calibration", "importance"]
+    frame = curves["roc"]
+    assert frame.columns.tolist() == ["run", "label", "fpr", "tpr", "threshold"]
+    assert frame.groupby("run").size().to_dict() == {a: MOST_POINTS, b: 3}
+    ours = frame[frame["run"] == a]
+    assert (ours["fpr"].iloc[0], ours["fpr"].iloc[-1]) == (0.0, 1.0)
+    assert curves["pr"].empty
+    assert curves["pr"].columns.tolist() == ["run", "label", "recall", "precision", "threshold"]
+
+
+def test_a_broken_curve_is_a_caution_and_not_the_end(room: Experiments) -> None:
+    a = trained(room, "a", files={"curves/roc.json": {"fpr": [0, 1], "tpr": [0]}})
+    b = trained(room, "b", files={"curves/roc.json": [1]})
+    comparison = room.compare([a, b])
+    assert comparison.curves["roc"].empty
+    assert [(note.subject, note.run) for note in comparison.notes] == [("file", a), ("file", b)]
+
+
+def test_different_data_and_split_are_pointed_out(room: Experiments) -> None:
+    a = trained(room, "a", spec={"split": "random", "seed": 1, "test_share": 0.2})
+    b = trained(room, "b", data="flights@2", spec={"split": "random", "seed": 2, "test_share": 0.2})
+    words = [(note.subject, note.words) for note in room.compare([a, b]).notes]
+    assert words == [
+        ("data", "b read flights@2 for training; the baseline read flights@1 for training."),
+        ("split", "the seed of the split differs: b has 2, the baseline 1."),
+    ]
+
+
+def test_runs_on_the_same_rows_carry_no_caution(room: Experiments) -> None:
+    a = trained(room, "a", spec={"split": "time", "seed": 1, "time_column": "at"})
+    b = trained(room, "b", spec={"split": "time", "seed": 2, "time_column": "at"})
+    assert room.compare([a, b]).notes == ()
+
+
+def test_an_unfinished_run_is_pointed_out(room: Experiments) -> None:
+    a, b = trained(room, "a"), room.start("flights", "b", trainer="rf", code=UNKNOWN)
+    room.log_input(b, "flights@1")
+    notes = room.compare([a, b]).notes
+    assert [note.words for note in notes] == ["b is running: its figures may be partial."]
+
+
+def test_histories_are_laid_over_each_other(room: Experiments) -> None:
+    a, b = trained(room, "a"), trained(room, "b")
+    room.log_history(a, "loss", range(3), [3.0, 2.0, 1.0])
+    room.log_metrics(b, {"loss": 5.0})
+    frame = room.compare([a, b]).history
+    assert frame.columns.tolist() == ["run", "label", "key", "step", "at", "value"]
+    assert frame.groupby("label")["value"].apply(list).to_dict() == {"a": [3, 2, 1], "b": [5]}
+
+
+def test_axes_hold_what_differs_and_what_all_have(room: Experiments) -> None:
+    a = trained(room, "a", metrics={"roc_auc": 0.7, "f1": 0.1})
+    b = trained(room, "b", metrics={"roc_auc": 0.8}, trees=200)
+    axes = room.compare([a, b]).axes
+    assert axes.columns.tolist() == ["run", "label", "params.trees", "metrics.roc_auc"]
+    assert axes["params.trees"].tolist() == [100, 200]
+
+
+def test_facts_and_packages_are_side_by_side(room: Experiments) -> None:
+    a = trained(room, "a", files={"environment.json": {"python": "3.11", "packages": {"x": "1"}}})
+    b = trained(room, "b", files={"environment.json": {"python": "3.12", "packages": {"x": "1"}}})
+    comparison = room.compare([a, b])
+    environment = comparison.environment.set_index("package")
+    assert environment["differs"].to_dict() == {"python": True, "x": False}
+    assert comparison.facts.set_index("fact").loc["Data", a] == "flights@1 (training)"
+
+
+def test_history_covers_many_runs_in_the_order_given(room: Experiments) -> None:
+    a, b = trained(room, "a"), trained(room, "b")
+    room.log_history(a, "loss", [2, 0, 1], [0.2, 0.0, 0.1])
+    frame = room.history([b, a], ["loss", "roc_auc"])
+    assert frame.columns.tolist() == ["run", "key", "step", "at", "value"]
+    assert frame["run"].drop_duplicates().tolist() == [b, a]
+    assert frame[frame["key"] == "loss"]["step"].tolist() == [0, 1, 2]
+    assert str(frame["at"].dtype) == "datetime64[ns, UTC]"
+    nothing = room.history([])
+    pd.testing.assert_series_equal(nothing.dtypes, frame.dtypes, check_exact=True)
+
+
+def test_thinning_keeps_ends_and_spikes() -> None:
+    values = np.zeros(100_000)
+    values[[12_345, 77_777]] = [9.0, -9.0]
+    values[50_000:50_100] = np.nan
+    kept = thin(values, 500)
+    assert len(kept) <= 500
+    assert {0, 12_345, 77_777, 99_999} <= set(kept.tolist())
+    assert (np.diff(kept) > 0).all()
