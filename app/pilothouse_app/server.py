@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.processes import announce
 from pilothouse_app.parts.errors import show_unexpected
 from pilothouse_app.parts.workspace import ENVIRONMENT, opened
 from pilothouse_app.theme import configuration
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pilothouse.kit.settings import Settings
 
 log = logging.getLogger(__name__)
+PORT = "PILOTHOUSE_APP_PORT"
 SCRIPT = Path(__file__).parent / "main.py"
 
 # A stored report is a page of its own scripts: it is shown in a frame that can reach nothing.
@@ -43,6 +45,7 @@ REPORT_POLICY = (
 def serve(settings: Settings) -> None:
     """Serve the app on loopback until it is stopped."""
     os.environ[ENVIRONMENT] = str(settings.workspace)
+    os.environ[PORT] = str(settings.app_port)
     application().run(config=configuration(settings.app_port))
 
 
@@ -107,8 +110,9 @@ def _digest(script: str) -> str:
 
 @asynccontextmanager
 async def _lifespan(_app: st.App) -> AsyncIterator[dict[str, Any] | None]:
-    await run_in_threadpool(opened, os.environ[ENVIRONMENT])
+    workspace = await run_in_threadpool(opened, os.environ[ENVIRONMENT])
     await run_in_threadpool(_warm)
+    announce(workspace.folder / "run", "app", int(os.environ[PORT]))
     yield {"ready": True}
 
 

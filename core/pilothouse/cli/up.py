@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 import webbrowser
 from pathlib import Path
@@ -70,7 +71,7 @@ def _migrated(settings: Settings) -> None:
 
 def _greet(supervisor: Supervisor, settings: Settings, began: float, *, open_browser: bool) -> None:
     folder = settings.workspace.expanduser().resolve()
-    if not supervisor.wait(lambda: find(folder / "run", "app") is not None, READY_SECONDS):
+    if not supervisor.wait(lambda: _answers(folder), READY_SECONDS):
         click.echo(
             f"The app has not come up yet; {folder / 'logs' / 'app.log'} says why.", err=True
         )
@@ -81,6 +82,16 @@ def _greet(supervisor: Supervisor, settings: Settings, began: float, *, open_bro
     click.echo(f"Workspace {folder}; programs talk to http://127.0.0.1:{settings.server_port}.")
     if open_browser:
         webbrowser.open(url)
+
+
+def _answers(folder: Path) -> bool:
+    """Whether the app takes connections: it announces itself a moment before."""
+    address = find(folder / "run", "app")
+    if address is None:
+        return False
+    with socket.socket() as line:
+        line.settimeout(1.0)
+        return line.connect_ex(("127.0.0.1", address.port)) == 0
 
 
 def _begin_demo(settings: Settings) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +20,7 @@ from pilothouse.storage import Store
 
 JOB_TICK_S = 0.2
 DEPLOYMENT_TICK_S = 0.5
-COMPACTION_TICK_S = 5.0
+COMPACTION_TICK_S = 10.0
 LOCK_SECONDS = 10.0
 log = logging.getLogger(__name__)
 
@@ -46,13 +48,12 @@ def work(settings: Settings) -> None:
 
 def _loop(store: Store, stop: threading.Event) -> None:
     from pilothouse.deployments.controller import Controller
-    from pilothouse.deployments.log import compact
     from pilothouse.jobs.engine import Engine
 
     controller = Controller(store)
     threads = [
         _every(DEPLOYMENT_TICK_S, controller.tick, stop, "deployments"),
-        _every(COMPACTION_TICK_S, lambda: compact(store), stop, "compaction"),
+        _every(COMPACTION_TICK_S, lambda: _compact(store), stop, "compaction"),
     ]
     engine = Engine(store)
     engine.resume()
@@ -61,6 +62,15 @@ def _loop(store: Store, stop: threading.Event) -> None:
     engine.close()
     for thread in threads:
         thread.join(timeout=5)
+
+
+def _compact(store: Store) -> None:
+    """Turn sealed journals into Parquet, in a process of its own that gives its memory back."""
+    from pilothouse.deployments.compaction import waiting
+
+    if waiting(store.folder):
+        command = [sys.executable, "-m", "pilothouse.deployments.compaction", str(store.folder)]
+        subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
 
 
 def _every(
