@@ -253,12 +253,14 @@ def _refuse_second(session: Session, request: Request) -> None:
 
 
 def _contract(session: Session, candidate: VersionInfo) -> ContractFact | None:
-    """The contract of the candidate's data; None when that data is not known here."""
+    """The contract of the candidate's data; None without one, or when the data is not known."""
     try:
-        version = data_versions.require(session, candidate.dataset)
+        version = data_versions.row(session, candidate.dataset)
     except NotFound:
         return None
-    columns = tuple(column["name"] for column in version.contract["columns"])
+    columns = tuple(version.contract_json.get("columns", ()))
+    if not columns:
+        return None
     uncovered = tuple(name for name in candidate.signature.names if name not in columns)
     return ContractFact(candidate.dataset, columns, uncovered)
 

@@ -177,5 +177,5 @@ def _sheet(store: Store, ref: str) -> Sheet:
     with store.read() as session:
         version = versions.require(session, ref)
         frame = versions.read_frame(store, session, version.ref)
-    types = {column.name: column.type for column in version.columns}
+    types = {column.name: column.type for column in version.schema}
     return Sheet(version.ref, frame, types, version.event_time)

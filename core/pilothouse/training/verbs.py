@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
@@ -39,15 +39,14 @@ class Training:
 
         Raises Invalid that names the wrong fields, NotFound without the dataset or the trainer.
         """
-        checked = spec.checked()
         with self._store.write() as session:
-            _check_columns(session, checked)
+            checked = _settled(session, spec)
             return submit(
                 session,
                 self._store,
                 "train",
                 {"spec": checked.to_json()},
-                title=f"Train {trainers.get(spec.trainer).title.lower()} on {spec.dataset}",
+                title=f"Train {trainers.get(spec.trainer).title.lower()} on {checked.dataset}",
                 subject=("experiment", spec.experiment),
                 job_id=job_id,
             )
@@ -61,21 +60,21 @@ class Training:
 
         progress = Progress(self._store, None)
         with self._store.read() as session:
-            _check_columns(session, spec)
-        result = train_job(
-            self._store, progress, spec=spec.checked().to_json(), job_id=job_id or run_id()
-        )
+            settled = _settled(session, spec).to_json()
+        result = train_job(self._store, progress, spec=settled, job_id=job_id or run_id())
         run: str = result["run"]
         return run
 
 
-def _check_columns(session: Session, spec: TrainingSpec) -> None:
-    """Say at once what a child process would find out later."""
-    known = {column.name for column in versions.require(session, spec.dataset).columns}
-    for field, names in (("target", [spec.target]), ("features", spec.features)):
+def _settled(session: Session, spec: TrainingSpec) -> TrainingSpec:
+    """The spec of today's dataset version; what a child would find out later is said at once."""
+    checked, version = spec.checked(), versions.require(session, spec.dataset)
+    known = version.column_names
+    for field, names in (("target", (spec.target,)), ("features", spec.features)):
         if missing := [name for name in names if name not in known]:
             raise Invalid(
-                f"{spec.dataset} has no column {missing[0]!r}.",
-                hint=f"It has {', '.join(sorted(known))}.",
+                f"{version.ref} has no column {missing[0]!r}.",
+                hint=f"It has {', '.join(known)}.",
                 fields={field: f"{missing[0]} is no column"},
             )
+    return replace(checked, dataset=version.ref)
