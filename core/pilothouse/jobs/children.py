@@ -64,6 +64,11 @@ class Children:
             hint="Most often memory ran out: give it less data, or a larger machine.",
         )
 
+    def may_go_on(self) -> None:
+        """Raise Interrupted once they are closed."""
+        if self.closed:
+            raise Interrupted
+
     def close(self) -> None:
         """End every child, whatever it does."""
         self.closed = True
@@ -73,8 +78,7 @@ class Children:
     def _ready(self, store: Store) -> Any:
         from joblib.externals.loky import get_reusable_executor
 
-        if self.closed:
-            raise Interrupted
+        self.may_go_on()
         self._pool = get_reusable_executor(
             max_workers=store.settings.compute_processes,
             timeout=IDLE_SECONDS,

@@ -160,7 +160,8 @@ def _carry_out(
     """The job edge: whatever goes wrong in a job becomes its status and its words."""
     log.info("%s begins", kind)
     try:
-        run = JobRun(store, job_id, _durable_step(children, store, job_id), children.compute)
+        step = _durable_step(children, store, job_id)
+        run = JobRun(store, job_id, step, children.compute, children.may_go_on)
         result = workflows.get(kind)(run, **args)
         _end(store, job_id, SUCCEEDED, result=result, progress=1.0)
         log.info("%s ended well", kind)
@@ -187,8 +188,7 @@ def _durable_step(children: Children, store: Store, job_id: str) -> Any:
         def once() -> R:
             return _noted(children, store, job_id, DBOS.step_id or 0, name, act)
 
-        if children.closed:
-            raise Interrupted
+        children.may_go_on()
         return DBOS.run_step({"name": name}, once)
 
     return step

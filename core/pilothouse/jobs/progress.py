@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from sqlmodel import select, update
 
@@ -16,16 +17,24 @@ SECONDS_BETWEEN = 0.3
 class Progress:
     """Tells a job's progress and raises Cancelled once somebody has asked it to stop.
 
-    `start` and `end` are the share of the whole job that this part of the work covers.
+    `start` and `end` are the share of the whole job that this part of the work covers; `may_go_on`
+    raises when the process that does it closes.
     """
 
     def __init__(
-        self, store: Store, job_id: str | None, *, start: float = 0.0, end: float = 1.0
+        self,
+        store: Store,
+        job_id: str | None,
+        *,
+        start: float = 0.0,
+        end: float = 1.0,
+        may_go_on: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._job_id = job_id
         self._start = start
         self._end = end
+        self._may_go_on = may_go_on
         self._last = 0.0
 
     def __call__(self, fraction: float, message: str = "") -> None:
@@ -45,6 +54,7 @@ class Progress:
 
     def check(self) -> None:
         """Raise Cancelled when the job was asked to stop."""
+        self._may_go_on()
         if self._job_id is None:
             return
         with self._store.read() as session:

@@ -39,17 +39,27 @@ class Computer(Protocol):
 class JobRun:
     """One run of a job. Between steps a workflow is deterministic: no clock, no random draw."""
 
-    def __init__(self, store: Store, job_id: str, stepper: Stepper, computer: Computer) -> None:
+    def __init__(
+        self,
+        store: Store,
+        job_id: str,
+        stepper: Stepper,
+        computer: Computer,
+        may_go_on: Callable[[], None] = lambda: None,
+    ) -> None:
         self.store = store
         self.id = job_id
         self._stepper = stepper
         self._computer = computer
+        self._may_go_on = may_go_on
         self.span(0.0, 1.0)
 
     def span(self, start: float, end: float) -> None:
         """Say which share of the whole job the next steps cover, for progress."""
         self._span = (start, end)
-        self._progress = Progress(self.store, self.id, start=start, end=end)
+        self._progress = Progress(
+            self.store, self.id, start=start, end=end, may_go_on=self._may_go_on
+        )
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Report a fraction of the present span."""

@@ -232,16 +232,19 @@ def test_a_killed_worker_is_followed_by_one_that_repeats_no_finished_step(alone:
     ]
 
 
-def test_a_worker_that_is_stopped_leaves_its_job_to_the_next(alone: Workspace) -> None:
-    args = {"name": "tick_on", "args": {"trace": "stop"}}
+def test_a_worker_that_is_stopped_leaves_its_jobs_to_the_next(alone: Workspace) -> None:
+    wanted = {
+        "below": ("target", {"name": "tick_on", "args": {"trace": "below"}}),
+        "aloft": ("lookout", {"trace": "aloft"}),
+    }
     with worker(alone.folder) as first:
-        job_id = alone.jobs.submit("target", args, title="Sail")
-        until(lambda: trace(alone, "stop") == ["ticking"])
+        ids = [alone.jobs.submit(*job, title=name) for name, job in wanted.items()]
+        until(lambda: all(trace(alone, name) == ["ticking"] for name in wanted))
         first.terminate()
         first.wait(PATIENCE_S)
-    assert alone.jobs.job(job_id).status == "running"
+    assert [alone.jobs.job(job_id).status for job_id in ids] == ["running", "running"]
     give_sign(alone, "enough")
     with worker(alone.folder):
-        job = ended(alone, job_id)
-    assert (job.status, job.result) == ("succeeded", {"result": "done"})
-    assert trace(alone, "stop") == ["ticking", "ticking"]
+        jobs = [ended(alone, job_id) for job_id in ids]
+    assert [(job.status, job.result) for job in jobs] == [("succeeded", {"result": "done"})] * 2
+    assert all(trace(alone, name) == ["ticking", "ticking"] for name in wanted)

@@ -91,6 +91,12 @@ def target(job: JobRun, *, name: str, args: dict[str, Any]) -> dict[str, Any]:
     return {"result": job.compute(name, f"voyage:{name}", **args)}
 
 
+@workflows.register("lookout")
+def lookout(job: JobRun, *, trace: str) -> dict[str, Any]:
+    """A step that does its waiting in the worker itself."""
+    return {"result": job.step("look", tick_on, job.store, job.reporter(), trace)}
+
+
 @workflows.register("stumble")
 def stumble(job: JobRun, *, trace: str, sign: str) -> dict[str, Any]:
     """Three steps of which the second fails until its sign is there."""
