@@ -60,12 +60,12 @@ class History:
     steps: list[int]
     instants: list[int]
     values: list[float]
-    nans: list[bool]
+    nans: list[int]
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def key(self, index: int) -> tuple[int, int, float, bool]:
+    def key(self, index: int) -> tuple[int, int, float, int]:
         """What orders a point among the others."""
         return self.steps[index], self.instants[index], self.values[index], self.nans[index]
 
@@ -78,7 +78,7 @@ class History:
         for name, column in vars(self).items():
             column.extend(getattr(other, name))
 
-    def rows(self, series: int) -> Iterator[tuple[int, int, int, float, bool]]:
+    def rows(self, series: int) -> Iterator[tuple[int, int, int, float, int]]:
         """The points as rows of a series."""
         columns = self.steps, self.instants, self.values, self.nans
         return zip(repeat(series), *columns, strict=False)
@@ -89,9 +89,9 @@ def history_of(batch: Points, now: datetime) -> History:
     steps, values = _integers(batch), _floats(batch)
     if len(steps) != len(values):
         raise Invalid(f"{batch.key!r} has {len(steps)} steps and {len(values)} values.")
-    nans = [False] * len(values)
+    nans = [0] * len(values)
     if math.isnan(sum(values)):  # in the usual case nobody looks at each value
-        nans = list(map(math.isnan, values))
+        nans = [int(math.isnan(value)) for value in values]
         values = [0.0 if nan else value for value, nan in zip(values, nans, strict=True)]
     return History(steps, _instants(batch, len(values), now), values, nans)
 
