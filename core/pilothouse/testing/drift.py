@@ -1,0 +1,97 @@
+"""What every drift test promises: a finite distance, 0 for equal, larger for farther."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from pilothouse.monitoring.drift import (
+    BOTH,
+    CategoryPair,
+    DriftTest,
+    NotJudged,
+    NumberPair,
+    Pair,
+)
+from pilothouse.monitoring.profiles import (
+    category_reference,
+    category_window,
+    number_reference,
+    number_window,
+)
+
+ROWS = 400
+Cells = list[Any]  # floats or words, and None
+RAMP: Cells = [float(n) for n in range(ROWS)]
+HOLED: Cells = [None if n % 4 == 0 else float(n % 7) for n in range(ROWS)]
+CONSTANT: Cells = [3.0] * ROWS
+WORDS: Cells = ["AA", "B6", "UA", "UA"] * (ROWS // 4)
+OTHER_WORDS: Cells = ["AA", "ZZ", "ZZ", None] * (ROWS // 4)
+
+
+def pair(reference: Cells, window: Cells) -> Pair:
+    """A column of the reference and of a window, profiled as the monitor does it."""
+    there, here = pd.Series(reference), pd.Series(window)
+    if any(isinstance(value, str) for value in reference):
+        words = category_reference("column", there)
+        return CategoryPair(words, category_window(words, here))
+    numbers = number_reference("column", there)
+    return NumberPair(numbers, *number_window(numbers, here))
+
+
+def check_drift_test(name: str, test: DriftTest) -> None:
+    """Raise AssertionError, with what is wrong, unless the drift test keeps every promise."""
+    assert test.title.strip(), f"{name} needs a title"
+    assert test.kinds, f"{name} must take some kind of column"
+    assert test.kinds <= BOTH, f"{name} takes {sorted(test.kinds - BOTH)}, which no column is"
+    assert test.limits.direction == "above", f"{name}: a distance is bad when it is large"
+    assert 0 <= test.limits.warn <= test.limits.fail, f"{name} must warn before it fails"
+    for equal in _of_kinds(test, [RAMP, HOLED, CONSTANT, WORDS, OTHER_WORDS]):
+        score = _score(name, test, pair(equal, equal))
+        assert score is None or abs(score) < 1e-9, f"{name} gives {score} for equal columns"
+    for reference, near, far in _farther(test):
+        _check_order(name, test, pair(reference, near), pair(reference, far))
+
+
+def _check_order(name: str, test: DriftTest, near: Pair, far: Pair) -> None:
+    small, large = _score(name, test, near), _score(name, test, far)
+    if small is not None and large is not None:
+        assert small <= large + 1e-12, f"{name} gives {small} for near and {large} for far"
+
+
+def _farther(test: DriftTest) -> Iterator[tuple[Cells, Cells, Cells]]:
+    """A reference, a window near to it, and one that is farther away in every way."""
+    if "number" in test.kinds:
+        holes: Cells = [None if n % 2 else float(n) + 900 for n in range(ROWS)]
+        yield RAMP, [float(n) + 10 for n in range(ROWS)], holes
+        yield CONSTANT, CONSTANT, [4.0] * ROWS
+    if "category" in test.kinds:
+        yield WORDS, ["AA", "B6", "UA", "B6"] * (ROWS // 4), OTHER_WORDS
+
+
+def _of_kinds(test: DriftTest, columns: list[Cells]) -> Iterator[Cells]:
+    for column in columns:
+        is_words = any(isinstance(value, str) for value in column)
+        if ("category" if is_words else "number") in test.kinds:
+            yield column
+
+
+def _score(name: str, test: DriftTest, weighed: Pair) -> float | None:
+    """The score, checked; None when the test says in words that it cannot judge."""
+    try:
+        score = test.score(weighed)
+    except NotJudged as unsure:
+        _check_words(name, str(unsure))
+        return None
+    assert isinstance(score, float), f"{name} must give a float, not {type(score).__name__}"
+    assert math.isfinite(score), f"{name} gives {score}"
+    assert score >= 0, f"{name} gives {score}: a distance is never negative"
+    assert test.score(weighed) == score, f"{name} gives two scores for the same columns"
+    return score
+
+
+def _check_words(name: str, words: str) -> None:
+    assert words.strip(), f"{name} must say why it does not judge"

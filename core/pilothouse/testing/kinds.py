@@ -1,0 +1,34 @@
+"""Every kind of plugin: where it lives, what it is for, and the contract test it must pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pilothouse.jobs import workflows
+from pilothouse.kit.plugins import Plugins
+from pilothouse.monitoring.drift import drift_tests
+from pilothouse.registry.gates import gates
+from pilothouse.testing.drift import check_drift_test
+from pilothouse.testing.gates import check_gate
+from pilothouse.testing.trainers import check_trainer
+from pilothouse.testing.workflows import check_workflow
+from pilothouse.training.trainers import trainers
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of plugin. `check(name, plugin)` raises AssertionError with what is wrong."""
+
+    plugins: Plugins[Any]
+    check: Callable[[str, Any], None]
+    purpose: str
+
+
+KINDS = (
+    Kind(gates, check_gate, "Judges a promotion: a pure function from Evidence to a Verdict."),
+    Kind(drift_tests, check_drift_test, "Weighs one column of a window against the reference's."),
+    Kind(trainers, check_trainer, "A kind of model: its parameter space and its pipeline."),
+    Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),
+)

@@ -1,0 +1,130 @@
+"""Every plugin, ours or a stranger's, keeps the promises of its kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pilothouse
+from pilothouse.monitoring.checks import Limits
+from pilothouse.monitoring.drift import BOTH, DriftTest, drift_tests
+from pilothouse.registry.gates import Verdict
+from pilothouse.testing.drift import check_drift_test
+from pilothouse.testing.gates import check_gate
+from pilothouse.testing.kinds import KINDS
+from pilothouse.testing.trainers import check_trainer
+from pilothouse.testing.workflows import check_workflow
+from pilothouse.training.trainers import Hyper, trainers
+
+PACKAGE = Path(pilothouse.__file__).parent
+ALL = [
+    pytest.param(kind.check, name, plugin, id=f"{kind.plugins.noun}: {name}")
+    for kind in KINDS
+    for name, plugin in kind.plugins.items()
+]
+
+
+@pytest.mark.parametrize(("check", "name", "plugin"), ALL)
+def test_a_plugin_keeps_the_promises_of_its_kind(
+    check: Callable[[str, Any], None], name: str, plugin: Any
+) -> None:
+    check(name, plugin)
+
+
+def test_every_kind_of_plugin_has_a_contract() -> None:
+    declared = set()
+    for path in PACKAGE.rglob("*.py"):
+        for package in re.findall(r"= Plugins\(([^,]+),", path.read_text(encoding="utf-8")):
+            if path.parts[-2:] != ("kit", "plugins.py"):
+                own = ".".join(("pilothouse", *path.parent.relative_to(PACKAGE).parts))
+                declared.add(own if package == "__name__" else package.strip('"'))
+    assert declared == {kind.plugins.package for kind in KINDS}
+
+
+def passes_everything(evidence: object) -> Verdict:
+    return Verdict("lenient", "passed", None, None, "fine")
+
+
+def says_nothing(evidence: object) -> Verdict:
+    return Verdict("mute", "failed", None, None, " ")
+
+
+def counts_to_nan(evidence: object) -> Verdict:
+    return Verdict("nan", "failed", float("nan"), 1.0, "a figure that is none")
+
+
+@pytest.mark.parametrize(
+    ("name", "gate", "words"),
+    [
+        ("lenient", passes_everything, "lets everything pass"),
+        ("mute", says_nothing, "gives no words"),
+        ("nan", counts_to_nan, "is no figure"),
+        ("other", says_nothing, "signs as 'mute'"),
+    ],
+)
+def test_a_gate_that_breaks_a_promise_is_told_which(name: str, gate: Any, words: str) -> None:
+    with pytest.raises(AssertionError, match=words):
+        check_gate(name, gate)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"score": lambda pair: float("nan")}, "gives nan"),
+        ({"score": lambda pair: -1.0}, "never negative"),
+        ({"score": lambda pair: 1.0}, "for equal columns"),
+        ({"score": lambda pair: 0}, "must give a float"),
+        ({"limits": Limits(warn=0.3, fail=0.2)}, "warn before it fails"),
+        ({"kinds": frozenset({"picture"})}, "takes"),
+    ],
+)
+def test_a_drift_test_that_breaks_a_promise_is_told_which(
+    changes: dict[str, Any], words: str
+) -> None:
+    psi: DriftTest = drift_tests.get("psi")
+    assert psi.kinds == BOTH
+    with pytest.raises(AssertionError, match=words):
+        check_drift_test("broken", replace(psi, **changes))
+
+
+def test_a_trainer_that_breaks_a_promise_is_told_which() -> None:
+    real: Any = trainers.get("logistic_regression")
+
+    class Twice(real):  # type: ignore[misc]  # a class that is only known at run time
+        space = (*real.space, real.space[0])
+
+    class Helpless(real):  # type: ignore[misc]
+        space = (*real.space, Hyper("warmth", "number", 1.0, 0.0, 1.0))
+
+    class Guesses(real):  # type: ignore[misc]
+        @staticmethod
+        def build(columns: Any, params: Any, seed: int) -> Any:
+            from sklearn.dummy import DummyClassifier
+            from sklearn.pipeline import Pipeline
+
+            encode = real.build(columns, params, seed)[0]
+            return Pipeline([("encode", encode), ("guess", DummyClassifier())])
+
+    for trainer, words in ((Twice, "twice"), (Helpless, "sentence"), (Guesses, "learned nothing")):
+        with pytest.raises(AssertionError, match=words):
+            check_trainer("broken", trainer)
+
+
+def test_a_workflow_that_breaks_a_promise_is_told_which() -> None:
+    def nameless(job: object, *words: str) -> dict[str, Any]:
+        return {}
+
+    def jobless(words: str) -> dict[str, Any]:
+        return {}
+
+    with pytest.raises(AssertionError, match="by its name"):
+        check_workflow("nameless", nameless)
+    with pytest.raises(AssertionError, match="job first"):
+        check_workflow("jobless", jobless)
+    with pytest.raises(AssertionError, match="no name"):
+        check_workflow("Job Less", jobless)
