@@ -16,7 +16,6 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-import pilothouse
 from pilothouse.experiments import environment, lifecycle, recording
 from pilothouse.experiments.code import identity
 from pilothouse.experiments.summary import Points
@@ -74,7 +73,7 @@ def take_up(store: Store, spec: TrainingSpec, place: Place) -> Ticket:
             parent=place.parent,
             seed=spec.seed,
             source=SOURCE,
-            code=identity(Path(pilothouse.__file__).parent),
+            code=identity(Path(__file__).parent),
             job_id=place.job_id,
         )
         recording.tag(session, run, {**spec.tags, SLOT: place.slot})

@@ -276,6 +276,8 @@ def test_submitting_asks_for_one_job_and_says_at_once_what_is_wrong(
     info = workspace.jobs.job(job)
     assert (info.kind, info.subject_kind, info.subject_ref) == ("train", "experiment", "shop")
     assert TrainingSpec.from_json(info.args["spec"]) == spec(data).checked()
+    latest = workspace.jobs.job(workspace.training.submit(spec("visits")))
+    assert latest.args["spec"]["dataset"] == data
     with pytest.raises(NotFound):
         workspace.training.submit(spec("nowhere@1"))
     with pytest.raises(Invalid) as told:
