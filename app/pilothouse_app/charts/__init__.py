@@ -1,6 +1,7 @@
 """Charts: pure functions from a frame to a figure, light or dark; no Streamlit, no workspace."""
 
 from pilothouse_app.charts.bars import (
+    frequencies,
     grouped,
     histogram,
     ranked,
@@ -17,6 +18,7 @@ __all__ = [
     "by_group",
     "calibration",
     "confusion",
+    "frequencies",
     "grouped",
     "histogram",
     "history",

@@ -115,6 +115,22 @@ def histogram(
     return chart.update_layout(bargap=0.06)
 
 
+def frequencies(
+    labels: Sequence[str], counts: Sequence[float], *, dark: bool, most: int = 12
+) -> go.Figure:
+    """The most frequent values as horizontal bars, the first on top."""
+    chart = blank(dark, legend=False, hover="closest")
+    chart.add_bar(
+        x=floats(counts[:most][::-1]),
+        y=[str(label) for label in labels[:most]][::-1],
+        orientation="h",
+        marker={"color": palette(dark).accent},
+        hovertemplate="%{y}: %{x:,}<extra></extra>",
+    )
+    chart.update_xaxes(showgrid=True)
+    return chart.update_yaxes(showgrid=False, type="category", ticksuffix="  ")
+
+
 def stacked_over_time(
     frame: pd.DataFrame,
     *,

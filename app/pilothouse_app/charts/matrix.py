@@ -16,7 +16,7 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[float]], *, dark:
     names = [str(label) for label in labels]
     shares = [[cell / (sum(row) or 1) for cell in row] for row in matrix]
     chart = blank(dark, x="Predicted", y="Actual", legend=False, hover="closest")
-    ramp = colours.sequential[:7]
+    ramp = colours.sequential[: 5 if dark else 7]  # keeps the figures legible
     chart.add_heatmap(
         x=names,
         y=names,

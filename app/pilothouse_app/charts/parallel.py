@@ -41,7 +41,7 @@ def parallel(
             "textStyle": {"color": colours.muted, "fontSize": 11},
         },
         "parallel": {
-            "left": 60,
+            "left": 190 if axes[0].categories else 60,
             "right": 90,
             "top": 62,
             "bottom": 24,
@@ -67,8 +67,12 @@ def _axis_look(muted: str, grid: str) -> dict[str, Any]:
 def _axis(place: int, axis: Axis, frame: pd.DataFrame) -> dict[str, Any]:
     shared = {"dim": place, "name": axis.title}
     if axis.categories:
-        return {**shared, "type": "category", "data": list(axis.categories)}
-    return {**shared, "type": "value", "scale": True, **_range(frame[axis.column])}
+        left = {"align": "right", "margin": -10}  # words are longer than the gap to the next axis
+        words = list(axis.categories)
+        return {**shared, "type": "category", "data": words, "axisLabel": left}
+    values = frame[axis.column]
+    whole = {"minInterval": 1} if (values % 1 == 0).all() else {}
+    return {**shared, "type": "value", "scale": True, **whole, **_range(values)}
 
 
 def _range(values: pd.Series[Any]) -> dict[str, float]:

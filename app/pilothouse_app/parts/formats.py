@@ -18,6 +18,11 @@ TITLES = {
     "calibration_error": "Calibration error",
     "fit_seconds": "Fit time, s",
     "id": "Id",
+    "n_estimators": "Trees",
+    "l2_regularization": "L2 regularization",
+    "test_share": "Held-out share",
+    "folds": "Folds",
+    "cv_rows": "Rows for folds",
     "p50_ms": "p50, ms",
     "p95_ms": "p95, ms",
     "p99_ms": "p99, ms",
@@ -83,11 +88,13 @@ def signed(value: float, digits: int = 3) -> str:
 
 def parameter(value: object) -> str:
     """A hyperparameter as short as it can be without losing what matters."""
-    if missing(value):
+    if missing(value) or value == "":
         return DASH
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return str(value)
+    text = str(value)
+    try:
+        return f"{float(text):.4g}" if "." in text or "e" in text.lower() else text
+    except ValueError:
+        return text
 
 
 def duration(seconds: float | None) -> str:

@@ -78,6 +78,11 @@ def spark_column(title: str, *, width: int | None = 140) -> Any:
     return st.column_config.LineChartColumn(title, width=width)
 
 
+def shape_column(title: str, *, width: int | None = 120) -> Any:
+    """A list of counts as small bars."""
+    return st.column_config.BarChartColumn(title, width=width)
+
+
 def table_key(key: str, ids: Sequence[str]) -> str:
     """The widget key of a table that shows these ids."""
     return f"{key}_{hashlib.blake2s('|'.join(ids).encode(), digest_size=6).hexdigest()}"

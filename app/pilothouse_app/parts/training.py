@@ -17,7 +17,6 @@ from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.data.facts import DatasetVersionInfo
-
     from pilothouse.training.trainers import Hyper
 
 SPLIT_WORDS = {
@@ -56,10 +55,7 @@ def _training(dataset: str) -> None:
 
 
 def _datasets(dataset: str) -> list[str]:
-    known = workspace().data.datasets()
-    latest = [
-        f"{row.name}@{row.latest}" for row in known.rename(columns=str).itertuples(index=False)
-    ]
+    latest = list(workspace().data.datasets()["ref"])
     return [dataset, *(ref for ref in latest if ref != dataset)] if dataset else latest
 
 
@@ -73,7 +69,7 @@ def _dataset(refs: list[str], dataset: str) -> DatasetVersionInfo:
 
 
 def _task(version: DatasetVersionInfo) -> dict[str, Any]:
-    names = [column.name for column in version.schema]
+    names = list(version.column_names)
     times = [column.name for column in version.schema if column.type == "time"]
     left, middle, right = st.columns(3)
     with left:

@@ -115,18 +115,27 @@ def _figures(compared: Comparison) -> None:
     with st.container(horizontal=True, gap="medium"):
         for run in compared.runs:
             link(address("run", run.id), compared.labels[run.id], icon=":material/timeline:")
-    left, right = st.columns([58, 42], gap="medium")
-    with left:
-        section("Metrics", f"difference to {compared.labels[compared.baseline]}")
-        st.table(_metric_cells(compared), border="horizontal", alt="Metrics by run")
-    with right:
-        differing = int(compared.params["differs"].sum())
-        section(
-            "Parameters", f"{plural(differing, 'parameter')} differ" if differing else "all equal"
+    section("Metrics", f"difference to {compared.labels[compared.baseline]}")
+    st.table(_metric_cells(compared), border="horizontal", hide_index=True, alt="Metrics by run")
+    params = compared.params[compared.params["differs"]]
+    alike = len(compared.params) - len(params)
+    section("Parameters", f"{len(params)} differ, {alike} are equal")
+    if len(params):
+        st.table(
+            _param_cells(compared, params),
+            border="horizontal",
+            hide_index=True,
+            alt="Parameters that differ",
         )
-        only = st.toggle("Differences only", value=differing > 0, key="compare_differing")
-        params = compared.params[compared.params["differs"]] if only else compared.params
-        st.table(_param_cells(compared, params), border="horizontal", alt="Parameters by run")
+    if alike:
+        with st.expander(f"Equal in all runs ({alike})"):
+            same = compared.params[~compared.params["differs"]]
+            st.table(
+                _param_cells(compared, same),
+                border="horizontal",
+                hide_index=True,
+                alt="Equal parameters",
+            )
 
 
 def _metric_cells(compared: Comparison) -> pd.DataFrame:
@@ -158,7 +167,7 @@ def _param_cells(compared: Comparison, params: pd.DataFrame) -> pd.DataFrame:
 
 def _headed(cells: pd.DataFrame, corner: str) -> pd.DataFrame:
     cells.index.name, cells.columns.name = corner, None
-    return cells
+    return cells.reset_index()
 
 
 def _curves(compared: Comparison) -> None:
@@ -198,24 +207,30 @@ def _curves(compared: Comparison) -> None:
 
 
 def _parallel(compared: Comparison) -> None:
-    frame = compared.axes
-    names = [name for name in frame.columns if name not in ("run", "label")]
-    names = [name for name in names if not name.endswith(("_std", "_seconds"))][:MOST_AXES]
-    axes = [_axis(frame, name) for name in names]
+    frame = compared.axes.assign(trainer=[title(run.trainer or "none") for run in compared.runs])
     with st.container(border=True):
-        section("Parameters that differ, and metrics", "drag along an axis to select")
+        section("Parameters and metrics that all runs have", "drag along an axis to select")
         echart(
             charts.parallel(
                 frame,
-                axes,
+                _axes(frame),
                 dark=dark(),
                 names="label",
                 baseline=compared.labels[compared.baseline],
             ),
             key="compare_parallel",
-            height=520,
+            height=600,
             alt="Parameters and metrics of each run as a line through parallel axes",
         )
+
+
+def _axes(frame: pd.DataFrame) -> list[charts.Axis]:
+    """The trainer, then what every run has: a line may not jump over an axis."""
+    told = [name for name in frame.columns if name.startswith(("params.", "metrics."))]
+    told = [name for name in told if frame[name].notna().all()]
+    told = [name for name in told if not name.endswith(("_std", "_seconds"))][:MOST_AXES]
+    trainers = sorted(frame["trainer"].unique())
+    return [charts.Axis("trainer", "Trainer", trainers), *(_axis(frame, name) for name in told)]
 
 
 def _axis(frame: pd.DataFrame, name: str) -> charts.Axis:

@@ -1,10 +1,27 @@
-"""Home: what is in production, how it does, what needs a person, what runs."""
+"""Home: what is in production, how it does, what waits for a person, what runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import streamlit as st
+
+from pilothouse_app import charts
 from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.header import header
+from pilothouse_app.parts.figures import dark, figure
+from pilothouse_app.parts.filters import switch
+from pilothouse_app.parts.formats import ago, number, plural, short
+from pilothouse_app.parts.header import header, section
+from pilothouse_app.parts.kpis import Kpi, kpi_row
+from pilothouse_app.parts.links import ICONS, address, link, screen
+from pilothouse_app.parts.live import live
+from pilothouse_app.parts.overview import Overview, is_new, overview
+from pilothouse_app.parts.progress import job_line
+from pilothouse_app.parts.runs import as_words, column_of
 from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.starting import demo_button
+from pilothouse_app.parts.status import badge
+from pilothouse_app.parts.table import name_column, status_column, table, text_column, when_column
 from pilothouse_app.parts.workspace import workspace
 
 SCREEN = Screen(
@@ -16,10 +33,206 @@ SCREEN = Screen(
     order=0,
 )
 
+SPANS = {"1 h": 1.0, "24 h": 24.0, "7 d": 168.0}
+CHART, LIST = 236, 276
+MOST_WAITING = 6
+
 
 def render() -> None:
     """Draw the page."""
+    if is_new():
+        _first_steps()
+        return
     ws = workspace()
-    with header("Home", note=ws.folder.name):
+    with header("Home"):
+        if ws.pipelines.demo_job() is None:
+            demo_button()
+        span = switch("home_span", list(SPANS), "Span", default="1 h")
+    live(lambda: _body(span), key="home_live", busy=bool(ws.jobs.active()), idle_seconds=10)
+
+
+def _first_steps() -> None:
+    with header("Home"):
         pass
-    empty("Nothing here yet", "Start the demo to see a model's whole life.")
+    empty(
+        "Welcome aboard",
+        "This workspace is empty. Run the demo to see a real model's whole life in a few "
+        "minutes: training, deployment, live predictions, drift, an alert and a retraining. "
+        "Or begin with data of your own.",
+        icon=":material/sailing:",
+        to=("Register a dataset", screen("data")),
+    )
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        demo_button(primary=True)
+
+
+def _body(span: str) -> bool:
+    """The part that moves; whether something runs."""
+    now = overview(SPANS[span])
+    for job in now.jobs[:3]:
+        job_line(job)
+    kpi_row(_figures(now, span))
+    left, right = st.columns([63, 37], gap="small")
+    with left, st.container(border=True, height="stretch"):
+        _traffic(now, span)
+    with right, st.container(border=True, height="stretch"):
+        _waiting(now)
+    left, right = st.columns([63, 37], gap="small")
+    with left, st.container(border=True, height="stretch"):
+        _production(now)
+    with right, st.container(border=True, height="stretch"):
+        _runs(now)
+    return bool(now.jobs)
+
+
+def _figures(now: Overview, span: str) -> list[Kpi]:
+    serving = now.deployments[now.deployments["serving"].notna()]
+    firing = sum(alert["state"] == "firing" for alert in now.alerts)
+    newest = now.promotions[0] if now.promotions else None
+    return [
+        Kpi(
+            "In production",
+            plural(len(now.production), "model"),
+            f"{len(serving)} deployed and answering" if len(serving) else "none answers yet",
+        ),
+        Kpi(f"Requests, last {span}", short(now.requests), f"{plural(now.errors, 'error')}"),
+        Kpi(
+            "Latency, p95",
+            "–" if now.p95_ms is None else f"{number(now.p95_ms, 1)} ms",  # noqa: RUF001
+            "newest minutes" if now.p95_ms is not None else "no traffic yet",
+        ),
+        Kpi("Open alerts", str(len(now.alerts)), f"{firing} firing" if firing else "none fires"),
+        Kpi(
+            "Waiting for a decision",
+            str(len(now.promotions)),
+            f"{newest['model']} {newest['number']} to {newest['stage']}" if newest else "nothing",
+        ),
+    ]
+
+
+def _traffic(now: Overview, span: str) -> None:
+    section("Traffic", f"requests, last {span}")
+    if now.traffic.empty:
+        empty(
+            "No traffic",
+            f"Nothing was asked of a deployment in the last {span}.",
+            icon=":material/show_chart:",
+            key="home_traffic_empty",
+            border=False,
+        )
+        return
+    figure(
+        charts.stacked_over_time(
+            now.traffic.assign(answered=now.traffic["requests"] - now.traffic["errors"]),
+            dark=dark(),
+            at="at",
+            parts={"answered": "Answered", "errors": "Errors"},
+            colours={"answered": "accent", "errors": "bad"},
+        ),
+        key="home_traffic",
+        height=CHART,
+        alt=f"Requests over the last {span}",
+    )
+
+
+def _waiting(now: Overview) -> None:
+    section("Needs a person")
+    lines: list[Callable[[], None]] = [
+        *(_line(_promotion, row) for row in now.promotions),
+        *(_line(_alert, row) for row in now.alerts),
+        *(_line(_failed, row) for row in now.failed),
+    ]
+    if not lines:
+        empty(
+            "All clear",
+            "No alert is open and no decision waits.",
+            icon=":material/task_alt:",
+            key="home_clear",
+            border=False,
+        )
+    for line in lines[:MOST_WAITING]:
+        line()
+    if len(lines) > MOST_WAITING:
+        st.markdown(f":small[:gray[and {len(lines) - MOST_WAITING} more]]")
+
+
+def _line(draw: Callable[[dict[str, object]], None], row: dict[str, object]) -> Callable[[], None]:
+    return lambda: draw(row)
+
+
+def _promotion(row: dict[str, object]) -> None:
+    words = f"{row['model']} {row['number']} to {row['stage']}"
+    _attention("promotion", str(row["id"]), words, "pending", row["requested_at"])
+
+
+def _alert(row: dict[str, object]) -> None:
+    words = f"{row.get('rule') or row.get('name') or 'Alert'} on {row['deployment']}"
+    at = row.get("fired_at") or row.get("started_at") or row.get("created_at")
+    _attention("alert", str(row["id"]), words, str(row["state"]), at)
+
+
+def _failed(row: dict[str, object]) -> None:
+    _attention("job", str(row["id"]), str(row["title"]), "failed", row["created_at"])
+
+
+def _attention(kind: str, ref: str, words: str, status: str, at: object) -> None:
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        link(address(kind, ref), words, icon=ICONS[kind])
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            st.markdown(f":small[:gray[{ago(at)}]]", width="content")  # type: ignore[arg-type]  # a cell
+            badge(status)
+
+
+def _production(now: Overview) -> None:
+    section("In production", plural(len(now.deployments), "deployment"))
+    if now.deployments.empty:
+        empty(
+            "Nothing is deployed",
+            "Register a run's model, promote it, then launch it.",
+            icon=":material/rocket_launch:",
+            to=("Open deployments", screen("deployments")),
+            key="home_deployments_empty",
+            border=False,
+        )
+        return
+    table(
+        now.deployments,
+        {
+            "name": name_column("Deployment", width=130),
+            "version": text_column("Version", width=110),
+            "status": status_column(width=96),
+            "drift": status_column("Drift", width=96),
+            "performance": status_column("Performance", width=104),
+            "words": text_column("Now"),
+        },
+        key="home_deployments",
+        ids="name",
+        alt="Deployments and their health",
+        opens=("deployment", "name"),
+    )
+
+
+def _runs(now: Overview) -> None:
+    section("Latest runs")
+    if now.runs.empty:
+        empty(
+            "No runs yet",
+            "Train on a dataset to see runs here.",
+            icon=":material/science:",
+            key="home_runs_empty",
+            border=False,
+        )
+        return
+    table(
+        as_words(now.runs),
+        {
+            "name": name_column("Run", width=130),
+            "metrics.roc_auc": column_of("metrics.roc_auc"),
+            "created_at": when_column("Created", width=100),
+        },
+        key="home_runs",
+        alt="Latest runs",
+        opens=("run", "id"),
+    )

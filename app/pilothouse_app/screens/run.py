@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 SCREEN = Screen(title="Run", path="run", icon=":material/timeline:", summary="One run in full")
 
-VIEWS = ("evaluation", "features", "parameters", "history", "trials", "files")
-CHART = 292
+VIEWS = ("evaluation", "parameters", "history", "trials", "files")
+CHART = 222
 
 
 def render() -> None:
@@ -123,77 +123,51 @@ def _kpi(run: RunInfo, key: str) -> Kpi:
 
 def _evaluation(run: RunInfo) -> None:
     ws = workspace()
-    roc, precision = curve(ws, run, "curves/roc.json"), curve(ws, run, "curves/pr.json")
-    calibrated = curve(ws, run, "curves/calibration.json")
-    confusion = document(ws, run, "confusion.json")
-    if roc is None and precision is None and confusion is None:
+    drawn = [
+        ("ROC", "true over false positive rate", "curves/roc.json", charts.roc),
+        ("Precision and recall", "", "curves/pr.json", charts.precision_recall),
+        ("Calibration", "observed over predicted", "curves/calibration.json", charts.calibration),
+    ]
+    curves = [(*each, frame) for each in drawn if (frame := curve(ws, run, each[2])) is not None]
+    confusion, importance = document(ws, run, "confusion.json"), curve(ws, run, "importance.json")
+    if not curves and confusion is None and importance is None:
         empty("No evaluation", "This run kept no curves.", icon=":material/show_chart:")
         return
-    with st.grid(2, min_column_width=380, gap="small") as grid:
-        pass
-    if roc is not None:
+    grid = st.grid(3, min_column_width=270, gap="small")
+    for name, note, path, chart, frame in curves:
         with grid.cell(), st.container(border=True):
-            section(
-                "ROC",
-                f"area {metric_value('roc_auc', run.values['roc_auc'])}"
-                if "roc_auc" in run.values
-                else "",
-            )
-            figure(
-                charts.roc({run.name: roc}, dark=dark()),
-                key="run_roc",
-                height=CHART,
-                alt="ROC curve",
-            )
-    if precision is not None:
-        with grid.cell(), st.container(border=True):
-            section("Precision and recall")
-            figure(
-                charts.precision_recall({run.name: precision}, dark=dark()),
-                key="run_pr",
-                height=CHART,
-                alt="Precision over recall",
-            )
-    if calibrated is not None:
-        with grid.cell(), st.container(border=True):
-            section("Calibration", "observed share in bins of the predicted probability")
-            figure(
-                charts.calibration({run.name: calibrated}, dark=dark()),
-                key="run_calibration",
-                height=CHART,
-                alt="Calibration curve",
-            )
+            section(name, note)
+            shown = chart({run.name: frame}, dark=dark())
+            figure(shown, key=f"run_{path}", height=CHART, alt=f"{name} of {run.name}")
     if confusion is not None:
-        with grid.cell(), st.container(border=True):
-            section("Confusion", f"at the threshold {confusion['threshold']:.3f}")
-            figure(
-                charts.confusion(confusion["labels"], confusion["matrix"], dark=dark()),
-                key="run_confusion",
-                height=CHART,
-                alt="Confusion matrix",
-            )
+        with grid.cell(), st.container(border=True, height="stretch"):
+            _confusion(confusion)
+    if importance is not None and not importance.empty:
+        with grid.cell(column_span=2), st.container(border=True, height="stretch"):
+            _importance(importance)
 
 
-def _features(run: RunInfo) -> None:
-    importance = curve(workspace(), run, "importance.json")
-    if importance is None or importance.empty:
-        empty("No importances", "This run measured none.", icon=":material/bar_chart:")
-        return
-    with st.container(border=True):
-        section("Permutation importance", "what the metric loses when a column is shuffled")
-        figure(
-            charts.ranked(
-                importance,
-                dark=dark(),
-                label="column",
-                value="importance",
-                title="Loss of the metric",
-                error="std",
-            ),
-            key="run_importance",
-            height=110 + 26 * min(15, len(importance)),
-            alt="Columns by permutation importance",
-        )
+def _confusion(confusion: dict[str, Any]) -> None:
+    section("Confusion", f"threshold {confusion['threshold']:.3f}")
+    figure(
+        charts.confusion(confusion["labels"], confusion["matrix"], dark=dark()),
+        key="run_confusion",
+        height=CHART,
+        alt="Confusion matrix of the held-out rows",
+    )
+
+
+def _importance(importance: pd.DataFrame) -> None:
+    section("Permutation importance", "what the metric loses when a column is shuffled")
+    figure(
+        charts.ranked(
+            importance, dark=dark(), label="column", value="importance", title="", error="std",
+            most=10,
+        ),
+        key="run_importance",
+        height=CHART,
+        alt="Columns by permutation importance",
+    )  # fmt: skip
 
 
 def _parameters(run: RunInfo) -> None:
@@ -292,7 +266,6 @@ def _files(run: RunInfo) -> None:
 
 BODIES = {
     "evaluation": _evaluation,
-    "features": _features,
     "parameters": _parameters,
     "history": _history,
     "trials": _trials,

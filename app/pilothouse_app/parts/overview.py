@@ -1,0 +1,125 @@
+"""What Home shows, asked of every room at once; traffic is read at most every few seconds."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.experiments.search import RunFilter
+from pilothouse_app.parts.rows import records
+from pilothouse_app.parts.workspace import ENVIRONMENT, opened, workspace
+
+if TYPE_CHECKING:
+    from pilothouse.jobs.verbs import JobInfo
+    from pilothouse.registry.facts import VersionInfo
+    from pilothouse.workspace import Workspace
+
+LATEST = 7
+OPEN_ALERTS = ("firing", "acknowledged", "pending")
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One look over the workspace."""
+
+    production: list[VersionInfo]
+    deployments: pd.DataFrame
+    traffic: pd.DataFrame
+    alerts: list[dict[str, Any]]
+    promotions: list[dict[str, Any]]
+    runs: pd.DataFrame
+    jobs: list[JobInfo]
+    failed: list[dict[str, Any]]
+
+    @property
+    def requests(self) -> int:
+        """Requests in the span."""
+        return int(self.traffic["requests"].sum()) if len(self.traffic) else 0
+
+    @property
+    def errors(self) -> int:
+        """Requests in the span that were not answered well."""
+        return int(self.traffic["errors"].sum()) if len(self.traffic) else 0
+
+    @property
+    def p95_ms(self) -> float | None:
+        """The newest 95th percentile of latency."""
+        if self.traffic.empty:
+            return None
+        told = self.traffic["p95_ms"].dropna()
+        return float(told.iloc[-1]) if len(told) else None
+
+
+def overview(hours: float) -> Overview:
+    """The workspace as it stands, with the traffic of the last hours."""
+    ws = workspace()
+    deployments = ws.deployments.deployments()
+    return Overview(
+        production=ws.registry.in_production(),
+        deployments=_with_health(ws, deployments),
+        traffic=_traffic(list(deployments["name"]), hours),
+        alerts=_open_alerts(ws),
+        promotions=records(ws.registry.promotions("pending")),
+        runs=_latest_runs(ws),
+        jobs=ws.jobs.active(),
+        failed=records(ws.jobs.jobs(status="failed", size=3)),
+    )
+
+
+def is_new() -> bool:
+    """Whether nothing has happened in this workspace yet."""
+    ws = workspace()
+    return not (
+        ws.experiments.count() or ws.jobs.count() or len(ws.data.datasets())
+    )  # fmt: skip
+
+
+def _latest_runs(ws: Workspace) -> pd.DataFrame:
+    return ws.experiments.runs(
+        RunFilter(top_level_only=True),
+        size=LATEST,
+        columns=("name", "status", "trainer", "metrics.roc_auc", "created_at"),
+    )
+
+
+def _open_alerts(ws: Workspace) -> list[dict[str, Any]]:
+    alerts = ws.monitoring.alerts()
+    return records(alerts[alerts["state"].isin(OPEN_ALERTS)])
+
+
+def _with_health(ws: Workspace, deployments: pd.DataFrame) -> pd.DataFrame:
+    """Each deployment with the newest window's drift and performance."""
+    newest = [_newest_window(ws, name) for name in deployments["name"]]
+    return deployments.assign(
+        version=[
+            f"{row['model']} {row['number']}" for row in records(deployments[["model", "number"]])
+        ],
+        drift=[window.get("drift_status", "") for window in newest],
+        performance=[window.get("performance_status", "") for window in newest],
+    )
+
+
+def _newest_window(ws: Workspace, deployment: str) -> dict[str, Any]:
+    windows = ws.monitoring.windows(deployment)
+    return records(windows.sort_values("start").tail(1))[0] if len(windows) else {}
+
+
+def _traffic(names: list[str], hours: float) -> pd.DataFrame:
+    path = os.environ.get(ENVIRONMENT, "workspace")
+    frames = [_traffic_of(path, name, hours) for name in names]
+    told = [frame for frame in frames if len(frame)]
+    if not told:
+        return pd.DataFrame(columns=["at", "requests", "rows", "p50_ms", "p95_ms", "errors"])
+    together = pd.concat(told).groupby("at", as_index=False)
+    return together.agg(
+        {"requests": "sum", "rows": "sum", "p50_ms": "max", "p95_ms": "max", "errors": "sum"}
+    )
+
+
+@st.cache_data(ttl=4, max_entries=64, show_spinner=False)
+def _traffic_of(path: str, name: str, hours: float) -> pd.DataFrame:
+    return opened(path).deployments.traffic(name, hours)

@@ -1,0 +1,263 @@
+"""One dataset version: its columns and their shapes, its rows, its contract, who uses it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse.data.schema import NAMES
+from pilothouse.experiments.search import RunFilter
+from pilothouse_app import charts
+from pilothouse_app.parts.datasets import (
+    PREVIEW_ROWS,
+    bins,
+    preview,
+    profile_rows,
+    quantile_words,
+)
+from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.figures import dark, figure
+from pilothouse_app.parts.fill import fill
+from pilothouse_app.parts.filters import switch
+from pilothouse_app.parts.formats import ago, count, plural, share, size, title
+from pilothouse_app.parts.header import facts, header, section
+from pilothouse_app.parts.links import address, go_next, screen, wanted
+from pilothouse_app.parts.registration import register_data_button
+from pilothouse_app.parts.runs import as_words, column_of
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.table import (
+    bytes_column,
+    name_column,
+    number_column,
+    percent_column,
+    shape_column,
+    status_column,
+    table,
+    text_column,
+    when_column,
+)
+from pilothouse_app.parts.training import training_button
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.data.facts import DatasetVersionInfo
+
+SCREEN = Screen(
+    title="Dataset",
+    path="dataset",
+    icon=":material/table_view:",
+    summary="One dataset version in full",
+)
+
+VIEWS = ("columns", "rows", "contract", "versions", "runs")
+RESERVE = 15.5
+
+
+def render() -> None:
+    """The version the address names."""
+    back = ("Data", screen("data"))
+    if not wanted("ref"):
+        with header("Dataset", back=back):
+            pass
+        empty("Which dataset?", "The address names none.", to=("Open data", back[1]))
+        return
+    version = workspace().data.version(wanted("ref"))
+    with header(version.dataset, note=f"version {version.number}", back=back):
+        _choose_version(version)
+        register_data_button(version.dataset, primary=False)
+        training_button(version.ref)
+    _facts(version)
+    view = switch("dataset_view", VIEWS, "Show", words=title)
+    BODIES[view](version)
+
+
+def _choose_version(version: DatasetVersionInfo) -> None:
+    refs = list(workspace().data.versions(version.dataset)["ref"])
+    key = f"dataset_version_{version.number}"
+    if len(refs) > 1:
+        st.selectbox(
+            "Version",
+            refs,
+            index=refs.index(version.ref),
+            format_func=lambda ref: f"Version {ref.partition('@')[2]}",
+            key=key,
+            on_change=lambda: go_next(address("dataset", st.session_state[key])),
+            label_visibility="collapsed",
+            width=130,
+        )
+
+
+def _facts(version: DatasetVersionInfo) -> None:
+    tags = " ".join(f":gray-badge[{name}: {value}]" for name, value in version.tags.items())
+    facts(
+        {
+            "Rows": count(version.rows),
+            "Columns": count(version.columns),
+            "Size": size(version.bytes),
+            "Event time": version.event_time or "",
+            "Licence": version.licence,
+            "Registered": f"{ago(version.created_at)} by {version.created_by}",
+            "Hash": f"`{version.content_hash[:12]}`",
+            "Made from": f"`{version.parent}`" if version.parent else "",
+            "Tags": tags,
+        }
+    )
+    if version.source or version.note:
+        st.markdown(f":small[:gray[{' · '.join(filter(None, (version.source, version.note)))}]]")
+
+
+def _columns(version: DatasetVersionInfo) -> None:
+    profile = workspace().data.profile(version.ref)
+    rows = profile_rows(profile)
+    left, right = st.columns([62, 38], gap="small")
+    with left, fill("profile", reserve=RESERVE):
+        chosen = table(
+            rows,
+            {
+                "column": name_column("Column", width=140),
+                "type": text_column("Type", width=96),
+                "shape": shape_column("Shape", width=110),
+                "missing": percent_column("Missing", width=72),
+                "distinct": number_column("Distinct", 0, width=76),
+                "typical": text_column("Typical", width=90),
+                "low": text_column("Least", width=90),
+                "high": text_column("Greatest", width=90),
+            },
+            key=f"profile_{version.ref}",
+            ids="column",
+            alt="Columns and what was seen in them",
+            select="one",
+            height="stretch",
+        )
+    with right, st.container(border=True):
+        _column(version, chosen[0] if chosen else str(rows["column"].iloc[0]))
+
+
+def _column(version: DatasetVersionInfo, name: str) -> None:
+    column = workspace().data.profile(version.ref)[name]
+    section(name, NAMES[column.type])
+    labels, counts = bins(column)
+    if not counts:
+        empty("Nothing in it", "Every value is missing.", key="column_empty", border=False)
+        return
+    if column.top:
+        chart = charts.frequencies(labels, counts, dark=dark())
+    else:
+        chart = charts.histogram(labels, counts, dark=dark())
+    figure(chart, key="dataset_column", height=300, alt=f"Values of {name}")
+    words = {
+        "Missing": f"{count(column.missing)} ({share(column.missing_share)})",
+        "Distinct": count(column.distinct),
+        **quantile_words(column),
+    }
+    st.table(words, border="horizontal")
+
+
+def _rows(version: DatasetVersionInfo) -> None:
+    rows = preview(version.ref)
+    shown = min(PREVIEW_ROWS, version.rows)
+    with fill("preview", reserve=RESERVE):
+        st.dataframe(
+            rows,
+            height="stretch",
+            row_height=30,
+            hide_index=True,
+            key="dataset_rows",
+            alt=f"The first {shown} rows",
+        )
+
+
+def _contract(version: DatasetVersionInfo) -> None:
+    contract = workspace().data.contract(version.ref)
+    frame = contract.frame()
+    frame = frame.assign(
+        type=[NAMES[kind] for kind in frame["type"]],
+        nullable=["yes" if nullable else "no" for nullable in frame["nullable"]],
+        categories=[", ".join(each) if each else "" for each in frame["categories"]],
+    )
+    st.markdown(
+        f":gray[Inferred when the version was registered. Up to {share(contract.tolerance, 2)} of "
+        "the rows may break a rule before new data is refused.]"
+    )
+    with fill("contract", reserve=RESERVE + 2.5):
+        table(
+            frame,
+            {
+                "column": name_column("Column", width=160),
+                "type": text_column("Type", width=110),
+                "nullable": text_column("May be missing", width=110),
+                "low": number_column("Least allowed", 2, width=120),
+                "high": number_column("Greatest allowed", 2, width=130),
+                "categories": text_column("Allowed values"),
+            },
+            key="contract",
+            ids="column",
+            alt="Rules of the contract",
+            height="stretch",
+        )
+
+
+def _versions(version: DatasetVersionInfo) -> None:
+    frame = workspace().data.versions(version.dataset)
+    with fill("versions", reserve=RESERVE):
+        table(
+            frame.assign(content_hash=[each[:12] for each in frame["content_hash"]]),
+            {
+                "ref": name_column("Version", width=150),
+                "rows": number_column("Rows", 0, width=100),
+                "columns": number_column("Columns", 0, width=80),
+                "bytes": bytes_column(),
+                "content_hash": text_column("Hash", width=120),
+                "parent": text_column("Made from", width=130),
+                "note": text_column("Note"),
+                "created_at": when_column("Registered"),
+                "created_by": text_column("By", width=90),
+            },
+            key="versions",
+            ids="ref",
+            alt="Versions of the dataset",
+            opens=("dataset", "ref"),
+            height="stretch",
+        )
+
+
+def _runs(version: DatasetVersionInfo) -> None:
+    ws = workspace()
+    used = RunFilter(dataset=version.ref)
+    total = ws.experiments.count(used)
+    if not total:
+        empty(
+            "No run has read it",
+            "Press New training to train a model on this version.",
+            icon=":material/science:",
+        )
+        return
+    frame = ws.experiments.runs(
+        used, columns=("name", "status", "trainer", "metrics.roc_auc", "created_at")
+    )
+    section("Runs that read this version", plural(total, "run"))
+    with fill("dataset_runs", reserve=RESERVE + 2):
+        table(
+            as_words(frame),
+            {
+                "name": name_column("Run"),
+                "status": status_column(),
+                "trainer": text_column("Trainer"),
+                "metrics.roc_auc": column_of("metrics.roc_auc"),
+                "created_at": when_column("Created"),
+            },
+            key="dataset_runs",
+            alt="Runs on this version",
+            opens=("run", "id"),
+            height="stretch",
+        )
+
+
+BODIES = {
+    "columns": _columns,
+    "rows": _rows,
+    "contract": _contract,
+    "versions": _versions,
+    "runs": _runs,
+}
