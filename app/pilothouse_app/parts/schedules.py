@@ -67,7 +67,7 @@ def schedules() -> None:
 def _described(found: pd.DataFrame) -> pd.DataFrame:
     words = {cron: cadence for cadence, cron in CADENCES.items()}
     return found.assign(
-        status=["ready" if enabled else "paused" for enabled in found["enabled"]],
+        status=["active" if enabled else "paused" for enabled in found["enabled"]],
         cadence=[words.get(cron, cron) for cron in found["cron"]],
         kind=[kind_words(kind) for kind in found["kind"]],
     )

@@ -1,0 +1,79 @@
+"""Drift of all columns over all windows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pilothouse_app.charts.base import blank
+from pilothouse_app.charts.palette import palette
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_COLUMNS = 24
+
+
+def drift_heatmap(
+    frame: pd.DataFrame, *, dark: bool, order: Sequence[str], titles: Sequence[str]
+) -> go.Figure:
+    """Score over threshold by window and column (columns start, column, score, threshold).
+
+    1 is the threshold: below it cells stay pale, above it they turn to the warning colours. Rows
+    come in `order`, first on top.
+    """
+    colours = palette(dark)
+    names = list(order)[:MOST_COLUMNS][::-1]
+    starts = sorted(frame["start"].unique())
+    ratios = (frame["score"] / frame["threshold"]).to_numpy(dtype=np.float32)
+    places = {name: number for number, name in enumerate(names)}
+    weeks = {start: number for number, start in enumerate(starts)}
+    cells = np.full((len(names), len(starts)), np.nan, dtype=np.float32)
+    for start, name, ratio in zip(frame["start"], frame["column"], ratios, strict=True):
+        if name in places:
+            cells[places[name], weeks[start]] = ratio
+    words = dict(zip(order, titles, strict=True))
+    chart = blank(dark, legend=False, hover="closest")
+    chart.add_heatmap(
+        x=[day(start) for start in starts],
+        y=[words[name] for name in names],
+        z=cells,
+        zmin=0,
+        zmax=3,
+        colorscale=_scale(dark),
+        xgap=2,
+        ygap=2,
+        hoverongaps=False,
+        hovertemplate="%{y}, %{x}: %{z:.2f} times the threshold<extra></extra>",
+        colorbar=_bar(colours.muted),
+    )
+    chart.update_yaxes(showgrid=False, ticksuffix="  ", type="category")
+    return chart.update_xaxes(type="category", nticks=14, tickangle=0)
+
+
+def day(start: Any) -> str:
+    """The first day of a window, as a tick."""
+    at: datetime = start.to_pydatetime() if hasattr(start, "to_pydatetime") else start
+    return f"{at.day} {at:%b}"
+
+
+def _scale(dark: bool) -> list[list[object]]:
+    """Pale up to the threshold (a third of the range), then orange, then red."""
+    colours = palette(dark)
+    quiet, near = colours.sequential[0], colours.sequential[2]
+    return [[0.0, quiet], [0.33, near], [0.34, colours.diverging[6]], [0.6, colours.warn],
+            [1.0, colours.bad]]  # fmt: skip
+
+
+def _bar(muted: str) -> dict[str, object]:
+    return {
+        "thickness": 8,
+        "outlinewidth": 0,
+        "tickvals": [0, 1, 2, 3],
+        "ticktext": ["0", "threshold", "2 ×", "3 × or more"],  # noqa: RUF001
+        "tickfont": {"size": 11, "color": muted},
+    }

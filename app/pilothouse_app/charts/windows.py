@@ -1,0 +1,94 @@
+"""A deployment's windows over time: how good, how far off, how many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from pilothouse_app.charts.base import blank, dashed, faded, floats
+from pilothouse_app.charts.palette import palette
+from pilothouse_app.charts.series import STATES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def judged_over_time(
+    frame: pd.DataFrame,
+    *,
+    dark: bool,
+    value: str,
+    status: str,
+    reference: float | None = None,
+    limit: float | None = None,
+    tickformat: str = ".2f",
+) -> go.Figure:
+    """A figure by window (columns start, `value`, `status`), its points coloured by their state.
+
+    `reference` is drawn as a quiet line, `limit` as the line that must not be crossed.
+    """
+    colours = palette(dark)
+    rows = frame[frame[value].notna()]
+    chart = blank(dark, legend=False)
+    chart.add_scatter(
+        x=rows["start"],
+        y=floats(rows[value]),
+        mode="lines+markers",
+        line={"width": 1.5, "color": colours.reference},
+        marker={
+            "size": 7,
+            "color": [getattr(colours, STATES.get(state, "muted")) for state in rows[status]],
+        },
+        customdata=list(rows[status]),
+        hovertemplate=f"%{{y:{tickformat}}} · %{{customdata}}<extra></extra>",
+    )
+    if reference is not None:
+        dashed(chart, dark, y=reference, label="reference", bad=False)
+    if limit is not None:
+        dashed(chart, dark, y=limit, label="limit")
+    return chart.update_yaxes(tickformat=tickformat)
+
+
+def rows_over_time(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
+    """Rows by window, and how many of them have a label (columns start, rows, labelled)."""
+    colours = palette(dark)
+    chart = blank(dark)
+    chart.add_bar(
+        x=frame["start"],
+        y=floats(frame["rows"]),
+        name="predictions",
+        marker={"color": faded(colours.accent, 0.35)},
+        hovertemplate="%{y:,.0f}",
+    )
+    chart.add_bar(
+        x=frame["start"],
+        y=floats(frame["labelled"]),
+        name="labelled",
+        marker={"color": colours.accent},
+        hovertemplate="%{y:,.0f}",
+    )
+    chart.update_yaxes(tickformat=",d", rangemode="tozero")
+    return chart.update_layout(barmode="overlay")
+
+
+def score_over_time(
+    frame: pd.DataFrame, *, dark: bool, mean: str = "mean_score", rate: str = "positive_rate"
+) -> go.Figure:
+    """The mean score by window beside the share of positives that came true."""
+    colours = palette(dark)
+    chart = blank(dark)
+    lines = ((mean, "mean score", colours.accent), (rate, "came true", colours.categorical[1]))
+    for column, name, colour in lines:
+        if column not in frame or not frame[column].notna().any():
+            continue
+        chart.add_scatter(
+            x=frame["start"],
+            y=floats(frame[column]),
+            name=name,
+            mode="lines+markers",
+            line={"width": 1.8, "color": colour},
+            marker={"size": 5},
+            hovertemplate="%{y:.1%}",
+        )
+    return chart.update_yaxes(tickformat=".0%")

@@ -1,0 +1,95 @@
+"""Alerts on a page: the inbox, and what one may do about an alert."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse_app.parts.confirm import confirm
+from pilothouse_app.parts.empty import empty, nothing_found
+from pilothouse_app.parts.filters import filter_bar, pick
+from pilothouse_app.parts.formats import title
+from pilothouse_app.parts.status import words
+from pilothouse_app.parts.table import (
+    name_column,
+    number_column,
+    status_column,
+    table,
+    text_column,
+    when_column,
+)
+from pilothouse_app.parts.tall import tall
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.monitoring.verbs import AlertInfo
+
+STATES = ("pending", "firing", "acknowledged", "resolved")
+COLUMNS = {
+    "title": name_column("Alert", width=190),
+    "state": status_column("State", width=112),
+    "severity": status_column("Severity", width=92),
+    "message": text_column("What"),
+    "breaches": number_column("Windows", 0, width=74, help="Windows in breach"),
+    "opened_at": when_column("Opened", width=104),
+    "fired_at": when_column("Fired", width=104),
+    "resolved_at": when_column("Resolved", width=104),
+}
+
+
+def inbox(deployment: str = "") -> None:
+    """The alerts, newest first; of one deployment or of all."""
+    found = workspace().monitoring.alerts(deployment=deployment or None)
+    if found.empty:
+        empty(
+            "No alert has been raised",
+            "Rules look at each evaluated window; what breaches one shows up here.",
+            icon=":material/notifications_off:",
+            key="no_alerts",
+        )
+        return
+    with filter_bar():
+        states = pick("alerts_state", STATES, "State", words=words)
+    chosen = found[found["state"].isin(states)] if states else found
+    if chosen.empty:
+        nothing_found("alerts")
+        return
+    shown = _described(chosen)
+    with tall("alerts", len(shown), reserve=18) as height:
+        table(shown, COLUMNS, key="alerts", alt="Alerts", opens=("alert", "id"), height=height)
+
+
+def _described(found: pd.DataFrame) -> pd.DataFrame:
+    names = zip(found["deployment"], found["name"], strict=True)
+    return found.assign(title=[f"{deployment}: {title(name)}" for deployment, name in names])
+
+
+def alert_buttons(alert: AlertInfo) -> None:
+    """Acknowledge and resolve, each with a note."""
+    monitoring = workspace().monitoring
+    name = f"{alert.deployment}: {title(alert.name)}"
+    if alert.state == "firing" and st.button(
+        "Acknowledge", type="primary", icon=":material/visibility:", key="alert_acknowledge"
+    ):
+        confirm(
+            "Acknowledge this alert",
+            f"Others see that somebody looks after **{name}**. It stays open until its condition "
+            "clears or somebody resolves it.",
+            verb="Acknowledge",
+            command=lambda note: monitoring.acknowledge(alert.id, note),
+            done="The alert is acknowledged",
+        )
+    if alert.state != "resolved" and st.button(
+        "Resolve", icon=":material/task_alt:", key="alert_resolve"
+    ):
+        confirm(
+            "Resolve this alert",
+            f"**{name}** is closed. The windows up to now no longer count for its rule; a new "
+            "breach opens a new alert.",
+            verb="Resolve",
+            command=lambda note: monitoring.resolve(alert.id, note),
+            done="The alert is resolved",
+        )

@@ -1,0 +1,72 @@
+"""Which columns moved, and how: the ranking, and both distributions of the chosen one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.charts.bars import two_distributions
+from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.figures import dark, figure
+from pilothouse_app.parts.formats import number, plural, title
+from pilothouse_app.parts.header import section
+from pilothouse_app.parts.table import name_column, number_column, status_column, table
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RANKING = {
+    "title": name_column("Column", width=150),
+    "status": status_column("State", width=92),
+    "score": number_column("Drift", 3, width=66),
+    "threshold": number_column("Limit", 2, width=60),
+    "importance": number_column("Importance", 4, width=88),
+    "weight": number_column("Weight", 4, width=76, help="Drift over its limit, times importance"),
+}
+
+
+def ranking_and_distributions(window: str, *, key: str) -> None:
+    """The ranking at the left; ticking a column shows it at the right."""
+    ranking = workspace().monitoring.drift_ranking(window)
+    if ranking.empty:
+        empty(
+            "No column could be judged",
+            "The window has too few rows, or none.",
+            icon=":material/query_stats:",
+            key=f"{key}_none",
+        )
+        return
+    left, right = st.columns([52, 48], gap="medium")
+    with left:
+        section("Columns by drift", "over the limit, times importance; tick one")
+        shown = ranking.assign(title=[title(str(name)) for name in ranking["column"]])
+        ticked = table(
+            shown, RANKING, key=f"{key}_ranking", alt="Columns by drift", ids="column",
+            select="one", height=min(30 * len(shown) + 36, 456),
+        )  # fmt: skip
+    with right:
+        _distributions(window, chosen(list(ranking["column"]), ticked), ranking, key=key)
+
+
+def chosen(columns: Sequence[str], ticked: Sequence[str]) -> str:
+    """The column ticked last, else the first of the ranking."""
+    return next((name for name in reversed(ticked) if name in columns), columns[0])
+
+
+def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str) -> None:
+    row = ranking[ranking["column"] == column].iloc[0]
+    section(title(column), f"drift {number(row['score'])}, limit {number(row['threshold'], 2)}")
+    frame = workspace().monitoring.distributions(window, column)
+    if frame.empty:
+        st.markdown(":gray[Nothing is kept of this column.]")
+        return
+    figure(
+        two_distributions(frame, dark=dark(), names=("Reference", "This window")),
+        key=f"{key}_distributions",
+        height=400,
+        alt=f"Shares of {title(column)} in the reference and in this window",
+    )
+    st.markdown(f":small[:gray[{plural(len(frame), 'bin')} of the reference's own grid]]")

@@ -1,0 +1,64 @@
+"""Windows of a deployment on a page: their span in words, their columns, the pick of one."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse_app.parts.table import (
+    name_column,
+    number_column,
+    percent_column,
+    status_column,
+    when_column,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = {
+    "span": name_column("Window", width=150),
+    "status": status_column(width=110),
+    "number": number_column("Version", 0, width=66),
+    "roc_auc": number_column("ROC AUC", 3, width=78),
+    "drift_status": status_column("Drift", width=104),
+    "drifted": number_column("Drifted", 0, width=66, help="Columns over their threshold"),
+    "mean_score": number_column("Mean score", 3, width=88),
+    "rows": number_column("Rows", 0, width=76),
+    "coverage": percent_column("Labelled", width=78),
+    "revision": number_column("Revision", 0, width=72, help="Judged again as labels came"),
+    "evaluated_at": when_column("Evaluated", width=110),
+}
+
+
+def span_words(start: datetime, end: datetime) -> str:
+    """A window's days: `4 to 10 Mar 2013`."""
+    last = end - timedelta(microseconds=1)
+    if start.date() == last.date():
+        return f"{start.day} {start:%b %Y}"
+    if (start.year, start.month) == (last.year, last.month):
+        return f"{start.day} to {last.day} {last:%b %Y}"
+    year = "" if start.year == last.year else f" {start.year}"
+    return f"{start.day} {start:%b}{year} to {last.day} {last:%b %Y}"
+
+
+def described(windows: pd.DataFrame) -> pd.DataFrame:
+    """The frame of windows with their span in words, the newest first."""
+    spans = [span_words(s, e) for s, e in zip(windows["start"], windows["end"], strict=True)]
+    return windows.assign(span=spans).sort_values("start", ascending=False)
+
+
+def pick_window(windows: pd.DataFrame, key: str) -> str:
+    """Choose a window; the newest when nobody chose."""
+    shown = described(windows)
+    names = dict(zip(shown["id"].astype(str), shown["span"], strict=True))
+    return st.selectbox(
+        "Window",
+        list(names),
+        format_func=lambda each: names[each],
+        key=key,
+        label_visibility="collapsed",
+        width=220,
+    )

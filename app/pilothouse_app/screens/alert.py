@@ -1,0 +1,123 @@
+"""One alert: what breached and by how much, what happened to it, and what one can do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse_app.charts.windows import judged_over_time
+from pilothouse_app.parts.alerts import alert_buttons
+from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.drift import ranking_and_distributions
+from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.figures import dark, figure
+from pilothouse_app.parts.formats import ago, number, title, when
+from pilothouse_app.parts.header import facts, header, section
+from pilothouse_app.parts.links import address, link, screen, wanted
+from pilothouse_app.parts.rows import records
+from pilothouse_app.parts.rules import sentence
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.starting import retrain_button
+from pilothouse_app.parts.status import badge_text
+from pilothouse_app.parts.windows import span_words
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.monitoring.verbs import AlertInfo
+
+SCREEN = Screen(
+    title="Alert",
+    path="alert",
+    icon=":material/notifications:",
+    summary="One alert with its history",
+)
+
+
+def render() -> None:
+    """The alert the address names."""
+    wanted_id = wanted("id")
+    inbox = screen("monitoring", monitoring_view="Alerts")
+    if not wanted_id:
+        with header("Alert", back=("Alerts", inbox)):
+            pass
+        empty("Which alert?", "The address names none.", to=("Open the inbox", inbox))
+        return
+    alert = workspace().monitoring.alert(wanted_id)
+    with header(
+        f"{alert.deployment}: {title(alert.name)}", status=alert.state, back=("Alerts", inbox)
+    ):
+        if alert.state != "resolved":
+            retrain_button(alert.deployment)
+        alert_buttons(alert)
+    st.markdown(f"**{literal(alert.message[:1].upper() + alert.message[1:])}**")
+    _facts(alert)
+    _links(alert)
+    left, right = st.columns([58, 42], gap="medium")
+    with left:
+        _course(alert)
+    with right:
+        _events(alert)
+    section("What drifted in its last window")
+    ranking_and_distributions(alert.last_window, key="alert")
+
+
+def _facts(alert: AlertInfo) -> None:
+    facts(
+        {
+            "Severity": title(alert.severity),
+            "Score": number(alert.score),
+            "Limit": number(alert.limit),
+            "Windows in breach": str(alert.breaches),
+            "Opened": ago(alert.opened_at),
+            "Fired": ago(alert.fired_at) if alert.fired_at else "",
+            "Then": "retrain" if alert.action == "retrain" else "",
+        }
+    )
+
+
+def _links(alert: AlertInfo) -> None:
+    monitoring = workspace().monitoring
+    named = dict.fromkeys((alert.first_window, alert.last_window))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for window_id in named:
+            window = monitoring.window(window_id)
+            words = span_words(window.start, window.end)
+            link(address("window", window_id), words, icon=":material/date_range:")
+        link(
+            screen("monitoring", monitoring_deployment=alert.deployment),
+            alert.deployment,
+            icon=":material/monitoring:",
+        )
+        link(address("rule", alert.rule_id), "Rule", icon=":material/rule:")
+
+
+def _course(alert: AlertInfo) -> None:
+    monitoring = workspace().monitoring
+    known = monitoring.rules(alert.deployment)
+    found = records(known[known["id"] == alert.rule_id])
+    if not found:
+        return
+    rule = found[0]
+    section("Breaches when", literal(sentence(rule)))
+    trend = monitoring.trend(alert.deployment, str(rule["check"]), signal=str(rule["signal"]))
+    if trend.empty or trend["column"].nunique() > 1:
+        return
+    figure(
+        judged_over_time(trend, dark=dark(), value="score", status="status", limit=alert.limit),
+        key="alert_course",
+        height=250,
+        alt=f"{title(str(rule['check']))} by window with the limit of this rule",
+    )
+
+
+def _events(alert: AlertInfo) -> None:
+    section("What happened to it")
+    for event in reversed(records(workspace().monitoring.alert_events(alert.id))):
+        with st.container(border=True, gap="xsmall"):
+            st.markdown(
+                f"{badge_text(event['after'])} &nbsp;:gray[{when(event['at'])} · "
+                f"{literal(event['by'])}]"
+            )
+            if event["note"]:
+                st.markdown(literal(event["note"]))

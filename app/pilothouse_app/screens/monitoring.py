@@ -1,0 +1,160 @@
+"""Monitoring: how a deployment does over time, what drifted, and the alerts about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.charts.drift import drift_heatmap
+from pilothouse_app.parts.alerts import inbox
+from pilothouse_app.parts.courses import courses, newest_figures
+from pilothouse_app.parts.drift import ranking_and_distributions
+from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.figures import dark, figure
+from pilothouse_app.parts.filters import choose_one, filter_bar, switch
+from pilothouse_app.parts.formats import title
+from pilothouse_app.parts.header import header, section
+from pilothouse_app.parts.links import address, go, link, screen, wanted
+from pilothouse_app.parts.progress import running
+from pilothouse_app.parts.rules import add_rule_button, rules
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.starting import retrain_button
+from pilothouse_app.parts.table import table
+from pilothouse_app.parts.tall import tall
+from pilothouse_app.parts.toasts import toast_next
+from pilothouse_app.parts.windows import COLUMNS, described, pick_window
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SCREEN = Screen(
+    title="Monitoring",
+    path="monitoring",
+    icon=":material/monitoring:",
+    summary="Drift, performance and alerts",
+    section="Operate",
+    order=20,
+)
+VIEWS = ("overview", "drift", "windows", "alerts", "rules")
+KINDS = ("evaluate_windows", "retrain", "drift_report")
+
+
+def render() -> None:
+    """One deployment's windows, drift, alerts or rules."""
+    names = list(workspace().deployments.deployments()["name"])
+    if not names:
+        with header("Monitoring"):
+            pass
+        empty(
+            "Nothing is monitored yet",
+            "Monitoring begins with a deployment: its predictions are gathered in windows.",
+            to=("Open deployments", screen("deployments")),
+        )
+        return
+    name = _deployment(names)
+    windows = workspace().monitoring.windows(name)
+    status = str(windows["status"].iloc[-1]) if len(windows) else ""
+    with header("Monitoring", status=status):
+        _commands(name)
+    view = _bar(names, name)
+    running(KINDS)
+    if view == "alerts":
+        inbox(name)
+    elif view == "rules":
+        rules(name)
+    elif windows.empty:
+        _no_window()
+    else:
+        _of_windows(view, name, windows)
+
+
+def _deployment(names: Sequence[str]) -> str:
+    """The deployment in the address, or of the rule in it; else the first."""
+    asked = wanted("monitoring_deployment")
+    if wanted("rule"):
+        known = workspace().monitoring.rules()
+        asked = next(iter(known[known["id"] == wanted("rule")]["deployment"]), asked)
+    kept = str(st.session_state.get("monitoring_deployment", asked))
+    return kept if kept in names else names[0]
+
+
+def _bar(names: Sequence[str], name: str) -> str:
+    with filter_bar():
+        first = "rules" if wanted("rule") else VIEWS[0]
+        view = switch("monitoring_view", VIEWS, "Show", default=first, words=title)
+        choose_one("monitoring_deployment", names, "Deployment", default=name)
+        link(address("deployment", name), "Deployment", icon=":material/rocket_launch:")
+        if view == "rules":
+            add_rule_button(name)
+    return view
+
+
+def _commands(name: str) -> None:
+    retrain_button(name)
+    if st.button(
+        "Evaluate now",
+        type="primary",
+        icon=":material/refresh:",
+        help="Judges every window that has new predictions or labels",
+        key="evaluate",
+    ):
+        job = workspace().pipelines.evaluate(name)
+        toast_next("The evaluation is under way")
+        go(address("job", job))
+
+
+def _no_window() -> None:
+    empty(
+        "No window has been evaluated",
+        "Predictions are gathered by event time; evaluate them to see how they differ from "
+        "what the model was trained on.",
+        icon=":material/query_stats:",
+        key="no_windows",
+    )
+
+
+def _of_windows(view: str, name: str, windows: pd.DataFrame) -> None:
+    if view == "drift":
+        _drift(name, windows)
+    elif view == "windows":
+        shown = described(windows)
+        with tall("windows", len(shown), reserve=12) as height:
+            table(
+                shown, COLUMNS, key="windows", alt="Windows", opens=("window", "id"), height=height
+            )
+    else:
+        auc = workspace().monitoring.trend(name, "roc_auc", signal="performance")
+        newest_figures(windows, auc)
+        courses(name, windows, auc)
+
+
+def _drift(name: str, windows: pd.DataFrame) -> None:
+    section("Drift of every column", "score over its limit, by window")
+    ranking = workspace().monitoring.drift_ranking(str(windows["id"].iloc[-1]))
+    order = [str(column) for column in ranking["column"]]
+    trend = _primary_trend(name)
+    if trend.empty or not trend["score"].notna().any():
+        st.markdown(":gray[No window had rows enough to be judged.]")
+    else:
+        figure(
+            drift_heatmap(
+                trend, dark=dark(), order=order, titles=[title(column) for column in order]
+            ),
+            key="drift_heatmap",
+            height=90 + 22 * min(len(order), 24),
+            alt="Drift of each column over its limit, by window; most telling columns on top",
+        )
+    chosen = pick_window(windows, "monitoring_window")
+    ranking_and_distributions(chosen, key=f"drift_{chosen}")
+    link(address("window", chosen), "Open this window", icon=":material/date_range:")
+
+
+def _primary_trend(name: str) -> pd.DataFrame:
+    """Of each column the test that decides."""
+    monitoring = workspace().monitoring
+    checks = dict.fromkeys(monitoring.monitor_info(name).plan.primary.values())
+    trends = [monitoring.trend(name, check, signal="feature_drift") for check in checks]
+    return pd.concat(trends).drop_duplicates(["window", "column"])

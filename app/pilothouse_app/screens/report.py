@@ -1,0 +1,77 @@
+"""One drift report: its making while it is made, then its page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.formats import ago, count, size
+from pilothouse_app.parts.header import facts, header
+from pilothouse_app.parts.jobs import progress_line
+from pilothouse_app.parts.links import address, link, screen, wanted
+from pilothouse_app.parts.live import live
+from pilothouse_app.parts.reports import report_page, report_path
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.windows import span_words
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.monitoring.reports import ReportInfo
+
+SCREEN = Screen(
+    title="Report",
+    path="report",
+    icon=":material/lab_profile:",
+    summary="One drift report",
+)
+
+
+def render() -> None:
+    """The report the address names."""
+    wanted_id = wanted("id")
+    if not wanted_id:
+        with header("Report", back=("Monitoring", screen("monitoring"))):
+            pass
+        empty("Which report?", "The address names none.", to=("Monitoring", screen("monitoring")))
+        return
+    report = workspace().monitoring.report(wanted_id)
+    window = workspace().monitoring.window(report.window_id)
+    span = span_words(window.start, window.end)
+    back = (f"{window.deployment}, {span}", address("window", window.id))
+    with header("Drift report", status=report.status, note=span, back=back):
+        if report.digest:
+            st.link_button(
+                "Open alone", report_path(report.id), icon=":material/open_in_new:", key="alone"
+            )
+        else:
+            link(address("job", report.job_id), "Job", icon=":material/manufacturing:")
+    if report.digest:
+        _facts(report)
+        report_page(report.id)
+    else:
+        job = workspace().jobs.job(report.job_id)
+        live(lambda: _making(report.id), key="report_live", busy=not job.ended)
+
+
+def _facts(report: ReportInfo) -> None:
+    facts(
+        {
+            "Rows": count(report.rows),
+            "Reference rows": count(report.reference_rows),
+            "Size": size(report.bytes),
+            "Made": ago(report.made_at),
+            "By": "Evidently",
+        }
+    )
+
+
+def _making(report_id: str) -> bool:
+    """The job that makes it; whether it is still at it."""
+    report = workspace().monitoring.report(report_id)
+    job = workspace().jobs.job(report.job_id)
+    progress_line(job)
+    if not job.ended:
+        st.markdown(":gray[The page appears here when it is made; that takes about half a minute.]")
+    return not job.ended

@@ -1,0 +1,183 @@
+"""One window: how good, what drifted and how, every result, and its reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse_app.charts.curves import calibration
+from pilothouse_app.parts.drift import ranking_and_distributions
+from pilothouse_app.parts.empty import empty, nothing_found
+from pilothouse_app.parts.figures import dark, figure
+from pilothouse_app.parts.filters import choose, filter_bar, switch
+from pilothouse_app.parts.formats import ago, count, number, plural, share, title
+from pilothouse_app.parts.header import facts, header, section
+from pilothouse_app.parts.kpis import Kpi, kpi_row
+from pilothouse_app.parts.links import address, go, link, screen, wanted
+from pilothouse_app.parts.reports import report_frame, report_table
+from pilothouse_app.parts.runs import metric_title, metric_value
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.status import words
+from pilothouse_app.parts.table import (
+    name_column,
+    number_column,
+    status_column,
+    table,
+    text_column,
+)
+from pilothouse_app.parts.tall import tall
+from pilothouse_app.parts.toasts import toast_next
+from pilothouse_app.parts.windows import span_words
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.monitoring.verbs import WindowInfo
+
+SCREEN = Screen(
+    title="Window",
+    path="window",
+    icon=":material/date_range:",
+    summary="One window of a deployment",
+)
+VIEWS = ("drift", "performance", "results", "reports")
+SIGNALS = ("feature_drift", "prediction_drift", "data_quality", "performance")
+RESULTS = {
+    "what": name_column("Column", width=150),
+    "status": status_column(width=104),
+    "check": text_column("Check", width=150),
+    "score": number_column("Score", 4, width=80),
+    "warn": number_column("Warns at", 3, width=80),
+    "threshold": number_column("Limit", 3, width=72),
+    "reference": number_column("Reference", 4, width=88),
+    "n_current": number_column("Rows", 0, width=76),
+    "n_reference": number_column("Reference rows", 0, width=112),
+    "message": text_column("Note"),
+}
+
+
+def render() -> None:
+    """The window the address names."""
+    wanted_id = wanted("id")
+    if not wanted_id:
+        with header("Window", back=("Monitoring", screen("monitoring"))):
+            pass
+        empty("Which window?", "The address names none.", to=("Monitoring", screen("monitoring")))
+        return
+    window = workspace().monitoring.window(wanted_id)
+    back = ("Monitoring", screen("monitoring", monitoring_deployment=window.deployment))
+    name = f"{window.deployment}, {span_words(window.start, window.end)}"
+    with header(name, status=window.status, back=back):
+        _report_button(window)
+    _facts(window)
+    _figures(window)
+    with filter_bar():
+        view = switch("window_view", VIEWS, "Show", words=title)
+        signal = ""
+        if view == "results":
+            signal = choose("window_signal", SIGNALS, "All signals", words=title, width=180)
+    if view == "drift":
+        ranking_and_distributions(window.id, key="window")
+    elif view == "performance":
+        _performance(window)
+    elif view == "results":
+        _results(workspace().monitoring.results(window.id), signal)
+    else:
+        _reports(window)
+
+
+def _report_button(window: WindowInfo) -> None:
+    if st.button(
+        "Drift report",
+        type="primary",
+        icon=":material/lab_profile:",
+        help="Evidently's report of this window, made by a job and kept",
+        key="window_report",
+    ):
+        report = workspace().monitoring.request_report(window.id)
+        toast_next("The report is being made")
+        go(address("report", report))
+
+
+def _facts(window: WindowInfo) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        link(address("version", window.version), window.version, icon=":material/deployed_code:")
+        link(
+            address("deployment", window.deployment),
+            window.deployment,
+            icon=":material/rocket_launch:",
+        )
+        judged = f"{ago(window.evaluated_at)}, revision {window.revision}"
+        facts({"Drift": words(window.drift_status),
+               "Performance": words(window.performance_status), "Judged": judged})  # fmt: skip
+
+
+def _figures(window: WindowInfo) -> None:
+    auc = window.figures.get("roc_auc")
+    kpi_row(
+        [
+            Kpi("ROC AUC", number(auc), "realised" if auc is not None else "too few labels"),
+            Kpi("Drifted columns", f"{window.drifted} of {window.columns}", "over their limit"),
+            Kpi("Mean score", number(window.mean_score), f"{share(window.base_rate)} came true"),
+            Kpi("Predictions", count(window.rows), "in this window"),
+            Kpi("Labelled", share(window.coverage), plural(window.labelled, "label")),
+        ]
+    )
+
+
+def _performance(window: WindowInfo) -> None:
+    left, right = st.columns([46, 54], gap="medium")
+    with left:
+        section("Realised figures", "of the labelled rows")
+        results = workspace().monitoring.results(window.id)
+        _results(results, "performance", brief=True)
+        st.markdown(
+            " &nbsp;·&nbsp; ".join(
+                f":gray[{metric_title(key)}] {metric_value(key, value)}"
+                for key, value in window.figures.items()
+            )
+        )
+    with right:
+        section("Calibration", "observed share by predicted probability")
+        curve = workspace().monitoring.calibration(window.id)
+        if curve.empty:
+            st.markdown(":gray[Too few labels for a curve.]")
+            return
+        figure(
+            calibration({"this window": curve}, dark=dark()),
+            key="window_calibration",
+            height=340,
+            alt="Observed share by predicted probability in this window",
+        )
+
+
+def _results(results: pd.DataFrame, signal: str, *, brief: bool = False) -> None:
+    chosen = results[results["signal"] == signal] if signal else results
+    if chosen.empty:
+        nothing_found("results")
+        return
+    shown = chosen.assign(
+        what=[title(str(column)) if column else "All rows" for column in chosen["column"]],
+        check=[title(str(check)) for check in chosen["check"]],
+    )
+    columns = RESULTS
+    if brief:
+        kept = ("check", "status", "score", "reference", "threshold")
+        columns = {name: RESULTS[name] for name in kept}
+    with tall("results", len(shown), reserve=24) as height:
+        table(shown, columns, key=f"results_{signal}", alt="Results", height=height)
+
+
+def _reports(window: WindowInfo) -> None:
+    found = report_frame(workspace().monitoring.reports(window.id))
+    if found.empty:
+        empty(
+            "No report has been made",
+            "Evidently's report shows every column in detail; it is made on demand and kept.",
+            icon=":material/lab_profile:",
+            key="no_reports",
+        )
+        return
+    report_table(found)
