@@ -19,7 +19,7 @@ class TrainingSpec:
 
     Empty `features` means every usable column. `positive` is the label that counts as 1 (when None,
     the last in order). `threshold` None means: where F1 is best on the folds. `cv_rows` bounds the
-    rows that folds use (0: all). `time_column` empty means the dataset's own event time.
+    rows that folds use (0: all). `time_column` None means the dataset's own event time.
     """
 
     dataset: str
@@ -27,7 +27,7 @@ class TrainingSpec:
     features: tuple[str, ...] = ()
     split: str = "stratified"
     test_share: float = 0.2
-    time_column: str = ""
+    time_column: str | None = None
     trainer: str = "hist_gradient_boosting"
     params: Mapping[str, Any] = field(default_factory=dict)
     folds: int = 3
