@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from pilothouse.workspace import Workspace
 
+    FrameOf = Callable[[Workspace], pd.DataFrame]
+
 
 def _open(workspace: Path | None) -> Workspace:
     from pilothouse.workspace import open_workspace
@@ -25,10 +28,10 @@ def _group(name: str, words: str) -> click.Group:
     return click.Group(name, help=words)
 
 
-def _listing(group: click.Group, words: str) -> Any:
+def _listing(group: click.Group, words: str) -> Callable[[FrameOf], FrameOf]:
     """Make a function from a workspace to a frame the group's `list` command."""
 
-    def keep(frame_of: Any) -> Any:
+    def keep(frame_of: FrameOf) -> FrameOf:
         @group.command("list", help=words)
         @workspace_option
         @json_option

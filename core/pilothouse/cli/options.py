@@ -44,7 +44,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     import pandas as pd
 
     return [
-        {name: None if _missing(value, pd) else value for name, value in row.items()}
+        {str(name): None if _missing(value, pd) else value for name, value in row.items()}
         for row in frame.to_dict(orient="records")
     ]
 

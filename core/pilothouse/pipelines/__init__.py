@@ -1,1 +1,5 @@
-"""What joins the rest: retraining, schedules, the demo."""
+"""What joins the rest: workflows over several rooms, what triggers them, the demo."""
+
+from pilothouse.pipelines.verbs import Pipelines
+
+__all__ = ["Pipelines"]

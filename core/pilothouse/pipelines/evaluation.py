@@ -1,0 +1,26 @@
+"""Evaluating a window, and setting in motion what its alerts ask for."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pilothouse.jobs import Progress
+from pilothouse.monitoring.evaluate import evaluate_job
+from pilothouse.pipelines import triggers
+from pilothouse.storage import Store
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(
+    store: Store, progress: Progress, *, deployment: str, start_ms: int, end_ms: int
+) -> dict[str, Any]:
+    """Judge a window; `jobs` are the retrainings that alerts fired by it have asked for."""
+    found = evaluate_job(store, progress, deployment, start_ms, end_ms)
+    with store.write() as session:
+        jobs = [
+            triggers.retrain_for_alert(session, store, deployment, alert, until_ms=end_ms)
+            for alert in found["retrain"]
+        ]
+    return {**found, "jobs": [job for job in jobs if job is not None]}

@@ -1,0 +1,193 @@
+"""The steps of a retraining, as a child process runs them. Each may be repeated after a kill."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.data import Data
+from pilothouse.deployments import Deployments
+from pilothouse.experiments import Experiments
+from pilothouse.jobs import Progress
+from pilothouse.kit.clock import from_ms
+from pilothouse.kit.errors import Conflict, Invalid, Refused
+from pilothouse.registry import Registry
+from pilothouse.registry.evidence import Comparison
+from pilothouse.storage import Store
+from pilothouse.training import TrainingSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+NEWEST = timedelta(days=7)
+LEAST_ROWS = 500
+EVENT_TIME = "event_at"
+REFERENCE_SCORE, REFERENCE_TARGET = "__score", "__target"
+
+
+def snapshot(
+    store: Store, progress: Progress, *, deployment: str, weeks: int, until_ms: int | None
+) -> dict[str, Any]:
+    """Make a dataset version of the labelled predictions of the last weeks, and say what to train.
+
+    Raises Invalid when there are too few labelled rows. The answer names the dataset, the champion,
+    the arguments of `check_contract`, and a spec whose newest days are held out.
+    """
+    served = Deployments(store).deployment(deployment)
+    champion = Registry(store).version(served.model, served.number)
+    spec = _champion_spec(store, champion.run_id, served.model)
+    progress(0.1, "reading labelled predictions")
+    rows = _labelled(store, deployment, spec.target, weeks, until_ms)
+    if len(rows) < LEAST_ROWS:
+        raise Invalid(
+            f"{deployment!r} has {len(rows)} labelled predictions in these {weeks} weeks; "
+            f"{LEAST_ROWS} are needed.",
+            hint="Post labels, or choose a longer window.",
+        )
+    first, last = rows[EVENT_TIME].min(), rows[EVENT_TIME].max()
+    newest = (rows[EVENT_TIME] > last - NEWEST).mean()
+    columns = [
+        name for name in rows if name in _inputs(champion) or name in (spec.target, EVENT_TIME)
+    ]
+    version = Data(store).register(
+        f"{deployment}-live",
+        rows[columns],
+        origin=f"labelled predictions of {deployment}, {first:%Y-%m-%d} to {last:%Y-%m-%d}",
+        parent=champion.dataset or None,
+        event_time=EVENT_TIME,
+    )
+    log.info("%d labelled rows became %s", len(rows), version.ref)
+    again = replace(
+        spec,
+        dataset=version.ref,
+        features=tuple(_inputs(champion)),
+        split="time",
+        time_column=EVENT_TIME,
+        test_share=float(min(max(newest, 0.05), 0.5)),
+        trials=0,
+        name=f"retrained-{last:%Y-%m-%d}",
+        note=f"retrained on {version.ref} after {served.model}@{served.number}",
+    )
+    return {
+        "dataset": version.ref,
+        "rows": len(rows),
+        "model": served.model,
+        "champion": served.number,
+        "contract": {"dataset": version.ref, "against": champion.dataset, "columns": columns},
+        "spec": again.to_json(),
+    }
+
+
+def check_contract(
+    store: Store, progress: Progress, *, dataset: str, against: str, columns: list[str]
+) -> dict[str, Any]:
+    """Hold the snapshot against the contract of the champion's data. Raises Refused when broken."""
+    if not against:
+        log.warning("the champion's data is not known here, so there is no contract to check")
+        return {"checked": 0, "failures": 0}
+    data = Data(store)
+    known = [name for name in columns if name != EVENT_TIME]
+    report = data.check(against, data.frame(dataset, known), columns=known)
+    if not report.ok:
+        raise Refused(
+            f"{dataset} breaks the contract of {against}: {report.words}",
+            hint="Look at the source of the data before retraining on it.",
+        )
+    return {"checked": len(known), "failures": 0}
+
+
+def compare(
+    store: Store, progress: Progress, *, run: str, model: str, champion: int
+) -> dict[str, Any]:
+    """Score the held-out (newest) rows with the champion too: both ROC AUCs on the same rows."""
+    import pandas as pd
+    from joblib import load
+    from sklearn.metrics import roc_auc_score
+
+    experiments = Experiments(store)
+    held_out = pd.read_parquet(BytesIO(experiments.artifact(run, "reference.parquet")))
+    version = Registry(store).version(model, champion)
+    estimator = load(store.artifacts.local_path(version.digest))
+    progress(0.5, f"scoring {len(held_out):,} rows with {model}@{champion}")
+    before = estimator.predict_proba(held_out[_inputs(version)])[:, 1]
+    truth = held_out[REFERENCE_TARGET]
+    figures = {
+        "rows": len(held_out),
+        "challenger": float(roc_auc_score(truth, held_out[REFERENCE_SCORE])),
+        "champion": float(roc_auc_score(truth, before)),
+    }
+    log.info(
+        "on %(rows)d newest rows: champion %(champion).4f, challenger %(challenger).4f", figures
+    )
+    return figures
+
+
+def propose(
+    store: Store,
+    progress: Progress,
+    *,
+    run: str,
+    model: str,
+    compared: dict[str, Any],
+    champion: int,
+    reason: str,
+    alert: str,
+) -> dict[str, Any]:
+    """Register the run's model and leave its promotion, with the comparison, to a person."""
+    registry = Registry(store.acting_as("retraining"))
+    version = registry.register(model, run)
+    evidence = Comparison(
+        against=f"{model}@{champion}",
+        candidate={"roc_auc": compared["challenger"]},
+        champion={"roc_auc": compared["champion"]},
+        rows=f"the newest {compared['rows']:,} labelled rows",
+    )
+    words = reason or "retrained on the newest labelled rows"
+    if alert:
+        words = f"{words} (alert {alert})"
+    promotion = registry.propose(
+        model,
+        version.number,
+        "production",
+        words,
+        evidence,
+        origin="retraining",
+        promotion_id=f"retraining-{run[:12]}",
+    )
+    return {"version": version.number, "promotion": promotion.id}
+
+
+def _champion_spec(store: Store, run: str | None, model: str) -> TrainingSpec:
+    if run is None:
+        raise Conflict(
+            f"the serving version of {model!r} was imported: how it was trained is not known.",
+            hint="Train a model here, promote it, and retrain that one.",
+        )
+    return TrainingSpec.from_json(json.loads(Experiments(store).artifact(run, "spec.json")))
+
+
+def _inputs(version: Any) -> list[str]:
+    return [field.name for field in version.signature.inputs]
+
+
+def _labelled(
+    store: Store, deployment: str, target: str, weeks: int, until_ms: int | None
+) -> pd.DataFrame:
+    """Predictions of the window that have a label, with the label under the target's name."""
+    deployments = Deployments(store)
+    until = from_ms(until_ms) if until_ms is not None else _last_event(deployments, deployment)
+    rows = deployments.predictions(deployment, until - timedelta(weeks=weeks), until)
+    labels = deployments.labels(deployment)[["prediction_id", "label"]]
+    joined = rows.merge(labels.dropna(), on="prediction_id", how="inner")
+    return joined.rename(columns={"label": target}).sort_values([EVENT_TIME, "prediction_id"])
+
+
+def _last_event(deployments: Deployments, deployment: str) -> datetime:
+    newest = deployments.predictions(deployment, columns=["event_at"])["event_at"].max()
+    found: datetime = newest.to_pydatetime() + timedelta(microseconds=1)
+    return found

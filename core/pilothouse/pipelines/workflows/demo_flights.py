@@ -1,0 +1,58 @@
+"""The whole loop once, on real flights: the demo that a newcomer watches."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pilothouse.jobs import JobRun, Jobs, workflows
+from pilothouse.kit.clock import from_ms
+
+PLACE = "pilothouse.pipelines.flights"
+POLL_S = 0.5
+TRAINED, SERVED, SENT = 0.2, 0.25, 0.98
+
+
+@workflows.register("demo_flights")
+def demo_flights(job: JobRun, weeks: int | None = None) -> dict[str, Any]:
+    """Train on January and February, promote, deploy, then live through the year week by week."""
+    from pilothouse.pipelines.flights import specs
+
+    began = job.step("note the time", lambda: job.store.now().timestamp())
+    job.span(0.0, 0.03)
+    data = job.compute("register January and February", f"{PLACE}:register")
+    job.span(0.03, TRAINED)
+    trained = job.compute(
+        "train the candidates",
+        "pilothouse.training.fit:train_all_job",
+        specs=specs(data["dataset"]),
+        job_id=job.id,
+    )
+    job.span(TRAINED, SERVED)
+    job.compute("put the best into service", f"{PLACE}:put_into_service", run=trained["run"])
+    mondays = data["weeks"][:weeks]
+    for number, monday in enumerate(mondays):
+        share = (SENT - SERVED) / len(mondays)
+        job.span(SERVED + number * share, SERVED + (number + 1) * share)
+        week = job.compute(
+            f"week of {from_ms(monday):%d %b %Y}",
+            f"{PLACE}:send_week",
+            week_ms=monday,
+            is_last=number == len(mondays) - 1,
+        )
+        for retraining in week["jobs"]:
+            job.step("wait for the retraining", _wait_for, job, retraining)
+    job.span(SENT, 1.0)
+    found: dict[str, Any] = job.compute("count what came of it", f"{PLACE}:summary")
+    ended = job.step("note the end", lambda: job.store.now().timestamp())
+    return {**found, "seconds": round(ended - began, 1)}
+
+
+def _wait_for(job: JobRun, other: str) -> str:
+    """Wait until another job has ended, however it ends; its status."""
+    jobs, report = Jobs(job.store), job.reporter()
+    while not (info := jobs.job(other)).ended:
+        report(0.9, f"retraining: {info.message}")
+        report.check()
+        time.sleep(POLL_S)
+    return info.status

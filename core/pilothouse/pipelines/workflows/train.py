@@ -1,0 +1,16 @@
+"""Train what one spec says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pilothouse.jobs import JobRun, workflows
+
+
+@workflows.register("train")
+def train(job: JobRun, spec: dict[str, Any]) -> dict[str, Any]:
+    """Train in a child process; the result names the run."""
+    result: dict[str, Any] = job.compute(
+        "train", "pilothouse.training.fit:train_job", spec=spec, job_id=job.id
+    )
+    return result
