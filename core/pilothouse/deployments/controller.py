@@ -116,6 +116,8 @@ class Controller:
 
     def _ended(self, replica: Replica) -> None:
         words = processes.exit_words(replica.pid)
+        if not words:
+            return
         processes.forget(replica.token, self.places)
         self._watches.pop(replica.token, None)
         if replica.state == STOPPING:
@@ -183,6 +185,7 @@ class Controller:
         steps = planning.plan(deployment, found, self.store.now())
         if steps.serving != deployment.serving:
             self._switch(deployment, steps.serving)
+            steps = planning.plan(deployment, found, self.store.now())  # who is warm has changed
         by_key = {(r.number, r.ordinal): r for r in found}
         for key in steps.stops:
             self._stop(by_key[key])

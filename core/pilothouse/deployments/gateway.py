@@ -115,7 +115,7 @@ class Gateway:
 
     async def _infer(self, name: str, number: str | None, scope: Scope, receive: Receive) -> Answer:
         began = time.perf_counter()
-        self.routes.get(name)
+        await self.routes.known(name)
         body = read_json(await self._body(scope, receive))
 
         def read(signature: Signature) -> Wanted:
@@ -127,7 +127,7 @@ class Gateway:
 
     async def _invoke(self, name: str, scope: Scope, receive: Receive) -> Answer:
         began = time.perf_counter()
-        self.routes.get(name)
+        await self.routes.known(name)
         kind = _header(scope, b"content-type").split(";", 1)[0].strip().lower()
         body = await self._body(scope, receive)
         _, predicted = await self._predict(
@@ -136,7 +136,7 @@ class Gateway:
         return _json(invocations.answer(predicted), predicted.version)
 
     async def _labels(self, name: str, scope: Scope, receive: Receive) -> Answer:
-        route = self.routes.get(name)
+        route = await self.routes.known(name)
         given = read_json(await self._body(scope, receive))
         ids, values = given.get("ids"), given.get("labels")
         if not isinstance(ids, list) or not isinstance(values, list):
@@ -231,9 +231,7 @@ class Gateway:
         if model:
             return self._model(model[1], model[2], bool(model[3]))
         if path in ("/v2", "/v2/"):
-            return _json(
-                {"name": "pilothouse", "version": self.version, "extensions": []}
-            )
+            return _json({"name": "pilothouse", "version": self.version, "extensions": []})
         if path == "/v2/health/live":
             return _json({"live": True})
         if path == "/v2/health/ready":

@@ -94,13 +94,17 @@ def is_running(replica: Replica) -> bool:
     if not processes.is_running(replica.pid, replica.create_time):
         return False
     try:
-        return replica.token in psutil.Process(replica.pid).cmdline()
+        words = psutil.Process(replica.pid).cmdline()
+        return not words or replica.token in words  # one that is just ending has none left
     except psutil.Error:
         return False
 
 
 def exit_words(pid: int | None) -> str:
-    """How a process ended, as far as anybody but its parent can know; a child of ours is reaped."""
+    """How a process ended, as far as one can know who is not its parent; a child of ours is reaped.
+
+    Empty while its threads are still ending.
+    """
     if pid is None:
         return "never started"
     try:
@@ -108,7 +112,7 @@ def exit_words(pid: int | None) -> str:
     except ChildProcessError:
         return "ended while nobody watched"
     if found == 0:
-        return "still ending"
+        return ""
     code = os.waitstatus_to_exitcode(status)
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 

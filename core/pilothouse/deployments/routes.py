@@ -93,6 +93,7 @@ class Routes:
         self._lines: dict[str, FrameClient] = {}
         self._generation = -1
         self._changed = asyncio.Event()
+        self._looking = asyncio.Lock()
         self.loaded = False
 
     def names(self) -> list[str]:
@@ -106,6 +107,12 @@ class Routes:
             known = ", ".join(self.names()) or "none yet"
             raise NotFound(f"there is no deployment {name!r}.", hint=f"Known: {known}.")
         return route
+
+    async def known(self, name: str) -> Route:
+        """The same, after another look when the name is new."""
+        if name not in self._table:
+            await self.look()
+        return self.get(name)
 
     def is_ready(self, name: str) -> bool:
         """Whether a request would be answered without waiting."""
@@ -148,13 +155,14 @@ class Routes:
 
     async def look(self) -> None:
         """Read the counter, then what follows from it."""
-        counter = await asyncio.to_thread(generation, self._store.engine)
-        if counter != self._generation or not self.loaded:
-            self._generation, self._table = await asyncio.to_thread(read_routes, self._store)
-            self.loaded = True
-            self._announce()
-        await self._connect()
-        self._hang_up()
+        async with self._looking:
+            counter = await asyncio.to_thread(generation, self._store.engine)
+            if counter != self._generation or not self.loaded:
+                self._generation, self._table = await asyncio.to_thread(read_routes, self._store)
+                self.loaded = True
+                self._announce()
+            await self._connect()
+            self._hang_up()
 
     async def _connect(self) -> None:
         for route in self._table.values():

@@ -1,0 +1,208 @@
+"""The controller with real model processes: start, crash, adoption, drain, loops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import psutil
+import pytest
+
+from pilothouse.deployments import Deployments
+from pilothouse.deployments import replicas as processes
+from pilothouse.deployments.controller import Controller, newest_revision
+from pilothouse.deployments.facts import DeploymentInfo
+from pilothouse.deployments.plan import CRASH_LOOP_AFTER
+from pilothouse.deployments.surroundings import environment
+from pilothouse.deployments.tables import Replica
+from pilothouse.storage import Store
+from pilothouse.testing.serving import register, running_models, wait_for
+
+T = TypeVar("T")
+
+
+def tick_until(controller: Controller, ready: Callable[[], T | None], seconds: float = 60.0) -> T:
+    """Let the controller look again and again until `ready` says something true."""
+
+    def look() -> T | None:
+        controller.tick()
+        return ready()
+
+    return wait_for(look, seconds)
+
+
+def ready(deployments: Deployments, number: int = 1) -> DeploymentInfo | None:
+    info = deployments.deployment("flights")
+    return info if info.status == "ready" and info.serving == number else None
+
+
+def only_pid(info: DeploymentInfo) -> int:
+    pids = [r.pid for r in info.replicas if r.state == "ready"]
+    assert len(pids) == 1
+    assert pids[0] is not None
+    return pids[0]
+
+
+def another(deployments: Deployments, pid: int) -> DeploymentInfo | None:
+    """The deployment once another process than that answers."""
+    info = ready(deployments)
+    return info if info is not None and only_pid(info) != pid else None
+
+
+@pytest.fixture
+def controller(registered: Store) -> Controller:
+    return Controller(registered)
+
+
+def launched(deployments: Deployments, controller: Controller) -> DeploymentInfo:
+    deployments.launch("flights", "late", 1)
+    return tick_until(controller, lambda: ready(deployments))
+
+
+def test_a_process_starts_sees_no_secrets_and_stops(
+    deployments: Deployments, controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_PASSWORD", "hunter2")
+    info = launched(deployments, controller)
+    process = psutil.Process(only_pid(info))
+    seen = process.environ()
+    assert seen["OMP_NUM_THREADS"] == "1"
+    assert "SOME_PASSWORD" not in seen
+    assert os.getsid(process.pid) == process.pid
+    assert info.replicas[0].start_seconds is not None
+    assert info.replicas[0].memory_mb > 10
+    assert "ready after" in deployments.logs("flights")
+    deployments.stop("flights")
+    tick_until(controller, lambda: not deployments.deployment("flights").replicas)
+    assert deployments.deployment("flights").status == "stopped"
+    assert not psutil.pid_exists(process.pid)
+    deployments.resume("flights")
+    assert tick_until(controller, lambda: ready(deployments))
+
+
+def test_a_killed_process_is_started_again(
+    deployments: Deployments, controller: Controller
+) -> None:
+    pid = only_pid(launched(deployments, controller))
+    os.kill(pid, signal.SIGKILL)
+    began = time.monotonic()
+    info = tick_until(controller, lambda: another(deployments, pid))
+    assert time.monotonic() - began < 30
+    assert info.replicas[0].restarts == 1
+    assert info.replicas[0].last_exit == "killed by SIGKILL"
+
+
+def test_a_process_that_hangs_is_replaced(
+    deployments: Deployments, controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilothouse.deployments.controller.ASK_SECONDS", 0.1)
+    monkeypatch.setattr("pilothouse.deployments.controller.ASK_EVERY", 0.0)
+    pid = only_pid(launched(deployments, controller))
+    os.kill(pid, signal.SIGSTOP)
+    monkeypatch.setattr("pilothouse.deployments.controller.MISSES", 3)
+    tick_until(controller, lambda: not psutil.pid_exists(pid))
+    monkeypatch.setattr("pilothouse.deployments.controller.ASK_SECONDS", 2.0)
+    assert tick_until(controller, lambda: ready(deployments))
+
+
+def test_a_new_controller_adopts_what_a_killed_one_left(
+    deployments: Deployments, registered: Store
+) -> None:
+    deployments.launch("flights", "late", 1)
+    code = (
+        "import sys, time; from pathlib import Path; "
+        "from pilothouse.kit.settings import Settings; from pilothouse.storage import open_store; "
+        "from pilothouse.deployments.controller import Controller; "
+        "controller = Controller(open_store(Settings(workspace=Path(sys.argv[1]))))\n"
+        "while True:\n    controller.tick()\n    time.sleep(0.05)"
+    )
+    command = [sys.executable, "-P", "-c", code, str(registered.folder)]
+    with subprocess.Popen(command, env=environment()) as first:
+        info = wait_for(lambda: ready(deployments))
+        first.kill()
+    pid = only_pid(info)
+    second = Controller(registered)
+    for _ in range(3):
+        second.tick()
+    after = ready(deployments)
+    assert after is not None
+    assert only_pid(after) == pid
+    assert len(running_models(registered)) == 1
+    os.kill(pid, signal.SIGKILL)
+    info = tick_until(second, lambda: another(deployments, pid))
+    assert "killed" in info.replicas[0].last_exit or "nobody" in info.replicas[0].last_exit
+
+
+def test_a_start_that_was_not_written_down_is_found_by_its_token(
+    deployments: Deployments, controller: Controller, registered: Store
+) -> None:
+    pid = only_pid(launched(deployments, controller))
+    with registered.write() as session:
+        replica = session.get_one(Replica, 1)
+        replica.state, replica.pid, replica.create_time = "starting", None, None
+    Controller(registered).tick()
+    info = ready(deployments)
+    assert info is not None
+    assert only_pid(info) == pid
+
+
+def test_a_process_that_nobody_knows_is_ended(
+    deployments: Deployments, controller: Controller, registered: Store
+) -> None:
+    pid = only_pid(launched(deployments, controller))
+    with registered.write() as session:
+        session.delete(session.get_one(Replica, 1))
+    second = Controller(registered)
+    tick_until(second, lambda: ready(deployments) and pid not in running_models(registered))
+    assert len(running_models(registered)) == 1
+
+
+def test_a_damaged_artifact_is_never_loaded(
+    deployments: Deployments, controller: Controller, registered: Store
+) -> None:
+    deployments.launch("flights", "late", 1)
+    controller.tick()
+    [pid] = running_models(registered)
+    os.kill(pid, signal.SIGKILL)
+    with registered.read() as session:
+        digest = newest_revision(session, "flights", 1).digest
+    path = registered.artifacts.local_path(digest)
+    path.chmod(0o644)
+    path.write_bytes(b"something else")
+    tick_until(
+        controller, lambda: "damaged" in deployments.deployment("flights").replicas[0].last_exit
+    )
+    assert running_models(registered) == []
+
+
+def test_a_version_that_cannot_load_ends_in_a_crash_loop_while_the_old_one_answers(
+    deployments: Deployments,
+    controller: Controller,
+    registered: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pilothouse.deployments.plan.BACK_OFF_SECONDS", (0,))
+    register(registered, "late", b"no pickle at all")
+    pid = only_pid(launched(deployments, controller))
+    deployments.swap("flights", 3)
+    tick_until(controller, lambda: deployments.deployment("flights").status == "crash_loop", 120)
+    info = deployments.deployment("flights")
+    assert info.serving == 1
+    assert only_pid(info) == pid
+    broken = next(r for r in info.replicas if r.number == 3)
+    assert broken.restarts >= CRASH_LOOP_AFTER
+    assert broken.last_exit == "exit code 1"
+    assert "still answers" in info.words
+    assert "Error" in deployments.logs("flights")
+
+
+def test_sockets_lie_where_only_we_may_enter(registered: Store) -> None:
+    places = processes.Places(registered.run_folder, registered.log_folder)
+    socket = places.socket("0123456789abcdef")
+    assert len(os.fsencode(socket)) < 108
+    assert os.stat(os.path.dirname(socket)).st_mode & 0o777 == 0o700

@@ -1,0 +1,266 @@
+"""Serving for real: a server, a controller, model processes, callers, and sudden ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from pilothouse.deployments import Deployments, compaction
+from pilothouse.kit.errors import Invalid, Unavailable
+from pilothouse.kit.ids import uuid7s
+from pilothouse.storage import Store
+from pilothouse.testing.serving import ServerProcess, Worker, running_models, wait_for
+
+ROWS = {"distance": [500.0, 900.0], "carrier": ["AA", "ZZ"], "wind": [None, 25.0]}
+KINDS = {"distance": "FP64", "carrier": "BYTES", "wind": "FP64"}
+
+
+def body(ids: list[str] | None = None, event_ms: Any = None, rows: int = 2) -> dict[str, Any]:
+    inputs = [
+        {"name": n, "shape": [rows], "datatype": KINDS[n], "data": (v * rows)[:rows]}
+        for n, v in ROWS.items()
+    ]
+    given = {"prediction_ids": ids, "event_time": event_ms}
+    return {"inputs": inputs, "parameters": {k: v for k, v in given.items() if v is not None}}
+
+
+@pytest.fixture
+def worker(registered: Store) -> Iterator[Worker]:
+    with Worker(registered) as working:
+        yield working
+
+
+@pytest.fixture
+def server(registered: Store) -> Iterator[ServerProcess]:
+    with ServerProcess(registered) as running:
+        yield running
+
+
+@pytest.fixture
+def caller(server: ServerProcess) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def launched(deployments: Deployments, worker: Worker) -> Deployments:
+    deployments.launch("flights", "late", 1)
+    deployments.wait_until_ready("flights")
+    return deployments
+
+
+def outputs(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.text
+    return {part["name"]: part["data"] for part in answer.json()["outputs"]}
+
+
+def test_an_answer_equals_the_model_and_is_logged(
+    launched: Deployments, caller: httpx.Client, artifacts: tuple[bytes, bytes]
+) -> None:
+    import io
+
+    import joblib
+    import pandas as pd
+
+    ids = uuid7s(2)
+    answer = caller.post("/v2/models/flights/infer", json=body(ids, [1_362_000_000_000] * 2))
+    parts = outputs(answer)
+    model = joblib.load(io.BytesIO(artifacts[0]))
+    expected = model.predict_proba(pd.DataFrame(ROWS).astype({"wind": float}))
+    assert parts["predict_proba"] == pytest.approx(expected.ravel().tolist(), abs=1e-12)
+    assert parts["predict"] == [int(p > 0.5) for p in expected[:, 1]]
+    assert parts["prediction_id"] == ids
+    assert answer.headers["x-model-version"] == "1"
+    frame = launched.predictions("flights")
+    assert list(frame["prediction_id"]) == ids
+    assert list(frame["carrier"]) == ["AA", "ZZ"]
+    assert frame["wind"].isna().tolist() == [True, False]
+    assert frame["score"].tolist() == pytest.approx(expected[:, 1].tolist())
+    assert frame["event_at"].astype("int64").tolist() == [1_362_000_000_000] * 2
+
+
+def test_a_replayed_request_counts_once(launched: Deployments, caller: httpx.Client) -> None:
+    ids = uuid7s(2)
+    first = outputs(caller.post("/v2/models/flights/infer", json=body(ids)))
+    assert outputs(caller.post("/v2/models/flights/infer", json=body(ids))) == first
+    assert len(launched.predictions("flights")) == 2
+
+
+def test_a_verb_predicts_over_http(launched: Deployments, server: ServerProcess) -> None:
+    [one] = launched.predict("flights", [{"distance": 500.0, "carrier": "AA"}])
+    assert one["score"] == one["probabilities"]["1"]
+    assert one["version"] == 1
+    with pytest.raises(Invalid, match="missing columns: carrier"):
+        launched.predict("flights", [{"distance": 500.0}])
+    assert list(launched.predictions("flights")["prediction_id"]) == [one["prediction_id"]]
+
+
+def test_many_callers_share_batches(launched: Deployments, caller: httpx.Client) -> None:
+    expected = outputs(caller.post("/v2/models/flights/infer", json=body()))["predict_proba"]
+
+    def call() -> None:
+        for _ in range(10):
+            got = outputs(caller.post("/v2/models/flights/infer", json=body()))
+            assert got["predict_proba"] == pytest.approx(expected, abs=1e-12)
+            done.append(1)
+
+    done: list[int] = []
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 80
+
+
+class Load:
+    """Callers that never pause; what went wrong is kept."""
+
+    def __init__(self, url: str, count: int = 4) -> None:
+        self._url = url
+        self._stop = threading.Event()
+        self.sent: list[str] = []
+        self.versions: list[int] = []
+        self.failures: list[str] = []
+        self._threads = [threading.Thread(target=self._call) for _ in range(count)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call(self) -> None:
+        with httpx.Client(base_url=self._url, timeout=30, trust_env=False) as client:
+            while not self._stop.is_set():
+                ids = uuid7s(2)
+                answer = client.post("/v2/models/flights/infer", json=body(ids))
+                if answer.status_code == 200:
+                    self.sent += ids
+                    self.versions.append(int(answer.headers["x-model-version"]))
+                else:
+                    self.failures.append(answer.text)
+
+    def more(self, count: int = 20) -> None:
+        """Wait until that many more requests were answered."""
+        target = len(self.versions) + count
+        wait_for(lambda: len(self.versions) >= target or self.failures)
+
+
+def test_a_swap_and_a_roll_back_fail_no_request(
+    launched: Deployments, server: ServerProcess
+) -> None:
+    with Load(server.url) as load:
+        load.more()
+        launched.swap("flights", 2, "better")
+        wait_for(lambda: load.versions[-1] == 2)
+        load.more()
+        began = time.monotonic()
+        launched.roll_back("flights", "worse")
+        wait_for(lambda: load.versions[-1] == 1)
+        turned = time.monotonic() - began
+        load.more()
+    assert load.failures == []
+    assert turned < 2
+    assert sorted(launched.predictions("flights")["prediction_id"]) == sorted(load.sent)
+    info = launched.deployment("flights")
+    assert all(r.restarts == 0 for r in info.replicas)
+    assert {r.number for r in info.replicas if r.state == "ready"} == {1, 2}
+
+
+def test_a_killed_model_process_fails_no_request(
+    launched: Deployments, server: ServerProcess, registered: Store
+) -> None:
+    with Load(server.url) as load:
+        load.more()
+        [pid] = running_models(registered)
+        os.kill(pid, signal.SIGKILL)
+        began = time.monotonic()
+        load.more()
+        resumed = time.monotonic() - began
+    assert load.failures == []
+    assert resumed < 15  # about two seconds on a quiet machine
+    assert sorted(launched.predictions("flights")["prediction_id"]) == sorted(load.sent)
+
+
+def test_a_killed_server_loses_nothing_it_acknowledged(
+    launched: Deployments, server: ServerProcess
+) -> None:
+    sent: list[str] = []
+
+    def call_for_ever(client: httpx.Client) -> None:
+        while True:
+            ids = uuid7s(2)
+            outputs(client.post("/v2/models/flights/infer", json=body(ids)))
+            sent.extend(ids)
+
+    with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as client:
+        killer = threading.Timer(0.3, os.kill, (server.pid, signal.SIGKILL))
+        killer.start()
+        with pytest.raises(httpx.TransportError):
+            call_for_ever(client)
+        killer.join()
+    server.kill()
+    assert sent
+    logged = set(launched.predictions("flights")["prediction_id"])
+    assert set(sent) <= logged
+    assert len(logged) <= len(sent) + 2
+    began = time.monotonic()
+    server.start()
+    assert launched.predict("flights", [{"distance": 1.0, "carrier": "AA"}])
+    assert time.monotonic() - began < 15  # about two seconds on a quiet machine
+    assert compaction.compact(launched._store)
+    assert set(launched.predictions("flights")["prediction_id"]) > set(sent)
+
+
+def test_a_request_waits_for_a_process_and_then_is_told_to_come_back(
+    deployments: Deployments, caller: httpx.Client
+) -> None:
+    deployments.launch("flights", "late", 1)
+    began = time.monotonic()
+    answer = caller.post("/v2/models/flights/infer", json=body())
+    assert time.monotonic() - began > 4
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert "no process of 'flights' is ready" in answer.json()["error"]
+    deployments.stop("flights")
+    wait_for(lambda: "stopped" in caller.post("/v2/models/flights/infer", json=body()).text)
+    with pytest.raises(Unavailable, match="stopped"):
+        deployments.predict("flights", [{"distance": 1.0, "carrier": "AA"}])
+
+
+def test_labels_come_later_and_may_be_corrected(
+    launched: Deployments, caller: httpx.Client
+) -> None:
+    ids = outputs(caller.post("/v2/models/flights/infer", json=body()))["prediction_id"]
+    told = {"ids": ids, "labels": [0, 1], "at": [1_362_000_000_000, 1_362_000_060_000]}
+    assert caller.post("/deployments/flights/labels", json=told).json() == {"accepted": 2}
+    caller.post("/deployments/flights/labels", json={"ids": ids[:1], "labels": [1]})
+    frame = launched.labels("flights").set_index("prediction_id")
+    assert frame.loc[ids, "label"].tolist() == [1, 1]
+    wrong = caller.post("/deployments/flights/labels", json={"ids": ids, "labels": [0]})
+    assert (wrong.status_code, "one label an id" in wrong.text) == (422, True)
+
+
+def test_traffic_is_counted(launched: Deployments, caller: httpx.Client) -> None:
+    for _ in range(3):
+        outputs(caller.post("/v2/models/flights/infer", json=body()))
+    assert caller.post("/v2/models/flights/infer", json={"inputs": []}).status_code == 422
+    frame = launched.traffic("flights", 1)
+    assert (frame["requests"].sum(), frame["rows"].sum(), frame["errors"].sum()) == (4, 6, 1)
+    metrics = caller.get("/metrics").text
+    labels = 'deployment="flights",version="1"'
+    assert f'pilothouse_requests_total{{{labels},status="200"}} 3' in metrics
+    assert f'pilothouse_requests_total{{{labels},status="422"}} 1' in metrics
+    assert f"pilothouse_predictions_total{{{labels}}} 6" in metrics
