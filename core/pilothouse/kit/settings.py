@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def _person() -> str:
+    """The login name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,0 +1,115 @@
+"""Rules of the house that neither ruff, mypy nor import-linter can hold."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlmodel import text
+
+from pilothouse.kit.settings import Settings
+from pilothouse.storage import Store, Table
+from pilothouse.storage.migrate import SCRIPTS
+from pilothouse.testing.docs import pages
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("activity", "jobs", "data", "experiments", "registry", "deployments", "monitoring")
+LONGEST_FILE = 400
+EDGES = {
+    "core/pilothouse/jobs/engine.py",  # a job: its failure becomes its status
+    "core/pilothouse/cli/worker.py",  # a duty of the worker: it is logged and tried again
+    "core/pilothouse/deployments/gateway.py",  # a request
+    "core/pilothouse/deployments/process.py",  # a request, in the model process
+    "app/pilothouse_app/parts/errors.py",  # a screen
+}
+
+
+def sources() -> Iterator[Path]:
+    for folder in ("core", "app"):
+        yield from (ROOT / folder).rglob("*.py")
+
+
+def test_the_migrated_schema_is_the_one_that_the_tables_declare(store: Store) -> None:
+    import pilothouse.workspace.tables  # noqa: F401  # every room's tables
+
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, Table.metadata) == []
+
+
+def test_a_migration_is_frozen(store: Store) -> None:
+    """It makes the schema of its day for ever, so it may not ask today's rooms what that is."""
+    for script in (SCRIPTS / "versions").glob("*.py"):
+        for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                assert "pilothouse" not in ast.unparse(node), script.name
+
+
+def test_foreign_keys_hold_after_every_migration(store: Store) -> None:
+    with store.read() as session:
+        assert session.execute(text("PRAGMA foreign_key_check")).all() == []
+        assert session.execute(text("PRAGMA integrity_check")).scalar() == "ok"
+
+
+def test_every_table_is_named_after_its_room() -> None:
+    import pilothouse.workspace.tables  # noqa: F401  # every room's tables
+
+    for mapper in Table._sa_registry.mappers:
+        room = mapper.class_.__module__.split(".")[1]
+        assert mapper.local_table.name.startswith(f"{room}_"), mapper.local_table.name  # type: ignore[attr-defined]
+        assert room in ROOMS
+
+
+@pytest.mark.parametrize("name", list(pages()))
+def test_the_generated_pages_do_not_lag(name: str) -> None:
+    written = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
+    assert written == pages()[name], "run `python -m pilothouse.testing.docs`"
+
+
+def test_every_setting_is_documented() -> None:
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    for name, field in Settings.model_fields.items():
+        assert f"`PILOTHOUSE_{name.upper()}`" in page
+        assert field.description in page
+
+
+def test_nothing_but_the_package_lies_in_its_folder() -> None:
+    for folder, package in (("core", "pilothouse"), ("app", "pilothouse_app")):
+        found = {path.name for path in (ROOT / folder).iterdir()} - {"__pycache__"}
+        assert found == {package}
+
+
+def test_tests_are_no_package() -> None:
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+def test_no_file_is_too_long_to_read() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources()
+        if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_FILE
+    }
+    assert long == set()
+
+
+def test_what_is_caught_broadly_is_raised_again_but_at_the_edges() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler) and _swallows_anything(node)
+    }
+    assert found <= EDGES, "catch what you can name; a new edge is added to EDGES with its reason"
+
+
+def _swallows_anything(handler: ast.ExceptHandler) -> bool:
+    caught = handler.type
+    names = caught.elts if isinstance(caught, ast.Tuple) else [caught]
+    is_broad = any(n is None or ast.unparse(n) in ("Exception", "BaseException") for n in names)
+    return is_broad and not isinstance(handler.body[-1], ast.Raise)
