@@ -137,8 +137,10 @@ def _columns(reference: ReferenceProfile, rows: Rows) -> Iterator[tuple[str, str
     for name, column in reference.columns.items():
         if name in rows.features:
             yield FEATURE_DRIFT, name, _pair(column, rows.features[name])
-        else:
+        elif len(rows):
             yield FEATURE_DRIFT, name, "the window's rows have no such column"
+        else:
+            yield FEATURE_DRIFT, name, _pair(column, pd.Series(dtype=object))
     yield PREDICTION_DRIFT, SCORE, _pair(reference.score, pd.Series(rows.score))
 
 

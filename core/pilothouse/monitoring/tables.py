@@ -75,6 +75,7 @@ class Window(Table, table=True):
     drift_status: str
     performance_status: str
     columns: int
+    judged: int
     drifted: int
     figures: dict[str, float] = Field(default_factory=dict, sa_type=Json)
     mean_score: float | None = None

@@ -1,0 +1,324 @@
+"""Alerts: what became of a rule over the windows, and what people did about it.
+
+Rules are followed in the transaction that stores a window's results. The whole row of windows is
+judged anew each time, so that a window whose labels came late counts where it belongs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from sqlmodel import Session, col, func, select
+
+from pilothouse.activity import record
+from pilothouse.kit.clock import to_ms
+from pilothouse.kit.errors import Conflict, NotFound
+from pilothouse.kit.ids import uuid7
+from pilothouse.monitoring import rules
+from pilothouse.monitoring.checks import ERROR, INSUFFICIENT
+from pilothouse.monitoring.standing import Condition, Standing, Verdict, combine, stand
+from pilothouse.monitoring.tables import (
+    ACKNOWLEDGED,
+    FIRING,
+    OPEN,
+    PENDING,
+    RESOLVED,
+    Alert,
+    AlertEvent,
+    AlertRule,
+    CheckResult,
+    Window,
+)
+from pilothouse.storage import Store
+
+UNJUDGED = (INSUFFICIENT, ERROR)
+VERBS = {PENDING: "opened", FIRING: "fired", ACKNOWLEDGED: "acknowledged", RESOLVED: "resolved"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a rule says of one window, with the result that says it loudest."""
+
+    window: Window
+    verdict: Verdict
+    loudest: CheckResult | None
+
+
+def follow(session: Session, store: Store, window: Window) -> None:
+    """Follow every rule of the window's deployment, after its results were stored."""
+    for rule in rules.enabled(session, window.deployment):
+        _follow(session, store, rule, window)
+
+
+def fired_by(session: Session, window: Window) -> list[Alert]:
+    """The alerts that began to fire when this revision of the window was judged."""
+    query = select(Alert).where(
+        Alert.fired_window == window.id, Alert.fired_revision == window.revision
+    )
+    return list(session.exec(query.order_by(col(Alert.id))))
+
+
+def acknowledge(session: Session, store: Store, alert_id: str, note: str) -> None:
+    """Say that somebody has seen to it. Raises Conflict unless it fires."""
+    alert = require(session, alert_id)
+    if alert.state != FIRING:
+        raise Conflict(f"the alert is {alert.state}; only a firing one is acknowledged.")
+    alert.acknowledged_at, alert.acknowledged_by = store.now(), store.actor
+    _move(session, store, alert, ACKNOWLEDGED, None, note)
+
+
+def resolve(session: Session, store: Store, alert_id: str, note: str) -> None:
+    """End an alert by hand: the windows up to now no longer count. Raises Conflict when ended."""
+    alert = require(session, alert_id)
+    if alert.state == RESOLVED:
+        raise Conflict("the alert is resolved already.")
+    newest = select(func.max(Window.start)).where(Window.deployment == alert.deployment)
+    alert.closed_through = session.exec(newest).one()
+    _end(session, store, alert, None, note)
+
+
+def require(session: Session, alert_id: str) -> Alert:
+    """The alert's row. Raises NotFound."""
+    found = session.get(Alert, alert_id)
+    if found is None:
+        raise NotFound(f"there is no alert {alert_id!r}.")
+    return found
+
+
+def end_of_rule(session: Session, store: Store, rule: AlertRule, note: str) -> None:
+    """Resolve the open alert of a rule that no longer watches."""
+    alert = _open_alert(session, rule)
+    if alert is not None:
+        _end(session, store, alert, None, note)
+
+
+def _follow(session: Session, store: Store, rule: AlertRule, window: Window) -> None:
+    readings = read(session, rule)
+    verdicts = [reading.verdict for reading in readings]
+    now = stand(verdicts, rule.for_windows, rule.clear_windows)
+    alert = _open_alert(session, rule)
+    if alert is not None and _is_over(alert, now):
+        _end(session, store, alert, window, "the condition has cleared")
+        alert = None
+    if now.phase == "inactive":
+        return
+    alert = alert or _begin(session, store, rule, readings, now)
+    _update(alert, rule, readings, now)
+    session.add(alert)
+    session.flush()
+    if now.phase == "firing" and alert.state == PENDING:
+        alert.fired_at = store.now()
+        alert.fired_window, alert.fired_revision = window.id, window.revision
+        _move(session, store, alert, FIRING, window, alert.message)
+
+
+def _is_over(alert: Alert, now: Standing) -> bool:
+    """Nothing is wrong any more; or what fired has cleared and something new has begun."""
+    return now.phase == "inactive" or (now.phase == "pending" and alert.state != PENDING)
+
+
+def read(session: Session, rule: AlertRule) -> list[Reading]:
+    """What the rule says of each window that counts for it, oldest first."""
+    windows = _windows(session, rule)
+    found = _results(session, rule, windows)
+    condition = condition_of(rule)
+    return [_reading(window, found.get(window.id, []), condition) for window in windows]
+
+
+def condition_of(rule: AlertRule) -> Condition:
+    """The rule's condition as a value."""
+    kind = rule.condition
+    assert kind in rules.CONDITIONS
+    return Condition(kind, rule.threshold, rule.clear_threshold)  # type: ignore[arg-type]  # checked
+
+
+def _reading(window: Window, results: Sequence[CheckResult], condition: Condition) -> Reading:
+    said: list[tuple[Verdict, CheckResult]] = [
+        (_verdict(result, condition), result) for result in results
+    ]
+    breaches = [result for verdict, result in said if verdict == "breach"]
+    others = [result for verdict, result in said if verdict != "unknown"]
+    loudest = _loudest(breaches or others, condition)
+    return Reading(window, combine([verdict for verdict, _ in said]), loudest)
+
+
+def _verdict(result: CheckResult, condition: Condition) -> Verdict:
+    if result.status in UNJUDGED:
+        return "unknown"
+    return condition.verdict(result.score, result.reference)
+
+
+def _loudest(results: Iterable[CheckResult], condition: Condition) -> CheckResult | None:
+    upward = condition.kind.startswith("above")
+    return max(
+        results,
+        key=lambda result: (result.score or 0.0) if upward else -(result.score or 0.0),
+        default=None,
+    )
+
+
+def _windows(session: Session, rule: AlertRule) -> list[Window]:
+    """The deployment's windows after the last end by hand; of one span, the busiest version's."""
+    closed = session.exec(
+        select(func.max(Alert.closed_through)).where(Alert.rule_id == rule.id)
+    ).one()
+    query = select(Window).where(Window.deployment == rule.deployment)
+    if closed is not None:
+        query = query.where(col(Window.start) > closed)
+    busiest: dict[datetime, Window] = {}
+    for window in session.exec(query.order_by(col(Window.start), col(Window.rows).desc())):
+        busiest.setdefault(window.start, window)
+    return list(busiest.values())
+
+
+def _results(
+    session: Session, rule: AlertRule, windows: Sequence[Window]
+) -> dict[str, list[CheckResult]]:
+    """The results that the rule watches, of each window's newest revision."""
+    newest = {window.id: window.revision for window in windows}
+    query = (
+        select(CheckResult)
+        .join(
+            Window,
+            (col(Window.id) == col(CheckResult.window_id))
+            & (col(Window.revision) == col(CheckResult.revision)),
+        )
+        .where(
+            Window.deployment == rule.deployment,
+            CheckResult.signal == rule.signal,
+            CheckResult.check == rule.check,
+        )
+    )
+    found: dict[str, list[CheckResult]] = {}
+    for result in session.exec(query):
+        if result.window_id in newest and fnmatchcase(result.column, rule.column):
+            found.setdefault(result.window_id, []).append(result)
+    return found
+
+
+def _open_alert(session: Session, rule: AlertRule) -> Alert | None:
+    query = select(Alert).where(Alert.fingerprint == fingerprint(rule), col(Alert.state).in_(OPEN))
+    return session.exec(query).first()
+
+
+def fingerprint(rule: AlertRule) -> str:
+    """What makes two alerts the same one: the deployment and the rule."""
+    return hashlib.sha256(f"{rule.deployment}\n{rule.id}".encode()).hexdigest()[:32]
+
+
+def _begin(
+    session: Session, store: Store, rule: AlertRule, readings: Sequence[Reading], now: Standing
+) -> Alert:
+    assert now.opened is not None
+    first = readings[now.opened].window
+    alert = Alert(
+        id=uuid7(to_ms(store.now())),
+        fingerprint=fingerprint(rule),
+        rule_id=rule.id,
+        deployment=rule.deployment,
+        name=rule.name,
+        severity=rule.severity,
+        action=rule.action,
+        state=PENDING,
+        breaches=now.breaches,
+        message="",
+        first_window=first.id,
+        last_window=first.id,
+        opened_at=store.now(),
+    )
+    _update(alert, rule, readings, now)
+    session.add(alert)
+    session.flush()
+    _note(session, store, alert, "", PENDING, first, alert.message)
+    return alert
+
+
+def _update(alert: Alert, rule: AlertRule, readings: Sequence[Reading], now: Standing) -> None:
+    """Bring the alert up to the newest window that said anything."""
+    spoken = [reading for reading in readings[now.opened :] if reading.loudest is not None]
+    breaches = [reading for reading in spoken if reading.verdict == "breach"]
+    last = (breaches or spoken)[-1]
+    alert.breaches = len(breaches)
+    alert.first_window = spoken[0].window.id
+    alert.last_window = spoken[-1].window.id
+    if last.loudest is not None:
+        alert.score = last.loudest.score
+        alert.limit = _limit(rule, last.loudest)
+        alert.message = words(rule, last.loudest, last.window)
+
+
+def _limit(rule: AlertRule, result: CheckResult) -> float | None:
+    """The score at which the rule breaches."""
+    if not rule.condition.endswith("_reference"):
+        return rule.threshold
+    if result.reference is None:
+        return None
+    sign = -1 if rule.condition.startswith("below") else 1
+    return result.reference + sign * rule.threshold
+
+
+def words(rule: AlertRule, result: CheckResult, window: Window) -> str:
+    """The breach in a sentence."""
+    what = f"{result.check} of {result.column}" if result.column else result.check
+    when = f"the window from {window.start:%Y-%m-%d}"
+    side = "below" if rule.condition.startswith("below") else "above"
+    said = f"{what} was {result.score:.3f} in {when}"
+    if not rule.condition.endswith("_reference"):
+        return f"{said}, {side} {rule.threshold:g}"
+    gap = abs((result.score or 0.0) - (result.reference or 0.0))
+    return (
+        f"{said}, {gap:.3f} {side} the reference's {result.reference:.3f} "
+        f"(tolerated: {rule.threshold:g})"
+    )
+
+
+def _end(session: Session, store: Store, alert: Alert, window: Window | None, note: str) -> None:
+    alert.resolved_at, alert.resolved_by = store.now(), store.actor
+    _move(session, store, alert, RESOLVED, window, note)
+
+
+def _move(
+    session: Session, store: Store, alert: Alert, state: str, window: Window | None, note: str
+) -> None:
+    before, alert.state = alert.state, state
+    session.add(alert)
+    session.flush()
+    _note(session, store, alert, before, state, window, note)
+
+
+def _note(
+    session: Session,
+    store: Store,
+    alert: Alert,
+    before: str,
+    after: str,
+    window: Window | None,
+    note: str,
+) -> None:
+    """Every transition is an event of the alert and an activity."""
+    session.add(
+        AlertEvent(
+            alert_id=alert.id,
+            at=store.now(),
+            before=before,
+            after=after,
+            by=store.actor,
+            window_id=None if window is None else window.id,
+            note=note,
+        )
+    )
+    record(
+        session,
+        store,
+        VERBS[after],
+        "alert",
+        alert.id,
+        name=f"{alert.deployment}: {alert.name}",
+        before={"state": before} if before else None,
+        after={"state": after},
+        reason=note,
+    )

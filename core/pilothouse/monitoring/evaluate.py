@@ -1,0 +1,109 @@
+"""Judging windows: what a child process does, from the log to stored results and alerts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import Session
+
+from pilothouse.deployments import wishes
+from pilothouse.jobs import Progress
+from pilothouse.kit.clock import from_ms
+from pilothouse.monitoring import alerts, keeping, monitors, observed, references
+from pilothouse.monitoring.assessment import assess
+from pilothouse.monitoring.keeping import Judged
+from pilothouse.monitoring.plan import Plan
+from pilothouse.monitoring.rules import RETRAIN
+from pilothouse.monitoring.tables import Window
+from pilothouse.monitoring.windows import Span, span_of_ms
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def evaluate_job(
+    store: Store, progress: Progress, deployment: str, start_ms: int, end_ms: int
+) -> dict[str, Any]:
+    """Judge one window of a deployment and follow its alert rules; doing it again changes nothing.
+
+    The answer tells of the version that answered most: window, status, rows, labelled, roc_auc,
+    drifted, revision, and the alerts that this judgement made fire; `retrain` are those of them
+    whose rule asks for a retraining, and `windows` has an id a version.
+    """
+    span = span_of_ms(start_ms, end_ms)
+    with store.read() as session:
+        plan = monitors.monitor_info(session, deployment).plan
+        serving = _serving(session, deployment)
+    progress(0.1, f"reading {span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}")
+    frame = observed.observe(store, deployment, span)
+    groups = observed.by_version(frame) if len(frame) else [(*serving, frame)]
+    judged = [judge(store, deployment, span, plan, *group) for group in groups]
+    progress(0.9, f"{len(frame):,} rows judged")
+    with store.write() as session:
+        return _answer(session, [_store(session, store, each) for each in judged])
+
+
+def judge(
+    store: Store,
+    deployment: str,
+    span: Span,
+    plan: Plan,
+    model: str,
+    number: int,
+    frame: pd.DataFrame,
+) -> Judged:
+    """The judgement of one version's rows of a window; its profile is put among the artifacts."""
+    baseline = references.baseline(store, model, number)
+    names = (*baseline.profile.columns, *baseline.profile.faults)
+    rows = observed.rows_of(frame, baseline.signature, names)
+    settings = json.dumps(asdict(plan), sort_keys=True)
+    content = observed.content(frame, rows, baseline.digest, settings)
+    found = assess(baseline.profile, rows, plan, baseline.signature.threshold)
+    digest = store.artifacts.put_bytes(keeping.profile_bytes(found))
+    return Judged(deployment, model, number, span, content, digest, found)
+
+
+def due_job(
+    store: Store, progress: Progress, deployment: str, until_ms: int | None = None
+) -> list[list[int]]:
+    """The windows that ended by an instant (default: now) and have anything new in them.
+
+    New are windows never judged, and those with predictions or labels received since they were.
+    The answer is a list of [start_ms, end_ms], oldest first.
+    """
+    from pilothouse.monitoring import due
+
+    until = store.now() if until_ms is None else from_ms(until_ms)
+    return [list(span.in_ms) for span in due.due(store, deployment, until)]
+
+
+def _serving(session: Session, deployment: str) -> tuple[str, int]:
+    row = wishes.require(session, deployment)
+    return row.model, row.serving or row.number
+
+
+def _store(session: Session, store: Store, judged: Judged) -> Window:
+    window, is_new = keeping.keep(session, store, judged)
+    if is_new:
+        alerts.follow(session, store, window)
+    return window
+
+
+def _answer(session: Session, windows: list[Window]) -> dict[str, Any]:
+    main = windows[0]
+    fired = [alert for window in windows for alert in alerts.fired_by(session, window)]
+    return {
+        "window": main.id,
+        "windows": [window.id for window in windows],
+        "status": main.status,
+        "rows": main.rows,
+        "labelled": main.labelled,
+        "drifted": main.drifted,
+        "revision": main.revision,
+        "roc_auc": main.figures.get("roc_auc"),
+        "fired": [alert.id for alert in fired],
+        "retrain": [alert.id for alert in fired if alert.action == RETRAIN],
+    }

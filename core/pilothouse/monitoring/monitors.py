@@ -1,0 +1,131 @@
+"""Monitors: one for each deployment, with defaults that watch it from its first prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from sqlmodel import Session
+
+from pilothouse.activity import record
+from pilothouse.deployments import wishes
+from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.monitoring.plan import MonitorInfo, Plan
+from pilothouse.monitoring.rules import DEFAULT_RULES, add_rule
+from pilothouse.monitoring.tables import Monitor
+from pilothouse.monitoring.windows import require_period
+from pilothouse.storage import Store
+
+SETTINGS = tuple(field.name for field in fields(Plan))
+
+
+def ensure_monitor(session: Session, store: Store, deployment: str, **settings: Any) -> MonitorInfo:
+    """The deployment's monitor; made with the default rules when there is none yet.
+
+    Raises NotFound without the deployment, Invalid for a setting that makes no sense.
+    """
+    wishes.require(session, deployment)
+    known = session.get(Monitor, deployment)
+    if known is not None:
+        return change_monitor(session, store, deployment, settings) if settings else _info(known)
+    plan = _checked(Plan(), settings)
+    now = store.now()
+    monitor = Monitor(
+        deployment=deployment,
+        created_at=now,
+        created_by=store.actor,
+        updated_at=now,
+        **_columns(plan),
+    )
+    session.add(monitor)
+    session.flush()
+    record(session, store, "monitored", "deployment", deployment, after=_columns(plan))
+    for rule in DEFAULT_RULES:
+        add_rule(session, store, deployment, rule)
+    return _info(monitor)
+
+
+def change_monitor(
+    session: Session, store: Store, deployment: str, settings: Mapping[str, Any]
+) -> MonitorInfo:
+    """Change a monitor's settings; windows are judged by them from their next evaluation on."""
+    monitor = require(session, deployment)
+    before = _columns(_plan(monitor))
+    after = _columns(_checked(_plan(monitor), settings))
+    changed = {name: value for name, value in after.items() if before[name] != value}
+    if changed:
+        for name, value in changed.items():
+            setattr(monitor, name, value)
+        monitor.updated_at = store.now()
+        session.add(monitor)
+        session.flush()
+        was = {name: before[name] for name in changed}
+        record(session, store, "adjusted", "deployment", deployment, before=was, after=changed)
+    return _info(monitor)
+
+
+def require(session: Session, deployment: str) -> Monitor:
+    """The monitor's row. Raises NotFound."""
+    found = session.get(Monitor, deployment)
+    if found is None:
+        wishes.require(session, deployment)
+        raise NotFound(
+            f"nobody monitors {deployment!r} yet.", hint="Open its monitoring to begin with it."
+        )
+    return found
+
+
+def monitor_info(session: Session, deployment: str) -> MonitorInfo:
+    """A deployment's monitor. Raises NotFound."""
+    return _info(require(session, deployment))
+
+
+def _checked(plan: Plan, settings: Mapping[str, Any]) -> Plan:
+    unknown = [name for name in settings if name not in SETTINGS]
+    if unknown:
+        raise Invalid(
+            f"a monitor has no setting {', '.join(unknown)}.",
+            hint=f"Known: {', '.join(SETTINGS)}.",
+            fields=dict.fromkeys(unknown, "unknown"),
+        )
+    new = replace(plan, **settings)
+    require_period(new.period)
+    _check_tests(new)
+    for name in ("min_rows", "min_labelled"):
+        if getattr(new, name) < 1:
+            raise Invalid(f"{name} must be at least 1.", fields={name: "below 1"})
+    for name in ("min_coverage", "drifted_share"):
+        if not 0 <= getattr(new, name) <= 1:
+            raise Invalid(f"{name} is a share between 0 and 1.", fields={name: "not a share"})
+    return new
+
+
+def _check_tests(plan: Plan) -> None:
+    from pilothouse.monitoring.drift import drift_tests
+
+    for name in plan.limits:
+        drift_tests.get(name)
+    for kind, name in plan.primary.items():
+        if kind not in drift_tests.get(name).kinds:
+            raise Invalid(
+                f"the test {name!r} does not weigh a {kind}.", fields={"primary": "unfit test"}
+            )
+
+
+def _columns(plan: Plan) -> dict[str, Any]:
+    return asdict(plan)
+
+
+def _plan(monitor: Monitor) -> Plan:
+    return Plan(**{name: getattr(monitor, name) for name in SETTINGS})
+
+
+def _info(monitor: Monitor) -> MonitorInfo:
+    return MonitorInfo(
+        monitor.deployment,
+        _plan(monitor),
+        monitor.created_at,
+        monitor.created_by,
+        monitor.updated_at,
+    )

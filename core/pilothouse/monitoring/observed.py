@@ -1,0 +1,79 @@
+"""What a deployment answered in a window, joined with what came true since.
+
+It runs in child processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from pilothouse.deployments import log
+from pilothouse.experiments.signature import Signature
+from pilothouse.monitoring.assessment import Rows
+from pilothouse.monitoring.distances import Floats
+from pilothouse.monitoring.windows import Span
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABEL = "__label"
+TRUE = {"true": "1", "false": "0"}
+
+
+def observe(store: Store, deployment: str, span: Span) -> pd.DataFrame:
+    """The predictions of a window by event time, with `__label` where one has come."""
+    frame = log.predictions(store.folder, deployment, span.start, span.end)
+    if not len(frame):
+        return frame.assign(**{LABEL: None})
+    labels = log.labels(store.folder, deployment)
+    labels = labels[labels["prediction_id"].isin(frame["prediction_id"])]
+    told = labels.set_index("prediction_id")["label"]
+    return frame.assign(**{LABEL: frame["prediction_id"].map(told)})
+
+
+def by_version(frame: pd.DataFrame) -> list[tuple[str, int, pd.DataFrame]]:
+    """The rows of each model version, the one that answered most first."""
+    groups = []
+    for key, rows in frame.groupby(["model", "version"], sort=True):
+        model, number = cast("tuple[str, int]", key)
+        groups.append((str(model), int(number), rows))
+    return sorted(groups, key=lambda group: -len(group[2]))
+
+
+def rows_of(frame: pd.DataFrame, signature: Signature, names: Sequence[str]) -> Rows:
+    """Features under their names in the signature, scores, and what came true as 1, 0 or NaN."""
+    found = {log.feature_column(name): name for name in names}
+    present = [column for column in found if column in frame]
+    score: Floats = frame["score"].to_numpy(dtype=np.float64, na_value=np.nan)
+    return Rows(frame[present].rename(columns=found), score, truth(frame[LABEL], signature))
+
+
+def truth(labels: pd.Series[Any], signature: Signature) -> Floats:
+    """1 for the positive class, 0 for the other, NaN where no label has come."""
+    import pandas as pd
+
+    codes, found = pd.factorize(labels)
+    positive = _plain(signature.positive)
+    meaning = np.array([float(_plain(label) == positive) for label in found] + [np.nan])
+    return np.asarray(meaning[codes], dtype=np.float64)
+
+
+def _plain(label: Any) -> str:
+    """A label's words: a log that mixes types keeps 1, 1.0, True and "true" apart; they are one."""
+    if isinstance(label, bool | np.bool_) or (isinstance(label, float) and label.is_integer()):
+        return str(int(label))
+    words = str(label)
+    return TRUE.get(words.lower(), words)
+
+
+def content(frame: pd.DataFrame, rows: Rows, *others: str) -> str:
+    """A digest of everything a judgement rests on: the same digest gives the same judgement."""
+    digest = hashlib.sha256("\n".join([*others, *frame["prediction_id"]]).encode())
+    digest.update(rows.score.tobytes())
+    digest.update(rows.truth.tobytes())
+    return digest.hexdigest()

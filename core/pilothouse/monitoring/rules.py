@@ -1,0 +1,194 @@
+"""Alert rules: which results of a deployment's windows are watched, and when they breach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, get_args, get_type_hints
+
+from sqlmodel import Session, col, select
+
+from pilothouse.activity import record
+from pilothouse.kit.clock import to_ms
+from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.kit.ids import uuid7
+from pilothouse.monitoring.checks import DRIFTED_SHARE, FEATURE_DRIFT, PERFORMANCE, SIGNALS
+from pilothouse.monitoring.standing import Condition
+from pilothouse.monitoring.tables import AlertRule
+from pilothouse.storage import Store
+
+CONDITIONS: tuple[str, ...] = get_args(get_type_hints(Condition)["kind"])
+SEVERITIES = ("info", "warning", "critical")
+NONE, RETRAIN = "none", "retrain"
+ACTIONS = (NONE, RETRAIN)
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "signal": SIGNALS,
+    "condition": CONDITIONS,
+    "severity": SEVERITIES,
+    "action": ACTIONS,
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule as it is written: `column` is a glob; `clear_threshold` is softer than `threshold`.
+
+    `for_windows` breaches in a row fire, `clear_windows` clear windows in a row resolve.
+    `action` says what a workflow may do when it fires.
+    """
+
+    name: str
+    signal: str
+    check: str
+    condition: str
+    threshold: float
+    column: str = "*"
+    clear_threshold: float | None = None
+    for_windows: int = 2
+    clear_windows: int = 2
+    severity: str = "warning"
+    action: str = NONE
+
+
+DEFAULT_RULES = (
+    Rule(
+        name="performance",
+        signal=PERFORMANCE,
+        check="roc_auc",
+        condition="below_reference",
+        threshold=0.05,
+        clear_threshold=0.04,
+        severity="critical",
+        action=RETRAIN,
+    ),
+    Rule(
+        name="drift",
+        signal=FEATURE_DRIFT,
+        check=DRIFTED_SHARE,
+        condition="above",
+        threshold=0.5,
+        clear_threshold=0.4,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class RuleInfo:
+    """A rule as it stands."""
+
+    id: str
+    deployment: str
+    rule: Rule
+    enabled: bool
+
+
+def add_rule(session: Session, store: Store, deployment: str, rule: Rule) -> str:
+    """Watch results by a rule and return its id. Raises Invalid, or Conflict for a taken name."""
+    _check(rule)
+    known = select(AlertRule).where(AlertRule.deployment == deployment, AlertRule.name == rule.name)
+    if session.exec(known).first() is not None:
+        raise Conflict(f"{deployment!r} has a rule named {rule.name!r} already.")
+    row = AlertRule(
+        id=uuid7(to_ms(store.now())),
+        deployment=deployment,
+        created_at=store.now(),
+        created_by=store.actor,
+        **asdict(rule),
+    )
+    session.add(row)
+    session.flush()
+    name = f"{deployment}: {rule.name}"
+    record(session, store, "added", "rule", row.id, name=name, after=asdict(rule))
+    return row.id
+
+
+def change_rule(
+    session: Session, store: Store, rule_id: str, changes: Mapping[str, Any], reason: str
+) -> RuleInfo:
+    """Change a rule; it holds from the next evaluated window on. Raises NotFound or Invalid."""
+    row = require(session, rule_id)
+    before = asdict(rule_of(row))
+    unknown = [name for name in changes if name not in before]
+    if unknown:
+        raise Invalid(
+            f"a rule has no {', '.join(unknown)}.", fields=dict.fromkeys(unknown, "unknown")
+        )
+    after = Rule(**{**before, **changes})
+    _check(after)
+    for name, value in changes.items():
+        setattr(row, name, value)
+    session.add(row)
+    session.flush()
+    name = f"{row.deployment}: {row.name}"
+    was = {key: before[key] for key in changes}
+    record(
+        session, store, "changed", "rule", row.id,
+        name=name, before=was, after=changes, reason=reason,
+    )  # fmt: skip
+    return rule_info(row)
+
+
+def switch(
+    session: Session, store: Store, rule_id: str, *, enabled: bool, reason: str
+) -> AlertRule:
+    """Let a rule rest, or watch again. Raises NotFound."""
+    row = require(session, rule_id)
+    if row.enabled != enabled:
+        row.enabled = enabled
+        session.add(row)
+        session.flush()
+        name = f"{row.deployment}: {row.name}"
+        verb = "resumed" if enabled else "paused"
+        record(session, store, verb, "rule", rule_id, name=name, reason=reason)
+    return row
+
+
+def require(session: Session, rule_id: str) -> AlertRule:
+    """The rule's row. Raises NotFound."""
+    row = session.get(AlertRule, rule_id)
+    if row is None:
+        raise NotFound(f"there is no alert rule {rule_id!r}.")
+    return row
+
+
+def enabled(session: Session, deployment: str) -> list[AlertRule]:
+    """The rules that watch a deployment, by name."""
+    query = select(AlertRule).where(AlertRule.deployment == deployment, AlertRule.enabled)
+    return list(session.exec(query.order_by(col(AlertRule.name))))
+
+
+def rule_of(row: AlertRule) -> Rule:
+    """The rule as it is written."""
+    return Rule(**{name: getattr(row, name) for name in Rule.__dataclass_fields__})
+
+
+def rule_info(row: AlertRule) -> RuleInfo:
+    """The rule as it stands."""
+    return RuleInfo(row.id, row.deployment, rule_of(row), row.enabled)
+
+
+def _check(rule: Rule) -> None:
+    fields = {
+        name: f"one of {', '.join(choices)}"
+        for name, choices in CHOICES.items()
+        if getattr(rule, name) not in choices
+    }
+    for name in ("name", "check", "column"):
+        if not getattr(rule, name).strip():
+            fields[name] = "needed"
+    for name in ("for_windows", "clear_windows"):
+        if getattr(rule, name) < 1:
+            fields[name] = "at least 1"
+    if _clears_beyond(rule):
+        fields["clear_threshold"] = "must lie on the good side of the threshold"
+    if fields:
+        words = "; ".join(f"{name}: {message}" for name, message in fields.items())
+        raise Invalid(f"this rule cannot be used ({words}).", fields=fields)
+
+
+def _clears_beyond(rule: Rule) -> bool:
+    if rule.clear_threshold is None:
+        return False
+    if rule.condition == "below":
+        return rule.clear_threshold < rule.threshold
+    return rule.clear_threshold > rule.threshold

@@ -1,0 +1,184 @@
+"""A deployed model version with a reference, and a log that tests fill window by window."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pilothouse.deployments.tables import Deployment
+from pilothouse.experiments.signature import Field, Signature
+from pilothouse.experiments.tables import Experiment, Run, RunArtifact
+from pilothouse.jobs import Progress
+from pilothouse.kit.clock import FixedClock, to_ms
+from pilothouse.kit.ids import uuid7s
+from pilothouse.monitoring import Monitoring
+from pilothouse.monitoring.evaluate import evaluate_job
+from pilothouse.registry.tables import Model, ModelVersion
+from pilothouse.storage import Store
+
+MONDAY = datetime(2013, 3, 4, tzinfo=UTC)
+WEEK = timedelta(days=7)
+SIGNATURE = Signature(
+    inputs=(
+        Field("temp", "number"),
+        Field("hour", "integer"),
+        Field("carrier", "string", categories=("AA", "DL", "UA")),
+        Field("weekend", "boolean"),
+        Field("fixed", "number"),
+        Field("gust", "number", required=False),
+        Field("planned", "time"),
+    ),
+    target="late",
+    classes=(0, 1),
+    positive=1,
+)
+IMPORTANCE = {"column": ["hour", "temp", "carrier", "gust"], "importance": [0.2, 0.1, 0.01, -0.01]}
+
+
+def draw(rows: int, seed: int, *, skill: float = 1.0) -> pd.DataFrame:
+    """Rows as a model sees them, with a score and the truth that follows it as well as skill."""
+    rng = np.random.default_rng(seed)
+    chance = rng.beta(2, 4, rows)
+    told = np.clip(skill * chance + (1 - skill) * rng.permutation(chance), 0.01, 0.99)
+    return pd.DataFrame(
+        {
+            "temp": rng.normal(10, 5, rows),
+            "hour": rng.integers(5, 23, rows),
+            "carrier": rng.choice(["AA", "DL", "UA"], rows, p=[0.5, 0.3, 0.2]),
+            "weekend": rng.random(rows) < 0.3,
+            "fixed": np.full(rows, 7.0),
+            "gust": np.where(rng.random(rows) < 0.2, np.nan, rng.gamma(3, 5, rows)),
+            "score": told,
+            "late": (rng.random(rows) < chance).astype(int),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a test of monitoring has at hand."""
+
+    store: Store
+    clock: FixedClock
+    deployment: str = "late"
+    number: int = 1
+    signature: Signature = SIGNATURE
+
+    @staticmethod
+    def draw(rows: int, seed: int, **how: Any) -> pd.DataFrame:
+        return draw(rows, seed, **how)
+
+    @staticmethod
+    def week(number: int) -> datetime:
+        """The Monday that the number-th week begins with."""
+        return MONDAY + number * WEEK
+
+    @property
+    def monitoring(self) -> Monitoring:
+        return Monitoring(self.store)
+
+    def as_version(self, number: int) -> Desk:
+        return replace(self, number=number)
+
+    def log(self, frame: pd.DataFrame, start: datetime, *, labelled: float = 1.0) -> list[str]:
+        """Log rows as answered evenly over the week, with labels for the first share of them."""
+        ids = uuid7s(len(frame), to_ms(start))
+        spread = pd.to_timedelta(np.linspace(0, 7 * 24 * 3600 - 1, max(len(frame), 1)), unit="s")
+        now = pd.Timestamp(self.store.now())
+        logged = frame.drop(columns=["late"], errors="ignore").assign(
+            prediction_id=ids,
+            model="late",
+            version=self.number,
+            event_at=(pd.Timestamp(start) + spread)[: len(frame)].floor("ms"),
+            received_at=now,
+            latency_ms=1.0,
+        )
+        for day, rows in logged.groupby(logged["event_at"].dt.normalize()):
+            self._write("predictions", rows, day)
+        if "late" in frame:
+            told = int(labelled * len(frame))
+            self.label(ids[:told], frame["late"].tolist()[:told], start)
+        return ids
+
+    def label(self, ids: list[str], labels: list[Any], at: datetime) -> None:
+        """Log what came true."""
+        told = pd.DataFrame({"prediction_id": ids, "label": labels})
+        received = pd.Timestamp(self.store.now())
+        self._write("labels", told.assign(label_at=pd.Timestamp(at), received_at=received), at)
+
+    def _write(self, tree: str, frame: pd.DataFrame, at: datetime) -> None:
+        day = self.store.folder / tree / self.deployment / f"date={at:%Y-%m-%d}"
+        day.mkdir(parents=True, exist_ok=True)
+        frame.to_parquet(day / f"{len(list(day.iterdir())):04}.parquet", index=False)
+
+    def evaluate(self, start: datetime, span: timedelta = WEEK) -> dict[str, Any]:
+        """Judge a window as a child process does."""
+        end = start + span
+        quiet = Progress(self.store, None)
+        return evaluate_job(self.store, quiet, self.deployment, to_ms(start), to_ms(end))
+
+
+def _register(store: Store, number: int, frame: pd.DataFrame) -> None:
+    """A finished run with its held-out rows and importance, and the version made of it."""
+    buffer = io.BytesIO()
+    frame.rename(columns={"score": "__score", "late": "__target"}).to_parquet(buffer, index=False)
+    files = {
+        "reference.parquet": buffer.getvalue(),
+        "importance.json": json.dumps(IMPORTANCE).encode(),
+    }
+    digest = store.artifacts.put_bytes(b"a model")
+    run = f"{number:032x}"
+    now = store.now()
+    with store.write() as session:
+        session.add(
+            Run(id=run, experiment_id=1, name="a", status="finished", created_at=now, user="ada")
+        )
+        session.flush()
+        for path, data in files.items():
+            kept = store.artifacts.put_bytes(data)
+            session.add(RunArtifact(run_id=run, path=path, digest=kept, size=len(data)))
+        session.add(
+            ModelVersion(
+                model="late",
+                number=number,
+                run_id=run,
+                digest=digest,
+                signature=SIGNATURE.to_json(),
+                input_example=[],
+                metrics={},
+                created_at=now,
+                created_by="ada",
+            )
+        )
+
+
+@pytest.fixture
+def desk(store: Store, clock: FixedClock) -> Desk:
+    """Two versions of a model, the first deployed and monitored."""
+    now = store.now()
+    with store.write() as session:
+        session.add(Experiment(id=1, name="late", created_at=now, created_by="ada"))
+        session.add(Model(name="late", created_at=now, created_by="ada"))
+    for number in (1, 2):
+        _register(store, number, draw(6_000, seed=number))
+    with store.write() as session:
+        session.add(
+            Deployment(
+                name="late",
+                model="late",
+                number=1,
+                created_at=now,
+                created_by="ada",
+                updated_at=now,
+            )
+        )
+    opened = Desk(store, clock)
+    opened.monitoring.monitor("late")
+    return opened

@@ -1,0 +1,132 @@
+"""Drift tests: the promises every one of them keeps, and what each one sees."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy import stats
+
+from pilothouse.monitoring.drift import (
+    CategoryPair,
+    DriftTest,
+    NotJudged,
+    NumberPair,
+    Pair,
+    drift_tests,
+)
+from pilothouse.monitoring.profiles import (
+    category_reference,
+    category_window,
+    number_reference,
+    number_window,
+)
+
+values = arrays.arrays(
+    np.float64,
+    st.integers(1, 50),
+    elements=st.one_of(st.integers(-3, 3).map(float), st.floats(-1e6, 1e6)),
+)
+words = st.lists(st.sampled_from("abcde"), min_size=1, max_size=50)
+TESTS = [pytest.param(test, id=name) for name, test in drift_tests.items()]
+
+
+def numbers(reference: np.ndarray, current: np.ndarray) -> NumberPair:
+    known = number_reference("x", pd.Series(reference))
+    return NumberPair(known, *number_window(known, pd.Series(current)))
+
+
+def categories(reference: list[str], current: list[str]) -> CategoryPair:
+    known = category_reference("x", pd.Series(reference, dtype=object))
+    return CategoryPair(known, category_window(known, pd.Series(current, dtype=object)))
+
+
+def score(name: str, pair: Pair) -> float:
+    return drift_tests.get(name).score(pair)
+
+
+def test_the_built_in_tests_are_plugins() -> None:
+    assert set(drift_tests.names()) >= {
+        *("psi", "ks", "wasserstein", "jensen_shannon", "missing", "unseen")
+    }
+
+
+@pytest.mark.parametrize("test", TESTS)
+@given(a=values, b=values)
+def test_every_score_of_numbers_is_finite_and_zero_for_the_same(
+    test: DriftTest, a: np.ndarray, b: np.ndarray
+) -> None:
+    if "number" not in test.kinds:
+        with pytest.raises(NotJudged):
+            test.score(numbers(a, b))
+        return
+    found = test.score(numbers(a, b))
+    assert math.isfinite(found)
+    assert found >= 0
+    assert test.score(numbers(a, a)) == 0
+
+
+@pytest.mark.parametrize("test", TESTS)
+@given(a=words, b=words)
+def test_every_score_of_categories_is_finite_and_zero_for_the_same(
+    test: DriftTest, a: list[str], b: list[str]
+) -> None:
+    if "category" not in test.kinds:
+        with pytest.raises(NotJudged):
+            test.score(categories(a, b))
+        return
+    found = test.score(categories(a, b))
+    assert math.isfinite(found)
+    assert found >= 0
+    assert test.score(categories(a, a)) == 0
+
+
+@pytest.mark.parametrize("name", ["psi", "ks", "wasserstein", "jensen_shannon"])
+def test_a_constant_scores_zero_against_itself_and_more_against_another(name: str) -> None:
+    same = numbers(np.full(500, 3.0), np.full(300, 3.0))
+    assert score(name, same) == 0.0
+    other = numbers(np.full(500, 3.0), np.full(300, 4.0))
+    assert score(name, other) > drift_tests.get(name).limits.fail
+    assert math.isfinite(score(name, numbers(np.zeros(9), np.ones(9))))
+
+
+def test_wasserstein_is_scipys_over_the_population_deviation() -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.gamma(2, 3, 4_000), rng.gamma(2.4, 3, 1_500)
+    assert score("wasserstein", numbers(a, b)) == pytest.approx(
+        stats.wasserstein_distance(a, b) / a.std()
+    )
+
+
+def test_psi_of_numbers_lies_on_the_references_deciles() -> None:
+    rng = np.random.default_rng(6)
+    a, b = rng.normal(size=5_000), rng.normal(0.5, 1.2, 3_000)
+    edges = np.concatenate([[-np.inf], np.quantile(a, np.arange(1, 10) / 10), [np.inf]])
+    p = np.histogram(a, edges)[0] / len(a)
+    q = np.histogram(b, edges)[0] / len(b)
+    assert score("psi", numbers(a, b)) == pytest.approx(np.sum((q - p) * np.log(q / p)), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["psi", "ks", "wasserstein", "jensen_shannon"])
+def test_a_fresh_sample_is_ok_and_a_shifted_one_fails(name: str) -> None:
+    rng = np.random.default_rng(7)
+    reference, fresh = rng.normal(size=20_000), rng.normal(size=5_000)
+    limits = drift_tests.get(name).limits
+    assert limits.judge(score(name, numbers(reference, fresh))) == "ok"
+    assert limits.judge(score(name, numbers(reference, fresh + 0.8))) == "fail"
+
+
+def test_unseen_counts_rows_of_strangers_only() -> None:
+    pair = categories(["a"] * 90 + ["b"] * 10, ["a"] * 80 + ["z"] * 20)
+    assert score("unseen", pair) == pytest.approx(0.2)
+
+
+def test_missing_is_the_change_of_the_rate_in_either_direction() -> None:
+    half = np.where(np.arange(100) < 50, np.nan, 1.0)
+    assert score("missing", numbers(np.ones(100), half)) == pytest.approx(0.5)
+    assert score("missing", numbers(half, np.ones(100))) == pytest.approx(0.5)

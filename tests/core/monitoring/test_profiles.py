@@ -1,0 +1,118 @@
+"""Profiles: kinds of columns, missing values, merging, and a form that is kept."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from pilothouse.experiments.signature import Field, Signature
+from pilothouse.monitoring.profiles import (
+    CATEGORIES,
+    SAMPLE,
+    Unreadable,
+    category_reference,
+    category_window,
+    number_reference,
+    number_window,
+)
+from pilothouse.monitoring.reference import from_bytes, profile_reference, to_bytes
+
+numbers = st.one_of(st.none(), st.integers(-9, 9).map(float), st.floats(-1e6, 1e6))
+columns = st.lists(numbers, max_size=60).map(lambda cells: pd.Series(cells, dtype="float64"))
+words = st.lists(st.sampled_from(["a", "b", "c", None]), max_size=60).map(
+    lambda cells: pd.Series(cells, dtype=object)
+)
+
+
+@given(columns, columns, columns)
+def test_profiles_of_parts_merge_into_the_profile_of_the_whole(
+    reference: pd.Series, first: pd.Series, second: pd.Series
+) -> None:
+    grid = number_reference("x", reference)
+    merged = number_window(grid, first)[0].merge(number_window(grid, second)[0])
+    whole, _ = number_window(grid, pd.Series(np.concatenate([first, second])))
+    assert (merged.rows, merged.missing) == (whole.rows, whole.missing)
+    assert merged.cell_counts.tolist() == whole.cell_counts.tolist()
+    assert merged.tenth_counts.tolist() == whole.tenth_counts.tolist()
+    assert merged.mean == pytest.approx(whole.mean, abs=1e-6)
+    assert math.sqrt(merged.spread) == pytest.approx(math.sqrt(whole.spread), rel=1e-6, abs=1e-2)
+    assert (merged.low, merged.high) == (whole.low, whole.high)
+
+
+@given(words, words)
+def test_categories_merge_by_sum(first: pd.Series, second: pd.Series) -> None:
+    reference = category_reference("x", first)
+    merged = category_window(reference, first).merge(category_window(reference, second))
+    whole = category_window(reference, pd.concat([first, second]))
+    assert dict(merged.counts) == dict(whole.counts)
+    assert merged.missing == whole.missing
+
+
+def test_missing_and_infinite_values_are_missing() -> None:
+    profile = number_reference("x", pd.Series([1.0, np.nan, np.inf, 2.0, -np.inf]))
+    assert (profile.rows, profile.missing, profile.present) == (5, 3, 2)
+
+
+def test_a_nullable_or_object_column_of_numbers_is_read() -> None:
+    for column in (
+        pd.Series([1, None, 3], dtype="Int64"),
+        pd.Series([1, None, 3], dtype=object),
+        pd.Series([True, None, False], dtype=object),
+    ):
+        assert number_reference("x", column).present == 2
+
+
+def test_texts_in_a_column_of_numbers_are_unreadable() -> None:
+    with pytest.raises(Unreadable, match="no number"):
+        number_reference("x", pd.Series(["ten", "11"]))
+
+
+def test_the_same_category_in_another_type_is_the_same() -> None:
+    as_bool = category_reference("x", pd.Series([True, False, True]))
+    as_float = category_reference("x", pd.Series([1.0, 0.0, 1.0, None], dtype=object))
+    assert dict(as_bool.counts) == dict(as_float.counts) == {"1": 2, "0": 1}
+    assert as_float.missing == 1
+
+
+def test_a_reference_with_too_many_categories_says_that_it_is_not_complete() -> None:
+    reference = category_reference("x", pd.Series([str(i) for i in range(CATEGORIES + 1)]))
+    assert not reference.complete
+    assert len(reference.counts) == CATEGORIES
+
+
+def test_a_long_reference_keeps_a_sorted_sample_and_counts_every_row() -> None:
+    values = np.random.default_rng(0).normal(size=SAMPLE + 5_000)
+    reference = number_reference("x", pd.Series(values))
+    assert len(reference.values) == SAMPLE
+    assert (np.diff(reference.values) >= 0).all()
+    assert reference.cell_counts.sum() == len(values)
+
+
+@given(
+    arrays.arrays(np.float64, 30, elements=st.floats(-1e6, 1e6)),
+    st.lists(st.sampled_from(["a", "b", None]), min_size=30, max_size=30),
+)
+def test_a_reference_is_kept_as_bytes_and_read_back_unchanged(
+    x: np.ndarray, c: list[str | None]
+) -> None:
+    inputs = (Field("x", "number"), Field("c", "string"), Field("gone", "number"))
+    signature = Signature(inputs, "y", (0, 1), 1)
+    frame = pd.DataFrame(
+        {"x": x, "c": c, "__target": [0, 1] * 15, "__score": np.linspace(0, 1, 30)}
+    )
+    profile = profile_reference(frame, signature)
+    again = from_bytes(to_bytes(profile))
+    assert again.rows == 30
+    assert again.faults == {"gone": "the reference has no such column"}
+    assert again.figures == profile.figures
+    assert again.columns["c"] == profile.columns["c"]
+    mine, kept = profile.columns["x"], again.columns["x"]
+    assert mine.values.tolist() == kept.values.tolist()
+    assert mine.cells.cuts.tolist() == kept.cells.cuts.tolist()
+    assert (mine.mean, mine.std) == (kept.mean, kept.std)
