@@ -43,6 +43,7 @@ MISSING = (
 HEAD = 1 << 20
 BLOCK = 1 << 24
 SNIFFED = 20
+UNREADABLE = "\ufffd"
 
 
 def read_csv(source: Path | bytes, types: Mapping[str, Type]) -> pa.Table:
@@ -52,6 +53,8 @@ def read_csv(source: Path | bytes, types: Mapping[str, Type]) -> pa.Table:
     """
     delimiter, header = _start(source)
     names = checked_names(header)
+    if any(UNREADABLE in name for name in names):
+        raise _fault(source, delimiter, names, "its header is not UTF-8")
     try:
         texts = _texts(source, delimiter, header)
     except pa.ArrowInvalid as broken:

@@ -25,7 +25,7 @@ PATTERNS: Mapping[Type, str] = {
 }
 # Postcodes, serial numbers and the like: as numbers they would not come back as they were written.
 CODES: Mapping[Type, str] = {
-    "integer": r"^-?0[0-9]",
+    "integer": r"^-?0[0-9xX]",
     "number": r"^-?(0[0-9]+|\d{19,})$",
 }
 
@@ -117,7 +117,8 @@ def _times(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
 
 
 def _all_match(texts: pa.ChunkedArray, kind: Type) -> bool:
-    return bool(pc.all(pc.match_substring_regex(texts, PATTERNS[kind])).as_py())
+    fitting = pc.match_substring_regex(texts, PATTERNS[kind])
+    return bool(pc.all(fitting, min_count=0).as_py())
 
 
 def _are_codes(texts: pa.ChunkedArray, kind: Type) -> bool:

@@ -15,6 +15,7 @@ from pilothouse.data.facts import ColumnProfile, Profile
 PROBABILITIES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 BINS = 30
 TOP = 20
+ENDLESS = 1e150  # what is larger has no square, and no place among quantiles
 
 
 def profile(table: pa.Table) -> Profile:
@@ -37,11 +38,11 @@ def _column(name: str, column: pa.ChunkedArray) -> ColumnProfile:
 
 
 def _floats(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    """Finite values; a time is its milliseconds since the epoch."""
+    """The values that can be reckoned with; a time is its milliseconds since the epoch."""
     if pa.types.is_timestamp(column.type):
         column = pc.divide(column.cast(pa.int64()), 1000)
     values = column.to_numpy().astype(np.float64)
-    finite: npt.NDArray[np.float64] = values[np.isfinite(values)]
+    finite: npt.NDArray[np.float64] = values[np.abs(values) < ENDLESS]
     return finite
 
 
@@ -49,7 +50,8 @@ def _spread(values: npt.NDArray[np.float64], *, whole: bool) -> dict[str, Any]:
     if not len(values):
         return {}
     quantiles = np.quantile(values, PROBABILITIES)
-    counts, edges = np.histogram(values, bins=_edges(quantiles[0], quantiles[-1], whole=whole))
+    edges = _edges(float(quantiles[0]), float(quantiles[-1]), whole=whole)
+    counts, _ = np.histogram(values, bins=edges)
     return {
         "mean": float(values.mean()),
         "std": float(values.std()),
@@ -61,10 +63,11 @@ def _spread(values: npt.NDArray[np.float64], *, whole: bool) -> dict[str, Any]:
 
 def _edges(low: float, high: float, *, whole: bool) -> npt.NDArray[np.float64]:
     """Equal bins from end to end; a bin a value where there are few whole ones."""
+    if low == high:
+        half = max(0.5, abs(low) / 1e6)
+        return np.array([low - half, high + half])
     if whole and high - low < BINS:
         return np.arange(low - 0.5, high + 1.0)
-    if low == high:
-        return np.array([low - 0.5, high + 0.5]) if abs(low) < 1e15 else np.array([low, low * 1.01])
     return np.linspace(low, high, BINS + 1)
 
 
