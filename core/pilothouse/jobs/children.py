@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import time
+from queue import Empty, LifoQueue
 from typing import Any
 
 from pilothouse.jobs.logs import to_log
@@ -20,6 +21,7 @@ from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store, open_store
 
 IDLE_SECONDS = 60
+WAIT_SECONDS = 0.5
 ATTEMPTS = 2
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
     "DO_NOT_TRACK": "1"
@@ -33,11 +35,15 @@ class Interrupted(BaseException):
 
 
 class Children:
-    """The child processes of one engine."""
+    """The child processes of one engine, each in a pool of its own: one that dies takes no other
+    with it, and one that has worked is warm for the next call."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
         self.closed = False
-        self._pool: Any = None
+        self._idle: LifoQueue[Any] = LifoQueue()
+        self._pools: set[Any] = set()
+        for _ in range(count):
+            self._idle.put(None)
 
     def compute(
         self,
@@ -56,7 +62,7 @@ class Children:
         call = (store.settings.model_dump_json(), store.actor, job_id, target, span, args)
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._ready(store).submit(run_in_child, *call).result()
+                return self._run(call)
             except (BrokenProcessPool, ShutdownExecutorError):
                 log.warning("the child of %s died (attempt %d of %d)", target, attempt, ATTEMPTS)
         raise Unavailable(
@@ -72,20 +78,38 @@ class Children:
     def close(self) -> None:
         """End every child, whatever it does."""
         self.closed = True
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, kill_workers=True)
+        for pool in list(self._pools):
+            pool.shutdown(wait=True, kill_workers=True)
 
-    def _ready(self, store: Store) -> Any:
-        from joblib.externals.loky import get_reusable_executor
+    def _run(self, call: tuple[Any, ...]) -> Any:
+        from joblib.externals.loky.process_executor import BrokenProcessPool
 
-        self.may_go_on()
-        self._pool = get_reusable_executor(
-            max_workers=store.settings.compute_processes,
-            timeout=IDLE_SECONDS,
-            env=THREADS,
-            initializer=_end_with_parent,
-        )
-        return self._pool
+        pool = self._borrow()
+        try:
+            return pool.submit(run_in_child, *call).result()
+        except BrokenProcessPool:
+            self._pools.discard(pool)
+            pool = None
+            raise
+        finally:
+            self._idle.put(pool)
+
+    def _borrow(self) -> Any:
+        """The pool that was used last of those that are idle; wait while there is none."""
+        from joblib.externals.loky import ProcessPoolExecutor
+
+        while True:
+            self.may_go_on()
+            try:
+                pool = self._idle.get(timeout=WAIT_SECONDS)
+            except Empty:
+                continue
+            if pool is None:
+                pool = ProcessPoolExecutor(
+                    1, timeout=IDLE_SECONDS, env=THREADS, initializer=_end_with_parent
+                )
+                self._pools.add(pool)
+            return pool
 
 
 def run_in_child(

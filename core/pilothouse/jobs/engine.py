@@ -47,7 +47,7 @@ class Engine:
         global _engine
         _engine = self
         self.store = store
-        self.children = Children()
+        self.children = Children(store.settings.compute_processes)
         self._at_once = at_once
         url = store.settings.database_url or f"sqlite:///{store.folder / 'workflows.db'}"
         config: DBOSConfig = {

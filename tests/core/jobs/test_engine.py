@@ -138,6 +138,17 @@ def test_a_child_that_dies_twice_is_unavailable(sea: Workspace) -> None:
     assert trace(sea, "dead") == ["dying", "dying"]
 
 
+def test_a_child_that_dies_takes_no_other_with_it(sea: Workspace) -> None:
+    quiet = {"name": "tick_on", "args": {"trace": "quiet", "sign": "calm"}}
+    beside = sea.jobs.submit("target", quiet, title="Tick")
+    until(lambda: trace(sea, "quiet") == ["ticking"])
+    args = {"name": "die", "args": {"trace": "dead beside"}}
+    assert ended(sea, sea.jobs.submit("target", args, title="Die")).status == "failed"
+    give_sign(sea, "calm")
+    assert ended(sea, beside).status == "succeeded"
+    assert trace(sea, "quiet") == ["ticking"]
+
+
 def test_a_running_child_learns_that_its_job_was_cancelled(sea: Workspace) -> None:
     args = {"name": "tick_on", "args": {"trace": "ticking"}}
     job_id = sea.jobs.submit("target", args, title="Tick")

@@ -60,13 +60,11 @@ def refuse(store: Store, progress: Progress) -> None:
     raise Invalid("the sea is too rough.", hint="Wait a day.", fields={"wind": "too strong"})
 
 
-def tick_on(store: Store, progress: Progress, trace: str, ticks: int = 3000) -> str:
-    """In a child: report progress until cancelled, or interrupted."""
+def tick_on(store: Store, progress: Progress, trace: str, sign: str = "enough") -> str:
+    """Report progress until cancelled or interrupted, or until the sign is there."""
     leave(store, trace, "ticking")
-    for tick in range(ticks):
-        if (store.folder / "signs" / "enough").exists():
-            break
-        progress(tick / ticks, f"tick {tick}")
+    while not (store.folder / "signs" / sign).exists():
+        progress(0.5, "tick")
         time.sleep(0.02)
     return "done"
 
