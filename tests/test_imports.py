@@ -110,3 +110,20 @@ def test_a_light_import_pulls_in_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(sorted(set(sys.modules) & set({HEAVY!r})))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_module_can_be_imported_twice_as_streamlits_reload_does() -> None:
+    """A changed file makes Streamlit drop the modules: no table or plugin may be defined twice."""
+    code = """
+import importlib, sys
+for _ in range(2):
+    for name in [name for name in sys.modules if name.split(".")[0] == "pilothouse"]:
+        del sys.modules[name]
+    importlib.import_module("pilothouse.workspace.tables")
+    kinds = importlib.import_module("pilothouse.testing.kinds").KINDS
+    print([kind.plugins.names() for kind in kinds])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == second

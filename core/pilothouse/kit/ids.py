@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import time
@@ -101,6 +102,13 @@ def uuid7s(count: int, at_ms: int | None = None) -> list[str]:
         int.from_bytes(raw[i : i + 10], "big") & _RANDOM_BITS for i in range(0, len(raw), 10)
     )
     return [str(uuid.UUID(int=stem | tail)) for tail in tails]
+
+
+def uuid7_of(at_ms: int, seed: str) -> str:
+    """The one UUIDv7 of an instant and a seed: asked again, it is the same."""
+    drawn = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=10).digest(), "big")
+    stem = (at_ms & ((1 << 48) - 1)) << 80 | _VERSION_AND_VARIANT
+    return str(uuid.UUID(int=stem | (drawn & _RANDOM_BITS)))
 
 
 def run_name(seed: str) -> str:
