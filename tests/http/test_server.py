@@ -1,0 +1,206 @@
+"""The server's door, its health, its management API, and what it refuses."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from pilothouse.deployments import Deployments
+from pilothouse.http.server import serve
+from pilothouse.kit.errors import Unavailable
+from pilothouse.storage import Store
+from pilothouse.testing.serving import ServerProcess, Worker
+
+ROW = {"distance": 500.0, "carrier": "AA"}
+
+
+@pytest.fixture
+def server(registered: Store) -> Iterator[ServerProcess]:
+    with ServerProcess(registered) as running:
+        yield running
+
+
+@pytest.fixture
+def caller(server: ServerProcess) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def launched(registered: Store) -> Iterator[Deployments]:
+    deployments = Deployments(registered)
+    with Worker(registered):
+        deployments.launch("flights", "late", 1)
+        deployments.wait_until_ready("flights")
+        yield deployments
+
+
+def tensors(rows: int = 1) -> dict[str, Any]:
+    return {
+        "inputs": [
+            {"name": "distance", "shape": [rows], "datatype": "FP64", "data": [1.0] * rows},
+            {"name": "carrier", "shape": [rows], "datatype": "BYTES", "data": ["AA"] * rows},
+        ]
+    }
+
+
+def test_health_and_metadata_without_a_deployment(caller: httpx.Client) -> None:
+    assert caller.get("/healthz").status_code == 200
+    assert caller.get("/readyz").status_code == 200
+    assert caller.get("/v2/health/live").json() == {"live": True}
+    assert caller.get("/v2/health/ready").json() == {"ready": True, "live": True}
+    assert caller.get("/v2").json()["name"] == "pilothouse"
+    assert caller.get("/ping").status_code == 200
+    assert "pilothouse_info" in caller.get("/metrics").text
+
+
+def test_what_is_not_there_is_404_in_words(caller: httpx.Client) -> None:
+    for path in ("/v2/models/none", "/v2/models/none/ready"):
+        answer = caller.get(path)
+        assert (answer.status_code, "no deployment 'none'" in answer.json()["error"]) == (404, True)
+    assert caller.post("/v2/models/none/infer", json=tensors()).status_code == 404
+    assert caller.post("/invocations", json={}).status_code == 404
+    assert caller.get("/v2/models/none/infer").status_code == 405
+    assert caller.get("/v2/nothing").status_code == 404
+    assert caller.get("/nothing").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:5050"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_strangers_are_refused(caller: httpx.Client, headers: dict[str, str]) -> None:
+    for path in ("/v2", "/metrics", "/api/deployments"):
+        assert caller.get(path, headers=headers).status_code == 403
+
+
+def test_our_own_pages_are_not_strangers(caller: httpx.Client) -> None:
+    for origin in ("http://127.0.0.1:8501", "http://localhost:8501"):
+        assert caller.get("/v2", headers={"Origin": origin}).status_code == 200
+    assert caller.get("/v2", headers={"Host": "localhost"}).status_code == 200
+
+
+def test_protocols_answer_the_same(launched: Deployments, caller: httpx.Client) -> None:
+    meta = caller.get("/v2/models/flights").json()
+    assert [part["name"] for part in meta["inputs"]] == ["distance", "carrier", "wind"]
+    assert caller.get("/v2/models/flights/versions/1/ready").json()["ready"] is True
+    assert caller.get("/v2/models/flights/versions/9").status_code == 404
+    open_form = caller.post("/v2/models/flights/versions/1/infer", json=tensors()).json()
+    mlflow = caller.post(
+        "/invocations", json={"dataframe_records": [{"distance": 1.0, "carrier": "AA"}]}
+    ).json()
+    named = caller.post(
+        "/deployments/flights/invocations", json={"inputs": {"distance": [1.0], "carrier": ["AA"]}}
+    ).json()
+    csv = caller.post(
+        "/invocations",
+        content=b"distance,carrier,wind\n1.0,AA,\n",
+        headers={"Content-Type": "text/csv"},
+    ).json()
+    parts = {part["name"]: part["data"] for part in open_form["outputs"]}
+    for answer in (mlflow, named, csv):
+        assert answer["predictions"] == parts["predict"]
+        assert answer["scores"] == pytest.approx(parts["predict_proba"][1:])
+    assert len(launched.predictions("flights")) == 4
+
+
+def test_gzip_is_understood(launched: Deployments, caller: httpx.Client) -> None:
+    body = gzip.compress(orjson.dumps(tensors()))
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    answer = caller.post("/v2/models/flights/infer", content=body, headers=headers)
+    assert answer.status_code == 200
+    broken = caller.post("/v2/models/flights/infer", content=b"xx", headers=headers)
+    assert broken.status_code == 422
+
+
+def test_too_much_is_refused(launched: Deployments, caller: httpx.Client) -> None:
+    answer = caller.post("/v2/models/flights/infer", json=tensors(10_001))
+    assert answer.status_code == 413
+    assert "10001 rows" in answer.json()["error"]
+    assert caller.post("/v2/models/flights/infer", json=tensors(10_000)).status_code == 200
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(12):
+            yield b" " * (1 << 20)
+
+    answer = caller.post("/v2/models/flights/infer", content=b" " * (11 << 20))
+    assert answer.status_code == 413
+    answer = caller.post("/v2/models/flights/infer", content=endless())
+    assert (answer.status_code, "larger than 10 MB" in answer.text) == (413, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no JSON"),
+        (b"[]", "must be a JSON object"),
+        (b'{"inputs": [NaN]}', "send null"),
+        (b'{"inputs": 3}', "`inputs` must be a list"),
+        (orjson.dumps(tensors(0)), "there are no rows"),
+        (orjson.dumps({"inputs": tensors()["inputs"][:1]}), "missing columns: carrier"),
+    ],
+)
+def test_a_wrong_request_is_told_what_is_wrong(
+    launched: Deployments, caller: httpx.Client, content: bytes, words: str
+) -> None:
+    answer = caller.post("/v2/models/flights/infer", content=content)
+    assert answer.status_code == 422
+    assert words in answer.json()["error"]
+
+
+def test_the_management_api_speaks_for_the_workspace(
+    launched: Deployments, caller: httpx.Client
+) -> None:
+    [deployment] = caller.get("/api/deployments").json()
+    assert (deployment["name"], deployment["status"]) == ("flights", "ready")
+    one = caller.get("/api/deployments/flights").json()
+    assert one["replicas"][0]["state"] == "ready"
+    assert isinstance(one["created_at"], int)
+    assert one["signature"]["classes"] == [0, 1]
+    for noun in (
+        "experiments",
+        "runs",
+        "models",
+        "promotions",
+        "datasets",
+        "alerts",
+        "jobs",
+        "activity",
+    ):
+        answer = caller.get(f"/api/{noun}")
+        assert (answer.status_code, type(answer.json())) == (200, list), noun
+    assert [row["number"] for row in caller.get("/api/models/late/versions").json()] == [2, 1]
+    assert caller.get("/api/deployments/flights/traffic?hours=1").json() == []
+    missing = caller.get("/api/deployments/none")
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+    assert caller.get("/api/runs?limit=0").status_code == 422
+    schema = caller.get("/openapi.json").json()
+    assert {"/api/deployments", "/v2/models/{deployment}/infer"} <= set(schema["paths"])
+    assert caller.get("/docs").status_code == 404
+
+
+def test_a_second_server_and_a_taken_port_are_refused(
+    registered: Store, server: ServerProcess
+) -> None:
+    with pytest.raises(Unavailable, match="has a server already"):
+        serve(registered.settings)
+    server.kill()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        settings = registered.settings.model_copy(update={"server_port": port})
+        with pytest.raises(Unavailable, match=f"port {port} cannot be used"):
+            serve(settings)
