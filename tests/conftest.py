@@ -1,17 +1,22 @@
-"""A real workspace in a temporary folder, with a clock that tests move."""
+"""A real workspace in a temporary folder with a clock that tests move; and one whole voyage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
+from pilothouse.testing.ship import Ship, sailing, wait_for
 from pilothouse.workspace import Workspace, open_workspace
+
+VOYAGE_S = 480.0
 
 
 @pytest.fixture
@@ -30,3 +35,36 @@ def workspace(tmp_path: Path, clock: FixedClock) -> Iterator[Workspace]:
 @pytest.fixture
 def store(workspace: Workspace) -> Store:
     return workspace.store
+
+
+@dataclass(frozen=True)
+class Voyage:
+    """A running ship whose demo has ended, although its processes were killed on the way."""
+
+    ship: Ship
+    workspace: Workspace
+    result: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def voyage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Voyage]:
+    """The whole flights demo; the worker is killed in training and in sending, the server too."""
+    with sailing(tmp_path_factory.mktemp("voyage") / "workspace") as ship:
+        workspace = ship.open()
+        job = workspace.pipelines.start_demo()
+
+        def begun(name: str) -> bool:
+            return any(step.name.startswith(name) for step in workspace.jobs.steps(job))
+
+        wait_for(lambda: begun("train"), "training has begun")
+        ship.kill("worker")
+        wait_for(lambda: begun("week of 18 Mar"), "March is being sent", VOYAGE_S)
+        ship.kill("worker")
+        wait_for(lambda: begun("week of 03 Jun"), "June is being sent", VOYAGE_S)
+        ship.kill("server")
+        wait_for(lambda: workspace.jobs.job(job).ended, "the demo has ended", VOYAGE_S)
+        info = workspace.jobs.job(job)
+        assert info.status == "succeeded", f"{info.error}\n{workspace.jobs.log(job)}"
+        assert info.result is not None
+        yield Voyage(ship, workspace, info.result)
+        workspace.store.engine.dispose()

@@ -1,0 +1,106 @@
+"""The whole demo, with its processes killed on the way: what it promises, and what it kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from pilothouse.kit.errors import Unavailable
+from pilothouse.pipelines import flights
+from pilothouse.testing.ship import wait_for
+
+if TYPE_CHECKING:
+    from pilothouse.workspace import Workspace
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def test_the_demo_sails_the_whole_loop(voyage: Any) -> None:
+    found = voyage.result
+    assert found["runs"] >= 12
+    assert found["versions"] == 2
+    assert found["champion"] == "flights-late@1"
+    assert found["predictions"] >= 100_000
+    assert found["windows"] >= 30
+    assert found["alerts_fired"] >= 1
+    assert found["pending_promotions"] == 1
+
+
+def test_the_champion_is_worse_in_april_and_october_than_in_march(voyage: Any) -> None:
+    months = voyage.result["auc_by_month"]
+    assert len(months) == 10
+    assert all(0.58 <= value <= 0.75 for value in months.values())
+    assert months["2013-04"] < months["2013-03"]
+    assert months["2013-10"] < months["2013-03"]
+
+
+def test_a_killed_worker_loses_no_prediction_and_counts_none_twice(voyage: Any) -> None:
+    sent = flights.departing(flights.START, flights.START + 60 * flights.WEEK)
+    kept = _kept(voyage.workspace)
+    of_the_demo = kept[kept["event_at"] < pd.Timestamp("2014-02-01", tz="UTC")]
+    assert len(of_the_demo) == len(sent)
+    assert of_the_demo["prediction_id"].is_unique
+    labels = voyage.workspace.deployments.labels(flights.DEPLOYMENT)
+    assert len(labels) == sent["late"].notna().sum()
+
+
+def test_no_run_was_trained_twice(voyage: Any) -> None:
+    runs = voyage.workspace.experiments.runs(size=1000)
+    assert set(runs["status"]) == {"finished"}
+    assert not runs.duplicated(["experiment", "name"]).any()
+
+
+def test_the_proposal_carries_its_evidence(voyage: Any) -> None:
+    pending = voyage.workspace.registry.promotions("pending")
+    promotion = voyage.workspace.registry.promotion(pending["id"].iloc[0])
+    compared = promotion.evidence["comparison"]
+    assert compared["candidate"]["roc_auc"] > compared["champion"]["roc_auc"]
+    assert promotion.origin == "retraining"
+    assert voyage.workspace.registry.champion(flights.MODEL).number == 1
+
+
+def test_the_doctor_finds_nothing(voyage: Any) -> None:
+    command = [sys.executable, "-m", "pilothouse.cli", "doctor", "--json"]
+    told = subprocess.run(
+        [*command, "--workspace", str(voyage.workspace.folder)], capture_output=True, check=False
+    )
+    report = json.loads(told.stdout)
+    assert report["ok"], report
+    assert told.returncode == 0
+    assert all(report["checks"]["processes"]["pids"].values())
+
+
+@pytest.mark.parametrize("name", ["server", "app", "worker", "model"])
+def test_after_a_kill_predictions_resume_and_none_is_lost(voyage: Any, name: str) -> None:
+    workspace = voyage.workspace
+    example = workspace.registry.version(flights.MODEL, "champion").input_example[:1]
+    before = workspace.deployments.predict(flights.DEPLOYMENT, example)
+    if name == "model":
+        os.kill(
+            workspace.deployments.deployment(flights.DEPLOYMENT).replicas[0].pid, signal.SIGKILL
+        )
+    else:
+        voyage.ship.kill(name)
+    after = wait_for(lambda: _predicted(workspace, example), "predictions resume", 60)
+    assert after[0]["score"] == pytest.approx(before[0]["score"])
+    ids = {before[0]["prediction_id"], after[0]["prediction_id"]}
+    assert ids <= set(_kept(workspace)["prediction_id"])
+
+
+def _kept(workspace: Workspace) -> pd.DataFrame:
+    columns = ["prediction_id", "event_at"]
+    return workspace.deployments.predictions(flights.DEPLOYMENT, columns=columns)
+
+
+def _predicted(workspace: Workspace, example: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    try:
+        return workspace.deployments.predict(flights.DEPLOYMENT, example)
+    except Unavailable:
+        return []
