@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -139,22 +140,31 @@ def stacked_over_time(
     parts: Mapping[str, str],
     colours: Mapping[str, str] | None = None,
     y: str = "",
+    step_seconds: float | None = None,
+    span: tuple[datetime, datetime] | None = None,
 ) -> go.Figure:
-    """Counts over time, one stack per instant: `parts` maps column to name.
+    """Counts over time, one stack an instant: `parts` maps column to name, empty ones are left out.
 
-    `colours` maps column to a role of the palette (`good`, `bad`, `accent`, ...).
+    `colours` maps column to a role of the palette (`good`, `bad`, `accent`, ...). `step_seconds` is
+    what one bar stands for, `span` the time shown even where nothing was counted.
     """
     chosen = palette(dark)
     chart = blank(dark, y=y)
-    for place, (column, name) in enumerate(parts.items()):
+    told = {column: name for column, name in parts.items() if frame[column].any()}
+    for place, (column, name) in enumerate(told.items()):
         role = (colours or {}).get(column)
         chart.add_bar(
             x=frame[at],
             y=floats(frame[column]),
             name=name,
+            width=step_seconds * 850 if step_seconds else None,
             marker={"color": getattr(chosen, role) if role else chosen.categorical[place]},
         )
-    return chart.update_layout(barmode="stack", showlegend=len(parts) > 1)
+    if span:
+        chart.update_xaxes(range=list(span))
+    return chart.update_layout(
+        barmode="stack", showlegend=len(told) > 1, legend_traceorder="normal"
+    )
 
 
 def _whiskers(values: pd.Series[float], colour: str) -> dict[str, object]:

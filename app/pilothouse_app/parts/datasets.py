@@ -13,12 +13,29 @@ import streamlit as st
 
 from pilothouse.data.schema import NAMES
 from pilothouse_app.parts.formats import DASH, count, day, number
+from pilothouse_app.parts.table import (
+    name_column,
+    number_column,
+    percent_column,
+    shape_column,
+    text_column,
+)
 from pilothouse_app.parts.workspace import ENVIRONMENT, opened
 
 if TYPE_CHECKING:
     from pilothouse.data.facts import ColumnProfile, Profile
 
 PREVIEW_ROWS = 200
+PROFILE_COLUMNS = {
+    "column": name_column("Column", width=144),
+    "type": text_column("Type", width=96),
+    "shape": shape_column("Shape", width=104),
+    "missing": percent_column("Missing", width=70),
+    "distinct": number_column("Distinct", 0, width=74),
+    "low": text_column("Least", width=90),
+    "high": text_column("Greatest", width=90),
+    "typical": text_column("Typical", width=110),
+}
 
 
 def matching(frame: pd.DataFrame, text: str, columns: Sequence[str]) -> pd.DataFrame:
@@ -50,6 +67,12 @@ def _row(column: ColumnProfile) -> dict[str, Any]:
         "low": value_words(column, column.low),
         "high": value_words(column, column.high),
     }
+
+
+def telling(profile: Profile) -> str:
+    """The first column worth a look: not an identifier, whose values all differ."""
+    told = [column.name for column in profile.columns if 1 < column.distinct < column.rows]
+    return told[0] if told else profile.columns[0].name
 
 
 def value_words(column: ColumnProfile, value: float | None) -> str:

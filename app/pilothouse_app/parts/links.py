@@ -113,6 +113,11 @@ def link(
     st.page_link(_page(to.page), label=label, icon=icon, width=width, query_params=dict(to.params))
 
 
+def jump(to: Address, label: str, *, key: str, icon: str | None = None) -> None:
+    """A link to another object on this same page, which a menu link would mark as open."""
+    st.button(label, icon=icon, type="tertiary", key=key, on_click=go_next, args=(to,))
+
+
 def _page(path: str) -> st.Page:
     """Streamlit knows a page by its path alone, so that parts need not import screens."""
     return st.Page(_elsewhere, title=path or "Home", url_path=path, default=path == HOME)

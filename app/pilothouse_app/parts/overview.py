@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.experiments.search import RunFilter
 from pilothouse_app.parts.rows import records
 from pilothouse_app.parts.workspace import ENVIRONMENT, opened, workspace
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from pilothouse.registry.facts import VersionInfo
     from pilothouse.workspace import Workspace
 
-LATEST = 7
+LATEST = 8
 OPEN_ALERTS = ("firing", "acknowledged", "pending")
 
 
@@ -31,6 +30,7 @@ class Overview:
     traffic: pd.DataFrame
     alerts: list[dict[str, Any]]
     promotions: list[dict[str, Any]]
+    windows: pd.DataFrame
     runs: pd.DataFrame
     jobs: list[JobInfo]
     failed: list[dict[str, Any]]
@@ -39,6 +39,11 @@ class Overview:
     def requests(self) -> int:
         """Requests in the span."""
         return int(self.traffic["requests"].sum()) if len(self.traffic) else 0
+
+    @property
+    def rows(self) -> int:
+        """Predictions in the span."""
+        return int(self.traffic["rows"].sum()) if len(self.traffic) else 0
 
     @property
     def errors(self) -> int:
@@ -58,9 +63,11 @@ def overview(hours: float) -> Overview:
     """The workspace as it stands, with the traffic of the last hours."""
     ws = workspace()
     deployments = ws.deployments.deployments()
+    windows = ws.monitoring.windows()
     return Overview(
         production=ws.registry.in_production(),
-        deployments=_with_health(ws, deployments),
+        deployments=_with_health(deployments, windows),
+        windows=windows[windows["roc_auc"].notna()],
         traffic=_traffic(list(deployments["name"]), hours),
         alerts=_open_alerts(ws),
         promotions=records(ws.registry.promotions("pending")),
@@ -80,7 +87,6 @@ def is_new() -> bool:
 
 def _latest_runs(ws: Workspace) -> pd.DataFrame:
     return ws.experiments.runs(
-        RunFilter(top_level_only=True),
         size=LATEST,
         columns=("name", "status", "trainer", "metrics.roc_auc", "created_at"),
     )
@@ -91,21 +97,16 @@ def _open_alerts(ws: Workspace) -> list[dict[str, Any]]:
     return records(alerts[alerts["state"].isin(OPEN_ALERTS)])
 
 
-def _with_health(ws: Workspace, deployments: pd.DataFrame) -> pd.DataFrame:
-    """Each deployment with the newest window's drift and performance."""
-    newest = [_newest_window(ws, name) for name in deployments["name"]]
-    return deployments.assign(
-        version=[
-            f"{row['model']} {row['number']}" for row in records(deployments[["model", "number"]])
-        ],
-        drift=[window.get("drift_status", "") for window in newest],
-        performance=[window.get("performance_status", "") for window in newest],
+def _with_health(deployments: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
+    """Each deployment with its version, and the newest window's drift and performance."""
+    newest = windows.groupby("deployment").tail(1).set_index("deployment")
+    known = deployments.join(newest[["drift_status", "performance_status"]], on="name")
+    names = zip(known["model"], known["number"], strict=True)
+    return known.assign(
+        version=[f"{model} {number}" for model, number in names],
+        drift=known["drift_status"].fillna(""),
+        performance=known["performance_status"].fillna(""),
     )
-
-
-def _newest_window(ws: Workspace, deployment: str) -> dict[str, Any]:
-    windows = ws.monitoring.windows(deployment)
-    return records(windows.sort_values("start").tail(1))[0] if len(windows) else {}
 
 
 def _traffic(names: list[str], hours: float) -> pd.DataFrame:

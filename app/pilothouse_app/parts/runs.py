@@ -32,7 +32,7 @@ def metric_value(key: str, value: float) -> str:
     return metric_kind(key).write(value)
 
 
-def favourites(keys: Sequence[str], most: int = 4) -> list[str]:
+def favourites(keys: Sequence[str], most: int = 3) -> list[str]:
     """The metrics to show when nobody chose: the well-known ones first."""
     known = [key for key in FIRST if key in keys]
     return (known + [key for key in keys if key not in known])[:most]
@@ -44,8 +44,8 @@ def column_of(name: str) -> Any:
     if kind == "params":
         return text_column(title(key), width=110)
     if key in BARS:
-        return bar_column(metric_title(key), BARS[key], 1.0, width=132)
-    return number_column(metric_title(key), _digits(metric_kind(key).format), width=104)
+        return bar_column(metric_title(key), BARS[key], 1.0, width=124)
+    return number_column(metric_title(key), _digits(metric_kind(key).format), width=118)
 
 
 def as_words(frame: pd.DataFrame) -> pd.DataFrame:

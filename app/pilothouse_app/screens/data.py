@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pilothouse_app.parts.datasets import matching
+from pilothouse_app.parts.datasets import PROFILE_COLUMNS, matching, profile_rows
 from pilothouse_app.parts.empty import empty, nothing_found
 from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.filters import filter_bar, search
 from pilothouse_app.parts.formats import plural
-from pilothouse_app.parts.header import header
+from pilothouse_app.parts.header import header, section
 from pilothouse_app.parts.registration import register_data_button
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.starting import demo_button
@@ -29,6 +29,8 @@ SCREEN = Screen(
     section="Explore",
     order=10,
 )
+
+MOST_LISTED = 10
 
 
 def render() -> None:
@@ -52,23 +54,39 @@ def render() -> None:
     if found.empty:
         nothing_found("datasets")
         return
-    with fill("datasets", reserve=11):
+    chosen = table(
+        found,
+        {
+            "name": name_column("Dataset", width=150),
+            "latest": number_column("Version", 0, width=68),
+            "rows": number_column("Rows", 0, width=90),
+            "columns": number_column("Columns", 0, width=76),
+            "bytes": bytes_column(),
+            "source": text_column("Source", width=250),
+            "licence": text_column("Licence", width=90),
+            "created_at": when_column("Registered", width=116),
+            "created_by": text_column("By", width=80),
+        },
+        key="datasets",
+        ids="ref",
+        alt="Datasets",
+        opens=("dataset", "ref"),
+        select="one",
+        height=min(len(found), MOST_LISTED) * 30 + 33,
+    )
+    ref = chosen[0] if chosen and chosen[0] in set(found["ref"]) else str(found["ref"].iloc[0])
+    _columns(ref, listed=min(len(found), MOST_LISTED))
+
+
+def _columns(ref: str, listed: int) -> None:
+    """What is in the dataset that is ticked, or in the first, below the list."""
+    section(f"Columns of {ref}")
+    with fill("columns", reserve=15.5 + listed * 2.15):
         table(
-            found,
-            {
-                "name": name_column("Dataset", width=200),
-                "latest": number_column("Version", 0, width=72),
-                "rows": number_column("Rows", 0, width=96),
-                "columns": number_column("Columns", 0, width=80),
-                "bytes": bytes_column(),
-                "source": text_column("Source", width=220),
-                "licence": text_column("Licence", width=96),
-                "updated_at": when_column("Registered"),
-                "updated_by": text_column("By", width=90),
-            },
-            key="datasets",
-            ids="ref",
-            alt="Datasets",
-            opens=("dataset", "ref"),
+            profile_rows(workspace().data.profile(ref)),
+            PROFILE_COLUMNS,
+            key=f"data_profile_{ref}",
+            ids="column",
+            alt="Columns and what was seen in them",
             height="stretch",
         )

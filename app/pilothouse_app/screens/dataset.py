@@ -11,10 +11,12 @@ from pilothouse.experiments.search import RunFilter
 from pilothouse_app import charts
 from pilothouse_app.parts.datasets import (
     PREVIEW_ROWS,
+    PROFILE_COLUMNS,
     bins,
     preview,
     profile_rows,
     quantile_words,
+    telling,
 )
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
@@ -30,8 +32,6 @@ from pilothouse_app.parts.table import (
     bytes_column,
     name_column,
     number_column,
-    percent_column,
-    shape_column,
     status_column,
     table,
     text_column,
@@ -41,7 +41,7 @@ from pilothouse_app.parts.training import training_button
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
-    from pilothouse.data.facts import DatasetVersionInfo
+    from pilothouse.data.facts import ColumnProfile, DatasetVersionInfo
 
 SCREEN = Screen(
     title="Dataset",
@@ -51,7 +51,7 @@ SCREEN = Screen(
 )
 
 VIEWS = ("columns", "rows", "contract", "versions", "runs")
-RESERVE = 15.5
+RESERVE = 17.5
 
 
 def render() -> None:
@@ -89,7 +89,6 @@ def _choose_version(version: DatasetVersionInfo) -> None:
 
 
 def _facts(version: DatasetVersionInfo) -> None:
-    tags = " ".join(f":gray-badge[{name}: {value}]" for name, value in version.tags.items())
     facts(
         {
             "Rows": count(version.rows),
@@ -98,32 +97,21 @@ def _facts(version: DatasetVersionInfo) -> None:
             "Event time": version.event_time or "",
             "Licence": version.licence,
             "Registered": f"{ago(version.created_at)} by {version.created_by}",
-            "Hash": f"`{version.content_hash[:12]}`",
-            "Made from": f"`{version.parent}`" if version.parent else "",
-            "Tags": tags,
         }
     )
-    if version.source or version.note:
-        st.markdown(f":small[:gray[{' · '.join(filter(None, (version.source, version.note)))}]]")
+    tags = " ".join(f":gray-badge[{name}: {value}]" for name, value in version.tags.items())
+    made = f"from {version.parent}" if version.parent else ""
+    told = (version.source, version.note, made, f"hash {version.content_hash[:12]}")
+    st.markdown(f":small[:gray[{' · '.join(filter(None, told))}]] {tags}")
 
 
 def _columns(version: DatasetVersionInfo) -> None:
     profile = workspace().data.profile(version.ref)
-    rows = profile_rows(profile)
-    left, right = st.columns([62, 38], gap="small")
+    left, right = st.columns([66, 34], gap="small")
     with left, fill("profile", reserve=RESERVE):
         chosen = table(
-            rows,
-            {
-                "column": name_column("Column", width=140),
-                "type": text_column("Type", width=96),
-                "shape": shape_column("Shape", width=110),
-                "missing": percent_column("Missing", width=72),
-                "distinct": number_column("Distinct", 0, width=76),
-                "typical": text_column("Typical", width=90),
-                "low": text_column("Least", width=90),
-                "high": text_column("Greatest", width=90),
-            },
+            profile_rows(profile),
+            {name: PROFILE_COLUMNS[name] for name in PROFILE_COLUMNS if name != "typical"},
             key=f"profile_{version.ref}",
             ids="column",
             alt="Columns and what was seen in them",
@@ -131,21 +119,19 @@ def _columns(version: DatasetVersionInfo) -> None:
             height="stretch",
         )
     with right, st.container(border=True):
-        _column(version, chosen[0] if chosen else str(rows["column"].iloc[0]))
+        _column(profile[chosen[0] if chosen else telling(profile)])
 
 
-def _column(version: DatasetVersionInfo, name: str) -> None:
-    column = workspace().data.profile(version.ref)[name]
-    section(name, NAMES[column.type])
+def _column(column: ColumnProfile) -> None:
+    section(column.name, NAMES[column.type])
     labels, counts = bins(column)
-    if not counts:
-        empty("Nothing in it", "Every value is missing.", key="column_empty", border=False)
-        return
-    if column.top:
-        chart = charts.frequencies(labels, counts, dark=dark())
+    if not counts or (column.top and column.distinct == column.rows):
+        why = "Every value is different." if counts else "Every value is missing."
+        empty("Nothing to draw", why, key="column_empty", border=False)
     else:
-        chart = charts.histogram(labels, counts, dark=dark())
-    figure(chart, key="dataset_column", height=300, alt=f"Values of {name}")
+        draw = charts.frequencies if column.top else charts.histogram
+        chart = draw(labels, counts, dark=dark())
+        figure(chart, key="dataset_column", height=270, alt=f"Values of {column.name}")
     words = {
         "Missing": f"{count(column.missing)} ({share(column.missing_share)})",
         "Distinct": count(column.distinct),

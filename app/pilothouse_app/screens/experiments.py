@@ -86,12 +86,12 @@ def _filters() -> tuple[RunFilter, str, list[str]]:
             "runs_status", STATES, "Any status", words=words, resets="runs_page", width=136
         )
         sort = _sort(metrics)
-        columns, trials = _columns(metrics, params)
+        columns, whole = _columns(metrics, params)
     chosen = RunFilter(
         text=text,
         experiment=experiment or None,
         statuses=[status] if status else [],
-        top_level_only=not trials,
+        top_level_only=whole,
     )
     return chosen, sort, columns
 
@@ -136,13 +136,13 @@ def _columns(metrics: list[str], params: list[str]) -> tuple[list[str], bool]:
             key="runs_params",
             persist_state="session",
         )
-        trials = st.toggle(
-            "Show the trials of searches",
-            key="runs_trials",
+        whole = st.toggle(
+            "Hide the trials of searches",
+            key="runs_whole",
             bind="query-params",
             persist_state="session",
         )
-    return [f"metrics.{key}" for key in shown] + [f"params.{key}" for key in also], trials
+    return [f"metrics.{key}" for key in shown] + [f"params.{key}" for key in also], whole
 
 
 def _rows(chosen: RunFilter, sort: str, columns: list[str], found: int) -> None:
@@ -152,14 +152,16 @@ def _rows(chosen: RunFilter, sort: str, columns: list[str], found: int) -> None:
         page = pager(found, key="runs_page", size=SIZE)
     frame = _page(chosen, sort, columns, page)
     looks = {
-        "name": name_column("Run"),
-        "status": status_column(),
-        "experiment": text_column("Experiment", width=110),
-        "trainer": text_column("Trainer", width=180),
+        "name": name_column("Run", width=176),
+        "status": status_column(width=92),
+        "experiment": text_column("Experiment", width=140),
+        "trainer": text_column("Trainer", width=178),
         **{name: column_of(name) for name in columns},
-        "duration_s": number_column("Took, s", 1, width=84),
-        "created_at": when_column("Created", width=110),
+        "duration_s": number_column("Took, s", 1, width=74),
+        "created_at": when_column("Created", width=116),
     }
+    if chosen.experiment or len(workspace().experiments.facets()["experiment"]) < 2:
+        del looks["experiment"]  # every row would say the same
     with body, fill("runs", reserve=14.5 if paged else 11):
         table(
             frame,

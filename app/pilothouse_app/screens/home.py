@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
@@ -21,7 +22,7 @@ from pilothouse_app.parts.runs import as_words, column_of
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.starting import demo_button
 from pilothouse_app.parts.status import badge
-from pilothouse_app.parts.table import name_column, status_column, table, text_column, when_column
+from pilothouse_app.parts.table import name_column, status_column, table, text_column
 from pilothouse_app.parts.workspace import workspace
 
 SCREEN = Screen(
@@ -34,7 +35,8 @@ SCREEN = Screen(
 )
 
 SPANS = {"1 h": 1.0, "24 h": 24.0, "7 d": 168.0}
-CHART, LIST = 236, 276
+STEPS = {"1 h": 60.0, "24 h": 900.0, "7 d": 3600.0}
+CHART, HEALTH = 214, 196
 MOST_WAITING = 6
 
 
@@ -95,7 +97,11 @@ def _figures(now: Overview, span: str) -> list[Kpi]:
             plural(len(now.production), "model"),
             f"{len(serving)} deployed and answering" if len(serving) else "none answers yet",
         ),
-        Kpi(f"Requests, last {span}", short(now.requests), f"{plural(now.errors, 'error')}"),
+        Kpi(
+            f"Predictions, last {span}",
+            short(now.rows),
+            f"{plural(now.requests, 'request')}, {plural(now.errors, 'error')}",
+        ),
         Kpi(
             "Latency, p95",
             "–" if now.p95_ms is None else f"{number(now.p95_ms, 1)} ms",  # noqa: RUF001
@@ -121,6 +127,7 @@ def _traffic(now: Overview, span: str) -> None:
             border=False,
         )
         return
+    until = datetime.now(UTC)
     figure(
         charts.stacked_over_time(
             now.traffic.assign(answered=now.traffic["requests"] - now.traffic["errors"]),
@@ -128,6 +135,8 @@ def _traffic(now: Overview, span: str) -> None:
             at="at",
             parts={"answered": "Answered", "errors": "Errors"},
             colours={"answered": "accent", "errors": "bad"},
+            step_seconds=STEPS[span],
+            span=(until - timedelta(hours=SPANS[span]), until),
         ),
         key="home_traffic",
         height=CHART,
@@ -166,9 +175,8 @@ def _promotion(row: dict[str, object]) -> None:
 
 
 def _alert(row: dict[str, object]) -> None:
-    words = f"{row.get('rule') or row.get('name') or 'Alert'} on {row['deployment']}"
-    at = row.get("fired_at") or row.get("started_at") or row.get("created_at")
-    _attention("alert", str(row["id"]), words, str(row["state"]), at)
+    words = f"{row['name']} on {row['deployment']}"
+    _attention("alert", str(row["id"]), words, str(row["state"]), row["opened_at"])
 
 
 def _failed(row: dict[str, object]) -> None:
@@ -200,11 +208,11 @@ def _production(now: Overview) -> None:
     table(
         now.deployments,
         {
-            "name": name_column("Deployment", width=130),
+            "name": name_column("Deployment", width=120),
             "version": text_column("Version", width=110),
-            "status": status_column(width=96),
-            "drift": status_column("Drift", width=96),
-            "performance": status_column("Performance", width=104),
+            "status": status_column(width=92),
+            "drift": status_column("Drift", width=92),
+            "performance": status_column("Performance", width=100),
             "words": text_column("Now"),
         },
         key="home_deployments",
@@ -212,6 +220,16 @@ def _production(now: Overview) -> None:
         alt="Deployments and their health",
         opens=("deployment", "name"),
     )
+    if not now.windows.empty:
+        section("Realised ROC AUC", "by window of event time, as labels came")
+        figure(
+            charts.by_group(
+                now.windows, dark=dark(), at="start", value="roc_auc", group="deployment"
+            ),
+            key="home_health",
+            height=HEALTH,
+            alt="Realised ROC AUC of each deployment by window",
+        )
 
 
 def _runs(now: Overview) -> None:
@@ -226,11 +244,11 @@ def _runs(now: Overview) -> None:
         )
         return
     table(
-        as_words(now.runs),
+        as_words(now.runs).assign(created=[ago(at) for at in now.runs["created_at"]]),
         {
-            "name": name_column("Run", width=130),
+            "name": name_column("Run", width=140),
             "metrics.roc_auc": column_of("metrics.roc_auc"),
-            "created_at": when_column("Created", width=100),
+            "created": text_column("Created", width=84),
         },
         key="home_runs",
         alt="Latest runs",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SCREEN = Screen(title="Run", path="run", icon=":material/timeline:", summary="One run in full")
 
 VIEWS = ("evaluation", "parameters", "history", "trials", "files")
-CHART = 222
+CHART = 214
 
 
 def render() -> None:
@@ -53,7 +53,11 @@ def render() -> None:
     if run.metrics:
         _figures(run)
     shown = [view for view in VIEWS if view != "trials" or run.children]
-    view = switch("run_view", shown, "Show", words=title)
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        view = switch("run_view", shown, "Show", words=title)
+        _relatives(run)
     BODIES[view](run)
 
 
@@ -74,14 +78,13 @@ def _facts(run: RunInfo) -> None:
             "Code": code,
         }
     )
-    _relatives(run)
 
 
 def _relatives(run: RunInfo) -> None:
     versions = workspace().registry.of_run(run.id)
     if not versions and not run.parent_id and not run.job_id:
         return
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small", width="content"):
         for version in versions:
             label = f"{version.model} {version.number}" + (
                 " · champion" if version.is_champion else ""
@@ -90,13 +93,11 @@ def _relatives(run: RunInfo) -> None:
         if run.parent_id:
             link(
                 address("run", run.parent_id),
-                "The search it belongs to",
+                "Its search",
                 icon=":material/account_tree:",
             )
         if run.job_id:
-            link(
-                address("job", run.job_id), "The job that made it", icon=":material/manufacturing:"
-            )
+            link(address("job", run.job_id), "Its job", icon=":material/manufacturing:")
 
 
 def _still_running(run_id: str) -> bool:
