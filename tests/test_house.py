@@ -93,7 +93,8 @@ def test_no_file_is_too_long_to_read() -> None:
     long = {
         path.relative_to(ROOT).as_posix()
         for path in sources()
-        if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_FILE
+        if "versions" not in path.parts  # what Alembic writes is one long list
+        and len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_FILE
     }
     assert long == set()
 

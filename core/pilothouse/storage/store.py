@@ -53,7 +53,10 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One consistent snapshot; nothing written through it is kept."""
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        engine = self.engine
+        if not self.is_sqlite:  # where each statement would see an instant of its own
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with Session(engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     def now(self) -> datetime:
