@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pilothouse.kit.errors import Invalid
 
 
 def _person() -> str:
@@ -30,12 +33,27 @@ class Settings(BaseSettings):
         default="", description="fsspec URL; empty means the folder's artifacts."
     )
     actor: str = Field(default_factory=_person, description="Who acts, as written in Activity.")
-    app_port: int = Field(default=8501, description="Port of the app, on loopback.")
-    server_port: int = Field(default=5050, description="Port of the server, on loopback.")
+    app_port: int = Field(
+        default=8501, ge=0, le=65_535, description="Port of the app, on loopback."
+    )
+    server_port: int = Field(
+        default=5050, ge=0, le=65_535, description="Port of the server, on loopback."
+    )
     compute_processes: int = Field(
-        default=2, description="Child processes for heavy work in the worker."
+        default=2, ge=1, description="Child processes for heavy work in the worker."
     )
     max_body_mb: int = Field(
-        default=10, description="Largest request body the server accepts, in MB."
+        default=10, ge=1, description="Largest request body the server accepts, in MB."
     )
-    max_rows: int = Field(default=10_000, description="Most rows in one prediction request.")
+    max_rows: int = Field(default=10_000, ge=1, description="Most rows in one prediction request.")
+
+
+def read_settings(**given: Any) -> Settings:
+    """What is given, then the environment, then the defaults. Raises Invalid, naming each fault."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as wrong:
+        faults = {str(fault["loc"][0]): fault["msg"] for fault in wrong.errors()}
+        words = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
+        hint = "Look at what is set as PILOTHOUSE_* in the environment."
+        raise Invalid(f"the settings cannot be read ({words}).", hint=hint, fields=faults) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pilothouse.activity import Activity
 from pilothouse.jobs import Jobs
 from pilothouse.kit.clock import Clock
-from pilothouse.kit.settings import Settings
+from pilothouse.kit.settings import Settings, read_settings
 from pilothouse.storage import Store, open_store
 from pilothouse.storage.migrate import migrate
 
@@ -102,9 +102,10 @@ def open_workspace(
 ) -> Workspace:
     """Open (and create or migrate, when needed) the workspace in a folder.
 
-    Raises Unavailable when another program migrates it, Refused when its schema is newer.
+    Raises Unavailable when another program migrates it, Refused when its schema is newer, Invalid
+    when the settings in the environment cannot be read.
     """
-    chosen = settings or Settings()
+    chosen = settings or read_settings()
     changes = {"workspace": Path(path) if path else None, "actor": actor}
     chosen = chosen.model_copy(update={k: v for k, v in changes.items() if v is not None})
     store = open_store(chosen, clock)
