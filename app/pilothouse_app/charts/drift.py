@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import blank
+from pilothouse_app.charts.base import blank, floats
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -53,6 +53,35 @@ def drift_heatmap(
     )
     chart.update_yaxes(showgrid=False, ticksuffix="  ", type="category")
     return chart.update_xaxes(type="category", nticks=14, tickangle=0)
+
+
+def distributions(frame: pd.DataFrame, *, dark: bool, most_ticks: int = 8) -> go.Figure:
+    """Shares of rows by bin in the reference and in a window (columns as in monitoring's bins).
+
+    Bins of numbers are named by their lower edge; every few of them, so that words stay level.
+    """
+    colours = palette(dark)
+    chart = blank(dark, y="Share of rows")
+    sides = (("reference", "Reference", colours.reference), ("current", "Window", colours.accent))
+    for column, name, colour in sides:
+        chart.add_bar(
+            x=list(range(len(frame))),
+            y=floats(frame[column]),
+            name=name,
+            marker={"color": colour},
+            customdata=list(frame["label"].astype(str)),
+            hovertemplate="%{customdata}: %{y:.1%}",
+        )
+    words = [_edge(label, low) for label, low in zip(frame["label"], frame["low"], strict=True)]
+    every = max(1, -(-len(words) // most_ticks)) if frame["low"].notna().any() else 1
+    places = list(range(0, len(words), every))
+    chart.update_xaxes(tickvals=places, ticktext=[words[place] for place in places])
+    chart.update_yaxes(tickformat=".0%")
+    return chart.update_layout(bargap=0.2, bargroupgap=0.05, hovermode="closest")
+
+
+def _edge(label: object, low: float) -> str:
+    return str(label) if low != low else f"{low:,.4g}"
 
 
 def day(start: Any) -> str:

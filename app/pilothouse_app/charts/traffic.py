@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -12,8 +13,10 @@ from pilothouse_app.charts.palette import palette
 if TYPE_CHECKING:
     import pandas as pd
 
+Span = tuple[datetime, datetime]
 
-def requests(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
+
+def requests(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:
     """Requests by time (columns at, requests, rows, errors), with the failed ones in red."""
     colours = palette(dark)
     chart = blank(dark, y="Requests")
@@ -33,10 +36,11 @@ def requests(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
         hovertemplate="%{y:,.0f}",
     )
     chart.update_yaxes(rangemode="tozero", tickformat=",d")
+    chart.update_xaxes(range=list(span))
     return chart.update_layout(barmode="overlay", bargap=0.1)
 
 
-def latency(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
+def latency(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:
     """Median and 95th percentile of latency by time (columns at, p50_ms, p95_ms)."""
     colours = palette(dark)
     rows = frame[frame["p50_ms"].notna()]
@@ -47,9 +51,10 @@ def latency(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
             x=rows["at"],
             y=floats(rows[column]),
             name=name,
-            mode="lines+markers" if len(rows) < 40 else "lines",
+            mode="lines+markers",
             line={"width": 1.8, "color": colour},
             marker={"size": 5},
             hovertemplate="%{y:.1f} ms",
         )
+    chart.update_xaxes(range=list(span))
     return chart.update_yaxes(rangemode="tozero")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse_app.parts.changes import readable
 from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.empty import empty, nothing_found
 from pilothouse_app.parts.filters import filter_bar, pick
@@ -35,8 +36,6 @@ COLUMNS = {
     "message": text_column("What"),
     "breaches": number_column("Windows", 0, width=74, help="Windows in breach"),
     "opened_at": when_column("Opened", width=104),
-    "fired_at": when_column("Fired", width=104),
-    "resolved_at": when_column("Resolved", width=104),
 }
 
 
@@ -64,7 +63,16 @@ def inbox(deployment: str = "") -> None:
 
 def _described(found: pd.DataFrame) -> pd.DataFrame:
     names = zip(found["deployment"], found["name"], strict=True)
-    return found.assign(title=[f"{deployment}: {title(name)}" for deployment, name in names])
+    return found.assign(
+        message=[sentence_of(message) for message in found["message"]],
+        title=[f"{deployment}: {title(name)}" for deployment, name in names],
+    )
+
+
+def sentence_of(message: str) -> str:
+    """An alert's message as a sentence of its own."""
+    words = readable(message)
+    return words[:1].upper() + words[1:]
 
 
 def alert_buttons(alert: AlertInfo) -> None:

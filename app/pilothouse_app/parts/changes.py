@@ -12,12 +12,18 @@ import streamlit as st
 
 from pilothouse_app.parts.formats import DASH, number, title
 
+_KEYS = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~:$<>])")
 
 
 def literal(text: str) -> str:
     """Text that people wrote, so that Markdown shows it as it is."""
     return _MARKS.sub(r"\\\1", text)
+
+
+def readable(text: str) -> str:
+    """A sentence of the core with its raw keys (`roc_auc`) as a reader's words."""
+    return _KEYS.sub(lambda found: title(found[0]), text)
 
 
 def value_text(value: object) -> str:

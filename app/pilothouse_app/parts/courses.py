@@ -18,7 +18,7 @@ from pilothouse_app.parts.workspace import workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-HEIGHT = 210
+HEIGHT = 250
 
 
 def newest_figures(windows: pd.DataFrame, auc: pd.DataFrame) -> None:
@@ -28,7 +28,11 @@ def newest_figures(windows: pd.DataFrame, auc: pd.DataFrame) -> None:
     realised: dict[str, Any] = judged[0] if judged else {}
     kpi_row(
         [
-            Kpi("Newest window", span_words(newest["start"], newest["end"]), "event time, UTC"),
+            Kpi(
+                "Newest window",
+                span_words(newest["start"], newest["end"], year=False),
+                f"{newest['start']:%Y}, event time",
+            ),
             Kpi(
                 "ROC AUC",
                 number(realised.get("score")),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 RECENT = 200
 KNOWN = ("prediction_id", "model", "version", "event_at", "received_at", "latency_ms", "score")
 PROCESSES = {
-    "process": name_column("Process", width=150),
+    "process": text_column("Process", width=150),
     "state": status_column("State", width=100),
     "pid": number_column("PID", 0, width=80),
     "restarts": number_column("Restarts", 0, width=76),
@@ -114,7 +114,7 @@ def recent_predictions(name: str) -> None:
         return
     features = [str(column) for column in newest.columns if column not in KNOWN]
     columns = {
-        "prediction_id": name_column("Prediction", width=150),
+        "prediction_id": text_column("Prediction", width=150),
         "score": bar_column("Score", 0, 1, width=130),
         "version": number_column("Version", 0, width=70),
         "event_at": when_column("Event", relative=False, width=150),

@@ -7,24 +7,23 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.charts.bars import two_distributions
+from pilothouse_app.charts.drift import distributions
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.formats import number, plural, title
 from pilothouse_app.parts.header import section
-from pilothouse_app.parts.table import name_column, number_column, status_column, table
+from pilothouse_app.parts.table import number_column, status_column, table, text_column
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RANKING = {
-    "title": name_column("Column", width=150),
-    "status": status_column("State", width=92),
-    "score": number_column("Drift", 3, width=66),
-    "threshold": number_column("Limit", 2, width=60),
-    "importance": number_column("Importance", 4, width=88),
-    "weight": number_column("Weight", 4, width=76, help="Drift over its limit, times importance"),
+    "title": text_column("Column", width=124),
+    "status": status_column("State", width=82),
+    "score": number_column("Drift", 3, width=62),
+    "importance": number_column("Importance", 4, width=84),
+    "weight": number_column("Weight", 4, width=64, help="Drift over its limit, times importance"),
 }
 
 
@@ -45,7 +44,7 @@ def ranking_and_distributions(window: str, *, key: str) -> None:
         shown = ranking.assign(title=[title(str(name)) for name in ranking["column"]])
         ticked = table(
             shown, RANKING, key=f"{key}_ranking", alt="Columns by drift", ids="column",
-            select="one", height=min(30 * len(shown) + 36, 456),
+            select="one", height=min(30 * len(shown) + 34, 454),
         )  # fmt: skip
     with right:
         _distributions(window, chosen(list(ranking["column"]), ticked), ranking, key=key)
@@ -64,7 +63,7 @@ def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str)
         st.markdown(":gray[Nothing is kept of this column.]")
         return
     figure(
-        two_distributions(frame, dark=dark(), names=("Reference", "This window")),
+        distributions(frame, dark=dark()),
         key=f"{key}_distributions",
         height=400,
         alt=f"Shares of {title(column)} in the reference and in this window",

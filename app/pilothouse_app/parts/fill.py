@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import streamlit as st
 
 RULE = (
-    "[data-testid=stLayoutWrapper]:has(> .st-key-{key}){{height:max(calc(100vh - {rem}rem),"
-    "{least}px)!important;flex:0 0 max(calc(100vh - {rem}rem),{least}px)!important}}"
+    "[data-testid=stLayoutWrapper]:has(> .st-key-{key}){{height:{height}!important;"
+    "flex:0 0 {height}!important}}"
     ".st-key-{key}{{height:100%!important}}"
 )
 
@@ -23,12 +23,17 @@ def steady() -> None:
 
 
 @contextmanager
-def fill(key: str, *, reserve: float = 12, least: int = 260) -> Iterator[None]:
+def fill(
+    key: str, *, reserve: float = 12, least: int = 260, most: int | None = None
+) -> Iterator[None]:
     """A block as tall as the window less `reserve` rem for what stands above and below it.
 
     Inside, give the one element that grows `height="stretch"`. About 8 rem for a header alone,
-    12 with filters, 15 with filters and a pager.
+    12 with filters, 15 with filters and a pager. It is never taller than `most` pixels.
     """
-    st.html(f"<style>{RULE.format(key=f'fill_{key}', rem=reserve, least=least)}</style>")
+    height = f"max(calc(100vh - {reserve}rem),{least}px)"
+    if most is not None:
+        height = f"min({most}px,{height})"
+    st.html(f"<style>{RULE.format(key=f'fill_{key}', height=height)}</style>")
     with st.container(key=f"fill_{key}", height=500, border=False):
         yield

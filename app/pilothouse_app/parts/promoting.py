@@ -9,7 +9,7 @@ import streamlit as st
 from pilothouse_app.parts.asking import obeyed, reason_input
 from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.formats import title
-from pilothouse_app.parts.links import address
+from pilothouse_app.parts.links import address, go
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.verdicts import verdict_table, verdict_words
 from pilothouse_app.parts.workspace import workspace
@@ -23,6 +23,12 @@ STAGES = ("staging", PRODUCTION)
 
 def promote_button(version: VersionInfo, *, key: str = "promote") -> None:
     """The button that opens the promotion of a version."""
+    waiting = pending(version)
+    if waiting:
+        to = address("promotion", waiting.id)
+        if st.button("Decide", type="primary", icon=":material/how_to_vote:", key=key):
+            go(to)
+        return
     at_top = version.stage == PRODUCTION
     if st.button(
         "Promote",
@@ -33,6 +39,14 @@ def promote_button(version: VersionInfo, *, key: str = "promote") -> None:
         help="It is in production already" if at_top else None,
     ):
         promote(version.model, version.number)
+
+
+def pending(version: VersionInfo) -> PromotionInfo | None:
+    """The promotion of this version that waits for a decision."""
+    registry = workspace().registry
+    found = registry.promotions("pending", version.model)
+    ids = list(found[found["number"] == version.number]["id"])
+    return registry.promotion(str(ids[0])) if ids else None
 
 
 @st.dialog("Promote", width="medium", icon=":material/arrow_upward:")

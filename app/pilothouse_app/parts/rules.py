@@ -14,7 +14,7 @@ from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import title
 from pilothouse_app.parts.links import wanted
 from pilothouse_app.parts.rows import records
-from pilothouse_app.parts.table import name_column, number_column, status_column, table, text_column
+from pilothouse_app.parts.table import number_column, status_column, table, text_column
 from pilothouse_app.parts.tall import tall
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.workspace import workspace
@@ -35,7 +35,7 @@ WATCHED = {
     "Missing values of any column": ("data_quality", "missing", "above", 0.1),
 }
 COLUMNS = {
-    "name": name_column("Rule", width=150),
+    "name": text_column("Rule", width=150),
     "state": status_column("State", width=84),
     "severity": status_column("Severity", width=92),
     "sentence": text_column("Breaches when"),
@@ -131,9 +131,7 @@ def add_rule(deployment: str) -> None:
     )
     retrain = st.toggle("Retrain when it fires; the result is only proposed", key="rule_retrain")
     name = st.text_input("Name", value=what.lower(), key=f"rule_name_{check}_{signal}") or ""
-    st.markdown(
-        f":gray[It holds for windows evaluated from now on ({plural(int(fires), 'window')}).]"
-    )
+    st.markdown(":gray[It holds for windows evaluated from now on.]")
     if pressed("Add", "rule", missing="" if name.strip() else "Give a name first") and obeyed(
         lambda: workspace().monitoring.add_rule(
             deployment,

@@ -12,7 +12,7 @@ from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.jobs import KINDS, kind_words
 from pilothouse_app.parts.links import address, link, wanted
 from pilothouse_app.parts.rows import records
-from pilothouse_app.parts.table import name_column, status_column, table, text_column, when_column
+from pilothouse_app.parts.table import status_column, table, text_column, when_column
 from pilothouse_app.parts.tall import tall
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.workspace import workspace
@@ -29,7 +29,7 @@ CADENCES = {
 OWN = "Another time"
 SCHEDULED = ("evaluate_windows", "retrain")
 COLUMNS = {
-    "name": name_column("Schedule", width=200),
+    "name": text_column("Schedule", width=200),
     "status": status_column("State", width=92),
     "cadence": text_column("When", width=210),
     "kind": text_column("What", width=120),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from pilothouse_app.parts.changes import value_text
 from pilothouse_app.parts.formats import DASH, missing, number, title
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ def signature_frame(signature: Signature, example: Sequence[Mapping[str, Any]]) 
         {
             "id": field.name,
             "name": field.name,
-            "type": field.type if field.required else f"{field.type}, may be missing",
+            "type": field.type if field.required else f"{field.type} or missing",
             "values": seen(field),
-            "example": DASH if missing(first.get(field.name)) else str(first[field.name]),
+            "example": DASH if missing(first.get(field.name)) else value_text(first[field.name]),
         }
         for field in signature.inputs
     ]

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import Literal
 
 from pilothouse_app.parts.fill import fill
+from pilothouse_app.parts.table import ROW
 
-FEW = 12
+FEW = 8
+HEAD = 34
 
 
 @contextmanager
@@ -20,5 +22,5 @@ def tall(key: str, rows: int, *, reserve: float = 12) -> Iterator[Literal["stret
     if rows <= FEW:
         yield "content"
         return
-    with fill(key, reserve=reserve):
+    with fill(key, reserve=reserve, most=ROW * rows + HEAD):
         yield "stretch"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -51,14 +52,16 @@ def newest_ms(frame: pd.DataFrame, column: str) -> str:
     return DASH if missing(value) else f"{number(value, 1)} ms"
 
 
-def traffic_charts(frame: pd.DataFrame, *, key: str, height: int = 240) -> None:
-    """Requests at the left, latencies at the right."""
+def traffic_charts(frame: pd.DataFrame, hours: float, *, key: str, height: int = 240) -> None:
+    """Requests at the left, latencies at the right, over the whole span."""
+    now = datetime.now(UTC)
+    span = (now - timedelta(hours=hours), now)
     left, right = st.columns(2, gap="medium")
     with left:
         section("Requests")
         alt = "Requests over time, failed ones in red"
-        figure(requests(frame, dark=dark()), key=f"{key}_requests", height=height, alt=alt)
+        figure(requests(frame, span, dark=dark()), key=f"{key}_requests", height=height, alt=alt)
     with right:
         section("Latency", "from request to answer")
         alt = "Median and 95th percentile of latency over time"
-        figure(latency(frame, dark=dark()), key=f"{key}_latency", height=height, alt=alt)
+        figure(latency(frame, span, dark=dark()), key=f"{key}_latency", height=height, alt=alt)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -11,10 +11,12 @@ import streamlit as st
 from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.formats import DASH, number, plural, title
 from pilothouse_app.parts.status import badge_text
+from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.registry.gates import Verdict
 
+STAGES = ("staging", "production")
 GATES = {
     "metric_threshold": "Metric reaches its threshold",
     "beats_champion": "Not worse than the champion",
@@ -43,6 +45,37 @@ def verdict_table(verdicts: Sequence[Verdict]) -> None:
         for verdict in verdicts
     ]
     st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="Verdicts of the gates")
+
+
+def gate_rules() -> None:
+    """Which gates stand before which stage, with their parameters."""
+    with st.grid(2, gap="medium", min_column_width=320):
+        for stage in STAGES:
+            with st.container(border=True, height="stretch", key=f"gates_{stage}"):
+                st.markdown(f"**Before {stage}**")
+                rows = [
+                    {"Gate": gate_words(rule.gate), "With": _params(rule.params)}
+                    for rule in workspace().registry.gates(stage)
+                ]
+                if rows:
+                    st.table(
+                        pd.DataFrame(rows),
+                        border="horizontal",
+                        hide_index=True,
+                        hide_header=True,
+                        alt=f"Gates before {stage}",
+                    )
+                else:
+                    st.markdown(":gray[No gate]")
+
+
+def _params(params: Mapping[str, Any]) -> str:
+    words = [f"{title(name)} {_param(value)}" for name, value in params.items()]
+    return ", ".join(words) or "every input of the model"
+
+
+def _param(value: Any) -> str:
+    return title(value) if isinstance(value, str) else f"{value:g}"
 
 
 def verdict_words(verdicts: Sequence[Verdict]) -> str:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse_app.parts.formats import share
 from pilothouse_app.parts.table import (
     name_column,
     number_column,
-    percent_column,
     status_column,
+    text_column,
     when_column,
 )
 
@@ -27,27 +28,29 @@ COLUMNS = {
     "drifted": number_column("Drifted", 0, width=66, help="Columns over their threshold"),
     "mean_score": number_column("Mean score", 3, width=88),
     "rows": number_column("Rows", 0, width=76),
-    "coverage": percent_column("Labelled", width=78),
+    "labelled": text_column("Labelled", width=78),
     "revision": number_column("Revision", 0, width=72, help="Judged again as labels came"),
     "evaluated_at": when_column("Evaluated", width=110),
 }
 
 
-def span_words(start: datetime, end: datetime) -> str:
+def span_words(start: datetime, end: datetime, *, year: bool = True) -> str:
     """A window's days: `4 to 10 Mar 2013`."""
     last = end - timedelta(microseconds=1)
+    ended = f"{last.day} {last:%b %Y}" if year else f"{last.day} {last:%b}"
     if start.date() == last.date():
-        return f"{start.day} {start:%b %Y}"
+        return ended
     if (start.year, start.month) == (last.year, last.month):
-        return f"{start.day} to {last.day} {last:%b %Y}"
-    year = "" if start.year == last.year else f" {start.year}"
-    return f"{start.day} {start:%b}{year} to {last.day} {last:%b %Y}"
+        return f"{start.day} to {ended}"
+    began = f"{start.day} {start:%b}" + ("" if start.year == last.year else f" {start.year}")
+    return f"{began} to {ended}"
 
 
 def described(windows: pd.DataFrame) -> pd.DataFrame:
     """The frame of windows with their span in words, the newest first."""
     spans = [span_words(s, e) for s, e in zip(windows["start"], windows["end"], strict=True)]
-    return windows.assign(span=spans).sort_values("start", ascending=False)
+    labelled = [share(coverage) for coverage in windows["coverage"]]
+    return windows.assign(span=spans, labelled=labelled).sort_values("start", ascending=False)
 
 
 def pick_window(windows: pd.DataFrame, key: str) -> str:

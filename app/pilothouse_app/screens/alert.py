@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse_app.charts.windows import judged_over_time
-from pilothouse_app.parts.alerts import alert_buttons
+from pilothouse_app.parts.alerts import alert_buttons, sentence_of
 from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.drift import ranking_and_distributions
 from pilothouse_app.parts.empty import empty
@@ -50,7 +50,7 @@ def render() -> None:
         if alert.state != "resolved":
             retrain_button(alert.deployment)
         alert_buttons(alert)
-    st.markdown(f"**{literal(alert.message[:1].upper() + alert.message[1:])}**")
+    st.markdown(f"**{literal(sentence_of(alert.message))}**")
     _facts(alert)
     _links(alert)
     left, right = st.columns([58, 42], gap="medium")
@@ -120,4 +120,4 @@ def _events(alert: AlertInfo) -> None:
                 f"{literal(event['by'])}]"
             )
             if event["note"]:
-                st.markdown(literal(event["note"]))
+                st.markdown(literal(sentence_of(event["note"])))

@@ -75,9 +75,9 @@ def render() -> None:
 def _bar(deployment: DeploymentInfo) -> tuple[str, str]:
     with filter_bar():
         view = switch("deployment_view", VIEWS, "Show", words=title)
-        span = "24 h"
+        span = "1 h"
         if view == "traffic":
-            span = switch("deployment_span", tuple(SPANS), "Span", default="24 h")
+            span = switch("deployment_span", tuple(SPANS), "Span", default="1 h")
         link(
             screen("monitoring", monitoring_deployment=deployment.name),
             "Monitoring",
@@ -163,5 +163,5 @@ def _traffic(deployment: DeploymentInfo, span: str) -> None:
         )
     else:
         traffic_figures(frame, span)
-        traffic_charts(frame, key="deployment", height=230)
+        traffic_charts(frame, SPANS[span], key="deployment")
     processes(deployment)

@@ -11,7 +11,7 @@ from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.header import header, section
 from pilothouse_app.parts.launching import launch_button
-from pilothouse_app.parts.links import address, follow, link, screen
+from pilothouse_app.parts.links import address, link, screen
 from pilothouse_app.parts.live import live
 from pilothouse_app.parts.rows import records
 from pilothouse_app.parts.screen import Screen
@@ -25,7 +25,7 @@ from pilothouse_app.parts.table import (
     when_column,
 )
 from pilothouse_app.parts.tall import tall
-from pilothouse_app.parts.traffic import SPANS, traffic_charts, traffic_of
+from pilothouse_app.parts.traffic import SPANS, traffic_charts, traffic_figures, traffic_of
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def render() -> None:
     found = workspace().deployments.deployments()
     with header("Deployments", note=plural(len(found), "deployment")):
         if not found.empty:
-            span = switch("deployments_span", tuple(SPANS), "Span", default="24 h")
+            span = switch("deployments_span", tuple(SPANS), "Span", default="1 h")
             launch_button(primary=True)
     if found.empty:
         _none()
@@ -88,7 +88,6 @@ def _none() -> None:
 
 def _body(span: str) -> bool:
     """Everything that moves; whether a deployment is changing."""
-    follow()
     found = workspace().deployments.deployments()
     shown = found.assign(version=_versions(found))
     with tall("deployments", len(found), reserve=30) as height:
@@ -117,4 +116,5 @@ def _card(row: dict[str, Any], span: str) -> None:
         if frame.empty:
             section("No traffic", f"in the last {span}")
         else:
-            traffic_charts(frame, key=f"traffic_{name}", height=210)
+            traffic_figures(frame, span)
+            traffic_charts(frame, SPANS[span], key=f"traffic_{name}")

@@ -9,12 +9,11 @@ import streamlit as st
 from pilothouse_app.charts.versions import metric_by_version
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
-from pilothouse_app.parts.filters import filter_bar, switch
-from pilothouse_app.parts.formats import plural, title
+from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.header import header, section
-from pilothouse_app.parts.links import link, screen, wanted
+from pilothouse_app.parts.links import screen, wanted
 from pilothouse_app.parts.promoting import promote
-from pilothouse_app.parts.runs import column_of, favourites, metric_title
+from pilothouse_app.parts.runs import favourites, metric_title
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.stages import stage_ladder
 from pilothouse_app.parts.table import (
@@ -29,6 +28,8 @@ from pilothouse_app.parts.tall import tall
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
 SCREEN = Screen(
@@ -37,13 +38,20 @@ SCREEN = Screen(
     icon=":material/deployed_code:",
     summary="One model with its versions",
 )
+RECENT = 10
 HISTORY = {
-    "at": when_column("When", relative=False, width=150),
-    "number": number_column("Version", 0, width=72),
-    "before": status_column("From", width=100),
-    "after": status_column("To", width=100),
-    "by": text_column("By", width=110),
+    "number": number_column("Version", 0, width=64),
+    "after": status_column("To", width=96),
+    "at": when_column("When", width=100),
+    "by": text_column("By", width=80),
     "reason": text_column("Reason"),
+}
+PROMOTIONS = {
+    "version": name_column("Version", width=92),
+    "stage": status_column("To", width=96),
+    "status": status_column(width=90),
+    "requested_at": when_column("Asked", width=100),
+    "gates": text_column("Gates"),
 }
 
 
@@ -60,13 +68,14 @@ def render() -> None:
     with header(name, note=plural(len(versions), "version"), back=back):
         _promote_button(name, versions)
     stage_ladder(name, versions)
-    with filter_bar():
-        view = switch("model_view", ("versions", "history"), "Show", words=title)
-        link(screen("activity", activity_q=name), "Activity", icon=":material/history:")
-    if view == "history":
+    keys = _keys(versions)
+    _versions(name, versions, keys)
+    left, right = st.columns([45, 55], gap="medium")
+    with left:
+        _course(versions, keys)
         _history(name)
-    else:
-        _versions(name, versions)
+    with right:
+        _promotions(name)
 
 
 def _promote_button(name: str, versions: pd.DataFrame) -> None:
@@ -83,42 +92,61 @@ def _promote_button(name: str, versions: pd.DataFrame) -> None:
         promote(name, newest)
 
 
-def _versions(name: str, versions: pd.DataFrame) -> None:
-    keys = [str(column)[8:] for column in versions if str(column).startswith("metrics.")]
-    shown = favourites(keys)
+def _keys(versions: pd.DataFrame) -> list[str]:
+    """The metrics that are shown of every version."""
+    known = [str(column)[8:] for column in versions if str(column).startswith("metrics.")]
+    return favourites(known)
+
+
+def _versions(name: str, versions: pd.DataFrame, keys: Sequence[str]) -> None:
     columns = {
-        "version": name_column("Version", width=120),
-        "stage": status_column("Stage", width=100),
-        "aliases": text_column("Aliases", width=110),
-        **{f"metrics.{key}": column_of(f"metrics.{key}") for key in shown},
+        "version": name_column("Version", width=100),
+        "stage": status_column("Stage", width=96),
+        "aliases": text_column("Aliases", width=92),
+        **{f"metrics.{key}": number_column(metric_title(key), 4, width=122) for key in keys},
         "dataset": text_column("Trained on", width=140),
         "created_at": when_column("Registered", width=110),
-        "created_by": text_column("By", width=100),
-        "note": text_column("Note"),
+        "created_by": text_column("By", width=90),
     }
     frame = versions.assign(
         version=[f"Version {number}" for number in versions["number"]],
         ref=[f"{name}@{number}" for number in versions["number"]],
     )
-    with tall("versions", len(frame), reserve=25) as height:
+    with tall("versions", len(frame), reserve=40) as height:
         table(
             frame, columns, key="versions", alt="Versions", ids="ref", opens=("version", "ref"),
             height=height,
         )  # fmt: skip
-    if shown and len(frame) > 1:
-        section(f"{metric_title(shown[0])} by version", "each on its own held-out rows")
-        figure(
-            metric_by_version(frame, dark=dark(), value=f"metrics.{shown[0]}", y=""),
-            key="model_metric",
-            height=220,
-            alt=f"{metric_title(shown[0])} of each version",
-        )
+
+
+def _course(versions: pd.DataFrame, keys: Sequence[str]) -> None:
+    if not keys or len(versions) < 2:
+        return
+    section(f"{metric_title(keys[0])} by version", "each on its own held-out rows")
+    figure(
+        metric_by_version(versions, dark=dark(), value=f"metrics.{keys[0]}", y=""),
+        key="model_metric",
+        height=200,
+        alt=f"{metric_title(keys[0])} of each version",
+    )
 
 
 def _history(name: str) -> None:
     moves = workspace().registry.history(name)
+    section("Moves between stages", plural(len(moves), "move"))
     if moves.empty:
-        empty("No version has moved yet", "Promotions and archivings are listed here.")
+        st.markdown(":gray[No version has moved yet.]")
+    else:
+        table(moves.head(RECENT), HISTORY, key="model_history", alt="Moves between stages")
+
+
+def _promotions(name: str) -> None:
+    found = workspace().registry.promotions(model=name)
+    section("Promotions", plural(len(found), "request"))
+    if found.empty:
+        st.markdown(":gray[Nobody has asked to promote a version.]")
         return
-    with tall("model_history", len(moves), reserve=25) as height:
-        table(moves, HISTORY, key="model_history", alt="History of stages", height=height)
+    shown = found.head(RECENT).assign(
+        version=[f"Version {n}" for n in found["number"].head(RECENT)]
+    )
+    table(shown, PROMOTIONS, key="model_promotions", alt="Promotions", opens=("promotion", "id"))

@@ -57,7 +57,7 @@ def render() -> None:
     name = _deployment(names)
     windows = workspace().monitoring.windows(name)
     status = str(windows["status"].iloc[-1]) if len(windows) else ""
-    with header("Monitoring", status=status):
+    with header("Monitoring", status=status, note="newest window" if status else ""):
         _commands(name)
     view = _bar(names, name)
     running(KINDS)
@@ -144,7 +144,7 @@ def _drift(name: str, windows: pd.DataFrame) -> None:
                 trend, dark=dark(), order=order, titles=[title(column) for column in order]
             ),
             key="drift_heatmap",
-            height=90 + 22 * min(len(order), 24),
+            height=80 + 19 * min(len(order), 24),
             alt="Drift of each column over its limit, by window; most telling columns on top",
         )
     chosen = pick_window(windows, "monitoring_window")

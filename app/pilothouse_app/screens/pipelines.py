@@ -11,7 +11,7 @@ from pilothouse_app.parts.filters import choose, filter_bar, pager, switch
 from pilothouse_app.parts.formats import plural, title
 from pilothouse_app.parts.header import header
 from pilothouse_app.parts.jobs import JOB_COLUMNS, KINDS, described, kind_words
-from pilothouse_app.parts.links import follow, wanted
+from pilothouse_app.parts.links import wanted
 from pilothouse_app.parts.live import live
 from pilothouse_app.parts.schedules import add_schedule_button, schedules
 from pilothouse_app.parts.screen import Screen
@@ -87,7 +87,6 @@ def _jobs(asked: dict[str, Any], *, busy: bool) -> None:
 
 def _table(asked: dict[str, Any], page: int, paged: bool) -> bool:
     """The rows, redrawn alone while something runs; whether something does."""
-    follow()
     ws = workspace()
     jobs: pd.DataFrame = ws.jobs.jobs(**asked, page=page, size=SIZE)
     with tall("jobs", len(jobs), reserve=15 if paged else 12) as height:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.changes import literal, readable
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import DASH, ago, when
 from pilothouse_app.parts.header import facts, header, section
@@ -77,7 +77,7 @@ def _request(promotion: PromotionInfo) -> None:
     facts(
         {
             "Asked": f"{ago(promotion.requested_at)} by {origin}",
-            "Reason": literal(promotion.reason),
+            "Reason": literal(readable(promotion.reason)),
             "Evidence": f"`{promotion.evidence_hash[:12]}`",
         }
     )
@@ -130,8 +130,12 @@ def _gates(promotion: PromotionInfo) -> None:
             promotion.stage,
             promotion.evidence.get("comparison"),
         )
-        section("What the gates say now", verdict_words(now.verdicts))
+        same = now.verdicts == promotion.verdicts
+        words = verdict_words(now.verdicts) + (", as when it was asked" if same else "")
+        section("What the gates say now", words)
         verdict_table(now.verdicts)
+        if same:
+            return
     elif promotion.decision_verdicts is not None:
         section("What the gates said at the decision", verdict_words(promotion.decision_verdicts))
         verdict_table(promotion.decision_verdicts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.changes import literal, readable
 from pilothouse_app.parts.empty import empty, nothing_found
 from pilothouse_app.parts.filters import choose, filter_bar
 from pilothouse_app.parts.formats import ago, plural
@@ -26,7 +26,7 @@ from pilothouse_app.parts.table import (
     when_column,
 )
 from pilothouse_app.parts.tall import tall
-from pilothouse_app.parts.verdicts import verdict_words
+from pilothouse_app.parts.verdicts import gate_rules, verdict_words
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
@@ -78,14 +78,15 @@ def render() -> None:
         )
         return
     _pending(ws.registry.promotions("pending"))
-    if len(models) == 1:
-        _ladder(str(models["name"].iloc[0]))
     with tall("models", len(models), reserve=26) as height:
         table(
             models, MODELS, key="models", alt="Models", ids="name", opens=("model", "name"),
             height=height,
         )  # fmt: skip
+    if len(models) == 1:
+        _ladder(str(models["name"].iloc[0]))
     _promotions()
+    gate_rules()
 
 
 def _pending(waiting: pd.DataFrame) -> None:
@@ -115,8 +116,8 @@ def _card(row: dict[str, Any]) -> None:
             )
             st.markdown(
                 f":gray[{verdict_words(promotion.verdicts)} · asked by "
-                f"{literal(promotion.requested_by)} {ago(promotion.requested_at)} · ]"
-                f"{literal(promotion.reason)}"
+                f"{literal(promotion.requested_by)} {ago(promotion.requested_at)}]  \n"
+                f"{literal(readable(promotion.reason))}"
             )
         with st.container(horizontal=True, width="content"):
             decide_buttons(promotion, key=f"decide_{promotion.id}")
@@ -144,7 +145,7 @@ def _promotions() -> None:
     shown = found.assign(
         version=[f"{m} {n}" for m, n in zip(found["model"], found["number"], strict=True)],
         to=found["stage"],
-        why=[late or early for late, early in _reasons(found)],
+        why=[readable(late or early) for late, early in _reasons(found)],
     )
     table(shown, PROMOTIONS, key="promotions", alt="Promotions", opens=("promotion", "id"))
 

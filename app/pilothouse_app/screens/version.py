@@ -16,7 +16,7 @@ from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
 from pilothouse_app.parts.launching import launch_button
 from pilothouse_app.parts.links import address, link, screen, wanted
-from pilothouse_app.parts.promoting import promote_button
+from pilothouse_app.parts.promoting import pending, promote_button
 from pilothouse_app.parts.runs import favourites, metric_title, metric_value
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.signature import signature_frame
@@ -34,10 +34,10 @@ SCREEN = Screen(
     summary="One version of a model",
 )
 INPUTS = {
-    "name": name_column("Input", width=170),
-    "type": text_column("Type", width=90),
+    "name": text_column("Input", width=130),
+    "type": text_column("Type", width=122),
     "values": text_column("Seen in training"),
-    "example": text_column("Example", width=130),
+    "example": text_column("Example", width=78),
 }
 MOVES = {
     "to": status_column("Stage", width=100),
@@ -143,7 +143,9 @@ def _inputs(version: VersionInfo) -> None:
 def _standing(version: VersionInfo) -> None:
     registry = workspace().registry
     if version.stage != "production":
-        decision = registry.assess(version.model, version.number, "production")
+        waiting = pending(version)
+        evidence = waiting.evidence.get("comparison") if waiting else None
+        decision = registry.assess(version.model, version.number, "production", evidence)
         section("Would it pass to production?", verdict_words(decision.verdicts))
         verdict_table(decision.verdicts)
     moves = registry.history(version.model)

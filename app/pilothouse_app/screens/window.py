@@ -16,11 +16,9 @@ from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
 from pilothouse_app.parts.links import address, go, link, screen, wanted
 from pilothouse_app.parts.reports import report_frame, report_table
-from pilothouse_app.parts.runs import metric_title, metric_value
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.status import words
 from pilothouse_app.parts.table import (
-    name_column,
     number_column,
     status_column,
     table,
@@ -45,7 +43,7 @@ SCREEN = Screen(
 VIEWS = ("drift", "performance", "results", "reports")
 SIGNALS = ("feature_drift", "prediction_drift", "data_quality", "performance")
 RESULTS = {
-    "what": name_column("Column", width=150),
+    "what": text_column("Column", width=150),
     "status": status_column(width=104),
     "check": text_column("Check", width=150),
     "score": number_column("Score", 4, width=80),
@@ -55,6 +53,13 @@ RESULTS = {
     "n_current": number_column("Rows", 0, width=76),
     "n_reference": number_column("Reference rows", 0, width=112),
     "message": text_column("Note"),
+}
+BRIEF = {
+    "check": text_column("Figure", width=128),
+    "status": status_column(width=82),
+    "score": number_column("Window", 4, width=74),
+    "reference": number_column("Reference", 4, width=80),
+    "threshold": number_column("Limit", 3, width=62),
 }
 
 
@@ -133,12 +138,6 @@ def _performance(window: WindowInfo) -> None:
         section("Realised figures", "of the labelled rows")
         results = workspace().monitoring.results(window.id)
         _results(results, "performance", brief=True)
-        st.markdown(
-            " &nbsp;·&nbsp; ".join(
-                f":gray[{metric_title(key)}] {metric_value(key, value)}"
-                for key, value in window.figures.items()
-            )
-        )
     with right:
         section("Calibration", "observed share by predicted probability")
         curve = workspace().monitoring.calibration(window.id)
@@ -162,12 +161,14 @@ def _results(results: pd.DataFrame, signal: str, *, brief: bool = False) -> None
         what=[title(str(column)) if column else "All rows" for column in chosen["column"]],
         check=[title(str(check)) for check in chosen["check"]],
     )
-    columns = RESULTS
-    if brief:
-        kept = ("check", "status", "score", "reference", "threshold")
-        columns = {name: RESULTS[name] for name in kept}
     with tall("results", len(shown), reserve=24) as height:
-        table(shown, columns, key=f"results_{signal}", alt="Results", height=height)
+        table(
+            shown,
+            BRIEF if brief else RESULTS,
+            key=f"results_{signal}",
+            alt="Results",
+            height=height,
+        )
 
 
 def _reports(window: WindowInfo) -> None:
