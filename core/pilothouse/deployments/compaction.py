@@ -135,8 +135,8 @@ def _merge(files: list[Path], keys: list[str]) -> None:
 
     whole = log.joined([log.read_parquet(path) for path in files])
     twice = whole.select(keys).to_pandas().duplicated(keep="first").to_numpy()
-    first, last = files[0].stem.split("-to-")[0], files[-1].stem.split("-to-")[-1]
-    target = files[0].with_name(f"{first}-to-{last}.parquet")
+    first, last = files[0].stem.split(log.MERGED)[0], files[-1].stem.split(log.MERGED)[-1]
+    target = files[0].with_name(f"{first}{log.MERGED}{last}.parquet")
     _write(whole.filter(pa.array(~twice)), target)
     for path in files:
         if path != target:

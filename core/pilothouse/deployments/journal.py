@@ -28,7 +28,7 @@ from pilothouse.kit.errors import Unavailable
 from pilothouse.kit.ids import uuid7
 from pilothouse.kit.processes import is_running
 
-SEAL_BYTES = 16 * 1024 * 1024
+SEAL_BYTES = 4 * 1024 * 1024  # readers parse what is not sealed
 SEAL_SECONDS = 60.0
 OPEN, SEALED = ".open", ".sealed"
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +36,19 @@ FACTS = (
     "latency_ms",
     "score",
 )
+MERGED = "-to-"
 LABEL_COLUMNS = ("prediction_id", "label", "label_at", "received_at")
 DATED_BY = {PREDICTIONS: "event_at", LABELS: "label_at", REQUESTS: "received_at"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows of a tree: of which dates, which columns, and how many of the newest suffice."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    columns: list[str] | None = None
+    newest: int | None = None
 
 
 def journal_folder(workspace: Path, deployment: str) -> Path:
@@ -59,11 +72,12 @@ def predictions(
     start: datetime | None = None,
     end: datetime | None = None,
     columns: Iterable[str] | None = None,
+    newest: int | None = None,
 ) -> pd.DataFrame:
     """Predictions with start <= event_at < end in the order they came, each id once, first wins."""
     wanted = None if columns is None else list(dict.fromkeys([*columns]))
     read = None if wanted is None else list(dict.fromkeys([*wanted, *FACTS]))
-    table = _union(workspace, deployment, PREDICTIONS, start, end, read)
+    table = _union(workspace, deployment, PREDICTIONS, Wanted(start, end, read, newest))
     if table is None:
         return _empty(wanted or FACTS)
     table = _between(table, "event_at", start, end)
@@ -76,9 +90,20 @@ def predictions(
     return frame if wanted is None else frame[wanted]
 
 
-def labels(workspace: Path, deployment: str) -> pd.DataFrame:
-    """Labels by prediction, each id once, the last one received."""
-    table = _union(workspace, deployment, LABELS, None, None, None)
+def recent(
+    workspace: Path, deployment: str, limit: int, columns: Iterable[str] | None = None
+) -> pd.DataFrame:
+    """The predictions received last, in the order they came: only the newest files are read."""
+    frame = predictions(workspace, deployment, columns=columns, newest=limit)
+    return frame.tail(limit).reset_index(drop=True)
+
+
+def labels(workspace: Path, deployment: str, start: datetime | None = None) -> pd.DataFrame:
+    """Labels by prediction, each id once, the last one received.
+
+    `start` leaves out what came true on days before it: no label is older than its prediction.
+    """
+    table = _union(workspace, deployment, LABELS, Wanted(start))
     if table is None:
         return _empty(LABEL_COLUMNS)
     frame: pd.DataFrame = table.to_pandas()
@@ -90,7 +115,7 @@ def requests(
     workspace: Path, deployment: str, start: datetime | None, end: datetime | None
 ) -> pd.DataFrame:
     """Requests received in start <= received_at < end: rows, latency, status, version."""
-    table = _union(workspace, deployment, REQUESTS, start, end, None)
+    table = _union(workspace, deployment, REQUESTS, Wanted(start, end))
     if table is None:
         return _empty(("received_at", "version", "rows", "latency_ms", "status"))
     frame: pd.DataFrame = _between(table, "received_at", start, end).to_pandas()
@@ -115,33 +140,39 @@ def joined(parts: list[pa.Table]) -> pa.Table:
         return pa.concat_tables(_as_text(parts), promote_options="permissive")
 
 
-def _union(
-    workspace: Path,
-    deployment: str,
-    tree: str,
-    start: datetime | None,
-    end: datetime | None,
-    columns: list[str] | None,
-) -> pa.Table | None:
+def _union(workspace: Path, deployment: str, tree: str, wanted: Wanted) -> pa.Table | None:
     while True:
         try:
             segments = journal.segments(journal_folder(workspace, deployment))
             live = [t for segment in segments for t in tables(segment, tree)]
-            kept = list(_kept(tree_folder(workspace, tree, deployment), start, end, columns))
+            enough = wanted.newest and max(wanted.newest - sum(t.num_rows for t in live), 0)
+            kept = _kept(tree_folder(workspace, tree, deployment), wanted, enough)
             break
         except FileNotFoundError:  # merged while we looked: the merged file has its rows
             continue
-    if columns is not None:
-        live = [t.select([c for c in columns if c in t.column_names]) for t in live]
+    if wanted.columns is not None:
+        live = [t.select([c for c in wanted.columns if c in t.column_names]) for t in live]
     parts = [t for t in [*kept, *live] if t.num_rows]
     return joined(parts) if parts else None
 
 
-def _kept(
-    folder: Path, start: datetime | None, end: datetime | None, columns: list[str] | None
-) -> Iterator[pa.Table]:
-    for path in parquet_files(folder, start, end):
-        yield read_parquet(path, columns)
+def _kept(folder: Path, wanted: Wanted, enough: int | None) -> list[pa.Table]:
+    """The tables of the files wanted; of the newest segments until there are enough rows."""
+    files = parquet_files(folder, wanted.start, wanted.end)
+    if enough is None:
+        return [read_parquet(path, wanted.columns) for path in files]
+    found: list[pa.Table] = []
+    by_age = sorted(files, key=_last_segment, reverse=True)
+    for _, same_age in groupby(by_age, key=_last_segment):
+        if sum(t.num_rows for t in found) >= enough:
+            break
+        found += [read_parquet(path, wanted.columns) for path in same_age]
+    return found
+
+
+def _last_segment(path: Path) -> str:
+    """The id of the youngest segment in a file: ids are UUIDv7, so they sort by age."""
+    return path.stem.rsplit(MERGED, 1)[-1]
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:

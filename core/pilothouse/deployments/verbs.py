@@ -152,12 +152,18 @@ class Deployments:
 
         Columns: prediction_id, model, version, event_at, received_at, latency_ms, score, features.
         """
-        frame = log.predictions(self._store.folder, self._known(name), start, end, columns)
+        folder = self._store.folder
+        if limit is not None and start is None and end is None:
+            return log.recent(folder, self._known(name), limit, columns)
+        frame = log.predictions(folder, self._known(name), start, end, columns)
         return frame if limit is None else frame.tail(limit).reset_index(drop=True)
 
-    def labels(self, name: str) -> pd.DataFrame:
-        """The last received label of each id: prediction_id, label, label_at, received_at."""
-        return log.labels(self._store.folder, self._known(name))
+    def labels(self, name: str, start: datetime | None = None) -> pd.DataFrame:
+        """The last received label of each id: prediction_id, label, label_at, received_at.
+
+        `start` leaves out what came true on days before it.
+        """
+        return log.labels(self._store.folder, self._known(name), start)
 
     def label(
         self,

@@ -220,6 +220,30 @@ def test_crowded_dates_are_merged(tmp_path: Path, writer: Journal) -> None:
     assert sorted(log.predictions(tmp_path, "late")["prediction_id"]) == ids
 
 
+def test_the_newest_predictions_come_without_reading_the_rest(
+    tmp_path: Path, writer: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in ("a", "b", "c"):
+        answered(writer, [f"{each}1", f"{each}2"])
+        writer.seal()
+        compaction.compact_folder(tmp_path)
+    answered(writer, ["d"])
+    read: list[Path] = []
+    whole = log.read_parquet
+    monkeypatch.setattr(log, "read_parquet", lambda p, c=None: (read.append(p), whole(p, c))[1])
+    assert list(log.recent(tmp_path, "late", 2)["prediction_id"]) == ["c2", "d"]
+    assert len(read) == 2  # the newest segment, one file a date
+    assert list(log.recent(tmp_path, "late", 100)["prediction_id"])[-1] == "d"
+
+
+def test_labels_since_a_day_leave_out_older_ones(tmp_path: Path, writer: Journal) -> None:
+    labelled(writer, ["a"], 1)
+    writer.seal()
+    compaction.compact_folder(tmp_path)
+    assert len(log.labels(tmp_path, "late", from_ms(MARCH))) == 1
+    assert log.labels(tmp_path, "late", from_ms(MARCH + 48 * HOUR)).empty
+
+
 def test_columns_that_changed_their_type_still_read(tmp_path: Path, writer: Journal) -> None:
     answered(writer, ["a"])
     other = Signature((Field("distance", "string"),), "late", (0, 1), 1)
@@ -274,6 +298,6 @@ def test_whatever_was_answered_reads_back(
     writer.seal()
     if compacted:
         compaction.compact_folder(folder)
-    tables = log._union(folder, "late", log.PREDICTIONS, None, None, None)
+    tables = log._union(folder, "late", log.PREDICTIONS, log.Wanted())
     read = tables.select(["prediction_id", "distance", "carrier", "stops"]).to_pylist()
     assert sorted(tuple(row.values()) for row in read) == sorted(sent)
