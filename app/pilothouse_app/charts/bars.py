@@ -112,7 +112,8 @@ def histogram(
         marker={"color": palette(dark).accent},
         hovertemplate="%{x}: %{y:,}<extra></extra>",
     )
-    chart.update_xaxes(type="category", nticks=10, tickangle=0)
+    few = list(range(0, len(labels), max(1, -(-len(labels) // 4))))
+    chart.update_xaxes(type="category", tickmode="array", tickvals=few, tickangle=0)
     return chart.update_layout(bargap=0.06)
 
 

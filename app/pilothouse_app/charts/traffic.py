@@ -20,12 +20,14 @@ def requests(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:
     """Requests by time (columns at, requests, rows, errors), with the failed ones in red."""
     colours = palette(dark)
     chart = blank(dark, y="Requests")
+    width = _step_ms(frame, span)
     chart.add_bar(
         x=frame["at"],
         y=floats(frame["requests"]),
         name="requests",
         marker={"color": colours.accent},
         customdata=list(frame["rows"]),
+        width=width,
         hovertemplate="%{y:,.0f} · %{customdata:,} rows",
     )
     chart.add_bar(
@@ -33,11 +35,19 @@ def requests(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:
         y=floats(frame["errors"]),
         name="errors",
         marker={"color": colours.bad},
+        width=width,
         hovertemplate="%{y:,.0f}",
     )
     chart.update_yaxes(rangemode="tozero", tickformat=",d")
     chart.update_xaxes(range=list(span))
-    return chart.update_layout(barmode="overlay", bargap=0.1)
+    return chart.update_layout(barmode="overlay")
+
+
+def _step_ms(frame: pd.DataFrame, span: Span) -> float:
+    """How wide a bar is: the step between two, or a sixtieth of the span when there is one."""
+    if len(frame) > 1:
+        return float((frame["at"].iloc[1] - frame["at"].iloc[0]).total_seconds() * 900)
+    return (span[1] - span[0]).total_seconds() * 1000 / 60
 
 
 def latency(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:

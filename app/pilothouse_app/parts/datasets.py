@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -20,10 +19,10 @@ from pilothouse_app.parts.table import (
     shape_column,
     text_column,
 )
-from pilothouse_app.parts.workspace import ENVIRONMENT, opened
 
 if TYPE_CHECKING:
     from pilothouse.data.facts import ColumnProfile, Profile
+    from pilothouse.workspace import Workspace
 
 PREVIEW_ROWS = 200
 PROFILE_COLUMNS = {
@@ -106,12 +105,12 @@ def quantile_words(column: ColumnProfile) -> dict[str, str]:
     }
 
 
-def preview(ref: str) -> pd.DataFrame:
+def preview(ws: Workspace, ref: str) -> pd.DataFrame:
     """The first rows of a version."""
-    return _preview(os.environ.get(ENVIRONMENT, "workspace"), ref)
+    return _preview(str(ws.folder), ref, _ws=ws)
 
 
 @st.cache_data(max_entries=16, ttl=600, show_spinner="Reading the first rows")
-def _preview(path: str, ref: str) -> pd.DataFrame:
-    # A version never changes, so what was read once stays true.
-    return opened(path).data.frame(ref).head(PREVIEW_ROWS)
+def _preview(folder: str, ref: str, _ws: Workspace) -> pd.DataFrame:
+    # A version never changes, so what was read once stays true; the folder keys the cache.
+    return _ws.data.frame(ref).head(PREVIEW_ROWS)

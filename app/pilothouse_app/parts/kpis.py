@@ -37,7 +37,7 @@ _COLOURS: dict[str, Literal["normal", "inverse", "off"]] = {
 def kpi_row(kpis: Sequence[Kpi], *, columns: int = 0) -> None:
     """The figures side by side; all get the same parts, so that their heights agree."""
     courses = any(len(kpi.course) for kpi in kpis)
-    with st.grid(columns or len(kpis), min_column_width=150, gap="small"):
+    with st.grid(columns or len(kpis), min_column_width=128, gap="small"):
         for kpi in kpis:
             _tile(kpi, courses)
 

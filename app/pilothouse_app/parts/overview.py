@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app.parts.rows import records
-from pilothouse_app.parts.workspace import ENVIRONMENT, opened, workspace
+from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.jobs.verbs import JobInfo
@@ -68,7 +67,7 @@ def overview(hours: float) -> Overview:
         production=ws.registry.in_production(),
         deployments=_with_health(deployments, windows),
         windows=windows[windows["roc_auc"].notna()],
-        traffic=_traffic(list(deployments["name"]), hours),
+        traffic=_traffic(ws, list(deployments["name"]), hours),
         alerts=_open_alerts(ws),
         promotions=records(ws.registry.promotions("pending")),
         runs=_latest_runs(ws),
@@ -109,9 +108,8 @@ def _with_health(deployments: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFra
     )
 
 
-def _traffic(names: list[str], hours: float) -> pd.DataFrame:
-    path = os.environ.get(ENVIRONMENT, "workspace")
-    frames = [_traffic_of(path, name, hours) for name in names]
+def _traffic(ws: Workspace, names: list[str], hours: float) -> pd.DataFrame:
+    frames = [_traffic_of(str(ws.folder), name, hours, _ws=ws) for name in names]
     told = [frame for frame in frames if len(frame)]
     if not told:
         return pd.DataFrame(columns=["at", "requests", "rows", "p50_ms", "p95_ms", "errors"])
@@ -122,5 +120,6 @@ def _traffic(names: list[str], hours: float) -> pd.DataFrame:
 
 
 @st.cache_data(ttl=4, max_entries=64, show_spinner=False)
-def _traffic_of(path: str, name: str, hours: float) -> pd.DataFrame:
-    return opened(path).deployments.traffic(name, hours)
+def _traffic_of(folder: str, name: str, hours: float, _ws: Workspace) -> pd.DataFrame:
+    # The folder keys the cache; the workspace itself is not kept in it.
+    return _ws.deployments.traffic(name, hours)

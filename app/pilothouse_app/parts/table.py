@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
@@ -105,17 +106,17 @@ def table(
     object and the column with its ref: a click on the name column goes there.
     """
     refs = [str(ref) for ref in frame[ids]] if ids in frame else [str(i) for i in frame.index]
-    keyed = table_key(key, refs)
+    keyed = table_key(key, [*refs, str(_epoch(key))] if _epoch(key) else refs)
     configs = {name: _config(look, name, frame, keyed, opens) for name, look in columns.items()}
     shown = _shown(frame, columns)
     options: dict[str, Any] = {}
     if select != "none":
         options = {
-            "on_select": "rerun",
+            "on_select": partial(_keep, key, keyed, refs, select == "many"),
             "selection_mode": "multi-row" if select == "many" else "single-row",
             "selection_default": _ticked(key, refs),
         }
-    event = st.dataframe(
+    st.dataframe(
         shown,
         key=keyed,
         column_config=configs,
@@ -126,7 +127,10 @@ def table(
         placeholder="–",  # noqa: RUF001
         **options,
     )
-    return _remember(key, refs, event) if select != "none" else []
+    if select == "none":
+        return []
+    _keep(key, keyed, refs, select == "many")
+    return ticked(key)
 
 
 def ticked(key: str) -> list[str]:
@@ -137,6 +141,8 @@ def ticked(key: str) -> list[str]:
 def untick(key: str) -> None:
     """Forget what is ticked; call it from a callback."""
     st.session_state.pop(f"{key}_ticked", None)
+    # The browser keeps the ticks of a table it knows: a new key makes it a new table.
+    st.session_state[f"{key}_epoch"] = _epoch(key) + 1
 
 
 def _shown(frame: pd.DataFrame, columns: Config) -> pd.DataFrame:
@@ -189,8 +195,13 @@ def _ticked(key: str, refs: Sequence[str]) -> Any:
     return {"selection": {"rows": [place for place, ref in enumerate(refs) if ref in kept]}}
 
 
-def _remember(key: str, refs: Sequence[str], event: Any) -> list[str]:
-    here = [refs[row] for row in event["selection"]["rows"] if row < len(refs)]
-    elsewhere = [ref for ref in ticked(key) if ref not in refs]
+def _epoch(key: str) -> int:
+    return int(st.session_state.get(f"{key}_epoch", 0))
+
+
+def _keep(key: str, keyed: str, refs: Sequence[str], many: bool) -> None:
+    """Keep what is ticked as ids; as a callback it runs before the page counts them."""
+    rows = st.session_state[keyed]["selection"]["rows"]
+    here = [refs[row] for row in rows if row < len(refs)]
+    elsewhere = [ref for ref in ticked(key) if ref not in refs] if many else []
     st.session_state[f"{key}_ticked"] = [*elsewhere, *here]
-    return [*elsewhere, *here]

@@ -97,7 +97,7 @@ def _choose_baseline(compared: Comparison, chosen: list[str]) -> None:
         on_change=_rebase,
         args=(f"compare_baseline_{compared.baseline}", [run.id for run in compared.runs]),
         label_visibility="collapsed",
-        width=290,
+        width=340,
     )
 
 

@@ -81,9 +81,10 @@ def render() -> None:
 def _columns(ref: str, listed: int) -> None:
     """What is in the dataset that is ticked, or in the first, below the list."""
     section(f"Columns of {ref}")
-    with fill("columns", reserve=15.5 + listed * 2.15):
+    rows = profile_rows(workspace().data.profile(ref))
+    with fill("columns", reserve=15.5 + listed * 2.15, most=35 + 30 * len(rows)):
         table(
-            profile_rows(workspace().data.profile(ref)),
+            rows,
             PROFILE_COLUMNS,
             key=f"data_profile_{ref}",
             ids="column",

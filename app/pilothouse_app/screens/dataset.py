@@ -108,9 +108,10 @@ def _facts(version: DatasetVersionInfo) -> None:
 def _columns(version: DatasetVersionInfo) -> None:
     profile = workspace().data.profile(version.ref)
     left, right = st.columns([66, 34], gap="small")
-    with left, fill("profile", reserve=RESERVE):
+    rows = profile_rows(profile)
+    with left, fill("profile", reserve=RESERVE, most=35 + 30 * len(rows)):
         chosen = table(
-            profile_rows(profile),
+            rows,
             {name: PROFILE_COLUMNS[name] for name in PROFILE_COLUMNS if name != "typical"},
             key=f"profile_{version.ref}",
             ids="column",
@@ -141,7 +142,7 @@ def _column(column: ColumnProfile) -> None:
 
 
 def _rows(version: DatasetVersionInfo) -> None:
-    rows = preview(version.ref)
+    rows = preview(workspace(), version.ref)
     shown = min(PREVIEW_ROWS, version.rows)
     with fill("preview", reserve=RESERVE):
         st.dataframe(
@@ -166,7 +167,7 @@ def _contract(version: DatasetVersionInfo) -> None:
         f":gray[Inferred when the version was registered. Up to {share(contract.tolerance, 2)} of "
         "the rows may break a rule before new data is refused.]"
     )
-    with fill("contract", reserve=RESERVE + 2.5):
+    with fill("contract", reserve=RESERVE + 2.5, most=35 + 30 * len(frame)):
         table(
             frame,
             {
@@ -186,7 +187,7 @@ def _contract(version: DatasetVersionInfo) -> None:
 
 def _versions(version: DatasetVersionInfo) -> None:
     frame = workspace().data.versions(version.dataset)
-    with fill("versions", reserve=RESERVE):
+    with fill("versions", reserve=RESERVE, most=35 + 30 * len(frame)):
         table(
             frame.assign(content_hash=[each[:12] for each in frame["content_hash"]]),
             {
@@ -223,7 +224,7 @@ def _runs(version: DatasetVersionInfo) -> None:
         used, columns=("name", "status", "trainer", "metrics.roc_auc", "created_at")
     )
     section("Runs that read this version", plural(total, "run"))
-    with fill("dataset_runs", reserve=RESERVE + 2):
+    with fill("dataset_runs", reserve=RESERVE + 2, most=35 + 30 * len(frame)):
         table(
             as_words(frame),
             {

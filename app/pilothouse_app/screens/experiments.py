@@ -162,7 +162,7 @@ def _rows(chosen: RunFilter, sort: str, columns: list[str], found: int) -> None:
     }
     if chosen.experiment or len(workspace().experiments.facets()["experiment"]) < 2:
         del looks["experiment"]  # every row would say the same
-    with body, fill("runs", reserve=14.5 if paged else 11):
+    with body, fill("runs", reserve=14.5 if paged else 11, most=35 + 30 * len(frame)):
         table(
             frame,
             looks,

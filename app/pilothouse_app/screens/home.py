@@ -18,11 +18,11 @@ from pilothouse_app.parts.links import ICONS, address, link, screen
 from pilothouse_app.parts.live import live
 from pilothouse_app.parts.overview import Overview, is_new, overview
 from pilothouse_app.parts.progress import job_line
-from pilothouse_app.parts.runs import as_words, column_of
+from pilothouse_app.parts.runs import as_words
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.starting import demo_button
 from pilothouse_app.parts.status import badge
-from pilothouse_app.parts.table import name_column, status_column, table, text_column
+from pilothouse_app.parts.table import name_column, number_column, status_column, table, text_column
 from pilothouse_app.parts.workspace import workspace
 
 SCREEN = Screen(
@@ -95,7 +95,7 @@ def _figures(now: Overview, span: str) -> list[Kpi]:
         Kpi(
             "In production",
             plural(len(now.production), "model"),
-            f"{len(serving)} deployed and answering" if len(serving) else "none answers yet",
+            f"{len(serving)} deployed" if len(serving) else "none answers yet",
         ),
         Kpi(
             f"Predictions, last {span}",
@@ -171,26 +171,24 @@ def _line(draw: Callable[[dict[str, object]], None], row: dict[str, object]) -> 
 
 def _promotion(row: dict[str, object]) -> None:
     words = f"{row['model']} {row['number']} to {row['stage']}"
-    _attention("promotion", str(row["id"]), words, "pending", row["requested_at"])
+    _attention("promotion", str(row["id"]), words, "pending")
 
 
 def _alert(row: dict[str, object]) -> None:
     words = f"{row['name']} on {row['deployment']}"
-    _attention("alert", str(row["id"]), words, str(row["state"]), row["opened_at"])
+    _attention("alert", str(row["id"]), words, str(row["state"]))
 
 
 def _failed(row: dict[str, object]) -> None:
-    _attention("job", str(row["id"]), str(row["title"]), "failed", row["created_at"])
+    _attention("job", str(row["id"]), str(row["title"]), "failed")
 
 
-def _attention(kind: str, ref: str, words: str, status: str, at: object) -> None:
+def _attention(kind: str, ref: str, words: str, status: str) -> None:
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
-        link(address(kind, ref), words, icon=ICONS[kind])
-        with st.container(horizontal=True, width="content", vertical_alignment="center"):
-            st.markdown(f":small[:gray[{ago(at)}]]", width="content")  # type: ignore[arg-type]  # a cell
-            badge(status)
+        link(address(kind, ref), words[:1].upper() + words[1:], icon=ICONS[kind])
+        badge(status)
 
 
 def _production(now: Overview) -> None:
@@ -246,8 +244,8 @@ def _runs(now: Overview) -> None:
     table(
         as_words(now.runs).assign(created=[ago(at) for at in now.runs["created_at"]]),
         {
-            "name": name_column("Run", width=140),
-            "metrics.roc_auc": column_of("metrics.roc_auc"),
+            "name": name_column("Run", width=180),
+            "metrics.roc_auc": number_column("AUC", 3, width=64),
             "created": text_column("Created", width=84),
         },
         key="home_runs",

@@ -14,7 +14,7 @@ from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import ago, duration, parameter, plural, size, title
 from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
-from pilothouse_app.parts.links import address, link, screen, wanted
+from pilothouse_app.parts.links import address, jump, link, screen, wanted
 from pilothouse_app.parts.live import live
 from pilothouse_app.parts.registering import compare_button, register_button
 from pilothouse_app.parts.runs import curve, document, favourites, metric_title, metric_value
@@ -65,7 +65,7 @@ def _facts(run: RunInfo) -> None:
     inputs = ", ".join(
         f"[{one.dataset}]({address('dataset', one.dataset).url})" for one in run.inputs[:1]
     )
-    code = f"`{run.commit[:8]}`{' with changes' if run.dirty else ''}" if run.commit else ""
+    code = f"`{run.commit[:8]}`{' modified' if run.dirty else ''}" if run.commit else ""
     facts(
         {
             "Experiment": run.experiment,
@@ -74,7 +74,6 @@ def _facts(run: RunInfo) -> None:
             "Took": duration(run.duration_s),
             "By": run.user,
             "Started": ago(run.created_at),
-            "Seed": "" if run.seed is None else str(run.seed),
             "Code": code,
         }
     )
@@ -91,11 +90,8 @@ def _relatives(run: RunInfo) -> None:
             )
             link(address("version", version.ref), label, icon=":material/deployed_code:")
         if run.parent_id:
-            link(
-                address("run", run.parent_id),
-                "Its search",
-                icon=":material/account_tree:",
-            )
+            parent = address("run", run.parent_id)
+            jump(parent, "Its search", icon=":material/account_tree:", key="run_parent")
         if run.job_id:
             link(address("job", run.job_id), "Its job", icon=":material/manufacturing:")
 
@@ -183,22 +179,30 @@ def _parameters(run: RunInfo) -> None:
         section("Environment", "what the model was trained with")
         environment = document(workspace(), run, "environment.json") or {}
         st.table(
-            {title(name): str(value) for name, value in _flat(environment).items()} or {"None": ""},
+            _flat(environment) or {"None": ""},
             border="horizontal",
         )
 
 
-def _flat(environment: dict[str, object]) -> dict[str, object]:
-    flat: dict[str, object] = {}
+def _flat(environment: dict[str, Any]) -> dict[str, str]:
+    """The interpreter in words, then packages by their own names."""
+    flat: dict[str, str] = {}
     for name, value in environment.items():
-        flat.update(value if isinstance(value, dict) else {name: value})
+        if isinstance(value, dict):
+            flat |= {f"`{package}`": str(version) for package, version in value.items()}
+        else:
+            flat[title(name)] = str(value)
     return flat
 
 
 def _history(run: RunInfo) -> None:
     ws = workspace()
-    stepped = [key for key, summary in run.metrics.items() if summary.count > 1]
     folds = curve(ws, run, "folds.json")
+    stepped = [
+        key
+        for key, summary in run.metrics.items()
+        if summary.count > 1 and not key.startswith("fold_")  # they are the table of folds
+    ]
     if not stepped and folds is None:
         empty(
             "No history", "Every metric of this run has a single value.", icon=":material/timeline:"
@@ -206,9 +210,11 @@ def _history(run: RunInfo) -> None:
         return
     if folds is not None:
         section("Folds of the cross-validation")
-        shown = folds.assign(fold=[f"Fold {int(n) + 1}" for n in folds["fold"]])
+        shown = folds.assign(fold=[f"Fold {int(n)}" for n in folds["fold"]])
         looks = {
-            name: number_column(metric_title(name), 4) for name in shown.columns if name != "fold"
+            name: number_column(metric_title(name), 0 if name.startswith("rows") else 4)
+            for name in shown.columns
+            if name != "fold"
         }
         table(
             shown, {"fold": name_column("Fold"), **looks}, key="run_folds", ids="fold", alt="Folds"

@@ -1,0 +1,95 @@
+"""Charts: pure figures, light and dark, small on the wire."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pilothouse_app import charts
+from pilothouse_app.charts.base import MOST_POINTS, thinned
+from pilothouse_app.charts.palette import DARK, LIGHT
+
+ROC = pd.DataFrame({"fpr": [0, 0.3, 1], "tpr": [0, 0.8, 1]})
+DAYS = pd.date_range("2026-01-01", periods=4, tz="UTC")
+SERIES = pd.DataFrame(
+    {"at": DAYS, "good": [5, 6, 7, 8], "bad": [0, 0, 1, 0], "status": ["ok", "warn", "fail", "?"]}
+)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_follows_the_appearance(dark):
+    figure = charts.roc({"a": ROC}, dark=dark)
+    assert figure.layout.template.layout.font.color == (DARK if dark else LIGHT).text
+
+
+def test_one_curve_needs_no_legend_and_two_do():
+    assert charts.roc({"a": ROC}, dark=False).layout.showlegend is False
+    assert charts.roc({"a": ROC, "b": ROC}, dark=False).layout.showlegend is True
+
+
+def test_at_most_eight_curves_are_drawn():
+    many = {f"run {number}": ROC for number in range(12)}
+    assert len(charts.roc(many, dark=False).data) == 1 + 8
+
+
+def test_a_run_keeps_its_colour_when_another_has_no_curve():
+    figure = charts.roc({"a": ROC.head(0), "b": ROC}, dark=False)
+    assert figure.data[1].line.color == LIGHT.categorical[1]
+
+
+def test_long_curves_are_thinned_but_keep_their_ends():
+    places = thinned(20_000)
+    assert len(places) <= MOST_POINTS
+    assert places[0] == 0
+    assert places[-1] == 19_999
+
+
+def test_figures_travel_as_single_precision():
+    points = pd.DataFrame({"run": "a", "step": range(9), "value": np.linspace(0, 1, 9)})
+    figure = charts.history(points, dark=False, title="Loss", names={})
+    assert figure.data[0].y.dtype == np.float32
+
+
+def test_parts_without_a_count_are_left_out():
+    empty = SERIES.assign(bad=0)
+    figure = charts.stacked_over_time(
+        empty, dark=False, at="at", parts={"good": "Good", "bad": "Bad"}
+    )
+    assert [trace.name for trace in figure.data] == ["Good"]
+
+
+def test_points_carry_the_colour_of_their_status():
+    figure = charts.states_over_time(SERIES, dark=False, at="at", value="good", status="status")
+    assert figure.data[0].marker.color == (LIGHT.good, LIGHT.warn, LIGHT.bad, LIGHT.muted)
+
+
+def test_what_is_over_the_threshold_is_red():
+    frame = pd.DataFrame({"column": ["a", "b"], "psi": [0.1, 0.4]})
+    figure = charts.ranked(
+        frame, dark=False, label="column", value="psi", title="PSI", threshold=0.2
+    )
+    assert figure.data[0].y == ("a", "b")
+    assert figure.data[0].marker.color == (LIGHT.accent, LIGHT.bad)
+
+
+def test_a_confusion_matrix_is_shaded_by_share_of_the_row():
+    figure = charts.confusion(["no", "yes"], [[8, 2], [0, 0]], dark=True)
+    assert [list(row) for row in figure.data[0].z] == [[0.8, 0.2], [0, 0]]
+
+
+def test_parallel_coordinates_are_plain_json_with_the_baseline_thicker():
+    frame = pd.DataFrame({"label": ["a", "b"], "auc": [0.7, 0.7], "kind": ["x", "y"]})
+    axes = [charts.Axis("kind", "Kind", ["x", "y"]), charts.Axis("auc", "AUC")]
+    spec = charts.parallel(frame, axes, dark=False, names="label", baseline="b")
+    assert json.loads(json.dumps(spec))["animation"] is False
+    widths = [line["lineStyle"]["width"] for line in spec["series"]]
+    assert widths[1] > widths[0]
+
+
+def test_two_distributions_stand_side_by_side():
+    frame = pd.DataFrame({"label": ["0", "1"], "reference": [0.4, 0.6], "current": [0.5, 0.5]})
+    figure = charts.two_distributions(frame, dark=True)
+    assert [trace.name for trace in figure.data] == ["Reference", "Current"]

@@ -1,0 +1,49 @@
+"""Home: a new workspace, one with runs, and one where a job runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from pilothouse.workspace import Workspace
+
+
+@pytest.fixture
+def begun(workspace: Workspace) -> Workspace:
+    run = workspace.experiments.start("late", "calm-heron-1", trainer="random_forest")
+    workspace.experiments.log_metrics(run, {"roc_auc": 0.7})
+    workspace.experiments.finish(run)
+    return workspace
+
+
+def shown(page) -> str:
+    return "\n".join(str(each.value) for each in page.markdown)
+
+
+def test_a_new_workspace_offers_the_demo_and_data(visit):
+    page = visit("")
+    assert not page.exception
+    assert "Welcome aboard" in shown(page)
+    assert page.button(key="start_demo")
+
+
+def test_figures_are_said_even_when_nothing_is_deployed(visit, begun):
+    page = visit("")
+    assert not page.exception
+    labels = [metric.label for metric in page.metric]
+    assert labels[0] == "In production"
+    assert "Waiting for a decision" in labels
+    assert "All clear" in shown(page)
+    assert list(page.dataframe[0].value["name"]) == ["calm-heron-1"]
+
+
+def test_what_runs_is_shown_with_its_progress(visit, begun):
+    begun.jobs.submit("train", {"spec": {}}, title="Train a forest")
+    page = visit("")
+    assert not page.exception
+    assert "Waits for the worker" in page.get("progress")[0].proto.text
+
+
+def test_a_failed_job_needs_a_person(visit, begun):
+    job = begun.jobs.submit("train", {"spec": {}}, title="Train a forest")
+    begun.jobs.cancel(job)
+    assert "All clear" in shown(visit(""))
