@@ -19,6 +19,7 @@ from pilothouse.monitoring.checks import (
     INSUFFICIENT,
     PERFORMANCE,
     PREDICTION_DRIFT,
+    WARN,
     Check,
     Limits,
     worst,
@@ -89,10 +90,10 @@ class Assessment:
     @property
     def drift_status(self) -> str:
         """What features, scores and data say: a few drifted columns warn, many fail."""
-        kinds = {check.check: check for check in self.checks if check.check == DRIFTED_SHARE}
+        share = [check.status for check in self.checks if check.check == DRIFTED_SHARE]
         others = [c.status for c in self.checks if c.signal != PERFORMANCE and c.primary]
-        softened = ["warn" if status == FAIL else status for status in others]
-        return worst([*softened, *(check.status for check in kinds.values())])
+        softened = [WARN if status == FAIL else status for status in others]
+        return worst([*softened, *share])
 
     @property
     def performance_status(self) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 
 from pilothouse.monitoring.distances import Counts, Floats
 
-DISTINCT = 20  # up to so many distinct values, each is a cell of its own
+DRAWN_APART = 40  # up to so many distinct values, each is a cell of its own
+WEIGHED_APART = 20  # and up to so many, for the weights as well
 TENTHS = np.arange(1, 10) / 10
 TAIL = 0.001
 STRETCH = 3.0  # extremes that stretch the range more than so often do not set the cells' width
@@ -52,10 +53,8 @@ def grid_from_json(value: dict[str, Any]) -> Grid:
 def grids_of(values: Floats) -> tuple[Grid, Grid]:
     """The cells to draw and the tenths to weigh; few distinct values share one grid for both."""
     distinct = np.unique(values)
-    if len(distinct) <= DISTINCT:
-        by_value = value_grid(distinct)
-        return by_value, by_value
-    return even_grid(values), tenths_grid(values)
+    drawn = value_grid(distinct) if len(distinct) <= DRAWN_APART else even_grid(values)
+    return drawn, drawn if len(distinct) <= WEIGHED_APART else tenths_grid(values)
 
 
 def tenths_grid(values: Floats) -> Grid:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LABEL = "__label"
+FORESIGHT = timedelta(days=31)  # what happens can be known before its time, as a cancellation is
 TRUE = {"true": "1", "false": "0"}
 
 
@@ -30,7 +32,7 @@ def observe(store: Store, deployment: str, span: Span) -> pd.DataFrame:
     frame = log.predictions(store.folder, deployment, span.start, span.end)
     if not len(frame):
         return frame.assign(**{LABEL: None})
-    labels = log.labels(store.folder, deployment)
+    labels = log.labels(store.folder, deployment, span.start - FORESIGHT)
     labels = labels[labels["prediction_id"].isin(frame["prediction_id"])]
     told = labels.set_index("prediction_id")["label"]
     return frame.assign(**{LABEL: frame["prediction_id"].map(told)})

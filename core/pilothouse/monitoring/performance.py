@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pilothouse.monitoring.checks import (
+    FAIL,
     INSUFFICIENT,
     OK,
     PERFORMANCE,
+    WARN,
     Check,
     Direction,
     Limits,
@@ -206,6 +208,9 @@ def limits_of(name: str, base: float | None, tolerance: float | None) -> Limits 
 
 
 def performance_status(checks: list[Check]) -> str:
-    """The worst of the figures that were judged; insufficient when the primary one was not."""
+    """The primary figure's status; the others, which follow the base rate as well, only warn."""
     figures = [check for check in checks if check.check in DIRECTIONS]
-    return worst(check.status for check in figures)
+    softened = (
+        WARN if check.status == FAIL and not check.primary else check.status for check in figures
+    )
+    return worst(softened)

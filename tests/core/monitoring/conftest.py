@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from pilothouse.deployments.tables import Deployment
 from pilothouse.experiments.signature import Field, Signature
@@ -22,6 +23,10 @@ from pilothouse.monitoring import Monitoring
 from pilothouse.monitoring.evaluate import evaluate_job
 from pilothouse.registry.tables import Model, ModelVersion
 from pilothouse.storage import Store
+
+# A busy machine is not a slow function: properties are about answers, not about milliseconds.
+settings.register_profile("monitoring", deadline=None)
+settings.load_profile("monitoring")
 
 MONDAY = datetime(2013, 3, 4, tzinfo=UTC)
 WEEK = timedelta(days=7)

@@ -44,6 +44,13 @@ def test_few_values_get_a_cell_each_and_two_for_strangers() -> None:
     assert cells.count(np.array([0.0, 1, 2, 2, 5, 7])).tolist() == [1, 1, 2, 1, 1]
 
 
+def test_a_few_dozen_values_are_drawn_apart_and_weighed_by_tenths() -> None:
+    cells, tenths = grids_of(np.sort(np.arange(600) % 30 * 1.15078))
+    assert len(cells.labels) == 32
+    assert cells.count(np.sort(np.arange(60) % 30 * 1.15078))[1:-1].tolist() == [2] * 30
+    assert len(tenths.labels) == 10
+
+
 def test_a_constant_keeps_its_own_cell_apart_from_everything_else() -> None:
     cells, _ = grids_of(np.full(50, 3.0))
     assert cells.count(np.array([2.9, 3.0, 3.0, 3.1])).tolist() == [1, 2, 1]

@@ -75,6 +75,19 @@ def test_a_figure_is_held_against_the_reference_less_what_is_tolerated() -> None
         assert check.n_current == 500
 
 
+def test_what_follows_the_base_rate_warns_and_only_the_primary_figure_fails() -> None:
+    rng = np.random.default_rng(5)
+    truth = (rng.random(2_000) < 0.4).astype(float)
+    score = np.clip(rng.normal(0.4 + 0.2 * truth, 0.2), 0, 1)
+    auc = metrics.roc_auc_score(truth, score)
+    checks = _checks(score, truth, {"roc_auc": auc, "log_loss": 0.1})
+    assert checks["log_loss"].status == "fail"
+    others = [check for check in checks.values() if check.check in ("roc_auc", "log_loss")]
+    assert performance_status(others) == "warn"
+    worse = _checks(score, truth, {"roc_auc": auc + 0.1, "log_loss": 0.1})
+    assert performance_status(list(worse.values())) == "fail"
+
+
 def test_one_class_is_insufficient_never_ok() -> None:
     checks = _checks(np.linspace(0, 1, 50), np.ones(50), {"roc_auc": 0.7})
     assert checks["roc_auc"].status == "insufficient"
