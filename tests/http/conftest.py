@@ -1,4 +1,4 @@
-"""A workspace on the machine's clock with two versions of a real model; no process outlives it."""
+"""A workspace with two versions of a real model."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pilothouse.deployments import Deployments
-from pilothouse.deployments.controller import Controller
-from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
-from pilothouse.testing.serving import register, trained
-from pilothouse.workspace import open_workspace
+from pilothouse.testing.serving import trained, workspace_of
 
 
 @pytest.fixture(scope="session")
@@ -23,14 +19,5 @@ def artifacts() -> tuple[bytes, bytes]:
 @pytest.fixture
 def registered(tmp_path: Path, artifacts: tuple[bytes, bytes]) -> Iterator[Store]:
     """Two versions of the model `late`."""
-    settings = Settings(workspace=tmp_path / "workspace", actor="ada")
-    store = open_workspace(settings=settings).store
-    register(store, "late", *artifacts)
-    yield store
-    Controller(store).stop_all()
-    store.engine.dispose()
-
-
-@pytest.fixture
-def deployments(registered: Store) -> Deployments:
-    return Deployments(registered)
+    with workspace_of(tmp_path / "workspace", *artifacts) as store:
+        yield store

@@ -15,30 +15,31 @@ from pilothouse.deployments import Deployments
 from pilothouse.http.server import serve
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
-from pilothouse.testing.serving import ServerProcess, Worker
+from pilothouse.testing.serving import ServerProcess, Worker, workspace_of
 
 ROW = {"distance": 500.0, "carrier": "AA"}
 
 
-@pytest.fixture
-def server(registered: Store) -> Iterator[ServerProcess]:
-    with ServerProcess(registered) as running:
-        yield running
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, artifacts: tuple[bytes, bytes]
+) -> Iterator[tuple[Store, ServerProcess]]:
+    """A server and a worker with the deployment `flights` in service."""
+    folder = tmp_path_factory.mktemp("served") / "workspace"
+    with (
+        workspace_of(folder, *artifacts) as store,
+        ServerProcess(store) as server,
+        Worker(store),
+    ):
+        Deployments(store).launch("flights", "late", 1)
+        Deployments(store).wait_until_ready("flights")
+        yield store, server
 
 
 @pytest.fixture
-def caller(server: ServerProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as client:
+def caller(served: tuple[Store, ServerProcess]) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served[1].url, timeout=30, trust_env=False) as client:
         yield client
-
-
-@pytest.fixture
-def launched(registered: Store) -> Iterator[Deployments]:
-    deployments = Deployments(registered)
-    with Worker(registered):
-        deployments.launch("flights", "late", 1)
-        deployments.wait_until_ready("flights")
-        yield deployments
 
 
 def tensors(rows: int = 1) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def tensors(rows: int = 1) -> dict[str, Any]:
     }
 
 
-def test_health_and_metadata_without_a_deployment(caller: httpx.Client) -> None:
+def test_health_and_metadata(caller: httpx.Client) -> None:
     assert caller.get("/healthz").status_code == 200
     assert caller.get("/readyz").status_code == 200
     assert caller.get("/v2/health/live").json() == {"live": True}
@@ -65,7 +66,6 @@ def test_what_is_not_there_is_404_in_words(caller: httpx.Client) -> None:
         answer = caller.get(path)
         assert (answer.status_code, "no deployment 'none'" in answer.json()["error"]) == (404, True)
     assert caller.post("/v2/models/none/infer", json=tensors()).status_code == 404
-    assert caller.post("/invocations", json={}).status_code == 404
     assert caller.get("/v2/models/none/infer").status_code == 405
     assert caller.get("/v2/nothing").status_code == 404
     assert caller.get("/nothing").status_code == 404
@@ -92,7 +92,11 @@ def test_our_own_pages_are_not_strangers(caller: httpx.Client) -> None:
     assert caller.get("/v2", headers={"Host": "localhost"}).status_code == 200
 
 
-def test_protocols_answer_the_same(launched: Deployments, caller: httpx.Client) -> None:
+def test_protocols_answer_the_same(
+    caller: httpx.Client, served: tuple[Store, ServerProcess]
+) -> None:
+    deployments = Deployments(served[0])
+    before = len(deployments.predictions("flights"))
     meta = caller.get("/v2/models/flights").json()
     assert [part["name"] for part in meta["inputs"]] == ["distance", "carrier", "wind"]
     assert caller.get("/v2/models/flights/versions/1/ready").json()["ready"] is True
@@ -113,10 +117,10 @@ def test_protocols_answer_the_same(launched: Deployments, caller: httpx.Client) 
     for answer in (mlflow, named, csv):
         assert answer["predictions"] == parts["predict"]
         assert answer["scores"] == pytest.approx(parts["predict_proba"][1:])
-    assert len(launched.predictions("flights")) == 4
+    assert len(deployments.predictions("flights")) == before + 4
 
 
-def test_gzip_is_understood(launched: Deployments, caller: httpx.Client) -> None:
+def test_gzip_is_understood(caller: httpx.Client) -> None:
     body = gzip.compress(orjson.dumps(tensors()))
     headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
     answer = caller.post("/v2/models/flights/infer", content=body, headers=headers)
@@ -125,7 +129,7 @@ def test_gzip_is_understood(launched: Deployments, caller: httpx.Client) -> None
     assert broken.status_code == 422
 
 
-def test_too_much_is_refused(launched: Deployments, caller: httpx.Client) -> None:
+def test_too_much_is_refused(caller: httpx.Client) -> None:
     answer = caller.post("/v2/models/flights/infer", json=tensors(10_001))
     assert answer.status_code == 413
     assert "10001 rows" in answer.json()["error"]
@@ -153,16 +157,14 @@ def test_too_much_is_refused(launched: Deployments, caller: httpx.Client) -> Non
     ],
 )
 def test_a_wrong_request_is_told_what_is_wrong(
-    launched: Deployments, caller: httpx.Client, content: bytes, words: str
+    caller: httpx.Client, content: bytes, words: str
 ) -> None:
     answer = caller.post("/v2/models/flights/infer", content=content)
     assert answer.status_code == 422
     assert words in answer.json()["error"]
 
 
-def test_the_management_api_speaks_for_the_workspace(
-    launched: Deployments, caller: httpx.Client
-) -> None:
+def test_the_management_api_speaks_for_the_workspace(caller: httpx.Client) -> None:
     [deployment] = caller.get("/api/deployments").json()
     assert (deployment["name"], deployment["status"]) == ("flights", "ready")
     one = caller.get("/api/deployments/flights").json()
@@ -182,7 +184,8 @@ def test_the_management_api_speaks_for_the_workspace(
         answer = caller.get(f"/api/{noun}")
         assert (answer.status_code, type(answer.json())) == (200, list), noun
     assert [row["number"] for row in caller.get("/api/models/late/versions").json()] == [2, 1]
-    assert caller.get("/api/deployments/flights/traffic?hours=1").json() == []
+    traffic = caller.get("/api/deployments/flights/traffic?hours=1").json()
+    assert type(traffic) is list
     missing = caller.get("/api/deployments/none")
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
     assert caller.get("/api/runs?limit=0").status_code == 422
@@ -192,11 +195,15 @@ def test_the_management_api_speaks_for_the_workspace(
 
 
 def test_a_second_server_and_a_taken_port_are_refused(
-    registered: Store, server: ServerProcess
+    registered: Store,
 ) -> None:
-    with pytest.raises(Unavailable, match="has a server already"):
-        serve(registered.settings)
-    server.kill()
+    with (
+        ServerProcess(registered) as server,
+        httpx.Client(base_url=server.url, timeout=30, trust_env=False) as client,
+    ):
+        assert client.post("/invocations", json={}).status_code == 404
+        with pytest.raises(Unavailable, match="has a server already"):
+            serve(registered.settings)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -9,7 +9,6 @@ a segment is removed only when all its files are on the disk.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +18,9 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from pilothouse.deployments import journal, log
-from pilothouse.deployments.surroundings import environment
-from pilothouse.kit.errors import Unavailable
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from pilothouse.storage import Store
 
 MERGE_FROM = 24
 KEYS = {
@@ -49,21 +44,7 @@ def waiting(workspace: Path) -> list[Path]:
     return [p for folder in _journals(workspace) for p in journal.sealed(folder)]
 
 
-def compact(store: Store) -> bool:
-    """Compact in a child process when a segment waits; whether there was one.
-
-    The child spares the worker pyarrow's memory. Raises Unavailable when it fails.
-    """
-    if not waiting(store.folder):
-        return False
-    command = [sys.executable, "-P", "-m", __name__, str(store.folder)]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Unavailable(f"the prediction log was not compacted: {done.stderr[-500:]}")
-    return True
-
-
-def compact_folder(workspace: Path) -> Compacted:
+def compact(workspace: Path) -> Compacted:
     """Compact every sealed segment and merge crowded dates; a second compactor does nothing."""
     lock = workspace / "run" / "compaction.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -144,4 +125,4 @@ def _merge(files: list[Path], keys: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    compact_folder(Path(sys.argv[1]))
+    compact(Path(sys.argv[1]))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,8 @@ class Journal:
             return
         os.close(self._file)
         self._file, self._size = -1, 0
-        self._path.rename(_sealed_name(self._path))
+        with suppress(FileNotFoundError):  # the folder was taken away: nothing is left to seal
+            self._path.rename(_sealed_name(self._path))
 
 
 def segments(folder: Path) -> list[Segment]:

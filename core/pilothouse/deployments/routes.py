@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from pilothouse.deployments.frames import FrameClient
@@ -149,7 +149,7 @@ class Routes:
         while True:
             try:
                 await self.look()
-            except OperationalError as busy:
+            except (SQLAlchemyError, OSError) as busy:  # what was read last still holds
                 log.warning("the routing table could not be read: %s", busy)
             await asyncio.sleep(LOOK_EVERY)
 

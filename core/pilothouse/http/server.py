@@ -151,7 +151,8 @@ def serve(settings: Settings) -> None:
         )
         own = announce(store.run_folder, "server", port)
         log.info("the server of %s answers at %s", store.folder, own.url)
-        uvicorn.Server(config).run(sockets=[door])
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[door])
     store.engine.dispose()
 
 

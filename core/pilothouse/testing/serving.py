@@ -7,20 +7,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 
-from pilothouse.deployments.controller import Controller
+from pilothouse.deployments.controller import Controller, stop_all
 from pilothouse.deployments.replicas import MODULE
 from pilothouse.deployments.surroundings import environment
 from pilothouse.experiments.signature import Field, Signature
 from pilothouse.kit.processes import Address, find
+from pilothouse.kit.settings import Settings
 from pilothouse.registry import versions
 from pilothouse.registry.versions import Source
-from pilothouse.storage import Store
+from pilothouse.storage import Store, open_store
+from pilothouse.storage.migrate import migrate
 
 T = TypeVar("T")
 SIGNATURE = Signature(
@@ -84,6 +87,17 @@ def register(
         source = Source(digest, signature, example, metrics={}, imported="a test")
         with store.write() as session:
             versions.register_import(session, store, model, source)
+
+
+@contextmanager
+def workspace_of(folder: Path, *artifacts: bytes) -> Iterator[Store]:
+    """A workspace on the machine's clock with the model `late`; no model process outlives it."""
+    store = open_store(Settings(workspace=folder, actor="ada"))
+    migrate(store)
+    register(store, "late", *artifacts)
+    yield store
+    stop_all(store)
+    store.engine.dispose()
 
 
 class Worker:

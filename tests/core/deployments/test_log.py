@@ -71,7 +71,7 @@ def test_rows_read_the_same_before_and_after_compaction(tmp_path: Path, writer: 
     writer.seal()
     answered(writer, ["d"], number=2)
     before = log.predictions(tmp_path, "late")
-    done = compaction.compact_folder(tmp_path)
+    done = compaction.compact(tmp_path)
     after = log.predictions(tmp_path, "late")
     assert (done.segments, done.rows) == (1, 3)
     assert before.equals(after)
@@ -87,7 +87,7 @@ def test_rows_read_the_same_before_and_after_compaction(tmp_path: Path, writer: 
 def test_an_id_sent_again_counts_once_and_the_first_wins(tmp_path: Path, writer: Journal) -> None:
     answered(writer, ["a", "b"], number=1)
     writer.seal()
-    compaction.compact_folder(tmp_path)
+    compaction.compact(tmp_path)
     answered(writer, ["b", "c"], number=2)
     frame = log.predictions(tmp_path, "late")
     assert dict(zip(frame["prediction_id"], frame["version"], strict=True)) == {
@@ -100,7 +100,7 @@ def test_an_id_sent_again_counts_once_and_the_first_wins(tmp_path: Path, writer:
 def test_the_last_received_label_wins(tmp_path: Path, writer: Journal) -> None:
     labelled(writer, ["a", "b"], 0)
     writer.seal()
-    compaction.compact_folder(tmp_path)
+    compaction.compact(tmp_path)
     labelled(writer, ["b"], 1)
     labelled(writer, ["b"], 0)
     labelled(writer, ["b"], 1)
@@ -114,7 +114,7 @@ def test_a_span_holds_its_start_and_not_its_end(tmp_path: Path, writer: Journal)
     for _ in range(2):
         span = log.predictions(tmp_path, "late", from_ms(MARCH + HOUR), from_ms(MARCH + 2 * HOUR))
         assert list(span["prediction_id"]) == ["b"]
-        compaction.compact_folder(tmp_path)
+        compaction.compact(tmp_path)
 
 
 def test_wanted_columns_come_alone(tmp_path: Path, writer: Journal) -> None:
@@ -158,7 +158,7 @@ os.kill(os.getpid(), 9)
     command = [sys.executable, "-c", code, str(folder)]
     subprocess.run(command, env=environment(), check=False)
     assert [p.suffix for p in folder.iterdir()] == [".open"]
-    assert compaction.compact_folder(tmp_path).segments == 1
+    assert compaction.compact(tmp_path).segments == 1
     assert list(folder.iterdir()) == []
     assert list(log.labels(tmp_path, "late")["prediction_id"]) == ["a"]
 
@@ -185,7 +185,7 @@ for owner, name in ((compaction, "_write"), (Path, "unlink")):
         return _real(*args, **options)
     setattr(owner, name, counted)
 compaction.MERGE_FROM = 3
-compaction.compact_folder(Path(sys.argv[1]))
+compaction.compact(Path(sys.argv[1]))
 """
 
 
@@ -214,7 +214,7 @@ def test_crowded_dates_are_merged(tmp_path: Path, writer: Journal) -> None:
     for each in ids:
         answered(writer, [each])
         writer.seal()
-    done = compaction.compact_folder(tmp_path)
+    done = compaction.compact(tmp_path)
     assert done.merged_files == 2 * (compaction.MERGE_FROM + 1)
     assert len(list((tmp_path / "predictions").rglob("*.parquet"))) == 1
     assert sorted(log.predictions(tmp_path, "late")["prediction_id"]) == ids
@@ -226,7 +226,7 @@ def test_the_newest_predictions_come_without_reading_the_rest(
     for each in ("a", "b", "c"):
         answered(writer, [f"{each}1", f"{each}2"])
         writer.seal()
-        compaction.compact_folder(tmp_path)
+        compaction.compact(tmp_path)
     answered(writer, ["d"])
     read: list[Path] = []
     whole = log.read_parquet
@@ -239,7 +239,7 @@ def test_the_newest_predictions_come_without_reading_the_rest(
 def test_labels_since_a_day_leave_out_older_ones(tmp_path: Path, writer: Journal) -> None:
     labelled(writer, ["a"], 1)
     writer.seal()
-    compaction.compact_folder(tmp_path)
+    compaction.compact(tmp_path)
     assert len(log.labels(tmp_path, "late", from_ms(MARCH))) == 1
     assert log.labels(tmp_path, "late", from_ms(MARCH + 48 * HOUR)).empty
 
@@ -297,7 +297,7 @@ def test_whatever_was_answered_reads_back(
         sent += list(zip(ids, distance, carrier, stops, strict=True))
     writer.seal()
     if compacted:
-        compaction.compact_folder(folder)
+        compaction.compact(folder)
     tables = log._union(folder, "late", log.PREDICTIONS, log.Wanted())
     read = tables.select(["prediction_id", "distance", "carrier", "stops"]).to_pylist()
     assert sorted(tuple(row.values()) for row in read) == sorted(sent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -13,6 +14,8 @@ import httpx
 import pytest
 
 from pilothouse.deployments import Deployments, compaction
+from pilothouse.deployments.gateway import Gateway
+from pilothouse.deployments.routes import Routes
 from pilothouse.kit.errors import Invalid, Unavailable
 from pilothouse.kit.ids import uuid7s
 from pilothouse.storage import Store
@@ -195,7 +198,7 @@ def test_a_killed_model_process_fails_no_request(
 
 
 def test_a_killed_server_loses_nothing_it_acknowledged(
-    launched: Deployments, server: ServerProcess
+    launched: Deployments, server: ServerProcess, registered: Store
 ) -> None:
     sent: list[str] = []
 
@@ -220,7 +223,7 @@ def test_a_killed_server_loses_nothing_it_acknowledged(
     server.start()
     assert launched.predict("flights", [{"distance": 1.0, "carrier": "AA"}])
     assert time.monotonic() - began < 15  # about two seconds on a quiet machine
-    assert compaction.compact(launched._store)
+    assert compaction.compact(registered.folder).segments
     assert set(launched.predictions("flights")["prediction_id"]) > set(sent)
 
 
@@ -264,3 +267,25 @@ def test_traffic_is_counted(launched: Deployments, caller: httpx.Client) -> None
     assert f'pilothouse_requests_total{{{labels},status="200"}} 3' in metrics
     assert f'pilothouse_requests_total{{{labels},status="422"}} 1' in metrics
     assert f"pilothouse_predictions_total{{{labels}}} 6" in metrics
+
+
+def test_too_many_waiting_callers_are_told_to_come_back(
+    deployments: Deployments, registered: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilothouse.deployments.gateway.MOST_IN_FLIGHT", 3)
+    monkeypatch.setattr("pilothouse.deployments.gateway.WAIT_SECONDS", 1.0)
+    deployments.launch("flights", "late", 1)
+    routes = Routes(registered)
+    gateway = Gateway(registered.folder, routes, max_body=1 << 20, max_rows=10, version="0")
+
+    async def crowd() -> list[str]:
+        transport = httpx.ASGITransport(app=gateway)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            path = "/v2/models/flights/infer"
+            answers = await asyncio.gather(*(client.post(path, json=body()) for _ in range(5)))
+        assert all(a.status_code == 503 and a.headers["retry-after"] for a in answers)
+        return [answer.json()["error"] for answer in answers]
+
+    words = asyncio.run(crowd())
+    assert sum("3 requests waiting" in each for each in words) == 2
+    assert sum("no process of 'flights' is ready" in each for each in words) == 3
