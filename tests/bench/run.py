@@ -1,0 +1,45 @@
+"""Measure ours beside a reference, in one run: `run.py start|predict|drift|ingest [--json]`.
+
+Each work is a file beside this one with a `measure()` that returns at least
+`work, ours, reference, ratio, unit`; a ratio above 1 means that ours is better.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+WORKS = ("start", "predict", "drift", "ingest")
+
+
+def measure(work: str) -> dict[str, Any]:
+    """What one work measured."""
+    path = Path(__file__).with_name(f"{work}.py")
+    spec = importlib.util.spec_from_file_location(f"bench_{work}", path)
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"{path} is missing")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: dict[str, Any] = module.measure()
+    return found
+
+
+def main() -> None:
+    """Print one work's figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", choices=WORKS)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    found = measure(asked.work)
+    if asked.json:
+        print(json.dumps(found))
+        return
+    for name, value in found.items():
+        print(f"{name}: {value}")
+
+
+if __name__ == "__main__":
+    main()
