@@ -109,5 +109,9 @@ def open_workspace(
     changes = {"workspace": Path(path) if path else None, "actor": actor}
     chosen = chosen.model_copy(update={k: v for k, v in changes.items() if v is not None})
     store = open_store(chosen, clock)
-    migrate(store)
+    try:
+        migrate(store)
+    except BaseException:
+        store.engine.dispose()
+        raise
     return Workspace(store)
