@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pilothouse.workspace import Workspace
+from pilothouse.experiments.signature import Field, Signature
+from pilothouse.experiments.tables import Experiment, Run, RunArtifact
+from pilothouse.kit.clock import FixedClock, to_ms
+from pilothouse.kit.ids import uuid7s
+from pilothouse.kit.settings import Settings
+from pilothouse.monitoring.rules import Rule
+from pilothouse.registry.policy import GateRule
+from pilothouse.registry.tables import Model, ModelVersion
+from pilothouse.storage import Store
+from pilothouse.workspace import Workspace, open_workspace
 
 Visit = Callable[..., AppTest]
 
@@ -43,3 +59,127 @@ def visit(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Visit:
         return page.run()
 
     return at
+
+
+MONDAY = datetime(2013, 3, 4, tzinfo=UTC)
+WEEK = timedelta(days=7)
+SIGNATURE = Signature(
+    inputs=(
+        Field("temp", "number", low=-5, high=30),
+        Field("hour", "integer"),
+        Field("carrier", "string", categories=("AA", "DL", "UA")),
+        Field("gust", "number", required=False),
+    ),
+    target="late",
+    classes=(0, 1),
+    positive=1,
+)
+EXAMPLE = {"temp": 12.5, "hour": 7, "carrier": "DL", "gust": None}
+METRICS = {1: {"roc_auc": 0.72, "log_loss": 0.5}, 2: {"roc_auc": 0.74, "log_loss": 0.48}}
+
+
+def draw(rows: int, seed: int, warmer: float = 0.0) -> pd.DataFrame:
+    """Rows as the model sees them, with a score and the truth that follows it."""
+    rng = np.random.default_rng(seed)
+    chance = rng.beta(2, 4, rows)
+    return pd.DataFrame(
+        {
+            "temp": rng.normal(10 + warmer, 5, rows),
+            "hour": rng.integers(5, 23, rows),
+            "carrier": rng.choice(["AA", "DL", "UA"], rows),
+            "gust": rng.gamma(3, 5, rows),
+            "score": chance,
+            "late": (rng.random(rows) < chance).astype(int),
+        }
+    )
+
+
+def add_version(store: Store, number: int) -> None:
+    """A finished run with its held-out rows, and the version made of it."""
+    held_out = io.BytesIO()
+    frame = draw(1_000, number).rename(columns={"score": "__score", "late": "__target"})
+    frame.to_parquet(held_out, index=False)
+    importance = {"column": ["temp", "hour"], "importance": [0.2, 0.1]}
+    files = {"reference.parquet": held_out.getvalue(),
+             "importance.json": json.dumps(importance).encode()}  # fmt: skip
+    run, now = f"{number:032x}", store.now()
+    with store.write() as session:
+        session.add(
+            Run(id=run, experiment_id=1, name="a", status="finished", created_at=now, user="ada")
+        )
+        session.flush()
+        for path, data in files.items():
+            kept = store.artifacts.put_bytes(data)
+            session.add(RunArtifact(run_id=run, path=path, digest=kept, size=len(data)))
+        session.add(
+            ModelVersion(
+                model="late",
+                number=number,
+                run_id=run,
+                digest=store.artifacts.put_bytes(b"a model"),
+                signature=SIGNATURE.to_json(),
+                input_example=[EXAMPLE],
+                metrics=METRICS[number],
+                created_at=now,
+                created_by="ada",
+            )
+        )
+
+
+def log_week(store: Store, number: int, warmer: float) -> None:
+    """A week of answered and labelled predictions."""
+    start, frame = MONDAY + number * WEEK, draw(400, 10 + number, warmer)
+    ids, now = uuid7s(len(frame), to_ms(start)), pd.Timestamp(store.now())
+    frame["prediction_id"] = ids
+    answered = frame.drop(columns="late").assign(
+        model="late", version=1, event_at=pd.Timestamp(start), received_at=now, latency_ms=4.0
+    )
+    told = pd.DataFrame({"prediction_id": ids, "label": frame["late"], "label_at": now})
+    for tree, rows in (("predictions", answered), ("labels", told.assign(received_at=now))):
+        day = store.folder / tree / "late" / f"date={start:%Y-%m-%d}"
+        day.mkdir(parents=True)
+        rows.to_parquet(day / "0000.parquet", index=False)
+
+
+@pytest.fixture(scope="session")
+def sailed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two versions, a deployment, three judged weeks and a firing alert."""
+    clock = FixedClock(datetime(2026, 3, 1, 11, tzinfo=UTC))
+    folder = tmp_path_factory.mktemp("sailed") / "workspace"
+    opened = open_workspace(settings=Settings(workspace=folder, actor="ada"), clock=clock)
+    store, now = opened.store, clock.now()
+    with store.write() as session:
+        session.add(Experiment(id=1, name="late", created_at=now, created_by="ada"))
+        session.add(Model(name="late", created_at=now, created_by="ada"))
+    for number in (1, 2):
+        add_version(store, number)
+    opened.registry.set_gates("production", [GateRule("beats_champion")], "a small workspace")
+    opened.registry.promote("late", 1, "production", "the first")
+    opened.deployments.launch("late", "late", 1, "to be tried")
+    opened.monitoring.monitor("late", drifted_share=0.2)
+    opened.monitoring.add_rule(
+        "late", Rule("any drift", "feature_drift", "drifted_share", "above", 0.2)
+    )
+    for number, warmer in enumerate((0.0, 20.0, 20.0)):
+        log_week(store, number, warmer)
+        start = MONDAY + number * WEEK
+        opened.monitoring.evaluate("late", start, start + WEEK)
+    store.engine.dispose()
+    return folder
+
+
+@pytest.fixture
+def served(sailed: Path, workspace: Workspace, clock: FixedClock) -> Iterator[Workspace]:
+    """A copy of that folder, opened: every page has something to show."""
+    folder = workspace.folder.with_name("served")
+    shutil.copytree(sailed, folder)
+    opened = open_workspace(settings=Settings(workspace=folder, actor="ada"), clock=clock)
+    yield opened
+    opened.store.engine.dispose()
+
+
+@pytest.fixture
+def tour(served: Workspace, visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Visit:
+    """`visit`, to the workspace where everything has been seen once."""
+    monkeypatch.setattr("pilothouse_app.parts.workspace.opened", lambda _path: served)
+    return visit

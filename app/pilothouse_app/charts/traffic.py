@@ -53,13 +53,12 @@ def _step_ms(frame: pd.DataFrame, span: Span) -> float:
 def latency(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:
     """Median and 95th percentile of latency by time (columns at, p50_ms, p95_ms)."""
     colours = palette(dark)
-    rows = frame[frame["p50_ms"].notna()]
     chart = blank(dark, y="Latency, ms")
     names = (("p95_ms", "p95", colours.categorical[1]), ("p50_ms", "p50", colours.accent))
     for column, name, colour in names:
         chart.add_scatter(
-            x=rows["at"],
-            y=floats(rows[column]),
+            x=frame["at"],
+            y=floats(frame[column]),
             name=name,
             mode="lines+markers",
             line={"width": 1.8, "color": colour},

@@ -1,4 +1,4 @@
-"""Filling the window: the only CSS of the app, in one place, since its test ids may change."""
+"""The only CSS of the app, in one place, since its test ids may change: filling the window."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ RULE = (
 
 
 STEADY = ".st-key-page_header{min-height:2.75rem}"
+# One colour cannot be a readable ground for white and readable text on dark: the chosen part of a
+# control takes the colour of links.
+CHOSEN = (
+    "[data-testid=stBaseButton-segmented_controlActive] p,[data-testid=stBaseButton-pillsActive] p"
+)
 
 
-def steady() -> None:
+def steady(dark: bool) -> None:
     """Keep the header row equally tall with and without a button; the shell calls it."""
-    st.html(f"<style>{STEADY}</style>")
+    chosen = f"{CHOSEN}{{color:#7FB0FF}}" if dark else ""
+    st.html(f"<style>{STEADY}{chosen}</style>")
 
 
 @contextmanager

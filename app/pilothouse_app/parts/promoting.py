@@ -21,8 +21,8 @@ PRODUCTION = "production"
 STAGES = ("staging", PRODUCTION)
 
 
-def promote_button(version: VersionInfo, *, key: str = "promote") -> None:
-    """The button that opens the promotion of a version."""
+def promote_button(version: VersionInfo, *, label: str = "Promote", key: str = "promote") -> None:
+    """The button that opens the promotion of a version, or the one that waits already."""
     waiting = pending(version)
     if waiting:
         to = address("promotion", waiting.id)
@@ -31,7 +31,7 @@ def promote_button(version: VersionInfo, *, key: str = "promote") -> None:
         return
     at_top = version.stage == PRODUCTION
     if st.button(
-        "Promote",
+        label,
         type="primary",
         icon=":material/arrow_upward:",
         key=key,

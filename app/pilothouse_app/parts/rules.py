@@ -130,7 +130,7 @@ def add_rule(deployment: str) -> None:
         "Severity", ("info", "warning", "critical"), index=1, format_func=title, key="rule_severity"
     )
     retrain = st.toggle("Retrain when it fires; the result is only proposed", key="rule_retrain")
-    name = st.text_input("Name", value=what.lower(), key=f"rule_name_{check}_{signal}") or ""
+    name = st.text_input("Name", value=what, key=f"rule_name_{check}_{signal}") or ""
     st.markdown(":gray[It holds for windows evaluated from now on.]")
     if pressed("Add", "rule", missing="" if name.strip() else "Give a name first") and obeyed(
         lambda: workspace().monitoring.add_rule(

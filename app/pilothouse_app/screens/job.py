@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from pilothouse.jobs.verbs import JobInfo
 
+# Their refs are long ids that say nothing to a reader.
+NAMELESS = ("run", "window", "alert", "rule", "report", "promotion", "job")
 SCREEN = Screen(
     title="Job",
     path="job",
@@ -93,7 +95,8 @@ def _origin_and_view(job: JobInfo) -> str:
         view = switch("job_view", ("log", "timeline", "details"), "Show", words=title)
         if job.subject_ref:
             kind, ref = job.subject_kind, job.subject_ref
-            link(address(kind, ref), f"{title(kind)} {ref}", icon=ICONS.get(kind))
+            name = title(kind) if kind in NAMELESS else f"{title(kind)} {ref}"
+            link(address(kind, ref), name, icon=ICONS.get(kind))
         if job.retry_of:
             link(address("job", job.retry_of), "First attempt", icon=":material/undo:")
     return view

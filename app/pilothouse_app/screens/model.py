@@ -12,7 +12,7 @@ from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.header import header, section
 from pilothouse_app.parts.links import screen, wanted
-from pilothouse_app.parts.promoting import promote
+from pilothouse_app.parts.promoting import promote_button
 from pilothouse_app.parts.runs import favourites, metric_title
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.stages import stage_ladder
@@ -80,16 +80,10 @@ def render() -> None:
 
 def _promote_button(name: str, versions: pd.DataFrame) -> None:
     upward = versions[versions["stage"].isin(["none", "staging"])]
-    newest = int(upward["number"].iloc[0]) if len(upward) else 0
-    if st.button(
-        f"Promote version {newest}" if newest else "Promote",
-        type="primary",
-        icon=":material/arrow_upward:",
-        disabled=not newest,
-        help=None if newest else "No version stands below production",
-        key="model_promote",
-    ):
-        promote(name, newest)
+    if upward.empty:
+        return
+    newest = int(upward["number"].iloc[0])
+    promote_button(workspace().registry.version(name, newest), label=f"Promote version {newest}")
 
 
 def _keys(versions: pd.DataFrame) -> list[str]:

@@ -1,0 +1,132 @@
+"""Monitoring: windows, drift, alerts, rules, reports."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pilothouse.workspace import Workspace
+from pilothouse_app.parts.alerts import sentence_of
+from pilothouse_app.parts.windows import span_words
+
+
+def shown(page) -> str:
+    return "\n".join(str(each.value) for each in page.markdown)
+
+
+def buttons(page) -> list[str]:
+    return [each.label for each in page.button]
+
+
+@pytest.fixture
+def window(served: Workspace) -> str:
+    return str(served.monitoring.windows("late")["id"].iloc[-1])
+
+
+@pytest.fixture
+def alert(served: Workspace) -> str:
+    return str(served.monitoring.alerts("firing")["id"].iloc[0])
+
+
+def test_without_a_deployment_there_is_nothing_to_monitor(visit):
+    page = visit("monitoring")
+    assert not page.exception
+    assert "Nothing is monitored yet" in shown(page)
+
+
+def test_the_overview_has_the_newest_figures_and_four_courses(tour):
+    page = tour("monitoring")
+    assert not page.exception
+    figures = {each.label: each.value for each in page.metric}
+    assert figures["Newest window"] == "18 to 24 Mar"
+    assert figures["Drifted columns"] == "1 of 4"
+    assert len(page.get("plotly_chart")) == 4
+
+
+@pytest.mark.parametrize("view", ["Drift", "Windows", "Alerts", "Rules"])
+def test_each_view_is_drawn(tour, view):
+    page = tour("monitoring", monitoring_view=view)
+    assert not page.exception
+    assert not page.error
+    assert page.dataframe
+
+
+def test_the_column_that_moved_leads_the_ranking(tour, window):
+    page = tour("window", id=window)
+    assert not page.exception
+    assert page.dataframe[0].value["title"].iloc[0] == "Temp"
+    assert page.get("plotly_chart")
+
+
+@pytest.mark.parametrize("view", ["Performance", "Results", "Reports"])
+def test_each_view_of_a_window_is_drawn(tour, window, view):
+    page = tour("window", id=window, window_view=view)
+    assert not page.exception
+    assert not page.error
+
+
+def test_results_are_filtered_by_the_address(tour, window):
+    page = tour("window", id=window, window_view="Results", window_signal="Performance")
+    assert "ROC AUC" in list(page.dataframe[0].value["check"])
+    assert "PSI" not in list(page.dataframe[0].value["check"])
+
+
+def test_alerts_are_filtered_by_the_address(tour):
+    page = tour("monitoring", monitoring_view="Alerts", alerts_state="Acknowledged")
+    assert "No alerts match" in shown(page)
+
+
+def test_a_firing_alert_can_be_acknowledged_and_resolved(tour, served, alert):
+    page = tour("alert", id=alert)
+    assert not page.exception
+    assert {"Acknowledge", "Resolve"} <= set(buttons(page))
+    assert "Drifted share was" in shown(page)
+    served.monitoring.acknowledge(alert, "seen")
+    assert "Acknowledge" not in buttons(tour("alert", id=alert))
+    served.monitoring.resolve(alert, "done")
+    assert "Resolve" not in buttons(tour("alert", id=alert))
+
+
+def test_a_rule_in_the_address_can_be_paused(tour, served):
+    rule = str(served.monitoring.rules("late")["id"].iloc[0])
+    page = tour("monitoring", rule=rule)
+    assert not page.exception
+    assert "Pause" in buttons(page)
+
+
+def test_a_report_shows_its_making_then_its_page(tour, served, window, monkeypatch):
+    report = served.monitoring.request_report(window)
+    page = tour("report", id=report)
+    assert not page.exception
+    assert "appears here" in shown(page)
+    kind = type(served.monitoring)
+    ready = served.monitoring.report(report)
+    made = {**ready.__dict__, "digest": "d" * 64, "status": "ready", "bytes": 4_500_000}
+    monkeypatch.setattr(kind, "report", lambda _self, _report: type(ready)(**made))
+    page = tour("report", id=report)
+    assert not page.exception
+    assert "4.5 MB" in shown(page)
+
+
+def test_evaluation_is_a_job(tour, served):
+    tour("monitoring").button(key="evaluate").click().run()
+    assert list(served.jobs.jobs()["kind"]) == ["evaluate_windows"]
+
+
+@pytest.mark.parametrize("path", ["window", "alert", "report"])
+def test_a_page_without_an_object_asks_which(tour, path):
+    assert f"Which {path}?" in shown(tour(path))
+    assert tour(path, id="nothing").error
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [(7, "25 Feb to 3 Mar 2013"), (1, "25 Feb 2013"), (3, "25 to 27 Feb 2013")]
+)
+def test_a_window_is_named_by_its_days(days, words):
+    start = datetime(2013, 2, 25, tzinfo=UTC)
+    assert span_words(start, start + timedelta(days=days)) == words
+
+
+def test_raw_keys_become_words():
+    assert sentence_of("roc_auc was 0.6") == "ROC AUC was 0.6"

@@ -1,0 +1,126 @@
+"""Registry, model, version and promotion pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from pilothouse.kit.errors import Refused
+from pilothouse.registry.policy import GateRule
+from pilothouse.workspace import Workspace
+
+
+def shown(page) -> str:
+    return "\n".join(str(each.value) for each in page.markdown)
+
+
+def buttons(page) -> list[str]:
+    return [each.label for each in page.button]
+
+
+@pytest.fixture
+def asked(served: Workspace) -> str:
+    return served.registry.propose("late", 2, "production", "better in april").id
+
+
+def test_an_empty_registry_names_the_next_step(visit):
+    page = visit("registry")
+    assert not page.exception
+    assert "No model is registered yet" in shown(page)
+
+
+def test_models_stand_with_their_champion_and_promotions(tour):
+    page = tour("registry")
+    assert not page.exception
+    models, promotions = page.dataframe[0].value, page.dataframe[1].value
+    assert list(models["champion"]) == [1]
+    assert list(promotions["version"]) == ["late 1"]
+    assert "Before production" in shown(page)
+
+
+def test_a_pending_promotion_is_shown_first_with_its_buttons(tour, asked):
+    page = tour("registry")
+    assert "Waiting for a decision" in shown(page)
+    assert {"Accept", "Reject"} <= set(buttons(page))
+
+
+def test_promotions_are_filtered_by_the_address(tour, asked):
+    page = tour("registry", registry_status="Refused")
+    assert "No promotions match" in shown(page)
+
+
+def test_a_model_shows_its_ladder_and_versions(tour):
+    page = tour("model", name="late")
+    assert not page.exception
+    assert "Promote version 2" in buttons(page)
+    versions = page.dataframe[0].value
+    assert list(versions["version"]) == ["Version 2", "Version 1"]
+    assert page.get("plotly_chart")
+
+
+def test_a_version_says_what_it_takes_and_whether_it_would_pass(tour):
+    page = tour("version", ref="late@2")
+    assert not page.exception
+    inputs = page.dataframe[0].value
+    assert list(inputs["type"]) == ["number", "integer", "string", "number or missing"]
+    assert "1 gate passed" in shown(page)
+    assert "Promote" in buttons(page)
+
+
+def test_a_version_that_waits_is_decided_and_not_promoted_again(tour, asked):
+    assert "Decide" in buttons(tour("version", ref="late@2"))
+    assert "Promote" not in buttons(tour("version", ref="late@2"))
+
+
+def test_the_champion_cannot_be_promoted_further(tour):
+    page = tour("version", ref="late@1")
+    assert page.button(key="promote").disabled
+
+
+@pytest.mark.parametrize("ref", ["late@9", "nothing@1", "late@x"])
+def test_an_unknown_version_is_said_to_be_unknown(tour, ref):
+    page = tour("version", ref=ref)
+    assert not page.exception
+    assert page.error
+
+
+def test_the_promotion_dialog_shows_the_verdicts_before_the_click(tour):
+    page = tour("version", ref="late@2")
+    page.button(key="promote").click().run()
+    assert "becomes the champion" in shown(page)
+    assert page.button(key="promote_go").disabled
+    assert any("Not worse than" in each.value.to_string() for each in page.table)
+
+
+def test_gates_in_the_way_keep_the_button_shut(tour, served):
+    rule = GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.9})
+    served.registry.set_gates("production", [rule])
+    page = tour("version", ref="late@2")
+    page.button(key="promote").click().run()
+    assert "1 gate of 1 in the way" in shown(page)
+    assert page.button(key="promote_go").help == "The gates do not let it through"
+
+
+def test_a_promotion_shows_its_evidence_and_can_be_decided(tour, asked):
+    page = tour("promotion", id=asked)
+    assert not page.exception
+    assert {"Accept", "Reject"} <= set(buttons(page))
+    assert "better in april" in shown(page)
+
+
+def test_a_refused_promotion_tells_which_gate_stood_in_the_way(tour, served):
+    rule = GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.9})
+    served.registry.set_gates("production", [rule])
+    with pytest.raises(Refused):
+        served.registry.promote("late", 2, "production", "try")
+    refused = served.registry.promotions("refused")["id"].iloc[0]
+    page = tour("promotion", id=refused)
+    assert "**Refused**" in shown(page)
+    assert any("Failed" in each.value.to_string() for each in page.table)
+    assert "Accept" not in buttons(page)
+
+
+@pytest.mark.parametrize("path", ["model", "version", "promotion"])
+def test_a_page_without_an_object_asks_which(tour, path):
+    page = tour(path)
+    assert not page.exception
+    assert f"Which {path}?" in shown(page)
