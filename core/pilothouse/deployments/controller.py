@@ -10,6 +10,7 @@ import logging
 import secrets
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -75,6 +76,8 @@ class Controller:
             for pid, _ in left.values():
                 processes.exit_words(pid)
             time.sleep(0.05)
+        with suppress(OSError):  # not empty, or never made
+            self.places.sockets.rmdir()
 
     @property
     def places(self) -> Places:

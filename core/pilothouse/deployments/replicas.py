@@ -26,7 +26,7 @@ from pilothouse.kit import processes
 from pilothouse.kit.errors import Refused
 
 MODULE = "pilothouse.deployments.process"
-SOCKET_PATH_LIMIT = 100  # the kernel takes 108 bytes
+SOCKET_FOLDER_LIMIT = 80  # the kernel takes paths of 108 bytes
 KEEP_LOG_BYTES = 4 * 1024 * 1024
 
 
@@ -47,13 +47,17 @@ class Places:
 
     def socket(self, token: str) -> str:
         """Where the process listens: a short path in a folder that only we may enter."""
-        name = f"{token[:12]}.sock"
-        path = self.run / "sockets" / name
-        if len(os.fsencode(path)) > SOCKET_PATH_LIMIT:
-            mark = hashlib.sha256(os.fsencode(self.run)).hexdigest()[:10]
-            path = Path(tempfile.gettempdir()) / f"pilothouse-{os.getuid()}-{mark}" / name
-        _private(path.parent)
-        return str(path)
+        _private(self.sockets)
+        return str(self.sockets / f"{token[:12]}.sock")
+
+    @property
+    def sockets(self) -> Path:
+        """In the workspace, or in the temporary folder when the workspace's path is long."""
+        folder = self.run / "sockets"
+        if len(os.fsencode(folder)) < SOCKET_FOLDER_LIMIT:
+            return folder
+        mark = hashlib.sha256(os.fsencode(self.run)).hexdigest()[:10]
+        return Path(tempfile.gettempdir()) / f"pilothouse-{os.getuid()}-{mark}"
 
 
 def _private(folder: Path) -> None:
