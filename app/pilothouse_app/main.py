@@ -32,7 +32,7 @@ def main() -> None:
     )
     page = st.navigation(pages(), expanded=True)
     follow()
-    steady()
+    steady(dark())
     show_toasts()
     with guarded():
         st.sidebar.markdown(f":small[:gray[Workspace: {workspace().folder.name}]]")

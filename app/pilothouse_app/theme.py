@@ -70,7 +70,7 @@ LIGHT_ONLY: dict[str, Any] = {
 }
 
 DARK_ONLY: dict[str, Any] = {
-    "primaryColor": "#3B78E7",
+    "primaryColor": "#326EDF",
     "linkColor": "#7FB0FF",
     "borderColor": "#2C3643",
     "codeBackgroundColor": "#19202A",

@@ -130,7 +130,7 @@ def test_a_failed_run_says_why(visit, runs):
 def test_an_unknown_run_is_said_in_words(visit):
     page = visit("run", id="0" * 32)
     assert not page.exception
-    assert "no run" in page.error[0].value
+    assert "No run" in page.error[0].value
 
 
 def test_a_run_without_an_address_leads_back(visit):
@@ -170,4 +170,4 @@ def test_every_view_of_a_comparison_can_be_addressed(visit, runs, view, kind, ch
 def test_a_missing_run_in_a_comparison_is_said_in_words(visit, runs):
     page = visit("compare", runs=f"{runs[0]},{'0' * 32}")
     assert not page.exception
-    assert "no run" in page.error[0].value
+    assert "No run" in page.error[0].value

@@ -28,7 +28,7 @@ def guarded() -> Iterator[None]:
 
 def error_box(error: PilothouseError) -> None:
     """Say what was refused, which part of the input is to blame, and what to do."""
-    lines = [error.message]
+    lines = [error.message[:1].upper() + error.message[1:]]
     if isinstance(error, Invalid):
         lines += [f"- **{part}**: {message}" for part, message in error.fields.items()]
     if error.hint:

@@ -21,7 +21,12 @@ UPLOAD, PATH = "Upload", "Path on this machine"
 def register_data_button(dataset: str = "", *, primary: bool = True) -> None:
     """The button that opens the dialog; with a dataset, the file becomes its next version."""
     label = "New version" if dataset else "Register dataset"
-    if st.button(label, type="primary" if primary else "secondary", icon=":material/upload_file:", key="register_data"):
+    if st.button(
+        label,
+        type="primary" if primary else "secondary",
+        icon=":material/upload_file:",
+        key="register_data",
+    ):
         _register(dataset)
 
 
@@ -75,7 +80,13 @@ def _name(dataset: str, file: UploadedFile | None, path: str) -> str:
     source = file.name if file else path
     guess = source.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0].lower().replace(" ", "_")
     return (
-        st.text_input("Name", dataset or guess, disabled=bool(dataset), live=True, key="data_name")
+        st.text_input(
+            "Name",
+            dataset or guess,
+            disabled=bool(dataset),
+            live=True,
+            key=f"data_name_{dataset or guess}",
+        )
         or ""
     ).strip()
 

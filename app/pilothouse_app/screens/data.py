@@ -82,7 +82,7 @@ def _columns(ref: str, listed: int) -> None:
     """What is in the dataset that is ticked, or in the first, below the list."""
     section(f"Columns of {ref}")
     rows = profile_rows(workspace().data.profile(ref))
-    with fill("columns", reserve=15.5 + listed * 2.15, most=35 + 30 * len(rows)):
+    with fill("columns", reserve=15.5 + listed * 2.15, most=33 + 30 * len(rows)):
         table(
             rows,
             PROFILE_COLUMNS,

@@ -109,7 +109,7 @@ def _columns(version: DatasetVersionInfo) -> None:
     profile = workspace().data.profile(version.ref)
     left, right = st.columns([66, 34], gap="small")
     rows = profile_rows(profile)
-    with left, fill("profile", reserve=RESERVE, most=35 + 30 * len(rows)):
+    with left, fill("profile", reserve=RESERVE, most=33 + 30 * len(rows)):
         chosen = table(
             rows,
             {name: PROFILE_COLUMNS[name] for name in PROFILE_COLUMNS if name != "typical"},
@@ -167,7 +167,7 @@ def _contract(version: DatasetVersionInfo) -> None:
         f":gray[Inferred when the version was registered. Up to {share(contract.tolerance, 2)} of "
         "the rows may break a rule before new data is refused.]"
     )
-    with fill("contract", reserve=RESERVE + 2.5, most=35 + 30 * len(frame)):
+    with fill("contract", reserve=RESERVE + 2.5, most=33 + 30 * len(frame)):
         table(
             frame,
             {
@@ -187,7 +187,7 @@ def _contract(version: DatasetVersionInfo) -> None:
 
 def _versions(version: DatasetVersionInfo) -> None:
     frame = workspace().data.versions(version.dataset)
-    with fill("versions", reserve=RESERVE, most=35 + 30 * len(frame)):
+    with fill("versions", reserve=RESERVE, most=33 + 30 * len(frame)):
         table(
             frame.assign(content_hash=[each[:12] for each in frame["content_hash"]]),
             {
@@ -224,7 +224,7 @@ def _runs(version: DatasetVersionInfo) -> None:
         used, columns=("name", "status", "trainer", "metrics.roc_auc", "created_at")
     )
     section("Runs that read this version", plural(total, "run"))
-    with fill("dataset_runs", reserve=RESERVE + 2, most=35 + 30 * len(frame)):
+    with fill("dataset_runs", reserve=RESERVE + 2, most=33 + 30 * len(frame)):
         table(
             as_words(frame),
             {

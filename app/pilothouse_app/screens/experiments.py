@@ -162,7 +162,7 @@ def _rows(chosen: RunFilter, sort: str, columns: list[str], found: int) -> None:
     }
     if chosen.experiment or len(workspace().experiments.facets()["experiment"]) < 2:
         del looks["experiment"]  # every row would say the same
-    with body, fill("runs", reserve=14.5 if paged else 11, most=35 + 30 * len(frame)):
+    with body, fill("runs", reserve=14.5 if paged else 11, most=33 + 30 * len(frame)):
         table(
             frame,
             looks,
@@ -194,7 +194,7 @@ def _compare_button() -> None:
     chosen = ticked("runs")
     enough = 2 <= len(chosen) <= MOST_COMPARED
     if chosen:
-        st.button("Clear", type="tertiary", on_click=untick, args=("runs",), key="runs_clear")
+        st.button("Untick all", type="tertiary", on_click=untick, args=("runs",), key="runs_clear")
     if st.button(
         f"Compare ({len(chosen)})" if chosen else "Compare",
         icon=":material/compare_arrows:",

@@ -14,7 +14,7 @@ from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import ago, duration, parameter, plural, size, title
 from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
-from pilothouse_app.parts.links import address, jump, link, screen, wanted
+from pilothouse_app.parts.links import ICONS, address, jump, link, screen, wanted
 from pilothouse_app.parts.live import live
 from pilothouse_app.parts.registering import compare_button, register_button
 from pilothouse_app.parts.runs import curve, document, favourites, metric_title, metric_value
@@ -62,15 +62,11 @@ def render() -> None:
 
 
 def _facts(run: RunInfo) -> None:
-    inputs = ", ".join(
-        f"[{one.dataset}]({address('dataset', one.dataset).url})" for one in run.inputs[:1]
-    )
     code = f"`{run.commit[:8]}`{' modified' if run.dirty else ''}" if run.commit else ""
     facts(
         {
             "Experiment": run.experiment,
             "Trainer": title(run.trainer or ""),
-            "Data": inputs,
             "Took": duration(run.duration_s),
             "By": run.user,
             "Started": ago(run.created_at),
@@ -81,9 +77,9 @@ def _facts(run: RunInfo) -> None:
 
 def _relatives(run: RunInfo) -> None:
     versions = workspace().registry.of_run(run.id)
-    if not versions and not run.parent_id and not run.job_id:
-        return
     with st.container(horizontal=True, gap="small", width="content"):
+        for one in run.inputs[:1]:
+            link(address("dataset", one.dataset), one.dataset, icon=ICONS["dataset"])
         for version in versions:
             label = f"{version.model} {version.number}" + (
                 " · champion" if version.is_champion else ""
