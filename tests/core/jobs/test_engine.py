@@ -21,7 +21,7 @@ from pilothouse.kit.settings import Settings
 from pilothouse.workspace import Workspace, open_workspace
 
 VOYAGE = Path(__file__).parent / "voyage.py"
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 @contextmanager
