@@ -130,3 +130,11 @@ def test_a_window_is_named_by_its_days(days, words):
 
 def test_raw_keys_become_words():
     assert sentence_of("roc_auc was 0.6") == "ROC AUC was 0.6"
+
+
+def test_a_deployment_that_nobody_monitors_can_be_monitored(tour, served):
+    served.deployments.launch("other", "late", 2, "to compare")
+    page = tour("monitoring", monitoring_deployment="other")
+    assert not page.exception
+    page.button(key="not_monitored_action").click().run()
+    assert served.monitoring.monitor_info("other").plan.period == "week"

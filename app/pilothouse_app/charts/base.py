@@ -12,6 +12,8 @@ from pilothouse_app.charts.palette import palette
 
 MOST_POINTS = 1_500
 MOST_SERIES = 8
+# Lets the page shine through, so that it suits both appearances when a visitor switches.
+GRID = "rgba(120,135,160,0.2)"
 
 
 def blank(
@@ -61,7 +63,7 @@ def _template(dark: bool) -> go.layout.Template:
     colours = palette(dark)
     axis = {
         "showgrid": True,
-        "gridcolor": colours.grid,
+        "gridcolor": GRID,
         "zeroline": False,
         "showline": False,
         "ticks": "",
@@ -91,6 +93,11 @@ def _template(dark: bool) -> go.layout.Template:
                 "font": {"size": 11, "color": colours.muted},
             },
             "bargap": 0.25,
+            "modebar": {
+                "bgcolor": "rgba(0,0,0,0)",
+                "color": colours.muted,
+                "activecolor": colours.text,
+            },
             "uirevision": "keep",
         }
     )

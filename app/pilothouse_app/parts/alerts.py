@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pilothouse.monitoring.verbs import AlertInfo
 
-STATES = ("pending", "firing", "acknowledged", "resolved")
+STATES = ("firing", "pending", "acknowledged", "resolved")
 COLUMNS = {
     "title": name_column("Alert", width=190),
     "state": status_column("State", width=112),
@@ -40,7 +40,7 @@ COLUMNS = {
 
 
 def inbox(deployment: str = "") -> None:
-    """The alerts, newest first; of one deployment or of all."""
+    """The alerts, those that need somebody first; of one deployment or of all."""
     found = workspace().monitoring.alerts(deployment=deployment or None)
     if found.empty:
         empty(
@@ -62,9 +62,10 @@ def inbox(deployment: str = "") -> None:
 
 
 def _described(found: pd.DataFrame) -> pd.DataFrame:
-    names = zip(found["deployment"], found["name"], strict=True)
-    return found.assign(
-        message=[sentence_of(message) for message in found["message"]],
+    urgent = found.sort_values("state", key=lambda states: states.map(STATES.index), kind="stable")
+    names = zip(urgent["deployment"], urgent["name"], strict=True)
+    return urgent.assign(
+        message=[sentence_of(message) for message in urgent["message"]],
         title=[f"{deployment}: {title(name)}" for deployment, name in names],
     )
 

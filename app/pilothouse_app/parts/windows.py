@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = {
-    "span": name_column("Window", width=150),
-    "status": status_column(width=110),
+    "span": name_column("Window", width=176),
+    "status": status_column(width=92),
     "number": number_column("Version", 0, width=66),
     "roc_auc": number_column("ROC AUC", 3, width=78),
-    "drift_status": status_column("Drift", width=104),
-    "drifted": number_column("Drifted", 0, width=66, help="Columns over their threshold"),
+    "drift_status": status_column("Drift", width=92),
+    "drifted": number_column("Drifted", 0, width=62, help="Columns over their threshold"),
     "mean_score": number_column("Mean score", 3, width=88),
     "rows": number_column("Rows", 0, width=76),
     "labelled": text_column("Labelled", width=78),
@@ -42,7 +42,9 @@ def span_words(start: datetime, end: datetime, *, year: bool = True) -> str:
         return ended
     if (start.year, start.month) == (last.year, last.month):
         return f"{start.day} to {ended}"
-    began = f"{start.day} {start:%b}" + ("" if start.year == last.year else f" {start.year}")
+    began = f"{start.day} {start:%b}"
+    if year and start.year != last.year:
+        began += f" {start.year}"
     return f"{began} to {ended}"
 
 

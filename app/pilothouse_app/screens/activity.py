@@ -15,7 +15,7 @@ from pilothouse_app.parts.header import header
 from pilothouse_app.parts.links import ICONS, address, link, screen
 from pilothouse_app.parts.rows import records
 from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.table import number_column, table, text_column, when_column
+from pilothouse_app.parts.table import table, text_column, when_column
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
@@ -33,12 +33,11 @@ SCREEN = Screen(
 )
 SIZE = 50
 COLUMNS = {
-    "seq": number_column("No.", 0, width=48),
-    "at": when_column("When", width=100),
-    "actor": text_column("Who", width=80),
-    "verb": text_column("What", width=100),
-    "kind": text_column("Kind", width=86),
-    "name": text_column("Object", width=160),
+    "at": when_column("When", width=112),
+    "actor": text_column("Who", width=74),
+    "verb": text_column("What", width=96),
+    "kind": text_column("Kind", width=84),
+    "name": text_column("Object", width=212),
     "reason": text_column("Reason"),
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from pilothouse.kit.errors import NotFound
 from pilothouse_app.charts.drift import drift_heatmap
 from pilothouse_app.parts.alerts import inbox
 from pilothouse_app.parts.courses import courses, newest_figures
@@ -55,6 +56,12 @@ def render() -> None:
         )
         return
     name = _deployment(names)
+    if not monitored(name):
+        with header("Monitoring"):
+            pass
+        _bar(names, name)
+        _begin(name)
+        return
     windows = workspace().monitoring.windows(name)
     status = str(windows["status"].iloc[-1]) if len(windows) else ""
     with header("Monitoring", status=status, note="newest window" if status else ""):
@@ -83,9 +90,11 @@ def _deployment(names: Sequence[str]) -> str:
 
 def _bar(names: Sequence[str], name: str) -> str:
     with filter_bar():
-        first = "rules" if wanted("rule") else VIEWS[0]
-        view = switch("monitoring_view", VIEWS, "Show", default=first, words=title)
-        choose_one("monitoring_deployment", names, "Deployment", default=name)
+        start = "rules" if wanted("rule") else VIEWS[0]
+        view = switch("monitoring_view", VIEWS, "Show", default=start, words=title)
+        # The first name is the widget's default: Streamlit leaves defaults out of the address.
+        first = name if wanted("rule") else names[0]
+        choose_one("monitoring_deployment", names, "Deployment", default=first)
         link(address("deployment", name), "Deployment", icon=":material/rocket_launch:")
         if view == "rules":
             add_rule_button(name)
@@ -104,6 +113,32 @@ def _commands(name: str) -> None:
         job = workspace().pipelines.evaluate(name)
         toast_next("The evaluation is under way")
         go(address("job", job))
+
+
+def monitored(name: str) -> bool:
+    """Whether the windows of a deployment are judged."""
+    try:
+        workspace().monitoring.monitor_info(name)
+    except NotFound:
+        return False
+    return True
+
+
+def _begin(name: str) -> None:
+    empty(
+        f"Nobody monitors {name} yet",
+        "Monitoring gathers its predictions by week and raises an alert when performance falls or "
+        "most columns drift.",
+        icon=":material/monitoring:",
+        action=("Monitor it", lambda: _monitor(name)),
+        key="not_monitored",
+    )
+
+
+def _monitor(name: str) -> None:
+    workspace().monitoring.monitor(name)
+    toast_next(f"{name} is monitored")
+    st.rerun()
 
 
 def _no_window() -> None:
