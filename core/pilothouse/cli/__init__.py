@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, NoReturn
 
 from pilothouse.cli.root import root
-from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.errors import PilothouseError, Unavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy.exc import DBAPIError
 
 __all__ = ["main", "root"]
 
 
 def main() -> None:
     """Run a command; an error of ours ends it with one sentence and its own exit code."""
-    import click
-
     try:
         root(standalone_mode=True)
     except PilothouseError as refused:
-        click.echo(f"pilothouse: {refused}", err=True)
-        sys.exit(refused.exit_code)
+        _end(str(refused), refused.exit_code)
+    except OSError as broken:
+        _end(f"{broken}.", Unavailable.exit_code)
+    except _database_error() as broken:
+        hint = "`pilothouse doctor` says what is wrong with the workspace."
+        _end(f"the database cannot be used: {broken.orig}. {hint}", Unavailable.exit_code)
+
+
+def _end(words: str, code: int) -> NoReturn:
+    import click
+
+    click.echo(f"pilothouse: {words}", err=True)
+    sys.exit(code)
+
+
+def _database_error() -> type[DBAPIError]:
+    """What a broken database raises; asked for only once something was raised, for its import."""
+    from sqlalchemy.exc import DBAPIError
+
+    return DBAPIError

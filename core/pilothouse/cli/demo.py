@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pilothouse.cli.options import json_option, settings_of, workspace_option
-from pilothouse.cli.supervisor import Supervisor
-from pilothouse.cli.up import stop_models
+from pilothouse.cli.options import json_option, settings_of, to_json, workspace_option
+from pilothouse.cli.supervisor import Supervisor, is_orphan
+from pilothouse.cli.up import Stop, close, raise_stop
 from pilothouse.kit.errors import PilothouseError, Unavailable
 from pilothouse.kit.processes import find
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 STEP_SECONDS = 0.3
 READY_SECONDS = 60.0
+INTERRUPTED = 130
+CREW = ("server", "worker")
 
 
 @click.group()
@@ -42,33 +45,42 @@ def flights(workspace: Path | None, as_json: bool, weeks: int | None) -> None:
     from pilothouse.workspace import open_workspace
 
     settings = settings_of(workspace)
+    signal.signal(signal.SIGTERM, raise_stop)
     opened = open_workspace(settings=settings)
-    with _crew(settings, opened) as crew:
-        result = _watch(opened, _demo_job(opened, weeks), crew)
-    click.echo(json.dumps(result) if as_json else json.dumps(result, indent=2))
+    try:
+        result = _result(settings, opened, _demo_job(opened, weeks))
+    except (Stop, KeyboardInterrupt):
+        click.echo("Stopped. Call it again, and it goes on where it was.", err=True)
+        sys.exit(INTERRUPTED)
+    finally:
+        opened.store.engine.dispose()
+    click.echo(to_json(result, None if as_json else 2))
+
+
+def _result(settings: Settings, workspace: Workspace, job_id: str) -> dict[str, object]:
+    job = workspace.jobs.job(job_id)
+    if job.result is not None:
+        click.echo("The demo has ended here before; this is what came of it.", err=True)
+        return dict(job.result)
+    with _crew(settings, workspace) as crew:
+        return _watch(workspace, job_id, crew)
 
 
 @contextmanager
 def _crew(settings: Settings, workspace: Workspace) -> Iterator[Supervisor]:
     """Server and worker: those that run, or our own for as long as the demo takes."""
-    run = workspace.store.run_folder
-    supervisor = Supervisor(settings)
-    needed = [name for name in ("server", "worker") if find(run, name) is None]
-    for name in needed:
-        supervisor.run(name, *(("--port", "0") if name == "server" else ()))
+    run, supervisor = workspace.store.run_folder, Supervisor(settings)
     try:
-        if not supervisor.wait(
-            lambda: all(find(run, n) for n in ("server", "worker")), READY_SECONDS
-        ):
-            raise Unavailable(
-                "server or worker did not come up.",
-                hint=f"Their logs are in {workspace.folder / 'logs'}.",
-            )
+        for name in CREW:
+            running = find(run, name)
+            if running is None or is_orphan(workspace.folder, running):
+                supervisor.run(name, *(("--port", "0") if name == "server" else ()))
+        if not supervisor.wait(lambda: all(find(run, name) for name in CREW), READY_SECONDS):
+            words = "; ".join(supervisor.troubles()) or "server or worker did not come up"
+            raise Unavailable(f"{words}.", hint=f"Their logs are in {workspace.folder / 'logs'}.")
         yield supervisor
     finally:
-        supervisor.stop()
-        if "worker" in needed:
-            stop_models(settings)
+        close(supervisor, settings)
 
 
 def _demo_job(workspace: Workspace, weeks: int | None) -> str:
@@ -83,6 +95,8 @@ def _watch(workspace: Workspace, job_id: str, crew: Supervisor) -> dict[str, obj
     shown = ""
     while not (job := workspace.jobs.job(job_id)).ended:
         crew.tend()
+        if troubles := crew.troubles():
+            raise Unavailable("; ".join(troubles), hint="`pilothouse doctor` may know why.")
         words = f"{job.progress:4.0%} {job.message}"
         if words != shown:
             click.echo(words, err=True)

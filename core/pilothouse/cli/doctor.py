@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import sqlite3
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse import __version__
-from pilothouse.cli.options import json_option, settings_of, workspace_option
+from pilothouse.cli.options import (
+    json_option,
+    require_workspace,
+    settings_of,
+    to_json,
+    workspace_option,
+)
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.processes import find
 
@@ -37,7 +44,7 @@ def doctor(workspace: Path | None, as_json: bool) -> None:
     """Check database, schema, activity chain, artifacts and processes; exit 1 when one is wrong."""
     report = examine(workspace)
     if as_json:
-        click.echo(json.dumps(report))
+        click.echo(to_json(report))
     else:
         for name, check in report["checks"].items():
             click.echo(f"{'ok  ' if check['ok'] else 'BAD '} {name}: {check['words']}")
@@ -49,31 +56,41 @@ def examine(workspace: Path | None) -> dict[str, Any]:
     from pilothouse.storage import open_store
 
     settings = settings_of(workspace)
-    folder = settings.workspace.expanduser()
-    if not settings.database_url and not (folder / "pilothouse.db").exists():
-        missing = _verdict(False, f"no workspace at {folder.resolve()}")
-        return {"ok": False, "checks": {"database": missing}, "versions": _versions()}
-    store = open_store(settings)
     checks: dict[str, Any] = {}
-    for name, check in CHECKS.items():
-        checks[name] = _guarded(check, store)
-        if not checks[name]["ok"] and name in ("database", "schema"):
-            break
-    store.engine.dispose()
+    try:
+        require_workspace(settings)
+        store = open_store(settings)
+    except PilothouseError as broken:
+        checks["database"] = _verdict(False, str(broken))
+    else:
+        checks = _checked(store)
+        store.engine.dispose()
     return {
         "ok": all(check["ok"] for check in checks.values()),
-        "workspace": str(store.folder),
+        "workspace": str(settings.workspace.expanduser().resolve()),
         "checks": checks,
         "versions": _versions(),
     }
 
 
+def _checked(store: Store) -> dict[str, Any]:
+    """Each check's verdict; the rest cannot be asked of a database that is broken or unknown."""
+    checks: dict[str, Any] = {}
+    for name, check in CHECKS.items():
+        checks[name] = _guarded(check, store)
+        if not checks[name]["ok"] and name in ("database", "schema"):
+            break
+    return checks
+
+
 def _guarded(check: Any, store: Store) -> dict[str, Any]:
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
     try:
         found: dict[str, Any] = check(store)
-    except (PilothouseError, SQLAlchemyError, OSError) as broken:
+    except DBAPIError as broken:
+        return _verdict(False, f"{broken.orig}")
+    except (PilothouseError, SQLAlchemyError, sqlite3.Error, OSError) as broken:
         return _verdict(False, str(broken))
     return found
 
@@ -89,6 +106,16 @@ def _database(store: Store) -> dict[str, Any]:
         words = str(connection.execute(text("PRAGMA quick_check")).scalar())
         mode = str(connection.execute(text("PRAGMA journal_mode")).scalar())
     return _verdict(words == "ok", f"quick_check {words}, journal {mode}")
+
+
+def _workflows(store: Store) -> dict[str, Any]:
+    """The database in which the engine of durable work keeps its own books."""
+    file = store.folder / "workflows.db"
+    if store.settings.database_url or not file.exists():
+        return _verdict(True, "kept with the rest" if store.settings.database_url else "none yet")
+    with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as books:
+        words = str(books.execute("PRAGMA quick_check").fetchone()[0])
+    return _verdict(words == "ok", f"quick_check {words}")
 
 
 def _schema(store: Store) -> dict[str, Any]:
@@ -162,6 +189,7 @@ def _versions() -> dict[str, str]:
 CHECKS = {
     "database": _database,
     "schema": _schema,
+    "workflows": _workflows,
     "activity": _activity,
     "artifacts": _artifacts,
     "processes": _processes,

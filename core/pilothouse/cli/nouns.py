@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pilothouse.cli.options import json_option, settings_of, show, workspace_option
+from pilothouse.cli.options import (
+    json_option,
+    require_workspace,
+    settings_of,
+    show,
+    workspace_option,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,10 +25,19 @@ if TYPE_CHECKING:
     FrameOf = Callable[[Workspace], pd.DataFrame]
 
 
-def _open(workspace: Path | None) -> Workspace:
+@contextmanager
+def _open(workspace: Path | None, *, make: bool = False) -> Iterator[Workspace]:
+    """The workspace, for one command. Raises NotFound when it is not there and not to be made."""
     from pilothouse.workspace import open_workspace
 
-    return open_workspace(settings=settings_of(workspace))
+    settings = settings_of(workspace)
+    if not make:
+        require_workspace(settings)
+    opened = open_workspace(settings=settings)
+    try:
+        yield opened
+    finally:
+        opened.store.engine.dispose()
 
 
 def _group(name: str, words: str) -> click.Group:
@@ -36,7 +52,8 @@ def _listing(group: click.Group, words: str) -> Callable[[FrameOf], FrameOf]:
         @workspace_option
         @json_option
         def listing(workspace: Path | None, as_json: bool) -> None:
-            show(frame_of(_open(workspace)), as_json)
+            with _open(workspace) as opened:
+                show(frame_of(opened), as_json)
 
         return frame_of
 
@@ -50,7 +67,7 @@ deployments = _group("deployments", "What serves.")
 alerts = _group("alerts", "What needs attention.")
 jobs = _group("jobs", "Durable work.")
 activity = _group("activity", "Who did what, when and why.")
-LONG = 1_000_000
+LONG, PAGE = 1_000_000, 1_000
 
 
 @_listing(datasets, "Every dataset with its newest version.")
@@ -60,7 +77,12 @@ def _datasets(workspace: Workspace) -> pd.DataFrame:
 
 @_listing(runs, "Every run, newest first.")
 def _runs(workspace: Workspace) -> pd.DataFrame:
-    return workspace.experiments.runs(size=LONG)
+    import pandas as pd
+
+    experiments = workspace.experiments
+    pages = range(1, 2 + (experiments.count() - 1) // PAGE)
+    found = [experiments.runs(page=page, size=PAGE) for page in pages]
+    return pd.concat(found, ignore_index=True) if len(found) > 1 else experiments.runs(size=PAGE)
 
 
 @_listing(models, "Every model with its champion.")
@@ -96,7 +118,8 @@ def _activity(workspace: Workspace) -> pd.DataFrame:
 @click.option("--licence", default="", help="What it may be used for.")
 def register(workspace: Path | None, name: str, file: Path, origin: str, licence: str) -> None:
     """Register a CSV or Parquet FILE as a version of the dataset NAME."""
-    version = _open(workspace).data.register(name, file, origin=origin, licence=licence)
+    with _open(workspace, make=True) as opened:
+        version = opened.data.register(name, file, origin=origin, licence=licence)
     click.echo(f"{version.ref}: {version.rows:,} rows, content {version.content_hash[:12]}")
 
 
@@ -113,9 +136,9 @@ def train(workspace: Path | None, dataset: str, target: str, **choices: Any) -> 
     """Train a model on DATASET (name@version) to predict TARGET, as a job for the worker."""
     from pilothouse.training import TrainingSpec
 
-    opened = _open(workspace)
     spec = TrainingSpec(dataset=dataset, target=target, **choices)
-    job = opened.training.submit(spec)
+    with _open(workspace) as opened:
+        job = opened.training.submit(spec)
     click.echo(f"job {job}: a running worker trains it; see `pilothouse jobs list`")
 
 
@@ -124,7 +147,8 @@ def train(workspace: Path | None, dataset: str, target: str, **choices: Any) -> 
 @click.argument("job")
 def cancel(workspace: Path | None, job: str) -> None:
     """Stop a JOB."""
-    _open(workspace).jobs.cancel(job)
+    with _open(workspace) as opened:
+        opened.jobs.cancel(job)
 
 
 @jobs.command("retry")
@@ -132,4 +156,5 @@ def cancel(workspace: Path | None, job: str) -> None:
 @click.argument("job")
 def retry(workspace: Path | None, job: str) -> None:
     """Do a failed JOB again from the step that did not end."""
-    click.echo(_open(workspace).jobs.retry(job))
+    with _open(workspace) as opened:
+        click.echo(opened.jobs.retry(job))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pilothouse.kit.settings import Settings
+from pilothouse.kit.errors import NotFound
+from pilothouse.kit.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,38 +27,46 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def settings_of(workspace: Path | None, **changes: Any) -> Settings:
-    """Settings from the environment, with what the command line says."""
-    given = {"workspace": workspace, **changes}
-    return Settings().model_copy(update={k: v for k, v in given.items() if v is not None})
+    """What the command line says, then the environment. Raises Invalid, naming each fault."""
+    return read_settings(workspace=workspace, **changes)
+
+
+def require_workspace(settings: Settings) -> None:
+    """Raise NotFound when there is none: what only looks makes no folder of a name typed wrong."""
+    folder = settings.workspace.expanduser()
+    if not settings.database_url and not (folder / "pilothouse.db").exists():
+        raise NotFound(
+            f"there is no workspace at {folder.resolve()}.",
+            hint="Give another with --workspace, or make one with `pilothouse up`.",
+        )
 
 
 def show(frame: pd.DataFrame, as_json: bool) -> None:
     """Print a frame as JSON records or as a table."""
     if as_json:
-        click.echo(json.dumps(records(frame), default=_plain, ensure_ascii=False))
+        click.echo(to_json(frame.to_dict(orient="records")))
     elif frame.empty:
         click.echo("Nothing here yet.")
     else:
         click.echo(frame.to_string(index=False))
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """A frame's rows as plain JSON values: instants in ISO 8601, missing values as null."""
-    import pandas as pd
-
-    return [
-        {str(name): None if _missing(value, pd) else value for name, value in row.items()}
-        for row in frame.to_dict(orient="records")
-    ]
-
-
-def _missing(value: Any, pd: Any) -> bool:
-    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON that every reader takes: instants in ISO 8601; null for what is missing or no number."""
+    return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if value is None or value != value:  # NaN and NaT are not equal to themselves
+        return None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, datetime):
         return value.isoformat()
-    if hasattr(value, "item"):
-        return value.item()
-    return str(value)
+    return value if isinstance(value, str | int) else str(value)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pilothouse.cli.options import settings_of, workspace_option
+from pilothouse.cli.ports import require_free
 
 
 @click.command()
@@ -14,9 +15,11 @@ from pilothouse.cli.options import settings_of, workspace_option
 @click.option("--port", type=int, default=None, help="Port on loopback  [default: 8501].")
 def app(workspace: Path | None, port: int | None) -> None:
     """Run the app alone."""
+    settings = settings_of(workspace, app_port=port)
+    require_free(settings.app_port, "app", "--port")
     from pilothouse_app.server import serve
 
-    serve(settings_of(workspace, app_port=port))
+    serve(settings)
 
 
 @click.command()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+import psutil
 
 from pilothouse.kit.processes import Address, find, is_running
 from pilothouse.kit.settings import Settings
@@ -18,6 +21,17 @@ from pilothouse.kit.settings import Settings
 LONGEST_PAUSE_S = 10.0
 HEALTHY_AFTER_S = 30.0
 STOP_SECONDS = 8.0
+MANY_DEATHS = 4
+TAIL_BYTES = 4_000
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Who started a process and is to end it, and which process that is."""
+
+    pid: int
+    create_time: float
+    child: int
 
 
 @dataclass
@@ -26,15 +40,21 @@ class Child:
 
     name: str
     command: list[str]
-    log: Path
+    folder: Path
     process: subprocess.Popen[bytes] | None = None
     adopted: Address | None = None
     started: float = 0.0
     pause: float = 0.2
     due: float = 0.0
+    deaths: int = 0
+
+    @property
+    def log(self) -> Path:
+        """Where its words go."""
+        return self.folder / "logs" / f"{self.name}.log"
 
     def start(self) -> None:
-        """Start it, with its words going to its log."""
+        """Start it, with its words going to its log, and write down whose it is."""
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 self.command,
@@ -43,26 +63,34 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        own = Keeper(os.getpid(), psutil.Process().create_time(), self.process.pid)
+        _keeper_file(self.folder, self.name).write_text(json.dumps(asdict(own)), encoding="utf-8")
         self.started = time.monotonic()
 
     def tend(self) -> None:
         """Start it again when it has died, at once the first time and then ever more slowly."""
         now = time.monotonic()
         if self.adopted is not None:
-            self._tend_adopted(self.adopted)
+            if not is_running(self.adopted.pid, self.adopted.create_time):
+                self.adopted = None
         elif self.process is not None and self.process.poll() is None:
             if now - self.started > HEALTHY_AFTER_S:
-                self.pause = 0.2
+                self.pause, self.deaths = 0.2, 0
         elif self.process is not None:
             self.process, self.due = None, now + self.pause
             self.pause = min(self.pause * 2, LONGEST_PAUSE_S)
+            self.deaths += 1
         elif now >= self.due:
-            self.start()
+            self.adopted = find(self.folder / "run", self.name)
+            if self.adopted is None:
+                self.start()
 
-    def _tend_adopted(self, address: Address) -> None:
-        """One that ran already, started by somebody else, is left alone until it dies."""
-        if not is_running(address.pid, address.create_time):
-            self.adopted = None
+    @property
+    def trouble(self) -> str:
+        """Why it does not stay up, in its own last words; empty when it does."""
+        if self.deaths < MANY_DEATHS:
+            return ""
+        return f"the {self.name} ends as soon as it starts: {_last_line(self.log)}"
 
 
 @dataclass
@@ -74,10 +102,9 @@ class Supervisor:
 
     def run(self, name: str, *options: str) -> None:
         """Keep one process running, the one that runs already or a new one."""
-        command = [sys.executable, "-m", "pilothouse.cli", name]
-        command += ["--workspace", str(self.settings.workspace.expanduser().resolve()), *options]
         folder = self.settings.workspace.expanduser().resolve()
-        child = Child(name, command, folder / "logs" / f"{name}.log")
+        command = [sys.executable, "-m", "pilothouse.cli", name]
+        child = Child(name, [*command, "--workspace", str(folder), *options], folder)
         child.adopted = find(folder / "run", name)
         if child.adopted is None:
             child.start()
@@ -88,28 +115,62 @@ class Supervisor:
         for child in self.children.values():
             child.tend()
 
+    def troubles(self) -> list[str]:
+        """What does not stay up, and why."""
+        return [child.trouble for child in self.children.values() if child.trouble]
+
     def wait(self, until: Callable[[], bool], seconds: float, tick: float = 0.1) -> bool:
         """Tend the processes until something holds; False when the time is over first."""
         end = time.monotonic() + seconds
         while not until():
-            if time.monotonic() > end:
+            if time.monotonic() > end or self.troubles():
                 return False
             self.tend()
             time.sleep(tick)
         return True
 
     def stop(self) -> None:
-        """Ask every process to end, and end those that do not."""
-        running = [
-            c.process for c in self.children.values() if c.process and c.process.poll() is None
-        ]
-        for process in running:
-            process.terminate()
-        end = time.monotonic() + STOP_SECONDS
-        for process in running:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.1, end - time.monotonic()))
-            if process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        """End what was started here, and what a supervisor that was killed has left."""
+        own = list(self._own())
+        for process in own:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        for process in psutil.wait_procs(own, timeout=STOP_SECONDS)[1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        for child in self.children.values():
+            if child.process is not None:
+                child.process.poll()
+
+    def _own(self) -> Iterator[psutil.Process]:
+        for child in self.children.values():
+            address = child.adopted
+            pid = child.process.pid if child.process and child.process.poll() is None else None
+            if address is not None and is_orphan(child.folder, address):
+                pid = address.pid
+            if pid is not None:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    yield psutil.Process(pid)
+
+
+def is_orphan(folder: Path, address: Address) -> bool:
+    """Whether the supervisor that started a process is gone without having ended it."""
+    try:
+        words = _keeper_file(folder, address.name).read_text(encoding="utf-8")
+        keeper = Keeper(**json.loads(words))
+    except (OSError, ValueError, TypeError):
+        return False  # nobody's: somebody started it by hand
+    return keeper.child == address.pid and not is_running(keeper.pid, keeper.create_time)
+
+
+def _keeper_file(folder: Path, name: str) -> Path:
+    return folder / "run" / f"{name}.keeper.json"
+
+
+def _last_line(log: Path) -> str:
+    with contextlib.suppress(OSError), log.open("rb") as words:
+        words.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        lines = words.read().decode("utf-8", errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it says nothing")
+    return "it left no log"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pilothouse.cli.options import settings_of, workspace_option
+from pilothouse.cli.ports import require_free
 from pilothouse.cli.supervisor import Supervisor
 from pilothouse.kit.processes import find
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 READY_SECONDS = 60.0
 
 
-class _Stop(Exception):
+class Stop(Exception):
     """Somebody asked the program to end."""
 
 
@@ -41,9 +42,10 @@ def up(
 ) -> None:
     """Start app, server and worker, watch them, and open the app."""
     settings = settings_of(workspace, app_port=app_port, server_port=server_port)
-    signal.signal(signal.SIGTERM, _raise_stop)
+    signal.signal(signal.SIGTERM, raise_stop)
     began = time.monotonic()
     _migrated(settings)
+    _check_ports(settings)
     supervisor = Supervisor(settings)
     try:
         supervisor.run("app", "--port", str(settings.app_port))
@@ -52,14 +54,32 @@ def up(
         _greet(supervisor, settings, began, open_browser=not no_browser)
         if demo:
             _begin_demo(settings)
-        while True:
-            supervisor.tend()
-            time.sleep(0.2)
-    except (_Stop, KeyboardInterrupt):
+        _watch(supervisor)
+    except (Stop, KeyboardInterrupt):
         click.echo("Closing: the workspace keeps everything; unfinished jobs go on next time.")
     finally:
-        supervisor.stop()
-        stop_models(settings)
+        close(supervisor, settings)
+
+
+def _watch(supervisor: Supervisor) -> None:
+    """Tend the processes for ever, and say once what does not stay up."""
+    said: set[str] = set()
+    while True:
+        supervisor.tend()
+        for words in supervisor.troubles():
+            if words not in said:
+                click.echo(f"pilothouse: {words}", err=True)
+                said.add(words)
+        time.sleep(0.2)
+
+
+def _check_ports(settings: Settings) -> None:
+    """Before anything is started. Raises Unavailable that names the port and what to do."""
+    run = settings.workspace.expanduser().resolve() / "run"
+    if find(run, "app") is None:
+        require_free(settings.app_port, "app", "--app-port")
+    if find(run, "server") is None:
+        require_free(settings.server_port, "server", "--server-port")
 
 
 def _migrated(settings: Settings) -> None:
@@ -72,14 +92,15 @@ def _migrated(settings: Settings) -> None:
 def _greet(supervisor: Supervisor, settings: Settings, began: float, *, open_browser: bool) -> None:
     folder = settings.workspace.expanduser().resolve()
     if not supervisor.wait(lambda: _answers(folder), READY_SECONDS):
-        click.echo(
-            f"The app has not come up yet; {folder / 'logs' / 'app.log'} says why.", err=True
-        )
+        words = "; ".join(supervisor.troubles()) or "the app has not come up yet"
+        click.echo(f"pilothouse: {words} (see {folder / 'logs' / 'app.log'})", err=True)
         return
-    address = find(folder / "run", "app")
+    run = folder / "run"
+    address, server = find(run, "app"), find(run, "server")
     url = address.url if address else f"http://127.0.0.1:{settings.app_port}"
+    programs = server.url if server else f"http://127.0.0.1:{settings.server_port}"
     click.echo(f"Pilothouse is open at {url} ({time.monotonic() - began:.1f} s). Ctrl-C closes it.")
-    click.echo(f"Workspace {folder}; programs talk to http://127.0.0.1:{settings.server_port}.")
+    click.echo(f"Workspace {folder}; programs talk to {programs}.")
     if open_browser:
         webbrowser.open(url)
 
@@ -103,6 +124,17 @@ def _begin_demo(settings: Settings) -> None:
     workspace.store.engine.dispose()
 
 
+def close(supervisor: Supervisor, settings: Settings) -> None:
+    """End what was started; another Ctrl-C meanwhile leaves nothing half ended."""
+    ignored = {n: signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        supervisor.stop()
+        stop_models(settings)
+    finally:
+        for number, handler in ignored.items():
+            signal.signal(number, handler)
+
+
 def stop_models(settings: Settings) -> None:
     """End the model processes of a workspace that is being closed; the next worker starts them."""
     from pilothouse.deployments.controller import stop_all
@@ -114,5 +146,6 @@ def stop_models(settings: Settings) -> None:
     workspace.store.engine.dispose()
 
 
-def _raise_stop(_number: int, _frame: FrameType | None) -> None:
-    raise _Stop
+def raise_stop(_number: int, _frame: FrameType | None) -> None:
+    """End the program as Ctrl-C would: for SIGTERM."""
+    raise Stop

@@ -37,7 +37,7 @@ BASE = (
 MORE = ("started_at", "ended_at", "user", "source", "commit", "dirty", "seed", "note", "error")
 INSTANTS = ("created_at", "started_at", "ended_at")
 PARTS = ("last", "first", "min", "max", "best")
-LARGEST_PAGE = 1000
+LARGEST_PAGE = 10_000
 
 
 @dataclass(frozen=True)

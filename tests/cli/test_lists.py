@@ -1,0 +1,69 @@
+"""Lists: valid JSON whatever lies in the workspace, and clear words where there is none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pilothouse.cli import nouns
+from pilothouse.cli.options import to_json
+from pilothouse.workspace import Workspace
+
+Call = Callable[..., Any]
+
+NOUNS = ("datasets", "runs", "models", "deployments", "alerts", "jobs", "activity")
+
+
+def refuse(constant: str) -> Any:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def read(text: str) -> Any:
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_new_workspace_has_empty_lists(call: Call, workspace: Workspace, noun: str) -> None:
+    assert read(call(noun, "list", "--json").out) == []
+    assert call(noun, "list").out == "Nothing here yet.\n"
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_name_typed_wrong_makes_no_workspace(call: Call, folder: Path, noun: str) -> None:
+    said = call(noun, "list", "--json")
+    assert (said.code, said.out) == (4, "")
+    assert str(folder) in said.err
+    assert not folder.exists()
+
+
+def test_runs_come_whole_however_many_pages_they_fill(
+    call: Call, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nouns, "PAGE", 2)
+    made = [workspace.experiments.start("flights") for _ in range(5)]
+    workspace.experiments.log_metrics(made[0], {"loss": float("nan"), "top": float("inf")})
+    found = read(call("runs", "list", "--json").out)
+    assert {run["id"] for run in found} == set(made)
+    assert len(found) == 5
+    first = next(run for run in found if run["id"] == made[0])
+    assert first["metrics.loss"] is None
+    assert first["created_at"] == "2026-03-01T12:00:00+00:00"
+
+
+def test_what_json_has_no_number_for_is_null_at_any_depth() -> None:
+    told = to_json(
+        [{"a": float("inf"), "b": {"c": [float("nan"), 1.5]}, "d": pd.NaT, "e": True, "f": "é"}]
+    )
+    assert told == '[{"a": null, "b": {"c": [null, 1.5]}, "d": null, "e": true, "f": "é"}]'
+
+
+def test_a_file_becomes_a_dataset_and_a_workspace(call: Call, folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "late.csv"
+    file.write_text("minutes,late\n5,0\n25,1\n")
+    assert "late@1: 2 rows" in call("datasets", "register", "late", str(file)).out
+    assert [row["name"] for row in read(call("datasets", "list", "--json").out)] == ["late"]

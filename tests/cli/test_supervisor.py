@@ -1,0 +1,120 @@
+"""The supervisor with small real processes: what dies is started again, what is ours is ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pilothouse.cli.supervisor import Child, Supervisor, is_orphan
+from pilothouse.kit.processes import Address
+from pilothouse.kit.settings import Settings
+from pilothouse.testing.ship import wait_for
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+FAIL = [sys.executable, "-c", "import sys; sys.exit('the port is taken')"]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    for name in ("run", "logs"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def supervisor(place: Path) -> Iterator[Supervisor]:
+    made = Supervisor(Settings(workspace=place))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that somebody else started."""
+    with subprocess.Popen(SLEEP, start_new_session=True) as process:
+        yield process
+        process.kill()
+
+
+def address(process: subprocess.Popen[bytes]) -> Address:
+    return Address("server", process.pid, psutil.Process(process.pid).create_time(), 5050)
+
+
+def keep(place: Path, keeper: int, born: float, child: int) -> None:
+    words = json.dumps({"pid": keeper, "create_time": born, "child": child})
+    (place / "run" / "server.keeper.json").write_text(words)
+
+
+def running(child: Child) -> int:
+    assert child.process is not None
+    return child.process.pid
+
+
+def test_what_dies_is_started_again(supervisor: Supervisor, place: Path) -> None:
+    child = supervisor.children["server"] = Child("server", SLEEP, place)
+    child.start()
+    first = running(child)
+    os.kill(first, signal.SIGKILL)
+
+    def again() -> bool:
+        supervisor.tend()
+        return child.process is not None and child.process.pid != first
+
+    wait_for(again, "it runs again")
+    assert supervisor.troubles() == []
+
+
+def test_what_never_stays_up_is_told_in_its_own_words(supervisor: Supervisor, place: Path) -> None:
+    child = supervisor.children["server"] = Child("server", FAIL, place, pause=0.01)
+    child.start()
+    assert not supervisor.wait(lambda: False, 60.0, tick=0.01)
+    assert supervisor.troubles() == ["the server ends as soon as it starts: the port is taken"]
+
+
+def test_what_a_stranger_started_is_left_to_him(
+    supervisor: Supervisor, place: Path, stranger: subprocess.Popen[bytes]
+) -> None:
+    found = address(stranger)
+    supervisor.children["server"] = Child("server", SLEEP, place, adopted=found)
+    assert not is_orphan(place, found)
+    supervisor.stop()
+    assert stranger.poll() is None
+
+
+def test_what_another_supervisor_keeps_is_left_to_it(
+    supervisor: Supervisor, place: Path, stranger: subprocess.Popen[bytes]
+) -> None:
+    found = address(stranger)
+    keep(place, os.getpid(), psutil.Process().create_time(), stranger.pid)
+    supervisor.children["server"] = Child("server", SLEEP, place, adopted=found)
+    supervisor.stop()
+    assert stranger.poll() is None
+
+
+def test_what_a_killed_supervisor_left_is_ended(
+    supervisor: Supervisor, place: Path, stranger: subprocess.Popen[bytes]
+) -> None:
+    found = address(stranger)
+    keep(place, os.getpid(), 1.0, stranger.pid)  # the number lives, but it is somebody else's now
+    assert is_orphan(place, found)
+    supervisor.children["server"] = Child("server", SLEEP, place, adopted=found)
+    began = time.monotonic()
+    supervisor.stop()
+    assert not psutil.pid_exists(stranger.pid) or stranger.wait(5) is not None
+    assert time.monotonic() - began < 5
+
+
+def test_a_keeper_file_that_is_torn_makes_nobody_an_orphan(
+    place: Path, stranger: subprocess.Popen[bytes]
+) -> None:
+    (place / "run" / "server.keeper.json").write_text('{"pid": 1')
+    assert not is_orphan(place, address(stranger))
