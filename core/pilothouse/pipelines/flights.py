@@ -60,7 +60,7 @@ def register(store: Store, progress: Progress) -> dict[str, Any]:
 
 
 def specs(dataset: str) -> list[dict[str, Any]]:
-    """A search for each trainer, judged on the newest fifth: shared weather would flatter others."""
+    """A search for each trainer, judged on the newest fifth: shared weather flatters any other."""
     return [
         TrainingSpec(
             dataset=dataset,

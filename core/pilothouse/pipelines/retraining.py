@@ -136,7 +136,6 @@ def propose(
     compared: dict[str, Any],
     champion: int,
     reason: str,
-    alert: str,
 ) -> dict[str, Any]:
     """Register the run's model and leave its promotion, with the comparison, to a person."""
     registry = Registry(store.acting_as("retraining"))
@@ -148,8 +147,6 @@ def propose(
         rows=f"the newest {compared['rows']:,} labelled rows",
     )
     words = reason or "retrained on the newest labelled rows"
-    if alert:
-        words = f"{words} (alert {alert})"
     promotion = registry.propose(
         model,
         version.number,

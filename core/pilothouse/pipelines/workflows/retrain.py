@@ -16,7 +16,6 @@ def retrain(
     reason: str = "",
     weeks: int = 8,
     until_ms: int | None = None,
-    alert: str = "",
 ) -> dict[str, Any]:
     """Snapshot, check, train, compare on the newest rows, register and propose; never promote."""
     job.span(0.0, 0.15)
@@ -50,6 +49,5 @@ def retrain(
         champion=snapshot["champion"],
         compared=compared,
         reason=reason,
-        alert=alert,
     )
     return {"dataset": snapshot["dataset"], "run": trained["run"], **compared, **proposal}
