@@ -14,6 +14,8 @@ from pilothouse_app.charts.palette import Palette, palette
 if TYPE_CHECKING:
     import pandas as pd
 
+DAY_MS = 86_400_000
+
 
 def counts_over_time(
     frame: pd.DataFrame,
@@ -43,7 +45,15 @@ def counts_over_time(
             "textStyle": {"color": chosen.muted, "fontSize": 11},
         },
         "tooltip": {"trigger": "axis", "confine": True},
-        "xAxis": {"type": "time", "min": start, "max": end, **_axis(chosen, lines=False)},
+        "xAxis": {
+            "type": "time",
+            "min": start,
+            "max": end,
+            "containShape": False,
+            **_axis(
+                chosen, lines=False, clock="{HH}:{mm}" if end - start <= DAY_MS else "{d} {MMM}"
+            ),
+        },
         "yAxis": {"type": "value", "minInterval": 1, **_axis(chosen, lines=True)},
         "series": series,
     }
@@ -63,10 +73,11 @@ def _bars(frame: pd.DataFrame, at: str, column: str, name: str, colour: str) -> 
     }
 
 
-def _axis(colours: Palette, *, lines: bool) -> dict[str, Any]:
+def _axis(colours: Palette, *, lines: bool, clock: str = "") -> dict[str, Any]:
+    label = {"color": colours.muted, "fontSize": 11, "hideOverlap": True}
     return {
         "axisLine": {"show": False},
         "axisTick": {"show": False},
-        "axisLabel": {"color": colours.muted, "fontSize": 11, "hideOverlap": True},
+        "axisLabel": {**label, "formatter": clock} if clock else label,
         "splitLine": {"show": lines, "lineStyle": {"color": "rgba(120,135,160,0.2)"}},
     }

@@ -169,12 +169,12 @@ def _line(draw: Callable[[dict[str, object]], None], row: dict[str, object]) -> 
 
 
 def _promotion(row: dict[str, object]) -> None:
-    words = f"{row['model']} {row['number']} to {row['stage']}"
+    words = f"Promote {row['model']} {row['number']} to {row['stage']}"
     _attention("promotion", str(row["id"]), words, "pending")
 
 
 def _alert(row: dict[str, object]) -> None:
-    words = f"{row['name']} on {row['deployment']}"
+    words = f"Alert {row['name']} on {row['deployment']}"
     _attention("alert", str(row["id"]), words, str(row["state"]))
 
 
@@ -186,7 +186,7 @@ def _attention(kind: str, ref: str, words: str, status: str) -> None:
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
-        link(address(kind, ref), words[:1].upper() + words[1:], icon=ICONS[kind])
+        link(address(kind, ref), words, icon=ICONS[kind])
         badge(status)
 
 
@@ -243,8 +243,8 @@ def _runs(now: Overview) -> None:
     table(
         as_words(now.runs).assign(created=[ago(at) for at in now.runs["created_at"]]),
         {
-            "name": name_column("Run", width=180),
-            "metrics.roc_auc": number_column("AUC", 3, width=64),
+            "name": name_column("Run", width=172),
+            "metrics.roc_auc": number_column("AUC", 3, width=56),
             "created": text_column("Created", width=84),
         },
         key="home_runs",
