@@ -81,7 +81,7 @@ def test_a_firing_alert_can_be_acknowledged_and_resolved(tour, served, alert):
     page = tour("alert", id=alert)
     assert not page.exception
     assert {"Acknowledge", "Resolve"} <= set(buttons(page))
-    assert "Drifted share was" in shown(page)
+    assert "share of drifted columns was" in shown(page)
     served.monitoring.acknowledge(alert, "seen")
     assert "Acknowledge" not in buttons(tour("alert", id=alert))
     served.monitoring.resolve(alert, "done")
