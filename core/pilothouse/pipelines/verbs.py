@@ -8,6 +8,7 @@ from pilothouse.activity import record
 from pilothouse.jobs import submit
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.pipelines import watching
 from pilothouse.storage import Store
 
 DEMO = "demo_flights"
@@ -56,6 +57,14 @@ class Pipelines:
                 reason=reason,
             )
             return job
+
+    def watch(self, deployment: str) -> None:
+        """See to it that a deployment is monitored: a monitor, and an evaluation every hour.
+
+        What is there already stays as it is. Raises NotFound without the deployment.
+        """
+        with self._store.write() as session:
+            watching.watch(session, self._store, deployment)
 
     def evaluate(self, deployment: str) -> str:
         """Ask for the evaluation of every window that is due and return the job's id."""
