@@ -16,12 +16,16 @@ from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.storage import Store
 
+FIELDS = 5
+
 
 def next_time(cron: str, after: datetime) -> datetime:
     """The first instant after `after` that the expression names. Raises Invalid for a bad one."""
     from croniter import CroniterError, croniter
 
     try:
+        if len(cron.split()) != FIELDS:  # croniter would take a sixth for seconds
+            raise ValueError(f"there are not {FIELDS} fields")
         found: datetime = croniter(cron, after).get_next(datetime)
     except (CroniterError, ValueError, KeyError) as bad:
         raise Invalid(

@@ -183,14 +183,19 @@ def _labelled(
 ) -> pd.DataFrame:
     """Predictions of the window that have a label, with the label under the target's name."""
     deployments = Deployments(store)
-    until = from_ms(until_ms) if until_ms is not None else _last_event(deployments, deployment)
+    labels = deployments.labels(deployment)[["prediction_id", "label"]].dropna()
+    until = from_ms(until_ms) if until_ms is not None else _end(store, deployment, labels)
     rows = deployments.predictions(deployment, until - timedelta(weeks=weeks), until)
-    labels = deployments.labels(deployment)[["prediction_id", "label"]]
-    joined = rows.merge(labels.dropna(), on="prediction_id", how="inner")
+    joined = rows.merge(labels, on="prediction_id", how="inner")
     return joined.rename(columns={"label": target}).sort_values([EVENT_TIME, "prediction_id"])
 
 
-def _last_event(deployments: Deployments, deployment: str) -> datetime:
-    newest = deployments.predictions(deployment, columns=["event_at"])["event_at"].max()
-    found: datetime = newest.to_pydatetime() + timedelta(microseconds=1)
+def _end(store: Store, deployment: str, labels: pd.DataFrame) -> datetime:
+    """Just after the newest labelled event; one that claims to lie in the future is not counted."""
+    events = Deployments(store).predictions(deployment, columns=["prediction_id", EVENT_TIME])
+    labelled = events.loc[events["prediction_id"].isin(labels["prediction_id"]), EVENT_TIME]
+    past = labelled[labelled <= store.now()]
+    if past.empty:
+        return store.now()
+    found: datetime = past.max().to_pydatetime() + timedelta(microseconds=1)
     return found

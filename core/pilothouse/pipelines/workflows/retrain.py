@@ -18,6 +18,8 @@ def retrain(
     until_ms: int | None = None,
 ) -> dict[str, Any]:
     """Snapshot, check, train, compare on the newest rows, register and propose; never promote."""
+    from pilothouse.pipelines.endings import runs_ended
+
     job.span(0.0, 0.15)
     snapshot = job.compute(
         "snapshot the labelled window",
@@ -29,9 +31,10 @@ def retrain(
     job.span(0.15, 0.25)
     job.compute("check its contract", f"{PLACE}:check_contract", **snapshot["contract"])
     job.span(0.25, 0.75)
-    trained = job.compute(
-        "train", "pilothouse.training.fit:train_job", spec=snapshot["spec"], job_id=job.id
-    )
+    with runs_ended(job):
+        trained = job.compute(
+            "train", "pilothouse.training.fit:train_job", spec=snapshot["spec"], job_id=job.id
+        )
     job.span(0.75, 0.9)
     compared = job.compute(
         "compare with the champion",
