@@ -130,30 +130,35 @@ def serve(settings: Settings) -> None:
 
     Raises Unavailable when the port is taken, or when the workspace has a server already.
     """
-    import uvicorn
-
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
     store = open_store(settings)
-    migrate(store)
-    _check_alone(store.run_folder)
-    with contextlib.closing(_listen(settings.server_port)) as door:
-        port = int(door.getsockname()[1])
-        config = uvicorn.Config(
-            Server(store),
-            http="httptools",
-            loop="uvloop",
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
-        own = announce(store.run_folder, "server", port)
-        log.info("the server of %s answers at %s", store.folder, own.url)
-        with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[door])
-    store.engine.dispose()
+    try:
+        migrate(store)
+        _check_alone(store.run_folder)
+        with contextlib.closing(_listen(settings.server_port)) as door:
+            _answer_at(door, store)
+    finally:
+        store.engine.dispose()
+
+
+def _answer_at(door: socket.socket, store: Store) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(
+        Server(store),
+        http="httptools",
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    own = announce(store.run_folder, "server", int(door.getsockname()[1]))
+    log.info("the server of %s answers at %s", store.folder, own.url)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[door])
 
 
 def _check_alone(run_folder: Path) -> None:
