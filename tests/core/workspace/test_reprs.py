@@ -17,7 +17,6 @@ ROOMS = (
     "registry",
     "training",
 )
-)
 
 
 def test_rooms_say_whose_they_are(workspace: Workspace) -> None:
