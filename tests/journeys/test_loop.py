@@ -12,6 +12,32 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 MODEL, EXPERIMENT = "flights-late", "flights/late arrivals"
 
 
+def test_a_gate_refuses_and_a_person_rejects(visitor: Any, voyage: Any) -> None:
+    workspace = voyage.workspace
+    champion = workspace.registry.champion(MODEL)
+    runs = workspace.experiments.runs(sort="metrics.roc_auc", descending=False, size=100)
+    worst = runs[(runs["trainer"] == "logistic_regression") & runs["metrics.roc_auc"].notna()].iloc[
+        0
+    ]
+    assert worst["metrics.roc_auc"] < champion.metrics["roc_auc"] - 0.005
+    ref = register(visitor, workspace, str(worst["id"]))
+    visitor.press("Promote")
+    dialog = visitor.dialog("Promote")
+    expect(dialog.get_by_text("in the way")).to_be_visible()
+    expect(dialog.get_by_text(re.compile(r"more than the margin of 0\.005"))).to_be_visible()
+    dialog.get_by_role("textbox", name="Reason").fill("to see what somebody else thinks")
+    expect(dialog.get_by_role("button", name="Promote", exact=True)).to_be_disabled()
+    visitor.press("Ask for a decision", within=dialog)
+    visitor.toast("waits for a decision")
+
+    visitor.open("/registry")
+    card = visitor.page.locator("[class*=st-key-pending_]").filter(has_text=ref.replace("@", " "))
+    visitor.press("Reject", within=card)
+    visitor.answer("Reject this promotion", "Reject", reason="worse than what we have")
+    expect(visitor.key("page_header")).to_contain_text("Rejected")
+    expect(visitor.page.get_by_text("worse than what we have")).to_be_visible()
+
+
 def test_a_person_decides_what_the_retraining_proposed(visitor: Any, voyage: Any) -> None:
     registry = voyage.workspace.registry
     waiting = registry.promotions("pending").iloc[0]
@@ -31,27 +57,6 @@ def test_a_person_decides_what_the_retraining_proposed(visitor: Any, voyage: Any
     expect(visitor.key("page_header")).to_contain_text("Accepted")
     assert registry.promotion(waiting["id"]).decision_reason == "it is better on the newest weeks"
     assert registry.champion(MODEL).number == waiting["number"]
-
-
-def test_a_gate_refuses_and_a_person_rejects(visitor: Any, voyage: Any) -> None:
-    worst = voyage.workspace.experiments.runs(sort="metrics.roc_auc", size=100)
-    worst = worst[worst["metrics.roc_auc"].notna() & (worst["trainer"] == "logistic_regression")]
-    ref = register(visitor, voyage.workspace, str(worst["id"].iloc[-1]))
-    visitor.press("Promote")
-    dialog = visitor.dialog("Promote")
-    expect(dialog.get_by_text("in the way")).to_be_visible()
-    expect(dialog.get_by_text(re.compile(r"more than the margin of 0\.005"))).to_be_visible()
-    dialog.get_by_role("textbox", name="Reason").fill("to see what somebody else thinks")
-    expect(dialog.get_by_role("button", name="Promote", exact=True)).to_be_disabled()
-    visitor.press("Ask for a decision", within=dialog)
-    visitor.toast("waits for a decision")
-
-    visitor.open("/registry")
-    card = visitor.page.locator("[class*=st-key-pending_]").filter(has_text=ref.replace("@", " "))
-    visitor.press("Reject", within=card)
-    visitor.answer("Reject this promotion", "Reject", reason="worse than what we have")
-    expect(visitor.key("page_header")).to_contain_text("Rejected")
-    expect(visitor.page.get_by_text("worse than what we have")).to_be_visible()
 
 
 def test_the_best_run_sails_the_loop(visitor: Any, voyage: Any) -> None:
