@@ -25,7 +25,7 @@ check: $(BIN)/.ready ## Lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 bench: $(BIN)/.ready ## Measure ours beside the reference
 	@for work in start predict drift ingest; do $(BIN)/python tests/bench/run.py $$work; done

@@ -93,3 +93,14 @@ def test_two_distributions_stand_side_by_side():
     frame = pd.DataFrame({"label": ["0", "1"], "reference": [0.4, 0.6], "current": [0.5, 0.5]})
     figure = charts.two_distributions(frame, dark=True)
     assert [trace.name for trace in figure.data] == ["Reference", "Current"]
+
+
+def test_counts_that_move_are_plain_json_over_the_whole_span():
+    span = (DAYS[0].to_pydatetime(), DAYS[-1].to_pydatetime())
+    spec = charts.counts_over_time(
+        SERIES, dark=True, at="at", parts={"good": "Good", "bad": "Bad"},
+        colours={"good": "good", "bad": "bad"}, span=span,
+    )  # fmt: skip
+    told = json.loads(json.dumps(spec))
+    assert [len(series["data"]) for series in told["series"]] == [4, 1]
+    assert told["xAxis"]["max"] == DAYS[-1].timestamp() * 1000

@@ -39,7 +39,7 @@ def test_the_overview_has_the_newest_figures_and_four_courses(tour):
     page = tour("monitoring")
     assert not page.exception
     figures = {each.label: each.value for each in page.metric}
-    assert figures["Newest window"] == "18 to 24 Mar"
+    assert figures["Newest window"] == "18 Mar 2013"
     assert figures["Drifted columns"] == "1 of 4"
     assert len(page.get("plotly_chart")) == 4
 
@@ -81,7 +81,7 @@ def test_a_firing_alert_can_be_acknowledged_and_resolved(tour, served, alert):
     page = tour("alert", id=alert)
     assert not page.exception
     assert {"Acknowledge", "Resolve"} <= set(buttons(page))
-    assert "Drifted share was" in shown(page)
+    assert "share of drifted columns was" in shown(page)
     served.monitoring.acknowledge(alert, "seen")
     assert "Acknowledge" not in buttons(tour("alert", id=alert))
     served.monitoring.resolve(alert, "done")

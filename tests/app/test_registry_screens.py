@@ -107,6 +107,15 @@ def test_a_promotion_shows_its_evidence_and_can_be_decided(tour, asked):
     assert "better in april" in shown(page)
 
 
+def test_a_promotion_that_gates_would_refuse_cannot_be_accepted(tour, served, asked):
+    rule = GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.9})
+    served.registry.set_gates("production", [rule])
+    page = tour("promotion", id=asked)
+    assert page.button(key="decide_accept").disabled
+    assert not page.button(key="decide_reject").disabled
+    assert "0.1600 below the threshold 0.9000" in page.warning[0].value
+
+
 def test_a_refused_promotion_tells_which_gate_stood_in_the_way(tour, served):
     rule = GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.9})
     served.registry.set_gates("production", [rule])

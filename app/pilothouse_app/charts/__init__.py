@@ -10,6 +10,7 @@ from pilothouse_app.charts.bars import (
 )
 from pilothouse_app.charts.curves import calibration, history, precision_recall, roc
 from pilothouse_app.charts.matrix import confusion
+from pilothouse_app.charts.moving import counts_over_time
 from pilothouse_app.charts.parallel import Axis, parallel
 from pilothouse_app.charts.series import by_group, over_time, states_over_time
 
@@ -18,6 +19,7 @@ __all__ = [
     "by_group",
     "calibration",
     "confusion",
+    "counts_over_time",
     "frequencies",
     "grouped",
     "histogram",

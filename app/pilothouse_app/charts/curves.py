@@ -13,6 +13,8 @@ from pilothouse_app.charts.palette import palette
 if TYPE_CHECKING:
     import pandas as pd
 
+FEW_STEPS = 12
+
 
 def roc(curves: Mapping[str, pd.DataFrame], *, dark: bool) -> go.Figure:
     """ROC curves by run (columns fpr, tpr) over the diagonal of guessing."""
@@ -58,6 +60,8 @@ def history(frame: pd.DataFrame, *, dark: bool, title: str, names: Mapping[str, 
             mode="lines" if len(rows) > 1 else "markers",
             line={"width": 1.8, "color": colours[place]},
         )
+    if len(frame) and frame["step"].max() <= FEW_STEPS:
+        figure.update_xaxes(dtick=1)
     figure.update_layout(showlegend=len(runs) > 1)
     return figure
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.parts.formats import DASH, number, title
+from pilothouse_app.parts.formats import DASH, count, number, title
 
 _KEYS = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~:$<>])")
@@ -32,8 +32,12 @@ def value_text(value: object) -> str:
         return DASH
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int):
+        return count(value)
     if isinstance(value, float):
-        return number(value, 0 if value == int(value) else 4)
+        return number(value, 4).rstrip("0").rstrip(".")
+    if isinstance(value, dict) and not any(isinstance(each, dict) for each in value.values()):
+        return ", ".join(f"{name} {value_text(each)}" for name, each in value.items())
     if isinstance(value, list) and all(isinstance(each, str | int) for each in value):
         return ", ".join(str(each) for each in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

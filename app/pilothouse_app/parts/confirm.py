@@ -33,7 +33,7 @@ def confirm(
 ) -> None:
     """Open the dialog. The command gets the reason, runs once, and its refusal is shown inside."""
 
-    @st.dialog(title, width="small", icon=icon)
+    @st.dialog(title, width="small", icon=icon, on_dismiss="rerun")
     def dialog() -> None:
         st.markdown(consequence)
         typed = _typed(type_to_confirm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -12,7 +13,6 @@ from pilothouse_app.parts.formats import DASH, count, number, share
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
 from pilothouse_app.parts.rows import records
-from pilothouse_app.parts.windows import span_words
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def newest_figures(windows: pd.DataFrame, auc: pd.DataFrame) -> None:
         [
             Kpi(
                 "Newest window",
-                span_words(newest["start"], newest["end"], year=False),
-                f"{newest['start']:%Y}, event time",
+                f"{newest['start']:%-d %b %Y}",
+                f"to {newest['end'] - timedelta(microseconds=1):%-d %b %Y}, event time",
             ),
             Kpi(
                 "ROC AUC",

@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.formats import DASH, duration, plural, title
 from pilothouse_app.parts.header import section
+from pilothouse_app.parts.logs import log_view
 from pilothouse_app.parts.table import (
     bar_column,
     name_column,
@@ -94,9 +94,7 @@ def revisions(deployment: DeploymentInfo) -> None:
 
 def log_tail(name: str) -> None:
     """The last lines that the processes wrote."""
-    text = workspace().deployments.logs(name, 400)
-    with fill("deployment_log", reserve=17):
-        st.code(text or "The log is empty so far.", language=None, height="stretch")
+    log_view(workspace().deployments.logs(name, 400), key="deployment_log", reserve=15)
 
 
 @st.cache_data(ttl=3, max_entries=8, show_spinner=False)

@@ -17,9 +17,7 @@ RULE = (
 STEADY = ".st-key-page_header{min-height:2.75rem}"
 # One colour cannot be a readable ground for white and readable text on dark: the chosen part of a
 # control takes the colour of links.
-CHOSEN = (
-    "[data-testid=stBaseButton-segmented_controlActive] p,[data-testid=stBaseButton-pillsActive] p"
-)
+CHOSEN = "[data-testid=stButtonGroup] button[data-selected=true] p"
 
 
 def steady(dark: bool) -> None:

@@ -56,8 +56,9 @@ def launch(model: str, number: int) -> None:
 
     def act() -> object:
         if place == NEW:
-            ws.deployments.launch(name, version.model, version.number, reason, replicas=processes)
-            return ws.monitoring.monitor(name)
+            return ws.deployments.launch(
+                name, version.model, version.number, reason, replicas=processes
+            )
         return ws.deployments.swap(place, version.number, reason)
 
     if obeyed(act):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pilothouse_app.parts.figures import dark
 from pilothouse_app.parts.links import follow
 
 
@@ -14,15 +15,16 @@ def live(
 ) -> None:
     """Draw `body` and redraw it alone: every second while busy, else every `idle_seconds`.
 
-    `body` returns whether something runs now. When that changes, the whole page runs once, so
-    that the rest of it shows the new state. No widget whose value matters may stand inside;
-    a table whose rows open objects may.
+    `body` returns whether something runs now. When that changes, or the visitor's appearance does,
+    the whole page runs once, so that the rest of it follows. No widget whose value matters may
+    stand inside; a table whose rows open objects may.
     """
+    appearance = dark()
 
     @st.fragment(run_every=1.5 if busy else idle_seconds, key=key)
     def part() -> None:
         follow()
-        if body() != busy:
+        if body() != busy or dark() != appearance:
             st.rerun()
 
     part()

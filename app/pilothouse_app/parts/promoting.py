@@ -16,6 +16,7 @@ from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.registry.facts import PromotionInfo, VersionInfo
+    from pilothouse.registry.policy import Decision
 
 PRODUCTION = "production"
 STAGES = ("staging", PRODUCTION)
@@ -126,10 +127,21 @@ def _missing(accepted: bool, reason: bool, typed: bool) -> str | None:
     return None if typed else "Type the name first"
 
 
+def todays(promotion: PromotionInfo) -> Decision:
+    """What the gates say of a waiting promotion now, on the comparison that came with it."""
+    return workspace().registry.assess(
+        promotion.model,
+        promotion.number,
+        promotion.stage,
+        promotion.evidence.get("comparison"),
+    )
+
+
 def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
     """Accept and reject, for a promotion that waits."""
     ws = workspace()
     what = f"{promotion.model} {promotion.number}"
+    now = todays(promotion)
     here = address("promotion", promotion.id)
     if st.button("Reject", icon=":material/close:", key=f"{key}_reject"):
         confirm(
@@ -140,7 +152,14 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
             done=f"The promotion of {what} is rejected",
             then=here,
         )
-    if st.button("Accept", type="primary", icon=":material/check:", key=f"{key}_accept"):
+    if st.button(
+        "Accept",
+        type="primary",
+        icon=":material/check:",
+        disabled=not now.accepted,
+        help=None if now.accepted else f"{verdict_words(now.verdicts)}: {now.words}",
+        key=f"{key}_accept",
+    ):
         version = ws.registry.version(promotion.model, promotion.number)
         confirm(
             f"Accept: {what} to {promotion.stage}",

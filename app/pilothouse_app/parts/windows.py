@@ -34,16 +34,16 @@ COLUMNS = {
 }
 
 
-def span_words(start: datetime, end: datetime, *, year: bool = True) -> str:
+def span_words(start: datetime, end: datetime) -> str:
     """A window's days: `4 to 10 Mar 2013`."""
     last = end - timedelta(microseconds=1)
-    ended = f"{last.day} {last:%b %Y}" if year else f"{last.day} {last:%b}"
+    ended = f"{last.day} {last:%b %Y}"
     if start.date() == last.date():
         return ended
     if (start.year, start.month) == (last.year, last.month):
         return f"{start.day} to {ended}"
     began = f"{start.day} {start:%b}"
-    if year and start.year != last.year:
+    if start.year != last.year:
         began += f" {start.year}"
     return f"{began} to {ended}"
 

@@ -35,7 +35,7 @@ SCREEN = Screen(
 
 VIEWS = ("figures", "curves", "parallel", "history")
 MOST_DRAWN = 8
-MOST_AXES = 9
+MOST_AXES = 8
 HEIGHT = 330
 
 
@@ -252,7 +252,7 @@ def _history(compared: Comparison) -> None:
         )
         return
     _capped(compared)
-    grid = st.grid(2, min_column_width=400, gap="small")
+    grid = st.grid(min(2, len(keys)), min_column_width=400, gap="small")
     for key in keys[:6]:
         with grid.cell(), st.container(border=True):
             section(metric_title(key))

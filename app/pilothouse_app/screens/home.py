@@ -9,7 +9,7 @@ import streamlit as st
 
 from pilothouse_app import charts
 from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.figures import dark, figure
+from pilothouse_app.parts.figures import dark, echart, figure
 from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import ago, number, plural, short
 from pilothouse_app.parts.header import header, section
@@ -35,7 +35,6 @@ SCREEN = Screen(
 )
 
 SPANS = {"1 h": 1.0, "24 h": 24.0, "7 d": 168.0}
-STEPS = {"1 h": 60.0, "24 h": 900.0, "7 d": 3600.0}
 CHART, HEALTH = 214, 196
 MOST_WAITING = 6
 
@@ -71,8 +70,9 @@ def _first_steps() -> None:
 def _body(span: str) -> bool:
     """The part that moves; whether something runs."""
     now = overview(SPANS[span])
-    for job in now.jobs[:3]:
-        job_line(job)
+    with st.container():  # always there, so that what stands below is not drawn anew
+        for job in now.jobs[:3]:
+            job_line(job)
     kpi_row(_figures(now, span))
     left, right = st.columns([63, 37], gap="small")
     with left, st.container(border=True, height="stretch"):
@@ -128,14 +128,13 @@ def _traffic(now: Overview, span: str) -> None:
         )
         return
     until = datetime.now(UTC)
-    figure(
-        charts.stacked_over_time(
+    echart(
+        charts.counts_over_time(
             now.traffic.assign(answered=now.traffic["requests"] - now.traffic["errors"]),
             dark=dark(),
             at="at",
             parts={"answered": "Answered", "errors": "Errors"},
             colours={"answered": "accent", "errors": "bad"},
-            step_seconds=STEPS[span],
             span=(until - timedelta(hours=SPANS[span]), until),
         ),
         key="home_traffic",
@@ -170,12 +169,12 @@ def _line(draw: Callable[[dict[str, object]], None], row: dict[str, object]) -> 
 
 
 def _promotion(row: dict[str, object]) -> None:
-    words = f"{row['model']} {row['number']} to {row['stage']}"
+    words = f"Promote {row['model']} {row['number']} to {row['stage']}"
     _attention("promotion", str(row["id"]), words, "pending")
 
 
 def _alert(row: dict[str, object]) -> None:
-    words = f"{row['name']} on {row['deployment']}"
+    words = f"Alert {row['name']} on {row['deployment']}"
     _attention("alert", str(row["id"]), words, str(row["state"]))
 
 
@@ -187,7 +186,7 @@ def _attention(kind: str, ref: str, words: str, status: str) -> None:
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
-        link(address(kind, ref), words[:1].upper() + words[1:], icon=ICONS[kind])
+        link(address(kind, ref), words, icon=ICONS[kind])
         badge(status)
 
 
@@ -244,8 +243,8 @@ def _runs(now: Overview) -> None:
     table(
         as_words(now.runs).assign(created=[ago(at) for at in now.runs["created_at"]]),
         {
-            "name": name_column("Run", width=180),
-            "metrics.roc_auc": number_column("AUC", 3, width=64),
+            "name": name_column("Run", width=172),
+            "metrics.roc_auc": number_column("AUC", 3, width=56),
             "created": text_column("Created", width=84),
         },
         key="home_runs",

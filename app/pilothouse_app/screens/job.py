@@ -11,7 +11,6 @@ from pilothouse_app.parts.changes import pairs
 from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
-from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import plural, title
 from pilothouse_app.parts.header import facts, header, section
@@ -24,6 +23,7 @@ from pilothouse_app.parts.jobs import (
 )
 from pilothouse_app.parts.links import ICONS, address, go, link, screen, wanted
 from pilothouse_app.parts.live import live
+from pilothouse_app.parts.logs import log_view
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.table import table
 from pilothouse_app.parts.tall import tall
@@ -115,7 +115,7 @@ def _body(job_id: str, view: str) -> bool:
         if steps.empty:
             empty("No step has begun", "The worker takes jobs up in the order they were asked for.")
         else:
-            with tall("job_steps", len(steps), reserve=21) as height:
+            with tall("job_steps", len(steps), reserve=19) as height:
                 table(steps, STEP_COLUMNS, key="job_steps", alt="Steps", height=height)
     with right:
         section(title(view))
@@ -127,9 +127,7 @@ def _beside(job: JobInfo, steps: pd.DataFrame, view: str) -> None:
     if view == "details":
         pairs({**result_pairs(job.result), **job.args, "id": job.id}, alt="Arguments and result")
     elif view == "log":
-        log = workspace().jobs.log(job.id)
-        with fill("job_log", reserve=21):
-            st.code(log or "The log is empty so far.", language=None, height="stretch")
+        log_view(workspace().jobs.log(job.id), key="job_log", reserve=19)
     elif not steps.empty:
         figure(
             steps_timeline(steps, dark=dark()),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse_app.charts.versions import metric_by_version
+from pilothouse_app.parts.changes import readable
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.formats import plural
@@ -140,7 +141,9 @@ def _promotions(name: str) -> None:
     if found.empty:
         st.markdown(":gray[Nobody has asked to promote a version.]")
         return
-    shown = found.head(RECENT).assign(
-        version=[f"Version {n}" for n in found["number"].head(RECENT)]
+    recent = found.head(RECENT)
+    shown = recent.assign(
+        version=[f"Version {number}" for number in recent["number"]],
+        gates=[readable(words) for words in recent["gates"]],
     )
     table(shown, PROMOTIONS, key="model_promotions", alt="Promotions", opens=("promotion", "id"))

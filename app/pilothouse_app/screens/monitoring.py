@@ -136,7 +136,7 @@ def _begin(name: str) -> None:
 
 
 def _monitor(name: str) -> None:
-    workspace().monitoring.monitor(name)
+    workspace().pipelines.watch(name)
     toast_next(f"{name} is monitored")
     st.rerun()
 

@@ -13,7 +13,7 @@ from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import DASH, ago, when
 from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.links import address, compare, link, screen, wanted
-from pilothouse_app.parts.promoting import consequence, decide_buttons
+from pilothouse_app.parts.promoting import consequence, decide_buttons, todays
 from pilothouse_app.parts.runs import favourites, metric_title, metric_value
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.verdicts import verdict_table, verdict_words
@@ -82,14 +82,25 @@ def _request(promotion: PromotionInfo) -> None:
         }
     )
     if promotion.status == "pending":
-        version = workspace().registry.version(promotion.model, promotion.number)
-        st.info(
-            consequence(version, promotion.stage), title="If you accept", icon=":material/info:"
-        )
+        _outlook(promotion)
         return
     words = f"{when(promotion.decided_at)} by {literal(promotion.decided_by)}"
     said = f"  \n{literal(promotion.decision_reason)}" if promotion.decision_reason else ""
     st.markdown(f"**{promotion.status.capitalize()}** :gray[{words}]{said}")
+
+
+def _outlook(promotion: PromotionInfo) -> None:
+    """What accepting would do, or why it cannot be accepted now."""
+    now = todays(promotion)
+    if not now.accepted:
+        st.warning(
+            f"{literal(readable(now.words))}.",
+            title="The gates would refuse it now",
+            icon=":material/block:",
+        )
+        return
+    version = workspace().registry.version(promotion.model, promotion.number)
+    st.info(consequence(version, promotion.stage), title="If you accept", icon=":material/info:")
 
 
 def _evidence(promotion: PromotionInfo) -> None:
@@ -106,7 +117,7 @@ def _metric_table(
     candidate: Mapping[str, float],
     champion: Mapping[str, float],
     promotion: PromotionInfo,
-    key: str,
+    rows_of: str,
 ) -> None:
     keys = favourites(list(candidate), most=8)
     rows = [
@@ -118,26 +129,18 @@ def _metric_table(
         for key in keys
     ]
     frame = pd.DataFrame(rows)
-    st.table(frame, border="horizontal", hide_index=True, alt=f"Metrics on {key} rows")
+    st.table(frame, border="horizontal", hide_index=True, alt=f"Metrics on {rows_of} rows")
 
 
 def _gates(promotion: PromotionInfo) -> None:
+    later, when_said = promotion.decision_verdicts, "What the gates said at the decision"
     if promotion.status == "pending":
-        registry = workspace().registry
-        now = registry.assess(
-            promotion.model,
-            promotion.number,
-            promotion.stage,
-            promotion.evidence.get("comparison"),
-        )
-        same = now.verdicts == promotion.verdicts
-        words = verdict_words(now.verdicts) + (", as when it was asked" if same else "")
-        section("What the gates say now", words)
-        verdict_table(now.verdicts)
+        later, when_said = todays(promotion).verdicts, "What the gates say now"
+    if later is not None:
+        same = later == promotion.verdicts
+        section(when_said, verdict_words(later) + (", as when it was asked" if same else ""))
+        verdict_table(later)
         if same:
             return
-    elif promotion.decision_verdicts is not None:
-        section("What the gates said at the decision", verdict_words(promotion.decision_verdicts))
-        verdict_table(promotion.decision_verdicts)
-    section("What they said when it was asked", verdict_words(promotion.verdicts))
+    section("What the gates said when it was asked", verdict_words(promotion.verdicts))
     verdict_table(promotion.verdicts)

@@ -53,14 +53,14 @@ MODELS = {
     "note": text_column("Note"),
 }
 PROMOTIONS = {
-    "version": name_column("Version", width=170),
+    "version": name_column("Version", width=124),
     "to": status_column("To", width=100),
     "status": status_column(width=96),
-    "gates": text_column("Gates"),
-    "requested_by": text_column("Asked by", width=96),
+    "gates": text_column("Gates", width=230),
+    "requested_by": text_column("Asked by", width=84),
     "requested_at": when_column("Asked", width=110),
-    "decided_by": text_column("Decided by", width=96),
-    "why": text_column("Reason", width=220),
+    "decided_by": text_column("Decided by", width=84),
+    "why": text_column("Reason", width=200),
 }
 
 
@@ -145,6 +145,7 @@ def _promotions() -> None:
     shown = found.assign(
         version=[f"{m} {n}" for m, n in zip(found["model"], found["number"], strict=True)],
         to=found["stage"],
+        gates=[readable(words) for words in found["gates"]],
         why=[readable(late or early) for late, early in _reasons(found)],
     )
     table(shown, PROMOTIONS, key="promotions", alt="Promotions", opens=("promotion", "id"))

@@ -11,7 +11,7 @@ from pilothouse_app import charts
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.filters import switch
-from pilothouse_app.parts.formats import ago, duration, parameter, plural, size, title
+from pilothouse_app.parts.formats import ago, duration, number, parameter, plural, size, title
 from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
 from pilothouse_app.parts.links import ICONS, address, jump, link, screen, wanted
@@ -77,7 +77,7 @@ def _facts(run: RunInfo) -> None:
 
 def _relatives(run: RunInfo) -> None:
     versions = workspace().registry.of_run(run.id)
-    with st.container(horizontal=True, gap="small", width="content"):
+    with st.container(horizontal=True, gap="small", width="content", vertical_alignment="center"):
         for one in run.inputs[:1]:
             link(address("dataset", one.dataset), one.dataset, icon=ICONS["dataset"])
         for version in versions:
@@ -106,12 +106,11 @@ def _figures(run: RunInfo) -> None:
 def _kpi(run: RunInfo, key: str) -> Kpi:
     spread = run.metrics.get(f"cv_{key}_std")
     mean = run.metrics.get(f"cv_{key}_mean")
-    folds = (
-        f"folds {metric_value(key, mean.last)} ± {metric_value(key, spread.last)}"
-        if mean and spread
-        else "held-out rows"
-    )
-    return Kpi(metric_title(key), metric_value(key, run.metrics[key].last), folds)
+    if mean and spread:
+        context = f"folds {number(mean.last)} ± {number(spread.last)}"
+    else:
+        context = "held-out rows"
+    return Kpi(metric_title(key), metric_value(key, run.metrics[key].last), context)
 
 
 def _evaluation(run: RunInfo) -> None:

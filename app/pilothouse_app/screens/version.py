@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.kit.errors import Invalid
-from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.changes import literal, readable
 from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import ago, plural
@@ -163,11 +163,12 @@ def _standing(version: VersionInfo) -> None:
 
 def _promotions(promotions: pd.DataFrame, number: int) -> None:
     own = promotions[promotions["number"] == number]
+    own = own.assign(gates=[readable(words) for words in own["gates"]])
     if own.empty:
         return
     section("Promotions", plural(len(own), "request"))
     columns = {
-        "stage": name_column("To", width=110),
+        "stage": name_column("To", width=96),
         "status": status_column(width=96),
         "requested_at": when_column("Asked", width=110),
         "gates": text_column("Gates"),

@@ -60,9 +60,7 @@ def read_csv(source: Path | bytes, types: Mapping[str, Type]) -> pa.Table:
     except pa.ArrowInvalid as broken:
         raise _fault(source, delimiter, names, str(broken)) from broken
     if not texts.num_rows:
-        raise Invalid(
-            "the file has a header but no rows below it.", fields={"source": "has no rows"}
-        )
+        raise _no_rows()
     return typed(texts.rename_columns(names), types)
 
 
@@ -80,14 +78,27 @@ def _start(source: Path | bytes) -> tuple[str, list[str]]:
         )
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
     delimiter = _sniff(text)
-    return delimiter, next(row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row)
+    try:
+        header = next((row for row in _rows(text, delimiter) if row), None)
+    except csv.Error as broken:
+        raise Invalid(
+            f"row 0 (the header) cannot be read: {broken}.", fields={"source": "is no CSV"}
+        ) from broken
+    if header is None:
+        raise Invalid("the file is empty.", fields={"source": "is empty"})
+    return delimiter, header
+
+
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    """The rows of a text, whichever of the three line ends it has."""
+    return csv.reader(io.StringIO(text, newline=None), delimiter=delimiter)
 
 
 def _sniff(text: str) -> str:
     """The delimiter that cuts most of the first rows into as many pieces as the header."""
 
     def merit(delimiter: str) -> tuple[float, int]:
-        rows = csv.reader(io.StringIO(text), delimiter=delimiter)
+        rows = _rows(text, delimiter)
         widths = [len(row) for row, _ in zip(rows, range(SNIFFED), strict=False) if row]
         if not widths or widths[0] == 1:
             return (0.0, 0)
@@ -116,6 +127,7 @@ def _texts(source: Path | bytes, delimiter: str, header: list[str]) -> pa.Table:
 
 def _fault(source: Path | bytes, delimiter: str, names: list[str], words: str) -> Invalid:
     """The first row that is too long, too short, or not UTF-8; cell by cell, as speed is gone."""
+    number = 0
     with _opened(source) as file:
         lines = io.TextIOWrapper(file, encoding="latin-1", newline="")
         rows = csv.reader(lines, delimiter=delimiter)
@@ -126,7 +138,13 @@ def _fault(source: Path | bytes, delimiter: str, names: list[str], words: str) -
                     return found
         except csv.Error as broken:
             words = f"line {rows.line_num}: {broken}"
+    if number == 0:
+        return _no_rows()
     return Invalid(f"the file is no CSV: {words}", fields={"source": "is no CSV"})
+
+
+def _no_rows() -> Invalid:
+    return Invalid("the file has a header but no rows below it.", fields={"source": "has no rows"})
 
 
 def _row_fault(number: int, line: int, row: list[str], names: list[str]) -> Invalid | None:

@@ -130,8 +130,17 @@ def _are_codes(texts: pa.ChunkedArray, kind: Type) -> bool:
 def _strays(texts: pa.ChunkedArray, kind: Type) -> list[int]:
     """The positions of values that do not read as a type."""
     fitting = pc.match_substring_regex(texts, PATTERNS[kind]).fill_null(True)
+    if kind == "time":
+        fitting = pc.and_(fitting, _on_the_calendar(texts))
     strays: list[int] = pc.indices_nonzero(pc.invert(fitting)).to_pylist()
     return strays
+
+
+def _on_the_calendar(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Which texts begin with a date that there is: a 13th month looks like one and is none."""
+    dates = pc.utf8_slice_codeunits(texts, 0, 10)
+    read = pc.strptime(dates, format="%Y-%m-%d", unit="s", error_is_null=True)
+    return pc.or_(pc.is_null(texts), pc.is_valid(read))
 
 
 def _mixed(name: str, texts: pa.ChunkedArray, kind: Type, strays: list[int]) -> Invalid:

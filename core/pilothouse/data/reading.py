@@ -32,6 +32,9 @@ def read_table(
     """
     _check(types)
     if not isinstance(source, str | Path | bytes):
+        if not hasattr(source, "iloc"):
+            kind = type(source).__name__
+            raise Invalid(f"a dataset is made of a file, its bytes or a frame, not of {kind}.")
         return retyped(canonical(from_frame(source)), types)
     content = _existing(Path(source)) if isinstance(source, str | Path) else source
     if _is_parquet(content):
@@ -100,6 +103,27 @@ def _from_series(name: str, series: pd.Series[Any]) -> pa.Array:
         return pa.Array.from_pandas(series)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as mixed:
         raise _mixed(name, series) from mixed
+    except (OverflowError, UnicodeEncodeError) as beyond:
+        raise _beyond(name, series) from beyond
+
+
+def _beyond(name: str, series: pd.Series[Any]) -> Invalid:
+    """What the first value is that no column can hold: an integer too large, half a character."""
+    row, value = next((row, value) for row, value in enumerate(series, start=1) if not _fits(value))
+    what = f"{value!r:.60} cannot be kept"
+    return Invalid(
+        f"row {row}, column {name!r}: {what}.",
+        hint="Integers have 64 bits, text is UTF-8. Rows count from 1.",
+        fields={name: f"row {row}: {what}"},
+    )
+
+
+def _fits(value: Any) -> bool:
+    try:
+        pa.array([value])
+    except (OverflowError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def _mixed(name: str, series: pd.Series[Any]) -> Invalid:

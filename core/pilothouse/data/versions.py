@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def row(session: Session, ref: str) -> DatasetVersion:
         raise NotFound(
             f"no dataset {name!r}.", hint="Register one, or look at what there is under Data."
         )
-    if "@" in ref and not number.isdecimal():
+    if "@" in ref and not NUMBER.fullmatch(number):
         raise Invalid(f"{ref!r} names no dataset version.", hint="Write it as name@number.")
     query = select(DatasetVersion).where(
         DatasetVersion.dataset == name, DatasetVersion.number == int(number or latest)

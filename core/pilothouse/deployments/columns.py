@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from pilothouse.deployments.request import MAX_MS
 from pilothouse.experiments.signature import Field, Signature
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid
@@ -126,7 +127,12 @@ def _time(values: list[Any], kinds: set[type]) -> list[Any]:
     """Times are milliseconds since the epoch from here on; ISO 8601 is taken, UTC when bare."""
     if not kinds <= {int, float, str}:
         raise _first_wrong(values, (int, float, str), "milliseconds since 1970 or an ISO 8601 time")
-    return values if kinds == {int} else [_instant(v, row) for row, v in enumerate(values)]
+    if kinds != {int}:
+        values = [_instant(v, row) for row, v in enumerate(values)]
+    for row, value in enumerate(values):
+        if value is not None and abs(value) > MAX_MS:
+            raise Invalid(f"row {row} is {value} ms, which is beyond the year 9999")
+    return values
 
 
 def _instant(value: float | str | None, row: int) -> int | None:

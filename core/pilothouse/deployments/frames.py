@@ -16,7 +16,7 @@ from typing import cast
 HEAD = struct.Struct("!II")
 MAX_FRAME = 64 * 1024 * 1024
 PREDICT, ASK = b"P", b"?"
-GOOD, BAD = b"+", b"-"
+GOOD, BAD, REFUSED = b"+", b"-", b"!"
 
 Answer = Callable[[bytes], Awaitable[bytes]]
 

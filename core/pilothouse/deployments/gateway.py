@@ -24,7 +24,7 @@ import orjson
 
 from pilothouse.deployments import invocations, oip
 from pilothouse.deployments.columns import check
-from pilothouse.deployments.frames import GOOD, PREDICT
+from pilothouse.deployments.frames import GOOD, PREDICT, REFUSED
 from pilothouse.deployments.journal import Journal
 from pilothouse.deployments.labelling import check_labels
 from pilothouse.deployments.log import journal_folder
@@ -39,8 +39,8 @@ log = logging.getLogger("pilothouse.gateway")
 WAIT_SECONDS = 5.0
 PREDICT_SECONDS = 30.0
 MOST_IN_FLIGHT = 512
-INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/(\d+))?/infer")
-MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/(\d+))?(/ready)?")
+INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?/infer")
+MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?(/ready)?")
 ROOM = re.compile(r"/deployments/([^/]+)/(invocations|labels)")
 PLAIN = ("/v2", "/v2/", "/v2/health/live", "/v2/health/ready", "/ping")
 
@@ -349,6 +349,8 @@ def _header(scope: Scope, name: bytes) -> str:
 
 
 def _predicted(route: Route, wanted: Wanted, raw: bytes) -> Predicted:
+    if raw[:1] == REFUSED:
+        raise Invalid(f"the model cannot predict these rows: {str(raw[1:], 'utf-8', 'replace')}.")
     if raw[:1] != GOOD:
         raise PilothouseError(f"the model failed: {str(raw[1:], 'utf-8', 'replace')}.")
     signature = route.signature

@@ -93,9 +93,13 @@ def _csv(body: bytes, signature: Signature) -> tuple[dict[str, list[Any]], int]:
         rows = list(csv.reader(io.StringIO(body.decode())))
     except UnicodeDecodeError as broken:
         raise Invalid("the CSV is not in UTF-8.") from broken
+    except csv.Error as broken:
+        raise Invalid(f"the CSV cannot be read: {broken}.") from broken
     if not rows:
         raise Invalid("the CSV is empty; its first line must name the columns.")
     names, data = rows[0], [row for row in rows[1:] if row]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise Invalid(f"the CSV has the column {twice[0]!r} more than once.")
     kinds = {field.name: field.type for field in signature.inputs}
     columns = from_rows(data, tuple(names))
     typed = {
@@ -112,6 +116,8 @@ def _typed(word: str, kind: str) -> Any:
     if kind == "boolean":
         return TRUTH.get(word.lower(), word)
     if kind not in ("number", "integer"):
+        return word
+    if "_" in word:  # Python would read 2_0 as twenty
         return word
     try:
         return float(word) if kind == "number" else int(word)

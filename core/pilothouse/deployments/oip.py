@@ -117,9 +117,10 @@ def _parts(tensor: Any) -> tuple[str, list[int], list[Any]]:
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
         raise Invalid("each tensor must be an object with a `name`.")
     name, shape, data = tensor["name"], tensor.get("shape"), tensor.get("data")
-    if tensor.get("datatype") not in KNOWN:
+    kind = tensor.get("datatype")
+    if not isinstance(kind, str) or kind not in KNOWN:
         raise Invalid(
-            f"tensor {name!r} has the datatype {tensor.get('datatype')!r}.",
+            f"tensor {name!r} has the datatype {kind!r:.60}.",
             hint=f"Known: {', '.join(sorted(KNOWN))}.",
         )
     if not isinstance(shape, list) or not shape or any(type(n) is not int or n < 0 for n in shape):

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pilothouse.deployments.batching import Batches, Columns, Rows
-from pilothouse.deployments.frames import ASK, BAD, GOOD, PREDICT, FrameServer
+from pilothouse.deployments.frames import ASK, BAD, GOOD, PREDICT, REFUSED, FrameServer
 from pilothouse.experiments.signature import Field, Signature
 
 if TYPE_CHECKING:
@@ -69,9 +69,13 @@ class Predictor:
         self._order = _class_order(list(model.classes_), signature)
 
     def __call__(self, columns: Columns) -> Rows:
-        """Class probabilities in the order of the signature's classes."""
+        """Class probabilities in the order of the signature's classes. Raises ValueError."""
+        import numpy as np
+
         frame = to_frame(columns, self._signature.inputs)
         found = self._model.predict_proba(frame)
+        if not np.isfinite(found).all():
+            raise ValueError("it has no probability for them")
         rows: Rows = found[:, self._order].tolist()
         return rows
 
@@ -151,6 +155,9 @@ class ModelProcess:
             request = orjson.loads(body)
             rows = await self._batches.predict(request["columns"], request["rows"])
             return GOOD + orjson.dumps(rows)
+        except ValueError as refused:  # numbers that overflow what the model reckons in
+            log.warning("these rows cannot be predicted: %s", refused)
+            return REFUSED + str(refused).partition("\n")[0].rstrip(".").encode()
         except Exception:  # the edge of a request
             log.exception("a prediction failed")
             return BAD + b"the model failed on these rows"

@@ -82,6 +82,15 @@ def finish(
     _note(session, store, status, run, reason=error)
 
 
+def end_open(session: Session, store: Store, job_id: str, status: str, error: str = "") -> int:
+    """End every run that a job has left open, when nobody is there any more to end it; how many."""
+    query = select(col(Run.id)).where(col(Run.job_id) == job_id, col(Run.status).not_in(ENDED))
+    left = list(session.scalars(query))
+    for run_id in left:
+        finish(session, store, run_id, status, error)
+    return len(left)
+
+
 def annotate(session: Session, store: Store, run_id: str, note: str) -> None:
     """Put a note on a run in place of the one it has."""
     run = require(session, run_id)

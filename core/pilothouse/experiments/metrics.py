@@ -52,7 +52,13 @@ METRICS: dict[str, MetricKind] = {
         MetricKind("model_bytes", "Model size (bytes)", "lower", ",.0f"),
     )
 }
-_PREFIXES = {"cv_": "CV ", "train_": "Train ", "val_": "Validation ", "test_": "Test "}
+_PREFIXES = {
+    "cv_": "CV ",
+    "fold_": "Fold ",
+    "train_": "Train ",
+    "val_": "Validation ",
+    "test_": "Test ",
+}
 _SUFFIXES = {"_mean": " mean", "_std": " spread"}
 
 

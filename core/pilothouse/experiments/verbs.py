@@ -83,6 +83,11 @@ class Experiments:
         with self._store.write() as session:
             lifecycle.finish(session, self._store, run, status, error)
 
+    def end_open(self, job_id: str, status: str, error: str = "") -> int:
+        """End every run that a job has left open, when it can end them itself no more; how many."""
+        with self._store.write() as session:
+            return lifecycle.end_open(session, self._store, job_id, status, error)
+
     def unfinished_run(self, job_id: str) -> str | None:
         """The run that a job has started and not ended, for a job that runs again."""
         with self._store.read() as session:

@@ -18,6 +18,7 @@ from pilothouse.jobs.children import Children, Interrupted
 from pilothouse.jobs.logs import to_log
 from pilothouse.jobs.run import JobRun, workflows
 from pilothouse.jobs.schedules import submit_due
+from pilothouse.jobs.sqlite import engine_options
 from pilothouse.jobs.tables import (
     CANCELLED,
     ENDED,
@@ -53,6 +54,7 @@ class Engine:
         config: DBOSConfig = {
             "name": "pilothouse",
             "system_database_url": url,
+            "db_engine_kwargs": engine_options(url),
             "application_version": VERSION,
             "executor_id": "local",
             "log_level": "WARNING",
@@ -163,7 +165,7 @@ def _carry_out(
         step = _durable_step(children, store, job_id)
         run = JobRun(store, job_id, step, children.compute, children.may_go_on)
         result = workflows.get(kind)(run, **args)
-        _end(store, job_id, SUCCEEDED, result=result, progress=1.0)
+        _end(store, job_id, SUCCEEDED, result=result, progress=1.0, message="")
         log.info("%s ended well", kind)
     except Cancelled:
         _end(store, job_id, CANCELLED, message="cancelled")

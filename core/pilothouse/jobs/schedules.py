@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -10,8 +13,10 @@ from pilothouse.activity import record
 from pilothouse.jobs.outbox import submit
 from pilothouse.jobs.tables import JobSchedule
 from pilothouse.kit.clock import to_ms
-from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.storage import Store
+
+FIELDS = 5
 
 
 def next_time(cron: str, after: datetime) -> datetime:
@@ -19,6 +24,8 @@ def next_time(cron: str, after: datetime) -> datetime:
     from croniter import CroniterError, croniter
 
     try:
+        if len(cron.split()) != FIELDS:  # croniter would take a sixth for seconds
+            raise ValueError(f"there are not {FIELDS} fields")
         found: datetime = croniter(cron, after).get_next(datetime)
     except (CroniterError, ValueError, KeyError) as bad:
         raise Invalid(
@@ -27,6 +34,43 @@ def next_time(cron: str, after: datetime) -> datetime:
             fields={"cron": "five fields in UTC"},
         ) from bad
     return found
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is submitted again and again, and when: five fields of cron in UTC."""
+
+    name: str
+    cron: str
+    kind: str
+    args: Mapping[str, Any]
+    title: str
+    subject: tuple[str, str] = ("", "")
+
+
+def add(session: Session, store: Store, plan: Plan) -> None:
+    """Begin with a schedule. Raises Invalid without a name, Conflict for a name twice."""
+    if not plan.name.strip():
+        raise Invalid("a schedule needs a name.", fields={"name": "needed"})
+    if find(session, plan.name) is not None:
+        raise Conflict(f"a schedule named {plan.name!r} exists already.")
+    now = store.now()
+    row = JobSchedule(
+        name=plan.name,
+        cron=plan.cron,
+        kind=plan.kind,
+        title=plan.title,
+        args=dict(plan.args),
+        subject_kind=plan.subject[0],
+        subject_ref=plan.subject[1],
+        next_at=next_time(plan.cron, now),
+        created_by=store.actor,
+        created_at=now,
+    )
+    session.add(row)
+    session.flush()
+    about = {"cron": plan.cron, "kind": plan.kind}
+    record(session, store, "scheduled", "schedule", plan.name, after=about)
 
 
 def submit_due(session: Session, store: Store) -> list[str]:
@@ -53,9 +97,14 @@ def _fire(session: Session, store: Store, row: JobSchedule, now: datetime) -> st
     return job
 
 
+def find(session: Session, name: str) -> JobSchedule | None:
+    """The schedule of that name, if there is one."""
+    return session.exec(select(JobSchedule).where(JobSchedule.name == name)).first()
+
+
 def require(session: Session, name: str) -> JobSchedule:
     """The schedule of that name, or NotFound."""
-    row = session.exec(select(JobSchedule).where(JobSchedule.name == name)).first()
+    row = find(session, name)
     if row is None:
         raise NotFound(f"no schedule named {name!r}.")
     return row

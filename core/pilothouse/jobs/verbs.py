@@ -14,7 +14,7 @@ from pilothouse.jobs import schedules
 from pilothouse.jobs.logs import read_log
 from pilothouse.jobs.outbox import submit
 from pilothouse.jobs.tables import CANCELLED, ENDED, FAILED, QUEUED, Job, JobSchedule, JobStep
-from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -210,34 +210,9 @@ class Jobs:
         subject: tuple[str, str] = ("", ""),
     ) -> None:
         """Submit a job at each time a cron expression (UTC) names. Conflict for a name twice."""
-        if not name.strip():
-            raise Invalid("a schedule needs a name.", fields={"name": "needed"})
-        now = self._store.now()
+        plan = schedules.Plan(name, cron, kind, args, title, subject)
         with self._store.write() as session:
-            if session.exec(select(JobSchedule).where(JobSchedule.name == name)).first():
-                raise Conflict(f"a schedule named {name!r} exists already.")
-            session.add(
-                JobSchedule(
-                    name=name,
-                    cron=cron,
-                    kind=kind,
-                    title=title,
-                    args=dict(args),
-                    subject_kind=subject[0],
-                    subject_ref=subject[1],
-                    next_at=schedules.next_time(cron, now),
-                    created_by=self._store.actor,
-                    created_at=now,
-                )
-            )
-            record(
-                session,
-                self._store,
-                "scheduled",
-                "schedule",
-                name,
-                after={"cron": cron, "kind": kind},
-            )
+            schedules.add(session, self._store, plan)
 
     def pause_schedule(self, name: str, reason: str = "") -> None:
         """Let a schedule rest."""

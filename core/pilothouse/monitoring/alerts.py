@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from sqlmodel import Session, col, func, select
 
 from pilothouse.activity import record
+from pilothouse.experiments.metrics import metric_kind
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.kit.ids import uuid7
@@ -35,6 +36,16 @@ from pilothouse.monitoring.tables import (
 )
 from pilothouse.storage import Store
 
+TITLES = {
+    "drifted_share": "the share of drifted columns",
+    "label_coverage": "the share of labelled rows",
+    "missing": "the share of missing values",
+    "unseen": "the share of unseen values",
+    "psi": "PSI",
+    "ks": "the KS distance",
+    "wasserstein": "the Wasserstein distance",
+    "jensen_shannon": "the Jensen-Shannon distance",
+}
 UNJUDGED = (INSUFFICIENT, ERROR)
 VERBS = {PENDING: "opened", FIRING: "fired", ACKNOWLEDGED: "acknowledged", RESOLVED: "resolved"}
 
@@ -263,7 +274,8 @@ def _limit(rule: AlertRule, result: CheckResult) -> float | None:
 
 def words(rule: AlertRule, result: CheckResult, window: Window) -> str:
     """The breach in a sentence."""
-    what = f"{result.check} of {result.column}" if result.column else result.check
+    check = TITLES.get(result.check) or metric_kind(result.check).title
+    what = f"{check} of {result.column}" if result.column else check
     when = f"the window from {window.start:%Y-%m-%d}"
     side = "below" if rule.condition.startswith("below") else "above"
     said = f"{what} was {result.score:.3f} in {when}"

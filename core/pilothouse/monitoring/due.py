@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -10,15 +11,20 @@ from sqlmodel import select
 from pilothouse.deployments import log
 from pilothouse.monitoring import monitors
 from pilothouse.monitoring.tables import Window
-from pilothouse.monitoring.windows import Span, tile, window_of
+from pilothouse.monitoring.windows import Period, Span, tile, window_of
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_EMPTY = 8
+
 
 def due(store: Store, deployment: str, until: datetime) -> list[Span]:
-    """The ended windows to judge, oldest first; empty ones between busy ones are judged too."""
+    """The ended windows to judge, oldest first; a few empty ones after a busy one are judged too.
+
+    No more than a few: one event with a wrong date, decades away, must not cost decades of windows.
+    """
     with store.read() as session:
         plan = monitors.monitor_info(session, deployment).plan
         query = select(Window.start, Window.end, Window.evaluated_at)
@@ -27,20 +33,33 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
             for start, end, at in session.exec(query.where(Window.deployment == deployment))
         }
     rows = _received(store, deployment)
-    if not plan.enabled or not len(rows):
+    rows = rows[rows["event_at"] < until]
+    if not plan.enabled or rows.empty:
         return []
-    first, last = rows["event_at"].min(), rows["event_at"].max()
-    last_end = window_of(last.to_pydatetime(), plan.period).end
-    spans = tile(first.to_pydatetime(), min(until, last_end), plan.period)
-    newest = {
-        span: rows.loc[rows["event_at"].between(span.start, span.end, "left"), "received_at"].max()
-        for span in spans
-    }
+    newest = _newest(rows, plan.period)
     return [
         span
-        for span in spans
-        if span.end <= until and (span not in judged or newest[span] > judged[span])
+        for span in _with_gaps(sorted(newest), plan.period)
+        if span.end <= until
+        and (span not in judged or (span in newest and newest[span] > judged[span]))
     ]
+
+
+def _newest(rows: pd.DataFrame, period: Period) -> dict[Span, datetime]:
+    """When something of each busy window was last heard of."""
+    heard = rows.assign(day=rows["event_at"].dt.floor("D")).groupby("day", as_index=False)
+    found: dict[Span, datetime] = {}
+    for row in heard["received_at"].max().itertuples():
+        span = window_of(row.day.to_pydatetime(), period)
+        found[span] = max(row.received_at, found.get(span, row.received_at))
+    return found
+
+
+def _with_gaps(busy: list[Span], period: Period) -> Iterator[Span]:
+    """Busy windows, each with the first empty ones between it and the next busy one."""
+    for span, following in zip(busy, [*busy[1:], busy[-1]], strict=True):
+        yield span
+        yield from tile(span.end, following.start, period)[:MOST_EMPTY]
 
 
 def _received(store: Store, deployment: str) -> pd.DataFrame:

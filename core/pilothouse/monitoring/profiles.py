@@ -24,6 +24,7 @@ Kind = Literal["number", "category"]
 SAMPLE = 100_000
 SEED = 20_130_301
 CATEGORIES = 5_000
+WIDEST = 1e140
 
 
 class Unreadable(ValueError):
@@ -188,14 +189,17 @@ def category_window(reference: CategoryReference, column: pd.Series[Any]) -> Cat
 
 
 def sorted_numbers(column: pd.Series[Any]) -> Floats:
-    """The finite values, sorted; what is infinite counts as missing. Raises Unreadable."""
+    """The finite values, sorted; what is infinite counts as missing. Raises Unreadable.
+
+    Values beyond `WIDEST` count as that, so that the squares of a whole window still add up.
+    """
     import pandas as pd
 
     try:
         numbers = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
     except (ValueError, TypeError) as wrong:
         raise Unreadable(f"it holds what is no number: {wrong}") from wrong
-    values: Floats = np.sort(numbers[np.isfinite(numbers)])
+    values: Floats = np.sort(np.clip(numbers[np.isfinite(numbers)], -WIDEST, WIDEST))
     return values
 
 

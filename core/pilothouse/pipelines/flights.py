@@ -19,6 +19,7 @@ from pilothouse.kit.ids import uuid7_of
 from pilothouse.monitoring import Monitoring
 from pilothouse.pipelines import evaluation
 from pilothouse.pipelines.sending import Line
+from pilothouse.pipelines.verbs import Pipelines
 from pilothouse.registry import Registry
 from pilothouse.storage import Store
 from pilothouse.training import TrainingSpec
@@ -60,7 +61,7 @@ def register(store: Store, progress: Progress) -> dict[str, Any]:
 
 
 def specs(dataset: str) -> list[dict[str, Any]]:
-    """A search for each trainer, judged on the newest fifth: shared weather would flatter others."""
+    """A search for each trainer, judged on the newest fifth: shared weather flatters any other."""
     return [
         TrainingSpec(
             dataset=dataset,
@@ -86,7 +87,7 @@ def put_into_service(store: Store, progress: Progress, *, run: str) -> dict[str,
     if DEPLOYMENT not in set(deployments.deployments()["name"]):
         deployments.launch(DEPLOYMENT, MODEL, version.number, "the champion goes into service")
     deployments.wait_until_ready(DEPLOYMENT)
-    Monitoring(store).monitor(DEPLOYMENT)
+    Pipelines(store).watch(DEPLOYMENT)
     return {"version": version.number, "run": run}
 
 

@@ -17,6 +17,7 @@ from pilothouse.kit.clock import from_ms
 from pilothouse.kit.errors import Conflict, Invalid, Refused
 from pilothouse.registry import Registry
 from pilothouse.registry.evidence import Comparison
+from pilothouse.registry.facts import VersionInfo
 from pilothouse.storage import Store
 from pilothouse.training import TrainingSpec
 
@@ -38,9 +39,8 @@ def snapshot(
     Raises Invalid when there are too few labelled rows. The answer names the dataset, the champion,
     the arguments of `check_contract`, and a spec whose newest days are held out.
     """
-    served = Deployments(store).deployment(deployment)
-    champion = Registry(store).version(served.model, served.number)
-    spec = _champion_spec(store, champion.run_id, served.model)
+    champion = _champion(store, deployment)
+    spec = _champion_spec(store, champion)
     progress(0.1, "reading labelled predictions")
     rows = _labelled(store, deployment, spec.target, weeks, until_ms)
     if len(rows) < LEAST_ROWS:
@@ -51,9 +51,7 @@ def snapshot(
         )
     first, last = rows[EVENT_TIME].min(), rows[EVENT_TIME].max()
     newest = (rows[EVENT_TIME] > last - NEWEST).mean()
-    columns = [
-        name for name in rows if name in _inputs(champion) or name in (spec.target, EVENT_TIME)
-    ]
+    columns = [*_inputs(champion), spec.target, EVENT_TIME]
     version = Data(store).register(
         f"{deployment}-live",
         rows[columns],
@@ -71,13 +69,13 @@ def snapshot(
         test_share=float(min(max(newest, 0.05), 0.5)),
         trials=0,
         name=f"retrained-{last:%Y-%m-%d}",
-        note=f"retrained on {version.ref} after {served.model}@{served.number}",
+        note=f"retrained on {version.ref} after {champion.ref}",
     )
     return {
         "dataset": version.ref,
         "rows": len(rows),
-        "model": served.model,
-        "champion": served.number,
+        "model": champion.model,
+        "champion": champion.number,
         "contract": {"dataset": version.ref, "against": champion.dataset, "columns": columns},
         "spec": again.to_json(),
     }
@@ -136,7 +134,6 @@ def propose(
     compared: dict[str, Any],
     champion: int,
     reason: str,
-    alert: str,
 ) -> dict[str, Any]:
     """Register the run's model and leave its promotion, with the comparison, to a person."""
     registry = Registry(store.acting_as("retraining"))
@@ -148,8 +145,6 @@ def propose(
         rows=f"the newest {compared['rows']:,} labelled rows",
     )
     words = reason or "retrained on the newest labelled rows"
-    if alert:
-        words = f"{words} (alert {alert})"
     promotion = registry.propose(
         model,
         version.number,
@@ -162,16 +157,24 @@ def propose(
     return {"version": version.number, "promotion": promotion.id}
 
 
-def _champion_spec(store: Store, run: str | None, model: str) -> TrainingSpec:
-    if run is None:
+def _champion(store: Store, deployment: str) -> VersionInfo:
+    """The model's champion, or the version that serves while there is none."""
+    served, registry = Deployments(store).deployment(deployment), Registry(store)
+    return registry.champion(served.model) or registry.version(served.model, served.number)
+
+
+def _champion_spec(store: Store, champion: VersionInfo) -> TrainingSpec:
+    if champion.run_id is None:
         raise Conflict(
-            f"the serving version of {model!r} was imported: how it was trained is not known.",
+            f"{champion.ref} was imported: how it was trained is not known.",
             hint="Train a model here, promote it, and retrain that one.",
         )
-    return TrainingSpec.from_json(json.loads(Experiments(store).artifact(run, "spec.json")))
+    return TrainingSpec.from_json(
+        json.loads(Experiments(store).artifact(champion.run_id, "spec.json"))
+    )
 
 
-def _inputs(version: Any) -> list[str]:
+def _inputs(version: VersionInfo) -> list[str]:
     return [field.name for field in version.signature.inputs]
 
 
@@ -180,14 +183,19 @@ def _labelled(
 ) -> pd.DataFrame:
     """Predictions of the window that have a label, with the label under the target's name."""
     deployments = Deployments(store)
-    until = from_ms(until_ms) if until_ms is not None else _last_event(deployments, deployment)
+    labels = deployments.labels(deployment)[["prediction_id", "label"]].dropna()
+    until = from_ms(until_ms) if until_ms is not None else _end(store, deployment, labels)
     rows = deployments.predictions(deployment, until - timedelta(weeks=weeks), until)
-    labels = deployments.labels(deployment)[["prediction_id", "label"]]
-    joined = rows.merge(labels.dropna(), on="prediction_id", how="inner")
+    joined = rows.merge(labels, on="prediction_id", how="inner")
     return joined.rename(columns={"label": target}).sort_values([EVENT_TIME, "prediction_id"])
 
 
-def _last_event(deployments: Deployments, deployment: str) -> datetime:
-    newest = deployments.predictions(deployment, columns=["event_at"])["event_at"].max()
-    found: datetime = newest.to_pydatetime() + timedelta(microseconds=1)
+def _end(store: Store, deployment: str, labels: pd.DataFrame) -> datetime:
+    """Just after the newest labelled event; one that claims to lie in the future is not counted."""
+    events = Deployments(store).predictions(deployment, columns=["prediction_id", EVENT_TIME])
+    labelled = events.loc[events["prediction_id"].isin(labels["prediction_id"]), EVENT_TIME]
+    past = labelled[labelled <= store.now()]
+    if past.empty:
+        return store.now()
+    found: datetime = past.max().to_pydatetime() + timedelta(microseconds=1)
     return found

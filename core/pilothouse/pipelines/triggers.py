@@ -44,7 +44,6 @@ def retrain_for_alert(
             "reason": f"{alert.name}: {alert.message}",
             "weeks": WEEKS,
             "until_ms": until_ms,
-            "alert": alert_id,
         },
         title=f"Retrain {deployment}",
         subject=("deployment", deployment),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from sqlmodel import col, select
 
 from pilothouse.activity import record
+from pilothouse.deployments import wishes
 from pilothouse.jobs import submit
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.pipelines import watching
 from pilothouse.storage import Store
 
 DEMO = "demo_flights"
@@ -23,13 +25,15 @@ class Pipelines:
     def retrain(self, deployment: str, reason: str, *, weeks: int = 8) -> str:
         """Ask for a retraining on the last labelled weeks and return the job's id.
 
-        Raises Invalid without a reason, Conflict while another retraining of it is under way.
+        Raises Invalid without a reason, NotFound without the deployment, Conflict while another
+        retraining of it is under way.
         """
         if not reason.strip():
             raise Invalid("a retraining needs a reason.", fields={"reason": "needed"})
         if not 1 <= weeks <= MOST_WEEKS:
             raise Invalid(f"{weeks} weeks is no window.", fields={"weeks": f"1 to {MOST_WEEKS}"})
         with self._store.write() as session:
+            wishes.require(session, deployment)
             under_way = select(Job.id).where(
                 Job.kind == "retrain",
                 Job.subject_ref == deployment,
@@ -57,9 +61,18 @@ class Pipelines:
             )
             return job
 
-    def evaluate(self, deployment: str) -> str:
-        """Ask for the evaluation of every window that is due and return the job's id."""
+    def watch(self, deployment: str) -> None:
+        """See to it that a deployment is monitored: a monitor, and an evaluation every hour.
+
+        What is there already stays as it is. Raises NotFound without the deployment.
+        """
         with self._store.write() as session:
+            watching.watch(session, self._store, deployment)
+
+    def evaluate(self, deployment: str) -> str:
+        """Ask for the evaluation of every window that is due; the job's id. Raises NotFound."""
+        with self._store.write() as session:
+            wishes.require(session, deployment)
             return submit(
                 session,
                 self._store,

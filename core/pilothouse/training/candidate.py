@@ -99,7 +99,7 @@ def _told_of_convergence() -> Iterator[None]:
 
 
 def _threshold(ground: Ground, spec: TrainingSpec, scored: list[Scores]) -> float:
-    """The spec's, or the one with the best F1 on rows that no fold was fitted on."""
+    """The spec's, or the one with the best Youden index on rows that no fold was fitted on."""
     if spec.threshold is not None:
         return spec.threshold
     if not scored:

@@ -18,8 +18,9 @@ class TrainingSpec:
     """One training: a single run, or with `trials` a search of one parent run and its trials.
 
     Empty `features` means every usable column. `positive` is the label that counts as 1 (when None,
-    the last in order). `threshold` None means: where F1 is best on the folds. `cv_rows` bounds the
-    rows that folds use (0: all). `time_column` None means the dataset's own event time.
+    the last in order). `threshold` None means: where Youden's index is best on the folds.
+    `cv_rows` bounds the rows that folds use (0: all). `time_column` None means the dataset's own
+    event time.
     """
 
     dataset: str

@@ -46,7 +46,6 @@ def rows(*values: str) -> bytes:
         (("", "NA"), "string"),
         ((" 1 ", "2", "  "), "integer"),
         (("0.5", "0"), "number"),
-        (("2013-13-45", "2013-01-01"), "string"),
     ],
 )
 def test_types_are_guessed_from_the_whole_column(values: tuple[str, ...], expected: str) -> None:

@@ -164,7 +164,7 @@ def test_an_unknown_column_is_refused_with_the_known_ones(room: Experiments, sor
         room.runs(columns=[sort])
 
 
-@pytest.mark.parametrize(("page", "size"), [(0, 50), (1, 0), (1, 5000)])
+@pytest.mark.parametrize(("page", "size"), [(0, 50), (1, 0), (1, 50_000)])
 def test_a_page_has_limits(room: Experiments, page: int, size: int) -> None:
     with pytest.raises(Invalid, match="pages count from 1"):
         room.runs(page=page, size=size)

@@ -108,7 +108,7 @@ def test_a_child_computes_reports_and_writes_to_the_log_of_its_job(sea: Workspac
     assert job.result is not None
     assert job.result["square"] == 49
     assert job.result["pid"] != job.result["parent"]
-    assert job.message == "half way"
+    assert (job.progress, job.message) == (1.0, "")
     log = sea.jobs.log(job_id)
     assert "squaring 7 in a child" in log
     assert log.index("step square") < log.index("squaring 7") < log.index("child ended well")
@@ -152,7 +152,8 @@ def test_a_child_that_dies_takes_no_other_with_it(sea: Workspace) -> None:
 def test_a_running_child_learns_that_its_job_was_cancelled(sea: Workspace) -> None:
     args = {"name": "tick_on", "args": {"trace": "ticking"}}
     job_id = sea.jobs.submit("target", args, title="Tick")
-    until(lambda: sea.jobs.job(job_id).message.startswith("tick"))
+    until(lambda: sea.jobs.job(job_id).message == "tick")
+    assert sea.jobs.job(job_id).progress == 0.5
     sea.jobs.cancel(job_id, "enough")
     job = ended(sea, job_id)
     assert (job.status, job.cancel_requested) == ("cancelled", True)

@@ -53,7 +53,7 @@ def test_two_bad_weeks_fire_and_two_good_ones_resolve(desk: Any, workspace: Any)
     assert alert.score is not None
     assert alert.limit is not None
     assert alert.score < alert.limit
-    assert "roc_auc was" in alert.message
+    assert "ROC AUC was" in alert.message
     assert "2013-03-18" in alert.message
 
     week(desk, 3, good=True)
@@ -183,7 +183,7 @@ def test_a_rule_on_columns_by_glob_names_the_worst(desk: Any) -> None:
     desk.evaluate(desk.week(0))
     alert = only_alert(desk)
     assert (alert.name, alert.state) == ("hours", "firing")
-    assert alert.message.startswith("psi of hour was")
+    assert alert.message.startswith("PSI of hour was")
 
 
 def test_a_paused_rule_ends_its_alert_and_watches_no_more(desk: Any) -> None:

@@ -16,18 +16,20 @@ TRAINED, SERVED, SENT = 0.2, 0.25, 0.98
 @workflows.register("demo_flights")
 def demo_flights(job: JobRun, weeks: int | None = None) -> dict[str, Any]:
     """Train on January and February, promote, deploy, then live through the year week by week."""
+    from pilothouse.pipelines.endings import runs_ended
     from pilothouse.pipelines.flights import specs
 
     began = job.step("note the time", lambda: job.store.now().timestamp())
     job.span(0.0, 0.03)
     data = job.compute("register January and February", f"{PLACE}:register")
     job.span(0.03, TRAINED)
-    trained = job.compute(
-        "train the candidates",
-        "pilothouse.training.fit:train_all_job",
-        specs=specs(data["dataset"]),
-        job_id=job.id,
-    )
+    with runs_ended(job):
+        trained = job.compute(
+            "train the candidates",
+            "pilothouse.training.fit:train_all_job",
+            specs=specs(data["dataset"]),
+            job_id=job.id,
+        )
     job.span(TRAINED, SERVED)
     job.compute("put the best into service", f"{PLACE}:put_into_service", run=trained["run"])
     mondays = data["weeks"][:weeks]

@@ -16,9 +16,10 @@ def retrain(
     reason: str = "",
     weeks: int = 8,
     until_ms: int | None = None,
-    alert: str = "",
 ) -> dict[str, Any]:
     """Snapshot, check, train, compare on the newest rows, register and propose; never promote."""
+    from pilothouse.pipelines.endings import runs_ended
+
     job.span(0.0, 0.15)
     snapshot = job.compute(
         "snapshot the labelled window",
@@ -30,9 +31,10 @@ def retrain(
     job.span(0.15, 0.25)
     job.compute("check its contract", f"{PLACE}:check_contract", **snapshot["contract"])
     job.span(0.25, 0.75)
-    trained = job.compute(
-        "train", "pilothouse.training.fit:train_job", spec=snapshot["spec"], job_id=job.id
-    )
+    with runs_ended(job):
+        trained = job.compute(
+            "train", "pilothouse.training.fit:train_job", spec=snapshot["spec"], job_id=job.id
+        )
     job.span(0.75, 0.9)
     compared = job.compute(
         "compare with the champion",
@@ -50,6 +52,5 @@ def retrain(
         champion=snapshot["champion"],
         compared=compared,
         reason=reason,
-        alert=alert,
     )
     return {"dataset": snapshot["dataset"], "run": trained["run"], **compared, **proposal}

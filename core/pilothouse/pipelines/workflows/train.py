@@ -10,7 +10,10 @@ from pilothouse.jobs import JobRun, workflows
 @workflows.register("train")
 def train(job: JobRun, spec: dict[str, Any]) -> dict[str, Any]:
     """Train in a child process; the result names the run."""
-    result: dict[str, Any] = job.compute(
-        "train", "pilothouse.training.fit:train_job", spec=spec, job_id=job.id
-    )
+    from pilothouse.pipelines.endings import runs_ended
+
+    with runs_ended(job):
+        result: dict[str, Any] = job.compute(
+            "train", "pilothouse.training.fit:train_job", spec=spec, job_id=job.id
+        )
     return result

@@ -1,0 +1,25 @@
+"""What a training that stops leaves behind: runs that nobody would end otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pilothouse.experiments import Experiments
+from pilothouse.jobs import JobRun
+from pilothouse.kit.errors import Cancelled, PilothouseError
+
+
+@contextmanager
+def runs_ended(job: JobRun) -> Iterator[None]:
+    """When the work in this block stops for good, its open runs say so; the error goes on.
+
+    A child says so itself, but not one that was killed, nor a job cancelled between two workers.
+    """
+    try:
+        yield
+    except PilothouseError as stopped:
+        status = "cancelled" if isinstance(stopped, Cancelled) else "failed"
+        words = "" if isinstance(stopped, Cancelled) else stopped.message
+        Experiments(job.store).end_open(job.id, status, words)
+        raise

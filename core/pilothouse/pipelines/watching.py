@@ -1,0 +1,55 @@
+"""Watching a deployment: its monitor, and the schedule that evaluates its windows."""
+
+from __future__ import annotations
+
+from sqlmodel import Session, col, select
+
+from pilothouse.deployments.tables import Deployment
+from pilothouse.jobs import schedules
+from pilothouse.monitoring import monitors
+from pilothouse.monitoring.tables import Monitor
+from pilothouse.registry.tables import ModelVersion
+from pilothouse.storage import Store
+
+HOURLY = "7 * * * *"
+
+
+def watch(session: Session, store: Store, deployment: str) -> None:
+    """Begin to monitor a deployment and to evaluate it every hour, unless that is so already."""
+    monitors.ensure_monitor(session, store, deployment)
+    name = f"Evaluate {deployment}"
+    if schedules.find(session, name) is None:
+        plan = schedules.Plan(
+            name,
+            HOURLY,
+            "evaluate_windows",
+            {"deployment": deployment},
+            title=name,
+            subject=("deployment", deployment),
+        )
+        schedules.add(session, store, plan)
+
+
+def watch_new(store: Store) -> list[str]:
+    """Begin to watch every deployment that nobody monitors yet; their names.
+
+    A version that was imported has no reference to hold its windows against, so it is left alone.
+    """
+    trained = (
+        select(Deployment.name)
+        .join(
+            ModelVersion,
+            (col(ModelVersion.model) == Deployment.model)
+            & (col(ModelVersion.number) == Deployment.number),
+        )
+        .where(
+            col(ModelVersion.run_id).is_not(None),
+            col(Deployment.name).not_in(select(Monitor.deployment)),
+        )
+    )
+    with store.read() as session:
+        names = list(session.exec(trained))
+    for name in names:
+        with store.write() as session:
+            watch(session, store.acting_as("worker"), name)
+    return names

@@ -1,0 +1,53 @@
+"""Windows that are due when events have wrong dates, and windows of rows with wild numbers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pilothouse.kit.clock import to_ms
+from pilothouse.monitoring.due import MOST_EMPTY
+from pilothouse.monitoring.evaluate import due_job
+
+SIXTIES, LAST_DAY = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 12, 20, tzinfo=UTC)
+
+
+def starts(desk: Any, until: datetime) -> list[int]:
+    return [start for start, _ in due_job(desk.store, None, "late", to_ms(until))]
+
+
+def test_one_event_of_another_century_does_not_cost_its_decades(desk: Any) -> None:
+    desk.log(desk.draw(1, seed=1), SIXTIES)
+    desk.log(desk.draw(50, seed=2), desk.week(0))
+    found = starts(desk, desk.week(3))
+    assert len(found) <= 3 + 2 * MOST_EMPTY
+    assert found[-1] == to_ms(desk.week(0))
+
+
+def test_an_event_of_the_far_future_waits_for_its_time(desk: Any) -> None:
+    for number, at in enumerate((desk.week(0), LAST_DAY)):
+        one = {"prediction_id": [str(number)], "received_at": [pd.Timestamp(desk.store.now())]}
+        event = pd.Series([at]).astype("datetime64[ms, UTC]")  # as the log keeps it
+        desk._write("predictions", pd.DataFrame(one).assign(event_at=event), at)
+    assert starts(desk, desk.week(3)) == [to_ms(desk.week(0))]
+
+
+def test_short_silences_are_judged(desk: Any) -> None:
+    for week in (0, 3):
+        desk.log(desk.draw(50, seed=week), desk.week(week))
+    assert starts(desk, desk.week(5)) == [to_ms(desk.week(week)) for week in range(4)]
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308, 1e-320])
+def test_wild_numbers_are_judged_without_a_warning(desk: Any, value: float) -> None:
+    rows: pd.DataFrame = desk.draw(300, seed=3)
+    for name in ("fixed", "gust"):
+        rows.loc[:100, name] = value
+    desk.log(rows, desk.week(0))
+    window = desk.evaluate(desk.week(0))["window"]
+    scores = desk.monitoring.results(window)["score"].to_numpy(float)
+    assert not np.isinf(scores).any()
