@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +17,7 @@ from pilothouse.interop.mlflow.ingest import Ingest
 from pilothouse.kit.errors import Unavailable
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
-from pilothouse.testing.serving import ServerProcess
+from pilothouse.testing.serving import ServerProcess, wait_for
 from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import open_workspace
 
@@ -83,8 +82,8 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path) -> N
 
         def log(_: int) -> None:
             caller = Caller(server.url)
-            run = caller.run()
             try:
+                run = caller.run()
                 for step in range(100_000):
                     fields = {"run_id": run, "key": "m", "value": 1, "timestamp": 1, "step": step}
                     caller.post("runs/log-metric", **fields)
@@ -94,7 +93,7 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path) -> N
 
         with ThreadPoolExecutor(CLIENTS) as pool:
             done = [pool.submit(log, client) for client in range(CLIENTS)]
-            time.sleep(1.5)
+            wait_for(lambda: len(acknowledged) == CLIENTS and min(acknowledged.values()) > 20)
             server.kill()
             for each in done:
                 each.result(30)
