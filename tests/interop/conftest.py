@@ -8,16 +8,32 @@ import httpx
 import pytest
 
 from pilothouse.kit.settings import Settings
+from pilothouse.testing.postgres import postgresql, why_not
 from pilothouse.testing.serving import ServerProcess
 from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace, open_workspace
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, str]]:
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the workspace's database is: in its folder, unless a test asks for PostgreSQL."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield ""
+    elif missing := why_not():
+        pytest.skip(missing)
+    else:
+        with postgresql() as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, database: str
+) -> Iterator[tuple[Workspace, str]]:
     """A workspace of the machine's clock and the address of its server."""
     folder = tmp_path_factory.mktemp("mlflow") / "workspace"
-    workspace = open_workspace(settings=Settings(workspace=folder, actor="ada"))
+    settings = Settings(workspace=folder, actor="ada", database_url=database)
+    workspace = open_workspace(settings=settings)
     with ServerProcess(workspace.store, allow_reset=True) as server:
         yield workspace, server.url
     workspace.store.engine.dispose()

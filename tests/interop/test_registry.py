@@ -12,6 +12,8 @@ from pilothouse.testing.serving import EXAMPLE, SIGNATURE
 from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace
 
+pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+
 BAD = "INVALID_PARAMETER_VALUE"
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 

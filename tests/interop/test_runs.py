@@ -7,6 +7,8 @@ import pytest
 from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace
 
+pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+
 BAD = "INVALID_PARAMETER_VALUE"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pilothouse.interop.mlflow.errors import ProtocolError
-from pilothouse.interop.mlflow.filters import Both, Comparison, Either, Not, parse
 from pilothouse.testing.tracking import Caller
+
+pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 
 RUNS = [
     ("metrics.auc > 0.5", "bc"),
@@ -187,15 +187,3 @@ def test_experiments_are_found(caller: Caller, claim: str, expected: list[str]) 
     fields = {"max_results": 10, "filter": claim, "order_by": ["name ASC"]}
     found = caller.post("experiments/search", **fields).get("experiments", [])
     assert [each["name"] for each in found] == expected
-
-
-def test_a_filter_becomes_a_tree() -> None:
-    a = Comparison("metrics", "a b", ">", 1.0, "1")
-    b = Comparison("attribute", "status", "IN", ("x", "y"), "('x', 'y')")
-    assert parse("metrics.`a b` > 1") == a
-    assert parse("metrics.`a b` > 1 AND NOT (status IN ('x','y') OR metrics.`a b` > 1)") == (
-        Both((a, Not(Either((b, a)))))
-    )
-    assert parse("") is None
-    with pytest.raises(ProtocolError, match=r"Invalid clause\(s\)"):
-        parse("a = 'b' c = 'd'")

@@ -42,8 +42,9 @@ import sys
 from pathlib import Path
 from pilothouse.http.server import serve
 from pilothouse.kit.settings import Settings
-settings = Settings(workspace=Path(sys.argv[1]), server_port=int(sys.argv[2]))
-serve(settings, allow_reset=sys.argv[3] == "reset")
+folder, port, reset, database = sys.argv[1:]
+settings = Settings(workspace=Path(folder), server_port=int(port), database_url=database)
+serve(settings, allow_reset=reset == "reset")
 """
 
 
@@ -144,7 +145,7 @@ class ServerProcess:
         """Start it, on the port it had before, and wait until it answers."""
         log = self._store.log_folder / "server.log"
         command = [sys.executable, "-P", "-c", SERVER, str(self._store.folder), str(self._port)]
-        command.append(self._reset)
+        command += [self._reset, self._store.settings.database_url]
         with log.open("ab") as out:
             self._process = subprocess.Popen(command, stdout=out, stderr=out, env=environment())
         address = wait_for(self._running, log=log)
