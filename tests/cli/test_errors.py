@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pilothouse.testing.ship import free_port
 from pilothouse.workspace import Workspace
 
 Call = Callable[..., Any]
@@ -60,11 +61,13 @@ def test_a_taken_port_is_named_with_what_to_do(
     assert option in answer.err
 
 
-@pytest.mark.parametrize("option", ["--app-port", "--server-port"])
+@pytest.mark.parametrize(
+    ("option", "other"), [("--app-port", "--server-port"), ("--server-port", "--app-port")]
+)
 def test_up_starts_nothing_when_a_port_is_taken(
-    call: Call, folder: Path, taken: int, option: str
+    call: Call, folder: Path, taken: int, option: str, other: str
 ) -> None:
-    answer = call("up", "--no-browser", option, str(taken))
+    answer = call("up", "--no-browser", option, str(taken), other, str(free_port()))
     assert answer.code == 6
     assert f"port {taken}" in answer.err
     assert option in answer.err

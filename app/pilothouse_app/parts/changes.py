@@ -13,6 +13,7 @@ import streamlit as st
 from pilothouse_app.parts.formats import DASH, count, number, title
 
 _KEYS = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
+_DIGEST = re.compile(r"\b[0-9a-f]{40,}\b")  # one long word: it would widen its cell past the page
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~:$<>])")
 
 
@@ -27,7 +28,7 @@ def readable(text: str) -> str:
 
 
 def value_text(value: object) -> str:
-    """A stored value as short text: lists and small objects in one line, nothing as a dash."""
+    """A stored value as short text: small objects in one line, digests cut, nothing as a dash."""
     if value is None or value in ("", {}, []):
         return DASH
     if isinstance(value, bool):
@@ -40,7 +41,8 @@ def value_text(value: object) -> str:
         return ", ".join(f"{name} {value_text(each)}" for name, each in value.items())
     if isinstance(value, list) and all(isinstance(each, str | int) for each in value):
         return ", ".join(str(each) for each in value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return _DIGEST.sub(lambda found: f"{found[0][:12]}…", text)
 
 
 def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:

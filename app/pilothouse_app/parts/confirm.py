@@ -58,7 +58,7 @@ def confirm(
 def _typed(name: str) -> str:
     if not name:
         return ""
-    label = f"Type **{name}** to confirm"
+    label = f"Type {name} to confirm"
     return (st.text_input(label, placeholder=name, live=True, key="confirm_typed") or "").strip()
 
 

@@ -114,7 +114,7 @@ def _reason_and_name(name: str) -> tuple[str, bool]:
     if not name:
         return reason, True
     typed = st.text_input(
-        f"Type **{name}** to confirm", placeholder=name, live=True, key="promote_typed"
+        f"Type {name} to confirm", placeholder=name, live=True, key="promote_typed"
     )
     return reason, (typed or "").strip() == name
 

@@ -8,7 +8,7 @@ from sqlmodel import col, func, or_, select
 
 from pilothouse.activity.chain import ChainState, verify
 from pilothouse.activity.tables import ActivityEntry
-from pilothouse.storage import Store
+from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,11 +17,8 @@ COLUMNS = ("seq", "at", "actor", "verb", "kind", "ref", "name", "before", "after
 SEARCHED = ("name", "ref", "reason", "verb", "actor")
 
 
-class Activity:
+class Activity(Room):
     """The log of a workspace."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     def entries(
         self,

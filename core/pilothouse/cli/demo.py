@@ -45,9 +45,9 @@ def flights(workspace: Path | None, as_json: bool, weeks: int | None) -> None:
     from pilothouse.workspace import open_workspace
 
     settings = settings_of(workspace)
-    signal.signal(signal.SIGTERM, raise_stop)
     opened = open_workspace(settings=settings)
     try:
+        signal.signal(signal.SIGTERM, raise_stop)
         result = _result(settings, opened, _demo_job(opened, weeks))
     except (Stop, KeyboardInterrupt):
         click.echo("Stopped. Call it again, and it goes on where it was.", err=True)

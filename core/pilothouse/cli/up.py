@@ -42,12 +42,12 @@ def up(
 ) -> None:
     """Start app, server and worker, watch them, and open the app."""
     settings = settings_of(workspace, app_port=app_port, server_port=server_port)
-    signal.signal(signal.SIGTERM, raise_stop)
     began = time.monotonic()
     _migrated(settings)
     _check_ports(settings)
     supervisor = Supervisor(settings)
     try:
+        signal.signal(signal.SIGTERM, raise_stop)  # until here there is nothing to close
         supervisor.run("app", "--port", str(settings.app_port))
         supervisor.run("server", "--port", str(settings.server_port))
         supervisor.run("worker")

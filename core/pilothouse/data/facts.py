@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DatasetVersionInfo:
     """A dataset version; `existed` when a registration found its content there already."""
 
@@ -35,6 +35,9 @@ class DatasetVersionInfo:
     created_at: datetime
     created_by: str
     existed: bool = False
+
+    def __repr__(self) -> str:
+        return f"<dataset version {self.ref}, {self.rows:,} rows x {self.columns} columns>"
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from pilothouse.data.facts import (
 )
 from pilothouse.data.schema import Type
 from pilothouse.data.tables import DatasetVersion
-from pilothouse.storage import Store
+from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +40,8 @@ LISTED = (
 )
 
 
-class Data:
+class Data(Room):
     """The datasets of a workspace."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     def register(
         self,

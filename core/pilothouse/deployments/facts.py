@@ -41,7 +41,7 @@ class RevisionInfo:
     at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DeploymentInfo:
     """A deployment: what is wanted, what answers, and its history, newest revision first."""
 
@@ -63,6 +63,9 @@ class DeploymentInfo:
     input_example: list[dict[str, Any]]
     replicas: tuple[ReplicaInfo, ...]
     revisions: tuple[RevisionInfo, ...]
+
+    def __repr__(self) -> str:
+        return f"<deployment {self.name} of {self.version_ref}, {self.status}>"
 
     @property
     def version_ref(self) -> str:

@@ -19,7 +19,7 @@ from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.experiments.signature import Signature
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid, Unavailable
-from pilothouse.storage import Store
+from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,11 +43,8 @@ COLUMNS = (
 POLL_SECONDS = 0.1
 
 
-class Deployments:
+class Deployments(Room):
     """What serves, and what it answered."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     def launch(
         self, name: str, model: str, number: int, reason: str = "", *, replicas: int = 1

@@ -50,7 +50,7 @@ class ChildRun:
     status: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunInfo:
     """A run: how it was started and ended, and all that was recorded of it."""
 
@@ -78,6 +78,9 @@ class RunInfo:
     artifacts: tuple[ArtifactInfo, ...]
     inputs: tuple[InputInfo, ...]
     children: tuple[ChildRun, ...]
+
+    def __repr__(self) -> str:
+        return f"<run {self.name} ({self.id}) of {self.experiment!r}, {self.status}>"
 
     @property
     def duration_s(self) -> float | None:

@@ -25,17 +25,14 @@ from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
 from pilothouse.experiments.summary import Points
-from pilothouse.storage import Store
+from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Experiments:
+class Experiments(Room):
     """The experiments of a workspace."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     def create(self, name: str, note: str = "") -> str:
         """Make an experiment and return its name. Raises Conflict when it exists already."""

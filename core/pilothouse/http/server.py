@@ -152,30 +152,36 @@ def serve(settings: Settings, *, allow_reset: bool = False) -> None:
 
     Raises Unavailable when the port is taken, or when the workspace has a server already.
     """
-    import uvicorn
-
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
     store = open_store(settings)
-    migrate(store)
-    _check_alone(store.run_folder)
-    with contextlib.closing(_listen(settings.server_port)) as door:
-        port = int(door.getsockname()[1])
-        config = uvicorn.Config(
-            Server(store, allow_reset=allow_reset),
-            http="httptools",
-            loop="uvloop",
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
-        own = announce(store.run_folder, "server", port)
-        log.info("the server of %s answers at %s", store.folder, own.url)
-        with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[door])
-    store.engine.dispose()
+    try:
+        migrate(store)
+        _check_alone(store.run_folder)
+        with contextlib.closing(_listen(settings.server_port)) as door:
+            _answer_at(door, Server(store, allow_reset=allow_reset))
+    finally:
+        store.engine.dispose()
+
+
+def _answer_at(door: socket.socket, server: Server) -> None:
+    import uvicorn
+
+    store = server.store
+    config = uvicorn.Config(
+        server,
+        http="httptools",
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    own = announce(store.run_folder, "server", int(door.getsockname()[1]))
+    log.info("the server of %s answers at %s", store.folder, own.url)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[door])
 
 
 def _check_alone(run_folder: Path) -> None:

@@ -246,3 +246,12 @@ def _end(store: Store, job_id: str, status: str, **values: Any) -> None:
         for name, value in values.items():
             setattr(job, name, value)
         session.add(job)
+        _end_open_steps(session, store, job_id, status)
+
+
+def _end_open_steps(session: Session, store: Store, job_id: str, status: str) -> None:
+    """A step that was begun by a worker that is gone, of a job that ends, ends with it."""
+    left = select(JobStep).where(JobStep.job_id == job_id, JobStep.status == RUNNING)
+    for row in session.exec(left):
+        row.status, row.ended_at = status, store.now()
+        session.add(row)

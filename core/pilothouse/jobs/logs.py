@@ -15,6 +15,7 @@ from pilothouse.storage import Store
 FORMAT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%SZ")
 FORMAT.converter = time.gmtime
 TAIL_BYTES = 200_000
+log = logging.getLogger(__name__)
 _job: ContextVar[str | None] = ContextVar("job", default=None)
 
 
@@ -29,12 +30,8 @@ class _OfJob(logging.Filter):
 
 @contextmanager
 def to_log(store: Store, job_id: str) -> Iterator[None]:
-    """Send what is logged in this context to the job's file."""
-    path = log_path(store, job_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
-    handler.setFormatter(FORMAT)
-    handler.addFilter(_OfJob(job_id))
+    """Send what is logged in this context to the job's file; a job goes on without one."""
+    handler = _handler(store, job_id)
     root = logging.getLogger()
     if root.level > logging.INFO or root.level == logging.NOTSET:
         root.setLevel(logging.INFO)
@@ -46,6 +43,19 @@ def to_log(store: Store, job_id: str) -> Iterator[None]:
         _job.reset(token)
         root.removeHandler(handler)
         handler.close()
+
+
+def _handler(store: Store, job_id: str) -> logging.Handler:
+    path = log_path(store, job_id)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler: logging.Handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as refused:
+        log.warning("the job %s has no log: %s", job_id, refused)
+        return logging.NullHandler()
+    handler.setFormatter(FORMAT)
+    handler.addFilter(_OfJob(job_id))
+    return handler
 
 
 def log_path(store: Store, job_id: str) -> Path:

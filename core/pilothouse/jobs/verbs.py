@@ -15,7 +15,7 @@ from pilothouse.jobs.logs import read_log
 from pilothouse.jobs.outbox import submit
 from pilothouse.jobs.tables import CANCELLED, ENDED, FAILED, QUEUED, Job, JobSchedule, JobStep
 from pilothouse.kit.errors import Conflict, NotFound
-from pilothouse.storage import Store
+from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,11 +85,8 @@ class JobInfo:
         return self.status in ENDED
 
 
-class Jobs:
+class Jobs(Room):
     """The durable work of a workspace."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     def submit(
         self,

@@ -13,7 +13,7 @@ from pilothouse.monitoring.keeping import require as require_window
 from pilothouse.monitoring.plan import MonitorInfo
 from pilothouse.monitoring.rules import Rule, RuleInfo
 from pilothouse.monitoring.windows import Span
-from pilothouse.storage import Store
+from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,11 +76,8 @@ class AlertInfo:
     rule_id: str
 
 
-class Monitoring:
+class Monitoring(Room):
     """Windows, drift, performance, alerts."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     def monitor(self, deployment: str, **settings: Any) -> MonitorInfo:
         """Begin to monitor a deployment with two default rules, or change the settings given.

@@ -12,9 +12,10 @@ from pilothouse.kit.errors import Cancelled, PilothouseError
 
 @contextmanager
 def runs_ended(job: JobRun) -> Iterator[None]:
-    """When the work in this block stops for good, its open runs say so; the error goes on.
+    """When a workflow stops for good, its open runs say so; the error goes on.
 
-    A child says so itself, but not one that was killed, nor a job cancelled between two workers.
+    A child says so itself, but not one that was killed, nor a job cancelled between two workers:
+    the second stops at the first step of a workflow, so the whole of it belongs into this block.
     """
     try:
         yield

@@ -10,17 +10,14 @@ from pilothouse.jobs import submit
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.pipelines import watching
-from pilothouse.storage import Store
+from pilothouse.storage.room import Room
 
 DEMO = "demo_flights"
 MOST_WEEKS = 52
 
 
-class Pipelines:
+class Pipelines(Room):
     """Workflows that join the rooms of a workspace."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     def retrain(self, deployment: str, reason: str, *, weeks: int = 8) -> str:
         """Ask for a retraining on the last labelled weeks and return the job's id.

@@ -12,7 +12,7 @@ from pilothouse.registry.gates import Verdict
 from pilothouse.registry.tables import CHAMPION, ModelVersion, Promotion
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VersionInfo:
     """A model version: its bytes by digest, what it takes, how good it was, where it stands."""
 
@@ -32,6 +32,11 @@ class VersionInfo:
     created_at: datetime
     created_by: str
 
+    def __repr__(self) -> str:
+        named = f", {', '.join(self.aliases)}" if self.aliases else ""
+        auc = f", ROC AUC {self.metrics['roc_auc']:.4f}" if "roc_auc" in self.metrics else ""
+        return f"<version {self.ref}, stage {self.stage}{named}{auc}>"
+
     @property
     def ref(self) -> str:
         """Its address: model@number."""
@@ -43,7 +48,7 @@ class VersionInfo:
         return CHAMPION in self.aliases
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PromotionInfo:
     """A request to move a version up, the frozen evidence, the verdicts, and what was decided."""
 
@@ -65,6 +70,9 @@ class PromotionInfo:
     decision_evidence: Mapping[str, Any] | None
     decision_evidence_hash: str
     decision_verdicts: tuple[Verdict, ...] | None
+
+    def __repr__(self) -> str:
+        return f"<promotion {self.id} of {self.ref} to {self.stage}, {self.status}>"
 
     @property
     def ref(self) -> str:

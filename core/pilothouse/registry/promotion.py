@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 from pilothouse.activity import record
 from pilothouse.data import versions as data_versions
 from pilothouse.kit.clock import to_ms
-from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
 from pilothouse.registry import stages, versions
 from pilothouse.registry.evidence import (
@@ -64,6 +64,7 @@ def propose(session: Session, store: Store, request: Request) -> PromotionInfo:
     """
     if (made := session.get(Promotion, request.promotion_id)) is not None:
         return promotion_info(made)
+    versions.require(session, request.model, request.number)
     _refuse_second(session, request)
     promotion = _file(session, store, request, PENDING)
     record(
@@ -82,10 +83,12 @@ def propose(session: Session, store: Store, request: Request) -> PromotionInfo:
 def promote(session: Session, store: Store, request: Request) -> PromotionInfo:
     """Move a version up when its gates let it; the status says accepted or refused.
 
-    Raises Conflict when a promotion of this version waits to be decided, or it is there already.
+    Raises Conflict when a promotion of this version waits to be decided, or it is there already,
+    Unavailable when the model's artifact is gone.
     """
     if (made := session.get(Promotion, request.promotion_id)) is not None:
         return promotion_info(made)
+    versions.require(session, request.model, request.number)
     _refuse_second(session, request)
     promotion = _file(session, store, request, ACCEPTED)
     promotion.decided_by, promotion.decided_at = store.actor, store.now()
@@ -103,7 +106,8 @@ def decide(
 ) -> PromotionInfo:
     """Accept or reject a pending promotion; accepting asks the gates again, of today's champion.
 
-    Raises NotFound, Conflict when it is decided already, Invalid without a reason.
+    Raises NotFound, Conflict when it is decided already, Invalid without a reason, Unavailable
+    when the model's artifact is gone.
     """
     promotion = require(session, promotion_id)
     if promotion.status != PENDING:
@@ -205,6 +209,11 @@ def _again(session: Session, promotion: Promotion) -> Decision:
 
 def _carry_out(session: Session, store: Store, promotion: Promotion, reason: str) -> None:
     version = versions.require(session, promotion.model, promotion.number)
+    if not store.artifacts.exists(version.digest):
+        raise Unavailable(
+            f"{_title(promotion)} is impossible: the model's artifact is not in the store.",
+            hint="Restore it from a backup, or train the model again.",
+        )
     champion = versions.champion(session, promotion.model)
     before = {"stage": version.stage, "champion": champion.ref if champion else None}
     stages.move(session, store, version, promotion.stage, reason, promotion.id)

@@ -13,7 +13,7 @@ from pilothouse.registry.policy import Decision, GateRule
 from pilothouse.registry.promotion import Request
 from pilothouse.registry.tables import REFUSED
 from pilothouse.registry.versions import Source
-from pilothouse.storage import Store
+from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 Evidence = Comparison | Mapping[str, Any] | None
 
 
-class Registry:
+class Registry(Room):
     """Models, versions, stages and promotions of a workspace."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     def register(self, model: str, run: str, note: str = "") -> VersionInfo:
         """Make the model of a finished run the next version; a run again is the same version.

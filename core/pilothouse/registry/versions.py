@@ -26,6 +26,8 @@ from pilothouse.registry.tables import CHAMPION, Alias, Model, ModelVersion
 from pilothouse.storage import Store
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+NUMBER = re.compile(r"[0-9]{1,9}")
+MOST = 999_999_999
 MODEL_PATH = "model/model.joblib"
 SIGNATURE_PATH = "model/signature.json"
 EXAMPLE_PATH = "model/input_example.json"
@@ -70,7 +72,7 @@ def register_import(
 
 def require(session: Session, model: str, number: int) -> ModelVersion:
     """The version's row, for writers. Raises NotFound that tells the latest."""
-    row = session.get(ModelVersion, (model, number))
+    row = session.get(ModelVersion, (model, number)) if 0 < number <= MOST else None
     if row is not None:
         return row
     latest = _latest(session, model)
@@ -81,7 +83,7 @@ def require(session: Session, model: str, number: int) -> ModelVersion:
 
 def find(session: Session, model: str, which: int | str) -> VersionInfo:
     """A version by its number or an alias. Raises NotFound."""
-    if isinstance(which, int) or which.isdigit():
+    if isinstance(which, int) or NUMBER.fullmatch(which):
         return _info(session, require(session, model, int(which)))
     alias = session.get(Alias, (model, which))
     if alias is None:

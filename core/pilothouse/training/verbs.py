@@ -10,7 +10,7 @@ from pilothouse.data import versions
 from pilothouse.jobs import Progress, submit
 from pilothouse.kit.errors import Invalid
 from pilothouse.kit.ids import run_id
-from pilothouse.storage import Store
+from pilothouse.storage.room import Room
 from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.trainers import Hyper, trainers
 
@@ -24,11 +24,8 @@ class TrainerInfo:
     space: tuple[Hyper, ...]
 
 
-class Training:
+class Training(Room):
     """Trainers, and the jobs that train."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     def trainers(self) -> list[TrainerInfo]:
         """Every kind of model one can train, by name."""

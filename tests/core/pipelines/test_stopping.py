@@ -14,6 +14,7 @@ from pilothouse.jobs import JobRun
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Cancelled, NotFound, PilothouseError, Unavailable
 from pilothouse.pipelines.retraining import _end
+from pilothouse.pipelines.workflows.retrain import retrain
 from pilothouse.pipelines.workflows.train import train
 from pilothouse.workspace import Workspace
 
@@ -83,3 +84,15 @@ def test_the_window_ends_with_the_newest_labelled_event(
     end = _end(workspace.store, "late", labels)
     assert abs(end - clock.now() - timedelta(days=expected)) < timedelta(seconds=1)
     assert end > datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_retraining_cancelled_between_two_workers_ends_its_run(workspace: Workspace) -> None:
+    """The second worker stops at the first step, before it comes to the training again."""
+    run = workspace.experiments.start("flights", job_id=JOB)
+
+    def cancelled(*_: Any) -> Any:
+        raise Cancelled("")
+
+    with pytest.raises(Cancelled):
+        retrain(JobRun(workspace.store, JOB, cancelled, cancelled), deployment="late")
+    assert workspace.experiments.run(run).status == "cancelled"

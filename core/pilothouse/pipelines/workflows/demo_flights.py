@@ -17,19 +17,24 @@ TRAINED, SERVED, SENT = 0.2, 0.25, 0.98
 def demo_flights(job: JobRun, weeks: int | None = None) -> dict[str, Any]:
     """Train on January and February, promote, deploy, then live through the year week by week."""
     from pilothouse.pipelines.endings import runs_ended
+
+    with runs_ended(job):
+        return _sail(job, weeks)
+
+
+def _sail(job: JobRun, weeks: int | None) -> dict[str, Any]:
     from pilothouse.pipelines.flights import specs
 
     began = job.step("note the time", lambda: job.store.now().timestamp())
     job.span(0.0, 0.03)
     data = job.compute("register January and February", f"{PLACE}:register")
     job.span(0.03, TRAINED)
-    with runs_ended(job):
-        trained = job.compute(
-            "train the candidates",
-            "pilothouse.training.fit:train_all_job",
-            specs=specs(data["dataset"]),
-            job_id=job.id,
-        )
+    trained = job.compute(
+        "train the candidates",
+        "pilothouse.training.fit:train_all_job",
+        specs=specs(data["dataset"]),
+        job_id=job.id,
+    )
     job.span(TRAINED, SERVED)
     job.compute("put the best into service", f"{PLACE}:put_into_service", run=trained["run"])
     mondays = data["weeks"][:weeks]

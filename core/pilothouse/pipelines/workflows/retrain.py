@@ -20,6 +20,13 @@ def retrain(
     """Snapshot, check, train, compare on the newest rows, register and propose; never promote."""
     from pilothouse.pipelines.endings import runs_ended
 
+    with runs_ended(job):
+        return _retrain(job, deployment, reason, weeks, until_ms)
+
+
+def _retrain(
+    job: JobRun, deployment: str, reason: str, weeks: int, until_ms: int | None
+) -> dict[str, Any]:
     job.span(0.0, 0.15)
     snapshot = job.compute(
         "snapshot the labelled window",
@@ -31,10 +38,9 @@ def retrain(
     job.span(0.15, 0.25)
     job.compute("check its contract", f"{PLACE}:check_contract", **snapshot["contract"])
     job.span(0.25, 0.75)
-    with runs_ended(job):
-        trained = job.compute(
-            "train", "pilothouse.training.fit:train_job", spec=snapshot["spec"], job_id=job.id
-        )
+    trained = job.compute(
+        "train", "pilothouse.training.fit:train_job", spec=snapshot["spec"], job_id=job.id
+    )
     job.span(0.75, 0.9)
     compared = job.compute(
         "compare with the champion",
