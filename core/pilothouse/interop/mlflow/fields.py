@@ -101,6 +101,10 @@ class Fields:
                 raise wrong_type(self._of + name, value)
         return [Fields(row, f"{self._of}{name}[{i}].") for i, row in enumerate(value)]
 
+    def plain_rows(self, name: str) -> list[Any]:
+        """A list as it was given, for whoever looks at many rows at once."""
+        return self._list(name)
+
     def inner(self, name: str) -> Fields:
         """An object inside; an empty one when it is not there."""
         value = self._values.get(name)

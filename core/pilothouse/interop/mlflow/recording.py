@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import posixpath
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.experiments import recording
-from pilothouse.experiments.summary import Points
 from pilothouse.experiments.tables import Param, RunModel, RunTag, Source, SourceUse
-from pilothouse.interop.mlflow import logged_models
-from pilothouse.interop.mlflow.errors import bad_value, invalid, missing, too_long
+from pilothouse.interop.mlflow import logged_models, points
+from pilothouse.interop.mlflow.errors import invalid, missing
 from pilothouse.interop.mlflow.fields import Fields, pairs
+from pilothouse.interop.mlflow.points import Logged, Point, check_name
 from pilothouse.interop.mlflow.routing import Call, Route, writing
 from pilothouse.interop.mlflow.run_facts import (
     CONTEXT,
@@ -32,98 +29,25 @@ from pilothouse.interop.mlflow.runs import run_id_of, set_tags, tags_of
 from pilothouse.kit.clock import from_ms
 from pilothouse.kit.errors import Conflict, NotFound
 
-LONGEST_KEY, LONGEST_PARAM = 250, recording.LONGEST_VALUE
+LONGEST_PARAM = recording.LONGEST_VALUE
 MOST_METRICS, MOST_PARAMS, MOST_TAGS, MOST_AT_ONCE = 1000, 100, 100, 1000
 MOST_DATASETS = 1000
-GOOD_NAME = re.compile(r"[/\w.\- :]*")
 HISTORY = "mlflow.log-model.history"
 LONGEST_DATASET = {"name": 500, "digest": 36, "source": 65_535, "schema": 1_048_575}
 LONGEST_DATASET |= {"profile": 16_777_215, "source_type": 36}
 
 
-@dataclass(frozen=True)
-class Point:
-    """One metric of a request, checked; `model` names a logged model that it is also about."""
-
-    key: str
-    value: float
-    at_ms: int
-    step: int
-    model: str = ""
-    dataset_name: str = ""
-    dataset_digest: str = ""
-
-
 def _log_metric(call: Call) -> dict[str, Any]:
     run_id = run_id_of(call.fields)
-    _log_points(call, run_id, [_point(call.fields, "")])
+    _log_points(call, run_id, points.one(call.fields))
     return {}
 
 
-def _point(fields: Fields, of: str) -> Point:
-    key = fields.needed("key")
-    value = fields.number("value")
-    if not fields.has("timestamp"):
-        raise missing(f"{of}timestamp")
-    check_name(key, "Metric name", f"{of}name")
-    at_ms = fields.whole("timestamp")
-    if at_ms < 0:
-        raise bad_value(
-            f"{of}timestamp",
-            at_ms,
-            f"metric '{key}' (value={value}). "
-            "Timestamp must be a nonnegative long (64-bit integer) ",
-        )
-    return Point(
-        key,
-        value,
-        fields.instant_ms("timestamp"),
-        fields.whole("step"),
-        fields.text("model_id"),
-        fields.text("dataset_name"),
-        fields.text("dataset_digest"),
-    )
-
-
-def check_name(key: str, noun: str, field: str) -> None:
-    """Raise when the key cannot name a metric or a parameter: it may become a file's name."""
-    if len(key) > LONGEST_KEY:
-        raise too_long(noun, LONGEST_KEY)
-    if not GOOD_NAME.fullmatch(key):
-        raise bad_value(
-            field,
-            key,
-            "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), "
-            "spaces ( ), colon(:) and slashes (/).",
-        )
-    normal = posixpath.normpath(key)
-    if normal != key or normal == "." or normal.startswith(("..", "/")):
-        raise bad_value(
-            field,
-            key,
-            "Names may be treated as files in certain cases, and must not resolve to other names "
-            f"when treated as such. This name would resolve to '{normal}'",
-        )
-
-
-def _log_points(call: Call, run_id: str, points: Sequence[Point]) -> None:
-    stretches: dict[str, list[Point]] = {}
-    for point in points:
-        stretches.setdefault(point.key, []).append(point)
-    batch = [
-        Points(
-            key,
-            [point.step for point in stretch],
-            [point.value for point in stretch],
-            [from_ms(point.at_ms) for point in stretch],
-        )
-        for key, stretch in stretches.items()
-    ]
+def _log_points(call: Call, run_id: str, logged: Logged) -> None:
     with _in_words(run_id):
-        recording.log_points(call.session, call.store, run_id, batch)
-    for point in points:
-        if point.model:
-            _log_model_metric(call.session, run_id, point)
+        recording.log_points(call.session, call.store, run_id, logged.stretches)
+    for point in logged.of_models:
+        _log_model_metric(call.session, run_id, point)
 
 
 @contextmanager
@@ -185,10 +109,10 @@ def _log_params(session: Session, run_id: str, params: Mapping[str, str]) -> dic
 def _log_batch(call: Call) -> dict[str, Any]:
     fields = call.fields
     run_id = run_id_of(fields)
-    points = [_point(row, f"metrics[{i}].") for i, row in enumerate(fields.rows("metrics"))]
+    logged = points.many(fields)
     params, tags = _params(fields), tags_of(fields)
-    _check_sizes(len(points), len(fields.rows("params")), len(fields.rows("tags")))
-    _log_points(call, run_id, points)
+    _check_sizes(logged.count, len(fields.rows("params")), len(fields.rows("tags")))
+    _log_points(call, run_id, logged)
     if params:
         _log_all_params(call.session, run_id, params)
     if tags:
