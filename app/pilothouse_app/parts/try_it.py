@@ -82,7 +82,7 @@ def _answer(kept: dict[str, Any], deployment: DeploymentInfo) -> None:
     )
     st.markdown(f":gray[Prediction] `{answer['prediction_id']}`")
     st.markdown(":gray[The same from a terminal]")
-    st.code(curl(deployment.name, kept["record"]), language="bash", wrap_lines=True)
+    st.code(curl(deployment.name, kept["record"]), language=None, wrap_lines=True)
 
 
 def curl(deployment: str, record: dict[str, Any]) -> str:

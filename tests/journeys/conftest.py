@@ -1,0 +1,83 @@
+"""Journeys: real Chromium on a real ship whose demo has ended, and nothing leaves the machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent))  # pictures.py, run by hand, shares these modules
+
+from browsing import CHROMIUM, PATIENCE_MS, Visitor, launched, seeing, visiting
+from places import PLACES, Place
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Journeys come last: they change the voyage that other tests look at as the demo left it."""
+    items.sort(key=lambda item: item.get_closest_marker("journey") is not None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Remember a failure, for the picture that is taken of it."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The machine's Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium on this machine (apt-get install chromium)")
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright, launched(playwright) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def profiles(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
+    """A profile a colour scheme, kept for all journeys: what is cached is not loaded again."""
+    opened = {scheme: seeing(browser, scheme) for scheme in ("light", "dark")}
+    yield opened
+    for context in opened.values():
+        context.close()
+
+
+@pytest.fixture
+def scheme() -> str:
+    """The colour scheme the visitor prefers; a test may parametrise it."""
+    return "light"
+
+
+@pytest.fixture
+def visitor(
+    request: pytest.FixtureRequest,
+    profiles: dict[str, BrowserContext],
+    voyage: Any,
+    scheme: str,
+    tmp_path: Path,
+) -> Iterator[Visitor]:
+    """Somebody at the app; at the end nothing has asked for anything elsewhere, nor complained."""
+    with visiting(profiles[scheme], voyage.ship.address("app").url) as somebody:
+        yield somebody
+        if request.node.stash.get(FAILED, False):
+            somebody.page.screenshot(path=tmp_path / "failed.png")
+            print(f"the page: {tmp_path / 'failed.png'}")  # noqa: T201
+        else:
+            assert somebody.strays == [], "requests to elsewhere"
+            assert somebody.complaints == [], "errors in the browser's console"
+
+
+@pytest.fixture(params=list(PLACES))
+def place(request: pytest.FixtureRequest) -> Place:
+    """Every screen, and every view of one."""
+    return PLACES[request.param]

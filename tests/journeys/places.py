@@ -1,0 +1,181 @@
+"""Every screen of the app, and each of its views, as addresses of one workspace's objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from pilothouse.workspace import Workspace
+
+Params = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A screen or a view of one; `shows` names tables, charts and words that stand there."""
+
+    page: str
+    of: Callable[[Workspace], Params] = lambda _workspace: {}
+    view: Params = field(default_factory=dict)
+    shows: tuple[str, ...] = ()
+
+    def address(self, workspace: Workspace) -> str:
+        """Its address in a workspace."""
+        params = {**self.of(workspace), **self.view}
+        return f"/{self.page}?{urlencode(params)}" if params else f"/{self.page}"
+
+
+def model(workspace: Workspace) -> Params:
+    """The model with the most versions."""
+    known = workspace.registry.models().sort_values("versions")
+    return {"name": str(known["name"].iloc[-1])}
+
+
+def version(workspace: Workspace) -> Params:
+    """The champion."""
+    champion = workspace.registry.champion(model(workspace)["name"])
+    assert champion is not None
+    return {"ref": champion.ref}
+
+
+def newest_version(workspace: Workspace) -> Params:
+    """The version that no decision has moved yet, or the newest."""
+    name = model(workspace)["name"]
+    return {"ref": f"{name}@{workspace.registry.versions(name)['number'].max()}"}
+
+
+def run(workspace: Workspace) -> Params:
+    """The champion's run."""
+    champion = workspace.registry.champion(model(workspace)["name"])
+    assert champion is not None
+    return {"id": str(champion.run_id)}
+
+
+def dataset(workspace: Workspace) -> Params:
+    """What the champion was trained on."""
+    trained = workspace.experiments.run(run(workspace)["id"]).inputs
+    return {"ref": next(one.dataset for one in trained if one.role != "reference")}
+
+
+def search(workspace: Workspace) -> Params:
+    """The search of parameters that the champion's run was a trial of."""
+    return {"id": str(workspace.experiments.run(run(workspace)["id"]).parent_id)}
+
+
+def compared(workspace: Workspace) -> Params:
+    """The champion's run and three others."""
+    runs = workspace.experiments.runs(sort="metrics.roc_auc", size=8)["id"]
+    champion = run(workspace)["id"]
+    others = [str(each) for each in runs if each != champion]
+    return {"runs": ",".join([champion, *others[::2]]), "baseline": champion}
+
+
+def promotion(workspace: Workspace) -> Params:
+    """The promotion that waits, or the newest."""
+    known = workspace.registry.promotions()
+    waiting = known[known["status"] == "pending"]
+    return {"id": str((waiting if len(waiting) else known)["id"].iloc[0])}
+
+
+def deployment(workspace: Workspace) -> Params:
+    """The deployment that was launched first."""
+    known = workspace.deployments.deployments().sort_values("created_at")
+    return {"name": str(known["name"].iloc[0])}
+
+
+def window(workspace: Workspace) -> Params:
+    """A window with labels and drift."""
+    known = workspace.monitoring.windows(deployment(workspace)["name"])
+    judged = known[known["roc_auc"].notna()].sort_values("drifted")
+    return {"id": str(judged["id"].iloc[-1])}
+
+
+def alert(workspace: Workspace) -> Params:
+    """An alert that has fired, the newest one."""
+    known = workspace.monitoring.alerts()
+    return {"id": str(known[known["fired_at"].notna()]["id"].iloc[0])}
+
+
+def report(workspace: Workspace) -> Params:
+    """A report that has been made."""
+    windows = workspace.monitoring.windows(deployment(workspace)["name"])["id"]
+    made = [one.id for each in windows for one in workspace.monitoring.reports(each) if one.digest]
+    return {"id": made[0]}
+
+
+def job(workspace: Workspace) -> Params:
+    """The job with the most steps: the demo."""
+    return {"id": str(workspace.pipelines.demo_job())}
+
+
+PLACES: Mapping[str, Place] = {
+    "home": Place("", shows=("Deployments and their health", "Latest runs", "Traffic")),
+    "data": Place("data", shows=("Datasets", "Columns and what was seen in them")),
+    "dataset": Place("dataset", dataset, shows=("Columns and what was seen in them", "Licence")),
+    "dataset-rows": Place("dataset", dataset, {"dataset_view": "Rows"}),
+    "dataset-contract": Place(
+        "dataset", dataset, {"dataset_view": "Contract"}, ("Rules of the contract",)
+    ),
+    "dataset-versions": Place(
+        "dataset", dataset, {"dataset_view": "Versions"}, ("Versions of the dataset",)
+    ),
+    "dataset-runs": Place("dataset", dataset, {"dataset_view": "Runs"}, ("Runs on this version",)),
+    "experiments": Place("experiments", shows=("Runs",)),
+    "run": Place("run", run, shows=("Confusion matrix of the held-out rows", "Calibration", "ROC")),
+    "run-parameters": Place("run", run, {"run_view": "Parameters"}, ("Environment",)),
+    "run-history": Place("run", run, {"run_view": "History"}, ("Folds",)),
+    "run-trials": Place("run", search, {"run_view": "Trials"}, ("Trials of the search",)),
+    "run-files": Place("run", run, {"run_view": "Files"}, ("Files of the run",)),
+    "compare": Place("compare", compared, shows=("Metrics", "Parameters")),
+    "compare-curves": Place("compare", compared, {"compare_view": "Curves"}, ("Calibration",)),
+    "compare-parallel": Place(
+        "compare",
+        compared,
+        {"compare_view": "Parallel coordinates"},
+        ("Parameters and metrics of each run as a line through parallel axes",),
+    ),
+    "compare-history": Place("compare", compared, {"compare_view": "Over steps"}),
+    "registry": Place("registry", shows=("Models", "Promotions")),
+    "model": Place("model", model, shows=("Versions", "Moves between stages")),
+    "version": Place("version", version, shows=("Input columns",)),
+    "version-new": Place("version", newest_version, shows=("Input columns",)),
+    "promotion": Place("promotion", promotion, shows=("On their own held-out rows",)),
+    "deployments": Place("deployments", shows=("Deployments",)),
+    "deployment": Place("deployment", deployment, shows=("Model processes",)),
+    "deployment-try": Place("deployment", deployment, {"deployment_view": "Try it"}, ("Input",)),
+    "deployment-predictions": Place(
+        "deployment", deployment, {"deployment_view": "Predictions"}, ("Newest predictions",)
+    ),
+    "deployment-revisions": Place(
+        "deployment", deployment, {"deployment_view": "Revisions"}, ("Revisions",)
+    ),
+    "deployment-log": Place("deployment", deployment, {"deployment_view": "Log"}),
+    "monitoring": Place("monitoring", shows=("Predictions and labels by window",)),
+    "monitoring-drift": Place(
+        "monitoring", view={"monitoring_view": "Drift"}, shows=("Columns by drift",)
+    ),
+    "monitoring-windows": Place(
+        "monitoring", view={"monitoring_view": "Windows"}, shows=("Windows",)
+    ),
+    "monitoring-alerts": Place("monitoring", view={"monitoring_view": "Alerts"}, shows=("Alerts",)),
+    "monitoring-rules": Place(
+        "monitoring", view={"monitoring_view": "Rules"}, shows=("Alert rules",)
+    ),
+    "window": Place("window", window, shows=("Columns by drift",)),
+    "window-performance": Place(
+        "window", window, {"window_view": "Performance"}, ("Realised figures",)
+    ),
+    "window-results": Place("window", window, {"window_view": "Results"}, ("Results",)),
+    "window-reports": Place("window", window, {"window_view": "Reports"}),
+    "alert": Place("alert", alert, shows=("What happened to it",)),
+    "report": Place("report", report, shows=("Evidently's drift report",)),
+    "pipelines": Place("pipelines", shows=("Jobs",)),
+    "pipelines-schedules": Place("pipelines", view={"pipelines_view": "Schedules"}),
+    "job": Place("job", job, shows=("Steps",)),
+    "job-timeline": Place("job", job, {"job_view": "Timeline"}, ("When each step of the job ran",)),
+    "job-details": Place("job", job, {"job_view": "Details"}, ("Arguments and result",)),
+    "activity": Place("activity", shows=("Activity",)),
+}

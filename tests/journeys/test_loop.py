@@ -1,0 +1,192 @@
+"""The loop by hand: find the best run, promote it, launch it, ask it, watch it, find it written."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
+MODEL, EXPERIMENT = "flights-late", "flights/late arrivals"
+
+
+def test_a_person_decides_what_the_retraining_proposed(visitor: Any, voyage: Any) -> None:
+    registry = voyage.workspace.registry
+    waiting = registry.promotions("pending").iloc[0]
+    visitor.open("/")
+    visitor.page.get_by_role(
+        "link", name=re.compile(r"flights-late \d+ to production", re.I)
+    ).click()
+    visitor.titled(re.compile("to production$"))
+    expect(visitor.page.get_by_text("3 gates passed").first).to_be_visible()
+
+    visitor.press("Accept")
+    dialog = visitor.dialog("Accept")
+    accept = dialog.get_by_role("button", name="Accept", exact=True)
+    expect(accept).to_be_disabled()
+    assert visitor.idle().barriers() == []
+    visitor.answer("Accept", "Accept", reason="it is better on the newest weeks", typed=MODEL)
+    expect(visitor.key("page_header")).to_contain_text("Accepted")
+    assert registry.promotion(waiting["id"]).decision_reason == "it is better on the newest weeks"
+    assert registry.champion(MODEL).number == waiting["number"]
+
+
+def test_a_gate_refuses_and_a_person_rejects(visitor: Any, voyage: Any) -> None:
+    worst = voyage.workspace.experiments.runs(sort="metrics.roc_auc", size=100)
+    worst = worst[worst["metrics.roc_auc"].notna() & (worst["trainer"] == "logistic_regression")]
+    ref = register(visitor, voyage.workspace, str(worst["id"].iloc[-1]))
+    visitor.press("Promote")
+    dialog = visitor.dialog("Promote")
+    expect(dialog.get_by_text("in the way")).to_be_visible()
+    expect(dialog.get_by_text(re.compile(r"more than the margin of 0\.005"))).to_be_visible()
+    dialog.get_by_role("textbox", name="Reason").fill("to see what somebody else thinks")
+    expect(dialog.get_by_role("button", name="Promote", exact=True)).to_be_disabled()
+    visitor.press("Ask for a decision", within=dialog)
+    visitor.toast("waits for a decision")
+
+    visitor.open("/registry")
+    card = visitor.page.locator("[class*=st-key-pending_]").filter(has_text=ref.replace("@", " "))
+    visitor.press("Reject", within=card)
+    visitor.answer("Reject this promotion", "Reject", reason="worse than what we have")
+    expect(visitor.key("page_header")).to_contain_text("Rejected")
+    expect(visitor.page.get_by_text("worse than what we have")).to_be_visible()
+
+
+def test_the_best_run_sails_the_loop(visitor: Any, voyage: Any) -> None:
+    """Done-when 5 of the first voyage, in one go."""
+    workspace = voyage.workspace
+    visitor.open("/")
+    expect(visitor.page.get_by_text("Needs a person")).to_be_visible()
+    best, name = find_best_run(visitor, workspace)
+    compare_with_champion(visitor, workspace, best, name)
+    ref = register(visitor, workspace, best)
+    promote(visitor, workspace, ref)
+    deployment = launch(visitor, workspace, ref)
+    prediction = try_it(visitor, deployment)
+    assert prediction in set(workspace.deployments.predictions(deployment)["prediction_id"])
+    report = drift_report(visitor, workspace)
+    find_on_activity(visitor, ref, deployment, report)
+
+
+def find_best_run(visitor: Any, workspace: Any) -> tuple[str, str]:
+    """Filter and sort the run table: the best run that is not in production yet, ticked."""
+    champion = workspace.registry.champion(MODEL).run_id
+    runs = workspace.experiments.runs(sort="metrics.roc_auc", size=100)
+    runs = runs[runs["experiment"] == EXPERIMENT]
+    best = runs[(runs["id"] != champion) & (runs["trainer"] == "hist_gradient_boosting")].iloc[0]
+    visitor.page.get_by_role("link", name="Experiments").click()
+    visitor.titled("Experiments")
+    visitor.search("Name, id, trainer or note", "hist-gradient")
+    visitor.choose("All experiments", EXPERIMENT)
+    visitor.choose("Any status", "Finished")
+    visitor.choose("Sort", "Highest ROC AUC")
+    visitor.idle()
+    rows = visitor.table("Runs").rows()
+    figures = [float(row["ROC AUC"]) for row in rows if row["ROC AUC"]]
+    assert figures == sorted(figures, reverse=True)
+    assert best["name"] in [row["Run"] for row in rows[:2]], "the champion's may be before it"
+    visitor.table("Runs").open(visitor.table("Runs").row(best["name"]))
+    visitor.titled(best["name"])
+    return str(best["id"]), str(best["name"])
+
+
+def compare_with_champion(visitor: Any, workspace: Any, run: str, name: str) -> None:
+    """The run beside the champion, which is the baseline."""
+    champion = workspace.registry.champion(MODEL).run_id
+    visitor.press("Compare with champion")
+    visitor.titled("Compare")
+    assert visitor.param("baseline") == champion
+    assert run in visitor.param("runs")
+    for view in ("Curves", "Parallel coordinates", "Figures and parameters"):
+        visitor.switch(view)
+        assert visitor.faults() == []
+    expect(visitor.page.get_by_role("cell", name="ROC AUC", exact=True)).to_be_visible()
+    visitor.page.get_by_role("link", name=name).first.click()
+    visitor.titled(name)
+
+
+def register(visitor: Any, workspace: Any, run: str) -> str:
+    """Make a run's model the next version; its page is open then."""
+    visitor.open(f"/run?id={run}")
+    visitor.press("Register model")
+    dialog = visitor.dialog("Register model")
+    assert visitor.idle().barriers() == []
+    visitor.press("Register", within=dialog)
+    visitor.toast("is registered")
+    visitor.titled(re.compile(rf"^{MODEL} \d+$"))
+    ref = str(visitor.param("ref"))
+    assert workspace.registry.version(MODEL, int(ref.partition("@")[2])).run_id == run
+    return ref
+
+
+def promote(visitor: Any, workspace: Any, ref: str) -> None:
+    """To production, with a reason and the name typed; the gates let it through."""
+    visitor.press("Promote")
+    dialog = visitor.dialog("Promote")
+    expect(dialog.get_by_text("3 gates passed")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Promote", exact=True)).to_be_disabled()
+    assert visitor.idle().barriers() == []
+    visitor.answer("Promote", "Promote", reason="the best of its family", typed=MODEL)
+    visitor.toast("is in production")
+    expect(visitor.key("page_header")).to_contain_text("Production")
+    assert workspace.registry.champion(MODEL).ref == ref
+
+
+def launch(visitor: Any, workspace: Any, ref: str) -> str:
+    """A deployment of its own through the wizard, until it answers."""
+    visitor.press("Launch")
+    dialog = visitor.dialog("Launch")
+    if dialog.get_by_role("combobox", name="Where").count():
+        visitor.choose("Where", "A new deployment", within=dialog)
+    expect(dialog.get_by_text("What will happen")).to_be_visible()
+    name = dialog.get_by_label("Name", exact=True).input_value()
+    assert visitor.idle().barriers() == []
+    visitor.answer("Launch", "Launch", reason="to compare both for a week")
+    visitor.titled(name)
+    expect(visitor.key("page_header")).to_contain_text("Ready", timeout=60_000)
+    assert workspace.deployments.deployment(name).version_ref == ref
+    return str(name)
+
+
+def try_it(visitor: Any, deployment: str) -> str:
+    """One prediction from the form that the signature gives."""
+    visitor.switch("Try it")
+    visitor.press("Predict")
+    told = visitor.page.get_by_text(re.compile(r"^Prediction [0-9a-f-]{36}$"))
+    expect(told).to_be_visible()
+    expect(visitor.page.get_by_text(f"/deployments/{deployment}/invocations")).to_be_visible()
+    assert visitor.idle().barriers() == []
+    return str(told.inner_text()).split()[-1]
+
+
+def drift_report(visitor: Any, workspace: Any) -> str:
+    """Evidently's report of a window, made by a job and read inside the app."""
+    visitor.page.get_by_role("link", name="Monitoring").first.click()
+    visitor.titled("Monitoring")
+    visitor.choose("Deployment", MODEL)
+    visitor.switch("Windows")
+    visitor.table("Windows").open(2)
+    expect(visitor.page).to_have_url(re.compile(r"/window\?id="))
+    visitor.press("Drift report")
+    visitor.titled("Drift report")
+    expect(visitor.key("page_header")).to_contain_text("Ready", timeout=120_000)
+    expect(visitor.report()).to_contain_text("Dataset Drift", timeout=60_000)
+    return str(visitor.param("id"))
+
+
+def find_on_activity(visitor: Any, ref: str, deployment: str, report: str) -> None:
+    """What was done is written down, with its reason; each entry leads to its object."""
+    visitor.page.get_by_role("link", name="Activity").first.click()
+    visitor.titled("Activity")
+    expect(visitor.page.get_by_text("Chain verified").first).to_be_visible()
+    done = {(row["What"], row["Kind"], row["Reason"]) for row in visitor.table("Activity").rows()}
+    kinds = {(what, kind) for what, kind, _ in done}
+    assert ("Promoted", "Version", "the best of its family") in done
+    assert ("Launched", "Deployment", "to compare both for a week") in done
+    assert {("Registered", "Version"), ("Requested", "Report"), ("Made", "Report")} <= kinds
+    visitor.search("Name, reason or person", "the best of its family")
+    expect(visitor.key("activity_entry")).to_contain_text("the best of its family")
+    visitor.key("activity_entry").get_by_role("link").first.click()
+    visitor.titled(ref.replace("@", " "))

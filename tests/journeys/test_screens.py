@@ -1,0 +1,76 @@
+"""Every screen and view: real content, light and dark, no fault, no barrier, at its own address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def workspace(voyage: Any) -> Any:
+    """The voyage's workspace, with a report that has been made."""
+    from pictures import with_report
+
+    with_report(voyage.workspace)
+    return voyage.workspace
+
+
+def test_a_screen_is_whole_in_both_appearances(visitor: Any, workspace: Any, place: Any) -> None:
+    visitor.open(place.address(workspace))
+    for words in place.shows:
+        expect(visitor.named(words)).to_be_visible()
+    for scheme in ("light", "dark"):
+        visitor.prefer(scheme)
+        assert visitor.faults() == []
+        assert visitor.barriers() == []
+
+
+def test_an_address_of_nothing_says_so(visitor: Any) -> None:
+    for page, param in (("run", "id"), ("version", "ref"), ("window", "id"), ("job", "id")):
+        visitor.open(f"/{page}?{param}=nothing@7")
+        expect(visitor.page.get_by_role("alert")).to_contain_text("Not found")
+
+
+def test_what_one_chose_is_in_the_address(visitor: Any) -> None:
+    visitor.open("/experiments")
+    visitor.search("Name, id, trainer or note", "forest")
+    visitor.choose("Sort", "Highest ROC AUC")
+    visitor.idle()
+    before = visitor.table("Runs").rows()
+    assert all(row["Run"].startswith("random-forest") for row in before)
+
+    visitor.page.reload()
+    visitor.idle()
+    assert visitor.table("Runs").rows() == before
+
+    visitor.page.get_by_role("link", name="Registry").click()
+    visitor.titled("Registry")
+    visitor.page.get_by_role("link", name="Experiments").click()
+    visitor.titled("Experiments")
+    assert visitor.table("Runs").rows() == before
+    assert visitor.param("runs_q") == "forest"
+
+
+def test_ticks_belong_to_runs_and_not_to_rows(visitor: Any, voyage: Any) -> None:
+    visitor.open("/experiments?runs_q=forest")
+    runs = visitor.table("Runs")
+    ticked = [runs.rows()[0]["Run"]]
+    runs.tick(0)
+    expect(visitor.page.get_by_role("button", name="Compare (1)")).to_be_disabled()
+    visitor.choose("Sort", "Lowest Log loss")
+    visitor.idle()
+    runs = visitor.table("Runs")
+    place, other = next(
+        (place, row["Run"])
+        for place, row in enumerate(runs.rows())
+        if row["Run"] not in ticked and row["ROC AUC"]
+    )
+    runs.tick(place)
+    visitor.press("Compare (2)")
+    visitor.titled("Compare")
+    known = voyage.workspace.experiments.runs(size=200).set_index("id")["name"]
+    assert {known[run] for run in visitor.param("runs").split(",")} == {*ticked, other}
