@@ -157,7 +157,8 @@ class Protocol:
 
     async def _with_default(self) -> None:
         """The first request makes sure of the experiment that clients take for granted."""
-        if self._default is None:
+        failed = self._default is not None and self._default.done() and self._default.exception()
+        if self._default is None or failed:
             self._default = asyncio.create_task(self._make_default())
         await asyncio.shield(self._default)
 
