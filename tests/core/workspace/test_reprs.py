@@ -7,7 +7,15 @@ import pandas as pd
 from pilothouse.workspace import Workspace
 
 ROOMS = (
-    ["activity", "data", "deployments", "experiments", "jobs", "monitoring", "pipelines", "registry", "training"]
+    "activity",
+    "data",
+    "deployments",
+    "experiments",
+    "jobs",
+    "monitoring",
+    "pipelines",
+    "registry",
+    "training",
 )
 
 
