@@ -24,6 +24,8 @@ EDGES = {
     "core/pilothouse/cli/worker.py",  # a duty of the worker: it is logged and tried again
     "core/pilothouse/deployments/gateway.py",  # a request
     "core/pilothouse/deployments/process.py",  # a request, in the model process
+    "core/pilothouse/interop/mlflow/application.py",  # a request
+    "core/pilothouse/interop/mlflow/ingest.py",  # a request, in the thread that writes
     "app/pilothouse_app/parts/errors.py",  # a screen
 }
 

@@ -1,4 +1,4 @@
-"""Measure ours beside a reference, in one run: `run.py start|predict|drift|ingest [--json]`.
+"""Measure ours beside a reference, in one run: `run.py WORK [--json]`.
 
 Each work is a file beside this one with a `measure()` that returns at least
 `work, ours, reference, ratio, unit`; a ratio above 1 means that ours is better.
@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-WORKS = ("start", "predict", "drift", "ingest")
+WORKS = ("start", "predict", "drift", "ingest", "mlflow")
 
 
 def measure(work: str) -> dict[str, Any]:

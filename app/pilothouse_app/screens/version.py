@@ -131,6 +131,9 @@ def _beside(champion: VersionInfo | None, key: str) -> str:
 
 def _inputs(version: VersionInfo) -> None:
     signature = version.signature
+    if not signature.can_be_served:
+        section("Inputs", "Logged by another program, which keeps its signature in its own files")
+        return
     section("Inputs", f"{plural(len(signature.inputs), 'column')}, predicts {signature.target}")
     table(
         signature_frame(signature, version.input_example),

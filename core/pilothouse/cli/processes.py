@@ -25,11 +25,12 @@ def app(workspace: Path | None, port: int | None) -> None:
 @click.command()
 @workspace_option
 @click.option("--port", type=int, default=None, help="Port on loopback  [default: 5050].")
-def server(workspace: Path | None, port: int | None) -> None:
+@click.option("--allow-reset", is_flag=True, help="Let tests empty the workspace over HTTP.")
+def server(workspace: Path | None, port: int | None, allow_reset: bool) -> None:
     """Run the server alone: what programs talk to."""
     from pilothouse.http.server import serve
 
-    serve(settings_of(workspace, server_port=port))
+    serve(settings_of(workspace, server_port=port), allow_reset=allow_reset)
 
 
 @click.command()

@@ -2,7 +2,7 @@
 
     GET  /v2  /v2/health/live  /v2/health/ready  /v2/models/{d}[/versions/{n}][/ready]
     POST /v2/models/{d}[/versions/{n}]/infer
-    POST /deployments/{d}/invocations   /invocations      GET /ping /health /version
+    POST /deployments/{d}/invocations   /invocations      GET /ping
     POST /deployments/{d}/labels        {"ids": [...], "labels": [...], "at": [ms, ...]}
 
 A request is read, checked against the signature, predicted, written to the journal, and answered.
@@ -42,7 +42,7 @@ MOST_IN_FLIGHT = 512
 INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?/infer")
 MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?(/ready)?")
 ROOM = re.compile(r"/deployments/([^/]+)/(invocations|labels)")
-PLAIN = ("/v2", "/v2/", "/v2/health/live", "/v2/health/ready", "/ping", "/health", "/version")
+PLAIN = ("/v2", "/v2/", "/v2/health/live", "/v2/health/ready", "/ping")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -237,9 +237,7 @@ class Gateway:
         if path == "/v2/health/ready":
             state = {"ready": self.routes.loaded, "live": True}
             return _json(state, status=200 if self.routes.loaded else 503)
-        if path == "/version":
-            return Answer(200, self.version.encode(), content_type=b"text/plain")
-        if path in ("/ping", "/health"):
+        if path == "/ping":
             return Answer(200 if self.routes.loaded else 503, b"\n")
         raise NotFound(f"there is nothing at {path}.", hint="See /openapi.json.")
 

@@ -142,8 +142,16 @@ def revisions(session: Session, name: str, number: int | None = None) -> Sequenc
 
 
 def servable(session: Session, model: str, number: int) -> VersionInfo:
-    """The version to serve. Raises NotFound without it, Refused when it was taken out of use."""
+    """The version to serve.
+
+    Raises NotFound without it, Refused when it was taken out of use or cannot be served from here.
+    """
     version = versions.find(session, model, number)
+    if not version.signature.can_be_served:
+        raise Refused(
+            f"{version.ref} was logged by another program, which did not say what it answers.",
+            hint="Train it here to serve it from here.",
+        )
     if version.stage == ARCHIVED:
         raise Refused(f"{version.ref} is archived.", hint="Move it out of the archive first.")
     return version

@@ -29,13 +29,22 @@ class Field:
 
 @dataclass(frozen=True)
 class Signature:
-    """The inputs of a binary classifier, its classes, and the threshold people agreed on."""
+    """The inputs of a binary classifier, its classes, and the threshold people agreed on.
+
+    Without classes it is the signature of a model that another program logged: nobody here knows
+    what its answer means, so it is kept but not served.
+    """
 
     inputs: tuple[Field, ...]
     target: str
     classes: tuple[Label, ...]
     positive: Label
     threshold: float = 0.5
+
+    @property
+    def can_be_served(self) -> bool:
+        """Whether it says what an answer means."""
+        return bool(self.classes)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,11 +79,14 @@ class Signature:
         return _checked(signature)
 
 
+UNKNOWN = Signature(inputs=(), target="", classes=(), positive="")
+
+
 def _checked(signature: Signature) -> Signature:
     twice = {name for name in signature.names if signature.names.count(name) > 1}
     if twice:
         raise Invalid(f"the signature names {', '.join(sorted(twice))} more than once.")
-    if signature.positive not in signature.classes:
+    if signature.classes and signature.positive not in signature.classes:
         raise Invalid(f"the positive class {signature.positive!r} is none of the classes.")
     return signature
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Index, SmallInteger, UniqueConstraint
 from sqlmodel import Field
 
-from pilothouse.storage.tables import Table, Utc
+from pilothouse.storage.tables import Json, Table, Utc
 
 QUEUED, RUNNING, FINISHED, FAILED, CANCELLED = (
     "queued",
@@ -36,6 +36,18 @@ class Experiment(Table, table=True):
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
     archived_at: datetime | None = Field(default=None, sa_type=Utc)
+    updated_at: datetime | None = Field(default=None, sa_type=Utc)
+    artifact_location: str | None = None
+
+
+class ExperimentTag(Table, table=True):
+    """A word about an experiment."""
+
+    __tablename__ = "experiments_experiment_tag"
+
+    experiment_id: int = Field(primary_key=True, foreign_key="experiments_experiment.id")
+    key: str = Field(primary_key=True)
+    value: str
 
 
 class Run(Table, table=True):
@@ -160,3 +172,106 @@ class RunInput(Table, table=True):
     run_id: str = Field(primary_key=True, foreign_key="experiments_run.id")
     dataset: str = Field(primary_key=True, index=True)
     role: str = Field(primary_key=True)
+
+
+class Source(Table, table=True):
+    """A dataset as the program that logged it describes it; its bytes stay where they are."""
+
+    __tablename__ = "experiments_source"
+    __table_args__ = (UniqueConstraint("experiment_id", "name", "digest"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    experiment_id: int = Field(foreign_key="experiments_experiment.id")
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    columns: str = ""
+    profile: str = ""
+
+
+class SourceUse(Table, table=True):
+    """A run read a logged dataset: in which role, and what else was said of that."""
+
+    __tablename__ = "experiments_source_use"
+
+    run_id: str = Field(primary_key=True, foreign_key="experiments_run.id")
+    source_id: int = Field(primary_key=True, foreign_key="experiments_source.id", index=True)
+    role: str = ""
+    tags: dict[str, str] = Field(sa_type=Json)
+
+
+class LoggedModel(Table, table=True):
+    """A model that a program logged: an entity of its own, made by a run or by none."""
+
+    __tablename__ = "experiments_logged_model"
+    __table_args__ = (Index(None, "experiment_id", "created_at"), Index(None, "name"))
+
+    id: str = Field(primary_key=True)
+    experiment_id: int = Field(foreign_key="experiments_experiment.id")
+    name: str
+    kind: str = ""
+    run_id: str = Field(default="", index=True)
+    status: str
+    status_message: str = ""
+    created_at: datetime = Field(sa_type=Utc)
+    updated_at: datetime = Field(sa_type=Utc)
+    archived_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class LoggedModelParam(Table, table=True):
+    """A parameter of a logged model."""
+
+    __tablename__ = "experiments_logged_model_param"
+
+    model_id: str = Field(primary_key=True, foreign_key="experiments_logged_model.id")
+    key: str = Field(primary_key=True)
+    value: str
+
+
+class LoggedModelTag(Table, table=True):
+    """A word about a logged model."""
+
+    __tablename__ = "experiments_logged_model_tag"
+
+    model_id: str = Field(primary_key=True, foreign_key="experiments_logged_model.id")
+    key: str = Field(primary_key=True)
+    value: str
+
+
+class LoggedModelMetric(Table, table=True):
+    """A figure of a logged model, on a dataset when one is named; None stands for NaN."""
+
+    __tablename__ = "experiments_logged_model_metric"
+    __table_args__ = (Index(None, "key", "value"),)
+
+    model_id: str = Field(primary_key=True, foreign_key="experiments_logged_model.id")
+    key: str = Field(primary_key=True)
+    step: int = Field(primary_key=True, sa_type=BigInteger)
+    at: datetime = Field(primary_key=True, sa_type=Utc)
+    run_id: str = Field(primary_key=True)
+    value: float | None
+    dataset_name: str = ""
+    dataset_digest: str = ""
+
+
+class RunModel(Table, table=True):
+    """A logged model that a run read (`input`) or made (`output`), at which step."""
+
+    __tablename__ = "experiments_run_model"
+
+    run_id: str = Field(primary_key=True, foreign_key="experiments_run.id")
+    model_id: str = Field(primary_key=True, foreign_key="experiments_logged_model.id", index=True)
+    direction: str = Field(primary_key=True)
+    step: int = Field(default=0, sa_type=BigInteger)
+
+
+class File(Table, table=True):
+    """A kept file that is no run's: of a logged model, whose id is its root, or of nobody ("")."""
+
+    __tablename__ = "experiments_file"
+
+    root: str = Field(primary_key=True)
+    path: str = Field(primary_key=True)
+    digest: str = Field(index=True)
+    size: int = Field(sa_type=BigInteger)

@@ -12,7 +12,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pilothouse
 from pilothouse.deployments.gateway import (
@@ -26,11 +26,15 @@ from pilothouse.deployments.gateway import (
 )
 from pilothouse.deployments.routes import Routes
 from pilothouse.http.metrics import CONTENT_TYPE, exposition
+from pilothouse.interop.mlflow import paths
 from pilothouse.kit.errors import Refused, Unavailable
 from pilothouse.kit.processes import announce, find
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store, open_store
 from pilothouse.storage.migrate import migrate
+
+if TYPE_CHECKING:
+    from pilothouse.interop.mlflow.application import Protocol
 
 log = logging.getLogger("pilothouse.server")
 HOST = "127.0.0.1"
@@ -42,8 +46,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Server:
     """The whole application: guards the door, then sends each request to the one who answers it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, allow_reset: bool = False) -> None:
         self.store = store
+        self._allow_reset = allow_reset
         self.routes = Routes(store)
         self.gateway = Gateway(
             workspace=store.folder,
@@ -53,6 +58,7 @@ class Server:
             version=pilothouse.__version__,
         )
         self._management: asyncio.Task[App] | None = None
+        self._protocol: asyncio.Task[Protocol] | None = None
         self._duties: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,6 +73,8 @@ class Server:
         path = scope["path"]
         if refused is not None:
             await respond(send, refusal(refused))
+        elif paths.owns(path):
+            await (await self._spoken())(scope, receive, send)
         elif self.gateway.owns(path):
             await self.gateway(scope, receive, send)
         elif path in ("/healthz", "/readyz", "/metrics"):
@@ -92,6 +100,16 @@ class Server:
         made: App = build(self.store)
         return made
 
+    async def _spoken(self) -> Protocol:
+        if self._protocol is None:
+            self._protocol = asyncio.create_task(asyncio.to_thread(self._speak))
+        return await asyncio.shield(self._protocol)
+
+    def _speak(self) -> Protocol:
+        from pilothouse.interop.mlflow.application import Protocol
+
+        return Protocol(self.store, allow_reset=self._allow_reset)
+
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         await self.start()
@@ -115,6 +133,8 @@ class Server:
             duty.cancel()
         await asyncio.gather(*self._duties, return_exceptions=True)
         self.gateway.close()
+        if self._protocol is not None:
+            await asyncio.to_thread((await self._spoken()).close)
 
     async def _tidy(self) -> None:
         while True:
@@ -125,8 +145,10 @@ class Server:
         await self._managed()
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, *, allow_reset: bool = False) -> None:
     """Run the server of a workspace until told to stop.
+
+    `allow_reset` lets whoever tests it empty the workspace over HTTP.
 
     Raises Unavailable when the port is taken, or when the workspace has a server already.
     """
@@ -136,16 +158,17 @@ def serve(settings: Settings) -> None:
         migrate(store)
         _check_alone(store.run_folder)
         with contextlib.closing(_listen(settings.server_port)) as door:
-            _answer_at(door, store)
+            _answer_at(door, Server(store, allow_reset=allow_reset))
     finally:
         store.engine.dispose()
 
 
-def _answer_at(door: socket.socket, store: Store) -> None:
+def _answer_at(door: socket.socket, server: Server) -> None:
     import uvicorn
 
+    store = server.store
     config = uvicorn.Config(
-        Server(store),
+        server,
         http="httptools",
         loop="uvloop",
         ws="none",

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     max_body_mb: int = Field(
         default=10, ge=1, description="Largest request body the server accepts, in MB."
     )
+    max_artifact_mb: int = Field(
+        default=4096, ge=1, description="Largest artifact that a client may upload, in MB."
+    )
     max_rows: int = Field(default=10_000, ge=1, description="Most rows in one prediction request.")
 
 

@@ -25,14 +25,19 @@ def move(
     stage: str,
     reason: str,
     promotion_id: str | None = None,
+    *,
+    alone: bool = True,
 ) -> None:
-    """Move a version to a stage; what was in production before goes to the archive."""
+    """Move a version to a stage; what was in production before goes to the archive.
+
+    Unless it is to be there alone, the others stay, and only the champion moves on.
+    """
     if stage == PRODUCTION:
-        for other in _in_production(session, version.model):
+        for other in _in_production(session, version.model) if alone else ():
             words = f"replaced by {version.model}@{version.number}"
             _change(session, store, other, ARCHIVED, words, promotion_id)
         _point(session, store, version.model, CHAMPION, version.number)
-    elif version.stage == PRODUCTION:
+    elif version.stage == PRODUCTION and _points_at(session, version):
         _unpoint(session, version.model, CHAMPION)
     _change(session, store, version, stage, reason, promotion_id)
 
@@ -74,6 +79,35 @@ def set_alias(
     else:
         require(session, model, number)
         _point(session, store, model, alias, number)
+    _record_alias(session, store, model, alias, left, number, reason)
+    return left
+
+
+def move_champion(
+    session: Session, store: Store, model: str, number: int | None, reason: str
+) -> None:
+    """Point the champion at a version that no gate can weigh, whatever its stage is.
+
+    Other registries know aliases without stages; their programs move this one too.
+    """
+    kept = session.get(Alias, (model, CHAMPION))
+    left = kept.number if kept else None
+    if number is None:
+        _unpoint(session, model, CHAMPION)
+    else:
+        _point(session, store, model, CHAMPION, number)
+    _record_alias(session, store, model, CHAMPION, left, number, reason)
+
+
+def _record_alias(
+    session: Session,
+    store: Store,
+    model: str,
+    alias: str,
+    left: int | None,
+    number: int | None,
+    reason: str,
+) -> None:
     ref = model if number is None else f"{model}@{number}"
     record(
         session,
@@ -85,7 +119,6 @@ def set_alias(
         after={alias: number},
         reason=reason,
     )
-    return left
 
 
 def _in_production(session: Session, model: str) -> list[ModelVersion]:
@@ -114,6 +147,7 @@ def _change(
         promotion_id=promotion_id,
     )
     version.stage = stage
+    version.updated_at = store.now()
     session.add(change)
     session.add(version)
     session.flush()
@@ -126,6 +160,11 @@ def _point(session: Session, store: Store, model: str, alias: str, number: int) 
         )
     )
     session.flush()
+
+
+def _points_at(session: Session, version: ModelVersion) -> bool:
+    kept = session.get(Alias, (version.model, CHAMPION))
+    return kept is not None and kept.number == version.number
 
 
 def _unpoint(session: Session, model: str, alias: str) -> None:

@@ -29,6 +29,19 @@ class Model(Table, table=True):
     note: str = ""
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
+    updated_at: datetime | None = Field(default=None, sa_type=Utc)
+    # The highest number ever given: that of a deleted version is not given again.
+    last_number: int | None = None
+
+
+class ModelTag(Table, table=True):
+    """A word about a model."""
+
+    __tablename__ = "registry_model_tag"
+
+    model: str = Field(primary_key=True, foreign_key="registry_model.name")
+    key: str = Field(primary_key=True)
+    value: str
 
 
 class ModelVersion(Table, table=True):
@@ -55,6 +68,42 @@ class ModelVersion(Table, table=True):
     note: str = ""
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
+    updated_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class VersionTag(Table, table=True):
+    """A word about a version."""
+
+    __tablename__ = "registry_version_tag"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["model", "number"], ["registry_version.model", "registry_version.number"]
+        ),
+    )
+
+    model: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    value: str
+
+
+class VersionOrigin(Table, table=True):
+    """Where an imported version says it comes from; its files are listed in its artifact."""
+
+    __tablename__ = "registry_version_origin"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["model", "number"], ["registry_version.model", "registry_version.number"]
+        ),
+    )
+
+    model: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    source: str
+    location: str
+    run: str = ""
+    run_link: str = ""
+    logged_model: str = Field(default="", index=True)
 
 
 class Alias(Table, table=True):

@@ -158,12 +158,15 @@ def _held_out(session: Session, run_id: str) -> str:
 
 
 def _add(session: Session, store: Store, model: str, source: Source, note: str) -> VersionInfo:
-    _require_or_create(session, store, model)
+    owner = _require_or_create(session, store, model)
     if not store.artifacts.exists(source.digest):
         raise NotFound(f"the model's artifact {source.digest[:12]}… is not in the store.")
+    now = store.now()
+    owner.last_number = max(_latest(session, model), owner.last_number or 0) + 1
+    owner.updated_at = now
     row = ModelVersion(
         model=model,
-        number=_latest(session, model) + 1,
+        number=owner.last_number,
         run_id=source.run,
         import_source=source.imported,
         digest=source.digest,
@@ -173,9 +176,11 @@ def _add(session: Session, store: Store, model: str, source: Source, note: str) 
         dataset=source.dataset,
         held_out=source.held_out,
         note=note,
-        created_at=store.now(),
+        created_at=now,
         created_by=store.actor,
+        updated_at=now,
     )
+    session.add(owner)
     session.add(row)
     session.flush()
     record(
@@ -190,18 +195,26 @@ def _add(session: Session, store: Store, model: str, source: Source, note: str) 
     return _info(session, row)
 
 
-def _require_or_create(session: Session, store: Store, name: str) -> None:
-    if session.get(Model, name) is not None:
-        return
+def _require_or_create(session: Session, store: Store, name: str) -> Model:
+    if (known := session.get(Model, name)) is not None:
+        return known
     if not NAME.fullmatch(name):
         raise Invalid(
             f"{name!r} cannot name a model.",
             hint="Use letters, digits, dots, dashes and underscores; at most 100.",
             fields={"model": "cannot be a name"},
         )
-    session.add(Model(name=name, created_at=store.now(), created_by=store.actor))
+    return add_model(session, store, name)
+
+
+def add_model(session: Session, store: Store, name: str, note: str = "") -> Model:
+    """Make a model without versions; whoever asks has looked that the name is free and fit."""
+    now = store.now()
+    model = Model(name=name, note=note, created_at=now, created_by=store.actor, updated_at=now)
+    session.add(model)
     session.flush()
     record(session, store, "created", "model", name)
+    return model
 
 
 def _latest(session: Session, model: str) -> int:

@@ -8,7 +8,7 @@ import re
 import shutil
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pilothouse.kit.errors import Invalid, NotFound, Unavailable
 
@@ -60,6 +60,17 @@ class Artifacts:
         if not self._is_sound(digest):
             partial = self._partial(digest)
             self._fs.put_file(str(path), partial)
+            self._fs.mv(partial, self._path(digest))
+        return digest
+
+    def put_stream(self, source: BinaryIO) -> str:
+        """Keep what an open, rewindable file holds and return its SHA-256 in hex."""
+        digest = _hash(source)
+        if not self._is_sound(digest):
+            partial = self._partial(digest)
+            source.seek(0)
+            with self._fs.open(partial, "wb") as out:
+                shutil.copyfileobj(source, out, CHUNK)
             self._fs.mv(partial, self._path(digest))
         return digest
 

@@ -42,7 +42,9 @@ import sys
 from pathlib import Path
 from pilothouse.http.server import serve
 from pilothouse.kit.settings import Settings
-serve(Settings(workspace=Path(sys.argv[1]), server_port=int(sys.argv[2])))
+folder, port, reset, database = sys.argv[1:]
+settings = Settings(workspace=Path(folder), server_port=int(port), database_url=database)
+serve(settings, allow_reset=reset == "reset")
 """
 
 
@@ -126,9 +128,10 @@ class Worker:
 class ServerProcess:
     """The real server in a process of its own, which tests may kill and start again."""
 
-    def __init__(self, store: Store, port: int = 0) -> None:
+    def __init__(self, store: Store, port: int = 0, *, allow_reset: bool = False) -> None:
         self._store = store
         self._port = port
+        self._reset = "reset" if allow_reset else "keep"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> ServerProcess:
@@ -142,6 +145,7 @@ class ServerProcess:
         """Start it, on the port it had before, and wait until it answers."""
         log = self._store.log_folder / "server.log"
         command = [sys.executable, "-P", "-c", SERVER, str(self._store.folder), str(self._port)]
+        command += [self._reset, self._store.settings.database_url]
         with log.open("ab") as out:
             self._process = subprocess.Popen(command, stdout=out, stderr=out, env=environment())
         address = wait_for(self._running, log=log)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,47 +16,17 @@ from pilothouse.activity import record, verify
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store, Table
+from pilothouse.testing.postgres import postgresql, why_not
 from pilothouse.workspace import Workspace, open_workspace
-
-ORDINARY = ("postgres", "nobody")
-OPTIONS = "-c listen_addresses='' -c fsync=off -k {folder}"
-
-
-def program(name: str) -> str | None:
-    """A program of PostgreSQL, from the path or from where Debian keeps it."""
-    debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return shutil.which(name) or (str(debian[-1]) if debian else None)
-
-
-def ordinary_user() -> str | None:
-    """Whom to become, since PostgreSQL refuses to run as root."""
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return next((name for name in ORDINARY if name in known), None)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The URL of a database that lasts for this module."""
-    initdb, pg_ctl = program("initdb"), program("pg_ctl")
-    user = ordinary_user() if os.geteuid() == 0 else None
-    if initdb is None or pg_ctl is None or (os.geteuid() == 0 and user is None):
-        pytest.skip("PostgreSQL's initdb and pg_ctl, or an ordinary user to run them, are missing")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path may not be long
-    if user is not None:
-        shutil.chown(folder, user)
-
-    def run(*command: str) -> None:
-        subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-
-    data = str(folder / "data")
-    run(initdb, "-D", data, "-U", "pilothouse", "-A", "trust", "-E", "UTF8", "--no-sync")
-    options = OPTIONS.format(folder=folder)
-    run(pg_ctl, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
-    try:
-        yield f"postgresql+psycopg://pilothouse@/postgres?host={folder}"
-    finally:
-        run(pg_ctl, "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+    if missing := why_not():
+        pytest.skip(missing)
+    with postgresql() as url:
+        yield url
 
 
 @pytest.fixture

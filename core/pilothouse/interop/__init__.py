@@ -1,0 +1,1 @@
+"""Other systems' protocols and formats, spoken over the rooms below."""

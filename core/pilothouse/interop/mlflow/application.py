@@ -1,0 +1,284 @@
+"""The protocol as an ASGI application: finds the handler of a request and runs it.
+
+What is wrong with a request is answered in the protocol's words; nothing that a caller did may
+end in 5xx, for clients repeat that for minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+from sqlalchemy.exc import DataError, IntegrityError
+
+from pilothouse.deployments.gateway import (
+    Answer,
+    Receive,
+    Scope,
+    Send,
+    TooLarge,
+    read_body,
+    respond,
+)
+from pilothouse.interop.mlflow import (
+    artifacts,
+    experiments,
+    histories,
+    logged_model_search,
+    logged_models,
+    model_versions,
+    paths,
+    places,
+    recording,
+    registered_models,
+    registry_search,
+    reset,
+    run_search,
+    runs,
+)
+from pilothouse.interop.mlflow.errors import ProtocolError, invalid, translated
+from pilothouse.interop.mlflow.fields import Fields, Several
+from pilothouse.interop.mlflow.ingest import Ingest
+from pilothouse.interop.mlflow.routing import Call, Route
+from pilothouse.kit.errors import PilothouseError
+from pilothouse.storage import Store
+
+log = logging.getLogger("pilothouse.mlflow")
+ROUTES: tuple[Route, ...] = (
+    *experiments.ROUTES,
+    *runs.ROUTES,
+    *recording.ROUTES,
+    *run_search.ROUTES,
+    *histories.ROUTES,
+    *artifacts.ROUTES,
+    *logged_model_search.ROUTES,
+    *logged_models.ROUTES,
+    *registered_models.ROUTES,
+    *model_versions.ROUTES,
+    *registry_search.ROUTES,
+)
+INFO: dict[str, Any] = {
+    "store_type": "SqlStore",
+    "workspaces_enabled": False,
+    "trace_archival_enabled": False,
+    "multipart_uploads_enabled": False,
+    "multipart_downloads_enabled": False,
+    "presigned_upload_run_id_supported": False,
+    "presigned_upload_model_id_supported": False,
+    "features_enabled": {"gateway": False},
+}
+NOSNIFF = ((b"x-content-type-options", b"nosniff"),)
+EMPTY = Answer(200, b"{}", NOSNIFF)
+
+
+class NotHere(PilothouseError):
+    """No route at this path, or not by this method."""
+
+    def __init__(self, status: int) -> None:
+        words = "There is nothing here." if status == 404 else "Not by this method."
+        super().__init__(words)
+        self.status = status
+
+
+class Protocol:
+    """Answers the paths that `paths.owns` names."""
+
+    def __init__(self, store: Store, *, allow_reset: bool = False) -> None:
+        self.store = store
+        self.ingest = Ingest(store)
+        self._allow_reset = allow_reset
+        self._table = _Table(ROUTES)
+        self._default: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        try:
+            answer = await self._answer(scope, receive, send)
+        except (IntegrityError, DataError) as wrong:
+            log.info("the database refused a request: %s", wrong.orig)
+            answer = _error(ProtocolError("BAD_REQUEST", "It names something that is not there."))
+        except OverflowError:
+            answer = _error(invalid("A number is too large to be kept."))
+        except (NotHere, TooLarge) as refused:
+            answer = _plain(refused)
+        except PilothouseError as refused:
+            answer = _error(translated(refused))
+        except Exception:  # the edge of a request
+            log.exception("a request failed")
+            answer = _error(ProtocolError("INTERNAL_ERROR", "The server failed; its log says how."))
+        if answer is not None:
+            await respond(send, answer)
+
+    def close(self) -> None:
+        """Write what waits, then end."""
+        self.ingest.close()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Answer | None:
+        path, method = scope["path"], scope["method"]
+        if path in paths.PLAIN:
+            word = b"OK" if path == "/health" else paths.SPOKEN.encode()
+            return Answer(200, word, content_type=b"text/plain; charset=utf-8")
+        if path in paths.INFO:
+            return Answer(200, orjson.dumps(INFO), NOSNIFF)
+        if path == paths.RESET:
+            return await self._reset(method)
+        for prefix in paths.FILES:
+            if path.startswith(prefix):
+                return await self._file(path.removeprefix(prefix), scope, receive, send)
+        if path in (paths.GET_ARTIFACT, paths.GET_VERSION_ARTIFACT):
+            await self._get_artifact(path, scope, send)
+            return None
+        for prefix in paths.API:
+            if path.startswith(prefix):
+                return await self._api(path.removeprefix(prefix), scope, receive)
+        raise NotHere(404)
+
+    async def _api(self, path: str, scope: Scope, receive: Receive) -> Answer:
+        route, named = self._table.find(scope["method"], path)
+        given = await _given(scope, receive, self.store.settings.max_body_mb << 20)
+        fields = Fields(given | named)
+        await self._with_default()
+        if not route.writes:
+            return await asyncio.to_thread(self._read, route, fields)
+        work = self.ingest.submit(lambda session: route.handler(Call(session, self.store, fields)))
+        told = await asyncio.wrap_future(work)
+        return Answer(200, orjson.dumps(told), NOSNIFF) if told else EMPTY
+
+    def _read(self, route: Route, fields: Fields) -> Answer:
+        with self.store.read() as session:
+            told = route.handler(Call(session, self.store, fields))
+        return Answer(200, orjson.dumps(told), NOSNIFF)
+
+    async def _with_default(self) -> None:
+        """The first request makes sure of the experiment that clients take for granted."""
+        failed = self._default is not None and self._default.done() and self._default.exception()
+        if self._default is None or failed:
+            self._default = asyncio.create_task(self._make_default())
+        await asyncio.shield(self._default)
+
+    async def _make_default(self) -> None:
+        work = self.ingest.submit(lambda s: experiments.ensure_default(s, self.store))
+        await asyncio.wrap_future(work)
+
+    async def _reset(self, method: str) -> Answer:
+        if not self._allow_reset:
+            raise NotHere(404)
+        if method != "POST":
+            raise NotHere(405)
+        await asyncio.wrap_future(self.ingest.submit(lambda s: reset.empty(s, self.store)))
+        return EMPTY
+
+    async def _file(self, path: str, scope: Scope, receive: Receive, send: Send) -> Answer | None:
+        method = scope["method"]
+        if path in ("artifacts", "artifacts/") and method == "GET":
+            fields = Fields(_query(scope))
+            return await asyncio.to_thread(self._list, fields.text("path"))
+        if not path.startswith("artifacts/"):
+            raise NotHere(404)
+        inside = path.removeprefix("artifacts/")
+        if method == "GET":
+            await artifacts.send_file(self.store, artifacts.at(inside), send)
+            return None
+        if method == "PUT":
+            await artifacts.receive_file(self.store, self.ingest, inside, scope, receive)
+            return EMPTY
+        if method == "DELETE":
+            return await self._remove(inside)
+        raise NotHere(405)
+
+    def _list(self, path: str) -> Answer:
+        with self.store.read() as session:
+            return Answer(200, orjson.dumps(artifacts.list_place(session, path)), NOSNIFF)
+
+    async def _remove(self, path: str) -> Answer:
+        places.clean(path)
+        work = self.ingest.submit(lambda s: places.remove(s, places.locate(s, path)))
+        await asyncio.wrap_future(work)
+        return EMPTY
+
+    async def _get_artifact(self, path: str, scope: Scope, send: Send) -> None:
+        if scope["method"] != "GET":
+            raise NotHere(405)
+        fields = Fields(_query(scope))
+        of = artifacts.of_run if path == paths.GET_ARTIFACT else artifacts.of_version
+        await artifacts.send_file(self.store, of(fields), send)
+
+
+class _Table:
+    """Routes by path and method; those with a part that varies are tried one after the other."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._fixed: dict[str, dict[str, Route]] = {}
+        self._varying: list[tuple[re.Pattern[str], Route]] = []
+        for route in routes:
+            if "{" in route.path:
+                pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)
+                self._varying.append((re.compile(pattern), route))
+            else:
+                kept = self._fixed.setdefault(route.path, {})
+                kept.update(dict.fromkeys(route.methods, route))
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """The route of a request and the parts that its path names."""
+        fixed = self._fixed.get(path)
+        if fixed is not None:
+            if method in fixed:
+                return fixed[method], {}
+            raise NotHere(405)
+        known = False
+        for pattern, route in self._varying:
+            if found := pattern.fullmatch(path):
+                known = True
+                if method in route.methods:
+                    return route, found.groupdict()
+        raise NotHere(405 if known else 404)
+
+
+async def _given(scope: Scope, receive: Receive, limit: int) -> dict[str, Any]:
+    if scope["method"] == "GET":
+        return _query(scope)
+    body = await read_body(scope, receive, limit)
+    if not body.strip():
+        return {}
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = _lenient(body)
+    if not isinstance(value, dict):
+        raise invalid("The request body must be a JSON object.")
+    return value
+
+
+def _lenient(body: bytes) -> Any:
+    """JSON as Python writes it: bare NaN and Infinity are numbers."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise invalid("The request body is not valid JSON.") from None
+
+
+def _query(scope: Scope) -> dict[str, Any]:
+    text = scope["query_string"].decode("latin-1")
+    try:
+        found = parse_qs(text, keep_blank_values=True, max_num_fields=10_000)
+    except ValueError:
+        raise invalid("The query has too many fields.") from None
+    return {name: Several(values) for name, values in found.items()}
+
+
+def _error(error: ProtocolError) -> Answer:
+    told = {"error_code": error.error_code, "message": error.message}
+    retry = ((b"retry-after", b"1"),) if error.status == 503 else ()
+    return Answer(error.status, orjson.dumps(told), (*NOSNIFF, *retry))
+
+
+def _plain(refused: PilothouseError) -> Answer:
+    codes = {404: "ENDPOINT_NOT_FOUND", 405: "BAD_REQUEST", 413: "BAD_REQUEST"}
+    told = {"error_code": codes[refused.status], "message": str(refused)}
+    return Answer(refused.status, orjson.dumps(told), NOSNIFF)

@@ -1,0 +1,165 @@
+"""Artifacts over the protocol: listed as JSON, read and written as streams of bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import tempfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from pilothouse.deployments.gateway import Receive, Scope, Send, TooLarge
+from pilothouse.interop.mlflow import logged_models, places, run_facts, sources
+from pilothouse.interop.mlflow.errors import invalid
+from pilothouse.interop.mlflow.fields import Fields
+from pilothouse.interop.mlflow.ingest import Ingest
+from pilothouse.interop.mlflow.places import MODEL, RUN, Kept, Place
+from pilothouse.interop.mlflow.routing import Call, Route, reading
+from pilothouse.interop.mlflow.runs import run_id_of
+from pilothouse.interop.mlflow.version_facts import find_version
+from pilothouse.kit.errors import Invalid
+from pilothouse.registry.tables import VersionOrigin
+from pilothouse.storage import Store
+
+IN_MEMORY = 1 << 20
+PIECE = 1 << 18
+INLINE = ("text/plain", "application/json", "image/png", "image/jpeg", "image/gif", "text/csv")
+Json = dict[str, Any]
+Locate = Callable[[Session], Place]
+
+
+def _list_of_run(call: Call) -> Json:
+    run = run_facts.find(call.session, run_id_of(call.fields))
+    inside = places.clean(call.fields.text("path"))
+    found = places.below(call.session, Place(RUN, run.id, inside))
+    return _listed(run_facts.root_of(call.session, run), found, inside)
+
+
+def _list_of_model(call: Call) -> Json:
+    model = logged_models.find(call.session, call.fields.needed("model_id"))
+    inside = places.clean(call.fields.text("artifact_directory_path"))
+    found = places.below(call.session, Place(MODEL, model.id, inside))
+    return _listed(logged_models.root_of(call.session, model), found, inside)
+
+
+def _listed(root: str, found: list[Kept], inside: str) -> Json:
+    files = places.listing(found, inside, relative=False)
+    return {"root_uri": root} | ({"files": files} if files else {})
+
+
+def list_place(session: Session, path: str) -> Json:
+    """What lies in a folder below the artifact root, by names."""
+    place = places.locate(session, path)
+    files = places.listing(places.below(session, place), place.inside, relative=True)
+    return {"files": files} if files else {}
+
+
+def of_run(fields: Fields) -> Locate:
+    """The file that `get-artifact` asks for."""
+
+    def locate(session: Session) -> Place:
+        run = run_facts.find(session, run_id_of(fields))
+        path = places.clean(fields.needed("path"))
+        return Place(RUN, run.id, path, path)
+
+    return locate
+
+
+def of_version(fields: Fields) -> Locate:
+    """The file of a model version that `model-versions/get-artifact` asks for."""
+
+    def locate(session: Session) -> Place:
+        version = find_version(session, fields.needed("name"), fields.needed("version"))
+        path = places.clean(fields.needed("path"))
+        query = select(VersionOrigin).where(
+            col(VersionOrigin.model) == version.model, col(VersionOrigin.number) == version.number
+        )
+        location = sources.location_of(session, version, session.exec(query).first())
+        scheme, _, root = location.partition(":")
+        if scheme != sources.OWN:
+            raise invalid(f"The files of this version are not kept here, but at {location}.")
+        return places.locate(session, f"{root.lstrip('/')}/{path}")
+
+    return locate
+
+
+def at(path: str) -> Locate:
+    """The file at a path below the artifact root."""
+    return lambda session: places.locate(session, path)
+
+
+async def send_file(store: Store, locate: Locate, send: Send) -> None:
+    """Stream a file out, as an attachment that no browser runs."""
+    kept, path = await asyncio.to_thread(_opened, store, locate)
+    await send({"type": "http.response.start", "status": 200, "headers": _headers(kept)})
+    with path.open("rb") as source:
+        left = kept.size
+        while left > 0 and (piece := await asyncio.to_thread(source.read, PIECE)):
+            left -= len(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
+    if kept.size == 0:
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _opened(store: Store, locate: Locate) -> tuple[Kept, Path]:
+    with store.read() as session:
+        kept = places.find(session, locate(session))
+    return kept, store.artifacts.local_path(kept.digest)
+
+
+def _headers(kept: Kept) -> list[tuple[bytes, bytes]]:
+    name = PurePosixPath(kept.path).name
+    guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
+    kind = guessed if guessed in INLINE or not guessed.startswith("text/") else "text/plain"
+    return [
+        (b"content-type", kind.encode()),
+        (b"content-length", str(kept.size).encode()),
+        (b"content-disposition", f'attachment; filename="{plain}"'.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"content-security-policy", b"sandbox; default-src 'none'"),
+    ]
+
+
+async def receive_file(
+    store: Store, ingest: Ingest, path: str, scope: Scope, receive: Receive
+) -> None:
+    """Take a file in, keep it by content, and name it once it is whole."""
+    places.clean(path)
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as body:
+        size = await _take(body, receive, store.settings.max_artifact_mb << 20)
+        digest = await asyncio.to_thread(_put, store, body)
+
+    def name(session: Session) -> None:
+        places.keep(session, places.locate(session, path), digest, size)
+
+    await asyncio.wrap_future(ingest.submit(name))
+
+
+async def _take(body: Any, receive: Receive, limit: int) -> int:
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Invalid("the caller hung up.")
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > limit:
+            raise TooLarge(f"the file is larger than {limit >> 20} MB.")
+        body.write(piece)
+        if not message.get("more_body", False):
+            return size
+
+
+def _put(store: Store, body: Any) -> str:
+    body.seek(0)
+    return store.artifacts.put_stream(body)
+
+
+ROUTES: tuple[Route, ...] = (
+    reading("artifacts/list", _list_of_run),
+    reading("logged-models/{model_id}/artifacts/directories", _list_of_model),
+)

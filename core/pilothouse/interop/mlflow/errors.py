@@ -1,0 +1,96 @@
+"""What the protocol says no with: MLflow's codes, statuses and words.
+
+The client decides by the code. It repeats what ends in 5xx for minutes, so nothing that a caller
+did wrong may end there.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pilothouse.kit.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    PilothouseError,
+    Refused,
+    Unavailable,
+)
+
+SEE = "See the API docs for more information about request parameters."
+STATUS = {
+    "INVALID_PARAMETER_VALUE": 400,
+    "BAD_REQUEST": 400,
+    "RESOURCE_ALREADY_EXISTS": 400,
+    "PERMISSION_DENIED": 403,
+    "RESOURCE_DOES_NOT_EXIST": 404,
+    "ENDPOINT_NOT_FOUND": 404,
+    "INTERNAL_ERROR": 500,
+    "TEMPORARILY_UNAVAILABLE": 503,
+}
+
+
+class ProtocolError(PilothouseError):
+    """A refusal in the protocol's own code and words."""
+
+    def __init__(self, error_code: str, message: str) -> None:
+        super().__init__(message)
+        self.error_code = error_code
+        self.status = STATUS[error_code]
+
+
+def invalid(message: str) -> ProtocolError:
+    """A value that cannot be used."""
+    return ProtocolError("INVALID_PARAMETER_VALUE", message)
+
+
+def missing(name: str) -> ProtocolError:
+    """A parameter that is needed and not there."""
+    return invalid(f"Missing value for required parameter '{name}'. {SEE}")
+
+
+def wrong_type(name: str, value: Any) -> ProtocolError:
+    """A parameter of another type than the protocol's."""
+    kind = type(value).__name__
+    return invalid(f"{_invalid_value(name, value)}:  Hint: Value was of type '{kind}'. {SEE}")
+
+
+def bad_value(name: str, value: Any, why: str) -> ProtocolError:
+    """A parameter whose value breaks a rule, and which."""
+    return invalid(f"{_invalid_value(name, value)}: {why}")
+
+
+def too_long(name: str, limit: int) -> ProtocolError:
+    """A text of more characters than are kept."""
+    return invalid(f"'{name}' exceeds the maximum length of {limit} characters")
+
+
+def absent(message: str) -> ProtocolError:
+    """A thing that does not exist."""
+    return ProtocolError("RESOURCE_DOES_NOT_EXIST", message)
+
+
+def exists(message: str) -> ProtocolError:
+    """A name that is taken."""
+    return ProtocolError("RESOURCE_ALREADY_EXISTS", message)
+
+
+def translated(error: PilothouseError) -> ProtocolError:
+    """One of our own refusals in the protocol's terms."""
+    if isinstance(error, ProtocolError):
+        return error
+    words = str(error)
+    if isinstance(error, NotFound):
+        return absent(words)
+    if isinstance(error, Invalid | Conflict):
+        return invalid(words)
+    if isinstance(error, Refused):
+        return ProtocolError("PERMISSION_DENIED", words)
+    if isinstance(error, Unavailable):
+        return ProtocolError("TEMPORARILY_UNAVAILABLE", words)
+    return ProtocolError("INTERNAL_ERROR", words)
+
+
+def _invalid_value(name: str, value: Any) -> str:
+    return f"Invalid value {json.dumps(value, default=str)[:200]} for parameter '{name}' supplied"

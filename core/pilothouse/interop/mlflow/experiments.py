@@ -1,0 +1,354 @@
+"""Experiments over the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    SQLColumnExpression,
+    delete,
+    func,
+    select,
+    type_coerce,
+)
+from sqlmodel import Session, col
+
+from pilothouse.activity import record
+from pilothouse.experiments.tables import Experiment, ExperimentTag
+from pilothouse.interop.mlflow import clauses
+from pilothouse.interop.mlflow.clauses import Language, Order
+from pilothouse.interop.mlflow.errors import absent, exists, invalid
+from pilothouse.interop.mlflow.fields import Fields
+from pilothouse.interop.mlflow.filters import Comparison
+from pilothouse.interop.mlflow.pages import offset_of, page
+from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
+from pilothouse.kit.clock import to_ms
+from pilothouse.storage import Store
+
+LONGEST_NAME, LONGEST_KEY, LONGEST_VALUE = 500, 250, 20_000
+MOST = 50_000
+DEFAULT = "0"
+LANGUAGE = Language(
+    entities={"attribute": "attribute", "attributes": "attribute", "tag": "tag", "tags": "tag"},
+    attributes=frozenset({"name", "experiment_id", "creation_time", "last_update_time"}),
+)
+INSTANTS: dict[str, Any] = {
+    "creation_time": col(Experiment.created_at),
+    "last_update_time": func.coalesce(col(Experiment.updated_at), col(Experiment.created_at)),
+}
+
+
+def ensure_default(session: Session, store: Store) -> None:
+    """Make the experiment 0 that the protocol promises, when it is not there yet."""
+    if session.get(Experiment, int(DEFAULT)) is None:
+        named = select(col(Experiment.id)).where(col(Experiment.name) == "Default")
+        name = "Default" if session.scalars(named).first() is None else "Default (MLflow)"
+        _add(session, store, name, {}, "", number=int(DEFAULT))
+
+
+def find(session: Session, given: str) -> Experiment:
+    """The experiment of an id as text. Raises in the protocol's words."""
+    if not given.lstrip("-").isdecimal() or len(given) > 18:
+        raise invalid(f"Invalid experiment ID '{given}'. Experiment ID must be a valid integer.")
+    found = session.get(Experiment, int(given))
+    if found is None:
+        raise no_experiment(given)
+    return found
+
+
+def find_active(session: Session, given: str) -> Experiment:
+    """The experiment, when it is not deleted."""
+    found = find(session, given)
+    if found.archived_at is not None:
+        raise invalid(
+            f"The experiment {given} must be in the 'active' state. Current state is deleted."
+        )
+    return found
+
+
+def no_experiment(given: str) -> Exception:
+    """The error for an id that names none."""
+    return absent(f"No Experiment with id={given} exists")
+
+
+def artifact_root(experiment: Experiment) -> str:
+    """Where the experiment's files are said to be."""
+    return experiment.artifact_location or f"mlflow-artifacts:/{experiment.id}"
+
+
+def _create(call: Call) -> dict[str, Any]:
+    fields = call.fields
+    name = fields.needed("name", most=LONGEST_NAME)
+    tags = _tags(fields)
+    location = checked_location(fields.text("artifact_location"))
+    if call.session.scalars(select(Experiment).where(col(Experiment.name) == name)).first():
+        raise exists(f"Experiment(name={name}) already exists.")
+    made = _add(call.session, call.store, name, tags, location)
+    return {"experiment_id": str(made.id)}
+
+
+def checked_location(location: str) -> str:
+    """A place for artifacts that this server can keep: its own, or one that it never opens."""
+    path = location.partition("?")[0].partition("#")[0]
+    if location and (".." in path.split("/") or "#" in location):
+        raise invalid(f"Invalid artifact location: '{location}'.")
+    return location.rstrip("/")
+
+
+def _add(
+    session: Session,
+    store: Store,
+    name: str,
+    tags: Mapping[str, str],
+    location: str,
+    number: int | None = None,
+) -> Experiment:
+    now = store.now()
+    made = Experiment(
+        id=number,
+        name=name,
+        created_at=now,
+        updated_at=now,
+        created_by=store.actor,
+        artifact_location=location or None,
+    )
+    session.add(made)
+    session.flush()
+    for key, value in tags.items():
+        session.add(ExperimentTag(experiment_id=made.id or 0, key=key, value=value))
+    record(session, store, "created", "experiment", name)
+    return made
+
+
+def _tags(fields: Fields) -> dict[str, str]:
+    return {
+        row.needed("key", most=LONGEST_KEY): row.text("value", most=LONGEST_VALUE)
+        for row in fields.rows("tags")
+    }
+
+
+def _get(call: Call) -> dict[str, Any]:
+    found = find(call.session, call.fields.needed("experiment_id"))
+    return {"experiment": described(call.session, [found])[0]}
+
+
+def _get_by_name(call: Call) -> dict[str, Any]:
+    name = call.fields.needed("experiment_name")
+    found = call.session.scalars(select(Experiment).where(col(Experiment.name) == name)).first()
+    if found is None:
+        raise absent(f"Could not find experiment with name '{name}'")
+    return {"experiment": described(call.session, [found])[0]}
+
+
+def described(session: Session, found: Sequence[Experiment]) -> list[dict[str, Any]]:
+    """Experiments as the protocol writes them."""
+    numbers = [each.id for each in found]
+    query = select(ExperimentTag).where(col(ExperimentTag.experiment_id).in_(numbers))
+    tags: dict[int, list[dict[str, str]]] = {}
+    for tag in session.scalars(query.order_by(col(ExperimentTag.key))):
+        tags.setdefault(tag.experiment_id, []).append({"key": tag.key, "value": tag.value})
+    return [_described(each, tags.get(each.id or 0, [])) for each in found]
+
+
+def _described(found: Experiment, tags: list[dict[str, str]]) -> dict[str, Any]:
+    words = {
+        "experiment_id": str(found.id),
+        "name": found.name,
+        "artifact_location": artifact_root(found),
+        "lifecycle_stage": "active" if found.archived_at is None else "deleted",
+        "last_update_time": to_ms(found.updated_at or found.created_at),
+        "creation_time": to_ms(found.created_at),
+        "workspace": "default",
+    }
+    return words | ({"tags": tags} if tags else {})
+
+
+def _update(call: Call) -> dict[str, Any]:
+    fields = call.fields
+    given, name = fields.needed("experiment_id"), fields.needed("new_name", most=LONGEST_NAME)
+    found = find(call.session, given)
+    if found.archived_at is not None:
+        raise invalid("Cannot rename a non-active experiment.")
+    taken = select(col(Experiment.id)).where(
+        col(Experiment.name) == name, col(Experiment.id) != found.id
+    )
+    if call.session.scalars(taken).first() is not None:
+        raise exists(f"Experiment(name={name}) already exists.")
+    before, found.name = found.name, name
+    _touch(call, found, "renamed", before={"name": before}, after={"name": name})
+    return {}
+
+
+def _delete(call: Call) -> dict[str, Any]:
+    given = call.fields.needed("experiment_id")
+    found = find(call.session, given)
+    if found.archived_at is not None:
+        raise no_experiment(given)
+    found.archived_at = call.store.now()
+    _touch(call, found, "archived")
+    return {}
+
+
+def _restore(call: Call) -> dict[str, Any]:
+    given = call.fields.needed("experiment_id")
+    found = find(call.session, given)
+    if found.archived_at is None:
+        raise no_experiment(given)
+    found.archived_at = None
+    _touch(call, found, "restored")
+    return {}
+
+
+def _touch(
+    call: Call,
+    found: Experiment,
+    verb: str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    found.updated_at = call.store.now()
+    call.session.add(found)
+    record(call.session, call.store, verb, "experiment", found.name, before=before, after=after)
+
+
+def _set_tag(call: Call) -> dict[str, Any]:
+    fields = call.fields
+    given, key = fields.needed("experiment_id"), fields.needed("key", most=LONGEST_KEY)
+    value = fields.text("value", most=LONGEST_VALUE)
+    found = find_active(call.session, given)
+    call.session.merge(ExperimentTag(experiment_id=found.id or 0, key=key, value=value))
+    return {}
+
+
+def _delete_tag(call: Call) -> dict[str, Any]:
+    given, key = call.fields.needed("experiment_id"), call.fields.needed("key")
+    found = find_active(call.session, given)
+    gone = delete(ExperimentTag).where(
+        col(ExperimentTag.experiment_id) == found.id, col(ExperimentTag.key) == key
+    )
+    if call.session.connection().execute(gone).rowcount == 0:
+        raise absent(f"No tag with name: {key} in experiment with id {given}")
+    return {}
+
+
+def _search(call: Call) -> dict[str, Any]:
+    fields = call.fields
+    size = _size(fields)
+    offset = offset_of(fields.text("page_token"))
+    query = (
+        select(Experiment)
+        .where(
+            view(fields.text("view_type"), col(Experiment.archived_at)),
+            clauses.condition(fields.text("filter"), lambda claim: _holds(call, claim)),
+        )
+        .order_by(*_ordered(clauses.orders(fields.texts("order_by"), LANGUAGE)))
+    )
+    found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
+    answer = page("experiments", found, offset, size)
+    if found:
+        answer["experiments"] = described(call.session, found[:size])
+    return answer
+
+
+def _size(fields: Fields) -> int:
+    size = fields.whole("max_results")
+    if size <= 0 or size > MOST:
+        why = "be a positive integer" if size <= 0 else f"be at most {MOST}"
+        raise invalid(f"Invalid value {size} for parameter 'max_results' supplied. It must {why}")
+    return size
+
+
+def view(view_type: str, archived_at: SQLColumnExpression[Any]) -> ColumnElement[bool]:
+    """Which lifecycle stages a view shows; the active ones, unless it is another known view."""
+    if view_type == "DELETED_ONLY":
+        return archived_at.is_not(None)
+    if view_type == "ALL":
+        return archived_at.is_(None) | archived_at.is_not(None)
+    return archived_at.is_(None)
+
+
+def _holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
+    if LANGUAGE.entity(claim.entity) == "tag":
+        return tagged(
+            claim,
+            col(Experiment.id),
+            col(ExperimentTag.experiment_id),
+            col(ExperimentTag.key),
+            col(ExperimentTag.value),
+            is_sqlite=call.is_sqlite,
+        )
+    key = LANGUAGE.attribute(claim.key)
+    if key in INSTANTS:
+        return instant(INSTANTS[key], claim)
+    if key == "experiment_id":
+        return _is_numbered(claim)
+    return clauses.textual(col(Experiment.name), claim, "attribute", is_sqlite=call.is_sqlite)
+
+
+def _is_numbered(claim: Comparison) -> ColumnElement[bool]:
+    given = claim.value if isinstance(claim.value, tuple) else (claim.value,)
+    numbers = [int(each) for each in given if isinstance(each, str) and each.isdecimal()]
+    if claim.operator in ("=", "IN"):
+        return col(Experiment.id).in_(numbers)
+    if claim.operator in ("!=", "NOT IN"):
+        return col(Experiment.id).not_in(numbers)
+    raise invalid(f"Invalid comparator '{claim.operator}' not one of '{{'=', '!=', 'IN'}}'")
+
+
+def instant(column: Any, claim: Comparison) -> ColumnElement[bool]:
+    """A claim about an instant, given in milliseconds."""
+    if not isinstance(claim.value, float):
+        raise invalid(
+            f"Expected numeric value type for numeric attribute: {claim.key}. Found {claim.raw}"
+        )
+    if claim.operator not in clauses.NUMERIC:
+        known = set(clauses.NUMERIC)
+        raise invalid(f"Invalid comparator '{claim.operator}' not one of '{known}'")
+    micros = type_coerce(column, BigInteger)
+    return clauses.against(micros, claim.operator, clauses.whole_ms(claim.value))
+
+
+def tagged(
+    claim: Comparison, own: Any, of: Any, key: Any, value: Any, *, is_sqlite: bool
+) -> ColumnElement[bool]:
+    """A claim about one tag (or parameter) of a thing: `of`, `key`, `value` are its table's."""
+    has_it = select(of).where(key == claim.key)
+    if claim.operator == "IS NULL":
+        return own.not_in(has_it)  # type: ignore[no-any-return]
+    if claim.operator == "IS NOT NULL":
+        return own.in_(has_it)  # type: ignore[no-any-return]
+    noun = "parameter" if claim.entity.startswith("param") else "tag"
+    holds = clauses.textual(value, claim, noun, is_sqlite=is_sqlite)
+    return own.in_(has_it.where(holds))  # type: ignore[no-any-return]
+
+
+def _ordered(wanted: Iterable[Order]) -> list[ColumnElement[Any]]:
+    columns: dict[str, Any] = {
+        "name": col(Experiment.name),
+        "experiment_id": col(Experiment.id),
+        **INSTANTS,
+    }
+    found: list[ColumnElement[Any]] = []
+    for order in wanted:
+        if order.entity != "attribute":
+            raise invalid(f"Invalid order_by entity: {order.entity}")
+        column = columns[order.key]
+        found.append(column.desc() if order.descending else column.asc())
+    newest = [] if found else [col(Experiment.created_at).desc()]
+    return [*found, *newest, col(Experiment.id).desc()]
+
+
+ROUTES: tuple[Route, ...] = (
+    writing("experiments/create", _create),
+    reading("experiments/get", _get),
+    reading("experiments/get-by-name", _get_by_name),
+    reading("experiments/search", _search, "GET", "POST"),
+    writing("experiments/update", _update),
+    writing("experiments/delete", _delete),
+    writing("experiments/restore", _restore),
+    writing("experiments/set-experiment-tag", _set_tag),
+    writing("experiments/delete-experiment-tag", _delete_tag),
+)

@@ -1,0 +1,162 @@
+"""The fields of a request: texts, numbers and lists out of JSON or a query, checked as read.
+
+As in the protocol's own parser, a number may come as text and a field that is null is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pilothouse.interop.mlflow.errors import bad_value, invalid, missing, too_long, wrong_type
+
+INT64 = 1 << 63
+LATEST_MS = 253_402_300_799_999  # the end of the year 9999, the last instant that we can keep
+
+
+class Several(list[str]):
+    """What a query gives under one name, where one value and a list look the same."""
+
+
+class Fields:
+    """A request's fields by name; `of` is what stands before a name in error messages."""
+
+    def __init__(self, values: Mapping[str, Any], of: str = "") -> None:
+        self._values = values
+        self._of = of
+
+    def has(self, name: str) -> bool:
+        """Whether the field is there."""
+        return self._values.get(name) is not None
+
+    def _one(self, name: str) -> Any:
+        """The value as given; a query's only one of that name without its list."""
+        value = self._values.get(name)
+        return value[0] if isinstance(value, Several) and len(value) == 1 else value
+
+    def text(self, name: str, default: str = "", *, most: int | None = None) -> str:
+        """A text, or the default."""
+        value = self._one(name)
+        if value is None:
+            return default
+        if not isinstance(value, str):
+            raise wrong_type(self._of + name, value)
+        if most is not None and len(value) > most:
+            raise too_long(name, most)
+        return _stored(self._of + name, value)
+
+    def word(self, name: str) -> str:
+        """An enumeration's word, or its number as digits; empty for anything else."""
+        value = self._one(name)
+        return str(value) if isinstance(value, str | int) else ""
+
+    def needed(self, name: str, *, most: int | None = None) -> str:
+        """A text that must be there and not be empty."""
+        value = self.text(name, most=most)
+        if not value:
+            raise missing(self._of + name)
+        return value
+
+    def whole(self, name: str, default: int = 0) -> int:
+        """A whole number of 64 bits, or the default."""
+        value = self._one(name)
+        if value is None:
+            return default
+        number = _whole(value)
+        if number is None or not -INT64 <= number < INT64:
+            raise wrong_type(self._of + name, value)
+        return number
+
+    def instant_ms(self, name: str, default: int = 0) -> int:
+        """Milliseconds since the epoch, in the years that can be kept."""
+        number = self.whole(name, default)
+        if not 0 <= number <= LATEST_MS:
+            raise bad_value(
+                self._of + name, number, "Expected milliseconds since 1970, up to the year 9999."
+            )
+        return number
+
+    def number(self, name: str) -> float:
+        """A number that must be there; the words NaN and Infinity are numbers too."""
+        value = self._one(name)
+        if value is None or value == "":
+            raise missing(self._of + name)
+        try:
+            if isinstance(value, str | int | float):
+                return float(value)
+        except (ValueError, OverflowError):
+            pass
+        raise wrong_type(self._of + name, value)
+
+    def flag(self, name: str) -> bool:
+        """A yes or no; no when it is not there."""
+        value = self._one(name)
+        return value is True or (isinstance(value, str) and value.lower() == "true")
+
+    def rows(self, name: str) -> list[Fields]:
+        """A list of objects."""
+        value = self._list(name)
+        for row in value:
+            if not isinstance(row, dict):
+                raise wrong_type(self._of + name, value)
+        return [Fields(row, f"{self._of}{name}[{i}].") for i, row in enumerate(value)]
+
+    def plain_rows(self, name: str) -> list[Any]:
+        """A list as it was given, for whoever looks at many rows at once."""
+        return self._list(name)
+
+    def inner(self, name: str) -> Fields:
+        """An object inside; an empty one when it is not there."""
+        value = self._values.get(name)
+        return Fields(value if isinstance(value, dict) else {}, f"{self._of}{name}.")
+
+    def texts(self, name: str) -> list[str]:
+        """A list of texts; numbers among them are read as their digits."""
+        return [_text_of(self._of + name, each) for each in self._list(name)]
+
+    def _list(self, name: str) -> list[Any]:
+        value = self._values.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise wrong_type(self._of + name, value)
+        return value
+
+    def page_size(self, default: int, most: int) -> int:
+        """How many results are wanted at most."""
+        size = self.whole("max_results", default)
+        if size <= 0:
+            raise invalid(
+                f"Invalid value {size} for parameter 'max_results' supplied. "
+                "It must be a positive integer"
+            )
+        if size > most:
+            raise wrong_type("max_results", self._one("max_results"))
+        return size
+
+
+def pairs(rows: Sequence[Fields]) -> dict[str, str]:
+    """Key and value of each row; the last of a key that comes twice."""
+    return {row.needed("key"): row.text("value") for row in rows}
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        if isinstance(value, float | bool):
+            return int(value)
+        return int(value) if isinstance(value, int | str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _text_of(name: str, value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise wrong_type(name, value)
+    return _stored(name, str(value))
+
+
+def _stored(name: str, value: str) -> str:
+    """The text, when a database can keep it: no NUL, no half of a surrogate pair."""
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise bad_value(name, value.encode("ascii", "replace").decode(), "Not a valid text.")
+    return value

@@ -1,0 +1,108 @@
+"""Ingest: the writes of many requests in one transaction, acknowledged after the commit.
+
+One thread writes. While it commits, requests queue up; it then takes all of them at once, each in
+a savepoint, so that a request that is refused takes nothing of the others with it. SQLite never
+sees two of our writers, and the cost of a commit is shared by everyone who waited for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlmodel import Session
+
+from pilothouse.kit.errors import Unavailable
+from pilothouse.storage import Store
+
+log = logging.getLogger("pilothouse.ingest")
+MOST_AT_ONCE = 256
+Work = Callable[[Session], Any]
+
+
+@dataclass
+class _Item:
+    work: Work
+    done: Future[Any] = field(default_factory=Future)
+    result: Any = None
+    error: Exception | None = None
+
+    def tell(self) -> None:
+        """Hand the result, or the error, to whoever waits."""
+        if self.error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.error)
+
+
+class Ingest:
+    """The one writer of a server; `submit` from any thread, `close` at the end."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write_all, name="ingest", daemon=True)
+        self._thread.start()
+        self._closed = False
+
+    def submit(self, work: Work) -> Future[Any]:
+        """Do the work in the next transaction; its result is there once that is committed."""
+        item = _Item(work)
+        if self._closed:
+            raise Unavailable("the server is ending.")
+        self._waiting.put(item)
+        return item.done
+
+    def close(self) -> None:
+        """Write what waits, then end."""
+        self._closed = True
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _write_all(self) -> None:
+        while True:
+            items, ends = self._take()
+            if items:
+                self._commit(items)
+            if ends:
+                return
+
+    def _take(self) -> tuple[list[_Item], bool]:
+        """Whatever waits now, at least one; and whether it is time to end."""
+        items: list[_Item] = []
+        item = self._waiting.get()
+        while item is not None:
+            items.append(item)
+            if len(items) == MOST_AT_ONCE:
+                return items, False
+            try:
+                item = self._waiting.get_nowait()
+            except queue.Empty:
+                return items, False
+        return items, True
+
+    def _commit(self, items: list[_Item]) -> None:
+        try:
+            with self._store.write() as session:
+                for item in items:
+                    _do(session, item)
+        except Exception as failed:  # the edge of every request that waited for this commit
+            log.exception("a transaction failed")
+            for item in items:
+                item.error = item.error or failed
+        for item in items:
+            item.tell()
+
+
+def _do(session: Session, item: _Item) -> None:
+    try:
+        with session.begin_nested():
+            item.result = item.work(session)
+    except Exception as failed:  # the edge of a request, in the writer's thread
+        item.error = failed
+    session.expunge_all()

@@ -1,0 +1,149 @@
+"""Searching logged models: filter, order, and figures on chosen datasets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlmodel import col
+
+from pilothouse.experiments.tables import (
+    LoggedModel,
+    LoggedModelMetric,
+    LoggedModelParam,
+    LoggedModelTag,
+)
+from pilothouse.interop.mlflow import clauses, logged_models
+from pilothouse.interop.mlflow.clauses import Language
+from pilothouse.interop.mlflow.errors import invalid, missing
+from pilothouse.interop.mlflow.experiments import instant, tagged
+from pilothouse.interop.mlflow.fields import Fields
+from pilothouse.interop.mlflow.filters import Comparison
+from pilothouse.interop.mlflow.pages import offset_of, page
+from pilothouse.interop.mlflow.routing import Call, Route, reading
+
+DEFAULT_SIZE, MOST = 100, 50_000
+COLUMNS: dict[str, Any] = {
+    "name": col(LoggedModel.name),
+    "model_id": col(LoggedModel.id),
+    "model_type": col(LoggedModel.kind),
+    "status": col(LoggedModel.status),
+    "source_run_id": col(LoggedModel.run_id),
+    "creation_timestamp": col(LoggedModel.created_at),
+    "creation_time": col(LoggedModel.created_at),
+    "last_updated_timestamp": col(LoggedModel.updated_at),
+    "last_updated_time": col(LoggedModel.updated_at),
+}
+INSTANTS = {name for name in COLUMNS if name.endswith(("_time", "_timestamp"))}
+ENTITIES = ("attribute", "metric", "param", "tag")
+LANGUAGE = Language(
+    entities={name: each for each in ENTITIES for name in (each, f"{each}s")},
+    attributes=frozenset(COLUMNS),
+)
+Datasets = list[tuple[str, str]]
+STATUS_PREFIX = "LOGGED_MODEL_"
+
+
+def _search(call: Call) -> dict[str, Any]:
+    fields = call.fields
+    numbers = [int(each) for each in fields.texts("experiment_ids") if each.isdecimal()]
+    if not fields.texts("experiment_ids"):
+        raise missing("experiment_ids")
+    size = min(fields.whole("max_results") or DEFAULT_SIZE, MOST)
+    if size < 0:
+        raise invalid(f"Invalid value {size} for parameter 'max_results' supplied.")
+    offset = offset_of(fields.text("page_token"))
+    datasets = [
+        (row.needed("dataset_name"), row.text("dataset_digest")) for row in fields.rows("datasets")
+    ]
+    holds = clauses.condition(fields.text("filter"), lambda claim: _holds(call, claim, datasets))
+    query = (
+        select(LoggedModel)
+        .where(
+            col(LoggedModel.experiment_id).in_(numbers),
+            col(LoggedModel.archived_at).is_(None),
+            holds,
+        )
+        .order_by(*_ordered(fields.rows("order_by")))
+    )
+    found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
+    answer = page("models", found, offset, size)
+    if found:
+        answer["models"] = logged_models.described(call.session, found[:size])
+    return answer
+
+
+def _holds(call: Call, claim: Comparison, datasets: Datasets) -> ColumnElement[bool]:
+    entity = LANGUAGE.entity(claim.entity)
+    if entity == "metric":
+        return _has_figure(claim, datasets)
+    if entity in ("param", "tag"):
+        table: Any = LoggedModelParam if entity == "param" else LoggedModelTag
+        columns = col(LoggedModel.id), col(table.model_id), col(table.key), col(table.value)
+        return tagged(_as_text(claim), *columns, is_sqlite=call.is_sqlite)
+    if claim.key not in COLUMNS:
+        raise invalid(f"Invalid attribute key '{claim.key}' specified.")
+    if claim.key in INSTANTS:
+        return instant(COLUMNS[claim.key], claim)
+    if claim.operator not in clauses.TEXTUAL:
+        known = ", ".join(f"'{each}'" for each in clauses.TEXTUAL)
+        raise invalid(
+            f"Invalid comparison operator for attributes.{claim.key}: '{claim.operator}'. "
+            f"Expected one of ({known})."
+        )
+    return clauses.textual(COLUMNS[claim.key], claim, "attribute", is_sqlite=call.is_sqlite)
+
+
+def _as_text(claim: Comparison) -> Comparison:
+    """A bare number against a parameter or a tag is its digits, as in the protocol."""
+    if not isinstance(claim.value, float):
+        return claim
+    return Comparison(claim.entity, claim.key, claim.operator, claim.raw, claim.raw)
+
+
+def _has_figure(claim: Comparison, datasets: Datasets) -> ColumnElement[bool]:
+    holds = clauses.numeric(col(LoggedModelMetric.value), claim, "metric")
+    named = col(LoggedModelMetric.key) == claim.key
+    query = select(col(LoggedModelMetric.model_id)).where(named, holds, _on(datasets))
+    return col(LoggedModel.id).in_(query)
+
+
+def _on(datasets: Datasets) -> ColumnElement[bool]:
+    name, digest = col(LoggedModelMetric.dataset_name), col(LoggedModelMetric.dataset_digest)
+    if not datasets:
+        return col(LoggedModelMetric.key) != ""
+    return or_(*(and_(name == n, digest == d) if d else name == n for n, d in datasets))
+
+
+def _ordered(wanted: list[Fields]) -> list[Any]:
+    found: list[Any] = []
+    for row in wanted:
+        descending = row.has("ascending") and not row.flag("ascending")
+        name = row.text("field_name")
+        if name.startswith(("metrics.", "metric.")):
+            column = _figure(name.partition(".")[2].strip('`"'), row)
+        elif name.removeprefix("attributes.") in COLUMNS:
+            column = COLUMNS[name.removeprefix("attributes.")]
+        else:
+            raise invalid(f"Invalid order by field name: {name}")
+        found.append(case((column.is_(None), 1), else_=0))
+        found.append(column.desc() if descending else column.asc())
+    return [*found, col(LoggedModel.created_at).desc(), col(LoggedModel.id)]
+
+
+def _figure(key: str, row: Fields) -> Any:
+    """The newest figure of a metric, on a dataset when one is named."""
+    name, digest = row.text("dataset_name"), row.text("dataset_digest")
+    return (
+        select(func.max(col(LoggedModelMetric.value)))
+        .where(
+            col(LoggedModelMetric.model_id) == col(LoggedModel.id),
+            col(LoggedModelMetric.key) == key,
+            _on([(name, digest)] if name else []),
+        )
+        .correlate(LoggedModel)
+        .scalar_subquery()
+    )
+
+
+ROUTES: tuple[Route, ...] = (reading("logged-models/search", _search, "POST"),)

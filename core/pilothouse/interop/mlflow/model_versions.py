@@ -1,0 +1,239 @@
+"""Model versions over the protocol: imported, described, moved between stages, removed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlmodel import Session, col
+
+from pilothouse.activity import record
+from pilothouse.experiments.signature import UNKNOWN
+from pilothouse.experiments.tables import LoggedModelTag, Run, RunMetric
+from pilothouse.interop.mlflow import sources
+from pilothouse.interop.mlflow.errors import invalid
+from pilothouse.interop.mlflow.fields import Fields
+from pilothouse.interop.mlflow.registered_models import (
+    LONGEST_KEY,
+    LONGEST_NOTE,
+    LONGEST_VALUE,
+    REASON,
+    promote,
+    refuse_served,
+    tags_of,
+)
+from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
+from pilothouse.interop.mlflow.sources import Origin, origin
+from pilothouse.interop.mlflow.version_facts import (
+    STAGE,
+    find_model,
+    find_version,
+    stage_of,
+    versions,
+)
+from pilothouse.registry import removal, stages
+from pilothouse.registry.tables import (
+    ARCHIVED,
+    GATED,
+    Model,
+    ModelVersion,
+    VersionOrigin,
+    VersionTag,
+)
+from pilothouse.registry.versions import Source, register_import
+
+VERSIONS_TAG = "mlflow.modelVersions"
+Json = dict[str, Any]
+
+
+def _create(call: Call) -> Json:
+    fields, session = call.fields, call.session
+    name, source = fields.needed("name"), fields.needed("source")
+    tags, note = tags_of(fields), fields.text("description", most=LONGEST_NOTE)
+    looked = origin(session, source, fields.text("run_id"), fields.text("model_id"))
+    find_model(session, name)
+    imported = Source(
+        digest=_manifest(call, looked),
+        signature=UNKNOWN,
+        input_example=[],
+        metrics=_metrics(session, looked.run_id),
+        run=looked.run_id if session.get(Run, looked.run_id) else None,
+        imported=f"MLflow: {source}",
+    )
+    number = register_import(session, call.store, name, imported, note).number
+    version = find_version(session, name, str(number))
+    session.add(_kept(version, looked, fields.text("run_link")))
+    for key, value in tags.items():
+        session.add(VersionTag(model=name, number=number, key=key, value=value))
+    session.flush()
+    if looked.model_id:
+        _tell_logged_model(session, looked.model_id, name, number)
+    return _told(session, version)
+
+
+def _manifest(call: Call, looked: Origin) -> str:
+    """The digest of the list of a version's files with theirs: it stands for all of them."""
+    told = {"source": looked.source, "location": looked.location, "files": list(looked.files)}
+    return call.store.artifacts.put_bytes(json.dumps(told, sort_keys=True, indent=1).encode())
+
+
+def _metrics(session: Session, run_id: str) -> dict[str, float]:
+    query = select(col(RunMetric.key), col(RunMetric.last)).where(col(RunMetric.run_id) == run_id)
+    return {key: value for key, value in session.execute(query) if value is not None}
+
+
+def _kept(version: ModelVersion, looked: Origin, run_link: str) -> VersionOrigin:
+    return VersionOrigin(
+        model=version.model,
+        number=version.number,
+        source=looked.source,
+        location=looked.location,
+        run=looked.run_id,
+        run_link=run_link,
+        logged_model=looked.model_id,
+    )
+
+
+def _tell_logged_model(session: Session, model_id: str, name: str, number: int) -> None:
+    """Add to the tag in which a logged model lists its versions; clients append to it too."""
+    kept = session.get(LoggedModelTag, (model_id, VERSIONS_TAG))
+    try:
+        known = json.loads(kept.value) if kept else []
+    except ValueError:
+        known = []
+    told = [*(known if isinstance(known, list) else []), {"name": name, "version": number}]
+    session.merge(LoggedModelTag(model_id=model_id, key=VERSIONS_TAG, value=json.dumps(told)))
+    session.flush()
+
+
+def _told(session: Session, version: ModelVersion) -> Json:
+    return {"model_version": versions(session, [version])[0]}
+
+
+def _asked_for(call: Call) -> ModelVersion:
+    fields: Fields = call.fields
+    return find_version(call.session, fields.needed("name"), fields.needed("version"))
+
+
+def _get(call: Call) -> Json:
+    return _told(call.session, _asked_for(call))
+
+
+def _download_uri(call: Call) -> Json:
+    version = _asked_for(call)
+    kept = call.session.get(VersionOrigin, (version.model, version.number))
+    return {"artifact_uri": sources.location_of(call.session, version, kept)}
+
+
+def _update(call: Call) -> Json:
+    version = _asked_for(call)
+    before, version.note = version.note, call.fields.text("description", most=LONGEST_NOTE)
+    _touch(call, version)
+    record(
+        call.session,
+        call.store,
+        "annotated",
+        "version",
+        f"{version.model}@{version.number}",
+        before={"note": before},
+        after={"note": version.note},
+    )
+    return _told(call.session, version)
+
+
+def _touch(call: Call, version: ModelVersion) -> None:
+    now = call.store.now()
+    version.updated_at = now
+    call.session.add(version)
+    model = call.session.get(Model, version.model)
+    if model is not None:
+        model.updated_at = now
+        call.session.add(model)
+
+
+def _delete(call: Call) -> Json:
+    version = _asked_for(call)
+    refuse_served(call.session, version.model)
+    removal.delete_version(call.session, call.store, version)
+    return {}
+
+
+def _set_tag(call: Call) -> Json:
+    fields = call.fields
+    name, given = fields.needed("name"), fields.needed("version")
+    key = fields.needed("key", most=LONGEST_KEY)
+    value = fields.text("value", most=LONGEST_VALUE)
+    version = find_version(call.session, name, given)
+    call.session.merge(VersionTag(model=name, number=version.number, key=key, value=value))
+    return {}
+
+
+def _delete_tag(call: Call) -> Json:
+    version, key = _asked_for(call), call.fields.needed("key")
+    call.session.execute(
+        delete(VersionTag).where(
+            col(VersionTag.model) == version.model,
+            col(VersionTag.number) == version.number,
+            col(VersionTag.key) == key,
+        )
+    )
+    return {}
+
+
+def _transition(call: Call) -> Json:
+    fields, session = call.fields, call.session
+    fields.needed("name")
+    fields.needed("version")
+    stage = stage_of(fields.needed("stage"))
+    version, archives = _asked_for(call), fields.flag("archive_existing_versions")
+    if archives and stage not in GATED:
+        raise invalid(
+            "Model version transition cannot archive existing model versions because "
+            f"'{STAGE[stage]}' is not an Active stage. Valid stages are ['Staging', 'Production']"
+        )
+    if archives:
+        _archive_others(call, version, stage)
+    if stage in GATED and not version.import_source:
+        promote(call, version, stage)
+    elif version.stage != stage:
+        _move(call, version, stage)
+    _touch(call, version)
+    return _told(session, version)
+
+
+def _archive_others(call: Call, version: ModelVersion, stage: str) -> None:
+    query = select(ModelVersion).where(
+        col(ModelVersion.model) == version.model,
+        col(ModelVersion.stage) == stage,
+        col(ModelVersion.number) != version.number,
+    )
+    for other in call.session.scalars(query).all():
+        _move(call, other, ARCHIVED)
+
+
+def _move(call: Call, version: ModelVersion, stage: str) -> None:
+    before = version.stage
+    stages.move(call.session, call.store, version, stage, REASON, alone=False)
+    record(
+        call.session,
+        call.store,
+        "archived" if stage == ARCHIVED else "moved",
+        "version",
+        f"{version.model}@{version.number}",
+        before={"stage": before},
+        after={"stage": stage},
+        reason=REASON,
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    writing("model-versions/create", _create),
+    reading("model-versions/get", _get),
+    reading("model-versions/get-download-uri", _download_uri),
+    writing("model-versions/update", _update, "PATCH"),
+    writing("model-versions/delete", _delete, "DELETE"),
+    writing("model-versions/set-tag", _set_tag),
+    writing("model-versions/delete-tag", _delete_tag, "DELETE"),
+    writing("model-versions/transition-stage", _transition),
+)

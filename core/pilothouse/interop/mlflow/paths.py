@@ -1,0 +1,20 @@
+"""Which paths of the server are the protocol's; nothing of weight is imported here."""
+
+from __future__ import annotations
+
+API = ("/api/2.0/mlflow/", "/ajax-api/2.0/mlflow/")
+FILES = ("/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/")
+INFO = ("/api/3.0/mlflow/server-info", "/ajax-api/3.0/mlflow/server-info")
+GET_ARTIFACT, GET_VERSION_ARTIFACT = "/get-artifact", "/model-versions/get-artifact"
+RESET = "/api/testing/reset"
+PLAIN = ("/health", "/version")
+ELSEWHERE = ("/api/3.0/mlflow/", "/ajax-api/3.0/mlflow/", "/graphql")
+SPOKEN = "3.17.2"
+
+
+def owns(path: str) -> bool:
+    """Whether the protocol answers at this path, if only to say that nothing is there."""
+    return path.startswith((*API, *FILES, *ELSEWHERE)) or path in (
+        *(*PLAIN, *INFO, RESET),
+        *(GET_ARTIFACT, GET_VERSION_ARTIFACT),
+    )

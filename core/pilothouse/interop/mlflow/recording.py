@@ -1,0 +1,253 @@
+"""What a run logs over the protocol: metrics, parameters, tags, batches, inputs, outputs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from pilothouse.experiments import recording
+from pilothouse.experiments.tables import Param, RunModel, RunTag, Source, SourceUse
+from pilothouse.interop.mlflow import logged_models, points
+from pilothouse.interop.mlflow.errors import invalid, missing
+from pilothouse.interop.mlflow.fields import Fields, pairs
+from pilothouse.interop.mlflow.points import Logged, Point, check_name
+from pilothouse.interop.mlflow.routing import Call, Route, writing
+from pilothouse.interop.mlflow.run_facts import (
+    CONTEXT,
+    INPUT,
+    OUTPUT,
+    find_active,
+    no_run,
+    not_active,
+)
+from pilothouse.interop.mlflow.runs import run_id_of, set_tags, tags_of
+from pilothouse.kit.clock import from_ms
+from pilothouse.kit.errors import Conflict, NotFound
+
+LONGEST_PARAM = recording.LONGEST_VALUE
+MOST_METRICS, MOST_PARAMS, MOST_TAGS, MOST_AT_ONCE = 1000, 100, 100, 1000
+MOST_DATASETS = 1000
+HISTORY = "mlflow.log-model.history"
+LONGEST_DATASET = {"name": 500, "digest": 36, "source": 65_535, "schema": 1_048_575}
+LONGEST_DATASET |= {"profile": 16_777_215, "source_type": 36}
+
+
+def _log_metric(call: Call) -> dict[str, Any]:
+    run_id = run_id_of(call.fields)
+    _log_points(call, run_id, points.one(call.fields))
+    return {}
+
+
+def _log_points(call: Call, run_id: str, logged: Logged) -> None:
+    with _in_words(run_id):
+        recording.log_points(call.session, call.store, run_id, logged.stretches)
+    for point in logged.of_models:
+        _log_model_metric(call.session, run_id, point)
+
+
+@contextmanager
+def _in_words(run_id: str) -> Iterator[None]:
+    """What a room refuses about a run, in the protocol's words."""
+    try:
+        yield
+    except NotFound:
+        raise no_run(run_id) from None
+    except Conflict:
+        raise not_active(run_id) from None
+
+
+def _log_model_metric(session: Session, run_id: str, point: Point) -> None:
+    logged_models.log_metric(
+        session,
+        point.model,
+        run_id,
+        key=point.key,
+        value=point.value,
+        at=from_ms(point.at_ms),
+        step=point.step,
+        dataset=(point.dataset_name, point.dataset_digest),
+    )
+
+
+def _log_param(call: Call) -> dict[str, Any]:
+    fields = call.fields
+    run_id, key = run_id_of(fields), fields.needed("key")
+    value = fields.text("value")[:LONGEST_PARAM]
+    check_name(key, "Param key", "key")
+    known = _log_params(call.session, run_id, {key: value})
+    if known:
+        raise invalid(
+            f"Changing param values is not allowed. Param with key='{key}' was already logged with "
+            f"value='{known[key]}' for run ID='{run_id}'. Attempted logging new value '{value}'."
+        )
+    return {}
+
+
+def _log_params(session: Session, run_id: str, params: Mapping[str, str]) -> dict[str, str]:
+    """Keep parameters, or return those that have another value already and keep nothing."""
+    try:
+        with session.begin_nested():
+            recording.log_params(session, run_id, params)
+        return {}
+    except NotFound:
+        raise no_run(run_id) from None
+    except Conflict:
+        find_active(session, run_id)
+        rows = session.execute(
+            select(col(Param.key), col(Param.value)).where(
+                col(Param.run_id) == run_id, col(Param.key).in_(list(params))
+            )
+        )
+        return {key: value for key, value in rows if params[key] != value}
+
+
+def _log_batch(call: Call) -> dict[str, Any]:
+    fields = call.fields
+    run_id = run_id_of(fields)
+    logged = points.many(fields)
+    params, tags = _params(fields), tags_of(fields)
+    _check_sizes(logged.count, len(fields.rows("params")), len(fields.rows("tags")))
+    _log_points(call, run_id, logged)
+    if params:
+        _log_all_params(call.session, run_id, params)
+    if tags:
+        set_tags(call.session, find_active(call.session, run_id), tags)
+    return {}
+
+
+def _params(fields: Fields) -> dict[str, str]:
+    rows = fields.rows("params")
+    found = {row.needed("key"): row.text("value")[:LONGEST_PARAM] for row in rows}
+    for place, key in enumerate(found):
+        check_name(key, "Param key", f"params[{place}].key")
+    if len(found) < len(rows):
+        keys = [row.needed("key") for row in rows]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        raise invalid(
+            f"Duplicate parameter keys have been submitted: {twice}. Please ensure the request "
+            "contains only one param value per param key."
+        )
+    return found
+
+
+def _check_sizes(metrics: int, params: int, tags: int) -> None:
+    total = "metrics, params, and tags"
+    for noun, count, most in (
+        ("metrics", metrics, MOST_METRICS),
+        ("params", params, MOST_PARAMS),
+        ("tags", tags, MOST_TAGS),
+        (total, metrics + params + tags, MOST_AT_ONCE),
+    ):
+        if count > most:
+            raise invalid(
+                f"A batch logging request can contain at most {most} {noun}. Got {count} {noun}. "
+                f"Please split up {noun} across multiple requests and try again."
+            )
+
+
+def _log_all_params(session: Session, run_id: str, params: Mapping[str, str]) -> None:
+    known = _log_params(session, run_id, params)
+    if known:
+        told = [
+            {"key": key, "old_value": old, "new_value": params[key]} for key, old in known.items()
+        ]
+        raise invalid(
+            "Changing param values is not allowed. Params were already logged="
+            f"'{told}' for run ID='{run_id}'."
+        )
+
+
+def _log_inputs(call: Call) -> dict[str, Any]:
+    fields, session = call.fields, call.session
+    run_id = run_id_of(fields)
+    run = find_active(session, run_id)
+    datasets = fields.rows("datasets")
+    if len(datasets) > MOST_DATASETS:
+        raise invalid(f"At most {MOST_DATASETS} datasets can be logged at once.")
+    for row in datasets:
+        _use_source(session, run.id, run.experiment_id, row)
+    for row in fields.rows("models"):
+        _use_model(session, run.id, row, INPUT)
+    return {}
+
+
+def _use_source(session: Session, run_id: str, experiment_id: int, row: Fields) -> None:
+    tags = pairs(row.rows("tags"))
+    source = _source(session, experiment_id, row.inner("dataset"))
+    session.merge(
+        SourceUse(run_id=run_id, source_id=source.id or 0, role=tags.get(CONTEXT, ""), tags=tags)
+    )
+    session.flush()
+
+
+def _source(session: Session, experiment_id: int, given: Fields) -> Source:
+    texts = {name: given.text(name, most=most) for name, most in LONGEST_DATASET.items()}
+    known = select(Source).where(
+        col(Source.experiment_id) == experiment_id,
+        col(Source.name) == texts["name"],
+        col(Source.digest) == texts["digest"],
+    )
+    found = session.scalars(known).first()
+    if found is None:
+        found = Source(
+            experiment_id=experiment_id,
+            name=texts["name"],
+            digest=texts["digest"],
+            source_type=texts["source_type"],
+            source=texts["source"],
+            columns=texts["schema"],
+            profile=texts["profile"],
+        )
+        session.add(found)
+        session.flush()
+    return found
+
+
+def _use_model(session: Session, run_id: str, row: Fields, direction: str) -> None:
+    model = logged_models.find(session, row.needed("model_id"))
+    used = RunModel(run_id=run_id, model_id=model.id, direction=direction, step=row.whole("step"))
+    session.merge(used)
+    session.flush()
+
+
+def _log_outputs(call: Call) -> dict[str, Any]:
+    fields = call.fields
+    run_id = run_id_of(fields)
+    if not fields.has("models"):
+        raise missing("models")
+    run = find_active(call.session, run_id)
+    for row in fields.rows("models"):
+        _use_model(call.session, run.id, row, OUTPUT)
+    return {}
+
+
+def _log_model(call: Call) -> dict[str, Any]:
+    """The form of old clients: what a model says of itself is appended to a tag."""
+    fields, session = call.fields, call.session
+    run_id, text = run_id_of(fields), fields.needed("model_json")
+    try:
+        told = json.loads(text)
+    except ValueError:
+        raise invalid(f"Malformed model info. \n {text[:200]} \n is not valid JSON.") from None
+    if not isinstance(told, dict):
+        raise invalid("Model json is missing mandatory fields.")
+    run = find_active(session, run_id)
+    kept = session.get(RunTag, (run_id, HISTORY))
+    history = [*(json.loads(kept.value) if kept else []), told]
+    set_tags(session, run, {HISTORY: json.dumps(history)})
+    return {}
+
+
+ROUTES: tuple[Route, ...] = (
+    writing("runs/log-metric", _log_metric),
+    writing("runs/log-parameter", _log_param),
+    writing("runs/log-batch", _log_batch),
+    writing("runs/log-inputs", _log_inputs),
+    writing("runs/outputs", _log_outputs),
+    writing("runs/log-model", _log_model),
+)

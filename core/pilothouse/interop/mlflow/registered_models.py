@@ -1,0 +1,230 @@
+"""Registered models over the protocol: names, descriptions, tags, aliases."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlmodel import Session, col
+
+from pilothouse.activity import record
+from pilothouse.deployments.tables import Deployment
+from pilothouse.interop.mlflow.errors import exists, invalid, too_long
+from pilothouse.interop.mlflow.fields import Fields
+from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
+from pilothouse.interop.mlflow.version_facts import (
+    find_model,
+    find_version,
+    latest_versions,
+    models,
+    stage_of,
+    versions,
+)
+from pilothouse.kit.errors import Conflict, Refused
+from pilothouse.registry import promotion, removal, stages
+from pilothouse.registry.promotion import Request
+from pilothouse.registry.tables import (
+    CHAMPION,
+    PRODUCTION,
+    REFUSED,
+    Alias,
+    Model,
+    ModelTag,
+    ModelVersion,
+)
+from pilothouse.registry.versions import add_model
+
+LONGEST_NAME, LONGEST_KEY, LONGEST_VALUE, LONGEST_ALIAS = 256, 250, 100_000, 255
+LONGEST_NOTE = 100_000
+GOOD_ALIAS = re.compile(r"[\w-]+")
+RESERVED_ALIAS = re.compile(r"v\d+", re.IGNORECASE)
+REASON = "asked for by an MLflow client"
+Json = dict[str, Any]
+
+
+def _create(call: Call) -> Json:
+    fields, session = call.fields, call.session
+    name, tags = _name(fields, "name"), tags_of(fields)
+    if session.get(Model, name) is not None:
+        raise exists(f"Registered Model (name={name}) already exists.")
+    made = add_model(session, call.store, name, fields.text("description", most=LONGEST_NOTE))
+    for key, value in tags.items():
+        session.add(ModelTag(model=name, key=key, value=value))
+    session.flush()
+    return _told(session, made)
+
+
+def _name(fields: Fields, field: str) -> str:
+    name = fields.needed(field)
+    if "/" in name or ":" in name:
+        raise invalid(f"Invalid model name '{name}'. Names cannot contain '/' or ':'.")
+    if len(name) > LONGEST_NAME:
+        raise too_long(field, LONGEST_NAME)
+    return name
+
+
+def tags_of(fields: Fields) -> dict[str, str]:
+    """Tags of a model or a version, checked."""
+    rows = fields.rows("tags")
+    return {r.needed("key", most=LONGEST_KEY): r.text("value", most=LONGEST_VALUE) for r in rows}
+
+
+def _told(session: Session, model: Model) -> Json:
+    return {"registered_model": models(session, [model])[0]}
+
+
+def _get(call: Call) -> Json:
+    return _told(call.session, find_model(call.session, call.fields.needed("name")))
+
+
+def _update(call: Call) -> Json:
+    model = find_model(call.session, call.fields.needed("name"))
+    before, model.note = model.note, call.fields.text("description", most=LONGEST_NOTE)
+    model.updated_at = call.store.now()
+    call.session.add(model)
+    record(
+        call.session,
+        call.store,
+        "annotated",
+        "model",
+        model.name,
+        before={"note": before},
+        after={"note": model.note},
+    )
+    return _told(call.session, model)
+
+
+def _rename(call: Call) -> Json:
+    model = find_model(call.session, call.fields.needed("name"))
+    name = _name(call.fields, "new_name")
+    if call.session.get(Model, name) is not None:
+        raise exists(f"Registered Model (name={name}) already exists.")
+    refuse_served(call.session, model.name)
+    return _told(call.session, removal.rename(call.session, call.store, model, name))
+
+
+def _delete(call: Call) -> Json:
+    model = find_model(call.session, call.fields.needed("name"))
+    refuse_served(call.session, model.name)
+    removal.delete_model(call.session, call.store, model)
+    return {}
+
+
+def refuse_served(session: Session, model: str) -> None:
+    """Raise when a deployment knows the model by its name."""
+    query = select(col(Deployment.name)).where(col(Deployment.model) == model)
+    deployment = session.scalars(query).first()
+    if deployment is not None:
+        raise Conflict(f"{model!r} is served by the deployment {deployment!r}.")
+
+
+def _set_tag(call: Call) -> Json:
+    fields = call.fields
+    name, key = fields.needed("name"), fields.needed("key", most=LONGEST_KEY)
+    value = fields.text("value", most=LONGEST_VALUE)
+    find_model(call.session, name)
+    call.session.merge(ModelTag(model=name, key=key, value=value))
+    return {}
+
+
+def _delete_tag(call: Call) -> Json:
+    name, key = call.fields.needed("name"), call.fields.needed("key")
+    find_model(call.session, name)
+    call.session.execute(
+        delete(ModelTag).where(col(ModelTag.model) == name, col(ModelTag.key) == key)
+    )
+    return {}
+
+
+def _latest(call: Call) -> Json:
+    model = find_model(call.session, call.fields.needed("name"))
+    wanted = [stage_of(stage) for stage in call.fields.texts("stages")]
+    found = latest_versions(call.session, [model.name], wanted)
+    return {"model_versions": versions(call.session, found)} if found else {}
+
+
+def _set_alias(call: Call) -> Json:
+    fields, session = call.fields, call.session
+    name, alias = fields.needed("name"), _alias(fields)
+    version = find_version(session, name, fields.needed("version"))
+    if alias != CHAMPION:
+        stages.set_alias(session, call.store, name, alias, version.number, REASON)
+    elif version.import_source:
+        stages.move_champion(session, call.store, name, version.number, REASON)
+    else:
+        promote(call, version, PRODUCTION)
+    _touch(call, name)
+    return {}
+
+
+def _alias(fields: Fields) -> str:
+    alias = fields.needed("alias")
+    if not GOOD_ALIAS.fullmatch(alias):
+        raise invalid(
+            f"Invalid alias name: '{alias}'. Names may only contain alphanumerics, underscores "
+            "(_), and dashes (-)."
+        )
+    if len(alias) > LONGEST_ALIAS:
+        raise too_long("alias", LONGEST_ALIAS)
+    if alias.lower() == "latest":
+        raise invalid("'latest' alias name (case insensitive) is reserved.")
+    if RESERVED_ALIAS.fullmatch(alias):
+        raise invalid(f"Version alias name '{alias}' is reserved.")
+    return alias
+
+
+def promote(call: Call, version: ModelVersion, stage: str) -> None:
+    """Move one of our own versions up, when its gates let it. Raises Refused with their words."""
+    if version.stage == stage:
+        return
+    request = Request(version.model, version.number, stage, REASON, origin="mlflow")
+    told = promotion.promote(call.session, call.store, request)
+    if told.status == REFUSED:
+        words = "; ".join(v.words for v in told.newest_verdicts if v.outcome != "passed")
+        raise Refused(f"the gates before {stage} refuse {told.ref}: {words}")
+
+
+def _delete_alias(call: Call) -> Json:
+    fields, session = call.fields, call.session
+    name, alias = fields.needed("name"), fields.needed("alias")
+    find_model(session, name)
+    if session.get(Alias, (name, alias)) is None:
+        return {}
+    if alias == CHAMPION:
+        stages.move_champion(session, call.store, name, None, REASON)
+    else:
+        stages.set_alias(session, call.store, name, alias, None, REASON)
+    _touch(call, name)
+    return {}
+
+
+def _touch(call: Call, name: str) -> None:
+    model = find_model(call.session, name)
+    model.updated_at = call.store.now()
+    call.session.add(model)
+
+
+def _by_alias(call: Call) -> Json:
+    name, alias = call.fields.needed("name"), call.fields.needed("alias")
+    find_model(call.session, name)
+    kept = call.session.get(Alias, (name, alias))
+    if kept is None:
+        raise invalid(f"Registered model alias {alias} not found.")
+    found = find_version(call.session, name, str(kept.number))
+    return {"model_version": versions(call.session, [found])[0]}
+
+
+ROUTES: tuple[Route, ...] = (
+    writing("registered-models/create", _create),
+    reading("registered-models/get", _get),
+    writing("registered-models/update", _update, "PATCH"),
+    writing("registered-models/rename", _rename),
+    writing("registered-models/delete", _delete, "DELETE"),
+    writing("registered-models/set-tag", _set_tag),
+    writing("registered-models/delete-tag", _delete_tag, "DELETE"),
+    reading("registered-models/get-latest-versions", _latest, "GET", "POST"),
+    writing("registered-models/alias", _set_alias),
+    writing("registered-models/alias", _delete_alias, "DELETE"),
+    reading("registered-models/alias", _by_alias),
+)

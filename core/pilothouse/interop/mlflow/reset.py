@@ -1,0 +1,33 @@
+"""An empty workspace again, for programs that test a server; off unless the server allows it."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, MetaData, Table, inspect, text
+from sqlmodel import Session
+
+from pilothouse.interop.mlflow.experiments import ensure_default
+from pilothouse.storage import Store
+
+KEPT = "alembic_version"
+NUMBERS = "sqlite_sequence"
+
+
+def empty(session: Session, store: Store) -> None:
+    """Delete every row of every table, and make the Default experiment 0."""
+    connection, there = session.connection(), MetaData()
+    there.reflect(connection)
+    tables = [table for table in reversed(there.sorted_tables) if table.name != KEPT]
+    if store.is_sqlite:
+        _delete(connection, tables)
+    else:
+        names = ", ".join(f'"{table.name}"' for table in tables)
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    session.expunge_all()
+    ensure_default(session, store)
+
+
+def _delete(connection: Connection, tables: list[Table]) -> None:
+    for table in tables:
+        connection.execute(table.delete())
+    if inspect(connection).has_table(NUMBERS):
+        connection.execute(text(f"DELETE FROM {NUMBERS}"))

@@ -1,0 +1,49 @@
+"""A route: method, path and handler, and whether the handler writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session
+
+from pilothouse.interop.mlflow.fields import Fields
+from pilothouse.storage import Store
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as its handler sees it."""
+
+    session: Session
+    store: Store
+    fields: Fields
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Which dialect conditions are written for."""
+        return self.store.is_sqlite
+
+
+Handler = Callable[[Call], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a handler answers. `{name}` in a path is one part, handed in as a field."""
+
+    methods: tuple[str, ...]
+    path: str
+    handler: Handler
+    writes: bool = True
+
+
+def reading(path: str, handler: Handler, *methods: str) -> Route:
+    """A route whose handler only reads; by GET, unless said otherwise."""
+    return Route(methods or ("GET",), path, handler, writes=False)
+
+
+def writing(path: str, handler: Handler, method: str = "POST") -> Route:
+    """A route whose handler writes."""
+    return Route((method,), path, handler)

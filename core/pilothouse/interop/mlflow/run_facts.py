@@ -1,0 +1,221 @@
+"""Runs as the protocol writes them: many at once, with a fixed number of queries."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, select, type_coerce
+from sqlmodel import Session, col
+
+from pilothouse.experiments.tables import (
+    CANCELLED,
+    FAILED,
+    FINISHED,
+    QUEUED,
+    RUNNING,
+    Experiment,
+    Param,
+    Run,
+    RunMetric,
+    RunModel,
+    RunTag,
+    Source,
+    SourceUse,
+)
+from pilothouse.interop.mlflow.errors import absent, invalid
+from pilothouse.interop.mlflow.experiments import artifact_root
+from pilothouse.kit.clock import to_ms
+
+CHUNK = 500
+INPUT, OUTPUT = "input", "output"
+STATUS = {
+    RUNNING: "RUNNING",
+    QUEUED: "SCHEDULED",
+    FINISHED: "FINISHED",
+    FAILED: "FAILED",
+    CANCELLED: "KILLED",
+}
+OURS = {theirs: ours for ours, theirs in STATUS.items()}
+NUMBERED = {"1": RUNNING, "2": QUEUED, "3": FINISHED, "4": FAILED, "5": CANCELLED}
+RUN_NAME, PARENT = "mlflow.runName", "mlflow.parentRunId"
+SOURCE_NAME, COMMIT, NOTE = "mlflow.source.name", "mlflow.source.git.commit", "mlflow.note.content"
+CONTEXT = "mlflow.data.context"
+Json = dict[str, Any]
+
+
+def find(session: Session, run_id: str) -> Run:
+    """The run of an id. Raises in the protocol's words."""
+    found = session.get(Run, run_id)
+    if found is None:
+        raise no_run(run_id)
+    return found
+
+
+def find_active(session: Session, run_id: str) -> Run:
+    """The run, when it is not deleted."""
+    found = find(session, run_id)
+    if found.archived_at is not None:
+        raise not_active(run_id)
+    return found
+
+
+def no_run(run_id: str) -> Exception:
+    """The error for an id that names no run."""
+    return absent(f"Run with id={run_id} not found")
+
+
+def not_active(run_id: str) -> Exception:
+    """The error for writing to a deleted run."""
+    return invalid(f"The run {run_id} must be in the 'active' state. Current state is deleted.")
+
+
+def described(session: Session, runs: Sequence[Run]) -> list[Json]:
+    """Runs in full, in the order given."""
+    found: list[Json] = []
+    roots = _roots(session, {run.experiment_id for run in runs})
+    for start in range(0, len(runs), CHUNK):
+        part = runs[start : start + CHUNK]
+        found += _described(session, part, roots)
+    return found
+
+
+def root_of(session: Session, run: Run) -> str:
+    """Where the run's files are said to be."""
+    return run_root(_roots(session, {run.experiment_id})[run.experiment_id], run.id)
+
+
+def run_root(experiment_root: str, run_id: str) -> str:
+    """The place of a run's files under its experiment's."""
+    return f"{experiment_root}/{run_id}/artifacts"
+
+
+def _roots(session: Session, numbers: set[int]) -> dict[int, str]:
+    query = select(Experiment).where(col(Experiment.id).in_(numbers))
+    return {each.id or 0: artifact_root(each) for each in session.scalars(query)}
+
+
+def _described(session: Session, runs: Sequence[Run], roots: dict[int, str]) -> list[Json]:
+    ids = [run.id for run in runs]
+    params, tags = _words(session, Param, ids), _words(session, RunTag, ids)
+    metrics, inputs = _metrics(session, ids), _inputs(session, ids)
+    models = _models(session, ids)
+    return [
+        {
+            "info": info(run, roots[run.experiment_id]),
+            "data": _full(metrics=metrics[run.id], params=params[run.id])
+            | {"tags": with_mirrored(run, tags[run.id])},
+            "inputs": _full(dataset_inputs=inputs[run.id], model_inputs=models[run.id, INPUT]),
+            "outputs": _full(model_outputs=models[run.id, OUTPUT]),
+        }
+        for run in runs
+    ]
+
+
+def _full(**lists: list[Json]) -> Json:
+    return {name: rows for name, rows in lists.items() if rows}
+
+
+def info(run: Run, experiment_root: str) -> Json:
+    """A run's own facts."""
+    words: Json = {
+        "run_uuid": run.id,
+        "experiment_id": str(run.experiment_id),
+        "run_name": run.name,
+        "user_id": run.user,
+        "status": STATUS[run.status],
+        "start_time": to_ms(run.started_at or run.created_at),
+        "artifact_uri": run_root(experiment_root, run.id),
+        "lifecycle_stage": "active" if run.archived_at is None else "deleted",
+        "run_id": run.id,
+    }
+    if run.ended_at is not None:
+        words["end_time"] = to_ms(run.ended_at)
+    return words
+
+
+def with_mirrored(run: Run, tags: list[Json]) -> list[Json]:
+    """A run's tags, and those that the protocol expects where we keep a column."""
+    known = {tag["key"] for tag in tags}
+    ours = {RUN_NAME: run.name, PARENT: run.parent_id, SOURCE_NAME: run.source}
+    ours |= {COMMIT: run.commit, NOTE: run.note}
+    told = [{"key": key, "value": word} for key, word in ours.items() if word and key not in known]
+    return [*tags, *told]
+
+
+def _words(session: Session, table: Any, ids: Sequence[str]) -> dict[str, list[Json]]:
+    columns = col(table.run_id), col(table.key), col(table.value)
+    query = select(*columns).where(columns[0].in_(ids)).order_by(*columns[:2])
+    found: dict[str, list[Json]] = defaultdict(list)
+    for run_id, key, value in session.connection().execute(query):
+        found[run_id].append({"key": key, "value": value})
+    return found
+
+
+def _metrics(session: Session, ids: Sequence[str]) -> dict[str, list[Json]]:
+    columns = (
+        *(col(RunMetric.run_id), col(RunMetric.key), col(RunMetric.last)),
+        *(type_coerce(col(RunMetric.last_at), BigInteger), col(RunMetric.last_step)),
+    )
+    query = select(*columns).where(columns[0].in_(ids)).order_by(*columns[:2])
+    found: dict[str, list[Json]] = defaultdict(list)
+    for run_id, key, value, at, step in session.connection().execute(query):
+        found[run_id].append(point(key, value, at, step))
+    return found
+
+
+def point(key: str, value: float | None, at_us: int, step: int) -> Json:
+    """A metric's point; None stands for NaN."""
+    return {"key": key, "value": figure(value), "timestamp": at_us // 1000, "step": step}
+
+
+def figure(value: float | None) -> float | str:
+    """A number, or the word for one that JSON cannot write."""
+    if value is None or math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _inputs(session: Session, ids: Sequence[str]) -> dict[str, list[Json]]:
+    query = (
+        select(SourceUse, Source)
+        .join(Source, col(Source.id) == col(SourceUse.source_id))
+        .where(col(SourceUse.run_id).in_(ids))
+        .order_by(col(SourceUse.source_id))
+    )
+    found: dict[str, list[Json]] = defaultdict(list)
+    for use, source in session.execute(query):
+        tags = [{"key": key, "value": value} for key, value in use.tags.items()]
+        found[use.run_id].append(_full(tags=tags) | {"dataset": dataset(source)})
+    return found
+
+
+def dataset(source: Source) -> Json:
+    """A logged dataset as the protocol writes it."""
+    words = {
+        "name": source.name,
+        "digest": source.digest,
+        "source_type": source.source_type,
+        "source": source.source,
+    }
+    more = {"schema": source.columns, "profile": source.profile}
+    return words | {name: text for name, text in more.items() if text}
+
+
+def _models(session: Session, ids: Sequence[str]) -> dict[tuple[str, str], list[Json]]:
+    query = select(RunModel).where(col(RunModel.run_id).in_(ids)).order_by(col(RunModel.model_id))
+    found: dict[tuple[str, str], list[Json]] = defaultdict(list)
+    for each in session.scalars(query):
+        step = {"step": each.step} if each.direction == OUTPUT else {}
+        found[each.run_id, each.direction].append({"model_id": each.model_id} | step)
+    return found
+
+
+def chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The ids in parts that fit into one statement."""
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]

@@ -1,0 +1,166 @@
+"""Searching runs: MLflow's filter and order, in the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, case, cast, false, func, literal, select
+from sqlmodel import col
+
+from pilothouse.experiments.tables import (
+    Experiment,
+    Param,
+    Run,
+    RunMetric,
+    RunTag,
+    Source,
+    SourceUse,
+)
+from pilothouse.interop.mlflow import clauses
+from pilothouse.interop.mlflow.clauses import Language, Order
+from pilothouse.interop.mlflow.errors import invalid
+from pilothouse.interop.mlflow.experiments import instant, tagged, view
+from pilothouse.interop.mlflow.filters import Comparison
+from pilothouse.interop.mlflow.pages import offset_of, page
+from pilothouse.interop.mlflow.routing import Call, Route, reading
+from pilothouse.interop.mlflow.run_facts import STATUS, described
+
+DEFAULT_SIZE, MOST = 1000, 50_000
+MOST_EXPERIMENTS = 10_000
+ALIASES = {
+    "run name": "run_name",
+    "Run name": "run_name",
+    "Run Name": "run_name",
+    "created": "start_time",
+    "Created": "start_time",
+}
+INSTANTS: dict[str, Any] = {"start_time": col(Run.started_at), "end_time": col(Run.ended_at)}
+TEXTS = ("run_id", "run_name", "status", "user_id", "artifact_uri")
+NAMES = {
+    "metric": ("metric", "metrics"),
+    "parameter": ("param", "params", "parameter", "parameters"),
+    "tag": ("tag", "tags"),
+    "attribute": ("attribute", "attributes", "attr", "run"),
+    "dataset": ("dataset", "datasets"),
+}
+LANGUAGE = Language(
+    entities={name: entity for entity, names in NAMES.items() for name in names},
+    attributes=frozenset({*TEXTS, *INSTANTS, *ALIASES}),
+)
+DATASET: dict[str, Any] = {
+    "name": col(Source.name),
+    "digest": col(Source.digest),
+    "context": col(SourceUse.role),
+}
+
+
+def _search(call: Call) -> dict[str, Any]:
+    fields = call.fields
+    numbers = [int(each) for each in fields.texts("experiment_ids") if each.isdecimal()]
+    size = fields.page_size(DEFAULT_SIZE, MOST)
+    offset = offset_of(fields.text("page_token"))
+    if len(numbers) > MOST_EXPERIMENTS:
+        raise invalid(f"At most {MOST_EXPERIMENTS} experiments can be searched at once.")
+    query = select(Run).where(
+        col(Run.experiment_id).in_(numbers),
+        view(fields.text("run_view_type"), col(Run.archived_at)),
+        clauses.condition(fields.text("filter"), lambda claim: _holds(call, claim)),
+    )
+    query = _sorted(query, clauses.orders(fields.texts("order_by"), LANGUAGE))
+    found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
+    answer = page("runs", found, offset, size)
+    if found:
+        answer["runs"] = described(call.session, found[:size])
+    return answer
+
+
+def _holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
+    entity = LANGUAGE.entity(claim.entity)
+    if entity == "metric":
+        return _has_metric(claim)
+    if entity in ("parameter", "tag"):
+        table: Any = Param if entity == "parameter" else RunTag
+        columns = col(Run.id), col(table.run_id), col(table.key), col(table.value)
+        return _own_tag(call, claim) | tagged(claim, *columns, is_sqlite=call.is_sqlite)
+    if entity == "dataset":
+        return _has_dataset(call, claim)
+    key = LANGUAGE.attribute(claim.key)
+    key = ALIASES.get(key, key)
+    if key in INSTANTS:
+        return instant(INSTANTS[key], claim)
+    return clauses.textual(_text(key), claim, "attribute", is_sqlite=call.is_sqlite)
+
+
+def _own_tag(call: Call, claim: Comparison) -> ColumnElement[bool]:
+    """Runs that were not started over the protocol say their parent in a column, not in a tag."""
+    if claim.key != "mlflow.parentRunId" or claim.operator not in clauses.TEXTUAL:
+        return false()
+    return clauses.textual(col(Run.parent_id), claim, "tag", is_sqlite=call.is_sqlite)
+
+
+def _has_metric(claim: Comparison) -> ColumnElement[bool]:
+    has_it = select(col(RunMetric.run_id)).where(col(RunMetric.key) == claim.key)
+    if claim.operator in clauses.NULLS:
+        known = col(Run.id).in_(has_it)
+        return known if claim.operator == "IS NOT NULL" else ~known
+    holds = clauses.numeric(col(RunMetric.last), claim, "metric")
+    return col(Run.id).in_(has_it.where(holds))
+
+
+def _has_dataset(call: Call, claim: Comparison) -> ColumnElement[bool]:
+    key = clauses.dataset_key(claim.key, frozenset(DATASET))
+    holds = clauses.textual(DATASET[key], claim, "dataset", is_sqlite=call.is_sqlite)
+    used = (
+        select(col(SourceUse.run_id))
+        .join(Source, col(Source.id) == col(SourceUse.source_id))
+        .where(holds)
+    )
+    return col(Run.id).in_(used)
+
+
+def _text(key: str) -> Any:
+    """The column, or the expression, of an attribute that is a text."""
+    if key == "status":
+        return case(STATUS, value=col(Run.status))
+    if key == "artifact_uri":
+        return _root() + literal("/") + col(Run.id) + literal("/artifacts")
+    return {"run_id": col(Run.id), "run_name": col(Run.name), "user_id": col(Run.user)}[key]
+
+
+def _root() -> Any:
+    """An experiment's place for files, as `experiments.artifact_root` says it."""
+    usual = literal("mlflow-artifacts:/") + cast(col(Experiment.id), String)
+    return (
+        select(func.coalesce(col(Experiment.artifact_location), usual))
+        .where(col(Experiment.id) == col(Run.experiment_id))
+        .scalar_subquery()
+    )
+
+
+def _sorted(query: Select[Run], wanted: list[Order]) -> Select[Run]:
+    """Sort by each in turn: NaN and then missing values last, ties by newest start, then id."""
+    columns: list[Any] = []
+    for place, order in enumerate(wanted):
+        query, missing_last, value = _order_column(query, order, place)
+        columns += [*missing_last, value.desc() if order.descending else value.asc()]
+    if not any(ALIASES.get(o.key, o.key) == "start_time" for o in wanted):
+        columns.append(col(Run.started_at).desc())
+    return query.order_by(*columns, col(Run.id))
+
+
+def _order_column(query: Any, order: Order, place: int) -> tuple[Any, list[Any], Any]:
+    if order.entity == "attribute":
+        key = ALIASES.get(order.key, order.key)
+        value = INSTANTS[key] if key in INSTANTS else _text(key)
+        return query, [case((value.is_(None), 1), else_=0)], value
+    if order.entity == "dataset":
+        raise invalid("Invalid identifier type 'dataset'")
+    table: Any = {"metric": RunMetric, "parameter": Param, "tag": RunTag}[order.entity]
+    named = select(table).where(col(table.key) == order.key).subquery(f"sorted_{place}")
+    query = query.outerjoin(named, named.c.run_id == col(Run.id))
+    value = named.c.last if order.entity == "metric" else named.c.value
+    rank = case((named.c.run_id.is_(None), 2), (value.is_(None), 1), else_=0)
+    return query, [rank], value
+
+
+ROUTES: tuple[Route, ...] = (reading("runs/search", _search, "POST"),)

@@ -1,0 +1,181 @@
+"""Runs over the protocol: started, changed, deleted, restored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete
+from sqlmodel import Session, col
+
+from pilothouse.activity import record
+from pilothouse.experiments import lifecycle
+from pilothouse.experiments.tables import ENDED, RUNNING, Run, RunTag
+from pilothouse.interop.mlflow import experiments
+from pilothouse.interop.mlflow.errors import absent, invalid, too_long
+from pilothouse.interop.mlflow.fields import Fields
+from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
+from pilothouse.interop.mlflow.run_facts import (
+    COMMIT,
+    NOTE,
+    NUMBERED,
+    OURS,
+    PARENT,
+    RUN_NAME,
+    SOURCE_NAME,
+    described,
+    find,
+    find_active,
+    info,
+)
+from pilothouse.kit import ids
+from pilothouse.kit.clock import from_ms
+from pilothouse.storage import Store
+
+LONGEST_KEY, LONGEST_VALUE = 250, 8000
+# What a tag says that we keep in a column of our own.
+MIRRORED = {RUN_NAME: "name", SOURCE_NAME: "source", COMMIT: "commit", NOTE: "note"}
+
+
+def run_id_of(fields: Fields) -> str:
+    """The run that a request is about, by either of the names that clients use."""
+    return fields.text("run_id") or fields.text("run_uuid") or fields.needed("run_id")
+
+
+def _create(call: Call) -> dict[str, Any]:
+    fields, session = call.fields, call.session
+    tags = tags_of(fields)
+    experiment = experiments.find_active(session, fields.text("experiment_id") or "0")
+    began = fields.instant_ms("start_time")
+    run_id = ids.run_id()
+    run = Run(
+        id=run_id,
+        experiment_id=experiment.id or 0,
+        name=_name(fields.text("run_name"), tags, run_id),
+        status=RUNNING,
+        created_at=call.store.now(),
+        started_at=from_ms(began),
+        user=fields.text("user_id"),
+    )
+    session.add(run)
+    session.flush()
+    set_tags(session, run, tags | {RUN_NAME: run.name})
+    _note(session, call.store, "started", run)
+    return {"run": described(session, [run])[0]}
+
+
+def _name(given: str, tags: Mapping[str, str], run_id: str) -> str:
+    tagged = tags.get(RUN_NAME, "")
+    if given and tagged and given != tagged:
+        raise invalid(
+            "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different "
+            f"values (run_name='{given}', mlflow.runName='{tagged}')."
+        )
+    return given or tagged or ids.run_name(run_id)
+
+
+def tags_of(fields: Fields) -> dict[str, str]:
+    """Tags of a request, checked; a value that is too long is cut, as in the protocol."""
+    return {
+        tag_key(row.needed("key")): row.text("value")[:LONGEST_VALUE] for row in fields.rows("tags")
+    }
+
+
+def tag_key(key: str) -> str:
+    """The key, when it can be a tag's."""
+    if len(key) > LONGEST_KEY:
+        raise too_long("key", LONGEST_KEY)
+    return key
+
+
+def set_tags(session: Session, run: Run, tags: Mapping[str, str]) -> None:
+    """Set tags of an active run, and the columns in which we keep what some of them say."""
+    for key, value in tags.items():
+        session.merge(RunTag(run_id=run.id, key=key, value=value))
+        if key in MIRRORED:
+            setattr(run, MIRRORED[key], value)
+        elif key == PARENT:
+            _set_parent(session, run, value)
+    session.add(run)
+    session.flush()
+
+
+def _set_parent(session: Session, run: Run, parent_id: str) -> None:
+    parent = session.get(Run, parent_id)
+    if parent is not None and parent.id != run.id and parent.experiment_id == run.experiment_id:
+        run.parent_id = parent.id
+
+
+def _get(call: Call) -> dict[str, Any]:
+    return {"run": described(call.session, [find(call.session, run_id_of(call.fields))])[0]}
+
+
+def _update(call: Call) -> dict[str, Any]:
+    fields, session = call.fields, call.session
+    run = find_active(session, run_id_of(fields))
+    before = run.status
+    run.status = _status(fields) or run.status
+    if fields.has("end_time"):
+        run.ended_at = from_ms(fields.instant_ms("end_time"))
+    elif run.status not in ENDED:
+        run.ended_at = None
+    if name := fields.text("run_name"):
+        set_tags(session, run, {RUN_NAME: name})
+    session.add(run)
+    session.flush()
+    if before != run.status:
+        _note(session, call.store, "resumed" if run.status == RUNNING else run.status, run)
+    experiment = experiments.find(session, str(run.experiment_id))
+    return {"run_info": info(run, experiments.artifact_root(experiment))}
+
+
+def _status(fields: Fields) -> str:
+    """The status asked for in our words; what is none changes nothing, as in the protocol."""
+    given = fields.word("status")
+    return OURS.get(given) or NUMBERED.get(given, "")
+
+
+def _delete(call: Call) -> dict[str, Any]:
+    run = find(call.session, run_id_of(call.fields))
+    lifecycle.archive(call.session, call.store, run.id)
+    return {}
+
+
+def _restore(call: Call) -> dict[str, Any]:
+    run = find(call.session, run_id_of(call.fields))
+    lifecycle.restore(call.session, call.store, run.id)
+    return {}
+
+
+def _set_tag(call: Call) -> dict[str, Any]:
+    fields = call.fields
+    run_id, key = run_id_of(fields), tag_key(fields.needed("key"))
+    run = find_active(call.session, run_id)
+    set_tags(call.session, run, {key: fields.text("value")[:LONGEST_VALUE]})
+    return {}
+
+
+def _delete_tag(call: Call) -> dict[str, Any]:
+    run_id, key = run_id_of(call.fields), call.fields.needed("key")
+    run = find_active(call.session, run_id)
+    gone = delete(RunTag).where(col(RunTag.run_id) == run.id, col(RunTag.key) == key)
+    if call.session.connection().execute(gone).rowcount == 0:
+        raise absent(f"No tag with name: {key} in run with id {run.id}")
+    return {}
+
+
+def _note(session: Session, store: Store, verb: str, run: Run) -> None:
+    # The runs under a run (trials, folds) are part of the one command that started their parent.
+    if run.parent_id is None:
+        record(session, store, verb, "run", run.id, name=run.name)
+
+
+ROUTES: tuple[Route, ...] = (
+    writing("runs/create", _create),
+    reading("runs/get", _get),
+    writing("runs/update", _update),
+    writing("runs/delete", _delete),
+    writing("runs/restore", _restore),
+    writing("runs/set-tag", _set_tag),
+    writing("runs/delete-tag", _delete_tag),
+)

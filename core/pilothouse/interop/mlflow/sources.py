@@ -1,0 +1,193 @@
+"""Where a model version's files are said to be, and whether the request may say so.
+
+A source must lie inside the run or the logged model that the request names: otherwise whoever may
+register a version could read any file through it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from pilothouse.experiments.tables import File, LoggedModel, Run, RunArtifact
+from pilothouse.interop.mlflow import logged_models, run_facts
+from pilothouse.interop.mlflow.errors import absent, invalid
+from pilothouse.registry.tables import Alias, ModelVersion, VersionOrigin
+
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
+OWN = "mlflow-artifacts"
+HOSTS = ("http", "https", "ftp", "sftp")
+RUNS = re.compile(r"/+([^/]+)(?:/(.*))?")
+REGISTERED = re.compile(r"/+([^/@]+)(?:/(\d+)|@([^/]+))/?")
+MOST_UNQUOTINGS = 10
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A source that was looked into: its place, the run and logged model, and its files."""
+
+    source: str
+    location: str
+    run_id: str = ""
+    model_id: str = ""
+    files: tuple[Mapping[str, Any], ...] = ()
+
+
+def origin(session: Session, source: str, run_id: str, model_id: str) -> Origin:
+    """Look into a source. Raises in the protocol's words when it may not be one."""
+    found = SCHEME.fullmatch(source)
+    if found is None or found[1].lower() == "file" or len(found[1]) == 1:
+        raise _local(source)
+    scheme, path = found[1].lower(), found[2]
+    if climbs(path) or "?" in path or "#" in path or not path.strip("/"):
+        raise _relative(source)
+    if scheme == "runs":
+        return _of_run(session, source, path, run_id)
+    if scheme == "models":
+        return _of_model(session, source, path, run_id, model_id)
+    if scheme == OWN:
+        return _of_place(session, source, run_id, model_id)
+    return _elsewhere(source, scheme, path, run_id, model_id)
+
+
+def climbs(path: str) -> bool:
+    """Whether the path, unquoted as often as it can be, leaves where it begins."""
+    for _ in range(MOST_UNQUOTINGS):
+        plain = unquote(path)
+        if plain == path:
+            return ".." in re.split(r"[/\\]", path) or "\0" in path
+        path = plain
+    return True
+
+
+def _of_run(session: Session, source: str, path: str, run_id: str) -> Origin:
+    parts = RUNS.fullmatch(path)
+    if parts is None or parts[1] != run_id:
+        raise _elsewhere_than(source, "run_id")
+    run = session.get(Run, run_id)
+    if run is None:
+        return Origin(source, source, run_id)
+    inside = (parts[2] or "").strip("/")
+    location = "/".join(filter(None, (run_facts.root_of(session, run), inside)))
+    return Origin(source, location, run_id, files=_files_of_run(session, run_id, inside))
+
+
+def _of_model(session: Session, source: str, path: str, run_id: str, model_id: str) -> Origin:
+    parts = RUNS.fullmatch(path)
+    registered = REGISTERED.fullmatch(path)
+    if registered is not None:
+        return _of_version(session, source, registered, run_id)
+    if parts is None or parts[1] != model_id:
+        raise _elsewhere_than(source, "model_id")
+    model = session.get(LoggedModel, model_id)
+    if model is None or model.archived_at is not None:
+        raise absent(f"Logged model with ID '{model_id}' not found.")
+    inside = (parts[2] or "").strip("/")
+    location = "/".join(filter(None, (logged_models.root_of(session, model), inside)))
+    files = _files_of_model(session, model_id, inside)
+    return Origin(source, location, run_id or model.run_id, model_id, files)
+
+
+def _of_version(session: Session, source: str, given: re.Match[str], run_id: str) -> Origin:
+    """A copy of a version: what it is made of, this one is made of too."""
+    model, number = given[1], given[2]
+    if number is None:
+        alias = session.get(Alias, (model, given[3]))
+        number = "0" if alias is None else str(alias.number)
+    version = session.get(ModelVersion, (model, int(number)))
+    if version is None:
+        raise absent(f"Model Version (name={model}, version={number}) not found")
+    kept = session.get(VersionOrigin, (model, int(number)))
+    if kept is None:
+        return Origin(source, location_of(session, version, kept), run_id or version.run_id or "")
+    return Origin(source, kept.location, run_id or kept.run, kept.logged_model)
+
+
+def location_of(session: Session, version: ModelVersion, kept: VersionOrigin | None) -> str:
+    """Where the files of a version can be had; of one of ours, under its run."""
+    if kept is not None:
+        return kept.location
+    run = session.get(Run, version.run_id) if version.run_id else None
+    return f"{run_facts.root_of(session, run)}/model" if run else version.import_source
+
+
+def _of_place(session: Session, source: str, run_id: str, model_id: str) -> Origin:
+    run, model = session.get(Run, run_id), session.get(LoggedModel, model_id)
+    if run is not None and (inside := _inside(source, run_facts.root_of(session, run))) is not None:
+        return Origin(source, source, run_id, files=_files_of_run(session, run_id, inside))
+    if model is not None:
+        inside = _inside(source, logged_models.root_of(session, model))
+        if inside is not None:
+            files = _files_of_model(session, model_id, inside)
+            return Origin(source, source, run_id or model.run_id, model_id, files)
+    raise _elsewhere_than(source, "model_id" if model_id and not run_id else "run_id")
+
+
+def _inside(source: str, root: str) -> str | None:
+    """The rest of the source below a root, None when it lies elsewhere."""
+    plain = re.sub(r"^(mlflow-artifacts:)/+", r"\1/", source).rstrip("/")
+    if plain == root:
+        return ""
+    return plain.removeprefix(root + "/") if plain.startswith(root + "/") else None
+
+
+def _elsewhere(source: str, scheme: str, path: str, run_id: str, model_id: str) -> Origin:
+    """A place that this server never opens: the words are kept for whoever does."""
+    if scheme in HOSTS:
+        raise invalid(
+            f"'source' cannot use the '{scheme}' scheme: the '{scheme}' scheme addresses a host "
+            "other than the tracking server's configured artifact storage, so the server would "
+            "connect to the host named in the URI."
+        )
+    if path.startswith("//") and "/" not in path.strip("/"):
+        raise _relative(source)
+    return Origin(source, source, run_id, model_id)
+
+
+def _files_of_run(session: Session, run_id: str, inside: str) -> tuple[Mapping[str, Any], ...]:
+    rows = session.scalars(select(RunArtifact).where(col(RunArtifact.run_id) == run_id)).all()
+    return _listed(rows, inside)
+
+
+def _files_of_model(session: Session, model_id: str, inside: str) -> tuple[Mapping[str, Any], ...]:
+    rows = session.scalars(select(File).where(col(File.root) == model_id)).all()
+    return _listed(rows, inside)
+
+
+def _listed(rows: Any, inside: str) -> tuple[Mapping[str, Any], ...]:
+    below = f"{inside}/" if inside else ""
+    found = sorted((row.path, row.digest, row.size) for row in rows)
+    return tuple(
+        {"path": path.removeprefix(below), "sha256": digest, "bytes": size}
+        for path, digest, size in found
+        if path.startswith(below)
+    )
+
+
+def _local(source: str) -> Exception:
+    return invalid(
+        f"Invalid model version source: '{source}'. To use a local path as a model version source, "
+        "the run_id request parameter has to be specified and the local path has to be contained "
+        "within the artifact directory of the run specified by the run_id."
+    )
+
+
+def _relative(source: str) -> Exception:
+    return invalid(
+        f"Invalid model version source: '{source}'. If supplying a source as an http, https, local "
+        "file path, ftp, objectstore, or mlflow-artifacts uri, an absolute path must be provided "
+        "without relative path references present. Please provide an absolute path."
+    )
+
+
+def _elsewhere_than(source: str, parameter: str) -> Exception:
+    return invalid(
+        f"Invalid model version source: '{source}'. The {parameter} request parameter must "
+        "identify the resource that contains the source."
+    )

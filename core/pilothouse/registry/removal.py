@@ -1,0 +1,69 @@
+"""Renaming and removing models and versions; the activity log keeps what they were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlmodel import Session, col
+
+from pilothouse.activity import record
+from pilothouse.registry.tables import (
+    Alias,
+    Model,
+    ModelTag,
+    ModelVersion,
+    Promotion,
+    StageChange,
+    VersionOrigin,
+    VersionTag,
+)
+from pilothouse.storage import Store
+
+OF_VERSION: tuple[Any, ...] = (Alias, StageChange, Promotion, VersionTag, VersionOrigin)
+
+
+def rename(session: Session, store: Store, model: Model, name: str) -> Model:
+    """Give a model and its versions another name; whoever asks has looked that it is free."""
+    old = model.name
+    session.flush()
+    _copy(session, Model, col(Model.name) == old, {"name": name, "updated_at": store.now()})
+    _copy(session, ModelVersion, col(ModelVersion.model) == old, {"model": name})
+    for table in (*OF_VERSION, ModelTag):
+        session.execute(update(table).where(col(table.model) == old).values(model=name))
+    session.execute(delete(ModelVersion).where(col(ModelVersion.model) == old))
+    session.execute(delete(Model).where(col(Model.name) == old))
+    session.expire_all()
+    record(session, store, "renamed", "model", name, before={"name": old}, after={"name": name})
+    renamed = session.get(Model, name)
+    assert renamed is not None
+    return renamed
+
+
+def _copy(session: Session, table: Any, holds: Any, changes: dict[str, Any]) -> None:
+    rows = session.connection().execute(select(table.__table__).where(holds)).mappings().all()
+    if rows:
+        session.connection().execute(insert(table), [dict(row) | changes for row in rows])
+
+
+def delete_version(session: Session, store: Store, version: ModelVersion) -> None:
+    """Remove a version; its number is not given again."""
+    facts = {"stage": version.stage, "digest": version.digest, "source": version.import_source}
+    model, number = version.model, version.number
+    for table in (StageChange, *(t for t in OF_VERSION if t is not StageChange)):
+        session.execute(delete(table).where(col(table.model) == model, col(table.number) == number))
+    session.delete(version)
+    session.flush()
+    record(session, store, "deleted", "version", f"{model}@{number}", before=facts)
+
+
+def delete_model(session: Session, store: Store, model: Model) -> None:
+    """Remove a model with everything of it; its name is free again."""
+    query = select(ModelVersion).where(col(ModelVersion.model) == model.name)
+    for version in session.scalars(query.order_by(col(ModelVersion.number))).all():
+        delete_version(session, store, version)
+    session.execute(delete(ModelTag).where(col(ModelTag.model) == model.name))
+    name = model.name
+    session.delete(model)
+    session.flush()
+    record(session, store, "deleted", "model", name, before={"note": model.note})

@@ -1,0 +1,60 @@
+"""A real server process that tests may empty, and hands to speak to it over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from pilothouse.kit.settings import Settings
+from pilothouse.testing.postgres import postgresql, why_not
+from pilothouse.testing.serving import ServerProcess
+from pilothouse.testing.tracking import Caller
+from pilothouse.workspace import Workspace, open_workspace
+
+
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the workspace's database is: in its folder, unless a test asks for PostgreSQL."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield ""
+    elif missing := why_not():
+        pytest.skip(missing)
+    else:
+        with postgresql() as url:
+            yield url
+
+
+@pytest.fixture(scope="session")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, database: str
+) -> Iterator[tuple[Workspace, str]]:
+    """A workspace of the machine's clock and the address of its server."""
+    folder = tmp_path_factory.mktemp("mlflow") / "workspace"
+    settings = Settings(workspace=folder, actor="ada", database_url=database)
+    workspace = open_workspace(settings=settings)
+    with ServerProcess(workspace.store, allow_reset=True) as server:
+        yield workspace, server.url
+    workspace.store.engine.dispose()
+
+
+@pytest.fixture
+def url(served: tuple[Workspace, str]) -> str:
+    """The address of the server, whose workspace is empty."""
+    answer = httpx.post(f"{served[1]}/api/testing/reset", timeout=60, trust_env=False)
+    assert answer.status_code == 200
+    return served[1]
+
+
+@pytest.fixture
+def ours(served: tuple[Workspace, str], url: str) -> Workspace:
+    """The same workspace as our own verbs see it."""
+    return served[0]
+
+
+@pytest.fixture
+def caller(url: str) -> Iterator[Caller]:
+    made = Caller(url)
+    yield made
+    made.http.close()

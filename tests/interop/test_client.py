@@ -1,0 +1,227 @@
+"""The real MLflow client, unchanged, against a real server process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from pilothouse.workspace import Workspace
+
+# What the client warns its users of is not ours to judge.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture
+def mlflow(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType]:
+    """The client's package, told the one line: where to log."""
+    for name, value in {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "1",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "NO_PROXY": "127.0.0.1",
+        "GIT_PYTHON_REFRESH": "quiet",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    found: ModuleType = pytest.importorskip("mlflow")
+    found.set_tracking_uri(url)
+    found.set_registry_uri(url)
+    found.set_experiment(experiment_id="0")
+    yield found
+    while found.active_run():
+        found.end_run()
+
+
+@pytest.fixture
+def client(mlflow: Any) -> Any:
+    return mlflow.MlflowClient()
+
+
+def test_the_fluent_api_logs_here(mlflow: Any, ours: Workspace, tmp_path: Path) -> None:
+    mlflow.set_experiment("demo")
+    (tmp_path / "notes.txt").write_text("noted")
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
+    (tmp_path / "folder" / "inner" / "deep.bin").write_bytes(b"\0\1")
+    with mlflow.start_run(run_name="first", tags={"team": "red"}) as run:
+        mlflow.log_param("depth", 3)
+        mlflow.log_params({"kind": "tree", "seed": 7})
+        for step in range(5):
+            mlflow.log_metric("loss", 1 / (step + 1), step=step)
+        mlflow.log_metrics({"auc": 0.9, "nan": float("nan"), "inf": float("inf")})
+        mlflow.set_tag("stage", "trial")
+        mlflow.log_artifact("notes.txt")
+        mlflow.log_artifacts("folder", artifact_path="all")
+        mlflow.log_dict({"a": [1, 2]}, "config/a.json")
+        mlflow.log_text("<b>bold</b>", "page.html")
+        with mlflow.start_run(nested=True, run_name="inner") as inner:
+            mlflow.log_metric("auc", 0.8)
+    seen = ours.experiments.run(run.info.run_id)
+    assert (seen.name, seen.experiment, seen.status) == ("first", "demo", "finished")
+    assert seen.params == {"depth": "3", "kind": "tree", "seed": "7"}
+    assert (seen.metrics["loss"].count, seen.values["loss"], seen.values["auc"]) == (5, 0.2, 0.9)
+    assert seen.tags["team"] == "red"
+    assert ours.experiments.artifact(run.info.run_id, "all/inner/deep.bin") == b"\0\1"
+    assert {file.path for file in seen.artifacts} == {
+        *("notes.txt", "all/inner/deep.bin", "config/a.json", "page.html"),
+    }
+    assert ours.experiments.run(inner.info.run_id).parent_id == run.info.run_id
+    assert mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/config/a.json") == {"a": [1, 2]}
+    where = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="all")
+    assert (Path(where) / "inner" / "deep.bin").read_bytes() == b"\0\1"
+
+
+def test_runs_are_searched_as_a_frame(mlflow: Any) -> None:
+    mlflow.set_experiment("search")
+    for auc in (0.5, 0.7, 0.9):
+        with mlflow.start_run():
+            mlflow.log_metric("auc", auc)
+            mlflow.log_param("kind", "tree" if auc > 0.6 else "linear")
+    frame = mlflow.search_runs(
+        experiment_names=["search"],
+        filter_string="metrics.auc > 0.6 and params.kind = 'tree'",
+        order_by=["metrics.auc DESC"],
+    )
+    assert frame["metrics.auc"].tolist() == [0.9, 0.7]
+    assert frame["status"].tolist() == ["FINISHED", "FINISHED"]
+
+
+def test_a_failed_run_is_failed(mlflow: Any, ours: Workspace) -> None:
+    with pytest.raises(ValueError, match="broke"), mlflow.start_run() as run:
+        raise ValueError("it broke")
+    assert ours.experiments.run(run.info.run_id).status == "failed"
+
+
+def test_a_run_is_taken_up_again(mlflow: Any) -> None:
+    with mlflow.start_run() as run:
+        mlflow.log_metric("m", 1.0)
+    with mlflow.start_run(run_id=run.info.run_id):
+        mlflow.log_metric("m", 2.0, step=1)
+    again = mlflow.get_run(run.info.run_id)
+    assert (again.info.status, again.data.metrics["m"]) == ("FINISHED", 2.0)
+
+
+def test_batches_histories_and_the_logging_that_does_not_wait(mlflow: Any, client: Any) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    run = client.create_run("0").info.run_id
+    points = [Metric("m", i / 3, 1000 + i, i) for i in range(1000)]
+    client.log_batch(run, metrics=points[:800], params=[Param("p", "1")], tags=[RunTag("t", "1")])
+    client.log_batch(run, metrics=points[800:], synchronous=False).wait()
+    history = client.get_metric_history(run, "m")
+    assert [(point.step, point.value) for point in history] == [(i, i / 3) for i in range(1000)]
+    assert client.get_run(run).data.metrics == {"m": 999 / 3}
+
+
+def test_refusals_reach_the_client_as_its_own_errors(mlflow: Any, client: Any) -> None:
+    from mlflow.exceptions import MlflowException, RestException
+
+    run = client.create_run("0").info.run_id
+    client.log_param(run, "p", 1)
+    with pytest.raises(MlflowException, match="Changing param values is not allowed"):
+        client.log_param(run, "p", 2)
+    with pytest.raises(RestException, match="not found") as missing:
+        client.get_run("f" * 32)
+    assert missing.value.error_code == "RESOURCE_DOES_NOT_EXIST"
+    assert client.get_experiment_by_name("nope") is None
+    with pytest.raises(MlflowException, match="Invalid attribute key"):
+        client.search_runs(["0"], "attributes.nope = 'x'")
+
+
+def test_experiments_and_runs_are_deleted_and_restored(mlflow: Any, client: Any) -> None:
+    number = client.create_experiment("mortal", tags={"a": "b"})
+    run = client.create_run(number).info.run_id
+    client.delete_run(run)
+    assert client.search_runs([number]) == []
+    client.restore_run(run)
+    client.delete_experiment(number)
+    assert client.get_experiment(number).lifecycle_stage == "deleted"
+    client.restore_experiment(number)
+    client.rename_experiment(number, "immortal")
+    [found] = client.search_experiments(filter_string="tags.a = 'b'")
+    assert (found.name, found.lifecycle_stage) == ("immortal", "active")
+    assert len(client.search_runs([number])) == 1
+
+
+def test_datasets_are_inputs(mlflow: Any, client: Any) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"x": [1.0, 2.0], "y": [0, 1]})
+    dataset = mlflow.data.from_pandas(frame, name="tiny", targets="y")
+    with mlflow.start_run() as run:
+        mlflow.log_input(dataset, context="training")
+    [used] = client.get_run(run.info.run_id).inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("tiny", dataset.digest)
+    assert used.tags[0].value == "training"
+    assert len(client.search_runs(["0"], "dataset.name = 'tiny'")) == 1
+
+
+def test_a_model_is_logged_registered_pointed_at_and_loaded(
+    mlflow: Any, client: Any, ours: Workspace, tmp_path: Path
+) -> None:
+    class Doubles(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+        def predict(self, context: Any, model_input: list[float]) -> list[float]:
+            return [2 * value for value in model_input]
+
+    mlflow.set_experiment("models")
+    with mlflow.start_run() as run:
+        mlflow.log_metric("auc", 0.9)
+        logged = mlflow.pyfunc.log_model(
+            name="doubles", python_model=Doubles(), pip_requirements=[], input_example=[1.0]
+        )
+    assert mlflow.get_logged_model(logged.model_id).status == "READY"
+    first = mlflow.register_model(logged.model_uri, "doubles", tags={"team": "red"})
+    second = mlflow.register_model(f"runs:/{run.info.run_id}/doubles", "doubles")
+    assert (first.version, second.version) in (("1", "2"), (1, 2))
+    client.set_registered_model_alias("doubles", "best", "1")
+    client.set_registered_model_alias("doubles", "champion", "2")
+    client.transition_model_version_stage("doubles", "1", "Staging")
+    for uri in (
+        *("models:/doubles/1", "models:/doubles@best", "models:/doubles@champion"),
+        *("models:/doubles/Staging", f"runs:/{run.info.run_id}/doubles", logged.model_uri),
+    ):
+        assert mlflow.pyfunc.load_model(uri).predict([1.0, 2.0]) == [2.0, 4.0], uri
+    seen = ours.registry.version("doubles", "best")
+    assert (seen.stage, seen.run_id, seen.metrics) == ("staging", run.info.run_id, {"auc": 0.9})
+    assert seen.import_source.startswith("MLflow: ")
+    assert b"MLmodel" in ours.store.artifacts.read(seen.digest)
+    champion = ours.registry.champion("doubles")
+    assert champion is not None
+    assert champion.number == 2
+    assert set(ours.registry.history("doubles")["after"]) == {"staging"}
+
+
+def test_the_registry_as_the_client_knows_it(mlflow: Any, client: Any) -> None:
+    run = client.create_run("0").info.run_id
+    client.create_registered_model("m", tags={"a": "b"}, description="first")
+    for _ in range(3):
+        client.create_model_version("m", f"runs:/{run}/model", run_id=run)
+    client.transition_model_version_stage("m", "1", "Production")
+    client.transition_model_version_stage("m", "2", "Production", archive_existing_versions=True)
+    stages = {v.version: v.current_stage for v in client.search_model_versions("name = 'm'")}
+    assert {int(number): stage for number, stage in stages.items()} == {
+        1: "Archived",
+        2: "Production",
+        3: "None",
+    }
+    assert [int(v.version) for v in client.get_latest_versions("m", ["Production"])] == [2]
+    client.set_model_version_tag("m", "3", "k", "v")
+    client.update_model_version("m", "3", description="third")
+    third = client.get_model_version("m", "3")
+    assert (third.tags, third.description) == ({"k": "v"}, "third")
+    client.set_registered_model_alias("m", "best", "3")
+    assert int(client.get_model_version_by_alias("m", "best").version) == 3
+    client.rename_registered_model("m", "renamed")
+    [model] = client.search_registered_models("name LIKE 'ren%'")
+    assert (model.name, model.tags, model.description) == ("renamed", {"a": "b"}, "first")
+    assert {k: int(v) for k, v in model.aliases.items()} == {"best": 3, "champion": 2}
+    assert [each.name for each in client.search_registered_models()] == ["renamed"]
+    client.delete_registered_model_alias("renamed", "best")
+    client.delete_model_version("renamed", "3")
+    again = client.create_model_version("renamed", f"runs:/{run}/model", run_id=run)
+    assert int(again.version) == 4, "the number of a deleted version is not given again"
+    client.delete_registered_model("renamed")
+    assert client.search_registered_models() == []

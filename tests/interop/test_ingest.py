@@ -1,0 +1,103 @@
+"""Ingest: many clients at once, nothing lost, nobody told that the database is locked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlmodel import Session, select
+
+from pilothouse.experiments.tables import Experiment
+from pilothouse.interop.mlflow.errors import ProtocolError, invalid
+from pilothouse.interop.mlflow.ingest import Ingest
+from pilothouse.kit.errors import Unavailable
+from pilothouse.kit.settings import Settings
+from pilothouse.storage import Store
+from pilothouse.testing.serving import ServerProcess, wait_for
+from pilothouse.testing.tracking import Caller
+from pilothouse.workspace import open_workspace
+
+CLIENTS, POINTS = 8, 60
+
+
+def test_eight_clients_at_once_are_all_answered(url: str) -> None:
+    def log(client: int) -> str:
+        caller = Caller(url)
+        run = caller.run(user_id=f"client {client}")
+        for step in range(POINTS):
+            fields = {"run_id": run, "key": "m", "value": step, "timestamp": step, "step": step}
+            caller.post("runs/log-metric", **fields)
+            caller.post("runs/set-tag", run_id=run, key=f"t{step}", value="1")
+        caller.http.close()
+        return run
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        runs = list(pool.map(log, range(CLIENTS)))
+    caller = Caller(url)
+    for run in runs:
+        told = caller.get("metrics/get-history", run_id=run, metric_key="m")["metrics"]
+        assert [point["step"] for point in told] == list(range(POINTS))
+        assert len(caller.get("runs/get", run_id=run)["run"]["data"]["tags"]) == POINTS + 1
+    caller.http.close()
+
+
+def test_what_is_refused_takes_nothing_of_the_others_with_it(store: Store) -> None:
+    ingest, gate = Ingest(store), threading.Event()
+
+    def add(name: str) -> Callable[[Session], str]:
+        def work(session: Session) -> str:
+            at = store.now()
+            session.add(Experiment(name=name, created_at=at, created_by="ada"))
+            session.flush()
+            if name == "bad":
+                raise invalid("refused")
+            return name
+
+        return work
+
+    blocked = ingest.submit(lambda _: gate.wait(10))
+    waiting = [ingest.submit(add(name)) for name in ("a", "bad", "b", "a")]
+    gate.set()
+    assert blocked.result(10)
+    assert (waiting[0].result(10), waiting[2].result(10)) == ("a", "b")
+    with pytest.raises(ProtocolError, match="refused"):
+        waiting[1].result(10)
+    with pytest.raises(Exception, match="UNIQUE"):
+        waiting[3].result(10)
+    with store.read() as session:
+        assert set(session.exec(select(Experiment.name))) == {"a", "b"}
+    ingest.close()
+    with pytest.raises(Unavailable):
+        ingest.submit(lambda _: None)
+
+
+def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
+    workspace = open_workspace(settings=Settings(workspace=tmp_path / "workspace", actor="ada"))
+    with ServerProcess(workspace.store) as server:
+        acknowledged: dict[str, int] = {}
+
+        def log(_: int) -> None:
+            caller = Caller(server.url)
+            try:
+                run = caller.run()
+                for step in range(100_000):
+                    fields = {"run_id": run, "key": "m", "value": 1, "timestamp": 1, "step": step}
+                    caller.post("runs/log-metric", **fields)
+                    acknowledged[run] = step + 1
+            except httpx.HTTPError:
+                caller.http.close()
+
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            done = [pool.submit(log, client) for client in range(CLIENTS)]
+            wait_for(lambda: len(acknowledged) == CLIENTS and min(acknowledged.values()) > 20)
+            server.kill()
+            for each in done:
+                each.result(30)
+    assert len(acknowledged) == CLIENTS
+    for run, count in acknowledged.items():
+        assert workspace.experiments.run(run).metrics["m"].count >= count
+    workspace.store.engine.dispose()
