@@ -67,9 +67,10 @@ def search(workspace: Workspace) -> Params:
 
 def compared(workspace: Workspace) -> Params:
     """The champion's run and three others."""
-    runs = workspace.experiments.runs(sort="metrics.roc_auc", size=8)["id"]
     champion = run(workspace)["id"]
-    others = [str(each) for each in runs if each != champion]
+    runs = workspace.experiments.runs(sort="metrics.roc_auc", size=100)
+    among = runs["experiment"] == workspace.experiments.run(champion).experiment
+    others = [str(each) for each in runs[among]["id"].head(8) if each != champion]
     return {"runs": ",".join([champion, *others[::2]]), "baseline": champion}
 
 
