@@ -149,7 +149,7 @@ def _mixed(name: str, texts: pa.ChunkedArray, kind: Type, strays: list[int]) -> 
     return Invalid(
         f"row {row}, column {name!r}: {value!r} is no {what}, "
         f"while {present - len(strays):,} of the column's {present:,} values are.",
-        hint=f"Correct it, or declare the column as text: types={{{name!r}: 'string'}}. "
-        "Rows count from 1 below the header.",
+        hint="Correct it; or register the file from Python, where `types` declares the column "
+        "as a 'string'. Rows count from 1 below the header.",
         fields={name: f"row {row}: {value!r} is no {what}"},
     )

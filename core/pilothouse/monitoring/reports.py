@@ -16,7 +16,7 @@ from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring import keeping
-from pilothouse.monitoring.tables import Report
+from pilothouse.monitoring.tables import Report, Window
 from pilothouse.storage import Store
 
 READY = "ready"
@@ -57,7 +57,7 @@ def request(session: Session, store: Store, window_id: str) -> str:
     """Ask for Evidently's report of a window and return the report's id. Raises NotFound."""
     window = keeping.require(session, window_id)
     report_id = uuid7(to_ms(store.now()))
-    title = f"Drift report of {window.deployment} from {window.start:%Y-%m-%d}"
+    title = _title(window)
     job = submit(
         session, store, KIND, {"report": report_id}, title=title, subject=("report", report_id)
     )
@@ -84,7 +84,12 @@ def keep(session: Session, store: Store, report_id: str, made: Made) -> None:
     session.add(report)
     session.flush()
     after = {"bytes": made.bytes, "rows": made.rows, "digest": made.digest}
-    record(session, store, "made", "report", report_id, after=after)
+    title = _title(keeping.require(session, report.window_id))
+    record(session, store, "made", "report", report_id, name=title, after=after)
+
+
+def _title(window: Window) -> str:
+    return f"Drift report of {window.deployment} from {window.start:%Y-%m-%d}"
 
 
 def require(session: Session, report_id: str) -> Report:

@@ -61,7 +61,7 @@ def sailing(folder: Path, *options: str) -> Iterator[Ship]:
             ship.address(name)
         yield ship
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_S)
         if process.poll() is None:
