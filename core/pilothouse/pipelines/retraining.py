@@ -6,7 +6,6 @@ import json
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.data import Data
@@ -28,7 +27,6 @@ log = logging.getLogger(__name__)
 NEWEST = timedelta(days=7)
 LEAST_ROWS = 500
 EVENT_TIME = "event_at"
-REFERENCE_SCORE, REFERENCE_TARGET = "__score", "__target"
 
 
 def snapshot(
@@ -103,21 +101,15 @@ def compare(
     store: Store, progress: Progress, *, run: str, model: str, champion: int
 ) -> dict[str, Any]:
     """Score the held-out (newest) rows with the champion too: both ROC AUCs on the same rows."""
-    import pandas as pd
-    from joblib import load
-    from sklearn.metrics import roc_auc_score
+    from pilothouse.training.rivals import judge_job
 
-    experiments = Experiments(store)
-    held_out = pd.read_parquet(BytesIO(experiments.artifact(run, "reference.parquet")))
     version = Registry(store).version(model, champion)
-    estimator = load(store.artifacts.local_path(version.digest))
-    progress(0.5, f"scoring {len(held_out):,} rows with {model}@{champion}")
-    before = estimator.predict_proba(held_out[_inputs(version)])[:, 1]
-    truth = held_out[REFERENCE_TARGET]
+    rival = {"digest": version.digest, "signature": version.signature.to_json()}
+    judged = judge_job(store, progress, run=run, rivals={version.ref: rival})
     figures = {
-        "rows": len(held_out),
-        "challenger": float(roc_auc_score(truth, held_out[REFERENCE_SCORE])),
-        "champion": float(roc_auc_score(truth, before)),
+        "rows": judged["count"],
+        "challenger": judged["own"]["roc_auc"],
+        "champion": judged["rivals"][version.ref]["roc_auc"],
     }
     log.info(
         "on %(rows)d newest rows: champion %(champion).4f, challenger %(challenger).4f", figures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from pilothouse.activity import record
 from pilothouse.deployments import wishes
@@ -84,13 +84,16 @@ class Pipelines(Room):
         if weeks is not None and not 1 <= weeks <= MOST_WEEKS:
             raise Invalid(f"{weeks} weeks is no demo.", fields={"weeks": f"1 to {MOST_WEEKS}"})
         with self._store.write() as session:
-            newest = select(Job.id).where(Job.kind == DEMO).order_by(col(Job.created_at).desc())
-            return session.exec(newest).first() or submit(
+            return _newest_demo(session) or submit(
                 session, self._store, DEMO, {"weeks": weeks}, title="Sail the flights demo"
             )
 
     def demo_job(self) -> str | None:
         """The newest job of the flights demo, or None."""
         with self._store.read() as session:
-            newest = select(Job.id).where(Job.kind == DEMO).order_by(col(Job.created_at).desc())
-            return session.exec(newest).first()
+            return _newest_demo(session)
+
+
+def _newest_demo(session: Session) -> str | None:
+    newest = select(Job.id).where(Job.kind == DEMO).order_by(col(Job.created_at).desc())
+    return session.exec(newest).first()

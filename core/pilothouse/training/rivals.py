@@ -32,8 +32,8 @@ def judge_job(
     """Metrics of each rival on the rows that `run` held out, beside the run's own.
 
     A rival is `{"digest": ..., "signature": {...}}` under its name ("late@1"). The result holds
-    `rows` (words), `own` (the run's metrics there) and `rivals` (metrics by name). Raises Invalid
-    when a rival needs a column that those rows do not have.
+    `rows` (words), their `count`, `own` (the run's metrics there) and `rivals` (metrics by name).
+    Raises Invalid when a rival needs a column that those rows do not have.
     """
     rows = _reference(store, run)
     y = rows["__target"].to_numpy().astype(np.int8)
@@ -43,7 +43,8 @@ def judge_job(
     for place, (name, rival) in enumerate(rivals.items()):
         progress(place / len(rivals), f"judging {name}")
         found[name] = _judge(store, name, rival, rows, y)
-    return {"rows": f"{len(rows):,} rows held out by run {run}", "own": own, "rivals": found}
+    words = f"{len(rows):,} rows held out by run {run}"
+    return {"rows": words, "count": len(rows), "own": own, "rivals": found}
 
 
 def _judge(
