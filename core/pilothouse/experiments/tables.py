@@ -2,14 +2,15 @@
 
 A metric of a run has one `RunMetric` row, its summary, whose id names the series; the points lie
 in the narrow `Metric` table under that number. A run table therefore never touches history, and a
-point costs no more than four numbers.
+point costs no more than four numbers. Once a run has ended, each series becomes one `Block`.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Index, SmallInteger, UniqueConstraint
+from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger, UniqueConstraint, text
 from sqlmodel import Field
 
 from pilothouse.storage.tables import Json, Table, Utc
@@ -57,6 +58,12 @@ class Run(Table, table=True):
     __table_args__ = (
         Index(None, "experiment_id", "created_at"),
         Index(None, "created_at"),
+        Index(
+            "ix_experiments_run_uncompacted",
+            "ended_at",
+            sqlite_where=text("compacted_at IS NULL"),
+            postgresql_where=text("compacted_at IS NULL"),
+        ),
     )
 
     id: str = Field(primary_key=True)
@@ -77,6 +84,7 @@ class Run(Table, table=True):
     note: str = ""
     error: str = ""
     archived_at: datetime | None = Field(default=None, sa_type=Utc)
+    compacted_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
 class Param(Table, table=True):
@@ -140,6 +148,46 @@ class Metric(Table, table=True):
     at: datetime = Field(primary_key=True, sa_type=Utc)
     value: float = Field(primary_key=True)
     nan: int = Field(primary_key=True, sa_type=SmallInteger)
+
+
+class Block(Table, table=True):
+    """The whole history of one series of an ended run, as columns in one value."""
+
+    __tablename__ = "experiments_block"
+
+    series: int = Field(primary_key=True, sa_type=BigInteger)
+    count: int = Field(sa_type=BigInteger)
+    data: bytes = Field(sa_type=LargeBinary)
+
+
+class MetricNote(Table, table=True):
+    """What people say of a metric, in place of what its key suggests; None leaves the guess."""
+
+    __tablename__ = "experiments_metric_note"
+
+    key: str = Field(primary_key=True)
+    title: str | None = None
+    direction: str | None = None
+    unit: str = ""
+    format: str | None = None
+    target: float | None = None
+    tolerance: float | None = None
+    updated_at: datetime = Field(sa_type=Utc)
+    updated_by: str
+
+
+class View(Table, table=True):
+    """A run table as somebody left it: filter, order, columns, groups; the team's has no owner."""
+
+    __tablename__ = "experiments_view"
+    __table_args__ = (UniqueConstraint("owner", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    owner: str = ""
+    state: dict[str, Any] = Field(sa_type=Json)
+    created_at: datetime = Field(sa_type=Utc)
+    updated_at: datetime = Field(sa_type=Utc)
 
 
 class RunTag(Table, table=True):
