@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, or_, select
 from sqlmodel import Session, col
 
 from pilothouse.experiments.recording import param_text
@@ -45,10 +45,13 @@ class RunFilter:
     archived: bool = False
 
 
-def count(session: Session, filter: RunFilter | None = None) -> int:
-    """How many runs the filter means."""
-    query = select(func.count()).select_from(Run).where(*conditions(filter or RunFilter()))
-    return int(session.execute(query).scalar_one())
+def count(session: Session, filter: RunFilter | None = None, most: int | None = None) -> int:
+    """How many runs the filter means; counted no further than `most`, when that is given."""
+    query = select(col(Run.id)).where(*conditions(filter or RunFilter()))
+    if most is None:
+        return int(session.scalar(query.with_only_columns(func.count())) or 0)
+    counted = select(func.count()).select_from(query.limit(most).subquery())
+    return int(session.scalar(counted) or 0)
 
 
 def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
@@ -85,12 +88,18 @@ def _conditions_elsewhere(filter: RunFilter) -> list[ColumnElement[bool]]:
     if filter.dataset is not None:
         found.append(_is_in(RunInput, col(RunInput.dataset) == filter.dataset))
     if filter.metric is not None:
-        bounds: list[ColumnElement[bool]] = [col(RunMetric.key) == filter.metric]
-        if filter.at_least is not None:
-            bounds.append(col(RunMetric.last) >= filter.at_least)
-        if filter.at_most is not None:
-            bounds.append(col(RunMetric.last) <= filter.at_most)
-        found.append(_is_in(RunMetric, *bounds))
+        of_it = col(RunMetric.key) == filter.metric
+        found.append(_is_in(RunMetric, of_it, *bounds(filter, col(RunMetric.last))))
+    return found
+
+
+def bounds(filter: RunFilter, value: SQLColumnExpression[Any]) -> list[ColumnElement[bool]]:
+    """What `at_least` and `at_most` ask of a value."""
+    found = []
+    if filter.at_least is not None:
+        found.append(value >= filter.at_least)
+    if filter.at_most is not None:
+        found.append(value <= filter.at_most)
     return found
 
 
@@ -118,36 +127,3 @@ def _has_word(word: str) -> ColumnElement[bool]:
         col(Run.trainer).icontains(word, autoescape=True),
         col(Run.note).icontains(word, autoescape=True),
     )
-
-
-def metric_keys(session: Session, experiment: str | None = None) -> list[str]:
-    """Every metric that a run has, of one experiment or of all."""
-    return _keys(session, RunMetric, experiment)
-
-
-def param_keys(session: Session, experiment: str | None = None) -> list[str]:
-    """Every parameter that a run has, of one experiment or of all."""
-    return _keys(session, Param, experiment)
-
-
-def _keys(
-    session: Session, table: type[RunMetric] | type[Param], experiment: str | None
-) -> list[str]:
-    query = select(col(table.key)).distinct().order_by(col(table.key))
-    if experiment is not None:
-        of_it = select(col(Run.id)).where(*conditions(RunFilter(experiment=experiment)))
-        query = query.where(col(table.run_id).in_(of_it))
-    return list(session.scalars(query))
-
-
-def facets(session: Session) -> dict[str, list[str]]:
-    """Every experiment, status, trainer and user that a run has, for filters."""
-    shown = col(Run.archived_at).is_(None)
-    found = {
-        name: session.scalars(select(col(getattr(Run, name))).where(shown).distinct())
-        for name in ("status", "trainer", "user")
-    }
-    experiments = session.scalars(select(col(Experiment.name)))
-    return {"experiment": sorted(experiments)} | {
-        name: sorted(value for value in values if value) for name, values in found.items()
-    }

@@ -14,9 +14,11 @@ from pilothouse.experiments import (
     details,
     environment,
     history,
+    keys,
     lifecycle,
     listing,
     recording,
+    removal,
     search,
 )
 from pilothouse.experiments.code import CodeIdentity, identity, running_folder, running_source
@@ -104,6 +106,14 @@ class Experiments(Room):
         """Bring an archived run back."""
         with self._store.write() as session:
             lifecycle.restore(session, self._store, run)
+
+    def delete(self, runs: Sequence[str], reason: str = "") -> int:
+        """Delete archived runs, and the runs under them, for good; how many went.
+
+        Raises Conflict, naming them, when a run is not archived or a model version rests on it.
+        """
+        with self._store.write(durable=True) as session:
+            return removal.delete(session, self._store, runs, reason)
 
     def log_params(self, run: str, params: Mapping[str, ParamValue]) -> None:
         """Keep parameters, each once. Raises Conflict when one has another value already."""
@@ -203,10 +213,10 @@ class Experiments(Room):
                 columns=columns,
             )
 
-    def count(self, filter: RunFilter | None = None) -> int:
-        """How many runs the filter means."""
+    def count(self, filter: RunFilter | None = None, most: int | None = None) -> int:
+        """How many runs the filter means; counted no further than `most`, when that is given."""
         with self._store.read() as session:
-            return search.count(session, filter)
+            return search.count(session, filter, most)
 
     def run(self, id: str) -> RunInfo:
         """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
@@ -246,14 +256,19 @@ class Experiments(Room):
     def metric_keys(self, experiment: str | None = None) -> list[str]:
         """Every metric that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.metric_keys(session, experiment)
+            return keys.known(session, keys.METRIC, experiment)
 
     def param_keys(self, experiment: str | None = None) -> list[str]:
         """Every parameter that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.param_keys(session, experiment)
+            return keys.known(session, keys.PARAM, experiment)
+
+    def tag_keys(self, experiment: str | None = None) -> list[str]:
+        """Every tag that a run has, of one experiment or of all."""
+        with self._store.read() as session:
+            return keys.known(session, keys.TAG, experiment)
 
     def facets(self) -> dict[str, list[str]]:
         """Every experiment, status, trainer and user that occurs, for filters."""
         with self._store.read() as session:
-            return search.facets(session)
+            return keys.facets(session)
