@@ -39,9 +39,11 @@ from pilothouse.interop.mlflow import (
     registered_models,
     registry_search,
     reset,
+    run_facts,
     run_search,
     runs,
 )
+from pilothouse.interop.mlflow.compaction import Compactor
 from pilothouse.interop.mlflow.errors import ProtocolError, invalid, translated
 from pilothouse.interop.mlflow.fields import Fields, Several
 from pilothouse.interop.mlflow.ingest import Ingest
@@ -92,6 +94,7 @@ class Protocol:
     def __init__(self, store: Store, *, allow_reset: bool = False) -> None:
         self.store = store
         self.ingest = Ingest(store)
+        self._compactor = Compactor(store, self.ingest)
         self._allow_reset = allow_reset
         self._table = _Table(ROUTES)
         self._default: asyncio.Task[None] | None = None
@@ -117,6 +120,7 @@ class Protocol:
 
     def close(self) -> None:
         """Write what waits, then end."""
+        self._compactor.close()
         self.ingest.close()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Answer | None:
@@ -148,6 +152,8 @@ class Protocol:
             return await asyncio.to_thread(self._read, route, fields)
         work = self.ingest.submit(lambda session: route.handler(Call(session, self.store, fields)))
         told = await asyncio.wrap_future(work)
+        if path == "runs/update" and told["run_info"]["status"] in run_facts.ENDED:
+            self._compactor.add(told["run_info"]["run_id"])
         return Answer(200, orjson.dumps(told), NOSNIFF) if told else EMPTY
 
     def _read(self, route: Route, fields: Fields) -> Answer:
