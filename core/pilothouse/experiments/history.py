@@ -173,5 +173,6 @@ def _chosen(curve: Floats, most: int) -> Ints:
     with np.errstate(over="ignore"):
         reach = min(high - low, 1e300) + 1.0
     drawn = np.nan_to_num(curve, posinf=high + reach, neginf=low - reach)
-    chosen: Ints = MinMaxLTTBDownsampler().downsample(drawn, n_out=max(most, 3)).astype(np.int64)
+    downsampler: Any = MinMaxLTTBDownsampler  # the package has no types
+    chosen: Ints = downsampler().downsample(drawn, n_out=max(most, 3)).astype(np.int64)
     return chosen
