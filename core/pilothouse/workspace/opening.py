@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pilothouse.activity import Activity
+from pilothouse.interop.mlflow import webhooks
 from pilothouse.jobs import Jobs
 from pilothouse.kit.clock import Clock
 from pilothouse.kit.settings import Settings, read_settings
@@ -30,6 +31,7 @@ class Workspace:
         self.store = store
         self.activity = Activity(store)
         self.jobs = Jobs(store)
+        webhooks.listen()
 
     def __repr__(self) -> str:
         return f"<Pilothouse workspace at {self.store.folder}>"
