@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,9 +23,11 @@ from pilothouse.experiments import (
 from pilothouse.experiments.code import CodeIdentity, identity, running_folder, running_source
 from pilothouse.experiments.compare import Comparison
 from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.query.runs import Entity, RunLanguage
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
 from pilothouse.experiments.summary import Points
+from pilothouse.storage import Store
 from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
@@ -32,7 +35,11 @@ if TYPE_CHECKING:
 
 
 class Experiments(Room):
-    """The experiments of a workspace."""
+    """The experiments of a workspace; filters may ask for the `entities` of other rooms too."""
+
+    def __init__(self, store: Store, entities: Sequence[Entity] = ()) -> None:
+        super().__init__(store)
+        self._entities = tuple(entities)
 
     def create(self, name: str, note: str = "") -> str:
         """Make an experiment and return its name. Raises Conflict when it exists already."""
@@ -195,7 +202,7 @@ class Experiments(Room):
             return listing.runs(
                 session,
                 self._store.now(),
-                filter,
+                self._meant(filter),
                 sort,
                 descending=descending,
                 page=page,
@@ -206,7 +213,12 @@ class Experiments(Room):
     def count(self, filter: RunFilter | None = None) -> int:
         """How many runs the filter means."""
         with self._store.read() as session:
-            return search.count(session, filter)
+            return search.count(session, self._meant(filter))
+
+    def _meant(self, filter: RunFilter | None) -> RunFilter:
+        """The filter, with the language that its query is read in."""
+        language = RunLanguage(self._store.now(), self._entities)
+        return replace(filter or RunFilter(), language=language)
 
     def run(self, id: str) -> RunInfo:
         """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
