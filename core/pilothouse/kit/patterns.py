@@ -4,7 +4,8 @@ What people search with must not be able to stop a server. A pattern here is run
 that looks at each character of a text once; what cannot be run like that, back references and
 looking around, is refused. `posix` is the same pattern for PostgreSQL.
 
-    a  .  [a-z]  [^a-z]  \\d \\w \\s \\D \\W \\S  ^  $  ab  a|b  (a)  (?:a)  a*  a+  a?  a{2,3}  (?i)
+    a  .  [a-z]  [^a-z]  \\d \\w \\s \\D \\W \\S  ^  $
+    ab  a|b  (a)  (?:a)  a*  a+  a?  a{2,3}  (?i)
 
 The letters `\\d`, `\\w` and `\\s` mean ASCII; `.` is any character; `^` and `$` are the ends of the
 whole text.

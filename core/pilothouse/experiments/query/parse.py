@@ -84,7 +84,9 @@ def parse(text: str) -> Tree:
 
 def _check(text: str) -> None:
     if len(text) > LONGEST:
-        raise Unreadable(text, LONGEST, f"a filter has at most {LONGEST:,} characters", kind="size")
+        raise Unreadable(
+            text, LONGEST, f"a filter has at most {LONGEST:,} characters", kind="length"
+        )
     for at, character in enumerate(text):
         if character == "\0" or "\ud800" <= character <= "\udfff":
             raise Unreadable(text, at, "this character can stand in no text", kind="sign")
