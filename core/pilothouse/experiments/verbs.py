@@ -32,6 +32,7 @@ from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sqlmodel import Session
 
 
 class Experiments(Room):
@@ -202,7 +203,7 @@ class Experiments(Room):
             return listing.runs(
                 session,
                 self._store.now(),
-                self._meant(filter),
+                self._meant(session, filter),
                 sort,
                 descending=descending,
                 page=page,
@@ -213,11 +214,11 @@ class Experiments(Room):
     def count(self, filter: RunFilter | None = None) -> int:
         """How many runs the filter means."""
         with self._store.read() as session:
-            return search.count(session, self._meant(filter))
+            return search.count(session, self._meant(session, filter))
 
-    def _meant(self, filter: RunFilter | None) -> RunFilter:
+    def _meant(self, session: Session, filter: RunFilter | None) -> RunFilter:
         """The filter, with the language that its query is read in."""
-        language = RunLanguage(self._store.now(), self._entities)
+        language = RunLanguage(self._store.now(), self._entities, session)
         return replace(filter or RunFilter(), language=language)
 
     def run(self, id: str) -> RunInfo:
