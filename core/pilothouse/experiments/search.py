@@ -130,8 +130,15 @@ def param_keys(session: Session, experiment: str | None = None) -> list[str]:
     return _keys(session, Param, experiment)
 
 
+def tag_keys(session: Session, experiment: str | None = None) -> list[str]:
+    """Every key of a tag that a run has, of one experiment or of all."""
+    return _keys(session, RunTag, experiment)
+
+
 def _keys(
-    session: Session, table: type[RunMetric] | type[Param], experiment: str | None
+    session: Session,
+    table: type[RunMetric] | type[Param] | type[RunTag],
+    experiment: str | None,
 ) -> list[str]:
     query = select(col(table.key)).distinct().order_by(col(table.key))
     if experiment is not None:

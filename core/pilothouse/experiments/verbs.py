@@ -14,6 +14,7 @@ from pilothouse.experiments import (
     compare,
     details,
     environment,
+    fields,
     history,
     lifecycle,
     listing,
@@ -23,6 +24,7 @@ from pilothouse.experiments import (
 from pilothouse.experiments.code import CodeIdentity, identity, running_folder, running_source
 from pilothouse.experiments.compare import Comparison
 from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.fields import QueryField
 from pilothouse.experiments.query.runs import Entity, RunLanguage
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
@@ -218,8 +220,10 @@ class Experiments(Room):
 
     def _meant(self, session: Session, filter: RunFilter | None) -> RunFilter:
         """The filter, with the language that its query is read in."""
-        language = RunLanguage(self._store.now(), self._entities, session)
-        return replace(filter or RunFilter(), language=language)
+        return replace(filter or RunFilter(), language=self._language(session))
+
+    def _language(self, session: Session) -> RunLanguage:
+        return RunLanguage(self._store.now(), self._entities, session)
 
     def run(self, id: str) -> RunInfo:
         """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
@@ -265,6 +269,16 @@ class Experiments(Room):
         """Every parameter that a run has, of one experiment or of all."""
         with self._store.read() as session:
             return search.param_keys(session, experiment)
+
+    def tag_keys(self, experiment: str | None = None) -> list[str]:
+        """Every key of a tag that a run has, of one experiment or of all."""
+        with self._store.read() as session:
+            return search.tag_keys(session, experiment)
+
+    def query_fields(self, experiment: str | None = None) -> list[QueryField]:
+        """What `RunFilter.query` can ask: name, title, kind, operators, and choices where few."""
+        with self._store.read() as session:
+            return fields.query_fields(session, self._language(session), experiment)
 
     def facets(self) -> dict[str, list[str]]:
         """Every experiment, status, trainer and user that occurs, for filters."""
