@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlmodel import Session, col
 
+from pilothouse.experiments.query.runs import RunLanguage, has_words
 from pilothouse.experiments.recording import param_text
 from pilothouse.experiments.tables import (
     STATUSES,
@@ -19,6 +20,7 @@ from pilothouse.experiments.tables import (
     RunMetric,
     RunTag,
 )
+from pilothouse.kit.clock import SystemClock
 from pilothouse.kit.errors import Invalid
 
 
@@ -27,10 +29,13 @@ class RunFilter:
     """Which runs are meant; every part that is given must hold.
 
     `text` is looked for, word by word, in name, id, trainer and note. `at_least` and `at_most`
-    bound the last value of `metric`; a metric without bounds means that the run has it.
+    bound the last value of `metric`; a metric without bounds means that the run has it. `query` is
+    in the search language; `language` says what it may speak of, and when now is: `Experiments`
+    fills it in.
     """
 
     text: str = ""
+    query: str = ""
     experiment: str | None = None
     statuses: Sequence[str] = ()
     trainer: str | None = None
@@ -43,6 +48,7 @@ class RunFilter:
     parent: str | None = None
     top_level_only: bool = False
     archived: bool = False
+    language: RunLanguage | None = field(default=None, compare=False, repr=False)
 
 
 def count(session: Session, filter: RunFilter | None = None) -> int:
@@ -58,7 +64,7 @@ def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [
         archived.is_not(None) if filter.archived else archived.is_(None)
     ]
-    found += [_has_word(word) for word in filter.text.split()]
+    found += [has_words(word) for word in filter.text.split()]
     if filter.experiment is not None:
         named = select(col(Experiment.id)).where(col(Experiment.name) == filter.experiment)
         found.append(col(Run.experiment_id) == named.scalar_subquery())
@@ -70,6 +76,9 @@ def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
         found.append(col(Run.parent_id) == filter.parent)
     if filter.top_level_only:
         found.append(col(Run.parent_id).is_(None))
+    if filter.query.strip():
+        language = filter.language or RunLanguage(SystemClock().now())
+        found.append(language.condition(filter.query))
     return found + _conditions_elsewhere(filter)
 
 
@@ -111,15 +120,6 @@ def _is_in(
     return col(Run.id).in_(select(col(table.run_id)).where(*holds))
 
 
-def _has_word(word: str) -> ColumnElement[bool]:
-    return or_(
-        col(Run.name).icontains(word, autoescape=True),
-        col(Run.id).startswith(word.lower(), autoescape=True),
-        col(Run.trainer).icontains(word, autoescape=True),
-        col(Run.note).icontains(word, autoescape=True),
-    )
-
-
 def metric_keys(session: Session, experiment: str | None = None) -> list[str]:
     """Every metric that a run has, of one experiment or of all."""
     return _keys(session, RunMetric, experiment)
@@ -130,8 +130,15 @@ def param_keys(session: Session, experiment: str | None = None) -> list[str]:
     return _keys(session, Param, experiment)
 
 
+def tag_keys(session: Session, experiment: str | None = None) -> list[str]:
+    """Every key of a tag that a run has, of one experiment or of all."""
+    return _keys(session, RunTag, experiment)
+
+
 def _keys(
-    session: Session, table: type[RunMetric] | type[Param], experiment: str | None
+    session: Session,
+    table: type[RunMetric] | type[Param] | type[RunTag],
+    experiment: str | None,
 ) -> list[str]:
     query = select(col(table.key)).distinct().order_by(col(table.key))
     if experiment is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from pilothouse.experiments import (
     compare,
     details,
     environment,
+    fields,
     history,
     lifecycle,
     listing,
@@ -22,17 +24,25 @@ from pilothouse.experiments import (
 from pilothouse.experiments.code import CodeIdentity, identity, running_folder, running_source
 from pilothouse.experiments.compare import Comparison
 from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.fields import QueryField
+from pilothouse.experiments.query.runs import Entity, RunLanguage
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
 from pilothouse.experiments.summary import Points
+from pilothouse.storage import Store
 from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sqlmodel import Session
 
 
 class Experiments(Room):
-    """The experiments of a workspace."""
+    """The experiments of a workspace; filters may ask for the `entities` of other rooms too."""
+
+    def __init__(self, store: Store, entities: Sequence[Entity] = ()) -> None:
+        super().__init__(store)
+        self._entities = tuple(entities)
 
     def create(self, name: str, note: str = "") -> str:
         """Make an experiment and return its name. Raises Conflict when it exists already."""
@@ -195,7 +205,7 @@ class Experiments(Room):
             return listing.runs(
                 session,
                 self._store.now(),
-                filter,
+                self._meant(session, filter),
                 sort,
                 descending=descending,
                 page=page,
@@ -206,7 +216,14 @@ class Experiments(Room):
     def count(self, filter: RunFilter | None = None) -> int:
         """How many runs the filter means."""
         with self._store.read() as session:
-            return search.count(session, filter)
+            return search.count(session, self._meant(session, filter))
+
+    def _meant(self, session: Session, filter: RunFilter | None) -> RunFilter:
+        """The filter, with the language that its query is read in."""
+        return replace(filter or RunFilter(), language=self._language(session))
+
+    def _language(self, session: Session) -> RunLanguage:
+        return RunLanguage(self._store.now(), self._entities, session)
 
     def run(self, id: str) -> RunInfo:
         """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
@@ -252,6 +269,16 @@ class Experiments(Room):
         """Every parameter that a run has, of one experiment or of all."""
         with self._store.read() as session:
             return search.param_keys(session, experiment)
+
+    def tag_keys(self, experiment: str | None = None) -> list[str]:
+        """Every key of a tag that a run has, of one experiment or of all."""
+        with self._store.read() as session:
+            return search.tag_keys(session, experiment)
+
+    def query_fields(self, experiment: str | None = None) -> list[QueryField]:
+        """What `RunFilter.query` can ask: name, title, kind, operators, and choices where few."""
+        with self._store.read() as session:
+            return fields.query_fields(session, self._language(session), experiment)
 
     def facets(self) -> dict[str, list[str]]:
         """Every experiment, status, trainer and user that occurs, for filters."""
