@@ -48,9 +48,9 @@ class Ranking:
     ends: Places
     hit_ends: Places
 
-    def of(self, weights: Floats) -> Floats:
+    def of(self, weights: Floats | npt.NDArray[np.float32]) -> Floats:
         """The figure for each set of weights: the mean precision over steps of recall."""
-        turned = np.ascontiguousarray(weights.T)[self.order]  # whole lines: kind to the cache
+        turned: Floats = np.ascontiguousarray(weights.T)[self.order]  # whole lines: kind to a cache
         hit = turned[self.hits]
         caught, called = hit.cumsum(axis=0), turned.cumsum(axis=0)
         precision = _over(caught[self.hit_ends], called[self.ends])
