@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from pilothouse.experiments import (
     catalog,
-    compare,
     details,
     environment,
     fields,
@@ -22,7 +21,7 @@ from pilothouse.experiments import (
     search,
 )
 from pilothouse.experiments.code import CodeIdentity, identity, running_folder, running_source
-from pilothouse.experiments.compare import Comparison
+from pilothouse.experiments.compare_verbs import Comparing
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.fields import QueryField
 from pilothouse.experiments.query.runs import Entity, RunLanguage
@@ -30,14 +29,13 @@ from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
 from pilothouse.experiments.summary import Points
 from pilothouse.storage import Store
-from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
     from sqlmodel import Session
 
 
-class Experiments(Room):
+class Experiments(Comparing):
     """The experiments of a workspace; filters may ask for the `entities` of other rooms too."""
 
     def __init__(self, store: Store, entities: Sequence[Entity] = ()) -> None:
@@ -254,11 +252,6 @@ class Experiments(Room):
         """
         with self._store.read() as session:
             return history.history(session, runs, keys, max_points)
-
-    def compare(self, runs: Sequence[str], baseline: str | None = None) -> Comparison:
-        """Hold two to ten runs against a baseline: one of them, one more, or else the first."""
-        with self._store.read() as session:
-            return compare.compare(session, self._store, runs, baseline)
 
     def metric_keys(self, experiment: str | None = None) -> list[str]:
         """Every metric that a run has, of one experiment or of all."""
