@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlmodel import Session, col
 
+from pilothouse.experiments.query.runs import RunLanguage, has_words
 from pilothouse.experiments.recording import param_text
 from pilothouse.experiments.tables import (
     STATUSES,
@@ -19,6 +20,7 @@ from pilothouse.experiments.tables import (
     RunMetric,
     RunTag,
 )
+from pilothouse.kit.clock import SystemClock
 from pilothouse.kit.errors import Invalid
 
 # Tags that programs keep for themselves tell a reader nothing.
@@ -32,10 +34,13 @@ class RunFilter:
     `text` is looked for, word by word, in name, id, trainer and note. `at_least` and `at_most`
     bound the last value of `metric`; a metric without bounds means that the run has it. `under` is
     a node of the tree of experiments: the experiment of that name and all below it. `roots` leaves
-    out the runs whose parent is meant as well: what is left are the tops of trees.
+    out the runs whose parent is meant as well: what is left are the tops of trees. `query` is in
+    the search language; `language` says what it may speak of, and when now is: `Experiments` fills
+    it in.
     """
 
     text: str = ""
+    query: str = ""
     experiment: str | None = None
     under: str | None = None
     ids: Sequence[str] | None = None
@@ -51,6 +56,7 @@ class RunFilter:
     top_level_only: bool = False
     roots: bool = False
     archived: bool = False
+    language: RunLanguage | None = field(default=None, compare=False, repr=False)
 
 
 def count(session: Session, filter: RunFilter | None = None) -> int:
@@ -66,7 +72,7 @@ def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [
         archived.is_not(None) if filter.archived else archived.is_(None)
     ]
-    found += [_has_word(word) for word in filter.text.split()]
+    found += [has_words(word) for word in filter.text.split()]
     if filter.experiment is not None:
         named = select(col(Experiment.id)).where(col(Experiment.name) == filter.experiment)
         found.append(col(Run.experiment_id) == named.scalar_subquery())
@@ -82,6 +88,9 @@ def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
         found.append(col(Run.parent_id) == filter.parent)
     if filter.top_level_only:
         found.append(col(Run.parent_id).is_(None))
+    if filter.query.strip():
+        language = filter.language or RunLanguage(SystemClock().now())
+        found.append(language.condition(filter.query))
     found += _conditions_elsewhere(filter)
     return [*found, _is_root(found)] if filter.roots else found
 
@@ -133,16 +142,7 @@ def _is_under(node: str) -> ColumnElement[bool]:
 def _is_root(holds: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
     """That no run for which this holds is the parent; only few runs have one to ask about."""
     parent = col(Run.parent_id)
-    return or_(parent.is_(None), parent.not_in(select(col(Run.id)).where(*holds)))
-
-
-def _has_word(word: str) -> ColumnElement[bool]:
-    return or_(
-        col(Run.name).icontains(word, autoescape=True),
-        col(Run.id).startswith(word.lower(), autoescape=True),
-        col(Run.trainer).icontains(word, autoescape=True),
-        col(Run.note).icontains(word, autoescape=True),
-    )
+    return or_(parent.is_(None), parent.not_in(select(col(Run.id)).where(*holds).correlate(None)))
 
 
 def metric_keys(session: Session, experiment: str | None = None) -> list[str]:

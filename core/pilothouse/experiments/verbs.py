@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,11 +27,13 @@ from pilothouse.experiments import (
 from pilothouse.experiments.code import CodeIdentity, identity, running_folder, running_source
 from pilothouse.experiments.compare import Comparison
 from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.query.runs import Entity, RunLanguage
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
 from pilothouse.experiments.summary import Points
 from pilothouse.experiments.tree import ExperimentNode
 from pilothouse.experiments.views import ViewInfo
+from pilothouse.storage import Store
 from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
@@ -38,7 +41,11 @@ if TYPE_CHECKING:
 
 
 class Experiments(Room):
-    """The experiments of a workspace."""
+    """The experiments of a workspace; filters may ask for the `entities` of other rooms too."""
+
+    def __init__(self, store: Store, entities: Sequence[Entity] = ()) -> None:
+        super().__init__(store)
+        self._entities = tuple(entities)
 
     def create(self, name: str, note: str = "") -> str:
         """Make an experiment and return its name. Raises Conflict when it exists already."""
@@ -201,7 +208,7 @@ class Experiments(Room):
             return listing.runs(
                 session,
                 self._store.now(),
-                filter,
+                self._meant(filter),
                 sort,
                 descending=descending,
                 page=page,
@@ -212,7 +219,12 @@ class Experiments(Room):
     def count(self, filter: RunFilter | None = None) -> int:
         """How many runs the filter means."""
         with self._store.read() as session:
-            return search.count(session, filter)
+            return search.count(session, self._meant(filter))
+
+    def _meant(self, filter: RunFilter | None) -> RunFilter:
+        """The filter, with the language that its query is read in."""
+        language = RunLanguage(self._store.now(), self._entities)
+        return replace(filter or RunFilter(), language=language)
 
     def run(self, id: str) -> RunInfo:
         """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
@@ -272,12 +284,12 @@ class Experiments(Room):
     def ids(self, filter: RunFilter | None = None, most: int = marks.MOST) -> list[str]:
         """The ids of the newest runs that the filter means, at most so many, for a bulk command."""
         with self._store.read() as session:
-            return listing.ids(session, filter, most)
+            return listing.ids(session, self._meant(filter), most)
 
     def differing(self, filter: RunFilter | None = None) -> tuple[str, ...]:
         """The columns in which the newest runs that the filter means differ."""
         with self._store.read() as session:
-            return differing.differing(session, filter)
+            return differing.differing(session, self._meant(filter))
 
     def tree(self) -> tuple[ExperimentNode, ...]:
         """The experiments as a tree made from the slashes in their names, with counts of runs."""
@@ -287,7 +299,7 @@ class Experiments(Room):
     def children(self, runs: Sequence[str], filter: RunFilter | None = None) -> dict[str, int]:
         """How many runs lie right under each of these that has any."""
         with self._store.read() as session:
-            return tree.children(session, runs, filter or RunFilter())
+            return tree.children(session, runs, self._meant(filter))
 
     def star(self, runs: Sequence[str], starred: bool = True) -> int:
         """Put a star on runs, or take it off. Raises Conflict when one is archived."""

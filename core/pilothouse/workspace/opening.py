@@ -52,10 +52,12 @@ class Workspace:
 
     @cached_property
     def experiments(self) -> Experiments:
-        """Experiments and runs."""
+        """Experiments and runs, searched by their models and deployments too."""
+        from pilothouse.deployments.fields import DEPLOYMENTS
         from pilothouse.experiments import Experiments
+        from pilothouse.registry.fields import MODELS
 
-        return Experiments(self.store)
+        return Experiments(self.store, (MODELS, DEPLOYMENTS))
 
     @cached_property
     def training(self) -> Training:
