@@ -15,8 +15,9 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlmodel import Session, col
 
+from pilothouse.experiments.directions import directions
 from pilothouse.experiments.lifecycle import check_open, require_open
-from pilothouse.experiments.metrics import metric_kind
+from pilothouse.experiments.metrics import Direction
 from pilothouse.experiments.summary import (
     History,
     MetricSummary,
@@ -132,10 +133,9 @@ def log_points(session: Session, store: Store, run_id: str, batch: Iterable[Poin
     """
     histories = _histories(batch, store)
     known = _series(session, run_id, histories)
-    fresh = {
-        key: summarise(history, metric_kind(key).direction) for key, history in histories.items()
-    }
-    _merge_known(session, known, fresh)
+    better = directions(session, histories)
+    fresh = {key: summarise(history, better[key]) for key, history in histories.items()}
+    _merge_known(session, known, fresh, better)
     series = {key: number for key, (number, _) in known.items()}
     series |= _insert_fresh(session, run_id, {k: s for k, s in fresh.items() if k not in known})
     _append(session, {series[key]: history for key, history in histories.items()})
@@ -178,9 +178,10 @@ def _merge_known(
     session: Session,
     known: Mapping[str, tuple[int, MetricSummary]],
     fresh: Mapping[str, MetricSummary],
+    better: Mapping[str, Direction],
 ) -> None:
     rows = [
-        {"series": number} | _columns(merge(old, fresh[key], metric_kind(key).direction))
+        {"series": number} | _columns(merge(old, fresh[key], better[key]))
         for key, (number, old) in known.items()
     ]
     if rows:

@@ -19,6 +19,7 @@ from pilothouse.experiments import (
     lifecycle,
     listing,
     marks,
+    metric_notes,
     recording,
     search,
     tree,
@@ -27,6 +28,8 @@ from pilothouse.experiments import (
 from pilothouse.experiments.code import CodeIdentity, identity, running_folder, running_source
 from pilothouse.experiments.compare import Comparison
 from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.metric_notes import MetricKinds
+from pilothouse.experiments.metrics import Direction
 from pilothouse.experiments.query.runs import Entity, RunLanguage
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
@@ -260,6 +263,31 @@ class Experiments(Room):
         """Hold two to ten runs against a baseline: one of them, one more, or else the first."""
         with self._store.read() as session:
             return compare.compare(session, self._store, runs, baseline)
+
+    def metric_kinds(self) -> MetricKinds:
+        """What is known of metrics, people's notes over what the keys suggest: `.of(key)`."""
+        with self._store.read() as session:
+            return metric_notes.metric_kinds(session)
+
+    def describe_metric(
+        self,
+        key: str,
+        *,
+        title: str | None = None,
+        direction: Direction | None = None,
+        unit: str = "",
+        format: str | None = None,
+        target: float | None = None,
+        tolerance: float | None = None,
+        reason: str = "",
+    ) -> None:
+        """Say how a metric is to be read, in place of what was said; None leaves the guess.
+
+        A new direction gives every run its best value anew. Raises Invalid that names the part.
+        """
+        said = metric_notes.Description(title, direction, unit, format, target, tolerance)
+        with self._store.write(durable=True) as session:
+            metric_notes.describe(session, self._store, key, said, reason)
 
     def metric_keys(self, experiment: str | None = None) -> list[str]:
         """Every metric that a run has, of one experiment or of all."""
