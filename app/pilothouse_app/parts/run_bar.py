@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import count
+from pilothouse_app.parts.run_columns import Catalog, columns_popover
+from pilothouse_app.parts.run_filter import filter_box, filter_error
 from pilothouse_app.parts.run_state import (
     ARCHIVE,
     MODES,
@@ -19,19 +19,20 @@ from pilothouse_app.parts.run_state import (
     held,
 )
 from pilothouse_app.parts.status import words
-from pilothouse_app.parts.workspace import workspace
 
 MODE_WORDS = {"list": "List", "tree": "Tree", "groups": "Groups"}
 SHOW_WORDS = {STAR: "Starred", ARCHIVE: "Archived"}
 INDENT = "\u2003"
 
 
-def run_bar(state: State, columns: Callable[[], None]) -> None:
-    """Draw both rows; `columns` draws what chooses columns, in its place."""
+def run_bar(state: State, known: Catalog) -> None:
+    """Draw both rows."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _text(state)
+        filter_box(state, known)
+    filter_error(state)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _experiment(state)
+        _experiment(state, known)
         _show(state)
         st.segmented_control(
             "View",
@@ -43,7 +44,7 @@ def run_bar(state: State, columns: Callable[[], None]) -> None:
             args=("runs_mode", "mode"),
             label_visibility="collapsed",
         )
-        columns()
+        columns_popover(state, known)
 
 
 def nothing_meant(state: State) -> None:
@@ -79,9 +80,9 @@ def _text(state: State) -> None:
     )
 
 
-def _experiment(state: State) -> None:
+def _experiment(state: State, known: Catalog) -> None:
     """The experiments as a tree: a node means its experiment and all below it."""
-    nodes = {node.path: node for node in workspace().experiments.tree()}
+    nodes = {node.path: node for node in known.nodes}
 
     def shown(path: str) -> str:
         node = nodes.get(path)
