@@ -1,20 +1,23 @@
-"""The filter of the run table as text, its error in place, and the builder that writes the text."""
+"""The filter of the run table as text, and what is wrong with it in place."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-from pilothouse.experiments import query
 from pilothouse.kit.errors import Invalid
-from pilothouse_app.parts.run_columns import Catalog
 from pilothouse_app.parts.run_state import State, chosen, held
 from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.search import RunFilter
 
 EXAMPLE = "metrics.roc_auc > 0.8 and params.kind = 'tree'"
 
 
-def filter_box(state: State, known: Catalog) -> None:
-    """The text of the filter, and the button that opens the builder."""
+def filter_box(state: State) -> None:
+    """The text of the filter."""
     st.text_input(
         "Filter",
         key=held("runs_filter", state.filter),
@@ -27,24 +30,18 @@ def filter_box(state: State, known: Catalog) -> None:
     )
 
 
-def filter_error(state: State) -> None:
+def filter_error(wrong: Invalid | None) -> None:
     """What is wrong with the filter, under it: the column and the words that would be right."""
-    wrong = wrong_filter(state)
     if wrong is None:
         return
     words = wrong.fields.get("filter") or wrong.message
-    st.markdown(
-        f":red[:material/error: {words[:1].upper() + words[1:]}] {wrong.hint}", key="runs_wrong"
-    )
+    with st.container(key="runs_wrong"):
+        st.markdown(f":red[:material/error: {words[:1].upper() + words[1:]}.] :gray[{wrong.hint}]")
 
 
-def wrong_filter(state: State) -> Invalid | None:
-    """Why the filter means nothing, when it does not."""
-    if not state.filter:
-        return None
+def counted(meant: RunFilter) -> tuple[int, Invalid | None]:
+    """How many runs are found, or why the filter means nothing."""
     try:
-        query.parse(state.filter)
-        workspace().experiments.ids(state.meant, most=1)
+        return workspace().experiments.count(meant), None
     except Invalid as wrong:
-        return wrong
-    return None
+        return 0, wrong

@@ -12,12 +12,13 @@ import streamlit as st
 
 from pilothouse.experiments.marks import COLOUR, STARRED
 from pilothouse_app.parts.fill import fill
-from pilothouse_app.parts.formats import count, plural, title
+from pilothouse_app.parts.formats import title
 from pilothouse_app.parts.live import live
 from pilothouse_app.parts.registering import champions
 from pilothouse_app.parts.run_columns import Catalog, sort_by
+from pilothouse_app.parts.run_foot import foot
 from pilothouse_app.parts.run_marks import SWATCHES, given
-from pilothouse_app.parts.run_state import SIZES, State, change, chosen, current, held
+from pilothouse_app.parts.run_state import State, change, current
 from pilothouse_app.parts.runs import as_words
 from pilothouse_app.parts.table import badges_column, name_column, press_column, table
 from pilothouse_app.parts.workspace import workspace
@@ -30,18 +31,19 @@ ALIVE = ("running", "queued")
 CHAMPION = "Champion"
 STAR_ON, STAR_OFF = "★", "☆"
 CLOSED, OPEN = ":material/chevron_right:", ":material/expand_more:"
-NOUNS = {"list": "run", "tree": "tree"}
-TREE_NAME = 260
+NARROW, WIDE = 190, 260
 INDENT = "\u2003"
 MOST_CHILDREN = 100
 MOST_OPEN = 20
 COMMIT = 8
 
 
-def run_rows(state: State, known: Catalog, columns: Sequence[str], found: int) -> None:
+def run_rows(
+    state: State, known: Catalog, meant: RunFilter, columns: Sequence[str], found: int
+) -> None:
     """Draw a page of the runs that are meant, with its foot."""
-    meant, body = state.meant, st.container()
-    page = foot(state, _roots(meant) if state.mode == "tree" else found, NOUNS[state.mode])
+    body, tree = st.container(), state.mode == "tree"
+    page = foot(state, _roots(meant) if tree else found, "tree" if tree else "run")
     frame = _page(state, meant, columns, page)
     draw = partial(_draw, state, known, columns)
     alive = list(frame.loc[frame["status"].isin(ALIVE), "id"])
@@ -57,44 +59,8 @@ def run_rows(state: State, known: Catalog, columns: Sequence[str], found: int) -
         )
 
 
-def foot(state: State, found: int, noun: str) -> int:
-    """Which rows these are, how many to a page, and the pages; the page that is shown."""
-    pages = max(1, -(-found // state.size))
-    page = min(state.page, pages)
-    first = (page - 1) * state.size + 1
-    with st.container(
-        horizontal=True,
-        horizontal_alignment="distribute",
-        vertical_alignment="center",
-        key="runs_foot",
-    ):
-        last = min(found, first + state.size - 1)
-        which = f"{count(first)} to {count(last)} of {plural(found, noun)}"
-        which = which if pages > 1 else plural(found, noun)
-        st.markdown(f":small[:gray[{which}]]", width="content")
-        with st.container(horizontal=True, vertical_alignment="center", width="content"):
-            if found > SIZES[0]:
-                st.selectbox(
-                    "Rows to a page",
-                    SIZES,
-                    format_func=lambda size: f"{size} rows",
-                    key=held("runs_size", state.size),
-                    on_change=chosen,
-                    args=("runs_size", "size"),
-                    label_visibility="collapsed",
-                    width=110,
-                )
-            if pages > 1:
-                st.pagination(pages, key=held("runs_page", page), on_change=_paged)
-    return page
-
-
 def _roots(meant: RunFilter) -> int:
     return workspace().experiments.count(replace(meant, roots=True))
-
-
-def _paged() -> None:
-    change(page=int(st.session_state["runs_page"]))
 
 
 def _page(state: State, meant: RunFilter, columns: Sequence[str], page: int) -> pd.DataFrame:
@@ -172,7 +138,7 @@ def _draw(state: State, known: Catalog, columns: Sequence[str], frame: pd.DataFr
     shown, looks = _with_marks(as_words(frame))
     own = {column: known.look(column, state) for column in columns}
     fixed: dict[str, Any] = {
-        "name": name_column(known.head("name", state), width=TREE_NAME if tree else 190)
+        "name": name_column(known.head("name", state), width=WIDE if tree else NARROW)
     }
     if tree:
         shown, fixed = _with_branches(shown, fixed)

@@ -72,6 +72,7 @@ def press_column(
     *,
     width: int = 44,
     pinned: bool = False,
+    left: bool = False,
     help: str | None = None,
 ) -> dict[str, Any]:
     """A column of small buttons: `press` is called with the id of the row, before the page runs."""
@@ -81,6 +82,7 @@ def press_column(
         "press": press,
         "width": width,
         "pinned": pinned,
+        "left": left,
         "help": help,
     }
 
@@ -235,6 +237,7 @@ def _presses(look: dict[str, Any], click: str, ids: Sequence[str]) -> Any:
         look["title"],
         width=look["width"],
         pinned=look["pinned"],
+        alignment="left" if look["left"] else "center",
         help=look["help"],
         type="tertiary",
         key=click,

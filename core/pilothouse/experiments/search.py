@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, inspect, literal, not_, or_, select
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.util import ClauseAdapter
 from sqlmodel import Session, col
 
 from pilothouse.experiments.query.runs import RunLanguage, has_words
@@ -140,9 +142,12 @@ def _is_under(node: str) -> ColumnElement[bool]:
 
 
 def _is_root(holds: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
-    """That no run for which this holds is the parent; only few runs have one to ask about."""
-    parent = col(Run.parent_id)
-    return or_(parent.is_(None), parent.not_in(select(col(Run.id)).where(*holds).correlate(None)))
+    """That the parent, when there is one, is no run for which this holds: looked up by its id."""
+    above = aliased(Run)
+    of_above = ClauseAdapter(inspect(above).selectable)
+    meant = (of_above.traverse(each) for each in holds)
+    parent = select(literal(1)).where(above.id == col(Run.parent_id), *meant)
+    return or_(col(Run.parent_id).is_(None), not_(parent.correlate(Run).exists()))
 
 
 def metric_keys(session: Session, experiment: str | None = None) -> list[str]:
