@@ -13,6 +13,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from pilothouse.kit.patterns import pattern
+
 Condition = ColumnElement[bool]
 
 
@@ -28,6 +30,14 @@ class _Folded(FunctionElement[bool]):
     """LIKE that does not mind upper and lower case, without an escape."""
 
     name = "pilothouse_ilike"
+    type = Boolean()
+    inherit_cache = True
+
+
+class _Matches(FunctionElement[bool]):
+    """A regular expression, found somewhere in a text."""
+
+    name = "pilothouse_matches"
     type = Boolean()
     inherit_cache = True
 
@@ -50,6 +60,11 @@ def like(column: SQLColumnExpression[Any], pattern: str) -> Condition:
 def ilike(column: SQLColumnExpression[Any], pattern: str) -> Condition:
     """LIKE that does not mind upper and lower case."""
     return _Folded(column, literal(pattern))
+
+
+def matches(column: SQLColumnExpression[Any], text: str) -> Condition:
+    """Whether a regular expression is found in a text. Raises Invalid when it cannot be read."""
+    return _Matches(column, literal(text), literal(pattern(text).posix))
 
 
 def before(column: SQLColumnExpression[Any], character: str) -> ColumnElement[str]:
@@ -84,6 +99,18 @@ def _ilike_sqlite(element: _Folded, compiler: SQLCompiler, **options: Any) -> st
 def _ilike_postgresql(element: _Folded, compiler: SQLCompiler, **options: Any) -> str:
     column, pattern = _parts(element, compiler, **options)
     return f"({column} ILIKE {pattern} ESCAPE '')"
+
+
+@compiles(_Matches, "sqlite")
+def _matches_sqlite(element: _Matches, compiler: SQLCompiler, **options: Any) -> str:
+    column, text, _ = element.clauses
+    return f"({compiler.process(column, **options)} REGEXP {compiler.process(text, **options)})"
+
+
+@compiles(_Matches, "postgresql")
+def _matches_postgresql(element: _Matches, compiler: SQLCompiler, **options: Any) -> str:
+    column, _, posix = element.clauses
+    return f"({compiler.process(column, **options)} ~ {compiler.process(posix, **options)})"
 
 
 @compiles(_Before, "sqlite")

@@ -62,7 +62,7 @@ class Unreadable(Invalid):
 
 
 def _short(words: str) -> str:
-    word = re.match(r"'[^']*'|\"[^\"]*\"|[\w./:`-]+|\S", words)
+    word = re.match(r"'[^']*'?|\"[^\"]*\"?|[\w./:`-]+|\S", words)
     found = word[0] if word else words
     return repr(found if len(found) <= SHOWN else found[: SHOWN - 1] + "…")
 
@@ -84,7 +84,9 @@ def parse(text: str) -> Tree:
 
 def _check(text: str) -> None:
     if len(text) > LONGEST:
-        raise Unreadable(text, LONGEST, f"a filter has at most {LONGEST:,} characters", kind="size")
+        raise Unreadable(
+            text, LONGEST, f"a filter has at most {LONGEST:,} characters", kind="length"
+        )
     for at, character in enumerate(text):
         if character == "\0" or "\ud800" <= character <= "\udfff":
             raise Unreadable(text, at, "this character can stand in no text", kind="sign")
@@ -219,12 +221,13 @@ class _Reader:
         else:
             *operators, end = rest
             value, raw = self._value(end), str(end)
-        place = self._place(first, end)
+        given = end if node.data != "listed" else operators[-1]
+        place = self._place(first, end, given)
         return Comparison(field, _operator(operators), value, place, raw)
 
-    def _place(self, first: Token, last: Token) -> Place:
+    def _place(self, first: Token, last: Token, value: Token | None = None) -> Place:
         start, end = first.start_pos or 0, last.end_pos or 0
-        return Place(start + 1, self._text[start:end])
+        return Place(start + 1, self._text[start:end], ((value or first).start_pos or 0) + 1)
 
     def _field(self, node: Any) -> tuple[Field, Token]:
         token = node.children[-1]
@@ -237,10 +240,11 @@ class _Reader:
 
     def _value(self, token: Token) -> Single:
         try:
-            return _VALUES[token.type](token)
+            value: Single = _VALUES[token.type](token)
         except OverflowError:
             words = "this span is longer than time itself"
             raise Unreadable(self._text, token.start_pos or 0, words) from None
+        return value
 
 
 def _operator(tokens: Sequence[Token]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from pilothouse.experiments.query.dialects import ilike, like
+from pilothouse.experiments.query.dialects import ilike, like, matches
 from pilothouse.experiments.query.parse import quoted
 from pilothouse.experiments.query.tree import Both, Comparison, Not, Now, Single, Tree, Value
 from pilothouse.kit.clock import EPOCH
@@ -118,22 +118,32 @@ def claimed(known: Known, claim: Comparison, now: datetime) -> Condition:
     return or_(*(each.within(_against(each, claim, now)) for each in places))
 
 
-def unfit(claim: Comparison, words: str, hint: str = "") -> Invalid:
+def unfit(claim: Comparison, words: str, hint: str = "", *, at_value: bool = False) -> Invalid:
     """A claim that can be read but not be meant: where it stands, and what would be right."""
-    where = f"at column {claim.place.column}, near {claim.place.words[:80]!r}"
-    column = f"column {claim.place.column}: "
-    if not claim.place.column:
-        where, column = f"about {claim.field.column}", ""
+    column = claim.place.value_column if at_value else claim.place.column
+    near = claim.raw if at_value else claim.place.words
+    where = f"at column {column}, near {near[:80]!r}" if column else f"about {claim.field.column}"
     return Invalid(
-        f"the filter cannot be used {where}: {words}.",
+        f"the filter cannot be used {where}: {words}{'' if words.endswith('?') else '.'}",
         hint=hint,
-        fields={"filter": f"{column}{words}"},
+        fields={"filter": f"column {column}: {words}" if column else words},
     )
+
+
+def _misfit(claim: Comparison, words: str) -> Invalid:
+    """The value of a claim is what does not fit."""
+    return unfit(claim, words, at_value=True)
 
 
 def listed(words: tuple[str, ...]) -> str:
     """Words as a sentence has them."""
     return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def _values(claim: Comparison) -> tuple[Single, ...]:
+    if isinstance(claim.value, tuple):
+        return claim.value
+    return () if claim.value is None else (claim.value,)
 
 
 def _subject(claim: Comparison) -> str:
@@ -157,17 +167,16 @@ def _against(known: Known, claim: Comparison, now: datetime) -> Condition:
 
 def _either(column: Column, number: Column, claim: Comparison) -> Condition:
     """A parameter is asked as a number when the value is one, and as a text otherwise."""
-    values = claim.value if isinstance(claim.value, tuple) else (claim.value,)
+    values = _values(claim)
     figures = tuple(value for value in values if isinstance(value, float))
     if figures and len(figures) == len(values):
         return and_(number.is_not(None), numeric(number, claim))
     if figures:
-        words = tuple(value for value in values if not isinstance(value, float))
-        told = or_(number.in_(figures) & number.is_not(None), _among(column, words, claim))
+        texts = tuple(value for value in values if not isinstance(value, float))
+        told = or_(number.in_(figures) & number.is_not(None), _among(column, texts, claim))
         return told if claim.operator == "IN" else not_(told)
     if claim.operator in (">", ">=", "<", "<="):
-        words = f"{claim.operator} compares numbers, which stand without quotes"
-        raise unfit(claim, words)
+        raise _misfit(claim, f"{claim.operator} compares numbers, which stand without quotes")
     return textual(column, claim)
 
 
@@ -178,18 +187,26 @@ def textual(column: Column, claim: Comparison) -> Condition:
         among = _among(column, value if isinstance(value, tuple) else (), claim)
         return among if operator == "IN" else not_(among)
     if not isinstance(value, str):
-        raise unfit(claim, f"{_subject(claim)} is a text: write {quoted(claim.raw or '…')}")
+        raise _misfit(claim, f"{_subject(claim)} is a text: write {quoted(claim.raw or '…')}")
     if operator in ("=", "!="):
         return column == value if operator == "=" else column != value
     negated, _, kind = operator.rpartition(" ")
     if operator in ("=~", "!~"):
-        raise unfit(claim, "regular expressions are not understood")
+        return _matching(column, value, claim)
     if len(value) > LONGEST_PATTERN:
-        raise unfit(claim, f"a pattern has at most {LONGEST_PATTERN} characters")
+        raise _misfit(claim, f"a pattern has at most {LONGEST_PATTERN} characters")
     made = {"LIKE": like, "ILIKE": ilike, "CONTAINS": contains}.get(kind)
     if made is None:
         raise unfit(claim, f"a text is asked with {listed(TEXTS)}")
     return not_(made(column, value)) if negated else made(column, value)
+
+
+def _matching(column: Column, text: str, claim: Comparison) -> Condition:
+    try:
+        found = matches(column, text)
+    except Invalid as broken:
+        raise _misfit(claim, broken.message.rstrip(".")) from None
+    return found if claim.operator == "=~" else not_(found)
 
 
 def contains(column: Column, words: str) -> Condition:
@@ -199,9 +216,9 @@ def contains(column: Column, words: str) -> Condition:
 
 def _among(column: Column, values: tuple[Single, ...], claim: Comparison) -> Condition:
     if not values:
-        raise unfit(claim, "the list is empty: write IN ('a', 'b')")
+        raise _misfit(claim, "the list is empty: write IN ('a', 'b')")
     if not all(isinstance(value, str) for value in values):
-        raise unfit(claim, f"{_subject(claim)} is a text: put each value of the list in quotes")
+        raise _misfit(claim, f"{_subject(claim)} is a text: put each value of the list in quotes")
     return column.in_(values)
 
 
@@ -211,7 +228,7 @@ def numeric(column: Column, claim: Comparison) -> Condition:
     if operator in ("IN", "NOT IN"):
         figures = tuple(_figure(each, claim) for each in value) if isinstance(value, tuple) else ()
         if not figures:
-            raise unfit(claim, "the list is empty: write IN (1, 2)")
+            raise _misfit(claim, "the list is empty: write IN (1, 2)")
         return column.in_(figures) if operator == "IN" else column.not_in(figures)
     if operator not in ORDERS:
         raise unfit(claim, f"a number is asked with {listed(OPERATORS['number'])}")
@@ -224,7 +241,7 @@ def _figure(value: Value, claim: Comparison) -> float:
     if isinstance(value, float):  # the largest number stands for infinity, as in what was logged
         return max(min(value, sys.float_info.max), -sys.float_info.max)
     words = f"{_subject(claim)} is a number, which stands without quotes"
-    raise unfit(claim, words if isinstance(value, str) else f"{_subject(claim)} is a number")
+    raise _misfit(claim, words if isinstance(value, str) else f"{_subject(claim)} is a number")
 
 
 def against(column: Column, operator: str, value: Any) -> Condition:
@@ -264,11 +281,11 @@ def _bounds(claim: Comparison, now: datetime) -> tuple[int, int]:
         return at, at + 1
     found = INSTANT.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
-        raise unfit(claim, f"{_subject(claim)} is an instant such as {INSTANTS}")
+        raise _misfit(claim, f"{_subject(claim)} is an instant such as {INSTANTS}")
     try:
         return _span_of(found)
     except (ValueError, OverflowError) as broken:
-        raise unfit(claim, f"there is no such day or hour: {broken}") from None
+        raise _misfit(claim, f"there is no such day or hour: {broken}") from None
 
 
 def millisecond(value: float) -> tuple[int, int]:
@@ -313,13 +330,12 @@ def _micros(at: datetime) -> int:
 
 def _spelled(known: Known, claim: Comparison) -> Comparison:
     """The claim with its choices as we spell them. Raises Invalid for one that there is not."""
-    values = claim.value if isinstance(claim.value, tuple) else (claim.value,)
+    values = _values(claim)
     ours: list[Single] = []
     for value in values:
         choice = known.spelled.get(value.upper()) if isinstance(value, str) else None
         if choice is None:
             choices = tuple(map(quoted, known.choices))
-            raise unfit(claim, f"{_subject(claim)} is one of {listed(choices)}")
+            raise _misfit(claim, f"{_subject(claim)} is one of {listed(choices)}")
         ours.append(choice)
-    value = tuple(ours) if isinstance(claim.value, tuple) else ours[0]
-    return Comparison(claim.field, claim.operator, value, claim.place, claim.raw)
+    return replace(claim, value=tuple(ours) if isinstance(claim.value, tuple) else ours[0])

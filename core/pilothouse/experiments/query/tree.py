@@ -6,7 +6,8 @@ Where a claim stood in its text is carried along for error messages and counts i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as kept
 from datetime import timedelta
 
 PARTS = ("best", "min", "max", "first", "last", "count")
@@ -14,10 +15,11 @@ PARTS = ("best", "min", "max", "first", "last", "count")
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands in a filter: its column, counted from 1, and its words."""
+    """Where a claim stands in a filter: its column, counted from 1, its words, and its value's."""
 
     column: int = 0
     words: str = ""
+    value_column: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,9 @@ class Comparison:
     field: Field
     operator: str
     value: Value
-    place: Place = field(default=Place(), compare=False)
-    raw: str = field(default="", compare=False)
-    bare: bool = field(default=False, compare=False)
+    place: Place = kept(default=Place(), compare=False)
+    raw: str = kept(default="", compare=False)
+    bare: bool = kept(default=False, compare=False)
 
 
 @dataclass(frozen=True)

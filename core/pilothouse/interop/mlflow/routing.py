@@ -20,11 +20,6 @@ class Call:
     store: Store
     fields: Fields
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Which dialect conditions are written for."""
-        return self.store.is_sqlite
-
 
 Handler = Callable[[Call], dict[str, Any]]
 
