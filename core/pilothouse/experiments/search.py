@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, inspect, literal, not_, or_, select
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.util import ClauseAdapter
 from sqlmodel import Session, col
 
 from pilothouse.experiments.query.runs import RunLanguage, has_words
@@ -23,20 +25,27 @@ from pilothouse.experiments.tables import (
 from pilothouse.kit.clock import SystemClock
 from pilothouse.kit.errors import Invalid
 
+# Tags that programs keep for themselves tell a reader nothing.
+RESERVED = ("mlflow.", "pilothouse.")
+
 
 @dataclass(frozen=True)
 class RunFilter:
     """Which runs are meant; every part that is given must hold.
 
     `text` is looked for, word by word, in name, id, trainer and note. `at_least` and `at_most`
-    bound the last value of `metric`; a metric without bounds means that the run has it. `query` is
-    in the search language; `language` says what it may speak of, and when now is: `Experiments`
-    fills it in.
+    bound the last value of `metric`; a metric without bounds means that the run has it. `under` is
+    a node of the tree of experiments: the experiment of that name and all below it. `roots` leaves
+    out the runs whose parent is meant as well: what is left are the tops of trees. `query` is in
+    the search language; `language` says what it may speak of, and when now is: `Experiments` fills
+    it in.
     """
 
     text: str = ""
     query: str = ""
     experiment: str | None = None
+    under: str | None = None
+    ids: Sequence[str] | None = None
     statuses: Sequence[str] = ()
     trainer: str | None = None
     metric: str | None = None
@@ -47,6 +56,7 @@ class RunFilter:
     dataset: str | None = None
     parent: str | None = None
     top_level_only: bool = False
+    roots: bool = False
     archived: bool = False
     language: RunLanguage | None = field(default=None, compare=False, repr=False)
 
@@ -68,6 +78,10 @@ def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
     if filter.experiment is not None:
         named = select(col(Experiment.id)).where(col(Experiment.name) == filter.experiment)
         found.append(col(Run.experiment_id) == named.scalar_subquery())
+    if filter.under is not None:
+        found.append(_is_under(filter.under))
+    if filter.ids is not None:
+        found.append(col(Run.id).in_(list(filter.ids)))
     if filter.statuses:
         found.append(col(Run.status).in_(list(filter.statuses)))
     if filter.trainer is not None:
@@ -79,7 +93,8 @@ def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
     if filter.query.strip():
         language = filter.language or RunLanguage(SystemClock().now())
         found.append(language.condition(filter.query))
-    return found + _conditions_elsewhere(filter)
+    found += _conditions_elsewhere(filter)
+    return [*found, _is_root(found)] if filter.roots else found
 
 
 def _conditions_elsewhere(filter: RunFilter) -> list[ColumnElement[bool]]:
@@ -120,6 +135,21 @@ def _is_in(
     return col(Run.id).in_(select(col(table.run_id)).where(*holds))
 
 
+def _is_under(node: str) -> ColumnElement[bool]:
+    name = col(Experiment.name)
+    below = or_(name == node, name.startswith(f"{node}/", autoescape=True))
+    return col(Run.experiment_id).in_(select(col(Experiment.id)).where(below))
+
+
+def _is_root(holds: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """That the parent, when there is one, is no run for which this holds: looked up by its id."""
+    above = aliased(Run)
+    of_above = ClauseAdapter(inspect(above).selectable)
+    meant = (of_above.traverse(each) for each in holds)
+    parent = select(literal(1)).where(above.id == col(Run.parent_id), *meant)
+    return or_(col(Run.parent_id).is_(None), not_(parent.correlate(Run).exists()))
+
+
 def metric_keys(session: Session, experiment: str | None = None) -> list[str]:
     """Every metric that a run has, of one experiment or of all."""
     return _keys(session, RunMetric, experiment)
@@ -131,14 +161,13 @@ def param_keys(session: Session, experiment: str | None = None) -> list[str]:
 
 
 def tag_keys(session: Session, experiment: str | None = None) -> list[str]:
-    """Every key of a tag that a run has, of one experiment or of all."""
-    return _keys(session, RunTag, experiment)
+    """Every tag that people and programs put on runs, without what they keep for themselves."""
+    found = _keys(session, RunTag, experiment)
+    return [key for key in found if not key.startswith(RESERVED)]
 
 
 def _keys(
-    session: Session,
-    table: type[RunMetric] | type[Param] | type[RunTag],
-    experiment: str | None,
+    session: Session, table: type[RunMetric] | type[Param] | type[RunTag], experiment: str | None
 ) -> list[str]:
     query = select(col(table.key)).distinct().order_by(col(table.key))
     if experiment is not None:
