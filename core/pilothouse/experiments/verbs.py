@@ -19,9 +19,10 @@ from pilothouse.experiments import (
     recording,
     search,
 )
-from pilothouse.experiments.code import CodeIdentity, identity, running_folder, running_source
+from pilothouse.experiments.code import CodeIdentity, running_folder, running_source
 from pilothouse.experiments.compare import Comparison
 from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.patches import Program, log_patch, program
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
 from pilothouse.experiments.summary import Points
@@ -58,11 +59,12 @@ class Experiments(Room):
     ) -> str:
         """Start a run and return its id; the experiment is made when it is not there yet.
 
-        The code's identity and the source are those of the running program, unless given.
+        The code's identity and the source are those of the running program, unless given; what
+        that program changed since its commit is kept as code.patch.
         """
-        known = identity(running_folder()) if code is None else code
+        running = Program(code) if code else program(self._store, running_folder())
         with self._store.write() as session:
-            return lifecycle.start(
+            run = lifecycle.start(
                 session,
                 self._store,
                 experiment,
@@ -71,9 +73,11 @@ class Experiments(Room):
                 parent=parent,
                 seed=seed,
                 source=source or running_source(),
-                code=known,
+                code=running.identity,
                 job_id=job_id,
             )
+            log_patch(session, run, running)
+        return run
 
     def finish(self, run: str, status: str = "finished", error: str = "") -> None:
         """End a run as finished, failed or cancelled. Raises Conflict when it ended otherwise."""
