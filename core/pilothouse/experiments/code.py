@@ -16,8 +16,10 @@ MOST_BYTES = 1 << 20
 MOST_UNTRACKED = 50
 # A repository's own configuration may name programs and odd forms of a diff: none are to be used.
 PLAIN = ("-c", "core.fsmonitor=false", "-c", "core.quotepath=false")
-DIFF = ("diff", "HEAD", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative")
-DIFF += ("--src-prefix=a/", "--dst-prefix=b/", "--submodule=short", "--no-renames")
+DIFF = (
+    *("diff", "HEAD", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative"),
+    *("--src-prefix=a/", "--dst-prefix=b/", "--submodule=short", "--no-renames"),
+)
 SECTION = b"diff --git "
 
 

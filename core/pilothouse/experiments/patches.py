@@ -21,7 +21,7 @@ class Program:
 
 
 def program(store: Store, folder: Path) -> Program:
-    """The code of a folder, its changes kept; ask before a transaction begins, since git is slow."""
+    """The code of a folder, its changes kept; to be asked before a transaction, as git is slow."""
     known = code.identity(folder)
     changed = code.patch(folder) if known.dirty and store.settings.code_patch else None
     if changed is None:
