@@ -5,41 +5,34 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pilothouse.experiments import (
     catalog,
     compare,
-    courses,
     details,
     environment,
-    family,
     history,
     lifecycle,
     listing,
-    logged,
     recording,
     search,
 )
 from pilothouse.experiments.code import CodeIdentity, running_folder, running_source
 from pilothouse.experiments.compare import Comparison
-from pilothouse.experiments.courses import Course
-from pilothouse.experiments.details import ChildRun, RunInfo
-from pilothouse.experiments.files import Files
-from pilothouse.experiments.logged import LoggedModelInfo, SourceInfo
+from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.looking import Looking
 from pilothouse.experiments.patches import Program, log_patch, program
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
 from pilothouse.experiments.summary import Points
-from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Experiments(Room):
+class Experiments(Looking):
     """The experiments of a workspace."""
 
     def create(self, name: str, note: str = "") -> str:
@@ -248,41 +241,6 @@ class Experiments(Room):
         """
         with self._store.read() as session:
             return history.history(session, runs, keys, max_points)
-
-    def courses(self, run: str, keys: Sequence[str], course: Course | None = None) -> pd.DataFrame:
-        """A run's metrics as charts show them: a frame of key, x, value, smooth, step, at."""
-        with self._store.read() as session:
-            return courses.courses(session, run, keys, course or courses.Course())
-
-    @cached_property
-    def files(self) -> Files:
-        """The files of runs and logged models: listed and looked into."""
-        return Files(self._store)
-
-    def logged_models(self, run: str) -> tuple[LoggedModelInfo, ...]:
-        """The models that an MLflow client logged in a run, or that the run read."""
-        with self._store.read() as session:
-            return logged.models_of_run(session, run)
-
-    def logged_model(self, id: str) -> LoggedModelInfo:
-        """One logged model. Raises NotFound."""
-        with self._store.read() as session:
-            return logged.model(session, id)
-
-    def sources(self, run: str) -> tuple[SourceInfo, ...]:
-        """The datasets that an MLflow client said a run read."""
-        with self._store.read() as session:
-            return logged.sources_of_run(session, run)
-
-    def ancestors(self, run: str) -> tuple[ChildRun, ...]:
-        """The runs above a run, the outermost first."""
-        with self._store.read() as session:
-            return family.ancestors(session, run)
-
-    def descendants(self, run: str) -> pd.DataFrame:
-        """The runs below a run as a tree: `level` deep, their metrics, and what differs."""
-        with self._store.read() as session:
-            return family.descendants(session, run)
 
     def compare(self, runs: Sequence[str], baseline: str | None = None) -> Comparison:
         """Hold two to ten runs against a baseline: one of them, one more, or else the first."""
