@@ -94,6 +94,12 @@ def runs(
     return _frame(rows, values, titles)
 
 
+def ids(session: Session, filter: RunFilter | None, most: int) -> list[str]:
+    """The ids of the newest runs that the filter means, at most so many."""
+    query = select(col(Run.id)).where(*conditions(filter or RunFilter()))
+    return list(session.scalars(query.order_by(col(Run.created_at).desc()).limit(most)))
+
+
 def _own_columns(now: datetime) -> dict[str, SQLColumnExpression[Any]]:
     started = type_coerce(col(Run.started_at), BigInteger)
     ended = func.coalesce(col(Run.ended_at), literal(now, Utc))

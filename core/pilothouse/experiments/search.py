@@ -27,11 +27,15 @@ class RunFilter:
     """Which runs are meant; every part that is given must hold.
 
     `text` is looked for, word by word, in name, id, trainer and note. `at_least` and `at_most`
-    bound the last value of `metric`; a metric without bounds means that the run has it.
+    bound the last value of `metric`; a metric without bounds means that the run has it. `under` is
+    a node of the tree of experiments: the experiment of that name and all below it. `roots` leaves
+    out the runs whose parent is meant as well: what is left are the tops of trees.
     """
 
     text: str = ""
     experiment: str | None = None
+    under: str | None = None
+    ids: Sequence[str] | None = None
     statuses: Sequence[str] = ()
     trainer: str | None = None
     metric: str | None = None
@@ -42,6 +46,7 @@ class RunFilter:
     dataset: str | None = None
     parent: str | None = None
     top_level_only: bool = False
+    roots: bool = False
     archived: bool = False
 
 
@@ -62,6 +67,10 @@ def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
     if filter.experiment is not None:
         named = select(col(Experiment.id)).where(col(Experiment.name) == filter.experiment)
         found.append(col(Run.experiment_id) == named.scalar_subquery())
+    if filter.under is not None:
+        found.append(_is_under(filter.under))
+    if filter.ids is not None:
+        found.append(col(Run.id).in_(list(filter.ids)))
     if filter.statuses:
         found.append(col(Run.status).in_(list(filter.statuses)))
     if filter.trainer is not None:
@@ -70,7 +79,8 @@ def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
         found.append(col(Run.parent_id) == filter.parent)
     if filter.top_level_only:
         found.append(col(Run.parent_id).is_(None))
-    return found + _conditions_elsewhere(filter)
+    found += _conditions_elsewhere(filter)
+    return [*found, _is_root(found)] if filter.roots else found
 
 
 def _conditions_elsewhere(filter: RunFilter) -> list[ColumnElement[bool]]:
@@ -109,6 +119,18 @@ def _is_in(
     *holds: ColumnElement[bool],
 ) -> ColumnElement[bool]:
     return col(Run.id).in_(select(col(table.run_id)).where(*holds))
+
+
+def _is_under(node: str) -> ColumnElement[bool]:
+    name = col(Experiment.name)
+    below = or_(name == node, name.startswith(f"{node}/", autoescape=True))
+    return col(Run.experiment_id).in_(select(col(Experiment.id)).where(below))
+
+
+def _is_root(holds: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """That no run for which this holds is the parent; only few runs have one to ask about."""
+    parent = col(Run.parent_id)
+    return or_(parent.is_(None), parent.not_in(select(col(Run.id)).where(*holds)))
 
 
 def _has_word(word: str) -> ColumnElement[bool]:

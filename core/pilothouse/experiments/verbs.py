@@ -12,12 +12,16 @@ from pilothouse.experiments import (
     catalog,
     compare,
     details,
+    differing,
     environment,
     history,
     lifecycle,
     listing,
+    marks,
     recording,
     search,
+    tree,
+    views,
 )
 from pilothouse.experiments.code import CodeIdentity, running_folder, running_source
 from pilothouse.experiments.compare import Comparison
@@ -27,6 +31,8 @@ from pilothouse.experiments.patches import Program, log_patch, program
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
 from pilothouse.experiments.summary import Points
+from pilothouse.experiments.tree import ExperimentNode
+from pilothouse.experiments.views import ViewInfo
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -261,3 +267,85 @@ class Experiments(Looking):
         """Every experiment, status, trainer and user that occurs, for filters."""
         with self._store.read() as session:
             return search.facets(session)
+
+    def ids(self, filter: RunFilter | None = None, most: int = marks.MOST) -> list[str]:
+        """The ids of the newest runs that the filter means, at most so many, for a bulk command."""
+        with self._store.read() as session:
+            return listing.ids(session, filter, most)
+
+    def differing(self, filter: RunFilter | None = None) -> tuple[str, ...]:
+        """The columns in which the newest runs that the filter means differ."""
+        with self._store.read() as session:
+            return differing.differing(session, filter)
+
+    def tree(self) -> tuple[ExperimentNode, ...]:
+        """The experiments as a tree made from the slashes in their names, with counts of runs."""
+        with self._store.read() as session:
+            return tree.experiments(session)
+
+    def children(self, runs: Sequence[str], filter: RunFilter | None = None) -> dict[str, int]:
+        """How many runs lie right under each of these that has any."""
+        with self._store.read() as session:
+            return tree.children(session, runs, filter or RunFilter())
+
+    def star(self, runs: Sequence[str], starred: bool = True) -> int:
+        """Put a star on runs, or take it off. Raises Conflict when one is archived."""
+        with self._store.write() as session:
+            return marks.star(session, self._store, runs, starred)
+
+    def colour(self, runs: Sequence[str], colour: str | None) -> int:
+        """Give runs a colour, or take it off. Raises Conflict when one is archived."""
+        with self._store.write() as session:
+            return marks.colour(session, self._store, runs, colour)
+
+    def tag_many(
+        self, runs: Sequence[str], tags: Mapping[str, str], remove: Sequence[str] = ()
+    ) -> int:
+        """Set tags on runs and take others off, all or none. Raises Conflict as `star` does."""
+        with self._store.write() as session:
+            return marks.tag_many(session, self._store, runs, tags, remove)
+
+    def rename(self, run: str, name: str) -> None:
+        """Give a run another name. Raises Conflict when it is archived."""
+        with self._store.write() as session:
+            marks.rename(session, self._store, run, name)
+
+    def archive_many(self, runs: Sequence[str], reason: str = "") -> int:
+        """Take runs out of tables and counts, until they are restored; how many were in."""
+        with self._store.write(durable=True) as session:
+            return marks.archive_many(session, self._store, runs, reason)
+
+    def restore_many(self, runs: Sequence[str]) -> int:
+        """Bring archived runs back; how many were archived."""
+        with self._store.write(durable=True) as session:
+            return marks.restore_many(session, self._store, runs)
+
+    def views(self) -> tuple[ViewInfo, ...]:
+        """The saved views of the run table: one's own, then the team's."""
+        with self._store.read() as session:
+            return views.views(session, self._store)
+
+    def default_view(self) -> ViewInfo | None:
+        """The view that a run table starts with: one's own default, else the team's."""
+        with self._store.read() as session:
+            return views.default(session, self._store)
+
+    def save_view(self, name: str, state: Mapping[str, str], *, team: bool = False) -> ViewInfo:
+        """Keep the state of a run table under a name, in place of what was kept there."""
+        with self._store.write() as session:
+            return views.save(session, self._store, name, state, team=team)
+
+    def rename_view(self, view: int, name: str) -> ViewInfo:
+        """Give a view another name. Raises Conflict when there is one of that name."""
+        with self._store.write() as session:
+            return views.rename(session, self._store, view, name)
+
+    def delete_view(self, view: int) -> None:
+        """Remove a view; the runs it showed stay as they are."""
+        with self._store.write() as session:
+            views.remove(session, self._store, view)
+
+    def set_default_view(self, view: int, chosen: bool = True) -> None:
+        """Let a view's owner, or the team, start with it; or with none."""
+        with self._store.write() as session:
+            views.set_default(session, self._store, view, chosen)
