@@ -7,13 +7,11 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlmodel import Session, col
 
-from pilothouse.experiments.search import RunFilter, conditions
+from pilothouse.experiments.search import RESERVED, RunFilter, conditions
 from pilothouse.experiments.tables import Param, Run, RunMetric, RunTag
 
 AMONG = 500
 OWN = ("status", "trainer", "source", "commit", "dirty", "seed", "user")
-# What programs keep for themselves tells nobody anything.
-RESERVED = ("mlflow.", "pilothouse.")
 
 
 def differing(

@@ -21,6 +21,9 @@ from pilothouse.experiments.tables import (
 )
 from pilothouse.kit.errors import Invalid
 
+# Tags that programs keep for themselves tell a reader nothing.
+RESERVED = ("mlflow.", "pilothouse.")
+
 
 @dataclass(frozen=True)
 class RunFilter:
@@ -152,8 +155,14 @@ def param_keys(session: Session, experiment: str | None = None) -> list[str]:
     return _keys(session, Param, experiment)
 
 
+def tag_keys(session: Session, experiment: str | None = None) -> list[str]:
+    """Every tag that people and programs put on runs, without what they keep for themselves."""
+    found = _keys(session, RunTag, experiment)
+    return [key for key in found if not key.startswith(RESERVED)]
+
+
 def _keys(
-    session: Session, table: type[RunMetric] | type[Param], experiment: str | None
+    session: Session, table: type[RunMetric] | type[Param] | type[RunTag], experiment: str | None
 ) -> list[str]:
     query = select(col(table.key)).distinct().order_by(col(table.key))
     if experiment is not None:

@@ -45,7 +45,7 @@ def experiments(session: Session) -> tuple[ExperimentNode, ...]:
         .outerjoin(of_each, of_each.c.id == col(Experiment.id))
         .where(col(Experiment.archived_at).is_(None))
     )
-    return nodes(dict(session.execute(query).tuples().all()))
+    return nodes({row[0]: row[1] for row in session.execute(query)})
 
 
 def nodes(runs: Mapping[str, int]) -> tuple[ExperimentNode, ...]:

@@ -263,6 +263,11 @@ class Experiments(Looking):
         with self._store.read() as session:
             return search.param_keys(session, experiment)
 
+    def tag_keys(self, experiment: str | None = None) -> list[str]:
+        """Every tag that a run has, without those that programs keep for themselves."""
+        with self._store.read() as session:
+            return search.tag_keys(session, experiment)
+
     def facets(self) -> dict[str, list[str]]:
         """Every experiment, status, trainer and user that occurs, for filters."""
         with self._store.read() as session:

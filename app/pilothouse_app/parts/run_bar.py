@@ -1,0 +1,119 @@
+"""The bar over the run table: what is looked for in its first row, how it is shown below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.formats import count
+from pilothouse_app.parts.run_state import (
+    ARCHIVE,
+    MODES,
+    SHOWN,
+    STAR,
+    State,
+    change,
+    chosen,
+    held,
+)
+from pilothouse_app.parts.status import words
+from pilothouse_app.parts.workspace import workspace
+
+MODE_WORDS = {"list": "List", "tree": "Tree", "groups": "Groups"}
+SHOW_WORDS = {STAR: "Starred", ARCHIVE: "Archived"}
+INDENT = "\u2003"
+
+
+def run_bar(state: State, columns: Callable[[], None]) -> None:
+    """Draw both rows; `columns` draws what chooses columns, in its place."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _text(state)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _experiment(state)
+        _show(state)
+        st.segmented_control(
+            "View",
+            MODES,
+            format_func=MODE_WORDS.__getitem__,
+            key=held("runs_mode", state.mode),
+            required=True,
+            on_change=chosen,
+            args=("runs_mode", "mode"),
+            label_visibility="collapsed",
+        )
+        columns()
+
+
+def nothing_meant(state: State) -> None:
+    """The empty state of a table: of the archive, of the stars, or of what narrows it."""
+    if state == State(show=ARCHIVE):
+        empty("The archive is empty", "Runs that are archived are kept here.", key="nothing",
+              icon=":material/archive:")  # fmt: skip
+        return
+    empty(
+        "No runs match",
+        "Clear the search or a filter to see more.",
+        icon=":material/filter_alt_off:",
+        action=("Clear all", lambda: _clear(state)),
+        key="nothing",
+    )
+
+
+def _clear(state: State) -> None:
+    change(text="", filter="", experiment="", show="", within=())
+    st.rerun()
+
+
+def _text(state: State) -> None:
+    st.text_input(
+        "Search",
+        key=held("runs_text", state.text),
+        placeholder="Name, id, trainer or note",
+        type="search",
+        label_visibility="collapsed",
+        width=220,
+        on_change=chosen,
+        args=("runs_text", "text", lambda typed: (typed or "").strip()),
+    )
+
+
+def _experiment(state: State) -> None:
+    """The experiments as a tree: a node means its experiment and all below it."""
+    nodes = {node.path: node for node in workspace().experiments.tree()}
+
+    def shown(path: str) -> str:
+        node = nodes.get(path)
+        if node is None:
+            return path
+        return f"{INDENT * node.level}{node.name}  ({count(node.runs)})"
+
+    options = [*nodes, *([state.experiment] if state.experiment not in ("", *nodes) else [])]
+    st.selectbox(
+        "Experiment",
+        options,
+        index=None,
+        key=held("runs_experiment", state.experiment or None),
+        placeholder="All experiments",
+        format_func=shown,
+        label_visibility="collapsed",
+        width=210,
+        on_change=chosen,
+        args=("runs_experiment", "experiment", lambda path: path or ""),
+    )
+
+
+def _show(state: State) -> None:
+    st.selectbox(
+        "Show",
+        SHOWN,
+        index=None,
+        key=held("runs_show", state.show or None),
+        placeholder="All runs",
+        format_func=lambda name: SHOW_WORDS.get(name) or words(name),
+        label_visibility="collapsed",
+        width=132,
+        on_change=chosen,
+        args=("runs_show", "show", lambda name: name or ""),
+    )
