@@ -73,6 +73,7 @@ def press_column(
     width: int = 44,
     pinned: bool = False,
     help: str | None = None,
+    alignment: Literal["left", "center"] = "center",
 ) -> dict[str, Any]:
     """A column of small buttons: `press` is called with the id of the row, before the page runs."""
     return {
@@ -82,6 +83,7 @@ def press_column(
         "width": width,
         "pinned": pinned,
         "help": help,
+        "alignment": alignment,
     }
 
 
@@ -236,6 +238,7 @@ def _presses(look: dict[str, Any], click: str, ids: Sequence[str]) -> Any:
         width=look["width"],
         pinned=look["pinned"],
         help=look["help"],
+        alignment=look["alignment"],
         type="tertiary",
         key=click,
         on_click=_press,

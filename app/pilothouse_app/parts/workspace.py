@@ -28,3 +28,8 @@ def _close(opened_workspace: Workspace) -> None:
 def opened(path: str) -> Workspace:
     """The workspace in a folder, opened once per process."""
     return pilothouse.open_workspace(path)
+
+
+def server_url() -> str:
+    """Where programs reach this workspace's server."""
+    return f"http://127.0.0.1:{workspace().store.settings.server_port}"

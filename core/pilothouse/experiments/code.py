@@ -71,6 +71,25 @@ def patch(folder: Path) -> bytes | None:
     return "".join(f"{line}\n" for line in told).encode() + b"".join(texts)
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How much a patch changes: files, lines added, lines removed."""
+
+    files: int
+    added: int
+    removed: int
+
+
+def extent_of(patch: str) -> Extent:
+    """How much a patch changes."""
+    lines = patch.splitlines()
+    return Extent(
+        sum(line.startswith("diff --git ") for line in lines),
+        sum(line.startswith("+") and not line.startswith("+++ ") for line in lines),
+        sum(line.startswith("-") and not line.startswith("--- ") for line in lines),
+    )
+
+
 def _whole_files(changed: bytes) -> bytes:
     return changed[: changed.rfind(b"\n" + SECTION, 0, MOST_BYTES) + 1]
 

@@ -46,6 +46,7 @@ LANGUAGES = {
     "cpp": "cpp", "h": "cpp", "jl": "julia", "tex": "latex", "jsonl": "json", "ndjson": "json",
     "txt": "", "log": "", "env": "", "lock": "", "rst": "", "conf": "",
 }  # fmt: skip
+_TABLE = {"columns", "data", "index"}
 PLAIN_NAMES = ("dockerfile", "makefile", "license", "readme", "requirements", ".gitignore")
 
 
@@ -129,6 +130,22 @@ def table(source: BinaryIO, path: str, most: int = MOST_ROWS) -> Rows:
     return Rows(_short(found.frame), found.rows, found.whole, found.columns)
 
 
+def rows_of(value: Any, most: int = MOST_ROWS) -> Rows | None:
+    """A JSON value as rows when it is a table written as `columns` and `data`, as MLflow does."""
+    import pandas as pd
+
+    if not isinstance(value, dict) or not {"columns", "data"} <= set(value) <= _TABLE:
+        return None
+    names, data = value["columns"], value["data"]
+    if not isinstance(names, list) or not isinstance(data, list):
+        return None
+    if not all(isinstance(row, list) and len(row) == len(names) for row in data):
+        return None
+    frame = pd.DataFrame(data[:most], columns=[str(name) for name in names])
+    shown = _short(frame.iloc[:, :MOST_COLUMNS])
+    return Rows(shown, len(data), len(data) <= most, len(names))
+
+
 def _delimited(source: BinaryIO, path: str, most: int) -> Rows:
     import pandas as pd
 
@@ -178,11 +195,12 @@ def _short(frame: pd.DataFrame) -> pd.DataFrame:
             value = str(value)
         return value[:LONGEST_CELL] if isinstance(value, str) else value
 
-    columns = {
-        str(name): frame[name].map(cell) if frame[name].dtype == object else frame[name]
-        for name in frame.columns
-    }
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
+    found: dict[str, Any] = {}
+    for place, name in enumerate(map(str, frame.columns)):
+        column = frame.iloc[:, place]
+        plain = column.map(cell) if column.dtype == object else column
+        found[f"{name}.{place}" if name in found else name] = plain
+    return pd.DataFrame(found, index=frame.index).reset_index(drop=True)
 
 
 def image_type(data: bytes, path: str) -> str:
