@@ -52,7 +52,7 @@ REPORT_POLICY = (
 HTML_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'; webrtc 'block'"
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
 FILE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 FILE_HEADERS = {

@@ -43,8 +43,10 @@ def courses(
         shown = rows["smooth"] if smooth else rows["value"]
         _line(figure, over, shown, colour, 1.8, title, len(rows))
     figure.update_layout(showlegend=len(titles) > 1)
-    figure.update_xaxes(type="log" if log_x and not instants else None)
-    figure.update_yaxes(type="log" if log_y else None)
+    # Plotly would write the 2 and the 5 of each decade without their zeros.
+    logarithmic = {"type": "log", "tickformat": "~g"}
+    figure.update_xaxes(logarithmic if log_x and not instants else {})
+    figure.update_yaxes(logarithmic if log_y else {})
     return figure
 
 

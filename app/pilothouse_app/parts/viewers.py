@@ -20,6 +20,7 @@ from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.formats import count, plural, size
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.table import ROW, table, text_column
+from pilothouse_app.parts.tall import short
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     from pilothouse.experiments.mlmodel import ColumnInfo
 
 RESERVE = 17
+FACTS = {
+    "model_uuid": "UUID",
+    "mlflow_version": "MLflow",
+    "utc_time_created": "Made at (UTC)",
+    "model_size_bytes": "Size in bytes",
+    "is_signature_from_type_hint": "Signature from type hints",
+}
 
 
 def file_url(owner: str, file: ArtifactInfo, *, shown: bool = False) -> str:
@@ -136,7 +144,7 @@ def _html(files: Files, owner: str, file: ArtifactInfo) -> None:
 
 def _model(files: Files, owner: str, file: ArtifactInfo) -> None:
     found = files.model(owner, file.path)
-    pairs({name.removeprefix("is_"): value for name, value in found.facts.items()}, alt="Model")
+    pairs({FACTS.get(name, name): value for name, value in found.facts.items()}, alt="Model")
     left, right = st.columns(2, gap="medium")
     with left:
         _columns("Inputs", found.inputs)
@@ -164,8 +172,8 @@ def columns_table(columns: tuple[ColumnInfo, ...], *, alt: str) -> None:
         }
     )
     looks = {"name": text_column("Column"), "type": text_column("Type")}
-    tall = "content" if len(frame) <= 10 else 34 + 10 * ROW
-    table(frame, looks, key=f"columns_{alt}", ids="name", alt=alt, height=tall)  # type: ignore[arg-type]  # a height
+    height = short(len(frame), 10)
+    table(frame, looks, key=f"columns_{alt}", ids="name", alt=alt, height=height)
 
 
 def _other(_files: Files, _owner: str, file: ArtifactInfo) -> None:

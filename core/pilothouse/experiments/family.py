@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.experiments.details import ChildRun
+from pilothouse.experiments.metrics import METRICS
 from pilothouse.experiments.tables import Param, Run, RunMetric
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 500
 MOST_LEVELS = 8
-MOST_METRICS = 8
+MOST_METRICS = 6
 MOST_PARAMS = 6
 COLUMNS = ("id", "name", "level", "status", "trainer", "created_at", "duration_s")
 
@@ -37,7 +38,7 @@ def ancestors(session: Session, run_id: str) -> tuple[ChildRun, ...]:
 
 
 def descendants(session: Session, run_id: str) -> pd.DataFrame:
-    """The runs below a run in the order of a tree: `COLUMNS`, `metrics.<key>`, `params.<key>`.
+    """The runs below a run in the order of a tree: `COLUMNS`, `params.<key>`, `metrics.<key>`.
 
     At most `MOST_RUNS`; the metrics that most of them have, the parameters that differ among them.
     """
@@ -47,7 +48,7 @@ def descendants(session: Session, run_id: str) -> pd.DataFrame:
     ids = [row["id"] for row in rows]
     metrics, params = _metrics(session, ids), _params(session, ids)
     told = [row | metrics.get(row["id"], {}) | params.get(row["id"], {}) for row in rows]
-    keys = [*COLUMNS, *_commonest(metrics, MOST_METRICS), *_commonest(params, MOST_PARAMS)]
+    keys = [*COLUMNS, *_commonest(params, MOST_PARAMS), *_commonest(metrics, MOST_METRICS)]
     return pd.DataFrame(told, columns=keys)
 
 
@@ -111,5 +112,7 @@ def _params(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _commonest(told: dict[str, dict[str, Any]], most: int) -> list[str]:
-    counted = Counter(key for words in told.values() for key in sorted(words))
-    return [key for key, _ in counted.most_common(most)]
+    """The columns that most runs have; of equally common ones the well-known metrics first."""
+    counted = Counter(key for words in told.values() for key in words)
+    known = {f"metrics.{key}": place for place, key in enumerate(METRICS)}
+    return sorted(counted, key=lambda k: (-counted[k], known.get(k, len(known)), k))[:most]

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
 
 TOLD = {
-    "mlflow.source.git.commit": "commit",
     "mlflow.source.git.branch": "branch",
     "mlflow.source.git.repoURL": "repository",
     "mlflow.source.name": "source",
@@ -37,13 +36,12 @@ def draw(run: RunInfo) -> None:
     """Draw the view."""
     told = {words: run.tags[tag] for tag, words in TOLD.items() if tag in run.tags}
     known = {
-        "commit": run.commit,
         "uncommitted changes": None if run.dirty is None else ("yes" if run.dirty else "none"),
         "source": run.source,
         "user": run.user,
     }
     shown = told | {name: value for name, value in known.items() if value}
-    section("Code")
+    section("Code", f"`{run.commit}`" if run.commit else "")
     pairs(shown, alt="Code of the run")
     if run.has_artifact(PATCH):
         _patch(run)

@@ -22,7 +22,7 @@ from pilothouse_app.parts.filters import choose_one, filter_bar, pager, switch
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.live import live
-from pilothouse_app.parts.runs import favourites, metric_title, metric_value
+from pilothouse_app.parts.runs import by_interest, metric_title, metric_value
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Asked:
 def stepped(run: RunInfo) -> list[str]:
     """The metrics that have a course, the well-known ones first."""
     keys = [key for key, s in run.metrics.items() if s.count > 1 and not key.startswith(FOLD)]
-    return favourites(keys, len(keys))
+    return by_interest(keys)
 
 
 def draw(run: RunInfo) -> None:
@@ -104,7 +104,7 @@ def _metrics(keys: list[str]) -> list[str]:
         "Metrics",
         keys,
         key="run_metrics",
-        placeholder=f"All {plural(len(keys), 'metric')}",
+        placeholder=f"All {plural(len(keys), 'metric')}" if len(keys) > 1 else "Its one metric",
         label_visibility="collapsed",
         width=300,
         on_change=_first_page,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from pilothouse.experiments.environment import packages_of
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.parts.changes import literal, pairs
 from pilothouse_app.parts.empty import empty
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
 
 OURS = "environment.json"
-REQUIREMENTS = ("requirements.txt",)
+REQUIREMENTS = "requirements.txt"
 ALSO = ("conda.yaml", "python_env.yaml")
 
 
@@ -39,8 +40,12 @@ def draw(run: RunInfo) -> None:
             icon=":material/deployed_code_history:",
         )
         return
-    for owner, path, whose in told:
-        _requirements(owner, path, whose)
+    left, right = st.columns([40, 60], gap="medium")
+    with right:
+        texts = [_file(*each) for each in told]
+    named = [each for each in zip(told, texts, strict=True) if each[0][1].endswith(REQUIREMENTS)]
+    with left:
+        _packages(packages_of("\n".join(text for _, text in named)))
 
 
 def _ours(run: RunInfo) -> None:
@@ -69,7 +74,7 @@ def _packages(packages: dict[str, str]) -> None:
         words = search("run_package_q", "Package", width=150).lower()
     found = {name: version for name, version in packages.items() if words in name.lower()}
     if not found:
-        st.markdown(":gray[No package matches.]")
+        st.markdown(":gray[No package matches.]" if packages else ":gray[None are named.]")
         return
     frame = pd.DataFrame({"name": list(found), "version": list(found.values())})
     looks = {"name": name_column("Package", width=180), "version": text_column("Version")}
@@ -83,15 +88,18 @@ def _told(run: RunInfo) -> list[tuple[str, str, str]]:
     found = [(run.id, file.path, "the run") for file in run.artifacts]
     for model in workspace().experiments.logged_models(run.id):
         found += [(model.id, file.path, model.name) for file in files.listed(model.id)]
-    names = (*REQUIREMENTS, *ALSO)
-    return [each for each in found if each[1].rpartition("/")[2] in names]
+    order = (REQUIREMENTS, *ALSO)
+    known = [each for each in found if each[1].rpartition("/")[2] in order]
+    return sorted(known, key=lambda each: order.index(each[1].rpartition("/")[2]))
 
 
-def _requirements(owner: str, path: str, whose: str) -> None:
+def _file(owner: str, path: str, whose: str) -> str:
+    """Draw a file to copy, and return its text."""
     section(literal(path), f"of {whose}")
     try:
         found = workspace().experiments.files.text(owner, path)
     except PilothouseError as refusal:
         error_box(refusal)
-        return
+        return ""
     st.code(found.text, language=found.language or None)
+    return found.text

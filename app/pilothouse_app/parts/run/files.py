@@ -73,10 +73,10 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
         st.markdown(":gray[No file matches.]")
         return
     looks = {
-        "name": press_column("Name", _press, width=270, pinned=True, alignment="left"),
-        "size": text_column("Size", width=80),
+        "name": press_column("Name", _press, width=236, pinned=True, alignment="left"),
+        "size": text_column("Size", width=110),
     }
-    with tall(key, len(frame), reserve=16) as height:
+    with tall(key, len(frame), reserve=17.5) as height:
         table(frame, looks, key=key, alt=alt, height=height)
     if len(found) > MOST:
         st.markdown(f":gray[The first {count(MOST)} rows; search, or open a folder.]")

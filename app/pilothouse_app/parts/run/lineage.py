@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import streamlit as st
 
 from pilothouse_app.parts.changes import literal, pairs
 from pilothouse_app.parts.formats import count, plural, title
 from pilothouse_app.parts.header import section
-from pilothouse_app.parts.links import ICONS, address, jump, link
+from pilothouse_app.parts.links import ICONS, address, jump, link, screen, wanted
 from pilothouse_app.parts.rows import records
 from pilothouse_app.parts.status import badge_text
+from pilothouse_app.parts.table import number_column, press_column, table, text_column
+from pilothouse_app.parts.tall import short
 from pilothouse_app.parts.viewers import columns_table
 from pilothouse_app.parts.workspace import workspace
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from pilothouse.registry.facts import VersionInfo
 
 MOST = 6
+SHOWN = 6
+SOURCE = "run_source"
 NOTHING = ":gray[Nothing is known.]"
 
 
@@ -56,7 +61,7 @@ def _box(name: str, icon: str) -> DeltaGenerator:
 def _read(run: RunInfo, sources: Sequence[SourceInfo], models: Sequence[LoggedModelInfo]) -> None:
     for one in run.inputs:
         link(address("dataset", one.dataset), one.dataset, icon=ICONS["dataset"])
-        st.markdown(f":gray[{title(one.role)}]")
+        st.markdown(f":small[:gray[{title(one.role)}]]")
     for source in sources:
         role = f" :gray[{literal(source.role)}]" if source.role else ""
         st.markdown(f":material/table_view: {literal(source.name)}{role}")
@@ -89,7 +94,8 @@ def _made(models: Sequence[LoggedModelInfo], versions: Sequence[VersionInfo]) ->
         if marks:
             st.markdown(" ".join(map(badge_text, dict.fromkeys(marks))))
     for model in [model for model in models if model.use != "input"][:MOST]:
-        st.markdown(f":material/deployed_code: {literal(model.name)} :gray[logged model]")
+        page = screen("run", id=model.run_id, run_view="Models", run_model=model.id)
+        jump(page, model.name, icon=":material/deployed_code:", key=f"run_made_{model.id}")
     if not versions and not models:
         st.markdown(NOTHING)
 
@@ -111,19 +117,51 @@ def _whole(deployment: dict[str, object]) -> int:
 
 
 def _sources(sources: Sequence[SourceInfo]) -> None:
-    section("Datasets as the program told of them", plural(len(sources), "dataset"))
-    for source in sources:
-        words = f"{source.name} · {source.role}" if source.role else source.name
-        with st.expander(words, icon=":material/table_view:", expanded=len(sources) == 1):
-            left, right = st.columns(2, gap="medium")
-            with left:
-                facts = {"name": source.name, "digest": source.digest, "context": source.role}
-                facts |= {"source": source.source, "source type": source.kind}
-                told = facts | dict(source.profile) | dict(source.tags)
-                shown = {name: value for name, value in told.items() if value}
-                pairs(shown, alt=f"Facts of {source.name}")
-            with right:
-                if source.columns:
-                    columns_table(source.columns, alt=f"Columns of {source.name}")
-                else:
-                    st.markdown(":gray[No schema was told.]")
+    """The logged datasets as a list, and the chosen one in full."""
+    section("Logged datasets", "as the program told of them")
+    ids = [f"{source.name} {source.digest} {source.role}" for source in sources]
+    if len(sources) > 1:
+        rows = [
+            {
+                "id": key,
+                "name": source.name,
+                "role": source.role,
+                "digest": source.digest,
+                "rows": source.profile.get("num_rows"),
+                "columns": len(source.columns) or None,
+                "source": source.source,
+            }
+            for key, source in zip(ids, sources, strict=True)
+        ]
+        looks = {
+            "name": press_column("Dataset", _press, width=180, pinned=True, alignment="left"),
+            "role": text_column("Context", width=110),
+            "digest": text_column("Digest", width=100),
+            "rows": text_column("Rows", width=80),
+            "columns": number_column("Columns", 0, width=80),
+            "source": text_column("Source"),
+        }
+        height = short(len(rows), SHOWN)
+        table(pd.DataFrame(rows), looks, key="run_sources", alt="Logged datasets", height=height)
+    chosen = wanted(SOURCE)
+    _source(sources[ids.index(chosen) if chosen in ids else 0])
+
+
+def _press(source: str) -> None:
+    st.query_params[SOURCE] = source
+
+
+def _source(source: SourceInfo) -> None:
+    left, right = st.columns(2, gap="medium")
+    with left:
+        section(literal(source.name), literal(source.role))
+        facts = {"digest": source.digest, "source": source.source, "source type": source.kind}
+        told = facts | dict(source.profile) | dict(source.tags)
+        shown = {name: value for name, value in told.items() if value}
+        pairs(shown, alt=f"Facts of {source.name}")
+    with right:
+        section("Schema", plural(len(source.columns), "column") if source.columns else "")
+        if source.columns:
+            columns_table(source.columns, alt=f"Columns of {source.name}")
+        else:
+            st.markdown(":gray[None was told.]")

@@ -24,6 +24,7 @@ from pilothouse_app.parts.table import (
     text_column,
     when_column,
 )
+from pilothouse_app.parts.tall import short
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ MODEL = "run_model"
 USES = {"input": "read", "output": "made"}
 VIEWS = ("files", "figures", "about")
 SHOWN = 3
+SHOWN_ROWS = 6
 
 
 def draw(run: RunInfo) -> None:
@@ -68,10 +70,9 @@ def _list(models: tuple[LoggedModelInfo, ...]) -> None:
         **{key: number_column(metric_title(key), 4, width=118) for key in keys},
         "created_at": when_column("Created", width=116),
     }
-    height = "content" if len(rows) <= 6 else 34 + 6 * 30
-    table(
-        pd.DataFrame(rows), looks, key="run_models", alt="Logged models of the run", height=height  # type: ignore[arg-type]  # a height
-    )  # fmt: skip
+    height = short(len(rows), SHOWN_ROWS)
+    frame = pd.DataFrame(rows)
+    table(frame, looks, key="run_models", alt="Logged models of the run", height=height)
 
 
 def _press(model: str) -> None:

@@ -15,9 +15,9 @@ from pilothouse_app.parts.formats import duration, number, parameter, plural, wh
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
 from pilothouse_app.parts.run.marks import note_button, shown_tags, tags_button
-from pilothouse_app.parts.runs import favourites, metric_title, metric_value
+from pilothouse_app.parts.runs import by_interest, metric_title, metric_value
 from pilothouse_app.parts.table import name_column, number_column, table, text_column
-from pilothouse_app.parts.tall import tall
+from pilothouse_app.parts.tall import short, tall
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
@@ -32,7 +32,7 @@ def draw(run: RunInfo) -> None:
     if run.metrics:
         figures(run)
     _note(run)
-    left, right = st.columns([56, 44], gap="medium")
+    left, right = st.columns([62, 38], gap="medium")
     with left:
         _metrics(run)
     with right:
@@ -45,7 +45,7 @@ def figures(run: RunInfo) -> None:
     """The figures that matter most, as a row of tiles."""
     keys = [k for k, s in run.metrics.items() if not k.endswith("_std") and not math.isnan(s.last)]
     singles = [key for key in keys if run.metrics[key].count == 1]
-    kpi_row([_kpi(run, key) for key in favourites(singles or keys, MOST_KPIS)], columns=MOST_KPIS)
+    kpi_row([_kpi(run, key) for key in by_interest(singles or keys)[:MOST_KPIS]], columns=MOST_KPIS)
 
 
 def _kpi(run: RunInfo, key: str) -> Kpi:
@@ -64,17 +64,21 @@ def _note(run: RunInfo) -> None:
     if not run.note:
         return
     with st.container(border=True, key="run_note_box"):
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ):
             section("Note")
             note_button(run)
         st.markdown(run.note)
 
 
 def _metrics(run: RunInfo) -> None:
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
         section("Metrics", plural(len(run.metrics), "metric"))
         words = search("run_metric_q", "Metric", width=200).lower() if len(run.metrics) > 8 else ""
-    keys = favourites(list(run.metrics), len(run.metrics))
+    keys = by_interest(run.metrics)
     found = [k for k in keys if words in k.lower() or words in metric_title(k).lower()]
     if not found:
         quiet = (
@@ -88,28 +92,32 @@ def _metrics(run: RunInfo) -> None:
     if stepped:
         looks |= {
             "best": _figure("Best"),
-            "best_step": number_column("at step", 0, width=76),
+            "best_step": number_column("at step", 0, width=66),
+            "first": _figure("First"),
             "min": _figure("Min"),
             "max": _figure("Max"),
-            "first": _figure("First"),
-            "count": number_column("Points", 0, width=70),
+            "count": number_column("Points", 0, width=62),
         }
     with tall("run_metrics", len(frame), reserve=16) as height:
         table(frame, looks, key="run_metrics_table", ids="id", alt="Metrics", height=height)
 
 
 def _row(key: str, summary: MetricSummary) -> dict[str, object]:
-    words = {name: getattr(summary, name) for name in ("last", "best", "min", "max", "first")}
-    steps = {"best_step": summary.best_step, "count": summary.count}
-    return {"id": key, "name": metric_title(key)} | words | steps
+    row: dict[str, object] = {"id": key, "name": metric_title(key), "last": summary.last}
+    if summary.count > 1:  # else the rest would say the same again
+        names = ("best", "best_step", "first", "min", "max")
+        row |= {name: getattr(summary, name) for name in names}
+    return row | {"count": summary.count}
 
 
 def _figure(title: str) -> object:
-    return st.column_config.NumberColumn(title, format="%.5g", width=88)
+    return st.column_config.NumberColumn(title, format="%.5g", width=76)
 
 
 def _params(run: RunInfo) -> None:
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
         section("Parameters", plural(len(run.params), "parameter"))
         words = search("run_param_q", "Parameter", width=170).lower() if len(run.params) > 8 else ""
     found = {k: v for k, v in run.params.items() if words in f"{k}\n{v}".lower()}
@@ -122,13 +130,15 @@ def _params(run: RunInfo) -> None:
 def _words(values: dict[str, str], title: str, key: str, alt: str) -> None:
     frame = pd.DataFrame({"name": list(values), "value": [parameter(v) for v in values.values()]})
     looks = {"name": name_column(title, width=150), "value": text_column("Value")}
-    height: int | str = "content" if len(frame) <= SIDE else 30 * SIDE
-    table(frame, looks, key=key, ids="name", alt=alt, height=height)  # type: ignore[arg-type]  # a height
+    height = short(len(frame), SIDE)
+    table(frame, looks, key=key, ids="name", alt=alt, height=height)
 
 
 def _tags(run: RunInfo) -> None:
     tags = shown_tags(run)
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
         section("Tags", plural(len(tags), "tag") if tags else "")
         tags_button(run)
     if tags:
