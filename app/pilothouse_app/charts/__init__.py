@@ -8,6 +8,7 @@ from pilothouse_app.charts.bars import (
     stacked_over_time,
     two_distributions,
 )
+from pilothouse_app.charts.courses import courses
 from pilothouse_app.charts.curves import calibration, history, precision_recall, roc
 from pilothouse_app.charts.matrix import confusion
 from pilothouse_app.charts.moving import counts_over_time
@@ -20,6 +21,7 @@ __all__ = [
     "calibration",
     "confusion",
     "counts_over_time",
+    "courses",
     "frequencies",
     "grouped",
     "histogram",

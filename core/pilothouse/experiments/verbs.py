@@ -24,10 +24,12 @@ from pilothouse.experiments import (
     tree,
     views,
 )
-from pilothouse.experiments.code import CodeIdentity, identity, running_folder, running_source
+from pilothouse.experiments.code import CodeIdentity, running_folder, running_source
 from pilothouse.experiments.compare_verbs import Comparing
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.fields import QueryField
+from pilothouse.experiments.looking import Looking
+from pilothouse.experiments.patches import Program, log_patch, program
 from pilothouse.experiments.query.runs import Entity, RunLanguage
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-class Experiments(Comparing):
+class Experiments(Comparing, Looking):
     """The experiments of a workspace; filters may ask for the `entities` of other rooms too."""
 
     def __init__(self, store: Store, entities: Sequence[Entity] = ()) -> None:
@@ -72,11 +74,12 @@ class Experiments(Comparing):
     ) -> str:
         """Start a run and return its id; the experiment is made when it is not there yet.
 
-        The code's identity and the source are those of the running program, unless given.
+        The code's identity and the source are those of the running program, unless given; what
+        that program changed since its commit is kept as code.patch.
         """
-        known = identity(running_folder()) if code is None else code
+        running = Program(code) if code else program(self._store, running_folder())
         with self._store.write() as session:
-            return lifecycle.start(
+            run = lifecycle.start(
                 session,
                 self._store,
                 experiment,
@@ -85,9 +88,11 @@ class Experiments(Comparing):
                 parent=parent,
                 seed=seed,
                 source=source or running_source(),
-                code=known,
+                code=running.identity,
                 job_id=job_id,
             )
+            log_patch(session, run, running)
+        return run
 
     def finish(self, run: str, status: str = "finished", error: str = "") -> None:
         """End a run as finished, failed or cancelled. Raises Conflict when it ended otherwise."""
