@@ -140,7 +140,7 @@ class _Import:
             words = f"a name has 1 to {LONGEST_NAME} characters"
             self._notes.broken("experiment", name, words)
             return
-        if name == DEFAULT_NAME and self._is_empty(experiment):
+        if experiment.name == DEFAULT_NAME and self._is_empty(experiment):
             return
         digest = stamp(name, dict(experiment.tags))
         with self._store.read() as session:
