@@ -27,6 +27,7 @@ KINDS = {
     "drift_report": "Drift report",
     "retrain": "Retraining",
     "demo_flights": "Flights demo",
+    "import_mlflow": "Import",
 }
 JOB_COLUMNS = {
     "title": name_column("Job", width=290),

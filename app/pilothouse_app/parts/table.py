@@ -74,7 +74,6 @@ def press_column(
     pinned: bool = False,
     left: bool = False,
     help: str | None = None,
-    alignment: Literal["left", "center"] = "center",
 ) -> dict[str, Any]:
     """A column of small buttons: `press` is called with the id of the row, before the page runs."""
     return {
@@ -85,7 +84,6 @@ def press_column(
         "pinned": pinned,
         "left": left,
         "help": help,
-        "alignment": alignment,
     }
 
 
@@ -241,7 +239,6 @@ def _presses(look: dict[str, Any], click: str, ids: Sequence[str]) -> Any:
         pinned=look["pinned"],
         alignment="left" if look["left"] else "center",
         help=look["help"],
-        alignment=look["alignment"],
         type="tertiary",
         key=click,
         on_click=_press,

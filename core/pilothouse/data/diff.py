@@ -2,8 +2,9 @@
 
 Everything comes from the profiles that were made at registration, so that nothing is read again.
 How far two columns are apart is the largest gap between their distribution functions for numbers
-and times (the statistic of Kolmogorov and Smirnov, as far as histograms tell it), and the share of rows that would have to change
-their value for words (total variation): both run from 0, alike, to 1, nothing in common.
+and times (the statistic of Kolmogorov and Smirnov, as far as histograms tell it), and for words the
+share of rows that would have to change their value (total variation): both run from 0, alike, to 1,
+nothing in common.
 """
 
 from __future__ import annotations

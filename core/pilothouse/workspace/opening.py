@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pilothouse.data import Data
     from pilothouse.deployments import Deployments
     from pilothouse.experiments import Experiments
+    from pilothouse.interop.imports.verbs import Imports
     from pilothouse.monitoring import Monitoring
     from pilothouse.pipelines import Pipelines
     from pilothouse.registry import Registry
@@ -95,6 +96,13 @@ class Workspace:
         from pilothouse.pipelines import Pipelines
 
         return Pipelines(self.store)
+
+    @cached_property
+    def imports(self) -> Imports:
+        """History that another tracker kept."""
+        from pilothouse.interop.imports.verbs import Imports
+
+        return Imports(self.store)
 
 
 def open_workspace(
