@@ -21,7 +21,7 @@ from pilothouse_app.parts.run_state import State, change
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
-    from pilothouse.experiments.query import QueryField
+    from pilothouse.experiments.fields import QueryField
 
 JOINERS = {"AND": "all of these", "OR": "any of these"}
 NULLS = ("IS NULL", "IS NOT NULL", "IS NAN", "IS NOT NAN")
@@ -113,7 +113,7 @@ def _builder(state: State, known: Catalog) -> None:
             ":orange[:material/warning:] The filter says more than rows can show, so it stays "
             "text. What is built here would take its place."
         )
-    fields = {_column(field): field for field in workspace().experiments.query_fields()}
+    fields = {field.name: field for field in workspace().experiments.query_fields()}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("Runs for which", width="content")
         joiner = st.segmented_control(
@@ -151,10 +151,6 @@ def _counted(state: State, text: str) -> tuple[str, bool]:
     except Invalid as wrong:
         return f":red[:material/error: {wrong.message}]", False
     return f"**{plural(found, 'run')}** found", True
-
-
-def _column(field: QueryField) -> str:
-    return field.name
 
 
 def _add() -> None:
@@ -195,7 +191,7 @@ def _field(place: int, begun: str, fields: Mapping[str, QueryField], known: Cata
         "Field",
         options,
         index=options.index(key) if key in fields else None,
-        format_func=lambda name: _field_words(name, known),
+        format_func=lambda name: _field_words(fields[name], known),
         placeholder="Choose a field",
         key=f"build_field_{place}",
         label_visibility="collapsed",
@@ -214,11 +210,12 @@ def _field(place: int, begun: str, fields: Mapping[str, QueryField], known: Cata
     return column
 
 
-def _field_words(name: str, known: Catalog) -> str:
-    entity, dot, _ = name.partition(".")
+def _field_words(field: QueryField, known: Catalog) -> str:
+    entity, dot, key = field.name.partition(".")
     if not dot:
-        return f"Run: {known.words(name).lower()}"
-    return f"{ENTITIES.get(entity, entity)}: {known.words(name)}"
+        return field.title
+    words = known.kinds.of(key).title if entity == "metrics" else field.title
+    return f"{ENTITIES.get(entity, entity)}: {words}"
 
 
 def _operator(place: int, begun: Mapping[str, Any], field: QueryField) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from pilothouse.experiments.search import RESERVED
 from pilothouse_app.parts.formats import title
 from pilothouse_app.parts.run_state import NEWEST, State, change, chosen, current, held
 from pilothouse_app.parts.runs import BARS, favourites
@@ -118,7 +119,7 @@ def catalog() -> Catalog:
     return Catalog(
         tuple(room.metric_keys()),
         tuple(room.param_keys()),
-        tuple(room.tag_keys()),
+        tuple(key for key in room.tag_keys() if not key.startswith(RESERVED)),
         room.metric_kinds(),
         room.tree(),
     )

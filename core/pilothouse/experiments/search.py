@@ -161,13 +161,14 @@ def param_keys(session: Session, experiment: str | None = None) -> list[str]:
 
 
 def tag_keys(session: Session, experiment: str | None = None) -> list[str]:
-    """Every tag that people and programs put on runs, without what they keep for themselves."""
-    found = _keys(session, RunTag, experiment)
-    return [key for key in found if not key.startswith(RESERVED)]
+    """Every key of a tag that a run has, of one experiment or of all."""
+    return _keys(session, RunTag, experiment)
 
 
 def _keys(
-    session: Session, table: type[RunMetric] | type[Param] | type[RunTag], experiment: str | None
+    session: Session,
+    table: type[RunMetric] | type[Param] | type[RunTag],
+    experiment: str | None,
 ) -> list[str]:
     query = select(col(table.key)).distinct().order_by(col(table.key))
     if experiment is not None:

@@ -15,6 +15,7 @@ from pilothouse.experiments import (
     details,
     differing,
     environment,
+    fields,
     history,
     lifecycle,
     listing,
@@ -28,6 +29,7 @@ from pilothouse.experiments import (
 from pilothouse.experiments.code import CodeIdentity, identity, running_folder, running_source
 from pilothouse.experiments.compare import Comparison
 from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.fields import QueryField
 from pilothouse.experiments.metric_notes import MetricKinds
 from pilothouse.experiments.metrics import Direction
 from pilothouse.experiments.query.runs import Entity, RunLanguage
@@ -41,6 +43,7 @@ from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sqlmodel import Session
 
 
 class Experiments(Room):
@@ -211,7 +214,7 @@ class Experiments(Room):
             return listing.runs(
                 session,
                 self._store.now(),
-                self._meant(filter),
+                self._meant(session, filter),
                 sort,
                 descending=descending,
                 page=page,
@@ -222,12 +225,14 @@ class Experiments(Room):
     def count(self, filter: RunFilter | None = None) -> int:
         """How many runs the filter means."""
         with self._store.read() as session:
-            return search.count(session, self._meant(filter))
+            return search.count(session, self._meant(session, filter))
 
-    def _meant(self, filter: RunFilter | None) -> RunFilter:
+    def _meant(self, session: Session, filter: RunFilter | None) -> RunFilter:
         """The filter, with the language that its query is read in."""
-        language = RunLanguage(self._store.now(), self._entities)
-        return replace(filter or RunFilter(), language=language)
+        return replace(filter or RunFilter(), language=self._language(session))
+
+    def _language(self, session: Session) -> RunLanguage:
+        return RunLanguage(self._store.now(), self._entities, session)
 
     def run(self, id: str) -> RunInfo:
         """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
@@ -300,9 +305,14 @@ class Experiments(Room):
             return search.param_keys(session, experiment)
 
     def tag_keys(self, experiment: str | None = None) -> list[str]:
-        """Every tag that a run has, without those that programs keep for themselves."""
+        """Every key of a tag that a run has, of one experiment or of all."""
         with self._store.read() as session:
             return search.tag_keys(session, experiment)
+
+    def query_fields(self, experiment: str | None = None) -> list[QueryField]:
+        """What `RunFilter.query` can ask: name, title, kind, operators, and choices where few."""
+        with self._store.read() as session:
+            return fields.query_fields(session, self._language(session), experiment)
 
     def facets(self) -> dict[str, list[str]]:
         """Every experiment, status, trainer and user that occurs, for filters."""

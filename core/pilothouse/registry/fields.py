@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import and_, select, union_all
 from sqlmodel import col
 
 from pilothouse.experiments.query.runs import Entity
@@ -24,20 +22,15 @@ OWN_ALIAS = and_(
 
 def of_versions(holds: Condition) -> Condition:
     """A condition on versions becomes one on the runs that they were made from."""
-    return _either(
-        select(col(ModelVersion.run_id)).where(col(ModelVersion.run_id).is_not(None), holds),
-        select(col(VersionOrigin.run)).join(ModelVersion, OWN_ORIGIN).where(holds),
-    )
+    trained = select(col(ModelVersion.run_id)).where(col(ModelVersion.run_id).is_not(None), holds)
+    logged = select(col(VersionOrigin.run)).join(ModelVersion, OWN_ORIGIN).where(holds)
+    return col(Run.id).in_(union_all(trained.correlate(None), logged.correlate(None)))
 
 
 def _of_aliases(holds: Condition) -> Condition:
     return of_versions(
         select(col(Alias.alias)).where(OWN_ALIAS, holds).correlate(ModelVersion).exists()
     )
-
-
-def _either(*runs: Select[Any]) -> Condition:
-    return or_(*(col(Run.id).in_(each.correlate(None)) for each in runs))
 
 
 MODELS = Entity(

@@ -6,13 +6,14 @@ Rooms above this one add what they know of runs as an `Entity` of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Select,
     String,
     and_,
     case,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from pilothouse.experiments.query.dialects import before
 from pilothouse.experiments.query.parse import parse, written_name
@@ -56,6 +57,9 @@ from pilothouse.storage import Utc
 
 SPELLINGS = {status.upper(): status for status in STATUSES}
 SPELLINGS |= {"KILLED": CANCELLED, "SCHEDULED": QUEUED}
+FEW = 2000
+SEEKS = ("=", ">", ">=", "<", "<=", "IN")
+Few = Callable[[Select[Any]], bool]
 YES_NO = {"YES": "yes", "NO": "no", "TRUE": "yes", "FALSE": "no"}
 STARRED = "pilothouse.starred"
 
@@ -89,14 +93,25 @@ def _as_it_is(holds: Condition) -> Condition:
     return holds
 
 
-def _of(table: Any, *joined: Condition) -> Callable[[Condition], Condition]:
-    """A condition on rows of a table becomes one on the runs that they are of."""
+@dataclass(frozen=True)
+class _Of:
+    """A condition on rows of a table becomes one on the runs that they are of.
 
-    def within(holds: Condition) -> Condition:
-        runs = select(col(table.run_id)).where(*joined, holds)
-        return col(Run.id).in_(runs.correlate(None))
+    With EXISTS a page is full after as many looks as it takes; that is right when many runs are
+    meant. When `few` says that it is few of them, and an index leads there, they are a list.
+    """
 
-    return within
+    table: Any
+    joined: tuple[Condition, ...] = ()
+    indexed: bool = False
+    few: Few | None = None
+
+    def __call__(self, holds: Condition) -> Condition:
+        run = col(self.table.run_id)
+        rows = select(run).where(*self.joined, holds)
+        if self.few is not None and self.few(rows):
+            return col(Run.id).in_(rows.correlate(None))
+        return rows.where(run == col(Run.id)).correlate(Run).exists()
 
 
 def _in_experiment(holds: Condition) -> Condition:
@@ -161,24 +176,25 @@ ALIASES = {
 
 
 def _metric(named: Field) -> Known:
-    key = col(RunMetric.key) == named.key
-    column = getattr(RunMetric, named.part or "last")
-    more = () if named.part == "count" else NANS
-    return Known(named.column, "number", col(column), _of(RunMetric, key), more=more)
+    part = named.part or "last"
+    within = _Of(RunMetric, (col(RunMetric.key) == named.key,), indexed=part == "last")
+    more = () if part == "count" else NANS
+    return Known(named.column, "number", col(getattr(RunMetric, part)), within, more=more)
 
 
 def _param(named: Field) -> Known:
-    within = _of(Param, col(Param.key) == named.key)
+    within = _Of(Param, (col(Param.key) == named.key,), indexed=True)
     return Known(named.column, "either", col(Param.value), within, number=col(Param.number))
 
 
 def _tag(named: Field) -> Known:
-    return Known(named.column, "text", col(RunTag.value), _of(RunTag, col(RunTag.key) == named.key))
+    within = _Of(RunTag, (col(RunTag.key) == named.key,), indexed=True)
+    return Known(named.column, "text", col(RunTag.value), within)
 
 
 def _dataset(title: str, theirs: Any, ours: Any) -> Known:
-    logged = _of(SourceUse, col(SourceUse.source_id) == col(Source.id))
-    read = () if ours is None else (Known(title, "text", ours, _of(RunInput)),)
+    logged = _Of(SourceUse, (col(SourceUse.source_id) == col(Source.id),))
+    read = () if ours is None else (Known(title, "text", ours, _Of(RunInput)),)
     return Known(title, "text", theirs, logged, also=read)
 
 
@@ -192,7 +208,7 @@ DATASETS = Entity(
         "name": _dataset("Dataset", col(Source.name), before(col(RunInput.dataset), "@")),
         "digest": _dataset("Dataset's digest", col(Source.digest), None),
         "context": _dataset("Dataset's role", col(SourceUse.role), col(RunInput.role)),
-        "version": Known("Dataset version", "text", col(RunInput.dataset), _of(RunInput)),
+        "version": Known("Dataset version", "text", col(RunInput.dataset), _Of(RunInput)),
     },
 )
 OF_RUNS = (METRICS, PARAMS, TAGS, DATASETS)
@@ -200,10 +216,17 @@ OWN_NAMES = ("", "attributes", "attribute", "attr", "run")
 
 
 class RunLanguage:
-    """The language about runs at an instant, with the entities of the rooms above."""
+    """The language about runs at an instant, with the entities of the rooms above.
 
-    def __init__(self, now: datetime, entities: Sequence[Entity] = ()) -> None:
+    With a session it asks an index beforehand whether a claim is about few runs. PostgreSQL finds
+    that out by itself.
+    """
+
+    def __init__(
+        self, now: datetime, entities: Sequence[Entity] = (), session: Session | None = None
+    ) -> None:
         self.now = now
+        self._session = session
         self.own = own_fields(now)
         self.entities = (*OF_RUNS, *entities)
 
@@ -221,7 +244,22 @@ class RunLanguage:
             self._check_word(claim)
         if claim.field == TEXT:
             return _has_words(claim)
-        return claimed(self.known(claim), claim, self.now)
+        known = self.known(claim)
+        within = known.within
+        if isinstance(within, _Of) and within.indexed and claim.operator in SEEKS:
+            known = replace(known, within=replace(within, few=self._few()))
+        return claimed(known, claim, self.now)
+
+    def _few(self) -> Few | None:
+        session = self._session
+        if session is None or session.get_bind().dialect.name != "sqlite":
+            return None
+
+        def few(rows: Select[Any]) -> bool:
+            some = rows.limit(FEW + 1).subquery()
+            return int(session.execute(select(func.count()).select_from(some)).scalar_one()) <= FEW
+
+        return few
 
     def known(self, claim: Comparison) -> Known:
         """What is known of the claim's field."""

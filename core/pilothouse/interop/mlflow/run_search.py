@@ -77,7 +77,7 @@ def _search(call: Call) -> dict[str, Any]:
 
 
 def _holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
-    language = RunLanguage(call.store.now(), ROOMS)
+    language = RunLanguage(call.store.now(), ROOMS, call.session)
     if _is_ours(language, claim):
         return language.claim(claim)
     entity, key, now = LANGUAGE.entity(claim.field.entity), claim.field.key, language.now
