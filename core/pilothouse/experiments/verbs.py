@@ -322,12 +322,12 @@ class Experiments(Room):
     def ids(self, filter: RunFilter | None = None, most: int = marks.MOST) -> list[str]:
         """The ids of the newest runs that the filter means, at most so many, for a bulk command."""
         with self._store.read() as session:
-            return listing.ids(session, self._meant(filter), most)
+            return listing.ids(session, self._meant(session, filter), most)
 
     def differing(self, filter: RunFilter | None = None) -> tuple[str, ...]:
         """The columns in which the newest runs that the filter means differ."""
         with self._store.read() as session:
-            return differing.differing(session, self._meant(filter))
+            return differing.differing(session, self._meant(session, filter))
 
     def tree(self) -> tuple[ExperimentNode, ...]:
         """The experiments as a tree made from the slashes in their names, with counts of runs."""
@@ -337,7 +337,7 @@ class Experiments(Room):
     def children(self, runs: Sequence[str], filter: RunFilter | None = None) -> dict[str, int]:
         """How many runs lie right under each of these that has any."""
         with self._store.read() as session:
-            return tree.children(session, runs, self._meant(filter))
+            return tree.children(session, runs, self._meant(session, filter))
 
     def star(self, runs: Sequence[str], starred: bool = True) -> int:
         """Put a star on runs, or take it off. Raises Conflict when one is archived."""
