@@ -137,15 +137,17 @@ class _Reader:
     def _chain(self) -> Node:
         parts: list[Node] = []
         while self._peek() not in ("", "|", ")"):
-            parts.append(self._repeated(self._atom()))
+            at_edge = self._peek() in "^$"
+            atom = self._atom()
+            if at_edge and self._peek() and self._peek() in "*+?{":
+                raise self._wrong("an end of the text cannot be repeated")
+            parts.append(self._repeated(atom))
         return parts[0] if len(parts) == 1 else Chain(tuple(parts))
 
     def _repeated(self, node: Node) -> Node:
         times = self._times()
         if times is None:
             return node
-        if isinstance(node, Edge):
-            raise self._wrong("an end of the text cannot be repeated")
         if self._peek() == "?":
             self._take()
         if self._peek() and self._peek() in "*+?{":

@@ -160,11 +160,18 @@ def _explained(text: str, stuck: UnexpectedInput) -> Unreadable:
     return _no_sign(text, at, accepted)
 
 
+_SIGNS = {  # by what alone could follow
+    "COMMA": "a comma or the ) of the list",
+    "LPAR": "a list such as ('a', 'b')",
+    "RPAR": "AND, OR or a closing )",
+    "IN": "IN, LIKE, ILIKE or CONTAINS after NOT",
+    "$END": "AND, OR or the end",
+}
+
+
 def _no_sign(text: str, at: int, accepted: set[str]) -> Unreadable:
-    words = {"LPAR": "a list such as ('a', 'b')", "RPAR": "a closing )", "COMMA": "a comma or )"}
-    words |= {"IN": "IN, LIKE, ILIKE or CONTAINS after NOT"}
-    known = next((words[name] for name in ("COMMA", *words) if name in accepted), "something else")
-    return Unreadable(text, at, f"expected {known}", kind="sign")
+    words = next((words for name, words in _SIGNS.items() if name in accepted), "something else")
+    return Unreadable(text, at, f"expected {words}", kind="sign")
 
 
 def _no_value(text: str, at: int, token: Token) -> Unreadable:

@@ -6,6 +6,7 @@ ever NULL, and `NOT (a OR b)` means what it says.
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from sqlalchemy import (
     ColumnElement,
     SQLColumnExpression,
     and_,
+    false,
     not_,
     or_,
     true,
@@ -232,14 +234,29 @@ def numeric(column: Column, claim: Comparison) -> Condition:
         return column.in_(figures) if operator == "IN" else column.not_in(figures)
     if operator not in ORDERS:
         raise unfit(claim, f"a number is asked with {listed(OPERATORS['number'])}")
-    return against(column, operator, _figure(value, claim))
+    figure = _figure(value, claim)
+    if math.isinf(figure):
+        return _against_infinity(column, operator, upward=figure > 0)
+    return against(column, operator, figure)
+
+
+def _against_infinity(column: Column, operator: str, *, upward: bool) -> Condition:
+    """Infinity, or the largest number: MLflow's clients mean the one and log the other."""
+    most = sys.float_info.max
+    there: Condition = column >= most if upward else column <= -most
+    beyond = (">", "<") if upward else ("<", ">")
+    if operator in ("=", f"{beyond[0]}="):
+        return there
+    if operator == beyond[0]:
+        return false()
+    return column.is_not(None) if operator == f"{beyond[1]}=" else not_(there)
 
 
 def _figure(value: Value, claim: Comparison) -> float:
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, float):  # the largest number stands for infinity, as in what was logged
-        return max(min(value, sys.float_info.max), -sys.float_info.max)
+    if isinstance(value, float):
+        return value
     words = f"{_subject(claim)} is a number, which stands without quotes"
     raise _misfit(claim, words if isinstance(value, str) else f"{_subject(claim)} is a number")
 
