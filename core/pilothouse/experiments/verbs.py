@@ -225,14 +225,16 @@ class Experiments(Room):
     def count(self, filter: RunFilter | None = None) -> int:
         """How many runs the filter means."""
         with self._store.read() as session:
-            return search.count(session, self._meant(session, filter))
+            return search.count(session, self._meant(session, filter, whole=True))
 
-    def _meant(self, session: Session, filter: RunFilter | None) -> RunFilter:
+    def _meant(
+        self, session: Session, filter: RunFilter | None, *, whole: bool = False
+    ) -> RunFilter:
         """The filter, with the language that its query is read in."""
-        return replace(filter or RunFilter(), language=self._language(session))
+        return replace(filter or RunFilter(), language=self._language(session, whole=whole))
 
-    def _language(self, session: Session) -> RunLanguage:
-        return RunLanguage(self._store.now(), self._entities, session)
+    def _language(self, session: Session, *, whole: bool = False) -> RunLanguage:
+        return RunLanguage(self._store.now(), self._entities, session, whole=whole)
 
     def run(self, id: str) -> RunInfo:
         """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
