@@ -50,7 +50,7 @@ WORDS: Mapping[str, str] = {
 }
 TIME_WORDS: Mapping[str, str] = {
     ">": "is after",
-    ">=": "is within the last",
+    ">=": "is since",
     "<": "is before",
     "<=": "is until",
 }
@@ -295,19 +295,26 @@ def _many(key: str, first: Any, field: QueryField) -> tuple[Any, ...] | None:
 
 def _instant(key: str, first: Any) -> Any:
     """So long ago, or since a day."""
-    ago = first.get("ago") if isinstance(first, dict) else None
-    how = st.selectbox(
+    by_day = st.session_state.get(f"{key}_how", "day" if isinstance(first, str) else "ago") == "day"
+    if by_day:
+        start = date.fromisoformat(first[:10]) if isinstance(first, str) else None
+        day = st.date_input("Day", start, width=224, **_named(f"{key}_day"))
+        value: Any = day.isoformat() if isinstance(day, date) else None
+    else:
+        value = _span(key, first.get("ago") if isinstance(first, dict) else None)
+    st.selectbox(
         "Reckoned",
         ["ago", "day"],
-        index=1 if isinstance(first, str) else 0,
-        format_func=lambda each: "before now" if each == "ago" else "day",
+        index=int(by_day),
+        format_func=lambda each: "ago" if each == "ago" else "as a day",
         width=110,
         **_named(f"{key}_how"),
     )
-    if how == "day":
-        start = date.fromisoformat(first[:10]) if isinstance(first, str) else None
-        day = st.date_input("Day", start, width=140, **_named(f"{key}_day"))
-        return day.isoformat() if isinstance(day, date) else None
+    st.space("stretch")
+    return value
+
+
+def _span(key: str, ago: float | None) -> query.Now:
     unit = _unit(ago)
     count = st.number_input(
         "How long", 0, None, int((ago or 7 * 86_400) / UNITS[unit][1]), width=110, **_named(key)
