@@ -95,7 +95,7 @@ def _add(
     block[Run].append(
         {
             "id": run,
-            "experiment_id": numbers[config // 20 % len(numbers)],
+            "experiment_id": numbers[config % len(numbers)],
             "name": f"{trainer.replace('_', '-')}-{place}",
             "status": status,
             "created_at": at,
