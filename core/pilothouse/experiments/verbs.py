@@ -17,11 +17,13 @@ from pilothouse.experiments import (
     environment,
     fields,
     history,
+    keys,
     lifecycle,
     listing,
     marks,
     metric_notes,
     recording,
+    removal,
     search,
     tree,
     views,
@@ -124,6 +126,14 @@ class Experiments(Room):
         with self._store.write() as session:
             lifecycle.restore(session, self._store, run)
 
+    def delete(self, runs: Sequence[str], reason: str = "") -> int:
+        """Delete archived runs, and the runs under them, for good; how many went.
+
+        Raises Conflict, naming them, when a run is not archived or a model version rests on it.
+        """
+        with self._store.write(durable=True) as session:
+            return removal.delete(session, self._store, runs, reason)
+
     def log_params(self, run: str, params: Mapping[str, ParamValue]) -> None:
         """Keep parameters, each once. Raises Conflict when one has another value already."""
         with self._store.write() as session:
@@ -222,10 +232,10 @@ class Experiments(Room):
                 columns=columns,
             )
 
-    def count(self, filter: RunFilter | None = None) -> int:
-        """How many runs the filter means."""
+    def count(self, filter: RunFilter | None = None, most: int | None = None) -> int:
+        """How many runs the filter means; counted no further than `most`, when that is given."""
         with self._store.read() as session:
-            return search.count(session, self._meant(session, filter, whole=True))
+            return search.count(session, self._meant(session, filter, whole=True), most)
 
     def _meant(
         self, session: Session, filter: RunFilter | None, *, whole: bool = False
@@ -299,17 +309,17 @@ class Experiments(Room):
     def metric_keys(self, experiment: str | None = None) -> list[str]:
         """Every metric that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.metric_keys(session, experiment)
+            return keys.known(session, keys.METRIC, experiment)
 
     def param_keys(self, experiment: str | None = None) -> list[str]:
         """Every parameter that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.param_keys(session, experiment)
+            return keys.known(session, keys.PARAM, experiment)
 
     def tag_keys(self, experiment: str | None = None) -> list[str]:
-        """Every key of a tag that a run has, of one experiment or of all."""
+        """Every tag that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.tag_keys(session, experiment)
+            return keys.known(session, keys.TAG, experiment)
 
     def query_fields(self, experiment: str | None = None) -> list[QueryField]:
         """What `RunFilter.query` can ask: name, title, kind, operators, and choices where few."""
@@ -319,7 +329,7 @@ class Experiments(Room):
     def facets(self) -> dict[str, list[str]]:
         """Every experiment, status, trainer and user that occurs, for filters."""
         with self._store.read() as session:
-            return search.facets(session)
+            return keys.facets(session)
 
     def ids(self, filter: RunFilter | None = None, most: int = marks.MOST) -> list[str]:
         """The ids of the newest runs that the filter means, at most so many, for a bulk command."""
