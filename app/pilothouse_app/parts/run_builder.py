@@ -21,7 +21,7 @@ from pilothouse_app.parts.run_state import State, change
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
-    from pilothouse.experiments.query import QueryField
+    from pilothouse.experiments.fields import QueryField
 
 JOINERS = {"AND": "all of these", "OR": "any of these"}
 NULLS = ("IS NULL", "IS NOT NULL", "IS NAN", "IS NOT NAN")
@@ -50,7 +50,7 @@ WORDS: Mapping[str, str] = {
 }
 TIME_WORDS: Mapping[str, str] = {
     ">": "is after",
-    ">=": "is within the last",
+    ">=": "is since",
     "<": "is before",
     "<=": "is until",
 }
@@ -113,7 +113,7 @@ def _builder(state: State, known: Catalog) -> None:
             ":orange[:material/warning:] The filter says more than rows can show, so it stays "
             "text. What is built here would take its place."
         )
-    fields = {_column(field): field for field in workspace().experiments.query_fields()}
+    fields = {field.name: field for field in workspace().experiments.query_fields()}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("Runs for which", width="content")
         joiner = st.segmented_control(
@@ -151,10 +151,6 @@ def _counted(state: State, text: str) -> tuple[str, bool]:
     except Invalid as wrong:
         return f":red[:material/error: {wrong.message}]", False
     return f"**{plural(found, 'run')}** found", True
-
-
-def _column(field: QueryField) -> str:
-    return field.name
 
 
 def _add() -> None:
@@ -195,7 +191,7 @@ def _field(place: int, begun: str, fields: Mapping[str, QueryField], known: Cata
         "Field",
         options,
         index=options.index(key) if key in fields else None,
-        format_func=lambda name: _field_words(name, known),
+        format_func=lambda name: _field_words(fields[name], known),
         placeholder="Choose a field",
         key=f"build_field_{place}",
         label_visibility="collapsed",
@@ -214,11 +210,12 @@ def _field(place: int, begun: str, fields: Mapping[str, QueryField], known: Cata
     return column
 
 
-def _field_words(name: str, known: Catalog) -> str:
-    entity, dot, _ = name.partition(".")
+def _field_words(field: QueryField, known: Catalog) -> str:
+    entity, dot, key = field.name.partition(".")
     if not dot:
-        return f"Run: {known.words(name).lower()}"
-    return f"{ENTITIES.get(entity, entity)}: {known.words(name)}"
+        return field.title
+    words = known.kinds.of(key).title if entity == "metrics" else field.title
+    return f"{ENTITIES.get(entity, entity)}: {words}"
 
 
 def _operator(place: int, begun: Mapping[str, Any], field: QueryField) -> str:
@@ -298,19 +295,26 @@ def _many(key: str, first: Any, field: QueryField) -> tuple[Any, ...] | None:
 
 def _instant(key: str, first: Any) -> Any:
     """So long ago, or since a day."""
-    ago = first.get("ago") if isinstance(first, dict) else None
-    how = st.selectbox(
+    by_day = st.session_state.get(f"{key}_how", "day" if isinstance(first, str) else "ago") == "day"
+    if by_day:
+        start = date.fromisoformat(first[:10]) if isinstance(first, str) else None
+        day = st.date_input("Day", start, width=224, **_named(f"{key}_day"))
+        value: Any = day.isoformat() if isinstance(day, date) else None
+    else:
+        value = _span(key, first.get("ago") if isinstance(first, dict) else None)
+    st.selectbox(
         "Reckoned",
         ["ago", "day"],
-        index=1 if isinstance(first, str) else 0,
-        format_func=lambda each: "before now" if each == "ago" else "day",
+        index=int(by_day),
+        format_func=lambda each: "ago" if each == "ago" else "as a day",
         width=110,
         **_named(f"{key}_how"),
     )
-    if how == "day":
-        start = date.fromisoformat(first[:10]) if isinstance(first, str) else None
-        day = st.date_input("Day", start, width=140, **_named(f"{key}_day"))
-        return day.isoformat() if isinstance(day, date) else None
+    st.space("stretch")
+    return value
+
+
+def _span(key: str, ago: float | None) -> query.Now:
     unit = _unit(ago)
     count = st.number_input(
         "How long", 0, None, int((ago or 7 * 86_400) / UNITS[unit][1]), width=110, **_named(key)

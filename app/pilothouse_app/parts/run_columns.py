@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from pilothouse.experiments.search import RESERVED
 from pilothouse_app.parts.formats import title
 from pilothouse_app.parts.run_state import NEWEST, State, change, chosen, current, held
 from pilothouse_app.parts.runs import BARS, favourites
@@ -100,7 +101,7 @@ class Catalog:
         if kind != "metrics":
             return text_column(words, width=max(84, min(170, 24 + 8 * len(words))))
         key, part = metric_part(key)
-        width = max(96, min(180, 28 + 8 * len(words)))
+        width = max(96, min(170, 26 + 7 * len(words)))
         if key in BARS and part == LAST:
             return bar_column(words, BARS[key], 1.0, width=max(124, width))
         return number_column(words, digits_of(self.kinds.of(key).format), width=width)
@@ -118,7 +119,7 @@ def catalog() -> Catalog:
     return Catalog(
         tuple(room.metric_keys()),
         tuple(room.param_keys()),
-        tuple(room.tag_keys()),
+        tuple(key for key in room.tag_keys() if not key.startswith(RESERVED)),
         room.metric_kinds(),
         room.tree(),
     )
@@ -134,8 +135,9 @@ def shown_columns(state: State, known: Catalog) -> list[str]:
 
 def usual_columns(state: State, known: Catalog) -> list[str]:
     """What is shown when nobody chose: the metrics everybody knows, and how and when it ran."""
-    about = ["status", *([] if known.alone(state.experiment) else ["experiment"]), "trainer"]
-    return [*about, *(f"metrics.{key}" for key in favourites(known.metrics)), "duration_s", NEWEST]
+    whose = [] if known.alone(state.experiment) else ["experiment"]
+    metrics = [f"metrics.{key}" for key in favourites(known.metrics)]
+    return ["status", *metrics, "trainer", *whose, "duration_s", NEWEST]
 
 
 def metric_part(key: str) -> tuple[str, str]:
@@ -194,7 +196,7 @@ def _sort(state: State, known: Catalog) -> None:
             format_func=known.words,
             key=held("runs_sort", state.sort),
             on_change=_sorted,
-            width=290,
+            width=230,
         )
         st.segmented_control(
             "Order",

@@ -36,9 +36,10 @@ def foot(state: State, found: int, noun: str) -> int:
                     width=110,
                 )
             if pages > 1:
-                st.pagination(pages, key=held("runs_page", page), on_change=_paged)
+                key = f"runs_page_{page}"  # whose value is the page until somebody chooses another
+                st.pagination(pages, default=page, key=key, on_change=_paged, args=(key,))
     return page
 
 
-def _paged() -> None:
-    change(page=int(st.session_state["runs_page"]))
+def _paged(key: str) -> None:
+    change(page=int(st.session_state[key]))

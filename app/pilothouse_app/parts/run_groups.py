@@ -99,7 +99,6 @@ def group_rows(state: State, known: Catalog, columns: Sequence[str]) -> None:
             alt="Groups of runs",
             select="one",
             sorts=lambda column: _sorts(column, (*metrics, COUNT), state),
-            salt=f"{sort}{state.rising}",
             height="stretch",
         )
 

@@ -153,7 +153,6 @@ def _draw(state: State, known: Catalog, columns: Sequence[str], frame: pd.DataFr
             opens=("run", "id"),
             select="many",
             sorts=_sorts,
-            salt=f"{state.sort}{state.rising}{','.join(columns)}",
             height="stretch",
         )
 

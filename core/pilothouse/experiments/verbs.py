@@ -16,10 +16,12 @@ from pilothouse.experiments import (
     environment,
     fields,
     history,
+    keys,
     lifecycle,
     listing,
     marks,
     recording,
+    removal,
     search,
     tree,
     views,
@@ -124,6 +126,14 @@ class Experiments(Comparing, Looking):
         with self._store.write() as session:
             lifecycle.restore(session, self._store, run)
 
+    def delete(self, runs: Sequence[str], reason: str = "") -> int:
+        """Delete archived runs, and the runs under them, for good; how many went.
+
+        Raises Conflict, naming them, when a run is not archived or a model version rests on it.
+        """
+        with self._store.write(durable=True) as session:
+            return removal.delete(session, self._store, runs, reason)
+
     def log_params(self, run: str, params: Mapping[str, ParamValue]) -> None:
         """Keep parameters, each once. Raises Conflict when one has another value already."""
         with self._store.write() as session:
@@ -222,17 +232,19 @@ class Experiments(Comparing, Looking):
                 columns=columns,
             )
 
-    def count(self, filter: RunFilter | None = None) -> int:
-        """How many runs the filter means."""
+    def count(self, filter: RunFilter | None = None, most: int | None = None) -> int:
+        """How many runs the filter means; counted no further than `most`, when that is given."""
         with self._store.read() as session:
-            return search.count(session, self._meant(session, filter))
+            return search.count(session, self._meant(session, filter, whole=True), most)
 
-    def _meant(self, session: Session, filter: RunFilter | None) -> RunFilter:
+    def _meant(
+        self, session: Session, filter: RunFilter | None, *, whole: bool = False
+    ) -> RunFilter:
         """The filter, with the language that its query is read in."""
-        return replace(filter or RunFilter(), language=self._language(session))
+        return replace(filter or RunFilter(), language=self._language(session, whole=whole))
 
-    def _language(self, session: Session) -> RunLanguage:
-        return RunLanguage(self._store.now(), self._entities, session)
+    def _language(self, session: Session, *, whole: bool = False) -> RunLanguage:
+        return RunLanguage(self._store.now(), self._entities, session, whole=whole)
 
     def run(self, id: str) -> RunInfo:
         """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
@@ -267,17 +279,17 @@ class Experiments(Comparing, Looking):
     def metric_keys(self, experiment: str | None = None) -> list[str]:
         """Every metric that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.metric_keys(session, experiment)
+            return keys.known(session, keys.METRIC, experiment)
 
     def param_keys(self, experiment: str | None = None) -> list[str]:
         """Every parameter that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.param_keys(session, experiment)
+            return keys.known(session, keys.PARAM, experiment)
 
     def tag_keys(self, experiment: str | None = None) -> list[str]:
-        """Every tag that a run has, without those that programs keep for themselves."""
+        """Every tag that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.tag_keys(session, experiment)
+            return keys.known(session, keys.TAG, experiment)
 
     def query_fields(self, experiment: str | None = None) -> list[QueryField]:
         """What `RunFilter.query` can ask: name, title, kind, operators, and choices where few."""
@@ -287,7 +299,7 @@ class Experiments(Comparing, Looking):
     def facets(self) -> dict[str, list[str]]:
         """Every experiment, status, trainer and user that occurs, for filters."""
         with self._store.read() as session:
-            return search.facets(session)
+            return keys.facets(session)
 
     def ids(self, filter: RunFilter | None = None, most: int = marks.MOST) -> list[str]:
         """The ids of the newest runs that the filter means, at most so many, for a bulk command."""

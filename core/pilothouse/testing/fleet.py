@@ -18,6 +18,7 @@ from pilothouse.experiments.tables import (
     FAILED,
     FINISHED,
     Experiment,
+    KnownKey,
     Param,
     Run,
     RunMetric,
@@ -36,6 +37,8 @@ EXPERIMENTS = (
 )
 TRAINERS = ("random_forest", "logistic_regression", "hist_gradient_boosting")
 METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "fit_seconds")
+PARAMS = ("learning_rate", "max_depth", "l2", "config", "kind")
+TAGS = ("team", "pilothouse.starred")
 LOWER = {"log_loss", "brier", "fit_seconds"}
 SEEDS = 5
 CHILDREN = 4  # under every tenth run
@@ -46,6 +49,7 @@ def launch_fleet(store: Store, runs: int, seed: int = 7) -> list[str]:
     chance, made = random.Random(seed), []
     with store.write() as session:
         numbers = _experiments(store, session)
+        session.execute(insert(KnownKey), [*_keys(numbers)])
         connection = session.connection()
         for block in _blocks(store, chance, runs, numbers):
             for table, rows in block.items():
@@ -63,6 +67,12 @@ def _experiments(store: Store, session: Any) -> list[int]:
     session.execute(insert(Experiment), rows)
     named = select(col(Experiment.id)).where(col(Experiment.name).in_(EXPERIMENTS))
     return list(session.scalars(named))
+
+
+def _keys(numbers: list[int]) -> Iterator[dict[str, Any]]:
+    for kind, keys in (("metric", METRICS), ("param", PARAMS), ("tag", TAGS)):
+        for number in numbers:
+            yield from ({"experiment_id": number, "kind": kind, "key": key} for key in keys)
 
 
 Rows = dict[Any, list[dict[str, Any]]]
@@ -95,7 +105,7 @@ def _add(
     block[Run].append(
         {
             "id": run,
-            "experiment_id": numbers[config // 20 % len(numbers)],
+            "experiment_id": numbers[config % len(numbers)],
             "name": f"{trainer.replace('_', '-')}-{place}",
             "status": status,
             "created_at": at,
