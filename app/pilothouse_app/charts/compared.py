@@ -23,9 +23,10 @@ def differences(
     frame: pd.DataFrame, *, dark: bool, title: str, tolerance: float | None = None, digits: str = ""
 ) -> go.Figure:
     """A difference to the baseline by run, with its interval (columns label, delta, low, high,
-    verdict); the first run on top.
+    verdict, comparable); the first run on top.
 
-    What is not comparable, or within noise, is grey; a band shows the tolerance.
+    What is not comparable, or within noise, is grey, the first without an interval, which may be
+    wide; a band shows the tolerance.
     """
     colours = palette(dark)
     rows = frame.iloc[::-1]
@@ -34,10 +35,9 @@ def differences(
         getattr(colours, VERDICTS.get(verdict, "muted")) if fair else colours.muted
         for verdict, fair in zip(rows["verdict"], rows["comparable"], strict=True)
     ]
-    for label, delta, low, high, tone in zip(
-        rows["label"], rows["delta"], rows["low"], rows["high"], tones, strict=True
-    ):
-        if not (math.isnan(low) or math.isnan(high)):
+    for row, tone in zip(rows.to_dict("records"), tones, strict=True):
+        label, delta, low, high = (row[name] for name in ("label", "delta", "low", "high"))
+        if row["comparable"] and not (math.isnan(low) or math.isnan(high)):
             chart.add_scatter(
                 x=[low, high],
                 y=[label, label],

@@ -6,15 +6,18 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.formats import DASH
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.experiments.metrics import MetricKind
+    from pilothouse_app.parts.compared.scene import Scene
 
 COLOURS = {"better": "green", "worse": "red", "noise": "gray", "same": "gray"}
 WORDS = {"better": "better", "worse": "worse", "noise": "within noise", "same": "same"}
+MINUS = "−"  # noqa: RUF001
 ARROWS = {"higher": ":material/north:", "lower": ":material/south:"}
 
 
@@ -27,7 +30,7 @@ def delta_text(row: Mapping[Any, Any], kind: MetricKind) -> str:
     """The difference with its sign, in the metric's format."""
     if math.isnan(row["delta"]):
         return DASH
-    return format(row["delta"], f"+{kind.format}")
+    return format(row["delta"], f"+{kind.format}").replace("-", MINUS)
 
 
 def badge(row: Mapping[Any, Any], kind: MetricKind) -> str:
@@ -35,13 +38,19 @@ def badge(row: Mapping[Any, Any], kind: MetricKind) -> str:
     verdict = row["verdict"]
     if verdict in ("baseline", "unknown"):
         return ""
-    if verdict == "same":
-        told = "= same"
-    else:
-        told = f"{arrow(row['delta'])} {delta_text(row, kind)} {WORDS[verdict]}"
+    delta = f"{arrow(row['delta'])} {delta_text(row, kind)}"
     if not row["comparable"]:
-        return f":orange-badge[:material/warning: {told}, not comparable]"
-    return f":{COLOURS[verdict]}-badge[{told}]"
+        return f":orange-badge[:material/warning: {delta} not comparable]"
+    if verdict == "same":
+        return ":gray-badge[= same]"
+    if is_nothing(row["delta"], kind):
+        return ":gray-badge[≈ equal]"
+    return f":{COLOURS[verdict]}-badge[{delta} {WORDS[verdict]}]"
+
+
+def is_nothing(delta: float, kind: MetricKind) -> bool:
+    """Whether a difference is none in the digits that are shown."""
+    return not any(char in "123456789" for char in format(abs(delta), kind.format))
 
 
 def value_cell(row: Mapping[Any, Any], kind: MetricKind, *, extremes: bool) -> str:
@@ -67,6 +76,15 @@ def metric_name(kind: MetricKind) -> str:
     if kind.tolerance:
         told.append(f":small[:gray[±{kind.write(kind.tolerance)}]]")
     return " ".join(told)
+
+
+def run_name(scene: Scene, run: str) -> str:
+    """A run's name in a heading: the baseline is marked, and what is not comparable with it."""
+    name = literal(scene.labels[run])
+    if run == scene.compared.baseline:
+        return f"{name} :blue-badge[baseline]"
+    apart = run in scene.compared.incomparable
+    return f"{name} :orange[:material/warning:]" if apart else name
 
 
 def headed(cells: pd.DataFrame, corner: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.compared.figures import column_name
+from pilothouse_app.parts.compared.cells import run_name
 from pilothouse_app.parts.compared.scene import Scene
 from pilothouse_app.parts.errors import error_box
 from pilothouse_app.parts.filters import choose_one
@@ -58,7 +58,7 @@ def _facts(scene: Scene) -> None:
         [
             {
                 "Fact": name if name != "Held-out rows" else "Held-out rows (digest)",
-                **{column_name(scene, run): literal(told[run]) for run in scene.ids},
+                **{run_name(scene, run): literal(told[run]) for run in scene.ids},
             }
             for name, told in rows.items()
         ]

@@ -8,7 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.compared.figures import column_name, hide_identical
+from pilothouse_app.parts.compared.cells import run_name
+from pilothouse_app.parts.compared.figures import hide_identical
 from pilothouse_app.parts.compared.scene import Scene
 from pilothouse_app.parts.empty import nothing_found
 from pilothouse_app.parts.filters import choose_one, filter_bar, pager, search
@@ -110,7 +111,7 @@ def _table(scene: Scene, rows: pd.DataFrame, places: list[int]) -> None:
             "Setting": _name(row, current == place),
             "Kind": f":small[:gray[{row['what']}]]",
             **{
-                column_name(scene, run): _cell(row[run], row["differs"], current == place)
+                run_name(scene, run): _cell(row[run], row["differs"], current == place)
                 for run in scene.ids
             },
         }

@@ -8,7 +8,7 @@ import streamlit as st
 from pilothouse.experiments.evidence import METHODS
 from pilothouse.experiments.weighing import p_words
 from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.compared.cells import headed, metric_name, value_cell
+from pilothouse_app.parts.compared.cells import headed, metric_name, run_name, value_cell
 from pilothouse_app.parts.compared.scene import Scene
 from pilothouse_app.parts.empty import nothing_found
 from pilothouse_app.parts.filters import filter_bar, search
@@ -75,21 +75,23 @@ def _cells(scene: Scene, keys: list[str], *, extremes: bool) -> pd.DataFrame:
     )
     cells = told.pivot(index="metric", columns="run", values="cell").loc[keys, scene.ids]
     cells = cells.rename(
-        index=lambda key: metric_name(kinds.of(key)), columns=lambda run: column_name(scene, run)
+        index=lambda key: metric_name(kinds.of(key)), columns=lambda run: run_name(scene, run)
     )
     return headed(cells, "Metric")
-
-
-def column_name(scene: Scene, run: str) -> str:
-    """A run's name over its column; the baseline is marked."""
-    name = literal(scene.labels[run])
-    return f"{name} :blue-badge[baseline]" if run == scene.compared.baseline else name
 
 
 def _evidence(scene: Scene, keys: list[str]) -> None:
     findings = scene.evidence.findings
     findings = findings[findings["metric"].isin(keys)]
-    with st.expander(f"Evidence ({len(findings):,})", icon=":material/balance:"):
+    opened = st.expander(
+        f"Evidence ({len(findings):,})",
+        icon=":material/balance:",
+        key="compare_evidence",
+        on_change="rerun",
+    )
+    if not opened.open:
+        return
+    with opened:
         for words in scene.evidence.left_out.values():
             st.markdown(f":orange[:material/warning:] No pairing by rows: {literal(words)}")
         if findings.empty:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app import charts
-from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.compared.cells import run_name
 from pilothouse_app.parts.compared.scene import Scene, capped, missing_predictions, picture
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
@@ -99,18 +99,19 @@ def shared_threshold(scene: Scene) -> float:
 
 def _points(scene: Scene, found: Operating) -> None:
     section("Under this threshold", "the best cost of each run is at its own best threshold")
-    cheapest = found.points["cost_per_row"].min()
+    apart = scene.compared.incomparable
+    fair = found.points[~found.points["run"].isin(list(apart))]
+    cheapest = fair["cost_per_row"].min()
     cells = [
         {
-            "Run": literal(row["label"])
-            + (" :blue-badge[baseline]" if row["run"] == scene.compared.baseline else ""),
+            "Run": run_name(scene, row["run"]),
             "Precision": share(row["precision"]),
             "Recall": share(row["recall"]),
             "False alarms": share(row["false_positive_rate"]),
             "F1": number(row["f1"]),
             "True / false positive": f"{count(row['tp'])} / {count(row['fp'])}",
             "True / false negative": f"{count(row['tn'])} / {count(row['fn'])}",
-            "Cost per row": _cost(row["cost_per_row"], cheapest),
+            "Cost per row": _cost(row["cost_per_row"], cheapest, row["run"] not in apart),
             "Best threshold": f"{row['best_threshold']:.3f}",
             "Cost there": number(row["best_cost"] / row["rows"], 4),
         }
@@ -124,8 +125,9 @@ def _points(scene: Scene, found: Operating) -> None:
     )
 
 
-def _cost(cost: float, cheapest: float) -> str:
-    return f"**{cost:.4f}** :green-badge[lowest]" if cost == cheapest else f"{cost:.4f}"
+def _cost(cost: float, cheapest: float, comparable: bool) -> str:
+    lowest = comparable and cost == cheapest
+    return f"**{cost:.4f}** :green-badge[lowest]" if lowest else f"{cost:.4f}"
 
 
 def _curves(scene: Scene, found: Operating) -> None:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MOST_AXES = 8
-HEIGHT = 460
+LONGEST_WORD = 12
+HEIGHT = 400
 
 
 def parallel(scene: Scene) -> None:
@@ -62,10 +63,16 @@ def _axes(scene: Scene, frame: pd.DataFrame) -> list[charts.Axis]:
     """The trainer, then what every run has: a line may not jump over an axis."""
     told = [name for name in frame.columns if name.startswith(("params.", "metrics."))]
     told = [name for name in told if frame[name].notna().all()]
-    told = [name for name in told if not name.endswith(("_std", "_seconds"))][:MOST_AXES]
+    told = [name for name in told if not name.endswith(("_std", "_seconds"))]
+    told = [name for name in told if _is_short(frame[name])][:MOST_AXES]
     trainers = sorted(frame["trainer"].unique())
     first = charts.Axis("trainer", "Trainer", trainers)
     return [first, *(_axis(scene, frame, name) for name in told)]
+
+
+def _is_short(column: pd.Series[Any]) -> bool:
+    """Whether the words of a column fit between two axes."""
+    return column.dtype.kind in "fiu" or all(len(str(each)) <= LONGEST_WORD for each in column)
 
 
 def _axis(scene: Scene, frame: pd.DataFrame, name: str) -> charts.Axis:
@@ -123,7 +130,8 @@ def _lines(
         if axis.categories:
             columns[axis.column] = text_column(axis.title, width=140)
         else:
-            columns[axis.column] = number_column(axis.title, 4, width=110)
+            whole = bool((shown[axis.column] % 1 == 0).all())
+            columns[axis.column] = number_column(axis.title, 0 if whole else 4, width=110)
     table(
         shown,
         columns,

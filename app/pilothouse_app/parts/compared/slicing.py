@@ -9,6 +9,7 @@ import streamlit as st
 
 from pilothouse.experiments.evidence.measures import DECIDED, KEYS
 from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.compared.cells import delta_text, is_nothing, run_name
 from pilothouse_app.parts.compared.operating import shared_threshold
 from pilothouse_app.parts.compared.scene import Scene, missing_predictions
 from pilothouse_app.parts.empty import empty
@@ -133,32 +134,29 @@ def _slice_cells(
                 "Rows": f"{count(first['rows'])} :small[:gray[{share(first['share'])}]]",
                 "Positive": share(first["positive_rate"]),
                 **{
-                    _column(scene, run): _value(told.get(run), kind, scene.compared.baseline)
-                    for run in scene.scored
+                    run_name(scene, run): _value(scene, told.get(run), kind) for run in scene.scored
                 },
             }
         )
     return pd.DataFrame(cells)
 
 
-def _column(scene: Scene, run: str) -> str:
-    name = literal(scene.labels[run])
-    return f"{name} :blue-badge[baseline]" if run == scene.compared.baseline else name
-
-
-def _value(row: dict[Any, Any] | None, kind: MetricKind, baseline: str) -> str:
+def _value(scene: Scene, row: dict[Any, Any] | None, kind: MetricKind) -> str:
     """The figure, how far behind the run's whole it is, and the difference to the baseline."""
     if row is None or row["value"] != row["value"]:
         return DASH
     told = kind.write(row["value"])
     if row["shortfall"] == row["worst"] and row["shortfall"] > 0:
         told = f":red[**{told}**]"
-    if row["run"] == baseline or row["delta"] != row["delta"] or not row["delta"]:
+    is_baseline = row["run"] == scene.compared.baseline
+    if is_baseline or row["delta"] != row["delta"] or is_nothing(row["delta"], kind):
         return told
     better = (row["delta"] > 0) == (kind.direction == "higher")
     sign = "▲" if row["delta"] > 0 else "▼"
     colour = "green" if better else "red"
-    return f"{told} :small[:{colour}[{sign} {format(row['delta'], '+' + kind.format)}]]"
+    if row["run"] in scene.compared.incomparable:
+        colour = "gray"
+    return f"{told} :small[:{colour}[{sign} {delta_text(row, kind)}]]"
 
 
 def _flips(scene: Scene, threshold: float) -> None:
@@ -171,8 +169,8 @@ def _flips(scene: Scene, threshold: float) -> None:
         return
     ws = workspace().experiments
     told = ws.flips(scene.ids, threshold)
-    for run, words in scene.evidence.left_out.items():
-        st.markdown(f":orange[:material/warning:] {literal(scene.labels[run])}: {literal(words)}")
+    for words in scene.evidence.left_out.values():
+        st.markdown(f":orange[:material/warning:] {literal(words)}")
     if told.empty:
         return
     st.table(
@@ -221,7 +219,7 @@ def _rows(scene: Scene, run: str, label: str, threshold: float) -> None:
         shown,
         {
             "row": number_column("Row", 0, width=76),
-            "target": number_column("True", 0, width=60),
+            "target": number_column("Truth", 0, width=64),
             "baseline": number_column("Baseline", 3, width=84),
             "run": number_column("Run", 3, width=76),
             "right": text_column("Right", width=170),

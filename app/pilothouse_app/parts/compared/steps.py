@@ -14,6 +14,7 @@ from pilothouse_app.parts.header import section
 
 MOST_CHARTS = 8
 X = {"step": "Step", "minutes": "Minutes since the run began"}
+OVER = {"step": "Over steps", "minutes": "Over minutes since the run began"}
 
 
 def steps(scene: Scene) -> None:
@@ -36,7 +37,7 @@ def steps(scene: Scene) -> None:
             list(X),
             "Over",
             default="step",
-            words=lambda each: f"Over {X[each].lower()}",
+            words=OVER.__getitem__,
         )
         log = st.toggle(
             "Logarithmic", key="compare_log", bind="query-params", persist_state="session"
@@ -65,7 +66,7 @@ def steps(scene: Scene) -> None:
                     log=log,
                 ),
                 key=f"compare_history_{key}",
-                height=420 if only else 260,
+                height=420 if len(shown) == 1 else 260,
                 alt=f"{kind.title} by {X[x].lower()} and run",
                 picture=picture(),
             )

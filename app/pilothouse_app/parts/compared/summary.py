@@ -7,7 +7,7 @@ import streamlit as st
 
 from pilothouse_app import charts
 from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.compared.cells import badge, delta_text
+from pilothouse_app.parts.compared.cells import badge, delta_text, run_name
 from pilothouse_app.parts.compared.scene import Scene, picture
 from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.filters import choose_one, filter_bar
@@ -24,7 +24,7 @@ ICONS = {
     "noise": ":gray[:material/drag_handle:]",
     "same": ":gray[:material/drag_handle:]",
 }
-ROW_HEIGHT = 46
+ROW_HEIGHT = 44
 
 
 def summary(scene: Scene) -> None:
@@ -64,10 +64,10 @@ def _verdict(scene: Scene, metric: str) -> None:
     with st.container(border=True, key="compare_verdict"):
         icon = ICONS.get(told.verdict, ":gray[:material/anchor:]")
         st.markdown(f"#### {icon} {literal(told.sentence)}", anchors=False)
-        if told.evidence:
-            st.markdown(f":gray[{literal(told.evidence)}]")
-        for caution in told.cautions:
-            st.markdown(f":orange[:material/warning:] {literal(caution)}")
+        lines = [f":gray[{literal(told.evidence)}]"] if told.evidence else []
+        lines += [f":orange[:material/warning:] {literal(each)}" for each in told.cautions]
+        if lines:
+            st.markdown("  \n".join(lines))
 
 
 def _ordered(scene: Scene, metric: str) -> pd.DataFrame:
@@ -84,8 +84,7 @@ def _table(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
     section(kind.title, f"{kind.direction} is better")
     cells = [
         {
-            "Run": literal(row["label"])
-            + (" :blue-badge[baseline]" if row["verdict"] == "baseline" else ""),
+            "Run": run_name(scene, row["run"]),
             "Value": kind.write(row["value"]),
             "Against the baseline": badge(row, kind) or DASH,
             "Evidence": _evidence(row, scene),
