@@ -1,9 +1,9 @@
 """What changed between two dataset versions: schema, rows, and how values are spread.
 
 Everything comes from the profiles that were made at registration, so that nothing is read again.
-How far two columns are apart is the largest gap between their distribution functions for numbers
-and times (the statistic of Kolmogorov and Smirnov, as far as histograms tell it), and for words the
-share of rows that would have to change their value (total variation): both run from 0, alike, to 1,
+How far two columns are apart is, for numbers and times, the largest gap between their distribution
+functions (the statistic of Kolmogorov and Smirnov, as far as histograms tell it), and for words the
+share of rows that would have to change their value (total variation). Both run from 0, alike, to 1,
 nothing in common.
 """
 
@@ -178,7 +178,7 @@ def _words(
     moved = columns[columns["shift"] >= CLEAR]["column"].tolist()
     parts = [f"{after.rows - before.rows:+,} rows ({before.rows:,} to {after.rows:,})"]
     if len(schema):
-        parts.append(f"{len(schema)} changes of schema")
+        parts.append(f"{len(schema)} change{'s' if len(schema) > 1 else ''} of schema")
     if moved:
         named = ", ".join(moved[:3]) + (f" and {len(moved) - 3} more" if len(moved) > 3 else "")
         parts.append(f"a clear shift in {named}")

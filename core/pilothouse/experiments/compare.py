@@ -236,9 +236,8 @@ def _metric_row(
 
 def _is_fold(key: str, runs: Sequence[RunInfo]) -> bool:
     """Whether a metric is a history over folds, whose last value is just one of them."""
-    return key.startswith(FOLD) and any(
-        run.metrics[key].count > 1 for run in runs if key in run.metrics
-    )
+    told = [run.metrics[key].count for run in runs if key in run.metrics]
+    return key.startswith(FOLD) and max(told) > 1
 
 
 def _metric_order(key: str) -> tuple[int, str]:
@@ -349,4 +348,6 @@ def _histories(
     keys = sorted({key for run in runs for key, s in run.metrics.items() if s.count > 1})
     frame = history(session, [run.id for run in runs], keys, max_points=HISTORY_POINTS)
     frame.insert(1, "label", frame["run"].map(dict(labels)))
-    return frame
+    began = {run.id: (run.started_at or run.created_at).timestamp() for run in runs}
+    at = frame["at"].astype("int64") / 1e9
+    return frame.assign(minutes=(at - frame["run"].map(began).astype("float64")) / 60)

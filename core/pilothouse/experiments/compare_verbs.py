@@ -59,11 +59,17 @@ class Comparing(Room):
         with self._store.read() as session:
             return compare.compare(session, self._store, runs, baseline, labels=labels, whole=whole)
 
-    def weigh(self, runs: Sequence[str], baseline: str | None = None) -> Evidence:
+    def weigh(
+        self,
+        runs: Sequence[str],
+        baseline: str | None = None,
+        *,
+        labels: Mapping[str, str] | None = None,
+    ) -> Evidence:
         """What folds, seeds and predictions of the same rows say of each difference."""
         with self._store.read() as session:
-            infos, labels = self._in_order(session, runs, baseline)
-            return weighing.weigh(session, self._store, infos, labels)
+            infos, names = self._in_order(session, runs, baseline)
+            return weighing.weigh(session, self._store, infos, {**names, **(labels or {})})
 
     def settled(self, comparison: Comparison, evidence: Evidence) -> pd.DataFrame:
         """The comparison's metrics with what the evidence makes of each difference."""
@@ -84,16 +90,18 @@ class Comparing(Room):
         false_alarm: float = 1.0,
         miss: float = 1.0,
         baseline: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> Operating:
         """Runs under one threshold (the baseline's own when none is given) and these costs.
 
         From stored predictions; a run without any is left out. Raises Invalid when none has any.
         """
         with self._store.read() as session:
-            infos, labels = self._in_order(session, runs, baseline)
+            infos, names = self._in_order(session, runs, baseline)
         found = self._predictions(infos)
+        names |= labels or {}
         chosen = operating.middle(list(found.values())) if threshold is None else threshold
-        return operating.operate(found, labels, chosen, false_alarm, miss)
+        return operating.operate(found, names, chosen, false_alarm, miss)
 
     def slices(
         self,
@@ -115,6 +123,12 @@ class Comparing(Room):
         }
         at = operating.middle(list(found.values())) if threshold is None else threshold
         return slices.slices(found, frames, labels, kind, at, least_rows)
+
+    def own_threshold(self, run: str) -> float:
+        """The threshold that a run's own figures were measured at; 0.5 when it tells none."""
+        with self._store.read() as session:
+            infos = details.runs(session, [run])
+        return predictions.own_threshold(self._store, infos[0])
 
     def slice_columns(self, run: str) -> list[str]:
         """The columns that a run's held-out rows can be cut by."""

@@ -89,7 +89,7 @@ def _inputs(runs: pd.DataFrame) -> pd.DataFrame:
     names = [name for name in runs.columns if name.startswith("params.")]
     chosen = runs[[*(["trainer"] if "trainer" in runs else []), *names]]
     told = chosen.rename(columns=lambda name: name.removeprefix("params."))
-    differing = [name for name in told.columns if len({_text(value) for value in told[name]}) > 1]
+    differing = [name for name in told.columns if _distinct(told[name]) > 1]
     return told[differing[:MOST_PARAMS]]
 
 
@@ -137,12 +137,16 @@ def _frame(told: pd.DataFrame, y: Any, importances: Any, spreads: Any) -> pd.Dat
             float(mean),
             float(spread),
             _correlation(told[name], y),
-            len({_text(v) for v in told[name]}),
+            _distinct(told[name]),
         )
         for name, mean, spread in zip(told.columns, importances, spreads, strict=True)
     ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+
+
+def _distinct(column: pd.Series[Any]) -> int:
+    return len({_text(value) for value in column})
 
 
 def _correlation(column: pd.Series[Any], y: Any) -> float:

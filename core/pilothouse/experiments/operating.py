@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 POINTS = 200
 STEPS = 101
 BINS = 10
+FEW = 10  # rows of a bin: fewer say little of a share
 RATES = ("recall", "false_positive_rate", "precision", "specificity", "f1", "accuracy")
 
 
@@ -189,12 +190,12 @@ def _along(path: _Path) -> Any:
 
 
 def _calibration(scored: Scored) -> dict[str, Any]:
-    """Mean score against observed share in equal bins of the score that are not empty."""
+    """Mean score against observed share in equal bins of the score that have `FEW` rows or more."""
     import numpy as np
 
     place = np.clip((scored.score * BINS).astype(int), 0, BINS - 1)
     count = np.bincount(place, minlength=BINS)
-    filled = count > 0
+    filled = count >= FEW
     told = np.bincount(place, scored.score, BINS)[filled] / count[filled]
     true = np.bincount(place, scored.y, BINS)[filled] / count[filled]
     return {"predicted": told, "observed": true, "count": count[filled]}

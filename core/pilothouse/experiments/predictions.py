@@ -89,7 +89,7 @@ def predictions(store: Store, run: RunInfo) -> Predictions | None:
     digest = next((file.digest for file in run.artifacts if file.path == PATH), None)
     if digest is None:
         return None
-    return Predictions(run.id, _scored(store, digest, run.name), _threshold(store, run), digest)
+    return Predictions(run.id, _scored(store, digest, run.name), own_threshold(store, run), digest)
 
 
 def features(
@@ -113,8 +113,8 @@ def feature_names(store: Store, found: Predictions) -> list[str]:
     return [name for name in names if name not in OWN]
 
 
-def _threshold(store: Store, run: RunInfo) -> float:
-    """The one that the run's own figures were measured at."""
+def own_threshold(store: Store, run: RunInfo) -> float:
+    """The threshold that a run's own figures were measured at."""
     for path in ("confusion.json", "model/signature.json"):
         try:
             told = (read_json(store, run, path) or {}).get("threshold")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.experiments.compare import Comparison
-from pilothouse.experiments.evidence import METHODS
+from pilothouse.experiments.evidence import SHORT
 from pilothouse.experiments.weighing import p_words, words
 
 if TYPE_CHECKING:
@@ -139,5 +139,5 @@ def evidence_words(row: Mapping[Any, Any]) -> str:
     """The method and p of a settled row in a few words; empty without evidence."""
     if not row["method"]:
         return ""
-    told = f"{METHODS[row['method']]}, {int(row['n']):,} {row['unit']}"
+    told = f"{SHORT[row['method']]}, {int(row['n']):,} {row['unit']}"
     return told if math.isnan(row["p"]) else f"{told}, {p_words(row['p'])}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,9 +49,9 @@ class Ranking:
     ends: Places
     hit_ends: Places
 
-    def of(self, weights: Floats | npt.NDArray[np.float32]) -> Floats:
+    def of(self, weights: npt.NDArray[Any]) -> Floats:
         """The figure for each set of weights: the mean precision over steps of recall."""
-        turned: Floats = np.ascontiguousarray(weights.T)[self.order]  # whole lines: kind to a cache
+        turned = np.ascontiguousarray(weights.T)[self.order]  # whole lines: kind to the cache
         hit = turned[self.hits]
         caught, called = hit.cumsum(axis=0), turned.cumsum(axis=0)
         precision = _over(caught[self.hit_ends], called[self.ends])
