@@ -290,7 +290,7 @@ def _ways(version: told.Version) -> list[tuple[str, str, str]]:
         _, _, inside = version.source.partition(f"{model}/")
         is_ours = version.source.startswith("models:/")
         found.append((f"models:/{model}/{inside if is_ours else ''}".rstrip("/"), run, model))
-    if run:
+    if run and run in version.source:
         _, _, inside = (local_path(version.source) or version.source).partition(f"{run}/")
         inside = inside.removeprefix("artifacts/") if "://" not in inside else ""
         found.append((f"runs:/{run}/{inside}".rstrip("/"), run, ""))

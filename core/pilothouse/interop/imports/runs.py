@@ -71,7 +71,7 @@ def _tag(session: Session, notes: Notes, row: Run, run: told.Run) -> None:
     """Set what they say now; what they have not changed may have been changed here since."""
     tags = pairs(run.tags, notes, "tag", run.id)
     query = select(col(RunTag.key), col(RunTag.value)).where(col(RunTag.run_id) == run.id)
-    known = dict(session.execute(query).tuples().all())
+    known = {row.key: row.value for row in session.execute(query)}
     fresh = {key: value for key, value in tags.items() if known.get(key) != value}
     if fresh:
         set_tags(session, row, fresh)
@@ -80,7 +80,7 @@ def _tag(session: Session, notes: Notes, row: Run, run: told.Run) -> None:
 def _log_params(session: Session, notes: Notes, run: told.Run) -> None:
     params = pairs(run.params, notes, "parameter", run.id, LONGEST_PARAM)
     query = select(col(Param.key), col(Param.value)).where(col(Param.run_id) == run.id)
-    known = dict(session.execute(query).tuples().all())
+    known = {row.key: row.value for row in session.execute(query)}
     for key, value in params.items():
         if known.get(key, value) != value:
             words = f"it is {known[key]!r} here and {value!r} there; ours stays"
