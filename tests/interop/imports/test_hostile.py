@@ -197,7 +197,7 @@ def test_lines_that_are_no_points_are_counted(workspace: Workspace, store_folder
     text = "\n".join([*bad, *good]) + "\n1700000000004 0.1"
     (store_folder / "1" / OTHER / "metrics" / "odd").write_text(text)
     report = bring(workspace, store_folder)
-    assert told(report)["broken", "metric"] == f"{len(bad) + 1} lines are no points"
+    assert told(report)["broken", "metric"] == f"lines that are no points: {len(bad) + 1}"
     assert seen(workspace)["runs"][OTHER]["history"]["odd"] == [
         [0, 1700000000003, "7.0"],
         [3, 1700000000000, "1.5"],
@@ -375,7 +375,7 @@ def test_cells_of_every_kind_but_the_right_one(workspace: Workspace, tmp_path: P
         [0, 1700000000000, "nan"],
         [1, 1700000000001, "inf"],
     ]
-    assert told(report)["broken", "metric"] == "3 rows are no points"
+    assert told(report)["broken", "metric"] == "rows that are no points: 3"
     assert told(report)["noted", "database"].startswith("its schema is not known here")
 
 

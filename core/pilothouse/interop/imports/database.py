@@ -210,7 +210,7 @@ class DatabaseSource(LocalFiles):
             if len(stretch):
                 yield stretch.points()
         if bad:
-            self.notes.broken("metric", run.id, f"{bad:,} rows are no points")
+            self.notes.broken("metric", run.id, f"rows that are no points: {bad:,}")
 
     def logged_models(self, experiment: Experiment) -> Iterator[LoggedModel]:
         """Its logged models; MLflow 2 has none."""
