@@ -34,7 +34,7 @@ from pilothouse.interop.mlflow.experiments import (
 )
 from pilothouse.interop.mlflow.run_facts import NOTE
 from pilothouse.jobs import Progress
-from pilothouse.kit.errors import NotFound, PilothouseError
+from pilothouse.kit.errors import Cancelled, NotFound, PilothouseError
 from pilothouse.storage import Store
 
 PORTION = 200_000  # points in one transaction: a second or so of writing
@@ -76,9 +76,22 @@ def bring(
     notes = Notes()
     opened = open_source(source, notes, artifacts)
     try:
-        return _Import(store, opened, notes, into, tell).everything(experiments)
+        return bring_from(store, opened, notes, experiments=experiments, into=into, tell=tell)
     finally:
         opened.close()
+
+
+def bring_from(
+    store: Store,
+    source: Source,
+    notes: Notes,
+    *,
+    experiments: Sequence[str] = (),
+    into: str = "",
+    tell: Tell = lambda _share, _words: None,
+) -> Report:
+    """Bring what an opened source holds; `notes` are those that its reader tells."""
+    return _Import(store, source, notes, into, tell).everything(experiments)
 
 
 class _Import:
@@ -304,9 +317,9 @@ class _Import:
                         self._remember(session, known.RUN, run.id, run.stamp, whole=files.whole)
                 is_first = False
                 points += sum(len(stretch.steps) for stretch in portion)
+        except Cancelled:
+            raise
         except PilothouseError as broken:
-            if getattr(broken, "code", "") == "cancelled":
-                raise
             self._notes.broken("run", run.id, f"not all of it came: {broken.message}")
             return
         self._notes.brought["points"] += points
@@ -349,7 +362,7 @@ class _Import:
 
 def _pages(found: Iterator[told.Run], size: int) -> Iterator[list[told.Run]]:
     while page := list(islice(found, size)):
-        yield page
+        yield list({run.id: run for run in page}.values())  # a server may tell one twice
 
 
 def _rows(ids: Sequence[str]) -> Any:

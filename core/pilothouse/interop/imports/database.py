@@ -14,6 +14,7 @@ from pilothouse.interop.imports import plain
 from pilothouse.interop.imports.confined import Root
 from pilothouse.interop.imports.folder import STATUSES
 from pilothouse.interop.imports.local import LocalFiles
+from pilothouse.interop.imports.registry_folder import DELETED
 from pilothouse.interop.imports.report import Notes
 from pilothouse.interop.imports.sqlite import Row, Tables
 from pilothouse.interop.imports.told import (
@@ -209,7 +210,7 @@ class DatabaseSource(LocalFiles):
             if len(stretch):
                 yield stretch.points()
         if bad:
-            self.notes.broken("metric", run.id, f"{bad:,} rows are no points")
+            self.notes.broken("metric", run.id, f"rows that are no points: {bad:,}")
 
     def logged_models(self, experiment: Experiment) -> Iterator[LoggedModel]:
         """Its logged models; MLflow 2 has none."""
@@ -322,7 +323,7 @@ class DatabaseSource(LocalFiles):
         found = []
         for row in self._of_model("model_versions", columns, key):
             number, stage = plain.whole(row["version"]), plain.text(row["current_stage"])
-            if number is None or stage == "Deleted_Internal":
+            if number is None or stage == DELETED:
                 continue
             at = plain.MODEL_ID.search(plain.text(row["source"]))
             found.append(

@@ -209,7 +209,7 @@ class FolderSource(LocalFiles):
                 self.notes.broken("metric", entry.path, words(broken))
                 continue
             if bad:
-                self.notes.broken("metric", entry.path, f"{bad:,} lines are no points")
+                self.notes.broken("metric", entry.path, f"lines that are no points: {bad:,}")
 
     def logged_models(self, experiment: Experiment) -> Iterator[LoggedModel]:
         """Its logged models, one folder each."""

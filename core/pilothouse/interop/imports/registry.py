@@ -101,7 +101,8 @@ class Shelf:
         digest = stamp(model.note, dict(model.tags))
         seen = self._memory.one(session, known.MODEL, model.name)
         row = session.get(Model, name)
-        is_ours = row is None or (seen is not None and seen.ours == name)
+        is_from_here = seen is not None and seen.source == self._memory.source
+        is_ours = row is None or (seen is not None and is_from_here and seen.ours == name)
         if row is not None and (not is_ours or (seen and seen.is_as(digest))):
             return False
         is_new = row is None
@@ -290,7 +291,7 @@ def _ways(version: told.Version) -> list[tuple[str, str, str]]:
         _, _, inside = version.source.partition(f"{model}/")
         is_ours = version.source.startswith("models:/")
         found.append((f"models:/{model}/{inside if is_ours else ''}".rstrip("/"), run, model))
-    if run:
+    if run and run in version.source:
         _, _, inside = (local_path(version.source) or version.source).partition(f"{run}/")
         inside = inside.removeprefix("artifacts/") if "://" not in inside else ""
         found.append((f"runs:/{run}/{inside}".rstrip("/"), run, ""))

@@ -14,6 +14,7 @@ from pilothouse.kit.errors import PilothouseError
 from pilothouse.registry.tables import NONE
 
 VERSION = "version-"
+DELETED = "Deleted_Internal"  # what MLflow's own stores keep of a version that was deleted
 Texts = Callable[[str], dict[str, str]]
 
 
@@ -53,7 +54,8 @@ def _versions(root: Root, notes: Notes, model: Entry, texts: Texts) -> Iterator[
         except (OSError, PilothouseError) as broken:
             notes.broken("version", entry.path, f"meta.yaml: {words(broken)}")
             continue
-        yield version(number, meta, texts(f"{entry.path}/tags"))
+        if meta.get("current_stage") != DELETED:
+            yield version(number, meta, texts(f"{entry.path}/tags"))
 
 
 def version(number: int, meta: Mapping[str, Any], tags: Mapping[str, str]) -> Version:

@@ -138,7 +138,7 @@ class RemoteSource:
         if steps:
             yield Points(key, steps, values, at_us=instants)
         if bad:
-            self.notes.broken("metric", f"{run}/{key}", f"{bad:,} rows are no points")
+            self.notes.broken("metric", f"{run}/{key}", f"rows that are no points: {bad:,}")
 
     def logged_models(self, experiment: Experiment) -> Iterator[LoggedModel]:
         """Its logged models; MLflow 2 has none."""

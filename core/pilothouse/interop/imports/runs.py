@@ -31,6 +31,7 @@ from pilothouse.kit import ids
 from pilothouse.storage import Store
 
 LONGEST_WORD = 500
+AT_ONCE = 500  # keys in one statement: databases count what is bound to one
 HIGHEST = 1_000  # runs above a run; more than that is a circle or nonsense
 
 
@@ -71,7 +72,7 @@ def _tag(session: Session, notes: Notes, row: Run, run: told.Run) -> None:
     """Set what they say now; what they have not changed may have been changed here since."""
     tags = pairs(run.tags, notes, "tag", run.id)
     query = select(col(RunTag.key), col(RunTag.value)).where(col(RunTag.run_id) == run.id)
-    known = dict(session.execute(query).tuples().all())
+    known = {row.key: row.value for row in session.execute(query)}
     fresh = {key: value for key, value in tags.items() if known.get(key) != value}
     if fresh:
         set_tags(session, row, fresh)
@@ -80,14 +81,14 @@ def _tag(session: Session, notes: Notes, row: Run, run: told.Run) -> None:
 def _log_params(session: Session, notes: Notes, run: told.Run) -> None:
     params = pairs(run.params, notes, "parameter", run.id, LONGEST_PARAM)
     query = select(col(Param.key), col(Param.value)).where(col(Param.run_id) == run.id)
-    known = dict(session.execute(query).tuples().all())
+    known = {row.key: row.value for row in session.execute(query)}
     for key, value in params.items():
         if known.get(key, value) != value:
             words = f"it is {known[key]!r} here and {value!r} there; ours stays"
             notes.conflict("parameter", f"{run.id}/{key}", words)
-    fresh = {key: value for key, value in params.items() if key not in known}
-    if fresh:
-        recording.log_params(session, run.id, fresh)
+    fresh = [(key, value) for key, value in params.items() if key not in known]
+    for start in range(0, len(fresh), AT_ONCE):
+        recording.log_params(session, run.id, dict(fresh[start : start + AT_ONCE]))
 
 
 def _use_dataset(session: Session, notes: Notes, row: Run, dataset: told.Dataset) -> None:
@@ -134,8 +135,8 @@ def log(
     session: Session, store: Store, run_id: str, stretches: Sequence[Points], kept: Iterable[Kept]
 ) -> None:
     """Append points and name files."""
-    if stretches:
-        recording.log_points(session, store, run_id, stretches)
+    for start in range(0, len(stretches), AT_ONCE):
+        recording.log_points(session, store, run_id, stretches[start : start + AT_ONCE])
     for file in kept:
         recording.log_artifact(session, run_id, file.path, file.digest, file.size)
 
@@ -156,18 +157,14 @@ def end(session: Session, store: Store, run: told.Run) -> None:
 def portions(stretches: Iterable[Points], most: int) -> Iterator[tuple[list[Points], bool]]:
     """Stretches put together to about `most` points, and whether the portion is the last one."""
     waiting: list[Points] = []
-    ready: list[Points] | None = None
+    count = 0
     for stretch in stretches:
-        if ready is not None:
-            yield ready, False
-            ready = None
+        if count >= most:
+            yield waiting, False
+            waiting, count = [], 0
         waiting.append(stretch)
-        if sum(len(each.steps) for each in waiting) >= most:
-            ready, waiting = waiting, []
-    if ready is not None and not waiting:
-        yield ready, True
-    else:
-        yield waiting, True
+        count += len(stretch.steps)
+    yield waiting, True
 
 
 def waits_for_parent(session: Session, experiment_id: int) -> bool:

@@ -53,6 +53,7 @@ class Wire:
         # The library would log each address, at the level at which jobs keep their logs.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._wait = wait
+        self._has_answered = False
         self._http = httpx.Client(
             base_url=self.url,
             timeout=httpx.Timeout(SILENCE_S, connect=CONNECT_S),
@@ -82,7 +83,9 @@ class Wire:
             try:
                 return ask()
             except (Answered, Unavailable) as refused:
-                if not left or getattr(refused, "answered", 503) not in AGAIN:
+                # A server that has never answered is most often an address typed wrong.
+                again = self._has_answered or isinstance(refused, Answered)
+                if not (left and again) or getattr(refused, "answered", 503) not in AGAIN:
                     raise
                 log.info("asking again: %s", refused)
             self._wait(pause)
@@ -114,6 +117,7 @@ class Wire:
     def _answer(self, method: str, path: str, **words: Any) -> Iterator[httpx.Response]:
         with _in_words(self.url), self._http.stream(method, path, **words) as answer:
             _check(answer, self.url)
+            self._has_answered = True
             yield answer
 
     def close(self) -> None:
@@ -126,6 +130,7 @@ def checked(url: str) -> str:
     try:
         parts = urlsplit(url.strip())
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        fits = fits and parts.netloc.isprintable() and " " not in parts.netloc
     except ValueError:
         fits = False
     if not fits:
