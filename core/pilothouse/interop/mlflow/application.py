@@ -194,7 +194,7 @@ class Protocol:
             return None
         if method == "PUT":
             await artifacts.receive_file(self.store, self.ingest, inside, scope, receive)
-            return EMPTY
+            return Answer(200, b"", NOSNIFF)
         if method == "DELETE":
             return await self._remove(inside)
         raise NotHere(405)
