@@ -25,7 +25,7 @@ from pilothouse.experiments.columns import (
 )
 from pilothouse.experiments.paging import Page
 from pilothouse.experiments.paging import page as page_of_ids
-from pilothouse.experiments.search import RunFilter
+from pilothouse.experiments.search import RunFilter, conditions
 from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric, RunTag
 from pilothouse.kit.errors import Invalid
 
@@ -70,6 +70,12 @@ def runs(
         found = _all_values(session, ids)
         return _frame(ids, values | found, [*BASE, *sorted(found)])
     return _frame(ids, values | _values(session, ids, extras), wanted)
+
+
+def ids(session: Session, filter: RunFilter | None, most: int) -> list[str]:
+    """The ids of the newest runs that the filter means, at most so many."""
+    query = select(col(Run.id)).where(*conditions(filter or RunFilter()))
+    return list(session.scalars(query.order_by(col(Run.created_at).desc()).limit(most)))
 
 
 def _own_values(

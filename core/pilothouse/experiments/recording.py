@@ -17,8 +17,9 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlmodel import Session, col
 
 from pilothouse.experiments import blocks, keys
+from pilothouse.experiments.directions import directions
 from pilothouse.experiments.lifecycle import OPEN, check_open, require_open
-from pilothouse.experiments.metrics import metric_kind
+from pilothouse.experiments.metrics import Direction
 from pilothouse.experiments.summary import (
     History,
     MetricSummary,
@@ -138,10 +139,9 @@ def log_points(session: Session, store: Store, run_id: str, batch: Iterable[Poin
     """
     histories = _histories(batch, store)
     known = _series(session, run_id, histories)
-    fresh = {
-        key: summarise(history, metric_kind(key).direction) for key, history in histories.items()
-    }
-    _merge_known(session, known, fresh)
+    better = directions(session, histories)
+    fresh = {key: summarise(history, better[key]) for key, history in histories.items()}
+    _merge_known(session, known, fresh, better)
     series = {key: each.number for key, each in known.items()}
     series |= _insert_fresh(session, run_id, {k: s for k, s in fresh.items() if k not in known})
     blocked = {each.number for each in known.values() if each.has_block}
@@ -201,10 +201,10 @@ def _merge_known(
     session: Session,
     known: Mapping[str, _Series],
     fresh: Mapping[str, MetricSummary],
+    better: Mapping[str, Direction],
 ) -> None:
     rows = [
-        {"series": each.number}
-        | _columns(merge(each.summary, fresh[key], metric_kind(key).direction))
+        {"series": each.number} | _columns(merge(each.summary, fresh[key], better[key]))
         for key, each in known.items()
     ]
     if rows:

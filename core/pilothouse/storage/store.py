@@ -22,6 +22,7 @@ from sqlmodel import Session
 
 from pilothouse.kit.clock import Clock, SystemClock
 from pilothouse.kit.errors import Invalid, Unavailable
+from pilothouse.kit.patterns import matches
 from pilothouse.kit.settings import Settings
 from pilothouse.storage.artifacts import Artifacts
 
@@ -133,6 +134,8 @@ def _to_json(value: Any) -> str:
 
 def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
+    # In place of SQLAlchemy's, which a pattern can keep busy for years.
+    connection.create_function("regexp", 2, matches, deterministic=True)
     for pragma in (
         *(f"busy_timeout={BUSY_MS}", "synchronous=NORMAL", "foreign_keys=ON"),
         f"mmap_size={MAPPED_BYTES}",
