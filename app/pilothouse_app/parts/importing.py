@@ -13,7 +13,7 @@ from pilothouse_app.parts.asking import obeyed, pressed
 from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.formats import count, plural, size
 from pilothouse_app.parts.header import facts
-from pilothouse_app.parts.links import address, go
+from pilothouse_app.parts.links import address, go, link, screen
 from pilothouse_app.parts.table import (
     name_column,
     number_column,
@@ -43,7 +43,7 @@ FOUND = {
 LINES = {
     "outcome": status_column("Outcome", width=92),
     "kind": text_column("What", width=110),
-    "name": text_column("Name", width=420),
+    "name": text_column("Name", width=360),
     "why": text_column("Why"),
 }
 NOUNS = {
@@ -183,6 +183,7 @@ def import_report(job: JobInfo) -> None:
             st.markdown(f":gray[{words}] &nbsp;{counts}")
     if not any(told.values()):
         st.markdown("There was nothing to bring.")
+    link(screen("experiments"), "Open experiments", icon=":material/science:")
     _lines(report)
 
 
