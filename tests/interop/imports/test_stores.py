@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,9 @@ from seen import expected, seen
 from sqlmodel import text
 
 from conftest import Written
+from pilothouse.interop.tables import Webhook
 from pilothouse.kit.settings import Settings
+from pilothouse.testing.postgres import postgresql, why_not
 from pilothouse.workspace import Workspace, open_workspace
 
 STORES = ("folder_store", "database_store", "server_store", "our_store")
@@ -158,9 +159,40 @@ def test_a_database_is_only_read(workspace: Workspace, mlflow_db: Path) -> None:
     assert after == before
 
 
-@pytest.fixture
-def other(tmp_path: Path) -> Callable[[str], Workspace]:
-    return lambda name: open_workspace(settings=Settings(workspace=tmp_path / name, actor="grace"))
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+def test_on_postgresql(tmp_path: Path, folder_store: Written) -> None:
+    with postgresql() as url:
+        settings = Settings(workspace=tmp_path / "pg", actor="ada", database_url=url)
+        opened = open_workspace(settings=settings)
+        first = opened.imports.bring(folder_store.source)
+        assert (first.faults, first.brought["runs"]) == (0, len(folder_store.told["runs"]))
+        wanted, found = expected(folder_store.told), seen(opened)
+        assert found["runs"] == wanted["runs"]
+        assert found["models"] == wanted["models"]
+        again = opened.imports.bring(folder_store.source)
+        assert (any(again.brought.values()), again.changed) == (False, {})
+        opened.store.engine.dispose()
+
+
+def test_history_is_no_news_to_webhooks(workspace: Workspace, folder_store: Written) -> None:
+    now = workspace.store.now()
+    events = [{"entity": "model_version", "action": "created"}]
+    hook = Webhook(
+        id="w",
+        name="w",
+        url="https://example.org",
+        status="ACTIVE",
+        events=events,
+        created_at=now,
+        updated_at=now,
+    )
+    with workspace.store.write() as session:
+        session.add(hook)
+    workspace.imports.bring(folder_store.source)
+    with workspace.store.read() as session:
+        assert session.execute(text("SELECT count(*) FROM interop_delivery")).scalar_one() == 0
+    versions = workspace.registry.versions("doubles")
+    assert len(versions) == 3
 
 
 def test_what_is_here_from_elsewhere_is_a_conflict(

@@ -27,6 +27,7 @@ from pilothouse.interop.imports.plain import stamp
 from pilothouse.interop.imports.registry import Shelf
 from pilothouse.interop.imports.report import Notes, Report
 from pilothouse.interop.imports.told import Source
+from pilothouse.interop.mlflow import webhooks
 from pilothouse.interop.mlflow.experiments import (
     LONGEST_NAME,
     LONGEST_VALUE,
@@ -352,7 +353,7 @@ class _Import:
         shelf = Shelf(self._store, self._notes, self._memory, all_runs=all_runs)
         for model in self._source.models():
             self._go_on(f"registered model {model.name}")
-            with self._store.write() as session:
+            with webhooks.quiet(), self._store.write() as session:
                 found = shelf.put(session, model)
             self._notes.brought["models"] += found.models
             self._notes.brought["versions"] += found.versions
