@@ -208,6 +208,25 @@ def test_what_is_here_from_elsewhere_is_a_conflict(
     assert report.brought["runs"] == 0
 
 
+def test_what_was_deleted_or_archived_here_stays_so(workspace: Workspace, mlruns: Path) -> None:
+    workspace.imports.bring(str(mlruns))
+    named = {run["name"]: number for number, run in seen(workspace)["runs"].items()}
+    workspace.experiments.archive(named["killed"])
+    workspace.experiments.delete([named["killed"]])
+    workspace.experiments.archive(named["child"])
+    [loss] = mlruns.glob(f"*/{named['child']}/metrics/loss")
+    loss.write_text(loss.read_text() + "1700000000000 0.75 9\n")
+    report = workspace.imports.bring(str(mlruns))
+    whys = {line.name: line.why for line in report.lines if line.kind == "run"}
+    assert whys == {
+        named["killed"]: "it came before and was deleted here since",
+        named["child"]: "it is archived here: restore it to bring what is new",
+    }
+    workspace.experiments.restore(named["child"])
+    assert workspace.imports.bring(str(mlruns)).changed == {"runs": 1}
+    assert workspace.experiments.run(named["child"]).values["loss"] == 0.75
+
+
 def test_a_parameter_that_differs_is_a_conflict_and_ours_stays(
     workspace: Workspace, mlruns: Path
 ) -> None:
