@@ -38,13 +38,13 @@ MOST_COMPARED = 10
 def render() -> None:
     """Draw the page."""
     room = workspace().experiments
-    total = room.count()
     state = current()
+    meant = meant_by(state)
+    found, wrong = counted(meant)
+    total = found if meant == RunFilter() else room.count()
     if not total and state == State() and not room.count(RunFilter(archived=True)):
         _first_steps()
         return
-    meant = meant_by(state)
-    found, wrong = counted(meant)
     with header("Experiments", note=_counted(found, total, state)):
         views_menu(state)
         actions_menu(found, lambda: room.ids(meant), state.archived)
