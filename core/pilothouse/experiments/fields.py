@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from pilothouse.experiments import keys
 from pilothouse.experiments.metrics import metric_kind
 from pilothouse.experiments.query.runs import METRICS, PARAMS, TAGS, RunLanguage
-from pilothouse.experiments.query.sql import OPERATORS, Known
+from pilothouse.experiments.query.sql import NANS, OPERATORS, Known
 from pilothouse.experiments.tables import Param
 
 Kind = Literal["text", "number", "time", "choice"]
@@ -43,9 +43,10 @@ def query_fields(
     Keys are those of one experiment's runs, or of all.
     """
     occurring = keys.facets(session)
+    of_metrics = (*OPERATORS["number"], *NANS)
     found = [_field(name, known, occurring.get(name, ())) for name, known in language.own.items()]
     found += [
-        QueryField(f"metrics.{key}", metric_kind(key).title, "number", OPERATORS["number"])
+        QueryField(f"metrics.{key}", metric_kind(key).title, "number", of_metrics)
         for key in keys.known(session, keys.METRIC, experiment)
     ]
     params = keys.known(session, keys.PARAM, experiment)
@@ -76,7 +77,7 @@ def _field(name: str, known: Known, occurring: Sequence[str] = ()) -> QueryField
 
 def _param(key: str, *, is_text: bool) -> QueryField:
     kind: Kind = "text" if is_text else "number"
-    return QueryField(f"params.{key}", key, kind, OPERATORS[kind if is_text else "either"])
+    return QueryField(f"params.{key}", key, kind, OPERATORS["either"])
 
 
 def _textual(session: Session, keys: Sequence[str]) -> set[str]:

@@ -171,9 +171,9 @@ def _either(column: Column, number: Column, claim: Comparison) -> Condition:
     """A parameter is asked as a number when the value is one, and as a text otherwise."""
     values = _values(claim)
     figures = tuple(value for value in values if isinstance(value, float))
-    if figures and len(figures) == len(values):
+    if figures and len(figures) == len(values) and claim.operator not in PATTERNS:
         return and_(number.is_not(None), numeric(number, claim))
-    if figures:
+    if figures and claim.operator not in PATTERNS:
         texts = tuple(value for value in values if not isinstance(value, float))
         told = or_(number.in_(figures) & number.is_not(None), _among(column, texts, claim))
         return told if claim.operator == "IN" else not_(told)
