@@ -126,7 +126,7 @@ def _drawn(
     }
     head = " · ".join(known.words(by) for by in state.by)
     looks: dict[str, Any] = {
-        "group": press_column(head, _enter, width=220, pinned=True, left=True),
+        "group": press_column(head, _enter, width=220, pinned=True, alignment="left"),
         COUNT: number_column(known.head(COUNT, state) if state.sort == COUNT else "Runs", 0,
                              width=76),
     }  # fmt: skip

@@ -72,8 +72,8 @@ def press_column(
     *,
     width: int = 44,
     pinned: bool = False,
-    left: bool = False,
     help: str | None = None,
+    alignment: Literal["left", "center"] = "center",
 ) -> dict[str, Any]:
     """A column of small buttons: `press` is called with the id of the row, before the page runs."""
     return {
@@ -82,8 +82,8 @@ def press_column(
         "press": press,
         "width": width,
         "pinned": pinned,
-        "left": left,
         "help": help,
+        "alignment": alignment,
     }
 
 
@@ -233,7 +233,7 @@ def _presses(look: dict[str, Any], click: str, ids: Sequence[str]) -> Any:
         look["title"],
         width=look["width"],
         pinned=look["pinned"],
-        alignment="left" if look["left"] else "center",
+        alignment=look["alignment"],
         help=look["help"],
         type="tertiary",
         key=click,

@@ -18,5 +18,5 @@ SAID = select(col(MetricNote.key), col(MetricNote.direction)).where(
 
 def directions(session: Session, keys: Iterable[str]) -> dict[str, Direction]:
     """The better direction of each of these metrics."""
-    said = {row[0]: row[1] for row in session.connection().execute(SAID)}
+    said: dict[str, Direction] = {row[0]: row[1] for row in session.connection().execute(SAID)}  # type: ignore[misc]  # a note holds nothing else
     return {key: said.get(key) or metric_kind(key).direction for key in keys}

@@ -82,7 +82,7 @@ def _own_values(
     session: Session, now: datetime, ids: Sequence[str], wanted: Sequence[str]
 ) -> Values:
     own = {name: column for name, column in own_columns(now).items() if name in wanted}
-    query = select(*(column.label(name) for name, column in own.items()))
+    query: Any = select(*(column.label(name) for name, column in own.items()))
     if "experiment" in own:
         query = query.join(Experiment, col(Experiment.id) == col(Run.experiment_id))
     found: Values = {name: {} for name in own}

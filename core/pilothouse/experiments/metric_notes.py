@@ -160,5 +160,4 @@ def _earliest(session: Session, key: str, best: Mapping[str, float]) -> dict[str
     """The first step at which each run reached its best value."""
     points = history(session, list(best), [key])
     reached = points[points["value"] == points["run"].map(dict(best))]
-    steps: dict[str, int] = reached.groupby("run")["step"].min().astype(int).to_dict()
-    return steps
+    return {str(run): int(step) for run, step in reached.groupby("run")["step"].min().items()}

@@ -192,7 +192,7 @@ def _by_creation(
         return [each.desc() if descending else each.asc() for each in order]
 
     placed = RunFilter(experiment=filter.experiment, archived=filter.archived)
-    columns = col(Run.id).label("run_id"), col(Run.created_at)
+    columns: Any = (col(Run.id).label("run_id"), col(Run.created_at))
     entries = select(*columns).where(*conditions(placed))
     if filter == placed and not more:
         return _ids(session, entries.order_by(*directed(_columns(entries))), page)
@@ -221,4 +221,5 @@ def _ids(session: Session, query: Ids, page: Page) -> list[str]:
 
 
 def _count(session: Session, query: Ids) -> int:
-    return int(session.scalar(select(func.count()).select_from(query.order_by(None).subquery())))
+    counted = select(func.count()).select_from(query.order_by(None).subquery())
+    return int(session.scalar(counted) or 0)

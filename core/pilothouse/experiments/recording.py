@@ -88,7 +88,7 @@ def log_params(session: Session, run_id: str, params: Mapping[str, ParamValue]) 
     ]
     if rows:
         session.connection().execute(insert(Param), rows)
-        keys.remember(session, run_id, keys.PARAM, [row["key"] for row in rows])
+        keys.remember(session, run_id, keys.PARAM, texts.keys() - known.keys())
 
 
 def param_text(value: ParamValue) -> str:

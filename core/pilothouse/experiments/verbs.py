@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from pilothouse.experiments import (
     catalog,
-    compare,
     details,
     differing,
     environment,
@@ -21,19 +20,18 @@ from pilothouse.experiments import (
     lifecycle,
     listing,
     marks,
-    metric_notes,
     recording,
     removal,
     search,
     tree,
     views,
 )
-from pilothouse.experiments.code import CodeIdentity, identity, running_folder, running_source
-from pilothouse.experiments.compare import Comparison
+from pilothouse.experiments.code import CodeIdentity, running_folder, running_source
+from pilothouse.experiments.compare_verbs import Comparing
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.fields import QueryField
-from pilothouse.experiments.metric_notes import MetricKinds
-from pilothouse.experiments.metrics import Direction
+from pilothouse.experiments.looking import Looking
+from pilothouse.experiments.patches import Program, log_patch, program
 from pilothouse.experiments.query.runs import Entity, RunLanguage
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
@@ -41,14 +39,13 @@ from pilothouse.experiments.summary import Points
 from pilothouse.experiments.tree import ExperimentNode
 from pilothouse.experiments.views import ViewInfo
 from pilothouse.storage import Store
-from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
     from sqlmodel import Session
 
 
-class Experiments(Room):
+class Experiments(Comparing, Looking):
     """The experiments of a workspace; filters may ask for the `entities` of other rooms too."""
 
     def __init__(self, store: Store, entities: Sequence[Entity] = ()) -> None:
@@ -79,11 +76,12 @@ class Experiments(Room):
     ) -> str:
         """Start a run and return its id; the experiment is made when it is not there yet.
 
-        The code's identity and the source are those of the running program, unless given.
+        The code's identity and the source are those of the running program, unless given; what
+        that program changed since its commit is kept as code.patch.
         """
-        known = identity(running_folder()) if code is None else code
+        running = Program(code) if code else program(self._store, running_folder())
         with self._store.write() as session:
-            return lifecycle.start(
+            run = lifecycle.start(
                 session,
                 self._store,
                 experiment,
@@ -92,9 +90,11 @@ class Experiments(Room):
                 parent=parent,
                 seed=seed,
                 source=source or running_source(),
-                code=known,
+                code=running.identity,
                 job_id=job_id,
             )
+            log_patch(session, run, running)
+        return run
 
     def finish(self, run: str, status: str = "finished", error: str = "") -> None:
         """End a run as finished, failed or cancelled. Raises Conflict when it ended otherwise."""
@@ -278,36 +278,6 @@ class Experiments(Room):
         """
         with self._store.read() as session:
             return history.history(session, runs, keys, max_points)
-
-    def compare(self, runs: Sequence[str], baseline: str | None = None) -> Comparison:
-        """Hold two to ten runs against a baseline: one of them, one more, or else the first."""
-        with self._store.read() as session:
-            return compare.compare(session, self._store, runs, baseline)
-
-    def metric_kinds(self) -> MetricKinds:
-        """What is known of metrics, people's notes over what the keys suggest: `.of(key)`."""
-        with self._store.read() as session:
-            return metric_notes.metric_kinds(session)
-
-    def describe_metric(
-        self,
-        key: str,
-        *,
-        title: str | None = None,
-        direction: Direction | None = None,
-        unit: str = "",
-        format: str | None = None,
-        target: float | None = None,
-        tolerance: float | None = None,
-        reason: str = "",
-    ) -> None:
-        """Say how a metric is to be read, in place of what was said; None leaves the guess.
-
-        A new direction gives every run its best value anew. Raises Invalid that names the part.
-        """
-        said = metric_notes.Description(title, direction, unit, format, target, tolerance)
-        with self._store.write(durable=True) as session:
-            metric_notes.describe(session, self._store, key, said, reason)
 
     def metric_keys(self, experiment: str | None = None) -> list[str]:
         """Every metric that a run has, of one experiment or of all."""

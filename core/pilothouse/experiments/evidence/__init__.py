@@ -5,6 +5,6 @@
 and of seeds (Student). Each answers with a `Finding`, which says how it knows.
 """
 
-from pilothouse.experiments.evidence.finding import LEVEL, METHODS, Finding
+from pilothouse.experiments.evidence.finding import LEVEL, METHODS, SHORT, Finding
 
-__all__ = ["LEVEL", "METHODS", "Finding"]
+__all__ = ["LEVEL", "METHODS", "SHORT", "Finding"]

@@ -33,6 +33,6 @@ def p_of(won: int, lost: int) -> float:
     """The two-sided p value of a split of the discordant rows under even chances."""
     discordant = won + lost
     if discordant < FEW:
-        tail = sum(math.comb(discordant, k) for k in range(min(won, lost) + 1))
-        return min(1.0, 2 * tail / 2**discordant)
+        tail: int = sum(math.comb(discordant, k) for k in range(min(won, lost) + 1))
+        return min(1.0, float(2 * tail / 2**discordant))
     return two_sided(max(abs(won - lost) - 1, 0) / math.sqrt(discordant))

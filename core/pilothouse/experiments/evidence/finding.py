@@ -21,6 +21,14 @@ METHODS: Mapping[str, str] = {
     "folds_apart": "corrected t-test over folds that are not the same rows",
     "seeds": "Welch's t-test over seeds",
 }
+SHORT: Mapping[str, str] = {
+    "delong": "DeLong",
+    "mcnemar": "McNemar",
+    "bootstrap": "Bootstrap",
+    "folds": "Paired t",
+    "folds_apart": "Unpaired t",
+    "seeds": "Welch",
+}
 
 
 @dataclass(frozen=True)

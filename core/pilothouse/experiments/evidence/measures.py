@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,7 @@ class Ranking:
     ends: Places
     hit_ends: Places
 
-    def of(self, weights: Floats) -> Floats:
+    def of(self, weights: npt.NDArray[Any]) -> Floats:
         """The figure for each set of weights: the mean precision over steps of recall."""
         turned = np.ascontiguousarray(weights.T)[self.order]  # whole lines: kind to the cache
         hit = turned[self.hits]
