@@ -286,6 +286,21 @@ def test_histories_are_drawn_over_steps_or_over_time(visit, runs):
     assert len(page.get("plotly_chart")) == 1
 
 
+def test_the_comparison_can_be_taken_away(visit, runs):
+    page = compare(visit, runs)
+    assert not page.code
+    page.session_state["compare_export"] = True
+    page.run()
+    assert not page.exception
+    assert [each.label for each in page.get("download_button")] == [
+        "CSV",
+        "Parquet",
+        "LaTeX",
+        "Markdown",
+    ]
+    assert runs[1] in page.code[0].value
+
+
 def test_more_runs_than_colours_is_said(visit, workspace, runs):
     more = [logged(workspace, f"more-{place}", 0.2, rate=0.1, scored=False) for place in range(5)]
     page = compare(visit, [*runs, *more], "Over steps")

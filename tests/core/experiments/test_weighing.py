@@ -144,6 +144,13 @@ def test_without_predictions_there_is_no_finding(room: Experiments, scored: Scor
     assert "not known" in told.sentence
 
 
+def test_a_baseline_without_predictions_is_why_nobody_is_paired(
+    room: Experiments, scored: Scored
+) -> None:
+    a, b = room.start("flights", "bare", code=UNKNOWN), scored("b")
+    assert "the baseline kept no predictions" in room.weigh([a, b]).left_out[b]
+
+
 def test_a_figure_that_the_rows_do_not_bear_out_is_not_weighed(
     room: Experiments, scored: Scored
 ) -> None:
