@@ -73,7 +73,22 @@ def draw(run: RunInfo) -> None:
         )
         return
     asked = _controls(run, keys)
-    live(lambda: _body(run.id, asked), key="run_live", busy=running)
+    body, foot = st.container(), st.container(horizontal=True, horizontal_alignment="right")
+    with foot:
+        shown = _page(list(asked.keys), asked.together)
+    with body:
+        if running:
+            live(lambda: _growing(run.id, keys, shown, asked), key="run_live", busy=True)
+        else:
+            _charts(run, shown, asked)
+
+
+def _page(keys: list[str], together: bool) -> list[str]:
+    """The metrics of the page: as many as one looks at, and never all of hundreds."""
+    if together:
+        return keys[:TOGETHER]
+    page = pager(len(keys), key="run_page", size=PAGE)
+    return keys[(page - 1) * PAGE : page * PAGE]
 
 
 def _controls(run: RunInfo, keys: list[str]) -> Asked:
@@ -158,34 +173,31 @@ def _first_page() -> None:
     st.session_state["run_page"] = 1
 
 
-def _body(run_id: str, asked: Asked) -> bool:
-    """The charts; whether there is more to come."""
+def _growing(run_id: str, known: list[str], shown: list[str], asked: Asked) -> bool:
+    """The charts of a run that goes on; whether it still does."""
     run = workspace().experiments.run(run_id)
-    keys = [key for key in asked.keys if key in run.metrics] or stepped(run)
-    if not keys:
-        st.markdown(":gray[The first points are on their way.]")
-        return run.status == "running"
-    grid, foot = st.container(), st.container(horizontal=True, horizontal_alignment="right")
-    if asked.together:
-        shown = keys[:TOGETHER]
+    if set(stepped(run)) != set(known):
+        st.rerun()  # the controls are to offer what has begun
+    if shown:
+        _charts(run, shown, asked)
     else:
-        with foot:
-            page = pager(len(keys), key="run_page", size=PAGE)
-        shown = keys[(page - 1) * PAGE : page * PAGE]
-    found = workspace().experiments.courses(run_id, shown, asked.course)
-    with grid:
-        if asked.together:
-            _together(shown, len(keys), found, asked)
-        else:
-            _each(run, shown, found, asked)
+        st.markdown(":gray[The first points are on their way.]")
     return run.status == "running"
 
 
-def _together(keys: Sequence[str], total: int, found: pd.DataFrame, asked: Asked) -> None:
-    if total > len(keys):
-        st.markdown(f":gray[The first {len(keys)} of {total}; choose others above.]")
+def _charts(run: RunInfo, shown: list[str], asked: Asked) -> None:
+    found = workspace().experiments.courses(run.id, shown, asked.course)
+    if asked.together:
+        _together(run, shown, found, asked)
+    else:
+        _each(run, shown, found, asked)
+
+
+def _together(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: Asked) -> None:
+    if len(asked.keys) > len(keys):
+        st.markdown(f":gray[The first {len(keys)} of {len(asked.keys)}; choose others above.]")
     with st.container(border=True):
-        _chart("together", keys, found, asked, height=460)
+        _chart(run, keys, found, asked, height=460)
 
 
 def _each(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: Asked) -> None:
@@ -198,11 +210,11 @@ def _each(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: Asked) 
             best = f"best {metric_value(key, summary.best)} at step {summary.best_step:,}"
             section(metric_title(key), best if summary.best_step is not None else "")
             height = 220 if columns == 2 else 400
-            _chart(key, [key], found[found["key"] == key], asked, height=height, first=place)
+            _chart(run, [key], found[found["key"] == key], asked, height=height, first=place)
 
 
 def _chart(
-    name: str,
+    run: RunInfo,
     keys: Sequence[str],
     found: pd.DataFrame,
     asked: Asked,
@@ -224,8 +236,12 @@ def _chart(
         log_y=asked.log_y,
         first=first,
     )
-    key = f"run_curve_{name}"
+    key = f"run_curve_{'_'.join(keys)}"
     words = ", ".join(metric_title(each) for each in keys)
+    zooms: dict[str, Any] = {}
+    if run.status != "running":
+        began = asked.began if asked.course.over == WALL else None
+        zooms = {"on_select": partial(_zoom, key, began), "selection_mode": "box"}
     st.plotly_chart(
         figure,
         theme=None,
@@ -233,8 +249,7 @@ def _chart(
         key=key,
         height=height,
         alt=f"{words} over {asked.x.lower()}",
-        on_select=partial(_zoom, key, asked.began if asked.course.over == WALL else None),
-        selection_mode="box",
+        **zooms,
     )
 
 
