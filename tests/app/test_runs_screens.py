@@ -73,11 +73,11 @@ def test_a_search_in_the_address_filters(visit, runs):
 
 
 def test_a_status_in_the_address_filters(visit, runs):
-    assert names(visit("experiments", runs_status="Failed")) == ["late-wren-3"]
+    assert names(visit("experiments", runs_show="failed")) == ["late-wren-3"]
 
 
 def test_the_best_run_comes_first_when_sorted_by_a_metric(visit, runs):
-    page = visit("experiments", runs_sort="Highest ROC AUC")
+    page = visit("experiments", runs_sort="metrics.roc_auc")
     assert names(page)[0] == "bold-tern-2"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +14,8 @@ from pilothouse.testing.postgres import postgresql, why_not
 from pilothouse.testing.serving import ServerProcess
 from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace, open_workspace
+
+sys.path.insert(0, str(Path(__file__).parent))  # the lists that tests here share
 
 
 @pytest.fixture(scope="session")

@@ -145,12 +145,28 @@ PLACES: Mapping[str, Place] = {
     "run-code": Place("run", run, {"run_view": "Code"}, ("Code of the run",)),
     "run-environment": Place("run", run, {"run_view": "Environment"}, ("Packages",)),
     "run-reproduce": Place("run", run, {"run_view": "Reproduce"}, ("With the MLflow client",)),
-    "compare": Place("compare", compared, shows=("Metrics", "Parameters")),
-    "compare-curves": Place("compare", compared, {"compare_view": "Curves"}, ("Calibration",)),
+    "compare": Place("compare", compared, shows=("Runs by the chosen metric",)),
+    "compare-metrics": Place("compare", compared, {"compare_view": "Metrics"}, ("Metrics by run",)),
+    "compare-settings": Place(
+        "compare",
+        compared,
+        {"compare_view": "Parameters and code"},
+        ("Parameters, facts of the code and packages by run",),
+    ),
+    "compare-data": Place("compare", compared, {"compare_view": "Data"}, ("Data of each run",)),
+    "compare-curves": Place(
+        "compare", compared, {"compare_view": "Curves and threshold"}, ("Calibration",)
+    ),
+    "compare-slices": Place(
+        "compare",
+        compared,
+        {"compare_view": "Slices and flips"},
+        ("Metric by slice and run, worst slice first", "Flipped rows by run"),
+    ),
     "compare-parallel": Place(
         "compare",
         compared,
-        {"compare_view": "Parallel coordinates"},
+        {"compare_view": "Parallel and importance"},
         ("Parameters and metrics of each run as a line through parallel axes",),
     ),
     "compare-history": Place("compare", compared, {"compare_view": "Over steps"}),

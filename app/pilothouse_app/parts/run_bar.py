@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import count
+from pilothouse_app.parts.run_builder import builder_button
+from pilothouse_app.parts.run_columns import Catalog, columns_popover
+from pilothouse_app.parts.run_filter import filter_box, filter_error
+from pilothouse_app.parts.run_groups import group_by, trail
 from pilothouse_app.parts.run_state import (
     ARCHIVE,
     MODES,
@@ -19,19 +23,24 @@ from pilothouse_app.parts.run_state import (
     held,
 )
 from pilothouse_app.parts.status import words
-from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.kit.errors import Invalid
 
 MODE_WORDS = {"list": "List", "tree": "Tree", "groups": "Groups"}
 SHOW_WORDS = {STAR: "Starred", ARCHIVE: "Archived"}
 INDENT = "\u2003"
 
 
-def run_bar(state: State, columns: Callable[[], None]) -> None:
-    """Draw both rows; `columns` draws what chooses columns, in its place."""
+def run_bar(state: State, known: Catalog, wrong: Invalid | None) -> None:
+    """Draw both rows."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _text(state)
+        filter_box(state)
+        builder_button(state, known)
+    filter_error(wrong)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _experiment(state)
+        _experiment(state, known)
         _show(state)
         st.segmented_control(
             "View",
@@ -43,11 +52,18 @@ def run_bar(state: State, columns: Callable[[], None]) -> None:
             args=("runs_mode", "mode"),
             label_visibility="collapsed",
         )
-        columns()
+        columns_popover(state, known)
+        if state.mode == "groups":
+            group_by(state, known)
+    trail(state, known)
 
 
-def nothing_meant(state: State) -> None:
-    """The empty state of a table: of the archive, of the stars, or of what narrows it."""
+def nothing_meant(state: State, wrong: Invalid | None) -> None:
+    """The empty state of a table: of the archive, of a filter, of a filter that means nothing."""
+    if wrong is not None:
+        empty("The filter cannot be used", "What is wrong with it stands under it.", key="nothing",
+              icon=":material/filter_alt_off:")  # fmt: skip
+        return
     if state == State(show=ARCHIVE):
         empty("The archive is empty", "Runs that are archived are kept here.", key="nothing",
               icon=":material/archive:")  # fmt: skip
@@ -79,9 +95,9 @@ def _text(state: State) -> None:
     )
 
 
-def _experiment(state: State) -> None:
+def _experiment(state: State, known: Catalog) -> None:
     """The experiments as a tree: a node means its experiment and all below it."""
-    nodes = {node.path: node for node in workspace().experiments.tree()}
+    nodes = {node.path: node for node in known.nodes}
 
     def shown(path: str) -> str:
         node = nodes.get(path)

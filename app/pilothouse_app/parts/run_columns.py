@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from pilothouse.experiments.metrics import metric_kind
+from pilothouse.experiments.search import RESERVED
 from pilothouse_app.parts.formats import title
 from pilothouse_app.parts.run_state import NEWEST, State, change, chosen, current, held
-from pilothouse_app.parts.runs import BARS, favourites, metric_digits
+from pilothouse_app.parts.runs import BARS, favourites
 from pilothouse_app.parts.table import (
     DOWN,
     UP,
     bar_column,
-    name_column,
     number_column,
     press_column,
     status_column,
@@ -31,37 +30,45 @@ from pilothouse_app.parts.table import (
 )
 from pilothouse_app.parts.workspace import workspace
 
+if TYPE_CHECKING:
+    from pilothouse.experiments.metric_notes import MetricKinds
+    from pilothouse.experiments.tree import ExperimentNode
+
 LAST = "last"
 PARTS = (LAST, "best", "min", "max", "first")
 PART_WORDS = {"last": "Last", "best": "Best", "min": "Lowest", "max": "Highest", "first": "First"}
 OWN: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "status": ("Status", lambda words: status_column(words, width=92)),
-    "experiment": ("Experiment", lambda words: text_column(words, width=140)),
-    "trainer": ("Trainer", lambda words: text_column(words, width=170)),
-    "duration_s": ("Took, s", lambda words: number_column(words, 1, width=82)),
+    "experiment": ("Experiment", lambda words: text_column(words, width=150)),
+    "trainer": ("Trainer", lambda words: text_column(words, width=184)),
+    "duration_s": ("Took, s", lambda words: number_column(words, 1, width=84)),
     NEWEST: ("Created", lambda words: when_column(words, width=116)),
-    "started_at": ("Started", lambda words: when_column(words, relative=False, width=140)),
-    "ended_at": ("Ended", lambda words: when_column(words, relative=False, width=140)),
+    "started_at": ("Started", lambda words: when_column(words, relative=False, width=144)),
+    "ended_at": ("Ended", lambda words: when_column(words, relative=False, width=144)),
     "user": ("By", lambda words: text_column(words, width=90)),
     "source": ("Source", lambda words: text_column(words, width=170)),
     "commit": ("Commit", lambda words: text_column(words, width=90)),
-    "dirty": ("Modified code", lambda words: text_column(words, width=90)),
+    "dirty": ("Modified code", lambda words: text_column(words, width=110)),
     "seed": ("Seed", lambda words: number_column(words, 0, width=80)),
     "note": ("Note", lambda words: text_column(words, width=200)),
     "error": ("Error", lambda words: text_column(words, width=200)),
-    "id": ("Id", lambda words: text_column(words, width=250)),
+    "id": ("Id", lambda words: text_column(words, width=260)),
 }
 KINDS = {"metrics": "Metric", "params": "Parameter", "tags": "Tag"}
+WORDS_FIRST = ("name", "experiment", "trainer", "status", "user", "source")  # from A to Z
 MOST_DIFFERING = 24
+MOST_TALL = 9
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """The keys there are to choose from."""
+    """The columns there are to choose from, and how people want metrics read."""
 
     metrics: tuple[str, ...]
     params: tuple[str, ...]
     tags: tuple[str, ...]
+    kinds: MetricKinds
+    nodes: tuple[ExperimentNode, ...]
 
     def columns(self) -> list[str]:
         """Every column, the run's own last."""
@@ -69,72 +76,80 @@ class Catalog:
         found += [f"params.{key}" for key in self.params]
         return [*found, *(f"tags.{key}" for key in self.tags), *OWN]
 
+    def words(self, column: str) -> str:
+        """A column's name as a reader's words: `ROC AUC, best`."""
+        if column in OWN:
+            return OWN[column][0]
+        kind, _, key = column.partition(".")
+        if kind != "metrics":
+            return "Run" if column == "name" else title(key or column)
+        key, part = metric_part(key)
+        words = self.kinds.of(key).title
+        return words if part == LAST else f"{words}, {PART_WORDS[part].lower()}"
+
+    def head(self, column: str, state: State) -> str:
+        """The words in a column's head; the one that sorts says so."""
+        words = self.words(column)
+        return f"{words} {UP if state.rising else DOWN}" if column == state.sort else words
+
+    def look(self, column: str, state: State) -> Any:
+        """How a column is drawn."""
+        words = self.head(column, state)
+        if column in OWN:
+            return OWN[column][1](words)
+        kind, _, key = column.partition(".")
+        if kind != "metrics":
+            return text_column(words, width=max(84, min(170, 24 + 8 * len(words))))
+        key, part = metric_part(key)
+        width = max(96, min(170, 26 + 7 * len(words)))
+        if key in BARS and part == LAST:
+            return bar_column(words, BARS[key], 1.0, width=max(124, width))
+        return number_column(words, digits_of(self.kinds.of(key).format), width=width)
+
+    def alone(self, experiment: str) -> bool:
+        """Whether all that is shown is of one experiment, so that no column need say of which."""
+        below = [node for node in self.nodes if f"{node.path}/".startswith(f"{experiment}/")]
+        known = below if experiment else list(self.nodes)
+        return sum(node.is_experiment for node in known) < 2
+
 
 def catalog() -> Catalog:
     """What the workspace's runs have."""
     room = workspace().experiments
-    return Catalog(tuple(room.metric_keys()), tuple(room.param_keys()), tuple(room.tag_keys()))
+    return Catalog(
+        tuple(room.metric_keys()),
+        tuple(room.param_keys()),
+        tuple(key for key in room.tag_keys() if not key.startswith(RESERVED)),
+        room.metric_kinds(),
+        room.tree(),
+    )
 
 
 def shown_columns(state: State, known: Catalog) -> list[str]:
     """The columns to draw, in order: the chosen ones, the usual ones, or the ones that differ."""
     if state.differ:
         differing = list(workspace().experiments.differing(state.meant))
-        return [*differing[:MOST_DIFFERING], "duration_s", NEWEST]
+        return list(dict.fromkeys([*differing[:MOST_DIFFERING], "duration_s", NEWEST]))
     return list(state.columns) or usual_columns(state, known)
 
 
 def usual_columns(state: State, known: Catalog) -> list[str]:
     """What is shown when nobody chose: the metrics everybody knows, and how and when it ran."""
-    alone = state.experiment and not _is_node(state.experiment)
-    about = ["status", *([] if alone else ["experiment"]), "trainer"]
-    return [*about, *(f"metrics.{key}" for key in favourites(known.metrics)), "duration_s", NEWEST]
-
-
-def _is_node(path: str) -> bool:
-    return any(node.path.startswith(f"{path}/") for node in workspace().experiments.tree())
-
-
-def words_of(column: str) -> str:
-    """A column's name as a reader's words: `Best ROC AUC`."""
-    if column in OWN:
-        return OWN[column][0]
-    if column == "name":
-        return "Run"
-    kind, _, key = column.partition(".")
-    if kind != "metrics":
-        return title(key)
-    key, part = metric_part(key)
-    words = metric_kind(key).title
-    return (
-        words
-        if part == LAST
-        else f"{PART_WORDS[part]} {words[:1].lower() + words[1:]}"
-        if (words[1:2].islower())
-        else f"{PART_WORDS[part]} {words}"
-    )
+    whose = [] if known.alone(state.experiment) else ["experiment"]
+    metrics = [f"metrics.{key}" for key in favourites(known.metrics)]
+    return ["status", *metrics, "trainer", *whose, "duration_s", NEWEST]
 
 
 def metric_part(key: str) -> tuple[str, str]:
-    """A metric column's key and which of its values is meant."""
+    """A metric column's key, and which of its values is meant."""
     head, _, part = key.rpartition("@")
     return (head, part) if head and part in PARTS else (key, LAST)
 
 
-def look_of(column: str, state: State) -> Any:
-    """How a column is drawn; the one that sorts says so in its head."""
-    words = words_of(column)
-    if column == state.sort:
-        words = f"{words} {UP if state.rising else DOWN}"
-    if column in OWN:
-        return OWN[column][1](words)
-    kind, _, key = column.partition(".")
-    if kind != "metrics":
-        return text_column(words, width=110)
-    key, part = metric_part(key)
-    if key in BARS and part == LAST:
-        return bar_column(words, BARS[key], 1.0, width=124)
-    return number_column(words, metric_digits(key), width=118)
+def digits_of(spec: str) -> int:
+    """The decimals of a format such as `.4f`."""
+    _, _, decimals = spec.partition(".")
+    return int("".join(filter(str.isdigit, decimals)) or 4)
 
 
 def sort_by(column: str) -> None:
@@ -144,8 +159,12 @@ def sort_by(column: str) -> None:
         change(rising=not state.rising)
         return
     kind, _, key = column.partition(".")
-    lower = kind == "metrics" and metric_kind(metric_part(key)[0]).direction == "lower"
-    change(sort=column, rising=lower or column in ("name", "experiment", "trainer", "status"))
+    lower = kind == "metrics" and _lower_is_better(metric_part(key)[0])
+    change(sort=column, rising=lower or column in WORDS_FIRST)
+
+
+def _lower_is_better(key: str) -> bool:
+    return workspace().experiments.metric_kinds().of(key).direction == "lower"
 
 
 def columns_popover(state: State, known: Catalog) -> None:
@@ -155,7 +174,8 @@ def columns_popover(state: State, known: Catalog) -> None:
     )
     if not popover.open:
         return
-    with popover:
+    with popover, st.container(width=430):
+        _sort(state, known)
         st.toggle(
             "Only what differs",
             key=held("runs_differ", state.differ),
@@ -163,35 +183,35 @@ def columns_popover(state: State, known: Catalog) -> None:
             args=("runs_differ", "differ"),
             help="Parameters, metrics and tags in which the newest 500 of these runs differ",
         )
-        _sort(state, known)
         if not state.differ:
             _choice(state, known)
 
 
 def _sort(state: State, known: Catalog) -> None:
-    options = ["name", *known.columns()]
-    if state.sort not in options:
-        options.append(state.sort)
+    options = list(dict.fromkeys(["name", *known.columns(), state.sort]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            "Sort by",
+            "Sort",
             options,
-            format_func=words_of,
+            format_func=known.words,
             key=held("runs_sort", state.sort),
-            on_change=chosen,
-            args=("runs_sort", "sort"),
-            width=250,
+            on_change=_sorted,
+            width=230,
         )
         st.segmented_control(
             "Order",
-            [False, True],
-            format_func=lambda rising: UP if rising else DOWN,
+            [True, False],
+            format_func=lambda rising: f"{UP} Rising" if rising else f"{DOWN} Falling",
             key=held("runs_rising", state.rising),
             required=True,
             on_change=chosen,
             args=("runs_rising", "rising"),
             label_visibility="collapsed",
         )
+
+
+def _sorted() -> None:
+    sort_by(st.session_state["runs_sort"])
 
 
 def _choice(state: State, known: Catalog) -> None:
@@ -201,42 +221,51 @@ def _choice(state: State, known: Catalog) -> None:
             "Add a column",
             [column for column in known.columns() if column not in shown],
             index=None,
-            format_func=_kind_and_words,
+            format_func=lambda column: f"{_kind(column)}: {known.words(column)}",
             placeholder="Metric, parameter, tag, …",
             key=held("runs_add", None),
             on_change=_add,
             args=(shown,),
-            width=250,
+            width=290,
         )
-        st.button("Usual", on_click=change, kwargs={"columns": ()}, key="runs_usual",
-                  disabled=not state.columns, help="Show the usual columns")  # fmt: skip
-    frame = pd.DataFrame(
-        {
-            "id": shown,
-            "column": [words_of(column) for column in shown],
-            "kind": [KINDS.get(column.partition(".")[0], "Run") for column in shown],
-            "first": [":material/arrow_upward:"] * len(shown),
-            "later": [":material/arrow_downward:"] * len(shown),
-            "value": [_next_part(column) for column in shown],
-            "off": [":material/close:"] * len(shown),
-        }
-    )
+        st.button(
+            "Usual ones",
+            on_click=change,
+            kwargs={"columns": ()},
+            key="runs_usual",
+            disabled=not state.columns,
+        )
+    rows = {
+        "id": shown,
+        "column": [known.words(column) for column in shown],
+        "kind": [_kind(column) for column in shown],
+        "value": [_value_words(column) for column in shown],
+        "up": [":material/arrow_upward:"] * len(shown),
+        "down": [":material/arrow_downward:"] * len(shown),
+        "off": [":material/close:"] * len(shown),
+    }
     looks = {
-        "column": name_column("Shown", width=170),
-        "value": press_column("Value", lambda column: _turn(shown, column), width=72,
-                              help="Which value of a metric: last, best, lowest, highest, first"),
-        "first": press_column("", lambda column: _move(shown, column, -1)),
-        "later": press_column(" ", lambda column: _move(shown, column, 1)),
-        "off": press_column("  ", lambda column: _drop(shown, column)),
-    }  # fmt: skip
-    table(frame, looks, key="runs_chosen", alt="Columns that are shown", height=320)
+        "column": text_column("Shown", width=148),
+        "kind": text_column("Kind", width=84),
+        "value": press_column(
+            "Value",
+            lambda column: _turn(shown, column),
+            width=74,
+            help="Press to show another value of a metric: last, best, lowest, highest, first",
+        ),
+        "up": press_column("", lambda column: _move(shown, column, -1), width=38),
+        "down": press_column(" ", lambda column: _move(shown, column, 1), width=38),
+        "off": press_column("  ", lambda column: _drop(shown, column), width=38),
+    }
+    tall = 34 + 30 * min(MOST_TALL, len(shown))
+    table(pd.DataFrame(rows), looks, key="runs_chosen", alt="Columns that are shown", height=tall)
 
 
-def _kind_and_words(column: str) -> str:
-    return f"{KINDS.get(column.partition('.')[0], 'Run')}: {words_of(column)}"
+def _kind(column: str) -> str:
+    return KINDS.get(column.partition(".")[0], "Run")
 
 
-def _next_part(column: str) -> str | None:
+def _value_words(column: str) -> str | None:
     kind, _, key = column.partition(".")
     return PART_WORDS[metric_part(key)[1]] if kind == "metrics" else None
 

@@ -57,6 +57,7 @@ class State:
         """The runs that are meant, before they are grouped or made a tree."""
         return RunFilter(
             text=self.text,
+            query=self.filter,
             under=self.experiment or None,
             statuses=[self.show] if self.show in STATES else [],
             tags={STARRED: "yes"} if self.show == STAR else {},

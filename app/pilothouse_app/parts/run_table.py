@@ -12,14 +12,15 @@ import streamlit as st
 
 from pilothouse.experiments.marks import COLOUR, STARRED
 from pilothouse_app.parts.fill import fill
-from pilothouse_app.parts.formats import count, plural, title
+from pilothouse_app.parts.formats import title
 from pilothouse_app.parts.live import live
 from pilothouse_app.parts.registering import champions
-from pilothouse_app.parts.run_columns import look_of, sort_by
+from pilothouse_app.parts.run_columns import Catalog, sort_by
+from pilothouse_app.parts.run_foot import foot
 from pilothouse_app.parts.run_marks import SWATCHES, given
-from pilothouse_app.parts.run_state import SIZES, State, change, chosen, current, held
+from pilothouse_app.parts.run_state import State, change, current
 from pilothouse_app.parts.runs import as_words
-from pilothouse_app.parts.table import DOWN, UP, badges_column, name_column, press_column, table
+from pilothouse_app.parts.table import badges_column, name_column, press_column, table
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
@@ -29,18 +30,22 @@ KEY = "runs"
 ALIVE = ("running", "queued")
 CHAMPION = "Champion"
 STAR_ON, STAR_OFF = "★", "☆"
-CLOSED, OPEN = "▸", "▾"
+CLOSED, OPEN = ":material/chevron_right:", ":material/expand_more:"
+NARROW, WIDE = 190, 260
 INDENT = "\u2003"
 MOST_CHILDREN = 100
 MOST_OPEN = 20
+COMMIT = 8
 
 
-def run_rows(state: State, meant: RunFilter, columns: Sequence[str], found: int) -> None:
+def run_rows(
+    state: State, known: Catalog, meant: RunFilter, columns: Sequence[str], found: int
+) -> None:
     """Draw a page of the runs that are meant, with its foot."""
-    body = st.container()
-    page = foot(state, found, "run")
+    body, tree = st.container(), state.mode == "tree"
+    page = foot(state, _roots(meant) if tree else found, "tree" if tree else "run")
     frame = _page(state, meant, columns, page)
-    draw = partial(_draw, state, columns, paged=True)
+    draw = partial(_draw, state, known, columns)
     alive = list(frame.loc[frame["status"].isin(ALIVE), "id"])
     with body:
         if not alive:
@@ -54,40 +59,8 @@ def run_rows(state: State, meant: RunFilter, columns: Sequence[str], found: int)
         )
 
 
-def foot(state: State, found: int, noun: str) -> int:
-    """Which rows these are, how many to a page, and the pages; the page that is shown."""
-    pages = max(1, -(-found // state.size))
-    page = min(state.page, pages)
-    first = (page - 1) * state.size + 1
-    with st.container(
-        horizontal=True,
-        horizontal_alignment="distribute",
-        vertical_alignment="center",
-        key="runs_foot",
-    ):
-        last = min(found, first + state.size - 1)
-        which = f"{count(first)} to {count(last)} of {plural(found, noun)}"
-        which = which if pages > 1 else plural(found, noun)
-        st.markdown(f":small[:gray[{which}]]", width="content")
-        with st.container(horizontal=True, vertical_alignment="center", width="content"):
-            if found > SIZES[0]:
-                st.selectbox(
-                    "Rows to a page",
-                    SIZES,
-                    format_func=lambda size: f"{size} rows",
-                    key=held("runs_size", state.size),
-                    on_change=chosen,
-                    args=("runs_size", "size"),
-                    label_visibility="collapsed",
-                    width=110,
-                )
-            if pages > 1:
-                st.pagination(pages, key=held("runs_page", page), on_change=_paged)
-    return page
-
-
-def _paged() -> None:
-    change(page=int(st.session_state["runs_page"]))
+def _roots(meant: RunFilter) -> int:
+    return workspace().experiments.count(replace(meant, roots=True))
 
 
 def _page(state: State, meant: RunFilter, columns: Sequence[str], page: int) -> pd.DataFrame:
@@ -160,15 +133,18 @@ def _fresh(
     return bool(still) and room.count(replace(meant, statuses=ALIVE)) == began
 
 
-def _draw(state: State, columns: Sequence[str], frame: pd.DataFrame, *, paged: bool) -> None:
+def _draw(state: State, known: Catalog, columns: Sequence[str], frame: pd.DataFrame) -> None:
+    tree = state.mode == "tree"
     shown, looks = _with_marks(as_words(frame))
-    own = {column: look_of(column, state) for column in columns}
-    fixed: dict[str, Any] = {"name": name_column(_head("name", "Run", state), width=190)}
-    if state.mode == "tree":
+    own = {column: known.look(column, state) for column in columns}
+    fixed: dict[str, Any] = {
+        "name": name_column(known.head("name", state), width=WIDE if tree else NARROW)
+    }
+    if tree:
         shown, fixed = _with_branches(shown, fixed)
     if "commit" in shown:
-        shown["commit"] = [(commit or "")[:8] for commit in shown["commit"]]
-    with fill(KEY, reserve=17.2 if paged else 15, most=34 + 30 * max(1, len(frame))):
+        shown["commit"] = [(commit or "")[:COMMIT] for commit in shown["commit"]]
+    with fill(KEY, reserve=17.2, most=34 + 30 * max(1, len(frame))):
         table(
             shown,
             {**fixed, **looks, **own},
@@ -177,13 +153,8 @@ def _draw(state: State, columns: Sequence[str], frame: pd.DataFrame, *, paged: b
             opens=("run", "id"),
             select="many",
             sorts=_sorts,
-            salt=f"{state.sort}{state.rising}{','.join(columns)}",
             height="stretch",
         )
-
-
-def _head(column: str, words: str, state: State) -> str:
-    return f"{words} {UP if state.rising else DOWN}" if state.sort == column else words
 
 
 def _sorts(column: str) -> None:

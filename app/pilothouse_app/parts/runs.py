@@ -65,7 +65,7 @@ def column_of(name: str) -> Any:
         return text_column(title(key), width=110)
     if key in BARS:
         return bar_column(metric_title(key), BARS[key], 1.0, width=124)
-    return number_column(metric_title(key), metric_digits(key), width=118)
+    return number_column(metric_title(key), _digits(metric_kind(key).format), width=118)
 
 
 def as_words(frame: pd.DataFrame) -> pd.DataFrame:
@@ -96,9 +96,8 @@ def by_label(frame: pd.DataFrame, labels: Sequence[str]) -> dict[str, pd.DataFra
     return {label: frame[frame["label"] == label] for label in labels}
 
 
-def metric_digits(key: str) -> int:
-    """The decimals that a metric's values are written with."""
-    return int("".join(filter(str.isdigit, metric_kind(key).format)) or 4)
+def _digits(spec: str) -> int:
+    return int("".join(filter(str.isdigit, spec)) or 4)
 
 
 def _text(value: Any) -> str:

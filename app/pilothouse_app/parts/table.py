@@ -128,19 +128,16 @@ def table(
     opens: tuple[str, str] | None = None,
     select: Literal["none", "one", "many"] = "none",
     sorts: Callable[[str], None] | None = None,
-    salt: str = "",
     height: Literal["stretch", "content"] | int = "content",
 ) -> list[str]:
     """Draw the rows and return the ids that are ticked, on this page and on others.
 
     `columns` maps column to its look, in order; the rest is not shown. `opens` is the kind of
     object and the column with its ref: a click on the name column goes there. `sorts` is called
-    with the column whose head was clicked; `salt` is then the order that is shown, since a head
-    that was clicked stays chosen in the table that the browser knows.
+    with the column whose head was clicked.
     """
     refs = [str(ref) for ref in frame[ids]] if ids in frame else [str(i) for i in frame.index]
-    salts = [each for each in (salt, str(_epoch(key) or "")) if each]
-    keyed = table_key(key, [*refs, *salts])
+    keyed = table_key(key, [*refs, str(_epoch(key))] if _epoch(key) else refs)
     configs = {
         name: _config(look, name, frame, keyed, refs, opens) for name, look in columns.items()
     }
@@ -180,8 +177,7 @@ def ticked(key: str) -> list[str]:
 def untick(key: str) -> None:
     """Forget what is ticked; call it from a callback."""
     st.session_state.pop(f"{key}_ticked", None)
-    # The browser keeps the ticks of a table it knows: a new key makes it a new table.
-    st.session_state[f"{key}_epoch"] = _epoch(key) + 1
+    _renew(key)
 
 
 def _shown(frame: pd.DataFrame, columns: Config) -> pd.DataFrame:
@@ -237,8 +233,8 @@ def _presses(look: dict[str, Any], click: str, ids: Sequence[str]) -> Any:
         look["title"],
         width=look["width"],
         pinned=look["pinned"],
-        help=look["help"],
         alignment=look["alignment"],
+        help=look["help"],
         type="tertiary",
         key=click,
         on_click=_press,
@@ -259,6 +255,11 @@ def _ticked(key: str, refs: Sequence[str]) -> Any:
     return {"selection": {"rows": [place for place, ref in enumerate(refs) if ref in kept]}}
 
 
+def _renew(key: str) -> None:
+    """The browser keeps what is chosen in a table it knows: a new key makes it a new table."""
+    st.session_state[f"{key}_epoch"] = _epoch(key) + 1
+
+
 def _epoch(key: str) -> int:
     return int(st.session_state.get(f"{key}_epoch", 0))
 
@@ -273,6 +274,7 @@ def _chosen(
     _keep(key, keyed, refs, many)
     heads = st.session_state[keyed]["selection"].get("columns", [])
     if sorts and heads:
+        _renew(key)
         sorts(str(heads[0]))
 
 

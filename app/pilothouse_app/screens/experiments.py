@@ -11,7 +11,9 @@ from pilothouse_app.parts.header import header
 from pilothouse_app.parts.links import compare, go, screen
 from pilothouse_app.parts.progress import running
 from pilothouse_app.parts.run_bar import nothing_meant, run_bar
-from pilothouse_app.parts.run_columns import catalog, columns_popover, shown_columns
+from pilothouse_app.parts.run_columns import catalog, shown_columns
+from pilothouse_app.parts.run_filter import counted
+from pilothouse_app.parts.run_groups import group_rows, meant_by
 from pilothouse_app.parts.run_marks import actions_menu
 from pilothouse_app.parts.run_state import State, current
 from pilothouse_app.parts.run_table import KEY, run_rows
@@ -41,8 +43,8 @@ def render() -> None:
     if not total and state == State() and not room.count(RunFilter(archived=True)):
         _first_steps()
         return
-    meant = state.meant
-    found = room.count(meant)
+    meant = meant_by(state)
+    found, wrong = counted(meant)
     with header("Experiments", note=_counted(found, total, state)):
         views_menu(state)
         actions_menu(found, lambda: room.ids(meant), state.archived)
@@ -50,11 +52,13 @@ def render() -> None:
         training_button()
     running(JOBS)
     known = catalog()
-    run_bar(state, lambda: columns_popover(state, known))
+    run_bar(state, known, wrong)
     if not found:
-        nothing_meant(state)
-        return
-    run_rows(state, meant, shown_columns(state, known), found)
+        nothing_meant(state, wrong)
+    elif state.mode == "groups" and not state.within:
+        group_rows(state, known, shown_columns(state, known))
+    else:
+        run_rows(state, known, meant, shown_columns(state, known), found)
 
 
 JOBS = ("train", "retrain", "demo_flights")

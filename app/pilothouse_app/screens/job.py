@@ -14,6 +14,7 @@ from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import plural, title
 from pilothouse_app.parts.header import facts, header, section
+from pilothouse_app.parts.importing import has_report, import_report
 from pilothouse_app.parts.jobs import (
     STEP_COLUMNS,
     job_facts,
@@ -92,7 +93,9 @@ def _retry(job_id: str, reason: str) -> None:
 
 def _origin_and_view(job: JobInfo) -> str:
     with st.container(horizontal=True, vertical_alignment="center"):
-        view = switch("job_view", ("log", "timeline", "details"), "Show", words=title)
+        first = ("report",) if has_report(job) else ()
+        views = (*first, "log", "timeline", "details")
+        view = switch("job_view", views, "Show", words=title)
         if job.subject_ref:
             kind, ref = job.subject_kind, job.subject_ref
             name = title(kind) if kind in NAMELESS else f"{title(kind)} {ref}"
@@ -124,7 +127,9 @@ def _body(job_id: str, view: str) -> bool:
 
 
 def _beside(job: JobInfo, steps: pd.DataFrame, view: str) -> None:
-    if view == "details":
+    if view == "report":
+        import_report(job)
+    elif view == "details":
         pairs({**result_pairs(job.result), **job.args, "id": job.id}, alt="Arguments and result")
     elif view == "log":
         log_view(workspace().jobs.log(job.id), key="job_log", reserve=19)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from pilothouse.experiments.search import RESERVED, RunFilter, conditions
+from pilothouse.experiments.listing import ids
+from pilothouse.experiments.search import RESERVED, RunFilter
 from pilothouse.experiments.tables import Param, Run, RunMetric, RunTag
 
 AMONG = 500
@@ -21,8 +23,8 @@ def differing(
 
     A parameter, metric or tag that some have and others lack is a difference too.
     """
-    newest = _newest(filter or RunFilter(), among)
-    count = session.execute(select(func.count()).select_from(newest.subquery())).scalar_one()
+    newest = ids(session, filter, among)
+    count = len(newest)
     if count < 2:
         return ()
     found = _own(session, newest, count)
@@ -45,12 +47,7 @@ def differing(
     return tuple(found)
 
 
-def _newest(filter: RunFilter, among: int) -> Select[tuple[str]]:
-    query = select(col(Run.id)).where(*conditions(filter))
-    return query.order_by(col(Run.created_at).desc(), col(Run.id)).limit(among)
-
-
-def _own(session: Session, newest: Select[tuple[str]], count: int) -> list[str]:
+def _own(session: Session, newest: Sequence[str], count: int) -> list[str]:
     columns: list[Any] = [("experiment", col(Run.experiment_id))]
     columns += [(name, col(getattr(Run, name))) for name in OWN]
     counts = [func.count(each) for _, each in columns]

@@ -13,6 +13,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlmodel import Session, col
 
 from pilothouse import activity
+from pilothouse.experiments import keys
 from pilothouse.experiments.lifecycle import no_run
 from pilothouse.experiments.recording import LONGEST_KEY, LONGEST_VALUE
 from pilothouse.experiments.tables import Run, RunTag
@@ -118,6 +119,11 @@ def _set(
     rows = [{"run_id": r, "key": k, "value": v} for r in named for k, v in tags.items()]
     if rows:
         session.execute(insert(RunTag), rows)
+        for run in named:
+            keys.remember(session, run, keys.TAG, tags)
+    if remove:
+        of_them = select(col(Run.experiment_id)).where(col(Run.id).in_(list(named))).distinct()
+        keys.forget(session, list(session.scalars(of_them)), {keys.TAG: set(remove)})
     return {"tags": before} if before else None
 
 

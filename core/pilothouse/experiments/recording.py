@@ -15,8 +15,10 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlmodel import Session, col
 
+from pilothouse.experiments import keys
+from pilothouse.experiments.directions import directions
 from pilothouse.experiments.lifecycle import check_open, require_open
-from pilothouse.experiments.metrics import metric_kind
+from pilothouse.experiments.metrics import Direction
 from pilothouse.experiments.summary import (
     History,
     MetricSummary,
@@ -86,6 +88,7 @@ def log_params(session: Session, run_id: str, params: Mapping[str, ParamValue]) 
     ]
     if rows:
         session.connection().execute(insert(Param), rows)
+        keys.remember(session, run_id, keys.PARAM, texts.keys() - known.keys())
 
 
 def param_text(value: ParamValue) -> str:
@@ -101,9 +104,9 @@ def param_text(value: ParamValue) -> str:
     return text
 
 
-def _known_params(session: Session, run_id: str, keys: Iterable[str]) -> dict[str, str]:
+def _known_params(session: Session, run_id: str, wanted: Iterable[str]) -> dict[str, str]:
     query = select(col(Param.key), col(Param.value)).where(
-        col(Param.run_id) == run_id, col(Param.key).in_(list(keys))
+        col(Param.run_id) == run_id, col(Param.key).in_(list(wanted))
     )
     return {row.key: row.value for row in session.execute(query)}
 
@@ -132,10 +135,9 @@ def log_points(session: Session, store: Store, run_id: str, batch: Iterable[Poin
     """
     histories = _histories(batch, store)
     known = _series(session, run_id, histories)
-    fresh = {
-        key: summarise(history, metric_kind(key).direction) for key, history in histories.items()
-    }
-    _merge_known(session, known, fresh)
+    better = directions(session, histories)
+    fresh = {key: summarise(history, better[key]) for key, history in histories.items()}
+    _merge_known(session, known, fresh, better)
     series = {key: number for key, (number, _) in known.items()}
     series |= _insert_fresh(session, run_id, {k: s for k, s in fresh.items() if k not in known})
     _append(session, {series[key]: history for key, history in histories.items()})
@@ -153,9 +155,9 @@ def _histories(batch: Iterable[Points], store: Store) -> dict[str, History]:
 
 
 def _series(
-    session: Session, run_id: str, keys: Iterable[str]
+    session: Session, run_id: str, wanted: Iterable[str]
 ) -> dict[str, tuple[int, MetricSummary]]:
-    rows = session.connection().execute(SERIES, {"run": run_id, "keys": list(keys)})
+    rows = session.connection().execute(SERIES, {"run": run_id, "keys": list(wanted)})
     found = rows.mappings().all()
     check_open(run_id, found[0] if found else None)
     return {row["key"]: (row["id"], summary_of(row)) for row in found if row["id"] is not None}
@@ -178,9 +180,10 @@ def _merge_known(
     session: Session,
     known: Mapping[str, tuple[int, MetricSummary]],
     fresh: Mapping[str, MetricSummary],
+    better: Mapping[str, Direction],
 ) -> None:
     rows = [
-        {"series": number} | _columns(merge(old, fresh[key], metric_kind(key).direction))
+        {"series": number} | _columns(merge(old, fresh[key], better[key]))
         for key, (number, old) in known.items()
     ]
     if rows:
@@ -194,6 +197,7 @@ def _insert_fresh(
     if not rows:
         return {}
     returned = session.connection().execute(INSERT_FRESH, rows)
+    keys.remember(session, run_id, keys.METRIC, fresh)
     return {row.key: row.id for row in returned}
 
 
@@ -232,6 +236,7 @@ def tag(session: Session, run_id: str, tags: Mapping[str, str]) -> None:
     require_open(session, run_id)
     for key, value in tags.items():
         session.merge(RunTag(run_id=run_id, key=_key(key, "tag"), value=str(value)))
+    keys.remember(session, run_id, keys.TAG, tags)
 
 
 def untag(session: Session, run_id: str, keys: Iterable[str]) -> None:

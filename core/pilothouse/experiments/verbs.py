@@ -4,42 +4,53 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pilothouse.experiments import (
     catalog,
-    compare,
     details,
     differing,
     environment,
+    fields,
     history,
+    keys,
     lifecycle,
     listing,
     marks,
     recording,
+    removal,
     search,
     tree,
     views,
 )
 from pilothouse.experiments.code import CodeIdentity, running_folder, running_source
-from pilothouse.experiments.compare import Comparison
+from pilothouse.experiments.compare_verbs import Comparing
 from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.fields import QueryField
 from pilothouse.experiments.looking import Looking
 from pilothouse.experiments.patches import Program, log_patch, program
+from pilothouse.experiments.query.runs import Entity, RunLanguage
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
 from pilothouse.experiments.summary import Points
 from pilothouse.experiments.tree import ExperimentNode
 from pilothouse.experiments.views import ViewInfo
+from pilothouse.storage import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sqlmodel import Session
 
 
-class Experiments(Looking):
-    """The experiments of a workspace."""
+class Experiments(Comparing, Looking):
+    """The experiments of a workspace; filters may ask for the `entities` of other rooms too."""
+
+    def __init__(self, store: Store, entities: Sequence[Entity] = ()) -> None:
+        super().__init__(store)
+        self._entities = tuple(entities)
 
     def create(self, name: str, note: str = "") -> str:
         """Make an experiment and return its name. Raises Conflict when it exists already."""
@@ -114,6 +125,14 @@ class Experiments(Looking):
         """Bring an archived run back."""
         with self._store.write() as session:
             lifecycle.restore(session, self._store, run)
+
+    def delete(self, runs: Sequence[str], reason: str = "") -> int:
+        """Delete archived runs, and the runs under them, for good; how many went.
+
+        Raises Conflict, naming them, when a run is not archived or a model version rests on it.
+        """
+        with self._store.write(durable=True) as session:
+            return removal.delete(session, self._store, runs, reason)
 
     def log_params(self, run: str, params: Mapping[str, ParamValue]) -> None:
         """Keep parameters, each once. Raises Conflict when one has another value already."""
@@ -205,7 +224,7 @@ class Experiments(Looking):
             return listing.runs(
                 session,
                 self._store.now(),
-                filter,
+                self._meant(session, filter),
                 sort,
                 descending=descending,
                 page=page,
@@ -213,10 +232,19 @@ class Experiments(Looking):
                 columns=columns,
             )
 
-    def count(self, filter: RunFilter | None = None) -> int:
-        """How many runs the filter means."""
+    def count(self, filter: RunFilter | None = None, most: int | None = None) -> int:
+        """How many runs the filter means; counted no further than `most`, when that is given."""
         with self._store.read() as session:
-            return search.count(session, filter)
+            return search.count(session, self._meant(session, filter, whole=True), most)
+
+    def _meant(
+        self, session: Session, filter: RunFilter | None, *, whole: bool = False
+    ) -> RunFilter:
+        """The filter, with the language that its query is read in."""
+        return replace(filter or RunFilter(), language=self._language(session, whole=whole))
+
+    def _language(self, session: Session, *, whole: bool = False) -> RunLanguage:
+        return RunLanguage(self._store.now(), self._entities, session, whole=whole)
 
     def run(self, id: str) -> RunInfo:
         """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
@@ -248,40 +276,40 @@ class Experiments(Looking):
         with self._store.read() as session:
             return history.history(session, runs, keys, max_points)
 
-    def compare(self, runs: Sequence[str], baseline: str | None = None) -> Comparison:
-        """Hold two to ten runs against a baseline: one of them, one more, or else the first."""
-        with self._store.read() as session:
-            return compare.compare(session, self._store, runs, baseline)
-
     def metric_keys(self, experiment: str | None = None) -> list[str]:
         """Every metric that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.metric_keys(session, experiment)
+            return keys.known(session, keys.METRIC, experiment)
 
     def param_keys(self, experiment: str | None = None) -> list[str]:
         """Every parameter that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.param_keys(session, experiment)
+            return keys.known(session, keys.PARAM, experiment)
 
     def tag_keys(self, experiment: str | None = None) -> list[str]:
-        """Every tag that a run has, without those that programs keep for themselves."""
+        """Every tag that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.tag_keys(session, experiment)
+            return keys.known(session, keys.TAG, experiment)
+
+    def query_fields(self, experiment: str | None = None) -> list[QueryField]:
+        """What `RunFilter.query` can ask: name, title, kind, operators, and choices where few."""
+        with self._store.read() as session:
+            return fields.query_fields(session, self._language(session), experiment)
 
     def facets(self) -> dict[str, list[str]]:
         """Every experiment, status, trainer and user that occurs, for filters."""
         with self._store.read() as session:
-            return search.facets(session)
+            return keys.facets(session)
 
     def ids(self, filter: RunFilter | None = None, most: int = marks.MOST) -> list[str]:
         """The ids of the newest runs that the filter means, at most so many, for a bulk command."""
         with self._store.read() as session:
-            return listing.ids(session, filter, most)
+            return listing.ids(session, self._meant(session, filter), most)
 
     def differing(self, filter: RunFilter | None = None) -> tuple[str, ...]:
         """The columns in which the newest runs that the filter means differ."""
         with self._store.read() as session:
-            return differing.differing(session, filter)
+            return differing.differing(session, self._meant(session, filter))
 
     def tree(self) -> tuple[ExperimentNode, ...]:
         """The experiments as a tree made from the slashes in their names, with counts of runs."""
@@ -291,7 +319,7 @@ class Experiments(Looking):
     def children(self, runs: Sequence[str], filter: RunFilter | None = None) -> dict[str, int]:
         """How many runs lie right under each of these that has any."""
         with self._store.read() as session:
-            return tree.children(session, runs, filter or RunFilter())
+            return tree.children(session, runs, self._meant(session, filter))
 
     def star(self, runs: Sequence[str], starred: bool = True) -> int:
         """Put a star on runs, or take it off. Raises Conflict when one is archived."""

@@ -138,7 +138,7 @@ def test_the_reference_holds_the_held_out_rows_and_what_the_model_said(
     assert len(reference) == rows["held_out"]
     assert rows["fitted"] + rows["held_out"] + rows["without_label"] == 600
     model = joblib.load(io.BytesIO(workspace.experiments.artifact(run, "model/model.joblib")))
-    features = reference.drop(columns=["__target", "__score"])
+    features = reference.drop(columns=["__target", "__score", "__row"])
     np.testing.assert_allclose(model.predict_proba(features)[:, 1], reference["__score"])
 
 

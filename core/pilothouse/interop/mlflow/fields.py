@@ -142,9 +142,9 @@ def pairs(rows: Sequence[Fields]) -> dict[str, str]:
 
 def _whole(value: Any) -> int | None:
     try:
-        if isinstance(value, float | bool):
-            return int(value)
-        return int(value) if isinstance(value, int | str) else None
+        if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+            return None
+        return int(value) if isinstance(value, int | float | str) else None
     except (ValueError, OverflowError):
         return None
 
