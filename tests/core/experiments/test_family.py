@@ -155,7 +155,5 @@ def test_a_logged_dataset_as_it_was_told(
 
 
 def test_packages_of_a_requirements_file() -> None:
-    text = (
-        "# made by hand\nnumpy==2.4.6\n-r other.txt\nskops[all]>=0.16,<1 ; python_version>'3'\n"
-    )
+    text = "# made by hand\nnumpy==2.4.6\n-r other.txt\nskops[all]>=0.16,<1 ; python_version>'3'\n"
     assert packages_of(text) == {"numpy": "2.4.6", "skops[all]": ">=0.16,<1"}

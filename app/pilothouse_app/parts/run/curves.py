@@ -22,13 +22,15 @@ from pilothouse_app.parts.filters import choose_one, filter_bar, pager, switch
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.live import live
-from pilothouse_app.parts.runs import by_interest, metric_title, metric_value
+from pilothouse_app.parts.metric_notes import kinds
+from pilothouse_app.parts.runs import by_interest
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from pilothouse.experiments.details import RunInfo
+    from pilothouse.experiments.metric_notes import MetricKinds
 
 PAGE = 6
 TOGETHER = 8
@@ -50,12 +52,17 @@ class Asked:
     log_x: bool
     log_y: bool
     began: datetime
+    kinds: MetricKinds
 
     @property
     def x(self) -> str:
         """The title of the x axis."""
         over = self.course.over
-        return metric_title(self.course.against) if over == METRIC else WORDS[over]
+        return self.title(self.course.against) if over == METRIC else WORDS[over]
+
+    def title(self, key: str) -> str:
+        """What a metric is called."""
+        return self.kinds.of(key).title
 
 
 def stepped(run: RunInfo) -> list[str]:
@@ -110,7 +117,7 @@ def _controls(run: RunInfo, keys: list[str]) -> Asked:
     )
     began = run.started_at or run.created_at
     shown = tuple(chosen or keys)
-    return Asked(shown, course, layout == "together", log_x, log_y, began)
+    return Asked(shown, course, layout == "together", log_x, log_y, began, kinds())
 
 
 def _metrics(keys: list[str]) -> list[str]:
@@ -207,8 +214,9 @@ def _each(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: Asked) 
     for place, key in enumerate(keys):
         summary = run.metrics[key]
         with grid.cell(), st.container(border=True):
-            best = f"best {metric_value(key, summary.best)} at step {summary.best_step:,}"
-            section(metric_title(key), best if summary.best_step is not None else "")
+            kind = asked.kinds.of(key)
+            best = f"best {kind.write(summary.best)} at step {summary.best_step:,}"
+            section(kind.title, best if summary.best_step is not None else "")
             height = 220 if columns == 2 else 400
             _chart(run, [key], found[found["key"] == key], asked, height=height, first=place)
 
@@ -228,7 +236,7 @@ def _chart(
     figure = charts.courses(
         found,
         dark=dark(),
-        titles={key: metric_title(key) for key in keys},
+        titles={key: asked.title(key) for key in keys},
         x=asked.x,
         smooth=asked.course.weight > 0,
         instants=asked.course.over == WALL,
@@ -237,7 +245,7 @@ def _chart(
         first=first,
     )
     key = f"run_curve_{'_'.join(keys)}"
-    words = ", ".join(metric_title(each) for each in keys)
+    words = ", ".join(map(asked.title, keys))
     zooms: dict[str, Any] = {}
     if run.status != "running":
         began = asked.began if asked.course.over == WALL else None
