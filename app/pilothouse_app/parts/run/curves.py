@@ -104,7 +104,7 @@ def _controls(run: RunInfo, keys: list[str]) -> Asked:
         layout = switch("run_layout", list(LAYOUTS), "Charts", words=LAYOUTS.__getitem__)
         over = _over(keys)
         weight = st.slider(
-            "Smoothing", 0.0, 0.99, 0.0, 0.01, key="run_smooth", width=150, bind="query-params",
+            "Smoothing", 0.0, 0.99, 0.0, 0.01, key="run_smooth", width=140, bind="query-params",
             persist_state="session", help="Exponential; the raw line stays faint behind",
         )  # fmt: skip
         log_x, log_y = _axes(run.status != "running")
@@ -128,7 +128,7 @@ def _metrics(keys: list[str]) -> list[str]:
         key="run_metrics",
         placeholder=f"All {plural(len(keys), 'metric')}" if len(keys) > 1 else "Its one metric",
         label_visibility="collapsed",
-        width=300,
+        width=244,
         on_change=_first_page,
         bind="query-params",
     )
@@ -139,7 +139,7 @@ def _over(keys: list[str]) -> str:
     if st.session_state.get("run_x", STEP) not in options:
         del st.session_state["run_x"]  # of another run
     return choose_one(
-        "run_x", options, "Over", default=STEP, width=190,
+        "run_x", options, "Over", default=STEP, width=168,
         words=lambda name: WORDS.get(name, name.capitalize()),
     )  # fmt: skip
 

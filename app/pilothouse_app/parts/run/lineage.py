@@ -53,7 +53,7 @@ def draw(run: RunInfo) -> None:
 
 
 def _box(name: str, icon: str) -> DeltaGenerator:
-    box = st.container(border=True, height="stretch")
+    box = st.container(border=True, height="stretch", gap="xsmall")
     with box:
         st.markdown(f"**{icon} {name}**")
     return box

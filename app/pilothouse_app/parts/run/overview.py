@@ -127,7 +127,7 @@ def _params(run: RunInfo) -> None:
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         section("Parameters", plural(len(run.params), "parameter"))
-        words = search("run_param_q", "Parameter", width=170).lower() if len(run.params) > 8 else ""
+        words = search("run_param_q", "Parameter", width=132).lower() if len(run.params) > 8 else ""
     found = {k: v for k, v in run.params.items() if words in f"{k}\n{v}".lower()}
     if not found:
         st.markdown(":gray[No parameter matches.]" if run.params else ":gray[None were logged.]")
