@@ -11,6 +11,7 @@ from seen import expected, seen
 from sqlmodel import text
 
 from conftest import Written
+from pilothouse.experiments.blocks import compact_waiting
 from pilothouse.interop.tables import Webhook
 from pilothouse.kit.settings import Settings
 from pilothouse.testing.postgres import postgresql, why_not
@@ -206,6 +207,21 @@ def test_what_is_here_from_elsewhere_is_a_conflict(
     assert report.outcomes["conflict"] == len(folder_store.told["runs"])
     assert first in {line.name for line in report.lines}
     assert report.brought["runs"] == 0
+
+
+def test_histories_become_blocks_and_take_what_is_new(
+    workspace: Workspace, mlruns: Path, folder_store: Written
+) -> None:
+    workspace.imports.bring(str(mlruns))
+    before = seen(workspace)
+    compact_waiting(workspace.store)
+    assert seen(workspace) == before
+    [child] = [n for n, run in folder_store.told["runs"].items() if run["name"] == "child"]
+    [loss] = mlruns.glob(f"*/{child}/metrics/loss")
+    loss.write_text(loss.read_text() + "1700000000000 0.75 9\n")
+    assert workspace.imports.bring(str(mlruns)).changed == {"runs": 1}
+    assert list(workspace.experiments.history([child], ["loss"])["value"]) == [0.1, 0.75]
+    assert workspace.experiments.run(child).metrics["loss"].count == 2
 
 
 def test_what_was_deleted_or_archived_here_stays_so(workspace: Workspace, mlruns: Path) -> None:
