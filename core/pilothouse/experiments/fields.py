@@ -9,7 +9,7 @@ from typing import Literal
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from pilothouse.experiments import search
+from pilothouse.experiments import keys
 from pilothouse.experiments.metrics import metric_kind
 from pilothouse.experiments.query.runs import METRICS, PARAMS, TAGS, RunLanguage
 from pilothouse.experiments.query.sql import NANS, OPERATORS, Known
@@ -42,19 +42,19 @@ def query_fields(
 
     Keys are those of one experiment's runs, or of all.
     """
-    occurring = search.facets(session)
+    occurring = keys.facets(session)
     of_metrics = (*OPERATORS["number"], *NANS)
     found = [_field(name, known, occurring.get(name, ())) for name, known in language.own.items()]
     found += [
         QueryField(f"metrics.{key}", metric_kind(key).title, "number", of_metrics)
-        for key in search.metric_keys(session, experiment)
+        for key in keys.known(session, keys.METRIC, experiment)
     ]
-    params = search.param_keys(session, experiment)
+    params = keys.known(session, keys.PARAM, experiment)
     textual = _textual(session, params)
     found += [_param(key, is_text=key in textual) for key in params]
     found += [
         QueryField(f"tags.{key}", key, "text", OPERATORS["text"])
-        for key in search.tag_keys(session, experiment)
+        for key in keys.known(session, keys.TAG, experiment)
     ]
     return found + _elsewhere(language)
 

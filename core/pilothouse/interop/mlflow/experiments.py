@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -13,13 +14,14 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    update,
 )
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
 from pilothouse.experiments.query import Comparison
 from pilothouse.experiments.query.sql import Known
-from pilothouse.experiments.tables import Experiment, ExperimentTag
+from pilothouse.experiments.tables import Experiment, ExperimentTag, Run
 from pilothouse.interop.mlflow import clauses
 from pilothouse.interop.mlflow.clauses import Language, Order
 from pilothouse.interop.mlflow.errors import absent, exists, invalid
@@ -189,6 +191,8 @@ def _delete(call: Call) -> dict[str, Any]:
     if found.archived_at is not None:
         raise no_experiment(given)
     found.archived_at = call.store.now()
+    # Its runs go with it, and come back with it: those that went before stay away.
+    _move_runs(call, found, None, found.archived_at)
     _touch(call, found, "archived")
     return {}
 
@@ -198,9 +202,15 @@ def _restore(call: Call) -> dict[str, Any]:
     found = find(call.session, given)
     if found.archived_at is None:
         raise no_experiment(given)
+    _move_runs(call, found, found.archived_at, None)
     found.archived_at = None
     _touch(call, found, "restored")
     return {}
+
+
+def _move_runs(call: Call, of: Experiment, before: datetime | None, after: datetime | None) -> None:
+    held = col(Run.experiment_id) == of.id, col(Run.archived_at).is_not_distinct_from(before)
+    call.session.execute(update(Run).where(*held).values(archived_at=after))
 
 
 def _touch(
