@@ -18,6 +18,7 @@ from pilothouse.testing.docs import pages
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("activity", "jobs", "data", "experiments", "registry", "deployments", "monitoring")
+ROOMS += ("interop",)
 LONGEST_FILE = 400
 EDGES = {
     "core/pilothouse/jobs/engine.py",  # a job: its failure becomes its status

@@ -126,7 +126,7 @@ def test_a_metric_that_cannot_be_kept_is_400(caller: Caller, fields: dict[str, A
 
 
 def test_nothing_is_at_the_paths_that_are_not_spoken(caller: Caller) -> None:
-    for path in ("traces", "prompts/create", "webhooks", "gateway/x", "runs/nope"):
+    for path in ("traces", "prompts/create", "gateway/x", "runs/nope"):
         assert caller.send("POST", path, json={}).status_code == 404
     for path in ("/api/3.0/mlflow/traces", "/graphql", "/ajax-api/3.0/mlflow/x"):
         assert caller.send("POST", path, json={}).status_code == 404

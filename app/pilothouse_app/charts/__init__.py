@@ -9,6 +9,7 @@ from pilothouse_app.charts.bars import (
     two_distributions,
 )
 from pilothouse_app.charts.compared import differences, influence, over_steps
+from pilothouse_app.charts.courses import courses
 from pilothouse_app.charts.curves import calibration, cost, history, precision_recall, roc
 from pilothouse_app.charts.matrix import confusion
 from pilothouse_app.charts.moving import counts_over_time
@@ -22,6 +23,7 @@ __all__ = [
     "confusion",
     "cost",
     "counts_over_time",
+    "courses",
     "differences",
     "frequencies",
     "grouped",

@@ -1,6 +1,6 @@
 """Who did what, when, and why: the append-only, hash-chained log that every writer uses."""
 
-from pilothouse.activity.chain import record, verify
+from pilothouse.activity.chain import hear, record, verify
 from pilothouse.activity.verbs import Activity
 
-__all__ = ["Activity", "record", "verify"]
+__all__ = ["Activity", "hear", "record", "verify"]

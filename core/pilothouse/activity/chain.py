@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,6 +17,8 @@ from pilothouse.storage import Store
 
 GENESIS = "0" * 64
 LOCK = 7_421_001
+Listener = Callable[[Session, Store, ActivityEntry], None]
+_listeners: dict[str, Listener] = {}
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,18 @@ def record(
     entry.hash = _hash(entry)
     session.add(entry)
     session.flush()
+    for listener in _listeners.values():
+        listener(session, store, entry)
     return last + 1
+
+
+def hear(name: str, listener: Listener) -> None:
+    """Tell a listener of every entry from now on, in the transaction that writes it.
+
+    What it writes is kept or lost with the change; a name listens once. Floors above the log use
+    it to act on what any room did, without that room knowing of them.
+    """
+    _listeners[name] = listener
 
 
 def verify(session: Session) -> ChainState:

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 import pilothouse
 from pilothouse.deployments.gateway import (
     Answer,
@@ -27,7 +29,7 @@ from pilothouse.deployments.gateway import (
 from pilothouse.deployments.routes import Routes
 from pilothouse.http.metrics import CONTENT_TYPE, exposition
 from pilothouse.interop.mlflow import paths
-from pilothouse.kit.errors import Refused, Unavailable
+from pilothouse.kit.errors import PilothouseError, Refused, Unavailable
 from pilothouse.kit.processes import announce, find
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store, open_store
@@ -40,6 +42,7 @@ log = logging.getLogger("pilothouse.server")
 HOST = "127.0.0.1"
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 SEAL_EVERY = 1.0
+DELIVER_EVERY = 1.0
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -125,6 +128,7 @@ class Server:
             asyncio.create_task(self.routes.follow()),
             asyncio.create_task(self._tidy()),
             asyncio.create_task(self._prepare()),
+            asyncio.create_task(self._deliver()),
         ]
 
     async def stop(self) -> None:
@@ -140,6 +144,19 @@ class Server:
         while True:
             await asyncio.sleep(SEAL_EVERY)
             self.gateway.seal_old()
+
+    async def _deliver(self) -> None:
+        """Bring what webhooks are to hear of on its way."""
+        from pilothouse.interop.mlflow.webhooks.courier import Courier
+
+        courier = Courier(self.store)
+        await asyncio.to_thread(courier.tidy)
+        while True:
+            try:
+                await asyncio.to_thread(courier.look)
+            except (SQLAlchemyError, PilothouseError):
+                log.exception("deliveries could not be read")
+            await asyncio.sleep(DELIVER_EVERY)
 
     async def _prepare(self) -> None:
         await self._managed()

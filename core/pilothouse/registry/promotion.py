@@ -214,10 +214,8 @@ def _carry_out(session: Session, store: Store, promotion: Promotion, reason: str
             f"{_title(promotion)} is impossible: the model's artifact is not in the store.",
             hint="Restore it from a backup, or train the model again.",
         )
-    champion = versions.champion(session, promotion.model)
-    before = {"stage": version.stage, "champion": champion.ref if champion else None}
+    before = stages.standing(session, version)
     stages.move(session, store, version, promotion.stage, reason, promotion.id)
-    champion = versions.champion(session, promotion.model)
     record(
         session,
         store,
@@ -225,11 +223,7 @@ def _carry_out(session: Session, store: Store, promotion: Promotion, reason: str
         "version",
         f"{promotion.model}@{promotion.number}",
         before=before,
-        after={
-            "stage": version.stage,
-            "champion": champion.ref if champion else None,
-            "promotion": promotion.id,
-        },
+        after=stages.standing(session, version) | {"promotion": promotion.id},
         reason=reason,
     )
 

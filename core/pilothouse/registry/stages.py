@@ -47,7 +47,7 @@ def archive(session: Session, store: Store, model: str, number: int, reason: str
     version = require(session, model, number)
     if version.stage == ARCHIVED:
         raise Conflict(f"{model}@{number} is archived already.")
-    before = version.stage
+    before = standing(session, version)
     move(session, store, version, ARCHIVED, reason)
     record(
         session,
@@ -55,10 +55,17 @@ def archive(session: Session, store: Store, model: str, number: int, reason: str
         "archived",
         "version",
         f"{model}@{number}",
-        before={"stage": before},
-        after={"stage": ARCHIVED},
+        before=before,
+        after=standing(session, version),
         reason=reason,
     )
+
+
+def standing(session: Session, version: ModelVersion) -> dict[str, str | None]:
+    """A version's stage and its model's champion, as the activity log tells them."""
+    kept = session.get(Alias, (version.model, CHAMPION))
+    champion = f"{version.model}@{kept.number}" if kept else None
+    return {"stage": version.stage, "champion": champion}
 
 
 def set_alias(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,8 @@ from pilothouse.experiments.tables import (
 )
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.registry.facts import VersionInfo, version_info
-from pilothouse.registry.tables import CHAMPION, Alias, Model, ModelVersion
-from pilothouse.storage import Store
+from pilothouse.registry.tables import CHAMPION, Alias, Model, ModelTag, ModelVersion
+from pilothouse.storage import Store, Table
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NUMBER = re.compile(r"[0-9]{1,9}")
@@ -32,6 +32,7 @@ MODEL_PATH = "model/model.joblib"
 SIGNATURE_PATH = "model/signature.json"
 EXAMPLE_PATH = "model/input_example.json"
 HELD_OUT_TAG = "training.held_out"
+Beside = Callable[[ModelVersion], Iterable[Table]]
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,20 @@ def register_run(
 
 
 def register_import(
-    session: Session, store: Store, model: str, source: Source, note: str = ""
+    session: Session,
+    store: Store,
+    model: str,
+    source: Source,
+    note: str = "",
+    beside: Beside = lambda _: (),
 ) -> VersionInfo:
-    """Make a model from elsewhere the next version. Raises Invalid when its origin has no name."""
+    """Make a model from elsewhere the next version. Raises Invalid when its origin has no name.
+
+    `beside` makes further rows of the version; whoever hears of it finds them there.
+    """
     if not source.imported.strip():
         raise Invalid("an import needs a name for its origin.", fields={"imported": "needed"})
-    return _add(session, store, model, source, note)
+    return _add(session, store, model, source, note, beside)
 
 
 def require(session: Session, model: str, number: int) -> ModelVersion:
@@ -157,7 +166,14 @@ def _held_out(session: Session, run_id: str) -> str:
     return tag.value if tag else ""
 
 
-def _add(session: Session, store: Store, model: str, source: Source, note: str) -> VersionInfo:
+def _add(
+    session: Session,
+    store: Store,
+    model: str,
+    source: Source,
+    note: str,
+    beside: Beside = lambda _: (),
+) -> VersionInfo:
     owner = _require_or_create(session, store, model)
     if not store.artifacts.exists(source.digest):
         raise NotFound(f"the model's artifact {source.digest[:12]}… is not in the store.")
@@ -183,6 +199,8 @@ def _add(session: Session, store: Store, model: str, source: Source, note: str) 
     session.add(owner)
     session.add(row)
     session.flush()
+    session.add_all(beside(row))
+    session.flush()
     record(
         session,
         store,
@@ -207,11 +225,19 @@ def _require_or_create(session: Session, store: Store, name: str) -> Model:
     return add_model(session, store, name)
 
 
-def add_model(session: Session, store: Store, name: str, note: str = "") -> Model:
+def add_model(
+    session: Session,
+    store: Store,
+    name: str,
+    note: str = "",
+    tags: Mapping[str, str] | None = None,
+) -> Model:
     """Make a model without versions; whoever asks has looked that the name is free and fit."""
     now = store.now()
     model = Model(name=name, note=note, created_at=now, created_by=store.actor, updated_at=now)
     session.add(model)
+    session.flush()
+    session.add_all(ModelTag(model=name, key=key, value=word) for key, word in (tags or {}).items())
     session.flush()
     record(session, store, "created", "model", name)
     return model

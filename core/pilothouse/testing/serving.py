@@ -39,12 +39,10 @@ SIGNATURE = Signature(
 EXAMPLE: list[dict[str, Any]] = [{"distance": 500.0, "carrier": "AA", "wind": None}]
 SERVER = """
 import sys
-from pathlib import Path
 from pilothouse.http.server import serve
 from pilothouse.kit.settings import Settings
-folder, port, reset, database = sys.argv[1:]
-settings = Settings(workspace=Path(folder), server_port=int(port), database_url=database)
-serve(settings, allow_reset=reset == "reset")
+settings, reset = sys.argv[1:]
+serve(Settings.model_validate_json(settings), allow_reset=reset == "reset")
 """
 
 
@@ -144,8 +142,9 @@ class ServerProcess:
     def start(self) -> Address:
         """Start it, on the port it had before, and wait until it answers."""
         log = self._store.log_folder / "server.log"
-        command = [sys.executable, "-P", "-c", SERVER, str(self._store.folder), str(self._port)]
-        command += [self._reset, self._store.settings.database_url]
+        changes = {"workspace": self._store.folder, "server_port": self._port}
+        settings = self._store.settings.model_copy(update=changes).model_dump_json()
+        command = [sys.executable, "-P", "-c", SERVER, settings, self._reset]
         with log.open("ab") as out:
             self._process = subprocess.Popen(command, stdout=out, stderr=out, env=environment())
         address = wait_for(self._running, log=log)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pilothouse.activity import Activity
+from pilothouse.interop.mlflow import webhooks
 from pilothouse.jobs import Jobs
 from pilothouse.kit.clock import Clock
 from pilothouse.kit.settings import Settings, read_settings
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pilothouse.data import Data
     from pilothouse.deployments import Deployments
     from pilothouse.experiments import Experiments
+    from pilothouse.interop.imports.verbs import Imports
     from pilothouse.monitoring import Monitoring
     from pilothouse.pipelines import Pipelines
     from pilothouse.registry import Registry
@@ -30,6 +32,7 @@ class Workspace:
         self.store = store
         self.activity = Activity(store)
         self.jobs = Jobs(store)
+        webhooks.listen()
 
     def __repr__(self) -> str:
         return f"<Pilothouse workspace at {self.store.folder}>"
@@ -52,10 +55,12 @@ class Workspace:
 
     @cached_property
     def experiments(self) -> Experiments:
-        """Experiments and runs."""
+        """Experiments and runs, searched by their models and deployments too."""
+        from pilothouse.deployments.fields import DEPLOYMENTS
         from pilothouse.experiments import Experiments
+        from pilothouse.registry.fields import MODELS
 
-        return Experiments(self.store)
+        return Experiments(self.store, (MODELS, DEPLOYMENTS))
 
     @cached_property
     def training(self) -> Training:
@@ -91,6 +96,13 @@ class Workspace:
         from pilothouse.pipelines import Pipelines
 
         return Pipelines(self.store)
+
+    @cached_property
+    def imports(self) -> Imports:
+        """History that another tracker kept."""
+        from pilothouse.interop.imports.verbs import Imports
+
+        return Imports(self.store)
 
 
 def open_workspace(

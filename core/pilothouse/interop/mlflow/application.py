@@ -39,13 +39,17 @@ from pilothouse.interop.mlflow import (
     registered_models,
     registry_search,
     reset,
+    run_facts,
     run_search,
     runs,
+    webhooks,
 )
+from pilothouse.interop.mlflow.compaction import Compactor
 from pilothouse.interop.mlflow.errors import ProtocolError, invalid, translated
 from pilothouse.interop.mlflow.fields import Fields, Several
 from pilothouse.interop.mlflow.ingest import Ingest
 from pilothouse.interop.mlflow.routing import Call, Route
+from pilothouse.interop.mlflow.webhooks import hooks
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.storage import Store
 
@@ -62,6 +66,7 @@ ROUTES: tuple[Route, ...] = (
     *registered_models.ROUTES,
     *model_versions.ROUTES,
     *registry_search.ROUTES,
+    *hooks.ROUTES,
 )
 INFO: dict[str, Any] = {
     "store_type": "SqlStore",
@@ -92,9 +97,11 @@ class Protocol:
     def __init__(self, store: Store, *, allow_reset: bool = False) -> None:
         self.store = store
         self.ingest = Ingest(store)
+        self._compactor = Compactor(store, self.ingest)
         self._allow_reset = allow_reset
         self._table = _Table(ROUTES)
         self._default: asyncio.Task[None] | None = None
+        webhooks.listen()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -117,6 +124,7 @@ class Protocol:
 
     def close(self) -> None:
         """Write what waits, then end."""
+        self._compactor.close()
         self.ingest.close()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Answer | None:
@@ -144,15 +152,20 @@ class Protocol:
         given = await _given(scope, receive, self.store.settings.max_body_mb << 20)
         fields = Fields(given | named)
         await self._with_default()
+        found: Any = None
+        if route.outside is not None:
+            found = await asyncio.to_thread(route.outside, self.store, fields)
         if not route.writes:
-            return await asyncio.to_thread(self._read, route, fields)
-        work = self.ingest.submit(lambda session: route.handler(Call(session, self.store, fields)))
+            return await asyncio.to_thread(self._read, route, fields, found)
+        work = self.ingest.submit(lambda s: route.handler(Call(s, self.store, fields, found)))
         told = await asyncio.wrap_future(work)
+        if path == "runs/update" and told["run_info"]["status"] in run_facts.ENDED:
+            self._compactor.add(told["run_info"]["run_id"])
         return Answer(200, orjson.dumps(told), NOSNIFF) if told else EMPTY
 
-    def _read(self, route: Route, fields: Fields) -> Answer:
+    def _read(self, route: Route, fields: Fields, found: Any) -> Answer:
         with self.store.read() as session:
-            told = route.handler(Call(session, self.store, fields))
+            told = route.handler(Call(session, self.store, fields, found))
         return Answer(200, orjson.dumps(told), NOSNIFF)
 
     async def _with_default(self) -> None:
@@ -187,7 +200,7 @@ class Protocol:
             return None
         if method == "PUT":
             await artifacts.receive_file(self.store, self.ingest, inside, scope, receive)
-            return EMPTY
+            return Answer(200, b"", NOSNIFF)
         if method == "DELETE":
             return await self._remove(inside)
         raise NotHere(405)

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 from sqlmodel import Session, col, select
 
@@ -114,11 +115,14 @@ def _headers(kept: Kept) -> list[tuple[bytes, bytes]]:
     name = PurePosixPath(kept.path).name
     guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
+    held = f'attachment; filename="{plain}"'
+    if plain != name:  # RFC 6266: the name in full, for those who read it
+        held += f"; filename*=UTF-8''{quote(name, safe='')}"
     kind = guessed if guessed in INLINE or not guessed.startswith("text/") else "text/plain"
     return [
         (b"content-type", kind.encode()),
         (b"content-length", str(kept.size).encode()),
-        (b"content-disposition", f'attachment; filename="{plain}"'.encode()),
+        (b"content-disposition", held.encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"content-security-policy", b"sandbox; default-src 'none'"),
     ]

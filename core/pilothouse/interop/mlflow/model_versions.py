@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
@@ -20,8 +21,10 @@ from pilothouse.interop.mlflow.registered_models import (
     LONGEST_VALUE,
     REASON,
     promote,
+    put_tag,
     refuse_served,
     tags_of,
+    take_tag,
 )
 from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
 from pilothouse.interop.mlflow.sources import Origin, origin
@@ -42,6 +45,7 @@ from pilothouse.registry.tables import (
     VersionTag,
 )
 from pilothouse.registry.versions import Source, register_import
+from pilothouse.storage import Store, Table
 
 VERSIONS_TAG = "mlflow.modelVersions"
 Json = dict[str, Any]
@@ -54,36 +58,41 @@ def _create(call: Call) -> Json:
     looked = origin(session, source, fields.text("run_id"), fields.text("model_id"))
     find_model(session, name)
     imported = Source(
-        digest=_manifest(call, looked),
+        digest=manifest(call.store, looked),
         signature=UNKNOWN,
         input_example=[],
-        metrics=_metrics(session, looked.run_id),
+        metrics=last_figures(session, looked.run_id),
         run=looked.run_id if session.get(Run, looked.run_id) else None,
         imported=f"MLflow: {source}",
     )
-    number = register_import(session, call.store, name, imported, note).number
+    run_link = fields.text("run_link")
+
+    def beside(version: ModelVersion) -> Iterator[Table]:
+        yield kept_origin(version, looked, run_link)
+        for key, value in tags.items():
+            yield VersionTag(model=name, number=version.number, key=key, value=value)
+
+    number = register_import(session, call.store, name, imported, note, beside).number
     version = find_version(session, name, str(number))
-    session.add(_kept(version, looked, fields.text("run_link")))
-    for key, value in tags.items():
-        session.add(VersionTag(model=name, number=number, key=key, value=value))
-    session.flush()
     if looked.model_id:
         _tell_logged_model(session, looked.model_id, name, number)
     return _told(session, version)
 
 
-def _manifest(call: Call, looked: Origin) -> str:
+def manifest(store: Store, looked: Origin) -> str:
     """The digest of the list of a version's files with theirs: it stands for all of them."""
     told = {"source": looked.source, "location": looked.location, "files": list(looked.files)}
-    return call.store.artifacts.put_bytes(json.dumps(told, sort_keys=True, indent=1).encode())
+    return store.artifacts.put_bytes(json.dumps(told, sort_keys=True, indent=1).encode())
 
 
-def _metrics(session: Session, run_id: str) -> dict[str, float]:
+def last_figures(session: Session, run_id: str) -> dict[str, float]:
+    """The last value of each metric of a run; of no run, none."""
     query = select(col(RunMetric.key), col(RunMetric.last)).where(col(RunMetric.run_id) == run_id)
     return {key: value for key, value in session.execute(query) if value is not None}
 
 
-def _kept(version: ModelVersion, looked: Origin, run_link: str) -> VersionOrigin:
+def kept_origin(version: ModelVersion, looked: Origin, run_link: str) -> VersionOrigin:
+    """The row that says where an imported version comes from."""
     return VersionOrigin(
         model=version.model,
         number=version.number,
@@ -165,19 +174,18 @@ def _set_tag(call: Call) -> Json:
     key = fields.needed("key", most=LONGEST_KEY)
     value = fields.text("value", most=LONGEST_VALUE)
     version = find_version(call.session, name, given)
-    call.session.merge(VersionTag(model=name, number=version.number, key=key, value=value))
+    put_tag(call, VersionTag(model=name, number=version.number, key=key, value=value), ref(version))
     return {}
+
+
+def ref(version: ModelVersion) -> str:
+    """How the activity log names a version."""
+    return f"{version.model}@{version.number}"
 
 
 def _delete_tag(call: Call) -> Json:
     version, key = _asked_for(call), call.fields.needed("key")
-    call.session.execute(
-        delete(VersionTag).where(
-            col(VersionTag.model) == version.model,
-            col(VersionTag.number) == version.number,
-            col(VersionTag.key) == key,
-        )
-    )
+    take_tag(call, VersionTag, (version.model, version.number, key), ref(version))
     return {}
 
 
@@ -213,7 +221,7 @@ def _archive_others(call: Call, version: ModelVersion, stage: str) -> None:
 
 
 def _move(call: Call, version: ModelVersion, stage: str) -> None:
-    before = version.stage
+    before = stages.standing(call.session, version)
     stages.move(call.session, call.store, version, stage, REASON, alone=False)
     record(
         call.session,
@@ -221,8 +229,8 @@ def _move(call: Call, version: ModelVersion, stage: str) -> None:
         "archived" if stage == ARCHIVED else "moved",
         "version",
         f"{version.model}@{version.number}",
-        before={"stage": before},
-        after={"stage": stage},
+        before=before,
+        after=stages.standing(call.session, version),
         reason=REASON,
     )
 

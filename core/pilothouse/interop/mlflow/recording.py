@@ -33,6 +33,7 @@ LONGEST_PARAM = recording.LONGEST_VALUE
 MOST_METRICS, MOST_PARAMS, MOST_TAGS, MOST_AT_ONCE = 1000, 100, 100, 1000
 MOST_DATASETS = 1000
 HISTORY = "mlflow.log-model.history"
+OF_A_MODEL = {"run_id", "artifact_path", "flavors", "utc_time_created"}
 LONGEST_DATASET = {"name": 500, "digest": 36, "source": 65_535, "schema": 1_048_575}
 LONGEST_DATASET |= {"profile": 16_777_215, "source_type": 36}
 
@@ -111,6 +112,8 @@ def _log_batch(call: Call) -> dict[str, Any]:
     run_id = run_id_of(fields)
     logged = points.many(fields)
     params, tags = _params(fields), tags_of(fields)
+    for place, key in enumerate(tags):
+        check_name(key, "key", f"tags[{place}].key")
     _check_sizes(logged.count, len(fields.rows("params")), len(fields.rows("tags")))
     _log_points(call, run_id, logged)
     if params:
@@ -179,6 +182,8 @@ def _log_inputs(call: Call) -> dict[str, Any]:
 def _use_source(session: Session, run_id: str, experiment_id: int, row: Fields) -> None:
     tags = pairs(row.rows("tags"))
     source = _source(session, experiment_id, row.inner("dataset"))
+    known = session.get(SourceUse, (run_id, source.id))
+    tags = (known.tags if known else {}) | tags
     session.merge(
         SourceUse(run_id=run_id, source_id=source.id or 0, role=tags.get(CONTEXT, ""), tags=tags)
     )
@@ -234,8 +239,9 @@ def _log_model(call: Call) -> dict[str, Any]:
         told = json.loads(text)
     except ValueError:
         raise invalid(f"Malformed model info. \n {text[:200]} \n is not valid JSON.") from None
-    if not isinstance(told, dict):
-        raise invalid("Model json is missing mandatory fields.")
+    lacking = OF_A_MODEL if not isinstance(told, dict) else OF_A_MODEL - told.keys()
+    if lacking:
+        raise invalid(f"Model json is missing mandatory fields: {sorted(lacking)}")
     run = find_active(session, run_id)
     kept = session.get(RunTag, (run_id, HISTORY))
     history = [*(json.loads(kept.value) if kept else []), told]

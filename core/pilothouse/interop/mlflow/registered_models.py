@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
@@ -32,6 +32,7 @@ from pilothouse.registry.tables import (
     Model,
     ModelTag,
     ModelVersion,
+    VersionTag,
 )
 from pilothouse.registry.versions import add_model
 
@@ -48,10 +49,8 @@ def _create(call: Call) -> Json:
     name, tags = _name(fields, "name"), tags_of(fields)
     if session.get(Model, name) is not None:
         raise exists(f"Registered Model (name={name}) already exists.")
-    made = add_model(session, call.store, name, fields.text("description", most=LONGEST_NOTE))
-    for key, value in tags.items():
-        session.add(ModelTag(model=name, key=key, value=value))
-    session.flush()
+    note = fields.text("description", most=LONGEST_NOTE)
+    made = add_model(session, call.store, name, note, tags)
     return _told(session, made)
 
 
@@ -124,17 +123,39 @@ def _set_tag(call: Call) -> Json:
     name, key = fields.needed("name"), fields.needed("key", most=LONGEST_KEY)
     value = fields.text("value", most=LONGEST_VALUE)
     find_model(call.session, name)
-    call.session.merge(ModelTag(model=name, key=key, value=value))
+    put_tag(call, ModelTag(model=name, key=key, value=value), name)
     return {}
+
+
+def put_tag(call: Call, tag: ModelTag | VersionTag, ref: str) -> None:
+    """Keep a tag of a model or a version, and write down that it was set."""
+    key = (tag.model, tag.key) if isinstance(tag, ModelTag) else (tag.model, tag.number, tag.key)
+    known: Any = call.session.get(type(tag), key)
+    before = None if known is None else {tag.key: known.value}
+    call.session.merge(tag)
+    call.session.flush()
+    kind, after = ("model" if isinstance(tag, ModelTag) else "version"), {tag.key: tag.value}
+    record(call.session, call.store, "tagged", kind, ref, before=before, after=after)
 
 
 def _delete_tag(call: Call) -> Json:
     name, key = call.fields.needed("name"), call.fields.needed("key")
     find_model(call.session, name)
-    call.session.execute(
-        delete(ModelTag).where(col(ModelTag.model) == name, col(ModelTag.key) == key)
-    )
+    take_tag(call, ModelTag, (name, key), name)
     return {}
+
+
+def take_tag(
+    call: Call, table: type[ModelTag] | type[VersionTag], key: tuple[str | int, ...], ref: str
+) -> None:
+    """Take a tag away, when it is there, and write down that it was."""
+    known: Any = call.session.get(table, key)
+    if known is None:
+        return
+    call.session.delete(known)
+    call.session.flush()
+    kind = "model" if table is ModelTag else "version"
+    record(call.session, call.store, "untagged", kind, ref, before={known.key: known.value})
 
 
 def _latest(call: Call) -> Json:

@@ -14,29 +14,30 @@ from pilothouse.storage import Store
 
 @dataclass(frozen=True)
 class Call:
-    """One request as its handler sees it."""
+    """One request as its handler sees it; `found` is what was found outside beforehand."""
 
     session: Session
     store: Store
     fields: Fields
-
-    @property
-    def is_sqlite(self) -> bool:
-        """Which dialect conditions are written for."""
-        return self.store.is_sqlite
+    found: Any = None
 
 
 Handler = Callable[[Call], dict[str, Any]]
+Outside = Callable[[Store, Fields], Any]
 
 
 @dataclass(frozen=True)
 class Route:
-    """Where a handler answers. `{name}` in a path is one part, handed in as a field."""
+    """Where a handler answers. `{name}` in a path is one part, handed in as a field.
+
+    What asks other machines is done `outside`, beforehand: no transaction waits for them.
+    """
 
     methods: tuple[str, ...]
     path: str
     handler: Handler
     writes: bool = True
+    outside: Outside | None = None
 
 
 def reading(path: str, handler: Handler, *methods: str) -> Route:

@@ -9,11 +9,12 @@ from sqlalchemy import delete
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
-from pilothouse.experiments import lifecycle
+from pilothouse.experiments import keys, lifecycle
 from pilothouse.experiments.tables import ENDED, RUNNING, Run, RunTag
 from pilothouse.interop.mlflow import experiments
-from pilothouse.interop.mlflow.errors import absent, invalid, too_long
+from pilothouse.interop.mlflow.errors import absent, invalid
 from pilothouse.interop.mlflow.fields import Fields
+from pilothouse.interop.mlflow.points import check_name
 from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
 from pilothouse.interop.mlflow.run_facts import (
     COMMIT,
@@ -61,7 +62,9 @@ def _create(call: Call) -> dict[str, Any]:
     session.flush()
     set_tags(session, run, tags | {RUN_NAME: run.name})
     _note(session, call.store, "started", run)
-    return {"run": described(session, [run])[0]}
+    told = described(session, [run])[0]
+    del told["outputs"]  # as in the protocol, a new run has said nothing of them
+    return {"run": told}
 
 
 def _name(given: str, tags: Mapping[str, str], run_id: str) -> str:
@@ -75,17 +78,9 @@ def _name(given: str, tags: Mapping[str, str], run_id: str) -> str:
 
 
 def tags_of(fields: Fields) -> dict[str, str]:
-    """Tags of a request, checked; a value that is too long is cut, as in the protocol."""
-    return {
-        tag_key(row.needed("key")): row.text("value")[:LONGEST_VALUE] for row in fields.rows("tags")
-    }
-
-
-def tag_key(key: str) -> str:
-    """The key, when it can be a tag's."""
-    if len(key) > LONGEST_KEY:
-        raise too_long("key", LONGEST_KEY)
-    return key
+    """Tags of a request; a value that is too long is cut, as in the protocol."""
+    rows = fields.rows("tags")
+    return {r.needed("key", most=LONGEST_KEY): r.text("value")[:LONGEST_VALUE] for r in rows}
 
 
 def set_tags(session: Session, run: Run, tags: Mapping[str, str]) -> None:
@@ -98,6 +93,7 @@ def set_tags(session: Session, run: Run, tags: Mapping[str, str]) -> None:
             _set_parent(session, run, value)
     session.add(run)
     session.flush()
+    keys.remember(session, run.id, keys.TAG, tags)
 
 
 def _set_parent(session: Session, run: Run, parent_id: str) -> None:
@@ -149,7 +145,8 @@ def _restore(call: Call) -> dict[str, Any]:
 
 def _set_tag(call: Call) -> dict[str, Any]:
     fields = call.fields
-    run_id, key = run_id_of(fields), tag_key(fields.needed("key"))
+    run_id, key = run_id_of(fields), fields.needed("key")
+    check_name(key, "key", "key")
     run = find_active(call.session, run_id)
     set_tags(call.session, run, {key: fields.text("value")[:LONGEST_VALUE]})
     return {}
@@ -161,6 +158,9 @@ def _delete_tag(call: Call) -> dict[str, Any]:
     gone = delete(RunTag).where(col(RunTag.run_id) == run.id, col(RunTag.key) == key)
     if call.session.connection().execute(gone).rowcount == 0:
         raise absent(f"No tag with name: {key} in run with id {run.id}")
+    if key in MIRRORED and key != RUN_NAME:  # a run is never without a name
+        setattr(run, MIRRORED[key], "")
+        call.session.add(run)
     return {}
 
 

@@ -1,0 +1,122 @@
+"""Which addresses a webhook may be: whoever names one must not reach through it what is inside.
+
+A name is resolved once, every address it stands for is looked at, and the connection is made to
+one of those and to nothing else. So a name that answers differently the second time gains nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from pilothouse.kit.errors import Invalid, Refused, Unavailable
+
+SCHEMES = {"https": 443, "http": 80}
+LONGEST = 2048
+LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+NUMERIC = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+LOCAL_TRANSLATION = ipaddress.IPv6Network("64:ff9b:1::/48")
+IP = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a URL leads: what to ask of which host at which port."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+
+def parse(url: str) -> Target:
+    """Read a URL. Raises Invalid when it is none that is ever called."""
+    if not url.strip():
+        raise _bad(f"Webhook URL cannot be empty or just whitespace: {url!r}")
+    if len(url) > LONGEST or not url.isascii() or not url.isprintable() or set(url) & set(' \\"<>'):
+        raise _bad("Webhook URL must be plain ASCII without spaces and backslashes.")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as wrong:
+        raise _bad(f"Invalid webhook URL {url!r}: {wrong}") from None
+    if parts.scheme not in SCHEMES:
+        allowed = ", ".join(SCHEMES)
+        raise _bad(f"Invalid webhook URL scheme: {parts.scheme!r}. Allowed schemes are: {allowed}.")
+    if "@" in parts.netloc:
+        raise _bad("Webhook URL must not include embedded credentials.")
+    path = parts.path or "/"
+    asked = f"{path}?{parts.query}" if parts.query else path
+    return Target(parts.scheme, _host(parts, url), port or SCHEMES[parts.scheme], asked)
+
+
+def _host(parts: SplitResult, url: str) -> str:
+    host = parts.hostname or ""
+    if not host:
+        raise _bad(f"Webhook URL must include a hostname: {url!r}")
+    if ":" in host or NUMERIC.fullmatch(host.rstrip(".").rpartition(".")[2]):
+        try:
+            return str(ipaddress.ip_address(host.replace("%", "/")))  # no zone of a link
+        except ValueError:
+            raise _bad(
+                f"Webhook URL host {host!r} is not a canonical IP address literal."
+            ) from None
+    labels = host.removesuffix(".").split(".")
+    if len(host) > 253 or not all(LABEL.fullmatch(label) for label in labels):
+        raise _bad(f"Webhook URL host {host!r} is no name of a host.")
+    return host
+
+
+def resolve(target: Target, *, private: bool) -> list[str]:
+    """The addresses of a target. `private` lets inner ones pass.
+
+    Raises Unavailable when the name has none, Refused when any of them is not public.
+    """
+    try:
+        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as wrong:
+        words = f"Cannot resolve Webhook URL hostname {target.host!r}: {wrong}"
+        raise Unavailable(words) from None
+    addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+    for address in addresses:
+        if not private and not is_public(address):
+            raise Refused(
+                "Webhook URL must not resolve to a non-public IP address. "
+                f"{target.host!r} resolves to {address}."
+            )
+    return addresses
+
+
+def is_public(address: str) -> bool:
+    """Whether an address belongs to the internet at large, however it is wrapped."""
+    try:
+        ip: IP = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return all(_is_public(each) for each in (ip, *_inside(ip)))
+
+
+def _is_public(ip: IP) -> bool:
+    inner = ip.is_private or ip.is_loopback or ip.is_link_local or ip.is_unspecified
+    return ip.is_global and not (inner or ip.is_multicast or ip.is_reserved)
+
+
+def _inside(ip: IP) -> tuple[IP, ...]:
+    """The IPv4 addresses that an IPv6 address stands for, when it is one of those."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ()
+    if ip in LOCAL_TRANSLATION or ip.is_site_local:
+        return (ipaddress.IPv4Address(0),)
+    found: list[IP] = [each for each in (ip.ipv4_mapped, ip.sixtofour) if each is not None]
+    found += ip.teredo or ()
+    if any(ip in network for network in TRANSLATED):
+        found.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+    return tuple(found)
+
+
+def _bad(words: str) -> Invalid:
+    return Invalid(words, fields={"url": "cannot be called"})

@@ -1,0 +1,139 @@
+"""One POST to a webhook: to a checked address, signed, within a time, following nothing."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import http.client
+import socket
+import threading
+import time
+from dataclasses import dataclass
+
+from pilothouse.interop.mlflow.webhooks import addresses
+from pilothouse.interop.mlflow.webhooks.addresses import Target
+from pilothouse.kit.errors import Invalid, PilothouseError, Refused, Unavailable
+
+SIGNATURE, TIMESTAMP, DELIVERY = "X-MLflow-Signature", "X-MLflow-Timestamp", "X-MLflow-Delivery-Id"
+LONGEST_S = 10.0
+MOST_READ = 10_000
+BUSY = (408, 425, 429)
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What is sent, and where; one that is sent again keeps its id."""
+
+    id: str
+    url: str
+    secret: str
+    payload: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of a call: the receiver's status, or why there is none."""
+
+    code: int | None = None
+    body: str = ""
+    error: str = ""
+    is_final: bool = False
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the receiver has taken it."""
+        return self.code is not None and 200 <= self.code < 300
+
+
+def send(parcel: Parcel, *, private: bool) -> Told:
+    """Make the call and say what became of it; a failure is an answer too."""
+    try:
+        target = addresses.parse(parcel.url)
+        found = addresses.resolve(target, private=private)
+        code, body = _post(target, found, parcel)
+    except (Invalid, Refused) as never:
+        return Told(error=str(never), is_final=True)
+    except (PilothouseError, OSError, http.client.HTTPException) as failed:
+        words = str(failed) or type(failed).__name__
+        return Told(error=words[:500])
+    if 300 <= code < 400:
+        return Told(code, body, "It answered with another address; none is followed.", True)
+    repeats = code in BUSY or code >= 500
+    words = "" if code < 300 else f"It answered {code}."
+    return Told(code, body, words, is_final=not repeats)
+
+
+def sign(secret: str, delivery: str, timestamp: str, payload: str) -> str:
+    """The signature over id, instant and payload, as the protocol writes it."""
+    words = f"{delivery}.{timestamp}.{payload}".encode()
+    digest = hmac.new(secret.encode(), words, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def _post(target: Target, found: list[str], parcel: Parcel) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(target.host, target.port, timeout=LONGEST_S)
+    late = threading.Event()
+    connection.sock = _connected(target, found)
+    # A time-out of the socket begins anew with every byte; this one does not.
+    end = threading.Timer(LONGEST_S, _hang_up, (connection.sock, late))
+    end.daemon = True
+    end.start()
+    try:
+        connection.request("POST", target.path, parcel.payload.encode(), _headers(target, parcel))
+        answer = connection.getresponse()
+        return answer.status, answer.read(MOST_READ).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException):
+        if late.is_set():
+            raise Unavailable(f"it did not answer within {LONGEST_S:.0f} seconds.") from None
+        raise
+    finally:
+        end.cancel()
+        connection.close()
+
+
+def _headers(target: Target, parcel: Parcel) -> dict[str, str]:
+    timestamp = str(int(time.time()))
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    usual = target.port == addresses.SCHEMES[target.scheme]
+    headers = {
+        "Host": host if usual else f"{host}:{target.port}",
+        "User-Agent": "pilothouse",
+        "Content-Type": "application/json",
+        "Connection": "close",
+        DELIVERY: parcel.id,
+        TIMESTAMP: timestamp,
+    }
+    if parcel.secret:
+        headers[SIGNATURE] = sign(parcel.secret, parcel.id, timestamp, parcel.payload)
+    return headers
+
+
+def _connected(target: Target, found: list[str]) -> socket.socket:
+    """A socket to the first of the checked addresses that answers; the name is not asked again."""
+    failed: OSError = OSError("no address")
+    for address in found:
+        try:
+            plain = socket.create_connection((address, target.port), timeout=LONGEST_S)
+        except OSError as wrong:
+            failed = wrong
+            continue
+        return plain if target.scheme == "http" else _encrypted(plain, target.host)
+    raise failed
+
+
+def _encrypted(plain: socket.socket, host: str) -> socket.socket:
+    import ssl
+
+    try:
+        return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+    except OSError:
+        plain.close()
+        raise
+
+
+def _hang_up(held: socket.socket, late: threading.Event) -> None:
+    late.set()
+    with contextlib.suppress(OSError):
+        held.shutdown(socket.SHUT_RDWR)
