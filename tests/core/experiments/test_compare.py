@@ -14,7 +14,6 @@ from pilothouse.experiments import Experiments
 from pilothouse.experiments.code import UNKNOWN
 from pilothouse.experiments.compare import Comparison, differ
 from pilothouse.experiments.curves import MOST_POINTS
-from pilothouse.experiments.history import thin
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.storage import Store
 
@@ -194,13 +193,3 @@ def test_history_covers_many_runs_in_the_order_given(room: Experiments) -> None:
     assert str(frame["at"].dtype) == "datetime64[ns, UTC]"
     nothing = room.history([])
     pd.testing.assert_series_equal(nothing.dtypes, frame.dtypes, check_exact=True)
-
-
-def test_thinning_keeps_ends_and_spikes() -> None:
-    values = np.zeros(100_000)
-    values[[12_345, 77_777]] = [9.0, -9.0]
-    values[50_000:50_100] = np.nan
-    kept = thin(values, 500)
-    assert len(kept) <= 500
-    assert {0, 12_345, 77_777, 99_999} <= set(kept.tolist())
-    assert (np.diff(kept) > 0).all()
