@@ -49,11 +49,12 @@ def group_by(state: State, known: Catalog) -> None:
         label_visibility="collapsed",
         width="stretch",
         on_change=_grouped,
+        args=(options,),
     )
 
 
-def _grouped() -> None:
-    change(by=tuple(st.session_state["runs_by"]), within=())
+def _grouped(options: list[str]) -> None:
+    change(by=tuple(by for by in st.session_state["runs_by"] if by in options), within=())
 
 
 def trail(state: State, known: Catalog) -> None:

@@ -7,7 +7,7 @@ table was left at is remembered for the session, so that the menu leads back to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import quote, unquote
@@ -155,6 +155,17 @@ def held(key: str, value: Any) -> str:
     return key
 
 
-def chosen(key: str, field: str, made: Callable[[Any], Any] = lambda value: value) -> None:
-    """The callback of such a widget: its value becomes a field of the state."""
-    change(**{field: made(st.session_state[key])})
+def chosen(
+    key: str,
+    field: str,
+    made: Callable[[Any], Any] = lambda value: value,
+    among: Collection[Any] | None = None,
+) -> None:
+    """The callback of such a widget: its value becomes a field of the state.
+
+    A list tells values apart by their words. When words have changed since the browser saw them,
+    such as a count, it reports the old words: what is not `among` the options is no choice.
+    """
+    value = st.session_state[key]
+    if value is None or among is None or value in among:
+        change(**{field: made(value)})
