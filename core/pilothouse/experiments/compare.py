@@ -197,7 +197,7 @@ def metrics_frame(
         for key in keys
         for run in runs
     ]
-    frame = pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype({"comparable": bool})
     for key, group in frame[frame["comparable"]].groupby("metric", sort=False)["value"]:
         if group.nunique() > 1:
             best, worst = group.idxmax(), group.idxmin()

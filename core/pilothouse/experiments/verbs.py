@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pilothouse.experiments import (
+    blocks,
     catalog,
     details,
     differing,
@@ -38,6 +40,7 @@ from pilothouse.experiments.search import RunFilter
 from pilothouse.experiments.summary import Points
 from pilothouse.experiments.tree import ExperimentNode
 from pilothouse.experiments.views import ViewInfo
+from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -100,6 +103,8 @@ class Experiments(Comparing, Looking):
         """End a run as finished, failed or cancelled. Raises Conflict when it ended otherwise."""
         with self._store.write() as session:
             lifecycle.finish(session, self._store, run, status, error)
+        with suppress(Unavailable):  # the worker compacts what is left
+            blocks.compact(self._store, run)
 
     def end_open(self, job_id: str, status: str, error: str = "") -> int:
         """End every run that a job has left open, when it can end them itself no more; how many."""
@@ -240,8 +245,11 @@ class Experiments(Comparing, Looking):
     def _meant(
         self, session: Session, filter: RunFilter | None, *, whole: bool = False
     ) -> RunFilter:
-        """The filter, with the language that its query is read in."""
-        return replace(filter or RunFilter(), language=self._language(session, whole=whole))
+        """The filter, with the language that its query is read in, when it has one."""
+        asked = filter or RunFilter()
+        if not asked.query:
+            return asked
+        return replace(asked, language=self._language(session, whole=whole))
 
     def _language(self, session: Session, *, whole: bool = False) -> RunLanguage:
         return RunLanguage(self._store.now(), self._entities, session, whole=whole)
@@ -268,13 +276,20 @@ class Experiments(Comparing, Looking):
         runs: Sequence[str],
         keys: Sequence[str] | None = None,
         max_points: int | None = None,
+        *,
+        since: history.Cursor | None = None,
+        low: int | None = None,
+        high: int | None = None,
     ) -> pd.DataFrame:
         """Points of many runs and metrics: a frame of run, key, step, at, value.
 
-        `max_points` thins each longer series but keeps its ends and its spikes.
+        `max_points` thins each longer series but keeps its ends and its spikes; `low` and `high`
+        bound the steps. For a page that polls: hand the last frame's `attrs["cursor"]` in as
+        `since` and only what came later is told; a series that must be drawn anew, because points
+        came before its last one, is told whole and named in `attrs["whole"]`.
         """
         with self._store.read() as session:
-            return history.history(session, runs, keys, max_points)
+            return history.history(session, runs, keys, max_points, since=since, low=low, high=high)
 
     def metric_keys(self, experiment: str | None = None) -> list[str]:
         """Every metric that a run has, of one experiment or of all."""

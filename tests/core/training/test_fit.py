@@ -153,6 +153,9 @@ def test_the_reference_holds_the_held_out_rows_and_what_the_model_said(
     model = joblib.load(io.BytesIO(workspace.experiments.artifact(run, "model/model.joblib")))
     features = reference.drop(columns=["__target", "__score", "__row"])
     np.testing.assert_allclose(model.predict_proba(features)[:, 1], reference["__score"])
+    rows = workspace.data.frame(data).iloc[reference["__row"]]
+    assert rows["pages"].tolist() == reference["pages"].tolist()
+    assert reference["__row"].is_unique
 
 
 def test_the_spec_of_a_run_makes_the_same_model_again(workspace: Workspace, data: str) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app import charts
-from pilothouse_app.parts.compared.cells import run_name
+from pilothouse_app.parts.compared.cells import run_name, unbroken
 from pilothouse_app.parts.compared.scene import Scene, capped, missing_predictions, picture
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
@@ -105,12 +105,12 @@ def _points(scene: Scene, found: Operating) -> None:
     cells = [
         {
             "Run": run_name(scene, row["run"]),
-            "Precision": share(row["precision"]),
-            "Recall": share(row["recall"]),
-            "False alarms": share(row["false_positive_rate"]),
+            "Precision": unbroken(share(row["precision"])),
+            "Recall": unbroken(share(row["recall"])),
+            "False alarms": unbroken(share(row["false_positive_rate"])),
             "F1": number(row["f1"]),
-            "True / false positive": f"{count(row['tp'])} / {count(row['fp'])}",
-            "True / false negative": f"{count(row['tn'])} / {count(row['fn'])}",
+            "True / false positive": unbroken(f"{count(row['tp'])} / {count(row['fp'])}"),
+            "True / false negative": unbroken(f"{count(row['tn'])} / {count(row['fn'])}"),
             "Cost per row": _cost(row["cost_per_row"], cheapest, row["run"] not in apart),
             "Best threshold": f"{row['best_threshold']:.3f}",
             "Cost there": number(row["best_cost"] / row["rows"], 4),
