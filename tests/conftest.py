@@ -26,7 +26,8 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 def workspace(tmp_path: Path, clock: FixedClock) -> Iterator[Workspace]:
-    settings = Settings(workspace=tmp_path / "workspace", actor="ada")
+    # Whether the repository of these tests has changes must not decide how they end.
+    settings = Settings(workspace=tmp_path / "workspace", actor="ada", code_patch=False)
     opened = open_workspace(settings=settings, clock=clock)
     yield opened
     opened.store.engine.dispose()

@@ -17,9 +17,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+)
 from starlette.routing import Route
 
+from pilothouse.experiments.viewing import HTML, IMAGE, kind_of
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.processes import announce
 from pilothouse_app.parts.errors import show_unexpected
@@ -40,6 +47,20 @@ REPORT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; frame-ancestors 'self'"
 )
+# A page that a run left is strangers' work: its scripts run in the frame and reach neither the app,
+# its cookies, nor the network. Any other file that is shown runs nothing.
+HTML_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
+FILE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+FILE_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "cross-origin-resource-policy": "same-origin",
+    "x-dns-prefetch-control": "off",
+    "cache-control": "private, no-cache",
+}
 
 
 def serve(settings: Settings) -> None:
@@ -50,12 +71,14 @@ def serve(settings: Settings) -> None:
 
 
 def application() -> st.App:
-    """The ASGI application: Streamlit, readiness, stored reports, security headers."""
+    """The ASGI application: Streamlit, readiness, reports, files of runs, security headers."""
     return st.App(
         SCRIPT,
         routes=[
             Route("/api/ready", _ready),
             Route("/api/reports/{report}", _report),
+            Route("/api/runs/{owner}/files/{path:path}", _file),
+            Route("/api/logged-models/{owner}/files/{path:path}", _file),
         ],
         middleware=[Middleware(SecurityHeaders, policy=_policy())],
         lifespan=_lifespan,
@@ -139,3 +162,30 @@ async def _report(request: Request) -> Response:
     except PilothouseError as refusal:
         return PlainTextResponse(str(refusal), status_code=refusal.status)
     return HTMLResponse(page, headers={"content-security-policy": REPORT_POLICY})
+
+
+async def _file(request: Request) -> Response:
+    """A file of a run or a logged model: shown where it is asked for and safe, else downloaded."""
+    files = opened(os.environ[ENVIRONMENT]).experiments.files
+    owner, path = request.path_params["owner"], request.path_params["path"]
+    shown = "shown" in request.query_params and kind_of(path)
+    try:
+        if shown == IMAGE:
+            data, kind = await run_in_threadpool(files.image, owner, path)
+            return Response(data, headers=_headers(FILE_POLICY), media_type=kind)
+        found = await run_in_threadpool(files.local, owner, path)
+    except PilothouseError as refusal:
+        return PlainTextResponse(str(refusal), status_code=refusal.status)
+    # Opened alone, a page could go elsewhere with what it knows; in our frame it cannot.
+    if shown == HTML and request.headers.get("sec-fetch-dest", "iframe") == "iframe":
+        return FileResponse(found, headers=_headers(HTML_POLICY), media_type="text/html")
+    return FileResponse(
+        found,
+        headers=_headers(FILE_POLICY),
+        media_type="application/octet-stream",
+        filename=path.rsplit("/", 1)[-1],
+    )
+
+
+def _headers(policy: str) -> dict[str, str]:
+    return {"content-security-policy": policy, **FILE_HEADERS}

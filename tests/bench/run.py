@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-WORKS = ("start", "predict", "drift", "ingest", "mlflow")
+WORKS = ("start", "predict", "drift", "ingest", "mlflow", "table")
 
 
 def measure(work: str) -> dict[str, Any]:

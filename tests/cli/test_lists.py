@@ -55,6 +55,20 @@ def test_runs_come_whole_however_many_pages_they_fill(
     assert first["created_at"] == "2026-03-01T12:00:00+00:00"
 
 
+def test_a_filter_chooses_runs_and_says_what_it_cannot_read(
+    call: Call, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nouns, "PAGE", 2)
+    for name, loss in (("a", 0.1), ("b", 0.5), ("c", 0.9), ("d", 0.7)):
+        run = workspace.experiments.start("flights", name)
+        workspace.experiments.log_metrics(run, {"loss": loss})
+    found = read(call("runs", "list", "--json", "--filter", "metrics.loss > 0.4").out)
+    assert {run["name"] for run in found} == {"b", "c", "d"}
+    said = call("runs", "list", "--filter", "metrics.loss > kaese")
+    assert (said.code, said.out) == (2, "")
+    assert "at column 16, near 'kaese'" in said.err
+
+
 def test_what_json_has_no_number_for_is_null_at_any_depth() -> None:
     told = to_json(
         [{"a": float("inf"), "b": {"c": [float("nan"), 1.5]}, "d": pd.NaT, "e": True, "f": "é"}]

@@ -8,7 +8,9 @@ from pilothouse_app.charts.bars import (
     stacked_over_time,
     two_distributions,
 )
-from pilothouse_app.charts.curves import calibration, history, precision_recall, roc
+from pilothouse_app.charts.compared import differences, influence, over_steps
+from pilothouse_app.charts.courses import courses
+from pilothouse_app.charts.curves import calibration, cost, history, precision_recall, roc
 from pilothouse_app.charts.matrix import confusion
 from pilothouse_app.charts.moving import counts_over_time
 from pilothouse_app.charts.parallel import Axis, parallel
@@ -19,11 +21,16 @@ __all__ = [
     "by_group",
     "calibration",
     "confusion",
+    "cost",
     "counts_over_time",
+    "courses",
+    "differences",
     "frequencies",
     "grouped",
     "histogram",
     "history",
+    "influence",
+    "over_steps",
     "over_time",
     "parallel",
     "precision_recall",

@@ -16,20 +16,39 @@ if TYPE_CHECKING:
 FEW_STEPS = 12
 
 
-def roc(curves: Mapping[str, pd.DataFrame], *, dark: bool) -> go.Figure:
-    """ROC curves by run (columns fpr, tpr) over the diagonal of guessing."""
+Marks = Mapping[str, tuple[float, float]]
+
+
+def roc(
+    curves: Mapping[str, pd.DataFrame],
+    *,
+    dark: bool,
+    baseline: str = "",
+    marks: Marks | None = None,
+) -> go.Figure:
+    """ROC curves by run (columns fpr, tpr) over the diagonal of guessing.
+
+    The baseline is dashed; `marks` has a point on each curve, such as that of a threshold.
+    """
     figure = blank(dark, x="False positive rate", y="True positive rate", hover="closest")
     _diagonal(figure, dark)
-    _overlay(figure, curves, "fpr", "tpr", dark)
+    _overlay(figure, curves, "fpr", "tpr", dark, baseline=baseline)
+    _mark(figure, curves, marks or {}, dark)
     return _unit_square(figure)
 
 
 def precision_recall(
-    curves: Mapping[str, pd.DataFrame], *, dark: bool, base_rate: float | None = None
+    curves: Mapping[str, pd.DataFrame],
+    *,
+    dark: bool,
+    base_rate: float | None = None,
+    baseline: str = "",
+    marks: Marks | None = None,
 ) -> go.Figure:
-    """Precision over recall by run (columns recall, precision)."""
+    """Precision over recall by run (columns recall, precision), with marks as in `roc`."""
     figure = blank(dark, x="Recall", y="Precision", hover="closest")
-    _overlay(figure, curves, "recall", "precision", dark)
+    _overlay(figure, curves, "recall", "precision", dark, baseline=baseline)
+    _mark(figure, curves, marks or {}, dark)
     if base_rate is not None:
         figure.add_hline(
             y=base_rate, line={"color": palette(dark).muted, "width": 1, "dash": "dot"}
@@ -37,12 +56,29 @@ def precision_recall(
     return _unit_square(figure)
 
 
-def calibration(curves: Mapping[str, pd.DataFrame], *, dark: bool) -> go.Figure:
+def calibration(curves: Mapping[str, pd.DataFrame], *, dark: bool, baseline: str = "") -> go.Figure:
     """Observed share over predicted probability by run (columns predicted, observed)."""
     figure = blank(dark, x="Predicted probability", y="Observed share", hover="closest")
     _diagonal(figure, dark)
-    _overlay(figure, curves, "predicted", "observed", dark, markers=True)
+    _overlay(figure, curves, "predicted", "observed", dark, markers=True, baseline=baseline)
     return _unit_square(figure)
+
+
+def cost(
+    curves: Mapping[str, pd.DataFrame],
+    *,
+    dark: bool,
+    threshold: float,
+    baseline: str = "",
+    marks: Marks | None = None,
+) -> go.Figure:
+    """Cost a row over the threshold by run (columns threshold, cost); a line where it stands."""
+    figure = blank(dark, x="Threshold", y="Cost per row", hover="closest")
+    _overlay(figure, curves, "threshold", "cost", dark, baseline=baseline)
+    _mark(figure, curves, marks or {}, dark)
+    figure.add_vline(x=threshold, line={"color": palette(dark).muted, "width": 1, "dash": "dot"})
+    figure.update_xaxes(range=[0, 1.005], dtick=0.2)
+    return figure.update_yaxes(rangemode="tozero")
 
 
 def history(frame: pd.DataFrame, *, dark: bool, title: str, names: Mapping[str, str]) -> go.Figure:
@@ -73,6 +109,7 @@ def _overlay(
     y: str,
     dark: bool,
     markers: bool = False,
+    baseline: str = "",
 ) -> None:
     colours = palette(dark).categorical
     for place, (name, curve) in enumerate(list(curves.items())[:MOST_SERIES]):
@@ -84,11 +121,39 @@ def _overlay(
             y=floats(rows[y]),
             name=name,
             mode="lines+markers" if markers else "lines",
-            line={"width": 1.8, "color": colours[place]},
+            line=line(colours[place], name == baseline),
             marker={"size": 6},
             hovertemplate="%{x:.3f}, %{y:.3f}",
         )
     figure.update_layout(showlegend=len(curves) > 1)
+
+
+def line(colour: str, is_baseline: bool) -> dict[str, object]:
+    """The baseline is dashed and thicker: it is found without its colour."""
+    plain = {"width": 1.8, "color": colour}
+    return plain | {"width": 2.6, "dash": "dash"} if is_baseline else plain
+
+
+def _mark(figure: go.Figure, curves: Mapping[str, pd.DataFrame], marks: Marks, dark: bool) -> None:
+    """A ringed point on each run's curve, in its colour."""
+    colours = palette(dark)
+    for place, name in enumerate(list(curves)[:MOST_SERIES]):
+        if name not in marks:
+            continue
+        x, y = marks[name]
+        figure.add_scatter(
+            x=[x],
+            y=[y],
+            name=name,
+            mode="markers",
+            marker={
+                "size": 11,
+                "color": colours.categorical[place],
+                "line": {"width": 2, "color": colours.page},
+            },
+            showlegend=False,
+            hovertemplate="%{x:.3f}, %{y:.3f}",
+        )
 
 
 def _diagonal(figure: go.Figure, dark: bool) -> None:

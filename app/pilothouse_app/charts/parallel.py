@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +22,28 @@ class Axis:
 
 
 def parallel(
-    frame: pd.DataFrame, axes: Sequence[Axis], *, dark: bool, names: str, baseline: str = ""
+    frame: pd.DataFrame,
+    axes: Sequence[Axis],
+    *,
+    dark: bool,
+    names: str,
+    baseline: str = "",
+    chosen: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """A line per row through every axis; the row named `baseline` is thicker."""
+    """A line per row through every axis; the row named `baseline` is dashed and thicker.
+
+    When some are `chosen` by name, the others fade.
+    """
     colours = palette(dark)
     series = [
-        _series(row, axes, colours.categorical[place % 8], names, baseline)
+        _series(
+            row,
+            axes,
+            colours.categorical[place % 8],
+            names,
+            baseline,
+            faded=chosen is not None and str(row[names]) not in chosen,
+        )
         for place, row in enumerate(frame.to_dict("records"))
     ]
     return {
@@ -81,19 +97,28 @@ def _range(values: pd.Series[Any]) -> dict[str, float]:
 
 
 def _series(
-    row: Mapping[Any, Any], axes: Sequence[Axis], colour: str, names: str, baseline: str
+    row: Mapping[Any, Any],
+    axes: Sequence[Axis],
+    colour: str,
+    names: str,
+    baseline: str,
+    *,
+    faded: bool,
 ) -> dict[str, Any]:
     values = [row[axis.column] for axis in axes]
     name = str(row[names])
     plain = [
         str(v) if axis.categories else _number(v) for v, axis in zip(values, axes, strict=True)
     ]
+    line = {"width": 2, "opacity": 0.12 if faded else 0.9, "color": colour}
+    if name == baseline:
+        line |= {"width": 3.5, "type": "dashed"}
     return {
         "type": "parallel",
         "name": name,
         "smooth": 0.15,
         "color": colour,
-        "lineStyle": {"width": 3.5 if name == baseline else 2, "opacity": 0.9, "color": colour},
+        "lineStyle": line,
         "emphasis": {"lineStyle": {"width": 4, "opacity": 1}},
         "data": [plain],
     }

@@ -30,8 +30,8 @@ def newest_figures(windows: pd.DataFrame, auc: pd.DataFrame) -> None:
         [
             Kpi(
                 "Newest window",
-                f"{newest['start']:%-d %b %Y}",
-                f"to {newest['end'] - timedelta(microseconds=1):%-d %b %Y}, event time",
+                f"{newest['start']:%-d %b}",
+                f"to {newest['end'] - timedelta(microseconds=1):%-d %b %Y}",
             ),
             Kpi(
                 "ROC AUC",

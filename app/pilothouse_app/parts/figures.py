@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+Picture = Literal["png", "svg"]
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
@@ -20,11 +21,21 @@ def dark() -> bool:
     return bool(st.context.theme.type == "dark")
 
 
-def figure(fig: go.Figure, *, key: str, alt: str, height: int = 300) -> None:
-    """Draw a Plotly figure; `alt` says in a sentence what it shows."""
-    st.plotly_chart(fig, theme=None, config=CONFIG, key=key, height=height, alt=alt)
+def figure(
+    fig: go.Figure, *, key: str, alt: str, height: int = 300, picture: Picture = "png"
+) -> None:
+    """Draw a Plotly figure; `alt` says in a sentence what it shows.
+
+    The camera of the chart's own bar saves it as a `picture`.
+    """
+    saved = {"format": picture, "filename": key, "scale": 2 if picture == "png" else 1}
+    config = {**CONFIG, "toImageButtonOptions": saved}
+    st.plotly_chart(fig, theme=None, config=config, key=key, height=height, alt=alt)
 
 
-def echart(spec: dict[str, Any], *, key: str, alt: str, height: int = 340) -> None:
-    """Draw an ECharts specification."""
-    st.echarts_chart(spec, theme=None, key=key, height=height, alt=alt)
+def echart(
+    spec: dict[str, Any], *, key: str, alt: str, height: int = 340, picture: Picture = "png"
+) -> None:
+    """Draw an ECharts specification; its own bar saves it as a `picture`."""
+    drawn: Literal["svg", "canvas"] = "svg" if picture == "svg" else "canvas"
+    st.echarts_chart(spec, theme=None, key=key, height=height, alt=alt, renderer=drawn)

@@ -27,16 +27,17 @@ KINDS = {
     "drift_report": "Drift report",
     "retrain": "Retraining",
     "demo_flights": "Flights demo",
+    "import_mlflow": "Import",
 }
 JOB_COLUMNS = {
-    "title": name_column("Job", width=250),
+    "title": name_column("Job", width=290),
     "status": status_column(width=92),
     "progress": st.column_config.ProgressColumn("Progress", format="percent", width=120),
     "message": text_column("Now"),
     "kind": text_column("Kind", width=104),
-    "requested_by": text_column("Started by", width=92),
+    "requested_by": text_column("Started by", width=84),
     "created_at": when_column("Created", width=104),
-    "took": text_column("Took", width=92),
+    "took": text_column("Took", width=80),
 }
 STEP_COLUMNS = {
     "seq": number_column("No.", 0, width=46),

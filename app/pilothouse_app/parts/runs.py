@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # The metric that decides, drawn as a bar from the value of guessing to 1.
 BARS = {"roc_auc": 0.5}
+_TELLING = re.compile(r"loss|acc|auc|f1\b|error|rmse|mae\b|score|reward", re.IGNORECASE)
+_NUMBER = re.compile(r"([0-9]+)")
 FIRST = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
 
 
@@ -36,6 +39,23 @@ def favourites(keys: Sequence[str], most: int = 3) -> list[str]:
     """The metrics to show when nobody chose: the well-known ones first."""
     known = [key for key in FIRST if key in keys]
     return (known + [key for key in keys if key not in known])[:most]
+
+
+def by_interest(keys: Iterable[str]) -> list[str]:
+    """All metrics: the well-known ones, then losses and the like, then the rest by name.
+
+    Numbers in names count as numbers: layer 2 stands before layer 10.
+    """
+    ordered = sorted(keys, key=_natural)
+    known = favourites(ordered, len(ordered))
+    telling = [key for key in known if key not in FIRST and _TELLING.search(key)]
+    well_known = [key for key in known if key in FIRST]
+    return list(dict.fromkeys([*well_known, *telling, *known]))
+
+
+def _natural(key: str) -> list[tuple[int, str]]:
+    parts = _NUMBER.split(key.lower())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def column_of(name: str) -> Any:

@@ -55,6 +55,10 @@ COLOURS: dict[str, Colour] = {
     "critical": "red",
     "crash_loop": "red",
     "down": "red",
+    "broken": "red",
+    "conflict": "orange",
+    "skipped": "gray",
+    "noted": "blue",
 }
 
 WORDS = {"fail": "Failing", "warn": "Warning", "crash_loop": "Crash loop", "ok": "OK",

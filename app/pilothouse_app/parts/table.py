@@ -10,7 +10,7 @@ carries a digest of the ids shown, and what was ticked is kept apart as ids.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROW = 30
+UP, DOWN = "↑", "↓"
 Config = Mapping[str, Any]
 
 
@@ -65,6 +66,34 @@ def status_column(title: str = "Status", *, width: int | None = 104) -> dict[str
     return {"kind": "status", "title": title, "width": width}
 
 
+def press_column(
+    title: str,
+    press: Callable[[str], None],
+    *,
+    width: int = 44,
+    pinned: bool = False,
+    help: str | None = None,
+    alignment: Literal["left", "center"] = "center",
+) -> dict[str, Any]:
+    """A column of small buttons: `press` is called with the id of the row, before the page runs."""
+    return {
+        "kind": "press",
+        "title": title,
+        "press": press,
+        "width": width,
+        "pinned": pinned,
+        "help": help,
+        "alignment": alignment,
+    }
+
+
+def badges_column(title: str, colours: Mapping[str, str], *, width: int = 104) -> Any:
+    """Lists of a few known words, each a badge in its colour."""
+    return st.column_config.MultiselectColumn(
+        title, width=width, options=list(colours), color=list(colours.values())
+    )
+
+
 def bar_column(
     title: str, low: float, high: float, *, digits: int = 3, width: int | None = 140
 ) -> Any:
@@ -98,22 +127,29 @@ def table(
     ids: str = "id",
     opens: tuple[str, str] | None = None,
     select: Literal["none", "one", "many"] = "none",
+    sorts: Callable[[str], None] | None = None,
     height: Literal["stretch", "content"] | int = "content",
 ) -> list[str]:
     """Draw the rows and return the ids that are ticked, on this page and on others.
 
     `columns` maps column to its look, in order; the rest is not shown. `opens` is the kind of
-    object and the column with its ref: a click on the name column goes there.
+    object and the column with its ref: a click on the name column goes there. `sorts` is called
+    with the column whose head was clicked.
     """
     refs = [str(ref) for ref in frame[ids]] if ids in frame else [str(i) for i in frame.index]
     keyed = table_key(key, [*refs, str(_epoch(key))] if _epoch(key) else refs)
-    configs = {name: _config(look, name, frame, keyed, opens) for name, look in columns.items()}
+    configs = {
+        name: _config(key, look, name, frame, keyed, refs, opens) for name, look in columns.items()
+    }
     shown = _shown(frame, columns)
     options: dict[str, Any] = {}
     if select != "none":
         options = {
-            "on_select": partial(_keep, key, keyed, refs, select == "many"),
-            "selection_mode": "multi-row" if select == "many" else "single-row",
+            "on_select": partial(_chosen, key, keyed, refs, select == "many", sorts),
+            "selection_mode": [
+                "multi-row" if select == "many" else "single-row",
+                *(["single-column"] if sorts else []),
+            ],
             "selection_default": _ticked(key, refs),
         }
     st.dataframe(
@@ -138,11 +174,15 @@ def ticked(key: str) -> list[str]:
     return list(st.session_state.get(f"{key}_ticked", []))
 
 
+def touched(key: str) -> int:
+    """How often somebody has clicked in a table: what is drawn alone must then let the page run."""
+    return int(st.session_state.get(f"{key}_touched", 0))
+
+
 def untick(key: str) -> None:
     """Forget what is ticked; call it from a callback."""
     st.session_state.pop(f"{key}_ticked", None)
-    # The browser keeps the ticks of a table it knows: a new key makes it a new table.
-    st.session_state[f"{key}_epoch"] = _epoch(key) + 1
+    _renew(key)
 
 
 def _shown(frame: pd.DataFrame, columns: Config) -> pd.DataFrame:
@@ -154,11 +194,19 @@ def _shown(frame: pd.DataFrame, columns: Config) -> pd.DataFrame:
 
 
 def _config(
-    look: Any, name: str, frame: pd.DataFrame, keyed: str, opens: tuple[str, str] | None
+    key: str,
+    look: Any,
+    name: str,
+    frame: pd.DataFrame,
+    keyed: str,
+    ids: Sequence[str],
+    opens: tuple[str, str] | None,
 ) -> Any:
     kind = look.get("kind") if isinstance(look, dict) else None
     if kind == "status":
         return _badges(look, sorted({str(value) for value in frame[name] if value}))
+    if kind == "press":
+        return _presses(key, look, f"{keyed}_{name}", ids)
     if kind != "name":
         return look
     if opens is None:
@@ -186,6 +234,25 @@ def _badges(look: dict[str, Any], statuses: Sequence[str]) -> Any:
     )
 
 
+def _presses(key: str, look: dict[str, Any], click: str, ids: Sequence[str]) -> Any:
+    return st.column_config.ButtonColumn(
+        look["title"],
+        width=look["width"],
+        pinned=look["pinned"],
+        alignment=look["alignment"],
+        help=look["help"],
+        type="tertiary",
+        key=click,
+        on_click=_press,
+        args=(key, click, look["press"], list(ids)),
+    )
+
+
+def _press(key: str, click: str, press: Callable[[str], None], refs: Sequence[str]) -> None:
+    _touch(key)
+    press(refs[st.session_state[click]["row"]])
+
+
 def _open(click: str, kind: str, refs: Sequence[str]) -> None:
     go_next(address(kind, refs[st.session_state[click]["row"]]))
 
@@ -195,8 +262,32 @@ def _ticked(key: str, refs: Sequence[str]) -> Any:
     return {"selection": {"rows": [place for place, ref in enumerate(refs) if ref in kept]}}
 
 
+def _renew(key: str) -> None:
+    """The browser keeps what is chosen in a table it knows: a new key makes it a new table."""
+    st.session_state[f"{key}_epoch"] = _epoch(key) + 1
+
+
+def _touch(key: str) -> None:
+    st.session_state[f"{key}_touched"] = touched(key) + 1
+
+
 def _epoch(key: str) -> int:
     return int(st.session_state.get(f"{key}_epoch", 0))
+
+
+def _chosen(
+    key: str,
+    keyed: str,
+    refs: Sequence[str],
+    many: bool,
+    sorts: Callable[[str], None] | None,
+) -> None:
+    _touch(key)
+    _keep(key, keyed, refs, many)
+    heads = st.session_state[keyed]["selection"].get("columns", [])
+    if sorts and heads:
+        _renew(key)
+        sorts(str(heads[0]))
 
 
 def _keep(key: str, keyed: str, refs: Sequence[str], many: bool) -> None:

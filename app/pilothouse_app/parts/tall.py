@@ -13,6 +13,11 @@ FEW = 8
 HEAD = 34
 
 
+def short(rows: int, most: int) -> Literal["content"] | int:
+    """The height of a table of so many rows beside other things: its own, or that of `most`."""
+    return "content" if rows <= most else HEAD + ROW * most
+
+
 @contextmanager
 def tall(key: str, rows: int, *, reserve: float = 12) -> Iterator[Literal["stretch", "content"]]:
     """Yield the height for a table of so many rows: its own when they are few, else the window's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -24,6 +25,8 @@ SPLIT_WORDS = {
     "random": "Random",
     "time": "By time: the newest rows test",
 }
+# What a spec says beside what the dialog asks.
+KEPT = ("time_column", "positive", "threshold", "cv_rows", "tags")
 
 
 def training_button(dataset: str = "", *, key: str = "train") -> None:
@@ -32,14 +35,30 @@ def training_button(dataset: str = "", *, key: str = "train") -> None:
         _training(dataset)
 
 
+def training_again(spec: Mapping[str, Any], *, key: str = "train_again") -> None:
+    """The button that opens the dialog with a spec's settings, on its dataset's newest version."""
+    if st.button("Train again", type="primary", icon=":material/replay:", key=key):
+        for name in [name for name in st.session_state if str(name).startswith("train_")]:
+            if name != key:
+                del st.session_state[name]  # what was typed for another training
+        _training(_newest(str(spec.get("dataset", ""))), spec)
+
+
+def _newest(ref: str) -> str:
+    """The newest version of the same dataset, or this one when there is none any more."""
+    name = ref.rpartition("@")[0]
+    return next((each for each in _datasets("") if each.rpartition("@")[0] == name), ref)
+
+
 @st.dialog("New training", width="large", icon=":material/model_training:")
-def _training(dataset: str) -> None:
+def _training(dataset: str, given: Mapping[str, Any] | None = None) -> None:
     refs = _datasets(dataset)
     if not refs:
         st.markdown("There is no dataset to train on yet. Register one on **Data** first.")
         return
-    version = _dataset(refs, dataset)
-    spec = _model(_task(version))
+    given = given or {}
+    version = _dataset(refs, str(given.get("experiment") or "default"))
+    spec = _model(_task(version, given), given)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="train_cancel"):
             st.rerun()
@@ -59,16 +78,16 @@ def _datasets(dataset: str) -> list[str]:
     return [dataset, *(ref for ref in latest if ref != dataset)] if dataset else latest
 
 
-def _dataset(refs: list[str], dataset: str) -> DatasetVersionInfo:
+def _dataset(refs: list[str], experiment: str) -> DatasetVersionInfo:
     left, right = st.columns(2)
     with left:
         ref = st.selectbox("Dataset", refs, key="train_dataset")
     with right:
-        st.text_input("Experiment", "default", key="train_experiment")
+        st.text_input("Experiment", experiment, key="train_experiment")
     return workspace().data.version(ref)
 
 
-def _task(version: DatasetVersionInfo) -> dict[str, Any]:
+def _task(version: DatasetVersionInfo, given: Mapping[str, Any]) -> dict[str, Any]:
     names = list(version.column_names)
     times = [column.name for column in version.schema if column.type == "time"]
     left, middle, right = st.columns(3)
@@ -76,7 +95,7 @@ def _task(version: DatasetVersionInfo) -> dict[str, Any]:
         target = st.selectbox(
             "Target",
             names,
-            index=None,
+            index=names.index(given["target"]) if given.get("target") in names else None,
             placeholder="The column to predict",
             key="train_target",
         )
@@ -84,17 +103,23 @@ def _task(version: DatasetVersionInfo) -> dict[str, Any]:
         splits = [split for split in SPLITS if split != "time" or times or version.event_time]
         split = st.selectbox(
             "Split",
-            sorted(splits, key=lambda split: split != "stratified"),
+            sorted(splits, key=lambda split: split != given.get("split", "stratified")),
             format_func=lambda split: SPLIT_WORDS.get(split, title(split)),
             key="train_split",
         )
     with right:
         share = st.slider(
-            "Share held out for the test", 5, 50, 20, format="%d %%", key="train_share"
+            "Share held out for the test",
+            5,
+            50,
+            round(100 * given.get("test_share", 0.2)),
+            format="%d %%",
+            key="train_share",
         )
     features = st.multiselect(
         "Features",
         [name for name in names if name != target],
+        default=[n for n in given.get("features", ()) if n in names and n != target],
         placeholder="Every usable column",
         key="train_features",
     )
@@ -107,69 +132,81 @@ def _task(version: DatasetVersionInfo) -> dict[str, Any]:
     }
 
 
-def _model(task: dict[str, Any]) -> dict[str, Any]:
+def _model(task: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     known = {trainer.name: trainer for trainer in workspace().training.trainers()}
     trainer = st.segmented_control(
         "Trainer",
         list(known),
         format_func=lambda name: known[name].title,
-        default=next(iter(known)),
+        default=given["trainer"] if given.get("trainer") in known else next(iter(known)),
         required=True,
         key="train_trainer",
         width="stretch",
     )
     left, middle, right = st.columns(3)
     with left:
-        folds = st.number_input("Cross-validation folds", 2, 20, 3, key="train_folds")
+        folds = st.number_input(
+            "Cross-validation folds", 2, 20, max(2, given.get("folds", 3)), key="train_folds"
+        )
     with middle:
         trials = st.number_input(
             "Search trials",
             0,
             500,
-            0,
+            given.get("trials", 0),
             key="train_trials",
             help="0 trains once with the parameters below; more searches their ranges.",
         )
     with right:
-        metric = st.selectbox("Metric", METRICS, format_func=metric_title, key="train_metric")
+        metric = st.selectbox(
+            "Metric",
+            METRICS,
+            index=METRICS.index(given["metric"]) if given.get("metric") in METRICS else 0,
+            format_func=metric_title,
+            key="train_metric",
+        )
     with st.expander("Parameters", icon=":material/tune:"):
-        params = _params(str(trainer), known[str(trainer)].space)
+        same = trainer == given.get("trainer")
+        settled = dict(given.get("params") or {}) if same else {}
+        params = _params(str(trainer), known[str(trainer)].space, settled)
     return {
+        **{name: given[name] for name in KEPT if name in given},
         **task,
         "trainer": trainer,
         "folds": int(folds),
         "trials": int(trials),
         "metric": metric,
         "params": params,
-        "seed": 0,
+        "seed": given.get("seed", 0),
     }
 
 
-def _params(trainer: str, space: tuple[Hyper, ...]) -> dict[str, Any]:
+def _params(trainer: str, space: tuple[Hyper, ...], given: Mapping[str, Any]) -> dict[str, Any]:
     columns = st.columns(3)
     values: dict[str, Any] = {}
     for place, hyper in enumerate(space):
         with columns[place % 3]:
-            values[hyper.name] = _param(trainer, hyper)
+            values[hyper.name] = _param(trainer, hyper, given.get(hyper.name, hyper.default))
     return values
 
 
-def _param(trainer: str, hyper: Hyper) -> Any:
+def _param(trainer: str, hyper: Hyper, value: Any) -> Any:
     key, label = f"train_{trainer}_{hyper.name}", title(hyper.name)
     if hyper.kind == "choice":
-        place = hyper.choices.index(hyper.default)
+        known = value if value in hyper.choices else hyper.default
+        place = hyper.choices.index(known)
         return st.selectbox(label, hyper.choices, index=place, key=key, help=hyper.help)
     if hyper.kind == "integer":
         return st.number_input(
             label,
             _whole(hyper.low),
             _whole(hyper.high),
-            int(hyper.default),
+            int(value),
             key=key,
             help=hyper.help,
         )
     return st.number_input(
-        label, hyper.low, hyper.high, float(hyper.default), key=key, help=hyper.help, format="%.4g"
+        label, hyper.low, hyper.high, float(value), key=key, help=hyper.help, format="%.4g"
     )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import pilothouse
+from pilothouse.kit.processes import find
+from pilothouse.kit.settings import read_settings
 
 if TYPE_CHECKING:
     from pilothouse.workspace import Workspace
@@ -28,3 +30,9 @@ def _close(opened_workspace: Workspace) -> None:
 def opened(path: str) -> Workspace:
     """The workspace in a folder, opened once per process."""
     return pilothouse.open_workspace(path)
+
+
+def server_url() -> str:
+    """Where programs reach this workspace's server, or would if it ran."""
+    running = find(workspace().folder / "run", "server")
+    return running.url if running else f"http://127.0.0.1:{read_settings().server_port}"

@@ -33,11 +33,11 @@ SCREEN = Screen(
 )
 SIZE = 50
 COLUMNS = {
-    "at": when_column("When", width=112),
-    "actor": text_column("Who", width=74),
-    "verb": text_column("What", width=96),
-    "kind": text_column("Kind", width=84),
-    "name": text_column("Object", width=212),
+    "at": when_column("When", width=104),
+    "actor": text_column("Who", width=62),
+    "verb": text_column("What", width=80),
+    "kind": text_column("Kind", width=76),
+    "name": text_column("Object", width=176),
     "reason": text_column("Reason"),
 }
 

@@ -42,14 +42,14 @@ SCREEN = Screen(
 CHANGING = ("starting", "swapping", "restarting", "stopping")
 MOST_CARDS = 4
 COLUMNS = {
-    "name": name_column("Deployment", width=190),
-    "status": status_column(width=100),
-    "version": text_column("Version", width=170),
-    "ready": number_column("Ready", 0, width=64, help="Processes that answer"),
-    "replicas": number_column("Wanted", 0, width=70, help="Processes that are wanted"),
-    "restarts": number_column("Restarts", 0, width=74),
-    "memory_mb": number_column("Memory, MB", 0, width=96),
-    "updated_at": when_column("Changed", width=110),
+    "name": name_column("Deployment", width=170),
+    "status": status_column(width=88),
+    "version": text_column("Version", width=130),
+    "ready": number_column("Ready", 0, width=58, help="Processes that answer"),
+    "replicas": number_column("Wanted", 0, width=66, help="Processes that are wanted"),
+    "restarts": number_column("Restarts", 0, width=70),
+    "memory_mb": number_column("Memory, MB", 0, width=92),
+    "updated_at": when_column("Changed", width=104),
     "words": text_column("Now"),
 }
 

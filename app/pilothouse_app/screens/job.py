@@ -14,6 +14,7 @@ from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import plural, title
 from pilothouse_app.parts.header import facts, header, section
+from pilothouse_app.parts.importing import import_report, is_import
 from pilothouse_app.parts.jobs import (
     STEP_COLUMNS,
     job_facts,
@@ -92,7 +93,9 @@ def _retry(job_id: str, reason: str) -> None:
 
 def _origin_and_view(job: JobInfo) -> str:
     with st.container(horizontal=True, vertical_alignment="center"):
-        view = switch("job_view", ("log", "timeline", "details"), "Show", words=title)
+        first = ("report",) if is_import(job) else ()
+        views = (*first, "log", "timeline", "details")
+        view = switch("job_view", views, "Show", words=title)
         if job.subject_ref:
             kind, ref = job.subject_kind, job.subject_ref
             name = title(kind) if kind in NAMELESS else f"{title(kind)} {ref}"
@@ -108,6 +111,9 @@ def _body(job_id: str, view: str) -> bool:
     job = ws.jobs.job(job_id)
     facts(job_facts(job))
     progress_line(job)
+    if view == "report":
+        import_report(job)
+        return not job.ended
     steps = steps_frame(ws.jobs.steps(job_id))
     left, right = st.columns([48, 52], gap="medium")
     with left:

@@ -53,14 +53,14 @@ MODELS = {
     "note": text_column("Note"),
 }
 PROMOTIONS = {
-    "version": name_column("Version", width=124),
+    "version": name_column("Version", width=110),
     "to": status_column("To", width=100),
     "status": status_column(width=96),
-    "gates": text_column("Gates", width=230),
+    "gates": text_column("Gates", width=150),
     "requested_by": text_column("Asked by", width=84),
-    "requested_at": when_column("Asked", width=110),
+    "requested_at": when_column("Asked", width=104),
     "decided_by": text_column("Decided by", width=84),
-    "why": text_column("Reason", width=200),
+    "why": text_column("Reason", width=260),
 }
 
 

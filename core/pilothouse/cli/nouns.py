@@ -75,14 +75,27 @@ def _datasets(workspace: Workspace) -> pd.DataFrame:
     return workspace.data.datasets()
 
 
-@_listing(runs, "Every run, newest first.")
-def _runs(workspace: Workspace) -> pd.DataFrame:
+@runs.command("list")
+@workspace_option
+@json_option
+@click.option("--filter", "query", default="", help='Such as "metrics.auc > 0.8 and forest".')
+def _runs(workspace: Path | None, as_json: bool, query: str) -> None:
+    """Every run that the filter means, newest first; docs/search.md has its language."""
+    with _open(workspace) as opened:
+        show(_all_runs(opened, query), as_json)
+
+
+def _all_runs(workspace: Workspace, query: str) -> pd.DataFrame:
     import pandas as pd
 
-    experiments = workspace.experiments
-    pages = range(1, 2 + (experiments.count() - 1) // PAGE)
-    found = [experiments.runs(page=page, size=PAGE) for page in pages]
-    return pd.concat(found, ignore_index=True) if len(found) > 1 else experiments.runs(size=PAGE)
+    from pilothouse.experiments import RunFilter
+
+    experiments, filter = workspace.experiments, RunFilter(query=query)
+    pages = range(1, 2 + (experiments.count(filter) - 1) // PAGE)
+    found = [experiments.runs(filter, page=page, size=PAGE) for page in pages]
+    if len(found) > 1:
+        return pd.concat(found, ignore_index=True)
+    return experiments.runs(filter, size=PAGE)
 
 
 @_listing(models, "Every model with its champion.")

@@ -1,4 +1,4 @@
-"""The worker's loop: durable work, the deployment controller, and tidying of the prediction log."""
+"""The worker's loop: durable work, the deployment controller, and tidying of logs and histories."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from pilothouse.storage import Store
 JOB_TICK_S = 0.2
 DEPLOYMENT_TICK_S = 0.5
 COMPACTION_TICK_S = 10.0
+HISTORIES_TICK_S = 10.0
 WATCH_TICK_S = 5.0
 LOCK_SECONDS = 10.0
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ def work(settings: Settings) -> None:
 
 def _loop(store: Store, stop: threading.Event) -> None:
     from pilothouse.deployments.controller import Controller
+    from pilothouse.experiments.blocks import compact_waiting
     from pilothouse.jobs.engine import Engine
     from pilothouse.pipelines.watching import watch_new
 
@@ -57,6 +59,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
         _every(DEPLOYMENT_TICK_S, controller.tick, stop, "deployments"),
         _every(WATCH_TICK_S, lambda: watch_new(store), stop, "watching"),
         _every(COMPACTION_TICK_S, lambda: _compact(store), stop, "compaction"),
+        _every(HISTORIES_TICK_S, lambda: compact_waiting(store), stop, "histories"),
     ]
     engine = Engine(store)
     engine.resume()

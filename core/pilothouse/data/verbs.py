@@ -23,6 +23,8 @@ from pilothouse.storage.room import Room
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pilothouse.data.diff import DataDiff
+
 LISTED = (
     "number",
     "rows",
@@ -124,6 +126,12 @@ class Data(Room):
         with self._store.read() as session:
             version = versions.row(session, ref)
         return Profile(version.rows, tuple(map(ColumnProfile.from_json, version.profile_json)))
+
+    def diff(self, a: str, b: str) -> DataDiff:
+        """What changed from version `a` to version `b`: schema, rows, spread. Raises NotFound."""
+        from pilothouse.data import diff
+
+        return diff.diff(self.version(a), self.version(b), self.profile(a), self.profile(b))
 
     def contract(self, ref: str) -> Contract:
         """The schema contract inferred when the version was registered. Raises NotFound."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from pilothouse import activity
@@ -53,30 +54,34 @@ def experiments(session: Session) -> pd.DataFrame:
     """One row per experiment, the one with the newest run first; columns as in `COLUMNS`."""
     import pandas as pd
 
-    newest = func.max(col(Run.created_at))
-    query = (
-        select(
-            col(Experiment.name),
-            col(Experiment.note),
-            func.count(col(Run.id)),
-            func.count(case((col(Run.status) == RUNNING, 1))),
-            newest,
-            col(Experiment.created_at),
-            col(Experiment.created_by),
-        )
-        .outerjoin(
-            Run,
-            (col(Run.experiment_id) == col(Experiment.id)) & col(Run.archived_at).is_(None),
-        )
-        .where(col(Experiment.archived_at).is_(None))
-        .group_by(col(Experiment.id))
-        .order_by(func.coalesce(newest, col(Experiment.created_at)).desc())
-    )
-    rows = [tuple(row) for row in session.execute(query)]
+    runs, running = _runs(session), _running(session)
+    query = select(Experiment).where(col(Experiment.archived_at).is_(None))
+    rows = []
+    for each in session.scalars(query):
+        count, newest = runs.get(each.id or 0, (0, None))
+        at, by = each.created_at, each.created_by
+        rows.append((each.name, each.note, count, running.get(each.id or 0, 0), newest, at, by))
+    rows.sort(key=lambda row: row[4] or row[5], reverse=True)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for instant in ("last_run_at", "created_at"):
         frame[instant] = pd.to_datetime(frame[instant], utc=True)
     return frame
+
+
+def _runs(session: Session) -> dict[int, tuple[int, datetime | None]]:
+    """How many runs each experiment has and when the newest was made, read off one index."""
+    number, newest = col(Run.experiment_id), func.max(col(Run.created_at))
+    shown = col(Run.archived_at).is_(None)
+    query = select(number, func.count(), newest).where(shown).group_by(number)
+    return {row[0]: (row[1], row[2]) for row in session.execute(query)}
+
+
+def _running(session: Session) -> dict[int, int]:
+    number = col(Run.experiment_id)
+    query = select(number, func.count()).where(
+        col(Run.status) == RUNNING, col(Run.archived_at).is_(None)
+    )
+    return {row[0]: row[1] for row in session.execute(query.group_by(number))}
 
 
 def _find(session: Session, name: str) -> Experiment | None:

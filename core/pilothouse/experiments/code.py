@@ -1,14 +1,26 @@
-"""Code identity: which commit a folder is at, and whether anything in it was changed since."""
+"""Code identity: which commit a folder is at, and what in it was changed since."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 PATIENCE_SECONDS = 5
+PATCH = "code.patch"
+MOST_BYTES = 1 << 20
+MOST_UNTRACKED = 50
+# A repository's own configuration may name programs and odd forms of a diff: none are to be used.
+PLAIN = ("-c", "core.fsmonitor=false", "-c", "core.quotepath=false")
+DIFF = (
+    *("diff", "HEAD", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative"),
+    *("--src-prefix=a/", "--dst-prefix=b/", "--submodule=short", "--no-renames"),
+)
+SECTION = b"diff --git "
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,67 @@ def identity(folder: Path) -> CodeIdentity:
     )
 
 
+def patch(folder: Path) -> bytes | None:
+    """What the folder's repository holds beyond its commit, as `git apply` takes it; None if none.
+
+    At most `MOST_BYTES`, cut between files. What is not kept (binary and untracked files) is
+    listed in the lines before the first file, which git skips.
+    """
+    changed = _output(folder, *DIFF)
+    if not changed.startswith(SECTION):
+        return None
+    whole = len(changed) <= MOST_BYTES
+    texts, binaries = _sections(changed if whole else _whole_files(changed))
+    told = [f"# Binary, not kept: {name}" for name in binaries]
+    told += _untracked(folder)
+    if not whole:
+        told.append(f"# Cut at {MOST_BYTES >> 10} kB: the files after the last one are left out.")
+    return "".join(f"{line}\n" for line in told).encode() + b"".join(texts)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much a patch changes: files, lines added, lines removed."""
+
+    files: int
+    added: int
+    removed: int
+
+
+def extent_of(patch: str) -> Extent:
+    """How much a patch changes."""
+    lines = patch.splitlines()
+    return Extent(
+        sum(line.startswith("diff --git ") for line in lines),
+        sum(line.startswith("+") and not line.startswith("+++ ") for line in lines),
+        sum(line.startswith("-") and not line.startswith("--- ") for line in lines),
+    )
+
+
+def _whole_files(changed: bytes) -> bytes:
+    return changed[: changed.rfind(b"\n" + SECTION, 0, MOST_BYTES) + 1]
+
+
+def _sections(changed: bytes) -> tuple[list[bytes], list[str]]:
+    """The changes of text files, a piece each, and the names of the binary ones."""
+    texts, binaries = [], []
+    for piece in re.split(rb"^(?=diff --git )", changed, flags=re.MULTILINE)[1:]:
+        head, _, _ = piece.partition(b"\n@@ ")
+        if b"\nBinary files " in head:
+            binaries.append(head.partition(b" b/")[2].partition(b"\n")[0].decode(errors="replace"))
+        else:
+            texts.append(piece)
+    return texts, binaries
+
+
+def _untracked(folder: Path) -> list[str]:
+    listed = _output(folder, "ls-files", "--others", "--exclude-standard", "--full-name", ":/")
+    names = listed.decode(errors="replace").splitlines()
+    told = [f"# Untracked, not kept: {name}" for name in names[:MOST_UNTRACKED]]
+    more = len(names) - MOST_UNTRACKED
+    return [*told, f"# Untracked, not kept: {more} more"] if more > 0 else told
+
+
 def running_folder() -> Path:
     """The folder of the program that runs, or the current one in a notebook or a shell."""
     main = getattr(sys.modules.get("__main__"), "__file__", None)
@@ -59,19 +132,27 @@ def _header(line: str) -> tuple[str, str]:
 
 
 def _git_status(folder: Path) -> list[str]:
-    # A repository's own configuration may name a program as file monitor: it is not to run here.
-    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), "status"]
-    options = ["--porcelain=v2", "--branch", "--untracked-files=no"]
+    options = ("--porcelain=v2", "--branch", "--untracked-files=no")
+    return _output(folder, "status", *options).decode(errors="replace").splitlines()
+
+
+def _output(folder: Path, *words: str) -> bytes:
+    """What git answers, at most a little more than a patch may have; nothing when it fails."""
     try:
-        answer = subprocess.run(
-            [*command, *options],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PATIENCE_SECONDS,
+        process = subprocess.Popen(
+            ["git", *PLAIN, "-C", str(folder), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
-            check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return answer.stdout.splitlines() if answer.returncode == 0 else []
+    except OSError:
+        return b""
+    patience = Timer(PATIENCE_SECONDS, process.kill)
+    patience.start()
+    with process:
+        found = process.stdout.read(MOST_BYTES + 1) if process.stdout else b""
+        in_time = patience.is_alive()
+    patience.cancel()
+    cut = in_time and len(found) > MOST_BYTES  # git was stopped, because no more is wanted
+    return found if cut or process.returncode == 0 else b""

@@ -1,4 +1,8 @@
-"""Whether the figures of two runs may be held against each other at all."""
+"""Whether the figures of two runs may be held against each other at all.
+
+What decides on which rows and by which rule a figure was measured is grave: a difference then says
+as much of the measuring as of the models. What may matter is told too, as a lesser caution.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.metric_notes import MetricKinds
 from pilothouse.experiments.tables import FINISHED
+
+HELD_OUT = "training.held_out"
+TRAINED_HERE = "pilothouse.training"  # the source of runs whose commit is the evaluation's
 
 # What decides on which rows a figure was measured, in the words of a reader.
 SPLIT = {
@@ -22,11 +30,16 @@ SPLIT = {
 
 @dataclass(frozen=True)
 class Note:
-    """A reason for care with a run's figures; `subject` is data, split or status."""
+    """A reason for care with a run's figures against the baseline's.
+
+    `subject` is data, target, split, rows, metric, evaluation, status or file. After a grave one a
+    difference is no longer called better or worse without it.
+    """
 
     subject: str
     run: str
     words: str
+    grave: bool = True
 
 
 def notes(
@@ -34,22 +47,78 @@ def notes(
     baseline: RunInfo,
     labels: Mapping[str, str],
     specs: Mapping[str, Mapping[str, Any]],
+    environments: Mapping[str, Mapping[str, Any]],
+    kinds: MetricKinds,
 ) -> tuple[Note, ...]:
     """What stands between each run and the baseline.
 
     `specs` are the runs' training specifications; a run without one is judged by its parameters.
+    `environments` tell which Pilothouse evaluated them.
     """
+    partial = "its figures may be partial."
     found = [
-        Note("status", run.id, f"{labels[run.id]} is {run.status}: its figures may be partial.")
+        Note("status", run.id, f"{labels[run.id]} is {run.status}: {partial}", grave=False)
         for run in runs
         if run.status != FINISHED
     ]
     ours = _split(baseline, specs)
     for run in runs:
         if run.id != baseline.id:
-            found += _on_data(run, baseline, labels[run.id])
-            found += _on_split(run, _split(run, specs), ours, labels[run.id])
+            label = labels[run.id]
+            grave = _on_data(run, baseline, label)
+            grave += _on_split(run, _split(run, specs), ours, label)
+            found += grave or _on_rows(run, baseline, label)
+            found += _on_metrics(run, baseline, label, kinds)
+            found += _on_evaluation(run, baseline, label, environments)
     return tuple(found)
+
+
+def _on_rows(run: RunInfo, baseline: RunInfo, label: str) -> list[Note]:
+    """Other held-out rows, where nothing else told why."""
+    theirs, ours = run.tags.get(HELD_OUT), baseline.tags.get(HELD_OUT)
+    if not theirs or not ours or theirs == ours:
+        return []
+    return [Note("rows", run.id, f"{label} was judged on other held-out rows than the baseline.")]
+
+
+def _on_metrics(run: RunInfo, baseline: RunInfo, label: str, kinds: MetricKinds) -> list[Note]:
+    """Metrics that were described anew between the ends of the two runs."""
+    if run.ended_at is None or baseline.ended_at is None:
+        return []
+    first, last = sorted((run.ended_at, baseline.ended_at))
+    changed = [
+        kinds.of(key).title
+        for key, at in kinds.changed.items()
+        if first < at <= last and key in run.metrics and key in baseline.metrics
+    ]
+    if not changed:
+        return []
+    words = f"the description of {' and '.join(sorted(changed))} was changed between the ends of"
+    return [Note("metric", run.id, f"{words} {label} and the baseline.", False)]
+
+
+def _on_evaluation(
+    run: RunInfo,
+    baseline: RunInfo,
+    label: str,
+    environments: Mapping[str, Mapping[str, Any]],
+) -> list[Note]:
+    """Another release or commit of what computed the figures."""
+    told = [_version(environments.get(each.id, {})) for each in (run, baseline)]
+    if all(told) and told[0] != told[1]:
+        words = f"{label} was evaluated by Pilothouse {told[0]}, the baseline by {told[1]}."
+        return [Note("evaluation", run.id, words, False)]
+    ours = run.source == baseline.source == TRAINED_HERE
+    if ours and run.commit and baseline.commit and run.commit != baseline.commit:
+        words = f"{label} was evaluated by code at commit {run.commit[:12]}, "
+        words += f"the baseline at {baseline.commit[:12]}."
+        return [Note("evaluation", run.id, words, False)]
+    return []
+
+
+def _version(environment: Mapping[str, Any]) -> str:
+    packages = environment.get("packages")
+    return str(packages.get("pilothouse", "")) if isinstance(packages, Mapping) else ""
 
 
 def _on_data(run: RunInfo, baseline: RunInfo, label: str) -> list[Note]:
@@ -76,10 +145,22 @@ def _on_split(
     run: RunInfo, theirs: Mapping[str, str], ours: Mapping[str, str], label: str
 ) -> list[Note]:
     return [
-        Note("split", run.id, f"{words} differs: {label} has {value}, the baseline {ours[name]}.")
+        Note(
+            "target" if name in ("target", "positive") else "split",
+            run.id,
+            f"{words} differs: {label} has {_short(value)}, the baseline {_short(ours[name])}.",
+        )
         for name, words in SPLIT.items()
         if (value := theirs.get(name)) is not None and name in ours and value != ours[name]
     ]
+
+
+def _short(value: str) -> str:
+    """A long number to four digits; words as they are."""
+    try:
+        return f"{float(value):.4g}" if len(value) > 8 else value
+    except ValueError:
+        return value
 
 
 def _split(run: RunInfo, specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -1,10 +1,13 @@
-"""Two to ten runs held against a baseline: parameters, metrics, curves, histories, and cautions."""
+"""Two to ten runs held against a baseline: parameters, metrics, curves, histories, and cautions.
+
+Whether a difference is more than noise is asked apart (`weighing`), and joined by `settled`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +18,8 @@ from pilothouse.experiments.comparability import Note, notes
 from pilothouse.experiments.curves import CURVES, overlay, read_json
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.history import history
-from pilothouse.experiments.metrics import judge, metric_kind
+from pilothouse.experiments.metric_notes import MetricKinds, metric_kinds
+from pilothouse.experiments.metrics import SAME, MetricKind
 from pilothouse.kit.errors import Invalid, PilothouseError
 from pilothouse.storage import Store
 
@@ -24,10 +28,11 @@ if TYPE_CHECKING:
 
 FEWEST, MOST = 2, 10
 HISTORY_POINTS = 500
+FOLD = "fold_"
 LEADING = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
 METRIC_COLUMNS = (
     *("metric", "title", "direction", "format", "run", "label", "value", "delta", "delta_share"),
-    *("verdict", "best", "best_step", "count"),
+    *("verdict", "best", "best_step", "count", "comparable", "extreme", "reaches"),
 )
 
 
@@ -37,7 +42,8 @@ class Comparison:
 
     `params`, `facts` and `environment` have one row per key and one column per run id, differing
     rows first. `metrics` has one row per metric and run, `table` the same with a column per run.
-    `axes` has one row per run for parallel coordinates.
+    `axes` has one row per run for parallel coordinates. `deciding` is the metric that the runs
+    were trained for. `curves` and `history` are empty unless the whole was asked for.
     """
 
     runs: tuple[RunInfo, ...]
@@ -52,22 +58,47 @@ class Comparison:
     curves: dict[str, pd.DataFrame]
     history: pd.DataFrame
     notes: tuple[Note, ...]
+    kinds: MetricKinds
+    deciding: str
+
+    @property
+    def others(self) -> tuple[RunInfo, ...]:
+        """The runs but the baseline."""
+        return self.runs[1:]
+
+    @property
+    def incomparable(self) -> dict[str, tuple[str, ...]]:
+        """The grave notes of each run that has any."""
+        found: dict[str, tuple[str, ...]] = {}
+        for note in self.notes:
+            if note.grave:
+                found[note.run] = (*found.get(note.run, ()), note.words)
+        return found
 
 
 def compare(
-    session: Session, store: Store, run_ids: Sequence[str], baseline: str | None = None
+    session: Session,
+    store: Store,
+    run_ids: Sequence[str],
+    baseline: str | None = None,
+    *,
+    labels: Mapping[str, str] | None = None,
+    whole: bool = True,
 ) -> Comparison:
     """Hold runs against a baseline: one of them or one more; the first when none is named.
 
-    Raises Invalid unless there are two to ten, NotFound when one is missing.
+    `labels` give runs other names than their own. Raises Invalid unless there are two to ten,
+    NotFound when one is missing.
     """
     ids = _chosen(run_ids, baseline)
     runs = details.runs(session, ids)
-    labels = labels_of(runs)
+    labels = {**labels_of(runs), **(labels or {})}
     cautions: list[Note] = []
     specs = _files(store, runs, "spec.json", cautions)
     environments = _files(store, runs, "environment.json", cautions)
-    metrics = metrics_frame(runs, labels)
+    kinds = metric_kinds(session)
+    found = notes(runs, runs[0], labels, specs, environments, kinds)
+    metrics = metrics_frame(runs, labels, kinds, {note.run for note in found if note.grave})
     params = side_by_side("param", {run.id: run.params for run in runs})
     return Comparison(
         runs=runs,
@@ -81,9 +112,11 @@ def compare(
         metrics=metrics,
         table=metrics_table(metrics, ids),
         axes=axes_frame(runs, labels, params),
-        curves=_curves(store, runs, labels, cautions),
-        history=_histories(session, runs, labels),
-        notes=(*notes(runs, runs[0], labels, specs), *cautions),
+        curves=_curves(store, runs, labels, cautions) if whole else {},
+        history=_histories(session, runs if whole else (), labels),
+        notes=(*found, *cautions),
+        kinds=kinds,
+        deciding=_deciding(runs, specs),
     )
 
 
@@ -96,6 +129,14 @@ def _chosen(run_ids: Sequence[str], baseline: str | None) -> list[str]:
             fields={"runs": f"choose {FEWEST} to {MOST}"},
         )
     return ids
+
+
+def _deciding(runs: Sequence[RunInfo], specs: Mapping[str, Mapping[str, Any]]) -> str:
+    """What most runs were trained for, else the first that all have; empty without any metric."""
+    shared = set.intersection(*(set(run.metrics) for run in runs))
+    told = Counter(str(spec["metric"]) for spec in specs.values() if spec.get("metric"))
+    wanted = next((key for key, _ in told.most_common() if key in shared), None)
+    return wanted or min(shared, key=_metric_order, default="")
 
 
 def labels_of(runs: Sequence[RunInfo]) -> dict[str, str]:
@@ -135,26 +176,50 @@ def _meaning(value: str | None) -> str | float | None:
     return value if number is None or math.isnan(number) else number
 
 
-def metrics_frame(runs: Sequence[RunInfo], labels: Mapping[str, str]) -> pd.DataFrame:
+def metrics_frame(
+    runs: Sequence[RunInfo],
+    labels: Mapping[str, str],
+    kinds: MetricKinds,
+    incomparable: Collection[str] = (),
+) -> pd.DataFrame:
     """One row per metric and run, with its delta against the first run and what that means.
 
     `delta_share` is the delta as a share of the baseline's size; `verdict` is better, worse, same,
-    unknown, or baseline.
+    unknown, or baseline. `extreme` marks the best and the worst value of each metric, `reaches`
+    says whether the target is reached, `comparable` whether nothing grave speaks against it.
     """
     import pandas as pd
 
     keys = sorted({key for run in runs for key in run.metrics}, key=_metric_order)
-    rows = [_metric_row(key, run, runs[0], labels) for key in keys for run in runs]
-    return pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
+    keys = [key for key in keys if not _is_fold(key, runs)]
+    rows = [
+        _metric_row(kinds.of(key), run, runs[0], labels, run.id not in incomparable)
+        for key in keys
+        for run in runs
+    ]
+    frame = pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype({"comparable": bool})
+    for key, group in frame[frame["comparable"]].groupby("metric", sort=False)["value"]:
+        if group.nunique() > 1:
+            best, worst = group.idxmax(), group.idxmin()
+            if kinds.direction(str(key)) == "lower":
+                best, worst = worst, best
+            frame.loc[[best, worst], "extreme"] = ["best", "worst"]
+    return frame
 
 
 def _metric_row(
-    key: str, run: RunInfo, baseline: RunInfo, labels: Mapping[str, str]
+    kind: MetricKind,
+    run: RunInfo,
+    baseline: RunInfo,
+    labels: Mapping[str, str],
+    comparable: bool,
 ) -> tuple[Any, ...]:
-    kind, summary = metric_kind(key), run.metrics.get(key)
+    key, summary = kind.key, run.metrics.get(kind.key)
     value, reference = run.values.get(key, math.nan), baseline.values.get(key, math.nan)
-    verdict = "baseline" if run.id == baseline.id else judge(key, value, reference)
-    delta = 0.0 if verdict == "same" else value - reference
+    verdict = "baseline" if run.id == baseline.id else kind.judge(value, reference)
+    delta = value - reference
+    if math.isclose(value, reference, rel_tol=SAME, abs_tol=1e-12):
+        delta = 0.0
     share = delta / abs(reference) if reference and math.isfinite(reference) else math.nan
     return (
         *(key, kind.title, kind.direction, kind.format, run.id, labels[run.id], value),
@@ -163,7 +228,16 @@ def _metric_row(
         summary.best if summary else math.nan,
         summary.best_step if summary else None,
         summary.count if summary else 0,
+        comparable,
+        "",
+        kind.reaches(value),
     )
+
+
+def _is_fold(key: str, runs: Sequence[RunInfo]) -> bool:
+    """Whether a metric is a history over folds, whose last value is just one of them."""
+    told = [run.metrics[key].count for run in runs if key in run.metrics]
+    return key.startswith(FOLD) and max(told) > 1
 
 
 def _metric_order(key: str) -> tuple[int, str]:
@@ -242,7 +316,7 @@ def _files(
         try:
             value = read_json(store, run, path)
         except PilothouseError as broken:
-            cautions.append(Note("file", run.id, str(broken)))
+            cautions.append(Note("file", run.id, str(broken), grave=False))
         else:
             found[run.id] = value or {}
     return found
@@ -261,7 +335,7 @@ def _curves(
             try:
                 frames.append(overlay(store, [run], labels, curve))
             except PilothouseError as broken:
-                cautions.append(Note("file", run.id, str(broken)))
+                cautions.append(Note("file", run.id, str(broken), grave=False))
         told = [frame for frame in frames if len(frame)] or frames[:1]
         found[curve.name] = pd.concat(told, ignore_index=True)
     return found
@@ -274,4 +348,6 @@ def _histories(
     keys = sorted({key for run in runs for key, s in run.metrics.items() if s.count > 1})
     frame = history(session, [run.id for run in runs], keys, max_points=HISTORY_POINTS)
     frame.insert(1, "label", frame["run"].map(dict(labels)))
-    return frame
+    began = {run.id: (run.started_at or run.created_at).timestamp() for run in runs}
+    at = frame["at"].astype("int64") / 1e9
+    return frame.assign(minutes=(at - frame["run"].map(began).astype("float64")) / 60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -29,6 +30,9 @@ PACKAGES = (
     "skops",
     "onnxruntime",
 )
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,17 @@ def capture() -> Environment:
         processors=os.cpu_count() or 1,
         packages={name: found for name in PACKAGES if (found := _version(name))},
     )
+
+
+def packages_of(requirements: str) -> dict[str, str]:
+    """The packages of a requirements file with what is asked of their versions."""
+    found: dict[str, str] = {}
+    for line in requirements.splitlines():
+        told = line.partition("#")[0].partition(";")[0].strip()
+        name = _NAME.match(told)
+        if name:
+            found[name[0]] = told[name.end() :].strip().removeprefix("==")
+    return found
 
 
 def _version(package: str) -> str | None:

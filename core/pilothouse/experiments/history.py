@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, select, type_coerce
+from sqlalchemy import select
 from sqlmodel import Session, col
 
-from pilothouse.experiments.tables import Metric, RunMetric
+from pilothouse.experiments import blocks
+from pilothouse.experiments.tables import RunMetric
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
 
+    from pilothouse.experiments.blocks import Columns
+
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
 
 COLUMNS = ("run", "key", "step", "at", "value")
+CURSOR, WHOLE = "cursor", "whole"
+LEAST = 12
+Cursor = Mapping[str, Sequence[int]]  # series -> how many points, the last one's step and instant
+
+
+@dataclass(frozen=True)
+class _Series:
+    """A metric of a run: its number, and how many points it has."""
+
+    run: str
+    key: str
+    number: int
+    count: int
 
 
 def history(
@@ -27,73 +43,136 @@ def history(
     runs: Sequence[str],
     keys: Sequence[str] | None = None,
     max_points: int | None = None,
+    *,
+    since: Cursor | None = None,
+    low: int | None = None,
+    high: int | None = None,
 ) -> pd.DataFrame:
     """One row per point, by run (in the order given), key, step and instant.
 
-    `max_points` thins each longer series, keeping its ends and the extremes of every stretch.
+    `max_points` thins each longer series, keeping its ends, its extremes and where NaN begins and
+    ends. `low` and `high` bound the steps. `attrs["cursor"]` of the frame, handed in as `since`
+    next time, leaves out what was told before; a series that took points before its last one
+    cannot be continued, so it is told anew, and `attrs["whole"]` names it as (run, key).
     """
-    import pandas as pd
-
-    frames = []
-    for run, key, series in _series(session, runs, keys):
-        step, at, value = _points(session, series)
-        if max_points is not None and len(value) > max_points:
-            kept = thin(value, max_points)
-            step, at, value = step[kept], at[kept], value[kept]
-        frames.append(_frame(run, key, step, at, value))
-    return pd.concat(frames, ignore_index=True) if frames else _empty()
-
-
-def _frame(run: str, key: str, step: Ints, at: Ints, value: Floats) -> pd.DataFrame:
-    import pandas as pd
-
-    instants = pd.to_datetime(at, unit="us", utc=True)
-    return pd.DataFrame({"run": run, "key": key, "step": step, "at": instants, "value": value})
+    grown = [each for each in _series(session, runs, keys) if _has_grown(each, since or {})]
+    found: dict[int, Columns] = {}
+    for each in grown:
+        if (columns := _later(session, each, since or {})) is not None:
+            found[each.number] = columns
+    anew = [each.number for each in grown if each.number not in found]
+    found |= blocks.read(session, anew)
+    told = [(each, _cut(found[each.number], max_points, low, high)) for each in grown]
+    frame = _frame(told)
+    places = {str(each.number): _place(each, found[each.number]) for each in grown}
+    frame.attrs[CURSOR] = dict(since or {}) | places
+    frame.attrs[WHOLE] = [(each.run, each.key) for each in grown if each.number in anew]
+    return frame
 
 
-def _empty() -> pd.DataFrame:
+def _has_grown(series: _Series, since: Cursor) -> bool:
+    return series.count != since.get(str(series.number), (0,))[0]
+
+
+def _place(series: _Series, columns: Columns) -> list[int]:
+    return [series.count, int(columns.steps[-1]), int(columns.instants[-1])]
+
+
+def _later(session: Session, series: _Series, since: Cursor) -> Columns | None:
+    """The points after the place that was told last; None when others came before it too."""
+    if str(series.number) not in since:
+        return None
+    count, step, instant = since[str(series.number)]
+    near = blocks.read(session, [series.number], low=step)[series.number]
+    later = near.at((near.steps > step) | (near.instants > instant))
+    return later if len(later) == series.count - count else None
+
+
+def _cut(columns: Columns, most: int | None, low: int | None, high: int | None) -> Columns:
+    columns = blocks.between(columns, low, high)
+    if most is not None and len(columns) > most:
+        columns = columns.at(thin(columns.values, most))
+    return columns
+
+
+def _frame(told: Sequence[tuple[_Series, Columns]]) -> pd.DataFrame:
     import numpy as np
+    import pandas as pd
 
-    ints, floats = np.array([], dtype=np.int64), np.array([], dtype=np.float64)
-    return _frame("", "", ints, ints, floats)
+    lengths = [len(columns) for _, columns in told]
 
+    def words(name: str) -> Any:
+        return np.repeat(np.array([getattr(s, name) for s, _ in told], dtype=object), lengths)
 
-def _series(
-    session: Session, runs: Sequence[str], keys: Sequence[str] | None
-) -> list[tuple[str, str, int]]:
-    query = select(col(RunMetric.run_id), col(RunMetric.key), col(RunMetric.id)).where(
-        col(RunMetric.run_id).in_(list(runs))
+    def joined(name: str, dtype: Any) -> Any:
+        return np.concatenate([np.array([], dtype), *(getattr(c, name) for _, c in told)])
+
+    instants = pd.to_datetime(joined("instants", np.int64), unit="us", utc=True)
+    return pd.DataFrame(
+        {
+            "run": words("run"),
+            "key": words("key"),
+            "step": joined("steps", np.int64),
+            "at": instants,
+            "value": joined("values", np.float64),
+        }
     )
+
+
+def _series(session: Session, runs: Sequence[str], keys: Sequence[str] | None) -> list[_Series]:
+    columns = col(RunMetric.run_id), col(RunMetric.key), col(RunMetric.id), col(RunMetric.count)
+    query = select(*columns).where(col(RunMetric.run_id).in_(list(runs)))
     if keys is not None:
-        query = query.where(col(RunMetric.key).in_(list(keys)))
+        # An expression has no index: the runs lead to these rows, for a key may have all of them.
+        query = query.where(col(RunMetric.key).concat("").in_(list(keys)))
     order = {run: place for place, run in enumerate(runs)}
-    found = [(row.run_id, row.key, row.id) for row in session.execute(query)]
-    return sorted(found, key=lambda row: (order[row[0]], row[1]))
-
-
-def _points(session: Session, series: int) -> tuple[Ints, Ints, Floats]:
-    """Steps, microseconds and values of a series, in the order of its key."""
-    import numpy as np
-
-    # The instant stays a number: a datetime for each point would take most of the time.
-    columns = col(Metric.step), type_coerce(col(Metric.at), BigInteger), col(Metric.value)
-    query = select(*columns, col(Metric.nan)).where(col(Metric.series) == series)
-    order = col(Metric.step), col(Metric.at), col(Metric.value), col(Metric.nan)
-    rows = session.connection().execute(query.order_by(*order)).all()
-    steps, instants, values, nans = zip(*rows, strict=True) if rows else ((), (), (), ())
-    numbers = np.array(values, dtype=np.float64)
-    numbers[np.array(nans, dtype=bool)] = np.nan
-    return np.array(steps, dtype=np.int64), np.array(instants, dtype=np.int64), numbers
+    found = [_Series(*row) for row in session.execute(query)]
+    return sorted(found, key=lambda each: (order[each.run], each.key))
 
 
 def thin(values: Floats, most: int) -> Ints:
-    """The places of at most `most` points (4 at least): both ends, and each stretch's extremes."""
+    """The places of at most `most` points (12 at least) that look like all of them.
+
+    MinMaxLTTB chooses among the numbers; the smallest, the largest, both ends and the edges of
+    stretches of NaN are kept whatever it says.
+    """
     import numpy as np
 
+    most = max(most, LEAST)
     missing = np.isnan(values)
-    low, high = np.where(missing, np.inf, values), np.where(missing, -np.inf, values)
-    edges = np.linspace(0, len(values), max(1, (most - 2) // 2) + 1).astype(np.int64)
-    kept = {0, len(values) - 1}
-    for start, stop in pairwise(edges.tolist()):
-        kept |= {start + int(low[start:stop].argmin()), start + int(high[start:stop].argmax())}
-    return np.array(sorted(kept), dtype=np.int64)
+    numbers = np.flatnonzero(~missing)
+    edges = _edges(missing, most // 4) if missing.any() else np.array([], dtype=np.int64)
+    kept = [edges, np.array([0, len(values) - 1])]
+    if len(numbers):
+        curve = values[numbers]
+        kept.append(numbers[[int(curve.argmin()), int(curve.argmax())]])
+        kept.append(numbers[_chosen(curve, most - len(edges) - 4)])
+    return np.unique(np.concatenate(kept)).astype(np.int64)
+
+
+def _edges(missing: npt.NDArray[np.bool_], most: int) -> Ints:
+    """Where stretches of NaN begin and end; of many, evenly spread ones."""
+    import numpy as np
+
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], missing, [False]]).astype(np.int8)))
+    edges = np.unique(np.concatenate([changes[::2], changes[1::2] - 1]))
+    if len(edges) > most:
+        edges = edges[np.unique(np.linspace(0, len(edges) - 1, most).round().astype(np.int64))]
+    return edges
+
+
+def _chosen(curve: Floats, most: int) -> Ints:
+    """The places that MinMaxLTTB chooses; an infinity is a spike beyond everything else."""
+    import numpy as np
+    from tsdownsample import MinMaxLTTBDownsampler
+
+    if len(curve) <= max(most, 3):
+        return np.arange(len(curve))
+    finite = curve[np.isfinite(curve)]
+    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+    with np.errstate(over="ignore"):
+        reach = min(high - low, 1e300) + 1.0
+    drawn = np.nan_to_num(curve, posinf=high + reach, neginf=low - reach)
+    downsampler: Any = MinMaxLTTBDownsampler  # the package has no types
+    chosen: Ints = downsampler().downsample(drawn, n_out=max(most, 3)).astype(np.int64)
+    return chosen

@@ -1,65 +1,45 @@
-"""A page of runs as a frame, sorted by any column in the database.
+"""A page of runs as a frame: which runs is `paging`'s to say, here their values are looked up.
 
-A metric sorts along its (key, value) index, so that the first page of ten thousand runs costs
-what its fifty rows cost.
+Each table is asked once for the whole page, so that a page of a hundred thousand runs costs what
+its rows cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Select, SQLColumnExpression, func, literal, select, type_coerce
+from sqlalchemy import select
 from sqlmodel import Session, col
 
+from pilothouse.experiments.columns import (
+    BASE,
+    INSTANTS,
+    PARTS,
+    Keyed,
+    KeyedTable,
+    checked,
+    own_columns,
+)
+from pilothouse.experiments.paging import Page
+from pilothouse.experiments.paging import page as page_of_ids
 from pilothouse.experiments.search import RunFilter, conditions
 from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric, RunTag
 from pilothouse.kit.errors import Invalid
-from pilothouse.storage import Utc
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    Query = Select[*tuple[Any, ...]]
-
-BASE = (
-    "id",
-    "name",
-    "experiment",
-    "status",
-    "trainer",
-    "created_at",
-    "duration_s",
-    "parent_id",
-)
-MORE = ("started_at", "ended_at", "user", "source", "commit", "dirty", "seed", "note", "error")
-INSTANTS = ("created_at", "started_at", "ended_at")
-PARTS = ("last", "first", "min", "max", "best")
 LARGEST_PAGE = 10_000
-
-
-@dataclass(frozen=True)
-class _Extra:
-    """A column that is not the run's own: a metric, a parameter or a tag."""
-
-    title: str
-    table: type[RunMetric] | type[Param] | type[RunTag]
-    key: str
-    part: str
-
-    @property
-    def of_key(self) -> SQLColumnExpression[bool]:
-        return col(self.table.key) == self.key
-
-    @property
-    def value(self) -> SQLColumnExpression[Any]:
-        return col(getattr(self.table, self.part))
-
-    @property
-    def order(self) -> tuple[SQLColumnExpression[Any], ...]:
-        return (col(Param.number), self.value) if self.table is Param else (self.value,)
+CHUNK = 1000
+FIGURES: Mapping[KeyedTable, tuple[str, ...]] = {
+    RunMetric: PARTS,
+    Param: ("number", "value"),
+    RunTag: ("value",),
+}
+Values = dict[str, dict[str, Any]]  # column -> run -> value
 
 
 def runs(
@@ -82,145 +62,92 @@ def runs(
     if page < 1 or not 1 <= size <= LARGEST_PAGE:
         raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {LARGEST_PAGE}.")
     wanted = None if columns is None else list(dict.fromkeys(("id", *columns)))
-    extras = [_extra(name) for name in wanted or () if "." in name]
-    own = _own_columns(now)
-    for name in wanted or ():
-        if "." not in name:
-            _known(name, own)
-    rows = _page(session, own, filter or RunFilter(), sort, descending, (page - 1) * size, size)
-    ids = [row["id"] for row in rows]
-    values = _values(session, ids, extras) if wanted else _all_values(session, ids)
-    titles = wanted or [*BASE, *sorted(values)]
-    return _frame(rows, values, titles)
+    extras = checked(wanted or ())
+    asked = Page((page - 1) * size, size)
+    ids = page_of_ids(session, now, filter or RunFilter(), sort, descending, asked)
+    values = _own_values(session, now, ids, wanted or BASE)
+    if wanted is None:
+        found = _all_values(session, ids)
+        return _frame(ids, values | found, [*BASE, *sorted(found)])
+    return _frame(ids, values | _values(session, ids, extras), wanted)
 
 
-def _own_columns(now: datetime) -> dict[str, SQLColumnExpression[Any]]:
-    started = type_coerce(col(Run.started_at), BigInteger)
-    ended = func.coalesce(col(Run.ended_at), literal(now, Utc))
-    return {
-        **{name: col(getattr(Run, name)) for name in (*BASE, *MORE) if name in Run.model_fields},
-        "experiment": col(Experiment.name),
-        "duration_s": (type_coerce(ended, BigInteger) - started) / 1_000_000.0,
-    }
+def ids(session: Session, filter: RunFilter | None, most: int) -> list[str]:
+    """The ids of the newest runs that the filter means, at most so many."""
+    query = select(col(Run.id)).where(*conditions(filter or RunFilter()))
+    return list(session.scalars(query.order_by(col(Run.created_at).desc()).limit(most)))
 
 
-def _known(name: str, own: Mapping[str, Any]) -> str:
-    if name not in own:
-        raise Invalid(
-            f"a run has no column {name!r}.",
-            hint=f"Known: {', '.join(own)}, metrics.<key>, params.<key>, tags.<key>.",
-        )
-    return name
+def _own_values(
+    session: Session, now: datetime, ids: Sequence[str], wanted: Sequence[str]
+) -> Values:
+    own = {name: column for name, column in own_columns(now).items() if name in wanted}
+    query: Any = select(*(column.label(name) for name, column in own.items()))
+    if "experiment" in own:
+        query = query.join(Experiment, col(Experiment.id) == col(Run.experiment_id))
+    found: Values = {name: {} for name in own}
+    for part in _chunks(ids):
+        for row in session.connection().execute(query.where(col(Run.id).in_(part))).mappings():
+            for name, value in row.items():
+                found[name][row["id"]] = value
+    return found
 
 
-def _extra(name: str) -> _Extra:
-    kind, _, key = name.partition(".")
-    if kind == "metrics" and key:
-        head, _, part = key.rpartition("@")
-        chosen = (head, part) if head and part in PARTS else (key, "last")
-        return _Extra(name, RunMetric, *chosen)
-    if kind in ("params", "tags") and key:
-        return _Extra(name, Param if kind == "params" else RunTag, key, "value")
-    raise Invalid(
-        f"a run has no column {name!r}.", hint="Known: metrics.<key>, params.<key>, tags.<key>."
-    )
-
-
-def _page(
-    session: Session,
-    own: Mapping[str, SQLColumnExpression[Any]],
-    filter: RunFilter,
-    sort: str,
-    descending: bool,
-    offset: int,
-    size: int,
-) -> list[dict[str, Any]]:
-    columns: list[Any] = [expression.label(name) for name, expression in own.items()]
-    query: Query = (
-        select(*columns)
-        .join(Experiment, col(Experiment.id) == col(Run.experiment_id))
-        .where(*conditions(filter))
-    )
-    if "." in sort:
-        return _page_by_extra(session, query, _extra(sort), descending, offset, size)
-    name = _known("created_at" if sort == "created" else sort, own)
-    return _rows(session, _ordered(query, (own[name],), descending), offset, size)
-
-
-def _page_by_extra(
-    session: Session, query: Query, by: _Extra, descending: bool, offset: int, size: int
-) -> list[dict[str, Any]]:
-    """First the runs that have the value, along its index; then the ones that do not."""
-    joined = query.join(by.table, (col(by.table.run_id) == col(Run.id)) & by.of_key)
-    rows = _rows(session, _ordered(joined, by.order, descending), offset, size)
-    if len(rows) == size:
-        return rows
-    having = offset + len(rows)
-    if offset and not rows:
-        having = session.execute(select(func.count()).select_from(joined.subquery())).scalar_one()
-    without = query.where(col(Run.id).not_in(select(col(by.table.run_id)).where(by.of_key)))
-    rest = _ordered(without, (col(Run.created_at),), True)
-    return rows + _rows(session, rest, max(0, offset - having), size - len(rows))
-
-
-def _ordered(query: Query, by: Sequence[SQLColumnExpression[Any]], descending: bool) -> Query:
-    """In the order of the values, missing ones last; among equals the newest run first."""
-    directed = [(value.desc() if descending else value.asc()).nulls_last() for value in by]
-    return query.order_by(*directed, col(Run.created_at).desc(), col(Run.id))
-
-
-def _rows(session: Session, query: Query, offset: int, size: int) -> list[dict[str, Any]]:
-    return [dict(row) for row in session.execute(query.offset(offset).limit(size)).mappings()]
-
-
-Values = dict[str, dict[str, Any]]  # column -> run -> value
-
-
-def _values(session: Session, ids: Sequence[str], extras: Sequence[_Extra]) -> Values:
+def _values(session: Session, ids: Sequence[str], extras: Sequence[Keyed]) -> Values:
+    """The values of keyed columns: one question to each table for all its keys and parts."""
     found: Values = {extra.title: {} for extra in extras}
-    for extra in extras:
-        query = select(col(extra.table.run_id), *extra.order).where(
-            extra.of_key, col(extra.table.run_id).in_(ids)
-        )
-        found[extra.title] = {row[0]: _value(extra.table, row) for row in session.execute(query)}
+    for table in FIGURES:
+        asked: dict[str, list[Keyed]] = defaultdict(list)
+        for extra in extras:
+            if extra.table is table:
+                asked[extra.key].append(extra)
+        for run_id, key, *figures in _rows(session, table, ids, list(asked)) if asked else ():
+            for extra in asked[key]:
+                found[extra.title][run_id] = _value(table, figures, extra.part)
     return found
 
 
 def _all_values(session: Session, ids: Sequence[str]) -> Values:
-    found: Values = {}
-    for extra in (_Extra("metrics", RunMetric, "", "last"), _Extra("params", Param, "", "value")):
-        table = extra.table
-        query = select(col(table.run_id), *extra.order, col(table.key)).where(
-            col(table.run_id).in_(ids)
-        )
-        for row in session.execute(query):
-            found.setdefault(f"{extra.title}.{row[-1]}", {})[row[0]] = _value(table, row)
-    return found
+    found: Values = defaultdict(dict)
+    for prefix, table, part in (("metrics", RunMetric, "last"), ("params", Param, "value")):
+        for run_id, key, *figures in _rows(session, table, ids):
+            found[f"{prefix}.{key}"][run_id] = _value(table, figures, part)
+    return dict(found)
 
 
-def _value(table: type[RunMetric] | type[Param] | type[RunTag], row: Sequence[Any]) -> Any:
+def _rows(
+    session: Session, table: KeyedTable, ids: Sequence[str], keys: Sequence[str] | None = None
+) -> Iterator[Sequence[Any]]:
+    """Run, key and `FIGURES` of each row."""
+    query = select(*(col(getattr(table, name)) for name in ("run_id", "key", *FIGURES[table])))
+    if keys is not None:
+        # An expression has no index: the runs lead to these rows, for a key may have all of them.
+        query = query.where(col(table.key).concat("").in_(keys))
+    for part in _chunks(ids):
+        yield from session.connection().execute(query.where(col(table.run_id).in_(part))).all()
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+
+
+def _value(table: KeyedTable, figures: Sequence[Any], part: str) -> Any:
+    value = figures[FIGURES[table].index(part)]
     if table is RunMetric:
-        return float("nan") if row[1] is None else row[1]
-    if table is Param:
-        return row[2] if row[1] is None else _plain(row[1])
-    return row[1]
+        return float("nan") if value is None else value
+    if table is Param and figures[0] is not None:
+        return _plain(figures[0])
+    return value
 
 
 def _plain(number: float) -> float | int:
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
-def _frame(
-    rows: Sequence[Mapping[str, Any]], values: Values, titles: Sequence[str]
-) -> pd.DataFrame:
+def _frame(ids: Sequence[str], values: Values, titles: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
-    ids = [row["id"] for row in rows]
-    columns: dict[str, Any] = {}
-    for title in titles:
-        found = values.get(title)
-        cells = [row[title] for row in rows] if found is None else [found.get(i) for i in ids]
-        columns[title] = _column(title, cells)
+    columns = {title: _column(title, [values[title].get(id) for id in ids]) for title in titles}
     return pd.DataFrame(columns, columns=list(titles))
 
 

@@ -20,16 +20,40 @@ _LOWER_WORDS = {
 
 @dataclass(frozen=True)
 class MetricKind:
-    """A metric's key, title, better direction and format (as `format(value, kind.format)`)."""
+    """A metric's key, title, better direction and format (as `format(value, kind.format)`).
+
+    `target` is the value one wants to reach, `tolerance` the difference that does not count.
+    """
 
     key: str
     title: str
     direction: Direction
     format: str = ".4f"
+    unit: str = ""
+    target: float | None = None
+    tolerance: float | None = None
 
     def write(self, value: float) -> str:
-        """The value in this metric's format; a dash when it is not a number."""
-        return "–" if math.isnan(value) else format(value, self.format)  # noqa: RUF001
+        """The value in this metric's format, with its unit; a dash when it is not a number."""
+        if math.isnan(value):
+            return "–"  # noqa: RUF001
+        return f"{format(value, self.format)} {self.unit}".rstrip()
+
+    def reaches(self, value: float) -> bool | None:
+        """Whether a value reaches the target; None without a target or a value."""
+        if self.target is None or math.isnan(value):
+            return None
+        return value >= self.target if self.direction == "higher" else value <= self.target
+
+    def judge(self, value: float, baseline: float) -> Verdict:
+        """Whether a value is better or worse than a baseline; the same within the tolerance."""
+        if math.isnan(value) or math.isnan(baseline):
+            return "unknown"
+        if value == baseline or math.isclose(value, baseline, rel_tol=SAME, abs_tol=1e-12):
+            return "same"
+        if self.tolerance and abs(value - baseline) <= self.tolerance * (1 + SAME):
+            return "same"
+        return "better" if (value > baseline) == (self.direction == "higher") else "worse"
 
 
 METRICS: dict[str, MetricKind] = {
@@ -90,9 +114,5 @@ def _guess(key: str) -> MetricKind:
 
 
 def judge(key: str, value: float, baseline: float) -> Verdict:
-    """Whether a value is better or worse than a baseline, by the metric's direction."""
-    if math.isnan(value) or math.isnan(baseline):
-        return "unknown"
-    if value == baseline or math.isclose(value, baseline, rel_tol=SAME, abs_tol=1e-12):
-        return "same"
-    return "better" if (value > baseline) == (metric_kind(key).direction == "higher") else "worse"
+    """Whether a value is better or worse than a baseline, by what the metric's key suggests."""
+    return metric_kind(key).judge(value, baseline)

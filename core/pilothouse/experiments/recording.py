@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,8 +16,10 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlmodel import Session, col
 
-from pilothouse.experiments.lifecycle import check_open, require_open
-from pilothouse.experiments.metrics import metric_kind
+from pilothouse.experiments import blocks, keys
+from pilothouse.experiments.directions import directions
+from pilothouse.experiments.lifecycle import OPEN, check_open, require_open
+from pilothouse.experiments.metrics import Direction
 from pilothouse.experiments.summary import (
     History,
     MetricSummary,
@@ -26,6 +29,7 @@ from pilothouse.experiments.summary import (
     summarise,
 )
 from pilothouse.experiments.tables import (
+    Block,
     Metric,
     Param,
     Run,
@@ -45,15 +49,16 @@ ParamValue = str | int | float | bool | None | Sequence[Any] | Mapping[str, Any]
 # Built once: a batch of points is the hot path, and making a statement costs as much as sending it.
 _SUMMARY = tuple(MetricSummary.__dataclass_fields__)
 SERIES = (
-    select(col(Run.name), col(Run.archived_at), col(RunMetric.id), col(RunMetric.key))
+    select(col(Run.name), col(Run.archived_at), col(Run.compacted_at))
+    .add_columns(col(RunMetric.id), col(RunMetric.key), col(Block.count).label("block"))
     .add_columns(*(col(getattr(RunMetric, name)) for name in _SUMMARY))
     .outerjoin(
         RunMetric,
         (col(RunMetric.run_id) == col(Run.id))
         & col(RunMetric.key).in_(bindparam("keys", expanding=True)),
     )
+    .outerjoin(Block, col(Block.series) == col(RunMetric.id))
     .where(col(Run.id) == bindparam("run"))
-    .with_for_update(of=Run)
 )
 MERGE = (
     update(RunMetric)
@@ -61,7 +66,7 @@ MERGE = (
     .values({name: bindparam(name) for name in _SUMMARY})
 )
 INSERT_FRESH = insert(RunMetric).returning(col(RunMetric.key), col(RunMetric.id))
-BLOCK = 50
+WIDTH, LONG = 5, 50
 APPEND = f"INSERT INTO {Metric.__tablename__} (series, step, at, value, nan) VALUES"
 
 
@@ -86,6 +91,7 @@ def log_params(session: Session, run_id: str, params: Mapping[str, ParamValue]) 
     ]
     if rows:
         session.connection().execute(insert(Param), rows)
+        keys.remember(session, run_id, keys.PARAM, texts.keys() - known.keys())
 
 
 def param_text(value: ParamValue) -> str:
@@ -101,9 +107,9 @@ def param_text(value: ParamValue) -> str:
     return text
 
 
-def _known_params(session: Session, run_id: str, keys: Iterable[str]) -> dict[str, str]:
+def _known_params(session: Session, run_id: str, wanted: Iterable[str]) -> dict[str, str]:
     query = select(col(Param.key), col(Param.value)).where(
-        col(Param.run_id) == run_id, col(Param.key).in_(list(keys))
+        col(Param.run_id) == run_id, col(Param.key).in_(list(wanted))
     )
     return {row.key: row.value for row in session.execute(query)}
 
@@ -128,17 +134,18 @@ def _key(key: str, noun: str) -> str:
 def log_points(session: Session, store: Store, run_id: str, batch: Iterable[Points]) -> None:
     """Append to histories and bring their summaries along, in the caller's transaction.
 
-    Points may come in any order; the same one again (step, instant and value) stays one.
+    Points may come in any order; the same one again (step, instant and value) stays one. They may
+    come after the run has ended and its histories are blocks: they are rows until the next time.
     """
     histories = _histories(batch, store)
     known = _series(session, run_id, histories)
-    fresh = {
-        key: summarise(history, metric_kind(key).direction) for key, history in histories.items()
-    }
-    _merge_known(session, known, fresh)
-    series = {key: number for key, (number, _) in known.items()}
+    better = directions(session, histories)
+    fresh = {key: summarise(history, better[key]) for key, history in histories.items()}
+    _merge_known(session, known, fresh, better)
+    series = {key: each.number for key, each in known.items()}
     series |= _insert_fresh(session, run_id, {k: s for k, s in fresh.items() if k not in known})
-    _append(session, {series[key]: history for key, history in histories.items()})
+    blocked = {each.number for each in known.values() if each.has_block}
+    _append(session, {series[key]: history for key, history in histories.items()}, blocked)
 
 
 def _histories(batch: Iterable[Points], store: Store) -> dict[str, History]:
@@ -152,13 +159,29 @@ def _histories(batch: Iterable[Points], store: Store) -> dict[str, History]:
     return found
 
 
-def _series(
-    session: Session, run_id: str, keys: Iterable[str]
-) -> dict[str, tuple[int, MetricSummary]]:
-    rows = session.connection().execute(SERIES, {"run": run_id, "keys": list(keys)})
-    found = rows.mappings().all()
+@dataclass(frozen=True)
+class _Series:
+    """What is known of a metric that the run has already."""
+
+    number: int
+    summary: MetricSummary
+    has_block: bool
+
+
+def _series(session: Session, run_id: str, wanted: Iterable[str]) -> dict[str, _Series]:
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        # Held first and read then: what waits for a lock reads what was before it.
+        connection.execute(OPEN, {"run": run_id})
+    found = connection.execute(SERIES, {"run": run_id, "keys": list(wanted)}).mappings().all()
     check_open(run_id, found[0] if found else None)
-    return {row["key"]: (row["id"], summary_of(row)) for row in found if row["id"] is not None}
+    if found[0]["compacted_at"] is not None:
+        connection.execute(update(Run).where(col(Run.id) == run_id).values(compacted_at=None))
+    return {
+        row["key"]: _Series(row["id"], summary_of(row), row["block"] is not None)
+        for row in found
+        if row["id"] is not None
+    }
 
 
 def summary_of(row: Mapping[Any, Any]) -> MetricSummary:
@@ -176,12 +199,13 @@ def _columns(summary: MetricSummary) -> dict[str, Any]:
 
 def _merge_known(
     session: Session,
-    known: Mapping[str, tuple[int, MetricSummary]],
+    known: Mapping[str, _Series],
     fresh: Mapping[str, MetricSummary],
+    better: Mapping[str, Direction],
 ) -> None:
     rows = [
-        {"series": number} | _columns(merge(old, fresh[key], metric_kind(key).direction))
-        for key, (number, old) in known.items()
+        {"series": each.number} | _columns(merge(each.summary, fresh[key], better[key]))
+        for key, each in known.items()
     ]
     if rows:
         session.connection().execute(MERGE, rows)
@@ -194,36 +218,43 @@ def _insert_fresh(
     if not rows:
         return {}
     returned = session.connection().execute(INSERT_FRESH, rows)
+    keys.remember(session, run_id, keys.METRIC, fresh)
     return {row.key: row.id for row in returned}
 
 
-def _append(session: Session, histories: Mapping[int, History]) -> None:
-    rows = list(chain.from_iterable(h.rows(series) for series, h in histories.items()))
-    whole = len(rows) - len(rows) % BLOCK
-    added = _send(session, rows[:whole], BLOCK) + _send(session, rows[whole:], len(rows) - whole)
-    if added != len(rows):
+def _append(session: Session, histories: dict[int, History], blocked: Set[int]) -> None:
+    told = sum(map(len, histories.values()))
+    if blocked:
+        histories |= blocks.unseen(session, {n: histories[n] for n in blocked})
+    flat = list(chain.from_iterable(chain.from_iterable(h.rows(n) for n, h in histories.items())))
+    whole = len(flat) - len(flat) % (WIDTH * LONG)
+    if _send(session, flat[:whole], LONG) + _send(session, flat[whole:]) != told:
         _recount(session, list(histories))
 
 
-def _send(session: Session, rows: Sequence[tuple[Any, ...]], block: int) -> int:
-    """Insert rows, `block` to a statement, and return how many were new.
+def _send(session: Session, flat: Sequence[Any], rows: int | None = None) -> int:
+    """Insert rows that lie one after the other, so many to a statement; return how many were new.
 
-    SQLite takes blocks nearly twice as fast as single rows, and longer ones hardly faster.
+    SQLite takes fifty at once nearly twice as fast as single rows, and more hardly faster.
     """
-    if not rows:
+    if not flat:
         return 0
     connection = session.connection()
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    marks = ", ".join([f"({', '.join([mark] * 5)})"] * block)
-    values = [tuple(chain.from_iterable(rows[i : i + block])) for i in range(0, len(rows), block)]
+    length = len(flat) if rows is None else rows * WIDTH
+    marks = ", ".join([f"({', '.join([mark] * WIDTH)})"] * (length // WIDTH))
+    values = [tuple(flat[start : start + length]) for start in range(0, len(flat), length)]
     return connection.exec_driver_sql(f"{APPEND} {marks} ON CONFLICT DO NOTHING", values).rowcount
 
 
 def _recount(session: Session, series: Sequence[int]) -> None:
     """Only a count can be wrong when points came twice: the rest of a summary does not add up."""
-    counted = select(func.count()).where(col(Metric.series) == col(RunMetric.id)).scalar_subquery()
+    rows = select(func.count()).where(col(Metric.series) == col(RunMetric.id)).scalar_subquery()
+    block = select(col(Block.count)).where(col(Block.series) == col(RunMetric.id)).scalar_subquery()
     session.connection().execute(
-        update(RunMetric).where(col(RunMetric.id).in_(series)).values(count=counted)
+        update(RunMetric)
+        .where(col(RunMetric.id).in_(series))
+        .values(count=rows + func.coalesce(block, 0))
     )
 
 
@@ -232,6 +263,7 @@ def tag(session: Session, run_id: str, tags: Mapping[str, str]) -> None:
     require_open(session, run_id)
     for key, value in tags.items():
         session.merge(RunTag(run_id=run_id, key=_key(key, "tag"), value=str(value)))
+    keys.remember(session, run_id, keys.TAG, tags)
 
 
 def untag(session: Session, run_id: str, keys: Iterable[str]) -> None:

@@ -6,9 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    SQLColumnExpression,
+    func,
+    inspect,
+    literal,
+    not_,
+    or_,
+    select,
+)
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.util import ClauseAdapter
 from sqlmodel import Session, col
 
+from pilothouse.experiments.query.runs import RunLanguage, has_words
 from pilothouse.experiments.recording import param_text
 from pilothouse.experiments.tables import (
     STATUSES,
@@ -19,7 +31,11 @@ from pilothouse.experiments.tables import (
     RunMetric,
     RunTag,
 )
+from pilothouse.kit.clock import SystemClock
 from pilothouse.kit.errors import Invalid
+
+# Tags that programs keep for themselves tell a reader nothing.
+RESERVED = ("mlflow.", "pilothouse.")
 
 
 @dataclass(frozen=True)
@@ -27,11 +43,18 @@ class RunFilter:
     """Which runs are meant; every part that is given must hold.
 
     `text` is looked for, word by word, in name, id, trainer and note. `at_least` and `at_most`
-    bound the last value of `metric`; a metric without bounds means that the run has it.
+    bound the last value of `metric`; a metric without bounds means that the run has it. `under` is
+    a node of the tree of experiments: the experiment of that name and all below it. `roots` leaves
+    out the runs whose parent is meant as well: what is left are the tops of trees. `query` is in
+    the search language; `language` says what it may speak of, and when now is: `Experiments` fills
+    it in.
     """
 
     text: str = ""
+    query: str = ""
     experiment: str | None = None
+    under: str | None = None
+    ids: Sequence[str] | None = None
     statuses: Sequence[str] = ()
     trainer: str | None = None
     metric: str | None = None
@@ -42,13 +65,18 @@ class RunFilter:
     dataset: str | None = None
     parent: str | None = None
     top_level_only: bool = False
+    roots: bool = False
     archived: bool = False
+    language: RunLanguage | None = field(default=None, compare=False, repr=False)
 
 
-def count(session: Session, filter: RunFilter | None = None) -> int:
-    """How many runs the filter means."""
-    query = select(func.count()).select_from(Run).where(*conditions(filter or RunFilter()))
-    return int(session.execute(query).scalar_one())
+def count(session: Session, filter: RunFilter | None = None, most: int | None = None) -> int:
+    """How many runs the filter means; counted no further than `most`, when that is given."""
+    query = select(col(Run.id)).where(*conditions(filter or RunFilter()))
+    if most is None:
+        return int(session.scalar(query.with_only_columns(func.count())) or 0)
+    counted = select(func.count()).select_from(query.limit(most).subquery())
+    return int(session.scalar(counted) or 0)
 
 
 def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
@@ -58,10 +86,14 @@ def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [
         archived.is_not(None) if filter.archived else archived.is_(None)
     ]
-    found += [_has_word(word) for word in filter.text.split()]
+    found += [has_words(word) for word in filter.text.split()]
     if filter.experiment is not None:
         named = select(col(Experiment.id)).where(col(Experiment.name) == filter.experiment)
         found.append(col(Run.experiment_id) == named.scalar_subquery())
+    if filter.under is not None:
+        found.append(_is_under(filter.under))
+    if filter.ids is not None:
+        found.append(col(Run.id).in_(list(filter.ids)))
     if filter.statuses:
         found.append(col(Run.status).in_(list(filter.statuses)))
     if filter.trainer is not None:
@@ -70,7 +102,11 @@ def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
         found.append(col(Run.parent_id) == filter.parent)
     if filter.top_level_only:
         found.append(col(Run.parent_id).is_(None))
-    return found + _conditions_elsewhere(filter)
+    if filter.query.strip():
+        language = filter.language or RunLanguage(SystemClock().now())
+        found.append(language.condition(filter.query))
+    found += _conditions_elsewhere(filter)
+    return [*found, _is_root(found)] if filter.roots else found
 
 
 def _conditions_elsewhere(filter: RunFilter) -> list[ColumnElement[bool]]:
@@ -85,12 +121,18 @@ def _conditions_elsewhere(filter: RunFilter) -> list[ColumnElement[bool]]:
     if filter.dataset is not None:
         found.append(_is_in(RunInput, col(RunInput.dataset) == filter.dataset))
     if filter.metric is not None:
-        bounds: list[ColumnElement[bool]] = [col(RunMetric.key) == filter.metric]
-        if filter.at_least is not None:
-            bounds.append(col(RunMetric.last) >= filter.at_least)
-        if filter.at_most is not None:
-            bounds.append(col(RunMetric.last) <= filter.at_most)
-        found.append(_is_in(RunMetric, *bounds))
+        of_it = col(RunMetric.key) == filter.metric
+        found.append(_is_in(RunMetric, of_it, *bounds(filter, col(RunMetric.last))))
+    return found
+
+
+def bounds(filter: RunFilter, value: SQLColumnExpression[Any]) -> list[ColumnElement[bool]]:
+    """What `at_least` and `at_most` ask of a value."""
+    found = []
+    if filter.at_least is not None:
+        found.append(value >= filter.at_least)
+    if filter.at_most is not None:
+        found.append(value <= filter.at_most)
     return found
 
 
@@ -111,43 +153,16 @@ def _is_in(
     return col(Run.id).in_(select(col(table.run_id)).where(*holds))
 
 
-def _has_word(word: str) -> ColumnElement[bool]:
-    return or_(
-        col(Run.name).icontains(word, autoescape=True),
-        col(Run.id).startswith(word.lower(), autoescape=True),
-        col(Run.trainer).icontains(word, autoescape=True),
-        col(Run.note).icontains(word, autoescape=True),
-    )
+def _is_under(node: str) -> ColumnElement[bool]:
+    name = col(Experiment.name)
+    below = or_(name == node, name.startswith(f"{node}/", autoescape=True))
+    return col(Run.experiment_id).in_(select(col(Experiment.id)).where(below))
 
 
-def metric_keys(session: Session, experiment: str | None = None) -> list[str]:
-    """Every metric that a run has, of one experiment or of all."""
-    return _keys(session, RunMetric, experiment)
-
-
-def param_keys(session: Session, experiment: str | None = None) -> list[str]:
-    """Every parameter that a run has, of one experiment or of all."""
-    return _keys(session, Param, experiment)
-
-
-def _keys(
-    session: Session, table: type[RunMetric] | type[Param], experiment: str | None
-) -> list[str]:
-    query = select(col(table.key)).distinct().order_by(col(table.key))
-    if experiment is not None:
-        of_it = select(col(Run.id)).where(*conditions(RunFilter(experiment=experiment)))
-        query = query.where(col(table.run_id).in_(of_it))
-    return list(session.scalars(query))
-
-
-def facets(session: Session) -> dict[str, list[str]]:
-    """Every experiment, status, trainer and user that a run has, for filters."""
-    shown = col(Run.archived_at).is_(None)
-    found = {
-        name: session.scalars(select(col(getattr(Run, name))).where(shown).distinct())
-        for name in ("status", "trainer", "user")
-    }
-    experiments = session.scalars(select(col(Experiment.name)))
-    return {"experiment": sorted(experiments)} | {
-        name: sorted(value for value in values if value) for name, values in found.items()
-    }
+def _is_root(holds: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """That the parent, when there is one, is no run for which this holds: looked up by its id."""
+    above = aliased(Run)
+    of_above = ClauseAdapter(inspect(above).selectable)
+    meant = (of_above.traverse(each) for each in holds)
+    parent = select(literal(1)).where(col(above.id) == col(Run.parent_id), *meant)
+    return or_(col(Run.parent_id).is_(None), not_(parent.correlate(Run).exists()))

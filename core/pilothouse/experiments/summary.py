@@ -78,6 +78,15 @@ class History:
         """The value of a point, NaN as NaN."""
         return math.nan if self.nans[index] else self.values[index]
 
+    def at(self, places: Sequence[int]) -> History:
+        """The points at some places."""
+        return History(*([column[place] for place in places] for column in vars(self).values()))
+
+    def sorted(self) -> History:
+        """The points in the order of their key, each once."""
+        rows = sorted(set(zip(*vars(self).values(), strict=True)))
+        return History(*map(list, zip(*rows, strict=True))) if rows else self
+
     def extend(self, other: History) -> None:
         """Append the points of another stretch."""
         for name, column in vars(self).items():

@@ -56,8 +56,13 @@ class Run(Table, table=True):
 
     __tablename__ = "experiments_run"
     __table_args__ = (
-        Index(None, "experiment_id", "created_at"),
+        Index("ix_experiments_run_newest", "experiment_id", "archived_at", "created_at", "id"),
         Index(None, "created_at"),
+        # All that usual filters ask of a run that another index led to.
+        Index(
+            "ix_experiments_run_asked",
+            *("id", "archived_at", "experiment_id", "parent_id", "status", "trainer", "created_at"),
+        ),
         Index(
             "ix_experiments_run_uncompacted",
             "ended_at",
@@ -75,12 +80,12 @@ class Run(Table, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=Utc)
     parent_id: str | None = Field(default=None, foreign_key="experiments_run.id", index=True)
     job_id: str | None = Field(default=None, index=True)
-    user: str
+    user: str = Field(index=True)
     source: str = ""
     commit: str | None = None
     dirty: bool | None = None
     seed: int | None = Field(default=None, sa_type=BigInteger)
-    trainer: str | None = None
+    trainer: str | None = Field(default=None, index=True)
     note: str = ""
     error: str = ""
     archived_at: datetime | None = Field(default=None, sa_type=Utc)
@@ -92,8 +97,9 @@ class Param(Table, table=True):
 
     __tablename__ = "experiments_param"
     __table_args__ = (
-        Index(None, "key", "number"),
-        Index(None, "key", "value"),
+        # Both end with the run, so that a walk along them reads no row.
+        Index("ix_experiments_param_number", "key", "number", "value", "run_id"),
+        Index("ix_experiments_param_value", "key", "value", "run_id"),
     )
 
     run_id: str = Field(primary_key=True, foreign_key="experiments_run.id")
@@ -111,7 +117,12 @@ class RunMetric(Table, table=True):
     __tablename__ = "experiments_run_metric"
     __table_args__ = (
         UniqueConstraint("run_id", "key"),
-        Index(None, "key", "last"),
+        # Sorted by the last value; the other figures lie beside it, so that sorting by them reads
+        # this index alone.
+        Index(
+            "ix_experiments_run_metric_last",
+            *("key", "last", "id", "run_id", "best", "min", "max", "first"),
+        ),
         # A number is never given twice: points of a deleted series must not join another.
         {"sqlite_autoincrement": True},
     )
@@ -190,11 +201,21 @@ class View(Table, table=True):
     updated_at: datetime = Field(sa_type=Utc)
 
 
+class KnownKey(Table, table=True):
+    """A metric, parameter or tag that runs of an experiment have: what choosers offer."""
+
+    __tablename__ = "experiments_known_key"
+
+    experiment_id: int = Field(primary_key=True, foreign_key="experiments_experiment.id")
+    kind: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+
+
 class RunTag(Table, table=True):
     """A word about a run; unlike a parameter it may change."""
 
     __tablename__ = "experiments_run_tag"
-    __table_args__ = (Index(None, "key", "value"),)
+    __table_args__ = (Index("ix_experiments_run_tag_value", "key", "value", "run_id"),)
 
     run_id: str = Field(primary_key=True, foreign_key="experiments_run.id")
     key: str = Field(primary_key=True)

@@ -4,35 +4,56 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pilothouse.experiments import (
+    blocks,
     catalog,
-    compare,
     details,
+    differing,
     environment,
+    fields,
     history,
+    keys,
     lifecycle,
     listing,
+    marks,
     recording,
+    removal,
     search,
+    tree,
+    views,
 )
-from pilothouse.experiments.code import CodeIdentity, identity, running_folder, running_source
-from pilothouse.experiments.compare import Comparison
+from pilothouse.experiments.code import CodeIdentity, running_folder, running_source
+from pilothouse.experiments.compare_verbs import Comparing
 from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.fields import QueryField
+from pilothouse.experiments.looking import Looking
+from pilothouse.experiments.patches import Program, log_patch, program
+from pilothouse.experiments.query.runs import Entity, RunLanguage
 from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
 from pilothouse.experiments.summary import Points
-from pilothouse.storage.room import Room
+from pilothouse.experiments.tree import ExperimentNode
+from pilothouse.experiments.views import ViewInfo
+from pilothouse.kit.errors import Unavailable
+from pilothouse.storage import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sqlmodel import Session
 
 
-class Experiments(Room):
-    """The experiments of a workspace."""
+class Experiments(Comparing, Looking):
+    """The experiments of a workspace; filters may ask for the `entities` of other rooms too."""
+
+    def __init__(self, store: Store, entities: Sequence[Entity] = ()) -> None:
+        super().__init__(store)
+        self._entities = tuple(entities)
 
     def create(self, name: str, note: str = "") -> str:
         """Make an experiment and return its name. Raises Conflict when it exists already."""
@@ -58,11 +79,12 @@ class Experiments(Room):
     ) -> str:
         """Start a run and return its id; the experiment is made when it is not there yet.
 
-        The code's identity and the source are those of the running program, unless given.
+        The code's identity and the source are those of the running program, unless given; what
+        that program changed since its commit is kept as code.patch.
         """
-        known = identity(running_folder()) if code is None else code
+        running = Program(code) if code else program(self._store, running_folder())
         with self._store.write() as session:
-            return lifecycle.start(
+            run = lifecycle.start(
                 session,
                 self._store,
                 experiment,
@@ -71,14 +93,18 @@ class Experiments(Room):
                 parent=parent,
                 seed=seed,
                 source=source or running_source(),
-                code=known,
+                code=running.identity,
                 job_id=job_id,
             )
+            log_patch(session, run, running)
+        return run
 
     def finish(self, run: str, status: str = "finished", error: str = "") -> None:
         """End a run as finished, failed or cancelled. Raises Conflict when it ended otherwise."""
         with self._store.write() as session:
             lifecycle.finish(session, self._store, run, status, error)
+        with suppress(Unavailable):  # the worker compacts what is left
+            blocks.compact(self._store, run)
 
     def end_open(self, job_id: str, status: str, error: str = "") -> int:
         """End every run that a job has left open, when it can end them itself no more; how many."""
@@ -104,6 +130,14 @@ class Experiments(Room):
         """Bring an archived run back."""
         with self._store.write() as session:
             lifecycle.restore(session, self._store, run)
+
+    def delete(self, runs: Sequence[str], reason: str = "") -> int:
+        """Delete archived runs, and the runs under them, for good; how many went.
+
+        Raises Conflict, naming them, when a run is not archived or a model version rests on it.
+        """
+        with self._store.write(durable=True) as session:
+            return removal.delete(session, self._store, runs, reason)
 
     def log_params(self, run: str, params: Mapping[str, ParamValue]) -> None:
         """Keep parameters, each once. Raises Conflict when one has another value already."""
@@ -195,7 +229,7 @@ class Experiments(Room):
             return listing.runs(
                 session,
                 self._store.now(),
-                filter,
+                self._meant(session, filter),
                 sort,
                 descending=descending,
                 page=page,
@@ -203,10 +237,22 @@ class Experiments(Room):
                 columns=columns,
             )
 
-    def count(self, filter: RunFilter | None = None) -> int:
-        """How many runs the filter means."""
+    def count(self, filter: RunFilter | None = None, most: int | None = None) -> int:
+        """How many runs the filter means; counted no further than `most`, when that is given."""
         with self._store.read() as session:
-            return search.count(session, filter)
+            return search.count(session, self._meant(session, filter, whole=True), most)
+
+    def _meant(
+        self, session: Session, filter: RunFilter | None, *, whole: bool = False
+    ) -> RunFilter:
+        """The filter, with the language that its query is read in, when it has one."""
+        asked = filter or RunFilter()
+        if not asked.query:
+            return asked
+        return replace(asked, language=self._language(session, whole=whole))
+
+    def _language(self, session: Session, *, whole: bool = False) -> RunLanguage:
+        return RunLanguage(self._store.now(), self._entities, session, whole=whole)
 
     def run(self, id: str) -> RunInfo:
         """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
@@ -230,30 +276,124 @@ class Experiments(Room):
         runs: Sequence[str],
         keys: Sequence[str] | None = None,
         max_points: int | None = None,
+        *,
+        since: history.Cursor | None = None,
+        low: int | None = None,
+        high: int | None = None,
     ) -> pd.DataFrame:
         """Points of many runs and metrics: a frame of run, key, step, at, value.
 
-        `max_points` thins each longer series but keeps its ends and its spikes.
+        `max_points` thins each longer series but keeps its ends and its spikes; `low` and `high`
+        bound the steps. For a page that polls: hand the last frame's `attrs["cursor"]` in as
+        `since` and only what came later is told; a series that must be drawn anew, because points
+        came before its last one, is told whole and named in `attrs["whole"]`.
         """
         with self._store.read() as session:
-            return history.history(session, runs, keys, max_points)
-
-    def compare(self, runs: Sequence[str], baseline: str | None = None) -> Comparison:
-        """Hold two to ten runs against a baseline: one of them, one more, or else the first."""
-        with self._store.read() as session:
-            return compare.compare(session, self._store, runs, baseline)
+            return history.history(session, runs, keys, max_points, since=since, low=low, high=high)
 
     def metric_keys(self, experiment: str | None = None) -> list[str]:
         """Every metric that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.metric_keys(session, experiment)
+            return keys.known(session, keys.METRIC, experiment)
 
     def param_keys(self, experiment: str | None = None) -> list[str]:
         """Every parameter that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return search.param_keys(session, experiment)
+            return keys.known(session, keys.PARAM, experiment)
+
+    def tag_keys(self, experiment: str | None = None) -> list[str]:
+        """Every tag that a run has, of one experiment or of all."""
+        with self._store.read() as session:
+            return keys.known(session, keys.TAG, experiment)
+
+    def query_fields(self, experiment: str | None = None) -> list[QueryField]:
+        """What `RunFilter.query` can ask: name, title, kind, operators, and choices where few."""
+        with self._store.read() as session:
+            return fields.query_fields(session, self._language(session), experiment)
 
     def facets(self) -> dict[str, list[str]]:
         """Every experiment, status, trainer and user that occurs, for filters."""
         with self._store.read() as session:
-            return search.facets(session)
+            return keys.facets(session)
+
+    def ids(self, filter: RunFilter | None = None, most: int = marks.MOST) -> list[str]:
+        """The ids of the newest runs that the filter means, at most so many, for a bulk command."""
+        with self._store.read() as session:
+            return listing.ids(session, self._meant(session, filter), most)
+
+    def differing(self, filter: RunFilter | None = None) -> tuple[str, ...]:
+        """The columns in which the newest runs that the filter means differ."""
+        with self._store.read() as session:
+            return differing.differing(session, self._meant(session, filter))
+
+    def tree(self) -> tuple[ExperimentNode, ...]:
+        """The experiments as a tree made from the slashes in their names, with counts of runs."""
+        with self._store.read() as session:
+            return tree.experiments(session)
+
+    def children(self, runs: Sequence[str], filter: RunFilter | None = None) -> dict[str, int]:
+        """How many runs lie right under each of these that has any."""
+        with self._store.read() as session:
+            return tree.children(session, runs, self._meant(session, filter))
+
+    def star(self, runs: Sequence[str], starred: bool = True) -> int:
+        """Put a star on runs, or take it off. Raises Conflict when one is archived."""
+        with self._store.write() as session:
+            return marks.star(session, self._store, runs, starred)
+
+    def colour(self, runs: Sequence[str], colour: str | None) -> int:
+        """Give runs a colour, or take it off. Raises Conflict when one is archived."""
+        with self._store.write() as session:
+            return marks.colour(session, self._store, runs, colour)
+
+    def tag_many(
+        self, runs: Sequence[str], tags: Mapping[str, str], remove: Sequence[str] = ()
+    ) -> int:
+        """Set tags on runs and take others off, all or none. Raises Conflict as `star` does."""
+        with self._store.write() as session:
+            return marks.tag_many(session, self._store, runs, tags, remove)
+
+    def rename(self, run: str, name: str) -> None:
+        """Give a run another name. Raises Conflict when it is archived."""
+        with self._store.write() as session:
+            marks.rename(session, self._store, run, name)
+
+    def archive_many(self, runs: Sequence[str], reason: str = "") -> int:
+        """Take runs out of tables and counts, until they are restored; how many were in."""
+        with self._store.write(durable=True) as session:
+            return marks.archive_many(session, self._store, runs, reason)
+
+    def restore_many(self, runs: Sequence[str]) -> int:
+        """Bring archived runs back; how many were archived."""
+        with self._store.write(durable=True) as session:
+            return marks.restore_many(session, self._store, runs)
+
+    def views(self) -> tuple[ViewInfo, ...]:
+        """The saved views of the run table: one's own, then the team's."""
+        with self._store.read() as session:
+            return views.views(session, self._store)
+
+    def default_view(self) -> ViewInfo | None:
+        """The view that a run table starts with: one's own default, else the team's."""
+        with self._store.read() as session:
+            return views.default(session, self._store)
+
+    def save_view(self, name: str, state: Mapping[str, str], *, team: bool = False) -> ViewInfo:
+        """Keep the state of a run table under a name, in place of what was kept there."""
+        with self._store.write() as session:
+            return views.save(session, self._store, name, state, team=team)
+
+    def rename_view(self, view: int, name: str) -> ViewInfo:
+        """Give a view another name. Raises Conflict when there is one of that name."""
+        with self._store.write() as session:
+            return views.rename(session, self._store, view, name)
+
+    def delete_view(self, view: int) -> None:
+        """Remove a view; the runs it showed stay as they are."""
+        with self._store.write() as session:
+            views.remove(session, self._store, view)
+
+    def set_default_view(self, view: int, chosen: bool = True) -> None:
+        """Let a view's owner, or the team, start with it; or with none."""
+        with self._store.write() as session:
+            views.set_default(session, self._store, view, chosen)

@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     max_artifact_mb: int = Field(
         default=4096, ge=1, description="Largest artifact that a client may upload, in MB."
     )
+    code_patch: bool = Field(
+        default=True,
+        description="Whether a run keeps uncommitted changes of its code, at most 1 MB.",
+    )
     max_rows: int = Field(default=10_000, ge=1, description="Most rows in one prediction request.")
     webhook_private_addresses: bool = Field(
         default=False,

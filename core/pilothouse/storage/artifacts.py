@@ -97,6 +97,14 @@ class Artifacts:
         _verify(digest, hashlib.sha256(data).hexdigest())
         return data
 
+    def open(self, digest: str) -> BinaryIO:
+        """The bytes as an open file, for who reads a part of much: unverified. Raises NotFound."""
+        try:
+            found: BinaryIO = self._fs.open(self._path(digest), "rb")
+        except FileNotFoundError as gone:
+            raise _missing(digest) from gone
+        return found
+
     def local_path(self, digest: str) -> Path:
         """A verified file on this machine: the artifact, or a cached copy of a remote one."""
         path = Path(self._path(digest)) if self._is_local else self._cached(digest)

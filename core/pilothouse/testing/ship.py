@@ -69,6 +69,23 @@ def sailing(folder: Path, *options: str) -> Iterator[Ship]:
             process.wait()
 
 
+@contextlib.contextmanager
+def app_alone(folder: Path) -> Iterator[str]:
+    """Run the app alone on a folder, without server and worker; its origin."""
+    command = [sys.executable, "-m", "pilothouse.cli", "app", "--workspace", str(folder)]
+    command += ["--port", str(free_port())]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    try:
+        yield wait_for(lambda: find(folder / "run", "app"), "the app is up").url
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_S)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
 def wait_for(what: Callable[[], T | None], words: str, seconds: float = DEADLINE_S) -> T:
     """The first true answer. Raises AssertionError that says what did not happen in time."""
     end = time.monotonic() + seconds

@@ -169,10 +169,16 @@ def _dump(pipeline: Pipeline) -> bytes:
 
 
 def _reference(ground: Ground, score: Scores, seed: int) -> bytes:
-    """The held-out rows with what was true and what was said: the reference of later windows."""
+    """The held-out rows with what was true and what was said: the reference of later windows.
+
+    `__row` is a row's place in the dataset version, by which a comparison finds it in other runs.
+    """
     kept = thin(len(score), REFERENCE_ROWS, seed)
-    rows = ground.frame.iloc[ground.split.test[kept]]
-    rows = rows.assign(__target=ground.y[ground.split.test[kept]], __score=score[kept])
+    places = ground.split.test[kept]
+    rows = ground.frame.iloc[places]
+    rows = rows.assign(
+        __target=ground.y[places], __score=score[kept], __row=ground.origin[places].astype("int64")
+    )
     buffer = io.BytesIO()
     rows.to_parquet(buffer, index=False, compression="zstd")
     return buffer.getvalue()

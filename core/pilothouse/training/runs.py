@@ -16,8 +16,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from pilothouse.experiments import environment, lifecycle, recording
-from pilothouse.experiments.code import identity
+from pilothouse.experiments import environment, lifecycle, patches, recording
 from pilothouse.experiments.summary import Points
 from pilothouse.experiments.tables import (
     CANCELLED,
@@ -60,6 +59,7 @@ class Ticket:
 
 def take_up(store: Store, spec: TrainingSpec, place: Place) -> Ticket:
     """The run of a slot: the finished one, the one a killed attempt left open, or a new one."""
+    running = patches.program(store, Path(__file__).parent)
     with store.write() as session:
         found = _find(session, place)
         if found is not None:
@@ -73,9 +73,10 @@ def take_up(store: Store, spec: TrainingSpec, place: Place) -> Ticket:
             parent=place.parent,
             seed=spec.seed,
             source=SOURCE,
-            code=identity(Path(__file__).parent),
+            code=running.identity,
             job_id=place.job_id,
         )
+        patches.log_patch(session, run, running)
         recording.tag(session, run, {**spec.tags, SLOT: place.slot})
         if spec.note and place.parent is None:
             lifecycle.annotate(session, store, run, spec.note)

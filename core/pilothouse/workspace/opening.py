@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pilothouse.data import Data
     from pilothouse.deployments import Deployments
     from pilothouse.experiments import Experiments
+    from pilothouse.interop.imports.verbs import Imports
     from pilothouse.monitoring import Monitoring
     from pilothouse.pipelines import Pipelines
     from pilothouse.registry import Registry
@@ -54,10 +55,12 @@ class Workspace:
 
     @cached_property
     def experiments(self) -> Experiments:
-        """Experiments and runs."""
+        """Experiments and runs, searched by their models and deployments too."""
+        from pilothouse.deployments.fields import DEPLOYMENTS
         from pilothouse.experiments import Experiments
+        from pilothouse.registry.fields import MODELS
 
-        return Experiments(self.store)
+        return Experiments(self.store, (MODELS, DEPLOYMENTS))
 
     @cached_property
     def training(self) -> Training:
@@ -93,6 +96,13 @@ class Workspace:
         from pilothouse.pipelines import Pipelines
 
         return Pipelines(self.store)
+
+    @cached_property
+    def imports(self) -> Imports:
+        """History that another tracker kept."""
+        from pilothouse.interop.imports.verbs import Imports
+
+        return Imports(self.store)
 
 
 def open_workspace(

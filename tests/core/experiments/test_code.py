@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pilothouse.experiments.code import UNKNOWN, identity
+from pilothouse.experiments.code import PATCH, UNKNOWN, identity, patch
 from pilothouse.experiments.environment import capture
+from pilothouse.experiments.patches import program
+from pilothouse.kit.settings import Settings
+from pilothouse.storage import Store
+from pilothouse.workspace import open_workspace
 
 
 def git(folder: Path, *words: str) -> str:
@@ -82,3 +87,92 @@ def test_the_environment_is_this_one() -> None:
     assert found.packages["numpy"]
     assert "no-such-package" not in found.packages
     assert found.to_json()["packages"] == found.packages
+
+
+def test_a_clean_tree_has_no_patch(repository: Path) -> None:
+    (repository / "notes.txt").write_text("untracked\n")
+    assert patch(repository) is None
+
+
+def test_a_patch_makes_the_changed_tree_of_the_committed_one(repository: Path) -> None:
+    (repository / "fit.py").write_text("2\n")
+    (repository / "new.py").write_text("staged\n")
+    git(repository, "add", "new.py")
+    (repository / "notes.txt").write_text("untracked\n")
+    kept = patch(repository)
+    assert kept is not None
+    assert kept.startswith(b"# Untracked, not kept: notes.txt\n")
+    git(repository, "reset", "-q", "--hard")
+    (repository.parent / "code.patch").write_bytes(kept)
+    git(repository, "apply", str(repository.parent / "code.patch"))
+    assert (repository / "fit.py").read_text() == "2\n"
+    assert (repository / "new.py").read_text() == "staged\n"
+
+
+def test_binary_files_are_named_and_not_kept(repository: Path) -> None:
+    (repository / "weights b.bin").write_bytes(bytes(range(256)))
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "weights")
+    (repository / "weights b.bin").write_bytes(bytes(range(255, -1, -1)))
+    (repository / "fit.py").write_text("2\n")
+    kept = patch(repository)
+    assert kept is not None
+    assert kept.startswith(b"# Binary, not kept: weights b.bin\ndiff --git a/fit.py b/fit.py\n")
+    assert b"Binary files" not in kept
+
+
+def test_a_long_patch_is_cut_between_files(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilothouse.experiments.code.MOST_BYTES", 4096)
+    for name in ("a.py", "b.py", "c.py"):
+        (repository / name).write_text("x = 1\n" * 300)
+        git(repository, "add", name)
+    kept = patch(repository)
+    assert kept is not None
+    assert kept.count(b"diff --git ") == 1
+    assert kept.startswith(b"# Cut at 4 kB")
+    assert len(kept) < 4096
+
+
+def test_a_repositorys_own_diff_program_is_not_run(repository: Path, tmp_path: Path) -> None:
+    trap = tmp_path / "trap.sh"
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\n")
+    trap.chmod(0o755)
+    git(repository, "config", "diff.external", str(trap))
+    git(repository, "config", "diff.trap.textconv", str(trap))
+    (repository / ".gitattributes").write_text("*.py diff=trap\n")
+    (repository / "fit.py").write_text("2\n")
+    assert b"+2" in (patch(repository) or b"")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_run_keeps_its_uncommitted_code_unless_switched_off(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keeps: bool
+) -> None:
+    monkeypatch.setattr("pilothouse.experiments.verbs.running_folder", lambda: repository)
+    (repository / "fit.py").write_text("2\n")
+    settings = Settings(workspace=tmp_path / "workspace", actor="ada", code_patch=keeps)
+    workspace = open_workspace(settings=settings)
+    run = workspace.experiments.run(workspace.experiments.start("late"))
+    assert run.dirty is True
+    assert run.has_artifact(PATCH) is keeps
+    if keeps:
+        assert b"+2" in workspace.experiments.artifact(run.id, PATCH)
+    workspace.store.engine.dispose()
+
+
+def test_a_run_starts_when_its_patch_cannot_be_kept(
+    repository: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "fit.py").write_text("2\n")
+
+    def full(_data: bytes) -> str:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(store.artifacts, "put_bytes", full)
+    keeping = replace(store, settings=store.settings.model_copy(update={"code_patch": True}))
+    running = program(keeping, repository)
+    assert running.identity.dirty is True
+    assert running.patch == ""

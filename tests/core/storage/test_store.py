@@ -226,3 +226,10 @@ def test_the_database_is_in_wal_mode(store: Store) -> None:
     raw = sqlite3.connect(store.folder / "pilothouse.db")
     assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     raw.close()
+
+
+def test_no_pattern_can_keep_the_database_busy(store: Store) -> None:
+    with store.read() as session:
+        query = text("SELECT :value REGEXP :pattern")
+        found = session.execute(query, {"value": "a" * 5_000, "pattern": "(a*)*(a|a)*b"}).scalar()
+    assert found == 0

@@ -39,10 +39,12 @@ from pilothouse.interop.mlflow import (
     registered_models,
     registry_search,
     reset,
+    run_facts,
     run_search,
     runs,
     webhooks,
 )
+from pilothouse.interop.mlflow.compaction import Compactor
 from pilothouse.interop.mlflow.errors import ProtocolError, invalid, translated
 from pilothouse.interop.mlflow.fields import Fields, Several
 from pilothouse.interop.mlflow.ingest import Ingest
@@ -95,6 +97,7 @@ class Protocol:
     def __init__(self, store: Store, *, allow_reset: bool = False) -> None:
         self.store = store
         self.ingest = Ingest(store)
+        self._compactor = Compactor(store, self.ingest)
         self._allow_reset = allow_reset
         self._table = _Table(ROUTES)
         self._default: asyncio.Task[None] | None = None
@@ -121,6 +124,7 @@ class Protocol:
 
     def close(self) -> None:
         """Write what waits, then end."""
+        self._compactor.close()
         self.ingest.close()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Answer | None:
@@ -155,6 +159,8 @@ class Protocol:
             return await asyncio.to_thread(self._read, route, fields, found)
         work = self.ingest.submit(lambda s: route.handler(Call(s, self.store, fields, found)))
         told = await asyncio.wrap_future(work)
+        if path == "runs/update" and told["run_info"]["status"] in run_facts.ENDED:
+            self._compactor.add(told["run_info"]["run_id"])
         return Answer(200, orjson.dumps(told), NOSNIFF) if told else EMPTY
 
     def _read(self, route: Route, fields: Fields, found: Any) -> Answer:

@@ -1,35 +1,41 @@
-"""From the tree of a filter to conditions in SQL; every value is a bound parameter."""
+"""The search language in MLflow's words: what each kind of thing may be asked, and what is refused.
+
+Grammar, tree and SQL are those of `experiments.query`. Here stand the names that the protocol has
+for entities and keys, the cells of its grammar that it refuses, and the words in which it does.
+"""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, not_, or_, true
+from sqlalchemy import SQLColumnExpression, select
 
-from pilothouse.interop.mlflow.errors import invalid, wrong_type
-from pilothouse.interop.mlflow.filters import (
-    Both,
-    Comparison,
-    Not,
-    Tree,
-    identifier,
-    parse,
+from pilothouse.experiments import query
+from pilothouse.experiments.query import Comparison, Unreadable
+from pilothouse.experiments.query.sql import (
+    INSTANT,
+    NULLS,
+    ORDERS,
+    TEXTS,
+    Condition,
+    Known,
+    claimed,
 )
+from pilothouse.experiments.query.sql import condition as condition_of
+from pilothouse.interop.mlflow.errors import invalid, wrong_type
 
-NUMERIC = ("=", "!=", ">", ">=", "<", "<=")
-TEXTUAL = ("=", "!=", "LIKE", "ILIKE", "IN", "NOT IN")
-NULLS = ("IS NULL", "IS NOT NULL")
 ORDER = re.compile(r"\s*(.*?)(?:\s+(asc|desc))?\s*", re.IGNORECASE | re.DOTALL)
 IDENTIFIER = re.compile(
     r"(?:`?[A-Za-z_]\w*`?\.)(?:`[^`]+`|\"[^\"]+\"|\S+)|`[^`]+`|\"[^\"]+\"|[\w./:-]+"
 )
-Condition = ColumnElement[bool]
+QUOTED_ENTITY = re.compile(r"`(\w+)`\.")
+ATTRIBUTE = "attribute"
+SHOWN = 200
 Compare = Callable[[Comparison], Condition]
-LONGEST = 100_000
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,10 @@ class Language:
 
     entities: Mapping[str, str]
     attributes: frozenset[str]
-    numeric: frozenset[str] = frozenset()
 
     def entity(self, name: str) -> str:
-        """The entity that a name stands for. Raises when it is none."""
-        found = self.entities.get(name)
+        """The entity that a name stands for; none stands for an attribute. Raises when unknown."""
+        found = self.entities.get(name or ATTRIBUTE)
         if found is None:
             known = sorted(set(self.entities.values()))
             raise invalid(f"Invalid entity type '{name}'. Valid values are {known}")
@@ -50,91 +55,122 @@ class Language:
 
     def attribute(self, key: str) -> str:
         """The key, when it is an attribute's."""
-        if key not in self.attributes:
-            raise _unknown_key("attribute", key, self.attributes)
-        return key
+        return known_key("attribute", key, self.attributes)
+
+
+def known_key(noun: str, key: str, known: frozenset[str]) -> str:
+    """The key, when it is a known one."""
+    if key not in known:
+        listed = ", ".join(f"'{each}'" for each in sorted(known))
+        raise invalid(f"Invalid {noun} key '{key}' specified. Valid keys are '{{{listed}}}'")
+    return key
 
 
 def condition(text: str, compare: Compare) -> Condition:
     """A filter as one condition; `compare` makes each comparison's."""
-    if len(text) > LONGEST:
-        raise wrong_type("filter", text[:40])
-    tree = parse(text)
-    return true() if tree is None else _of_tree(tree, compare)
+    if text and not text.strip():
+        raise invalid(f"Invalid filter '{text[:40]}'. Could not be parsed.")
+    try:
+        tree = query.parse(text)
+    except Unreadable as stuck:
+        raise _unreadable(text, stuck) from None
+
+    def claim(each: Comparison) -> Condition:
+        if each.bare:
+            raise invalid(f"Invalid clause(s) in filter string: '{each.place.words[:SHOWN]}'")
+        return compare(each)
+
+    return condition_of(tree, claim)
 
 
-def _of_tree(tree: Tree, compare: Compare) -> Condition:
-    if isinstance(tree, Comparison):
-        return compare(tree)
-    if isinstance(tree, Not):
-        return not_(_of_tree(tree.part, compare))
-    parts = [_of_tree(part, compare) for part in tree.parts]
-    return and_(*parts) if isinstance(tree, Both) else or_(*parts)
-
-
-def textual(
-    column: SQLColumnExpression[Any], claim: Comparison, noun: str, *, is_sqlite: bool
-) -> Condition:
-    """A claim about a text. Raises when the operator or the value does not fit one."""
-    _check_operator(claim, TEXTUAL)
-    value = claim.value
-    if claim.operator in ("IN", "NOT IN"):
-        if not isinstance(value, tuple):
-            raise invalid(f"Expected a list of quoted string values for {noun}. Got {claim.raw}")
-        return column.in_(value) if claim.operator == "IN" else column.not_in(value)
-    if not isinstance(value, str):
-        raise invalid(
-            f"Expected a quoted string value for {noun} (e.g. 'my-value'). Got value {claim.raw}"
+def _unreadable(text: str, stuck: Unreadable) -> Exception:
+    if stuck.kind == "length":
+        return wrong_type("filter", text[:40])
+    if stuck.kind == "size":
+        return invalid(f"Invalid filter: {stuck.fields['filter']}.")
+    if stuck.kind == "unquoted":
+        word = stuck.rest.split()[0]
+        return invalid(
+            "Parameter value is either not quoted or unidentified quote types used for "
+            f"string value {word}. Use either single or double quotes."
         )
-    if claim.operator == "LIKE":
-        return like(column, value, is_sqlite=is_sqlite)
-    if claim.operator == "ILIKE":
-        return column.ilike(value)
-    return column == value if claim.operator == "=" else column != value
+    words = stuck.rest or text.strip()
+    why = f"({stuck.fields['filter']})"
+    return invalid(f"Invalid clause(s) in filter string: '{words[:SHOWN]}' {why}")
 
 
-def like(column: SQLColumnExpression[Any], pattern: str, *, is_sqlite: bool) -> Condition:
-    """LIKE that minds upper and lower case; on SQLite only GLOB does."""
-    if not is_sqlite:
-        return column.like(pattern)
-    glob = re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", pattern)
-    return column.op("GLOB", is_comparison=True)(glob.replace("%", "*").replace("_", "?"))
+def asked(known: Known, claim: Comparison, noun: str, now: datetime) -> Condition:
+    """A claim about a field, when the protocol lets it be made. Raises in its words otherwise."""
+    if claim.operator not in NULLS:
+        checks = {"text": _check_text, "number": _check_number, "time": _check_instant}
+        checks.get(known.kind, _check_text)(known, claim, noun)
+    return claimed(known, claim, now)
 
 
-def numeric(column: SQLColumnExpression[Any], claim: Comparison, noun: str) -> Condition:
-    """A claim about a number. Raises when the operator or the value does not fit one."""
+def _check_text(known: Known, claim: Comparison, noun: str) -> None:
+    _check_operator(claim, TEXTS)
+    if isinstance(claim.value, tuple):
+        _check_list(claim.value, claim.raw)
+    elif not isinstance(claim.value, str):
+        raise invalid(
+            f"Expected a quoted string value for {noun} (e.g. 'my-value'). "
+            f"Got value {claim.raw[:SHOWN]}"
+        )
+
+
+def _check_list(values: tuple[Any, ...], raw: str) -> None:
+    wanted = "While parsing a list in the query, expected "
+    if not values:
+        raise invalid(f"{wanted}a non-empty list of string values, but got empty list")
+    if not all(isinstance(each, str) for each in values):
+        raise invalid(
+            f"{wanted}string value, punctuation, or whitespace, "
+            f"but got different type in list: {raw[:SHOWN]}"
+        )
+
+
+def _check_number(known: Known, claim: Comparison, noun: str) -> None:
+    given = claim.value if isinstance(claim.value, tuple) else (claim.value,)
+    if claim.operator in known.more:
+        return
+    if not given or not all(isinstance(each, float) for each in given):
+        raise invalid(f"Expected numeric value type for {noun}. Found {claim.raw[:SHOWN]}")
+    _check_operator(claim, (*ORDERS, "IN", "NOT IN"))
+
+
+def _check_instant(known: Known, claim: Comparison, noun: str) -> None:
     value = claim.value
+    if isinstance(value, query.Now) or (isinstance(value, str) and INSTANT.fullmatch(value)):
+        return _check_operator(claim, ORDERS)
     if not isinstance(value, float):
-        raise invalid(f"Expected numeric value type for {noun}. Found {claim.raw}")
-    _check_operator(claim, NUMERIC)
-    return against(column, claim.operator, value)
+        raise invalid(
+            f"Expected numeric value type for numeric attribute: {claim.field.key}. "
+            f"Found {claim.raw[:SHOWN]}"
+        )
+    return _check_operator(claim, ORDERS)
 
 
-def against(column: SQLColumnExpression[Any], operator: str, value: Any) -> Condition:
-    """A column against a value by one of `NUMERIC`."""
-    made: dict[str, Callable[[], Condition]] = {
-        "=": lambda: column == value,
-        "!=": lambda: column != value,
-        ">": lambda: column > value,
-        ">=": lambda: column >= value,
-        "<": lambda: column < value,
-        "<=": lambda: column <= value,
-    }
-    return made[operator]()
+def _check_operator(claim: Comparison, known: tuple[str, ...]) -> None:
+    if claim.operator not in known:
+        raise invalid(f"Invalid comparator '{claim.operator}' not one of '{set(known)}'")
 
 
-def whole_ms(value: float) -> int:
-    """A number of milliseconds as microseconds, kept within 64 bits."""
-    if math.isnan(value):
-        return 0
-    return int(max(min(value * 1000, 2.0**62), -(2.0**62)))
+def keyed(
+    own: SQLColumnExpression[Any], of: Any, key: Any, value: Any, named: str, *rest: Condition
+) -> Known:
+    """A tag, or a parameter, of a thing: `of`, `key` and `value` are the columns of its table."""
+
+    def within(holds: Condition) -> Condition:
+        return own.in_(select(of).where(key == named, *rest, holds).correlate(None))
+
+    return Known(named, "text", value, within)
 
 
-def dataset_key(key: str, known: frozenset[str]) -> str:
-    """The key, when it is a dataset's."""
-    if key not in known:
-        raise _unknown_key("dataset", key, known)
-    return key
+def respelled(claim: Comparison, spelled: Callable[[Any], Any]) -> Comparison:
+    """The claim with each of its values put otherwise."""
+    if isinstance(claim.value, tuple):
+        return replace(claim, value=tuple(map(spelled, claim.value)))
+    return replace(claim, value=spelled(claim.value))
 
 
 @dataclass(frozen=True)
@@ -160,18 +196,8 @@ def _order(clause: str, language: Language) -> Order:
         if len(parts) == 2 and found[2] is None:
             raise invalid(f"Invalid ordering key in order_by clause '{clause}'.")
         raise invalid(f"Invalid order_by clause '{clause}'. Could not be parsed.")
-    entity, key = identifier(found[1].replace("`", "", 2) if found[1][0] == "`" else found[1])
-    entity = language.entity(entity)
-    if entity == "attribute":
-        language.attribute(key)
-    return Order(entity, key, (found[2] or "").lower() == "desc")
-
-
-def _check_operator(claim: Comparison, known: tuple[str, ...]) -> None:
-    if claim.operator not in known:
-        raise invalid(f"Invalid comparator '{claim.operator}' not one of '{set(known)}'")
-
-
-def _unknown_key(noun: str, key: str, known: frozenset[str]) -> Exception:
-    listed = ", ".join(f"'{each}'" for each in sorted(known))
-    return invalid(f"Invalid {noun} key '{key}' specified. Valid keys are '{{{listed}}}'")
+    named = query.named(QUOTED_ENTITY.sub(r"\1.", found[1], count=1))
+    entity = language.entity(named.entity)
+    if entity == ATTRIBUTE:
+        language.attribute(named.key)
+    return Order(entity, named.key, (found[2] or "").lower() == "desc")

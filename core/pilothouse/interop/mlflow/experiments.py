@@ -7,24 +7,25 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     SQLColumnExpression,
+    String,
+    cast,
     delete,
     func,
     select,
-    type_coerce,
     update,
 )
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
+from pilothouse.experiments.query import Comparison
+from pilothouse.experiments.query.sql import Known
 from pilothouse.experiments.tables import Experiment, ExperimentTag, Run
 from pilothouse.interop.mlflow import clauses
 from pilothouse.interop.mlflow.clauses import Language, Order
 from pilothouse.interop.mlflow.errors import absent, exists, invalid
 from pilothouse.interop.mlflow.fields import Fields
-from pilothouse.interop.mlflow.filters import Comparison
 from pilothouse.interop.mlflow.pages import offset_of, page
 from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
 from pilothouse.kit.clock import to_ms
@@ -281,58 +282,15 @@ def view(view_type: str, archived_at: SQLColumnExpression[Any]) -> ColumnElement
 
 
 def _holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
-    if LANGUAGE.entity(claim.entity) == "tag":
-        return tagged(
-            claim,
-            col(Experiment.id),
-            col(ExperimentTag.experiment_id),
-            col(ExperimentTag.key),
-            col(ExperimentTag.value),
-            is_sqlite=call.is_sqlite,
-        )
-    key = LANGUAGE.attribute(claim.key)
-    if key in INSTANTS:
-        return instant(INSTANTS[key], claim)
-    if key == "experiment_id":
-        return _is_numbered(claim)
-    return clauses.textual(col(Experiment.name), claim, "attribute", is_sqlite=call.is_sqlite)
-
-
-def _is_numbered(claim: Comparison) -> ColumnElement[bool]:
-    given = claim.value if isinstance(claim.value, tuple) else (claim.value,)
-    numbers = [int(each) for each in given if isinstance(each, str) and each.isdecimal()]
-    if claim.operator in ("=", "IN"):
-        return col(Experiment.id).in_(numbers)
-    if claim.operator in ("!=", "NOT IN"):
-        return col(Experiment.id).not_in(numbers)
-    raise invalid(f"Invalid comparator '{claim.operator}' not one of '{{'=', '!=', 'IN'}}'")
-
-
-def instant(column: Any, claim: Comparison) -> ColumnElement[bool]:
-    """A claim about an instant, given in milliseconds."""
-    if not isinstance(claim.value, float):
-        raise invalid(
-            f"Expected numeric value type for numeric attribute: {claim.key}. Found {claim.raw}"
-        )
-    if claim.operator not in clauses.NUMERIC:
-        known = set(clauses.NUMERIC)
-        raise invalid(f"Invalid comparator '{claim.operator}' not one of '{known}'")
-    micros = type_coerce(column, BigInteger)
-    return clauses.against(micros, claim.operator, clauses.whole_ms(claim.value))
-
-
-def tagged(
-    claim: Comparison, own: Any, of: Any, key: Any, value: Any, *, is_sqlite: bool
-) -> ColumnElement[bool]:
-    """A claim about one tag (or parameter) of a thing: `of`, `key`, `value` are its table's."""
-    has_it = select(of).where(key == claim.key)
-    if claim.operator == "IS NULL":
-        return own.not_in(has_it)  # type: ignore[no-any-return]
-    if claim.operator == "IS NOT NULL":
-        return own.in_(has_it)  # type: ignore[no-any-return]
-    noun = "parameter" if claim.entity.startswith("param") else "tag"
-    holds = clauses.textual(value, claim, noun, is_sqlite=is_sqlite)
-    return own.in_(has_it.where(holds))  # type: ignore[no-any-return]
+    key, now = claim.field.key, call.store.now()
+    if LANGUAGE.entity(claim.field.entity) == "tag":
+        of, named = col(ExperimentTag.experiment_id), col(ExperimentTag.key)
+        known = clauses.keyed(col(Experiment.id), of, named, col(ExperimentTag.value), key)
+        return clauses.asked(known, claim, "tag", now)
+    if LANGUAGE.attribute(key) in INSTANTS:
+        return clauses.asked(Known(key, "time", INSTANTS[key]), claim, "attribute", now)
+    column = cast(col(Experiment.id), String) if key == "experiment_id" else col(Experiment.name)
+    return clauses.asked(Known(key, "text", column), claim, "attribute", now)
 
 
 def _ordered(wanted: Iterable[Order]) -> list[ColumnElement[Any]]:

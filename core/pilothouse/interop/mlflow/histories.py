@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Select, select, type_coerce
-from sqlmodel import col
+from sqlalchemy import select
+from sqlmodel import Session, col
 
-from pilothouse.experiments.tables import Metric, RunMetric
+from pilothouse.experiments import blocks
+from pilothouse.experiments.tables import RunMetric
 from pilothouse.interop.mlflow.errors import SEE, invalid, missing
 from pilothouse.interop.mlflow.pages import offset_of, page
 from pilothouse.interop.mlflow.routing import Call, Route, reading
 from pilothouse.interop.mlflow.run_facts import point
 from pilothouse.interop.mlflow.runs import run_id_of
 
+if TYPE_CHECKING:
+    from pilothouse.experiments.blocks import Columns
+
 MOST, MOST_IN_INTERVAL, USUAL_INTERVAL = 25_000, 2500, 320
 MOST_RUNS, MOST_RUNS_IN_INTERVAL = 100, 100
-AT = type_coerce(col(Metric.at), BigInteger)
 Json = dict[str, Any]
 
 
-def _points_of(run_id: str, key: str) -> Select[int, int, float, int]:
-    return (
-        select(AT, col(Metric.step), col(Metric.value), col(Metric.nan))
-        .join(RunMetric, col(RunMetric.id) == col(Metric.series))
-        .where(col(RunMetric.run_id) == run_id, col(RunMetric.key) == key)
+def _read(
+    session: Session,
+    runs: Sequence[str],
+    key: str,
+    first: int | None = None,
+    last: int | None = None,
+) -> dict[str, Columns]:
+    """The histories of one metric by run."""
+    query = select(col(RunMetric.run_id), col(RunMetric.id)).where(
+        col(RunMetric.run_id).in_(runs), col(RunMetric.key) == key
     )
+    series: dict[str, Any] = dict(session.execute(query).tuples().all())
+    found = blocks.read(session, list(series.values()), first, last)
+    return {run_id: found[series[run_id]] for run_id in runs if series.get(run_id) in found}
 
 
-def _told(key: str, rows: Any) -> Iterator[Json]:
-    for at, step, value, nan in rows:
-        yield point(key, math.nan if nan else value, at, step)
+def _told(key: str, columns: Columns) -> Iterator[Json]:
+    parts = columns.values, columns.instants, columns.steps
+    for value, at, step in zip(*(part.tolist() for part in parts), strict=True):
+        yield point(key, value, at, step)
 
 
 def _history(call: Call) -> Json:
@@ -45,13 +56,12 @@ def _history(call: Call) -> Json:
             "It must be a positive integer."
         )
     offset, size = offset_of(fields.text("page_token")), min(size, MOST)
-    query = _points_of(run_id, key).order_by(AT, col(Metric.step), col(Metric.value))
-    limited = query.offset(offset)
-    if fields.has("max_results"):
-        limited = limited.limit(size + 1)
-    rows = call.session.connection().execute(limited).all()
-    found = list(_told(key, rows))
-    return page("metrics", found, offset, size if fields.has("max_results") else len(found))
+    found = _read(call.session, [run_id], key).get(run_id)
+    if found is None:
+        return {}
+    stop = offset + size + 1 if fields.has("max_results") else None
+    told = list(_told(key, found.by_time().at(slice(offset, stop))))
+    return page("metrics", told, offset, size if fields.has("max_results") else len(told))
 
 
 def _bulk(call: Call) -> Json:
@@ -61,10 +71,9 @@ def _bulk(call: Call) -> Json:
     key = fields.needed("metric_key")
     most = min(max(fields.whole("max_results", MOST), 1), MOST)
     found: list[Json] = []
-    for run_id in runs:
-        query = _points_of(run_id, key).order_by(AT, col(Metric.step), col(Metric.value))
-        rows = call.session.connection().execute(query.limit(most))
-        found += [told | {"run_id": run_id} for told in _told(key, rows)]
+    for run_id, columns in _read(call.session, runs, key).items():
+        first = columns.by_time().at(slice(0, most))
+        found += [told | {"run_id": run_id} for told in _told(key, first)]
     return {"metrics": found[:most]}
 
 
@@ -78,12 +87,9 @@ def _interval(call: Call) -> Json:
         raise invalid(f"max_results must be between 1 and {MOST_IN_INTERVAL}. {SEE}")
     first, last = _bounds(call)
     found: list[Json] = []
-    for run_id in runs:
-        query = _points_of(run_id, key)
-        if first is not None and last is not None:
-            query = query.where(col(Metric.step).between(first, last))
-        rows = call.session.connection().execute(query.order_by(col(Metric.step), AT)).all()
-        found += [told | {"run_id": run_id} for told in _told(key, spaced(rows, most))]
+    for run_id, columns in _read(call.session, runs, key, first, last).items():
+        places = spaced(range(len(columns)), most)
+        found += [told | {"run_id": run_id} for told in _told(key, columns.at(places))]
     return {"metrics": found} if found else {}
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlmodel import col
 
+from pilothouse.experiments.query import Comparison
+from pilothouse.experiments.query.sql import Condition, Known
 from pilothouse.experiments.tables import (
     LoggedModel,
     LoggedModelMetric,
@@ -16,9 +19,7 @@ from pilothouse.experiments.tables import (
 from pilothouse.interop.mlflow import clauses, logged_models
 from pilothouse.interop.mlflow.clauses import Language
 from pilothouse.interop.mlflow.errors import invalid, missing
-from pilothouse.interop.mlflow.experiments import instant, tagged
 from pilothouse.interop.mlflow.fields import Fields
-from pilothouse.interop.mlflow.filters import Comparison
 from pilothouse.interop.mlflow.pages import offset_of, page
 from pilothouse.interop.mlflow.routing import Call, Route, reading
 
@@ -41,7 +42,6 @@ LANGUAGE = Language(
     attributes=frozenset(COLUMNS),
 )
 Datasets = list[tuple[str, str]]
-STATUS_PREFIX = "LOGGED_MODEL_"
 
 
 def _search(call: Call) -> dict[str, Any]:
@@ -74,38 +74,43 @@ def _search(call: Call) -> dict[str, Any]:
 
 
 def _holds(call: Call, claim: Comparison, datasets: Datasets) -> ColumnElement[bool]:
-    entity = LANGUAGE.entity(claim.entity)
+    entity, key = LANGUAGE.entity(claim.field.entity), claim.field.key
     if entity == "metric":
-        return _has_figure(claim, datasets)
-    if entity in ("param", "tag"):
+        known = Known(key, "number", col(LoggedModelMetric.value), _with_figure(key, datasets))
+    elif entity in ("param", "tag"):
         table: Any = LoggedModelParam if entity == "param" else LoggedModelTag
         columns = col(LoggedModel.id), col(table.model_id), col(table.key), col(table.value)
-        return tagged(_as_text(claim), *columns, is_sqlite=call.is_sqlite)
-    if claim.key not in COLUMNS:
-        raise invalid(f"Invalid attribute key '{claim.key}' specified.")
-    if claim.key in INSTANTS:
-        return instant(COLUMNS[claim.key], claim)
-    if claim.operator not in clauses.TEXTUAL:
-        known = ", ".join(f"'{each}'" for each in clauses.TEXTUAL)
+        known = clauses.keyed(*columns, key)
+        claim = clauses.respelled(claim, lambda value: _as_text(value, claim))
+    elif key not in COLUMNS:
+        raise invalid(f"Invalid attribute key '{key}' specified.")
+    else:
+        known = Known(key, "time" if key in INSTANTS else "text", COLUMNS[key])
+    _check_operator(known, claim, entity)
+    return clauses.asked(known, claim, entity, call.store.now())
+
+
+def _check_operator(known: Known, claim: Comparison, entity: str) -> None:
+    if claim.operator not in known.operators:
+        listed = ", ".join(f"'{each}'" for each in known.operators)
         raise invalid(
-            f"Invalid comparison operator for attributes.{claim.key}: '{claim.operator}'. "
-            f"Expected one of ({known})."
+            f"Invalid comparison operator for {entity}s.{claim.field.key}: '{claim.operator}'. "
+            f"Expected one of ({listed})."
         )
-    return clauses.textual(COLUMNS[claim.key], claim, "attribute", is_sqlite=call.is_sqlite)
 
 
-def _as_text(claim: Comparison) -> Comparison:
+def _as_text(value: Any, claim: Comparison) -> Any:
     """A bare number against a parameter or a tag is its digits, as in the protocol."""
-    if not isinstance(claim.value, float):
-        return claim
-    return Comparison(claim.entity, claim.key, claim.operator, claim.raw, claim.raw)
+    return claim.raw if isinstance(value, float) and not isinstance(claim.value, tuple) else value
 
 
-def _has_figure(claim: Comparison, datasets: Datasets) -> ColumnElement[bool]:
-    holds = clauses.numeric(col(LoggedModelMetric.value), claim, "metric")
-    named = col(LoggedModelMetric.key) == claim.key
-    query = select(col(LoggedModelMetric.model_id)).where(named, holds, _on(datasets))
-    return col(LoggedModel.id).in_(query)
+def _with_figure(key: str, datasets: Datasets) -> Callable[[Condition], Condition]:
+    def within(holds: Condition) -> Condition:
+        named = col(LoggedModelMetric.key) == key
+        models = select(col(LoggedModelMetric.model_id)).where(named, holds, _on(datasets))
+        return col(LoggedModel.id).in_(models.correlate(None))
+
+    return within
 
 
 def _on(datasets: Datasets) -> ColumnElement[bool]:

@@ -45,7 +45,7 @@ from pilothouse.registry.tables import (
     VersionTag,
 )
 from pilothouse.registry.versions import Source, register_import
-from pilothouse.storage import Table
+from pilothouse.storage import Store, Table
 
 VERSIONS_TAG = "mlflow.modelVersions"
 Json = dict[str, Any]
@@ -58,17 +58,17 @@ def _create(call: Call) -> Json:
     looked = origin(session, source, fields.text("run_id"), fields.text("model_id"))
     find_model(session, name)
     imported = Source(
-        digest=_manifest(call, looked),
+        digest=manifest(call.store, looked),
         signature=UNKNOWN,
         input_example=[],
-        metrics=_metrics(session, looked.run_id),
+        metrics=last_figures(session, looked.run_id),
         run=looked.run_id if session.get(Run, looked.run_id) else None,
         imported=f"MLflow: {source}",
     )
     run_link = fields.text("run_link")
 
     def beside(version: ModelVersion) -> Iterator[Table]:
-        yield _kept(version, looked, run_link)
+        yield kept_origin(version, looked, run_link)
         for key, value in tags.items():
             yield VersionTag(model=name, number=version.number, key=key, value=value)
 
@@ -79,18 +79,20 @@ def _create(call: Call) -> Json:
     return _told(session, version)
 
 
-def _manifest(call: Call, looked: Origin) -> str:
+def manifest(store: Store, looked: Origin) -> str:
     """The digest of the list of a version's files with theirs: it stands for all of them."""
     told = {"source": looked.source, "location": looked.location, "files": list(looked.files)}
-    return call.store.artifacts.put_bytes(json.dumps(told, sort_keys=True, indent=1).encode())
+    return store.artifacts.put_bytes(json.dumps(told, sort_keys=True, indent=1).encode())
 
 
-def _metrics(session: Session, run_id: str) -> dict[str, float]:
+def last_figures(session: Session, run_id: str) -> dict[str, float]:
+    """The last value of each metric of a run; of no run, none."""
     query = select(col(RunMetric.key), col(RunMetric.last)).where(col(RunMetric.run_id) == run_id)
     return {key: value for key, value in session.execute(query) if value is not None}
 
 
-def _kept(version: ModelVersion, looked: Origin, run_link: str) -> VersionOrigin:
+def kept_origin(version: ModelVersion, looked: Origin, run_link: str) -> VersionOrigin:
+    """The row that says where an imported version comes from."""
     return VersionOrigin(
         model=version.model,
         number=version.number,

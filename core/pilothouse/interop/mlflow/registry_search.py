@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, not_, or_, select
 from sqlmodel import col
 
+from pilothouse.experiments.query import Comparison
+from pilothouse.experiments.query.sql import Known
 from pilothouse.interop.mlflow import clauses
 from pilothouse.interop.mlflow.clauses import Language, Order
 from pilothouse.interop.mlflow.errors import invalid
-from pilothouse.interop.mlflow.experiments import tagged
-from pilothouse.interop.mlflow.filters import Comparison
 from pilothouse.interop.mlflow.pages import offset_of, page
 from pilothouse.interop.mlflow.routing import Call, Route, reading
 from pilothouse.interop.mlflow.version_facts import models, versions
@@ -50,16 +51,21 @@ def _models(call: Call) -> dict[str, Any]:
 
 
 def _model_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
-    if MODELS.entity(claim.entity) == "attribute":
-        MODELS.attribute(claim.key)
-        if claim.operator not in clauses.TEXTUAL:
+    key, now = claim.field.key, call.store.now()
+    if MODELS.entity(claim.field.entity) == "attribute":
+        known = Known(MODELS.attribute(key), "text", col(Model.name))
+        if claim.operator not in known.operators:
             raise invalid(f"Invalid comparator for attribute: {claim.operator}")
-        return clauses.textual(col(Model.name), claim, "attribute", is_sqlite=call.is_sqlite)
+        return clauses.asked(known, claim, "attribute", now)
     columns = col(Model.name), col(ModelTag.model), col(ModelTag.key), col(ModelTag.value)
-    holds = tagged(claim, *columns, is_sqlite=call.is_sqlite)
-    if claim.key == PROMPT and claim.operator == "!=":
-        without = select(col(ModelTag.model)).where(col(ModelTag.key) == PROMPT)
-        return or_(holds, col(Model.name).not_in(without))
+    return _tagged(clauses.keyed(*columns, key), claim, now)
+
+
+def _tagged(known: Known, claim: Comparison, now: datetime) -> ColumnElement[bool]:
+    """A claim about a tag; what is no prompt does not say so, and is found by that all the same."""
+    holds = clauses.asked(known, claim, "tag", now)
+    if claim.field.key == PROMPT and claim.operator == "!=":
+        return or_(holds, not_(known.within(known.present)))
     return holds
 
 
@@ -91,42 +97,36 @@ def _versions(call: Call) -> dict[str, Any]:
 
 
 def _version_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
-    if VERSIONS.entity(claim.entity) == "tag":
-        return _version_tagged(call, claim)
-    key = VERSIONS.attribute(claim.key)
+    now = call.store.now()
+    if VERSIONS.entity(claim.field.entity) == "tag":
+        return _tagged(_version_tag(claim.field.key), claim, now)
+    key = VERSIONS.attribute(claim.field.key)
     if key == "version_number":
-        return clauses.numeric(col(ModelVersion.number), _numbered(claim), "version_number")
+        known = Known(key, "number", col(ModelVersion.number))
+        return clauses.asked(known, clauses.respelled(claim, _numbered), key, now)
     run = func.coalesce(col(VersionOrigin.run), col(ModelVersion.run_id), "")
-    source = func.coalesce(
-        col(VersionOrigin.source), "runs:/" + col(ModelVersion.run_id) + "/model"
-    )
+    made = func.coalesce("runs:/" + col(ModelVersion.run_id) + "/model", "")
+    source = func.coalesce(col(VersionOrigin.source), made)
     columns: dict[str, Any] = {"name": col(ModelVersion.model), "run_id": run}
-    column = columns.get(key, source)
-    return clauses.textual(column, claim, "attribute", is_sqlite=call.is_sqlite)
+    return clauses.asked(Known(key, "text", columns.get(key, source)), claim, "attribute", now)
 
 
-def _numbered(claim: Comparison) -> Comparison:
+def _numbered(value: Any) -> Any:
     """A quoted number is a number here, as in the protocol."""
-    if isinstance(claim.value, str) and claim.value.isdecimal():
-        value = float(claim.value)
-        return Comparison(claim.entity, claim.key, claim.operator, value, claim.raw)
-    return claim
+    return float(value) if isinstance(value, str) and value.isdecimal() else value
 
 
-def _version_tagged(call: Call, claim: Comparison) -> ColumnElement[bool]:
-    own = col(ModelVersion.model), col(ModelVersion.number)
-    has_it = select(VersionTag).where(
-        col(VersionTag.model) == own[0],
-        col(VersionTag.number) == own[1],
-        col(VersionTag.key) == claim.key,
-    )
-    if claim.operator in clauses.NULLS:
-        return has_it.exists() if claim.operator == "IS NOT NULL" else ~has_it.exists()
-    value = col(VersionTag.value)
-    holds = has_it.where(clauses.textual(value, claim, "tag", is_sqlite=call.is_sqlite)).exists()
-    if claim.key == PROMPT and claim.operator == "!=":
-        return or_(holds, ~has_it.exists())
-    return holds
+def _version_tag(key: str) -> Known:
+    def within(holds: ColumnElement[bool]) -> ColumnElement[bool]:
+        own = select(VersionTag).where(
+            col(VersionTag.model) == col(ModelVersion.model),
+            col(VersionTag.number) == col(ModelVersion.number),
+            col(VersionTag.key) == key,
+            holds,
+        )
+        return own.correlate(ModelVersion).exists()
+
+    return Known(key, "text", col(VersionTag.value), within)
 
 
 def _ordered(wanted: list[str], language: Language, columns: dict[str, Any]) -> list[Any]:

@@ -21,11 +21,6 @@ class Call:
     fields: Fields
     found: Any = None
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Which dialect conditions are written for."""
-        return self.store.is_sqlite
-
 
 Handler = Callable[[Call], dict[str, Any]]
 Outside = Callable[[Store, Fields], Any]

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, select, type_coerce
 from sqlmodel import Session, col
 
+from pilothouse.experiments import tables
 from pilothouse.experiments.tables import (
     CANCELLED,
     FAILED,
@@ -38,6 +39,7 @@ STATUS = {
     FAILED: "FAILED",
     CANCELLED: "KILLED",
 }
+ENDED = tuple(STATUS[status] for status in tables.ENDED)
 OURS = {theirs: ours for ours, theirs in STATUS.items()}
 NUMBERED = {"1": RUNNING, "2": QUEUED, "3": FINISHED, "4": FAILED, "5": CANCELLED}
 RUN_NAME, PARENT = "mlflow.runName", "mlflow.parentRunId"

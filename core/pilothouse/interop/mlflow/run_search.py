@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, case, cast, false, func, literal, select
 from sqlmodel import col
 
-from pilothouse.experiments.tables import (
-    Experiment,
-    Param,
-    Run,
-    RunMetric,
-    RunTag,
-    Source,
-    SourceUse,
-)
+from pilothouse.deployments.fields import DEPLOYMENTS
+from pilothouse.experiments.query import Comparison
+from pilothouse.experiments.query.runs import DATASETS, RunLanguage, own_fields
+from pilothouse.experiments.query.sql import NULLS, Known
+from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric, RunTag
 from pilothouse.interop.mlflow import clauses
 from pilothouse.interop.mlflow.clauses import Language, Order
 from pilothouse.interop.mlflow.errors import invalid
-from pilothouse.interop.mlflow.experiments import instant, tagged, view
-from pilothouse.interop.mlflow.filters import Comparison
+from pilothouse.interop.mlflow.experiments import view
 from pilothouse.interop.mlflow.pages import offset_of, page
 from pilothouse.interop.mlflow.routing import Call, Route, reading
-from pilothouse.interop.mlflow.run_facts import STATUS, described
+from pilothouse.interop.mlflow.run_facts import PARENT, STATUS, described
+from pilothouse.registry.fields import MODELS
 
 DEFAULT_SIZE, MOST = 1000, 50_000
 MOST_EXPERIMENTS = 10_000
@@ -47,11 +44,16 @@ LANGUAGE = Language(
     entities={name: entity for entity, names in NAMES.items() for name in names},
     attributes=frozenset({*TEXTS, *INSTANTS, *ALIASES}),
 )
-DATASET: dict[str, Any] = {
-    "name": col(Source.name),
-    "digest": col(Source.digest),
-    "context": col(SourceUse.role),
+DATASET = frozenset({"name", "digest", "context"})
+OURS = {
+    "run_id": "id",
+    "run_name": "name",
+    "user_id": "user",
+    "start_time": "started",
+    "end_time": "ended",
 }
+LARGER = (">", ">=", "<", "<=")
+ROOMS = (MODELS, DEPLOYMENTS)
 
 
 def _search(call: Call) -> dict[str, Any]:
@@ -75,47 +77,48 @@ def _search(call: Call) -> dict[str, Any]:
 
 
 def _holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
-    entity = LANGUAGE.entity(claim.entity)
-    if entity == "metric":
-        return _has_metric(claim)
-    if entity in ("parameter", "tag"):
-        table: Any = Param if entity == "parameter" else RunTag
-        columns = col(Run.id), col(table.run_id), col(table.key), col(table.value)
-        return _own_tag(call, claim) | tagged(claim, *columns, is_sqlite=call.is_sqlite)
+    language = RunLanguage(call.store.now(), ROOMS, call.session)
+    if _is_ours(language, claim):
+        return language.claim(claim)
+    entity, key, now = LANGUAGE.entity(claim.field.entity), claim.field.key, language.now
+    if entity == "attribute":
+        return _has_attribute(language, claim)
     if entity == "dataset":
-        return _has_dataset(call, claim)
-    key = LANGUAGE.attribute(claim.key)
-    key = ALIASES.get(key, key)
-    if key in INSTANTS:
-        return instant(INSTANTS[key], claim)
-    return clauses.textual(_text(key), claim, "attribute", is_sqlite=call.is_sqlite)
+        known = DATASETS.fields[clauses.known_key("dataset", key, DATASET)]
+        return clauses.asked(known, claim, "dataset", now)
+    known = language.known(claim)
+    if entity == "parameter" and claim.operator in LARGER and isinstance(claim.value, float):
+        return language.claim(claim)
+    holds = clauses.asked(known, claim, entity, now)
+    return _own_tag(claim, now) | holds if key == PARENT and entity == "tag" else holds
 
 
-def _own_tag(call: Call, claim: Comparison) -> ColumnElement[bool]:
+def _is_ours(language: RunLanguage, claim: Comparison) -> bool:
+    """Whether the claim is about what MLflow has no name for."""
+    named = claim.field
+    if named.part or any(named.entity in room.names for room in ROOMS):
+        return True
+    if LANGUAGE.entities.get(named.entity) == "dataset":
+        return named.key in DATASETS.fields and named.key not in DATASET
+    is_attribute = LANGUAGE.entities.get(named.entity or "attribute") == "attribute"
+    return is_attribute and named.key not in LANGUAGE.attributes and named.key in language.own
+
+
+def _own_tag(claim: Comparison, now: datetime) -> ColumnElement[bool]:
     """Runs that were not started over the protocol say their parent in a column, not in a tag."""
-    if claim.key != "mlflow.parentRunId" or claim.operator not in clauses.TEXTUAL:
+    if claim.operator in NULLS:
         return false()
-    return clauses.textual(col(Run.parent_id), claim, "tag", is_sqlite=call.is_sqlite)
+    return clauses.asked(own_fields(now)["parent"], claim, "tag", now)
 
 
-def _has_metric(claim: Comparison) -> ColumnElement[bool]:
-    has_it = select(col(RunMetric.run_id)).where(col(RunMetric.key) == claim.key)
-    if claim.operator in clauses.NULLS:
-        known = col(Run.id).in_(has_it)
-        return known if claim.operator == "IS NOT NULL" else ~known
-    holds = clauses.numeric(col(RunMetric.last), claim, "metric")
-    return col(Run.id).in_(has_it.where(holds))
-
-
-def _has_dataset(call: Call, claim: Comparison) -> ColumnElement[bool]:
-    key = clauses.dataset_key(claim.key, frozenset(DATASET))
-    holds = clauses.textual(DATASET[key], claim, "dataset", is_sqlite=call.is_sqlite)
-    used = (
-        select(col(SourceUse.run_id))
-        .join(Source, col(Source.id) == col(SourceUse.source_id))
-        .where(holds)
-    )
-    return col(Run.id).in_(used)
+def _has_attribute(language: RunLanguage, claim: Comparison) -> ColumnElement[bool]:
+    key = LANGUAGE.attribute(claim.field.key)
+    key = ALIASES.get(key, key)
+    if key in OURS:
+        return clauses.asked(language.own[OURS[key]], claim, "attribute", language.now)
+    if key == "status":
+        claim = clauses.respelled(claim, lambda value: STATUS.get(value, value))
+    return clauses.asked(Known(key, "text", _text(key)), claim, "attribute", language.now)
 
 
 def _text(key: str) -> Any:

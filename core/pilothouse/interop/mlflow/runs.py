@@ -9,7 +9,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
-from pilothouse.experiments import lifecycle
+from pilothouse.experiments import keys, lifecycle
 from pilothouse.experiments.tables import ENDED, RUNNING, Run, RunTag
 from pilothouse.interop.mlflow import experiments
 from pilothouse.interop.mlflow.errors import absent, invalid
@@ -93,6 +93,7 @@ def set_tags(session: Session, run: Run, tags: Mapping[str, str]) -> None:
             _set_parent(session, run, value)
     session.add(run)
     session.flush()
+    keys.remember(session, run.id, keys.TAG, tags)
 
 
 def _set_parent(session: Session, run: Run, parent_id: str) -> None:

@@ -1,5 +1,7 @@
 """Blocks of histories, notes on metrics, saved views; webhooks and what was brought from elsewhere.
 
+Indexes that answer a page of a run table by themselves take the place of narrower ones.
+
 Written by Alembic's autogenerate against revision 0002, with the types as they were that day.
 """
 
@@ -10,6 +12,37 @@ revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+KEYED = {
+    "metric": "experiments_run_metric",
+    "param": "experiments_param",
+    "tag": "experiments_run_tag",
+}
+REPLACED = {
+    "ix_experiments_run_experiment_id_created_at": "experiments_run",
+    "ix_experiments_param_key_number": "experiments_param",
+    "ix_experiments_param_key_value": "experiments_param",
+    "ix_experiments_run_metric_key_last": "experiments_run_metric",
+    "ix_experiments_run_tag_key_value": "experiments_run_tag",
+}
+INDEXES = {
+    "ix_experiments_run_newest": (
+        "experiments_run",
+        ["experiment_id", "archived_at", "created_at", "id"],
+    ),
+    "ix_experiments_run_asked": (
+        "experiments_run",
+        ["id", "archived_at", "experiment_id", "parent_id", "status", "trainer", "created_at"],
+    ),
+    "ix_experiments_run_trainer": ("experiments_run", ["trainer"]),
+    "ix_experiments_run_user": ("experiments_run", ["user"]),
+    "ix_experiments_param_number": ("experiments_param", ["key", "number", "value", "run_id"]),
+    "ix_experiments_param_value": ("experiments_param", ["key", "value", "run_id"]),
+    "ix_experiments_run_metric_last": (
+        "experiments_run_metric",
+        ["key", "last", "id", "run_id", "best", "min", "max", "first"],
+    ),
+    "ix_experiments_run_tag_value": ("experiments_run_tag", ["key", "value", "run_id"]),
+}
 
 
 def upgrade() -> None:
@@ -106,3 +139,27 @@ def upgrade() -> None:
         sqlite_where=sa.text("compacted_at IS NULL"),
         postgresql_where=sa.text("compacted_at IS NULL"),
     )
+    op.create_table(
+        "experiments_known_key",
+        sa.Column("experiment_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["experiment_id"],
+            ["experiments_experiment.id"],
+            name=op.f("fk_experiments_known_key_experiment_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "experiment_id", "kind", "key", name=op.f("pk_experiments_known_key")
+        ),
+    )
+    for kind, table in KEYED.items():
+        op.execute(
+            "INSERT INTO experiments_known_key (experiment_id, kind, key) "
+            f"SELECT DISTINCT r.experiment_id, '{kind}', k.key "
+            f"FROM {table} k JOIN experiments_run r ON r.id = k.run_id"
+        )
+    for name, table in REPLACED.items():
+        op.drop_index(name, table_name=table)
+    for name, (table, columns) in INDEXES.items():
+        op.create_index(name, table, columns)

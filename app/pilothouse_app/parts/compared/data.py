@@ -1,0 +1,132 @@
+"""Data: what each run read and was judged on, and what changed between two dataset versions."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.kit.errors import PilothouseError
+from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.compared.cells import run_name
+from pilothouse_app.parts.compared.scene import Scene
+from pilothouse_app.parts.errors import error_box
+from pilothouse_app.parts.filters import choose_one
+from pilothouse_app.parts.formats import DASH, count
+from pilothouse_app.parts.header import section
+from pilothouse_app.parts.links import address, link
+from pilothouse_app.parts.table import bar_column, number_column, percent_column, table, text_column
+from pilothouse_app.parts.workspace import workspace
+
+CHANGES = {"new": "new column", "gone": "column gone", "type": "other type"}
+
+
+def data(scene: Scene) -> None:
+    """The datasets side by side, whether they can be compared, and a diff of two versions."""
+    _guard(scene)
+    _facts(scene)
+    _diff(scene)
+
+
+def _guard(scene: Scene) -> None:
+    """Every reason for care, in words, run by run."""
+    notes = scene.compared.notes
+    section("Comparability", f"each run against {literal(scene.baseline_label)}")
+    if not notes:
+        st.markdown(
+            ":green[:material/check_circle:] Data, target, split, held-out rows and evaluation "
+            "are the same in all runs."
+        )
+        return
+    with st.container(border=True, key="compare_notes"):
+        for note in notes:
+            icon = ":orange[:material/warning:]" if note.grave else ":gray[:material/info:]"
+            st.markdown(f"{icon} {literal(note.words)}")
+
+
+def _facts(scene: Scene) -> None:
+    section("What the runs read and were judged on")
+    rows = {
+        "Data": {run.id: ", ".join(_inputs(run)) or DASH for run in scene.compared.runs},
+        "Rows": {run.id: _rows(run.inputs) for run in scene.compared.runs},
+        "Held-out rows": {
+            run.id: (run.tags.get("training.held_out", "") or DASH)[:12]
+            for run in scene.compared.runs
+        },
+        "Split": {run.id: run.params.get("split", DASH) for run in scene.compared.runs},
+    }
+    cells = pd.DataFrame(
+        [
+            {
+                "Fact": name if name != "Held-out rows" else "Held-out rows (digest)",
+                **{run_name(scene, run): literal(told[run]) for run in scene.ids},
+            }
+            for name, told in rows.items()
+        ]
+    )
+    st.table(cells, border="horizontal", hide_index=True, alt="Data of each run")
+
+
+def _inputs(run: object) -> list[str]:
+    return [f"{one.dataset} ({one.role})" for one in run.inputs]  # type: ignore[attr-defined]
+
+
+def _rows(inputs: object) -> str:
+    told = []
+    for one in inputs:  # type: ignore[attr-defined]
+        try:
+            told.append(count(workspace().data.version(one.dataset).rows))
+        except PilothouseError:
+            told.append(DASH)
+    return ", ".join(told) or DASH
+
+
+def _diff(scene: Scene) -> None:
+    refs = list(dict.fromkeys(one.dataset for run in scene.compared.runs for one in run.inputs))
+    section("What changed in the data")
+    if len(refs) < 2:
+        words = f"All runs read {refs[0]}." if refs else "No run says what it read."
+        st.markdown(f":gray[{literal(words)}]")
+        if refs:
+            link(address("dataset", refs[0]), f"Open {refs[0]}", icon=":material/table_view:")
+        return
+    after = choose_one(
+        "compare_data",
+        refs[1:],
+        "Dataset version",
+        default=refs[1],
+        words=lambda ref: f"From {refs[0]} to {ref}",
+        width=380,
+    )
+    try:
+        found = workspace().data.diff(refs[0], after)
+    except PilothouseError as unknown:
+        error_box(unknown)
+        return
+    st.markdown(literal(found.words))
+    if len(found.schema):
+        schema = found.schema.assign(change=[CHANGES[each] for each in found.schema["change"]])
+        shown = schema.rename(columns=str.capitalize).map(lambda text: literal(text) or DASH)
+        st.table(shown, border="horizontal", hide_index=True, alt="Changes of the schema")
+    if len(found.columns):
+        _shifts(found.columns)
+
+
+def _shifts(columns: pd.DataFrame) -> None:
+    section("How far each column moved", "0 is alike, 1 has nothing in common")
+    table(
+        columns.assign(id=columns["column"]),
+        {
+            "column": text_column("Column", width=150),
+            "shift": bar_column("Shift", 0.0, 1.0, digits=2, width=130),
+            "words": text_column("In words", width=90),
+            "missing_before": percent_column("Missing before", width=110),
+            "missing_after": percent_column("after", width=80),
+            "mean_before": number_column("Mean before", 2, width=100),
+            "mean_after": number_column("after", 2, width=84),
+            "median_before": number_column("Median before", 2, width=110),
+            "median_after": number_column("after", 2, width=84),
+            "new_values": text_column("New values"),
+        },
+        key="compare_shifts",
+        alt="Shift of each column between the two versions",
+    )

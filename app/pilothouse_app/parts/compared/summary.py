@@ -1,0 +1,165 @@
+"""Summary: which run is best, by how much, whether that is more than noise, and what to mind."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app import charts
+from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.compared.cells import badge, delta_text, run_name, unbroken
+from pilothouse_app.parts.compared.scene import Scene, picture
+from pilothouse_app.parts.figures import dark, figure
+from pilothouse_app.parts.filters import choose_one, filter_bar
+from pilothouse_app.parts.formats import DASH, count, plural
+from pilothouse_app.parts.header import section
+from pilothouse_app.parts.kpis import Kpi, kpi_row
+from pilothouse_app.parts.links import address, link
+from pilothouse_app.parts.metric_notes import describe_button
+from pilothouse_app.parts.workspace import workspace
+
+ICONS = {
+    "better": ":green[:material/trending_up:]",
+    "worse": ":red[:material/trending_down:]",
+    "noise": ":gray[:material/drag_handle:]",
+    "same": ":gray[:material/drag_handle:]",
+}
+ROW_HEIGHT = 44
+
+
+def summary(scene: Scene) -> None:
+    """The verdict first, then the runs by one metric, then what else differs."""
+    keys = list(dict.fromkeys(scene.rows["metric"]))
+    if not keys:
+        st.markdown(":gray[None of these runs has a metric yet.]")
+        return
+    kinds = scene.compared.kinds
+    with filter_bar():
+        metric = choose_one(
+            "compare_metric",
+            keys,
+            "Metric",
+            default=scene.compared.deciding or keys[0],
+            words=lambda key: f"By {kinds.of(key).title}",
+            width=260,
+        )
+        describe_button([metric, *(key for key in keys if key != metric)])
+    _verdict(scene, metric)
+    rows = _ordered(scene, metric)
+    left, right = st.columns([12, 8], gap="small")
+    with left, st.container(border=True, height="stretch"):
+        _table(scene, rows, metric)
+    with right, st.container(border=True, height="stretch"):
+        _differences(scene, rows, metric)
+    _what_differs(scene)
+    with st.container(horizontal=True, gap="medium"):
+        for run in scene.compared.runs:
+            link(address("run", run.id), scene.labels[run.id], icon=":material/timeline:")
+
+
+def _verdict(scene: Scene, metric: str) -> None:
+    told = workspace().experiments.standing(scene.compared, scene.evidence, metric)
+    if told is None:
+        return
+    with st.container(border=True, key="compare_verdict"):
+        icon = ICONS.get(told.verdict, ":gray[:material/anchor:]")
+        st.markdown(f"#### {icon} {literal(told.sentence)}", anchors=False)
+        lines = [f":gray[{literal(told.evidence)}]"] if told.evidence else []
+        lines += [f":orange[:material/warning:] {literal(each)}" for each in told.cautions]
+        if lines:
+            st.markdown("  \n".join(lines))
+
+
+def _ordered(scene: Scene, metric: str) -> pd.DataFrame:
+    """The baseline, then the others, the best first."""
+    rows = scene.rows[scene.rows["metric"] == metric]
+    is_baseline = rows["run"] == scene.compared.baseline
+    higher = scene.compared.kinds.direction(metric) == "higher"
+    others = rows[~is_baseline].sort_values("value", ascending=not higher, na_position="last")
+    return pd.concat([rows[is_baseline], others], ignore_index=True)
+
+
+def _table(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
+    kind = scene.compared.kinds.of(metric)
+    section(kind.title, f"{kind.direction} is better")
+    cells = [
+        {
+            "Run": run_name(scene, row["run"]),
+            "Value": unbroken(kind.write(row["value"])),
+            "Against the baseline": badge(row, kind) or DASH,
+            "Evidence": _evidence(row, scene),
+        }
+        for row in rows.to_dict("records")
+    ]
+    st.table(
+        pd.DataFrame(cells), border="horizontal", hide_index=True, alt="Runs by the chosen metric"
+    )
+
+
+def _evidence(row: dict[object, object], scene: Scene) -> str:
+    from pilothouse.experiments.standing import evidence_words
+
+    if row["verdict"] == "baseline":
+        return DASH
+    told = evidence_words(row)
+    return f":small[:gray[{literal(told)}]]" if told else ":small[:gray[none]]"
+
+
+def _differences(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
+    kind = scene.compared.kinds.of(metric)
+    others = rows[(rows["verdict"] != "baseline") & rows["delta"].notna()]
+    section(f"Difference to {literal(scene.baseline_label)}", "with 95 % intervals")
+    if others.empty:
+        st.markdown(":gray[No run has both values.]")
+        return
+    best = others.to_dict("records")[0]
+    figure(
+        charts.differences(
+            others,
+            dark=dark(),
+            title=kind.title,
+            tolerance=kind.tolerance,
+            digits=kind.format,
+        ),
+        key="compare_differences",
+        height=max(180, 70 + ROW_HEIGHT * len(others)),
+        alt=f"Difference to the baseline by run; {best['label']} has {delta_text(best, kind)}",
+        picture=picture(),
+    )
+
+
+def _what_differs(scene: Scene) -> None:
+    compared = scene.compared
+    params, packages = compared.params, compared.environment
+    commits = {run.commit for run in compared.runs if run.commit}
+    datasets = {one.dataset for run in compared.runs for one in run.inputs}
+    shared = len(scene.ids) - 1 - len(scene.evidence.left_out) if scene.evidence.rows else 0
+    kpi_row(
+        [
+            Kpi(
+                "Parameters that differ",
+                count(int(params["differs"].sum())),
+                f"{count(int((~params['differs']).sum()))} are equal",
+            ),
+            Kpi(
+                "Commits",
+                count(len(commits)) if commits else DASH,
+                "the same code" if len(commits) == 1 else "see Parameters and code",
+            ),
+            Kpi(
+                "Packages that differ",
+                count(int(packages["differs"].sum())) if len(packages) else DASH,
+                f"of {count(len(packages))} recorded" if len(packages) else "none recorded",
+            ),
+            Kpi(
+                "Datasets",
+                count(len(datasets)) if datasets else DASH,
+                "the same data" if len(datasets) == 1 else "see Data",
+            ),
+            Kpi(
+                "Shared held-out rows",
+                count(scene.evidence.rows) if scene.evidence.rows else DASH,
+                f"{plural(shared, 'run')} paired with the baseline" if shared else "none paired",
+            ),
+        ]
+    )

@@ -1,0 +1,47 @@
+"""The filter of the run table as text, and what is wrong with it in place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse.kit.errors import Invalid
+from pilothouse_app.parts.run_state import State, chosen, held
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.search import RunFilter
+
+EXAMPLE = "metrics.roc_auc > 0.8 and params.kind = 'tree'"
+
+
+def filter_box(state: State) -> None:
+    """The text of the filter."""
+    st.text_input(
+        "Filter",
+        key=held("runs_filter", state.filter),
+        placeholder=f"Filter, such as  {EXAMPLE}",
+        icon=":material/filter_alt:",
+        label_visibility="collapsed",
+        width="stretch",
+        on_change=chosen,
+        args=("runs_filter", "filter", lambda typed: (typed or "").strip()),
+    )
+
+
+def filter_error(wrong: Invalid | None) -> None:
+    """What is wrong with the filter, under it: the column and the words that would be right."""
+    if wrong is None:
+        return
+    words = wrong.fields.get("filter") or wrong.message
+    with st.container(key="runs_wrong"):
+        st.markdown(f":red[:material/error: {words[:1].upper() + words[1:]}.] :gray[{wrong.hint}]")
+
+
+def counted(meant: RunFilter) -> tuple[int, Invalid | None]:
+    """How many runs are found, or why the filter means nothing."""
+    try:
+        return workspace().experiments.count(meant), None
+    except Invalid as wrong:
+        return 0, wrong

@@ -1,0 +1,197 @@
+"""Viewers of files: each kind drawn from a bounded, checked part; what cannot be drawn says why.
+
+Pages and images are served by the app under a policy that lets them reach nothing (`server.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.experiments import viewing
+from pilothouse.kit.errors import PilothouseError
+from pilothouse_app.parts.changes import literal, pairs
+from pilothouse_app.parts.errors import error_box
+from pilothouse_app.parts.fill import fill, paper
+from pilothouse_app.parts.formats import count, plural, size
+from pilothouse_app.parts.header import section
+from pilothouse_app.parts.table import ROW, table, text_column
+from pilothouse_app.parts.tall import short
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.details import ArtifactInfo
+    from pilothouse.experiments.files import Files
+    from pilothouse.experiments.mlmodel import ColumnInfo
+
+RESERVE = 17
+FACTS = {
+    "model_uuid": "UUID",
+    "mlflow_version": "MLflow",
+    "utc_time_created": "Made at (UTC)",
+    "model_size_bytes": "Size in bytes",
+    "is_signature_from_type_hint": "Signature from type hints",
+}
+
+
+def file_url(owner: str, file: ArtifactInfo, *, shown: bool = False) -> str:
+    """Where the app serves a file of a run or of a logged model."""
+    kind = "logged-models" if owner.startswith("m-") else "runs"
+    # The digest makes a replaced file another address, which the browser does not know yet.
+    asked = f"?{'shown&' if shown else ''}v={file.digest[:8]}"
+    return f"/api/{kind}/{quote(owner)}/files/{quote(file.path)}{asked}"
+
+
+def viewer(owner: str, file: ArtifactInfo) -> None:
+    """One file: its name, a way to download it, and what is in it."""
+    kind = viewing.kind_of(file.path)
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        section(literal(file.path), f"{size(file.size)} · `{file.digest[:12]}`")
+        st.link_button(
+            "Download", file_url(owner, file), icon=":material/download:", key="file_download"
+        )
+    try:
+        _VIEWERS[kind](workspace().experiments.files, owner, file)
+    except PilothouseError as refusal:
+        error_box(refusal)
+
+
+def _image(files: Files, owner: str, file: ArtifactInfo) -> None:
+    files.image(owner, file.path)  # says what is wrong with it, before a browser is asked
+    name = literal(file.path.rpartition("/")[2])
+    st.markdown(f"![{name}]({file_url(owner, file, shown=True)})")
+
+
+def _table(files: Files, owner: str, file: ArtifactInfo) -> None:
+    rows = files.table(owner, file.path)
+    _rows(rows.frame, rows.rows, rows.whole, rows.columns, file.path)
+
+
+def _rows(frame: pd.DataFrame, total: int | None, whole: bool, columns: int, path: str) -> None:
+    words = plural(len(frame) if total is None else total, "row")
+    if not whole:
+        first = f"The first {count(len(frame))}"
+        words = f"{first} rows" if total is None else f"{first} of {words}"
+    words += f", {plural(columns, 'column')}"
+    if columns > len(frame.columns):
+        words += f"; the first {len(frame.columns)} columns"
+    st.markdown(f":gray[{words}]")
+    with fill("file_rows", reserve=RESERVE + 2, least=300, most=34 + ROW * max(len(frame), 1)):
+        st.dataframe(
+            frame,
+            hide_index=True,
+            height="stretch",
+            row_height=ROW,
+            alt=f"Rows of {path}",
+            placeholder="–",  # noqa: RUF001
+        )
+
+
+def _json(files: Files, owner: str, file: ArtifactInfo) -> None:
+    value = files.document(owner, file.path)
+    rows = viewing.rows_of(value)
+    if rows is not None:
+        _rows(rows.frame, rows.rows, rows.whole, rows.columns, file.path)
+        return
+    with (
+        fill("file_json", reserve=RESERVE, least=300),
+        st.container(height="stretch", border=False),
+    ):
+        st.json(value, expanded=2)
+
+
+def _text(files: Files, owner: str, file: ArtifactInfo) -> None:
+    found = files.text(owner, file.path)
+    _code(found.text, found.language or None, file, found.whole)
+
+
+def _patch(files: Files, owner: str, file: ArtifactInfo) -> None:
+    found = files.text(owner, file.path)
+    _code(found.text, "diff", file, found.whole)
+
+
+def _code(text: str, language: str | None, file: ArtifactInfo, whole: bool) -> None:
+    _told_if_cut(file, whole)
+    with fill("file_code", reserve=RESERVE, least=300, most=60 + 19 * (text.count("\n") + 1)):
+        st.code(text or " ", language=language, line_numbers=True, height="stretch")
+
+
+def _markdown(files: Files, owner: str, file: ArtifactInfo) -> None:
+    found = files.text(owner, file.path)
+    _told_if_cut(file, found.whole)
+    with st.container(border=True):
+        st.markdown(found.text)
+
+
+def _told_if_cut(file: ArtifactInfo, whole: bool) -> None:
+    if not whole:
+        words = f"The first {size(viewing.MOST_TEXT)} of {size(file.size)}; download it for more."
+        st.markdown(f":gray[{words}]")
+
+
+def _html(files: Files, owner: str, file: ArtifactInfo) -> None:
+    files.find(owner, file.path)
+    st.markdown(":gray[Shown apart: its scripts reach neither this app nor any network.]")
+    paper("file_html")
+    with fill("file_html", reserve=RESERVE + 1, least=420):
+        url = file_url(owner, file, shown=True)
+        st.iframe(url, height="stretch", alt=f"The page {file.path}")
+
+
+def _model(files: Files, owner: str, file: ArtifactInfo) -> None:
+    found = files.model(owner, file.path)
+    pairs({FACTS.get(name, name): value for name, value in found.facts.items()}, alt="Model")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _columns("Inputs", found.inputs)
+        _columns("Outputs", found.outputs)
+    with right:
+        for name, words in found.flavors.items():
+            section("Flavor", name)
+            pairs(words, alt=f"Flavor {name}")
+    with st.expander("The file as it is", icon=":material/code:"):
+        st.code(files.text(owner, file.path).text, language="yaml")
+
+
+def _columns(title: str, columns: tuple[ColumnInfo, ...]) -> None:
+    section(title, plural(len(columns), "column") if columns else "none told")
+    if columns:
+        columns_table(columns, alt=title)
+
+
+def columns_table(columns: tuple[ColumnInfo, ...], *, alt: str) -> None:
+    """Columns of a signature or a schema, a row each."""
+    frame = pd.DataFrame(
+        {
+            "name": [column.name for column in columns],
+            "type": [c.type if c.required else f"{c.type} or missing" for c in columns],
+        }
+    )
+    looks = {"name": text_column("Column"), "type": text_column("Type")}
+    height = short(len(frame), 10)
+    table(frame, looks, key=f"columns_{alt}", ids="name", alt=alt, height=height)
+
+
+def _other(_files: Files, _owner: str, file: ArtifactInfo) -> None:
+    what = "A PDF" if file.path.lower().endswith(".pdf") else "A file of this kind"
+    st.markdown(f":gray[{what} is not shown here, and nothing in it is run. Download it.]")
+
+
+_VIEWERS: dict[str, Callable[[Files, str, ArtifactInfo], Any]] = {
+    viewing.IMAGE: _image,
+    viewing.TABLE: _table,
+    viewing.JSON: _json,
+    viewing.MARKDOWN: _markdown,
+    viewing.TEXT: _text,
+    viewing.PATCH: _patch,
+    viewing.HTML: _html,
+    viewing.MODEL: _model,
+    viewing.PDF: _other,
+    viewing.OTHER: _other,
+}

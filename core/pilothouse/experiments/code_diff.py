@@ -1,0 +1,137 @@
+"""What changed in the code between two runs: between their commits, and in what was uncommitted.
+
+Git is asked only whether it has both commits, and for the difference; a repository's own programs
+(pagers, text converters, file monitors) are not run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pilothouse.experiments.details import RunInfo
+from pilothouse.kit.errors import PilothouseError
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PATCH = "code.patch"
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
+PATIENCE_SECONDS = 10
+MOST_BYTES = 200_000
+MOST_LINES = 2_000
+CONTEXT = 3
+COLUMNS = ("left_line", "left", "right_line", "right", "kind")
+
+
+@dataclass(frozen=True, eq=False)
+class CodeDiff:
+    """The change from the baseline's code to a run's.
+
+    `committed` is git's own text, empty when nothing changed or git cannot tell; `uncommitted` has
+    the stored patches side by side, in rows of `COLUMNS` (kind: same, changed, left, right, gap).
+    """
+
+    words: str
+    committed: str
+    uncommitted: pd.DataFrame
+
+
+def code_diff(store: Store, run: RunInfo, baseline: RunInfo, folders: Sequence[Path]) -> CodeDiff:
+    """The change of code between two runs; `folders` are looked at for a repository, in order."""
+    committed, words = _committed(run, baseline, folders)
+    left, right = _patch(store, baseline), _patch(store, run)
+    told = [words, _of_patches(run, baseline, left, right)]
+    return CodeDiff(" ".join(filter(None, told)), committed, beside(left or "", right or ""))
+
+
+def _committed(run: RunInfo, baseline: RunInfo, folders: Sequence[Path]) -> tuple[str, str]:
+    if not run.commit or not baseline.commit:
+        return "", "One of the two has no recorded commit."
+    if run.commit == baseline.commit:
+        return "", f"Both ran at commit {run.commit[:12]}."
+    words = f"From commit {baseline.commit[:12]} to {run.commit[:12]}."
+    for folder in folders:
+        text = between(folder, baseline.commit, run.commit)
+        if text is not None:
+            short = len(text) < MOST_BYTES
+            return text, words if short else f"{words} Shown: the first {MOST_BYTES // 1000} kB."
+    return "", f"{words} No repository with both commits is at hand here."
+
+
+def between(folder: Path, before: str, after: str) -> str | None:
+    """Git's difference between two commits, at most `MOST_BYTES`; None when git cannot tell."""
+    if not COMMIT.fullmatch(before) or not COMMIT.fullmatch(after) or not folder.is_dir():
+        return None
+    options = ["--no-color", "--no-ext-diff", "--no-textconv", "--stat", "--patch", "-M"]
+    calm = {"GIT_OPTIONAL_LOCKS": "0", "GIT_PAGER": "cat", "GIT_NO_LAZY_FETCH": "1"}
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), "diff", *options]
+    try:
+        answer = subprocess.run(
+            [*command, before, after, "--"],
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
+            env=os.environ | calm,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout[:MOST_BYTES].decode(errors="replace") if answer.returncode == 0 else None
+
+
+def _patch(store: Store, run: RunInfo) -> str | None:
+    """The uncommitted changes that a run kept."""
+    digest = next((file.digest for file in run.artifacts if file.path == PATCH), None)
+    if digest is None:
+        return None
+    try:
+        return store.artifacts.read(digest).decode(errors="replace")
+    except PilothouseError:
+        return None
+
+
+def _of_patches(run: RunInfo, baseline: RunInfo, left: str | None, right: str | None) -> str:
+    sides = ((baseline, left), (run, right))
+    lost = [each.name for each, patch in sides if each.dirty and not patch]
+    if lost:
+        return f"Uncommitted changes of {' and '.join(lost)} were not kept."
+    if left == right:
+        return "Both had the same uncommitted changes." if left else ""
+    return "Their uncommitted changes differ."
+
+
+def beside(left: str, right: str) -> pd.DataFrame:
+    """Two texts side by side: what differs, with `CONTEXT` lines around it."""
+    import pandas as pd
+
+    ours, theirs = left.splitlines()[:MOST_LINES], right.splitlines()[:MOST_LINES]
+    rows = list(_beside(ours, theirs)) if ours != theirs else []
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+Row = tuple[int | None, str, int | None, str, str]
+
+
+def _beside(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Row]:
+    groups = SequenceMatcher(None, ours, theirs, autojunk=False).get_grouped_opcodes(CONTEXT)
+    for number, group in enumerate(groups):
+        if number:
+            yield None, "", None, "", "gap"
+        for tag, i1, i2, j1, j2 in group:
+            kind = {"equal": "same", "replace": "changed", "delete": "left", "insert": "right"}[tag]
+            for step in range(max(i2 - i1, j2 - j1)):
+                i, j = i1 + step, j1 + step
+                yield (
+                    i + 1 if i < i2 else None,
+                    ours[i] if i < i2 else "",
+                    j + 1 if j < j2 else None,
+                    theirs[j] if j < j2 else "",
+                    kind,
+                )

@@ -1,0 +1,224 @@
+"""What a screen, command or notebook may ask of compared runs and of the metrics they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlmodel import Session
+
+from pilothouse.experiments import (
+    code_diff,
+    compare,
+    details,
+    flips,
+    influence,
+    metric_notes,
+    operating,
+    predictions,
+    slices,
+    standing,
+    weighing,
+)
+from pilothouse.experiments.code import running_folder
+from pilothouse.experiments.code_diff import CodeDiff
+from pilothouse.experiments.compare import Comparison
+from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.influence import Influence
+from pilothouse.experiments.metric_notes import MetricKinds
+from pilothouse.experiments.metrics import Direction
+from pilothouse.experiments.operating import Operating
+from pilothouse.experiments.predictions import Aligned, Predictions
+from pilothouse.experiments.search import RunFilter
+from pilothouse.experiments.slices import LEAST_ROWS, Slices
+from pilothouse.experiments.standing import Standing
+from pilothouse.experiments.weighing import Evidence
+from pilothouse.kit.errors import Invalid
+from pilothouse.storage.room import Room
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Comparing(Room):
+    """The comparison of runs; a baseline that is not named is the first of the runs."""
+
+    def compare(
+        self,
+        runs: Sequence[str],
+        baseline: str | None = None,
+        *,
+        labels: Mapping[str, str] | None = None,
+        whole: bool = True,
+    ) -> Comparison:
+        """Hold two to ten runs against a baseline: one of them, one more, or else the first.
+
+        `labels` give runs other names; without the whole, curves and histories are left out.
+        """
+        with self._store.read() as session:
+            return compare.compare(session, self._store, runs, baseline, labels=labels, whole=whole)
+
+    def weigh(
+        self,
+        runs: Sequence[str],
+        baseline: str | None = None,
+        *,
+        labels: Mapping[str, str] | None = None,
+    ) -> Evidence:
+        """What folds, seeds and predictions of the same rows say of each difference."""
+        with self._store.read() as session:
+            infos, names = self._in_order(session, runs, baseline)
+            return weighing.weigh(session, self._store, infos, {**names, **(labels or {})})
+
+    def settled(self, comparison: Comparison, evidence: Evidence) -> pd.DataFrame:
+        """The comparison's metrics with what the evidence makes of each difference."""
+        return standing.settled(comparison.metrics, evidence.findings)
+
+    def standing(
+        self, comparison: Comparison, evidence: Evidence, metric: str = ""
+    ) -> Standing | None:
+        """Which run is best by a metric, by how much, and whether that is more than noise."""
+        rows = standing.settled(comparison.metrics, evidence.findings)
+        return standing.standing(comparison, rows, evidence.left_out, metric)
+
+    def operate(
+        self,
+        runs: Sequence[str],
+        threshold: float | None = None,
+        *,
+        false_alarm: float = 1.0,
+        miss: float = 1.0,
+        baseline: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Operating:
+        """Runs under one threshold (the baseline's own when none is given) and these costs.
+
+        From stored predictions; a run without any is left out. Raises Invalid when none has any.
+        """
+        with self._store.read() as session:
+            infos, names = self._in_order(session, runs, baseline)
+        found = self._predictions(infos)
+        names |= labels or {}
+        chosen = operating.middle(list(found.values())) if threshold is None else threshold
+        return operating.operate(found, names, chosen, false_alarm, miss)
+
+    def slices(
+        self,
+        runs: Sequence[str],
+        metric: str = "roc_auc",
+        *,
+        columns: Sequence[str] | None = None,
+        threshold: float | None = None,
+        least_rows: int = LEAST_ROWS,
+        baseline: str | None = None,
+    ) -> Slices:
+        """A metric on each part of the held-out rows, by some columns or all; worst part first."""
+        with self._store.read() as session:
+            infos, labels = self._in_order(session, runs, baseline)
+            kind = metric_notes.metric_kinds(session).of(metric)
+        found = self._predictions(infos)
+        frames = {
+            run: predictions.features(self._store, each, columns) for run, each in found.items()
+        }
+        at = operating.middle(list(found.values())) if threshold is None else threshold
+        return slices.slices(found, frames, labels, kind, at, least_rows)
+
+    def own_threshold(self, run: str) -> float:
+        """The threshold that a run's own figures were measured at; 0.5 when it tells none."""
+        with self._store.read() as session:
+            infos = details.runs(session, [run])
+        return predictions.own_threshold(self._store, infos[0])
+
+    def slice_columns(self, run: str) -> list[str]:
+        """The columns that a run's held-out rows can be cut by."""
+        with self._store.read() as session:
+            infos = details.runs(session, [run])
+        found = predictions.predictions(self._store, infos[0])
+        return [] if found is None else predictions.feature_names(self._store, found)
+
+    def flips(
+        self, runs: Sequence[str], threshold: float, baseline: str | None = None
+    ) -> pd.DataFrame:
+        """How many shared rows each run decides otherwise than the baseline, and who is right.
+
+        Columns: run, label, rows, flipped, share, right, wrong, to_positive.
+        """
+        with self._store.read() as session:
+            infos, labels = self._in_order(session, runs, baseline)
+        return flips.flips(self._aligned(infos, labels), labels, threshold)
+
+    def flipped(self, run: str, baseline: str, threshold: float) -> pd.DataFrame:
+        """The rows that a run decides otherwise than the baseline, farthest apart first.
+
+        Columns: row, target, baseline, run (scores), right, then the features. Raises Invalid when
+        the two share no rows, saying why.
+        """
+        with self._store.read() as session:
+            infos, labels = self._in_order(session, [run], baseline)
+        aligned = self._aligned(infos, labels)
+        if run not in aligned.runs:
+            raise Invalid(f"the rows cannot be paired: {aligned.left_out.get(run, 'one run')}")
+        ours = self._predictions(infos[:1])[baseline]
+        return flips.flipped(aligned, predictions.features(self._store, ours), run, threshold)
+
+    def parameter_influence(self, metric: str, filter: RunFilter | None = None) -> Influence:
+        """How much a metric follows each parameter over finished runs; it takes about a second."""
+        with self._store.read() as session:
+            return influence.influence(session, self._store, metric, filter)
+
+    def code_diff(self, run: str, baseline: str) -> CodeDiff:
+        """What changed in the code from the baseline to a run."""
+        with self._store.read() as session:
+            mine, ours = details.runs(session, [run, baseline])
+        folders = [Path.cwd(), running_folder(), Path(__file__).parent]
+        return code_diff.code_diff(self._store, mine, ours, folders)
+
+    def metric_kinds(self) -> MetricKinds:
+        """What is known of metrics, people's notes over what the keys suggest: `.of(key)`."""
+        with self._store.read() as session:
+            return metric_notes.metric_kinds(session)
+
+    def describe_metric(
+        self,
+        key: str,
+        *,
+        title: str | None = None,
+        direction: Direction | None = None,
+        unit: str = "",
+        format: str | None = None,
+        target: float | None = None,
+        tolerance: float | None = None,
+        reason: str = "",
+    ) -> None:
+        """Say how a metric is to be read, in place of what was said; None leaves the guess.
+
+        A new direction gives every run its best value anew. Raises Invalid that names the part.
+        """
+        said = metric_notes.Description(title, direction, unit, format, target, tolerance)
+        with self._store.write(durable=True) as session:
+            metric_notes.describe(session, self._store, key, said, reason)
+
+    def _in_order(
+        self, session: Session, runs: Sequence[str], baseline: str | None
+    ) -> tuple[tuple[RunInfo, ...], dict[str, str]]:
+        """The runs, the baseline first, and their names."""
+        ids = list(dict.fromkeys([*([baseline] if baseline else []), *runs]))
+        infos = details.runs(session, ids)
+        return infos, compare.labels_of(infos)
+
+    def _predictions(self, infos: Sequence[RunInfo]) -> dict[str, Predictions]:
+        told = {run.id: predictions.predictions(self._store, run) for run in infos}
+        found = {run: each for run, each in told.items() if each is not None}
+        if not found:
+            raise Invalid(
+                "none of these runs kept predictions of its held-out rows.",
+                hint=f"A run keeps them as {predictions.PATH}, as training here does.",
+            )
+        return found
+
+    def _aligned(self, infos: Sequence[RunInfo], labels: Mapping[str, str]) -> Aligned:
+        aligned = predictions.align(infos, self._predictions(infos), labels)
+        if aligned is None:
+            raise Invalid("the baseline kept no predictions of its held-out rows.")
+        return aligned

@@ -1,0 +1,80 @@
+"""What can be chosen: the keys that runs of an experiment have, and the values of their columns.
+
+Keys are noted when a run first has one, so that a chooser never looks through the runs themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
+
+from sqlalchemy import delete, exists, func, select, text
+from sqlmodel import Session, col
+
+from pilothouse.experiments.tables import (
+    Experiment,
+    KnownKey,
+    Param,
+    Run,
+    RunMetric,
+    RunTag,
+)
+
+METRIC, PARAM, TAG = "metric", "param", "tag"
+TABLES: dict[str, Any] = {METRIC: RunMetric, PARAM: Param, TAG: RunTag}
+REMEMBER = text(
+    f"INSERT INTO {KnownKey.__tablename__} (experiment_id, kind, key) "
+    f"SELECT experiment_id, :kind, :key FROM {Run.__tablename__} WHERE id = :run "
+    "ON CONFLICT DO NOTHING"
+)
+
+
+def remember(session: Session, run_id: str, kind: str, keys: Iterable[str]) -> None:
+    """Note keys that a run has; whoever writes rows of `TABLES` says so here."""
+    # In one order everywhere: on PostgreSQL two writers would else wait for each other.
+    rows = [{"run": run_id, "kind": kind, "key": key} for key in sorted(set(keys))]
+    if rows:
+        session.connection().execute(REMEMBER, rows)
+
+
+def forget(session: Session, experiments: Sequence[int], lost: Mapping[str, Set[str]]) -> None:
+    """Drop those keys, by kind, that no run of these experiments has any more."""
+    for kind, keys in lost.items():
+        table = TABLES[kind]
+        has_it = exists().where(
+            col(Run.experiment_id) == col(KnownKey.experiment_id),
+            col(table.run_id) == col(Run.id),
+            col(table.key) == col(KnownKey.key),
+        )
+        meant = (
+            col(KnownKey.experiment_id).in_(experiments),
+            col(KnownKey.kind) == kind,
+            col(KnownKey.key).in_(keys),
+        )
+        session.connection().execute(delete(KnownKey).where(*meant, ~has_it))
+
+
+def known(session: Session, kind: str, experiment: str | None = None) -> list[str]:
+    """Every key of a kind, of one experiment or of all, in order."""
+    query = select(col(KnownKey.key)).where(col(KnownKey.kind) == kind).distinct()
+    if experiment is not None:
+        query = query.join(Experiment, col(Experiment.id) == col(KnownKey.experiment_id))
+        query = query.where(col(Experiment.name) == experiment)
+    return list(session.scalars(query.order_by(col(KnownKey.key))))
+
+
+def facets(session: Session) -> dict[str, list[str]]:
+    """Every experiment, status, trainer and user that occurs, for filters."""
+    experiments = session.scalars(select(col(Experiment.name)))
+    return {"experiment": sorted(experiments)} | {
+        name: _values(session, getattr(Run, name)) for name in ("status", "trainer", "user")
+    }
+
+
+def _values(session: Session, column: Any) -> list[str]:
+    """The values of an indexed column: each is looked up from the one before it."""
+    shown = col(Run.archived_at).is_(None)
+    found = select(func.min(column).label("value")).where(shown).cte("found", recursive=True)
+    following = select(func.min(column)).where(column > found.c.value, shown).scalar_subquery()
+    found = found.union_all(select(following).where(found.c.value.is_not(None)))
+    return sorted(value for value in session.scalars(select(found.c.value)) if value)

@@ -1,0 +1,56 @@
+"""Looking closely at one run: its courses, its files, what it read and made, its family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pilothouse.experiments import courses, family, logged
+from pilothouse.experiments.courses import Course
+from pilothouse.experiments.details import ChildRun
+from pilothouse.experiments.files import Files
+from pilothouse.experiments.logged import LoggedModelInfo, SourceInfo
+from pilothouse.storage.room import Room
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Looking(Room):
+    """The verbs of experiments that a run's own page asks."""
+
+    def courses(self, run: str, keys: Sequence[str], course: Course | None = None) -> pd.DataFrame:
+        """A run's metrics as charts show them: a frame of key, x, value, smooth, step, at."""
+        with self._store.read() as session:
+            return courses.courses(session, run, keys, course or Course())
+
+    @cached_property
+    def files(self) -> Files:
+        """The files of runs and logged models: listed and looked into."""
+        return Files(self._store)
+
+    def logged_models(self, run: str) -> tuple[LoggedModelInfo, ...]:
+        """The models that an MLflow client logged in a run, or that the run read."""
+        with self._store.read() as session:
+            return logged.models_of_run(session, run)
+
+    def logged_model(self, id: str) -> LoggedModelInfo:
+        """One logged model. Raises NotFound."""
+        with self._store.read() as session:
+            return logged.model(session, id)
+
+    def sources(self, run: str) -> tuple[SourceInfo, ...]:
+        """The datasets that an MLflow client said a run read."""
+        with self._store.read() as session:
+            return logged.sources_of_run(session, run)
+
+    def ancestors(self, run: str) -> tuple[ChildRun, ...]:
+        """The runs above a run, the outermost first."""
+        with self._store.read() as session:
+            return family.ancestors(session, run)
+
+    def descendants(self, run: str) -> pd.DataFrame:
+        """The runs below a run as a tree: `level` deep, their metrics, and what differs."""
+        with self._store.read() as session:
+            return family.descendants(session, run)

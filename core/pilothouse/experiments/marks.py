@@ -1,0 +1,196 @@
+"""What people put on runs: stars, colours, tags, names; and taking many runs out of sight.
+
+Every verb takes the ids of runs, judges them all before it changes one, and is one activity however
+many runs it touches. A star and a colour are tags with reserved keys, so that they can be searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlmodel import Session, col
+
+from pilothouse import activity
+from pilothouse.experiments import keys
+from pilothouse.experiments.lifecycle import no_run
+from pilothouse.experiments.recording import LONGEST_KEY, LONGEST_VALUE
+from pilothouse.experiments.tables import Run, RunTag
+from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.storage import Store
+
+STARRED, COLOUR = "pilothouse.starred", "pilothouse.colour"
+COLOURS = ("blue", "orange", "green", "violet", "red", "teal", "amber", "grey")
+MOST = 1_000
+
+Named = dict[str, str]  # run -> its name
+
+
+def star(session: Session, store: Store, runs: Sequence[str], starred: bool = True) -> int:
+    """Put a star on runs, or take it off; how many there are."""
+    named = _open(session, runs)
+    before = _set(session, named, {STARRED: "yes"} if starred else {}, (STARRED,))
+    _record(session, store, "starred" if starred else "unstarred", named, before=before)
+    return len(named)
+
+
+def colour(session: Session, store: Store, runs: Sequence[str], colour: str | None) -> int:
+    """Give runs a colour, or take it off with None. Raises Invalid for one that is not known."""
+    if colour is not None and colour not in COLOURS:
+        raise Invalid(
+            f"{colour!r} is no colour of a run.",
+            hint=f"Known: {', '.join(COLOURS)}.",
+            fields={"colour": "choose one"},
+        )
+    named = _open(session, runs)
+    before = _set(session, named, {} if colour is None else {COLOUR: colour}, (COLOUR,))
+    _record(session, store, "coloured", named, before=before, after={"colour": colour or ""})
+    return len(named)
+
+
+def tag_many(
+    session: Session,
+    store: Store,
+    runs: Sequence[str],
+    tags: Mapping[str, str],
+    remove: Sequence[str] = (),
+) -> int:
+    """Set tags on runs in place of what they were, and take others off; how many runs."""
+    for key, value in tags.items():
+        _check_tag(key, value)
+    if not tags and not remove:
+        raise Invalid("there is no tag to set or to take off.", fields={"tags": "required"})
+    named = _open(session, runs)
+    before = _set(session, named, tags, remove)
+    after = {"set": dict(tags), "removed": list(remove)}
+    _record(session, store, "tagged", named, before=before, after=after)
+    return len(named)
+
+
+def rename(session: Session, store: Store, run: str, name: str) -> None:
+    """Give a run another name. Raises Invalid when it is empty or too long."""
+    trimmed = name.strip()
+    if not trimmed or len(trimmed) > LONGEST_KEY:
+        raise Invalid(
+            f"a run's name has 1 to {LONGEST_KEY} characters.",
+            fields={"name": "required" if not trimmed else "too long"},
+        )
+    old = _open(session, [run])[run]
+    session.execute(update(Run).where(col(Run.id) == run).values(name=trimmed))
+    _record(
+        session, store, "renamed", {run: trimmed}, before={"name": old}, after={"name": trimmed}
+    )
+
+
+def archive_many(session: Session, store: Store, runs: Sequence[str], reason: str = "") -> int:
+    """Take runs out of tables and counts; how many were not out already."""
+    return _move(session, store, "archived", runs, False, reason)
+
+
+def restore_many(session: Session, store: Store, runs: Sequence[str]) -> int:
+    """Bring archived runs back; how many were archived."""
+    return _move(session, store, "restored", runs, True, "")
+
+
+def _move(
+    session: Session, store: Store, verb: str, runs: Sequence[str], archived: bool, reason: str
+) -> int:
+    found = _rows(session, runs)
+    named = {row.id: row.name for row in found if (row.archived_at is not None) is archived}
+    if named:
+        at = None if archived else store.now()
+        session.execute(update(Run).where(col(Run.id).in_(list(named))).values(archived_at=at))
+        _record(session, store, verb, named, reason=reason)
+    return len(named)
+
+
+def _set(
+    session: Session, named: Named, tags: Mapping[str, str], remove: Sequence[str]
+) -> dict[str, Any] | None:
+    """Replace and remove tags in two statements; the values they had, by run and key."""
+    ours = col(RunTag.run_id).in_(list(named)), col(RunTag.key).in_([*tags, *remove])
+    before: dict[str, dict[str, str]] = {}
+    for run, key, value in session.execute(
+        select(col(RunTag.run_id), col(RunTag.key), col(RunTag.value)).where(*ours)
+    ):
+        before.setdefault(run, {})[key] = value
+    session.execute(delete(RunTag).where(*ours))
+    rows = [{"run_id": r, "key": k, "value": v} for r in named for k, v in tags.items()]
+    if rows:
+        session.execute(insert(RunTag), rows)
+        for run in named:
+            keys.remember(session, run, keys.TAG, tags)
+    if remove:
+        of_them = select(col(Run.experiment_id)).where(col(Run.id).in_(list(named))).distinct()
+        keys.forget(session, list(session.scalars(of_them)), {keys.TAG: set(remove)})
+    return {"tags": before} if before else None
+
+
+def _open(session: Session, runs: Sequence[str]) -> Named:
+    """The runs' names. Raises Conflict when one is archived: it is written to no more."""
+    found = _rows(session, runs)
+    archived = [row.name for row in found if row.archived_at is not None]
+    if archived:
+        raise Conflict(
+            f"{_some(archived)} {'is' if len(archived) == 1 else 'are'} archived.",
+            hint="Restore what you want to write to.",
+        )
+    return {row.id: row.name for row in found}
+
+
+def _rows(session: Session, runs: Sequence[str]) -> Sequence[Any]:
+    """Id, name and `archived_at` of each run, held against other writers."""
+    wanted = list(dict.fromkeys(runs))
+    if not 1 <= len(wanted) <= MOST:
+        raise Invalid(
+            f"a command is for 1 to {MOST:,} runs, not for {len(wanted):,}.",
+            hint="Narrow the filter, and give the command once for each part.",
+        )
+    query = select(col(Run.id), col(Run.name), col(Run.archived_at))
+    found = session.execute(query.where(col(Run.id).in_(wanted)).with_for_update()).all()
+    if missing := set(wanted) - {row.id for row in found}:
+        raise no_run(min(missing))
+    return found
+
+
+def _check_tag(key: str, value: str) -> None:
+    if not key.strip() or len(key) > LONGEST_KEY:
+        raise Invalid(f"a tag's key has 1 to {LONGEST_KEY} characters.", fields={"key": "required"})
+    if len(value) > LONGEST_VALUE:
+        raise Invalid(
+            f"a tag's value has at most {LONGEST_VALUE:,} characters.", fields={"value": "too long"}
+        )
+    if key == COLOUR and value not in COLOURS:
+        raise Invalid(f"{value!r} is no colour of a run.", hint=f"Known: {', '.join(COLOURS)}.")
+
+
+def _record(
+    session: Session,
+    store: Store,
+    verb: str,
+    named: Named,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    reason: str = "",
+) -> None:
+    if len(named) > 1:
+        after = {"runs": list(named), **(after or {})}
+    first, name = next(iter(named.items()))
+    activity.record(
+        session,
+        store,
+        verb,
+        "run",
+        first,
+        name=name if len(named) == 1 else f"{name} and {len(named) - 1:,} more",
+        before=before,
+        after=after,
+        reason=reason,
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:3])
+    return shown + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")

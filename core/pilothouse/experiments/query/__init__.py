@@ -1,0 +1,42 @@
+"""The search language: text to a tree of claims, and a tree to conditions in SQL.
+
+    metrics.auc > 0.8 and (params.kind = 'tree' or forest) and started > now - 7d
+
+One grammar serves the run table, saved views, the address and MLflow's protocol. Nothing is ever
+evaluated: every value becomes a bound parameter.
+"""
+
+from pilothouse.experiments.query.parse import Unreadable, named, of, parse, quoted, write
+from pilothouse.experiments.query.tree import (
+    EVERYTHING,
+    Both,
+    Comparison,
+    Either,
+    Field,
+    Not,
+    Now,
+    Place,
+    Tree,
+    Value,
+    simple,
+)
+
+__all__ = [
+    "EVERYTHING",
+    "Both",
+    "Comparison",
+    "Either",
+    "Field",
+    "Not",
+    "Now",
+    "Place",
+    "Tree",
+    "Unreadable",
+    "Value",
+    "named",
+    "of",
+    "parse",
+    "quoted",
+    "simple",
+    "write",
+]

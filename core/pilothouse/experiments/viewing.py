@@ -1,0 +1,236 @@
+"""Looking into a file without trusting it: what it is, and a bounded part of what it says.
+
+Nothing here runs or unpickles anything, and no reader takes more of a file than its bound. What
+cannot be read as what its name says is Invalid, in words that can stand in place of the file.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from pilothouse.kit.errors import Invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+IMAGE, TABLE, JSON, MARKDOWN, TEXT, HTML, PATCH, MODEL, PDF, OTHER = (
+    *("image", "table", "json", "markdown", "text", "html", "patch", "model", "pdf", "other"),
+)
+MOST_TEXT = 256 << 10
+MOST_JSON = 2 << 20
+MOST_TABLE = 8 << 20
+MOST_PARQUET = 512 << 20
+MOST_IMAGE = 20 << 20
+MOST_ROWS = 1_000
+MOST_COLUMNS = 200
+LONGEST_CELL = 500
+
+KINDS = {
+    IMAGE: ("png", "jpg", "jpeg", "gif", "webp", "svg"),
+    TABLE: ("csv", "tsv", "parquet"),
+    JSON: ("json", "geojson", "ipynb"),
+    MARKDOWN: ("md", "markdown"),
+    HTML: ("html", "htm"),
+    PATCH: ("patch", "diff"),
+    PDF: ("pdf",),
+}
+LANGUAGES = {
+    "py": "python", "yaml": "yaml", "yml": "yaml", "toml": "toml", "sh": "bash", "sql": "sql",
+    "r": "r", "js": "javascript", "ts": "typescript", "css": "css", "xml": "markup", "ini": "ini",
+    "cfg": "ini", "rs": "rust", "go": "go", "java": "java", "scala": "scala", "c": "c",
+    "cpp": "cpp", "h": "cpp", "jl": "julia", "tex": "latex", "jsonl": "json", "ndjson": "json",
+    "txt": "", "log": "", "env": "", "lock": "", "rst": "", "conf": "",
+}  # fmt: skip
+_TABLE = {"columns", "data", "index"}
+PLAIN_NAMES = ("dockerfile", "makefile", "license", "readme", "requirements", ".gitignore")
+
+
+@dataclass(frozen=True)
+class Text:
+    """The beginning of a text; `whole` when there is no more of it."""
+
+    text: str
+    whole: bool
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The first rows of a table; `rows` is how many there are, where the file says so."""
+
+    frame: pd.DataFrame
+    rows: int | None
+    whole: bool
+    columns: int
+
+
+def kind_of(path: str) -> str:
+    """What a file is by its name, and so which reader is for it."""
+    name, ending = _name(path)
+    if name == "mlmodel":
+        return MODEL
+    for kind, endings in KINDS.items():
+        if ending in endings:
+            return kind
+    return TEXT if ending in LANGUAGES or name.partition(".")[0] in PLAIN_NAMES else OTHER
+
+
+def language_of(path: str) -> str:
+    """The language a text is written in, as colouring knows it; empty for plain text."""
+    return LANGUAGES.get(_name(path)[1], "")
+
+
+def _name(path: str) -> tuple[str, str]:
+    name = PurePosixPath(path).name.lower()
+    return name, name.rpartition(".")[2] if "." in name else ""
+
+
+def text(source: BinaryIO, path: str, most: int = MOST_TEXT) -> Text:
+    """The beginning of a text in UTF-8. Raises Invalid when it is none."""
+    head = source.read(most + 1)
+    whole = len(head) <= most
+    return Text(_decoded(head[:most], path, whole), whole, language_of(path))
+
+
+def _decoded(data: bytes, path: str, whole: bool) -> str:
+    try:
+        found = data.decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        if whole or wrong.start < len(data) - 3:  # else a character was cut in two at the bound
+            raise _no(path, "text in UTF-8", str(wrong)) from wrong
+        found = data[: wrong.start].decode("utf-8-sig")
+    if "\0" in found:
+        raise _no(path, "text", "it holds zero bytes")
+    return found
+
+
+def document(source: BinaryIO, path: str) -> Any:
+    """A JSON value. Raises Invalid when it is none, or longer than `MOST_JSON`."""
+    data = source.read(MOST_JSON + 1)
+    if len(data) > MOST_JSON:
+        raise Invalid(
+            f"{path} is longer than {MOST_JSON >> 20} MB, too much to draw.", hint="Download it."
+        )
+    try:
+        # What JSON does not know (NaN) is told as a word: browsers refuse the whole document.
+        return json.loads(_decoded(data, path, whole=True), parse_constant=str)
+    except (ValueError, RecursionError) as wrong:
+        raise _no(path, "JSON", str(wrong)) from wrong
+
+
+def table(source: BinaryIO, path: str, most: int = MOST_ROWS) -> Rows:
+    """The first rows of a CSV, TSV or Parquet file. Raises Invalid when it is none."""
+    ending = _name(path)[1]
+    found = _parquet(source, path, most) if ending == "parquet" else _delimited(source, path, most)
+    return Rows(_short(found.frame), found.rows, found.whole, found.columns)
+
+
+def rows_of(value: Any, most: int = MOST_ROWS) -> Rows | None:
+    """A JSON value as rows when it is a table written as `columns` and `data`, as MLflow does."""
+    import pandas as pd
+
+    if not isinstance(value, dict) or not {"columns", "data"} <= set(value) <= _TABLE:
+        return None
+    names, data = value["columns"], value["data"]
+    if not isinstance(names, list) or not isinstance(data, list):
+        return None
+    if not all(isinstance(row, list) and len(row) == len(names) for row in data):
+        return None
+    frame = pd.DataFrame(data[:most], columns=[str(name) for name in names])
+    shown = _short(frame.iloc[:, :MOST_COLUMNS])
+    return Rows(shown, len(data), len(data) <= most, len(names))
+
+
+def _delimited(source: BinaryIO, path: str, most: int) -> Rows:
+    import pandas as pd
+
+    head = source.read(MOST_TABLE + 1)
+    all_read = len(head) <= MOST_TABLE
+    if not all_read:
+        head = head[: head.rfind(b"\n", 0, MOST_TABLE) + 1]
+    words = _decoded(head, path, whole=True)
+    tab = _name(path)[1] == "tsv"
+    try:
+        frame = pd.read_csv(
+            io.StringIO(words), sep="\t" if tab else ",", nrows=most + 1, dtype=str, quotechar='"',
+            keep_default_na=False, low_memory=False,
+        )  # fmt: skip
+    except (ValueError, pd.errors.ParserError) as wrong:
+        raise _no(path, "TSV" if tab else "CSV", str(wrong)) from wrong
+    whole = all_read and len(frame) <= most
+    rows = len(frame) if whole else None
+    return Rows(frame.iloc[:most, :MOST_COLUMNS], rows, whole, len(frame.columns))
+
+
+def _parquet(source: BinaryIO, path: str, most: int) -> Rows:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(source, pre_buffer=False)
+        meta, names = file.metadata, file.schema_arrow.names
+        if meta.num_row_groups and meta.row_group(0).total_byte_size > MOST_PARQUET:
+            most_mb = MOST_PARQUET >> 20
+            raise Invalid(f"{path} unpacks to more than {most_mb} MB at once.", hint="Download it.")
+        shown = names[:MOST_COLUMNS]
+        batch = next(file.iter_batches(batch_size=most, columns=shown, use_threads=False), None)
+        frame = (file.schema_arrow.empty_table() if batch is None else batch).to_pandas()
+    except (pa.ArrowException, OSError, ValueError) as wrong:
+        raise _no(path, "Parquet", str(wrong)) from wrong
+    total = int(meta.num_rows)
+    return Rows(frame.iloc[:most], total, total <= most, len(names))
+
+
+def _short(frame: pd.DataFrame) -> pd.DataFrame:
+    """Cells as a table shows them: texts cut, and what is no plain value as text."""
+    import pandas as pd
+
+    def cell(value: Any) -> Any:
+        if isinstance(value, (bytes, list, dict)) or hasattr(value, "tolist"):
+            value = str(value)
+        return value[:LONGEST_CELL] if isinstance(value, str) else value
+
+    found: dict[str, Any] = {}
+    for place, name in enumerate(map(str, frame.columns)):
+        column = frame.iloc[:, place]
+        plain = column.map(cell) if column.dtype == object else column
+        found[f"{name}.{place}" if name in found else name] = plain
+    return pd.DataFrame(found, index=frame.index).reset_index(drop=True)
+
+
+def image_type(data: bytes, path: str) -> str:
+    """The media type of an image by its bytes. Raises Invalid when it is none, or not whole."""
+    for kind, (begins, ends) in _IMAGES.items():
+        if begins(data):
+            if not ends(data):
+                raise _no(path, "a whole image", "its end is missing")
+            return kind
+    raise _no(path, "PNG, JPEG, GIF, WebP or SVG", "its first bytes are of none of them")
+
+
+def _is_svg(data: bytes) -> bool:
+    head = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    return head.startswith(b"<") and b"<svg" in head
+
+
+# Media type -> (its bytes begin like one, they end like one that is whole).
+_IMAGES: Mapping[str, tuple[Callable[[bytes], bool], Callable[[bytes], bool]]] = {
+    "image/png": (lambda d: d.startswith(b"\x89PNG\r\n\x1a\n"), lambda d: b"IEND" in d[-64:]),
+    "image/jpeg": (lambda d: d.startswith(b"\xff\xd8\xff"), lambda d: b"\xff\xd9" in d[-4096:]),
+    "image/gif": (lambda d: d.startswith((b"GIF87a", b"GIF89a")), lambda d: b"\x3b" in d[-64:]),
+    "image/webp": (
+        lambda d: d[:4] == b"RIFF" and d[8:12] == b"WEBP",
+        lambda d: len(d) >= 8 + int.from_bytes(d[4:8], "little"),
+    ),
+    "image/svg+xml": (_is_svg, lambda d: b"</svg" in d or b"/>" in d),
+}
+
+
+def _no(path: str, what: str, why: str) -> Invalid:
+    first = why.strip().splitlines()[0][:200] if why.strip() else "it is empty"
+    return Invalid(f"{path} cannot be read as {what}: {first}.", hint="Download it to look inside.")

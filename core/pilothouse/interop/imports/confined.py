@@ -1,0 +1,218 @@
+"""Reading inside one folder and nowhere else: no link is followed, nothing is read without a limit.
+
+Every file is opened from the folder down, part by part, and each part must be a real folder: what
+a link stands for is never touched, not even when it is put there while we read.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from pilothouse.kit.errors import Invalid, Unavailable
+
+PIECE = 1 << 20
+MOST_YAML = 4 << 20
+DEEPEST_YAML, DEEPEST = 16, 64
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+# A pipe or a device would make whoever opens it wait.
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
+LOCAL = ("", "file", "mlflow-artifacts")
+USUAL = ("", "mlartifacts/", "mlruns/")
+Tell = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that lies in a folder."""
+
+    name: str
+    path: str
+    is_folder: bool
+    is_file: bool
+    size: int
+
+
+class Root:
+    """A folder of somebody else's; paths inside it are texts such as `a/b/c`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+
+    @contextmanager
+    def _open(self, path: str, flags: int) -> Iterator[int]:
+        parts = path.split("/") if path else []
+        if "\0" in path or any(part in ("", ".", "..") for part in parts):
+            raise OSError(errno.EINVAL, "it is no path inside the folder")
+        here = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for place, part in enumerate(parts, 1):
+                there = os.open(part, flags if place == len(parts) else FOLDER, dir_fd=here)
+                os.close(here)
+                here = there
+            yield here
+        finally:
+            os.close(here)
+
+    def entries(self, path: str = "", tell: Tell = lambda _path, _why: None) -> list[Entry]:
+        """What lies in a folder, by name; links and names that are no text are told, not listed."""
+        found = []
+        with self._open(path, FOLDER) as folder, os.scandir(folder) as seen:
+            for each in seen:
+                where = f"{path}/{each.name}" if path else each.name
+                if each.is_symlink():
+                    tell(where, "it is a link, and links are not followed")
+                elif not _is_text(each.name):
+                    tell(where, "its name is no text")
+                else:
+                    facts = each.stat(follow_symlinks=False)
+                    is_folder, is_file = stat.S_ISDIR(facts.st_mode), stat.S_ISREG(facts.st_mode)
+                    if is_folder or is_file:
+                        found.append(Entry(each.name, where, is_folder, is_file, facts.st_size))
+                    else:
+                        tell(where, "it is neither a file nor a folder")
+        return sorted(found, key=lambda entry: entry.name)
+
+    def folders(self, path: str = "", tell: Tell = lambda _path, _why: None) -> list[Entry]:
+        """The folders in a folder; none when there is no such folder."""
+        if not self.is_folder(path):
+            return []
+        return [entry for entry in self.entries(path, tell) if entry.is_folder]
+
+    def is_folder(self, path: str) -> bool:
+        """Whether a real folder lies there."""
+        try:
+            with self._open(path, FOLDER):
+                return True
+        except (OSError, ValueError):
+            return False
+
+    def files(self, path: str, tell: Tell) -> Iterator[Entry]:
+        """Every file below a folder, without following a link."""
+        waiting = [path] if self.is_folder(path) else []
+        while waiting:
+            here = waiting.pop()
+            try:
+                entries = self.entries(here, tell)
+            except OSError as broken:
+                tell(here, words(broken))
+                continue
+            for entry in entries:
+                if entry.is_file:
+                    yield entry
+                elif entry.path.count("/") - path.count("/") > DEEPEST:
+                    tell(entry.path, "it lies too deep")
+                else:
+                    waiting.append(entry.path)
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """The bytes of a file. Raises Unavailable when it cannot be read."""
+        try:
+            with self._open(path, FILE) as file:
+                if not stat.S_ISREG(os.fstat(file).st_mode):
+                    raise Unavailable("it is no file.")
+                while piece := os.read(file, PIECE):
+                    yield piece
+        except OSError as broken:
+            raise Unavailable(f"it cannot be read: {words(broken)}.") from broken
+
+    def whole(self, path: str, most: int) -> bytes:
+        """A small file whole. Raises Unavailable when unreadable, Invalid when it is larger."""
+        found = bytearray()
+        for piece in self.pieces(path):
+            found += piece
+            if len(found) > most:
+                raise Invalid(f"it is larger than {most:,} bytes.")
+        return bytes(found)
+
+    def head(self, path: str, most: int) -> tuple[bytes, bool]:
+        """The first bytes of a file, and whether there are more."""
+        found = bytearray()
+        for piece in self.pieces(path):
+            found += piece
+            if len(found) > most:
+                return bytes(found[:most]), True
+        return bytes(found), False
+
+    def yaml(self, path: str) -> dict[str, Any]:
+        """A YAML file that holds a mapping. Raises Unavailable or Invalid, saying why."""
+        return mapping(self.whole(path, MOST_YAML))
+
+    def rerooted(self, uri: str, owner: str) -> str | None:
+        """Where a path of the machine that wrote it lies in this folder; None when it does not.
+
+        The owner's id must stand in it, so that no path of somebody's choice is read.
+        """
+        parts = [part for part in re.split(r"[/\\]+", local_path(uri)) if part not in ("", ".")]
+        if owner not in parts or ".." in parts:
+            return None
+        for start in range(parts.index(owner) + 1):
+            for above in USUAL:
+                path = above + "/".join(parts[start:])
+                if self.is_folder(path):
+                    return path
+        return None
+
+
+def local_path(uri: str) -> str:
+    """The path that a URI of a file means; of any other place, nothing."""
+    found = SCHEME.fullmatch(uri)
+    if found is None:
+        return uri
+    return unquote(found[2].split("?")[0]) if found[1].lower() in LOCAL else ""
+
+
+def is_elsewhere(uri: str) -> bool:
+    """Whether a URI names a place that is no folder, such as a bucket."""
+    found = SCHEME.fullmatch(uri)
+    return found is not None and found[1].lower() not in LOCAL
+
+
+def mapping(data: bytes) -> dict[str, Any]:
+    """YAML that is a mapping of plain values. Raises Invalid, saying what is wrong.
+
+    It is looked at as a stream of events first: libyaml's loader dies of what is nested too deep,
+    and aliases can make a file of a kilobyte grow without end.
+    """
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        depth = 0
+        for event in yaml.parse(data, Loader=loader):
+            if isinstance(event, yaml.AliasEvent):
+                raise Invalid("its YAML refers to itself.")
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > DEEPEST_YAML:
+                raise Invalid("its YAML is nested too deep.")
+        found = yaml.load(data, Loader=loader)
+    except (yaml.YAMLError, ValueError, OverflowError) as broken:
+        raise Invalid(f"it is no YAML that can be read ({type(broken).__name__}).") from broken
+    if not isinstance(found, dict):
+        raise Invalid("it is empty or no YAML mapping.")
+    return found
+
+
+def words(broken: Exception) -> str:
+    """Why something could not be read, without the path of this machine."""
+    if isinstance(broken, OSError):
+        if broken.errno in (errno.ELOOP, errno.ENOTDIR):
+            return "it is a link or no folder"
+        return (broken.strerror or type(broken).__name__).lower()
+    return str(broken).rstrip(".")
+
+
+def _is_text(name: str) -> bool:
+    return name.isprintable() and not any("\ud800" <= c <= "\udfff" for c in name)

@@ -1,0 +1,85 @@
+"""What has been brought already, so that nothing is brought twice and what is half here goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from pilothouse.interop.tables import Imported
+from pilothouse.storage import Store
+
+EXPERIMENT, RUN, LOGGED_MODEL, MODEL, VERSION = (
+    *("experiment", "run", "logged model", "model", "version"),
+)
+# `partly`: it is here, but something of it could not be read, and is asked for again next time.
+BEGUN, PARTLY, WHOLE = "begun", "partly", "whole"
+CHUNK = 400
+
+
+@dataclass(frozen=True)
+class Known:
+    """Something that is here already, and from which source."""
+
+    source: str
+    ours: str
+    state: str
+    digest: str
+
+    def is_as(self, digest: str) -> bool:
+        """Whether nothing is left to do while it looks like this."""
+        return self.state == WHOLE and self.digest == digest
+
+
+class Memory:
+    """What has come from a source, and from others: a folder that was moved is another one."""
+
+    def __init__(self, session: Session, source: str) -> None:
+        self.source = source
+        others = session.scalars(select(col(Imported.source)).distinct()).all()
+        self._sources = list({source, *others})
+
+    def of(self, session: Session, kind: str, theirs: Sequence[str]) -> Mapping[str, Known]:
+        """Those of a kind that are known, by their ids; what came from this source goes first."""
+        found: dict[str, Known] = {}
+        for start in range(0, len(theirs), CHUNK):
+            query = select(Imported).where(
+                col(Imported.source).in_(self._sources),
+                col(Imported.kind) == kind,
+                col(Imported.theirs).in_(list(theirs[start : start + CHUNK])),
+            )
+            for row in session.scalars(query):
+                if row.source == self.source or row.theirs not in found:
+                    found[row.theirs] = Known(row.source, row.ours, row.state, row.digest)
+        return found
+
+    def one(self, session: Session, kind: str, theirs: str) -> Known | None:
+        """One of a kind, when it is known."""
+        return self.of(session, kind, [theirs]).get(theirs)
+
+    def keep(
+        self,
+        session: Session,
+        store: Store,
+        kind: str,
+        theirs: str,
+        ours: str,
+        *,
+        state: str = WHOLE,
+        digest: str = "",
+    ) -> None:
+        """Remember that something has come, how far, and what it looked like."""
+        session.merge(
+            Imported(
+                source=self.source,
+                kind=kind,
+                theirs=theirs,
+                ours=ours,
+                state=state,
+                digest=digest,
+                imported_at=store.now(),
+            )
+        )
+        session.flush()

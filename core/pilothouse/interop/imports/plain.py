@@ -1,0 +1,108 @@
+"""Values as strangers write them, made into ours: text, whole numbers, figures, instants."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pilothouse.experiments.tables import CANCELLED, FAILED, FINISHED, QUEUED, RUNNING
+from pilothouse.kit.clock import EPOCH
+
+INT64 = 1 << 63
+EARLIEST_US = (datetime(1, 1, 2, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+LATEST_US = (datetime(9999, 12, 31, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+# What MLflow's SQL store writes for an infinity.
+LARGEST = 1.7976931348623157e308
+LONGEST_SHOWN = 120
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
+STATUS = {
+    **dict.fromkeys(("RUNNING", "1"), RUNNING),
+    **dict.fromkeys(("SCHEDULED", "2"), QUEUED),
+    **dict.fromkeys(("FINISHED", "3"), FINISHED),
+    **dict.fromkeys(("FAILED", "4"), FAILED),
+    **dict.fromkeys(("KILLED", "5"), CANCELLED),
+}
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+
+
+def text(value: Any) -> str:
+    """A text that a database can keep; a number as its digits, anything else as nothing."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    try:
+        return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", str(value))
+    except ValueError:  # a whole number of more digits than Python writes
+        return ""
+
+
+def whole(value: Any) -> int | None:
+    """A whole number of 64 bits, None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = int(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if -INT64 <= number < INT64 else None
+
+
+def figure(value: Any) -> float | None:
+    """A figure; NaN and the infinities are figures too. None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return math.copysign(math.inf, number) if abs(number) == LARGEST else number
+
+
+def micros(ms: Any) -> int | None:
+    """Milliseconds since the epoch as microseconds, None outside of the years that can be kept."""
+    number = whole(ms)
+    if number is None or not EARLIEST_US <= number * 1000 <= LATEST_US:
+        return None
+    return number * 1000
+
+
+def instant(ms: Any) -> datetime | None:
+    """The instant of milliseconds since the epoch, None for what is none."""
+    number = micros(ms)
+    return None if number is None else EPOCH + timedelta(microseconds=number)
+
+
+def texts(value: Any) -> dict[str, str]:
+    """A mapping of texts; what is no mapping is an empty one."""
+    if not isinstance(value, dict):
+        return {}
+    return {text(key): text(each) for key, each in value.items()}
+
+
+def status(value: Any) -> str:
+    """One of our statuses, by the word or the number of the other side; empty for none."""
+    return STATUS.get(text(value), "")
+
+
+def shown(value: Any, most: int = LONGEST_SHOWN) -> str:
+    """Somebody else's words in one short line that a terminal and a page can show."""
+    cut = text(value)[: most + 1]
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def stamp(*parts: Any) -> str:
+    """A digest of facts: the same facts give the same one."""
+    told = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_prompt(tags: Any) -> bool:
+    """Whether a registered model is a prompt, by its tags."""
+    return texts(tags).get("mlflow.prompt.is_prompt", "").lower() == "true"

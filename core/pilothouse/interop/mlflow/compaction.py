@@ -1,0 +1,50 @@
+"""Compaction after the answer: the histories of runs that clients have ended become blocks."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+
+from pilothouse.experiments import blocks
+from pilothouse.interop.mlflow.ingest import Ingest, Work
+from pilothouse.kit.errors import Unavailable
+from pilothouse.storage import Store
+
+log = logging.getLogger("pilothouse.compaction")
+MOST_WAITING = 1000  # beyond that the worker finds them by itself
+
+
+class Compactor:
+    """A thread that reads and packs; what it writes goes through the one writer of the server."""
+
+    def __init__(self, store: Store, ingest: Ingest) -> None:
+        self._store = store
+        self._ingest = ingest
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="compaction", daemon=True)
+        self._thread.start()
+
+    def add(self, run_id: str) -> None:
+        """Compact a run that has ended, when there is time."""
+        if self._waiting.qsize() < MOST_WAITING:
+            self._waiting.put(run_id)
+
+    def close(self) -> None:
+        """End after the run at hand."""
+        while not self._waiting.empty():
+            self._waiting.get()
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (run_id := self._waiting.get()) is not None:
+            try:
+                blocks.compact(self._store, run_id, self._write)
+            except Unavailable:  # the server is ending; the worker does what is left
+                log.info("run %s is left to the worker", run_id)
+            except Exception:  # the edge of a duty: a run that fails keeps none of the others
+                log.exception("run %s was not compacted", run_id)
+
+    def _write(self, work: Work) -> None:
+        self._ingest.submit(work).result()

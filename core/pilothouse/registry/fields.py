@@ -1,0 +1,45 @@
+"""What can be asked of runs by their model versions: name, version, stage, alias."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, select, union_all
+from sqlmodel import col
+
+from pilothouse.experiments.query.runs import Entity
+from pilothouse.experiments.query.sql import Condition, Known
+from pilothouse.experiments.tables import Run
+from pilothouse.registry.tables import STAGES, Alias, ModelVersion, VersionOrigin
+
+SPELLED = {stage.upper(): stage for stage in STAGES}
+OWN_ORIGIN = and_(
+    col(VersionOrigin.model) == col(ModelVersion.model),
+    col(VersionOrigin.number) == col(ModelVersion.number),
+)
+OWN_ALIAS = and_(
+    col(Alias.model) == col(ModelVersion.model), col(Alias.number) == col(ModelVersion.number)
+)
+
+
+def of_versions(holds: Condition) -> Condition:
+    """A condition on versions becomes one on the runs that they were made from."""
+    trained = select(col(ModelVersion.run_id)).where(col(ModelVersion.run_id).is_not(None), holds)
+    logged = select(col(VersionOrigin.run)).join(ModelVersion, OWN_ORIGIN).where(holds)
+    return col(Run.id).in_(union_all(trained.correlate(None), logged.correlate(None)))
+
+
+def _of_aliases(holds: Condition) -> Condition:
+    return of_versions(
+        select(col(Alias.alias)).where(OWN_ALIAS, holds).correlate(ModelVersion).exists()
+    )
+
+
+MODELS = Entity(
+    ("models", "model"),
+    "Models",
+    {
+        "name": Known("Model", "text", col(ModelVersion.model), of_versions),
+        "version": Known("Model version", "number", col(ModelVersion.number), of_versions),
+        "stage": Known("Stage", "choice", col(ModelVersion.stage), of_versions, spelled=SPELLED),
+        "alias": Known("Alias", "text", col(Alias.alias), _of_aliases),
+    },
+)
