@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Any
 
 import pytest
 from browsing import seeing, visiting
 from playwright.sync_api import expect
 
+from pilothouse.kit.errors import NotFound
+
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
-WHERE = "journeys/table"
 
 
 @pytest.fixture
-def runs(voyage: Any) -> dict[str, str]:
-    """A search with two trials and one run beside it, all ended, in an experiment of their own."""
+def where() -> str:
+    """An experiment of the journey's own."""
+    return f"journeys/{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def runs(voyage: Any, where: str) -> dict[str, str]:
+    """A search with two trials and one run beside it, all ended."""
     room, found = voyage.workspace.experiments, {}
-    room.archive_many([*room.ids(filter_of(WHERE)), *_none(room)], "the next journey")
     for name, auc in (("search", 0.61), ("trial-1", 0.72), ("trial-2", 0.83), ("alone", 0.54)):
         parent = found["search"] if name.startswith("trial") else None
-        run = found[name] = room.start(WHERE, name, parent=parent)
+        run = found[name] = room.start(where, name, parent=parent)
         room.log_params(run, {"depth": int(auc * 10), "kind": "tree" if auc > 0.7 else "line"})
         room.log_metrics(run, {"roc_auc": auc})
         room.finish(run)
     return found
-
-
-def filter_of(experiment: str) -> Any:
-    from pilothouse.experiments import RunFilter
-
-    return RunFilter(under=experiment)
-
-
-def _none(room: Any) -> list[str]:
-    """A run to be archived at least, for a command needs one."""
-    run = str(room.start(WHERE, "before"))
-    room.finish(run)
-    return [run]
 
 
 def names(visitor: Any) -> list[str]:
@@ -68,9 +62,9 @@ def view(visitor: Any, label: str, choice: str) -> None:
 
 
 def test_a_link_shows_the_same_state_in_another_browser(
-    visitor: Any, browser: Any, runs: dict[str, str]
+    visitor: Any, browser: Any, runs: dict[str, str], where: str
 ) -> None:
-    visitor.open(f"/experiments?experiment={WHERE}")
+    visitor.open(f"/experiments?experiment={where}&runs_columns=metrics.roc_auc")
     box = visitor.page.get_by_role("textbox", name="Filter", exact=True)
     box.fill("metrics.roc_auc > 0.6")
     box.press("Enter")
@@ -79,8 +73,9 @@ def test_a_link_shows_the_same_state_in_another_browser(
     pick(visitor, "Sort", "ROC AUC")
     visitor.page.wait_for_url(re.compile("runs_sort="))
     pick(visitor, "Add a column", "Parameter: Depth")
-    visitor.page.wait_for_url(re.compile("runs_columns="))
+    visitor.page.wait_for_url(re.compile("depth"))
     visitor.page.keyboard.press("Escape")
+    expect(visitor.table("Runs").region.locator("canvas table").first).to_contain_text("Depth")
     visitor.idle()
     assert names(visitor) == ["trial-2", "trial-1", "search"]
     before, link = visitor.table("Runs").rows(), visitor.page.url.removeprefix(visitor.origin)
@@ -96,8 +91,8 @@ def test_a_link_shows_the_same_state_in_another_browser(
     elsewhere.close()
 
 
-def test_a_filter_is_built_by_pointing(visitor: Any, runs: dict[str, str]) -> None:
-    visitor.open(f"/experiments?experiment={WHERE}")
+def test_a_filter_is_built_by_pointing(visitor: Any, runs: dict[str, str], where: str) -> None:
+    visitor.open(f"/experiments?experiment={where}")
     visitor.press("Build")
     dialog = visitor.dialog("Build a filter")
     pick(visitor, "Field", "Metric: ROC AUC")
@@ -118,10 +113,10 @@ def test_a_filter_is_built_by_pointing(visitor: Any, runs: dict[str, str]) -> No
 
 
 def test_runs_are_marked_archived_restored_and_deleted(
-    visitor: Any, runs: dict[str, str], voyage: Any
+    visitor: Any, runs: dict[str, str], where: str, voyage: Any
 ) -> None:
     room = voyage.workspace.experiments
-    visitor.open(f"/experiments?experiment={WHERE}&runs_sort=name&runs_rising=yes")
+    visitor.open(f"/experiments?experiment={where}&runs_sort=name&runs_rising=yes")
     assert names(visitor) == ["alone", "search", "trial-1", "trial-2"]
     for row in (2, 3):
         visitor.table("Runs").tick(row)
@@ -147,8 +142,8 @@ def test_runs_are_marked_archived_restored_and_deleted(
 
     visitor.choose("Show", "Archived")
     visitor.idle()
-    row = visitor.table("Runs").row("alone")
-    visitor.table("Runs").tick(row)
+    assert names(visitor) == ["alone"]
+    visitor.table("Runs").tick(0)
     expect(visitor.key("runs_foot")).to_contain_text("1 ticked")
     dialog = act(visitor, "Delete for good")
     dialog.get_by_role("textbox", name="Type delete 1 to confirm").fill("delete 1")
@@ -156,11 +151,12 @@ def test_runs_are_marked_archived_restored_and_deleted(
     visitor.press("Delete for good", within=dialog)
     visitor.toast("1 run deleted")
     visitor.idle()
-    assert "alone" not in names(visitor)
+    with pytest.raises(NotFound):
+        room.run(runs["alone"])
 
 
-def test_a_view_is_saved_opened_and_removed(visitor: Any, runs: dict[str, str]) -> None:
-    visitor.open(f"/experiments?experiment={WHERE}&runs_sort=metrics.roc_auc&runs_view=tree")
+def test_a_view_is_saved_opened_and_removed(visitor: Any, runs: dict[str, str], where: str) -> None:
+    visitor.open(f"/experiments?experiment={where}&runs_sort=metrics.roc_auc&runs_view=tree")
     view(visitor, "Views", "Save as …")
     dialog = visitor.dialog("Save this view")
     dialog.get_by_role("textbox", name="Name").fill("The journey")
@@ -178,11 +174,13 @@ def test_a_view_is_saved_opened_and_removed(visitor: Any, runs: dict[str, str]) 
     visitor.toast("The journey is deleted")
 
 
-def test_a_running_run_is_kept_fresh_without_a_reload(visitor: Any, voyage: Any) -> None:
+def test_a_running_run_is_kept_fresh_without_a_reload(
+    visitor: Any, where: str, voyage: Any
+) -> None:
     room = voyage.workspace.experiments
-    run = room.start("journeys/live", "under-way")
+    run = room.start(where, "under-way")
     room.log_metrics(run, {"roc_auc": 0.5})
-    visitor.page.goto(f"{visitor.origin}/experiments?experiment=journeys/live")
+    visitor.page.goto(f"{visitor.origin}/experiments?experiment={where}")
     grid = visitor.page.get_by_role("region", name="Runs").locator("canvas table").first
     expect(grid).to_contain_text("Running")
     room.log_metrics(run, {"roc_auc": 0.875}, step=1)
@@ -190,4 +188,3 @@ def test_a_running_run_is_kept_fresh_without_a_reload(visitor: Any, voyage: Any)
     room.finish(run)
     expect(grid).to_contain_text("Finished")
     visitor.idle()
-    room.archive_many([run], "the journey is over")

@@ -24,6 +24,7 @@ STATES = ("running", "finished", "failed", "cancelled", "queued")
 STAR, ARCHIVE = "starred", "archived"
 SHOWN = (STAR, *STATES, ARCHIVE)
 NEWEST = "created_at"
+COUNT = "n"
 
 _KEPT = "_runs_kept"
 
@@ -53,6 +54,11 @@ class State:
         return self.show == ARCHIVE
 
     @property
+    def run_order(self) -> str:
+        """What runs are sorted by; groups are sorted by how many they are, too."""
+        return NEWEST if self.sort == COUNT else self.sort
+
+    @property
     def meant(self) -> RunFilter:
         """The runs that are meant, before they are grouped or made a tree."""
         return RunFilter(
@@ -63,11 +69,6 @@ class State:
             tags={STARRED: "yes"} if self.show == STAR else {},
             archived=self.archived,
         )
-
-    @property
-    def found_by(self) -> State:
-        """What narrows it and nothing else, to say whether anything does."""
-        return State(text=self.text, filter=self.filter, experiment=self.experiment, show=self.show)
 
 
 # `experiment` is also how other pages name one; the rest begins with the table's name.

@@ -85,7 +85,7 @@ def _runs(
 ) -> pd.DataFrame:
     return workspace().experiments.runs(
         meant,
-        state.sort,
+        state.run_order,
         descending=not state.rising,
         page=page,
         size=size,
