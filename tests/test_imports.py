@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RUNTIME = [Requirement(line) for line in PROJECT["dependencies"]]
 OPTIONAL = [Requirement(x) for group in PROJECT["optional-dependencies"].values() for x in group]
-HEAVY = ("pandas", "sklearn", "sqlmodel", "streamlit", "evidently", "dbos", "numpy")
+HEAVY = ("pandas", "sklearn", "sqlmodel", "streamlit", "evidently", "dbos", "numpy", "lark")
 
 # Every module of every declared distribution, then Evidently at work, in one fresh process.
 IMPORT_ALL = """

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 JOINERS = {"AND": "all of these", "OR": "any of these"}
 NULLS = ("IS NULL", "IS NOT NULL", "IS NAN", "IS NOT NAN")
 LISTS = ("IN", "NOT IN")
+ORDERS = ("=", "!=", ">", ">=", "<", "<=")
 WORDS: Mapping[str, str] = {
     "=": "is",
     "!=": "is not",
@@ -252,7 +253,7 @@ def _value(place: int, begun: Mapping[str, Any], field: QueryField, operator: st
         return _many(key, first, field)
     if field.kind == "time":
         return _instant(key, first)
-    if field.kind == "number":
+    if field.kind == "number" and operator in ORDERS:
         start = float(first) if isinstance(first, int | float) else None
         return st.number_input(
             "Value", value=start, format="%g", placeholder="Number", **_named(key), step=None
@@ -260,7 +261,7 @@ def _value(place: int, begun: Mapping[str, Any], field: QueryField, operator: st
     if field.choices:
         return _choice(key, first, field)
     typed = st.text_input("Value", str(first or ""), placeholder="Text", **_named(key)) or ""
-    return _number_or_text(typed) if field.kind == "either" and typed else typed or None
+    return typed or None
 
 
 def _named(key: str) -> dict[str, Any]:

@@ -6,6 +6,9 @@ import streamlit as st
 
 from pilothouse_app.parts.formats import count, plural
 from pilothouse_app.parts.run_state import SIZES, State, change, chosen, held
+from pilothouse_app.parts.table import ticked, untick
+
+TABLE = "runs"
 
 
 def foot(state: State, found: int, noun: str) -> int:
@@ -22,7 +25,7 @@ def foot(state: State, found: int, noun: str) -> int:
         last = min(found, first + state.size - 1)
         which = f"{count(first)} to {count(last)} of {plural(found, noun)}"
         which = which if pages > 1 else plural(found, noun)
-        st.markdown(f":small[:gray[{which}]]", width="content")
+        _told(which)
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             if found > SIZES[0]:
                 st.selectbox(
@@ -39,6 +42,17 @@ def foot(state: State, found: int, noun: str) -> int:
                 key = f"runs_page_{page}"  # whose value is the page until somebody chooses another
                 st.pagination(pages, default=page, key=key, on_change=_paged, args=(key,))
     return page
+
+
+def _told(which: str) -> None:
+    chosen = ticked(TABLE)
+    with st.container(horizontal=True, vertical_alignment="center", width="content"):
+        also = f" · {count(len(chosen))} ticked" if chosen else ""
+        st.markdown(f":small[:gray[{which}{also}]]", width="content")
+        if chosen:
+            st.button(
+                "Untick all", type="tertiary", on_click=untick, args=(TABLE,), key="runs_clear"
+            )
 
 
 def _paged(key: str) -> None:

@@ -197,6 +197,25 @@ def _restore(scope: Scope) -> None:
         _done(f"{plural(len(runs), 'run')} restored")
 
 
+@st.dialog("Delete for good", icon=":material/delete_forever:")
+def _delete(scope: Scope) -> None:
+    runs = _runs(scope, "delete")
+    st.markdown(
+        f"**{plural(len(runs), 'run')}** and the runs under them will be deleted with their "
+        "metrics, parameters, tags and files. **This cannot be undone.** A run on which a model "
+        "version rests is kept, and nothing is deleted then."
+    )
+    asked = f"delete {count(len(runs))}"
+    typed = st.text_input(f"Type {asked} to confirm", placeholder=asked, live=True, key="delete_as")
+    reason = reason_input("delete_reason")
+    missing = "" if typed == asked else f"Type {asked} first"
+    missing = missing or ("" if reason else "Give a reason first")
+    if pressed("Delete for good", "delete", missing=missing) and obeyed(
+        lambda: workspace().experiments.delete(runs, reason)
+    ):
+        _done(f"{plural(len(runs), 'run')} deleted")
+
+
 _OPEN: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
     "Star": (":material/star:", _star),
     "Colour": (":material/palette:", _colour),
@@ -207,4 +226,5 @@ _OPEN: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
 }
 _ARCHIVED: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
     "Restore": (":material/unarchive:", _restore),
+    "Delete for good": (":material/delete_forever:", _delete),
 }

@@ -20,7 +20,7 @@ from pilothouse_app.parts.run_foot import foot
 from pilothouse_app.parts.run_marks import SWATCHES, given
 from pilothouse_app.parts.run_state import State, change, current
 from pilothouse_app.parts.runs import as_words
-from pilothouse_app.parts.table import badges_column, name_column, press_column, table
+from pilothouse_app.parts.table import badges_column, name_column, press_column, table, touched
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
@@ -51,12 +51,20 @@ def run_rows(
         if not alive:
             draw(frame)
             return
-        began = workspace().experiments.count(replace(meant, statuses=ALIVE))
+        seen = _pulse(meant)
         live(
-            lambda: _fresh(state, meant, columns, frame, alive, began, draw),
+            lambda: (
+                _fresh(frame, _runs(replace(meant, ids=alive), state, columns), draw)
+                and _pulse(meant) == seen
+            ),
             key="runs_live",
             busy=True,
         )
+
+
+def _pulse(meant: RunFilter) -> tuple[int, int]:
+    """What the page must run for: another run is alive or none is, or somebody clicked."""
+    return workspace().experiments.count(replace(meant, statuses=ALIVE)), touched(KEY)
 
 
 def _roots(meant: RunFilter) -> int:
@@ -73,11 +81,11 @@ def _page(state: State, meant: RunFilter, columns: Sequence[str], page: int) -> 
 
 
 def _runs(
-    meant: RunFilter, state: State, columns: Sequence[str], page: int, size: int
+    meant: RunFilter, state: State, columns: Sequence[str], page: int = 1, size: int = MOST_CHILDREN
 ) -> pd.DataFrame:
     return workspace().experiments.runs(
         meant,
-        state.sort,
+        state.run_order,
         descending=not state.rising,
         page=page,
         size=size,
@@ -106,31 +114,20 @@ def _grown(
         place = list(frame["id"]).index(run)
         pieces.append(frame.iloc[start : place + 1])
         start = place + 1
-        under = _runs(replace(meant, parent=run), state, columns, 1, MOST_CHILDREN)
+        under = _runs(replace(meant, parent=run), state, columns)
         deeper = workspace().experiments.children(list(under["id"]), meant)
         level = int(frame["level"].iloc[place]) + 1
         pieces.append(_grown(under.assign(level=level), deeper, state, meant, columns))
     return pd.concat([*pieces, frame.iloc[start:]], ignore_index=True)
 
 
-def _fresh(
-    state: State,
-    meant: RunFilter,
-    columns: Sequence[str],
-    frame: pd.DataFrame,
-    alive: list[str],
-    began: int,
-    draw: Any,
-) -> bool:
-    """Read again only the rows that ran; whether all is as it was when the page was drawn."""
-    room = workspace().experiments
-    rows = _runs(replace(meant, ids=alive, statuses=()), state, columns, 1, len(alive))
-    still = rows["status"].isin(ALIVE).all() and len(rows) == len(alive)
-    rows = rows.set_index("id")
-    kept = frame.set_index("id")
-    kept.loc[rows.index, rows.columns] = rows
-    draw(kept.reset_index())
-    return bool(still) and room.count(replace(meant, statuses=ALIVE)) == began
+def _fresh(frame: pd.DataFrame, rows: pd.DataFrame, draw: Any) -> bool:
+    """Draw the page with the rows that were read again; whether all of those go on."""
+    kept, again = frame.set_index("id"), rows.set_index("id")
+    for column in again.columns:
+        kept.loc[again.index, column] = again[column]
+    draw(kept.loc[frame["id"]].reset_index())
+    return bool(again["status"].isin(ALIVE).all())
 
 
 def _draw(state: State, known: Catalog, columns: Sequence[str], frame: pd.DataFrame) -> None:
@@ -170,9 +167,8 @@ def _with_marks(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
         [*([CHAMPION] if run in best else []), *([title(colour)] if colour in SWATCHES else [])]
         for run, colour in zip(frame["id"], colours, strict=True)
     ]
-    shown = frame.assign(
-        star=[STAR_ON if value == "yes" else STAR_OFF for value in starred], marks=marks
-    )
+    stars = [STAR_ON if value == "yes" else STAR_OFF for value in starred]
+    shown = frame.assign(star=stars, marks=pd.Series(marks, index=frame.index, dtype="object"))
     on = set(frame.loc[starred == "yes", "id"])
     looks: dict[str, Any] = {
         "star": press_column(
@@ -194,10 +190,11 @@ def _with_branches(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """A column that opens and closes what lies under a run, and names set in by their level."""
     opened = set(current().open)
-    branch = [
+    cells = [
         f"{OPEN if run in opened else CLOSED} {below}" if below else None
         for run, below in zip(frame["id"], frame["below"], strict=True)
     ]
+    branch = pd.Series(cells, index=frame.index, dtype="object")
     names = [
         f"{INDENT * 2 * level}{'└ ' if level else ''}{name}"
         for name, level in zip(frame["name"], frame["level"], strict=True)

@@ -48,7 +48,7 @@ def views_menu(state: State) -> None:
     known = {view.id: view for view in workspace().experiments.views()}
     opened = _opened(known, state)
     changed = opened is not None and read(opened.state) != replace(state, page=1, open=())
-    options = [*_offered(opened, changed), *known, ALL]
+    options: list[str | int] = [*_offered(opened, changed), *known, ALL]
     picked = st.menu_button(
         _label(opened, changed),
         options,

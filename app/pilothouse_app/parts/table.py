@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROW = 30
 UP, DOWN = "↑", "↓"
+MODES = {"none": (), "one": ("single-row",), "many": ("multi-row",)}
 Config = Mapping[str, Any]
 
 
@@ -139,17 +140,15 @@ def table(
     refs = [str(ref) for ref in frame[ids]] if ids in frame else [str(i) for i in frame.index]
     keyed = table_key(key, [*refs, str(_epoch(key))] if _epoch(key) else refs)
     configs = {
-        name: _config(look, name, frame, keyed, refs, opens) for name, look in columns.items()
+        name: _config(key, look, name, frame, keyed, refs, opens) for name, look in columns.items()
     }
     shown = _shown(frame, columns)
+    modes = [*(MODES[select]), *(["single-column"] if sorts else [])]
     options: dict[str, Any] = {}
-    if select != "none":
+    if modes:
         options = {
             "on_select": partial(_chosen, key, keyed, refs, select == "many", sorts),
-            "selection_mode": [
-                "multi-row" if select == "many" else "single-row",
-                *(["single-column"] if sorts else []),
-            ],
+            "selection_mode": modes,
             "selection_default": _ticked(key, refs),
         }
     st.dataframe(
@@ -174,6 +173,11 @@ def ticked(key: str) -> list[str]:
     return list(st.session_state.get(f"{key}_ticked", []))
 
 
+def touched(key: str) -> int:
+    """How often somebody has clicked in a table: what is drawn alone must then let the page run."""
+    return int(st.session_state.get(f"{key}_touched", 0))
+
+
 def untick(key: str) -> None:
     """Forget what is ticked; call it from a callback."""
     st.session_state.pop(f"{key}_ticked", None)
@@ -189,6 +193,7 @@ def _shown(frame: pd.DataFrame, columns: Config) -> pd.DataFrame:
 
 
 def _config(
+    key: str,
     look: Any,
     name: str,
     frame: pd.DataFrame,
@@ -200,7 +205,7 @@ def _config(
     if kind == "status":
         return _badges(look, sorted({str(value) for value in frame[name] if value}))
     if kind == "press":
-        return _presses(look, f"{keyed}_{name}", ids)
+        return _presses(key, look, f"{keyed}_{name}", ids)
     if kind != "name":
         return look
     if opens is None:
@@ -228,7 +233,7 @@ def _badges(look: dict[str, Any], statuses: Sequence[str]) -> Any:
     )
 
 
-def _presses(look: dict[str, Any], click: str, ids: Sequence[str]) -> Any:
+def _presses(key: str, look: dict[str, Any], click: str, ids: Sequence[str]) -> Any:
     return st.column_config.ButtonColumn(
         look["title"],
         width=look["width"],
@@ -238,11 +243,12 @@ def _presses(look: dict[str, Any], click: str, ids: Sequence[str]) -> Any:
         type="tertiary",
         key=click,
         on_click=_press,
-        args=(click, look["press"], list(ids)),
+        args=(key, click, look["press"], list(ids)),
     )
 
 
-def _press(click: str, press: Callable[[str], None], refs: Sequence[str]) -> None:
+def _press(key: str, click: str, press: Callable[[str], None], refs: Sequence[str]) -> None:
+    _touch(key)
     press(refs[st.session_state[click]["row"]])
 
 
@@ -260,6 +266,10 @@ def _renew(key: str) -> None:
     st.session_state[f"{key}_epoch"] = _epoch(key) + 1
 
 
+def _touch(key: str) -> None:
+    st.session_state[f"{key}_touched"] = touched(key) + 1
+
+
 def _epoch(key: str) -> int:
     return int(st.session_state.get(f"{key}_epoch", 0))
 
@@ -271,6 +281,7 @@ def _chosen(
     many: bool,
     sorts: Callable[[str], None] | None,
 ) -> None:
+    _touch(key)
     _keep(key, keyed, refs, many)
     heads = st.session_state[keyed]["selection"].get("columns", [])
     if sorts and heads:

@@ -8,6 +8,7 @@ from pilothouse.experiments.search import RunFilter
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.header import header
+from pilothouse_app.parts.importing import import_button
 from pilothouse_app.parts.links import compare, go, screen
 from pilothouse_app.parts.progress import running
 from pilothouse_app.parts.run_bar import nothing_meant, run_bar
@@ -19,7 +20,7 @@ from pilothouse_app.parts.run_state import State, current
 from pilothouse_app.parts.run_table import KEY, run_rows
 from pilothouse_app.parts.run_views import views_menu
 from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.table import ticked, untick
+from pilothouse_app.parts.table import ticked
 from pilothouse_app.parts.training import training_button
 from pilothouse_app.parts.workspace import workspace
 
@@ -38,17 +39,18 @@ MOST_COMPARED = 10
 def render() -> None:
     """Draw the page."""
     room = workspace().experiments
-    total = room.count()
     state = current()
+    meant = meant_by(state)
+    found, wrong = counted(meant)
+    total = found if meant == RunFilter() else room.count()
     if not total and state == State() and not room.count(RunFilter(archived=True)):
         _first_steps()
         return
-    meant = meant_by(state)
-    found, wrong = counted(meant)
     with header("Experiments", note=_counted(found, total, state)):
         views_menu(state)
         actions_menu(found, lambda: room.ids(meant), state.archived)
         _compare_button()
+        import_button()
         training_button()
     running(JOBS)
     known = catalog()
@@ -61,7 +63,7 @@ def render() -> None:
         run_rows(state, known, meant, shown_columns(state, known), found)
 
 
-JOBS = ("train", "retrain", "demo_flights")
+JOBS = ("train", "retrain", "demo_flights", "import_mlflow")
 
 
 def _counted(found: int, total: int, state: State) -> str:
@@ -72,6 +74,7 @@ def _counted(found: int, total: int, state: State) -> str:
 
 def _first_steps() -> None:
     with header("Experiments"):
+        import_button()
         training_button()
     if running(JOBS):
         return
@@ -86,8 +89,6 @@ def _first_steps() -> None:
 def _compare_button() -> None:
     chosen = ticked(KEY)
     enough = 2 <= len(chosen) <= MOST_COMPARED
-    if chosen:
-        st.button("Untick all", type="tertiary", on_click=untick, args=(KEY,), key="runs_clear")
     if st.button(
         f"Compare ({len(chosen)})" if chosen else "Compare",
         icon=":material/compare_arrows:",

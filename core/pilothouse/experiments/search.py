@@ -164,5 +164,5 @@ def _is_root(holds: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
     above = aliased(Run)
     of_above = ClauseAdapter(inspect(above).selectable)
     meant = (of_above.traverse(each) for each in holds)
-    parent = select(literal(1)).where(above.id == col(Run.parent_id), *meant)
+    parent = select(literal(1)).where(col(above.id) == col(Run.parent_id), *meant)
     return or_(col(Run.parent_id).is_(None), not_(parent.correlate(Run).exists()))

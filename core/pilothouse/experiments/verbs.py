@@ -285,8 +285,11 @@ class Experiments(Comparing, Looking):
     def _meant(
         self, session: Session, filter: RunFilter | None, *, whole: bool = False
     ) -> RunFilter:
-        """The filter, with the language that its query is read in."""
-        return replace(filter or RunFilter(), language=self._language(session, whole=whole))
+        """The filter, with the language that its query is read in, when it has one."""
+        asked = filter or RunFilter()
+        if not asked.query:
+            return asked
+        return replace(asked, language=self._language(session, whole=whole))
 
     def _language(self, session: Session, *, whole: bool = False) -> RunLanguage:
         return RunLanguage(self._store.now(), self._entities, session, whole=whole)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,6 @@ def _short(words: str) -> str:
     return repr(found if len(found) <= SHOWN else found[: SHOWN - 1] + "…")
 
 
-@lru_cache(maxsize=256)
 def parse(text: str) -> Tree:
     """The tree of a filter; a blank one means everything. Raises Unreadable, naming the place."""
     _check(text)
@@ -248,7 +247,7 @@ class _Reader:
     def _value(self, token: Token) -> Single:
         try:
             value: Single = _VALUES[token.type](token)
-        except OverflowError:
+        except (OverflowError, ValueError):  # or more digits than Python reads
             words = "this span is longer than time itself"
             raise Unreadable(self._text, token.start_pos or 0, words) from None
         return value

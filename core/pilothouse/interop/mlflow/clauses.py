@@ -34,6 +34,7 @@ IDENTIFIER = re.compile(
 )
 QUOTED_ENTITY = re.compile(r"`(\w+)`\.")
 ATTRIBUTE = "attribute"
+SHOWN = 200
 Compare = Callable[[Comparison], Condition]
 
 
@@ -76,7 +77,7 @@ def condition(text: str, compare: Compare) -> Condition:
 
     def claim(each: Comparison) -> Condition:
         if each.bare:
-            raise invalid(f"Invalid clause(s) in filter string: '{each.place.words[:200]}'")
+            raise invalid(f"Invalid clause(s) in filter string: '{each.place.words[:SHOWN]}'")
         return compare(each)
 
     return condition_of(tree, claim)
@@ -95,7 +96,7 @@ def _unreadable(text: str, stuck: Unreadable) -> Exception:
         )
     words = stuck.rest or text.strip()
     why = f"({stuck.fields['filter']})"
-    return invalid(f"Invalid clause(s) in filter string: '{words[:200]}' {why}")
+    return invalid(f"Invalid clause(s) in filter string: '{words[:SHOWN]}' {why}")
 
 
 def asked(known: Known, claim: Comparison, noun: str, now: datetime) -> Condition:
@@ -112,7 +113,8 @@ def _check_text(known: Known, claim: Comparison, noun: str) -> None:
         _check_list(claim.value, claim.raw)
     elif not isinstance(claim.value, str):
         raise invalid(
-            f"Expected a quoted string value for {noun} (e.g. 'my-value'). Got value {claim.raw}"
+            f"Expected a quoted string value for {noun} (e.g. 'my-value'). "
+            f"Got value {claim.raw[:SHOWN]}"
         )
 
 
@@ -123,7 +125,7 @@ def _check_list(values: tuple[Any, ...], raw: str) -> None:
     if not all(isinstance(each, str) for each in values):
         raise invalid(
             f"{wanted}string value, punctuation, or whitespace, "
-            f"but got different type in list: {raw}"
+            f"but got different type in list: {raw[:SHOWN]}"
         )
 
 
@@ -132,7 +134,7 @@ def _check_number(known: Known, claim: Comparison, noun: str) -> None:
     if claim.operator in known.more:
         return
     if not given or not all(isinstance(each, float) for each in given):
-        raise invalid(f"Expected numeric value type for {noun}. Found {claim.raw}")
+        raise invalid(f"Expected numeric value type for {noun}. Found {claim.raw[:SHOWN]}")
     _check_operator(claim, (*ORDERS, "IN", "NOT IN"))
 
 
@@ -143,7 +145,7 @@ def _check_instant(known: Known, claim: Comparison, noun: str) -> None:
     if not isinstance(value, float):
         raise invalid(
             f"Expected numeric value type for numeric attribute: {claim.field.key}. "
-            f"Found {claim.raw}"
+            f"Found {claim.raw[:SHOWN]}"
         )
     return _check_operator(claim, ORDERS)
 

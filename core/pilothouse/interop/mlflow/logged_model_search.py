@@ -42,7 +42,6 @@ LANGUAGE = Language(
     attributes=frozenset(COLUMNS),
 )
 Datasets = list[tuple[str, str]]
-STATUS_PREFIX = "LOGGED_MODEL_"
 
 
 def _search(call: Call) -> dict[str, Any]:
@@ -87,15 +86,15 @@ def _holds(call: Call, claim: Comparison, datasets: Datasets) -> ColumnElement[b
         raise invalid(f"Invalid attribute key '{key}' specified.")
     else:
         known = Known(key, "time" if key in INSTANTS else "text", COLUMNS[key])
-        _check_operator(known, claim)
+    _check_operator(known, claim, entity)
     return clauses.asked(known, claim, entity, call.store.now())
 
 
-def _check_operator(known: Known, claim: Comparison) -> None:
+def _check_operator(known: Known, claim: Comparison, entity: str) -> None:
     if claim.operator not in known.operators:
         listed = ", ".join(f"'{each}'" for each in known.operators)
         raise invalid(
-            f"Invalid comparison operator for attributes.{claim.field.key}: '{claim.operator}'. "
+            f"Invalid comparison operator for {entity}s.{claim.field.key}: '{claim.operator}'. "
             f"Expected one of ({listed})."
         )
 

@@ -54,6 +54,8 @@ def _model_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
     key, now = claim.field.key, call.store.now()
     if MODELS.entity(claim.field.entity) == "attribute":
         known = Known(MODELS.attribute(key), "text", col(Model.name))
+        if claim.operator not in known.operators:
+            raise invalid(f"Invalid comparator for attribute: {claim.operator}")
         return clauses.asked(known, claim, "attribute", now)
     columns = col(Model.name), col(ModelTag.model), col(ModelTag.key), col(ModelTag.value)
     return _tagged(clauses.keyed(*columns, key), claim, now)

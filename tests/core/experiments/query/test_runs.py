@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pilothouse.experiments import RunFilter
+from pilothouse.experiments.query import runs
 from pilothouse.kit.errors import Invalid
 from pilothouse.workspace import Workspace
 
@@ -104,6 +105,9 @@ FOUND = [
     ("note is not null", "a"),
     ("note ilike '%best%'", "a"),
     ("error contains 'memory'", "b"),
+    ("note != 'x'", "a"),
+    ("not note = 'x'", "abc"),
+    ("error is null", "ac"),
     # words by themselves
     ("forest", "a"),
     ("FOREST or linear", "ab"),
@@ -226,6 +230,14 @@ def test_every_filter_and_its_opposite_are_the_whole(fleet: Workspace) -> None:
         if claim:
             rest = names(fleet, f"not ({claim})")
             assert sorted(rest + meant) == ["a", "b", "c"], claim
+
+
+def test_many_runs_are_looked_for_in_another_way_and_are_the_same(
+    fleet: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "FEW", -1)
+    wrong = {claim: found for claim, meant in FOUND if (found := names(fleet, claim)) != meant}
+    assert wrong == {}
 
 
 @pytest.mark.parametrize(("claim", "column", "words"), REFUSED)
