@@ -99,11 +99,7 @@ def _json(files: Files, owner: str, file: ArtifactInfo) -> None:
     if rows is not None:
         _rows(rows.frame, rows.rows, rows.whole, rows.columns, file.path)
         return
-    with (
-        fill("file_json", reserve=RESERVE, least=300),
-        st.container(height="stretch", border=False),
-    ):
-        st.json(value, expanded=2)
+    st.json(value, expanded=2)
 
 
 def _text(files: Files, owner: str, file: ArtifactInfo) -> None:
