@@ -177,6 +177,48 @@ def test_runs_are_a_tree_that_opens_by_address(visit, few):
     assert "2 trees" in shown(opened)
 
 
+def test_runs_are_grouped_and_a_group_is_opened(visit, fleet, workspace):
+    page = visit("experiments", runs_view="groups", runs_by="params.kind")
+    assert not page.exception
+    frame = page.dataframe[0].value.set_index("group")
+    assert set(frame.index) == {"tree", "line"}
+    assert frame["n"].sum() == 130
+    assert {"metrics.roc_auc", "metrics.roc_auc.std", "metrics.roc_auc.range"} <= set(frame)
+    assert "2 groups" in shown(page)
+
+    opened = visit(
+        "experiments", runs_view="groups", runs_by="params.kind", runs_within="%22tree%22"
+    )
+    assert not opened.exception
+    assert f"{frame['n']['tree']} of 130 runs" in shown(opened)
+    assert "**tree**" in shown(opened)
+    assert len(names(opened)) == 50
+    opened.button(key="runs_groups").click().run()
+    assert address(opened) == {"runs_view": "groups", "runs_by": "params.kind"}
+
+
+def test_groups_can_be_sorted_by_what_runs_cannot(visit, fleet):
+    page = visit("experiments", runs_view="groups", runs_by="trainer", runs_sort="n")
+    assert not page.exception
+    counts = page.dataframe[0].value["n"].tolist()
+    assert counts == sorted(counts, reverse=True)
+    page = visit("experiments", runs_sort="n")
+    assert not page.exception
+    assert not page.error
+
+
+def test_without_a_column_to_group_by_the_next_step_is_said(visit, fleet):
+    page = visit("experiments", runs_view="groups")
+    assert not page.exception
+    assert "Choose what to group by" in shown(page)
+
+
+def test_what_cannot_be_a_group_is_said_in_words(visit, fleet):
+    page = visit("experiments", runs_view="groups", runs_by="metrics.roc_auc")
+    assert not page.exception
+    assert "grouped by what they were given" in page.error[0].value
+
+
 def test_the_archive_is_a_table_of_its_own(visit, few, workspace):
     assert "The archive is empty" in shown(visit("experiments", runs_show="archived"))
     workspace.experiments.archive_many([few["c"]], "old")

@@ -35,6 +35,7 @@ TOKENS = {
     "coord": "accent",
 }
 CODE = "[data-testid=stCode] code .token"
+NUMBERS = "[data-testid=stCode] code .linenumber"
 
 
 def steady(dark: bool) -> None:
@@ -44,7 +45,8 @@ def steady(dark: bool) -> None:
     """
     chosen = f"{CHOSEN}{{color:#7FB0FF}}" if dark else ""
     colours = palette(dark)
-    code = f"{CODE}{{color:{colours.text}!important}}" + "".join(
+    numbers = f"{NUMBERS}{{color:{colours.muted}!important}}"
+    code = f"{numbers}{CODE}{{color:{colours.text}!important}}" + "".join(
         f"{CODE}.{token}{{color:{getattr(colours, role)}!important}}"
         for token, role in TOKENS.items()
     )

@@ -116,7 +116,7 @@ def _experiment(state: State, known: Catalog) -> None:
         label_visibility="collapsed",
         width=210,
         on_change=chosen,
-        args=("runs_experiment", "experiment", lambda path: path or ""),
+        args=("runs_experiment", "experiment", lambda path: path or "", options),
     )
 
 
@@ -131,5 +131,5 @@ def _show(state: State) -> None:
         label_visibility="collapsed",
         width=132,
         on_change=chosen,
-        args=("runs_show", "show", lambda name: name or ""),
+        args=("runs_show", "show", lambda name: name or "", SHOWN),
     )

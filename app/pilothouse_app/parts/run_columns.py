@@ -196,6 +196,7 @@ def _sort(state: State, known: Catalog) -> None:
             format_func=known.words,
             key=held("runs_sort", state.sort),
             on_change=_sorted,
+            args=(options,),
             width=230,
         )
         st.segmented_control(
@@ -210,22 +211,24 @@ def _sort(state: State, known: Catalog) -> None:
         )
 
 
-def _sorted() -> None:
-    sort_by(st.session_state["runs_sort"])
+def _sorted(options: list[str]) -> None:
+    if st.session_state["runs_sort"] in options:
+        sort_by(st.session_state["runs_sort"])
 
 
 def _choice(state: State, known: Catalog) -> None:
     shown = shown_columns(state, known)
+    others = [column for column in known.columns() if column not in shown]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Add a column",
-            [column for column in known.columns() if column not in shown],
+            others,
             index=None,
             format_func=lambda column: f"{_kind(column)}: {known.words(column)}",
             placeholder="Metric, parameter, tag, …",
             key=held("runs_add", None),
             on_change=_add,
-            args=(shown,),
+            args=(shown, others),
             width=290,
         )
         st.button(
@@ -270,9 +273,9 @@ def _value_words(column: str) -> str | None:
     return PART_WORDS[metric_part(key)[1]] if kind == "metrics" else None
 
 
-def _add(shown: list[str]) -> None:
+def _add(shown: list[str], others: list[str]) -> None:
     added = st.session_state["runs_add"]
-    if added:
+    if added in others:
         change(columns=(*shown, added))
 
 

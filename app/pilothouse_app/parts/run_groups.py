@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,18 +12,17 @@ import streamlit as st
 
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.fill import fill
-from pilothouse_app.parts.formats import DASH, missing
+from pilothouse_app.parts.formats import DASH, missing, title
 from pilothouse_app.parts.run_columns import Catalog, digits_of, metric_part
 from pilothouse_app.parts.run_foot import foot
-from pilothouse_app.parts.run_state import State, change, held
+from pilothouse_app.parts.run_state import COUNT, State, change, held
 from pilothouse_app.parts.runs import favourites
-from pilothouse_app.parts.table import number_column, press_column, table, text_column
+from pilothouse_app.parts.table import DOWN, UP, number_column, press_column, table, text_column
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.experiments.search import RunFilter
 
-COUNT = "n"
 OWN = ("trainer", "experiment", "status", "user", "seed", "commit", "source")
 MOST_METRICS = 4
 
@@ -49,11 +49,12 @@ def group_by(state: State, known: Catalog) -> None:
         label_visibility="collapsed",
         width="stretch",
         on_change=_grouped,
+        args=(options,),
     )
 
 
-def _grouped() -> None:
-    change(by=tuple(st.session_state["runs_by"]), within=())
+def _grouped(options: list[str]) -> None:
+    change(by=tuple(by for by in st.session_state["runs_by"] if by in options), within=())
 
 
 def trail(state: State, known: Catalog) -> None:
@@ -70,7 +71,7 @@ def trail(state: State, known: Catalog) -> None:
             kwargs={"within": ()},
         )
         pairs = zip(state.by, state.within, strict=False)
-        words = [f"{known.words(by)}: **{_words(json.loads(value))}**" for by, value in pairs]
+        words = [f"{known.words(by)}: **{_words(by, json.loads(value))}**" for by, value in pairs]
         st.markdown(f":gray[:material/chevron_right:] {' · '.join(words)}", width="content")
 
 
@@ -87,17 +88,17 @@ def group_rows(state: State, known: Catalog, columns: Sequence[str]) -> None:
         return
     room, metrics = workspace().experiments, _metrics(columns, known)
     sort = state.sort if state.sort in (*metrics, *state.by) else COUNT
+    ordered = replace(state, sort=sort, rising=state.rising and sort == state.sort)
     body = st.container()
     page = foot(state, room.group_count(state.meant, state.by), "group")
-    frame = room.groups(state.meant, state.by, metrics, sort, not state.rising, page, state.size)
-    shown, looks = _drawn(frame, state, known, metrics)
+    frame = room.groups(state.meant, state.by, metrics, sort, not ordered.rising, page, state.size)
+    shown, looks = _drawn(frame, ordered, known, metrics)
     with body, fill("runs", reserve=17.2, most=34 + 30 * max(1, len(frame))):
         table(
             shown,
             looks,
             key="runs_grouped",
             alt="Groups of runs",
-            select="one",
             sorts=lambda column: _sorts(column, (*metrics, COUNT), state),
             height="stretch",
         )
@@ -121,14 +122,13 @@ def _drawn(
     keys = [json.dumps(each) for each in values]
     cells: dict[str, Any] = {
         "id": keys,
-        "group": [" · ".join(map(_words, each)) for each in values],
+        "group": [" · ".join(map(_words, state.by, each)) for each in values],
         COUNT: frame[COUNT],
     }
     head = " · ".join(known.words(by) for by in state.by)
     looks: dict[str, Any] = {
         "group": press_column(head, _enter, width=220, pinned=True, alignment="left"),
-        COUNT: number_column(known.head(COUNT, state) if state.sort == COUNT else "Runs", 0,
-                             width=76),
+        COUNT: number_column(_head(state), 0, width=76),
     }  # fmt: skip
     for column in metrics:
         digits = digits_of(known.kinds.of(metric_part(column.partition(".")[2])[0]).format)
@@ -140,6 +140,10 @@ def _drawn(
         looks[f"{column}.std"] = number_column("± deviation", digits, width=104)
         looks[f"{column}.range"] = text_column("95 % interval", width=150)
     return pd.DataFrame(cells), looks
+
+
+def _head(state: State) -> str:
+    return f"Runs {UP if state.rising else DOWN}" if state.sort == COUNT else "Runs"
 
 
 def _ranges(frame: pd.DataFrame, column: str, digits: int) -> list[str]:
@@ -161,5 +165,7 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _words(value: Any) -> str:
-    return "none" if value is None else str(value)
+def _words(by: str, value: Any) -> str:
+    if value is None:
+        return f"no {by.partition('.')[2] or by}"
+    return title(value) if by in ("trainer", "status") else str(value)

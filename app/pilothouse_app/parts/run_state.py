@@ -7,7 +7,7 @@ table was left at is remembered for the session, so that the menu leads back to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import quote, unquote
@@ -24,6 +24,7 @@ STATES = ("running", "finished", "failed", "cancelled", "queued")
 STAR, ARCHIVE = "starred", "archived"
 SHOWN = (STAR, *STATES, ARCHIVE)
 NEWEST = "created_at"
+COUNT = "n"
 
 _KEPT = "_runs_kept"
 
@@ -53,6 +54,11 @@ class State:
         return self.show == ARCHIVE
 
     @property
+    def run_order(self) -> str:
+        """What runs are sorted by; groups are sorted by how many they are, too."""
+        return NEWEST if self.sort == COUNT else self.sort
+
+    @property
     def meant(self) -> RunFilter:
         """The runs that are meant, before they are grouped or made a tree."""
         return RunFilter(
@@ -63,11 +69,6 @@ class State:
             tags={STARRED: "yes"} if self.show == STAR else {},
             archived=self.archived,
         )
-
-    @property
-    def found_by(self) -> State:
-        """What narrows it and nothing else, to say whether anything does."""
-        return State(text=self.text, filter=self.filter, experiment=self.experiment, show=self.show)
 
 
 # `experiment` is also how other pages name one; the rest begins with the table's name.
@@ -155,6 +156,17 @@ def held(key: str, value: Any) -> str:
     return key
 
 
-def chosen(key: str, field: str, made: Callable[[Any], Any] = lambda value: value) -> None:
-    """The callback of such a widget: its value becomes a field of the state."""
-    change(**{field: made(st.session_state[key])})
+def chosen(
+    key: str,
+    field: str,
+    made: Callable[[Any], Any] = lambda value: value,
+    among: Collection[Any] | None = None,
+) -> None:
+    """The callback of such a widget: its value becomes a field of the state.
+
+    A list tells values apart by their words. When words have changed since the browser saw them,
+    such as a count, it reports the old words: what is not `among` the options is no choice.
+    """
+    value = st.session_state[key]
+    if value is None or among is None or value in among:
+        change(**{field: made(value)})

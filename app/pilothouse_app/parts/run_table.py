@@ -85,7 +85,7 @@ def _runs(
 ) -> pd.DataFrame:
     return workspace().experiments.runs(
         meant,
-        state.sort,
+        state.run_order,
         descending=not state.rising,
         page=page,
         size=size,
@@ -125,7 +125,7 @@ def _fresh(frame: pd.DataFrame, rows: pd.DataFrame, draw: Any) -> bool:
     """Draw the page with the rows that were read again; whether all of those go on."""
     kept, again = frame.set_index("id"), rows.set_index("id")
     for column in again.columns:
-        kept[column] = again[column].combine_first(kept[column])
+        kept.loc[again.index, column] = again[column]
     draw(kept.loc[frame["id"]].reset_index())
     return bool(again["status"].isin(ALIVE).all())
 

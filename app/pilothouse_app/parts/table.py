@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROW = 30
 UP, DOWN = "↑", "↓"
+MODES = {"none": (), "one": ("single-row",), "many": ("multi-row",)}
 Config = Mapping[str, Any]
 
 
@@ -142,14 +143,12 @@ def table(
         name: _config(key, look, name, frame, keyed, refs, opens) for name, look in columns.items()
     }
     shown = _shown(frame, columns)
+    modes = [*(MODES[select]), *(["single-column"] if sorts else [])]
     options: dict[str, Any] = {}
-    if select != "none":
+    if modes:
         options = {
             "on_select": partial(_chosen, key, keyed, refs, select == "many", sorts),
-            "selection_mode": [
-                "multi-row" if select == "many" else "single-row",
-                *(["single-column"] if sorts else []),
-            ],
+            "selection_mode": modes,
             "selection_default": _ticked(key, refs),
         }
     st.dataframe(

@@ -19,7 +19,7 @@ OWN = ("status", "trainer", "source", "commit", "dirty", "seed", "user")
 def differing(
     session: Session, filter: RunFilter | None = None, among: int = AMONG
 ) -> tuple[str, ...]:
-    """The columns in which the newest runs of a filter differ: their own, params, metrics, tags.
+    """The columns in which the newest runs of a filter differ: params, metrics, tags, their own.
 
     A parameter, metric or tag that some have and others lack is a difference too.
     """
@@ -27,7 +27,7 @@ def differing(
     count = len(newest)
     if count < 2:
         return ()
-    found = _own(session, newest, count)
+    found: list[str] = []
     for kind, table, value in (
         ("params", Param, col(Param.value)),
         ("metrics", RunMetric, col(RunMetric.last)),
@@ -44,7 +44,7 @@ def differing(
             for key, having, least, most in session.execute(query)
             if (having < count or least != most) and not key.startswith(RESERVED)
         ]
-    return tuple(found)
+    return (*found, *_own(session, newest, count))
 
 
 def _own(session: Session, newest: Sequence[str], count: int) -> list[str]:

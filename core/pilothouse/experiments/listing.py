@@ -65,11 +65,11 @@ def runs(
     extras = checked(wanted or ())
     asked = Page((page - 1) * size, size)
     ids = page_of_ids(session, now, filter or RunFilter(), sort, descending, asked)
-    values = _own_values(session, now, ids, wanted or BASE)
+    own = _own_values(session, now, ids, wanted or BASE)
     if wanted is None:
         found = _all_values(session, ids)
-        return _frame(ids, values | found, [*BASE, *sorted(found)])
-    return _frame(ids, values | _values(session, ids, extras), wanted)
+        return _frame(ids, own | found, [*BASE, *sorted(found)])
+    return _frame(ids, own | values(session, ids, extras), wanted)
 
 
 def ids(session: Session, filter: RunFilter | None, most: int) -> list[str]:
@@ -93,7 +93,7 @@ def _own_values(
     return found
 
 
-def _values(session: Session, ids: Sequence[str], extras: Sequence[Keyed]) -> Values:
+def values(session: Session, ids: Sequence[str], extras: Sequence[Keyed]) -> Values:
     """The values of keyed columns: one question to each table for all its keys and parts."""
     found: Values = {extra.title: {} for extra in extras}
     for table in FIGURES:
@@ -136,11 +136,12 @@ def _value(table: KeyedTable, figures: Sequence[Any], part: str) -> Any:
     if table is RunMetric:
         return float("nan") if value is None else value
     if table is Param and figures[0] is not None:
-        return _plain(figures[0])
+        return plain(figures[0])
     return value
 
 
-def _plain(number: float) -> float | int:
+def plain(number: float) -> float | int:
+    """A number as people write it: without a point when it is whole."""
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 

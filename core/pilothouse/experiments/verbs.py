@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pilothouse.experiments import (
     blocks,
@@ -17,6 +17,7 @@ from pilothouse.experiments import (
     differing,
     environment,
     fields,
+    groups,
     history,
     keys,
     lifecycle,
@@ -241,6 +242,45 @@ class Experiments(Comparing, Looking):
         """How many runs the filter means; counted no further than `most`, when that is given."""
         with self._store.read() as session:
             return search.count(session, self._meant(session, filter, whole=True), most)
+
+    def groups(
+        self,
+        filter: RunFilter | None,
+        by: Sequence[str],
+        columns: Sequence[str] = (),
+        sort: str = groups.COUNT,
+        descending: bool = True,
+        page: int = 1,
+        size: int = 50,
+    ) -> pd.DataFrame:
+        """One page of groups of runs: the `by` columns, `n`, and of each metric column its mean.
+
+        Beside a metric stand `.std`, `.low` and `.high` (the 95 % interval of the mean), `.n`,
+        `.out` (NaN and infinities, which do not count), `.best` and `.best_run`; `attrs["groups"]`
+        is how many groups there are.
+        """
+        with self._store.read() as session:
+            return groups.groups(
+                session,
+                self._meant(session, filter, whole=True),
+                by,
+                columns,
+                sort,
+                descending=descending,
+                page=page,
+                size=size,
+            )
+
+    def group_count(self, filter: RunFilter | None, by: Sequence[str]) -> int:
+        """How many groups there are."""
+        with self._store.read() as session:
+            return groups.count(session, self._meant(session, filter, whole=True), by)
+
+    def members_filter(
+        self, filter: RunFilter | None, by: Sequence[str], values: Sequence[Any]
+    ) -> RunFilter:
+        """The filter that means the members of a group; None stands for a value they lack."""
+        return groups.members_filter(filter or RunFilter(), by, values)
 
     def _meant(
         self, session: Session, filter: RunFilter | None, *, whole: bool = False

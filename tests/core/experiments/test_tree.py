@@ -93,6 +93,6 @@ def test_only_what_tells_runs_apart_differs(room: Experiments) -> None:
     room.log_metrics(two, {"auc": 0.8, "loss": 0.5})
     room.tag_many([one], {"team": "north", "mlflow.note": "x", "pilothouse.starred": "yes"})
     room.finish(two)
-    expected = ("status", "params.kind", "params.rate", "metrics.auc", "tags.team")
+    expected = ("params.kind", "params.rate", "metrics.auc", "tags.team", "status")
     assert room.differing() == expected
     assert room.differing(RunFilter(text="one")) == ()

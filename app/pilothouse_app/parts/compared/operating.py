@@ -18,9 +18,12 @@ from pilothouse_app.parts.runs import by_label
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pilothouse.experiments.operating import Operating
 
-HEIGHT = 330
+HEIGHT = 300
+LEGEND = 20  # a line of two names
 STEP = 0.001
 STORED = (
     ("ROC", "roc", charts.roc),
@@ -125,6 +128,11 @@ def _points(scene: Scene, found: Operating) -> None:
     )
 
 
+def _height(labels: Sequence[str]) -> int:
+    """As tall as the curves need under the lines of their legend."""
+    return HEIGHT + LEGEND * -(-len(labels) // 2)
+
+
 def _cost(cost: float, cheapest: float, comparable: bool) -> str:
     lowest = comparable and cost == cheapest
     return f"**{cost:.4f}** :green-badge[lowest]" if lowest else f"{cost:.4f}"
@@ -166,7 +174,7 @@ def _curves(scene: Scene, found: Operating) -> None:
             figure(
                 chart,
                 key=f"compare_{name.split()[0].lower()}",
-                height=HEIGHT,
+                height=_height(labels),
                 alt=f"{name} of {len(labels)} runs",
                 picture=picture(),
             )
@@ -195,7 +203,7 @@ def _stored(scene: Scene) -> None:
             figure(
                 chart(by_label(curves[key], labels), dark=dark(), baseline=scene.baseline_label),
                 key=f"compare_{key}",
-                height=HEIGHT,
+                height=_height(labels),
                 alt=f"{name} of {len(labels)} runs",
                 picture=picture(),
             )

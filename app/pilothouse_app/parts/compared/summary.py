@@ -102,13 +102,14 @@ def _evidence(row: dict[object, object], scene: Scene) -> str:
     if row["verdict"] == "baseline":
         return DASH
     told = evidence_words(row)
+    told = told.replace(" = ", "\u00a0=\u00a0").replace(" < ", "\u00a0<\u00a0")
     return f":small[:gray[{literal(told)}]]" if told else ":small[:gray[none]]"
 
 
 def _differences(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
     kind = scene.compared.kinds.of(metric)
     others = rows[(rows["verdict"] != "baseline") & rows["delta"].notna()]
-    section(f"Difference to {literal(scene.baseline_label)}", "with 95 % intervals")
+    section(f"Difference to {literal(scene.baseline_label)}", "95 % intervals")
     if others.empty:
         st.markdown(":gray[No run has both values.]")
         return

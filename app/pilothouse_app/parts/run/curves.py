@@ -40,6 +40,7 @@ FOLD = "fold_"  # these are the rows of a table, with the evaluation
 WORDS = {STEP: "Step", RELATIVE: "Seconds since the start", WALL: "Time of day"}
 LAYOUTS = {"each": "One each", "together": "Together"}
 LOW, HIGH = "run_from", "run_to"
+HELD = "run_growing"  # the points of a run that goes on, and of which metrics they are
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ def draw(run: RunInfo) -> None:
         if running:
             live(lambda: _growing(run.id, keys, shown, asked), key="run_live", busy=True)
         else:
-            _charts(run, shown, asked)
+            st.session_state.pop(HELD, None)
+            found = workspace().experiments.courses(run.id, shown, asked.course)
+            _charts(run, shown, asked, found)
 
 
 def _page(keys: list[str], together: bool) -> list[str]:
@@ -186,14 +189,23 @@ def _growing(run_id: str, known: list[str], shown: list[str], asked: Asked) -> b
     if set(stepped(run)) != set(known):
         st.rerun()  # the controls are to offer what has begun
     if shown:
-        _charts(run, shown, asked)
+        _charts(run, shown, asked, _followed(run_id, shown, asked.course))
     else:
         st.markdown(":gray[The first points are on their way.]")
     return run.status == "running"
 
 
-def _charts(run: RunInfo, shown: list[str], asked: Asked) -> None:
-    found = workspace().experiments.courses(run.id, shown, asked.course)
+def _followed(run_id: str, shown: list[str], course: Course) -> pd.DataFrame:
+    """The courses so far; of points that were read before, none is read again."""
+    what = [run_id, *shown, course.against]
+    known = st.session_state.get(HELD)
+    held = known[1] if known and known[0] == what else None
+    found, held = workspace().experiments.follow(run_id, shown, course, held)
+    st.session_state[HELD] = (what, held)
+    return found
+
+
+def _charts(run: RunInfo, shown: list[str], asked: Asked, found: pd.DataFrame) -> None:
     if asked.together:
         _together(run, shown, found, asked)
     else:

@@ -42,7 +42,7 @@ def star_button(run: RunInfo) -> None:
     """The star, filled when it is on; a press turns it."""
     starred = run.tags.get(STARRED) == "yes"
     st.button(
-        ":material/star:" if starred else ":material/star_outline:",
+        ":orange[★]" if starred else "☆",
         type="tertiary",
         key="run_star",
         disabled=run.archived_at is not None,

@@ -1,0 +1,157 @@
+"""Groups say what their members come to; NaN and infinities are left out and counted."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pilothouse.experiments import Experiments, RunFilter
+from pilothouse.experiments.code import UNKNOWN
+from pilothouse.kit.errors import Invalid
+from pilothouse.storage import Store
+
+BY = ["params.kind", "trainer"]
+LOSS, AUC = "metrics.loss", "metrics.auc@max"
+RUNS = 60
+
+
+@pytest.fixture
+def room(store: Store) -> Experiments:
+    return Experiments(store)
+
+
+@pytest.fixture
+def fleet(room: Experiments) -> Experiments:
+    """Runs whose losses lie close together far from 0, with some that are none."""
+    draw = random.Random(5)
+    for place in range(RUNS):
+        trainer = draw.choice(["rf", "lr", None])
+        run = room.start("flights", f"run {place}", trainer=trainer, seed=place % 2, code=UNKNOWN)
+        if place % 7:
+            room.log_params(run, {"kind": draw.choice(["tree", 1, "1.0", "line's"]), "at": place})
+        loss = draw.choice([1e6 + draw.random(), 1e6 + draw.random(), math.nan, math.inf])
+        room.log_metrics(run, {"loss": loss})
+        if place % 5:
+            room.log_history(run, "auc", [0, 1], [draw.random(), draw.random()])
+        if place % 3 == 0:
+            room.tag(run, {"team": "north"})
+    return room
+
+
+def members(room: Experiments, filter: RunFilter) -> Any:
+    return room.runs(filter, size=1000, columns=[*BY, LOSS, AUC, "created_at"])
+
+
+def test_figures_are_those_of_the_members(fleet: Experiments) -> None:
+    frame = fleet.groups(None, BY, [LOSS, AUC], size=100)
+    assert frame["n"].sum() == RUNS
+    assert frame["n"].tolist() == sorted(frame["n"], reverse=True)
+    assert frame.attrs["groups"] == len(frame) == fleet.group_count(None, BY)
+    for _, row in frame.iterrows():
+        meant = fleet.members_filter(None, BY, [row[name] for name in BY])
+        of_group = members(fleet, meant)
+        assert len(of_group) == row["n"], meant
+        for column, worst in ((LOSS, math.inf), (AUC, -math.inf)):
+            values = of_group[column].to_numpy()
+            finite = values[np.isfinite(values)]
+            assert row[f"{column}.n"] == len(finite)
+            if column == LOSS:
+                assert row[f"{column}.out"] == len(values) - len(finite)
+            if not len(finite):
+                assert math.isnan(row[column])
+                assert row[f"{column}.best_run"] is None
+                continue
+            assert row[column] == pytest.approx(finite.mean(), rel=1e-12)
+            best = finite.min() if worst > 0 else finite.max()
+            assert row[f"{column}.best"] == best
+            winners = of_group[of_group[column] == best]["id"].tolist()
+            assert row[f"{column}.best_run"] in winners
+            if len(finite) == 1:
+                assert math.isnan(row[f"{column}.std"])
+                assert math.isnan(row[f"{column}.low"])
+                continue
+            assert row[f"{column}.std"] == pytest.approx(finite.std(ddof=1), rel=1e-6)
+            low, high = stats.t.interval(0.95, len(finite) - 1, finite.mean(), stats.sem(finite))
+            assert row[f"{column}.low"] == pytest.approx(low, rel=1e-9)
+            assert row[f"{column}.high"] == pytest.approx(high, rel=1e-9)
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("sort", ["n", *BY, LOSS, f"{LOSS}.std", f"{AUC}.n", f"{AUC}.best"])
+def test_groups_are_sorted_and_paged_in_one_order(
+    fleet: Experiments, sort: str, descending: bool
+) -> None:
+    whole = fleet.groups(None, BY, [LOSS, AUC], sort, descending, size=100)
+    pages = [
+        fleet.groups(None, BY, [LOSS, AUC], sort, descending, page, 4)
+        for page in range(1, 2 + len(whole) // 4)
+    ]
+    told = [row for frame in pages for row in frame[BY].to_numpy().tolist()]
+    assert told == whole[BY].to_numpy().tolist()
+    if sort not in BY:
+        known = whole[sort].dropna().tolist()
+        assert known == sorted(known, reverse=descending)
+        assert whole[sort].isna().tolist() == sorted(whole[sort].isna())
+
+
+@pytest.mark.parametrize(
+    ("by", "values"),
+    [
+        (["params.kind"], ["tree"]),
+        (["params.kind"], [1]),
+        (["params.kind"], ["line's"]),
+        (["params.kind"], [None]),
+        (["tags.team"], ["north"]),
+        (["tags.team"], [None]),
+        (["trainer", "seed"], [None, 1]),
+        (["experiment", "user"], ["flights", "ada"]),
+        (["status", "dirty", "commit"], ["running", None, None]),
+    ],
+)
+def test_a_group_opens_to_its_members(fleet: Experiments, by: list[str], values: list[Any]) -> None:
+    base = RunFilter(query="params.at < 50 or name contains 'run 5'")
+    frame = fleet.groups(base, by, size=100)
+    shown = [[None if v != v else v for v in row] for row in frame[by].to_numpy().tolist()]
+    expected = frame["n"].tolist()[shown.index(values)]
+    assert fleet.count(fleet.members_filter(base, by, values)) == expected > 0
+
+
+def test_one_number_is_one_group_however_it_is_written(fleet: Experiments) -> None:
+    kinds = fleet.groups(None, ["params.kind"])["params.kind"].tolist()
+    assert sorted(map(str, kinds)) == ["1", "None", "line's", "tree"]
+
+
+def test_no_run_makes_no_group(room: Experiments) -> None:
+    frame = room.groups(RunFilter(text="nothing"), BY, [LOSS])
+    assert frame.empty
+    assert frame.attrs["groups"] == 0
+    assert {*BY, "n", LOSS, f"{LOSS}.best_run"} <= set(frame.columns)
+
+
+@pytest.mark.parametrize(
+    ("by", "columns", "sort"),
+    [
+        ([], [], "n"),
+        (["trainer", "trainer"], [], "n"),
+        (["metrics.loss"], [], "n"),
+        (["created_at"], [], "n"),
+        (["trainer"], ["params.kind"], "n"),
+        (["trainer"], [LOSS], "metrics.other"),
+        (["trainer"], [LOSS], f"{LOSS}.low"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    room: Experiments, by: list[str], columns: list[str], sort: str
+) -> None:
+    with pytest.raises(Invalid):
+        room.groups(None, by, columns, sort)
+
+
+def test_a_group_has_as_many_values_as_columns(room: Experiments) -> None:
+    with pytest.raises(Invalid, match="as many values"):
+        room.members_filter(None, BY, ["tree"])
