@@ -28,7 +28,7 @@ check: $(BIN)/.ready ## Lint, types, layers
 	$(BIN)/lint-imports --no-cache
 
 bench: $(BIN)/.ready ## Measure ours beside the reference
-	@for work in start predict drift ingest mlflow; do $(BIN)/python tests/bench/run.py $$work; done
+	@for work in start predict drift ingest mlflow client single tracking_start; do $(BIN)/python tests/bench/run.py $$work; done
 
 format: $(BIN)/.ready ## Put the code into shape
 	$(BIN)/ruff check --fix .
