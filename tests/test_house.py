@@ -23,6 +23,7 @@ LONGEST_FILE = 400
 EDGES = {
     "core/pilothouse/jobs/engine.py",  # a job: its failure becomes its status
     "core/pilothouse/cli/worker.py",  # a duty of the worker: it is logged and tried again
+    "core/pilothouse/interop/mlflow/compaction.py",  # a duty of the server: logged
     "core/pilothouse/deployments/gateway.py",  # a request
     "core/pilothouse/deployments/process.py",  # a request, in the model process
     "core/pilothouse/interop/mlflow/application.py",  # a request

@@ -104,3 +104,65 @@ def test_counts_that_move_are_plain_json_over_the_whole_span():
     told = json.loads(json.dumps(spec))
     assert [len(series["data"]) for series in told["series"]] == [4, 1]
     assert told["xAxis"]["max"] == DAYS[-1].timestamp() * 1000
+
+
+def test_differences_have_an_interval_only_where_they_are_comparable() -> None:
+    frame = pd.DataFrame(
+        {
+            "label": ["b", "c", "d"],
+            "delta": [0.02, -0.01, 0.3],
+            "low": [0.01, float("nan"), -1.0],
+            "high": [0.03, float("nan"), 1.0],
+            "verdict": ["better", "worse", "noise"],
+            "comparable": [True, True, False],
+        }
+    )
+    figure = charts.differences(frame, dark=False, title="ROC AUC", tolerance=0.005, digits=".3f")
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    assert [list(line.x) for line in lines] == [[0.01, 0.03]]
+    marks = {trace.y[0]: trace.marker.color for trace in figure.data if trace.mode == "markers"}
+    assert len(set(marks.values())) == 3
+
+
+def test_the_baseline_is_dashed_and_a_threshold_is_a_point_on_each_curve() -> None:
+    curves = {name: pd.DataFrame({"fpr": [0, 1], "tpr": [0, 1]}) for name in ("a", "b")}
+    figure = charts.roc(curves, dark=True, baseline="a", marks={"b": (0.2, 0.6)})
+    dashes = {trace.name: trace.line.dash for trace in figure.data if trace.mode == "lines"}
+    assert (dashes["a"], dashes["b"]) == ("dash", None)
+    (mark,) = [trace for trace in figure.data if trace.mode == "markers"]
+    assert (mark.name, mark.x[0], mark.y[0]) == ("b", 0.2, 0.6)
+
+
+def test_a_run_keeps_its_colour_where_another_has_no_points() -> None:
+    points = pd.DataFrame({"run": ["y"] * 2, "step": [1, 2], "minutes": [0.5, 1], "value": [3, 4]})
+    names = {"x": "first", "y": "second"}
+    both = pd.concat([points, points.assign(run="x")])
+    alone = charts.over_steps(points, dark=False, title="Loss", names=names, log=True, target=2.0)
+    beside = charts.over_steps(both, dark=False, title="Loss", names=names, x="minutes")
+    colour = next(trace.line.color for trace in beside.data if trace.name == "second")
+    assert [trace.line.color for trace in alone.data] == [colour]
+    assert alone.layout.yaxis.type == "log"
+
+
+def test_what_a_metric_follows_is_coloured_by_its_sign() -> None:
+    frame = pd.DataFrame(
+        {
+            "param": ["up", "down", "words"],
+            "importance": [0.5, 0.3, -0.1],
+            "std": [0.1, 0.1, 0.1],
+            "correlation": [0.8, -0.7, float("nan")],
+        }
+    )
+    (bars,) = charts.influence(frame, dark=False).data
+    assert list(bars.y) == ["words", "down", "up"]
+    assert len(set(bars.marker.color)) == 3
+    assert min(bars.x) == 0
+
+
+def test_lines_that_are_not_chosen_fade() -> None:
+    frame = pd.DataFrame({"label": ["a", "b"], "x": [1.0, 2.0]})
+    axes = [charts.Axis("x", "X")]
+    spec = charts.parallel(frame, axes, dark=False, names="label", baseline="a", chosen={"b"})
+    looks = {series["name"]: series["lineStyle"] for series in spec["series"]}
+    assert looks["a"]["opacity"] < 0.2 < looks["b"]["opacity"]
+    assert looks["a"]["type"] == "dashed"

@@ -66,7 +66,9 @@ def test_a_fault_is_logged_under_the_id_that_is_shown(caplog):
     assert faults[0].args[0] in told
 
 
-def answer_of(path: str, route: Route) -> httpx.Response:
+def answer_of(
+    path: str, route: Route, headers_sent: dict[str, str] | None = None
+) -> httpx.Response:
     """What the route answers behind our headers."""
     headers = Middleware(server.SecurityHeaders, policy=server._policy())
     app = Starlette(routes=[route], middleware=[headers])
@@ -74,7 +76,7 @@ def answer_of(path: str, route: Route) -> httpx.Response:
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return await client.get(path)
+            return await client.get(path, headers=headers_sent)
 
     return asyncio.run(ask())
 
@@ -95,6 +97,83 @@ def test_a_page_may_bring_a_stricter_policy_of_its_own():
 
     answer = answer_of("/report", Route("/report", strict))
     assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts;")
+
+
+@pytest.fixture
+def run(workspace, monkeypatch) -> str:
+    """A run with files, in the workspace that the routes open."""
+    monkeypatch.setenv(ENVIRONMENT, str(workspace.folder))
+    monkeypatch.setattr(server, "opened", lambda _path: workspace)
+    run = workspace.experiments.start("late")
+    for path, data in FILES.items():
+        workspace.experiments.log_artifact(run, path, data)
+    return run
+
+
+FILES = {
+    "report/a b.html": b"<script>fetch('/')</script>",
+    "plot.svg": b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>",
+    "plot.png": b"no image",
+    "notes.txt": b"<script>1</script>",
+}
+FILE = Route("/api/runs/{owner}/files/{path:path}", server._file)
+
+
+def test_a_page_of_a_run_is_shown_where_it_reaches_nothing(run):
+    answer = answer_of(f"/api/runs/{run}/files/report/a%20b.html?shown", FILE)
+    assert answer.content == FILES["report/a b.html"]
+    assert answer.headers["content-type"].startswith("text/html")
+    policy = {each.split()[0]: each.split()[1:] for each in
+              answer.headers["content-security-policy"].split(";")}  # fmt: skip
+    assert policy["sandbox"] == ["allow-scripts"]  # and no allow-same-origin: a world of its own
+    assert policy["default-src"] == ["'none'"]
+    assert policy["form-action"] == ["'none'"]
+    assert policy["frame-ancestors"] == ["'self'"]
+    assert not {"'self'", "*", "http:", "https:"} & {
+        source for name, sources in policy.items() if name != "frame-ancestors"
+        for source in sources
+    }  # fmt: skip
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_page_of_a_run_that_is_opened_alone_is_a_download(run):
+    alone = {"sec-fetch-dest": "document"}
+    answer = answer_of(f"/api/runs/{run}/files/report/a%20b.html?shown", FILE, alone)
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-security-policy"].startswith("sandbox;")
+
+
+@pytest.mark.parametrize("path", ["report/a%20b.html", "notes.txt", "notes.txt?shown", "plot.svg"])
+def test_every_other_file_is_a_download(run, path):
+    answer = answer_of(f"/api/runs/{run}/files/{path}", FILE)
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_an_image_is_shown_by_what_its_bytes_are(run):
+    answer = answer_of(f"/api/runs/{run}/files/plot.svg?shown", FILE)
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    assert answer_of(f"/api/runs/{run}/files/plot.png?shown", FILE).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("..%2f..%2fpilothouse.db", 422),
+        ("report/%2e%2e/%2e%2e/pilothouse.db", 422),
+        ("%2fetc%2fpasswd", 422),
+        ("report%5c..%5cpilothouse.db", 422),
+        ("nothing.txt", 404),
+    ],
+)
+def test_no_path_leads_out_of_a_run(run, path, status):
+    assert answer_of(f"/api/runs/{run}/files/{path}", FILE).status_code == status
+    assert answer_of(f"/api/runs/{'0' * 32}/files/{path}", FILE).status_code in (404, 422)
 
 
 def test_an_unknown_report_is_not_found(workspace, monkeypatch):

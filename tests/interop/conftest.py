@@ -11,6 +11,7 @@ import pytest
 
 from pilothouse.kit.settings import Settings
 from pilothouse.testing.postgres import postgresql, why_not
+from pilothouse.testing.receiving import Receiver, receiving
 from pilothouse.testing.serving import ServerProcess
 from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace, open_workspace
@@ -62,3 +63,28 @@ def caller(url: str) -> Iterator[Caller]:
     made = Caller(url)
     yield made
     made.http.close()
+
+
+@pytest.fixture(scope="session")
+def inner_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, str]]:
+    """A server whose webhooks may call this machine, with its workspace."""
+    folder = tmp_path_factory.mktemp("webhooks") / "workspace"
+    settings = Settings(workspace=folder, actor="ada", webhook_private_addresses=True)
+    workspace = open_workspace(settings=settings)
+    with ServerProcess(workspace.store, allow_reset=True) as server:
+        yield workspace, server.url
+    workspace.store.engine.dispose()
+
+
+@pytest.fixture
+def inner_url(inner_served: tuple[Workspace, str]) -> str:
+    """The address of that server, whose workspace is empty."""
+    httpx.post(f"{inner_served[1]}/api/testing/reset", timeout=60, trust_env=False)
+    return inner_served[1]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Somebody on this machine who hears of events."""
+    with receiving() as found:
+        yield found

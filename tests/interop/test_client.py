@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pilothouse.testing.receiving import Receiver
 from pilothouse.workspace import Workspace
 
 # What the client warns its users of is not ours to judge.
@@ -225,3 +227,151 @@ def test_the_registry_as_the_client_knows_it(mlflow: Any, client: Any) -> None:
     assert int(again.version) == 4, "the number of a deleted version is not given again"
     client.delete_registered_model("renamed")
     assert client.search_registered_models() == []
+
+
+def rows(count: int = 120) -> tuple[Any, Any]:
+    """Features and a target that hangs on them."""
+    import numpy as np
+    import pandas as pd
+
+    draw = np.random.default_rng(7)
+    features = pd.DataFrame({name: draw.normal(size=count) for name in ("a", "b", "c")})
+    return features, (features["a"] + draw.normal(0, 0.3, count) > 0).astype(int)
+
+
+def test_a_grid_search_logs_itself(mlflow: Any, client: Any, ours: Workspace) -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
+
+    features, target = rows()
+    mlflow.set_experiment("tuned")
+    mlflow.sklearn.autolog(max_tuning_runs=4)
+    try:
+        with mlflow.start_run(run_name="search") as run:
+            GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0, 10.0]}, cv=3).fit(features, target)
+    finally:
+        mlflow.sklearn.autolog(disable=True)
+    seen = ours.experiments.run(run.info.run_id)
+    assert {"best_C", "cv", "estimator"} <= seen.params.keys()
+    assert seen.values["best_cv_score"] > 0.5
+    assert "cv_results.csv" in {file.path for file in seen.artifacts}
+    number = mlflow.get_experiment_by_name("tuned").experiment_id
+    trials = client.search_runs([number], f"tags.mlflow.parentRunId = '{run.info.run_id}'")
+    assert sorted(trial.data.params["C"] for trial in trials) == ["0.1", "1.0", "10.0"]
+    assert {ours.experiments.run(t.info.run_id).parent_id for t in trials} == {run.info.run_id}
+    assert client.get_run(run.info.run_id).outputs.model_outputs
+    [dataset] = client.get_run(run.info.run_id).inputs.dataset_inputs
+    assert dataset.tags[0].value == "train"
+
+
+def test_sklearn_models_with_a_signature_are_found_and_loaded(
+    mlflow: Any, client: Any, ours: Workspace
+) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import infer_signature
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    features, target = rows()
+    mlflow.set_experiment("signed")
+    linear = LogisticRegression().fit(features, target)
+    forest = RandomForestClassifier(5, max_depth=2, random_state=7).fit(features, target)
+    signature = infer_signature(features, linear.predict(features))
+    with mlflow.start_run() as run:
+        mlflow.log_metric("auc", 0.9)
+        mlflow.sklearn.log_model(
+            linear,
+            name="linear",
+            signature=signature,
+            input_example=features.head(2),
+            registered_model_name="signed",
+        )
+        with pytest.raises(MlflowException, match="skops_trusted_types"):  # the client's own rule
+            mlflow.sklearn.log_model(forest, name="forest", signature=signature)
+        trusted = ["sklearn.tree._tree.Tree"]
+        mlflow.sklearn.log_model(
+            forest, name="trusted", signature=signature, skops_trusted_types=trusted
+        )
+    client.set_registered_model_alias("signed", "best", "1")
+    client.transition_model_version_stage("signed", "1", "Production")
+    uris = ["models:/signed@best", "models:/signed/1", "models:/signed/Production"]
+    for uri in (*uris, f"runs:/{run.info.run_id}/linear"):
+        model = mlflow.sklearn.load_model(uri)
+        assert (model.predict(features) == linear.predict(features)).all(), uri
+        assert mlflow.models.get_model_info(uri).signature == signature
+    again = mlflow.sklearn.load_model(f"runs:/{run.info.run_id}/trusted")
+    assert (again.predict(features) == forest.predict(features)).all()
+    found = mlflow.search_logged_models(
+        experiment_ids=[run.info.experiment_id],
+        filter_string="name != 'forest' AND metrics.auc > 0.5",
+        order_by=[{"field_name": "name", "ascending": True}],
+        output_format="list",
+    )
+    assert [model.name for model in found] == ["linear", "trusted"]
+    client.delete_logged_model(found[1].model_id)
+    left = mlflow.search_logged_models(experiment_ids=[run.info.experiment_id])
+    assert sorted(left["name"]) == ["forest", "linear"]
+    champion = ours.registry.champion("signed")
+    assert champion is not None
+    assert champion.run_id == run.info.run_id
+
+
+@pytest.fixture
+def hearing(mlflow: Any, inner_url: str) -> Any:
+    """A client of the server whose webhooks may call this machine."""
+    return mlflow.MlflowClient(tracking_uri=inner_url, registry_uri=inner_url)
+
+
+def test_webhooks_hear_of_the_registry_with_a_signature_that_holds(
+    hearing: Any, receiver: Receiver, inner_served: tuple[Workspace, str]
+) -> None:
+    from mlflow.webhooks.delivery import _generate_hmac_signature
+
+    every = [
+        *("registered_model.created", "model_version.created", "model_version_tag.set"),
+        *("model_version_tag.deleted", "model_version_alias.created"),
+        "model_version_alias.deleted",
+    ]
+    hook = hearing.create_webhook("ops", receiver.url, every, description="d", secret="hush")
+    assert (hook.status, hook.secret, [str(event) for event in hook.events]) == (
+        *("ACTIVE", None),
+        every,
+    )
+    assert hearing.test_webhook(hook.webhook_id, event="model_version.created").success
+    assert json.loads(receiver.next().body)["data"]["name"] == "example_model"
+    run = hearing.create_run("0").info.run_id
+    hearing.create_registered_model("m", tags={"a": "b"})
+    hearing.create_model_version("m", f"runs:/{run}/model", run_id=run)
+    hearing.set_model_version_tag("m", "1", "k", "v")
+    hearing.delete_model_version_tag("m", "1", "k")
+    hearing.set_registered_model_alias("m", "best", "1")
+    hearing.delete_registered_model_alias("m", "best")
+    inner_served[0].registry.set_alias("m", "ours", 1)
+    came = [receiver.next() for _ in range(7)]
+    for each in came:
+        headers = each.headers
+        delivery, at = headers["X-MLflow-Delivery-Id"], headers["X-MLflow-Timestamp"]
+        expected = _generate_hmac_signature("hush", delivery, at, each.body.decode())
+        assert headers["X-MLflow-Signature"] == expected
+    bodies = [json.loads(each.body) for each in came]
+    assert sorted(f"{body['entity']}.{body['action']}" for body in bodies) == sorted(
+        [*every, "model_version_alias.created"]
+    )
+    assert {body["data"]["alias"] for body in bodies if "alias" in body["data"]} == {"best", "ours"}
+    hearing.update_webhook(hook.webhook_id, status="DISABLED", events=["model_version.created"])
+    [listed] = hearing.list_webhooks()
+    assert (listed.status, [str(event) for event in listed.events]) == (
+        *("DISABLED", ["model_version.created"]),
+    )
+    hearing.create_registered_model("unheard")
+    hearing.delete_webhook(hook.webhook_id)
+    assert list(hearing.list_webhooks()) == []
+    assert receiver.waiting == 0
+
+
+def test_a_webhook_to_an_inner_address_is_an_error_of_the_client(client: Any) -> None:
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match="non-public IP address") as refused:
+        client.create_webhook("ops", "http://127.0.0.1:1/", ["registered_model.created"])
+    assert refused.value.error_code == "INVALID_PARAMETER_VALUE"

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from pilothouse.experiments.code import CodeIdentity
 from pilothouse.testing.tracking import Caller
+from pilothouse.workspace import Workspace
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 
@@ -260,6 +262,26 @@ def test_what_runs_answer_beyond_mlflow(runs: Caller) -> None:
         ("metrics.auc > 1 AND kaese = 'a'", "Invalid attribute key 'kaese' specified."),
     ]
     assert admitted(runs, "POST", "runs/search", refused, experiment_ids=["0"]) == []
+
+
+def test_what_our_own_runs_say_in_a_column_is_asked_as_a_tag(
+    caller: Caller, ours: Workspace
+) -> None:
+    room = ours.experiments
+    a = room.start("Default", "a-run", source="train.py", code=CodeIdentity("c0ffee"))
+    room.start("Default", "b-run", parent=a, source="tune.py", code=CodeIdentity())
+    room.annotate(a, "the best")
+    cells = [
+        ("tags.mlflow.runName = 'a-run'", "a"),
+        (f"tags.`mlflow.parentRunId` = '{a}'", "b"),
+        ("tags.mlflow.parentRunId IS NULL", "a"),
+        ("tags.mlflow.parentRunId IS NOT NULL", "b"),
+        ("tags.mlflow.source.name LIKE 'train%'", "a"),
+        ("tags.mlflow.source.git.commit = 'c0ffee'", "a"),
+        ("tags.mlflow.source.git.commit IS NULL", "b"),
+        ("tags.mlflow.note.content ILIKE '%BEST'", "a"),
+    ]
+    assert checked(runs_found(caller), cells) == {}
 
 
 def test_every_order_of_runs(runs: Caller) -> None:

@@ -27,7 +27,7 @@ from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid, Refused
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
-from pilothouse.testing.receiving import Received, Receiver, receiving
+from pilothouse.testing.receiving import Received, Receiver
 from pilothouse.testing.serving import EXAMPLE, SIGNATURE, ServerProcess
 from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace, open_workspace
@@ -51,12 +51,6 @@ EVERYTHING = [
         ("prompt_alias", "created"),
     )
 ]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as found:
-        yield found
 
 
 def made(caller: Caller, **fields: Any) -> dict[str, Any]:

@@ -103,10 +103,20 @@ def compare_with_champion(visitor: Any, workspace: Any, run: str, name: str) -> 
     visitor.titled("Compare")
     assert visitor.param("baseline") == champion
     assert run in visitor.param("runs")
-    for view in ("Curves", "Parallel coordinates", "Figures and parameters"):
+    for view in (
+        "Metrics",
+        "Parameters and code",
+        "Data",
+        "Curves and threshold",
+        "Slices and flips",
+        "Parallel and importance",
+        "Summary",
+    ):
         visitor.switch(view)
         assert visitor.faults() == []
-    expect(visitor.page.get_by_role("cell", name="ROC AUC", exact=True)).to_be_visible()
+    verdict = visitor.key("compare_verdict")
+    expect(verdict).to_contain_text("ROC AUC")
+    expect(verdict).to_contain_text("rows, p")
     visitor.page.get_by_role("link", name=name).first.click()
     visitor.titled(name)
 

@@ -68,7 +68,7 @@ def test_a_file_becomes_a_dataset_and_the_dataset_a_run(visitor: Any, voyage: An
     job = start_training(visitor, "ferries@1")
     expect(visitor.key("page_header")).to_contain_text("Succeeded", timeout=90_000)
     run = voyage.workspace.jobs.job(job).result["run"]
-    visitor.open(f"/run?id={run}")
+    visitor.open(f"/run?id={run}&run_view=Evaluation")
     expect(visitor.key("page_header")).to_contain_text("Finished")
     expect(visitor.named("Confusion matrix of the held-out rows")).to_be_visible()
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEW = 30
+FEW_STEPS = 12
 
 
 def courses(
@@ -43,11 +44,18 @@ def courses(
         shown = rows["smooth"] if smooth else rows["value"]
         _line(figure, over, shown, colour, 1.8, title, len(rows))
     figure.update_layout(showlegend=len(titles) > 1)
+    if not instants and len(frame) and _few_whole(frame["x"]):
+        figure.update_xaxes(dtick=1)
     # Plotly would write the 2 and the 5 of each decade without their zeros.
-    logarithmic = {"type": "log", "tickformat": "~g"}
+    logarithmic: dict[str, Any] = {"dtick": None, "type": "log", "tickformat": "~g"}
     figure.update_xaxes(logarithmic if log_x and not instants else {})
     figure.update_yaxes(logarithmic if log_y else {})
     return figure
+
+
+def _few_whole(x: pd.Series[float]) -> bool:
+    """Whether x counts a few things, between which there is nothing to mark."""
+    return bool(x.max() - x.min() <= FEW_STEPS and (x % 1 == 0).all())
 
 
 def _line(

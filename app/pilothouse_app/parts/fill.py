@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from pilothouse_app.charts.palette import palette
+
 RULE = (
     "[data-testid=stLayoutWrapper]:has(> .st-key-{key}){{height:{height}!important;"
     "flex:0 0 {height}!important}}"
@@ -17,13 +19,43 @@ RULE = (
 STEADY = ".st-key-page_header{min-height:2.75rem}"
 # One colour cannot be a readable ground for white and readable text on dark: the chosen part of a
 # control takes the colour of links.
-CHOSEN = "[data-testid=stButtonGroup] button[data-selected=true] p"
+CHOSEN = (
+    "[data-testid=stButtonGroup] button[data-selected=true] p,[data-testid=stSliderThumbValue] p"
+)
+# Streamlit colours code in tones of its own, too pale to read on our grounds.
+TOKENS = {
+    "comment": "muted",
+    "keyword": "accent",
+    "function": "accent",
+    "class-name": "accent",
+    "builtin": "accent",
+    "string": "good",
+    "inserted": "good",
+    "deleted": "bad",
+    "coord": "accent",
+}
+CODE = "[data-testid=stCode] code .token"
+NUMBERS = "[data-testid=stCode] code .linenumber"
 
 
 def steady(dark: bool) -> None:
-    """Keep the header row equally tall with and without a button; the shell calls it."""
+    """Keep the header row equally tall, with and without a button, and code readable.
+
+    The shell calls it.
+    """
     chosen = f"{CHOSEN}{{color:#7FB0FF}}" if dark else ""
-    st.html(f"<style>{STEADY}{chosen}</style>")
+    colours = palette(dark)
+    numbers = f"{NUMBERS}{{color:{colours.muted}!important}}"
+    code = f"{numbers}{CODE}{{color:{colours.text}!important}}" + "".join(
+        f"{CODE}.{token}{{color:{getattr(colours, role)}!important}}"
+        for token, role in TOKENS.items()
+    )
+    st.html(f"<style>{STEADY}{chosen}{code}</style>")
+
+
+def paper(key: str) -> None:
+    """Lay a filled block's frame on white: a page from elsewhere does not know of a dark one."""
+    st.html(f"<style>.st-key-fill_{key} iframe{{background:#FFFFFF}}</style>")
 
 
 @contextmanager

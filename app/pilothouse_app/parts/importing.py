@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from pilothouse_app.parts.asking import obeyed, pressed
 from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.formats import count, plural, size
 from pilothouse_app.parts.header import facts
-from pilothouse_app.parts.links import address, go
+from pilothouse_app.parts.links import address, go, link, screen
 from pilothouse_app.parts.table import (
     name_column,
     number_column,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 KIND = "import_mlflow"
 LOOK = "import_look"
 MOST_SHOWN = 200
-FEW = 6
+FEW, MOST_TOLD = 6, 5
 FOUND = {
     "name": name_column("Experiment", width=260),
     "runs": number_column("Runs", 0, width=80),
@@ -42,7 +43,7 @@ FOUND = {
 LINES = {
     "outcome": status_column("Outcome", width=92),
     "kind": text_column("What", width=110),
-    "name": text_column("Name", width=210),
+    "name": text_column("Name", width=360),
     "why": text_column("Why"),
 }
 NOUNS = {
@@ -129,12 +130,11 @@ def _preview(look: Mapping[str, Any]) -> None:
     frame["runs"] = frame["runs"].astype("Int64")
     height: Any = "content" if len(frame) <= FEW else 34 + 30 * FEW
     table(frame, FOUND, key="import_found", alt="What the source holds", height=height)
-    if look["others"]:
-        words = ", ".join(f"{count(number)} {noun}" for noun, number in look["others"].items())
-        st.markdown(f":gray[Stays where it is: {words}.]")
-    for line in look["faults"][:3]:
-        words = f"{line['kind']} {line['name']}: {line['why']}"
-        st.markdown(f":gray[{literal(words)}]")
+    others = (f"{noun} ({count(number)})" for noun, number in look["others"].items())
+    faults = (f"{line['kind']} {line['name']}: {line['why']}" for line in look["faults"])
+    for words, told in (("Stays where it is", others), ("Cannot be read", faults)):
+        if listed := list(islice(told, MOST_TOLD)):
+            st.markdown(f":gray[{words}: {literal(', '.join(listed))}]")
 
 
 def _choices(look: Mapping[str, Any]) -> tuple[list[str], str]:
@@ -161,13 +161,17 @@ def _start(source: str, experiments: list[str], into: str) -> None:
     go(address("job", job))
 
 
-def has_report(job: JobInfo) -> bool:
-    """Whether a job is an import that has ended with a report."""
-    return job.kind == KIND and job.result is not None
+def is_import(job: JobInfo) -> bool:
+    """Whether a job is an import, whose page shows its report."""
+    return job.kind == KIND
 
 
 def import_report(job: JobInfo) -> None:
     """What came, what was here already, and a line for everything that did not come as it was."""
+    if job.result is None:
+        words = "The report comes when it has ended." if not job.ended else "It made no report."
+        st.markdown(f":gray[{words} What came until now stays.]")
+        return
     report = workspace().imports.report(job.id)
     told = {
         "Brought": _counted(report.brought),
@@ -179,6 +183,7 @@ def import_report(job: JobInfo) -> None:
             st.markdown(f":gray[{words}] &nbsp;{counts}")
     if not any(told.values()):
         st.markdown("There was nothing to bring.")
+    link(screen("experiments"), "Open experiments", icon=":material/science:")
     _lines(report)
 
 
@@ -187,7 +192,7 @@ def _lines(report: Report) -> None:
         st.markdown(":gray[Everything came as it was.]")
         return
     lines = report.frame()
-    with tall("import_lines", len(lines), reserve=24) as height:
+    with tall("import_lines", len(lines), reserve=19) as height:
         table(lines, LINES, key="import_lines", alt="What did not come as it was", height=height)
     if report.untold:
         st.markdown(f":gray[and {plural(report.untold, 'line')} more]")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pilothouse.experiments.metrics import metric_kind
 from pilothouse.kit.errors import NotFound
 from pilothouse_app.parts.formats import title
+from pilothouse_app.parts.metric_notes import kinds
 from pilothouse_app.parts.table import bar_column, number_column, text_column
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ FIRST = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
 
 def metric_title(key: str) -> str:
     """A metric's key as a reader's words."""
-    return metric_kind(key).title
+    return kinds().of(key).title
 
 
 def metric_value(key: str, value: float) -> str:
     """A metric's value in its own format."""
-    return metric_kind(key).write(value)
+    return kinds().of(key).write(value)
 
 
 def favourites(keys: Sequence[str], most: int = 3) -> list[str]:
@@ -65,7 +65,7 @@ def column_of(name: str) -> Any:
         return text_column(title(key), width=110)
     if key in BARS:
         return bar_column(metric_title(key), BARS[key], 1.0, width=124)
-    return number_column(metric_title(key), _digits(metric_kind(key).format), width=118)
+    return number_column(metric_title(key), _digits(kinds().of(key).format), width=118)
 
 
 def as_words(frame: pd.DataFrame) -> pd.DataFrame:

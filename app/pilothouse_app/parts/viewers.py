@@ -16,7 +16,7 @@ from pilothouse.experiments import viewing
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.parts.changes import literal, pairs
 from pilothouse_app.parts.errors import error_box
-from pilothouse_app.parts.fill import fill
+from pilothouse_app.parts.fill import fill, paper
 from pilothouse_app.parts.formats import count, plural, size
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.table import ROW, table, text_column
@@ -74,10 +74,11 @@ def _table(files: Files, owner: str, file: ArtifactInfo) -> None:
 
 
 def _rows(frame: pd.DataFrame, total: int | None, whole: bool, columns: int, path: str) -> None:
-    told = plural(total, "row") if total is not None else f"more than {count(len(frame))} rows"
-    words = f"{told}, {plural(columns, 'column')}"
+    words = plural(len(frame) if total is None else total, "row")
     if not whole:
-        words = f"The first {count(len(frame))} of {words}"
+        first = f"The first {count(len(frame))}"
+        words = f"{first} rows" if total is None else f"{first} of {words}"
+    words += f", {plural(columns, 'column')}"
     if columns > len(frame.columns):
         words += f"; the first {len(frame.columns)} columns"
     st.markdown(f":gray[{words}]")
@@ -137,6 +138,7 @@ def _told_if_cut(file: ArtifactInfo, whole: bool) -> None:
 def _html(files: Files, owner: str, file: ArtifactInfo) -> None:
     files.find(owner, file.path)
     st.markdown(":gray[Shown apart: its scripts reach neither this app nor any network.]")
+    paper("file_html")
     with fill("file_html", reserve=RESERVE + 1, least=420):
         url = file_url(owner, file, shown=True)
         st.iframe(url, height="stretch", alt=f"The page {file.path}")

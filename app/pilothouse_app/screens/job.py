@@ -14,7 +14,7 @@ from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import plural, title
 from pilothouse_app.parts.header import facts, header, section
-from pilothouse_app.parts.importing import has_report, import_report
+from pilothouse_app.parts.importing import import_report, is_import
 from pilothouse_app.parts.jobs import (
     STEP_COLUMNS,
     job_facts,
@@ -93,7 +93,7 @@ def _retry(job_id: str, reason: str) -> None:
 
 def _origin_and_view(job: JobInfo) -> str:
     with st.container(horizontal=True, vertical_alignment="center"):
-        first = ("report",) if has_report(job) else ()
+        first = ("report",) if is_import(job) else ()
         views = (*first, "log", "timeline", "details")
         view = switch("job_view", views, "Show", words=title)
         if job.subject_ref:
@@ -111,6 +111,9 @@ def _body(job_id: str, view: str) -> bool:
     job = ws.jobs.job(job_id)
     facts(job_facts(job))
     progress_line(job)
+    if view == "report":
+        import_report(job)
+        return not job.ended
     steps = steps_frame(ws.jobs.steps(job_id))
     left, right = st.columns([48, 52], gap="medium")
     with left:
@@ -127,9 +130,7 @@ def _body(job_id: str, view: str) -> bool:
 
 
 def _beside(job: JobInfo, steps: pd.DataFrame, view: str) -> None:
-    if view == "report":
-        import_report(job)
-    elif view == "details":
+    if view == "details":
         pairs({**result_pairs(job.result), **job.args, "id": job.id}, alt="Arguments and result")
     elif view == "log":
         log_view(workspace().jobs.log(job.id), key="job_log", reserve=19)

@@ -76,6 +76,8 @@ def _top(counted: pa.StructArray) -> tuple[tuple[str, int], ...]:
     table = pa.table(
         {"value": counted.field("values").cast(pa.string()), "count": counted.field("counts")}
     )
+    if not len(table):  # PyArrow 25 cannot choose from nothing
+        return ()
     order = [("count", "descending"), ("value", "ascending")]
     best = table.take(pc.select_k_unstable(table, k=min(TOP, len(table)), sort_keys=order))
     return tuple(zip(best["value"].to_pylist(), best["count"].to_pylist(), strict=True))

@@ -134,6 +134,7 @@ def _chosen(run_ids: Sequence[str], baseline: str | None) -> list[str]:
 def _deciding(runs: Sequence[RunInfo], specs: Mapping[str, Mapping[str, Any]]) -> str:
     """What most runs were trained for, else the first that all have; empty without any metric."""
     shared = set.intersection(*(set(run.metrics) for run in runs))
+    shared = {key for key in shared if not _is_fold(key, runs)}
     told = Counter(str(spec["metric"]) for spec in specs.values() if spec.get("metric"))
     wanted = next((key for key, _ in told.most_common() if key in shared), None)
     return wanted or min(shared, key=_metric_order, default="")
@@ -197,7 +198,7 @@ def metrics_frame(
         for key in keys
         for run in runs
     ]
-    frame = pd.DataFrame(rows, columns=list(METRIC_COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype({"comparable": bool})
     for key, group in frame[frame["comparable"]].groupby("metric", sort=False)["value"]:
         if group.nunique() > 1:
             best, worst = group.idxmax(), group.idxmin()
@@ -349,5 +350,5 @@ def _histories(
     frame = history(session, [run.id for run in runs], keys, max_points=HISTORY_POINTS)
     frame.insert(1, "label", frame["run"].map(dict(labels)))
     began = {run.id: (run.started_at or run.created_at).timestamp() for run in runs}
-    at = frame["at"].astype("int64") / 1e9
+    at = frame["at"].astype("datetime64[ns, UTC]").astype("int64") / 1e9
     return frame.assign(minutes=(at - frame["run"].map(began).astype("float64")) / 60)

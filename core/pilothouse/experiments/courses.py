@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
@@ -23,14 +23,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
 
 STEP, RELATIVE, WALL, METRIC = "step", "relative", "wall", "metric"
 OVERS = (STEP, RELATIVE, WALL, METRIC)
 COLUMNS = ("key", "x", "value", "smooth", "step", "at")
 MOST_POINTS = 1_000
-MOST_GAPS = 50
+MOST_HELD = 20_000
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Course:
             "over": "" if self.over in OVERS else f"is none of {', '.join(OVERS)}",
             "against": "choose a metric" if self.over == METRIC and not self.against else "",
             "weight": "" if 0 <= self.weight < 1 else "must be 0 to below 1",
-            "most": "" if self.most >= 10 else "must be 10 or more",
+            "most": "" if self.most >= history.LEAST else f"must be {history.LEAST} or more",
         }
         if faults := {name: words for name, words in wrong.items() if words}:
             raise Invalid("this course cannot be drawn.", fields=faults)
@@ -66,13 +65,53 @@ def courses(session: Session, run_id: str, keys: Sequence[str], course: Course) 
 
     Raises NotFound without the run, Invalid when the course cannot be.
     """
-    import pandas as pd
+    return follow(session, run_id, keys, course)[0]
 
+
+def follow(
+    session: Session,
+    run_id: str,
+    keys: Sequence[str],
+    course: Course,
+    held: pd.DataFrame | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The courses, and the points to hand in as `held` next time for the same run and metrics.
+
+    Of a run that goes on only what came since then is read.
+    """
     course.check()
     run = require(session, run_id)
-    began = run.started_at or run.created_at
     wanted = [*keys, course.against] if course.over == METRIC else list(keys)
-    points = history.history(session, [run_id], list(dict.fromkeys(wanted)))
+    since = None if held is None else held.attrs[history.CURSOR]
+    later = history.history(session, [run_id], list(dict.fromkeys(wanted)), since=since)
+    points = later if held is None else _joined(held, later)
+    return _drawn(points, keys, run.started_at or run.created_at, course), points
+
+
+def _joined(held: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    """What is held and what came later; a series that is told anew takes its old one's place."""
+    import pandas as pd
+
+    anew = [key for _, key in later.attrs[history.WHOLE]]
+    kept = [held[~held["key"].isin(anew)], later]
+    # Who looks on for days holds no more than a screen can tell apart, many times over.
+    parts = [_bounded(rows) for _, rows in pd.concat(kept).groupby("key", sort=False)]
+    points = pd.concat(parts, ignore_index=True) if parts else later
+    points.attrs = dict(later.attrs)
+    return points
+
+
+def _bounded(rows: pd.DataFrame) -> pd.DataFrame:
+    if len(rows) <= MOST_HELD:
+        return rows
+    return rows.iloc[history.thin(rows["value"].to_numpy(), MOST_HELD // 2)]
+
+
+def _drawn(
+    points: pd.DataFrame, keys: Sequence[str], began: datetime, course: Course
+) -> pd.DataFrame:
+    import pandas as pd
+
     other = points[points["key"] == course.against] if course.over == METRIC else None
     frames = [_one(points[points["key"] == key], began, course, other) for key in keys]
     return pd.concat([f for f in frames if len(f)] or frames[:1] or [_empty()], ignore_index=True)
@@ -92,8 +131,9 @@ def _one(
     low = float("-inf") if course.low is None else course.low
     high = float("inf") if course.high is None else course.high
     found = found[found["x"].between(low, high)]
-    kept = thin(found["x"].to_numpy(), found["value"].to_numpy(), course.most)
-    return found.iloc[kept][list(COLUMNS)]
+    if len(found) > course.most:
+        found = found.iloc[history.thin(found["value"].to_numpy(), course.most)]
+    return found[list(COLUMNS)]
 
 
 def _placed(
@@ -120,32 +160,3 @@ def smooth(values: Floats, weight: float) -> Floats:
         found[finite] = pd.Series(found[finite]).ewm(alpha=1 - weight, adjust=True).mean()
         found[~finite] = np.nan
     return found
-
-
-def thin(x: Floats, values: Floats, most: int) -> Ints:
-    """The places of about `most` points that draw the same line: ends, extremes, gaps are kept."""
-    import numpy as np
-
-    if len(values) <= most:
-        return np.arange(len(values))
-    finite = np.flatnonzero(np.isfinite(values))
-    gaps = np.flatnonzero(~np.isfinite(values[1:]) & np.isfinite(values[:-1])) + 1
-    kept = {0, len(values) - 1, *gaps[:MOST_GAPS].tolist()}
-    if len(finite):
-        known = values[finite]
-        kept |= set(finite[_line(x[finite], known, most)].tolist())
-        kept |= {int(finite[known.argmin()]), int(finite[known.argmax()])}
-    return np.array(sorted(kept), dtype=np.int64)
-
-
-def _line(x: Floats, values: Floats, most: int) -> Ints:
-    import numpy as np
-    from tsdownsample import MinMaxLTTBDownsampler
-
-    if len(values) <= most:
-        return np.arange(len(values))
-    thinner: Any = MinMaxLTTBDownsampler
-    rising = bool((np.diff(x) > 0).all())  # else the points stand as if evenly spread
-    series = (x, values) if rising else (values,)
-    kept = thinner().downsample(*map(np.ascontiguousarray, series), n_out=most)
-    return np.asarray(kept, dtype=np.int64)

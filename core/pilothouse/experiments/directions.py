@@ -18,5 +18,10 @@ SAID = select(col(MetricNote.key), col(MetricNote.direction)).where(
 
 def directions(session: Session, keys: Iterable[str]) -> dict[str, Direction]:
     """The better direction of each of these metrics."""
-    said: dict[str, Direction] = {row[0]: row[1] for row in session.connection().execute(SAID)}  # type: ignore[misc]  # a note holds nothing else
-    return {key: said.get(key) or metric_kind(key).direction for key in keys}
+    told = said(session)
+    return {key: told.get(key) or metric_kind(key).direction for key in keys}
+
+
+def said(session: Session) -> dict[str, Direction]:
+    """The better direction of every metric of which people have said it."""
+    return {row[0]: row[1] for row in session.connection().execute(SAID)}  # type: ignore[misc]  # a note holds nothing else

@@ -174,7 +174,8 @@ def _markdown(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"\s+", " ", text.replace("\\", "\\\\").replace("|", "\\|"))
+    plain = re.sub(r"\s+", " ", text).replace("\\", "\\\\")
+    return plain.replace("|", "\\|").replace("<", "&lt;")
 
 
 def _latex(text: str) -> str:

@@ -165,7 +165,7 @@ def _correlation(column: pd.Series[Any], y: Any) -> float:
 
 
 def _worth(fit: float, runs: int, params: int) -> str:
-    told = f"{runs:,} runs, {params} parameters that differ, out-of-bag R2 {fit:.2f}"
+    told = f"{runs:,} runs, {params} parameters that differ, out-of-bag R² {fit:.2f}"
     if fit < WEAK:
         return f"{told}: the parameters do not explain the metric, so the order means little."
     if fit < FAIR or runs < 4 * params:

@@ -25,6 +25,13 @@ class Looking(Room):
         with self._store.read() as session:
             return courses.courses(session, run, keys, course or Course())
 
+    def follow(
+        self, run: str, keys: Sequence[str], course: Course, held: pd.DataFrame | None = None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """For a page that polls: the courses, and the points to hand in as `held` next time."""
+        with self._store.read() as session:
+            return courses.follow(session, run, keys, course, held)
+
     @cached_property
     def files(self) -> Files:
         """The files of runs and logged models: listed and looked into."""

@@ -123,7 +123,7 @@ def _cautions(
         found.append(f"Left out of the verdict, for it is not comparable: {names}.")
     if best in left_out and best not in apart:
         found.append(f"No paired evidence: {left_out[best]}")
-    weighed = [run for run, row in by_run.items() if row["method"]]
+    weighed = [run for run, row in by_run.items() if row["method"] and row["comparable"]]
     if len(weighed) > MANY:
         found.append(
             f"{len(weighed)} runs are weighed against one baseline, each at 95 %: "

@@ -56,7 +56,11 @@ def weigh(
     found, left_out = _kept(store, runs)
     aligned = align(runs, found, labels)
     told: list[tuple[Any, ...]] = []
-    if aligned is not None:
+    if aligned is None:
+        silent = "the baseline kept no predictions of its held-out rows."
+        left_out = {run.id: silent for run in runs[1:]} | left_out
+        left_out.pop(runs[0].id, None)
+    else:
         left_out = {**aligned.left_out, **left_out}
         told += _paired(runs, aligned.runs, aligned.y, aligned.scores, aligned.thresholds)
     told += _of_folds(store, runs)

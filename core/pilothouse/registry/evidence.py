@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from pilothouse.experiments.metrics import Direction, MetricKind, metric_kind
 from pilothouse.kit.errors import Invalid
 
 
@@ -74,6 +75,12 @@ class Evidence:
     contract: ContractFact | None = None
     comparison: Comparison | None = None
     inputs: tuple[str, ...] = field(default=())
+    directions: Mapping[str, Direction] = field(default_factory=dict)
+
+    def kind(self, metric: str) -> MetricKind:
+        """What is known of a metric; `directions` tell which way people say it is better."""
+        guess = metric_kind(metric)
+        return replace(guess, direction=self.directions.get(metric, guess.direction))
 
     @property
     def same_rows(self) -> bool:

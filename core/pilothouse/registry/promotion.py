@@ -12,6 +12,7 @@ from sqlmodel import Session, select
 
 from pilothouse.activity import record
 from pilothouse.data import versions as data_versions
+from pilothouse.experiments.directions import said
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
@@ -155,6 +156,7 @@ def _evidence(
         contract=_contract(session, candidate),
         comparison=comparison,
         inputs=candidate.signature.names,
+        directions=said(session),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from pilothouse.experiments import Experiments
 from pilothouse.experiments.code import UNKNOWN
 from pilothouse.experiments.compare import Comparison, differ
 from pilothouse.experiments.curves import MOST_POINTS
+from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.storage import Store
 
@@ -150,6 +152,84 @@ def test_runs_on_the_same_rows_carry_no_caution(room: Experiments) -> None:
     assert room.compare([a, b]).notes == ()
 
 
+def test_other_rows_are_pointed_out_where_nothing_else_says_why(room: Experiments) -> None:
+    a, b = trained(room, "a"), trained(room, "b")
+    room.tag(a, {"training.held_out": "d1"})
+    room.tag(b, {"training.held_out": "d2"})
+    comparison = room.compare([a, b])
+    assert [(note.subject, note.grave) for note in comparison.notes] == [("rows", True)]
+    assert list(comparison.incomparable) == [b]
+    rows = comparison.metrics
+    assert dict(zip(rows["run"], rows["comparable"], strict=True)) == {a: True, b: False}
+
+
+def test_another_target_is_pointed_out(room: Experiments) -> None:
+    a, b = (trained(room, name, spec={"target": name}) for name in ("late", "cancelled"))
+    (note,) = room.compare([a, b]).notes
+    assert (note.subject, note.grave) == ("target", True)
+    assert note.words == "the target differs: cancelled has cancelled, the baseline late."
+
+
+def test_a_metric_described_anew_between_two_runs_is_pointed_out(
+    room: Experiments, clock: FixedClock
+) -> None:
+    a = trained(room, "a")
+    clock.advance(timedelta(hours=1))
+    room.describe_metric("roc_auc", title="Area", target=0.9)
+    clock.advance(timedelta(hours=1))
+    b = trained(room, "b")
+    comparison = room.compare([a, b])
+    (note,) = comparison.notes
+    assert (note.subject, note.grave) == ("metric", False)
+    assert "the description of Area was changed" in note.words
+    assert comparison.metrics["title"].tolist() == ["Area", "Area"]
+    assert comparison.metrics["reaches"].tolist() == [False, False]
+
+
+def test_another_release_of_the_evaluation_is_a_caution(room: Experiments) -> None:
+    a, b = (
+        trained(room, name, files={"environment.json": {"packages": {"pilothouse": version}}})
+        for name, version in (("a", "0.1"), ("b", "0.2"))
+    )
+    comparison = room.compare([a, b])
+    (note,) = comparison.notes
+    assert note.words == "b was evaluated by Pilothouse 0.2, the baseline by 0.1."
+    assert comparison.incomparable == {}
+
+
+def test_best_and_worst_of_a_metric_are_marked(room: Experiments) -> None:
+    a, b, c = (trained(room, n, metrics={"loss": v}) for n, v in (("a", 1), ("b", 3), ("c", 2)))
+    rows = room.compare([a, b, c]).metrics
+    assert rows["extreme"].tolist() == ["best", "worst", ""]
+
+
+def test_the_last_fold_is_no_figure_of_a_run(room: Experiments) -> None:
+    a, b = trained(room, "a"), trained(room, "b")
+    for run in (a, b):
+        room.log_history(run, "fold_roc_auc", [1, 2], [0.7, 0.6])
+    comparison = room.compare([a, b])
+    assert "fold_roc_auc" not in set(comparison.metrics["metric"])
+    assert "fold_roc_auc" in set(comparison.history["key"])
+
+
+def test_a_run_may_go_by_another_name(room: Experiments) -> None:
+    a, b = trained(room, "a"), trained(room, "b")
+    comparison = room.compare([a, b], labels={b: "flights 2"}, whole=False)
+    assert comparison.labels == {a: "a", b: "flights 2"}
+    assert comparison.curves == {}
+    assert comparison.history.empty
+
+
+def test_what_decides_is_what_most_runs_were_trained_for(room: Experiments) -> None:
+    told = {"metrics": {"roc_auc": 0.7, "brier": 0.2}}
+    a = trained(room, "a", spec={"metric": "brier"}, **told)
+    b = trained(room, "b", spec={"metric": "brier"}, **told)
+    assert room.compare([a, b]).deciding == "brier"
+    assert room.compare([trained(room, "c", **told), trained(room, "d", **told)]).deciding == (
+        "roc_auc"
+    )
+
+
 def test_an_unfinished_run_is_pointed_out(room: Experiments) -> None:
     a, b = trained(room, "a"), room.start("flights", "b", trainer="rf", code=UNKNOWN)
     room.log_input(b, "flights@1")
@@ -162,7 +242,8 @@ def test_histories_are_laid_over_each_other(room: Experiments) -> None:
     room.log_history(a, "loss", range(3), [3.0, 2.0, 1.0])
     room.log_metrics(b, {"loss": 5.0})
     frame = room.compare([a, b]).history
-    assert frame.columns.tolist() == ["run", "label", "key", "step", "at", "value"]
+    assert frame.columns.tolist() == ["run", "label", "key", "step", "at", "value", "minutes"]
+    assert (frame["minutes"] >= 0).all()
     assert frame.groupby("label")["value"].apply(list).to_dict() == {"a": [3, 2, 1], "b": [5]}
 
 

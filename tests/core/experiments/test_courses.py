@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilothouse.experiments.courses import Course, smooth, thin
+from pilothouse.experiments import history
+from pilothouse.experiments.courses import Course, smooth
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.workspace import Workspace
@@ -36,27 +38,6 @@ def test_smoothing_is_the_weighted_mean_of_what_came_before(
 def test_smoothing_leaves_gaps_where_they_are(values: list[float], weight: float) -> None:
     found = smooth(np.array(values), weight)
     assert (np.isfinite(found) == np.isfinite(values)).all()
-
-
-@settings(deadline=None)
-@given(st.lists(floats, min_size=1, max_size=400), st.integers(10, 60))
-def test_thinning_keeps_ends_and_extremes(values: list[float], most: int) -> None:
-    found = np.array(values)
-    kept = thin(np.arange(len(found), dtype=float), found, most)
-    assert len(kept) <= most + 4
-    assert {0, len(found) - 1} <= set(kept.tolist())
-    assert found[kept].min() == found.min()
-    assert found[kept].max() == found.max()
-    assert (np.diff(kept) > 0).all()
-
-
-def test_a_spike_and_a_gap_survive_thinning() -> None:
-    values = np.sin(np.arange(10_000) / 500)
-    values[[3_333, 7_777]] = 50, -50
-    values[5_000:5_100] = math.nan
-    kept = thin(np.arange(10_000.0), values, 200)
-    assert {3_333, 7_777, 5_000} <= set(kept.tolist())
-    assert len(kept) < 220
 
 
 @pytest.fixture
@@ -100,6 +81,54 @@ def test_a_stretch_shows_what_the_whole_had_to_leave_out(workspace: Workspace, r
     assert len(workspace.experiments.courses(run, ["loss"], Course(most=20))) < 30
     near = workspace.experiments.courses(run, ["loss"], Course(most=20, low=30, high=45))
     assert near["step"].tolist() == list(range(30, 46))
+
+
+def test_a_spike_survives_thinning_and_smoothing(workspace: Workspace) -> None:
+    room = workspace.experiments
+    run = room.start("late")
+    values = np.sin(np.arange(5_000) / 500)
+    values[[1_111, 3_333]] = 50, -50
+    room.log_history(run, "loss", range(5_000), values.tolist())
+    found = room.courses(run, ["loss"], Course(weight=0.9, most=200)).set_index("step")
+    assert len(found) <= 200
+    assert (found.loc[1_111, "value"], found.loc[3_333, "value"]) == (50, -50)
+    assert found.loc[1_111, "smooth"] == pytest.approx(5, abs=1)
+
+
+def test_of_a_run_that_goes_on_only_what_is_new_is_read(
+    workspace: Workspace, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, course = workspace.experiments, Course(weight=0.9)
+    found, held = room.follow(run, ["loss", "lr"], course)
+    for step in (100, 101):
+        room.log_metrics(run, {"loss": 0.5}, step)
+    room.log_metrics(run, {"lr": 7.0}, 3)  # before its last point: the series is told anew
+    read: list[int] = []
+    whole = history.history
+
+    def spied(*words: Any, **more: Any) -> Any:
+        frame = whole(*words, **more)
+        read.append(len(frame[frame["key"] == "loss"]))
+        return frame
+
+    monkeypatch.setattr(history, "history", spied)
+    found, held = room.follow(run, ["loss", "lr"], course, held)
+    assert read == [2]
+    assert found.equals(room.courses(run, ["loss", "lr"], course))
+    again, _ = room.follow(run, ["loss", "lr"], course, held)
+    assert again.equals(found)
+    assert read[-1] == 0
+
+
+def test_what_is_held_is_bounded(
+    workspace: Workspace, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilothouse.experiments.courses.MOST_HELD", 60)
+    _, held = workspace.experiments.follow(run, ["loss"], Course())
+    workspace.experiments.log_metrics(run, {"loss": 0.5}, 100)
+    found, held = workspace.experiments.follow(run, ["loss"], Course(), held)
+    assert len(held) <= 30
+    assert {0, 100} <= set(found["step"])
 
 
 def test_a_metric_without_points_has_an_empty_course(workspace: Workspace, run: str) -> None:

@@ -93,6 +93,14 @@ def test_a_loss_is_better_when_it_is_lower() -> None:
     assert "is worse by 0.1000, 0.0900 more than the margin of 0.01" in verdict.words
 
 
+def test_people_say_which_way_a_metric_is_better() -> None:
+    low, high = (Side(f"late@{n}", "a" * 64, {"queue": v}) for n, v in ((2, 3.0), (1, 5.0)))
+    rule = GateRule("beats_champion", {"metric": "queue", "margin": 0})
+    assert not rule.judge(Evidence("late", 2, "production", low, high)).passed
+    said = Evidence("late", 2, "production", low, high, directions={"queue": "lower"})
+    assert rule.judge(said).passed
+
+
 def test_without_a_champion_nothing_is_to_beat() -> None:
     assert gates.get("beats_champion")(evidence(0.4)).passed
 

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pilothouse.experiments.code import CodeIdentity
+from pilothouse.experiments.patches import Program
 from pilothouse.experiments.signature import Signature
 from pilothouse.jobs import Progress
 from pilothouse.kit.errors import Cancelled, Invalid, NotFound
@@ -110,6 +112,17 @@ def test_a_run_has_everything(workspace: Workspace, data: str) -> None:
     assert info.metrics["roc_auc"].last > 0.6
 
 
+def test_a_run_keeps_the_uncommitted_code_it_was_trained_with(
+    workspace: Workspace, data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = workspace.store.artifacts.put_bytes(b"diff --git")
+    running = Program(CodeIdentity("c" * 40, dirty=True), digest, 10)
+    monkeypatch.setattr("pilothouse.training.runs.patches.program", lambda *_: running)
+    info = workspace.experiments.run(workspace.training.train_now(spec(data, folds=0)))
+    assert info.dirty is True
+    assert workspace.experiments.artifact(info.id, "code.patch") == b"diff --git"
+
+
 def test_the_model_is_described_by_its_signature_and_example(
     workspace: Workspace, data: str
 ) -> None:
@@ -140,6 +153,9 @@ def test_the_reference_holds_the_held_out_rows_and_what_the_model_said(
     model = joblib.load(io.BytesIO(workspace.experiments.artifact(run, "model/model.joblib")))
     features = reference.drop(columns=["__target", "__score", "__row"])
     np.testing.assert_allclose(model.predict_proba(features)[:, 1], reference["__score"])
+    rows = workspace.data.frame(data).iloc[reference["__row"]]
+    assert rows["pages"].tolist() == reference["pages"].tolist()
+    assert reference["__row"].is_unique
 
 
 def test_the_spec_of_a_run_makes_the_same_model_again(workspace: Workspace, data: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,10 @@ from seen import expected, seen
 from sqlmodel import text
 
 from conftest import Written
+from pilothouse.experiments.blocks import compact_waiting
+from pilothouse.interop.tables import Webhook
 from pilothouse.kit.settings import Settings
+from pilothouse.testing.postgres import postgresql, why_not
 from pilothouse.workspace import Workspace, open_workspace
 
 STORES = ("folder_store", "database_store", "server_store", "our_store")
@@ -158,9 +160,40 @@ def test_a_database_is_only_read(workspace: Workspace, mlflow_db: Path) -> None:
     assert after == before
 
 
-@pytest.fixture
-def other(tmp_path: Path) -> Callable[[str], Workspace]:
-    return lambda name: open_workspace(settings=Settings(workspace=tmp_path / name, actor="grace"))
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+def test_on_postgresql(tmp_path: Path, folder_store: Written) -> None:
+    with postgresql() as url:
+        settings = Settings(workspace=tmp_path / "pg", actor="ada", database_url=url)
+        opened = open_workspace(settings=settings)
+        first = opened.imports.bring(folder_store.source)
+        assert (first.faults, first.brought["runs"]) == (0, len(folder_store.told["runs"]))
+        wanted, found = expected(folder_store.told), seen(opened)
+        assert found["runs"] == wanted["runs"]
+        assert found["models"] == wanted["models"]
+        again = opened.imports.bring(folder_store.source)
+        assert (any(again.brought.values()), again.changed) == (False, {})
+        opened.store.engine.dispose()
+
+
+def test_history_is_no_news_to_webhooks(workspace: Workspace, folder_store: Written) -> None:
+    now = workspace.store.now()
+    events = [{"entity": "model_version", "action": "created"}]
+    hook = Webhook(
+        id="w",
+        name="w",
+        url="https://example.org",
+        status="ACTIVE",
+        events=events,
+        created_at=now,
+        updated_at=now,
+    )
+    with workspace.store.write() as session:
+        session.add(hook)
+    workspace.imports.bring(folder_store.source)
+    with workspace.store.read() as session:
+        assert session.execute(text("SELECT count(*) FROM interop_delivery")).scalar_one() == 0
+    versions = workspace.registry.versions("doubles")
+    assert len(versions) == 3
 
 
 def test_what_is_here_from_elsewhere_is_a_conflict(
@@ -174,6 +207,40 @@ def test_what_is_here_from_elsewhere_is_a_conflict(
     assert report.outcomes["conflict"] == len(folder_store.told["runs"])
     assert first in {line.name for line in report.lines}
     assert report.brought["runs"] == 0
+
+
+def test_histories_become_blocks_and_take_what_is_new(
+    workspace: Workspace, mlruns: Path, folder_store: Written
+) -> None:
+    workspace.imports.bring(str(mlruns))
+    before = seen(workspace)
+    compact_waiting(workspace.store)
+    assert seen(workspace) == before
+    [child] = [n for n, run in folder_store.told["runs"].items() if run["name"] == "child"]
+    [loss] = mlruns.glob(f"*/{child}/metrics/loss")
+    loss.write_text(loss.read_text() + "1700000000000 0.75 9\n")
+    assert workspace.imports.bring(str(mlruns)).changed == {"runs": 1}
+    assert list(workspace.experiments.history([child], ["loss"])["value"]) == [0.1, 0.75]
+    assert workspace.experiments.run(child).metrics["loss"].count == 2
+
+
+def test_what_was_deleted_or_archived_here_stays_so(workspace: Workspace, mlruns: Path) -> None:
+    workspace.imports.bring(str(mlruns))
+    named = {run["name"]: number for number, run in seen(workspace)["runs"].items()}
+    workspace.experiments.archive(named["killed"])
+    workspace.experiments.delete([named["killed"]])
+    workspace.experiments.archive(named["child"])
+    [loss] = mlruns.glob(f"*/{named['child']}/metrics/loss")
+    loss.write_text(loss.read_text() + "1700000000000 0.75 9\n")
+    report = workspace.imports.bring(str(mlruns))
+    whys = {line.name: line.why for line in report.lines if line.kind == "run"}
+    assert whys == {
+        named["killed"]: "it came before and was deleted here since",
+        named["child"]: "it is archived here: restore it to bring what is new",
+    }
+    workspace.experiments.restore(named["child"])
+    assert workspace.imports.bring(str(mlruns)).changed == {"runs": 1}
+    assert workspace.experiments.run(named["child"]).values["loss"] == 0.75
 
 
 def test_a_parameter_that_differs_is_a_conflict_and_ours_stays(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 COLOURS = {"better": "green", "worse": "red", "noise": "gray", "same": "gray"}
 WORDS = {"better": "better", "worse": "worse", "noise": "within noise", "same": "same"}
 MINUS = "−"  # noqa: RUF001
+SIGNS = {"higher": "↑", "lower": "↓"}
+TONES = {"better": "good", "worse": "bad", "noise": "muted", "same": "muted"}
 ARROWS = {"higher": ":material/north:", "lower": ":material/south:"}
 
 
@@ -68,6 +70,32 @@ def value_cell(row: Mapping[Any, Any], kind: MetricKind, *, extremes: bool) -> s
     return " ".join(filter(None, told))
 
 
+def plain_cell(row: Mapping[Any, Any], kind: MetricKind, *, extremes: bool) -> str:
+    """The same as `value_cell` without Markdown, for a table that is drawn on a canvas."""
+    if math.isnan(row["value"]):
+        return DASH
+    told = kind.write(row["value"])
+    if extremes and row["extreme"]:
+        told += f" ({row['extreme']})"
+    if row["verdict"] in ("baseline", "unknown"):
+        return told
+    delta = f"{arrow(row['delta'])} {delta_text(row, kind)}"
+    if not row["comparable"]:
+        return f"{told}  {delta} not comparable"
+    if row["verdict"] == "same" or is_nothing(row["delta"], kind):
+        return f"{told}  {'= same' if row['verdict'] == 'same' else '≈ equal'}"
+    return f"{told}  {delta} {WORDS[row['verdict']]}"
+
+
+def tone(row: Mapping[Any, Any], kind: MetricKind) -> str:
+    """The colour of a plain cell, as a role of the palette."""
+    if row["verdict"] in ("baseline", "unknown"):
+        return "text"
+    if not row["comparable"]:
+        return "warn"
+    return "muted" if is_nothing(row["delta"], kind) else TONES[row["verdict"]]
+
+
 def metric_name(kind: MetricKind) -> str:
     """A metric's title with the way that is better, its target and its tolerance."""
     told = [f"{kind.title} :gray[{ARROWS[kind.direction]}]"]
@@ -85,6 +113,11 @@ def run_name(scene: Scene, run: str) -> str:
         return f"{name} :blue-badge[baseline]"
     apart = run in scene.compared.incomparable
     return f"{name} :orange[:material/warning:]" if apart else name
+
+
+def unbroken(text: str) -> str:
+    """A figure with its unit, on one line of a cell."""
+    return text.replace(" ", "\u00a0")
 
 
 def headed(cells: pd.DataFrame, corner: str) -> pd.DataFrame:

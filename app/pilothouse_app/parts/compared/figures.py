@@ -7,15 +7,27 @@ import streamlit as st
 
 from pilothouse.experiments.evidence import METHODS
 from pilothouse.experiments.weighing import p_words
+from pilothouse_app.charts.palette import palette
 from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.compared.cells import headed, metric_name, run_name, value_cell
+from pilothouse_app.parts.compared.cells import (
+    SIGNS,
+    headed,
+    metric_name,
+    plain_cell,
+    run_name,
+    tone,
+    value_cell,
+)
 from pilothouse_app.parts.compared.scene import Scene
 from pilothouse_app.parts.empty import nothing_found
+from pilothouse_app.parts.figures import dark
 from pilothouse_app.parts.filters import filter_bar, search
 from pilothouse_app.parts.formats import DASH, plural
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.metric_notes import describe_button
 from pilothouse_app.parts.table import number_column, table, text_column
+
+MOST_BESIDE = 5
 
 
 def figures(scene: Scene) -> None:
@@ -37,12 +49,15 @@ def figures(scene: Scene) -> None:
     if not shown:
         nothing_found("metrics")
         return
-    st.table(
-        _cells(scene, shown, extremes=extremes),
-        border="horizontal",
-        hide_index=True,
-        alt="Metrics by run",
-    )
+    if len(scene.ids) > MOST_BESIDE:
+        _wide(scene, shown, extremes=extremes)
+    else:
+        st.table(
+            _cells(scene, shown, extremes=extremes),
+            border="horizontal",
+            hide_index=True,
+            alt="Metrics by run",
+        )
     hidden = len(keys) - len(shown)
     if hidden:
         st.markdown(f":small[:gray[{plural(hidden, 'metric')} not shown.]]")
@@ -78,6 +93,41 @@ def _cells(scene: Scene, keys: list[str], *, extremes: bool) -> pd.DataFrame:
         index=lambda key: metric_name(kinds.of(key)), columns=lambda run: run_name(scene, run)
     )
     return headed(cells, "Metric")
+
+
+def _wide(scene: Scene, keys: list[str], *, extremes: bool) -> None:
+    """Many runs: a table that scrolls under its first column, the same in words and colours."""
+    kinds, colours = scene.compared.kinds, palette(dark())
+    rows = scene.rows[scene.rows["metric"].isin(keys)]
+    texts, tones = {}, {}
+    for row in rows.to_dict("records"):
+        place = row["metric"], scene.labels[row["run"]]
+        texts[place] = plain_cell(row, kinds.of(row["metric"]), extremes=extremes)
+        tones[place] = getattr(colours, tone(row, kinds.of(row["metric"])))
+    labels = [scene.labels[run] for run in scene.ids]
+    cells = pd.DataFrame([[texts[key, label] for label in labels] for key in keys], columns=labels)
+    looks = pd.DataFrame(
+        [[f"color: {tones[key, label]}" for label in labels] for key in keys], columns=labels
+    )
+    heads = [f"{kinds.of(key).title} {SIGNS[kinds.direction(key)]}" for key in keys]
+    cells.index = looks.index = pd.Index(heads, name="Metric")
+    st.dataframe(
+        cells.style.apply(lambda _: looks, axis=None),
+        row_height=32,
+        height="content",
+        column_config={
+            "Metric": st.column_config.TextColumn(pinned=True, width=170),
+            **{
+                label: st.column_config.TextColumn(
+                    f"{label} (baseline)" if label == scene.baseline_label else label,
+                    width=230 if extremes else 200,
+                )
+                for label in labels
+            },
+        },
+        key="compare_wide",
+        alt="Metrics by run",
+    )
 
 
 def _evidence(scene: Scene, keys: list[str]) -> None:

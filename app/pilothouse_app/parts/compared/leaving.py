@@ -11,7 +11,9 @@ from pilothouse_app.parts.workspace import workspace
 
 def export_button(scene: Scene) -> None:
     """The popover with every form; nothing is made before it is asked for."""
-    with st.popover("Export", icon=":material/download:", on_change="rerun") as opened:
+    with st.popover(
+        "Export", icon=":material/download:", key="compare_export", on_change="rerun"
+    ) as opened:
         if opened.open:
             _forms(scene)
 

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app import charts
-from pilothouse_app.parts.compared.cells import run_name
+from pilothouse_app.parts.compared.cells import run_name, unbroken
 from pilothouse_app.parts.compared.scene import Scene, capped, missing_predictions, picture
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
@@ -18,9 +18,12 @@ from pilothouse_app.parts.runs import by_label
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pilothouse.experiments.operating import Operating
 
-HEIGHT = 330
+HEIGHT = 300
+LEGEND = 20  # a line of two names
 STEP = 0.001
 STORED = (
     ("ROC", "roc", charts.roc),
@@ -105,12 +108,12 @@ def _points(scene: Scene, found: Operating) -> None:
     cells = [
         {
             "Run": run_name(scene, row["run"]),
-            "Precision": share(row["precision"]),
-            "Recall": share(row["recall"]),
-            "False alarms": share(row["false_positive_rate"]),
+            "Precision": unbroken(share(row["precision"])),
+            "Recall": unbroken(share(row["recall"])),
+            "False alarms": unbroken(share(row["false_positive_rate"])),
             "F1": number(row["f1"]),
-            "True / false positive": f"{count(row['tp'])} / {count(row['fp'])}",
-            "True / false negative": f"{count(row['tn'])} / {count(row['fn'])}",
+            "True / false positive": unbroken(f"{count(row['tp'])} / {count(row['fp'])}"),
+            "True / false negative": unbroken(f"{count(row['tn'])} / {count(row['fn'])}"),
             "Cost per row": _cost(row["cost_per_row"], cheapest, row["run"] not in apart),
             "Best threshold": f"{row['best_threshold']:.3f}",
             "Cost there": number(row["best_cost"] / row["rows"], 4),
@@ -123,6 +126,11 @@ def _points(scene: Scene, found: Operating) -> None:
         hide_index=True,
         alt="Confusion, rates and cost of each run under the threshold",
     )
+
+
+def _height(labels: Sequence[str]) -> int:
+    """As tall as the curves need under the lines of their legend."""
+    return HEIGHT + LEGEND * -(-len(labels) // 2)
 
 
 def _cost(cost: float, cheapest: float, comparable: bool) -> str:
@@ -166,7 +174,7 @@ def _curves(scene: Scene, found: Operating) -> None:
             figure(
                 chart,
                 key=f"compare_{name.split()[0].lower()}",
-                height=HEIGHT,
+                height=_height(labels),
                 alt=f"{name} of {len(labels)} runs",
                 picture=picture(),
             )
@@ -195,7 +203,7 @@ def _stored(scene: Scene) -> None:
             figure(
                 chart(by_label(curves[key], labels), dark=dark(), baseline=scene.baseline_label),
                 key=f"compare_{key}",
-                height=HEIGHT,
+                height=_height(labels),
                 alt=f"{name} of {len(labels)} runs",
                 picture=picture(),
             )

@@ -131,7 +131,7 @@ def _lines(
             columns[axis.column] = text_column(axis.title, width=140)
         else:
             whole = bool((shown[axis.column] % 1 == 0).all())
-            columns[axis.column] = number_column(axis.title, 0 if whole else 4, width=110)
+            columns[axis.column] = number_column(axis.title, 0 if whole else 4, width=128)
     table(
         shown,
         columns,

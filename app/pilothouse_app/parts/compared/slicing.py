@@ -9,7 +9,7 @@ import streamlit as st
 
 from pilothouse.experiments.evidence.measures import DECIDED, KEYS
 from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.compared.cells import delta_text, is_nothing, run_name
+from pilothouse_app.parts.compared.cells import delta_text, is_nothing, run_name, unbroken
 from pilothouse_app.parts.compared.operating import shared_threshold
 from pilothouse_app.parts.compared.scene import Scene, missing_predictions
 from pilothouse_app.parts.empty import empty
@@ -131,8 +131,8 @@ def _slice_cells(
         cells.append(
             {
                 "Slice": f"**{literal(title(column))}** {literal(segment)}",
-                "Rows": f"{count(first['rows'])} :small[:gray[{share(first['share'])}]]",
-                "Positive": share(first["positive_rate"]),
+                "Rows": unbroken(f"{count(first['rows'])} :small[:gray[{share(first['share'])}]]"),
+                "Positive": unbroken(share(first["positive_rate"])),
                 **{
                     run_name(scene, run): _value(scene, told.get(run), kind) for run in scene.scored
                 },

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pilothouse_app import charts
 from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.compared.cells import badge, delta_text, run_name
+from pilothouse_app.parts.compared.cells import badge, delta_text, run_name, unbroken
 from pilothouse_app.parts.compared.scene import Scene, picture
 from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.filters import choose_one, filter_bar
@@ -46,7 +46,7 @@ def summary(scene: Scene) -> None:
         describe_button([metric, *(key for key in keys if key != metric)])
     _verdict(scene, metric)
     rows = _ordered(scene, metric)
-    left, right = st.columns([11, 9], gap="small")
+    left, right = st.columns([12, 8], gap="small")
     with left, st.container(border=True, height="stretch"):
         _table(scene, rows, metric)
     with right, st.container(border=True, height="stretch"):
@@ -85,7 +85,7 @@ def _table(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
     cells = [
         {
             "Run": run_name(scene, row["run"]),
-            "Value": kind.write(row["value"]),
+            "Value": unbroken(kind.write(row["value"])),
             "Against the baseline": badge(row, kind) or DASH,
             "Evidence": _evidence(row, scene),
         }
@@ -102,13 +102,14 @@ def _evidence(row: dict[object, object], scene: Scene) -> str:
     if row["verdict"] == "baseline":
         return DASH
     told = evidence_words(row)
+    told = told.replace(" = ", "\u00a0=\u00a0").replace(" < ", "\u00a0<\u00a0")
     return f":small[:gray[{literal(told)}]]" if told else ":small[:gray[none]]"
 
 
 def _differences(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
     kind = scene.compared.kinds.of(metric)
     others = rows[(rows["verdict"] != "baseline") & rows["delta"].notna()]
-    section(f"Difference to {literal(scene.baseline_label)}", "with 95 % intervals")
+    section(f"Difference to {literal(scene.baseline_label)}", "95 % intervals")
     if others.empty:
         st.markdown(":gray[No run has both values.]")
         return

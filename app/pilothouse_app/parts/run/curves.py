@@ -22,13 +22,15 @@ from pilothouse_app.parts.filters import choose_one, filter_bar, pager, switch
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.live import live
-from pilothouse_app.parts.runs import by_interest, metric_title, metric_value
+from pilothouse_app.parts.metric_notes import kinds
+from pilothouse_app.parts.runs import by_interest
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from pilothouse.experiments.details import RunInfo
+    from pilothouse.experiments.metric_notes import MetricKinds
 
 PAGE = 6
 TOGETHER = 8
@@ -38,6 +40,7 @@ FOLD = "fold_"  # these are the rows of a table, with the evaluation
 WORDS = {STEP: "Step", RELATIVE: "Seconds since the start", WALL: "Time of day"}
 LAYOUTS = {"each": "One each", "together": "Together"}
 LOW, HIGH = "run_from", "run_to"
+HELD = "run_growing"  # the points of a run that goes on, and of which metrics they are
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,17 @@ class Asked:
     log_x: bool
     log_y: bool
     began: datetime
+    kinds: MetricKinds
 
     @property
     def x(self) -> str:
         """The title of the x axis."""
         over = self.course.over
-        return metric_title(self.course.against) if over == METRIC else WORDS[over]
+        return self.title(self.course.against) if over == METRIC else WORDS[over]
+
+    def title(self, key: str) -> str:
+        """What a metric is called."""
+        return self.kinds.of(key).title
 
 
 def stepped(run: RunInfo) -> list[str]:
@@ -73,7 +81,24 @@ def draw(run: RunInfo) -> None:
         )
         return
     asked = _controls(run, keys)
-    live(lambda: _body(run.id, asked), key="run_live", busy=running)
+    body, foot = st.container(), st.container(horizontal=True, horizontal_alignment="right")
+    with foot:
+        shown = _page(list(asked.keys), asked.together)
+    with body:
+        if running:
+            live(lambda: _growing(run.id, keys, shown, asked), key="run_live", busy=True)
+        else:
+            st.session_state.pop(HELD, None)
+            found = workspace().experiments.courses(run.id, shown, asked.course)
+            _charts(run, shown, asked, found)
+
+
+def _page(keys: list[str], together: bool) -> list[str]:
+    """The metrics of the page: as many as one looks at, and never all of hundreds."""
+    if together:
+        return keys[:TOGETHER]
+    page = pager(len(keys), key="run_page", size=PAGE)
+    return keys[(page - 1) * PAGE : page * PAGE]
 
 
 def _controls(run: RunInfo, keys: list[str]) -> Asked:
@@ -82,7 +107,7 @@ def _controls(run: RunInfo, keys: list[str]) -> Asked:
         layout = switch("run_layout", list(LAYOUTS), "Charts", words=LAYOUTS.__getitem__)
         over = _over(keys)
         weight = st.slider(
-            "Smoothing", 0.0, 0.99, 0.0, 0.01, key="run_smooth", width=150, bind="query-params",
+            "Smoothing", 0.0, 0.99, 0.0, 0.01, key="run_smooth", width=140, bind="query-params",
             persist_state="session", help="Exponential; the raw line stays faint behind",
         )  # fmt: skip
         log_x, log_y = _axes(run.status != "running")
@@ -95,7 +120,7 @@ def _controls(run: RunInfo, keys: list[str]) -> Asked:
     )
     began = run.started_at or run.created_at
     shown = tuple(chosen or keys)
-    return Asked(shown, course, layout == "together", log_x, log_y, began)
+    return Asked(shown, course, layout == "together", log_x, log_y, began, kinds())
 
 
 def _metrics(keys: list[str]) -> list[str]:
@@ -106,7 +131,7 @@ def _metrics(keys: list[str]) -> list[str]:
         key="run_metrics",
         placeholder=f"All {plural(len(keys), 'metric')}" if len(keys) > 1 else "Its one metric",
         label_visibility="collapsed",
-        width=300,
+        width=244,
         on_change=_first_page,
         bind="query-params",
     )
@@ -117,7 +142,7 @@ def _over(keys: list[str]) -> str:
     if st.session_state.get("run_x", STEP) not in options:
         del st.session_state["run_x"]  # of another run
     return choose_one(
-        "run_x", options, "Over", default=STEP, width=190,
+        "run_x", options, "Over", default=STEP, width=168,
         words=lambda name: WORDS.get(name, name.capitalize()),
     )  # fmt: skip
 
@@ -158,34 +183,40 @@ def _first_page() -> None:
     st.session_state["run_page"] = 1
 
 
-def _body(run_id: str, asked: Asked) -> bool:
-    """The charts; whether there is more to come."""
+def _growing(run_id: str, known: list[str], shown: list[str], asked: Asked) -> bool:
+    """The charts of a run that goes on; whether it still does."""
     run = workspace().experiments.run(run_id)
-    keys = [key for key in asked.keys if key in run.metrics] or stepped(run)
-    if not keys:
-        st.markdown(":gray[The first points are on their way.]")
-        return run.status == "running"
-    grid, foot = st.container(), st.container(horizontal=True, horizontal_alignment="right")
-    if asked.together:
-        shown = keys[:TOGETHER]
+    if set(stepped(run)) != set(known):
+        st.rerun()  # the controls are to offer what has begun
+    if shown:
+        _charts(run, shown, asked, _followed(run_id, shown, asked.course))
     else:
-        with foot:
-            page = pager(len(keys), key="run_page", size=PAGE)
-        shown = keys[(page - 1) * PAGE : page * PAGE]
-    found = workspace().experiments.courses(run_id, shown, asked.course)
-    with grid:
-        if asked.together:
-            _together(shown, len(keys), found, asked)
-        else:
-            _each(run, shown, found, asked)
+        st.markdown(":gray[The first points are on their way.]")
     return run.status == "running"
 
 
-def _together(keys: Sequence[str], total: int, found: pd.DataFrame, asked: Asked) -> None:
-    if total > len(keys):
-        st.markdown(f":gray[The first {len(keys)} of {total}; choose others above.]")
+def _followed(run_id: str, shown: list[str], course: Course) -> pd.DataFrame:
+    """The courses so far; of points that were read before, none is read again."""
+    what = [run_id, *shown, course.against]
+    known = st.session_state.get(HELD)
+    held = known[1] if known and known[0] == what else None
+    found, held = workspace().experiments.follow(run_id, shown, course, held)
+    st.session_state[HELD] = (what, held)
+    return found
+
+
+def _charts(run: RunInfo, shown: list[str], asked: Asked, found: pd.DataFrame) -> None:
+    if asked.together:
+        _together(run, shown, found, asked)
+    else:
+        _each(run, shown, found, asked)
+
+
+def _together(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: Asked) -> None:
+    if len(asked.keys) > len(keys):
+        st.markdown(f":gray[The first {len(keys)} of {len(asked.keys)}; choose others above.]")
     with st.container(border=True):
-        _chart("together", keys, found, asked, height=460)
+        _chart(run, keys, found, asked, height=460)
 
 
 def _each(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: Asked) -> None:
@@ -195,14 +226,15 @@ def _each(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: Asked) 
     for place, key in enumerate(keys):
         summary = run.metrics[key]
         with grid.cell(), st.container(border=True):
-            best = f"best {metric_value(key, summary.best)} at step {summary.best_step:,}"
-            section(metric_title(key), best if summary.best_step is not None else "")
+            kind = asked.kinds.of(key)
+            best = f"best {kind.write(summary.best)} at step {summary.best_step:,}"
+            section(kind.title, best if summary.best_step is not None else "")
             height = 220 if columns == 2 else 400
-            _chart(key, [key], found[found["key"] == key], asked, height=height, first=place)
+            _chart(run, [key], found[found["key"] == key], asked, height=height, first=place)
 
 
 def _chart(
-    name: str,
+    run: RunInfo,
     keys: Sequence[str],
     found: pd.DataFrame,
     asked: Asked,
@@ -216,7 +248,7 @@ def _chart(
     figure = charts.courses(
         found,
         dark=dark(),
-        titles={key: metric_title(key) for key in keys},
+        titles={key: asked.title(key) for key in keys},
         x=asked.x,
         smooth=asked.course.weight > 0,
         instants=asked.course.over == WALL,
@@ -224,8 +256,12 @@ def _chart(
         log_y=asked.log_y,
         first=first,
     )
-    key = f"run_curve_{name}"
-    words = ", ".join(metric_title(each) for each in keys)
+    key = f"run_curve_{'_'.join(keys)}"
+    words = ", ".join(map(asked.title, keys))
+    zooms: dict[str, Any] = {}
+    if run.status != "running":
+        began = asked.began if asked.course.over == WALL else None
+        zooms = {"on_select": partial(_zoom, key, began), "selection_mode": "box"}
     st.plotly_chart(
         figure,
         theme=None,
@@ -233,8 +269,7 @@ def _chart(
         key=key,
         height=height,
         alt=f"{words} over {asked.x.lower()}",
-        on_select=partial(_zoom, key, asked.began if asked.course.over == WALL else None),
-        selection_mode="box",
+        **zooms,
     )
 
 

@@ -11,8 +11,9 @@ from pilothouse_app import charts
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.header import section
+from pilothouse_app.parts.metric_notes import kinds
 from pilothouse_app.parts.run.overview import figures
-from pilothouse_app.parts.runs import curve, document, metric_title
+from pilothouse_app.parts.runs import curve, document
 from pilothouse_app.parts.table import name_column, number_column, table
 from pilothouse_app.parts.workspace import workspace
 
@@ -89,8 +90,9 @@ def _importance(importance: pd.DataFrame) -> None:
 def _folds(folds: pd.DataFrame) -> None:
     section("Folds of the cross-validation")
     shown = folds.assign(fold=[f"Fold {int(n)}" for n in folds["fold"]])
+    known = kinds()
     looks = {
-        name: number_column(metric_title(name), 0 if name.startswith("rows") else 4)
+        name: number_column(known.of(name).title, 0 if name.startswith("rows") else 4)
         for name in shown.columns
         if name != "fold"
     }

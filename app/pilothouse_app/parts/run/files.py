@@ -73,8 +73,8 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
         st.markdown(":gray[No file matches.]")
         return
     looks = {
-        "name": press_column("Name", _press, width=236, pinned=True, alignment="left"),
-        "size": text_column("Size", width=110),
+        "name": press_column("Name", _press, width=232, pinned=True, alignment="left"),
+        "size": text_column("Size", width=80),
     }
     with tall(key, len(frame), reserve=17.5) as height:
         table(frame, looks, key=key, alt=alt, height=height)
@@ -84,11 +84,10 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
 
 def _row(node: Node, folder: str) -> dict[str, str]:
     level = node.level - (folder.count("/") + 1 if folder else 0)
-    words = f"{plural(node.files, 'file')}, {size(node.size)}" if node.is_folder else ""
     return {
         "id": f"{node.path}/" if node.is_folder else node.path,
         "name": f"{INDENT * level}{node.name}{'/' if node.is_folder else ''}",
-        "size": words or size(node.size),
+        "size": size(node.size),
     }
 
 

@@ -11,8 +11,9 @@ import streamlit as st
 from pilothouse_app.parts.changes import literal, pairs
 from pilothouse_app.parts.formats import count, plural, title
 from pilothouse_app.parts.header import section
-from pilothouse_app.parts.links import ICONS, address, jump, link, screen, wanted
+from pilothouse_app.parts.links import ICONS, address, jump, link, wanted
 from pilothouse_app.parts.rows import records
+from pilothouse_app.parts.run.models import MODEL
 from pilothouse_app.parts.status import badge_text
 from pilothouse_app.parts.table import number_column, press_column, table, text_column
 from pilothouse_app.parts.tall import short
@@ -52,7 +53,7 @@ def draw(run: RunInfo) -> None:
 
 
 def _box(name: str, icon: str) -> DeltaGenerator:
-    box = st.container(border=True, height="stretch")
+    box = st.container(border=True, height="stretch", gap="xsmall")
     with box:
         st.markdown(f"**{icon} {name}**")
     return box
@@ -94,10 +95,21 @@ def _made(models: Sequence[LoggedModelInfo], versions: Sequence[VersionInfo]) ->
         if marks:
             st.markdown(" ".join(map(badge_text, dict.fromkeys(marks))))
     for model in [model for model in models if model.use != "input"][:MOST]:
-        page = screen("run", id=model.run_id, run_view="Models", run_model=model.id)
-        jump(page, model.name, icon=":material/deployed_code:", key=f"run_made_{model.id}")
+        st.button(
+            model.name,
+            icon=":material/deployed_code:",
+            type="tertiary",
+            key=f"run_made_{model.id}",
+            on_click=_show_model,
+            args=(model.id,),
+        )
     if not versions and not models:
         st.markdown(NOTHING)
+
+
+def _show_model(model: str) -> None:
+    st.session_state["run_view"] = "models"
+    st.query_params[MODEL] = model
 
 
 def _serves(versions: Sequence[VersionInfo]) -> None:

@@ -17,15 +17,19 @@ from pilothouse_app.parts.workspace import workspace
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
 
-RESERVED = (STARRED, COLOUR)
+# Marks, and what the page says in a place of its own or a client keeps for itself.
+ELSEWHERE = (
+    *(STARRED, COLOUR, "mlflow.runName", "mlflow.parentRunId", "mlflow.note.content"),
+    *("mlflow.loggedArtifacts", "mlflow.log-model.history"),
+)
 # Streamlit's names for the colours of a run, where it has them.
 BADGES = {"amber": "yellow", "grey": "gray", "teal": "green"}
 NONE = "none"
 
 
 def shown_tags(run: RunInfo) -> dict[str, str]:
-    """The tags without those that are marks."""
-    return {key: value for key, value in run.tags.items() if key not in RESERVED}
+    """The tags that stand in no other place of the page."""
+    return {key: value for key, value in run.tags.items() if key not in ELSEWHERE}
 
 
 def colour_badge(run: RunInfo) -> None:
@@ -38,7 +42,7 @@ def star_button(run: RunInfo) -> None:
     """The star, filled when it is on; a press turns it."""
     starred = run.tags.get(STARRED) == "yes"
     st.button(
-        ":material/star:" if starred else ":material/star_outline:",
+        ":orange[★]" if starred else "☆",
         type="tertiary",
         key="run_star",
         disabled=run.archived_at is not None,

@@ -13,8 +13,8 @@ from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import plural, title, when
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.links import ICONS, address, jump, wanted
+from pilothouse_app.parts.metric_notes import kinds
 from pilothouse_app.parts.run.files import browser
-from pilothouse_app.parts.runs import metric_title
 from pilothouse_app.parts.table import (
     name_column,
     number_column,
@@ -62,12 +62,13 @@ def _list(models: tuple[LoggedModelInfo, ...]) -> None:
         | {f.key: f.value for f in m.figures if f.key in keys}
         for m in models
     ]
+    known = kinds()
     looks = {
         "name": press_column("Model", _press, width=190, pinned=True, alignment="left"),
         "status": status_column(width=92),
         "use": text_column("The run", width=80),
         "step": number_column("at step", 0, width=80),
-        **{key: number_column(metric_title(key), 4, width=118) for key in keys},
+        **{key: number_column(known.of(key).title, 4, width=118) for key in keys},
         "created_at": when_column("Created", width=116),
     }
     height = short(len(rows), SHOWN_ROWS)
@@ -106,10 +107,11 @@ def _figures(model: LoggedModelInfo) -> None:
     if not model.figures:
         empty("No figures", "Nothing was measured of this model.", icon=":material/monitoring:")
         return
+    known = kinds()
     frame = pd.DataFrame(
         {
             "id": [f"{f.key} {f.dataset} {f.digest}" for f in model.figures],
-            "name": [metric_title(figure.key) for figure in model.figures],
+            "name": [known.of(figure.key).title for figure in model.figures],
             "value": [figure.value for figure in model.figures],
             "step": [figure.step for figure in model.figures],
             "dataset": [figure.dataset for figure in model.figures],

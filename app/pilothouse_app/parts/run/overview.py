@@ -14,13 +14,15 @@ from pilothouse_app.parts.filters import search
 from pilothouse_app.parts.formats import duration, number, parameter, plural, when
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
+from pilothouse_app.parts.metric_notes import kinds
 from pilothouse_app.parts.run.marks import note_button, shown_tags, tags_button
-from pilothouse_app.parts.runs import by_interest, metric_title, metric_value
+from pilothouse_app.parts.runs import by_interest
 from pilothouse_app.parts.table import name_column, number_column, table, text_column
 from pilothouse_app.parts.tall import short, tall
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
+    from pilothouse.experiments.metrics import MetricKind
     from pilothouse.experiments.summary import MetricSummary
 
 MOST_KPIS = 6
@@ -45,19 +47,24 @@ def figures(run: RunInfo) -> None:
     """The figures that matter most, as a row of tiles."""
     keys = [k for k, s in run.metrics.items() if not k.endswith("_std") and not math.isnan(s.last)]
     singles = [key for key in keys if run.metrics[key].count == 1]
-    kpi_row([_kpi(run, key) for key in by_interest(singles or keys)[:MOST_KPIS]], columns=MOST_KPIS)
+    known = kinds()
+    kpi_row(
+        [_kpi(run, known.of(key)) for key in by_interest(singles or keys)[:MOST_KPIS]],
+        columns=MOST_KPIS,
+    )
 
 
-def _kpi(run: RunInfo, key: str) -> Kpi:
+def _kpi(run: RunInfo, kind: MetricKind) -> Kpi:
+    key = kind.key
     spread, mean = run.metrics.get(f"cv_{key}_std"), run.metrics.get(f"cv_{key}_mean")
     summary = run.metrics[key]
     if mean and spread:
         context = f"folds {number(mean.last)} ± {number(spread.last)}"
     elif summary.count > 1:
-        context = f"best {metric_value(key, summary.best)}"
+        context = f"best {kind.write(summary.best)}"
     else:
         context = "held-out rows" if run.trainer else ""
-    return Kpi(metric_title(key), metric_value(key, summary.last), context)
+    return Kpi(kind.title, kind.write(summary.last), context)
 
 
 def _note(run: RunInfo) -> None:
@@ -78,15 +85,15 @@ def _metrics(run: RunInfo) -> None:
     ):
         section("Metrics", plural(len(run.metrics), "metric"))
         words = search("run_metric_q", "Metric", width=200).lower() if len(run.metrics) > 8 else ""
-    keys = by_interest(run.metrics)
-    found = [k for k in keys if words in k.lower() or words in metric_title(k).lower()]
+    keys, known = by_interest(run.metrics), kinds()
+    found = [k for k in keys if words in k.lower() or words in known.of(k).title.lower()]
     if not found:
         quiet = (
             "Nothing was measured." if not run.metrics else "Clear the search to see the others."
         )
         empty("No metrics", quiet, icon=":material/monitoring:", key="run_no_metrics")
         return
-    frame = pd.DataFrame([_row(key, run.metrics[key]) for key in found])
+    frame = pd.DataFrame([_row(known.of(key), run.metrics[key]) for key in found])
     stepped = any(run.metrics[key].count > 1 for key in found)
     looks = {"name": name_column("Metric", width=190), "last": _figure("Last")}
     if stepped:
@@ -102,8 +109,9 @@ def _metrics(run: RunInfo) -> None:
         table(frame, looks, key="run_metrics_table", ids="id", alt="Metrics", height=height)
 
 
-def _row(key: str, summary: MetricSummary) -> dict[str, object]:
-    row: dict[str, object] = {"id": key, "name": metric_title(key), "last": summary.last}
+def _row(kind: MetricKind, summary: MetricSummary) -> dict[str, object]:
+    words = f"{kind.title}, {kind.unit}" if kind.unit else kind.title
+    row: dict[str, object] = {"id": kind.key, "name": words, "last": summary.last}
     if summary.count > 1:  # else the rest would say the same again
         names = ("best", "best_step", "first", "min", "max")
         row |= {name: getattr(summary, name) for name in names}
@@ -119,7 +127,7 @@ def _params(run: RunInfo) -> None:
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         section("Parameters", plural(len(run.params), "parameter"))
-        words = search("run_param_q", "Parameter", width=170).lower() if len(run.params) > 8 else ""
+        words = search("run_param_q", "Parameter", width=132).lower() if len(run.params) > 8 else ""
     found = {k: v for k, v in run.params.items() if words in f"{k}\n{v}".lower()}
     if not found:
         st.markdown(":gray[No parameter matches.]" if run.params else ":gray[None were logged.]")

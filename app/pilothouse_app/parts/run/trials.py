@@ -9,7 +9,7 @@ import pandas as pd
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import parameter, plural, title
 from pilothouse_app.parts.header import section
-from pilothouse_app.parts.runs import metric_title
+from pilothouse_app.parts.metric_notes import kinds
 from pilothouse_app.parts.table import (
     name_column,
     number_column,
@@ -34,10 +34,11 @@ def draw(run: RunInfo) -> None:
         return
     section("Runs below this one", plural(len(found), "run"))
     looks = {"name": name_column("Run", width=200), "status": status_column(width=92)}
+    known = kinds()
     for column in found.columns:
         kind, _, key = str(column).partition(".")
         if kind == "metrics":
-            looks[str(column)] = number_column(metric_title(key), 4, width=118)
+            looks[str(column)] = number_column(known.of(key).title, 4, width=118)
         elif kind == "params":
             looks[str(column)] = text_column(title(key), width=110)
     looks["duration_s"] = number_column("Took, s", 1, width=74)

@@ -32,6 +32,7 @@ from pilothouse.experiments.query.parse import parse, written_name
 from pilothouse.experiments.query.sql import (
     NANS,
     Condition,
+    Kind,
     Known,
     claimed,
     condition,
@@ -78,15 +79,20 @@ class Entity:
 
 
 def _own(
-    title: str, kind: Any, column: Any, *, nullable: bool = False, spelled: Any = None
+    title: str, kind: Kind, column: Any, *, optional: bool = False, spelled: Any = None
 ) -> Known:
-    """A column of the run itself; where it may be missing, a claim about it does not hold then."""
-    there = column.is_not(None)
+    """A column of the run itself; where a run may be without, no claim about it holds then."""
+    present = column.is_not(None)
     if kind == "text":
-        there = column != ""
-    within = (lambda holds: and_(column.is_not(None), holds)) if nullable else _as_it_is
-    present = and_(column.is_not(None), there)
-    return Known(title, kind, column, within, present, spelled=spelled or {})
+        present = and_(present, column != "")
+    return Known(
+        title,
+        kind,
+        column,
+        (lambda holds: and_(present, holds)) if optional else _as_it_is,
+        present,
+        spelled=spelled or {},
+    )
 
 
 def _as_it_is(holds: Condition) -> Condition:
@@ -140,20 +146,20 @@ def own_fields(now: datetime) -> dict[str, Known]:
         "experiment_id": Known(
             "Experiment's number", "text", cast(col(Experiment.id), String), _in_experiment
         ),
-        "trainer": _own("Trainer", "text", col(Run.trainer), nullable=True),
+        "trainer": _own("Trainer", "text", col(Run.trainer), optional=True),
         "user": _own("User", "text", col(Run.user)),
         "created": _own("Created", "time", col(Run.created_at)),
-        "started": _own("Started", "time", col(Run.started_at), nullable=True),
-        "ended": _own("Ended", "time", col(Run.ended_at), nullable=True),
-        "duration": _own("Duration (s)", "number", lasted / 1_000_000.0, nullable=True),
-        "parent": _own("Parent", "text", col(Run.parent_id), nullable=True),
-        "source": _own("Source", "text", col(Run.source)),
-        "commit": _own("Commit", "text", col(Run.commit), nullable=True),
-        "dirty": _own("Uncommitted code", "choice", dirty, nullable=True, spelled=YES_NO),
-        "seed": _own("Seed", "number", col(Run.seed), nullable=True),
-        "job": _own("Job", "text", col(Run.job_id), nullable=True),
-        "note": _own("Note", "text", col(Run.note)),
-        "error": _own("Error", "text", col(Run.error)),
+        "started": _own("Started", "time", col(Run.started_at), optional=True),
+        "ended": _own("Ended", "time", col(Run.ended_at), optional=True),
+        "duration": _own("Duration (s)", "number", lasted / 1_000_000.0, optional=True),
+        "parent": _own("Parent", "text", col(Run.parent_id), optional=True),
+        "source": _own("Source", "text", col(Run.source), optional=True),
+        "commit": _own("Commit", "text", col(Run.commit), optional=True),
+        "dirty": _own("Uncommitted code", "choice", dirty, optional=True, spelled=YES_NO),
+        "seed": _own("Seed", "number", col(Run.seed), optional=True),
+        "job": _own("Job", "text", col(Run.job_id), optional=True),
+        "note": _own("Note", "text", col(Run.note), optional=True),
+        "error": _own("Error", "text", col(Run.error), optional=True),
         "starred": _starred(),
     }
 
@@ -171,7 +177,6 @@ ALIASES = {
     "duration_s": "duration",
     "parent_id": "parent",
     "job_id": "job",
-    "seconds": "duration",
 }
 
 
@@ -250,11 +255,7 @@ class RunLanguage:
             self._check_word(claim)
         if claim.field == TEXT:
             return _has_words(claim)
-        known = self.known(claim)
-        within = known.within
-        if isinstance(within, _Of) and within.indexed and claim.operator in SEEKS:
-            known = replace(known, within=replace(within, few=self._few()))
-        return claimed(known, claim, self.now)
+        return claimed(self.known(claim), claim, self.now)
 
     def _few(self) -> Few | None:
         session = self._session
@@ -270,7 +271,14 @@ class RunLanguage:
         return few
 
     def known(self, claim: Comparison) -> Known:
-        """What is known of the claim's field."""
+        """What is known of the claim's field. Raises Invalid when there is no such field."""
+        found = self._found(claim)
+        within = found.within
+        if isinstance(within, _Of) and within.indexed and claim.operator in SEEKS:
+            return replace(found, within=replace(within, few=self._few()))
+        return found
+
+    def _found(self, claim: Comparison) -> Known:
         named = claim.field
         if named.part and (named.entity not in METRICS.names or named.part not in PARTS):
             raise self._no_part(claim)

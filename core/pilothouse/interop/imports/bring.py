@@ -27,6 +27,7 @@ from pilothouse.interop.imports.plain import stamp
 from pilothouse.interop.imports.registry import Shelf
 from pilothouse.interop.imports.report import Notes, Report
 from pilothouse.interop.imports.told import Source
+from pilothouse.interop.mlflow import webhooks
 from pilothouse.interop.mlflow.experiments import (
     LONGEST_NAME,
     LONGEST_VALUE,
@@ -41,6 +42,7 @@ PORTION = 200_000  # points in one transaction: a second or so of writing
 PAGE = 200
 PATIENCE_S = 0.3
 DEFAULT_NAME = "Default"
+DELETED = "it came before and was deleted here since"
 Tell = Callable[[float, str], None]
 
 
@@ -234,7 +236,9 @@ class _Import:
             with self._store.read() as session:
                 seen = self._memory.one(session, known.LOGGED_MODEL, model.id)
                 is_here = session.get(LoggedModel, model.id) is not None
-            if seen is not None and seen.is_as(model.stamp):
+            if seen is not None and not is_here:
+                self._notes.skipped("logged model", model.id, DELETED)
+            elif seen is not None and seen.is_as(model.stamp):
                 self._notes.known["logged_models"] += 1
             elif is_here and seen is None:
                 words = "a logged model with this id is here already, from elsewhere"
@@ -287,13 +291,13 @@ class _Import:
                 self._run(run, place, seen.get(run.id), here.get(run.id))
 
     def _run(self, run: told.Run, place: int, seen: known.Known | None, here: Run | None) -> None:
-        if seen is not None and seen.is_as(run.stamp):
+        if here is None and seen is not None:
+            self._notes.skipped("run", run.id, DELETED)
+        elif seen is not None and seen.is_as(run.stamp):
             self._notes.known["runs"] += 1
         elif here is not None and seen is None:
             words = "a run with this id is here already, from elsewhere"
             self._notes.conflict("run", run.id, words)
-        elif here is None and seen is not None and seen.state == WHOLE:
-            self._notes.skipped("run", run.id, "it came before and was deleted here since")
         elif here is not None and here.archived_at is not None and not run.deleted:
             words = "it is archived here: restore it to bring what is new"
             self._notes.skipped("run", run.id, words)
@@ -352,7 +356,7 @@ class _Import:
         shelf = Shelf(self._store, self._notes, self._memory, all_runs=all_runs)
         for model in self._source.models():
             self._go_on(f"registered model {model.name}")
-            with self._store.write() as session:
+            with webhooks.quiet(), self._store.write() as session:
                 found = shelf.put(session, model)
             self._notes.brought["models"] += found.models
             self._notes.brought["versions"] += found.versions

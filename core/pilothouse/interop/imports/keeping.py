@@ -82,4 +82,4 @@ def _copy(source: Source, file: File, body: IO[bytes], limit: int, store: Store)
 
 def _too_large(store: Store) -> TooLarge:
     most = store.settings.max_artifact_mb
-    return TooLarge(f"larger than {most:,} MB; PILOTHOUSE_MAX_ARTIFACT_MB sets the limit")
+    return TooLarge(f"larger than {most:,} MB (PILOTHOUSE_MAX_ARTIFACT_MB)")

@@ -178,7 +178,13 @@ class Shelf:
             imported=f"MLflow: {looked.source}",
         )
         updated = owner.updated_at
-        number = register_import(session, self._store, name, imported).number
+        number = register_import(
+            session,
+            self._store,
+            name,
+            imported,
+            beside=lambda row: [kept_origin(row, looked, version.run_link)],
+        ).number
         row = session.get(ModelVersion, (name, number))
         assert row is not None
         row.created_at = version.created_at or row.created_at
@@ -186,7 +192,6 @@ class Shelf:
         if number != version.number:
             words = f"it is number {number} here: {name} has versions of its own"
             self._notes.noted("version", f"{name} {version.number}", words)
-        session.add(kept_origin(row, looked, version.run_link))
         session.flush()
         return row
 
@@ -225,7 +230,7 @@ class Shelf:
             words = f"{stage} there: {row.model} has a champion of its own here"
             self._notes.skipped("stage", owner, words)
             return
-        before = row.stage
+        before = stages.standing(session, row)
         stages.move(session, self._store, row, stage, REASON, alone=False)
         record(
             session,
@@ -233,8 +238,8 @@ class Shelf:
             "archived" if stage == ARCHIVED else "moved",
             "version",
             f"{row.model}@{row.number}",
-            before={"stage": before},
-            after={"stage": stage},
+            before=before,
+            after=stages.standing(session, row),
             reason=REASON,
         )
 

@@ -50,7 +50,9 @@ class Kept:
 def clean(path: str) -> str:
     """The path without slashes around it. Raises when it is absolute or climbs, however quoted."""
     trimmed = path.rstrip("/")
-    bad = climbs(path) or path.startswith(("/", "\\")) or "\\" in path or DRIVE.match(path)
+    # A drive's letter would be a place of its own on the machine of whoever downloads.
+    drives = DRIVE.match(path) or any(DRIVE.fullmatch(part) for part in path.split("/"))
+    bad = climbs(path) or path.startswith(("/", "\\")) or "\\" in path or drives
     if bad or len(path) > LONGEST or "//" in trimmed or "#" in path or "\0" in path:
         raise invalid("Invalid path")
     return "/".join(part for part in trimmed.split("/") if part != ".")

@@ -10,13 +10,13 @@ from pilothouse.storage import Store
 
 KEPT = "alembic_version"
 NUMBERS = "sqlite_sequence"
+_known: dict[frozenset[str], list[Table]] = {}
 
 
 def empty(session: Session, store: Store) -> None:
     """Delete every row of every table, and make the Default experiment 0."""
-    connection, there = session.connection(), MetaData()
-    there.reflect(connection)
-    tables = [table for table in reversed(there.sorted_tables) if table.name != KEPT]
+    connection = session.connection()
+    tables = _tables(connection)
     if store.is_sqlite:
         _delete(connection, tables)
     else:
@@ -24,6 +24,16 @@ def empty(session: Session, store: Store) -> None:
         connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
     session.expunge_all()
     ensure_default(session, store)
+
+
+def _tables(connection: Connection) -> list[Table]:
+    """Every table that is there, the referring ones first; looked at anew when there are others."""
+    names = frozenset(inspect(connection).get_table_names())
+    if names not in _known:
+        there = MetaData()
+        there.reflect(connection)
+        _known[names] = [table for table in reversed(there.sorted_tables) if table.name != KEPT]
+    return _known[names]
 
 
 def _delete(connection: Connection, tables: list[Table]) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, case, cast, false, func, literal, select
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, select
 from sqlmodel import col
 
 from pilothouse.deployments.fields import DEPLOYMENTS
 from pilothouse.experiments.query import Comparison
-from pilothouse.experiments.query.runs import DATASETS, RunLanguage, own_fields
-from pilothouse.experiments.query.sql import NULLS, Known
+from pilothouse.experiments.query.runs import DATASETS, RunLanguage
+from pilothouse.experiments.query.sql import Known
 from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric, RunTag
 from pilothouse.interop.mlflow import clauses
 from pilothouse.interop.mlflow.clauses import Language, Order
@@ -19,7 +19,15 @@ from pilothouse.interop.mlflow.errors import invalid
 from pilothouse.interop.mlflow.experiments import view
 from pilothouse.interop.mlflow.pages import offset_of, page
 from pilothouse.interop.mlflow.routing import Call, Route, reading
-from pilothouse.interop.mlflow.run_facts import PARENT, STATUS, described
+from pilothouse.interop.mlflow.run_facts import (
+    COMMIT,
+    NOTE,
+    PARENT,
+    RUN_NAME,
+    SOURCE_NAME,
+    STATUS,
+    described,
+)
 from pilothouse.registry.fields import MODELS
 
 DEFAULT_SIZE, MOST = 1000, 50_000
@@ -52,6 +60,14 @@ OURS = {
     "start_time": "started",
     "end_time": "ended",
 }
+# Runs that were not started over the protocol say these in a column, not in a tag.
+MIRRORED = {
+    RUN_NAME: "name",
+    PARENT: "parent",
+    SOURCE_NAME: "source",
+    COMMIT: "commit",
+    NOTE: "note",
+}
 LARGER = (">", ">=", "<", "<=")
 ROOMS = (MODELS, DEPLOYMENTS)
 
@@ -63,10 +79,11 @@ def _search(call: Call) -> dict[str, Any]:
     offset = offset_of(fields.text("page_token"))
     if len(numbers) > MOST_EXPERIMENTS:
         raise invalid(f"At most {MOST_EXPERIMENTS} experiments can be searched at once.")
+    language = RunLanguage(call.store.now(), ROOMS, call.session)
     query = select(Run).where(
         col(Run.experiment_id).in_(numbers),
         view(fields.text("run_view_type"), col(Run.archived_at)),
-        clauses.condition(fields.text("filter"), lambda claim: _holds(call, claim)),
+        clauses.condition(fields.text("filter"), lambda claim: _holds(language, claim)),
     )
     query = _sorted(query, clauses.orders(fields.texts("order_by"), LANGUAGE))
     found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
@@ -76,21 +93,20 @@ def _search(call: Call) -> dict[str, Any]:
     return answer
 
 
-def _holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
-    language = RunLanguage(call.store.now(), ROOMS, call.session)
+def _holds(language: RunLanguage, claim: Comparison) -> ColumnElement[bool]:
     if _is_ours(language, claim):
         return language.claim(claim)
-    entity, key, now = LANGUAGE.entity(claim.field.entity), claim.field.key, language.now
+    entity, key = LANGUAGE.entity(claim.field.entity), claim.field.key
     if entity == "attribute":
         return _has_attribute(language, claim)
-    if entity == "dataset":
-        known = DATASETS.fields[clauses.known_key("dataset", key, DATASET)]
-        return clauses.asked(known, claim, "dataset", now)
-    known = language.known(claim)
     if entity == "parameter" and claim.operator in LARGER and isinstance(claim.value, float):
         return language.claim(claim)
-    holds = clauses.asked(known, claim, entity, now)
-    return _own_tag(claim, now) | holds if key == PARENT and entity == "tag" else holds
+    if entity == "dataset":
+        clauses.known_key("dataset", key, DATASET)
+    known = language.known(claim)
+    if entity == "tag" and key in MIRRORED:
+        known = replace(known, also=(language.own[MIRRORED[key]],))
+    return clauses.asked(known, claim, entity, language.now)
 
 
 def _is_ours(language: RunLanguage, claim: Comparison) -> bool:
@@ -102,13 +118,6 @@ def _is_ours(language: RunLanguage, claim: Comparison) -> bool:
         return named.key in DATASETS.fields and named.key not in DATASET
     is_attribute = LANGUAGE.entities.get(named.entity or "attribute") == "attribute"
     return is_attribute and named.key not in LANGUAGE.attributes and named.key in language.own
-
-
-def _own_tag(claim: Comparison, now: datetime) -> ColumnElement[bool]:
-    """Runs that were not started over the protocol say their parent in a column, not in a tag."""
-    if claim.operator in NULLS:
-        return false()
-    return clauses.asked(own_fields(now)["parent"], claim, "tag", now)
 
 
 def _has_attribute(language: RunLanguage, claim: Comparison) -> ColumnElement[bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pilothouse.experiments.metrics import metric_kind
 from pilothouse.registry.evidence import Evidence
 from pilothouse.registry.gates import Verdict, gates
 
@@ -20,7 +19,7 @@ def beats_champion(
     """
     if evidence.champion is None:
         return Verdict(GATE, "passed", None, None, "there is no champion to compare with")
-    kind = metric_kind(metric)
+    kind = evidence.kind(metric)
     figure, champion = evidence.figures(metric)
     if figure is None or champion is None:
         who = evidence.candidate.version if figure is None else evidence.champion.version
@@ -37,7 +36,7 @@ def beats_champion(
 def _words(
     evidence: Evidence, metric: str, figure: float, champion: float, worse: float, margin: float
 ) -> str:
-    kind = metric_kind(metric)
+    kind = evidence.kind(metric)
     assert evidence.champion is not None
     name = evidence.champion.version
     said = f"{kind.title} {kind.write(figure)} against {kind.write(champion)} of {name}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pilothouse.experiments.metrics import metric_kind
 from pilothouse.registry.evidence import Evidence
 from pilothouse.registry.gates import Verdict, gates
 
@@ -14,7 +13,7 @@ def metric_threshold(
     evidence: Evidence, /, *, metric: str = "roc_auc", threshold: float = 0.6
 ) -> Verdict:
     """The candidate's metric is on the good side of the threshold, or on it."""
-    kind = metric_kind(metric)
+    kind = evidence.kind(metric)
     figure, _ = evidence.figures(metric)
     if figure is None:
         words = f"{kind.title} was not measured"

@@ -105,6 +105,9 @@ FOUND = [
     ("note is not null", "a"),
     ("note ilike '%best%'", "a"),
     ("error contains 'memory'", "b"),
+    ("note != 'x'", "a"),
+    ("not note = 'x'", "abc"),
+    ("error is null", "ac"),
     # words by themselves
     ("forest", "a"),
     ("FOREST or linear", "ab"),

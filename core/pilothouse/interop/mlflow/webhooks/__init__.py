@@ -9,6 +9,10 @@ The server's `courier` brings deliveries on their way.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from sqlmodel import Session
 
 from pilothouse.activity import hear
@@ -16,6 +20,7 @@ from pilothouse.activity.tables import ActivityEntry
 from pilothouse.storage import Store
 
 KINDS = ("model", "version")
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 
 def listen() -> None:
@@ -23,8 +28,18 @@ def listen() -> None:
     hear("webhooks", _hear)
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Within, nothing is news: what an import writes into the registry happened long ago."""
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
 def _hear(session: Session, store: Store, entry: ActivityEntry) -> None:
-    if entry.kind in KINDS:
+    if entry.kind in KINDS and not _quiet.get():
         from pilothouse.interop.mlflow.webhooks.events import note
 
         note(session, store, entry)
