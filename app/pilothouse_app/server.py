@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import logging
 import os
@@ -147,6 +148,10 @@ def _warm() -> None:
     from pilothouse_app import screens
 
     screens.all_screens()
+    # Streamlit collects garbage after every run of a page. What is loaded by now stays for good,
+    # and to look through it took longer than to draw the page.
+    gc.collect()
+    gc.freeze()
 
 
 async def _ready(_request: Request) -> Response:

@@ -125,6 +125,24 @@ PLACES: Mapping[str, Place] = {
     ),
     "dataset-runs": Place("dataset", dataset, {"dataset_view": "Runs"}, ("Runs on this version",)),
     "experiments": Place("experiments", shows=("Runs",)),
+    "experiments-tree": Place("experiments", view={"runs_view": "tree"}, shows=("Runs",)),
+    "experiments-groups": Place(
+        "experiments",
+        view={"runs_view": "groups", "runs_by": "trainer"},
+        shows=("Groups of runs",),
+    ),
+    "experiments-differ": Place("experiments", view={"runs_differ": "yes"}, shows=("Runs",)),
+    "experiments-filtered": Place(
+        "experiments",
+        view={"runs_filter": "metrics.roc_auc > 0.6", "runs_sort": "metrics.roc_auc"},
+        shows=("Runs",),
+    ),
+    "experiments-wrong": Place(
+        "experiments",
+        view={"runs_filter": "metrics.roc_auc > 'high'"},
+        shows=("The filter cannot be used",),
+    ),
+    "experiments-archive": Place("experiments", view={"runs_show": "archived"}),
     "run": Place("run", run, shows=("Metrics", "Parameters", "Attributes")),
     "run-evaluation": Place(
         "run",
