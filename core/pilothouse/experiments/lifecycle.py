@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import RowMapping, bindparam, select
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import bindparam, select
 from sqlmodel import Session, col
 
 from pilothouse import activity
@@ -154,7 +157,7 @@ def require_open(session: Session, run_id: str) -> None:
     check_open(run_id, session.connection().execute(OPEN, {"run": run_id}).mappings().first())
 
 
-def check_open(run_id: str, row: RowMapping | None) -> None:
+def check_open(run_id: str, row: Mapping[Any, Any] | None) -> None:
     """Judge what a writer read of a run: its name and `archived_at`, or nothing."""
     if row is None:
         raise no_run(run_id)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import chain
+from datetime import datetime
+from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, col
 
 from pilothouse.experiments import blocks, keys
@@ -21,6 +22,7 @@ from pilothouse.experiments.directions import directions
 from pilothouse.experiments.lifecycle import OPEN, check_open, require_open
 from pilothouse.experiments.metrics import Direction
 from pilothouse.experiments.summary import (
+    MICROSECOND,
     History,
     MetricSummary,
     Points,
@@ -38,37 +40,34 @@ from pilothouse.experiments.tables import (
     RunMetric,
     RunTag,
 )
+from pilothouse.kit.clock import EPOCH
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.storage import Store
 
 LONGEST_KEY = 250
 LONGEST_VALUE = 6000
+INSTANTS = ("first_at", "last_at")
 NUMBERS = ("first", "last", "min", "max", "best")
 Named = tuple[str, str]  # a metric by its run and its key
 ParamValue = str | int | float | bool | None | Sequence[Any] | Mapping[str, Any]
 
 # Built once: a batch of points is the hot path, and making a statement costs as much as sending it.
 _SUMMARY = tuple(MetricSummary.__dataclass_fields__)
+_KNOWN = ", ".join(f"m.{name}" for name in ("id", "key", *_SUMMARY))
 SERIES = (
-    select(col(Run.id).label("run_id"), col(Run.name), col(Run.archived_at), col(Run.compacted_at))
-    .add_columns(col(RunMetric.id), col(RunMetric.key), col(Block.count).label("block"))
-    .add_columns(*(col(getattr(RunMetric, name)) for name in _SUMMARY))
-    .outerjoin(
-        RunMetric,
-        (col(RunMetric.run_id) == col(Run.id))
-        & col(RunMetric.key).in_(bindparam("keys", expanding=True)),
-    )
-    .outerjoin(Block, col(Block.series) == col(RunMetric.id))
-    .where(col(Run.id).in_(bindparam("runs", expanding=True)))
+    f"SELECT r.id, r.name, r.archived_at, r.compacted_at, b.count, {_KNOWN} "
+    f"FROM {Run.__tablename__} r "
+    f"LEFT JOIN {RunMetric.__tablename__} m ON m.run_id = r.id AND m.key IN ({{keys}}) "
+    f"LEFT JOIN {Block.__tablename__} b ON b.series = m.id WHERE r.id IN ({{runs}})"
 )
 MERGE = (
     update(RunMetric)
     .where(col(RunMetric.id) == bindparam("series"))
     .values({name: bindparam(name) for name in _SUMMARY})
 )
-INSERT_FRESH = insert(RunMetric).returning(
-    col(RunMetric.run_id), col(RunMetric.key), col(RunMetric.id)
-)
+_FRESH = ("run_id", "key", *_SUMMARY)
+INSERT_FRESH = f"INSERT INTO {RunMetric.__tablename__} ({', '.join(_FRESH)}) VALUES"
+MOST_FRESH = 1000
 WIDTH, LONG = 5, 50
 APPEND = f"INSERT INTO {Metric.__tablename__} (series, step, at, value, nan) VALUES"
 
@@ -191,18 +190,26 @@ def _series(session: Session, runs: Set[str], wanted: Set[str]) -> dict[Named, _
         # everywhere, or two writers would wait for each other.
         for run_id in sorted(runs):
             connection.execute(OPEN, {"run": run_id})
-    asked = {"runs": list(runs), "keys": list(wanted)}
-    found = connection.execute(SERIES, asked).mappings().all()
-    row_of = {row["run_id"]: row for row in found}
+    found = _rows(connection, list(runs), list(wanted))
+    row_of = {row[0]: row for row in found}
     for run_id in runs:
-        check_open(run_id, row_of.get(run_id))
-        if row_of[run_id]["compacted_at"] is not None:
+        row = row_of.get(run_id)
+        check_open(run_id, row and {"name": row[1], "archived_at": row[2]})
+        if row and row[3] is not None:
             connection.execute(update(Run).where(col(Run.id) == run_id).values(compacted_at=None))
-    return {
-        (row["run_id"], row["key"]): _Series(row["id"], summary_of(row), row["block"] is not None)
-        for row in found
-        if row["id"] is not None
-    }
+    known = {}
+    for run_id, _, _, _, block, number, key, *summary in found:
+        if number is not None:
+            told = dict(zip(_SUMMARY, summary, strict=True))
+            told |= {name: EPOCH + told[name] * MICROSECOND for name in INSTANTS}
+            known[run_id, key] = _Series(number, summary_of(told), block is not None)
+    return known
+
+
+def _rows(connection: Connection, runs: Sequence[str], keys: Sequence[str]) -> Sequence[Any]:
+    mark = _mark(connection)
+    marks = {"keys": ", ".join([mark] * len(keys)) or "NULL", "runs": ", ".join([mark] * len(runs))}
+    return connection.exec_driver_sql(SERIES.format(**marks), (*keys, *runs)).all()
 
 
 def summary_of(row: Mapping[Any, Any]) -> MetricSummary:
@@ -233,38 +240,64 @@ def _merge_known(
 
 
 def _insert_fresh(session: Session, fresh: Mapping[Named, MetricSummary]) -> dict[Named, int]:
-    rows = [{"run_id": run, "key": key} | _columns(s) for (run, key), s in fresh.items()]
-    if not rows:
-        return {}
-    returned = session.connection().execute(INSERT_FRESH, rows).all()
+    """New series; as a plain statement, since they are most of what a first batch costs."""
+    connection, numbers = session.connection(), dict[Named, int]()
+    rows = [(*name, *_bare(summary)) for name, summary in fresh.items()]
+    for start in range(0, len(rows), MOST_FRESH):
+        part = rows[start : start + MOST_FRESH]
+        values = _marks(connection, len(_FRESH), len(part))
+        sql = f"{INSERT_FRESH} {values} RETURNING run_id, key, id"
+        found = connection.exec_driver_sql(sql, tuple(chain.from_iterable(part)))
+        numbers |= {(run_id, key): number for run_id, key, number in found}
     for run_id in sorted({run_id for run_id, _ in fresh}):
         keys.remember(session, run_id, keys.METRIC, [k for run, k in fresh if run == run_id])
-    return {(row.run_id, row.key): row.id for row in returned}
+    return numbers
+
+
+def _bare(summary: MetricSummary) -> list[Any]:
+    """The columns as a driver takes them."""
+    return [
+        (each - EPOCH) // MICROSECOND if isinstance(each, datetime) else each
+        for each in _columns(summary).values()
+    ]
+
+
+def _mark(connection: Connection) -> str:
+    """Where a value goes."""
+    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
+
+
+def _marks(connection: Connection, width: int, rows: int) -> str:
+    """Where the values of so many rows go."""
+    return ", ".join([f"({', '.join([_mark(connection)] * width)})"] * rows)
 
 
 def _append(session: Session, histories: dict[int, History], blocked: Set[int]) -> None:
     told = sum(map(len, histories.values()))
     if blocked:
         histories |= blocks.unseen(session, {n: histories[n] for n in blocked})
-    flat = list(chain.from_iterable(chain.from_iterable(h.rows(n) for n, h in histories.items())))
-    whole = len(flat) - len(flat) % (WIDTH * LONG)
-    if _send(session, flat[:whole], LONG) + _send(session, flat[whole:]) != told:
+    rows = chain.from_iterable(history.rows(series) for series, history in histories.items())
+    if _send(session.connection(), rows) != told:
         _recount(session, list(histories))
 
 
-def _send(session: Session, flat: Sequence[Any], rows: int | None = None) -> int:
-    """Insert rows that lie one after the other, so many to a statement; return how many were new.
+def _send(connection: Connection, rows: Iterator[tuple[Any, ...]]) -> int:
+    """Insert rows, `LONG` to a statement, and return how many were new.
 
     SQLite takes fifty at once nearly twice as fast as single rows, and more hardly faster.
     """
-    if not flat:
-        return 0
-    connection = session.connection()
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    length = len(flat) if rows is None else rows * WIDTH
-    marks = ", ".join([f"({', '.join([mark] * WIDTH)})"] * (length // WIDTH))
-    values = [tuple(flat[start : start + length]) for start in range(0, len(flat), length)]
-    return connection.exec_driver_sql(f"{APPEND} {marks} ON CONFLICT DO NOTHING", values).rowcount
+    parts = []
+    while part := tuple(chain.from_iterable(islice(rows, LONG))):
+        parts.append(part)
+    rest = [parts.pop()] if parts and len(parts[-1]) < WIDTH * LONG else []
+    return sum(
+        connection.exec_driver_sql(
+            f"{APPEND} {_marks(connection, WIDTH, len(some[0]) // WIDTH)} ON CONFLICT DO NOTHING",
+            some,
+        ).rowcount
+        for some in (parts, rest)
+        if some
+    )
 
 
 def _recount(session: Session, series: Sequence[int]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class Store:
 
         `durable` waits for the disk: for decisions and activity that must survive a power cut.
         """
-        engine = self.engine.execution_options(**{WRITE: "durable" if durable else "yes"})
+        engine = self._durable_writer if durable else self._writer
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -60,6 +61,14 @@ class Store:
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with Session(engine, expire_on_commit=False, autoflush=False) as session:
             yield session
+
+    @cached_property
+    def _writer(self) -> Engine:
+        return self.engine.execution_options(**{WRITE: "yes"})
+
+    @cached_property
+    def _durable_writer(self) -> Engine:
+        return self.engine.execution_options(**{WRITE: "durable"})
 
     def now(self) -> datetime:
         """The present instant of this workspace's clock."""
@@ -161,7 +170,9 @@ def _begin(connection: Connection) -> None:
     """Take the write lock at once: a reader that turns writer would fail instead of waiting."""
     mode = connection.get_execution_options().get(WRITE)
     level = "FULL" if mode == "durable" else "NORMAL"
-    connection.exec_driver_sql(f"PRAGMA synchronous={level}")
+    if connection.info.get(WRITE) != level:  # asked of each connection once, not of each request
+        connection.exec_driver_sql(f"PRAGMA synchronous={level}")
+        connection.info[WRITE] = level
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if mode else "BEGIN")
     except OperationalError as busy:
