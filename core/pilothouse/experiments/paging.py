@@ -8,7 +8,7 @@ walk begins, and what it finds on its way tells whether to go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,12 +19,16 @@ from sqlalchemy.sql.elements import BinaryExpression
 from sqlmodel import Session, col
 
 from pilothouse.experiments.columns import Keyed, check_own, keyed, own_columns
+from pilothouse.experiments.query import Both, Comparison, parse
+from pilothouse.experiments.query.runs import METRICS
+from pilothouse.experiments.query.sql import numeric
 from pilothouse.experiments.search import RunFilter, bounds, conditions
 from pilothouse.experiments.tables import Experiment, Run
 
 Conditions = Sequence[ColumnElement[bool]]
 Ids = Select[*tuple[Any, ...]]
 FIRST_STEPS = 5  # for each run of a page
+RANGES = (">", ">=", "<", "<=", "=")
 LEAST_SHARE = 0.01
 LONGEST_STRETCH = 50_000
 RUNS: Any = Run.__table__  # type: ignore[attr-defined]
@@ -96,16 +100,30 @@ def _by_key(
         having = page.offset + len(found) if found else _count(session, query)
         return found + _lacking(session, filter, by, page.after(having, len(found)))
     entries = select(*(getattr(table, name) for name in by.needed)).where(table.key == by.key)
-    if filter.metric == by.key and by.is_metric:  # then the walk begins where the bound is
-        entries = entries.where(*bounds(filter, table.last))
+    if by.is_metric:  # a bound on what sorts is where the walk begins or ends
+        entries = entries.where(*_bounds(filter, by, table))
     walked = _walk(session, _Path(entries, directed), _of_each(filter), page)
     if walked is not None:
         found = walked[page.offset : page.offset + page.size]
         return found + _lacking(session, filter, by, page.after(len(walked), len(found)))
     has_it = (table.run_id == col(Run.id)) & (table.key == by.key)
-    query = select(col(Run.id)).outerjoin(table, has_it).where(*conditions(filter))
+    query = select(col(Run.id)).outerjoin(table, has_it).where(*_of_all(filter))
     order = (table.run_id.is_(None), *directed(table), col(Run.created_at).desc())
     return _ids(session, query.order_by(*order, col(Run.id).desc()), page)
+
+
+def _bounds(filter: RunFilter, by: Keyed, table: Any) -> list[ColumnElement[bool]]:
+    """What the filter asks of the metric itself, of every run that it means."""
+    found = bounds(filter, table.last) if filter.metric == by.key else []
+    if by.key not in filter.query:
+        return found
+    tree = parse(filter.query)
+    for claim in tree.parts if isinstance(tree, Both) else (tree,):
+        if isinstance(claim, Comparison) and claim.operator in RANGES:
+            field = claim.field
+            if field.entity in METRICS.names and field.key == by.key:
+                found.append(numeric(getattr(table, field.part or "last"), claim))
+    return found
 
 
 Directed = Callable[[Any], list[ColumnElement[Any]]]
@@ -125,13 +143,10 @@ class _Path:
     def stretch(self, passed: int, steps: int, holds: Conditions) -> Ids:
         """The runs for which the conditions hold among the next steps, in order."""
         ordered = self.entries.order_by(*self.directed(_columns(self.entries)))
-        steps_taken = ordered.offset(passed).limit(steps).subquery("passed").c
-        return (
-            select(col(Run.id))
-            .join(steps_taken.run_id.table, steps_taken.run_id == col(Run.id))
-            .where(*holds)
-            .order_by(*self.directed(steps_taken))
-        )
+        taken = ordered.offset(passed).limit(steps).subquery("passed").c
+        # Not a join: that might begin with all the runs for which a condition holds.
+        meant = exists().where(col(Run.id) == taken.run_id, *holds)
+        return select(taken.run_id).where(meant).order_by(*self.directed(taken))
 
 
 def _columns(entries: Ids) -> Any:
@@ -172,6 +187,12 @@ def _of_each(filter: RunFilter) -> list[ColumnElement[bool]]:
     return [asked_of_each(condition) for condition in conditions(filter)]
 
 
+def _of_all(filter: RunFilter) -> list[ColumnElement[bool]]:
+    """The conditions for a sort, which reads all that is meant: by lists."""
+    language = filter.language and filter.language.of_all()
+    return conditions(replace(filter, language=language))
+
+
 def _lacking(session: Session, filter: RunFilter, by: Keyed, page: Page) -> list[str]:
     """Runs without the value, newest first."""
     if page.size < 1:
@@ -200,7 +221,7 @@ def _by_creation(
     walked = _walk(session, _Path(entries, directed), holds, page)
     if walked is not None:
         return walked[page.offset : page.offset + page.size]
-    query = select(*columns).where(*conditions(filter), *more)
+    query = select(*columns).where(*_of_all(filter), *more)
     return _ids(session, query.order_by(*directed(_columns(query))), page)
 
 
@@ -208,7 +229,7 @@ def _sorted_by_own(
     session: Session, now: datetime, filter: RunFilter, name: str, descending: bool, page: Page
 ) -> list[str]:
     value = own_columns(now)[name]
-    query = select(col(Run.id)).where(*conditions(filter))
+    query = select(col(Run.id)).where(*_of_all(filter))
     if name == "experiment":
         query = query.join(Experiment, col(Experiment.id) == col(Run.experiment_id))
     directed = (value.desc() if descending else value.asc()).nulls_last()

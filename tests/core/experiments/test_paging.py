@@ -35,6 +35,9 @@ FILTERS = {
     "a few": RunFilter(metric="loss", at_least=0.9),
     "one": RunFilter(text="run-07"),
     "none": RunFilter(text="nothing is called so"),
+    "asked": RunFilter(query="metrics.auc > 0.2 and metrics.auc <= 0.7 and not tags.team = 'x'"),
+    "either": RunFilter(query="metrics.auc > 0.6 or best(metrics.loss) < 0.2"),
+    "by its best": RunFilter(query="max(metrics.auc) > 0.5 and params.kind in ('k0', 'k2')"),
     "combined": RunFilter(experiment="flights", params={"kind": "k0"}, tags={"team": "north"}),
 }
 

@@ -241,6 +241,11 @@ class RunLanguage:
         self.own = own_fields(now)
         self.entities = (*OF_RUNS, *entities)
 
+    def of_all(self) -> RunLanguage:
+        """The same language, for a question that reads all that is meant."""
+        more = self.entities[len(OF_RUNS) :]
+        return RunLanguage(self.now, more, self._session, whole=True)
+
     def condition(self, text: str) -> Condition:
         """A filter as a condition on `Run`. Raises Invalid, naming the place of what is wrong."""
         return self.of(parse(text))
