@@ -35,6 +35,7 @@ NARROW, WIDE = 190, 260
 INDENT = "\u2003"
 MOST_CHILDREN = 100
 MOST_OPEN = 20
+TRAIL = 3  # rem, of the way back to all groups
 COMMIT = 8
 
 
@@ -141,7 +142,8 @@ def _draw(state: State, known: Catalog, columns: Sequence[str], frame: pd.DataFr
         shown, fixed = _with_branches(shown, fixed)
     if "commit" in shown:
         shown["commit"] = [(commit or "")[:COMMIT] for commit in shown["commit"]]
-    with fill(KEY, reserve=17.2, most=34 + 30 * max(1, len(frame))):
+    above = TRAIL if state.within else 0
+    with fill(KEY, reserve=17.2 + above, most=34 + 30 * max(1, len(frame))):
         table(
             shown,
             {**fixed, **looks, **own},
