@@ -7,6 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKSPACE ?= workspace
+WORKS ?= start predict drift ingest mlflow client single tracking_start search histories table
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -28,7 +29,7 @@ check: $(BIN)/.ready ## Lint, types, layers
 	$(BIN)/lint-imports --no-cache
 
 bench: $(BIN)/.ready ## Measure ours beside the reference
-	@for work in start predict drift ingest mlflow; do $(BIN)/python tests/bench/run.py $$work; done
+	@for work in $(WORKS); do $(BIN)/python tests/bench/run.py $$work; done
 
 format: $(BIN)/.ready ## Put the code into shape
 	$(BIN)/ruff check --fix .

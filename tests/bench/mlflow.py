@@ -2,8 +2,7 @@
 
 One client on one kept connection sends batches whose JSON was written before; each is answered
 after its commit. The reference is one table of (run, key, step, instant, value) in a WAL file,
-one transaction per batch, without key, index, summary or HTTP. `single` is what eight clients at
-once reach with one metric per request.
+one transaction per batch, without key, index, summary or HTTP.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import json
 import sqlite3
 import statistics
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,6 @@ from pilothouse.testing.tracking import API, Caller
 from pilothouse.workspace import open_workspace
 
 BATCHES, SIZE, ROUNDS = 40, 1000, 5
-CLIENTS, SINGLES = 8, 150
 AT_MS = 1_772_366_400_000
 JSON = {"Content-Type": "application/json"}
 INSERT = "INSERT INTO metric VALUES (?, ?, ?, ?, ?)"
@@ -35,7 +32,6 @@ def measure() -> dict[str, Any]:
         workspace = open_workspace(folder)
         with ServerProcess(workspace.store) as server:
             rounds = [(batches(server.url), reference()) for _ in range(ROUNDS)]
-            singles = [single(server.url) for _ in range(ROUNDS)]
         workspace.store.engine.dispose()
     return {
         "work": "mlflow",
@@ -44,7 +40,6 @@ def measure() -> dict[str, Any]:
         "ratio": round(statistics.median(fast / bare for fast, bare in rounds), 3),
         "unit": "points/s",
         "reference_is": "bare SQLite in WAL, executemany, one transaction per batch, no HTTP",
-        "single": round(statistics.median(singles)),
         "rounds": ROUNDS,
     }
 
@@ -57,25 +52,6 @@ def batches(url: str) -> float:
     for body in bodies:
         _post(connection, "runs/log-batch", body)
     return BATCHES * SIZE / (time.perf_counter() - began)
-
-
-def single(url: str) -> float:
-    """Requests a second of eight clients, one metric each."""
-    runs = _runs(url, CLIENTS)
-
-    def log(run: str) -> None:
-        connection = _connected(url)
-        for step in range(SINGLES):
-            point = {"run_id": run, "key": "m", "value": 0.5, "timestamp": AT_MS, "step": step}
-            _post(connection, "runs/log-metric", json.dumps(point).encode())
-
-    threads = [threading.Thread(target=log, args=(run,)) for run in runs]
-    began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return CLIENTS * SINGLES / (time.perf_counter() - began)
 
 
 def reference() -> float:

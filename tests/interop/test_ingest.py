@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from sqlmodel import Session, select
 
+from pilothouse.experiments import Points, recording
 from pilothouse.experiments.tables import Experiment
 from pilothouse.interop.mlflow.errors import ProtocolError, invalid
 from pilothouse.interop.mlflow.ingest import Ingest
-from pilothouse.kit.errors import Unavailable
+from pilothouse.kit.errors import Conflict, NotFound, Unavailable
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
 from pilothouse.testing.serving import ServerProcess, wait_for
 from pilothouse.testing.tracking import Caller
-from pilothouse.workspace import open_workspace
+from pilothouse.workspace import Workspace, open_workspace
 
-CLIENTS, POINTS = 8, 60
+CLIENTS, STEPS = 8, 60
 
 
 def test_eight_clients_at_once_are_all_answered(url: str) -> None:
     def log(client: int) -> str:
         caller = Caller(url)
         run = caller.run(user_id=f"client {client}")
-        for step in range(POINTS):
+        for step in range(STEPS):
             fields = {"run_id": run, "key": "m", "value": step, "timestamp": step, "step": step}
             caller.post("runs/log-metric", **fields)
             caller.post("runs/set-tag", run_id=run, key=f"t{step}", value="1")
@@ -40,8 +42,8 @@ def test_eight_clients_at_once_are_all_answered(url: str) -> None:
     caller = Caller(url)
     for run in runs:
         told = caller.get("metrics/get-history", run_id=run, metric_key="m")["metrics"]
-        assert [point["step"] for point in told] == list(range(POINTS))
-        assert len(caller.get("runs/get", run_id=run)["run"]["data"]["tags"]) == POINTS + 1
+        assert [point["step"] for point in told] == list(range(STEPS))
+        assert len(caller.get("runs/get", run_id=run)["run"]["data"]["tags"]) == STEPS + 1
     caller.http.close()
 
 
@@ -73,6 +75,45 @@ def test_what_is_refused_takes_nothing_of_the_others_with_it(store: Store) -> No
     ingest.close()
     with pytest.raises(Unavailable):
         ingest.submit(lambda _: None)
+
+
+def test_points_of_many_runs_are_written_as_one_and_refused_one_by_one(
+    workspace: Workspace,
+) -> None:
+    store, runs = workspace.store, [workspace.experiments.start("many") for _ in range(3)]
+    workspace.experiments.archive(runs[2])
+    ingest, gate = Ingest(store), threading.Event()
+
+    def log(run: str, *steps: int) -> Future[Any]:
+        points = [Points("m", steps, [step / 2 for step in steps])]
+
+        def apart(session: Session) -> str:
+            recording.log_points(session, store, run, points)
+            return "apart"
+
+        return ingest.submit(apart, (run, points))
+
+    blocked = ingest.submit(lambda _: gate.wait(10))
+    together = [log(runs[0], 0, 1), log(runs[1], 0), log(runs[0], 2, 1)]
+    gate.set()
+    assert blocked.result(10)
+    assert [each.result(10) for each in together] == [{}, {}, {}]
+    gate.clear()
+    blocked = ingest.submit(lambda _: gate.wait(10))
+    mixed = [log(runs[0], 3), log(runs[2], 0), log("no such run", 0), log(runs[1], 1)]
+    gate.set()
+    assert (mixed[0].result(10), mixed[3].result(10)) == ("apart", "apart")
+    with pytest.raises(Conflict):
+        mixed[1].result(10)
+    with pytest.raises(NotFound):
+        mixed[2].result(10)
+    ingest.close()
+    seen = [workspace.experiments.run(run).metrics.get("m") for run in runs]
+    assert [each and (each.count, each.last, each.max) for each in seen] == [
+        (4, 1.5, 1.5),
+        (2, 0.5, 0.5),
+        None,
+    ]
 
 
 def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:

@@ -99,11 +99,7 @@ def _json(files: Files, owner: str, file: ArtifactInfo) -> None:
     if rows is not None:
         _rows(rows.frame, rows.rows, rows.whole, rows.columns, file.path)
         return
-    with (
-        fill("file_json", reserve=RESERVE, least=300),
-        st.container(height="stretch", border=False),
-    ):
-        st.json(value, expanded=2)
+    st.json(value, expanded=2)
 
 
 def _text(files: Files, owner: str, file: ArtifactInfo) -> None:
@@ -118,8 +114,20 @@ def _patch(files: Files, owner: str, file: ArtifactInfo) -> None:
 
 def _code(text: str, language: str | None, file: ArtifactInfo, whole: bool) -> None:
     _told_if_cut(file, whole)
-    with fill("file_code", reserve=RESERVE, least=300, most=60 + 19 * (text.count("\n") + 1)):
-        st.code(text or " ", language=language, line_numbers=True, height="stretch")
+    code_block(text, language, key="file_code", reserve=RESERVE)
+
+
+def code_block(text: str, language: str | None, *, key: str, reserve: float) -> None:
+    """Lines of code in the window less `reserve` rem.
+
+    The block around the lines is what scrolls, so that the keyboard can reach it.
+    """
+    lines = text.count("\n") + 1
+    with (
+        fill(key, reserve=reserve, least=300, most=70 + 20 * lines),
+        st.container(height="stretch", border=False),
+    ):
+        st.code(text or " ", language=language, line_numbers=True, wrap_lines=True)
 
 
 def _markdown(files: Files, owner: str, file: ArtifactInfo) -> None:
@@ -156,7 +164,7 @@ def _model(files: Files, owner: str, file: ArtifactInfo) -> None:
             section("Flavor", name)
             pairs(words, alt=f"Flavor {name}")
     with st.expander("The file as it is", icon=":material/code:"):
-        st.code(files.text(owner, file.path).text, language="yaml")
+        st.code(files.text(owner, file.path).text, language="yaml", wrap_lines=True)
 
 
 def _columns(title: str, columns: tuple[ColumnInfo, ...]) -> None:

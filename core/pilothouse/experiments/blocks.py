@@ -2,7 +2,7 @@
 
 A block holds the differences between steps, those between instants, and the values, all in the
 order of the history's key, through zlib at its quickest: 4 to 9 bytes a point where a row takes
-over 40, and ten thousand points read in half a millisecond, a twentieth of what rows take.
+about 30, and ten thousand points read in under a millisecond, a tenth of what rows take.
 
 Whoever reads histories reads them here, where points in a block and points in rows are one.
 """
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, bindparam, delete, exists, func, insert, select, type_coerce
+from sqlalchemy import delete, exists, func, insert, select
 from sqlalchemy import update as updating
 from sqlmodel import Session, col
 
@@ -40,14 +40,8 @@ CHUNK = 500
 QUIET_S = 30
 MASK = (1 << 64) - 1
 Write = Callable[[Callable[[Session], None]], None]
-KEY = (col(Metric.step), col(Metric.at), col(Metric.value), col(Metric.nan))
-ROWS = (
-    # The instant stays a number: a datetime for each point would take most of the time.
-    select(col(Metric.series), col(Metric.step), type_coerce(col(Metric.at), BigInteger))
-    .add_columns(col(Metric.value), col(Metric.nan))
-    .where(col(Metric.series).in_(bindparam("series", expanding=True)))
-    .order_by(col(Metric.series), *KEY)
-)
+ROW = [("series", "i8"), ("step", "i8"), ("at", "i8"), ("value", "f8"), ("nan", "?")]
+NAMES = ", ".join(name for name, _ in ROW)
 
 
 @dataclass(frozen=True)
@@ -133,21 +127,31 @@ def _rows(
 ) -> Iterator[tuple[int, Columns]]:
     import numpy as np
 
-    query = ROWS
-    if low is not None:
-        query = query.where(col(Metric.step) >= low)
-    if high is not None:
-        query = query.where(col(Metric.step) <= high)
-    rows = session.connection().execute(query, {"series": list(series)}).all()
-    if not rows:
-        return
-    numbers, steps, instants, values, nans = zip(*rows, strict=True)
-    kept = np.array(values, dtype=np.float64)
-    kept[np.array(nans, dtype=bool)] = np.nan
-    whole = Columns(np.array(steps, dtype=np.int64), np.array(instants, dtype=np.int64), kept)
-    known, starts = np.unique(np.array(numbers, dtype=np.int64), return_index=True)
-    for number, start, stop in zip(known, starts, [*starts[1:], len(rows)], strict=True):
+    rows = np.array(_fetched(session, series, low, high), dtype=ROW)
+    values = np.where(rows["nan"], np.nan, rows["value"])
+    whole = Columns(rows["step"].copy(), rows["at"].copy(), values)
+    known, starts = np.unique(rows["series"], return_index=True)
+    ends = np.append(starts[1:], len(rows))
+    for number, start, stop in zip(known, starts, ends, strict=False):
         yield int(number), whole.at(slice(start, stop))
+
+
+def _fetched(
+    session: Session, series: Sequence[int], low: int | None = None, high: int | None = None
+) -> list[tuple[int, int, int, float, int]]:
+    """Rows in the order of their key, as the driver has them: ours would take twice the time."""
+    asked = [f"series IN ({', '.join(str(int(number)) for number in series)})"]
+    asked += [] if low is None else [f"step >= {int(low)}"]
+    asked += [] if high is None else [f"step <= {int(high)}"]
+    cursor = session.connection().connection.cursor()
+    try:
+        cursor.execute(
+            f"SELECT {NAMES} FROM {Metric.__tablename__} "
+            f"WHERE {' AND '.join(asked)} ORDER BY {NAMES}"
+        )
+        return list(cursor.fetchall())
+    finally:
+        cursor.close()
 
 
 def _merged(block: Columns, rows: Columns) -> Columns:
@@ -266,7 +270,7 @@ def _groups(session: Session, run_id: str) -> list[list[int]]:
 
 
 def _packed(session: Session, series: int) -> _Packed:
-    rows = session.connection().execute(ROWS, {"series": [series]}).all()
+    rows = _fetched(session, [series])
     columns: tuple[list[Any], ...] = tuple(map(list, zip(*rows, strict=True)))[1:]
     history = History(*columns) if rows else History([], [], [], [])
     if block := _blocks(session, [series]).get(series):

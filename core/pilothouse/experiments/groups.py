@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COUNT = "n"
-OWN = ("experiment", "status", "trainer", "user", "source", "commit", "dirty", "seed")
-OWN += ("name", "parent_id")
+OWN = (
+    *("experiment", "status", "trainer", "user", "source", "commit", "dirty", "seed"),
+    *("name", "parent_id"),
+)
 NOT_TEXTS = ("dirty", "seed")
 MOST_BY = 6
 LEVEL = 0.95
@@ -52,7 +54,7 @@ class _Part:
         """What the groups are made by."""
         return [self.text] if self.number is None else [self.number, self.text]
 
-    def value(self, row: Mapping[str, Any]) -> Any:
+    def value(self, row: Mapping[Any, Any]) -> Any:
         """The value that the members of a group have, None for one that they all lack."""
         number = row.get(f"{self.title}#")
         return row[self.title] if number is None else plain(number)
@@ -124,7 +126,7 @@ def groups(
     if page < 1 or not 1 <= size <= LARGEST_PAGE:
         raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {LARGEST_PAGE}.")
     parts, figures = _parts(by), _figures(session, filter, columns)
-    sums = [
+    sums: list[Any] = [
         value.label(f"{figure.title}.{name}")
         for figure in figures
         for name, value in figure.sums().items()
@@ -265,6 +267,7 @@ def _order(
     sort: str, parts: Sequence[_Part], figures: Sequence[_Figure], descending: bool
 ) -> list[Any]:
     by_part = {part.title: part.told_apart for part in parts}
+    orders: list[Column]
     if sort == COUNT:
         orders = [func.count()]
     elif sort in by_part:

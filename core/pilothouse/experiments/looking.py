@@ -1,14 +1,15 @@
-"""Looking closely at one run: its courses, its files, what it read and made, its family."""
+"""Looking closely at runs: facts, courses, files, what they read and made, their families."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pilothouse.experiments import courses, family, logged
+from pilothouse.experiments import courses, details, family, history, logged
 from pilothouse.experiments.courses import Course
-from pilothouse.experiments.details import ChildRun
+from pilothouse.experiments.details import ChildRun, RunInfo
 from pilothouse.experiments.files import Files
 from pilothouse.experiments.logged import LoggedModelInfo, SourceInfo
 from pilothouse.storage.room import Room
@@ -18,7 +19,44 @@ if TYPE_CHECKING:
 
 
 class Looking(Room):
-    """The verbs of experiments that a run's own page asks."""
+    """The verbs of experiments that look at runs one by one."""
+
+    def run(self, id: str) -> RunInfo:
+        """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
+        with self._store.read() as session:
+            return details.run(session, id)
+
+    def artifact(self, run: str, path: str) -> bytes:
+        """A file of a run, verified. Raises NotFound, or Unavailable when it is damaged."""
+        with self._store.read() as session:
+            digest = details.artifact(session, run, path).digest
+        return self._store.artifacts.read(digest)
+
+    def artifact_file(self, run: str, path: str) -> Path:
+        """A file of a run as a verified file on this machine."""
+        with self._store.read() as session:
+            digest = details.artifact(session, run, path).digest
+        return self._store.artifacts.local_path(digest)
+
+    def history(
+        self,
+        runs: Sequence[str],
+        keys: Sequence[str] | None = None,
+        max_points: int | None = None,
+        *,
+        since: history.Cursor | None = None,
+        low: int | None = None,
+        high: int | None = None,
+    ) -> pd.DataFrame:
+        """Points of many runs and metrics: a frame of run, key, step, at, value.
+
+        `max_points` thins each longer series but keeps its ends and its spikes; `low` and `high`
+        bound the steps. For a page that polls: hand the last frame's `attrs["cursor"]` in as
+        `since` and only what came later is told; a series that must be drawn anew, because points
+        came before its last one, is told whole and named in `attrs["whole"]`.
+        """
+        with self._store.read() as session:
+            return history.history(session, runs, keys, max_points, since=since, low=low, high=high)
 
     def courses(self, run: str, keys: Sequence[str], course: Course | None = None) -> pd.DataFrame:
         """A run's metrics as charts show them: a frame of key, x, value, smooth, step, at."""

@@ -44,12 +44,13 @@ from pilothouse.storage import Store
 LONGEST_KEY = 250
 LONGEST_VALUE = 6000
 NUMBERS = ("first", "last", "min", "max", "best")
+Named = tuple[str, str]  # a metric by its run and its key
 ParamValue = str | int | float | bool | None | Sequence[Any] | Mapping[str, Any]
 
 # Built once: a batch of points is the hot path, and making a statement costs as much as sending it.
 _SUMMARY = tuple(MetricSummary.__dataclass_fields__)
 SERIES = (
-    select(col(Run.name), col(Run.archived_at), col(Run.compacted_at))
+    select(col(Run.id).label("run_id"), col(Run.name), col(Run.archived_at), col(Run.compacted_at))
     .add_columns(col(RunMetric.id), col(RunMetric.key), col(Block.count).label("block"))
     .add_columns(*(col(getattr(RunMetric, name)) for name in _SUMMARY))
     .outerjoin(
@@ -58,14 +59,16 @@ SERIES = (
         & col(RunMetric.key).in_(bindparam("keys", expanding=True)),
     )
     .outerjoin(Block, col(Block.series) == col(RunMetric.id))
-    .where(col(Run.id) == bindparam("run"))
+    .where(col(Run.id).in_(bindparam("runs", expanding=True)))
 )
 MERGE = (
     update(RunMetric)
     .where(col(RunMetric.id) == bindparam("series"))
     .values({name: bindparam(name) for name in _SUMMARY})
 )
-INSERT_FRESH = insert(RunMetric).returning(col(RunMetric.key), col(RunMetric.id))
+INSERT_FRESH = insert(RunMetric).returning(
+    col(RunMetric.run_id), col(RunMetric.key), col(RunMetric.id)
+)
 WIDTH, LONG = 5, 50
 APPEND = f"INSERT INTO {Metric.__tablename__} (series, step, at, value, nan) VALUES"
 
@@ -137,26 +140,39 @@ def log_points(session: Session, store: Store, run_id: str, batch: Iterable[Poin
     Points may come in any order; the same one again (step, instant and value) stays one. They may
     come after the run has ended and its histories are blocks: they are rows until the next time.
     """
-    histories = _histories(batch, store)
-    known = _series(session, run_id, histories)
-    better = directions(session, histories)
-    fresh = {key: summarise(history, better[key]) for key, history in histories.items()}
+    log_points_of(session, store, [(run_id, batch)])
+
+
+def log_points_of(
+    session: Session, store: Store, batches: Iterable[tuple[str, Iterable[Points]]]
+) -> None:
+    """What `log_points` does, for many runs at the price of one."""
+    runs: set[str] = set()
+    histories: dict[Named, History] = {}
+    for run_id, batch in batches:
+        runs.add(run_id)
+        _collect(histories, run_id, batch, store)
+    known = _series(session, runs, {key for _, key in histories})
+    known = {name: each for name, each in known.items() if name in histories}
+    better = directions(session, {key for _, key in histories})
+    fresh = {name: summarise(each, better[name[1]]) for name, each in histories.items()}
     _merge_known(session, known, fresh, better)
-    series = {key: each.number for key, each in known.items()}
-    series |= _insert_fresh(session, run_id, {k: s for k, s in fresh.items() if k not in known})
+    series = {name: each.number for name, each in known.items()}
+    series |= _insert_fresh(session, {n: s for n, s in fresh.items() if n not in known})
     blocked = {each.number for each in known.values() if each.has_block}
-    _append(session, {series[key]: history for key, history in histories.items()}, blocked)
+    _append(session, {series[name]: history for name, history in histories.items()}, blocked)
 
 
-def _histories(batch: Iterable[Points], store: Store) -> dict[str, History]:
-    now, found = store.now(), dict[str, History]()
+def _collect(
+    histories: dict[Named, History], run_id: str, batch: Iterable[Points], store: Store
+) -> None:
+    now = store.now()
     for stretch in batch:
-        key, history = _key(stretch.key, "metric"), history_of(stretch, now)
-        if key in found:
-            found[key].extend(history)
+        name, history = (run_id, _key(stretch.key, "metric")), history_of(stretch, now)
+        if name in histories:
+            histories[name].extend(history)
         elif history:
-            found[key] = history
-    return found
+            histories[name] = history
 
 
 @dataclass(frozen=True)
@@ -168,17 +184,22 @@ class _Series:
     has_block: bool
 
 
-def _series(session: Session, run_id: str, wanted: Iterable[str]) -> dict[str, _Series]:
+def _series(session: Session, runs: Set[str], wanted: Set[str]) -> dict[Named, _Series]:
     connection = session.connection()
     if connection.dialect.name != "sqlite":
-        # Held first and read then: what waits for a lock reads what was before it.
-        connection.execute(OPEN, {"run": run_id})
-    found = connection.execute(SERIES, {"run": run_id, "keys": list(wanted)}).mappings().all()
-    check_open(run_id, found[0] if found else None)
-    if found[0]["compacted_at"] is not None:
-        connection.execute(update(Run).where(col(Run.id) == run_id).values(compacted_at=None))
+        # Held first and read then: what waits for a lock reads what was before it. In one order
+        # everywhere, or two writers would wait for each other.
+        for run_id in sorted(runs):
+            connection.execute(OPEN, {"run": run_id})
+    asked = {"runs": list(runs), "keys": list(wanted)}
+    found = connection.execute(SERIES, asked).mappings().all()
+    row_of = {row["run_id"]: row for row in found}
+    for run_id in runs:
+        check_open(run_id, row_of.get(run_id))
+        if row_of[run_id]["compacted_at"] is not None:
+            connection.execute(update(Run).where(col(Run.id) == run_id).values(compacted_at=None))
     return {
-        row["key"]: _Series(row["id"], summary_of(row), row["block"] is not None)
+        (row["run_id"], row["key"]): _Series(row["id"], summary_of(row), row["block"] is not None)
         for row in found
         if row["id"] is not None
     }
@@ -199,27 +220,26 @@ def _columns(summary: MetricSummary) -> dict[str, Any]:
 
 def _merge_known(
     session: Session,
-    known: Mapping[str, _Series],
-    fresh: Mapping[str, MetricSummary],
+    known: Mapping[Named, _Series],
+    fresh: Mapping[Named, MetricSummary],
     better: Mapping[str, Direction],
 ) -> None:
     rows = [
-        {"series": each.number} | _columns(merge(each.summary, fresh[key], better[key]))
-        for key, each in known.items()
+        {"series": each.number} | _columns(merge(each.summary, fresh[name], better[name[1]]))
+        for name, each in known.items()
     ]
     if rows:
         session.connection().execute(MERGE, rows)
 
 
-def _insert_fresh(
-    session: Session, run_id: str, fresh: Mapping[str, MetricSummary]
-) -> dict[str, int]:
-    rows = [{"run_id": run_id, "key": key} | _columns(s) for key, s in fresh.items()]
+def _insert_fresh(session: Session, fresh: Mapping[Named, MetricSummary]) -> dict[Named, int]:
+    rows = [{"run_id": run, "key": key} | _columns(s) for (run, key), s in fresh.items()]
     if not rows:
         return {}
-    returned = session.connection().execute(INSERT_FRESH, rows)
-    keys.remember(session, run_id, keys.METRIC, fresh)
-    return {row.key: row.id for row in returned}
+    returned = session.connection().execute(INSERT_FRESH, rows).all()
+    for run_id in sorted({run_id for run_id, _ in fresh}):
+        keys.remember(session, run_id, keys.METRIC, [k for run, k in fresh if run == run_id])
+    return {(row.run_id, row.key): row.id for row in returned}
 
 
 def _append(session: Session, histories: dict[int, History], blocked: Set[int]) -> None:

@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pilothouse.experiments import (
     blocks,
     catalog,
-    details,
     differing,
     environment,
     fields,
     groups,
-    history,
     keys,
     lifecycle,
     listing,
@@ -31,7 +29,6 @@ from pilothouse.experiments import (
 )
 from pilothouse.experiments.code import CodeIdentity, running_folder, running_source
 from pilothouse.experiments.compare_verbs import Comparing
-from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.fields import QueryField
 from pilothouse.experiments.looking import Looking
 from pilothouse.experiments.patches import Program, log_patch, program
@@ -293,43 +290,6 @@ class Experiments(Comparing, Looking):
 
     def _language(self, session: Session, *, whole: bool = False) -> RunLanguage:
         return RunLanguage(self._store.now(), self._entities, session, whole=whole)
-
-    def run(self, id: str) -> RunInfo:
-        """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
-        with self._store.read() as session:
-            return details.run(session, id)
-
-    def artifact(self, run: str, path: str) -> bytes:
-        """A file of a run, verified. Raises NotFound, or Unavailable when it is damaged."""
-        with self._store.read() as session:
-            digest = details.artifact(session, run, path).digest
-        return self._store.artifacts.read(digest)
-
-    def artifact_file(self, run: str, path: str) -> Path:
-        """A file of a run as a verified file on this machine."""
-        with self._store.read() as session:
-            digest = details.artifact(session, run, path).digest
-        return self._store.artifacts.local_path(digest)
-
-    def history(
-        self,
-        runs: Sequence[str],
-        keys: Sequence[str] | None = None,
-        max_points: int | None = None,
-        *,
-        since: history.Cursor | None = None,
-        low: int | None = None,
-        high: int | None = None,
-    ) -> pd.DataFrame:
-        """Points of many runs and metrics: a frame of run, key, step, at, value.
-
-        `max_points` thins each longer series but keeps its ends and its spikes; `low` and `high`
-        bound the steps. For a page that polls: hand the last frame's `attrs["cursor"]` in as
-        `since` and only what came later is told; a series that must be drawn anew, because points
-        came before its last one, is told whole and named in `attrs["whole"]`.
-        """
-        with self._store.read() as session:
-            return history.history(session, runs, keys, max_points, since=since, low=low, high=high)
 
     def metric_keys(self, experiment: str | None = None) -> list[str]:
         """Every metric that a run has, of one experiment or of all."""

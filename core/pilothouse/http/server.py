@@ -1,7 +1,8 @@
 """The server: one ASGI application on loopback, and the process that runs it.
 
-Predictions are raw ASGI and answer as soon as the process is up. The management API is FastAPI; it
-is imported in the background, because predictions must not wait for it after a restart.
+Predictions are raw ASGI and answer as soon as the process is up. The management API is FastAPI, the
+tracking protocol a good deal of code: each is imported in the background when it is first asked,
+so that a server that is asked for neither stays small, and starts at once.
 """
 
 from __future__ import annotations
@@ -127,7 +128,6 @@ class Server:
         self._duties = [
             asyncio.create_task(self.routes.follow()),
             asyncio.create_task(self._tidy()),
-            asyncio.create_task(self._prepare()),
             asyncio.create_task(self._deliver()),
         ]
 
@@ -157,9 +157,6 @@ class Server:
             except (SQLAlchemyError, PilothouseError):
                 log.exception("deliveries could not be read")
             await asyncio.sleep(DELIVER_EVERY)
-
-    async def _prepare(self) -> None:
-        await self._managed()
 
 
 def serve(settings: Settings, *, allow_reset: bool = False) -> None:

@@ -11,10 +11,9 @@ from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.parts.changes import pairs
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.errors import error_box
-from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.header import section
-from pilothouse_app.parts.viewers import file_url
+from pilothouse_app.parts.viewers import code_block, file_url
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
@@ -69,5 +68,4 @@ def _patch(run: RunInfo) -> None:
     ):
         section("Uncommitted changes", told + ("" if found.whole else ", the first 256 kB"))
         st.link_button("Download", file_url(run.id, file), icon=":material/download:", key="patch")
-    with fill("run_patch", reserve=20, least=300, most=60 + 19 * (found.text.count("\n") + 1)):
-        st.code(found.text, language="diff", line_numbers=True, height="stretch")
+    code_block(found.text, "diff", key="run_patch", reserve=20)

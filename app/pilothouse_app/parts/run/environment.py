@@ -65,7 +65,11 @@ def _ours(run: RunInfo) -> None:
         _packages(packages)
     with right:
         section("Requirements", "to copy")
-        st.code("\n".join(f"{name}=={version}" for name, version in packages.items()), None)
+        st.code(
+            "\n".join(f"{name}=={version}" for name, version in packages.items()),
+            None,
+            wrap_lines=True,
+        )
 
 
 def _packages(packages: dict[str, str]) -> None:
@@ -101,5 +105,5 @@ def _file(owner: str, path: str, whose: str) -> str:
     except PilothouseError as refusal:
         error_box(refusal)
         return ""
-    st.code(found.text, language=found.language or None)
+    st.code(found.text, language=found.language or None, wrap_lines=True)
     return found.text

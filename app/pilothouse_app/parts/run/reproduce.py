@@ -23,12 +23,12 @@ def draw(run: RunInfo) -> None:
     """Draw the view."""
     _again(run)
     section("In a notebook of this machine")
-    st.code(_ours(run), language="python")
+    st.code(_ours(run), language="python", wrap_lines=True)
     section("With the MLflow client", "from any machine that reaches the server")
-    st.code(_theirs(run), language="python")
+    st.code(_theirs(run), language="python", wrap_lines=True)
     if run.commit:
         section("The code", "as it was when the run started")
-        st.code(_checkout(run), language="bash")
+        st.code(_checkout(run), language="bash", wrap_lines=True)
 
 
 def _again(run: RunInfo) -> None:

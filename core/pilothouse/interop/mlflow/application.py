@@ -157,7 +157,10 @@ class Protocol:
             found = await asyncio.to_thread(route.outside, self.store, fields)
         if not route.writes:
             return await asyncio.to_thread(self._read, route, fields, found)
-        work = self.ingest.submit(lambda s: route.handler(Call(s, self.store, fields, found)))
+        points = None if route.logs is None else route.logs(fields)
+        work = self.ingest.submit(
+            lambda s: route.handler(Call(s, self.store, fields, found)), points
+        )
         told = await asyncio.wrap_future(work)
         if path == "runs/update" and told["run_info"]["status"] in run_facts.ENDED:
             self._compactor.add(told["run_info"]["run_id"])

@@ -1,8 +1,11 @@
 """Ingest: the writes of many requests in one transaction, acknowledged after the commit.
 
-One thread writes. While it commits, requests queue up; it then takes all of them at once, each in
-a savepoint, so that a request that is refused takes nothing of the others with it. SQLite never
-sees two of our writers, and the cost of a commit is shared by everyone who waited for it.
+One thread writes. While it commits, requests queue up; it then takes all of them at once. SQLite
+never sees two of our writers, and the cost of a commit is shared by everyone who waited for it.
+
+Nearly every request succeeds, so they are done one after the other as they are, and those that only
+log points as one. When one is refused, nothing of that is kept: all are done again, each in a
+savepoint, so that the one that is refused takes nothing of the others with it.
 """
 
 from __future__ import annotations
@@ -10,24 +13,29 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from sqlmodel import Session
 
+from pilothouse.experiments.recording import log_points_of
+from pilothouse.experiments.summary import Points
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.ingest")
 MOST_AT_ONCE = 256
 Work = Callable[[Session], Any]
+OfRun = tuple[str, Sequence[Points]]
 
 
 @dataclass
 class _Item:
     work: Work
+    points: OfRun | None = None
     done: Future[Any] = field(default_factory=Future)
     result: Any = None
     error: Exception | None = None
@@ -50,9 +58,12 @@ class Ingest:
         self._thread.start()
         self._closed = False
 
-    def submit(self, work: Work) -> Future[Any]:
-        """Do the work in the next transaction; its result is there once that is committed."""
-        item = _Item(work)
+    def submit(self, work: Work, points: OfRun | None = None) -> Future[Any]:
+        """Do the work in the next transaction; its result is there once that is committed.
+
+        When all that the work does is to log `points` of a run, saying so makes it cheaper.
+        """
+        item = _Item(work, points)
         if self._closed:
             raise Unavailable("the server is ending.")
         self._waiting.put(item)
@@ -87,6 +98,25 @@ class Ingest:
         return items, True
 
     def _commit(self, items: list[_Item]) -> None:
+        if not self._together(items):
+            self._apart(items)
+        for item in items:
+            item.tell()
+
+    def _together(self, items: list[_Item]) -> bool:
+        """Do all of them as they are; whether that went well, or nothing of it was kept."""
+        try:
+            with self._store.write() as session:
+                for logs, group in groupby(items, lambda item: item.points is not None):
+                    if logs:
+                        _log(session, self._store, list(group))
+                    else:
+                        _do_each(session, list(group))
+        except Exception:  # whose fault it is, and what to say of it, is found out apart
+            return False
+        return True
+
+    def _apart(self, items: list[_Item]) -> None:
         try:
             with self._store.write() as session:
                 for item in items:
@@ -95,8 +125,19 @@ class Ingest:
             log.exception("a transaction failed")
             for item in items:
                 item.error = item.error or failed
-        for item in items:
-            item.tell()
+
+
+def _log(session: Session, store: Store, items: Sequence[_Item]) -> None:
+    log_points_of(session, store, [item.points for item in items if item.points is not None])
+    for item in items:
+        item.result = {}
+
+
+def _do_each(session: Session, items: Sequence[_Item]) -> None:
+    for item in items:
+        item.result = item.work(session)
+        session.flush()
+        session.expunge_all()
 
 
 def _do(session: Session, item: _Item) -> None:

@@ -15,6 +15,7 @@ from pilothouse.experiments.tables import Param, RunModel, RunTag, Source, Sourc
 from pilothouse.interop.mlflow import logged_models, points
 from pilothouse.interop.mlflow.errors import invalid, missing
 from pilothouse.interop.mlflow.fields import Fields, pairs
+from pilothouse.interop.mlflow.ingest import OfRun
 from pilothouse.interop.mlflow.points import Logged, Point, check_name
 from pilothouse.interop.mlflow.routing import Call, Route, writing
 from pilothouse.interop.mlflow.run_facts import (
@@ -42,6 +43,21 @@ def _log_metric(call: Call) -> dict[str, Any]:
     run_id = run_id_of(call.fields)
     _log_points(call, run_id, points.one(call.fields))
     return {}
+
+
+def _metric_of(fields: Fields) -> OfRun | None:
+    """The point of a request, when it is about a run alone."""
+    run_id, logged = run_id_of(fields), points.one(fields)
+    return None if logged.of_models else (run_id, logged.stretches)
+
+
+def _metrics_of(fields: Fields) -> OfRun | None:
+    """The points of a batch that holds nothing else."""
+    if fields.has("params") or fields.has("tags"):
+        return None
+    run_id, logged = run_id_of(fields), points.many(fields)
+    _check_sizes(logged.count, 0, 0)
+    return None if logged.of_models else (run_id, logged.stretches)
 
 
 def _log_points(call: Call, run_id: str, logged: Logged) -> None:
@@ -250,9 +266,9 @@ def _log_model(call: Call) -> dict[str, Any]:
 
 
 ROUTES: tuple[Route, ...] = (
-    writing("runs/log-metric", _log_metric),
+    Route(("POST",), "runs/log-metric", _log_metric, logs=_metric_of),
     writing("runs/log-parameter", _log_param),
-    writing("runs/log-batch", _log_batch),
+    Route(("POST",), "runs/log-batch", _log_batch, logs=_metrics_of),
     writing("runs/log-inputs", _log_inputs),
     writing("runs/outputs", _log_outputs),
     writing("runs/log-model", _log_model),

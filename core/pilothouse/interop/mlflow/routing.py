@@ -9,6 +9,7 @@ from typing import Any
 from sqlmodel import Session
 
 from pilothouse.interop.mlflow.fields import Fields
+from pilothouse.interop.mlflow.ingest import OfRun
 from pilothouse.storage import Store
 
 
@@ -24,6 +25,7 @@ class Call:
 
 Handler = Callable[[Call], dict[str, Any]]
 Outside = Callable[[Store, Fields], Any]
+OnlyLogs = Callable[[Fields], OfRun | None]
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Route:
     """Where a handler answers. `{name}` in a path is one part, handed in as a field.
 
     What asks other machines is done `outside`, beforehand: no transaction waits for them.
+    `logs` reads the points of a request that does nothing but log them.
     """
 
     methods: tuple[str, ...]
@@ -38,6 +41,7 @@ class Route:
     handler: Handler
     writes: bool = True
     outside: Outside | None = None
+    logs: OnlyLogs | None = None
 
 
 def reading(path: str, handler: Handler, *methods: str) -> Route:

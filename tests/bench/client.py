@@ -1,0 +1,62 @@
+"""Points a second of MLflow's own client, unchanged, into ours and into MLflow's server.
+
+Each run gets one `log_batch` of 500 points of five metrics; starting the runs is not counted. The
+reference is `mlflow server` with one worker on SQLite. What the client itself needs to write its
+requests counts on both sides.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from pilothouse.testing.reference import QUIET, ReferenceServer
+from pilothouse.testing.serving import ServerProcess
+from pilothouse.workspace import open_workspace
+
+RUNS, SIZE, ROUNDS = 20, 500, 5
+AT_MS = 1_772_366_400_000
+
+
+def measure() -> dict[str, Any]:
+    """Both in turn, several times; the median round of each, and the median ratio."""
+    os.environ.update(QUIET)
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = open_workspace(Path(folder) / "ours")
+        with (
+            ReferenceServer(Path(folder) / "theirs") as reference,
+            ServerProcess(workspace.store) as server,
+        ):
+            logged(server.url, 2)
+            logged(reference.url, 2)
+            rounds = [
+                (logged(server.url, RUNS), logged(reference.url, RUNS)) for _ in range(ROUNDS)
+            ]
+        workspace.store.engine.dispose()
+    return {
+        "work": "client",
+        "ours": round(statistics.median(fast for fast, _ in rounds)),
+        "reference": round(statistics.median(slow for _, slow in rounds)),
+        "ratio": round(statistics.median(fast / slow for fast, slow in rounds), 2),
+        "unit": "points/s",
+        "reference_is": "mlflow server on SQLite, the same client and calls",
+        "rounds": ROUNDS,
+    }
+
+
+def logged(url: str, count: int) -> float:
+    """Points a second of the client's batches, one run each."""
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+    client = MlflowClient(tracking_uri=url)
+    runs = [client.create_run("0").info.run_id for _ in range(count)]
+    points = [Metric(f"m{i % 5}", i / 7, AT_MS + i, i // 5) for i in range(SIZE)]
+    began = time.perf_counter()
+    for run in runs:
+        client.log_batch(run, metrics=points)
+    return count * SIZE / (time.perf_counter() - began)

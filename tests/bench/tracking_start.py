@@ -1,0 +1,128 @@
+"""A tracking server alone: from the command to its first answer, and its memory when idle.
+
+Ours is `pilothouse server` in a new workspace, the reference `mlflow server` with one worker on a
+new SQLite file, without its job runner. The first answer is one that needs the database: the
+search of experiments. Memory is the proportional set size of all processes of each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from pilothouse.testing.reference import ReferenceServer
+from pilothouse.testing.tracking import API
+
+RUNS = 3
+IDLE_S = 10.0
+DEADLINE_S = 120.0
+
+
+def measure() -> dict[str, Any]:
+    """Both in turn; the median seconds and megabytes of each, and how many times less ours is."""
+    ours, theirs = [], []
+    for _ in range(RUNS):
+        ours.append(_ours())
+        theirs.append(_theirs())
+    seconds, memory = _medians(ours)
+    their_seconds, their_memory = _medians(theirs)
+    return {
+        "work": "tracking_start",
+        "ours": round(seconds, 2),
+        "reference": round(their_seconds, 2),
+        "ratio": round(their_seconds / seconds, 2),
+        "unit": "seconds to the first answer, lower is better",
+        "reference_is": "mlflow server on SQLite, one worker",
+        "idle_pss_mb": round(memory, 1),
+        "reference_idle_pss_mb": round(their_memory, 1),
+        "memory_ratio": round(their_memory / memory, 2),
+        "rounds": RUNS,
+    }
+
+
+def _medians(found: list[tuple[float, float]]) -> tuple[float, float]:
+    seconds, memory = zip(*found, strict=True)
+    return statistics.median(seconds), statistics.median(memory)
+
+
+def _ours() -> tuple[float, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        port = _free_port()
+        command = [sys.executable, "-m", "pilothouse.cli", "server"]
+        command += ["--workspace", folder, "--port", str(port)]
+        began = time.monotonic()
+        with _running(command) as process:
+            _until_answer(f"http://127.0.0.1:{port}")
+            seconds = time.monotonic() - began
+            time.sleep(IDLE_S)
+            return seconds, _memory(process.pid)
+
+
+def _theirs() -> tuple[float, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        with ReferenceServer(Path(folder)) as server:
+            _until_answer(server.url)
+            seconds = time.monotonic() - began
+            time.sleep(IDLE_S)
+            return seconds, _memory(server.pid)
+
+
+@contextlib.contextmanager
+def _running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        if process.poll() is None:
+            process.kill()
+
+
+def _until_answer(url: str) -> None:
+    body = json.dumps({"max_results": 1}).encode()
+    headers = {"Content-Type": "application/json"}
+    asked = urllib.request.Request(f"{url}{API}experiments/search", body, headers)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = time.monotonic() + DEADLINE_S
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), opener.open(asked, timeout=10) as answer:
+            if b"Default" in answer.read():
+                return
+        time.sleep(0.02)
+    raise SystemExit(f"{url} did not answer in {DEADLINE_S:.0f} s")
+
+
+def _memory(pid: int) -> float:
+    first = psutil.Process(pid)
+    return sum(_pss(each.pid) for each in (first, *first.children(recursive=True)))
+
+
+def _pss(pid: int) -> float:
+    rollup = Path(f"/proc/{pid}/smaps_rollup")
+    if not os.access(rollup, os.R_OK):
+        return float(psutil.Process(pid).memory_info().rss) / 1e6
+    line = next(x for x in rollup.read_text().splitlines() if x.startswith("Pss:"))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
