@@ -13,9 +13,11 @@ import streamlit as st
 from pilothouse.experiments.marks import COLOUR, STARRED
 from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.formats import title
+from pilothouse_app.parts.kept import kept
 from pilothouse_app.parts.live import live
 from pilothouse_app.parts.registering import champions
 from pilothouse_app.parts.run_columns import Catalog, sort_by
+from pilothouse_app.parts.run_filter import count_of
 from pilothouse_app.parts.run_foot import foot
 from pilothouse_app.parts.run_marks import SWATCHES, given
 from pilothouse_app.parts.run_state import State, change, current
@@ -45,7 +47,8 @@ def run_rows(
     """Draw a page of the runs that are meant, with its foot."""
     body, tree = st.container(), state.mode == "tree"
     page = foot(state, _roots(meant) if tree else found, "tree" if tree else "run")
-    frame = _page(state, meant, columns, page)
+    asked = f"page {state!r} {page} {columns!r}"
+    frame = kept(asked, lambda: _page(state, meant, columns, page))
     draw = partial(_draw, state, known, columns)
     alive = list(frame.loc[frame["status"].isin(ALIVE), "id"])
     with body:
@@ -69,7 +72,7 @@ def _pulse(meant: RunFilter) -> tuple[int, int]:
 
 
 def _roots(meant: RunFilter) -> int:
-    return workspace().experiments.count(replace(meant, roots=True))
+    return count_of(replace(meant, roots=True))
 
 
 def _page(state: State, meant: RunFilter, columns: Sequence[str], page: int) -> pd.DataFrame:
