@@ -127,10 +127,10 @@ def _grown(
 
 def _fresh(frame: pd.DataFrame, rows: pd.DataFrame, draw: Any) -> bool:
     """Draw the page with the rows that were read again; whether all of those go on."""
-    kept, again = frame.set_index("id"), rows.set_index("id")
+    whole, again = frame.set_index("id"), rows.set_index("id")
     for column in again.columns:
-        kept.loc[again.index, column] = again[column]
-    draw(kept.loc[frame["id"]].reset_index())
+        whole.loc[again.index, column] = again[column]
+    draw(whole.loc[frame["id"]].reset_index())
     return bool(again["status"].isin(ALIVE).all())
 
 
