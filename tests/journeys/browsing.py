@@ -67,11 +67,12 @@ class Table:
     region: Locator
 
     def rows(self) -> list[dict[str, str]]:
-        """The rows that are drawn, by the words of their columns."""
+        """The rows that are drawn, by the words of their columns without the arrow of the order."""
         lines: list[list[str]] = self.region.locator("canvas table").first.evaluate(
             "grid => [...grid.rows].map(row => [...row.cells].map(cell => cell.textContent))"
         )
-        return [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
+        heads = [head.removesuffix(" ↑").removesuffix(" ↓") for head in lines[0]]
+        return [dict(zip(heads, line, strict=True)) for line in lines[1:]]
 
     def row(self, words: str) -> int:
         """The place of the first row whose first column has these words."""
@@ -157,6 +158,25 @@ class Visitor:
         box.click()
         self.page.get_by_role("option", name=option, exact=True).click()
         expect(box).to_have_value(option)
+
+    def pick(self, label: str, option: str | re.Pattern[str]) -> None:
+        """Choose from a long list by typing, since only what is in sight is there."""
+        box = self.page.get_by_role("combobox", name=label, exact=True)
+        box.click()
+        box.fill(option if isinstance(option, str) else option.pattern)
+        self.page.get_by_role("option", name=option, exact=True).first.click()
+
+    def sort(self, column: str) -> None:
+        """Sort the run table by a column, the better end first."""
+        before = self.param("runs_sort")
+        self.press("Columns")
+        self.pick("Sort", column)
+        self.page.wait_for_function(
+            "before => (new URL(location).searchParams.get('runs_sort') ?? '') !== before",
+            arg=before,
+        )
+        self.page.keyboard.press("Escape")
+        self.idle()
 
     def search(self, placeholder: str, words: str) -> None:
         """Type into a search box and wait for what it finds."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -38,22 +37,10 @@ def test_an_address_of_nothing_says_so(visitor: Any) -> None:
         expect(visitor.page.get_by_role("alert")).to_contain_text("Not found")
 
 
-def sort(visitor: Any, column: str) -> None:
-    """Sort the run table by a column."""
-    visitor.press("Columns")
-    box = visitor.page.get_by_role("combobox", name="Sort", exact=True)
-    box.click()
-    box.fill(column)
-    visitor.page.get_by_role("option", name=column, exact=True).click()
-    visitor.page.wait_for_url(re.compile("runs_sort="))
-    visitor.page.keyboard.press("Escape")
-    visitor.idle()
-
-
 def test_what_one_chose_is_in_the_address(visitor: Any) -> None:
     visitor.open("/experiments")
     visitor.search("Name, id, trainer or note", "forest")
-    sort(visitor, "ROC AUC")
+    visitor.sort("ROC AUC")
     before = visitor.table("Runs").rows()
     assert all(row["Run"].startswith("random-forest") for row in before)
 
@@ -75,7 +62,7 @@ def test_ticks_belong_to_runs_and_not_to_rows(visitor: Any, voyage: Any) -> None
     ticked = [runs.rows()[0]["Run"]]
     runs.tick(0)
     expect(visitor.page.get_by_role("button", name="Compare (1)")).to_be_disabled()
-    sort(visitor, "Log loss")
+    visitor.sort("Log loss")
     runs = visitor.table("Runs")
     place, other = next(
         (place, row["Run"])

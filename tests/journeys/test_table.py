@@ -35,17 +35,9 @@ def runs(voyage: Any, where: str) -> dict[str, str]:
 
 
 def names(visitor: Any) -> list[str]:
-    """The names of the rows that are drawn; the head says when they are the order."""
+    """The names of the rows that are drawn."""
     rows = visitor.table("Runs").rows()
-    return [row.get("Run", row.get("Run ↑", "")).strip("\u2003└ ") for row in rows]
-
-
-def pick(visitor: Any, label: str, option: str) -> None:
-    """Choose from a long list by typing, since only what is in sight is there."""
-    box = visitor.page.get_by_role("combobox", name=label, exact=True)
-    box.click()
-    box.fill(option)
-    visitor.page.get_by_role("option", name=option, exact=True).click()
+    return [row["Run"].strip("\u2003└ ") for row in rows]
 
 
 def act(visitor: Any, command: str) -> Any:
@@ -69,10 +61,9 @@ def test_a_link_shows_the_same_state_in_another_browser(
     box.fill("metrics.roc_auc > 0.6")
     box.press("Enter")
     visitor.page.wait_for_url(re.compile("runs_filter="))
+    visitor.sort("ROC AUC")
     visitor.press("Columns")
-    pick(visitor, "Sort", "ROC AUC")
-    visitor.page.wait_for_url(re.compile("runs_sort="))
-    pick(visitor, "Add a column", "Parameter: Depth")
+    visitor.pick("Add a column", "Parameter: Depth")
     visitor.page.wait_for_url(re.compile("depth"))
     visitor.page.keyboard.press("Escape")
     expect(visitor.table("Runs").region.locator("canvas table").first).to_contain_text("Depth")
@@ -95,7 +86,7 @@ def test_a_filter_is_built_by_pointing(visitor: Any, runs: dict[str, str], where
     visitor.open(f"/experiments?experiment={where}")
     visitor.press("Build")
     dialog = visitor.dialog("Build a filter")
-    pick(visitor, "Field", "Metric: ROC AUC")
+    visitor.pick("Field", "Metric: ROC AUC")
     value = dialog.get_by_role("spinbutton", name="Value")
     value.fill("0.7")
     value.press("Enter")

@@ -14,7 +14,9 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.experiments.search import RESERVED
+from pilothouse.experiments.tree import ExperimentNode
 from pilothouse_app.parts.formats import title
+from pilothouse_app.parts.kept import kept
 from pilothouse_app.parts.run_state import NEWEST, State, change, chosen, current, held
 from pilothouse_app.parts.runs import BARS, favourites
 from pilothouse_app.parts.table import (
@@ -32,7 +34,6 @@ from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.experiments.metric_notes import MetricKinds
-    from pilothouse.experiments.tree import ExperimentNode
 
 LAST = "last"
 PARTS = (LAST, "best", "min", "max", "first")
@@ -121,14 +122,24 @@ def catalog() -> Catalog:
         tuple(room.param_keys()),
         tuple(key for key in room.tag_keys() if not key.startswith(RESERVED)),
         room.metric_kinds(),
-        room.tree(),
+        tuple(ExperimentNode(*each) for each in kept("tree", _nodes)),
     )
+
+
+def _nodes() -> list[tuple[str, int, int, bool]]:
+    return [
+        (node.path, node.level, node.runs, node.is_experiment)
+        for node in workspace().experiments.tree()
+    ]
 
 
 def shown_columns(state: State, known: Catalog) -> list[str]:
     """The columns to draw, in order: the chosen ones, the usual ones, or the ones that differ."""
     if state.differ:
-        differing = list(workspace().experiments.differing(state.meant))
+        meant = state.meant
+        differing = kept(
+            f"differing {meant!r}", lambda: list(workspace().experiments.differing(meant))
+        )
         return list(dict.fromkeys([*differing[:MOST_DIFFERING], "duration_s", NEWEST]))
     return list(state.columns) or usual_columns(state, known)
 

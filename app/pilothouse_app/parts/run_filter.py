@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.kit.errors import Invalid
+from pilothouse_app.parts.kept import kept
 from pilothouse_app.parts.run_state import State, chosen, held
 from pilothouse_app.parts.workspace import workspace
 
@@ -42,6 +43,11 @@ def filter_error(wrong: Invalid | None) -> None:
 def counted(meant: RunFilter) -> tuple[int, Invalid | None]:
     """How many runs are found, or why the filter means nothing."""
     try:
-        return workspace().experiments.count(meant), None
+        return count_of(meant), None
     except Invalid as wrong:
         return 0, wrong
+
+
+def count_of(meant: RunFilter) -> int:
+    """How many runs a filter means."""
+    return kept(f"count {meant!r}", lambda: workspace().experiments.count(meant))

@@ -13,6 +13,7 @@ import streamlit as st
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.formats import DASH, missing, title
+from pilothouse_app.parts.kept import kept
 from pilothouse_app.parts.run_columns import Catalog, digits_of, metric_part
 from pilothouse_app.parts.run_foot import foot
 from pilothouse_app.parts.run_state import COUNT, State, change, held
@@ -90,7 +91,8 @@ def group_rows(state: State, known: Catalog, columns: Sequence[str]) -> None:
     sort = state.sort if state.sort in (*metrics, *state.by) else COUNT
     ordered = replace(state, sort=sort, rising=state.rising and sort == state.sort)
     body = st.container()
-    page = foot(state, room.group_count(state.meant, state.by), "group")
+    asked = f"groups {state.by!r} {state.meant!r}"
+    page = foot(state, kept(asked, lambda: room.group_count(state.meant, state.by)), "group")
     frame = room.groups(state.meant, state.by, metrics, sort, not ordered.rising, page, state.size)
     shown, looks = _drawn(frame, ordered, known, metrics)
     with body, fill("runs", reserve=17.2, most=34 + 30 * max(1, len(frame))):

@@ -13,9 +13,11 @@ import streamlit as st
 from pilothouse.experiments.marks import COLOUR, STARRED
 from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.formats import title
+from pilothouse_app.parts.kept import kept
 from pilothouse_app.parts.live import live
 from pilothouse_app.parts.registering import champions
 from pilothouse_app.parts.run_columns import Catalog, sort_by
+from pilothouse_app.parts.run_filter import count_of
 from pilothouse_app.parts.run_foot import foot
 from pilothouse_app.parts.run_marks import SWATCHES, given
 from pilothouse_app.parts.run_state import State, change, current
@@ -35,6 +37,7 @@ NARROW, WIDE = 190, 260
 INDENT = "\u2003"
 MOST_CHILDREN = 100
 MOST_OPEN = 20
+TRAIL = 3  # rem, of the way back to all groups
 COMMIT = 8
 
 
@@ -44,7 +47,8 @@ def run_rows(
     """Draw a page of the runs that are meant, with its foot."""
     body, tree = st.container(), state.mode == "tree"
     page = foot(state, _roots(meant) if tree else found, "tree" if tree else "run")
-    frame = _page(state, meant, columns, page)
+    asked = f"page {state!r} {page} {columns!r}"
+    frame = kept(asked, lambda: _page(state, meant, columns, page))
     draw = partial(_draw, state, known, columns)
     alive = list(frame.loc[frame["status"].isin(ALIVE), "id"])
     with body:
@@ -68,7 +72,7 @@ def _pulse(meant: RunFilter) -> tuple[int, int]:
 
 
 def _roots(meant: RunFilter) -> int:
-    return workspace().experiments.count(replace(meant, roots=True))
+    return count_of(replace(meant, roots=True))
 
 
 def _page(state: State, meant: RunFilter, columns: Sequence[str], page: int) -> pd.DataFrame:
@@ -123,10 +127,10 @@ def _grown(
 
 def _fresh(frame: pd.DataFrame, rows: pd.DataFrame, draw: Any) -> bool:
     """Draw the page with the rows that were read again; whether all of those go on."""
-    kept, again = frame.set_index("id"), rows.set_index("id")
+    whole, again = frame.set_index("id"), rows.set_index("id")
     for column in again.columns:
-        kept.loc[again.index, column] = again[column]
-    draw(kept.loc[frame["id"]].reset_index())
+        whole.loc[again.index, column] = again[column]
+    draw(whole.loc[frame["id"]].reset_index())
     return bool(again["status"].isin(ALIVE).all())
 
 
@@ -141,7 +145,8 @@ def _draw(state: State, known: Catalog, columns: Sequence[str], frame: pd.DataFr
         shown, fixed = _with_branches(shown, fixed)
     if "commit" in shown:
         shown["commit"] = [(commit or "")[:COMMIT] for commit in shown["commit"]]
-    with fill(KEY, reserve=17.2, most=34 + 30 * max(1, len(frame))):
+    above = TRAIL if state.within else 0
+    with fill(KEY, reserve=17.2 + above, most=34 + 30 * max(1, len(frame))):
         table(
             shown,
             {**fixed, **looks, **own},

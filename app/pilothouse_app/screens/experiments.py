@@ -9,11 +9,11 @@ from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.header import header
 from pilothouse_app.parts.importing import import_button
-from pilothouse_app.parts.links import compare, go, screen
+from pilothouse_app.parts.links import compare, go_next, screen
 from pilothouse_app.parts.progress import running
 from pilothouse_app.parts.run_bar import nothing_meant, run_bar
 from pilothouse_app.parts.run_columns import catalog, shown_columns
-from pilothouse_app.parts.run_filter import counted
+from pilothouse_app.parts.run_filter import count_of, counted
 from pilothouse_app.parts.run_groups import group_rows, meant_by
 from pilothouse_app.parts.run_marks import actions_menu
 from pilothouse_app.parts.run_state import State, current
@@ -42,7 +42,7 @@ def render() -> None:
     state = current()
     meant = meant_by(state)
     found, wrong = counted(meant)
-    total = found if meant == RunFilter() else room.count()
+    total = found if meant == RunFilter() else count_of(RunFilter())
     if not total and state == State() and not room.count(RunFilter(archived=True)):
         _first_steps()
         return
@@ -89,11 +89,12 @@ def _first_steps() -> None:
 def _compare_button() -> None:
     chosen = ticked(KEY)
     enough = 2 <= len(chosen) <= MOST_COMPARED
-    if st.button(
+    st.button(
         f"Compare ({len(chosen)})" if chosen else "Compare",
         icon=":material/compare_arrows:",
         disabled=not enough,
         help=None if enough else f"Tick 2 to {MOST_COMPARED} runs in the table",
         key="runs_compare",
-    ):
-        go(compare(chosen))
+        on_click=go_next,
+        args=(compare(chosen),),
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select, text
+from sqlalchemy import delete, exists, func, select
 from sqlmodel import Session, col
 
 from pilothouse.experiments.tables import (
@@ -22,9 +22,9 @@ from pilothouse.experiments.tables import (
 
 METRIC, PARAM, TAG = "metric", "param", "tag"
 TABLES: dict[str, Any] = {METRIC: RunMetric, PARAM: Param, TAG: RunTag}
-REMEMBER = text(
+REMEMBER = (
     f"INSERT INTO {KnownKey.__tablename__} (experiment_id, kind, key) "
-    f"SELECT experiment_id, :kind, :key FROM {Run.__tablename__} WHERE id = :run "
+    f"SELECT experiment_id, {{0}}, {{0}} FROM {Run.__tablename__} WHERE id = {{0}} "
     "ON CONFLICT DO NOTHING"
 )
 
@@ -32,9 +32,11 @@ REMEMBER = text(
 def remember(session: Session, run_id: str, kind: str, keys: Iterable[str]) -> None:
     """Note keys that a run has; whoever writes rows of `TABLES` says so here."""
     # In one order everywhere: on PostgreSQL two writers would else wait for each other.
-    rows = [{"run": run_id, "kind": kind, "key": key} for key in sorted(set(keys))]
+    rows = [(kind, key, run_id) for key in sorted(set(keys))]
     if rows:
-        session.connection().execute(REMEMBER, rows)
+        connection = session.connection()
+        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        connection.exec_driver_sql(REMEMBER.format(mark), rows)
 
 
 def forget(session: Session, experiments: Sequence[int], lost: Mapping[str, Set[str]]) -> None:

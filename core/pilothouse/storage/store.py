@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
@@ -29,6 +29,8 @@ from pilothouse.storage.artifacts import Artifacts
 
 BUSY_MS = 30_000
 MAPPED_BYTES = 1 << 30  # of the database, read in place: a walk over an index takes half the time
+# Counts transactions, among other things; see "WAL-Index Header" in SQLite's file formats.
+WAL_INDEX_HEADER = 48
 WRITE = "pilothouse_write"
 
 
@@ -61,6 +63,20 @@ class Store:
             engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with Session(engine, expire_on_commit=False, autoflush=False) as session:
             yield session
+
+    def version(self) -> str:
+        """A word that every write of anybody changes; empty when nobody can tell.
+
+        What was read after it holds for as long as it stays the same.
+        """
+        if not self.is_sqlite:
+            with self.read() as session:
+                return str(session.scalar(text("SELECT pg_current_snapshot()::text")))
+        try:
+            with open(f"{self.engine.url.database}-shm", "rb") as index:
+                return index.read(WAL_INDEX_HEADER).hex()
+        except FileNotFoundError:  # while nobody has the database open
+            return ""
 
     @cached_property
     def _writer(self) -> Engine:

@@ -42,6 +42,11 @@ class Workspace:
         """Where everything lies."""
         return self.store.folder
 
+    @property
+    def version(self) -> str:
+        """A word that every write changes, to know by whether what was read still holds."""
+        return self.store.version()
+
     def acting_as(self, actor: str) -> Workspace:
         """The same workspace in somebody else's name."""
         return Workspace(self.store.acting_as(actor))

@@ -222,6 +222,25 @@ def test_json_none_is_null_and_can_be_asked_for(store: Store) -> None:
         assert session.get_one(Job, "job2").result == {"größe": [1, None]}
 
 
+def test_every_write_of_anybody_changes_the_version(store: Store) -> None:
+    before = store.version()
+    assert before
+    assert store.version() == before
+    with store.read() as session:
+        session.execute(text("SELECT count(*) FROM experiments_run"))
+    assert store.version() == before
+    other = open_store(store.settings)
+    seen = {before}
+    for writer in (store, other, store):
+        with writer.write() as session:
+            session.execute(text("CREATE TABLE IF NOT EXISTS t (x)"))
+            session.execute(text("INSERT INTO t VALUES (1)"))
+        seen.add(store.version())
+        assert other.version() == store.version()
+    assert len(seen) == 4
+    other.engine.dispose()
+
+
 def test_the_database_is_in_wal_mode(store: Store) -> None:
     raw = sqlite3.connect(store.folder / "pilothouse.db")
     assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -144,7 +144,10 @@ def with_mirrored(run: Run, tags: list[Json]) -> list[Json]:
     ours = {RUN_NAME: run.name, PARENT: run.parent_id, SOURCE_NAME: run.source}
     ours |= {COMMIT: run.commit, NOTE: run.note}
     told = [{"key": key, "value": word} for key, word in ours.items() if word and key not in known]
-    return [*tags, *told]
+    # A screen may have changed what a client once said of these two.
+    newer = {RUN_NAME: run.name, NOTE: run.note}
+    kept = [tag | {"value": newer.get(tag["key"]) or tag["value"]} for tag in tags]
+    return [*kept, *told]
 
 
 def _words(session: Session, table: Any, ids: Sequence[str]) -> dict[str, list[Json]]:
