@@ -38,7 +38,7 @@ ICONS = {
 }
 
 
-def kept(state: State) -> dict[str, str]:
+def lasting(state: State) -> dict[str, str]:
     """What a view keeps of a state: all but the page and the runs that happen to be open."""
     return written(replace(state, page=1, open=()))
 
@@ -66,8 +66,8 @@ def _opened(known: Mapping[int, ViewInfo], state: State) -> ViewInfo | None:
     found = known.get(st.session_state.get(OPENED, 0))
     if found is not None:
         return found
-    shown = kept(state)
-    return next((view for view in known.values() if kept(read(view.state)) == shown), None)
+    shown = lasting(state)
+    return next((view for view in known.values() if lasting(read(view.state)) == shown), None)
 
 
 def _label(opened: ViewInfo | None, changed: bool) -> str:
@@ -103,7 +103,7 @@ def _do(
         _save_as(state, opened)
     elif picked == SAVE:
         _told(
-            lambda: room.save_view(opened.name, kept(state), team=opened.is_team),
+            lambda: room.save_view(opened.name, lasting(state), team=opened.is_team),
             "is saved",
             opened,
         )
@@ -161,7 +161,7 @@ def _save_as(state: State, opened: ViewInfo | None) -> None:
 
 def _saved(name: str, state: State, team: bool, start: bool) -> None:
     room = workspace().experiments
-    view = room.save_view(name, kept(state), team=team)
+    view = room.save_view(name, lasting(state), team=team)
     if start:
         room.set_default_view(view.id)
     st.session_state[OPENED] = view.id
