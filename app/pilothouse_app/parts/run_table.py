@@ -145,7 +145,7 @@ def _draw(state: State, known: Catalog, columns: Sequence[str], frame: pd.DataFr
         shown, fixed = _with_branches(shown, fixed)
     if "commit" in shown:
         shown["commit"] = [(commit or "")[:COMMIT] for commit in shown["commit"]]
-    above = TRAIL if state.within else 0
+    above = TRAIL if state.inside else 0
     with fill(KEY, reserve=17.2 + above, most=34 + 30 * max(1, len(frame))):
         table(
             shown,
