@@ -34,7 +34,7 @@ def few(workspace: Workspace, clock: FixedClock) -> dict[str, str]:
 
 
 def shown(page) -> str:
-    return "\n".join(str(each.value) for each in page.markdown)
+    return "\n".join(str(each.value) for each in page.markdown).replace("\\", "")
 
 
 def names(page) -> list[str]:
@@ -74,7 +74,9 @@ def test_an_address_keeps_the_whole_state() -> None:
     assert written(State()) == {}
 
 
-@pytest.mark.parametrize("param", ["runs_size", "runs_page", "runs_view", "runs_show"])
+@pytest.mark.parametrize(
+    "param", ["runs_size", "runs_page", "runs_view", "runs_show", "runs_within"]
+)
 def test_an_address_that_means_nothing_is_taken_as_usual(param: str) -> None:
     assert read({param: "-1 or 'x"}) == State()
 

@@ -82,6 +82,22 @@ def test_a_link_shows_the_same_state_in_another_browser(
     elsewhere.close()
 
 
+def test_a_head_is_clicked_to_sort_and_clicked_again_to_turn(
+    visitor: Any, runs: dict[str, str], where: str
+) -> None:
+    visitor.open(f"/experiments?experiment={where}&runs_columns=metrics.roc_auc")
+    grid = visitor.table("Runs").region
+    last = {"x": grid.bounding_box()["width"] - 60, "y": 15}
+    grid.click(position=last)
+    visitor.page.wait_for_url(re.compile("runs_sort=metrics.roc_auc"))
+    expect(grid.locator("canvas table").first).to_contain_text("ROC AUC ↓")
+    assert names(visitor) == ["trial-2", "trial-1", "search", "alone"]
+    visitor.table("Runs").region.click(position=last)
+    visitor.page.wait_for_url(re.compile("runs_rising=yes"))
+    expect(grid.locator("canvas table").first).to_contain_text("ROC AUC ↑")
+    assert names(visitor) == ["alone", "search", "trial-1", "trial-2"]
+
+
 def test_a_filter_is_built_by_pointing(visitor: Any, runs: dict[str, str], where: str) -> None:
     visitor.open(f"/experiments?experiment={where}")
     visitor.press("Build")

@@ -15,6 +15,7 @@ import streamlit as st
 
 from pilothouse.experiments import query
 from pilothouse.kit.errors import Invalid
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.run_columns import LAST, PART_WORDS, PARTS, Catalog, metric_part
 from pilothouse_app.parts.run_state import State, change
@@ -150,7 +151,7 @@ def _counted(state: State, text: str) -> tuple[str, bool]:
     try:
         found = workspace().experiments.count(replace(state.meant, query=text))
     except Invalid as wrong:
-        return f":red[:material/error: {wrong.message}]", False
+        return f":red[:material/error: {literal(wrong.message)}]", False
     return f"**{plural(found, 'run')}** found", True
 
 

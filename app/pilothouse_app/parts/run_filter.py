@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.kit.errors import Invalid
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.kept import kept
 from pilothouse_app.parts.run_state import State, chosen, held
 from pilothouse_app.parts.workspace import workspace
@@ -37,7 +38,8 @@ def filter_error(wrong: Invalid | None) -> None:
         return
     words = wrong.fields.get("filter") or wrong.message
     with st.container(key="runs_wrong"):
-        st.markdown(f":red[:material/error: {words[:1].upper() + words[1:]}.] :gray[{wrong.hint}]")
+        told = literal(words[:1].upper() + words[1:])
+        st.markdown(f":red[:material/error: {told}.] :gray[{literal(wrong.hint)}]")
 
 
 def counted(meant: RunFilter) -> tuple[int, Invalid | None]:

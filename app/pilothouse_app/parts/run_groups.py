@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from pilothouse.experiments.groups import MOST_BY
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.formats import DASH, missing, title
@@ -30,7 +32,7 @@ MOST_METRICS = 4
 
 def meant_by(state: State) -> RunFilter:
     """The runs that are looked at: all that are meant, or the members of the opened group."""
-    if not (state.mode == "groups" and state.by and state.within):
+    if not state.inside:
         return state.meant
     values = [json.loads(value) for value in state.within]
     return workspace().experiments.members_filter(state.meant, state.by, values)
@@ -49,6 +51,7 @@ def group_by(state: State, known: Catalog) -> None:
         placeholder="Group by …",
         label_visibility="collapsed",
         width="stretch",
+        max_selections=MOST_BY,
         on_change=_grouped,
         args=(options,),
     )
@@ -60,7 +63,7 @@ def _grouped(options: list[str]) -> None:
 
 def trail(state: State, known: Catalog) -> None:
     """Where one is inside the groups, and the way back to all of them."""
-    if not (state.mode == "groups" and state.within):
+    if not state.inside:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
@@ -72,7 +75,10 @@ def trail(state: State, known: Catalog) -> None:
             kwargs={"within": ()},
         )
         pairs = zip(state.by, state.within, strict=False)
-        words = [f"{known.words(by)}: **{_words(by, json.loads(value))}**" for by, value in pairs]
+        words = [
+            f"{known.words(by)}: **{literal(_words(by, json.loads(value)))}**"
+            for by, value in pairs
+        ]
         st.markdown(f":gray[:material/chevron_right:] {' · '.join(words)}", width="content")
 
 

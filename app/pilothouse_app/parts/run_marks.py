@@ -13,6 +13,7 @@ import streamlit as st
 from pilothouse.experiments.marks import COLOURS, MOST
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.parts.asking import obeyed, pressed, reason_input
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.formats import count, plural, title
 from pilothouse_app.parts.table import ticked, untick
 from pilothouse_app.parts.toasts import toast_next
@@ -63,7 +64,7 @@ def given(command: Callable[[], object]) -> None:
     try:
         command()
     except PilothouseError as refusal:
-        toast_next(str(refusal), icon=":material/error:")
+        toast_next(literal(str(refusal)), icon=":material/error:")
 
 
 def _runs(scope: Scope, key: str) -> list[str]:
@@ -153,7 +154,7 @@ def _rename(scope: Scope) -> None:
     if pressed("Rename", "rename", missing=missing) and obeyed(
         lambda: workspace().experiments.rename(run, name)
     ):
-        _done(f"{info.name} is {name.strip()} now")
+        _done(f"{literal(info.name)} is {literal(name.strip())} now")
 
 
 @st.dialog("Note", icon=":material/edit_note:")
@@ -164,7 +165,7 @@ def _note(scope: Scope) -> None:
     info = workspace().experiments.run(run)
     note = st.text_area("Note", info.note, key=f"note_{run}", placeholder="What is worth knowing")
     if pressed("Save", "note") and obeyed(lambda: workspace().experiments.annotate(run, note)):
-        _done(f"The note of {info.name} is saved")
+        _done(f"The note of {literal(info.name)} is saved")
 
 
 def _one(scope: Scope) -> str | None:

@@ -7,6 +7,7 @@ table was left at is remembered for the session, so that the menu leads back to 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -52,6 +53,11 @@ class State:
     def archived(self) -> bool:
         """Whether it is the archive that is looked at."""
         return self.show == ARCHIVE
+
+    @property
+    def inside(self) -> bool:
+        """Whether it is the members of one group that are looked at."""
+        return self.mode == "groups" and 0 < len(self.by) == len(self.within)
 
     @property
     def run_order(self) -> str:
@@ -114,13 +120,22 @@ def _text(value: Any) -> str:
 
 def _value(name: str, text: str, usual: Any) -> Any:
     if isinstance(usual, tuple):
-        return tuple(unquote(each) for each in text.split(",") if each)
+        found = tuple(unquote(each) for each in text.split(",") if each)
+        return found if name != "within" or all(map(_is_value, found)) else usual
     if isinstance(usual, bool):
         return text == "yes"
     value = max(1, int(text)) if isinstance(usual, int) and text.isdecimal() else text
     if type(value) is not type(usual):
         return usual
     return value if name not in _CHOICES or value in _CHOICES[name] else usual
+
+
+def _is_value(text: str) -> bool:
+    """Whether this is JSON of one value that a group can have."""
+    try:
+        return isinstance(json.loads(text), str | int | float | None)
+    except ValueError:
+        return False
 
 
 def current() -> State:

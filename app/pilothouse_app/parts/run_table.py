@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from pilothouse.experiments.marks import COLOUR, STARRED
+from pilothouse.experiments.search import RunFilter
 from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.formats import title
 from pilothouse_app.parts.kept import kept
@@ -24,9 +25,6 @@ from pilothouse_app.parts.run_state import State, change, current
 from pilothouse_app.parts.runs import as_words
 from pilothouse_app.parts.table import badges_column, name_column, press_column, table, touched
 from pilothouse_app.parts.workspace import workspace
-
-if TYPE_CHECKING:
-    from pilothouse.experiments.search import RunFilter
 
 KEY = "runs"
 ALIVE = ("running", "queued")
@@ -76,12 +74,38 @@ def _roots(meant: RunFilter) -> int:
 
 
 def _page(state: State, meant: RunFilter, columns: Sequence[str], page: int) -> pd.DataFrame:
-    tree = state.mode == "tree"
-    frame = _runs(replace(meant, roots=True) if tree else meant, state, columns, page, state.size)
-    if not tree:
-        return frame
-    below = workspace().experiments.children(list(frame["id"]), meant)
-    return _grown(frame.assign(level=0), below, state, meant, columns)
+    if state.mode != "tree":
+        return _runs(meant, state, columns, page, state.size)
+    tops = _runs(replace(meant, roots=True), state, (), page, state.size)
+    places = list(_grown(list(tops["id"]), 0, state, meant))
+    ids = [place.run for place in places]
+    found = RunFilter(ids=ids, archived=meant.archived)
+    frame = _runs(found, state, columns, size=max(1, len(ids))).set_index("id")
+    there = [place for place in places if place.run in frame.index]
+    return (
+        frame.loc[[place.run for place in there]]
+        .reset_index()
+        .assign(level=[place.level for place in there], below=[place.below for place in there])
+    )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A run in the tree: how deep it stands, and how many stand right under it."""
+
+    run: str
+    level: int
+    below: int
+
+
+def _grown(runs: list[str], level: int, state: State, meant: RunFilter) -> Iterator[_Place]:
+    """The runs in order, the children of each open one after it, and theirs after them."""
+    below = workspace().experiments.children(runs, meant)
+    for run in runs:
+        yield _Place(run, level, below.get(run, 0))
+        if run in below and run in state.open:
+            under = _runs(replace(meant, parent=run), state, ())
+            yield from _grown(list(under["id"]), level + 1, state, meant)
 
 
 def _runs(
@@ -99,30 +123,6 @@ def _runs(
             )
         ),
     )
-
-
-def _grown(
-    frame: pd.DataFrame,
-    below: dict[str, int],
-    state: State,
-    meant: RunFilter,
-    columns: Sequence[str],
-) -> pd.DataFrame:
-    """The frame with the children of each open run under it, and theirs under them."""
-    frame = frame.assign(below=[below.get(run, 0) for run in frame["id"]])
-    opened = [run for run in frame["id"] if run in state.open and below.get(run)]
-    if not opened:
-        return frame
-    pieces, start = [], 0
-    for run in opened:
-        place = list(frame["id"]).index(run)
-        pieces.append(frame.iloc[start : place + 1])
-        start = place + 1
-        under = _runs(replace(meant, parent=run), state, columns)
-        deeper = workspace().experiments.children(list(under["id"]), meant)
-        level = int(frame["level"].iloc[place]) + 1
-        pieces.append(_grown(under.assign(level=level), deeper, state, meant, columns))
-    return pd.concat([*pieces, frame.iloc[start:]], ignore_index=True)
 
 
 def _fresh(frame: pd.DataFrame, rows: pd.DataFrame, draw: Any) -> bool:
@@ -145,7 +145,7 @@ def _draw(state: State, known: Catalog, columns: Sequence[str], frame: pd.DataFr
         shown, fixed = _with_branches(shown, fixed)
     if "commit" in shown:
         shown["commit"] = [(commit or "")[:COMMIT] for commit in shown["commit"]]
-    above = TRAIL if state.within else 0
+    above = TRAIL if state.inside else 0
     with fill(KEY, reserve=17.2 + above, most=34 + 30 * max(1, len(frame))):
         table(
             shown,
@@ -205,7 +205,11 @@ def _with_branches(
         for name, level in zip(frame["name"], frame["level"], strict=True)
     ]
     press = press_column(
-        "Under", _turn_branch, width=64, pinned=True, help="Press to see the runs under a run"
+        "Under",
+        _turn_branch,
+        width=64,
+        pinned=True,
+        help=f"Press to see the runs under a run, {MOST_CHILDREN} of them at most",
     )
     return frame.assign(branch=branch, name=names), {"branch": press, **fixed}
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.parts.asking import obeyed, pressed
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.run_state import State, put, read, written
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.workspace import workspace
@@ -38,7 +39,7 @@ ICONS = {
 }
 
 
-def kept(state: State) -> dict[str, str]:
+def lasting(state: State) -> dict[str, str]:
     """What a view keeps of a state: all but the page and the runs that happen to be open."""
     return written(replace(state, page=1, open=()))
 
@@ -66,12 +67,12 @@ def _opened(known: Mapping[int, ViewInfo], state: State) -> ViewInfo | None:
     found = known.get(st.session_state.get(OPENED, 0))
     if found is not None:
         return found
-    shown = kept(state)
-    return next((view for view in known.values() if kept(read(view.state)) == shown), None)
+    shown = lasting(state)
+    return next((view for view in known.values() if lasting(read(view.state)) == shown), None)
 
 
 def _label(opened: ViewInfo | None, changed: bool) -> str:
-    return "Views" if opened is None else f"{opened.name}{' *' if changed else ''}"
+    return "Views" if opened is None else f"{literal(opened.name)}{' *' if changed else ''}"
 
 
 def _offered(opened: ViewInfo | None, changed: bool) -> list[str]:
@@ -86,7 +87,7 @@ def _words(option: str | int, known: Mapping[int, ViewInfo]) -> str:
         return f"{ICONS[option]} {option}"
     view = known[option]
     icon = ":material/groups:" if view.is_team else ":material/bookmark:"
-    return f"{icon} {view.name}{' (start)' if view.is_default else ''}"
+    return f"{icon} {literal(view.name)}{' (start)' if view.is_default else ''}"
 
 
 def _do(
@@ -103,7 +104,7 @@ def _do(
         _save_as(state, opened)
     elif picked == SAVE:
         _told(
-            lambda: room.save_view(opened.name, kept(state), team=opened.is_team),
+            lambda: room.save_view(opened.name, lasting(state), team=opened.is_team),
             "is saved",
             opened,
         )
@@ -127,9 +128,9 @@ def _told(command: Callable[[], object], words: str, view: ViewInfo) -> None:
     try:
         command()
     except PilothouseError as refusal:
-        toast_next(str(refusal), icon=":material/error:")
+        toast_next(literal(str(refusal)), icon=":material/error:")
     else:
-        toast_next(f"{view.name} {words}")
+        toast_next(f"{literal(view.name)} {words}")
     st.rerun()
 
 
@@ -155,13 +156,13 @@ def _save_as(state: State, opened: ViewInfo | None) -> None:
     if pressed("Save", "view", missing=missing) and obeyed(
         lambda: _saved(name, state, bool(team), start)
     ):
-        toast_next(f"{name.strip()} is saved")
+        toast_next(f"{literal(name.strip())} is saved")
         st.rerun()
 
 
 def _saved(name: str, state: State, team: bool, start: bool) -> None:
     room = workspace().experiments
-    view = room.save_view(name, kept(state), team=team)
+    view = room.save_view(name, lasting(state), team=team)
     if start:
         room.set_default_view(view.id)
     st.session_state[OPENED] = view.id
@@ -174,17 +175,19 @@ def _rename(view: ViewInfo) -> None:
     if pressed("Rename", "view_rename", missing=missing) and obeyed(
         lambda: workspace().experiments.rename_view(view.id, name)
     ):
-        toast_next(f"{view.name} is {name.strip()} now")
+        toast_next(f"{literal(view.name)} is {literal(name.strip())} now")
         st.rerun()
 
 
 @st.dialog("Delete this view", icon=":material/delete:")
 def _delete(view: ViewInfo) -> None:
     whose = "Everybody loses it" if view.is_team else "It is only yours"
-    st.markdown(f"**{view.name}** will be gone. {whose}; the runs it showed stay as they are.")
+    st.markdown(
+        f"**{literal(view.name)}** will be gone. {whose}; the runs it showed stay as they are."
+    )
     if pressed("Delete", "view_delete") and obeyed(
         lambda: workspace().experiments.delete_view(view.id)
     ):
         st.session_state.pop(OPENED, None)
-        toast_next(f"{view.name} is deleted")
+        toast_next(f"{literal(view.name)} is deleted")
         st.rerun()

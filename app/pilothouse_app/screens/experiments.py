@@ -57,7 +57,7 @@ def render() -> None:
     run_bar(state, known, wrong)
     if not found:
         nothing_meant(state, wrong)
-    elif state.mode == "groups" and not state.within:
+    elif state.mode == "groups" and not state.inside:
         group_rows(state, known, shown_columns(state, known))
     else:
         run_rows(state, known, meant, shown_columns(state, known), found)
