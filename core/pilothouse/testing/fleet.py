@@ -65,8 +65,9 @@ def _experiments(store: Store, session: Any) -> list[int]:
     now = store.now()
     rows = [{"name": name, "created_at": now, "created_by": "fleet"} for name in EXPERIMENTS]
     session.execute(insert(Experiment), rows)
-    named = select(col(Experiment.id)).where(col(Experiment.name).in_(EXPERIMENTS))
-    return list(session.scalars(named))
+    known = session.execute(select(col(Experiment.name), col(Experiment.id))).all()
+    numbers = {row[0]: row[1] for row in known}
+    return [numbers[name] for name in EXPERIMENTS]
 
 
 def _keys(numbers: list[int]) -> Iterator[dict[str, Any]]:
