@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 from sqlmodel import Session, col
 
 from pilothouse.experiments.curves import read_json
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("run", "metric", "method", "n", "unit", "delta", "low", "high", "p", "decided")
 MOST_SEEDS = 200
+TELLING = 4
 # A figure on the kept rows that is farther from the logged one is another figure.
 NEAR = 0.01
 CV, MEAN = "cv_", "_mean"
@@ -237,7 +239,15 @@ def _siblings(session: Session, run: RunInfo) -> list[str]:
         .order_by(col(Run.created_at).desc())
         .limit(MOST_SEEDS)
     )
-    others = {row.id: row.seed for row in session.execute(query)}
+    newest = query.subquery()
+    alike_in = [  # most are told apart by a few parameters, and never read in full
+        select(literal(1))
+        .where(col(Param.run_id) == newest.c.id, col(Param.key) == key, col(Param.value) == value)
+        .exists()
+        for key, value in islice(sorted(ours[1].items()), TELLING)
+    ]
+    found = session.execute(select(newest.c.id, newest.c.seed).where(*alike_in))
+    others = {row.id: row.seed for row in found}
     params: dict[str, dict[str, str]] = {each: {} for each in others}
     rows = select(col(Param.run_id), col(Param.key), col(Param.value))
     for row in session.execute(rows.where(col(Param.run_id).in_(list(others)))) if others else ():
