@@ -15,10 +15,7 @@ SECONDS = 30  # for filters in which time itself plays a part
 
 def kept(name: str, ask: Callable[[], T]) -> T:
     """The answer to a question of this name: plain values, from the last time it was asked."""
-    version = workspace().version
-    if not version:
-        return ask()
-    found: T = _kept(str(workspace().folder), version, name, ask)
+    found: T = _kept(str(workspace().folder), workspace().version, name, ask)
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,9 +30,40 @@ from pilothouse.storage.artifacts import Artifacts
 
 BUSY_MS = 30_000
 MAPPED_BYTES = 1 << 30  # of the database, read in place: a walk over an index takes half the time
-# Counts transactions, among other things; see "WAL-Index Header" in SQLite's file formats.
-WAL_INDEX_HEADER = 48
 WRITE = "pilothouse_write"
+
+
+class Watch:
+    """Sees whether anybody has written, through a connection of its own that never does.
+
+    SQLite tells it by `PRAGMA data_version`, which changes when another connection has committed.
+    The files beside the database must not be opened for that: closing one drops SQLite's locks.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._database = str(engine.url.database)
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._opened = 0
+        event.listen(engine, "engine_disposed", lambda _engine: self.close())
+
+    def version(self) -> str:
+        """A word that every commit changes, in this process."""
+        with self._lock:
+            if self._connection is None:
+                self._connection = sqlite3.connect(
+                    self._database, timeout=BUSY_MS / 1000, check_same_thread=False
+                )
+                self._opened = time.monotonic_ns()
+            number = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            return f"{self._opened}.{number}"
+
+    def close(self) -> None:
+        """Hang up; asked again, it connects anew and knows nothing of before."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +76,7 @@ class Store:
     clock: Clock
     actor: str
     settings: Settings
+    watch: Watch | None = None
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Session]:
@@ -65,18 +98,14 @@ class Store:
             yield session
 
     def version(self) -> str:
-        """A word that every write of anybody changes; empty when nobody can tell.
+        """A word that every write of anybody changes.
 
         What was read after it holds for as long as it stays the same.
         """
-        if not self.is_sqlite:
-            with self.read() as session:
-                return str(session.scalar(text("SELECT pg_current_snapshot()::text")))
-        try:
-            with open(f"{self.engine.url.database}-shm", "rb") as index:
-                return index.read(WAL_INDEX_HEADER).hex()
-        except FileNotFoundError:  # while nobody has the database open
-            return ""
+        if self.watch is not None:
+            return self.watch.version()
+        with self.read() as session:
+            return str(session.scalar(text("SELECT pg_current_snapshot()::text")))
 
     @cached_property
     def _writer(self) -> Engine:
@@ -126,13 +155,15 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
         ) from broken
     url = settings.database_url or f"sqlite:///{folder / 'pilothouse.db'}"
     artifacts = Artifacts(settings.artifacts_url or str(folder / "artifacts"), folder / "cache")
+    engine = make_engine(url)
     return Store(
         folder=folder,
-        engine=make_engine(url),
+        engine=engine,
         artifacts=artifacts,
         clock=clock or SystemClock(),
         actor=settings.actor,
         settings=settings,
+        watch=Watch(engine) if engine.dialect.name == "sqlite" else None,
     )
 
 

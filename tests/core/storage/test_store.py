@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -230,15 +232,38 @@ def test_every_write_of_anybody_changes_the_version(store: Store) -> None:
         session.execute(text("SELECT count(*) FROM experiments_run"))
     assert store.version() == before
     other = open_store(store.settings)
-    seen = {before}
+    seen, seen_there = {before}, {other.version()}
     for writer in (store, other, store):
         with writer.write() as session:
             session.execute(text("CREATE TABLE IF NOT EXISTS t (x)"))
             session.execute(text("INSERT INTO t VALUES (1)"))
         seen.add(store.version())
-        assert other.version() == store.version()
-    assert len(seen) == 4
+        seen_there.add(other.version())
+    assert len(seen) == len(seen_there) == 4
     other.engine.dispose()
+    assert other.version() not in seen_there
+    other.engine.dispose()
+
+
+WRITE_TOO = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+try:
+    database.execute("BEGIN IMMEDIATE")
+    print("written")
+except sqlite3.OperationalError as busy:
+    print(busy)
+"""
+
+
+def test_asking_for_the_version_lets_nobody_else_write(store: Store) -> None:
+    """SQLite's locks belong to the process: closing a file of the database would drop them."""
+    with store.write() as session:
+        session.execute(text("CREATE TABLE t (x)"))
+        store.version()
+        command = [sys.executable, "-c", WRITE_TOO, str(store.folder / "pilothouse.db")]
+        told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "database is locked"
 
 
 def test_the_database_is_in_wal_mode(store: Store) -> None:
