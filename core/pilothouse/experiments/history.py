@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 COLUMNS = ("run", "key", "step", "at", "value")
 CURSOR, WHOLE = "cursor", "whole"
 LEAST = 12
+FURTHEST = 1e307
 Cursor = Mapping[str, Sequence[int]]  # series -> how many points, the last one's step and instant
 
 
@@ -168,11 +169,11 @@ def _chosen(curve: Floats, most: int) -> Ints:
 
     if len(curve) <= max(most, 3):
         return np.arange(len(curve))
-    finite = curve[np.isfinite(curve)]
+    drawn = np.clip(curve, -FURTHEST, FURTHEST)  # no difference of two may overflow
+    finite = drawn[np.isfinite(curve)]
     low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
-    with np.errstate(over="ignore"):
-        reach = min(high - low, 1e300) + 1.0
-    drawn = np.nan_to_num(curve, posinf=high + reach, neginf=low - reach)
+    reach = high - low + 1.0
+    drawn[curve == np.inf], drawn[curve == -np.inf] = high + reach, low - reach
     downsampler: Any = MinMaxLTTBDownsampler  # the package has no types
     chosen: Ints = downsampler().downsample(drawn, n_out=max(most, 3)).astype(np.int64)
     return chosen

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pilothouse.experiments import Experiments
@@ -55,6 +56,7 @@ def test_thinning_takes_infinities_for_spikes() -> None:
     ),
     st.integers(1, 60),
 )
+@example([math.nan, math.inf, math.inf, sys.float_info.max, 0.0, math.inf] * 4, 1)
 def test_thinned_places_are_few_in_order_and_hold_the_extremes(
     told: list[float], most: int
 ) -> None:
