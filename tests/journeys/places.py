@@ -159,7 +159,7 @@ PLACES: Mapping[str, Place] = {
         {"run_view": "Files", "run_path": "reference.parquet"},
         ("Files of the run", "Rows of reference.parquet"),
     ),
-    "run-lineage": Place("run", run, {"run_view": "Lineage"}, ("It read", "It made")),
+    "run-lineage": Place("run", run, {"run_view": "Lineage"}, ("Training", "Its job")),
     "run-code": Place("run", run, {"run_view": "Code"}, ("Code of the run",)),
     "run-environment": Place("run", run, {"run_view": "Environment"}, ("Packages",)),
     "run-reproduce": Place("run", run, {"run_view": "Reproduce"}, ("With the MLflow client",)),
