@@ -11,20 +11,26 @@ from pilothouse_app.parts.links import follow
 
 
 def live(
-    body: Callable[[], bool], *, key: str, busy: bool, idle_seconds: float | None = None
+    body: Callable[[], object],
+    *,
+    key: str,
+    busy: bool,
+    state: object = None,
+    idle_seconds: float | None = None,
 ) -> None:
     """Draw `body` and redraw it alone: every second while busy, else every `idle_seconds`.
 
-    `body` returns whether something runs now. When that changes, or the visitor's appearance does,
-    the whole page runs once, so that the rest of it follows. No widget whose value matters may
+    `body` returns the state that the rest of the page was drawn for: whether something runs now, or
+    what `state` says. When that changes, or the visitor's appearance does, the whole page runs
+    once, so that the rest of it follows. No widget whose value matters may
     stand inside; a table whose rows open objects may.
     """
-    appearance = dark()
+    appearance, drawn_for = dark(), busy if state is None else state
 
     @st.fragment(run_every=1.5 if busy else idle_seconds, key=key)
     def part() -> None:
         follow()
-        if body() != busy or dark() != appearance:
+        if body() != drawn_for or dark() != appearance:
             st.rerun()
 
     part()

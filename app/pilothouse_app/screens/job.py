@@ -59,7 +59,7 @@ def render() -> None:
     with header(job.title, status=job.status, back=back):
         _commands(job)
     view = _origin_and_view(job)
-    live(lambda: _body(wanted_id, view), key="job_live", busy=not job.ended)
+    live(lambda: _body(wanted_id, view), key="job_live", busy=not job.ended, state=job.status)
 
 
 def _commands(job: JobInfo) -> None:
@@ -105,15 +105,15 @@ def _origin_and_view(job: JobInfo) -> str:
     return view
 
 
-def _body(job_id: str, view: str) -> bool:
-    """The part that moves; whether there is more to come."""
+def _body(job_id: str, view: str) -> str:
+    """The part that moves; the status that it has come to."""
     ws = workspace()
     job = ws.jobs.job(job_id)
     facts(job_facts(job))
     progress_line(job)
     if view == "report":
         import_report(job)
-        return not job.ended
+        return job.status
     steps = steps_frame(ws.jobs.steps(job_id))
     left, right = st.columns([48, 52], gap="medium")
     with left:
@@ -126,7 +126,7 @@ def _body(job_id: str, view: str) -> bool:
     with right:
         section(title(view))
         _beside(job, steps, view)
-    return not job.ended
+    return job.status
 
 
 def _beside(job: JobInfo, steps: pd.DataFrame, view: str) -> None:
