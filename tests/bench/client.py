@@ -14,9 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pilothouse.testing.reference import QUIET, ReferenceServer
-from pilothouse.testing.serving import ServerProcess
-from pilothouse.workspace import open_workspace
+from pilothouse.testing.reference import QUIET, side_by_side
 
 RUNS, SIZE, ROUNDS = 20, 500, 5
 AT_MS = 1_772_366_400_000
@@ -25,18 +23,13 @@ AT_MS = 1_772_366_400_000
 def measure() -> dict[str, Any]:
     """Both in turn, several times; the median round of each, and the median ratio."""
     os.environ.update(QUIET)
-    with tempfile.TemporaryDirectory() as folder:
-        workspace = open_workspace(Path(folder) / "ours")
-        with (
-            ReferenceServer(Path(folder) / "theirs") as reference,
-            ServerProcess(workspace.store) as server,
-        ):
-            logged(server.url, 2)
-            logged(reference.url, 2)
-            rounds = [
-                (logged(server.url, RUNS), logged(reference.url, RUNS)) for _ in range(ROUNDS)
-            ]
-        workspace.store.engine.dispose()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        side_by_side(Path(folder)) as (_, ours, theirs),
+    ):
+        logged(ours, 2)
+        logged(theirs, 2)
+        rounds = [(logged(ours, RUNS), logged(theirs, RUNS)) for _ in range(ROUNDS)]
     return {
         "work": "client",
         "ours": round(statistics.median(fast for fast, _ in rounds)),

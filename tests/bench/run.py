@@ -33,7 +33,6 @@ def measure(work: str) -> dict[str, Any]:
 
 def main() -> None:
     """Print one work's figures."""
-    sys.path.remove(str(Path(__file__).parent))  # a work is called as what it measures: mlflow
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", choices=WORKS)
     parser.add_argument("--json", action="store_true")

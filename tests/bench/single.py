@@ -15,10 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pilothouse.testing.reference import ReferenceServer
-from pilothouse.testing.serving import ServerProcess
+from pilothouse.testing.reference import side_by_side
 from pilothouse.testing.tracking import API, Caller
-from pilothouse.workspace import open_workspace
 
 CLIENTS, OURS, THEIRS, ROUNDS = 8, 200, 20, 5
 AT_MS = 1_772_366_400_000
@@ -26,18 +24,13 @@ AT_MS = 1_772_366_400_000
 
 def measure() -> dict[str, Any]:
     """Both in turn, several times; the median round of each, and the median ratio."""
-    with tempfile.TemporaryDirectory() as folder:
-        workspace = open_workspace(Path(folder) / "ours")
-        with (
-            ReferenceServer(Path(folder) / "theirs") as reference,
-            ServerProcess(workspace.store) as server,
-        ):
-            logged(server.url, 5)
-            logged(reference.url, 5)
-            rounds = [
-                (logged(server.url, OURS), logged(reference.url, THEIRS)) for _ in range(ROUNDS)
-            ]
-        workspace.store.engine.dispose()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        side_by_side(Path(folder)) as (_, ours, theirs),
+    ):
+        logged(ours, 5)
+        logged(theirs, 5)
+        rounds = [(logged(ours, OURS), logged(theirs, THEIRS)) for _ in range(ROUNDS)]
     return {
         "work": "single",
         "ours": round(statistics.median(fast for fast, _ in rounds)),

@@ -7,11 +7,8 @@ Memory is the proportional set size, so that pages shared by processes are count
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from pilothouse.testing.programs import free_port, memory_mb, running
 
 RUNS = 3
 IDLE_SECONDS = 12.0
@@ -50,11 +49,11 @@ def measure() -> dict[str, Any]:
 
 def _ours() -> tuple[float, dict[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
-        app, server = _free_port(), _free_port()
+        app, server = free_port(), free_port()
         command = [sys.executable, "-m", "pilothouse.cli", "up", "--no-browser"]
         command += ["--workspace", folder, "--app-port", str(app), "--server-port", str(server)]
         began = time.monotonic()
-        with _running(command) as process:
+        with running(command, signal.SIGINT) as process:
             _until_page(f"http://127.0.0.1:{app}/")
             seconds = time.monotonic() - began
             _until_page(f"http://127.0.0.1:{server}/healthz")
@@ -67,27 +66,14 @@ def _reference() -> float:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.py"
         page.write_text("import streamlit as st\nst.write('hello')\n", encoding="utf-8")
-        port = _free_port()
+        port = free_port()
         options = ["--server.headless=true", f"--server.port={port}"]
         options += ["--server.address=127.0.0.1", "--browser.gatherUsageStats=false"]
         command = [sys.executable, "-m", "streamlit", "run", str(page), *options]
         began = time.monotonic()
-        with _running(command):
+        with running(command, signal.SIGINT):
             _until_page(f"http://127.0.0.1:{port}/")
             return time.monotonic() - began
-
-
-@contextlib.contextmanager
-def _running(command: list[str]) -> Any:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        if process.poll() is None:
-            process.kill()
 
 
 def _until_page(url: str) -> None:
@@ -108,19 +94,5 @@ def _memory(pid: int) -> dict[str, float]:
         name = next((n for n in NAMES if n in words), None)
         if name:
             family = [child, *child.children(recursive=True)]
-            found[name] = round(sum(_pss(member.pid) for member in family), 1)
+            found[name] = round(sum(memory_mb(member.pid) for member in family), 1)
     return found
-
-
-def _pss(pid: int) -> float:
-    rollup = Path(f"/proc/{pid}/smaps_rollup")
-    if not os.access(rollup, os.R_OK):
-        return float(psutil.Process(pid).memory_info().rss) / 1e6
-    line = next(x for x in rollup.read_text().splitlines() if x.startswith("Pss:"))
-    return int(line.split()[1]) * 1024 / 1e6
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from pilothouse.testing.programs import free_port, memory_mb, running
 from pilothouse.testing.reference import ReferenceServer
 from pilothouse.testing.tracking import API
 
@@ -61,11 +57,11 @@ def _medians(found: list[tuple[float, float]]) -> tuple[float, float]:
 
 def _ours() -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
+        port = free_port()
         command = [sys.executable, "-m", "pilothouse.cli", "server"]
         command += ["--workspace", folder, "--port", str(port)]
         began = time.monotonic()
-        with _running(command) as process:
+        with running(command) as process:
             _until_answer(f"http://127.0.0.1:{port}")
             seconds = time.monotonic() - began
             time.sleep(IDLE_S)
@@ -80,19 +76,6 @@ def _theirs() -> tuple[float, float]:
             seconds = time.monotonic() - began
             time.sleep(IDLE_S)
             return seconds, _memory(server.pid)
-
-
-@contextlib.contextmanager
-def _running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        if process.poll() is None:
-            process.kill()
 
 
 def _until_answer(url: str) -> None:
@@ -111,18 +94,4 @@ def _until_answer(url: str) -> None:
 
 def _memory(pid: int) -> float:
     first = psutil.Process(pid)
-    return sum(_pss(each.pid) for each in (first, *first.children(recursive=True)))
-
-
-def _pss(pid: int) -> float:
-    rollup = Path(f"/proc/{pid}/smaps_rollup")
-    if not os.access(rollup, os.R_OK):
-        return float(psutil.Process(pid).memory_info().rss) / 1e6
-    line = next(x for x in rollup.read_text().splitlines() if x.startswith("Pss:"))
-    return int(line.split()[1]) * 1024 / 1e6
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return sum(memory_mb(each.pid) for each in (first, *first.children(recursive=True)))

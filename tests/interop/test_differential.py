@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,7 @@ from answering import Server, compare
 from calls import Call, calls
 from differences import DIFFERENCES, table
 
-from pilothouse.kit.settings import Settings
-from pilothouse.testing.reference import ReferenceServer
-from pilothouse.testing.serving import ServerProcess
-from pilothouse.workspace import open_workspace
+from pilothouse.testing.reference import side_by_side
 
 pytest.importorskip("mlflow")
 # The list has to stay as long as it is said to be.
@@ -23,23 +19,17 @@ Asked = list[tuple[Call, list[str], int]]
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
     """Every call with the ways in which its two answers differ, and the status of ours."""
-    folder = tmp_path_factory.mktemp("differential")
-    workspace = open_workspace(settings=Settings(workspace=folder / "ours", actor="ada"))
-    with (
-        ReferenceServer(folder / "theirs") as theirs,
-        ServerProcess(workspace.store) as ours,
-    ):
-        servers = Server(theirs.url), Server(ours.url)
+    with side_by_side(tmp_path_factory.mktemp("differential")) as (_, ours, theirs):
+        servers = Server(theirs), Server(ours)
         found: Asked = []
         for call in calls():
             answers = [server.ask(call) for server in servers]
             found.append((call, compare(*answers), answers[1].status))
         for server in servers:
             server.close()
-    yield found
-    workspace.store.engine.dispose()
+    return found
 
 
 def test_every_call_is_answered_alike_or_is_on_the_list(asked: Asked) -> None:

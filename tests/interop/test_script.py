@@ -12,10 +12,7 @@ from typing import Any
 import pytest
 
 from pilothouse.experiments import RunFilter
-from pilothouse.kit.settings import Settings
-from pilothouse.testing.reference import QUIET, ReferenceServer
-from pilothouse.testing.serving import ServerProcess
-from pilothouse.workspace import open_workspace
+from pilothouse.testing.reference import QUIET, side_by_side
 
 pytest.importorskip("mlflow")
 SCRIPT = Path(__file__).with_name("script.py")
@@ -53,20 +50,15 @@ def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 @pytest.mark.timeout(600)
 def test_it_ends_the_same_here_and_with_mlflow(tmp_path: Path) -> None:
-    workspace = open_workspace(settings=Settings(workspace=tmp_path / "ours", actor="ada"))
-    with (
-        ReferenceServer(tmp_path / "theirs") as theirs,
-        ServerProcess(workspace.store) as ours,
-    ):
-        here = start(ours.url, tmp_path / "here")
-        there = start(theirs.url, tmp_path / "there")
+    with side_by_side(tmp_path) as (workspace, ours, theirs):
+        here = start(ours, tmp_path / "here")
+        there = start(theirs, tmp_path / "there")
         told = ended(here)
         assert told == ended(there)
-    assert told["same"] == [True, True, True]
-    assert (told["trials"], told["stages"]) == (3, {"1": "Staging", "2": "None"})
-    runs = workspace.experiments.runs(RunFilter(experiment="the whole way"))
-    assert {"linear", "forest", "search"} <= set(runs["name"])
-    assert workspace.registry.version("risk", "best").number == 2
-    assert workspace.registry.version("risk", 1).stage == "staging"
-    assert workspace.activity.verify().intact
-    workspace.store.engine.dispose()
+        assert told["same"] == [True, True, True]
+        assert (told["trials"], told["stages"]) == (3, {"1": "Staging", "2": "None"})
+        runs = workspace.experiments.runs(RunFilter(experiment="the whole way"))
+        assert {"linear", "forest", "search"} <= set(runs["name"])
+        assert workspace.registry.version("risk", "best").number == 2
+        assert workspace.registry.version("risk", 1).stage == "staging"
+        assert workspace.activity.verify().intact

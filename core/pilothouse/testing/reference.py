@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+
+from pilothouse.kit.settings import Settings
+from pilothouse.testing.programs import free_port
+from pilothouse.testing.serving import ServerProcess
+from pilothouse.workspace import Workspace, open_workspace
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 QUIET = {
@@ -22,6 +27,18 @@ QUIET = {
 STARTS_WITHIN_S = 240.0
 
 
+@contextlib.contextmanager
+def side_by_side(folder: Path) -> Iterator[tuple[Workspace, str, str]]:
+    """A server of ours and one of MLflow's, both new: our workspace, our address and theirs."""
+    workspace = open_workspace(settings=Settings(workspace=folder / "ours", actor="ada"))
+    with (
+        ReferenceServer(folder / "theirs") as theirs,
+        ServerProcess(workspace.store) as ours,
+    ):
+        yield workspace, ours.url, theirs.url
+    workspace.store.engine.dispose()
+
+
 class ReferenceServer:
     """`mlflow server` with one worker on SQLite, in a folder of its own."""
 
@@ -29,11 +46,10 @@ class ReferenceServer:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
-        self.seconds_to_start = 0.0
 
     def __enter__(self) -> ReferenceServer:
         self._folder.mkdir(parents=True, exist_ok=True)
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
         command += ["--backend-store-uri", f"sqlite:///{self._folder / 'mlflow.db'}"]
@@ -41,7 +57,6 @@ class ReferenceServer:
         command += ["--host", "127.0.0.1", "--port", str(port)]
         environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         environment |= QUIET | {"HOME": str(self._folder)}
-        began = time.monotonic()
         with (self._folder / "server.log").open("ab") as out:
             self._process = subprocess.Popen(
                 command,
@@ -51,8 +66,7 @@ class ReferenceServer:
                 cwd=self._folder,
                 start_new_session=True,
             )
-        self._wait(began + STARTS_WITHIN_S)
-        self.seconds_to_start = time.monotonic() - began
+        self._wait(time.monotonic() + STARTS_WITHIN_S)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,9 +95,3 @@ class ReferenceServer:
         words = (self._folder / "server.log").read_text(errors="replace")
         self.__exit__()
         raise AssertionError(f"MLflow's server did not start. {words[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

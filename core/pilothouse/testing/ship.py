@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from pilothouse.kit.processes import Address, find
+from pilothouse.testing.programs import free_port, running
 from pilothouse.workspace import Workspace, open_workspace
 
 T = TypeVar("T")
 DEADLINE_S = 120.0
-STOP_S = 40.0
 
 
 @dataclass(frozen=True)
@@ -54,19 +53,11 @@ def sailing(folder: Path, *options: str) -> Iterator[Ship]:
     command = [sys.executable, "-m", "pilothouse.cli", "up", "--no-browser"]
     command += ["--workspace", str(folder), *options]
     command += ["--app-port", str(free_port()), "--server-port", str(free_port())]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-    try:
+    with running(command) as process:
         ship = Ship(folder, process)
         for name in ("app", "server", "worker"):
             ship.address(name)
         yield ship
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_S)
-        if process.poll() is None:
-            process.kill()
-            process.wait()
 
 
 @contextlib.contextmanager
@@ -74,16 +65,8 @@ def app_alone(folder: Path) -> Iterator[str]:
     """Run the app alone on a folder, without server and worker; its origin."""
     command = [sys.executable, "-m", "pilothouse.cli", "app", "--workspace", str(folder)]
     command += ["--port", str(free_port())]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-    try:
+    with running(command):
         yield wait_for(lambda: find(folder / "run", "app"), "the app is up").url
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_S)
-        if process.poll() is None:
-            process.kill()
-            process.wait()
 
 
 def wait_for(what: Callable[[], T | None], words: str, seconds: float = DEADLINE_S) -> T:
@@ -94,10 +77,3 @@ def wait_for(what: Callable[[], T | None], words: str, seconds: float = DEADLINE
             return found
         time.sleep(0.1)
     raise AssertionError(f"not within {seconds:.0f} s: {words}")
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

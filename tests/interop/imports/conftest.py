@@ -17,8 +17,9 @@ import httpx
 import pytest
 
 from pilothouse.kit.settings import Settings
+from pilothouse.testing.programs import free_port
 from pilothouse.testing.serving import ServerProcess
-from pilothouse.testing.ship import free_port, wait_for
+from pilothouse.testing.ship import wait_for
 from pilothouse.workspace import open_workspace
 
 HERE = Path(__file__).parent
