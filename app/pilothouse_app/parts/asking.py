@@ -7,7 +7,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.errors import error_box
+from pilothouse_app.parts.toasts import toast_next
 
 
 def reason_input(key: str) -> str:
@@ -34,5 +36,15 @@ def obeyed(command: Callable[[], object]) -> bool:
         command()
     except PilothouseError as refusal:
         error_box(refusal)
+        return False
+    return True
+
+
+def given(command: Callable[[], object]) -> bool:
+    """Give a command from a callback; a refusal becomes a toast, and False."""
+    try:
+        command()
+    except PilothouseError as refusal:
+        toast_next(literal(str(refusal)), icon=":material/error:")
         return False
     return True

@@ -13,8 +13,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pilothouse.kit.errors import PilothouseError
-from pilothouse_app.parts.errors import error_box
+from pilothouse_app.parts.asking import obeyed, pressed, reason_input
 from pilothouse_app.parts.links import Address, go
 from pilothouse_app.parts.toasts import toast_next
 
@@ -37,16 +36,10 @@ def confirm(
     def dialog() -> None:
         st.markdown(consequence)
         typed = _typed(type_to_confirm)
-        reason = _reason(needs_reason)
+        reason = reason_input("confirm_reason") if needs_reason else ""
         ready = typed == type_to_confirm and bool(reason or not needs_reason)
         missing = "" if ready else _missing(typed == type_to_confirm)
-        with st.container(horizontal=True, horizontal_alignment="right"):
-            if st.button("Cancel", key="confirm_cancel"):
-                st.rerun()
-            pressed = st.button(
-                verb, type="primary", disabled=not ready, help=missing or None, key="confirm_go"
-            )
-        if pressed and _obeyed(command, reason):
+        if pressed(verb, "confirm", missing=missing) and obeyed(lambda: command(reason)):
             toast_next(done)
             if then:
                 go(then)
@@ -62,26 +55,5 @@ def _typed(name: str) -> str:
     return (st.text_input(label, placeholder=name, live=True, key="confirm_typed") or "").strip()
 
 
-def _reason(needed: bool) -> str:
-    if not needed:
-        return ""
-    text = st.text_input(
-        "Reason",
-        placeholder="Shown in Activity, for whoever asks later",
-        live=True,
-        key="confirm_reason",
-    )
-    return (text or "").strip()
-
-
 def _missing(typed: bool) -> str:
     return "Give a reason first" if typed else "Type the name first"
-
-
-def _obeyed(command: Callable[[str], object], reason: str) -> bool:
-    try:
-        command(reason)
-    except PilothouseError as refusal:
-        error_box(refusal)
-        return False
-    return True

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pilothouse.experiments.marks import COLOURS, MOST
-from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.parts.asking import obeyed, pressed, reason_input
-from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.formats import count, plural, title
+from pilothouse_app.parts.formats import count, plural
+from pilothouse_app.parts.marking import Done, colour_input, note, rename
 from pilothouse_app.parts.table import ticked, untick
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.details import RunInfo
 
 TABLE = "runs"
 SWATCHES: Mapping[str, str] = {
@@ -30,7 +34,6 @@ SWATCHES: Mapping[str, str] = {
     "amber": "#E2A000",
     "grey": "#8B95A3",
 }
-NO_COLOUR = "none"
 TICKED, ALL = "ticked", "all"
 
 
@@ -57,14 +60,6 @@ def actions_menu(found: int, meant: Callable[[], Sequence[str]], archived: bool)
     )
     if picked:
         offered[picked][1](Scope(tuple(ticked(TABLE)), tuple(meant()), found))
-
-
-def given(command: Callable[[], object]) -> None:
-    """Give a command from a callback; a refusal is said as a toast after the rerun."""
-    try:
-        command()
-    except PilothouseError as refusal:
-        toast_next(literal(str(refusal)), icon=":material/error:")
 
 
 def _runs(scope: Scope, key: str) -> list[str]:
@@ -109,15 +104,7 @@ def _star(scope: Scope) -> None:
 @st.dialog("Colour", icon=":material/palette:")
 def _colour(scope: Scope) -> None:
     runs = _runs(scope, "colour")
-    chosen = st.pills(
-        "Colour",
-        [*COLOURS, NO_COLOUR],
-        default=COLOURS[0],
-        required=True,
-        format_func=lambda name: "No colour" if name == NO_COLOUR else title(name),
-        key="colour_name",
-    )
-    name = None if chosen == NO_COLOUR else str(chosen)
+    name = colour_input("colour_name", COLOURS[0])
     if pressed("Apply", "colour") and obeyed(lambda: workspace().experiments.colour(runs, name)):
         _done(f"{plural(len(runs), 'run')}: {name or 'no colour'}")
 
@@ -143,36 +130,17 @@ def _tag(scope: Scope) -> None:
         _done(f"{plural(len(runs), 'run')} tagged")
 
 
-@st.dialog("Rename", icon=":material/edit:")
-def _rename(scope: Scope) -> None:
-    run = _one(scope)
-    if run is None:
-        return
-    info = workspace().experiments.run(run)
-    name = st.text_input("Name", info.name, key=f"rename_{run}", live=True)
-    missing = "" if (name or "").strip() else "Give a name first"
-    if pressed("Rename", "rename", missing=missing) and obeyed(
-        lambda: workspace().experiments.rename(run, name)
-    ):
-        _done(f"{literal(info.name)} is {literal(name.strip())} now")
-
-
-@st.dialog("Note", icon=":material/edit_note:")
-def _note(scope: Scope) -> None:
-    run = _one(scope)
-    if run is None:
-        return
-    info = workspace().experiments.run(run)
-    note = st.text_area("Note", info.note, key=f"note_{run}", placeholder="What is worth knowing")
-    if pressed("Save", "note") and obeyed(lambda: workspace().experiments.annotate(run, note)):
-        _done(f"The note of {literal(info.name)} is saved")
-
-
-def _one(scope: Scope) -> str | None:
+def _for_one(dialog: Callable[[RunInfo, Done], None], scope: Scope) -> None:
+    """Open a dialog that is about one run, or say how one is meant."""
     if len(scope.ticked) == 1:
-        return scope.ticked[0]
+        dialog(workspace().experiments.run(scope.ticked[0]), _done)
+    else:
+        _which()
+
+
+@st.dialog("Which run?", icon=":material/check_box:")
+def _which() -> None:
     st.markdown("Tick the one run that is meant in the table, then come back.")
-    return None
 
 
 @st.dialog("Archive", icon=":material/archive:")
@@ -221,8 +189,8 @@ _OPEN: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
     "Star": (":material/star:", _star),
     "Colour": (":material/palette:", _colour),
     "Tags": (":material/sell:", _tag),
-    "Rename": (":material/edit:", _rename),
-    "Note": (":material/edit_note:", _note),
+    "Rename": (":material/edit:", partial(_for_one, rename)),
+    "Note": (":material/edit_note:", partial(_for_one, note)),
     "Archive": (":material/archive:", _archive),
 }
 _ARCHIVED: Mapping[str, tuple[str, Callable[[Scope], None]]] = {

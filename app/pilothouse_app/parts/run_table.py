@@ -12,6 +12,7 @@ import streamlit as st
 
 from pilothouse.experiments.marks import COLOUR, STARRED
 from pilothouse.experiments.search import RunFilter
+from pilothouse_app.parts.asking import given
 from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.formats import title
 from pilothouse_app.parts.kept import kept
@@ -20,7 +21,7 @@ from pilothouse_app.parts.registering import champions
 from pilothouse_app.parts.run_columns import Catalog, sort_by
 from pilothouse_app.parts.run_filter import count_of
 from pilothouse_app.parts.run_foot import foot
-from pilothouse_app.parts.run_marks import SWATCHES, given
+from pilothouse_app.parts.run_marks import SWATCHES
 from pilothouse_app.parts.run_state import State, change, current
 from pilothouse_app.parts.runs import as_words
 from pilothouse_app.parts.table import badges_column, name_column, press_column, table, touched

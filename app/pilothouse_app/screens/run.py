@@ -69,7 +69,7 @@ def render() -> None:
     _said(run)
     view = _view(run)
     if run.status in ("running", "queued") and view != "curves":
-        live(lambda: _still_running(run.id), key="run_live", busy=True)
+        live(lambda: _alive(run.id), key="run_live", busy=True, state=run.status)
     VIEWS[view](run)
 
 
@@ -126,7 +126,7 @@ def _relatives(run: RunInfo) -> None:
             jump(parent, "Run above", icon=":material/account_tree:", key="run_parent")
 
 
-def _still_running(run_id: str) -> bool:
+def _alive(run_id: str) -> str:
     run = workspace().experiments.run(run_id)
     st.markdown(f":gray[{plural(len(run.metrics), 'metric')} so far]")
-    return run.status in ("running", "queued")
+    return run.status

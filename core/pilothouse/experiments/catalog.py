@@ -9,8 +9,9 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from pilothouse import activity
+from pilothouse.experiments.names import checked
 from pilothouse.experiments.tables import RUNNING, Experiment, Run
-from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ COLUMNS = ("name", "note", "runs", "running", "last_run_at", "created_at", "crea
 
 def create(session: Session, store: Store, name: str, note: str = "") -> Experiment:
     """Make an experiment. Raises Conflict when the name is taken, Invalid when it cannot be one."""
-    name = _checked(name)
+    name = checked(name, "an experiment's", LONGEST_NAME)
     if _find(session, name):
         raise Conflict(f"an experiment named {name!r} exists already.")
     experiment = Experiment(name=name, note=note, created_at=store.now(), created_by=store.actor)
@@ -86,13 +87,3 @@ def _running(session: Session) -> dict[int, int]:
 
 def _find(session: Session, name: str) -> Experiment | None:
     return session.scalars(select(Experiment).where(col(Experiment.name) == name)).first()
-
-
-def _checked(name: str) -> str:
-    trimmed = name.strip()
-    if not trimmed or len(trimmed) > LONGEST_NAME:
-        raise Invalid(
-            f"an experiment's name has 1 to {LONGEST_NAME} characters.",
-            fields={"name": "required" if not trimmed else "too long"},
-        )
-    return trimmed

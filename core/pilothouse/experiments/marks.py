@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 from pilothouse import activity
 from pilothouse.experiments import keys
 from pilothouse.experiments.lifecycle import no_run
+from pilothouse.experiments.names import checked
 from pilothouse.experiments.recording import LONGEST_KEY, LONGEST_VALUE
 from pilothouse.experiments.tables import Run, RunTag
 from pilothouse.kit.errors import Conflict, Invalid
@@ -70,12 +71,7 @@ def tag_many(
 
 def rename(session: Session, store: Store, run: str, name: str) -> None:
     """Give a run another name. Raises Invalid when it is empty or too long."""
-    trimmed = name.strip()
-    if not trimmed or len(trimmed) > LONGEST_KEY:
-        raise Invalid(
-            f"a run's name has 1 to {LONGEST_KEY} characters.",
-            fields={"name": "required" if not trimmed else "too long"},
-        )
+    trimmed = checked(name, "a run's", LONGEST_KEY)
     old = _open(session, [run])[run]
     session.execute(update(Run).where(col(Run.id) == run).values(name=trimmed))
     _record(

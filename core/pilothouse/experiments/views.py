@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse import activity
+from pilothouse.experiments.names import checked
 from pilothouse.experiments.tables import View
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
 from pilothouse.storage import Store
@@ -57,7 +58,7 @@ def save(
     session: Session, store: Store, name: str, state: Mapping[str, str], *, team: bool = False
 ) -> ViewInfo:
     """Keep a state under a name, in place of what was kept there."""
-    name, owner = _checked(name), TEAM if team else store.actor
+    name, owner = checked(name, "a view's", LONGEST_NAME), TEAM if team else store.actor
     kept, now = _checked_state(state), store.now()
     row = _named(session, owner, name)
     before = None if row is None else {"state": row.state["params"]}
@@ -73,7 +74,7 @@ def save(
 
 def rename(session: Session, store: Store, view: int, name: str) -> ViewInfo:
     """Give a view another name. Raises Conflict when its owner has one of that name."""
-    row, name = _require(session, store, view), _checked(name)
+    row, name = _require(session, store, view), checked(name, "a view's", LONGEST_NAME)
     if row.name == name:
         return _info(row)
     if _named(session, row.owner, name):
@@ -112,16 +113,6 @@ def _require(session: Session, store: Store, view: int) -> View:
 def _named(session: Session, owner: str, name: str) -> View | None:
     query = select(View).where(col(View.owner) == owner, col(View.name) == name)
     return session.scalars(query).first()
-
-
-def _checked(name: str) -> str:
-    trimmed = name.strip()
-    if not trimmed or len(trimmed) > LONGEST_NAME:
-        raise Invalid(
-            f"a view's name has 1 to {LONGEST_NAME} characters.",
-            fields={"name": "required" if not trimmed else "too long"},
-        )
-    return trimmed
 
 
 def _checked_state(state: Mapping[str, str]) -> dict[str, str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
-from pilothouse.experiments.marks import COLOUR, COLOURS, STARRED
-from pilothouse_app.parts.asking import obeyed, pressed
+from pilothouse.experiments.marks import COLOUR, STARRED
+from pilothouse_app.parts.asking import given, obeyed, pressed
 from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.formats import title
+from pilothouse_app.parts.marking import NONE, colour_input, note, rename
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.workspace import workspace
 
@@ -24,7 +27,6 @@ ELSEWHERE = (
 )
 # Streamlit's names for the colours of a run, where it has them.
 BADGES = {"amber": "yellow", "grey": "gray", "teal": "green"}
-NONE = "none"
 
 
 def shown_tags(run: RunInfo) -> dict[str, str]:
@@ -53,7 +55,7 @@ def star_button(run: RunInfo) -> None:
 
 
 def _star(run_id: str, starred: bool) -> None:
-    if obeyed(lambda: workspace().experiments.star([run_id], starred)):
+    if given(lambda: workspace().experiments.star([run_id], starred)):
         toast_next("Starred" if starred else "The star is off")
 
 
@@ -77,7 +79,7 @@ def marks_menu(run: RunInfo) -> None:
 def note_button(run: RunInfo) -> None:
     """Opens the note in an editor."""
     if st.button("Edit", icon=":material/edit:", type="tertiary", key="run_note_edit"):
-        _note(run)
+        note(run, _done)
 
 
 def tags_button(run: RunInfo) -> None:
@@ -88,39 +90,9 @@ def tags_button(run: RunInfo) -> None:
         _tags(run)
 
 
-@st.dialog("Note", width="large", icon=":material/edit_note:")
-def _note(run: RunInfo) -> None:
-    text = st.text_area(
-        "Note, in Markdown", run.note, height=260, key=f"run_note_{run.id}",
-        placeholder="What is worth knowing about this run",
-    )  # fmt: skip
-    if pressed("Save note", "run_note") and obeyed(
-        lambda: workspace().experiments.annotate(run.id, text or "")
-    ):
-        _done("The note is saved")
-
-
-@st.dialog("Rename", icon=":material/edit:")
-def _rename(run: RunInfo) -> None:
-    name = st.text_input("Name", run.name, live=True, key=f"run_name_{run.id}") or ""
-    missing = "" if name.strip() else "Give a name first"
-    if pressed("Rename", "run_rename", missing=missing) and obeyed(
-        lambda: workspace().experiments.rename(run.id, name)
-    ):
-        _done(f"{run.name} is {name.strip()} now")
-
-
 @st.dialog("Colour", icon=":material/palette:")
 def _colour(run: RunInfo) -> None:
-    chosen = st.pills(
-        "Colour",
-        [*COLOURS, NONE],
-        default=run.tags.get(COLOUR, NONE),
-        required=True,
-        format_func=lambda name: "No colour" if name == NONE else title(name),
-        key=f"run_colour_{run.id}",
-    )
-    name = None if chosen == NONE else str(chosen)
+    name = colour_input(f"run_colour_{run.id}", run.tags.get(COLOUR, NONE))
     if pressed("Apply", "run_colour") and obeyed(
         lambda: workspace().experiments.colour([run.id], name)
     ):
@@ -181,9 +153,9 @@ def _done(words: str) -> None:
     st.rerun()
 
 
-_COMMANDS = {
-    "Note": (":material/edit_note:", _note),
-    "Rename": (":material/edit:", _rename),
+_COMMANDS: Mapping[str, tuple[str, Callable[[RunInfo], None]]] = {
+    "Note": (":material/edit_note:", partial(note, done=_done)),
+    "Rename": (":material/edit:", partial(rename, done=_done)),
     "Colour": (":material/palette:", _colour),
     "Tags": (":material/sell:", _tags),
     "Archive": (":material/archive:", _archive),

@@ -9,10 +9,6 @@ from pilothouse.interop.imports.report import Notes
 from pilothouse.interop.mlflow.runs import LONGEST_VALUE as LONGEST_TAG
 
 LONGEST_KEY = recording.LONGEST_KEY
-LONGEST_PARAM = recording.LONGEST_VALUE
-LONGEST_DATASET = {"name": 500, "digest": 36, "source_type": 36, "source": 65_535}
-LONGEST_DATASET |= {"schema": 1_048_575, "profile": 16_777_215}
-LONGEST_NOTE = 100_000
 
 
 def is_fit_key(key: str) -> bool:

@@ -13,12 +13,12 @@ from pilothouse.experiments.signature import UNKNOWN
 from pilothouse.experiments.tables import LoggedModel, Run
 from pilothouse.interop.imports import known, told
 from pilothouse.interop.imports.confined import local_path
-from pilothouse.interop.imports.fitting import LONGEST_NOTE, cut, pairs
+from pilothouse.interop.imports.fitting import cut, pairs
 from pilothouse.interop.imports.known import Memory
 from pilothouse.interop.imports.plain import stamp
 from pilothouse.interop.imports.report import Notes
 from pilothouse.interop.mlflow.model_versions import kept_origin, last_figures, manifest
-from pilothouse.interop.mlflow.registered_models import LONGEST_NAME, LONGEST_VALUE
+from pilothouse.interop.mlflow.registered_models import LONGEST_NAME, LONGEST_NOTE, LONGEST_VALUE
 from pilothouse.interop.mlflow.sources import Origin, origin
 from pilothouse.interop.tables import Imported
 from pilothouse.kit.errors import PilothouseError

@@ -18,14 +18,13 @@ from pilothouse.experiments.tables import (
     Run,
     RunModel,
     RunTag,
-    Source,
-    SourceUse,
 )
 from pilothouse.interop.imports import told
-from pilothouse.interop.imports.fitting import LONGEST_DATASET, LONGEST_PARAM, cut, pairs
+from pilothouse.interop.imports.fitting import cut, pairs
 from pilothouse.interop.imports.report import Notes
 from pilothouse.interop.mlflow.places import Kept
-from pilothouse.interop.mlflow.run_facts import CONTEXT, PARENT, RUN_NAME
+from pilothouse.interop.mlflow.recording import LONGEST_DATASET, LONGEST_PARAM, use_dataset
+from pilothouse.interop.mlflow.run_facts import PARENT, RUN_NAME
 from pilothouse.interop.mlflow.runs import set_tags
 from pilothouse.kit import ids
 from pilothouse.storage import Store
@@ -96,28 +95,7 @@ def _use_dataset(session: Session, notes: Notes, row: Run, dataset: told.Dataset
         name: cut(getattr(dataset, name), most, notes, "dataset", f"{dataset.name} {name}")
         for name, most in LONGEST_DATASET.items()
     }
-    tags = pairs(dataset.tags, notes, "dataset", dataset.name)
-    query = select(Source).where(
-        col(Source.experiment_id) == row.experiment_id,
-        col(Source.name) == words["name"],
-        col(Source.digest) == words["digest"],
-    )
-    found = session.scalars(query).first()
-    if found is None:
-        found = Source(
-            experiment_id=row.experiment_id,
-            name=words["name"],
-            digest=words["digest"],
-            source_type=words["source_type"],
-            source=words["source"],
-            columns=words["schema"],
-            profile=words["profile"],
-        )
-        session.add(found)
-        session.flush()
-    use = SourceUse(run_id=row.id, source_id=found.id or 0, role=tags.get(CONTEXT, ""), tags=tags)
-    session.merge(use)
-    session.flush()
+    use_dataset(session, row, words, pairs(dataset.tags, notes, "dataset", dataset.name))
 
 
 def _use_model(session: Session, notes: Notes, row: Run, use: told.ModelUse) -> None:

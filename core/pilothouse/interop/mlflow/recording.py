@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.experiments import recording
-from pilothouse.experiments.tables import Param, RunModel, RunTag, Source, SourceUse
+from pilothouse.experiments.tables import Param, Run, RunModel, RunTag, Source, SourceUse
 from pilothouse.interop.mlflow import logged_models, points
 from pilothouse.interop.mlflow.errors import invalid, missing
 from pilothouse.interop.mlflow.fields import Fields, pairs
@@ -189,25 +189,27 @@ def _log_inputs(call: Call) -> dict[str, Any]:
     if len(datasets) > MOST_DATASETS:
         raise invalid(f"At most {MOST_DATASETS} datasets can be logged at once.")
     for row in datasets:
-        _use_source(session, run.id, run.experiment_id, row)
+        given = row.inner("dataset")
+        texts = {name: given.text(name, most=most) for name, most in LONGEST_DATASET.items()}
+        use_dataset(session, run, texts, pairs(row.rows("tags")))
     for row in fields.rows("models"):
         _use_model(session, run.id, row, INPUT)
     return {}
 
 
-def _use_source(session: Session, run_id: str, experiment_id: int, row: Fields) -> None:
-    tags = pairs(row.rows("tags"))
-    source = _source(session, experiment_id, row.inner("dataset"))
-    known = session.get(SourceUse, (run_id, source.id))
-    tags = (known.tags if known else {}) | tags
-    session.merge(
-        SourceUse(run_id=run_id, source_id=source.id or 0, role=tags.get(CONTEXT, ""), tags=tags)
-    )
+def use_dataset(
+    session: Session, run: Run, texts: Mapping[str, str], tags: Mapping[str, str]
+) -> None:
+    """Say that a run read a dataset, told by the words of `LONGEST_DATASET`; its tags add up."""
+    source = _source(session, run.experiment_id, texts)
+    known = session.get(SourceUse, (run.id, source.id))
+    all_tags = {**(known.tags if known else {}), **tags}
+    role = all_tags.get(CONTEXT, "")
+    session.merge(SourceUse(run_id=run.id, source_id=source.id or 0, role=role, tags=all_tags))
     session.flush()
 
 
-def _source(session: Session, experiment_id: int, given: Fields) -> Source:
-    texts = {name: given.text(name, most=most) for name, most in LONGEST_DATASET.items()}
+def _source(session: Session, experiment_id: int, texts: Mapping[str, str]) -> Source:
     known = select(Source).where(
         col(Source.experiment_id) == experiment_id,
         col(Source.name) == texts["name"],
