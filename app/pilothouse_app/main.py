@@ -19,6 +19,7 @@ STATIC = Path(__file__).parent / "static"
 
 def main() -> None:
     """Draw the frame and run the screen the address names."""
+    follow()
     st.set_page_config(
         page_title="Pilothouse",
         page_icon=str(STATIC / "favicon.png"),
@@ -31,7 +32,6 @@ def main() -> None:
         size="medium",
     )
     page = st.navigation(pages(), expanded=True)
-    follow()
     steady(dark())
     show_toasts()
     with guarded():

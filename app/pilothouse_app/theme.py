@@ -27,6 +27,8 @@ SERVER: dict[str, Any] = {
     "client.showErrorDetails": "type",
     "client.showErrorLinks": False,
     "runner.magicEnabled": False,
+    # Python collects by itself; a whole collection after each run held up what is drawn.
+    "runner.postScriptGC": False,
     "logger.hideWelcomeMessage": True,
 }
 
@@ -55,7 +57,6 @@ SHAPE: dict[str, Any] = {
 LIGHT_ONLY: dict[str, Any] = {
     "primaryColor": "#1F5FD1",
     "linkColor": "#1F5FD1",
-    "borderColor": "#DDE2E9",
     "codeBackgroundColor": "#F3F5F8",
     "codeTextColor": "#33415C",
     "yellowColor": "#8F6A00",
@@ -66,13 +67,12 @@ LIGHT_ONLY: dict[str, Any] = {
     "dataframeHeaderTextColor": "#4A5565",
     "sidebar.backgroundColor": "#F6F7F9",
     "sidebar.secondaryBackgroundColor": "#FFFFFF",
-    "sidebar.borderColor": "#DDE2E9",
+    "sidebar.borderColor": LIGHT.border,
 }
 
 DARK_ONLY: dict[str, Any] = {
     "primaryColor": "#326EDF",
     "linkColor": "#7FB0FF",
-    "borderColor": "#2C3643",
     "codeBackgroundColor": "#19202A",
     "codeTextColor": "#C7D3E3",
     "yellowColor": "#E6C15A",
@@ -111,6 +111,7 @@ def _shared_colours(colours: Palette) -> dict[str, Any]:
         "backgroundColor": colours.page,
         "secondaryBackgroundColor": colours.surface,
         "textColor": colours.text,
+        "borderColor": colours.border,
         "grayColor": colours.muted,
         "grayTextColor": colours.muted,
         "redColor": colours.bad,

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pilothouse_app import charts
 from pilothouse_app.charts.base import MOST_POINTS, thinned
 from pilothouse_app.charts.palette import DARK, LIGHT
 
+SVG = "{http://www.w3.org/2000/svg}"
 ROC = pd.DataFrame({"fpr": [0, 0.3, 1], "tpr": [0, 0.8, 1]})
 DAYS = pd.date_range("2026-01-01", periods=4, tz="UTC")
 SERIES = pd.DataFrame(
@@ -117,11 +122,36 @@ def test_differences_have_an_interval_only_where_they_are_comparable() -> None:
             "comparable": [True, True, False],
         }
     )
-    figure = charts.differences(frame, dark=False, title="ROC AUC", tolerance=0.005, digits=".3f")
-    lines = [trace for trace in figure.data if trace.mode == "lines"]
-    assert [list(line.x) for line in lines] == [[0.01, 0.03]]
-    marks = {trace.y[0]: trace.marker.color for trace in figure.data if trace.mode == "markers"}
-    assert len(set(marks.values())) == 3
+    drawn = ElementTree.fromstring(
+        charts.intervals(frame, dark=False, title="ROC AUC", alt="b <is> best", tolerance=0.005)
+    )
+    assert drawn.get("aria-label") == "b <is> best"
+    runs = drawn.findall(f"{SVG}g")
+    told = [run.findtext(f"{SVG}title") for run in runs]
+    assert told == ["b: +0.02 (+0.01 to +0.03)", "c: \u22120.01", "d: +0.3"]
+    assert [len(run.findall(f"{SVG}line")) for run in runs] == [1, 0, 0]
+    marks = [run.find(f"{SVG}circle") for run in runs]
+    assert len({mark.get("fill") for mark in marks if mark is not None}) == 3
+
+
+@given(
+    deltas=st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=9),
+    tolerance=st.none() | st.floats(0, 1e6),
+    name=st.text(),
+)
+def test_a_difference_of_any_size_lies_within_its_drawing(
+    deltas: list[float], tolerance: float | None, name: str
+) -> None:
+    frame = pd.DataFrame(
+        {"label": name, "delta": deltas, "low": deltas, "high": deltas,
+         "verdict": "better", "comparable": True}
+    )  # fmt: skip
+    drawn = charts.intervals(frame, dark=True, title="t", alt="a", tolerance=tolerance)
+    places = [float(place) for place in re.findall(r"cx='([0-9.e+-]+)%'", drawn)]
+    assert len(places) == len(deltas)
+    assert all(0 <= place <= 100 for place in places)
+    by_size = [place for _, place in sorted(zip(deltas, places, strict=True))]
+    assert by_size == sorted(by_size)
 
 
 def test_the_baseline_is_dashed_and_a_threshold_is_a_point_on_each_curve() -> None:

@@ -297,6 +297,7 @@ def test_the_comparison_can_be_taken_away(visit, runs):
         "Parquet",
         "LaTeX",
         "Markdown",
+        "The summary's differences (SVG)",
     ]
     assert runs[1] in page.code[0].value
 

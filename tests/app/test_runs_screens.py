@@ -87,16 +87,20 @@ def test_a_filter_without_a_match_says_so(visit, runs):
     assert "No runs match" in shown(page)
 
 
-def test_ticked_runs_are_counted_on_the_button_by_id(visit, runs):
+def compare_link(page):
+    return next(link for link in page.get("page_link") if link.proto.page == "compare")
+
+
+def test_ticked_runs_are_counted_on_the_link_by_id(visit, runs):
     page = visit("experiments")
-    assert page.button(key="runs_compare").disabled
+    assert compare_link(page).proto.disabled
     key = table_key("runs", [runs[2], runs[1], runs[0]])
     page.session_state[key] = {"selection": {"rows": [1, 2], "columns": [], "cells": []}}
     page.run()
     assert set(page.session_state["runs_ticked"]) == {runs[1], runs[0]}
     page.run()
-    assert page.button(key="runs_compare").label == "Compare (2)"
-    assert not page.button(key="runs_compare").disabled
+    assert compare_link(page).proto.label == "Compare (2)"
+    assert not compare_link(page).proto.disabled
 
 
 def test_ticks_can_be_cleared(visit, runs):

@@ -209,7 +209,7 @@ def comparing(somebody: Visitor) -> list[float]:
         for row in (0, 1):
             tick = partial(somebody.table("Runs").tick, row)
             timed(somebody, tick, f"Compare ({row + 1})", NOTE, fresh=False)
-        button = somebody.key("runs_compare").get_by_role("button")
+        button = somebody.key("runs_compare").get_by_role("link")
         times.append(timed(somebody, button.click, "Compare", TITLE, fresh=False))
     return times
 

@@ -8,9 +8,10 @@ from pilothouse_app.charts.bars import (
     stacked_over_time,
     two_distributions,
 )
-from pilothouse_app.charts.compared import differences, influence, over_steps
+from pilothouse_app.charts.compared import influence, over_steps
 from pilothouse_app.charts.courses import courses
 from pilothouse_app.charts.curves import calibration, cost, history, precision_recall, roc
+from pilothouse_app.charts.intervals import intervals
 from pilothouse_app.charts.matrix import confusion
 from pilothouse_app.charts.moving import counts_over_time
 from pilothouse_app.charts.parallel import Axis, parallel
@@ -24,12 +25,12 @@ __all__ = [
     "cost",
     "counts_over_time",
     "courses",
-    "differences",
     "frequencies",
     "grouped",
     "histogram",
     "history",
     "influence",
+    "intervals",
     "over_steps",
     "over_time",
     "parallel",

@@ -1,4 +1,4 @@
-"""Charts of a comparison: differences with intervals, influence of parameters, histories."""
+"""Charts of a comparison: influence of parameters, histories over steps."""
 
 from __future__ import annotations
 
@@ -15,50 +15,7 @@ from pilothouse_app.charts.palette import palette
 if TYPE_CHECKING:
     import pandas as pd
 
-VERDICTS = {"better": "good", "worse": "bad"}
 MOST_PARAMS = 14
-
-
-def differences(
-    frame: pd.DataFrame, *, dark: bool, title: str, tolerance: float | None = None, digits: str = ""
-) -> go.Figure:
-    """A difference to the baseline by run, with its interval (columns label, delta, low, high,
-    verdict, comparable); the first run on top.
-
-    What is not comparable, or within noise, is grey, the first without an interval, which may be
-    wide; a band shows the tolerance.
-    """
-    colours = palette(dark)
-    rows = frame.iloc[::-1]
-    chart = blank(dark, x=title, legend=False, hover="closest")
-    tones = [
-        getattr(colours, VERDICTS.get(verdict, "muted")) if fair else colours.muted
-        for verdict, fair in zip(rows["verdict"], rows["comparable"], strict=True)
-    ]
-    for row, tone in zip(rows.to_dict("records"), tones, strict=True):
-        label, delta, low, high = (row[name] for name in ("label", "delta", "low", "high"))
-        if row["comparable"] and not (math.isnan(low) or math.isnan(high)):
-            chart.add_scatter(
-                x=[low, high],
-                y=[label, label],
-                mode="lines",
-                line={"width": 3, "color": tone},
-                hoverinfo="skip",
-            )
-        chart.add_scatter(
-            x=[delta],
-            y=[label],
-            mode="markers",
-            marker={"size": 10, "color": tone},
-            hovertemplate=f"%{{y}}: %{{x:+{digits or '.4f'}}}<extra></extra>",
-        )
-    if tolerance:
-        chart.add_vrect(
-            x0=-tolerance, x1=tolerance, fillcolor=colours.muted, opacity=0.12, line_width=0
-        )
-    chart.add_vline(x=0, line={"color": colours.muted, "width": 1.5, "dash": "dash"})
-    chart.update_xaxes(showgrid=True, tickformat=f"+{digits}" if digits else None)
-    return chart.update_yaxes(showgrid=False, type="category", ticksuffix="  ")
 
 
 def influence(frame: pd.DataFrame, *, dark: bool) -> go.Figure:

@@ -12,6 +12,7 @@ class Palette:
     text: str
     muted: str
     grid: str
+    border: str
     surface: str
     page: str
     accent: str
@@ -28,6 +29,7 @@ LIGHT = Palette(
     text="#101820",  # dark enough that Streamlit's 60 % of it still passes AA on white
     muted="#5B6675",
     grid="#E9EDF2",
+    border="#DDE2E9",
     surface="#F6F7F9",
     page="#FFFFFF",
     accent="#1F5FD1",
@@ -52,6 +54,7 @@ DARK = Palette(
     text="#E4E9F0",
     muted="#9AA7B8",
     grid="#262F3B",
+    border="#2C3643",
     surface="#19202A",
     page="#10151C",
     accent="#6EA3FF",

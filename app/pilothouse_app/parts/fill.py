@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from pilothouse_app.charts.palette import palette
+from pilothouse_app.parts.figures import dark
 
 RULE = (
     "[data-testid=stLayoutWrapper]:has(> .st-key-{key}){{height:{height}!important;"
@@ -16,6 +17,10 @@ RULE = (
 )
 
 
+BUTTON = (
+    ".st-key-{key} a{{border:1px solid {line};border-radius:6px;padding:0.25rem 0.75rem;"
+    "min-height:2.5rem}}"
+)
 STEADY = ".st-key-page_header{min-height:2.75rem}"
 # One colour cannot be a readable ground for white and readable text on dark: the chosen part of a
 # control takes the colour of links.
@@ -56,6 +61,15 @@ def steady(dark: bool) -> None:
 def paper(key: str) -> None:
     """Lay a filled block's frame on white: a page from elsewhere does not know of a dark one."""
     st.html(f"<style>.st-key-fill_{key} iframe{{background:#FFFFFF}}</style>")
+
+
+@contextmanager
+def button_like(key: str) -> Iterator[None]:
+    """A link that stands among buttons looks as they do."""
+    line = palette(dark()).border
+    st.html(f"<style>{BUTTON.format(key=key, line=line)}</style>")
+    with st.container(key=key, width="content"):
+        yield
 
 
 @contextmanager

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from pilothouse.experiments.search import RunFilter
 from pilothouse_app.parts.empty import empty
+from pilothouse_app.parts.fill import button_like
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.header import header
 from pilothouse_app.parts.importing import import_button
-from pilothouse_app.parts.links import compare, go_next, screen
+from pilothouse_app.parts.links import compare, link, screen
 from pilothouse_app.parts.progress import running
 from pilothouse_app.parts.run_bar import nothing_meant, run_bar
 from pilothouse_app.parts.run_columns import catalog, shown_columns
@@ -49,7 +48,7 @@ def render() -> None:
     with header("Experiments", note=_counted(found, total, state)):
         views_menu(state)
         actions_menu(found, lambda: room.ids(meant), state.archived)
-        _compare_button()
+        _compare_link()
         import_button()
         training_button()
     running(JOBS)
@@ -86,15 +85,14 @@ def _first_steps() -> None:
     )
 
 
-def _compare_button() -> None:
+def _compare_link() -> None:
+    """A link and no button: the browser goes there without asking this page once more."""
     chosen = ticked(KEY)
     enough = 2 <= len(chosen) <= MOST_COMPARED
-    st.button(
-        f"Compare ({len(chosen)})" if chosen else "Compare",
-        icon=":material/compare_arrows:",
-        disabled=not enough,
-        help=None if enough else f"Tick 2 to {MOST_COMPARED} runs in the table",
-        key="runs_compare",
-        on_click=go_next,
-        args=(compare(chosen),),
-    )
+    with button_like("runs_compare"):
+        link(
+            compare(chosen),
+            f"Compare ({len(chosen)})" if chosen else "Compare",
+            icon=":material/compare_arrows:",
+            missing="" if enough else f"Tick 2 to {MOST_COMPARED} runs in the table",
+        )

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
@@ -41,25 +42,36 @@ class Comparison:
     """Runs side by side, the baseline first; every frame names runs by id, `labels` says how.
 
     `params`, `facts` and `environment` have one row per key and one column per run id, differing
-    rows first. `metrics` has one row per metric and run, `table` the same with a column per run.
-    `axes` has one row per run for parallel coordinates. `deciding` is the metric that the runs
+    rows first. `metrics` has one row per metric and run. `deciding` is the metric that the runs
     were trained for. `curves` and `history` are empty unless the whole was asked for.
     """
 
     runs: tuple[RunInfo, ...]
     baseline: str
     labels: dict[str, str]
-    facts: pd.DataFrame
     params: pd.DataFrame
     environment: pd.DataFrame
     metrics: pd.DataFrame
-    table: pd.DataFrame
-    axes: pd.DataFrame
     curves: dict[str, pd.DataFrame]
     history: pd.DataFrame
     notes: tuple[Note, ...]
     kinds: MetricKinds
     deciding: str
+
+    @cached_property
+    def facts(self) -> pd.DataFrame:
+        """What is known of the runs themselves: code, data, seed, trainer, state."""
+        return side_by_side("fact", {run.id: _facts(run) for run in self.runs})
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The metrics with one row per metric and a column per run."""
+        return metrics_table(self.metrics, [run.id for run in self.runs])
+
+    @cached_property
+    def axes(self) -> pd.DataFrame:
+        """One row per run for parallel coordinates."""
+        return axes_frame(self.runs, self.labels, self.params)
 
     @property
     def others(self) -> tuple[RunInfo, ...]:
@@ -90,28 +102,22 @@ def compare(
     `labels` give runs other names than their own. Raises Invalid unless there are two to ten,
     NotFound when one is missing.
     """
-    ids = _chosen(run_ids, baseline)
-    runs = details.runs(session, ids)
+    runs = details.runs(session, _chosen(run_ids, baseline))
     labels = {**labels_of(runs), **(labels or {})}
     cautions: list[Note] = []
     specs = _files(store, runs, "spec.json", cautions)
     environments = _files(store, runs, "environment.json", cautions)
     kinds = metric_kinds(session)
     found = notes(runs, runs[0], labels, specs, environments, kinds)
-    metrics = metrics_frame(runs, labels, kinds, {note.run for note in found if note.grave})
-    params = side_by_side("param", {run.id: run.params for run in runs})
     return Comparison(
         runs=runs,
         baseline=runs[0].id,
         labels=labels,
-        facts=side_by_side("fact", {run.id: _facts(run) for run in runs}),
-        params=params,
+        params=side_by_side("param", {run.id: run.params for run in runs}),
         environment=side_by_side(
             "package", {run.id: _packages(environments.get(run.id, {})) for run in runs}
         ),
-        metrics=metrics,
-        table=metrics_table(metrics, ids),
-        axes=axes_frame(runs, labels, params),
+        metrics=metrics_frame(runs, labels, kinds, {note.run for note in found if note.grave}),
         curves=_curves(store, runs, labels, cautions) if whole else {},
         history=_histories(session, runs if whole else (), labels),
         notes=(*found, *cautions),

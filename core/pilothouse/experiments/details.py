@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -22,6 +23,8 @@ from pilothouse.experiments.tables import (
     RunTag,
 )
 from pilothouse.kit.errors import NotFound
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -101,15 +104,35 @@ class RunInfo:
 
 def run(session: Session, run_id: str) -> RunInfo:
     """A run in full. Raises NotFound."""
+    return runs(session, [run_id])[0]
+
+
+def runs(session: Session, run_ids: Sequence[str]) -> tuple[RunInfo, ...]:
+    """Several runs in full, in the order given. Raises NotFound for the first missing one."""
     query = (
         select(Run, col(Experiment.name))
         .join(Experiment, col(Experiment.id) == col(Run.experiment_id))
-        .where(col(Run.id) == run_id)
+        .where(col(Run.id).in_(run_ids))
     )
-    found = session.execute(query).first()
-    if found is None:
-        raise no_run(run_id)
-    row, experiment = found
+    found = {row.id: (row, experiment) for row, experiment in session.execute(query)}
+    for run_id in run_ids:
+        if run_id not in found:
+            raise no_run(run_id)
+    parts: dict[str, Mapping[str, Any]] = {
+        "params": _words(session, Param, run_ids),
+        "metrics": _metrics(session, run_ids),
+        "tags": _words(session, RunTag, run_ids),
+        "artifacts": _artifacts(session, run_ids),
+        "inputs": _inputs(session, run_ids),
+        "children": _children(session, run_ids),
+    }
+    return tuple(
+        _info(*found[run_id], {name: of_run[run_id] for name, of_run in parts.items()})
+        for run_id in run_ids
+    )
+
+
+def _info(row: Run, experiment: str, parts: dict[str, Any]) -> RunInfo:
     return RunInfo(
         id=row.id,
         name=row.name,
@@ -129,18 +152,8 @@ def run(session: Session, run_id: str) -> RunInfo:
         note=row.note,
         error=row.error,
         archived_at=row.archived_at,
-        params=_words(session, Param, run_id),
-        metrics=_metrics(session, run_id),
-        tags=_words(session, RunTag, run_id),
-        artifacts=_artifacts(session, run_id),
-        inputs=_inputs(session, run_id),
-        children=_children(session, run_id),
+        **parts,
     )
-
-
-def runs(session: Session, run_ids: Sequence[str]) -> tuple[RunInfo, ...]:
-    """Several runs in full, in the order given. Raises NotFound for the first missing one."""
-    return tuple(run(session, run_id) for run_id in run_ids)
 
 
 def artifact(session: Session, run_id: str, path: str) -> ArtifactInfo:
@@ -148,37 +161,57 @@ def artifact(session: Session, run_id: str, path: str) -> ArtifactInfo:
     found = session.get(RunArtifact, (run_id, artifact_path(path)))
     if found is not None:
         return ArtifactInfo(found.path, found.digest, found.size)
-    known = [one.path for one in _artifacts(session, run_id)] or ["none"]
+    known = [one.path for one in _artifacts(session, [run_id])[run_id]] or ["none"]
     raise NotFound(f"run {run_id} has no file {path!r}", hint=f"Known: {', '.join(known)}.")
 
 
-def _words(session: Session, table: type[Param] | type[RunTag], run_id: str) -> dict[str, str]:
-    key, value = col(table.key), col(table.value)
-    query = select(key, value).where(col(table.run_id) == run_id).order_by(key)
-    return {row.key: row.value for row in session.execute(query)}
+def _words(
+    session: Session, table: type[Param] | type[RunTag], run_ids: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    owner, key = col(table.run_id), col(table.key)
+    query = select(owner, key, col(table.value)).where(owner.in_(run_ids)).order_by(key)
+    found: dict[str, dict[str, str]] = {run_id: {} for run_id in run_ids}
+    for run_id, name, value in session.execute(query):
+        found[run_id][name] = value
+    return found
 
 
-def _metrics(session: Session, run_id: str) -> dict[str, MetricSummary]:
-    query = select(RunMetric).where(col(RunMetric.run_id) == run_id).order_by(col(RunMetric.key))
-    return {row.key: summary_of(vars(row)) for row in session.scalars(query)}
+def _metrics(session: Session, run_ids: Sequence[str]) -> dict[str, dict[str, MetricSummary]]:
+    owner = col(RunMetric.run_id)
+    query = select(RunMetric).where(owner.in_(run_ids)).order_by(col(RunMetric.key))
+    found: dict[str, dict[str, MetricSummary]] = {run_id: {} for run_id in run_ids}
+    for row in session.scalars(query):
+        found[row.run_id][row.key] = summary_of(vars(row))
+    return found
 
 
-def _artifacts(session: Session, run_id: str) -> tuple[ArtifactInfo, ...]:
-    path = col(RunArtifact.path)
-    query = select(RunArtifact).where(col(RunArtifact.run_id) == run_id).order_by(path)
-    return tuple(ArtifactInfo(a.path, a.digest, a.size) for a in session.scalars(query))
+def _artifacts(session: Session, run_ids: Sequence[str]) -> dict[str, tuple[ArtifactInfo, ...]]:
+    owner = col(RunArtifact.run_id)
+    query = select(RunArtifact).where(owner.in_(run_ids)).order_by(col(RunArtifact.path))
+    rows = ((a.run_id, ArtifactInfo(a.path, a.digest, a.size)) for a in session.scalars(query))
+    return _by_run(run_ids, rows)
 
 
-def _inputs(session: Session, run_id: str) -> tuple[InputInfo, ...]:
+def _inputs(session: Session, run_ids: Sequence[str]) -> dict[str, tuple[InputInfo, ...]]:
     order = col(RunInput.role), col(RunInput.dataset)
-    query = select(RunInput).where(col(RunInput.run_id) == run_id).order_by(*order)
-    return tuple(InputInfo(one.dataset, one.role) for one in session.scalars(query))
+    query = select(RunInput).where(col(RunInput.run_id).in_(run_ids)).order_by(*order)
+    rows = ((one.run_id, InputInfo(one.dataset, one.role)) for one in session.scalars(query))
+    return _by_run(run_ids, rows)
 
 
-def _children(session: Session, run_id: str) -> tuple[ChildRun, ...]:
+def _children(session: Session, run_ids: Sequence[str]) -> dict[str, tuple[ChildRun, ...]]:
+    parent = col(Run.parent_id)
     query = (
-        select(col(Run.id), col(Run.name), col(Run.status))
-        .where(col(Run.parent_id) == run_id, col(Run.archived_at).is_(None))
+        select(parent, col(Run.id), col(Run.name), col(Run.status))
+        .where(parent.in_(run_ids), col(Run.archived_at).is_(None))
         .order_by(col(Run.created_at), col(Run.id))
     )
-    return tuple(ChildRun(*row) for row in session.execute(query))
+    rows = ((above, ChildRun(*child)) for above, *child in session.execute(query))
+    return _by_run(run_ids, rows)
+
+
+def _by_run(run_ids: Sequence[str], rows: Iterable[tuple[str, T]]) -> dict[str, tuple[T, ...]]:
+    found: dict[str, list[T]] = {run_id: [] for run_id in run_ids}
+    for run_id, row in rows:
+        found[run_id].append(row)
+    return {run_id: tuple(of_run) for run_id, of_run in found.items()}

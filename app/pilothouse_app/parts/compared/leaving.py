@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from pilothouse.experiments import exports
 from pilothouse_app.parts.compared.scene import Scene
+from pilothouse_app.parts.compared.summary import drawn_differences
 from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.experiments.compare import Comparison
 
 
 def export_button(scene: Scene) -> None:
@@ -22,38 +31,20 @@ def _forms(scene: Scene) -> None:
     compared = scene.compared
     st.markdown("**The whole comparison**")
     with st.container(horizontal=True):
-        st.download_button(
-            "CSV",
-            lambda: exports.to_csv(compared, scene.rows),
-            "comparison.csv",
-            "text/csv",
-            key="compare_csv",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Parquet",
-            lambda: exports.to_parquet(compared, scene.rows),
-            "comparison.parquet",
-            "application/vnd.apache.parquet",
-            key="compare_parquet",
-            on_click="ignore",
-        )
-        st.download_button(
-            "LaTeX",
-            lambda: exports.to_latex(compared, scene.rows),
-            "comparison.tex",
-            "application/x-tex",
-            key="compare_latex",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Markdown",
-            lambda: exports.to_markdown(compared, scene.rows, _sentence(scene)),
-            "comparison.md",
-            "text/markdown",
-            key="compare_markdown",
-            on_click="ignore",
-        )
+        for name, ending, kind, made in (
+            ("CSV", "csv", "text/csv", exports.to_csv),
+            ("Parquet", "parquet", "application/vnd.apache.parquet", exports.to_parquet),
+            ("LaTeX", "tex", "application/x-tex", exports.to_latex),
+            ("Markdown", "md", "text/markdown", lambda *shown: _markdown(scene, *shown)),
+        ):
+            st.download_button(
+                name,
+                partial(made, compared, scene.rows),
+                f"comparison.{ending}",
+                kind,
+                key=f"compare_{name.lower()}",
+                on_click="ignore",
+            )
     st.segmented_control(
         "Pictures of charts",
         ["PNG", "SVG"],
@@ -63,10 +54,20 @@ def _forms(scene: Scene) -> None:
         persist_state="session",
         help="Each chart's own bar saves it: the camera, or the arrow",
     )
+    metric = st.session_state.get("compare_metric") or compared.deciding
+    if metric:
+        st.download_button(
+            "The summary's differences (SVG)",
+            lambda: drawn_differences(scene, metric, dark=False) or "<svg/>",
+            "differences.svg",
+            "image/svg+xml",
+            key="compare_differences",
+            on_click="ignore",
+        )
     st.markdown("**In a notebook**")
     st.code(exports.snippet(str(workspace().folder), compared), language="python", height=260)
 
 
-def _sentence(scene: Scene) -> str:
-    told = workspace().experiments.standing(scene.compared, scene.evidence)
-    return "" if told is None else told.sentence
+def _markdown(scene: Scene, compared: Comparison, rows: pd.DataFrame) -> str:
+    told = workspace().experiments.standing(compared, scene.evidence)
+    return exports.to_markdown(compared, rows, "" if told is None else told.sentence)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import streamlit as st
 
 from pilothouse_app import charts
 from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.compared.cells import badge, delta_text, run_name, unbroken
-from pilothouse_app.parts.compared.scene import Scene, picture
-from pilothouse_app.parts.figures import dark, figure
+from pilothouse_app.parts.compared.scene import Scene
+from pilothouse_app.parts.figures import dark
 from pilothouse_app.parts.filters import choose_one, filter_bar
 from pilothouse_app.parts.formats import DASH, count, plural
 from pilothouse_app.parts.header import section
@@ -24,7 +26,6 @@ ICONS = {
     "noise": ":gray[:material/drag_handle:]",
     "same": ":gray[:material/drag_handle:]",
 }
-ROW_HEIGHT = 44
 
 
 def summary(scene: Scene) -> None:
@@ -45,12 +46,11 @@ def summary(scene: Scene) -> None:
         )
         describe_button([metric, *(key for key in keys if key != metric)])
     _verdict(scene, metric)
-    rows = _ordered(scene, metric)
     left, right = st.columns([12, 8], gap="small")
     with left, st.container(border=True, height="stretch"):
-        _table(scene, rows, metric)
+        _table(scene, metric)
     with right, st.container(border=True, height="stretch"):
-        _differences(scene, rows, metric)
+        _differences(scene, metric)
     _what_differs(scene)
     with st.container(horizontal=True, gap="medium"):
         for run in scene.compared.runs:
@@ -79,8 +79,8 @@ def _ordered(scene: Scene, metric: str) -> pd.DataFrame:
     return pd.concat([rows[is_baseline], others], ignore_index=True)
 
 
-def _table(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
-    kind = scene.compared.kinds.of(metric)
+def _table(scene: Scene, metric: str) -> None:
+    kind, rows = scene.compared.kinds.of(metric), _ordered(scene, metric)
     section(kind.title, f"{kind.direction} is better")
     cells = [
         {
@@ -106,27 +106,29 @@ def _evidence(row: dict[object, object], scene: Scene) -> str:
     return f":small[:gray[{literal(told)}]]" if told else ":small[:gray[none]]"
 
 
-def _differences(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
-    kind = scene.compared.kinds.of(metric)
-    others = rows[(rows["verdict"] != "baseline") & rows["delta"].notna()]
-    section(f"Difference to {literal(scene.baseline_label)}", "95 % intervals")
+def drawn_differences(scene: Scene, metric: str, *, dark: bool) -> str:
+    """The differences to the baseline as SVG; empty when no run has both values."""
+    kind, rows = scene.compared.kinds.of(metric), _ordered(scene, metric)
+    others = rows[(rows["verdict"] != "baseline") & rows["delta"].abs().lt(math.inf)]
     if others.empty:
-        st.markdown(":gray[No run has both values.]")
-        return
+        return ""
     best = others.to_dict("records")[0]
-    figure(
-        charts.differences(
-            others,
-            dark=dark(),
-            title=kind.title,
-            tolerance=kind.tolerance,
-            digits=kind.format,
-        ),
-        key="compare_differences",
-        height=max(180, 70 + ROW_HEIGHT * len(others)),
+    return charts.intervals(
+        others,
+        dark=dark,
+        title=kind.title,
         alt=f"Difference to the baseline by run; {best['label']} has {delta_text(best, kind)}",
-        picture=picture(),
+        tolerance=kind.tolerance,
     )
+
+
+def _differences(scene: Scene, metric: str) -> None:
+    section(f"Difference to {literal(scene.baseline_label)}", "95 % intervals")
+    drawn = drawn_differences(scene, metric, dark=dark())
+    if drawn:
+        st.markdown(f"<div>{drawn}</div>", unsafe_allow_html=True)
+    else:
+        st.markdown(":gray[No run has both values.]")
 
 
 def _what_differs(scene: Scene) -> None:
