@@ -8,6 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKSPACE ?= workspace
 WORKS ?= start predict drift ingest mlflow client single tracking_start search histories table
+ALONE := tests/journeys tests/processes# these wait for processes of their own: not beside others
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -20,7 +21,8 @@ up: $(BIN)/.installed ## Set up what is missing, open the app, and sail the demo
 	$(BIN)/pilothouse up --workspace $(WORKSPACE) --demo
 
 test: $(BIN)/.ready chromium ## Set up what is missing and run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest $(ALONE)
 
 check: $(BIN)/.ready ## Lint, types, layers
 	$(BIN)/ruff check .

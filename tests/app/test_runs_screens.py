@@ -87,20 +87,15 @@ def test_a_filter_without_a_match_says_so(visit, runs):
     assert "No runs match" in shown(page)
 
 
-def compare_link(page):
-    return next(link for link in page.get("page_link") if link.proto.page == "compare")
-
-
 def test_ticked_runs_are_counted_on_the_link_by_id(visit, runs):
     page = visit("experiments")
-    assert compare_link(page).proto.disabled
+    assert page.button(key="runs_too_few").disabled
     key = table_key("runs", [runs[2], runs[1], runs[0]])
     page.session_state[key] = {"selection": {"rows": [1, 2], "columns": [], "cells": []}}
     page.run()
     assert set(page.session_state["runs_ticked"]) == {runs[1], runs[0]}
     page.run()
-    assert compare_link(page).proto.label == "Compare (2)"
-    assert not compare_link(page).proto.disabled
+    assert "Compare (2)" in [link.proto.label for link in page.get("page_link")]
 
 
 def test_ticks_can_be_cleared(visit, runs):

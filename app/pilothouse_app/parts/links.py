@@ -108,18 +108,9 @@ def link(
     *,
     icon: str | None = None,
     width: Literal["content", "stretch"] = "content",
-    missing: str = "",
 ) -> None:
-    """A link to an address, drawn in place; words of what is `missing` turn it off."""
-    st.page_link(
-        _page(to.page),
-        label=label,
-        icon=icon,
-        width=width,
-        query_params=dict(to.params),
-        disabled=bool(missing),
-        help=missing or None,
-    )
+    """A link to an address, drawn in place."""
+    st.page_link(_page(to.page), label=label, icon=icon, width=width, query_params=dict(to.params))
 
 
 def jump(to: Address, label: str, *, key: str, icon: str | None = None) -> None:

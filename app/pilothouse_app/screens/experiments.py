@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from pilothouse.experiments.search import RunFilter
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.fill import button_like
@@ -86,13 +88,12 @@ def _first_steps() -> None:
 
 
 def _compare_link() -> None:
-    """A link and no button: the browser goes there without asking this page once more."""
-    chosen = ticked(KEY)
-    enough = 2 <= len(chosen) <= MOST_COMPARED
-    with button_like("runs_compare"):
-        link(
-            compare(chosen),
-            f"Compare ({len(chosen)})" if chosen else "Compare",
-            icon=":material/compare_arrows:",
-            missing="" if enough else f"Tick 2 to {MOST_COMPARED} runs in the table",
-        )
+    """A link once there is something to compare: the browser goes there and asks no page twice."""
+    chosen, icon = ticked(KEY), ":material/compare_arrows:"
+    label = f"Compare ({len(chosen)})" if chosen else "Compare"
+    if 2 <= len(chosen) <= MOST_COMPARED:
+        with button_like("runs_compare"):
+            link(compare(chosen), label, icon=icon)
+    else:
+        few = f"Tick 2 to {MOST_COMPARED} runs in the table"
+        st.button(label, icon=icon, disabled=True, help=few, key="runs_too_few")
