@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from pilothouse.experiments.metrics import Direction, metric_kind
 from pilothouse.experiments.tables import MetricNote
 
-# Built once: a batch of points asks this every time, and there are few notes or none.
-SAID = select(col(MetricNote.key), col(MetricNote.direction)).where(
-    col(MetricNote.direction).is_not(None)
-)
+# As a plain statement: a batch of points asks this every time, and there are few notes or none.
+SAID = f"SELECT key, direction FROM {MetricNote.__tablename__} WHERE direction IS NOT NULL"
 
 
 def directions(session: Session, keys: Iterable[str]) -> dict[str, Direction]:
@@ -24,4 +21,4 @@ def directions(session: Session, keys: Iterable[str]) -> dict[str, Direction]:
 
 def said(session: Session) -> dict[str, Direction]:
     """The better direction of every metric of which people have said it."""
-    return {row[0]: row[1] for row in session.connection().execute(SAID)}  # type: ignore[misc]  # a note holds nothing else
+    return {row[0]: row[1] for row in session.connection().exec_driver_sql(SAID)}

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import chain, islice
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -254,12 +253,12 @@ def _insert_fresh(session: Session, fresh: Mapping[Named, MetricSummary]) -> dic
     return numbers
 
 
-def _bare(summary: MetricSummary) -> list[Any]:
+def _bare(summary: MetricSummary) -> Iterable[Any]:
     """The columns as a driver takes them."""
-    return [
-        (each - EPOCH) // MICROSECOND if isinstance(each, datetime) else each
-        for each in _columns(summary).values()
-    ]
+    words = _columns(summary)
+    for name in INSTANTS:
+        words[name] = (words[name] - EPOCH) // MICROSECOND
+    return words.values()
 
 
 def _mark(connection: Connection) -> str:
@@ -276,20 +275,20 @@ def _append(session: Session, histories: dict[int, History], blocked: Set[int]) 
     told = sum(map(len, histories.values()))
     if blocked:
         histories |= blocks.unseen(session, {n: histories[n] for n in blocked})
-    rows = chain.from_iterable(history.rows(series) for series, history in histories.items())
-    if _send(session.connection(), rows) != told:
+    flat = list(chain.from_iterable(history.flat(n) for n, history in histories.items()))
+    if _send(session.connection(), flat) != told:
         _recount(session, list(histories))
 
 
-def _send(connection: Connection, rows: Iterator[tuple[Any, ...]]) -> int:
-    """Insert rows, `LONG` to a statement, and return how many were new.
+def _send(connection: Connection, flat: list[Any]) -> int:
+    """Insert rows, laid end to end, `LONG` to a statement; return how many were new.
 
     SQLite takes fifty at once nearly twice as fast as single rows, and more hardly faster.
     """
-    parts = []
-    while part := tuple(chain.from_iterable(islice(rows, LONG))):
-        parts.append(part)
-    rest = [parts.pop()] if parts and len(parts[-1]) < WIDTH * LONG else []
+    size = WIDTH * LONG
+    whole = len(flat) - len(flat) % size
+    parts = [tuple(flat[start : start + size]) for start in range(0, whole, size)]
+    rest = [tuple(flat[whole:])] if whole < len(flat) else []
     return sum(
         connection.exec_driver_sql(
             f"{APPEND} {_marks(connection, WIDTH, len(some[0]) // WIDTH)} ON CONFLICT DO NOTHING",

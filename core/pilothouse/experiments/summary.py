@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import compress, repeat
+from itertools import compress, islice
 
 from pilothouse.experiments.metrics import Direction
 from pilothouse.kit.clock import EPOCH
@@ -92,10 +92,13 @@ class History:
         for name, column in vars(self).items():
             column.extend(getattr(other, name))
 
-    def rows(self, series: int) -> Iterator[tuple[int, int, int, float, int]]:
-        """The points as rows of a series."""
-        columns = self.steps, self.instants, self.values, self.nans
-        return zip(repeat(series), *columns, strict=False)
+    def flat(self, series: int) -> list[float]:
+        """The points as rows of a series, laid end to end: series, step, instant, value, NaN."""
+        width = len(vars(self)) + 1
+        flat: list[float] = [series] * (width * len(self))
+        for place, column in enumerate(vars(self).values(), start=1):
+            flat[place::width] = column
+        return flat
 
 
 def history_of(batch: Points, now: datetime) -> History:
@@ -144,7 +147,9 @@ def _microseconds(at: datetime) -> int:
 
 def summarise(history: History, direction: Direction) -> MetricSummary:
     """The summary of points in any order; there is at least one."""
-    first, last = _end(history, min), _end(history, max)
+    rising = all(map(operator.lt, history.steps, islice(history.steps, 1, None)))
+    first = 0 if rising else _end(history, min)
+    last = len(history) - 1 if rising else _end(history, max)
     steps, values = history.steps, history.values
     if any(history.nans):
         is_number = [not nan for nan in history.nans]
@@ -161,7 +166,7 @@ def summarise(history: History, direction: Direction) -> MetricSummary:
         min=low,
         max=high,
         best=best,
-        best_step=_earliest(best, steps, values),
+        best_step=_earliest(best, steps, values, rising),
         count=len(history),
     )
 
@@ -174,9 +179,11 @@ def _end(history: History, choose: Callable[..., int]) -> int:
     return choose(range(len(history)), key=history.key)
 
 
-def _earliest(best: float, steps: Sequence[int], values: Sequence[float]) -> int | None:
+def _earliest(
+    best: float, steps: Sequence[int], values: Sequence[float], rising: bool
+) -> int | None:
     """The first step that reached the best value; None when there is no number."""
-    if values.count(best) == 1:
+    if rising and values:
         return steps[values.index(best)]
     return min((s for s, v in zip(steps, values, strict=True) if v == best), default=None)
 
