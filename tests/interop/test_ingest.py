@@ -142,3 +142,18 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path) -> N
     for run, count in acknowledged.items():
         assert workspace.experiments.run(run).metrics["m"].count >= count
     workspace.store.engine.dispose()
+
+
+def test_whoever_is_left_alone_is_still_answered_and_an_end_waits_for_nobody(store: Store) -> None:
+    ingest, gate = Ingest(store), threading.Event()
+    ingest.submit(lambda _: gate.wait(10))
+    crowd = [ingest.submit(lambda _: "one of many") for _ in range(20)]
+    gate.set()
+    assert {each.result(10) for each in crowd} == {"one of many"}
+    assert ingest.submit(lambda _: "alone").result(10) == "alone"
+    gate.clear()
+    ingest.submit(lambda _: gate.wait(10))
+    last = [ingest.submit(lambda _: "last") for _ in range(3)]
+    gate.set()
+    ingest.close()
+    assert [each.result(0) for each in last] == ["last"] * 3

@@ -1,7 +1,8 @@
 """Ingest: the writes of many requests in one transaction, acknowledged after the commit.
 
-One thread writes. While it commits, requests queue up; it then takes all of them at once. SQLite
-never sees two of our writers, and the cost of a commit is shared by everyone who waited for it.
+One thread writes. While it commits, requests queue up; it then takes all of them at once, and
+waits two milliseconds at most for those who wrote last time. SQLite never sees two of our writers,
+and the cost of a commit is shared by everyone who waited for it. Whoever writes alone never waits.
 
 Nearly every request succeeds, so they are done one after the other as they are, and those that only
 log points as one. When one is refused, nothing of that is kept: all are done again, each in a
@@ -13,6 +14,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.ingest")
 MOST_AT_ONCE = 256
+MOMENT_S = 0.002
 Work = Callable[[Session], Any]
 OfRun = tuple[str, Sequence[Points]]
 
@@ -54,6 +57,7 @@ class Ingest:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._expected = 1
         self._thread = threading.Thread(target=self._write_all, name="ingest", daemon=True)
         self._thread.start()
         self._closed = False
@@ -84,18 +88,24 @@ class Ingest:
                 return
 
     def _take(self) -> tuple[list[_Item], bool]:
-        """Whatever waits now, at least one; and whether it is time to end."""
+        """Whatever waits now, at least one; and whether it is time to end.
+
+        As many as last time are given a moment to come: those who were answered then are about to
+        ask again, and a commit for all costs as much as one for each.
+        """
         items: list[_Item] = []
-        item = self._waiting.get()
+        item, until = self._waiting.get(), time.monotonic() + MOMENT_S
         while item is not None:
             items.append(item)
             if len(items) == MOST_AT_ONCE:
-                return items, False
+                break
+            patience = until - time.monotonic() if len(items) < self._expected else 0
             try:
-                item = self._waiting.get_nowait()
+                item = self._waiting.get(timeout=max(0, patience))
             except queue.Empty:
-                return items, False
-        return items, True
+                break
+        self._expected = len(items)
+        return items, item is None
 
     def _commit(self, items: list[_Item]) -> None:
         if not self._together(items):
