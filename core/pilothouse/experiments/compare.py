@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
@@ -200,18 +201,23 @@ def metrics_frame(
     keys = sorted({key for run in runs for key in run.metrics}, key=_metric_order)
     keys = [key for key in keys if not _is_fold(key, runs)]
     rows = [
-        _metric_row(kinds.of(key), run, runs[0], labels, run.id not in incomparable)
-        for key in keys
-        for run in runs
+        row
+        for kind in map(kinds.of, keys)
+        for row in _marked(
+            [_metric_row(kind, r, runs[0], labels, r.id not in incomparable) for r in runs], kind
+        )
     ]
-    frame = pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype({"comparable": bool})
-    for key, group in frame[frame["comparable"]].groupby("metric", sort=False)["value"]:
-        if group.nunique() > 1:
-            best, worst = group.idxmax(), group.idxmin()
-            if kinds.direction(str(key)) == "lower":
-                best, worst = worst, best
-            frame.loc[[best, worst], "extreme"] = ["best", "worst"]
-    return frame
+    return pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype({"comparable": bool})
+
+
+def _marked(rows: list[dict[str, Any]], kind: MetricKind) -> list[dict[str, Any]]:
+    """The rows of one metric, the best and the worst comparable value marked if they differ."""
+    fair = [row for row in rows if row["comparable"] and not math.isnan(row["value"])]
+    if len({row["value"] for row in fair}) > 1:
+        low, high = (choose(fair, key=itemgetter("value")) for choose in (min, max))
+        best, worst = (high, low) if kind.direction == "higher" else (low, high)
+        best["extreme"], worst["extreme"] = "best", "worst"
+    return rows
 
 
 def _metric_row(
@@ -220,7 +226,7 @@ def _metric_row(
     baseline: RunInfo,
     labels: Mapping[str, str],
     comparable: bool,
-) -> tuple[Any, ...]:
+) -> dict[str, Any]:
     key, summary = kind.key, run.metrics.get(kind.key)
     value, reference = run.values.get(key, math.nan), baseline.values.get(key, math.nan)
     verdict = "baseline" if run.id == baseline.id else kind.judge(value, reference)
@@ -228,7 +234,7 @@ def _metric_row(
     if math.isclose(value, reference, rel_tol=SAME, abs_tol=1e-12):
         delta = 0.0
     share = delta / abs(reference) if reference and math.isfinite(reference) else math.nan
-    return (
+    told = (
         *(key, kind.title, kind.direction, kind.format, run.id, labels[run.id], value),
         *((0.0, 0.0) if verdict == "baseline" else (delta, share)),
         verdict,
@@ -239,6 +245,7 @@ def _metric_row(
         "",
         kind.reaches(value),
     )
+    return dict(zip(METRIC_COLUMNS, told, strict=True))
 
 
 def _is_fold(key: str, runs: Sequence[RunInfo]) -> bool:

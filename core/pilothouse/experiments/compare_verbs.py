@@ -59,28 +59,29 @@ class Comparing(Room):
         with self._store.read() as session:
             return compare.compare(session, self._store, runs, baseline, labels=labels, whole=whole)
 
-    def weigh(
-        self,
-        runs: Sequence[str],
-        baseline: str | None = None,
-        *,
-        labels: Mapping[str, str] | None = None,
-    ) -> Evidence:
+    def weigh(self, comparison: Comparison) -> Evidence:
         """What folds, seeds and predictions of the same rows say of each difference."""
         with self._store.read() as session:
-            infos, names = self._in_order(session, runs, baseline)
-            return weighing.weigh(session, self._store, infos, {**names, **(labels or {})})
+            return weighing.weigh(session, self._store, comparison.runs, comparison.labels)
 
     def settled(self, comparison: Comparison, evidence: Evidence) -> pd.DataFrame:
         """The comparison's metrics with what the evidence makes of each difference."""
         return standing.settled(comparison.metrics, evidence.findings)
 
     def standing(
-        self, comparison: Comparison, evidence: Evidence, metric: str = ""
+        self,
+        comparison: Comparison,
+        evidence: Evidence,
+        metric: str = "",
+        *,
+        rows: pd.DataFrame | None = None,
     ) -> Standing | None:
-        """Which run is best by a metric, by how much, and whether that is more than noise."""
-        rows = standing.settled(comparison.metrics, evidence.findings)
-        return standing.standing(comparison, rows, evidence.left_out, metric)
+        """Which run is best by a metric, by how much, and whether that is more than noise.
+
+        `rows` are the settled ones, for those who have them already.
+        """
+        known = self.settled(comparison, evidence) if rows is None else rows
+        return standing.standing(comparison, known, evidence.left_out, metric)
 
     def operate(
         self,

@@ -112,7 +112,7 @@ def snippet(folder: str, comparison: Comparison) -> str:
         *named,
         "]",
         "compared = ws.experiments.compare(runs, baseline=runs[0])",
-        "evidence = ws.experiments.weigh(runs, baseline=runs[0])",
+        "evidence = ws.experiments.weigh(compared)",
         "compared.table        # a row per metric, a column per run",
         "compared.params       # what differs comes first",
         "evidence.findings     # intervals and p values against the baseline",

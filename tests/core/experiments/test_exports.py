@@ -34,7 +34,7 @@ def compared(room: Experiments) -> tuple[Comparison, pd.DataFrame]:
         room.finish(run)
         runs.append(run)
     comparison = room.compare(runs)
-    return comparison, room.settled(comparison, room.weigh(runs))
+    return comparison, room.settled(comparison, room.weigh(comparison))
 
 
 def test_csv_and_parquet_hold_every_row(compared: Any) -> None:

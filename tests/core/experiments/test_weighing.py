@@ -71,7 +71,7 @@ def scored(room: Experiments) -> Scored:
 
 def found(room: Experiments, *runs: str) -> dict[tuple[str, str], dict[Any, Any]]:
     """The strongest finding of the second run by metric."""
-    evidence = room.weigh(runs)
+    evidence = room.weigh(room.compare(runs))
     return {(row["metric"], row["method"]): row for row in evidence.findings.to_dict("records")}
 
 
@@ -91,10 +91,10 @@ def test_rows_are_paired_by_their_place_whatever_their_order(
 
 def test_only_the_rows_that_both_kept_are_weighed(room: Experiments, scored: Scored) -> None:
     a, b = scored("a"), scored("b", frame=rows(0.5).iloc[:400])
-    evidence = room.weigh([a, b])
+    evidence = room.weigh(room.compare([a, b]))
     assert (evidence.rows, dict(evidence.left_out)) == (400, {})
     few = scored("few", frame=rows(0.5).iloc[:100])
-    assert "only 100 of the baseline's rows" in room.weigh([a, few]).left_out[few]
+    assert "only 100 of the baseline's rows" in room.weigh(room.compare([a, few])).left_out[few]
 
 
 def test_older_runs_without_places_are_paired_by_order_when_that_is_certain(
@@ -102,11 +102,11 @@ def test_older_runs_without_places_are_paired_by_order_when_that_is_certain(
 ) -> None:
     a = scored("a", frame=rows(0.2).drop(columns="__row"))
     b = scored("b", frame=rows(0.5).drop(columns="__row"), seed=2)
-    assert room.weigh([a, b]).rows == ROWS
+    assert room.weigh(room.compare([a, b])).rows == ROWS
     short = scored("short", frame=rows(0.5).drop(columns="__row").iloc[:500])
-    assert "without their places" in room.weigh([a, short]).left_out[short]
+    assert "without their places" in room.weigh(room.compare([a, short])).left_out[short]
     placed = scored("placed", 0.5)
-    assert room.weigh([a, placed, b]).rows == ROWS
+    assert room.weigh(room.compare([a, placed, b])).rows == ROWS
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_rows_that_cannot_be_paired_say_why(
 ) -> None:
     told = told | {"metrics": {"roc_auc": 0.5, "log_loss": 0.5, "average_precision": 0.5}}
     a, b = scored("a"), scored("b", **told)
-    evidence = room.weigh([a, b])
+    evidence = room.weigh(room.compare([a, b]))
     assert evidence.rows == 0
     assert words in evidence.left_out[b]
     assert evidence.findings.empty
@@ -133,7 +133,7 @@ def test_without_predictions_there_is_no_finding(room: Experiments, scored: Scor
     a, b = scored("a"), room.start("flights", "bare", code=UNKNOWN)
     room.log_metrics(b, {"roc_auc": 0.99})
     room.log_input(b, "flights@1")
-    evidence = room.weigh([a, b])
+    evidence = room.weigh(room.compare([a, b]))
     assert evidence.findings.empty
     assert "kept no predictions" in evidence.left_out[b]
     comparison = room.compare([a, b])
@@ -148,7 +148,7 @@ def test_a_baseline_without_predictions_is_why_nobody_is_paired(
     room: Experiments, scored: Scored
 ) -> None:
     a, b = room.start("flights", "bare", code=UNKNOWN), scored("b")
-    assert "the baseline kept no predictions" in room.weigh([a, b]).left_out[b]
+    assert "the baseline kept no predictions" in room.weigh(room.compare([a, b])).left_out[b]
 
 
 def test_a_figure_that_the_rows_do_not_bear_out_is_not_weighed(
@@ -163,7 +163,8 @@ def test_a_figure_that_the_rows_do_not_bear_out_is_not_weighed(
 
 def test_a_difference_within_noise_is_no_improvement(room: Experiments, scored: Scored) -> None:
     a, twin, b = scored("a", 0.3), scored("twin", 0.3, draw=5), scored("b", 0.6)
-    comparison, evidence = room.compare([a, twin, b]), room.weigh([a, twin, b])
+    comparison = room.compare([a, twin, b])
+    evidence = room.weigh(comparison)
     verdicts = room.settled(comparison, evidence).set_index(["metric", "run"])["verdict"]
     assert verdicts["roc_auc", b] == "better"
     assert verdicts["log_loss", b] == "better"
@@ -179,7 +180,8 @@ def test_a_difference_within_noise_is_no_improvement(room: Experiments, scored: 
 def test_a_tolerance_makes_a_difference_the_same(room: Experiments, scored: Scored) -> None:
     a, b = scored("a", 0.3), scored("b", 0.33)
     room.describe_metric("roc_auc", tolerance=0.2)
-    comparison, evidence = room.compare([a, b]), room.weigh([a, b])
+    comparison = room.compare([a, b])
+    evidence = room.weigh(comparison)
     told = room.standing(comparison, evidence, "roc_auc")
     assert told is not None
     assert told.verdict in ("same", "baseline")
@@ -189,7 +191,8 @@ def test_a_tolerance_makes_a_difference_the_same(room: Experiments, scored: Scor
 
 def test_what_is_not_comparable_is_never_the_best(room: Experiments, scored: Scored) -> None:
     a, b = scored("a", 0.3), scored("b", 0.6, held_out="d2")
-    comparison, evidence = room.compare([a, b]), room.weigh([a, b])
+    comparison = room.compare([a, b])
+    evidence = room.weigh(comparison)
     told = room.standing(comparison, evidence, "roc_auc")
     assert told is not None
     assert told.best == a

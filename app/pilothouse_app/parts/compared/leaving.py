@@ -69,5 +69,5 @@ def _forms(scene: Scene) -> None:
 
 
 def _markdown(scene: Scene, compared: Comparison, rows: pd.DataFrame) -> str:
-    told = workspace().experiments.standing(compared, scene.evidence)
+    told = scene.standing()
     return exports.to_markdown(compared, rows, "" if told is None else told.sentence)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.experiments.compare import Comparison
+    from pilothouse.experiments.standing import Standing
 
 MOST = 10
 MOST_DRAWN = 8
@@ -104,7 +105,7 @@ class Scene:
     def evidence(self) -> Evidence:
         """What folds, seeds and predictions say; the same evidence is weighed once."""
         findings, rows, left_out = _weighed(
-            str(workspace().folder), self.key, tuple(self.ids), tuple(self.labels.items())
+            str(workspace().folder), self.key, tuple(self.labels.items()), self.compared
         )
         return Evidence(findings, rows, left_out)
 
@@ -112,6 +113,12 @@ class Scene:
     def rows(self) -> pd.DataFrame:
         """Every metric of every run with its verdict."""
         return workspace().experiments.settled(self.compared, self.evidence)
+
+    def standing(self, metric: str = "") -> Standing | None:
+        """The verdict by a metric, or by the one that decides."""
+        return workspace().experiments.standing(
+            self.compared, self.evidence, metric, rows=self.rows
+        )
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -139,10 +146,10 @@ class Scene:
 
 @st.cache_data(show_spinner="Weighing the evidence", max_entries=64, ttl=600)
 def _weighed(
-    folder: str, key: Any, ids: tuple[str, ...], labels: Any
+    folder: str, key: Any, labels: Any, _compared: Comparison
 ) -> tuple[pd.DataFrame, int, dict[str, str]]:
     """Plain values, for a class is made anew when its module is; ttl because seeds may join."""
-    found = workspace().experiments.weigh(ids, labels=dict(labels))
+    found = workspace().experiments.weigh(_compared)
     return found.findings, found.rows, dict(found.left_out)
 
 

@@ -18,7 +18,6 @@ from pilothouse_app.parts.header import section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
 from pilothouse_app.parts.links import address, link
 from pilothouse_app.parts.metric_notes import describe_button
-from pilothouse_app.parts.workspace import workspace
 
 ICONS = {
     "better": ":green[:material/trending_up:]",
@@ -58,7 +57,7 @@ def summary(scene: Scene) -> None:
 
 
 def _verdict(scene: Scene, metric: str) -> None:
-    told = workspace().experiments.standing(scene.compared, scene.evidence, metric)
+    told = scene.standing(metric)
     if told is None:
         return
     with st.container(border=True, key="compare_verdict"):
