@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from pilothouse_app.parts.errors import guarded
@@ -14,7 +12,7 @@ from pilothouse_app.parts.toasts import show_toasts
 from pilothouse_app.parts.workspace import workspace
 from pilothouse_app.screens import pages
 
-STATIC = Path(__file__).parent / "static"
+STATIC = "/app/static"  # as files are served: handed over as files, they were read at every run
 
 
 def main() -> None:
@@ -22,13 +20,13 @@ def main() -> None:
     follow()
     st.set_page_config(
         page_title="Pilothouse",
-        page_icon=str(STATIC / "favicon.png"),
+        page_icon=f"{STATIC}/favicon.png",
         layout="wide",
         initial_sidebar_state=232,
     )
     st.logo(
-        str(STATIC / f"logo-{'dark' if dark() else 'light'}.svg"),
-        icon_image=str(STATIC / "icon.svg"),
+        f"{STATIC}/logo-{'dark' if dark() else 'light'}.svg",
+        icon_image=f"{STATIC}/icon.svg",
         size="medium",
     )
     page = st.navigation(pages(), expanded=True)
