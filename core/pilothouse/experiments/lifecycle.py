@@ -111,24 +111,6 @@ def annotate(session: Session, store: Store, run_id: str, note: str) -> None:
     )
 
 
-def archive(session: Session, store: Store, run_id: str, reason: str = "") -> None:
-    """Take a run out of tables and counts; nothing of it is lost, and `restore` brings it back."""
-    run = require(session, run_id)
-    if run.archived_at is None:
-        run.archived_at = store.now()
-        session.add(run)
-        _note(session, store, "archived", run, reason=reason)
-
-
-def restore(session: Session, store: Store, run_id: str) -> None:
-    """Bring an archived run back."""
-    run = require(session, run_id)
-    if run.archived_at is not None:
-        run.archived_at = None
-        session.add(run)
-        _note(session, store, "restored", run)
-
-
 def unfinished(session: Session, job_id: str) -> str | None:
     """The newest top-level run that a job has started and not ended, for a job that runs again."""
     query = (

@@ -121,13 +121,11 @@ class Experiments(Comparing, Looking):
 
     def archive(self, run: str, reason: str = "") -> None:
         """Take a run out of tables and counts, until it is restored."""
-        with self._store.write() as session:
-            lifecycle.archive(session, self._store, run, reason)
+        self.archive_many([run], reason)
 
     def restore(self, run: str) -> None:
         """Bring an archived run back."""
-        with self._store.write() as session:
-            lifecycle.restore(session, self._store, run)
+        self.restore_many([run])
 
     def delete(self, runs: Sequence[str], reason: str = "") -> int:
         """Delete archived runs, and the runs under them, for good; how many went.

@@ -9,7 +9,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
-from pilothouse.experiments import keys, lifecycle
+from pilothouse.experiments import keys, marks
 from pilothouse.experiments.tables import ENDED, RUNNING, Run, RunTag
 from pilothouse.interop.mlflow import experiments
 from pilothouse.interop.mlflow.errors import absent, invalid
@@ -133,13 +133,13 @@ def _status(fields: Fields) -> str:
 
 def _delete(call: Call) -> dict[str, Any]:
     run = find(call.session, run_id_of(call.fields))
-    lifecycle.archive(call.session, call.store, run.id)
+    marks.archive_many(call.session, call.store, [run.id])
     return {}
 
 
 def _restore(call: Call) -> dict[str, Any]:
     run = find(call.session, run_id_of(call.fields))
-    lifecycle.restore(call.session, call.store, run.id)
+    marks.restore_many(call.session, call.store, [run.id])
     return {}
 
 
