@@ -111,7 +111,7 @@ def _figures(now: Overview, span: str) -> list[Kpi]:
         Kpi(
             "Waiting for a decision",
             str(len(now.promotions)),
-            f"{newest['model']} {newest['number']} to {newest['stage']}" if newest else "nothing",
+            f"{newest['model']} {newest['number']}" if newest else "nothing",
         ),
     ]
 
@@ -169,7 +169,7 @@ def _line(draw: Callable[[dict[str, object]], None], row: dict[str, object]) -> 
 
 
 def _promotion(row: dict[str, object]) -> None:
-    words = f"Promote {row['model']} {row['number']} to {row['stage']}"
+    words = f"{row['model']} {row['number']} to {row['stage']}"
     _attention("promotion", str(row["id"]), words, "pending")
 
 
@@ -205,11 +205,11 @@ def _production(now: Overview) -> None:
     table(
         now.deployments,
         {
-            "name": name_column("Deployment", width=120),
-            "version": text_column("Version", width=110),
-            "status": status_column(width=92),
-            "drift": status_column("Drift", width=92),
-            "performance": status_column("Performance", width=100),
+            "name": name_column("Deployment", width=108),
+            "version": text_column("Version", width=96),
+            "status": status_column(width=80),
+            "drift": status_column("Drift", width=80),
+            "performance": status_column("Performance", width=96),
             "words": text_column("Now"),
         },
         key="home_deployments",

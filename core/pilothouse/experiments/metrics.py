@@ -79,8 +79,12 @@ METRICS: dict[str, MetricKind] = {
 _PREFIXES = {
     "cv_": "CV ",
     "fold_": "Fold ",
+    "search_": "Search ",
     "train_": "Train ",
+    "training_": "Training ",
     "val_": "Validation ",
+    "validation_": "Validation ",
+    "eval_": "Evaluation ",
     "test_": "Test ",
 }
 _SUFFIXES = {"_mean": " mean", "_std": " spread"}

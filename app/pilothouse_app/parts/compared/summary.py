@@ -161,7 +161,7 @@ def _what_differs(scene: Scene) -> None:
             Kpi(
                 "Shared held-out rows",
                 count(scene.evidence.rows) if scene.evidence.rows else DASH,
-                f"{plural(shared, 'run')} paired with the baseline" if shared else "none paired",
+                f"{plural(shared, 'run')} paired" if shared else "none paired",
             ),
         ]
     )

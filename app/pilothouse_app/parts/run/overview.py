@@ -59,7 +59,7 @@ def _kpi(run: RunInfo, kind: MetricKind) -> Kpi:
     spread, mean = run.metrics.get(f"cv_{key}_std"), run.metrics.get(f"cv_{key}_mean")
     summary = run.metrics[key]
     if mean and spread:
-        context = f"folds {number(mean.last)} ± {number(spread.last)}"
+        context = f"CV {number(mean.last)} ± {number(spread.last)}"
     elif summary.count > 1:
         context = f"best {kind.write(summary.best)}"
     else:
