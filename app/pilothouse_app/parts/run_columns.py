@@ -41,9 +41,9 @@ PART_WORDS = {"last": "Last", "best": "Best", "min": "Lowest", "max": "Highest",
 OWN: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "status": ("Status", lambda words: status_column(words, width=92)),
     "experiment": ("Experiment", lambda words: text_column(words, width=150)),
-    "trainer": ("Trainer", lambda words: text_column(words, width=184)),
+    "trainer": ("Trainer", lambda words: text_column(words, width=172)),
     "duration_s": ("Took, s", lambda words: number_column(words, 1, width=84)),
-    NEWEST: ("Created", lambda words: when_column(words, width=116)),
+    NEWEST: ("Created", lambda words: when_column(words, width=104)),
     "started_at": ("Started", lambda words: when_column(words, relative=False, width=144)),
     "ended_at": ("Ended", lambda words: when_column(words, relative=False, width=144)),
     "user": ("By", lambda words: text_column(words, width=90)),
@@ -102,7 +102,7 @@ class Catalog:
         if kind != "metrics":
             return text_column(words, width=max(84, min(170, 24 + 8 * len(words))))
         key, part = metric_part(key)
-        width = max(96, min(170, 26 + 7 * len(words)))
+        width = max(90, min(170, 24 + 6 * len(words)))
         if key in BARS and part == LAST:
             return bar_column(words, BARS[key], 1.0, width=max(124, width))
         return number_column(words, digits_of(self.kinds.of(key).format), width=width)
@@ -148,7 +148,7 @@ def usual_columns(state: State, known: Catalog) -> list[str]:
     """What is shown when nobody chose: the metrics everybody knows, and how and when it ran."""
     whose = [] if known.alone(state.experiment) else ["experiment"]
     metrics = [f"metrics.{key}" for key in favourites(known.metrics)]
-    return ["status", *metrics, "trainer", *whose, "duration_s", NEWEST]
+    return ["status", *metrics, "trainer", *whose, NEWEST, "duration_s"]
 
 
 def metric_part(key: str) -> tuple[str, str]:

@@ -183,7 +183,7 @@ def _with_marks(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     }
     if any(marks):
         words = {CHAMPION: "violet", **{title(name): hue for name, hue in SWATCHES.items()}}
-        looks["marks"] = badges_column("Marks", words, width=104)
+        looks["marks"] = badges_column("Marks", words, width=96)
     return shown, looks
 
 
