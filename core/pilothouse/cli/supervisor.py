@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from pilothouse.kit.folders import workspace_folder
 from pilothouse.kit.processes import Address, find, is_running
 from pilothouse.kit.settings import Settings
 
@@ -102,7 +103,7 @@ class Supervisor:
 
     def run(self, name: str, *options: str) -> None:
         """Keep one process running, the one that runs already or a new one."""
-        folder = self.settings.workspace.expanduser().resolve()
+        folder = workspace_folder(self.settings.workspace)
         command = [sys.executable, "-m", "pilothouse.cli", name]
         child = Child(name, [*command, "--workspace", str(folder), *options], folder)
         child.adopted = find(folder / "run", name)

@@ -6,6 +6,8 @@ import signal
 import socket
 import time
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from pilothouse.kit.settings import Settings
 
 READY_SECONDS = 60.0
+ALONE_SECONDS = 4.0
 
 
 class Stop(Exception):
@@ -43,12 +46,14 @@ def up(
     """Start app, server and worker, watch them, and open the app."""
     settings = settings_of(workspace, app_port=app_port, server_port=server_port)
     began = time.monotonic()
-    _migrated(settings)
     _check_ports(settings)
     supervisor = Supervisor(settings)
     try:
         signal.signal(signal.SIGTERM, raise_stop)  # until here there is nothing to close
         supervisor.run("app", "--port", str(settings.app_port))
+        _migrated(settings)
+        # Somebody waits for the page: the others, whom nobody sees, load once it is there.
+        supervisor.wait(lambda: _answers(_folder(settings)), ALONE_SECONDS, tick=0.02)
         supervisor.run("server", "--port", str(settings.server_port))
         supervisor.run("worker")
         _greet(supervisor, settings, began, open_browser=not no_browser)
@@ -73,9 +78,13 @@ def _watch(supervisor: Supervisor) -> None:
         time.sleep(0.2)
 
 
+def _folder(settings: Settings) -> Path:
+    return settings.workspace.expanduser().resolve()
+
+
 def _check_ports(settings: Settings) -> None:
     """Before anything is started. Raises Unavailable that names the port and what to do."""
-    run = settings.workspace.expanduser().resolve() / "run"
+    run = _folder(settings) / "run"
     if find(run, "app") is None:
         require_free(settings.app_port, "app", "--app-port")
     if find(run, "server") is None:
@@ -83,14 +92,24 @@ def _check_ports(settings: Settings) -> None:
 
 
 def _migrated(settings: Settings) -> None:
-    """Create or migrate the workspace before its processes race to."""
-    from pilothouse.workspace import open_workspace
-
+    """Create or migrate the workspace while the app is loading, and say what is wrong with it."""
+    with _undisturbed():
+        from pilothouse.workspace import open_workspace
     open_workspace(settings=settings).store.engine.dispose()
 
 
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals wait: an import that is broken off leaves modules half made."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _greet(supervisor: Supervisor, settings: Settings, began: float, *, open_browser: bool) -> None:
-    folder = settings.workspace.expanduser().resolve()
+    folder = _folder(settings)
     if not supervisor.wait(lambda: _answers(folder), READY_SECONDS):
         words = "; ".join(supervisor.troubles()) or "the app has not come up yet"
         click.echo(f"pilothouse: {words} (see {folder / 'logs' / 'app.log'})", err=True)

@@ -24,6 +24,7 @@ from sqlmodel import Session
 
 from pilothouse.kit.clock import Clock, SystemClock
 from pilothouse.kit.errors import Invalid, Unavailable
+from pilothouse.kit.folders import workspace_folder
 from pilothouse.kit.patterns import matches
 from pilothouse.kit.settings import Settings
 from pilothouse.storage.artifacts import Artifacts
@@ -147,15 +148,7 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
 
     Raises Unavailable when the folder cannot be made or written.
     """
-    folder = settings.workspace.expanduser().resolve()
-    try:
-        for name in ("run", "logs", "artifacts"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-    except OSError as broken:
-        raise Unavailable(
-            f"the workspace folder {folder} cannot be written: {broken.strerror}.",
-            hint="Choose another folder with --workspace.",
-        ) from broken
+    folder = workspace_folder(settings.workspace)
     url = settings.database_url or f"sqlite:///{folder / 'pilothouse.db'}"
     artifacts = Artifacts(settings.artifacts_url or str(folder / "artifacts"), folder / "cache")
     engine = make_engine(url)
