@@ -116,21 +116,16 @@ class Catalog:
 
 def catalog() -> Catalog:
     """What the workspace's runs have."""
+    metrics, params, tags, nodes = kept("catalog", _catalog)
+    kinds = workspace().experiments.metric_kinds()
+    return Catalog(metrics, params, tags, kinds, tuple(ExperimentNode(*each) for each in nodes))
+
+
+def _catalog() -> tuple[Any, ...]:
     room = workspace().experiments
-    return Catalog(
-        tuple(room.metric_keys()),
-        tuple(room.param_keys()),
-        tuple(key for key in room.tag_keys() if not key.startswith(RESERVED)),
-        room.metric_kinds(),
-        tuple(ExperimentNode(*each) for each in kept("tree", _nodes)),
-    )
-
-
-def _nodes() -> list[tuple[str, int, int, bool]]:
-    return [
-        (node.path, node.level, node.runs, node.is_experiment)
-        for node in workspace().experiments.tree()
-    ]
+    tags = tuple(key for key in room.tag_keys() if not key.startswith(RESERVED))
+    nodes = [(node.path, node.level, node.runs, node.is_experiment) for node in room.tree()]
+    return tuple(room.metric_keys()), tuple(room.param_keys()), tags, nodes
 
 
 def shown_columns(state: State, known: Catalog) -> list[str]:
