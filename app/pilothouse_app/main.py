@@ -30,7 +30,7 @@ def main() -> None:
         size="medium",
     )
     page = st.navigation(pages(), expanded=True)
-    steady(dark())
+    steady()
     show_toasts()
     with guarded():
         st.sidebar.markdown(f":small[:gray[Workspace: {workspace().folder.name}]]")

@@ -20,6 +20,7 @@ VERDICTS = {"better": "good", "worse": "bad"}
 EDGE = 7.0  # per cent of the width on either side, for half a mark or a number of the axis
 LONGEST_LABEL = 44
 ROW, FOOT = 44, 44  # pixels: a run under its name, and the axis below with its title
+TOP, NAME, MARK = 8, 12, 27  # where the first run begins, and its name and its mark below that
 TICKS = 4
 FONT = "font-family='Inter, system-ui, sans-serif'"
 
@@ -41,7 +42,7 @@ def intervals(
     colours, rows = palette(dark), frame.to_dict("records")
     low, high = _range(rows, tolerance)
     scale = _Scale(low, high)
-    bottom = 8 + ROW * len(rows)
+    bottom = TOP + ROW * len(rows)
     drawn = [
         *_band(scale, colours, tolerance, bottom),
         *_axis(scale, colours, title, bottom),
@@ -60,9 +61,13 @@ class _Scale:
     def __init__(self, low: float, high: float) -> None:
         self.low, self.high = low, high
 
-    def at(self, value: float) -> str:
+    def place(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
-        return f"{EDGE + (100 - 2 * EDGE) * share:.3f}%"
+        return EDGE + (100 - 2 * EDGE) * share
+
+    def at(self, value: float) -> str:
+        """The place as an attribute."""
+        return f"{self.place(value):.3f}%"
 
     def ticks(self) -> dict[float, str]:
         """Round values in the range, about `TICKS` of them, and how they are written."""
@@ -92,9 +97,9 @@ def _interval(row: dict[Any, Any]) -> tuple[float, ...]:
 
 def _band(scale: _Scale, colours: Palette, tolerance: float | None, bottom: int) -> Iterator[str]:
     if tolerance:
-        left, right = (float(scale.at(end)[:-1]) for end in (-tolerance, tolerance))
+        width = scale.place(tolerance) - scale.place(-tolerance)
         yield (
-            f"<rect x='{left}%' y='4' width='{right - left:.3f}%' height='{bottom - 4}' "
+            f"<rect x='{scale.at(-tolerance)}' y='4' width='{width:.3f}%' height='{bottom - 4}' "
             f"fill='{colours.muted}' opacity='0.12'><title>within tolerance</title></rect>"
         )
 
@@ -113,9 +118,10 @@ def _axis(scale: _Scale, colours: Palette, title: str, bottom: int) -> Iterator[
 
 
 def _run(row: dict[Any, Any], place: int, scale: _Scale, colours: Palette) -> Iterator[str]:
-    y = 35 + ROW * place
-    tone = getattr(colours, VERDICTS.get(row["verdict"], "muted"))
-    tone = tone if row["comparable"] else colours.muted
+    top = TOP + ROW * place
+    y = top + MARK
+    role = VERDICTS.get(row["verdict"], "muted") if row["comparable"] else "muted"
+    tone = getattr(colours, role)
     name = str(row["label"])
     short = name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
     ends = _interval(row)
@@ -123,7 +129,7 @@ def _run(row: dict[Any, Any], place: int, scale: _Scale, colours: Palette) -> It
     if ends:
         told += f" ({' to '.join(map(_signed, ends))})"
     yield f"<g><title>{escape(told)}</title>"
-    yield _text("0", y - 15, short, colours.text, anchor="start")
+    yield _text("0", top + NAME, short, colours.text, anchor="start")
     if ends:
         left, right = map(scale.at, ends)
         across = f"x1='{left}' x2='{right}' y1='{y}' y2='{y}'"

@@ -15,8 +15,6 @@ RULE = (
     "flex:0 0 {height}!important}}"
     ".st-key-{key}{{height:100%!important}}"
 )
-
-
 BUTTON = (
     ".st-key-{key} a{{border:1px solid {line};border-radius:6px;padding:0.25rem 0.75rem;"
     "min-height:2.5rem}}"
@@ -43,13 +41,13 @@ CODE = "[data-testid=stCode] code .token"
 NUMBERS = "[data-testid=stCode] code .linenumber"
 
 
-def steady(dark: bool) -> None:
+def steady() -> None:
     """Keep the header row equally tall, with and without a button, and code readable.
 
     The shell calls it.
     """
-    chosen = f"{CHOSEN}{{color:#7FB0FF}}" if dark else ""
-    colours = palette(dark)
+    chosen = f"{CHOSEN}{{color:#7FB0FF}}" if dark() else ""
+    colours = palette(dark())
     numbers = f"{NUMBERS}{{color:{colours.muted}!important}}"
     code = f"{numbers}{CODE}{{color:{colours.text}!important}}" + "".join(
         f"{CODE}.{token}{{color:{getattr(colours, role)}!important}}"

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pilothouse.experiments import exports
 from pilothouse_app.parts.compared.scene import Scene
-from pilothouse_app.parts.compared.summary import drawn_differences
+from pilothouse_app.parts.compared.summary import drawn_differences, ordered
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
@@ -55,10 +55,11 @@ def _forms(scene: Scene) -> None:
         help="Each chart's own bar saves it: the camera, or the arrow",
     )
     metric = st.session_state.get("compare_metric") or compared.deciding
-    if metric:
+    drawn = metric and drawn_differences(scene, ordered(scene, metric), metric, dark=False)
+    if drawn:
         st.download_button(
             "The summary's differences (SVG)",
-            lambda: drawn_differences(scene, metric, dark=False) or "<svg/>",
+            drawn,
             "differences.svg",
             "image/svg+xml",
             key="compare_differences",

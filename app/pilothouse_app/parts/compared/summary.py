@@ -45,11 +45,12 @@ def summary(scene: Scene) -> None:
         )
         describe_button([metric, *(key for key in keys if key != metric)])
     _verdict(scene, metric)
+    rows = ordered(scene, metric)
     left, right = st.columns([12, 8], gap="small")
     with left, st.container(border=True, height="stretch"):
-        _table(scene, metric)
+        _table(scene, rows, metric)
     with right, st.container(border=True, height="stretch"):
-        _differences(scene, metric)
+        _differences(scene, rows, metric)
     _what_differs(scene)
     with st.container(horizontal=True, gap="medium"):
         for run in scene.compared.runs:
@@ -69,7 +70,7 @@ def _verdict(scene: Scene, metric: str) -> None:
             st.markdown("  \n".join(lines))
 
 
-def _ordered(scene: Scene, metric: str) -> pd.DataFrame:
+def ordered(scene: Scene, metric: str) -> pd.DataFrame:
     """The baseline, then the others, the best first."""
     rows = scene.rows[scene.rows["metric"] == metric]
     is_baseline = rows["run"] == scene.compared.baseline
@@ -78,8 +79,8 @@ def _ordered(scene: Scene, metric: str) -> pd.DataFrame:
     return pd.concat([rows[is_baseline], others], ignore_index=True)
 
 
-def _table(scene: Scene, metric: str) -> None:
-    kind, rows = scene.compared.kinds.of(metric), _ordered(scene, metric)
+def _table(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
+    kind = scene.compared.kinds.of(metric)
     section(kind.title, f"{kind.direction} is better")
     cells = [
         {
@@ -105,9 +106,9 @@ def _evidence(row: dict[object, object], scene: Scene) -> str:
     return f":small[:gray[{literal(told)}]]" if told else ":small[:gray[none]]"
 
 
-def drawn_differences(scene: Scene, metric: str, *, dark: bool) -> str:
-    """The differences to the baseline as SVG; empty when no run has both values."""
-    kind, rows = scene.compared.kinds.of(metric), _ordered(scene, metric)
+def drawn_differences(scene: Scene, rows: pd.DataFrame, metric: str, *, dark: bool) -> str:
+    """The differences of ordered rows to the baseline as SVG; empty when no run has both values."""
+    kind = scene.compared.kinds.of(metric)
     others = rows[(rows["verdict"] != "baseline") & rows["delta"].abs().lt(math.inf)]
     if others.empty:
         return ""
@@ -121,9 +122,9 @@ def drawn_differences(scene: Scene, metric: str, *, dark: bool) -> str:
     )
 
 
-def _differences(scene: Scene, metric: str) -> None:
+def _differences(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
     section(f"Difference to {literal(scene.baseline_label)}", "95 % intervals")
-    drawn = drawn_differences(scene, metric, dark=dark())
+    drawn = drawn_differences(scene, rows, metric, dark=dark())
     if drawn:
         st.markdown(f"<div>{drawn}</div>", unsafe_allow_html=True)
     else:
