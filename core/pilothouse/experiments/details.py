@@ -170,19 +170,15 @@ def _words(
 ) -> dict[str, dict[str, str]]:
     owner, key = col(table.run_id), col(table.key)
     query = select(owner, key, col(table.value)).where(owner.in_(run_ids)).order_by(key)
-    found: dict[str, dict[str, str]] = {run_id: {} for run_id in run_ids}
-    for run_id, name, value in session.execute(query):
-        found[run_id][name] = value
-    return found
+    rows = ((run_id, (name, value)) for run_id, name, value in session.execute(query))
+    return {run_id: dict(words) for run_id, words in _by_run(run_ids, rows).items()}
 
 
 def _metrics(session: Session, run_ids: Sequence[str]) -> dict[str, dict[str, MetricSummary]]:
     owner = col(RunMetric.run_id)
     query = select(RunMetric).where(owner.in_(run_ids)).order_by(col(RunMetric.key))
-    found: dict[str, dict[str, MetricSummary]] = {run_id: {} for run_id in run_ids}
-    for row in session.scalars(query):
-        found[row.run_id][row.key] = summary_of(vars(row))
-    return found
+    rows = ((row.run_id, (row.key, summary_of(vars(row)))) for row in session.scalars(query))
+    return {run_id: dict(of_run) for run_id, of_run in _by_run(run_ids, rows).items()}
 
 
 def _artifacts(session: Session, run_ids: Sequence[str]) -> dict[str, tuple[ArtifactInfo, ...]]:
