@@ -67,7 +67,7 @@ def examine(workspace: Path | None) -> dict[str, Any]:
         store.engine.dispose()
     return {
         "ok": all(check["ok"] for check in checks.values()),
-        "workspace": str(settings.workspace.expanduser().resolve()),
+        "workspace": str(settings.folder),
         "checks": checks,
         "versions": _versions(),
     }

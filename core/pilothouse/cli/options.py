@@ -33,10 +33,10 @@ def settings_of(workspace: Path | None, **changes: Any) -> Settings:
 
 def require_workspace(settings: Settings) -> None:
     """Raise NotFound when there is none: what only looks makes no folder of a name typed wrong."""
-    folder = settings.workspace.expanduser()
+    folder = settings.folder
     if not settings.database_url and not (folder / "pilothouse.db").exists():
         raise NotFound(
-            f"there is no workspace at {folder.resolve()}.",
+            f"there is no workspace at {folder}.",
             hint="Give another with --workspace, or make one with `pilothouse up`.",
         )
 

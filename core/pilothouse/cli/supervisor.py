@@ -103,7 +103,7 @@ class Supervisor:
 
     def run(self, name: str, *options: str) -> None:
         """Keep one process running, the one that runs already or a new one."""
-        folder = workspace_folder(self.settings.workspace)
+        folder = workspace_folder(self.settings)
         command = [sys.executable, "-m", "pilothouse.cli", name]
         child = Child(name, [*command, "--workspace", str(folder), *options], folder)
         child.adopted = find(folder / "run", name)

@@ -53,7 +53,7 @@ def up(
         supervisor.run("app", "--port", str(settings.app_port))
         _migrated(settings)
         # Somebody waits for the page: the others, whom nobody sees, load once it is there.
-        supervisor.wait(lambda: _answers(_folder(settings)), ALONE_SECONDS, tick=0.02)
+        supervisor.wait(lambda: _answers(settings.folder), ALONE_SECONDS, tick=0.02)
         supervisor.run("server", "--port", str(settings.server_port))
         supervisor.run("worker")
         _greet(supervisor, settings, began, open_browser=not no_browser)
@@ -78,13 +78,9 @@ def _watch(supervisor: Supervisor) -> None:
         time.sleep(0.2)
 
 
-def _folder(settings: Settings) -> Path:
-    return settings.workspace.expanduser().resolve()
-
-
 def _check_ports(settings: Settings) -> None:
     """Before anything is started. Raises Unavailable that names the port and what to do."""
-    run = _folder(settings) / "run"
+    run = settings.folder / "run"
     if find(run, "app") is None:
         require_free(settings.app_port, "app", "--app-port")
     if find(run, "server") is None:
@@ -109,7 +105,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _greet(supervisor: Supervisor, settings: Settings, began: float, *, open_browser: bool) -> None:
-    folder = _folder(settings)
+    folder = settings.folder
     if not supervisor.wait(lambda: _answers(folder), READY_SECONDS):
         words = "; ".join(supervisor.troubles()) or "the app has not come up yet"
         click.echo(f"pilothouse: {words} (see {folder / 'logs' / 'app.log'})", err=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from pilothouse.kit.errors import Unavailable
+from pilothouse.kit.settings import Settings
 
 PARTS = ("run", "logs", "artifacts")
 
 
-def workspace_folder(named: Path) -> Path:
-    """The folder of that name with all its parts. Raises Unavailable when it cannot be written."""
-    folder = named.expanduser().resolve()
+def workspace_folder(settings: Settings) -> Path:
+    """The workspace's folder with all its parts. Raises Unavailable when it cannot be written."""
+    folder = settings.folder
     try:
         for part in PARTS:
             (folder / part).mkdir(parents=True, exist_ok=True)

@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         description="Whether webhooks may call addresses of inner networks and of this machine.",
     )
 
+    @property
+    def folder(self) -> Path:
+        """The workspace's folder, from the root, whether or not it is there."""
+        return self.workspace.expanduser().resolve()
+
 
 def read_settings(**given: Any) -> Settings:
     """What is given, then the environment, then the defaults. Raises Invalid, naming each fault."""

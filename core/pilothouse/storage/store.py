@@ -148,7 +148,7 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
 
     Raises Unavailable when the folder cannot be made or written.
     """
-    folder = workspace_folder(settings.workspace)
+    folder = workspace_folder(settings)
     url = settings.database_url or f"sqlite:///{folder / 'pilothouse.db'}"
     artifacts = Artifacts(settings.artifacts_url or str(folder / "artifacts"), folder / "cache")
     engine = make_engine(url)
