@@ -8,13 +8,13 @@ requests counts on both sides.
 from __future__ import annotations
 
 import os
-import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from pilothouse.testing.reference import QUIET, side_by_side
+from pilothouse.testing.turns import in_turn
 
 RUNS, SIZE, ROUNDS = 20, 500, 5
 AT_MS = 1_772_366_400_000
@@ -29,15 +29,12 @@ def measure() -> dict[str, Any]:
     ):
         logged(ours, 2)
         logged(theirs, 2)
-        rounds = [(logged(ours, RUNS), logged(theirs, RUNS)) for _ in range(ROUNDS)]
+        found = in_turn(lambda: logged(ours, RUNS), lambda: logged(theirs, RUNS), ROUNDS)
     return {
         "work": "client",
-        "ours": round(statistics.median(fast for fast, _ in rounds)),
-        "reference": round(statistics.median(slow for _, slow in rounds)),
-        "ratio": round(statistics.median(fast / slow for fast, slow in rounds), 2),
+        **found,
         "unit": "points/s",
         "reference_is": "mlflow server on SQLite, the same client and calls",
-        "rounds": ROUNDS,
     }
 
 

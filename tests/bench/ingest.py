@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from pilothouse.experiments import Points
 from pilothouse.experiments.code import UNKNOWN
+from pilothouse.testing.turns import in_turn
 from pilothouse.workspace import open_workspace
 
 RUNS, METRICS, STEPS = 200, 5, 100
@@ -33,16 +33,13 @@ Values = list[list[list[float]]]  # by run, metric and step
 
 def measure() -> dict[str, Any]:
     """Both in turn, several times; the median round of each, and the median ratio."""
-    rounds = [(ours(), reference()) for _ in range(ROUNDS)]
+    found = in_turn(ours, reference, ROUNDS)
     return {
         "work": "ingest",
-        "ours": round(statistics.median(fast for fast, _ in rounds)),
-        "reference": round(statistics.median(bare for _, bare in rounds)),
-        "ratio": round(statistics.median(fast / bare for fast, bare in rounds), 3),
+        **found,
         "unit": "points/s",
         "reference_is": "bare SQLite in WAL, executemany, one transaction per run, no key or index",
         "points": POINTS,
-        "rounds": ROUNDS,
     }
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import socket
-import statistics
 import tempfile
 import threading
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 from pilothouse.testing.reference import side_by_side
 from pilothouse.testing.tracking import API, Caller
+from pilothouse.testing.turns import in_turn
 
 CLIENTS, OURS, THEIRS, ROUNDS = 8, 200, 20, 5
 AT_MS = 1_772_366_400_000
@@ -30,16 +30,13 @@ def measure() -> dict[str, Any]:
     ):
         logged(ours, 5)
         logged(theirs, 5)
-        rounds = [(logged(ours, OURS), logged(theirs, THEIRS)) for _ in range(ROUNDS)]
+        found = in_turn(lambda: logged(ours, OURS), lambda: logged(theirs, THEIRS), ROUNDS)
     return {
         "work": "single",
-        "ours": round(statistics.median(fast for fast, _ in rounds)),
-        "reference": round(statistics.median(slow for _, slow in rounds), 1),
-        "ratio": round(statistics.median(fast / slow for fast, slow in rounds), 1),
+        **found,
         "unit": "requests/s",
         "reference_is": "mlflow server on SQLite, the same requests",
         "clients": CLIENTS,
-        "rounds": ROUNDS,
     }
 
 
