@@ -5,6 +5,7 @@ Only the standard library is imported here: every model process reads a signatur
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
@@ -17,7 +18,10 @@ Label = str | int | float | bool
 
 @dataclass(frozen=True)
 class Field:
-    """One input column: its name and type, and what training saw in it."""
+    """One input column: its name and type, and what training saw in it.
+
+    `boolean_words` are the words of a boolean column as its file spelt them: (false, true).
+    """
 
     name: str
     type: FieldType
@@ -25,12 +29,15 @@ class Field:
     categories: tuple[str, ...] | None = None
     low: float | None = None
     high: float | None = None
+    boolean_words: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Signature:
     """The inputs of a binary classifier, its classes, and the threshold people agreed on.
 
+    `classes` are the labels as the data has them, in the order of the model's probabilities.
+    `target_words` are the words of a boolean target as its file spelt them: (false, true).
     Without classes it is the signature of a model that another program logged: nobody here knows
     what its answer means, so it is kept but not served.
     """
@@ -40,6 +47,7 @@ class Signature:
     classes: tuple[Label, ...]
     positive: Label
     threshold: float = 0.5
+    target_words: tuple[str, str] | None = None
 
     @property
     def can_be_served(self) -> bool:
@@ -51,15 +59,46 @@ class Signature:
         """The input columns in order."""
         return tuple(field.name for field in self.inputs)
 
+    def match_label(self, value: Any) -> Label | None:
+        """The class that a label from outside means, or None when it means none.
+
+        A label of another type than the class is compared by value: 1, 1.0, "1" and true are one,
+        and so are the words of a boolean target in any case with true and false. A label that is
+        written exactly as a class always means that class.
+        """
+        plain = value.item() if hasattr(value, "item") else value
+        if not isinstance(plain, str | int | float):
+            return None
+        for label in self.classes:
+            if type(label) is type(plain) and label == plain:
+                return label
+        key = self._label_key(plain)
+        matches = [label for label in self.classes if self._label_key(label) == key]
+        return matches[0] if len(matches) == 1 else None
+
+    def _label_key(self, label: Label) -> float | str:
+        """What labels that mean the same have in common: a number, or a text."""
+        if not isinstance(label, str):
+            return label if isinstance(label, int) else _whole(label)
+        text = label.strip()
+        words = [word.casefold() for word in self.target_words or ()]
+        for pair in (words, ["false", "true"]):
+            if text.casefold() in pair:
+                return pair.index(text.casefold())
+        return _number(text)
+
     def to_json(self) -> dict[str, Any]:
         """A plain JSON value that `from_json` reads back unchanged."""
-        return {
+        value: dict[str, Any] = {
             "inputs": [_field_to_json(field) for field in self.inputs],
             "target": self.target,
             "classes": list(self.classes),
             "positive": self.positive,
             "threshold": self.threshold,
         }
+        if self.target_words is not None:
+            value["target_words"] = list(self.target_words)
+        return value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Signature:
@@ -71,6 +110,7 @@ class Signature:
                 classes=tuple(value["classes"]),
                 positive=value["positive"],
                 threshold=float(value.get("threshold", 0.5)),
+                target_words=_pair(value.get("target_words")),
             )
         except KeyError as missing:
             raise Invalid(f"the signature has no {missing.args[0]!r}.") from missing
@@ -95,6 +135,8 @@ def _field_to_json(field: Field) -> dict[str, Any]:
     words = {name: part for name, part in asdict(field).items() if part is not None}
     if field.categories is not None:
         words["categories"] = list(field.categories)
+    if field.boolean_words is not None:
+        words["boolean_words"] = list(field.boolean_words)
     return words
 
 
@@ -112,4 +154,33 @@ def _field_from_json(value: Mapping[str, Any]) -> Field:
         categories=None if categories is None else tuple(str(word) for word in categories),
         low=value.get("low"),
         high=value.get("high"),
+        boolean_words=_pair(value.get("boolean_words")),
     )
+
+
+def _pair(value: Any) -> tuple[str, str] | None:
+    """The words for false and for true, or None where a column has no words of its own."""
+    if value is None:
+        return None
+    false, true = value
+    return str(false), str(true)
+
+
+def _whole(number: float) -> float:
+    """The integer that a whole float is, exactly; other floats as they are."""
+    return int(number) if number.is_integer() else number
+
+
+def _number(text: str) -> float | str:
+    """The finite number that a text spells in digits, or else the text."""
+    if not text.isascii() or "_" in text or text[-1:] not in {*"0123456789."}:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return _whole(number) if math.isfinite(number) else text

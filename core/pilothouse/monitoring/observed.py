@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 LABEL = "__label"
 FORESIGHT = timedelta(days=31)  # what happens can be known before its time, as a cancellation is
-TRUE = {"true": "1", "false": "0"}
 
 
 def observe(store: Store, deployment: str, span: Span) -> pd.DataFrame:
@@ -59,18 +58,10 @@ def truth(labels: pd.Series[Any], signature: Signature) -> Floats:
     """1 for the positive class, 0 for the other, NaN where no label has come."""
     import pandas as pd
 
-    codes, found = pd.factorize(labels)
-    positive = _plain(signature.positive)
-    meaning = np.array([float(_plain(label) == positive) for label in found] + [np.nan])
-    return np.asarray(meaning[codes], dtype=np.float64)
-
-
-def _plain(label: Any) -> str:
-    """A label's words: a log that mixes types keeps 1, 1.0, True and "true" apart; they are one."""
-    if isinstance(label, bool | np.bool_) or (isinstance(label, float) and label.is_integer()):
-        return str(int(label))
-    words = str(label)
-    return TRUE.get(words.lower(), words)
+    codes, labels_seen = pd.factorize(labels)
+    classes = [signature.match_label(label) for label in labels_seen]
+    truths = [np.nan if c is None else float(c == signature.positive) for c in classes]
+    return np.asarray(np.array([*truths, np.nan])[codes], dtype=np.float64)
 
 
 def content(frame: pd.DataFrame, rows: Rows, *others: str) -> str:

@@ -18,17 +18,76 @@ from pilothouse.kit.errors import Invalid
 number = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 words = st.none() | st.lists(st.text(max_size=5), max_size=3).map(tuple)
 kinds = st.sampled_from(["number", "integer", "string", "boolean", "time"])
-fields = st.builds(Field, st.text(max_size=8), kinds, st.booleans(), words, number, number)
+pair = st.none() | st.tuples(st.text(max_size=3), st.text(max_size=3))
+fields = st.builds(Field, st.text(max_size=8), kinds, st.booleans(), words, number, number, pair)
 inputs = st.lists(fields, max_size=5, unique_by=lambda field: field.name).map(tuple)
 
 
 @settings(deadline=None)
-@given(inputs, st.sampled_from([(0, 1), ("no", "yes"), (False, True)]), st.floats(0, 1))
+@given(inputs, st.sampled_from([(0, 1), ("no", "yes"), (False, True)]), st.floats(0, 1), pair)
 def test_a_signature_survives_json(
-    inputs: tuple[Field, ...], classes: tuple[Any, Any], threshold: float
+    inputs: tuple[Field, ...],
+    classes: tuple[Any, Any],
+    threshold: float,
+    target_words: tuple[str, str] | None,
 ) -> None:
-    signature = Signature(inputs, "late", classes, classes[1], threshold)
+    signature = Signature(inputs, "late", classes, classes[1], threshold, target_words)
     assert Signature.from_json(json.loads(json.dumps(signature.to_json()))) == signature
+
+
+WORDS = ("nein", "Ja")
+
+
+@pytest.mark.parametrize(
+    ("classes", "label", "expected"),
+    [
+        ((0, 1), "1", 1),
+        ((0, 1), 1.0, 1),
+        ((0, 1), True, 1),
+        ((0, 1), "false", 0),
+        ((0, 1), "2", None),
+        (("0", "1"), 1, "1"),
+        (("0", "1"), 0.0, "0"),
+        (("0", "1"), True, "1"),
+        (("0", "1"), "1.0", "1"),
+        ((False, True), "true", True),
+        ((False, True), "0", False),
+        ((False, True), 1, True),
+        ((-1, 1), "-1", -1),
+        ((-1, 1), -1.0, -1),
+        ((-1, 1), False, None),
+        ((0.5, 1.5), "0.5", 0.5),
+        (("legit", "fraud"), "fraud", "fraud"),
+        (("legit", "fraud"), "Fraud", None),
+        (("7", "007"), "7", "7"),
+        (("7", "007"), "007", "007"),
+        (("7", "007"), 7, None),
+        (("a", "nan"), float("nan"), None),
+        ((2**53, 2**53 + 1), str(2**53 + 1), 2**53 + 1),
+        ((0, 1), None, None),
+        ((0, 1), [1], None),
+        ((0, 1), "", None),
+    ],
+)
+def test_a_label_of_another_type_means_the_class_of_its_value(
+    classes: tuple[Any, ...], label: Any, expected: Any
+) -> None:
+    match = Signature((), "late", classes, classes[-1]).match_label(label)
+    assert (match, type(match)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize("label", ["Ja", "ja", "JA", True, 1, 1.0, "1", "true"])
+def test_a_boolean_target_takes_its_words_and_what_they_mean(label: Any) -> None:
+    signature = Signature((), "late", WORDS, "Ja", target_words=WORDS)
+    assert signature.match_label(label) == "Ja"
+    assert signature.match_label("no") is None
+
+
+@given(st.sampled_from([("no", "yes"), (0, 1), ("0", "1"), (False, True), (-1, 1)]), st.booleans())
+def test_every_class_means_itself(classes: tuple[Any, Any], reverse: bool) -> None:
+    order = classes[::-1] if reverse else classes
+    signature = Signature((), "late", order, order[0])
+    assert [signature.match_label(label) for label in order] == list(order)
 
 
 @pytest.mark.parametrize(
