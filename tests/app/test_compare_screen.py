@@ -214,6 +214,38 @@ def test_what_stands_in_the_way_is_said_in_words(visit, runs):
     assert "All runs read flights@1." in words
 
 
+def agreement(page) -> dict[str, str]:
+    frame = page.table[0].value
+    assert frame.columns[0] == "Subject"
+    return dict(zip(frame["Subject"], frame["In all runs"], strict=True))
+
+
+def test_only_what_all_runs_recorded_alike_has_a_tick(visit, workspace, runs):
+    told = agreement(compare(visit, runs[:3], "Data"))
+    assert "the same" in told["Data"]
+    assert "the same" in told["Held-out rows"]
+    assert "not known" in told["Target"]  # these runs say nothing of it
+    assert "not known" in told["Evaluation"]
+    told = agreement(compare(visit, runs, "Data"))
+    assert "differs" in told["Held-out rows"]
+
+
+def test_runs_that_recorded_nothing_get_no_tick_anywhere(visit, workspace):
+    silent = []
+    for name in ("a", "b"):
+        run = workspace.experiments.start("late", name)
+        workspace.experiments.log_metrics(run, {"roc_auc": 0.7})
+        workspace.experiments.finish(run)
+        silent.append(run)
+    page = compare(visit, silent, "Data")
+    assert set(agreement(page).values()) == {":gray[:material/help:] not known"}
+    assert "check_circle" not in shown(page)
+    summary = compare(visit, silent)
+    contexts = {tile.label: tile.proto.delta_description for tile in summary.metric}
+    assert contexts["Datasets"] == "none recorded"
+    assert contexts["Packages that differ"] == "none recorded"
+
+
 def test_two_dataset_versions_are_held_together(visit, workspace, runs):
     for rows in (100, 120):
         workspace.data.register("flights", pd.DataFrame({"x": range(rows)}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pilothouse.experiments.agreement import UNKNOWN
 from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.compared.data import data
 from pilothouse_app.parts.compared.differing import differing
@@ -102,6 +103,10 @@ def _rebase(key: str, runs: list[str]) -> None:
 
 def _cautions(scene: Scene) -> None:
     notes = scene.compared.notes
-    if notes:
-        with st.popover(plural(len(notes), "caution"), icon=":material/warning:"):
-            st.markdown("\n".join(f"- {literal(note.words)}" for note in notes))
+    unsure = [each.title.lower() for each in scene.compared.agreements if each.state == UNKNOWN]
+    lines = [literal(note.words) for note in notes]
+    if unsure:
+        lines.append(f"Not known whether all runs have the same {', '.join(unsure)}; see Data.")
+    if lines:
+        with st.popover(plural(len(lines), "caution"), icon=":material/warning:"):
+            st.markdown("\n".join(f"- {line}" for line in lines))

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from pilothouse.experiments.agreement import (
+    DIFFERS,
+    SPLIT,
+    TARGET,
+    Settings,
+    compare_data,
+    compare_evaluation,
+    compare_rows,
+    recorded_data,
+)
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.metric_notes import MetricKinds
 from pilothouse.experiments.tables import FINISHED
-
-HELD_OUT = "training.held_out"
-TRAINED_HERE = "pilothouse.training"  # the source of runs whose commit is the evaluation's
-
-# What decides on which rows a figure was measured, in the words of a reader.
-SPLIT = {
-    "target": "the target",
-    "positive": "the positive class",
-    "split": "the split",
-    "test_share": "the held-out share",
-    "time_column": "the column that orders time",
-    "seed": "the seed of the split",
-}
 
 
 @dataclass(frozen=True)
@@ -46,37 +42,32 @@ def notes(
     runs: Sequence[RunInfo],
     baseline: RunInfo,
     labels: Mapping[str, str],
-    specs: Mapping[str, Mapping[str, Any]],
-    environments: Mapping[str, Mapping[str, Any]],
+    settings: Settings,
     kinds: MetricKinds,
 ) -> tuple[Note, ...]:
-    """What stands between each run and the baseline.
-
-    `specs` are the runs' training specifications; a run without one is judged by its parameters.
-    `environments` tell which Pilothouse evaluated them.
-    """
+    """What stands between each run and the baseline."""
     partial = "its figures may be partial."
     found = [
         Note("status", run.id, f"{labels[run.id]} is {run.status}: {partial}", grave=False)
         for run in runs
         if run.status != FINISHED
     ]
-    ours = _split(baseline, specs)
+    names = {**TARGET, **SPLIT}
+    ours = settings.of(baseline, names)
     for run in runs:
         if run.id != baseline.id:
             label = labels[run.id]
             grave = _on_data(run, baseline, label)
-            grave += _on_split(run, _split(run, specs), ours, label)
+            grave += _on_split(run, settings.of(run, names), ours, label)
             found += grave or _on_rows(run, baseline, label)
             found += _on_metrics(run, baseline, label, kinds)
-            found += _on_evaluation(run, baseline, label, environments)
+            found += _on_evaluation(run, baseline, label, settings)
     return tuple(found)
 
 
 def _on_rows(run: RunInfo, baseline: RunInfo, label: str) -> list[Note]:
     """Other held-out rows, where nothing else told why."""
-    theirs, ours = run.tags.get(HELD_OUT), baseline.tags.get(HELD_OUT)
-    if not theirs or not ours or theirs == ours:
+    if compare_rows(run, baseline) != DIFFERS:
         return []
     return [Note("rows", run.id, f"{label} was judged on other held-out rows than the baseline.")]
 
@@ -101,44 +92,35 @@ def _on_evaluation(
     run: RunInfo,
     baseline: RunInfo,
     label: str,
-    environments: Mapping[str, Mapping[str, Any]],
+    settings: Settings,
 ) -> list[Note]:
     """Another release or commit of what computed the figures."""
-    told = [_version(environments.get(each.id, {})) for each in (run, baseline)]
-    if all(told) and told[0] != told[1]:
-        words = f"{label} was evaluated by Pilothouse {told[0]}, the baseline by {told[1]}."
-        return [Note("evaluation", run.id, words, False)]
-    ours = run.source == baseline.source == TRAINED_HERE
-    if ours and run.commit and baseline.commit and run.commit != baseline.commit:
-        words = f"{label} was evaluated by code at commit {run.commit[:12]}, "
-        words += f"the baseline at {baseline.commit[:12]}."
-        return [Note("evaluation", run.id, words, False)]
-    return []
-
-
-def _version(environment: Mapping[str, Any]) -> str:
-    packages = environment.get("packages")
-    return str(packages.get("pilothouse", "")) if isinstance(packages, Mapping) else ""
+    if compare_evaluation(run, baseline, settings) != DIFFERS:
+        return []
+    releases = [settings.release(each) for each in (run, baseline)]
+    if all(releases):
+        words = f"{label} was evaluated by Pilothouse {releases[0]}, the baseline by {releases[1]}."
+    else:
+        words = f"{label} was evaluated by code at commit {(run.commit or '')[:12]}, "
+        words += f"the baseline at {(baseline.commit or '')[:12]}."
+    return [Note("evaluation", run.id, words, False)]
 
 
 def _on_data(run: RunInfo, baseline: RunInfo, label: str) -> list[Note]:
-    theirs, ours = _inputs(run), _inputs(baseline)
-    if theirs == ours:
+    if compare_data(run, baseline) != DIFFERS:
         return []
-    words = f"{label} read {_spoken(theirs)}; the baseline read {_spoken(ours)}."
+    words = f"{label} read {_inputs(run)}; the baseline read {_inputs(baseline)}."
     return [Note("data", run.id, words)]
 
 
-def _inputs(run: RunInfo) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for one in run.inputs:
-        found.setdefault(one.role, []).append(one.dataset)
-    return found
-
-
-def _spoken(inputs: Mapping[str, Sequence[str]]) -> str:
-    parts = [f"{' and '.join(datasets)} for {role}" for role, datasets in inputs.items()]
-    return ", ".join(parts) or "no recorded dataset"
+def _inputs(run: RunInfo) -> str:
+    by_role: dict[str, list[str]] = {}
+    for name, role in recorded_data(run):
+        by_role.setdefault(role, []).append(name)
+    parts = [
+        " and ".join(names) + (f" for {role}" if role else "") for role, names in by_role.items()
+    ]
+    return ", ".join(parts)
 
 
 def _on_split(
@@ -150,7 +132,7 @@ def _on_split(
             run.id,
             f"{words} differs: {label} has {_short(value)}, the baseline {_short(ours[name])}.",
         )
-        for name, words in SPLIT.items()
+        for name, words in {**TARGET, **SPLIT}.items()
         if (value := theirs.get(name)) is not None and name in ours and value != ours[name]
     ]
 
@@ -161,11 +143,3 @@ def _short(value: str) -> str:
         return f"{float(value):.4g}" if len(value) > 8 else value
     except ValueError:
         return value
-
-
-def _split(run: RunInfo, specs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    told: Mapping[str, Any] = specs.get(run.id) or run.params
-    found = {name: str(told[name]) for name in SPLIT if told.get(name) not in (None, "")}
-    if found.get("split") == "time":  # the clock cuts, whatever the seed
-        found.pop("seed", None)
-    return found

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session
 
 from pilothouse.experiments import details
+from pilothouse.experiments.agreement import Agreement, Settings, agreements, describe_data
 from pilothouse.experiments.comparability import Note, notes
 from pilothouse.experiments.curves import CURVES, overlay, read_json
 from pilothouse.experiments.details import RunInfo
@@ -44,7 +45,9 @@ class Comparison:
 
     `params`, `facts` and `environment` have one row per key and one column per run id, differing
     rows first. `metrics` has one row per metric and run. `deciding` is the metric that the runs
-    were trained for. `curves` and `history` are empty unless the whole was asked for.
+    were trained for. `agreements` say what is the same in all runs, what differs and what is not
+    known; `packages_from` are the runs that recorded their packages. `curves` and `history` are
+    empty unless the whole was asked for.
     """
 
     runs: tuple[RunInfo, ...]
@@ -56,6 +59,8 @@ class Comparison:
     curves: dict[str, pd.DataFrame]
     history: pd.DataFrame
     notes: tuple[Note, ...]
+    agreements: tuple[Agreement, ...]
+    packages_from: frozenset[str]
     kinds: MetricKinds
     deciding: str
 
@@ -78,6 +83,10 @@ class Comparison:
     def others(self) -> tuple[RunInfo, ...]:
         """The runs but the baseline."""
         return self.runs[1:]
+
+    def agreement(self, subject: str) -> Agreement:
+        """Whether the runs agree on data, target, split, rows or evaluation."""
+        return next(each for each in self.agreements if each.subject == subject)
 
     @property
     def incomparable(self) -> dict[str, tuple[str, ...]]:
@@ -108,8 +117,8 @@ def compare(
     cautions: list[Note] = []
     specs = _files(store, runs, "spec.json", cautions)
     environments = _files(store, runs, "environment.json", cautions)
-    kinds = metric_kinds(session)
-    found = notes(runs, runs[0], labels, specs, environments, kinds)
+    kinds, settings = metric_kinds(session), Settings(specs, environments)
+    found = notes(runs, runs[0], labels, settings, kinds)
     return Comparison(
         runs=runs,
         baseline=runs[0].id,
@@ -122,6 +131,8 @@ def compare(
         curves=_curves(store, runs, labels, cautions) if whole else {},
         history=_histories(session, runs if whole else (), labels),
         notes=(*found, *cautions),
+        agreements=agreements(runs, settings),
+        packages_from=frozenset(run.id for run in runs if settings.has_packages(run)),
         kinds=kinds,
         deciding=_deciding(runs, specs),
     )
@@ -300,11 +311,10 @@ def _numeric(values: list[str | None]) -> list[Any]:
 
 
 def _facts(run: RunInfo) -> dict[str, str]:
-    inputs = ", ".join(f"{one.dataset} ({one.role})" for one in run.inputs)
     dirty = {True: "yes", False: "no", None: None}[run.dirty]
     told = {
         "Commit": run.commit and run.commit[:12],
-        "Data": inputs,
+        "Data": describe_data(run),
         "Experiment": run.experiment,
         "Seed": run.seed,
         "Started by": run.user,

@@ -21,6 +21,8 @@ from pilothouse.experiments.tables import (
     RunInput,
     RunMetric,
     RunTag,
+    Source,
+    SourceUse,
 )
 from pilothouse.kit.errors import NotFound
 
@@ -41,6 +43,15 @@ class InputInfo:
     """A dataset version that a run read."""
 
     dataset: str
+    role: str
+
+
+@dataclass(frozen=True)
+class LoggedInput:
+    """A dataset that another program logged for a run, by the name and digest it gave."""
+
+    name: str
+    digest: str
     role: str
 
 
@@ -80,6 +91,7 @@ class RunInfo:
     tags: dict[str, str]
     artifacts: tuple[ArtifactInfo, ...]
     inputs: tuple[InputInfo, ...]
+    logged_inputs: tuple[LoggedInput, ...]
     children: tuple[ChildRun, ...]
 
     def __repr__(self) -> str:
@@ -124,6 +136,7 @@ def runs(session: Session, run_ids: Sequence[str]) -> tuple[RunInfo, ...]:
         "tags": _words(session, RunTag, run_ids),
         "artifacts": _artifacts(session, run_ids),
         "inputs": _inputs(session, run_ids),
+        "logged_inputs": _logged_inputs(session, run_ids),
         "children": _children(session, run_ids),
     }
     return tuple(
@@ -192,6 +205,17 @@ def _inputs(session: Session, run_ids: Sequence[str]) -> dict[str, tuple[InputIn
     order = col(RunInput.role), col(RunInput.dataset)
     query = select(RunInput).where(col(RunInput.run_id).in_(run_ids)).order_by(*order)
     rows = ((one.run_id, InputInfo(one.dataset, one.role)) for one in session.scalars(query))
+    return _by_run(run_ids, rows)
+
+
+def _logged_inputs(session: Session, run_ids: Sequence[str]) -> dict[str, tuple[LoggedInput, ...]]:
+    query = (
+        select(col(SourceUse.run_id), col(Source.name), col(Source.digest), col(SourceUse.role))
+        .join(Source, col(Source.id) == col(SourceUse.source_id))
+        .where(col(SourceUse.run_id).in_(run_ids))
+        .order_by(col(SourceUse.role), col(Source.name), col(Source.digest))
+    )
+    rows = ((run_id, LoggedInput(*logged)) for run_id, *logged in session.execute(query))
     return _by_run(run_ids, rows)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pilothouse.experiments.agreement import SAME, compare_data, compare_rows
 from pilothouse.experiments.compare import Comparison
 from pilothouse.experiments.evidence import SHORT
 from pilothouse.experiments.weighing import p_words, words
@@ -121,6 +122,9 @@ def _cautions(
     elif apart:
         names = ", ".join(comparison.labels[run] for run in apart)
         found.append(f"Left out of the verdict, for it is not comparable: {names}.")
+    unsure = _not_known(comparison, best)
+    if unsure and best not in apart:
+        found.append(unsure)
     if best in left_out and best not in apart:
         found.append(f"No paired evidence: {left_out[best]}")
     weighed = [run for run, row in by_run.items() if row["method"] and row["comparable"]]
@@ -133,6 +137,17 @@ def _cautions(
     if kind.target is not None and not any(row["reaches"] for row in by_run.values()):
         found.append(f"No run reaches the target of {kind.write(kind.target)}.")
     return found
+
+
+def _not_known(comparison: Comparison, best: str) -> str:
+    """What is not known of the data that the best run and the baseline were judged on."""
+    if best == comparison.baseline:
+        return ""
+    pair = [run for run in comparison.runs if run.id in (best, comparison.baseline)]
+    if compare_rows(*pair) == SAME or compare_data(*pair) == SAME:
+        return ""
+    label = comparison.labels[best]
+    return f"It is not known whether {label} and the baseline were measured on the same data."
 
 
 def evidence_words(row: Mapping[Any, Any]) -> str:

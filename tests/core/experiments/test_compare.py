@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sqlmodel import col, select
 
 from pilothouse.experiments import Experiments
 from pilothouse.experiments.code import UNKNOWN
 from pilothouse.experiments.compare import Comparison, differ
 from pilothouse.experiments.curves import MOST_POINTS
+from pilothouse.experiments.tables import Experiment, Source, SourceUse
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.storage import Store
@@ -274,3 +276,87 @@ def test_history_covers_many_runs_in_the_order_given(room: Experiments) -> None:
     assert str(frame["at"].dtype) == "datetime64[ns, UTC]"
     nothing = room.history([])
     pd.testing.assert_series_equal(nothing.dtypes, frame.dtypes, check_exact=True)
+
+
+def logged(room: Experiments, name: str, *datasets: tuple[str, str, str], **told: Any) -> str:
+    """A run of another program: it logged datasets (name, digest, role) and nothing more."""
+    run = room.start("flights", name, code=UNKNOWN)
+    room.log_metrics(run, {"roc_auc": told.get("auc", 0.7)})
+    with room._store.write() as session:
+        experiment = session.scalars(select(Experiment)).one()
+        for dataset, digest, role in datasets:
+            known = select(Source).where(col(Source.name) == dataset, col(Source.digest) == digest)
+            source = session.scalars(known).first() or Source(
+                experiment_id=experiment.id, name=dataset, digest=digest, source_type="", source=""
+            )
+            session.add(source)
+            session.flush()
+            session.add(SourceUse(run_id=run, source_id=source.id, role=role, tags={}))
+    room.finish(run)
+    return run
+
+
+A, B = ("churn", "1a2b", "training"), ("churn", "9f8e", "training")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "state"),
+    [
+        ([A], [A], "same"),
+        ([A], [B], "differs"),  # the name is the same, the content is not
+        ([A], [("churn-copy", "1a2b", "training")], "same"),  # the content is the same
+        ([A], [], "unknown"),
+        ([], [], "unknown"),
+        ([("churn", "", "training")], [("churn", "", "training")], "same"),
+        ([("churn", "", "training")], [("other", "", "training")], "differs"),
+        ([A], [A, ("test", "77aa", "eval")], "unknown"),  # whether both were judged on `test`
+        ([A, ("test", "77aa", "eval")], [A, ("test", "88bb", "eval")], "differs"),
+        ([A], [("churn", "1a2b", "")], "same"),
+        ([A], [("churn", "9f8e", "")], "differs"),
+    ],
+)
+def test_logged_datasets_are_the_same_different_or_not_known(
+    room: Experiments, left: list[Any], right: list[Any], state: str
+) -> None:
+    a, b = logged(room, "a", *left), logged(room, "b", *right)
+    comparison = room.compare([a, b])
+    assert comparison.agreement("data").state == state
+    assert ("data" in {note.subject for note in comparison.notes}) == (state == "differs")
+    assert bool(comparison.incomparable) == (state == "differs")
+
+
+def test_runs_that_recorded_nothing_agree_on_nothing(room: Experiments) -> None:
+    a, b = logged(room, "a"), logged(room, "b", auc=0.8)
+    comparison = room.compare([a, b])
+    assert {each.subject: each.state for each in comparison.agreements} == dict.fromkeys(
+        ["data", "target", "split", "rows", "evaluation"], "unknown"
+    )
+    evidence = room.weigh(comparison)
+    standing = room.standing(comparison, evidence)
+    assert standing is not None
+    caution = "It is not known whether b and the baseline were measured on the same data."
+    assert caution in standing.cautions
+
+
+def test_a_registered_version_and_a_logged_dataset_cannot_be_told_apart(room: Experiments) -> None:
+    a, b = trained(room, "a", data="churn@1"), logged(room, "b", A)
+    assert room.compare([a, b]).agreement("data").state == "unknown"
+
+
+def test_one_silent_run_makes_the_whole_unknown_and_one_other_a_difference(
+    room: Experiments,
+) -> None:
+    a, b, silent = logged(room, "a", A), logged(room, "b", A), logged(room, "c")
+    other = logged(room, "d", B)
+    assert room.compare([a, b, silent]).agreement("data").state == "unknown"
+    assert room.compare([a, b, silent, other]).agreement("data").state == "differs"
+
+
+def test_trainings_on_the_same_rows_agree_on_all_that_decides(room: Experiments) -> None:
+    spec = {"split": "time", "target": "late", "positive": 1, "time_column": "at", "seed": 1}
+    packages = {"environment.json": {"packages": {"pilothouse": "0.1"}}}
+    a = trained(room, "a", spec=spec, files=packages)
+    b = trained(room, "b", spec=spec | {"seed": 2}, files=packages)
+    for run in (a, b):
+        room.tag(run, {"training.held_out": "d1"})
+    assert {each.state for each in room.compare([a, b]).agreements} == {"same"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 import streamlit as st
 
@@ -17,25 +19,29 @@ from pilothouse_app.parts.links import address, link
 from pilothouse_app.parts.table import bar_column, number_column, percent_column, table, text_column
 from pilothouse_app.parts.workspace import workspace
 
+if TYPE_CHECKING:
+    from pilothouse.experiments.details import InputInfo
+
+STATES = {
+    "same": ":green[:material/check_circle:] the same",
+    "differs": ":orange[:material/warning:] differs",
+    "unknown": ":gray[:material/help:] not known",
+}
 CHANGES = {"new": "new column", "gone": "column gone", "type": "other type"}
 
 
 def data(scene: Scene) -> None:
     """The datasets side by side, whether they can be compared, and a diff of two versions."""
     _guard(scene)
-    _facts(scene)
     _diff(scene)
 
 
 def _guard(scene: Scene) -> None:
-    """Every reason for care, in words, run by run."""
-    notes = scene.compared.notes
+    """What the runs agree on, then every reason for care, in words, run by run."""
     section("Comparability", f"each run against {literal(scene.baseline_label)}")
+    _agreements(scene)
+    notes = scene.compared.notes
     if not notes:
-        st.markdown(
-            ":green[:material/check_circle:] Data, target, split, held-out rows and evaluation "
-            "are the same in all runs."
-        )
         return
     with st.container(border=True, key="compare_notes"):
         for note in notes:
@@ -43,51 +49,54 @@ def _guard(scene: Scene) -> None:
             st.markdown(f"{icon} {literal(note.words)}")
 
 
-def _facts(scene: Scene) -> None:
-    section("What the runs read and were judged on")
-    rows = {
-        "Data": {run.id: ", ".join(_inputs(run)) or DASH for run in scene.compared.runs},
-        "Rows": {run.id: _rows(run.inputs) for run in scene.compared.runs},
-        "Held-out rows": {
-            run.id: (run.tags.get("training.held_out", "") or DASH)[:12]
-            for run in scene.compared.runs
-        },
-        "Split": {run.id: run.params.get("split", DASH) for run in scene.compared.runs},
-    }
-    cells = pd.DataFrame(
-        [
-            {
-                "Fact": name if name != "Held-out rows" else "Held-out rows (digest)",
-                **{run_name(scene, run): literal(told[run]) for run in scene.ids},
-            }
-            for name, told in rows.items()
-        ]
+def _agreements(scene: Scene) -> None:
+    """Subject by subject: the same, different, or not known, with what each run recorded."""
+    cells = [
+        {
+            "Subject": each.title,
+            "In all runs": STATES[each.state],
+            **{
+                run_name(scene, run): literal(each.values[run]) or ":gray[not recorded]"
+                for run in scene.ids
+            },
+        }
+        for each in scene.compared.agreements
+    ]
+    rows = {run.id: _rows(run.inputs) for run in scene.compared.runs}
+    if any(rows.values()):
+        counts = {run_name(scene, run): rows[run] or DASH for run in scene.ids}
+        cells.insert(1, {"Subject": "Rows", "In all runs": "", **counts})
+    st.table(
+        pd.DataFrame(cells),
+        border="horizontal",
+        hide_index=True,
+        alt="What the runs agree on, and what each recorded",
     )
-    st.table(cells, border="horizontal", hide_index=True, alt="Data of each run")
 
 
-def _inputs(run: object) -> list[str]:
-    return [f"{one.dataset} ({one.role})" for one in run.inputs]  # type: ignore[attr-defined]
-
-
-def _rows(inputs: object) -> str:
-    told = []
-    for one in inputs:  # type: ignore[attr-defined]
+def _rows(inputs: tuple[InputInfo, ...]) -> str:
+    """How many rows the registered versions have that a run read."""
+    counts = []
+    for one in inputs:
         try:
-            told.append(count(workspace().data.version(one.dataset).rows))
+            counts.append(count(workspace().data.version(one.dataset).rows))
         except PilothouseError:
-            told.append(DASH)
-    return ", ".join(told) or DASH
+            counts.append(DASH)
+    return ", ".join(counts)
 
 
 def _diff(scene: Scene) -> None:
     refs = list(dict.fromkeys(one.dataset for run in scene.compared.runs for one in run.inputs))
     section("What changed in the data")
     if len(refs) < 2:
-        words = f"All runs read {refs[0]}." if refs else "No run says what it read."
+        words = _one_version(scene, refs[0]) if refs else "No run read a registered dataset."
         st.markdown(f":gray[{literal(words)}]")
         if refs:
-            link(address("dataset", refs[0]), f"Open {refs[0]}", icon=":material/table_view:")
+            link(
+                address("dataset", refs[0]),
+                literal(f"Open {refs[0]}"),
+                icon=":material/table_view:",
+            )
         return
     after = choose_one(
         "compare_data",
@@ -109,6 +118,14 @@ def _diff(scene: Scene) -> None:
         st.table(shown, border="horizontal", hide_index=True, alt="Changes of the schema")
     if len(found.columns):
         _shifts(found.columns)
+
+
+def _one_version(scene: Scene, ref: str) -> str:
+    """Who read the only registered version: all runs, or those that say so."""
+    silent = [scene.labels[run.id] for run in scene.compared.runs if not run.inputs]
+    if not silent:
+        return f"All runs read {ref}."
+    return f"The other runs read {ref}; no registered dataset is recorded for {', '.join(silent)}."
 
 
 def _shifts(columns: pd.DataFrame) -> None:

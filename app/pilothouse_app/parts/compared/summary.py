@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
+from pilothouse.experiments.agreement import DIFFERS, UNKNOWN, compare_values, recorded_data
 from pilothouse_app import charts
 from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.compared.cells import badge, delta_text, run_name, unbroken
@@ -19,6 +22,15 @@ from pilothouse_app.parts.kpis import Kpi, kpi_row
 from pilothouse_app.parts.links import address, link
 from pilothouse_app.parts.metric_notes import describe_button
 
+if TYPE_CHECKING:
+    from pilothouse.experiments.compare import Comparison
+    from pilothouse.experiments.details import RunInfo
+
+DATA_CONTEXT = {
+    "same": "the same data",
+    "differs": "see Data",
+    "unknown": "not known whether the same",
+}
 ICONS = {
     "better": ":green[:material/trending_up:]",
     "worse": ":red[:material/trending_down:]",
@@ -133,9 +145,9 @@ def _differences(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
 
 def _what_differs(scene: Scene) -> None:
     compared = scene.compared
-    params, packages = compared.params, compared.environment
+    params = compared.params
     commits = {run.commit for run in compared.runs if run.commit}
-    datasets = {one.dataset for run in compared.runs for one in run.inputs}
+    datasets = {name for run in compared.runs for name, _ in recorded_data(run)}
     shared = len(scene.ids) - 1 - len(scene.evidence.left_out) if scene.evidence.rows else 0
     kpi_row(
         [
@@ -144,20 +156,12 @@ def _what_differs(scene: Scene) -> None:
                 count(int(params["differs"].sum())),
                 f"{count(int((~params['differs']).sum()))} are equal",
             ),
-            Kpi(
-                "Commits",
-                count(len(commits)) if commits else DASH,
-                "the same code" if len(commits) == 1 else "see Parameters and code",
-            ),
-            Kpi(
-                "Packages that differ",
-                count(int(packages["differs"].sum())) if len(packages) else DASH,
-                f"of {count(len(packages))} recorded" if len(packages) else "none recorded",
-            ),
+            Kpi("Commits", count(len(commits)) if commits else DASH, _code_context(compared.runs)),
+            _packages_kpi(compared),
             Kpi(
                 "Datasets",
                 count(len(datasets)) if datasets else DASH,
-                "the same data" if len(datasets) == 1 else "see Data",
+                DATA_CONTEXT[compared.agreement("data").state] if datasets else "none recorded",
             ),
             Kpi(
                 "Shared held-out rows",
@@ -166,3 +170,28 @@ def _what_differs(scene: Scene) -> None:
             ),
         ]
     )
+
+
+def _code_context(runs: Sequence[RunInfo]) -> str:
+    """Whether the runs had the same code; uncommitted changes are not in a commit."""
+    commits = [run.commit for run in runs]
+    if not any(commits):
+        return "none recorded"
+    state = compare_values(commits)
+    if state == UNKNOWN:
+        return f"not recorded for {plural(commits.count(None), 'run')}"
+    if state == DIFFERS:
+        return "see Parameters and code"
+    return "the same code" if not any(run.dirty for run in runs) else "with uncommitted changes"
+
+
+def _packages_kpi(compared: Comparison) -> Kpi:
+    """How many packages differ; not known unless every run recorded them."""
+    title, packages = "Packages that differ", compared.environment
+    silent = len(compared.runs) - len(compared.packages_from)
+    if not compared.packages_from:
+        return Kpi(title, DASH, "none recorded")
+    if silent:
+        return Kpi(title, DASH, f"not recorded for {plural(silent, 'run')}")
+    differing = count(int(packages["differs"].sum()))
+    return Kpi(title, differing, f"of {count(len(packages))} recorded")
