@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pilothouse.data.booleans import BooleanWords
 from pilothouse.data.schema import Column, Type
 from pilothouse.kit.errors import Invalid
 
@@ -68,10 +69,18 @@ def checked_names(names: Iterable[str]) -> list[str]:
     return stripped
 
 
-def schema_of(table: pa.Table) -> tuple[Column, ...]:
-    """The columns of a canonical table."""
+def schema_of(
+    table: pa.Table, words: Mapping[str, BooleanWords] | None = None
+) -> tuple[Column, ...]:
+    """The columns of a canonical table; `words` are those of boolean columns by name."""
+    words = words or {}
     return tuple(
-        Column(field.name, type_of(field.type), table.column(field.name).null_count > 0)
+        Column(
+            field.name,
+            type_of(field.type),
+            table.column(field.name).null_count > 0,
+            words.get(field.name),
+        )
         for field in table.schema
     )
 
@@ -81,12 +90,15 @@ def type_of(arrow: pa.DataType) -> Type:
     return next(name for name, known in ARROW.items() if known == arrow)
 
 
-def content_hash(table: pa.Table) -> str:
-    """SHA-256 of a canonical table's content in hex."""
+def content_hash(table: pa.Table, words: Mapping[str, BooleanWords] | None = None) -> str:
+    """SHA-256 of a canonical table's content in hex; the words of booleans are content too."""
     whole = hashlib.sha256(FORM)
+    words = words or {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind, digest = _column_digest(column)
-        whole.update(json.dumps([name, kind, len(column), digest], ensure_ascii=False).encode())
+        spelling = [list(words[name])] if name in words else []
+        entry = [name, kind, len(column), digest, *spelling]
+        whole.update(json.dumps(entry, ensure_ascii=False).encode())
     return whole.hexdigest()
 
 

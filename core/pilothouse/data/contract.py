@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 from pandera.schema_inference.pandas import infer_schema
 
+from pilothouse.data.booleans import read_booleans
 from pilothouse.data.canonical import ARROW, canonical, type_of
 from pilothouse.data.facts import Contract, ContractReport, DatasetVersionInfo, Rule
 from pilothouse.data.reading import from_frame
@@ -147,7 +148,7 @@ def _comparable(
         if not len(frame):
             continue
         try:
-            column = canonical(from_frame(frame[[rule.column]]))
+            column = _worded_as(rule, canonical(from_frame(frame[[rule.column]])))
         except Invalid as mixed:
             failures.append((rule.column, "type", mixed.message, None))
             continue
@@ -158,6 +159,15 @@ def _comparable(
         else:
             failures.append((rule.column, "type", NAMES[kind], None))
     return pa.table(kept), failures
+
+
+def _worded_as(rule: Rule, table: pa.Table) -> pa.Table:
+    """A column of yes/no texts as the booleans that its rule asks for."""
+    column = table[rule.column]
+    if rule.type != "boolean" or type_of(column.type) != "string":
+        return table
+    booleans = read_booleans(column, declared=True)
+    return table if booleans is None else pa.table({rule.column: booleans[0]})
 
 
 def _is_whole(column: pa.ChunkedArray, rule: Rule) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pilothouse.data.canonical import canonical
+from pilothouse.data.booleans import BooleanWords, read_booleans
+from pilothouse.data.canonical import canonical, type_of
 from pilothouse.data.delimited import read_csv
 from pilothouse.data.inference import retyped
 from pilothouse.data.schema import TYPES, Type
@@ -21,6 +23,38 @@ if TYPE_CHECKING:
 
 PARQUET = b"PAR1"
 ROW_GROUP = 1 << 17
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A canonical table, and the words of its yes/no columns."""
+
+    table: pa.Table
+    boolean_words: Mapping[str, BooleanWords]
+
+
+def read(
+    source: str | Path | bytes | pd.DataFrame, filename: str, types: Mapping[str, Type]
+) -> Reading:
+    """A canonical table whose texts of two known words, such as yes and no, are booleans.
+
+    Raises what `read_table` does.
+    """
+    return recognise_booleans(read_table(source, filename, types), types)
+
+
+def recognise_booleans(table: pa.Table, types: Mapping[str, Type]) -> Reading:
+    """The table with its yes/no texts as booleans, but for columns that are declared texts."""
+    words = {}
+    for at, name in enumerate(table.column_names):
+        if type_of(table[name].type) != "string" or name in types:
+            continue
+        booleans = read_booleans(table[name])
+        if booleans is not None:
+            table = table.set_column(at, name, booleans[0])
+            if booleans[1]:
+                words[name] = booleans[1]
+    return Reading(table, words)
 
 
 def read_table(

@@ -20,20 +20,30 @@ NAMES: Mapping[Type, str] = {
 
 @dataclass(frozen=True)
 class Column:
-    """A column's name, its type, and whether it has missing values."""
+    """A column's name, its type, and whether it has missing values.
+
+    `boolean_words` are the words for false and for true, as the file spells them, where a boolean
+    column is not written as true and false.
+    """
 
     name: str
     type: Type
     nullable: bool
+    boolean_words: tuple[str, str] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """A plain value."""
-        return asdict(self)
+        """A plain value; words only where there are some."""
+        value = asdict(self)
+        words = value.pop("boolean_words")
+        return {**value, "boolean_words": list(words)} if words else value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Column:
         """The column that `to_json` wrote."""
-        return cls(value["name"], value["type"], value["nullable"])
+        words = value.get("boolean_words")
+        return cls(
+            value["name"], value["type"], value["nullable"], (words[0], words[1]) if words else None
+        )
 
 
 def fits(found: Type, expected: Type) -> bool:

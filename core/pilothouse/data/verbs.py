@@ -22,7 +22,9 @@ from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
+    from pilothouse.data.booleans import BooleanWords
     from pilothouse.data.diff import DataDiff
 
 LISTED = (
@@ -66,19 +68,34 @@ class Data(Room):
         Invalid that names the row and column for content that cannot be used.
         """
         from pilothouse.data.canonical import content_hash
-        from pilothouse.data.reading import read_table
+        from pilothouse.data.reading import read
 
         versions.check_name(name)
-        table = read_table(source, filename, types or {})
-        content = content_hash(table)
+        reading = read(source, filename, types or {})
+        table = reading.table
+        words = {**self._parent_words(parent, table), **reading.boolean_words}
+        content = content_hash(table, words)
         with self._store.read() as session:
             existing = versions.find(session, name, content)
         if existing:
             return existing
-        draft = versions.draft(self._store, table, content)
+        draft = versions.draft(self._store, table, content, words)
         said = versions.Origin(origin, licence, tags, parent, event_time, note)
         with self._store.write() as session:
             return versions.register(session, self._store, name, draft, said)
+
+    def _parent_words(self, parent: str | None, table: pa.Table) -> dict[str, BooleanWords]:
+        """The spelling of a parent's booleans, for the same columns that come as booleans."""
+        from pilothouse.data.canonical import schema_of
+
+        if parent is None:
+            return {}
+        booleans = {column.name for column in schema_of(table) if column.type == "boolean"}
+        return {
+            column.name: column.boolean_words
+            for column in self.version(parent).schema
+            if column.boolean_words and column.name in booleans
+        }
 
     def datasets(self) -> pd.DataFrame:
         """Datasets by name with their latest version: its number is `latest`, its address `ref`.

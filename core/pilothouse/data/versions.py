@@ -54,8 +54,13 @@ class Origin:
     note: str = ""
 
 
-def draft(store: Store, table: pa.Table, content_hash: str) -> Draft:
-    """Keep a canonical table and look at it."""
+def draft(
+    store: Store,
+    table: pa.Table,
+    content_hash: str,
+    words: Mapping[str, tuple[str, str]] | None = None,
+) -> Draft:
+    """Keep a canonical table and look at it; `words` are those of its yes/no columns."""
     from pilothouse.data import contract, profile
     from pilothouse.data.canonical import schema_of
 
@@ -65,7 +70,7 @@ def draft(store: Store, table: pa.Table, content_hash: str) -> Draft:
         digest=digest,
         rows=table.num_rows,
         bytes=size,
-        schema=schema_of(table),
+        schema=schema_of(table, words),
         profile=[column.to_json() for column in profile.profile(table).columns],
         contract=contract.infer(table),
     )

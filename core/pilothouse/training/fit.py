@@ -152,7 +152,7 @@ class _Shop:
         value = spec.to_json()
         key = repr([value[name] for name in SHARED] + [not spec.folds and spec.trials > 0])
         if key not in self.laid:
-            self.laid[key] = lay(_sheet(self.store, spec.dataset), spec)
+            self.laid[key] = lay(_sheet(self.store, spec.dataset, spec.target), spec)
         return self.laid[key]
 
 
@@ -173,9 +173,14 @@ def _result(
     }
 
 
-def _sheet(store: Store, ref: str) -> Sheet:
+def _sheet(store: Store, ref: str, target: str) -> Sheet:
+    """The rows of a version; a yes/no target has the words of its file as classes."""
     with store.read() as session:
         version = versions.require(session, ref)
         frame = versions.read_frame(store, session, version.ref)
     types = {column.name: column.type for column in version.schema}
+    words = {column.name: column.boolean_words for column in version.schema}.get(target)
+    if words:
+        frame[target] = frame[target].map({False: words[0], True: words[1]})
+        types[target] = "string"
     return Sheet(version.ref, frame, types, version.event_time)
