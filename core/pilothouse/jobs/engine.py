@@ -15,6 +15,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from sqlmodel import Session, col, func, select
 
 from pilothouse.jobs.children import Children, Interrupted
+from pilothouse.jobs.imports import import_for_jobs
 from pilothouse.jobs.logs import to_log
 from pilothouse.jobs.run import JobRun, workflows
 from pilothouse.jobs.schedules import submit_due
@@ -32,6 +33,7 @@ from pilothouse.jobs.tables import (
 )
 from pilothouse.kit.errors import Cancelled, PilothouseError
 from pilothouse.storage import Store
+from pilothouse.storage.urls import WORKFLOWS_FILE, as_text, database_url
 
 R = TypeVar("R")
 AT_ONCE = 4
@@ -50,7 +52,7 @@ class Engine:
         self.store = store
         self.children = Children(store.settings.compute_processes)
         self._at_once = at_once
-        url = store.settings.database_url or f"sqlite:///{store.folder / 'workflows.db'}"
+        url = as_text(database_url(store.settings, store.folder / WORKFLOWS_FILE))
         config: DBOSConfig = {
             "name": "pilothouse",
             "system_database_url": url,
@@ -59,6 +61,8 @@ class Engine:
             "executor_id": "local",
             "log_level": "WARNING",
         }
+        if _has_work(store):  # DBOS starts threads for what an earlier worker began
+            import_for_jobs()
         DBOS(config=config)
         DBOS.launch()
 
@@ -71,6 +75,8 @@ class Engine:
         with self.store.write() as session:
             submit_due(session, self.store)
             started = _claim(session, self.store, self._at_once)
+        if started:
+            import_for_jobs()
         for job_id, retry_of in started:
             _start(self.store, job_id, retry_of)
 
@@ -93,6 +99,12 @@ class Engine:
         """Stop working, at once: what runs is left as it is, for the next engine to go on with."""
         self.children.close()
         DBOS.destroy(workflow_completion_timeout_sec=0)
+
+
+def _has_work(store: Store) -> bool:
+    unfinished = select(Job.id).where(col(Job.status).in_((QUEUED, RUNNING))).limit(1)
+    with store.read() as session:
+        return session.exec(unfinished).first() is not None
 
 
 def _is_idle(session: Session, now: datetime) -> bool:

@@ -60,9 +60,12 @@ class Plugins(Generic[T]):
             self.register(point.name)(point.load())
 
     def get(self, name: str) -> T:
-        """The kind of that name; NotFound lists the known ones."""
-        if name not in self._found:
-            self._load()
+        """The kind of that name; NotFound lists the known ones.
+
+        While another thread loads the kinds, this one waits: what is registered already may need
+        modules that are only half made.
+        """
+        self._load()
         if name not in self._found:
             raise NotFound(
                 f"no {self.noun} named {name!r}", hint=f"Known: {', '.join(self.names())}."

@@ -32,7 +32,10 @@ class Artifacts:
         if self._opened is None:
             import fsspec
 
-            self._opened = fsspec.core.url_to_fs(self.url, use_listings_cache=False)[0]
+            if self._is_local:  # a path, whatever its letters would mean in a URL
+                self._opened = fsspec.filesystem("file")
+            else:
+                self._opened = fsspec.core.url_to_fs(self.url, use_listings_cache=False)[0]
         return self._opened
 
     @property

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import URL, Engine, create_engine, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
@@ -28,6 +28,7 @@ from pilothouse.kit.folders import workspace_folder
 from pilothouse.kit.patterns import matches
 from pilothouse.kit.settings import Settings
 from pilothouse.storage.artifacts import Artifacts
+from pilothouse.storage.urls import DATABASE_FILE, HINT, database_url, parsed
 
 BUSY_MS = 30_000
 MAPPED_BYTES = 1 << 30  # of the database, read in place: a walk over an index takes half the time
@@ -149,7 +150,7 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
     Raises Unavailable when the folder cannot be made or written.
     """
     folder = workspace_folder(settings)
-    url = settings.database_url or f"sqlite:///{folder / 'pilothouse.db'}"
+    url = database_url(settings, folder / DATABASE_FILE)
     artifacts = Artifacts(settings.artifacts_url or str(folder / "artifacts"), folder / "cache")
     engine = make_engine(url)
     return Store(
@@ -163,15 +164,15 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
     )
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: URL | str) -> Engine:
     """An engine for SQLite (WAL, foreign keys, one writer that waits) or PostgreSQL."""
     options: dict[str, Any] = {"json_serializer": _to_json}
-    if url.startswith("sqlite"):
+    url = parsed(url) if isinstance(url, str) else url
+    if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"check_same_thread": False, "timeout": BUSY_MS / 1000}
-    elif not url.startswith("postgresql"):
+    elif url.get_backend_name() != "postgresql":
         raise Invalid(
-            f"{url.split(':')[0]!r} is no database that Pilothouse speaks.",
-            hint="Use sqlite:///… or postgresql+psycopg://…",
+            f"{url.get_backend_name()!r} is no database that Pilothouse speaks.", hint=HINT
         )
     engine = create_engine(url, **options)
     if engine.dialect.name == "sqlite":

@@ -260,3 +260,15 @@ def test_a_worker_that_is_stopped_leaves_its_jobs_to_the_next(alone: Workspace) 
         jobs = [ended(alone, job_id) for job_id in ids]
     assert [(job.status, job.result) for job in jobs] == [("succeeded", {"result": "done"})] * 2
     assert all(trace(alone, name) == ["ticking", "ticking"] for name in wanted)
+
+
+@pytest.mark.parametrize("name", ["a%41 b?c#d", "it's über"])
+def test_a_worker_and_its_children_work_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    workspace = opened(tmp_path / name)
+    with worker(workspace.folder):
+        job = ended(workspace, workspace.jobs.submit("child", {"number": 3}, title="Square"))
+    workspace.store.engine.dispose()
+    assert job.result is not None
+    assert job.result["square"] == 9
+    assert (tmp_path / name / "workflows.db").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [name]

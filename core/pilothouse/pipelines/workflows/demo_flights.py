@@ -7,6 +7,8 @@ from typing import Any
 
 from pilothouse.jobs import JobRun, Jobs, workflows
 from pilothouse.kit.clock import from_ms
+from pilothouse.pipelines.endings import runs_ended
+from pilothouse.pipelines.flights import specs
 
 PLACE = "pilothouse.pipelines.flights"
 POLL_S = 0.5
@@ -16,15 +18,11 @@ TRAINED, SERVED, SENT = 0.2, 0.25, 0.98
 @workflows.register("demo_flights")
 def demo_flights(job: JobRun, weeks: int | None = None) -> dict[str, Any]:
     """Train on January and February, promote, deploy, then live through the year week by week."""
-    from pilothouse.pipelines.endings import runs_ended
-
     with runs_ended(job):
         return _sail(job, weeks)
 
 
 def _sail(job: JobRun, weeks: int | None) -> dict[str, Any]:
-    from pilothouse.pipelines.flights import specs
-
     began = job.step("note the time", lambda: job.store.now().timestamp())
     job.span(0.0, 0.03)
     data = job.compute("register January and February", f"{PLACE}:register")

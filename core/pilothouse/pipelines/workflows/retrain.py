@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pilothouse.jobs import JobRun, workflows
+from pilothouse.pipelines.endings import runs_ended
 
 PLACE = "pilothouse.pipelines.retraining"
 
@@ -18,8 +19,6 @@ def retrain(
     until_ms: int | None = None,
 ) -> dict[str, Any]:
     """Snapshot, check, train, compare on the newest rows, register and propose; never promote."""
-    from pilothouse.pipelines.endings import runs_ended
-
     with runs_ended(job):
         return _retrain(job, deployment, reason, weeks, until_ms)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pilothouse.jobs import JobRun, workflows
+from pilothouse.pipelines.endings import runs_ended
 
 
 @workflows.register("train")
 def train(job: JobRun, spec: dict[str, Any]) -> dict[str, Any]:
     """Train in a child process; the result names the run."""
-    from pilothouse.pipelines.endings import runs_ended
-
     with runs_ended(job):
         result: dict[str, Any] = job.compute(
             "train", "pilothouse.training.fit:train_job", spec=spec, job_id=job.id

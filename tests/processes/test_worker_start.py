@@ -1,0 +1,59 @@
+"""A worker that starts while jobs wait: all of them run, however the threads fall."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pilothouse.kit.settings import Settings
+from pilothouse.workspace import Workspace, open_workspace
+
+STARTS, WAITING = 20, 5
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """A small folder of another tracker, which an import reads in a moment."""
+    folder = tmp_path / "mlruns" / "1"
+    folder.mkdir(parents=True)
+    (folder / "meta.yaml").write_text(
+        "artifact_location: ''\nexperiment_id: '1'\nlifecycle_stage: active\nname: flights\n"
+    )
+    return folder.parent
+
+
+def ended(workspace: Workspace, process: subprocess.Popen[bytes], jobs: list[str]) -> list[str]:
+    """How each job ended, and why when it failed."""
+    end = time.monotonic() + PATIENCE_S
+    while not all(workspace.jobs.job(job).ended for job in jobs):
+        assert process.poll() is None, "the worker is gone"
+        assert time.monotonic() < end, "the jobs do not end"
+        time.sleep(0.05)
+    infos = [workspace.jobs.job(job) for job in jobs]
+    return [f"{info.status} {info.error}".strip() for info in infos]
+
+
+@pytest.mark.timeout(900)
+def test_20_starts_of_a_worker_with_five_waiting_jobs_fail_none(
+    tmp_path: Path, history: Path
+) -> None:
+    folder = tmp_path / "workspace"
+    workspace = open_workspace(settings=Settings(workspace=folder, actor="ada"))
+    command = [sys.executable, "-m", "pilothouse.cli", "worker", "--workspace", str(folder)]
+    outcomes: list[str] = []
+    for _ in range(STARTS):
+        args = {"source": str(history)}
+        jobs = [workspace.jobs.submit("import_mlflow", args, title="x") for _ in range(WAITING)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            outcomes += ended(workspace, process, jobs)
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+    workspace.store.engine.dispose()
+    assert outcomes == ["succeeded"] * (STARTS * WAITING)
