@@ -30,6 +30,7 @@ from starlette.routing import Route
 from pilothouse.experiments.viewing import HTML, IMAGE, kind_of
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.processes import announce
+from pilothouse_app import shell
 from pilothouse_app.parts.errors import show_unexpected
 from pilothouse_app.parts.workspace import ENVIRONMENT, opened
 from pilothouse_app.theme import configuration
@@ -77,11 +78,15 @@ def application() -> st.App:
         SCRIPT,
         routes=[
             Route("/api/ready", _ready),
+            Route(shell.PATH, shell.script),
             Route("/api/reports/{report}", _report),
             Route("/api/runs/{owner}/files/{path:path}", _file),
             Route("/api/logged-models/{owner}/files/{path:path}", _file),
         ],
-        middleware=[Middleware(SecurityHeaders, policy=_policy())],
+        middleware=[
+            Middleware(SecurityHeaders, policy=_policy()),
+            Middleware(shell.ShellScript),
+        ],
         lifespan=_lifespan,
         on_script_error=show_unexpected,
     )

@@ -1,4 +1,7 @@
-"""The only CSS of the app, in one place, since its test ids may change: filling the window."""
+"""The only CSS of the app, in one place, since its test ids may change.
+
+It fills the window, shows what has the focus, keeps messages off the buttons, and prints a page.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +40,41 @@ TOKENS = {
     "deleted": "bad",
     "coord": "accent",
 }
+# Messages came down over the primary action of the page, which is at the top right.
+TOASTS = (
+    ".stToastContainer{top:auto!important;bottom:1rem!important;right:1rem!important;"
+    "left:auto!important;align-items:flex-end}"
+)
+# What the keyboard is at must be seen on every ground; a table is a canvas that shows no ring.
+FOCUS = (
+    ":is(a,button,input,textarea,select,summary,[role=tab],[role=radio],[role=button],[tabindex]):"
+    "focus-visible{{outline:2px solid {accent}!important;outline-offset:1px}}"
+    "[data-testid=stDataFrame]:focus-within{{outline:2px solid {accent};outline-offset:1px;"
+    "border-radius:6px}}"
+)
+# On paper: the page alone, at full width and at its full length, without what can be pressed.
+PRINT = (
+    "@media print{{"
+    "[data-testid=stSidebar],[data-testid=stHeader],[data-testid=stElementToolbar],"
+    ".stToastContainer,[data-testid=stExpandSidebarButton],[data-testid=stButton],"
+    "[data-testid=stDownloadButton],[data-testid=stStatusWidget],.modebar-container"
+    "{{display:none!important}}"
+    "html,body,#root,[data-testid=stApp],[data-testid=stAppViewContainer],[data-testid=stMain],"
+    "[data-testid=stMainBlockContainer]{{position:static!important;height:auto!important;"
+    "min-height:0!important;overflow:visible!important;width:100%!important;"
+    "max-width:none!important;background:#FFFFFF!important}}"
+    "[data-testid=stMainBlockContainer]{{padding:0!important}}"
+    "[data-testid=stDataFrame],[data-testid=stPlotlyChart],[data-testid=stMetric]"
+    "{{break-inside:avoid}}"
+    "*{{print-color-adjust:exact}}"
+    "}}"
+)
 CODE = "[data-testid=stCode] code .token"
 NUMBERS = "[data-testid=stCode] code .linenumber"
 
 
 def steady() -> None:
-    """Keep the header row equally tall, with and without a button, and code readable.
+    """Keep the header row equally tall, code readable, the focus in sight, and paper clean.
 
     The shell calls it.
     """
@@ -53,7 +85,8 @@ def steady() -> None:
         f"{CODE}.{token}{{color:{getattr(colours, role)}!important}}"
         for token, role in TOKENS.items()
     )
-    st.html(f"<style>{STEADY}{chosen}{code}</style>")
+    rules = f"{TOASTS}{FOCUS.format(accent=colours.accent)}{PRINT.format()}"
+    st.html(f"<style>{STEADY}{chosen}{code}{rules}</style>")
 
 
 def paper(key: str) -> None:

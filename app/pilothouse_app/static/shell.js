@@ -1,0 +1,68 @@
+// What Streamlit's page leaves to the browser: one history entry a page, and tables by keyboard.
+(() => {
+  "use strict";
+
+  // Streamlit writes the parameters of the next page into the address of this page first, and
+  // every filter as an entry of its own: Back then has to be pressed twice. An entry is added when
+  // another page opens, or another object on the same page; anything else replaces the entry.
+  const OBJECT = ["id", "ref", "name", "runs", "rule", "schedule"];
+  const push = history.pushState.bind(history);
+  const replace = history.replaceState.bind(history);
+  let pending = null; // the last change of parameters alone: from where, to which, whether added
+
+  const objectOf = (url) => OBJECT.map((name) => url.searchParams.get(name) ?? "").join("\n");
+
+  history.pushState = (state, title, address) => {
+    const before = new URL(location.href);
+    const after = new URL(address ?? "", before);
+    if (after.pathname === before.pathname) {
+      const added = objectOf(after) !== objectOf(before);
+      pending = { from: before.href, search: after.search, added };
+      (added ? push : replace)(state, title, address);
+      return;
+    }
+    if (pending && pending.search === after.search && pending.search === before.search) {
+      if (pending.added) {
+        replace(state, title, address);
+      } else {
+        replace(state, title, pending.from);
+        push(state, title, address);
+      }
+    } else {
+      push(state, title, address);
+    }
+    pending = null;
+  };
+  const settle = () => { pending = null; };
+  addEventListener("popstate", settle);
+  addEventListener("pointerdown", settle, true);
+  addEventListener("keydown", settle, true);
+
+  // A table is drawn on a canvas and its arrow keys move a cell; Enter presses the name of the row
+  // the cell is in, as a click would.
+  const ROW = 30, HEAD = 30, NAME = 70;
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    const frame = event.target.closest?.("[data-testid=stDataFrame]");
+    const cell = frame?.querySelector("canvas [role=gridcell][aria-selected=true]");
+    const canvas = frame?.querySelector("canvas");
+    if (!cell || !canvas.contains(event.target)) return;
+    const row = Number(cell.id.split("-").pop());
+    const area = canvas.getBoundingClientRect();
+    const scrolled = frame.querySelector(".dvn-scroller")?.scrollTop ?? 0;
+    const at = {
+      bubbles: true, cancelable: true, composed: true, view: window, button: 0,
+      clientX: area.left + NAME, clientY: area.top + HEAD + ROW * row + ROW / 2 - scrolled,
+      pointerType: "mouse", isPrimary: true,
+    };
+    event.preventDefault();
+    event.stopPropagation();
+    for (const [kind, Kind] of [
+      ["pointermove", PointerEvent], ["mousemove", MouseEvent],
+      ["pointerdown", PointerEvent], ["mousedown", MouseEvent],
+      ["pointerup", PointerEvent], ["mouseup", MouseEvent], ["click", MouseEvent],
+    ]) {
+      canvas.dispatchEvent(new Kind(kind, { ...at, buttons: kind.endsWith("down") ? 1 : 0 }));
+    }
+  }, true);
+})();
