@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from pilothouse.activity import record
@@ -63,3 +65,31 @@ def test_only_what_changed_is_shown():
 
 def test_markdown_in_what_people_wrote_is_shown_as_it_is():
     assert literal("a_b*[c](d)") == r"a\_b\*\[c\]\(d\)"
+
+
+def test_routine_is_left_out_until_it_is_switched_on(visit, busy):
+    with busy.store.write() as session:
+        record(session, busy.store.acting_as("monitor"), "evaluated", "window", "w1")
+    page = visit("activity")
+    assert "w1" not in list(page.dataframe[0].value["name"])
+    page.toggle(key="activity_routine").set_value(True).run()
+    assert "w1" in list(page.dataframe[0].value["name"])
+
+
+def test_a_search_that_only_routine_matches_says_that_it_is_hidden(visit, busy):
+    with busy.store.write() as session:
+        record(session, busy.store.acting_as("monitor"), "evaluated", "window", "w1")
+    page = visit("activity", activity_q="w1")
+    assert "Routine entries are hidden" in shown(page)
+
+
+def test_days_are_chosen_from_a_calendar(visit, busy, clock):
+    clock.advance(timedelta(hours=24))
+    with busy.store.write() as session:
+        record(session, busy.store, "archived", "version", "late@1")
+    page = visit("activity")
+    page.selectbox(key="activity_span").select("days").run()
+    day = clock.now().date()
+    page.date_input(key="activity_days").set_value((day, day)).run()
+    assert not page.exception
+    assert list(page.dataframe[0].value["verb"]) == ["Archived"]

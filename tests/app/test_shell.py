@@ -10,13 +10,13 @@ import pytest
 import streamlit as st
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from streamlit.testing.v1 import AppTest
 
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.workspace import Workspace
-from pilothouse_app import server
+from pilothouse_app import server, shell
 from pilothouse_app.parts.workspace import ENVIRONMENT
 
 MAIN = Path(server.__file__).parent / "main.py"
@@ -181,3 +181,35 @@ def test_an_unknown_report_is_not_found(workspace, monkeypatch):
     monkeypatch.setattr(server, "opened", lambda _path: workspace)
     answer = answer_of("/api/reports/none", Route("/api/reports/{report}", server._report))
     assert answer.status_code == 404
+
+
+def test_the_page_gets_our_script_before_any_other_and_nothing_else_does():
+    page = b"<html><head><title>Streamlit</title></head><body></body></html>"
+
+    async def html(_request):
+        return HTMLResponse(page)
+
+    async def data(_request):
+        return PlainTextResponse(page)
+
+    def answer(path: str, kind) -> httpx.Response:
+        app = Starlette(routes=[Route(path, kind)], middleware=[Middleware(shell.ShellScript)])
+
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://local") as client:
+                return await client.get(path, headers={"accept": "text/html"})
+
+        return asyncio.run(ask())
+
+    with_script = answer("/run", html)
+    assert with_script.content == page.replace(b"<head>", b"<head>" + shell.TAG)
+    assert with_script.headers["content-length"] == str(len(with_script.content))
+    assert answer("/run", data).content == page
+    assert answer("/api/reports/1", html).content == page  # a stranger's page in a frame
+
+
+def test_our_script_is_served_as_one():
+    answer = answer_of(shell.PATH, Route(shell.PATH, shell.script))
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert b"pushState" in answer.content

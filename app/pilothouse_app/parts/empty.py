@@ -31,11 +31,11 @@ def empty(
         st.space("small")
 
 
-def nothing_found(what: str, *, key: str = "nothing") -> None:
-    """The empty state of a filter that matches nothing."""
+def nothing_found(what: str, *, more: str = "", key: str = "nothing") -> None:
+    """The empty state of a filter that matches nothing; `more` says what else may be the reason."""
     empty(
         f"No {what} match",
-        "Clear the search or a filter to see more.",
+        f"{more} Clear the search or a filter to see more.".strip(),
         icon=":material/filter_alt_off:",
         key=key,
     )

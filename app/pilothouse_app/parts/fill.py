@@ -12,6 +12,7 @@ import streamlit as st
 
 from pilothouse_app.charts.palette import palette
 from pilothouse_app.parts.figures import dark
+from pilothouse_app.parts.table import HEAD, ROW
 
 RULE = (
     "[data-testid=stLayoutWrapper]:has(> .st-key-{key}){{height:{height}!important;"
@@ -49,8 +50,8 @@ TOASTS = (
 FOCUS = (
     ":is(a,button,input,textarea,select,summary,[role=tab],[role=radio],[role=button],[tabindex]):"
     "focus-visible{{outline:2px solid {accent}!important;outline-offset:1px}}"
-    "[data-testid=stDataFrame]:focus-within{{outline:2px solid {accent};outline-offset:1px;"
-    "border-radius:6px}}"
+    "[data-testid=stDataFrame]:focus-within::after{{content:'';position:absolute;inset:0;"
+    "border:2px solid {accent};border-radius:6px;pointer-events:none;z-index:9}}"
 )
 # On paper: the page alone, at full width and at its full length, without what can be pressed.
 PRINT = (
@@ -62,13 +63,17 @@ PRINT = (
     "html,body,#root,[data-testid=stApp],[data-testid=stAppViewContainer],[data-testid=stMain],"
     "[data-testid=stMainBlockContainer]{{position:static!important;height:auto!important;"
     "min-height:0!important;overflow:visible!important;width:100%!important;"
-    "max-width:none!important;background:#FFFFFF!important}}"
+    "max-width:none!important}}"
+    "html,body,#root{{background:#FFFFFF!important}}"
+    "[data-testid=stApp]{{background:{ground}!important;filter:{ink}!important}}"
     "[data-testid=stMainBlockContainer]{{padding:0!important}}"
     "[data-testid=stDataFrame],[data-testid=stPlotlyChart],[data-testid=stMetric]"
     "{{break-inside:avoid}}"
     "*{{print-color-adjust:exact}}"
     "}}"
 )
+# A dark page is turned over for paper, pictures on canvases included; its hues stay.
+INK = {False: ("#FFFFFF", "none"), True: ("#000000", "invert(1) hue-rotate(180deg)")}
 CODE = "[data-testid=stCode] code .token"
 NUMBERS = "[data-testid=stCode] code .linenumber"
 
@@ -85,7 +90,9 @@ def steady() -> None:
         f"{CODE}.{token}{{color:{getattr(colours, role)}!important}}"
         for token, role in TOKENS.items()
     )
-    rules = f"{TOASTS}{FOCUS.format(accent=colours.accent)}{PRINT.format()}"
+    ground, ink = INK[dark()]
+    paper_rules = PRINT.format(ground=ground, ink=ink)
+    rules = f"{TOASTS}{FOCUS.format(accent=colours.accent)}{paper_rules}"
     st.html(f"<style>{STEADY}{chosen}{code}{rules}</style>")
 
 
@@ -105,14 +112,16 @@ def button_like(key: str) -> Iterator[None]:
 
 @contextmanager
 def fill(
-    key: str, *, reserve: float = 12, least: int = 260, most: int | None = None
+    key: str, *, reserve: float = 12, least: int = HEAD + 8 * ROW, most: int | None = None
 ) -> Iterator[None]:
     """A block as tall as the window less `reserve` rem for what stands above and below it.
 
     Inside, give the one element that grows `height="stretch"`. About 8 rem for a header alone,
-    12 with filters, 15 with filters and a pager. It is never taller than `most` pixels.
+    12 with filters, 15 with filters and a pager. It is never taller than `most` pixels, and ends
+    with a whole row of a table: a row cut in half above empty space looks as if it were the last.
     """
-    height = f"max(calc(100vh - {reserve}rem),{least}px)"
+    whole = f"round(down,100vh - {reserve}rem - {HEAD}px,{ROW}px)"
+    height = f"max(calc({whole} + {HEAD}px),{least}px)"
     if most is not None:
         height = f"min({most}px,{height})"
     st.html(f"<style>{RULE.format(key=f'fill_{key}', height=height)}</style>")

@@ -7,6 +7,7 @@ A key is the parameter's name in the address, so begin it with the screen's name
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -135,6 +136,32 @@ def switch(
         persist_state="session",
     )
     return str(chosen)
+
+
+def days(key: str, label: str, *, resets: str = "") -> tuple[datetime | None, datetime | None]:
+    """A span of days in UTC: its first instant, and the first after it; open where none is set."""
+    picked = st.date_input(
+        label,
+        value=[],
+        key=key,
+        label_visibility="collapsed",
+        width=230,
+        on_change=_first_page,
+        args=(resets,),
+        bind="query-params",
+        persist_state="session",
+    )
+    chosen = [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in _as_days(picked)]
+    if not chosen:
+        return None, None
+    return chosen[0], chosen[1] + timedelta(days=1) if len(chosen) > 1 else None
+
+
+def _as_days(picked: object) -> list[date]:
+    """While the second day is not chosen yet, there is one; a single day is not a sequence."""
+    if isinstance(picked, date):
+        return [picked]
+    return [day for day in picked if isinstance(day, date)] if isinstance(picked, tuple) else []
 
 
 def pager(total: int, *, key: str, size: int = 50) -> int:

@@ -22,7 +22,7 @@ from pilothouse_app.parts.status import COLOURS, colour, words
 if TYPE_CHECKING:
     import pandas as pd
 
-ROW = 30
+ROW, HEAD = 30, 32  # the height of a row, and of the head with the table's border
 UP, DOWN = "↑", "↓"
 MODES = {"none": (), "one": ("single-row",), "many": ("multi-row",)}
 Config = Mapping[str, Any]

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Literal
 
 from pilothouse_app.parts.fill import fill
-from pilothouse_app.parts.table import ROW
+from pilothouse_app.parts.table import HEAD, ROW
 
 FEW = 8
-HEAD = 34
 
 
 def short(rows: int, most: int) -> Literal["content"] | int:

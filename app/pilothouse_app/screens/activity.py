@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -9,7 +10,7 @@ import streamlit as st
 from pilothouse_app.parts.changes import changes, literal
 from pilothouse_app.parts.empty import empty, nothing_found
 from pilothouse_app.parts.fill import fill
-from pilothouse_app.parts.filters import choose, filter_bar, pager, search
+from pilothouse_app.parts.filters import choose, days, filter_bar, pager, search
 from pilothouse_app.parts.formats import plural, title, when
 from pilothouse_app.parts.header import header
 from pilothouse_app.parts.links import ICONS, address, link, screen
@@ -32,12 +33,15 @@ SCREEN = Screen(
     order=10,
 )
 SIZE = 50
+SPANS = {"1 h": timedelta(hours=1), "24 h": timedelta(days=1), "7 d": timedelta(days=7),
+         "30 d": timedelta(days=30)}  # fmt: skip
+DAYS = "days"
 COLUMNS = {
     "at": when_column("When", width=104),
-    "actor": text_column("Who", width=62),
+    "actor": text_column("Who", width=84),
     "verb": text_column("What", width=80),
     "kind": text_column("Kind", width=76),
-    "name": text_column("Object", width=176),
+    "name": text_column("Object", width=168),
     "reason": text_column("Reason"),
 }
 
@@ -47,6 +51,7 @@ def render() -> None:
     ws = workspace()
     total = ws.activity.count()
     with header("Activity", note=plural(total, "entry", "entries")):
+        routine = _routine_switch()
         _chain_badge(_chain(str(ws.folder), total))
     if not total:
         empty(
@@ -55,10 +60,11 @@ def render() -> None:
             to=("Register a dataset", screen("data")),
         )
         return
-    asked = _filters(ws.activity.facets())
+    asked = {**_filters(ws.activity.facets()), "routine": routine}
     matching = ws.activity.count(**asked)
     if not matching:
-        nothing_found("entries")
+        hidden = not routine and ws.activity.count(**{**asked, "routine": True})
+        nothing_found("entries", more="Routine entries are hidden." if hidden else "")
         return
     place = st.container()
     page = pager(matching, key="activity_page", size=SIZE)
@@ -71,6 +77,22 @@ def _chain(folder: str, entries: int) -> tuple[bool, str]:
     """Walked again when the log has grown, and once a minute."""
     state: ChainState = workspace().activity.verify()
     return state.intact, state.words
+
+
+def _routine_switch() -> bool:
+    return st.toggle(
+        "Routine entries",
+        key="activity_routine",
+        help="What happens by itself all the time: windows evaluated, jobs that a schedule submits",
+        on_change=_first_page,
+        bind="query-params",
+        persist_state="session",
+        width="content",
+    )
+
+
+def _first_page() -> None:
+    st.session_state["activity_page"] = 1
 
 
 def _chain_badge(chain: tuple[bool, str]) -> None:
@@ -87,17 +109,34 @@ def _filters(facets: dict[str, list[str]]) -> dict[str, Any]:
     resets = "activity_page"
     with filter_bar():
         return {
-            "search": search("activity_q", "Name, reason or person", resets=resets, width=250),
+            "search": search("activity_q", "Name, reason or person", resets=resets, width=220),
             "kind": _one_of("kind", facets, "All objects"),
             "verb": _one_of("verb", facets, "All actions"),
             "actor": _one_of("actor", facets, "Everyone"),
+            **_span(),
         }
+
+
+def _span() -> dict[str, datetime | None]:
+    """The last hours or days, or a span of days from a calendar."""
+    options = (*SPANS, DAYS)
+    span = choose(
+        "activity_span", options, "Any time", words=_span_words, resets="activity_page", width=140
+    )
+    if span == DAYS:
+        since, until = days("activity_days", "Days, in UTC", resets="activity_page")
+        return {"since": since, "until": until}
+    return {"since": datetime.now(UTC) - SPANS[span] if span else None}
+
+
+def _span_words(span: str) -> str:
+    return "Choose days" if span == DAYS else f"Last {span}"
 
 
 def _one_of(facet: str, facets: dict[str, list[str]], everything: str) -> str:
     words = str if facet == "actor" else title
     key, resets = f"activity_{facet}", "activity_page"
-    return choose(key, facets[facet], everything, words=words, resets=resets, width=160)
+    return choose(key, facets[facet], everything, words=words, resets=resets, width=140)
 
 
 def _log_and_entry(entries: pd.DataFrame, *, paged: bool) -> None:

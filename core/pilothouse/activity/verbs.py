@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, func, or_, select
+from sqlmodel import and_, col, func, not_, or_, select
 
+from pilothouse.activity.actors import AUTOMATIC
 from pilothouse.activity.chain import ChainState, verify
 from pilothouse.activity.tables import ActivityEntry
 from pilothouse.storage.room import Room
@@ -15,6 +18,24 @@ if TYPE_CHECKING:
 
 COLUMNS = ("seq", "at", "actor", "verb", "kind", "ref", "name", "before", "after", "reason", "hash")
 SEARCHED = ("name", "ref", "reason", "verb", "actor")
+
+
+@dataclass(frozen=True)
+class ActivityFilter:
+    """Which entries of the log are of interest; what is left out does not matter.
+
+    `since` is the first instant that counts and `until` the first that does not. Without `routine`,
+    what happens by itself every hour is left out: windows evaluated, jobs that a schedule submits.
+    """
+
+    kind: str | None = None
+    ref: str | None = None
+    actor: str | None = None
+    verb: str | None = None
+    search: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    routine: bool = True
 
 
 class Activity(Room):
@@ -28,14 +49,18 @@ class Activity(Room):
         actor: str | None = None,
         verb: str | None = None,
         search: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        routine: bool = True,
         page: int = 1,
         size: int = 50,
     ) -> pd.DataFrame:
-        """Entries, newest first: a frame of `COLUMNS`."""
+        """Entries, newest first: a frame of `COLUMNS`. The rest is as in `ActivityFilter`."""
         import pandas as pd
 
         query = _matching(
-            select(*[getattr(ActivityEntry, c) for c in COLUMNS]), kind, ref, actor, verb, search
+            select(*[getattr(ActivityEntry, c) for c in COLUMNS]),
+            ActivityFilter(kind, ref, actor, verb, search, since, until, routine),
         )
         query = query.order_by(col(ActivityEntry.seq).desc()).limit(size).offset((page - 1) * size)
         with self._store.read() as session:
@@ -50,10 +75,14 @@ class Activity(Room):
         actor: str | None = None,
         verb: str | None = None,
         search: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        routine: bool = True,
     ) -> int:
         """How many entries match."""
         query = _matching(
-            select(func.count()).select_from(ActivityEntry), kind, ref, actor, verb, search
+            select(func.count()).select_from(ActivityEntry),
+            ActivityFilter(kind, ref, actor, verb, search, since, until, routine),
         )
         with self._store.read() as session:
             return int(session.execute(query).scalar_one())
@@ -72,14 +101,24 @@ class Activity(Room):
             return verify(session)
 
 
-def _matching(
-    query: Any, kind: str | None, ref: str | None, actor: str | None, verb: str | None, search: str
-) -> Any:
-    wanted = {"kind": kind, "ref": ref, "actor": actor, "verb": verb}
-    for name, value in wanted.items():
-        if value:
+def _matching(query: Any, chosen: ActivityFilter) -> Any:
+    for name in ("kind", "ref", "actor", "verb"):
+        if value := getattr(chosen, name):
             query = query.where(getattr(ActivityEntry, name) == value)
-    if search:
+    if chosen.search:
         searched = [col(getattr(ActivityEntry, name)) for name in SEARCHED]
-        query = query.where(or_(*[c.icontains(search, autoescape=True) for c in searched]))
-    return query
+        hits = [column.icontains(chosen.search, autoescape=True) for column in searched]
+        query = query.where(or_(*hits))
+    if chosen.since is not None:
+        query = query.where(col(ActivityEntry.at) >= chosen.since)
+    if chosen.until is not None:
+        query = query.where(col(ActivityEntry.at) < chosen.until)
+    return query if chosen.routine else query.where(not_(_is_routine()))
+
+
+def _is_routine() -> Any:
+    verb, kind, actor = (col(getattr(ActivityEntry, name)) for name in ("verb", "kind", "actor"))
+    return or_(
+        and_(verb == "evaluated", kind == "window"),
+        and_(verb == "submitted", kind == "job", actor.in_(AUTOMATIC)),
+    )

@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
+from pilothouse.activity import record
+from pilothouse.activity.actors import CONTROLLER
 from pilothouse.deployments import plan as planning
 from pilothouse.deployments import replicas as processes
 from pilothouse.deployments.plan import CRASH_LOOP, FAILED, NEW, READY, STARTING, STOPPING
@@ -138,7 +140,22 @@ class Controller:
         replica.state = CRASH_LOOP if planning.is_looping(replica) else FAILED
         replica.start_after = now + planning.back_off(replica.fast_crashes)
         replica.restarts += 1
+        if replica.state == CRASH_LOOP and replica.fast_crashes == planning.CRASH_LOOP_AFTER:
+            self._record_crash_loop(replica)
         replica.pid, replica.create_time, replica.token = None, None, ""
+
+    def _record_crash_loop(self, replica: Replica) -> None:
+        """Write down once that a version does not stay up, for whoever has to look at it."""
+        with self.store.write() as session:
+            record(
+                session,
+                self.store.acting_as(CONTROLLER),
+                planning.CRASH_LOOPED,
+                "deployment",
+                replica.deployment,
+                after={"version": replica.number, "crashes": replica.fast_crashes},
+                reason=replica.last_exit,
+            )
 
     def _look_at_start(self, replica: Replica) -> None:
         now = self.store.now()

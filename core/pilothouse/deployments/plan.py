@@ -17,6 +17,7 @@ FAST_CRASH = timedelta(seconds=60)
 CRASH_LOOP_AFTER = 5
 WARM = timedelta(minutes=10)
 STARTING, READY, STOPPING = "starting", "ready", "stopping"
+CRASH_LOOPED = "crash-looped"  # the entry in the log when a version is counted among these
 FAILED, CRASH_LOOP, NEW = "failed", "crash_loop", "new"
 
 

@@ -54,6 +54,13 @@ class JobRun:
         self._may_go_on = may_go_on
         self.span(0.0, 1.0)
 
+    def acting_as(self, actor: str) -> JobRun:
+        """The same run, whose next steps are signed by what does them, not by who asked for it."""
+        store = self.store.acting_as(actor)
+        run = JobRun(store, self.id, self._stepper, self._computer, self._may_go_on)
+        run.span(*self._span)
+        return run
+
     def span(self, start: float, end: float) -> None:
         """Say which share of the whole job the next steps cover, for progress."""
         self._span = (start, end)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from pilothouse.activity import record
+from pilothouse.activity.actors import SCHEDULE
 from pilothouse.jobs.outbox import submit
 from pilothouse.jobs.tables import JobSchedule
 from pilothouse.kit.clock import to_ms
@@ -77,7 +78,7 @@ def submit_due(session: Session, store: Store) -> list[str]:
     """Submit each enabled schedule that is due, once for each time it names; the jobs' ids."""
     now = store.now()
     due = select(JobSchedule).where(col(JobSchedule.enabled), col(JobSchedule.next_at) <= now)
-    return [_fire(session, store.acting_as("schedule"), row, now) for row in session.exec(due)]
+    return [_fire(session, store.acting_as(SCHEDULE), row, now) for row in session.exec(due)]
 
 
 def _fire(session: Session, store: Store, row: JobSchedule, now: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from pilothouse.activity.actors import MONITOR
 from pilothouse.jobs import Progress
 from pilothouse.monitoring.evaluate import evaluate_job
 from pilothouse.pipelines import triggers
@@ -17,7 +18,7 @@ def evaluate(
     store: Store, progress: Progress, *, deployment: str, start_ms: int, end_ms: int
 ) -> dict[str, Any]:
     """Judge a window; `jobs` are the retrainings that alerts fired by it have asked for."""
-    found = evaluate_job(store, progress, deployment, start_ms, end_ms)
+    found = evaluate_job(store.acting_as(MONITOR), progress, deployment, start_ms, end_ms)
     with store.write() as session:
         jobs = [
             triggers.retrain_for_alert(session, store, deployment, alert, until_ms=end_ms)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from pilothouse.activity.actors import RETRAINING
 from pilothouse.data import Data
 from pilothouse.deployments import Deployments
 from pilothouse.experiments import Experiments
@@ -128,7 +129,7 @@ def propose(
     reason: str,
 ) -> dict[str, Any]:
     """Register the run's model and leave its promotion, with the comparison, to a person."""
-    registry = Registry(store.acting_as("retraining"))
+    registry = Registry(store.acting_as(RETRAINING))
     version = registry.register(model, run)
     evidence = Comparison(
         against=f"{model}@{champion}",

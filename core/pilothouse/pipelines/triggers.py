@@ -6,6 +6,7 @@ import logging
 
 from sqlmodel import Session, col, select
 
+from pilothouse.activity.actors import ALERT
 from pilothouse.deployments.tables import Deployment
 from pilothouse.jobs import submit
 from pilothouse.jobs.tables import ENDED, Job
@@ -37,7 +38,7 @@ def retrain_for_alert(
         return None
     return submit(
         session,
-        store.acting_as("alert"),
+        store.acting_as(ALERT),
         "retrain",
         {
             "deployment": deployment,

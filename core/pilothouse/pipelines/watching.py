@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Session, col, select
 
+from pilothouse.activity.actors import WORKER
 from pilothouse.deployments.tables import Deployment
 from pilothouse.jobs import schedules
 from pilothouse.monitoring import monitors
@@ -51,5 +52,5 @@ def watch_new(store: Store) -> list[str]:
         names = list(session.exec(trained))
     for name in names:
         with store.write() as session:
-            watch(session, store.acting_as("worker"), name)
+            watch(session, store.acting_as(WORKER), name)
     return names

@@ -13,6 +13,7 @@ from typing import TypeVar
 import psutil
 import pytest
 
+from pilothouse.activity import Activity
 from pilothouse.deployments import Deployments
 from pilothouse.deployments import replicas as processes
 from pilothouse.deployments.controller import Controller, newest_revision
@@ -199,6 +200,10 @@ def test_a_version_that_cannot_load_ends_in_a_crash_loop_while_the_old_one_answe
     assert broken.last_exit == "exit code 1"
     assert "still answers" in info.words
     assert "Error" in deployments.logs("flights")
+    entries = Activity(registered).entries(kind="deployment", actor="controller")
+    assert entries[["verb", "ref", "reason"]].to_numpy().tolist() == [
+        ["crash-looped", "flights", "exit code 1"]
+    ]
 
 
 def test_sockets_lie_where_only_we_may_enter(registered: Store) -> None:

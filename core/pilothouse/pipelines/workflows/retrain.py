@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pilothouse.activity.actors import RETRAINING
 from pilothouse.jobs import JobRun, workflows
 from pilothouse.pipelines.endings import runs_ended
 
@@ -19,6 +20,7 @@ def retrain(
     until_ms: int | None = None,
 ) -> dict[str, Any]:
     """Snapshot, check, train, compare on the newest rows, register and propose; never promote."""
+    job = job.acting_as(RETRAINING)
     with runs_ended(job):
         return _retrain(job, deployment, reason, weeks, until_ms)
 
