@@ -24,6 +24,7 @@ COMPACTION_TICK_S = 10.0
 HISTORIES_TICK_S = 10.0
 WATCH_TICK_S = 5.0
 LOCK_SECONDS = 10.0
+FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 log = logging.getLogger(__name__)
 
 
@@ -90,15 +91,33 @@ def _every(
 
 
 def _repeat(seconds: float, act: Callable[[], object], stop: threading.Event, name: str) -> None:
-    """The edge of the worker's duties: one that fails is logged and tried again, the rest go on."""
+    """The edge of the worker's duties: one that fails is logged and tried again, the rest go on.
+
+    The pause doubles with every failure in a row up to a bound, and only the first one of a kind
+    is logged with all its lines: what stays broken must fill neither the disk nor a processor.
+    """
+    failures, last = 0, ""
     while not stop.is_set():
         began = time.monotonic()
         try:
             act()
-        except Exception:
-            log.exception("%s failed; it is tried again", name)
-            stop.wait(1.0)
+            failures, last = 0, ""
+        except Exception as broken:
+            failures += 1
+            pause, reason = pause_after(failures), f"{type(broken).__name__}: {broken}"
+            log.error(
+                "%s failed %d times in a row, tried again in %.0f s: %s",
+                *(name, failures, pause, reason),
+                exc_info=reason != last,
+            )
+            last = reason
+            stop.wait(pause)
         stop.wait(max(0.0, seconds - (time.monotonic() - began)))
+
+
+def pause_after(failures: int) -> float:
+    """Seconds to wait after so many failures in a row."""
+    return min(FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10), MAX_PAUSE_S)
 
 
 def _setter(stop: threading.Event) -> Callable[[int, FrameType | None], None]:

@@ -3,11 +3,13 @@
     python -m pilothouse.deployments.compaction <workspace>
 
 Killed anywhere, it may simply run again: files are named after their segment and appear whole, and
-a segment is removed only when all its files are on the disk.
+a segment is removed only when all its files are on the disk. Each segment and each date stands
+alone: what is damaged is set aside, what the disk refuses waits, and the rest goes on.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -17,12 +19,13 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from pilothouse.deployments import journal, log
+from pilothouse.deployments import damage, journal, log, log_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MERGE_FROM = 24
+logger = logging.getLogger("pilothouse.compaction")
 KEYS = {
     log.PREDICTIONS: ["prediction_id"],
     log.LABELS: ["prediction_id", "received_at"],
@@ -51,22 +54,39 @@ def compact(workspace: Path) -> Compacted:
     try:
         with FileLock(lock, timeout=0):
             paths = waiting(workspace)
-            rows = sum(_compact_segment(workspace, path) for path in paths)
-            return Compacted(len(paths), rows, _merge_crowded(workspace))
+            rows = [_try_segment(workspace, path) for path in paths]
+            done = [count for count in rows if count is not None]
+            return Compacted(len(done), sum(done), _merge_crowded(workspace))
     except Timeout:
         return Compacted(0, 0, 0)
 
 
 def _journals(workspace: Path) -> list[Path]:
     root = workspace / "journal"
-    return sorted(p for p in root.iterdir() if p.is_dir()) if root.exists() else []
+    return (
+        sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+        if root.exists()
+        else []
+    )
+
+
+def _try_segment(workspace: Path, path: Path) -> int | None:
+    """The rows of a compacted segment; None when the disk refused it, which leaves it in place."""
+    try:
+        return _compact_segment(workspace, path)
+    except OSError as refused:
+        logger.warning("the journal %s waits: %s", path, refused)
+        return None
 
 
 def _compact_segment(workspace: Path, path: Path) -> int:
     segment = journal.read(path)
+    sifted = log_rows.sift(segment)
+    if sifted.damaged:
+        damage.set_lines_aside(workspace, segment, sifted.damaged)
     rows = 0
     for tree in log.TREES:
-        parts = log.tables(segment, tree)
+        parts = sifted.tables[tree]
         if parts:
             table = log.joined(parts)
             rows += table.num_rows if tree == log.PREDICTIONS else 0
@@ -101,12 +121,34 @@ def _write(table: pa.Table, path: Path) -> None:
 def _merge_crowded(workspace: Path) -> int:
     merged = 0
     for tree in log.TREES:
-        for day in (workspace / tree).glob("*/date=*"):
-            files = sorted(day.glob("*.parquet"))
+        for day in (workspace / tree).glob(f"*/{log.DAY}*"):
+            if log.day_of(day) is None:
+                continue
+            files = [path for path in sorted(day.glob("*.parquet")) if path.is_file()]
             if len(files) >= MERGE_FROM:
-                _merge(files, KEYS[tree])
-                merged += len(files)
+                merged += _try_merge(workspace, tree, files)
     return merged
+
+
+def _try_merge(workspace: Path, tree: str, files: list[Path]) -> int:
+    """How many files of a date became one; 0 when the disk refused it."""
+    try:
+        sound = [path for path in files if _is_sound(workspace, tree, path)]
+        _merge(sound, KEYS[tree])
+        return len(sound)
+    except OSError as refused:
+        logger.warning("the files of %s wait: %s", files[0].parent, refused)
+        return 0
+
+
+def _is_sound(workspace: Path, tree: str, path: Path) -> bool:
+    """Whether a file can be read; one that cannot is set aside."""
+    try:
+        log.checked_parquet(path, tree)
+    except log.DamagedFile as damaged:
+        damage.set_file_aside(workspace, path, str(damaged))
+        return False
+    return True
 
 
 def _merge(files: list[Path], keys: list[str]) -> None:
@@ -114,6 +156,8 @@ def _merge(files: list[Path], keys: list[str]) -> None:
     readers and the next merge undo by their keys."""
     import pyarrow as pa
 
+    if len(files) < 2:
+        return
     whole = log.joined([log.read_parquet(path) for path in files])
     twice = whole.select(keys).to_pandas().duplicated(keep="first").to_numpy()
     first, last = files[0].stem.split(log.MERGED)[0], files[-1].stem.split(log.MERGED)[-1]

@@ -13,9 +13,10 @@ version's columns, before its first predictions in the segment.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +30,14 @@ from pilothouse.kit.errors import Unavailable
 from pilothouse.kit.ids import uuid7
 from pilothouse.kit.processes import is_running
 
+log = logging.getLogger("pilothouse.journal")
 SEAL_BYTES = 4 * 1024 * 1024  # readers parse what is not sealed
 SEAL_SECONDS = 60.0
 OPEN, SEALED = ".open", ".sealed"
+KINDS = ("q", "l", "t")
+ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+NAME = re.compile(rf"{ID}(?:\.(?P<pid>\d{{1,9}})\.(?P<birth>\d{{1,15}})\.open|\.sealed)")
+TRIES = 100  # of a look at segments that are being sealed and compacted meanwhile
 
 
 @dataclass(frozen=True)
@@ -124,16 +130,27 @@ class Journal:
 
 
 def segments(folder: Path) -> list[Segment]:
-    """Every segment of a journal folder, oldest first, complete lines only.
+    """Every segment of a journal folder that can be read, oldest first, complete lines only.
 
     A segment that is sealed or compacted while this looks makes it look again, so that a reader
-    that goes on to Parquet sees every line at least once.
+    that goes on to Parquet sees every line at least once. Raises Unavailable when that has no end.
     """
-    while True:
+    for _ in range(TRIES):
         try:
-            return [_read(path) for path in sorted(_paths(folder))]
+            return [s for path in sorted(_paths(folder)) if (s := _readable(path)) is not None]
         except FileNotFoundError:
             continue
+    raise Unavailable(
+        f"the journal {folder.name!r} changes faster than it can be read.",
+        hint="Try again in a moment.",
+    )
+
+
+def strays(folder: Path) -> list[Path]:
+    """What lies in a journal folder and is none of its segments: nobody reads it."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not _is_segment(path))
 
 
 def sealed(folder: Path) -> list[Path]:
@@ -146,25 +163,41 @@ def read(path: Path) -> Segment:
     return _read(path)
 
 
-def lines(segment: Segment, kind: str) -> Iterator[dict[str, Any]]:
-    """The segment's lines of one kind, without parsing the others."""
-    start = b'{"' + kind.encode() + b'":'
-    for line in segment.lines:
-        if line.startswith(start):
-            value: dict[str, Any] = orjson.loads(line)[kind]
-            yield value
+def kind_of(line: bytes) -> str:
+    """What a line holds, told by its first letters; empty for anything else."""
+    start = line[:5]
+    return chr(start[2]) if start in _STARTS else ""
+
+
+_STARTS = {b'{"' + kind.encode() + b'":' for kind in KINDS}
 
 
 def _paths(folder: Path) -> list[Path]:
-    if not folder.exists():
+    if not folder.is_dir():
         return []
-    return [p for p in folder.iterdir() if p.suffix in (OPEN, SEALED)]
+    return [path for path in folder.iterdir() if _is_segment(path)]
+
+
+def _is_segment(path: Path) -> bool:
+    """Whether its name is one of ours and it is a file: one of another name was put there."""
+    return NAME.fullmatch(path.name) is not None and not path.is_symlink() and not path.is_dir()
+
+
+def _readable(path: Path) -> Segment | None:
+    """The segment, or None when the disk or its rights refuse it: the others still count."""
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        raise
+    except OSError as refused:
+        log.warning("the journal %s cannot be read: %s", path, refused.strerror)
+        return None
 
 
 def _read(path: Path) -> Segment:
     data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    return Segment(path.name.split(".", 1)[0], path, tuple(whole.splitlines()))
+    *whole, _torn = data.split(b"\n")
+    return Segment(path.name.split(".", 1)[0], path, tuple(whole))
 
 
 def _born_ms() -> int:
@@ -176,8 +209,10 @@ def _sealed_name(path: Path) -> Path:
 
 
 def _has_writer(path: Path) -> bool:
-    _, pid, birth, _ = path.name.split(".")
-    return is_running(int(pid), int(birth) / 1_000)
+    name = NAME.fullmatch(path.name)
+    if name is None:
+        return False
+    return is_running(int(name["pid"]), int(name["birth"]) / 1_000)
 
 
 def _unwritable(words: str) -> Unavailable:

@@ -10,8 +10,8 @@ missed; rows are then told apart by their ids.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -19,26 +19,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments import journal
-from pilothouse.deployments.journal import Segment
+from pilothouse.deployments.log_rows import (
+    FACTS,
+    LABEL_COLUMNS,
+    LABELS,
+    PREDICTIONS,
+    REQUESTS,
+    TREES,
+    feature_column,
+    joined,
+    tables,
+)
+from pilothouse.kit.errors import Unavailable
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-PREDICTIONS, LABELS, REQUESTS = "predictions", "labels", "requests"
-TREES = (PREDICTIONS, LABELS, REQUESTS)
-FACTS = (
-    "prediction_id",
-    "model",
-    "version",
-    "event_at",
-    "received_at",
-    "latency_ms",
-    "score",
-)
 MERGED = "-to-"
-LABEL_COLUMNS = ("prediction_id", "label", "label_at", "received_at")
+DAY = "date="
+TRIES = 100  # of a look at files that are being merged meanwhile
 DATED_BY = {PREDICTIONS: "event_at", LABELS: "label_at", REQUESTS: "received_at"}
+COLUMNS = {
+    PREDICTIONS: FACTS,
+    LABELS: LABEL_COLUMNS,
+    REQUESTS: ("received_at", "version", "rows", "latency_ms", "status", "segment", "seq"),
+}
+__all__ = ["FACTS", "LABELS", "PREDICTIONS", "REQUESTS", "TREES", "feature_column", "joined"]
+_named: set[Path] = set()  # damaged files that the program's log has named already
+log = logging.getLogger("pilothouse.log")
 
 
 @dataclass(frozen=True)
@@ -59,11 +68,6 @@ def journal_folder(workspace: Path, deployment: str) -> Path:
 def tree_folder(workspace: Path, tree: str, deployment: str) -> Path:
     """Where a deployment's Parquet of one tree lies."""
     return workspace / tree / deployment
-
-
-def feature_column(name: str) -> str:
-    """The column of a feature in the log: its own name, unless the log has one of that name."""
-    return f"feature.{name}" if name in FACTS else name
 
 
 def predictions(
@@ -125,54 +129,97 @@ def requests(
     )
 
 
-def tables(segment: Segment, tree: str) -> list[pa.Table]:
-    """A journal segment's rows of one tree, one table a version."""
-    return _READERS[tree](segment)
-
-
-def joined(parts: list[pa.Table]) -> pa.Table:
-    """One table of all; a column whose types cannot meet becomes text."""
-    import pyarrow as pa
-
-    try:
-        return pa.concat_tables(parts, promote_options="permissive")
-    except (pa.ArrowTypeError, pa.ArrowInvalid):
-        return pa.concat_tables(_as_text(parts), promote_options="permissive")
-
-
 def _union(workspace: Path, deployment: str, tree: str, wanted: Wanted) -> pa.Table | None:
-    while True:
-        try:
-            segments = journal.segments(journal_folder(workspace, deployment))
-            live = [t for segment in segments for t in tables(segment, tree)]
-            enough = wanted.newest and max(wanted.newest - sum(t.num_rows for t in live), 0)
-            kept = _kept(tree_folder(workspace, tree, deployment), wanted, enough)
-            break
-        except FileNotFoundError:  # merged while we looked: the merged file has its rows
-            continue
+    live, stored = _read(workspace, deployment, tree, wanted)
     if wanted.columns is not None:
         live = [t.select([c for c in wanted.columns if c in t.column_names]) for t in live]
-    parts = [t for t in [*kept, *live] if t.num_rows]
+    parts = [t for t in [*stored, *live] if t.num_rows]
     return joined(parts) if parts else None
 
 
-def _kept(folder: Path, wanted: Wanted, enough: int | None) -> list[pa.Table]:
-    """The tables of the files wanted; of the newest segments until there are enough rows."""
+def _read(
+    workspace: Path, deployment: str, tree: str, wanted: Wanted
+) -> tuple[list[pa.Table], list[pa.Table]]:
+    """The tables of the journal and those of files; looked at anew when files were merged."""
+    for _ in range(TRIES):
+        segments = journal.segments(journal_folder(workspace, deployment))
+        live = [t for segment in segments for t in tables(segment, tree)]
+        enough = wanted.newest and max(wanted.newest - sum(t.num_rows for t in live), 0)
+        try:
+            return live, _stored(tree_folder(workspace, tree, deployment), tree, wanted, enough)
+        except FileNotFoundError:
+            continue
+    raise Unavailable(
+        f"the {tree} of {deployment!r} change faster than they can be read.",
+        hint="Try again in a moment.",
+    )
+
+
+def _stored(folder: Path, tree: str, wanted: Wanted, enough: int | None) -> list[pa.Table]:
+    """The tables of the files asked for; of the newest segments until there are enough rows."""
     files = parquet_files(folder, wanted.start, wanted.end)
     if enough is None:
-        return [read_parquet(path, wanted.columns) for path in files]
-    found: list[pa.Table] = []
+        return _sound(files, tree, wanted.columns)
+    result: list[pa.Table] = []
     by_age = sorted(files, key=_last_segment, reverse=True)
     for _, same_age in groupby(by_age, key=_last_segment):
-        if sum(t.num_rows for t in found) >= enough:
+        if sum(t.num_rows for t in result) >= enough:
             break
-        found += [read_parquet(path, wanted.columns) for path in same_age]
-    return found
+        result += _sound(same_age, tree, wanted.columns)
+    return result
+
+
+def _sound(files: Iterable[Path], tree: str, columns: list[str] | None) -> list[pa.Table]:
+    """The tables of the files that can be read; `doctor` names the others, and so does the log."""
+    result = []
+    for path in files:
+        try:
+            result.append(checked_parquet(path, tree, columns))
+        except DamagedFile as damaged:
+            if path not in _named:
+                _named.add(path)
+                log.warning("%s", damaged)
+    return result
 
 
 def _last_segment(path: Path) -> str:
     """The id of the youngest segment in a file: ids are UUIDv7, so they sort by age."""
     return path.stem.rsplit(MERGED, 1)[-1]
+
+
+class DamagedFile(Exception):
+    """A file of the prediction log that cannot be read; its words say which and why."""
+
+
+def checked_parquet(path: Path, tree: str, columns: list[str] | None = None) -> pa.Table:
+    """A file's table. Raises DamagedFile, and FileNotFoundError when it was merged meanwhile."""
+    import pyarrow as pa
+
+    try:
+        table = read_parquet(path, columns)
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise DamagedFile(f"{path} is a link to nothing.") from None
+        raise
+    except (OSError, ValueError, pa.ArrowException) as broken:
+        raise DamagedFile(f"{path} cannot be read: {_first_line(broken)}") from broken
+    needed = [name for name in COLUMNS[tree] if columns is None or name in columns]
+    missing = [name for name in needed if name not in table.column_names]
+    if missing:
+        raise DamagedFile(f"{path} lacks the column {missing[0]!r}.")
+    instants = [table.schema.field(name) for name in needed if name.endswith("_at")]
+    if any(not pa.types.is_timestamp(field.type) for field in instants):
+        raise DamagedFile(f"{path} has times that are no times.")
+    if odd := [field.name for field in table.schema if not _is_plain(field.type)]:
+        raise DamagedFile(f"{path} has no plain values in the column {odd[0]!r}.")
+    return table
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether values of this type can meet those of another file: as what they are, or as text."""
+    import pyarrow as pa
+
+    return not pa.types.is_nested(kind) and not pa.types.is_binary(kind)
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
@@ -185,15 +232,31 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
         return file.read([c for c in columns if c in names] if columns else None)
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
 def parquet_files(
     folder: Path, start: datetime | None = None, end: datetime | None = None
 ) -> list[Path]:
-    """The files of the dates between two instants, oldest date first."""
+    """The files of the dates between two instants, oldest date first; strays are left alone."""
     first = start.date() if start else date.min
     last = end.date() if end else date.max
-    days = sorted(folder.glob("date=*"))
-    kept = [d for d in days if first <= date.fromisoformat(d.name[5:]) <= last]
-    return [path for day in kept for path in sorted(day.glob("*.parquet"))]
+    days = sorted(folder.glob(f"{DAY}*"))
+    chosen = [d for d in days if (day := day_of(d)) is not None and first <= day <= last]
+    return [path for day in chosen for path in sorted(day.glob("*.parquet")) if _is_file(path)]
+
+
+def day_of(folder: Path) -> date | None:
+    """The date that a folder of the log is named after; None for one that is none."""
+    try:
+        return date.fromisoformat(folder.name.removeprefix(DAY)) if folder.is_dir() else None
+    except ValueError:
+        return None
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_symlink() or not path.is_dir()
 
 
 def _between(table: pa.Table, column: str, start: datetime | None, end: datetime | None) -> Any:
@@ -206,142 +269,6 @@ def _between(table: pa.Table, column: str, start: datetime | None, end: datetime
     if end is not None:
         table = table.filter(pc.less(table[column], pa.scalar(end, kind)))
     return table
-
-
-def _as_text(parts: list[pa.Table]) -> list[pa.Table]:
-    import pyarrow as pa
-
-    kinds: dict[str, set[Any]] = defaultdict(set)
-    for part in parts:
-        for field in part.schema:
-            if not pa.types.is_null(field.type):
-                kinds[field.name].add(field.type)
-    mixed = {name for name, found in kinds.items() if len(found) > 1}
-
-    def text(part: pa.Table) -> pa.Table:
-        kinds = [(f.name, pa.string() if f.name in mixed else f.type) for f in part.schema]
-        return part.cast(pa.schema(kinds))
-
-    return [text(part) for part in parts]
-
-
-def _prediction_tables(segment: Segment) -> list[pa.Table]:
-    types = {line["version"]: line["types"] for line in journal.lines(segment, "t")}
-    by_version: dict[tuple[str, int], dict[str, list[Any]]] = {}
-    for line in journal.lines(segment, "q"):
-        if "ids" in line:
-            key = (line["model"], line["version"])
-            rows = by_version.setdefault(key, defaultdict(list))
-            _add(rows, line)
-    return [
-        _typed(model, number, rows, types.get(number, {}))
-        for (model, number), rows in by_version.items()
-    ]
-
-
-def _add(rows: dict[str, list[Any]], line: dict[str, Any]) -> None:
-    count = len(line["ids"])
-    rows["prediction_id"] += line["ids"]
-    rows["event_at"] += line["event"]
-    rows["received_at"] += [line["at"]] * count
-    rows["latency_ms"] += [line["ms"]] * count
-    rows["score"] += line["score"]
-    for name, values in line["columns"].items():
-        rows[f"/{name}"] += values
-
-
-def _typed(model: str, number: int, rows: dict[str, list[Any]], types: dict[str, str]) -> pa.Table:
-    import pyarrow as pa
-
-    count = len(rows["prediction_id"])
-    arrays: dict[str, Any] = {
-        "prediction_id": pa.array(rows["prediction_id"], pa.string()),
-        "model": pa.repeat(pa.scalar(model, pa.string()), count),
-        "version": pa.repeat(pa.scalar(number, pa.int64()), count),
-        "event_at": pa.array(rows["event_at"], pa.timestamp("ms", "UTC")),
-        "received_at": pa.array(rows["received_at"], pa.timestamp("us", "UTC")),
-        "latency_ms": pa.array(rows["latency_ms"], pa.float64()),
-        "score": pa.array(rows["score"], pa.float64()),
-    }
-    kinds = _arrow_types()
-    for name, values in rows.items():
-        if name.startswith("/"):
-            kind = kinds.get(types.get(name[1:], ""))
-            arrays[feature_column(name[1:])] = pa.array(values, kind)
-    return pa.table(arrays)
-
-
-def _arrow_types() -> dict[str, Any]:
-    import pyarrow as pa
-
-    return {
-        "number": pa.float64(),
-        "integer": pa.int64(),
-        "string": pa.string(),
-        "boolean": pa.bool_(),
-        "time": pa.timestamp("ms", "UTC"),
-    }
-
-
-def _label_tables(segment: Segment) -> list[pa.Table]:
-    import pyarrow as pa
-
-    rows: dict[str, list[Any]] = {name: [] for name in LABEL_COLUMNS}
-    for line in journal.lines(segment, "l"):
-        rows["prediction_id"] += line["ids"]
-        rows["label"] += line["labels"]
-        rows["label_at"] += line["times"]
-        rows["received_at"] += [line["at"]] * len(line["ids"])
-    if not rows["label"]:
-        return []
-    return [
-        pa.table(
-            {
-                "prediction_id": pa.array(rows["prediction_id"], pa.string()),
-                "label": pa.array(rows["label"]),
-                "label_at": pa.array(rows["label_at"], pa.timestamp("ms", "UTC")),
-                "received_at": pa.array(rows["received_at"], pa.timestamp("us", "UTC")),
-            }
-        )
-    ]
-
-
-def _request_tables(segment: Segment) -> list[pa.Table]:
-    import pyarrow as pa
-
-    found = list(enumerate(_heads(segment)))
-    if not found:
-        return []
-    return [
-        pa.table(
-            {
-                "received_at": pa.array([q["at"] for _, q in found], pa.timestamp("us", "UTC")),
-                "version": pa.array([q["version"] for _, q in found], pa.int64()),
-                "rows": pa.array([q["rows"] for _, q in found], pa.int64()),
-                "latency_ms": pa.array([q["ms"] for _, q in found], pa.float64()),
-                "status": pa.array([q["status"] for _, q in found], pa.int64()),
-                "segment": pa.repeat(pa.scalar(segment.id, pa.string()), len(found)),
-                "seq": pa.array([n for n, _ in found], pa.int64()),
-            }
-        )
-    ]
-
-
-def _heads(segment: Segment) -> Iterator[dict[str, Any]]:
-    """The facts of each request, without parsing its rows: they end at the first list."""
-    import orjson
-
-    for line in segment.lines:
-        if line.startswith(b'{"q":'):
-            end = line.find(b',"ids":')
-            yield orjson.loads(line[5:end] + b"}") if end > 0 else orjson.loads(line)["q"]
-
-
-_READERS: dict[str, Callable[[Segment], list[pa.Table]]] = {
-    PREDICTIONS: _prediction_tables,
-    LABELS: _label_tables,
-    REQUESTS: _request_tables,
-}
 
 
 def _empty(columns: Iterable[str]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ Whoever reads histories reads them here, where points in a block and points in r
 
 from __future__ import annotations
 
+import logging
 import math
 import zlib
 from array import array
@@ -24,6 +25,7 @@ from sqlmodel import Session, col
 from pilothouse.experiments.lifecycle import OPEN
 from pilothouse.experiments.summary import History
 from pilothouse.experiments.tables import ENDED, Block, Metric, Run, RunMetric
+from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -37,10 +39,13 @@ LEVEL = 1
 WORD = 8
 MOST_AT_ONCE = 100_000  # points of one transaction, so that other writers wait no longer
 CHUNK = 500
+MAX_BUFFERED = 1 << 24  # points: a damaged count must not ask for all memory
 QUIET_S = 30
 MASK = (1 << 64) - 1
 Write = Callable[[Callable[[Session], None]], None]
 ROW = [("series", "i8"), ("step", "i8"), ("at", "i8"), ("value", "f8"), ("nan", "?")]
+_named: set[str] = set()  # damaged runs that the program's log has named already
+log = logging.getLogger("pilothouse.blocks")
 NAMES = ", ".join(name for name, _ in ROW)
 
 
@@ -91,13 +96,25 @@ def _differences(numbers: Sequence[int]) -> array[int]:
 
 
 def unpack(data: bytes, count: int) -> Columns:
-    """The points of a block."""
+    """The points of a block. Raises Unavailable when its bytes are damaged."""
     import numpy as np
 
-    plain = zlib.decompress(data, bufsize=3 * WORD * count)
+    try:
+        plain = zlib.decompress(data, bufsize=3 * WORD * max(0, min(count, MAX_BUFFERED)))
+    except zlib.error as broken:
+        raise _damaged(str(broken)) from broken
+    if len(plain) != 3 * WORD * count:
+        raise _damaged(f"{count} points were stored, and it holds {len(plain)} bytes")
     integers = np.frombuffer(plain, np.int64, 2 * count)
     steps, instants = np.cumsum(integers[:count]), np.cumsum(integers[count:])
     return Columns(steps, instants, np.frombuffer(plain, np.float64, count, 2 * WORD * count))
+
+
+def _damaged(reason: str) -> Unavailable:
+    return Unavailable(
+        f"the history of a metric is damaged in the database ({reason}).",
+        hint="`pilothouse doctor` names its run and metric; restore the database from a backup.",
+    )
 
 
 def read(
@@ -217,7 +234,10 @@ def compact(store: Store, run_id: str, write: Write | None = None) -> None:
 
 
 def compact_waiting(store: Store, most: int = 500) -> int:
-    """Compact runs that ended a while ago and that nobody has compacted; how many were tried."""
+    """Compact runs that ended a while ago and that nobody has compacted; how many were tried.
+
+    A run whose history is damaged is named once and keeps none of the others.
+    """
     now = store.now()
     with store.read() as session:
         # An expression has no index: few runs are not compacted, while most have ended.
@@ -231,7 +251,12 @@ def compact_waiting(store: Store, most: int = 500) -> int:
         if ended_at is None or not 0 <= (now - ended_at).total_seconds() < QUIET_S
     ]
     for run_id in waiting:
-        compact(store, run_id)
+        try:
+            compact(store, run_id)
+        except Unavailable as damaged:
+            if run_id not in _named:
+                _named.add(run_id)
+                log.warning("run %s is not compacted: %s", run_id, damaged)
     return len(waiting)
 
 

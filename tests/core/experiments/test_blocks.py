@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlmodel import Session
 
 from pilothouse.experiments import Experiments, Points, blocks
@@ -18,6 +18,7 @@ from pilothouse.experiments.code import UNKNOWN
 from pilothouse.experiments.summary import History
 from pilothouse.experiments.tables import Block, Metric, Run
 from pilothouse.kit.clock import FixedClock
+from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -225,3 +226,30 @@ def test_a_resumed_run_goes_on_from_its_block(room: Experiments, store: Store, r
     assert (rows(store), is_compacted(store, run)) == (0, True)
     assert history(room, run) == [(0, 0, "1.0"), (1, 1, "2.0"), (2, 2, "0.5")]
     assert room.run(run).metrics["a"].count == 3
+
+
+def test_a_damaged_block_is_said_in_words_and_keeps_no_other_run(
+    room: Experiments, store: Store, run: str, clock: FixedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    send(room, run, "a", [(0, 0, 1.0), (1, 1, 2.0)])
+    room.finish(run)
+    other = room.start("flights", code=UNKNOWN)
+    send(room, other, "a", [(0, 0, 3.0)])
+    with store.write() as session:
+        session.execute(text("UPDATE experiments_block SET data = x'00ff'"))
+        session.execute(
+            text("INSERT INTO experiments_metric SELECT series, 9, 9, 1, 0 FROM experiments_block")
+        )
+        session.execute(
+            text(
+                "UPDATE experiments_run SET compacted_at = NULL, status = 'failed', ended_at = :at"
+            ),
+            {"at": 0},
+        )
+    with pytest.raises(Unavailable, match="is damaged"):
+        history(room, run)
+    for _ in range(2):
+        blocks.compact_waiting(store)
+    assert is_compacted(store, other)
+    assert history(room, other) == [(0, 0, "3.0")]
+    assert sum(run in record.getMessage() for record in caplog.records) == 1

@@ -30,7 +30,9 @@ def test_one_event_of_another_century_does_not_cost_its_decades(desk: Any) -> No
 
 def test_an_event_of_the_far_future_waits_for_its_time(desk: Any) -> None:
     for number, at in enumerate((desk.week(0), LAST_DAY)):
-        one = {"prediction_id": [str(number)], "received_at": [pd.Timestamp(desk.store.now())]}
+        one: dict[str, list[Any]] = {"prediction_id": [str(number)], "model": ["late"]}
+        one |= {"version": [1], "latency_ms": [1.0], "score": [0.5]}
+        one["received_at"] = [pd.Timestamp(desk.store.now())]
         event = pd.Series([at]).astype("datetime64[ms, UTC]")  # as the log keeps it
         desk._write("predictions", pd.DataFrame(one).assign(event_at=event), at)
     assert starts(desk, desk.week(3)) == [to_ms(desk.week(0))]
