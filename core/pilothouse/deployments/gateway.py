@@ -15,7 +15,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,26 @@ from typing import Any
 import orjson
 
 from pilothouse.deployments import invocations, oip
-from pilothouse.deployments.columns import check
+from pilothouse.deployments.asgi import (
+    SMALL_BODY,
+    Answer,
+    BodyBudget,
+    Receive,
+    Scope,
+    Send,
+    header,
+    json_answer,
+    read_body,
+    refusal,
+    respond,
+)
+from pilothouse.deployments.body_reader import BodyReader
 from pilothouse.deployments.frames import GOOD, PREDICT, REFUSED
 from pilothouse.deployments.journal import Journal
-from pilothouse.deployments.labelling import check_labels
 from pilothouse.deployments.log import journal_folder
 from pilothouse.deployments.measures import Measures
-from pilothouse.deployments.request import Predicted, Wanted, inflate, read_json
+from pilothouse.deployments.reading import CheckedRequest, Form
+from pilothouse.deployments.request import Limits, Predicted, inflate
 from pilothouse.deployments.routes import Route, Routes
 from pilothouse.experiments.signature import Signature
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
@@ -38,34 +51,14 @@ from pilothouse.kit.ids import uuid7s
 log = logging.getLogger("pilothouse.gateway")
 WAIT_SECONDS = 5.0
 PREDICT_SECONDS = 30.0
+RETRY_SECONDS = 25.0
 MOST_IN_FLIGHT = 512
 INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?/infer")
 MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?(/ready)?")
 ROOM = re.compile(r"/deployments/([^/]+)/(invocations|labels)")
 PLAIN = ("/v2", "/v2/", "/v2/health/live", "/v2/health/ready", "/ping")
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Read = Callable[[Signature], Wanted]
-
-
-class TooLarge(Invalid):
-    """The body is larger than this server reads."""
-
-    status = 413
-    code = "too_large"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A response on its way out."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    content_type: bytes = b"application/json"
+Read = Callable[[Signature], Awaitable[CheckedRequest]]
 
 
 @dataclass
@@ -78,8 +71,12 @@ class Gateway:
     max_rows: int
     version: str
     measures: Measures = field(default_factory=Measures)
+    budget: BodyBudget = field(default_factory=BodyBudget)
     _journals: dict[str, Journal] = field(default_factory=dict)
     _in_flight: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.reader = BodyReader(Limits(self.max_rows, self.max_body))
 
     def owns(self, path: str) -> bool:
         """Whether a path is one of the gateway's."""
@@ -116,40 +113,55 @@ class Gateway:
     async def _infer(self, name: str, number: str | None, scope: Scope, receive: Receive) -> Answer:
         began = time.perf_counter()
         await self.routes.known(name)
-        body = read_json(await self._body(scope, receive))
+        with self.budget.body() as grow:
+            body = await self._body(scope, receive, grow)
 
-        def read(signature: Signature) -> Wanted:
-            self._check_version(name, number)
-            return oip.parse(body, signature)
+            async def read(signature: Signature) -> CheckedRequest:
+                self._check_version(name, number)
+                return await self._read("oip", "", body, signature, grow)
 
-        wanted, predicted = await self._predict(name, read, began)
-        return _json(oip.answer(predicted, wanted.outputs), predicted.version)
+            request, predicted = await self._predict(name, read, began)
+            return json_answer(oip.answer(predicted, request.outputs), predicted.version)
 
     async def _invoke(self, name: str, scope: Scope, receive: Receive) -> Answer:
         began = time.perf_counter()
         await self.routes.known(name)
-        kind = _header(scope, b"content-type").split(";", 1)[0].strip().lower()
-        body = await self._body(scope, receive)
-        _, predicted = await self._predict(
-            name, lambda signature: invocations.parse(body, kind, signature), began
-        )
-        return _json(invocations.answer(predicted), predicted.version)
+        kind = header(scope, b"content-type").split(";", 1)[0].strip().lower()
+        with self.budget.body() as grow:
+            body = await self._body(scope, receive, grow)
+
+            async def read(signature: Signature) -> CheckedRequest:
+                return await self._read("invocations", kind, body, signature, grow)
+
+            _, predicted = await self._predict(name, read, began)
+            return json_answer(invocations.answer(predicted), predicted.version)
+
+    async def _read(
+        self,
+        form: Form,
+        kind: str,
+        body: bytes,
+        signature: Signature,
+        grow: Callable[[int], None],
+    ) -> CheckedRequest:
+        request = await self.reader.request(form, kind, body, signature)
+        grow(len(body) + request.size)
+        return request
 
     async def _labels(self, name: str, scope: Scope, receive: Receive) -> Answer:
         route = await self.routes.known(name)
-        given = read_json(await self._body(scope, receive))
-        ids, values = given.get("ids"), given.get("labels")
-        if not isinstance(ids, list) or not isinstance(values, list):
-            raise Invalid("`ids` and `labels` must be lists of the same length.")
-        self._check_rows(len(ids))
-        now_ms = time.time_ns() // 1_000_000
-        labels = check_labels(route.signature, ids, values, given.get("at"), now_ms)
+        with self.budget.body() as grow:
+            body = await self._body(scope, receive, grow)
+            now_ms = time.time_ns() // 1_000_000
+            labels = await self.reader.labels(body, route.signature, now_ms)
         journal = self._journal(name)
         journal.labels(labels.line(journal.stamp()))
-        self.measures.labels[name] += len(ids)
-        return _json({"accepted": len(ids)})
+        self.measures.labels[name] += len(labels.ids)
+        return json_answer({"accepted": len(labels.ids)})
 
-    async def _predict(self, name: str, read: Read, began: float) -> tuple[Wanted, Predicted]:
+    async def _predict(
+        self, name: str, read: Read, began: float
+    ) -> tuple[CheckedRequest, Predicted]:
         """Predict, count and write down. A request that fails is counted and written down too."""
         if self._in_flight[name] >= MOST_IN_FLIGHT:
             raise Unavailable(f"{name!r} has {MOST_IN_FLIGHT} requests waiting.")
@@ -162,36 +174,33 @@ class Gateway:
         finally:
             self._in_flight[name] -= 1
 
-    async def _answered(self, name: str, read: Read, began: float) -> tuple[Wanted, Predicted]:
-        deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
-        for last_try in (False, True):
-            route, line = await self.routes.line(name, deadline)
-            wanted = read(route.signature)
-            self._check_rows(wanted.rows)
-            columns = check(route.signature, wanted.columns, wanted.rows)
-            payload = orjson.dumps({"rows": wanted.rows, "columns": list(columns.values())})
+    async def _answered(
+        self, name: str, read: Read, began: float
+    ) -> tuple[CheckedRequest, Predicted]:
+        """Predict, once more when the process ends meanwhile: predicting changes nothing.
+
+        The second try has time of its own: a process that hangs is noticed late.
+        """
+        loop = asyncio.get_running_loop()
+        for wait_seconds in (WAIT_SECONDS, RETRY_SECONDS):
+            route, line = await self.routes.line(name, loop.time() + wait_seconds)
+            request = await read(route.signature)
+            message = PREDICT + request.payload()
             try:
-                raw = await asyncio.wait_for(line.request(PREDICT + payload), PREDICT_SECONDS)
+                raw = await asyncio.wait_for(line.request(message), PREDICT_SECONDS)
             except ConnectionError:
-                if last_try:
-                    break
-                continue  # predicting changes nothing, so another process may be asked
+                continue
             except TimeoutError as late:
                 raise Unavailable(
                     f"{name!r} did not answer within {PREDICT_SECONDS:.0f} s."
                 ) from late
-            predicted = _predicted(route, wanted, raw)
-            self._note(route, wanted, columns, predicted, began)
-            return wanted, predicted
+            predicted = _predicted(route, request, raw)
+            self._note(route, request, predicted, began)
+            return request, predicted
         raise Unavailable(f"two processes of {name!r} ended while they predicted this.")
 
     def _note(
-        self,
-        route: Route,
-        wanted: Wanted,
-        columns: dict[str, list[Any]],
-        predicted: Predicted,
-        began: float,
+        self, route: Route, request: CheckedRequest, predicted: Predicted, began: float
     ) -> None:
         """Write down an answer before it is sent."""
         journal = self._journal(route.name)
@@ -203,17 +212,17 @@ class Gateway:
             {
                 "at": at,
                 "version": route.number,
-                "rows": wanted.rows,
+                "rows": request.rows,
                 "ms": ms,
                 "status": 200,
                 "ids": predicted.prediction_ids,
                 "model": route.model,
-                "event": wanted.event_ms or [at // 1_000] * wanted.rows,
+                "event": request.event_ms or [at // 1_000] * request.rows,
                 "score": predicted.scores,
-                "columns": columns,
+                "columns": request.columns(),
             },
         )
-        self.measures.count(route.name, route.number, 200, wanted.rows, ms)
+        self.measures.count(route.name, route.number, 200, request.rows, ms)
 
     def _note_refusal(self, name: str, status: int, began: float) -> None:
         number = self.routes.get(name).number
@@ -231,12 +240,12 @@ class Gateway:
         if model:
             return self._model(model[1], model[2], bool(model[3]))
         if path in ("/v2", "/v2/"):
-            return _json({"name": "pilothouse", "version": self.version, "extensions": []})
+            return json_answer({"name": "pilothouse", "version": self.version, "extensions": []})
         if path == "/v2/health/live":
-            return _json({"live": True})
+            return json_answer({"live": True})
         if path == "/v2/health/ready":
             state = {"ready": self.routes.loaded, "live": True}
-            return _json(state, status=200 if self.routes.loaded else 503)
+            return json_answer(state, status=200 if self.routes.loaded else 503)
         if path == "/ping":
             return Answer(200 if self.routes.loaded else 503, b"\n")
         raise NotFound(f"there is nothing at {path}.", hint="See /openapi.json.")
@@ -246,19 +255,13 @@ class Gateway:
         self._check_version(name, number)
         if only_ready:
             ready = self.routes.is_ready(name)
-            return _json({"name": name, "ready": ready}, status=200 if ready else 503)
-        return _json(oip.metadata(name, route.number, route.signature), route.number)
+            return json_answer({"name": name, "ready": ready}, status=200 if ready else 503)
+        return json_answer(oip.metadata(name, route.number, route.signature), route.number)
 
     def _check_version(self, name: str, number: str | None) -> None:
         serving = self.routes.get(name).number
         if number is not None and int(number) != serving:
             raise NotFound(f"{name!r} is answered by version {serving}, not {number}.")
-
-    def _check_rows(self, rows: int) -> None:
-        if rows == 0:
-            raise Invalid("there are no rows.")
-        if rows > self.max_rows:
-            raise TooLarge(f"there are {rows} rows; at most {self.max_rows} are read at once.")
 
     def _only(self) -> str:
         names = self.routes.names()
@@ -279,76 +282,32 @@ class Gateway:
         """Seal the journal segments that have been open for long."""
         for journal in self._journals.values():
             journal.seal_if_old()
+        self.reader.end_if_idle()
 
     def close(self) -> None:
         """Seal every journal and hang up."""
         for journal in self._journals.values():
             journal.seal()
+        self.reader.close()
         self.routes.close()
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        encoding = _header(scope, b"content-encoding").lower()
-        body = await read_body(scope, receive, self.max_body)
-        return inflate(body, encoding, self.max_body) if encoding not in ("", "identity") else body
-
-
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises TooLarge as soon as it is known to be."""
-    length = _header(scope, b"content-length")
-    refused = TooLarge(f"the body is larger than {limit >> 20} MB.", hint="Send fewer rows.")
-    if length.isdigit() and int(length) > limit:
-        raise refused
-    pieces: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Invalid("the caller hung up.")
-        pieces.append(message.get("body", b""))
-        size += len(pieces[-1])
-        if size > limit:
-            raise refused
-        if not message.get("more_body", False):
-            return b"".join(pieces)
-
-
-async def respond(send: Send, answer: Answer) -> None:
-    """Send an answer."""
-    headers = [
-        (b"content-type", answer.content_type),
-        (b"content-length", str(len(answer.body)).encode()),
-        *answer.headers,
-    ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-def refusal(refused: PilothouseError, status: int | None = None) -> Answer:
-    """An error as the protocols want it: `{"error": words}`, and our code and fields beside it."""
-    body: dict[str, Any] = {"error": str(refused), "code": refused.code}
-    if isinstance(refused, Invalid) and refused.fields:
-        body["fields"] = refused.fields
-    retry = ((b"retry-after", b"1"),) if isinstance(refused, Unavailable) else ()
-    return Answer(status or refused.status, orjson.dumps(body), retry)
+    async def _body(self, scope: Scope, receive: Receive, grow: Callable[[int], None]) -> bytes:
+        body = await read_body(scope, receive, self.max_body, grow)
+        encoding = header(scope, b"content-encoding").strip().lower()
+        if encoding in ("", "identity"):
+            return body
+        if len(body) <= SMALL_BODY // 16:
+            return inflate(body, encoding, self.max_body)
+        body = await asyncio.to_thread(inflate, body, encoding, self.max_body)
+        grow(len(body))
+        return body
 
 
 def _not_allowed(method: str) -> PilothouseError:
     return Invalid(f"{method} is not answered here.")
 
 
-def _json(value: Any, number: int | None = None, *, status: int = 200) -> Answer:
-    headers = () if number is None else ((b"x-model-version", str(number).encode()),)
-    return Answer(status, orjson.dumps(value), headers)
-
-
-def _header(scope: Scope, name: bytes) -> str:
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value, "latin-1")
-    return ""
-
-
-def _predicted(route: Route, wanted: Wanted, raw: bytes) -> Predicted:
+def _predicted(route: Route, request: CheckedRequest, raw: bytes) -> Predicted:
     if raw[:1] == REFUSED:
         raise Invalid(f"the model cannot predict these rows: {str(raw[1:], 'utf-8', 'replace')}.")
     if raw[:1] != GOOD:
@@ -360,9 +319,9 @@ def _predicted(route: Route, wanted: Wanted, raw: bytes) -> Predicted:
     return Predicted(
         deployment=route.name,
         version=route.number,
-        request_id=wanted.request_id,
+        request_id=request.request_id,
         signature=signature,
-        prediction_ids=wanted.prediction_ids or uuid7s(wanted.rows),
+        prediction_ids=request.prediction_ids or uuid7s(request.rows),
         probabilities=rows,
         scores=scores,
         labels=_labels(signature, scores),

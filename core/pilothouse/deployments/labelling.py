@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pilothouse.deployments.request import MAX_ID, MAX_MS
-from pilothouse.experiments.signature import Signature
+from pilothouse.deployments.request import MAX_ID, brief, check_instants, name_list
+from pilothouse.experiments.signature import Label, Signature
 from pilothouse.kit.errors import Invalid
 
 
@@ -34,10 +34,19 @@ def check_labels(
     _check_ids(ids)
     if len(labels) != len(ids):
         raise Invalid(f"there are {len(ids)} ids and {len(labels)} labels; one label an id.")
-    times = [now_ms if at is None else at] * len(ids) if not isinstance(at, list) else at
-    if len(times) != len(ids) or any(type(t) is not int or not 0 <= t <= MAX_MS for t in times):
-        raise Invalid("`at` must be milliseconds since 1970: one whole number, or one a label.")
-    return Labels(list(ids), [_class(signature, v, i) for i, v in enumerate(labels)], list(times))
+    return Labels(list(ids), match_labels(signature, labels), _times(at, len(ids), now_ms))
+
+
+def _times(at: Any, count: int, now_ms: int) -> list[int]:
+    if at is None:
+        return [now_ms] * count
+    if not isinstance(at, list):
+        check_instants("at", [at])
+        return [at] * count
+    if len(at) != count:
+        raise Invalid(f"`at` has {len(at)} values, and there are {count} labels.")
+    check_instants("at", at)
+    return list(at)
 
 
 def _check_ids(ids: Sequence[Any]) -> None:
@@ -49,13 +58,24 @@ def _check_ids(ids: Sequence[Any]) -> None:
         raise Invalid("an id is given more than once.")
 
 
-def _class(signature: Signature, label: Any, number: int) -> Any:
-    if label in signature.classes:
-        return signature.classes[signature.classes.index(label)]
-    words = [str(known) for known in signature.classes]
-    if isinstance(label, str) and label in words:
-        return signature.classes[words.index(label)]
-    known = ", ".join(repr(c) for c in signature.classes)
+def match_labels(signature: Signature, labels: Sequence[Any]) -> list[Label]:
+    """The class that each label means. Raises Invalid for the first that means none."""
+    cached: dict[tuple[type, Any], Label] = {}
+    matched: list[Label] = []
+    for row, label in enumerate(labels):
+        value = label.item() if hasattr(label, "item") else label  # numpy's own types
+        key = (type(value), value if isinstance(value, str | int | float) else None)
+        if key not in cached:
+            cached[key] = _match(signature, value, row)
+        matched.append(cached[key])
+    return matched
+
+
+def _match(signature: Signature, value: Any, row: int) -> Label:
+    label = signature.match_label(value)
+    if label is not None:
+        return label
     raise Invalid(
-        f"label {number} is {label!r}, which is no class of the model.", hint=f"Known: {known}."
+        f"label {row} is {brief(value)}, which is no class of the model.",
+        hint=f"Known: {name_list(repr(label) for label in signature.classes)}.",
     )

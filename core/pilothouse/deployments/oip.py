@@ -9,7 +9,16 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from pilothouse.deployments.request import Predicted, Wanted, event_times, own_ids
+from pilothouse.deployments.request import (
+    MAX_ID,
+    Limits,
+    Predicted,
+    Wanted,
+    brief,
+    event_times,
+    name_list,
+    own_ids,
+)
 from pilothouse.experiments.signature import Signature
 from pilothouse.kit.errors import Invalid
 
@@ -23,18 +32,25 @@ DATATYPES = {
 NUMERIC = {f"{kind}{bits}" for kind in ("INT", "UINT", "FP") for bits in (8, 16, 32, 64)} - {"FP8"}
 KNOWN = NUMERIC | {"BOOL", "BYTES"}
 OUTPUTS = ("predict", "predict_proba", "prediction_id")
+SPARE_TENSORS = 100  # unknown ones are named in the refusal; more of them are only counted
 PLATFORM = "pilothouse_sklearn"
 
 
-def parse(body: dict[str, Any], signature: Signature) -> Wanted:
+def parse(body: dict[str, Any], signature: Signature, limits: Limits | None = None) -> Wanted:
     """A request's columns. Raises Invalid in words that name the tensor."""
     tensors = body.get("inputs")
     if not isinstance(tensors, list) or not tensors:
         raise Invalid("`inputs` must be a list of tensors.", hint="One a column, or one 2-D.")
+    if len(tensors) > len(signature.inputs) + SPARE_TENSORS:
+        raise Invalid(
+            f"there are {len(tensors)} tensors, and the model takes {len(signature.inputs)}."
+        )
+    outputs = _outputs(body.get("outputs"))
+    limits = limits or Limits()
     if len(tensors) == 1 and _is_matrix(tensors[0]):
-        columns, rows = _matrix(tensors[0], signature)
+        columns, rows = _matrix(tensors[0], signature, limits)
     else:
-        columns, rows = _columns(tensors)
+        columns, rows = _columns(tensors, limits)
     parameters = body.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise Invalid("`parameters` must be an object.")
@@ -43,9 +59,17 @@ def parse(body: dict[str, Any], signature: Signature) -> Wanted:
         rows=rows,
         event_ms=event_times(parameters, rows),
         prediction_ids=own_ids(parameters, rows),
-        request_id=str(body.get("id") or ""),
-        outputs=_outputs(body.get("outputs")),
+        request_id=_request_id(body.get("id")),
+        outputs=outputs,
     )
+
+
+def _request_id(value: Any) -> str:
+    if value is None:
+        return ""
+    if type(value) not in (str, int) or len(str(value)) > MAX_ID:
+        raise Invalid(f"`id` must be a text of at most {MAX_ID} characters.")
+    return str(value)
 
 
 def answer(predicted: Predicted, outputs: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -87,67 +111,100 @@ def _is_matrix(tensor: Any) -> bool:
     return isinstance(shape, list) and len(shape) == 2 and shape[1] != 1
 
 
-def _matrix(tensor: dict[str, Any], signature: Signature) -> tuple[dict[str, list[Any]], int]:
-    name, (rows, width), data = _parts(tensor)
+def _matrix(
+    tensor: dict[str, Any], signature: Signature, limits: Limits
+) -> tuple[dict[str, list[Any]], int]:
+    name, (rows, width), data = _parts(tensor, limits)
     names = signature.names
     if width != len(names):
         raise Invalid(
-            f"tensor {name!r} has {width} columns, and {len(names)} are needed.",
-            hint=f"In this order: {', '.join(names)}.",
+            f"tensor {brief(name)} has {width} columns, and {len(names)} are needed.",
+            hint=f"In this order: {name_list(names)}.",
         )
     return {column: data[i::width] for i, column in enumerate(names)}, rows
 
 
-def _columns(tensors: list[Any]) -> tuple[dict[str, list[Any]], int]:
+def _columns(tensors: list[Any], limits: Limits) -> tuple[dict[str, list[Any]], int]:
     columns: dict[str, list[Any]] = {}
     rows = -1
     for tensor in tensors:
-        name, shape, data = _parts(tensor)
-        if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
-            raise Invalid(f"tensor {name!r} has shape {shape}; a column has shape [n] or [n, 1].")
+        name, shape, data = _parts(tensor, limits)
+        if len(shape) == 2 and shape[1] != 1:
+            raise Invalid(
+                f"tensor {brief(name)} has shape {brief(shape)}; a column has shape [n] or [n, 1]."
+            )
         if rows not in (-1, shape[0]):
-            raise Invalid(f"tensor {name!r} has {shape[0]} rows, the one before has {rows}.")
+            raise Invalid(f"tensor {brief(name)} has {shape[0]} rows, the one before has {rows}.")
         if name in columns:
-            raise Invalid(f"tensor {name!r} is given twice.")
+            raise Invalid(f"tensor {brief(name)} is given twice.")
         columns[name], rows = data, shape[0]
     return columns, rows
 
 
-def _parts(tensor: Any) -> tuple[str, list[int], list[Any]]:
+def _parts(tensor: Any, limits: Limits) -> tuple[str, list[int], list[Any]]:
+    """A tensor's name, shape and flat data. Its shape is checked before its data is read."""
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
         raise Invalid("each tensor must be an object with a `name`.")
-    name, shape, data = tensor["name"], tensor.get("shape"), tensor.get("data")
+    name, data = tensor["name"], tensor.get("data")
     kind = tensor.get("datatype")
     if not isinstance(kind, str) or kind not in KNOWN:
         raise Invalid(
-            f"tensor {name!r} has the datatype {kind!r:.60}.",
+            f"tensor {brief(name)} has the datatype {brief(kind)}.",
             hint=f"Known: {', '.join(sorted(KNOWN))}.",
         )
-    if not isinstance(shape, list) or not shape or any(type(n) is not int or n < 0 for n in shape):
-        raise Invalid(f"tensor {name!r} needs a `shape` of whole numbers.")
+    shape = _shape(name, tensor.get("shape"))
     if not isinstance(data, list):
-        raise Invalid(f"tensor {name!r} needs its `data` as a list.")
-    while data and isinstance(data[0], list):
-        if not all(isinstance(part, list) for part in data):
-            raise Invalid(f"tensor {name!r} mixes lists and values in `data`.")
-        data = list(chain.from_iterable(data))
-    size = 1
-    for n in shape:
-        size *= n
+        raise Invalid(f"tensor {brief(name)} needs its `data` as a list.")
+    size = shape[0] * (shape[1] if len(shape) == 2 else 1)
+    if shape[0] <= len(data):
+        limits.check_rows(shape[0])
+        data = _flat(name, data, len(shape))
     if len(data) != size:
-        raise Invalid(f"tensor {name!r} has {len(data)} values, its shape {shape} needs {size}.")
+        raise Invalid(
+            f"tensor {brief(name)} has {len(data)} values, its shape {shape} needs {size}."
+        )
     return name, shape, data
 
 
-def _outputs(given: Any) -> tuple[str, ...]:
-    if given is None:
+def _shape(name: str, shape: Any) -> list[int]:
+    if not isinstance(shape, list) or not shape:
+        raise Invalid(f"tensor {brief(name)} needs a `shape` of whole numbers.")
+    if len(shape) > 2:
+        raise Invalid(
+            f"tensor {brief(name)} has {len(shape)} dimensions; a table has at most 2.",
+            hint="A column has shape [n] or [n, 1], a table [n, columns].",
+        )
+    if any(type(n) is not int or n < 0 for n in shape):
+        raise Invalid(f"tensor {brief(name)} needs a `shape` of whole numbers.")
+    return shape
+
+
+def _flat(name: str, data: list[Any], dimensions: int) -> list[Any]:
+    """Row-major data, flat or nested as deep as the shape."""
+    if not data or not isinstance(data[0], list):
+        return data
+    if dimensions == 1 and not all(isinstance(part, list) and len(part) == 1 for part in data):
+        raise Invalid(f"tensor {brief(name)} has nested `data`; its shape has one dimension.")
+    if not all(isinstance(part, list) for part in data):
+        raise Invalid(f"tensor {brief(name)} mixes lists and values in `data`.")
+    return list(chain.from_iterable(data))
+
+
+def _outputs(value: Any) -> tuple[str, ...]:
+    if value is None:
         return ()
-    if not isinstance(given, list):
+    if not isinstance(value, list):
         raise Invalid("`outputs` must be a list.")
-    names = tuple(part.get("name") if isinstance(part, dict) else None for part in given)
+    if len(value) > len(OUTPUTS):
+        raise Invalid(f"there are {len(value)} outputs, and {len(OUTPUTS)} can be named.")
+    names = [part.get("name") if isinstance(part, dict) else None for part in value]
     for name in names:
         if name not in OUTPUTS:
-            raise Invalid(f"there is no output {name!r}.", hint=f"Known: {', '.join(OUTPUTS)}.")
+            raise Invalid(
+                f"there is no output {brief(name)}.", hint=f"Known: {', '.join(OUTPUTS)}."
+            )
+        if names.count(name) > 1:
+            raise Invalid(f"the output {name!r} is named more than once.")
     return tuple(str(name) for name in names)
 
 

@@ -11,22 +11,15 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 import pilothouse
-from pilothouse.deployments.gateway import (
-    Answer,
-    Gateway,
-    Receive,
-    Scope,
-    Send,
-    refusal,
-    respond,
-)
+from pilothouse.deployments.asgi import Answer, Receive, Scope, Send, refusal, respond
+from pilothouse.deployments.gateway import Gateway
 from pilothouse.deployments.routes import Routes
 from pilothouse.http.metrics import CONTENT_TYPE, exposition
 from pilothouse.interop.mlflow import paths
@@ -64,6 +57,7 @@ class Server:
         self._management: asyncio.Task[App] | None = None
         self._protocol: asyncio.Task[Protocol] | None = None
         self._duties: list[asyncio.Task[None]] = []
+        self.connections: Iterable[Any] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or follow the process's life."""
@@ -129,6 +123,7 @@ class Server:
             asyncio.create_task(self.routes.follow()),
             asyncio.create_task(self._tidy()),
             asyncio.create_task(self._deliver()),
+            asyncio.create_task(self._close_slow()),
         ]
 
     async def stop(self) -> None:
@@ -144,6 +139,11 @@ class Server:
         while True:
             await asyncio.sleep(SEAL_EVERY)
             self.gateway.seal_old()
+
+    async def _close_slow(self) -> None:
+        from pilothouse.http.connections import close_slow
+
+        await close_slow(self.connections)
 
     async def _deliver(self) -> None:
         """Bring what webhooks are to hear of on its way."""
@@ -180,10 +180,12 @@ def serve(settings: Settings, *, allow_reset: bool = False) -> None:
 def _answer_at(door: socket.socket, server: Server) -> None:
     import uvicorn
 
+    from pilothouse.http.connections import LimitedProtocol
+
     store = server.store
     config = uvicorn.Config(
         server,
-        http="httptools",
+        http=LimitedProtocol,
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -194,8 +196,10 @@ def _answer_at(door: socket.socket, server: Server) -> None:
     )
     own = announce(store.run_folder, "server", int(door.getsockname()[1]))
     log.info("the server of %s answers at %s", store.folder, own.url)
+    running = uvicorn.Server(config)
+    server.connections = running.server_state.connections
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[door])
+        running.run(sockets=[door])
 
 
 def _check_alone(run_folder: Path) -> None:

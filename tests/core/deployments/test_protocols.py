@@ -18,6 +18,7 @@ SIGNATURE = Signature(
     classes=("no", "yes"),
     positive="yes",
 )
+AT_MS = 1_764_547_200_000
 COLUMNS = {"a": [1.0, 2.0, 3.0], "b": [4, 5, 6]}
 
 
@@ -76,8 +77,8 @@ def test_wrong_parameters_are_named(parameters: dict[str, Any], words: str) -> N
 
 def test_one_event_time_counts_for_all_rows() -> None:
     inputs = [tensor("a", COLUMNS["a"], [3]), tensor("b", COLUMNS["b"], [3])]
-    wanted = oip.parse({"inputs": inputs, "parameters": {"event_time": 5}}, SIGNATURE)
-    assert wanted.event_ms == [5, 5, 5]
+    wanted = oip.parse({"inputs": inputs, "parameters": {"event_time": AT_MS}}, SIGNATURE)
+    assert wanted.event_ms == [AT_MS] * 3
 
 
 def test_an_answer_carries_labels_probabilities_and_ids() -> None:

@@ -10,22 +10,24 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
 from sqlalchemy.exc import DataError, IntegrityError
 
-from pilothouse.deployments.gateway import (
+from pilothouse.deployments.asgi import (
     Answer,
+    BodyBudget,
     Receive,
     Scope,
     Send,
-    TooLarge,
     read_body,
     respond,
 )
+from pilothouse.deployments.body_reader import BodyReader
+from pilothouse.deployments.request import Limits, TooLarge
 from pilothouse.interop.mlflow import (
     artifacts,
     experiments,
@@ -78,6 +80,7 @@ INFO: dict[str, Any] = {
     "presigned_upload_model_id_supported": False,
     "features_enabled": {"gateway": False},
 }
+MAX_VALUES = 250_000  # of a JSON body: a batch has 5,000
 NOSNIFF = ((b"x-content-type-options", b"nosniff"),)
 EMPTY = Answer(200, b"{}", NOSNIFF)
 
@@ -101,6 +104,9 @@ class Protocol:
         self._allow_reset = allow_reset
         self._table = _Table(ROUTES)
         self._default: asyncio.Task[None] | None = None
+        self._budget = BodyBudget()
+        self._max_body = store.settings.max_body_mb << 20
+        self._reader = BodyReader(Limits(max_body=self._max_body))
         webhooks.listen()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,6 +130,7 @@ class Protocol:
 
     def close(self) -> None:
         """Write what waits, then end."""
+        self._reader.close()
         self._compactor.close()
         self.ingest.close()
 
@@ -149,7 +156,8 @@ class Protocol:
 
     async def _api(self, path: str, scope: Scope, receive: Receive) -> Answer:
         route, named = self._table.find(scope["method"], path)
-        given = await _given(scope, receive, self.store.settings.max_body_mb << 20)
+        with self._budget.body() as grow:
+            given = await self._given(scope, receive, grow)
         fields = Fields(given | named)
         await self._with_default()
         found: Any = None
@@ -165,6 +173,17 @@ class Protocol:
         if path == "runs/update" and told["run_info"]["status"] in run_facts.ENDED:
             self._compactor.add(told["run_info"]["run_id"])
         return Answer(200, orjson.dumps(told), NOSNIFF) if told else EMPTY
+
+    async def _given(
+        self, scope: Scope, receive: Receive, grow: Callable[[int], None]
+    ) -> dict[str, Any]:
+        """The fields of a request. A body of very many values is refused before it is parsed."""
+        if scope["method"] == "GET":
+            return _query(scope)
+        body = await read_body(scope, receive, self._max_body, grow)
+        await self._reader.check_json(body, MAX_VALUES)
+        self._reader.end_if_idle()
+        return _object(body)
 
     def _read(self, route: Route, fields: Fields, found: Any) -> Answer:
         with self.store.read() as session:
@@ -256,10 +275,7 @@ class _Table:
         raise NotHere(405 if known else 404)
 
 
-async def _given(scope: Scope, receive: Receive, limit: int) -> dict[str, Any]:
-    if scope["method"] == "GET":
-        return _query(scope)
-    body = await read_body(scope, receive, limit)
+def _object(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:

@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from sqlmodel import Session, col, select
 
-from pilothouse.deployments.gateway import Receive, Scope, Send, TooLarge
+from pilothouse.deployments.asgi import Receive, Scope, Send
+from pilothouse.deployments.request import TooLarge
 from pilothouse.interop.mlflow import logged_models, places, run_facts, sources
 from pilothouse.interop.mlflow.errors import invalid
 from pilothouse.interop.mlflow.fields import Fields

@@ -1,0 +1,125 @@
+"""Connections with limits: how large a request's head may be, and how long a caller may take.
+
+uvicorn limits only how long an answered connection may stay idle. Here a caller also has to send
+the head of a request soon, then its body steadily, and to take the answer; otherwise the
+connection is closed, so that slow callers cannot use up the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+log = logging.getLogger("pilothouse.server")
+MAX_HEAD_BYTES = 64 * 1024
+HEAD_SECONDS = 20.0
+BODY_GRACE_SECONDS = 20.0
+BODY_BYTES_PER_SECOND = 16 * 1024
+SILENT_SECONDS = 20.0
+UNREAD_SECONDS = 60.0
+CHECK_EVERY = 1.0
+REFUSED_SECONDS = 2.0
+HEAD, BODY, ANSWERING, REFUSED = "head", "body", "answering", "refused"
+TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n"
+    b"content-type: text/plain; charset=utf-8\r\ncontent-length: 34\r\n\r\n"
+    b"The head of the request is too big"
+)
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 protocol, which remembers since when it waits for its caller."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.phase = HEAD
+        self.since = self.last = self.loop.time()
+        self.received = 0
+        self._unread = 0
+        self._unread_since = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """Take a piece of a request; a head that is too large ends the connection."""
+        self.last = self.loop.time()
+        if self.phase == REFUSED:
+            return  # a connection that is closed with data unread loses its answer
+        self.received += len(data)
+        super().data_received(data)
+        if self.phase == HEAD and self.received > MAX_HEAD_BYTES:
+            self._refuse_head()
+
+    def on_headers_complete(self) -> None:
+        """The head is here; its body is waited for from now on."""
+        if self.received > MAX_HEAD_BYTES and self._head_size() > MAX_HEAD_BYTES:
+            self._refuse_head()
+            return
+        self.phase, self.since, self.received = BODY, self.last, 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body, unless its head was refused."""
+        if self.phase == BODY:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole; the next thing to wait for is its answer."""
+        if self.phase == BODY:
+            self.phase, self.received = ANSWERING, 0
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is out; the next head is waited for, unless it has come already."""
+        if self.phase == ANSWERING and not self.pipeline:
+            self.phase, self.since, self.received = HEAD, self.loop.time(), 0
+        super().on_response_complete()
+
+    def fault(self, now: float) -> str:
+        """What the caller takes too long for, or an empty text."""
+        if self.phase == REFUSED:
+            return "sent a head that is too large" if now - self.since > REFUSED_SECONDS else ""
+        if self._takes_nothing(now):
+            return "did not take its answer"
+        if self.phase == HEAD:
+            return "sent no request" if now - self.since > HEAD_SECONDS else ""
+        if self.phase == ANSWERING:
+            return ""
+        if self.flow is not None and self.flow.read_paused:  # we are the slow ones
+            self.since = self.last = now
+            self.received = 0
+            return ""
+        if now - self.last > SILENT_SECONDS:
+            return "stopped in the middle of a body"
+        spent = now - self.since - BODY_GRACE_SECONDS
+        slow = spent > 0 and self.received < spent * BODY_BYTES_PER_SECOND
+        return "sent a body too slowly" if slow else ""
+
+    def _takes_nothing(self, now: float) -> bool:
+        unread = self.transport.get_write_buffer_size()
+        if unread == 0 or unread != self._unread:
+            self._unread, self._unread_since = unread, now
+            return False
+        return now - self._unread_since > UNREAD_SECONDS
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _refuse_head(self) -> None:
+        if self.phase != REFUSED:
+            self.phase, self.since = REFUSED, self.last
+            self.transport.write(TOO_LARGE)
+            self.transport.write_eof()
+
+
+async def close_slow(connections: Iterable[Any]) -> None:
+    """Close the connections whose callers take too long, for ever."""
+    while True:
+        await asyncio.sleep(CHECK_EVERY)
+        now = asyncio.get_running_loop().time()
+        for connection in list(connections):
+            if isinstance(connection, LimitedProtocol) and (fault := connection.fault(now)):
+                log.info("a connection is closed: its caller %s", fault)
+                connection.transport.abort()
