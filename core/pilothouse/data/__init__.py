@@ -1,5 +1,6 @@
 """Data: versions of datasets named by their content, their profiles and their contracts."""
 
+from pilothouse.data.enforcement import ContractBreach
 from pilothouse.data.facts import (
     ColumnProfile,
     Contract,
@@ -8,6 +9,7 @@ from pilothouse.data.facts import (
     Profile,
     Rule,
 )
+from pilothouse.data.lifecycle import Use
 from pilothouse.data.schema import Column
 from pilothouse.data.verbs import Data
 
@@ -15,9 +17,11 @@ __all__ = [
     "Column",
     "ColumnProfile",
     "Contract",
+    "ContractBreach",
     "ContractReport",
     "Data",
     "DatasetVersionInfo",
     "Profile",
     "Rule",
+    "Use",
 ]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.data.schema import Column, Type
+from pilothouse.kit.errors import NotFound
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class DatasetVersionInfo:
-    """A dataset version; `existed` when a registration found its content there already."""
+    """A dataset version; `existed` when a registration found its content there already.
+
+    `status` is active, superseded or archived; `breach` says how it broke the contract of the
+    version before it, when it was registered all the same.
+    """
 
     ref: str
     dataset: str
@@ -34,6 +39,9 @@ class DatasetVersionInfo:
     note: str
     created_at: datetime
     created_by: str
+    status: str = "active"
+    superseded_by: str | None = None
+    breach: str = ""
     existed: bool = False
 
     def __repr__(self) -> str:
@@ -143,19 +151,39 @@ class Rule:
     low: float | None = None
     high: float | None = None
     categories: tuple[str, ...] | None = None
+    required: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """What the rule allows, for the activity log; without what it does not limit."""
+        values = {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
 @dataclass(frozen=True)
 class Contract:
-    """A schema contract: its rules, the share of rows that may break one, and pandera's form."""
+    """A schema contract: its rules, the share of rows that may break one, and pandera's form.
+
+    `edited` says that somebody has changed it since it was inferred.
+    """
 
     ref: str
     rules: tuple[Rule, ...]
     tolerance: float
     pandera: Mapping[str, Any]
+    edited: bool = False
+
+    def rule(self, column: str) -> Rule:
+        """The rule of a column. Raises NotFound."""
+        for rule in self.rules:
+            if rule.column == column:
+                return rule
+        raise NotFound(
+            f"the contract of {self.ref} says nothing of {column!r}.",
+            hint=f"Its columns are {', '.join(rule.column for rule in self.rules)}.",
+        )
 
     def frame(self) -> pd.DataFrame:
-        """A row a column: column, type, nullable, low, high, categories."""
+        """A row a column: column, type, nullable, low, high, categories, required."""
         import pandas as pd
 
         return pd.DataFrame([asdict(rule) for rule in self.rules])
@@ -166,8 +194,9 @@ class ContractReport:
     """How a frame meets a contract.
 
     `checks` has a row for each broken rule: column, check, limit, failing, share, passed (within
-    the tolerance). `failures` has the rows: column, check, value, row (0 is the first); at most a
-    hundred for each rule. What concerns a whole column has no row.
+    the tolerance), values (those in no known category). `failures` has the rows: column, check,
+    value, row (0 is the first); at most a hundred for each rule. What concerns a whole column has
+    no row.
     """
 
     ref: str

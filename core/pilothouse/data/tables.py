@@ -20,10 +20,12 @@ class Dataset(Table, table=True):
     name: str = Field(unique=True)
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
+    # The highest number ever used: that of a deleted version is not used again.
+    last_number: int | None = None
 
 
 class DatasetVersion(Table, table=True):
-    """Content that never changes, with what was seen in it when it came."""
+    """Content that never changes, with its profile; what people say of it can be corrected."""
 
     __tablename__ = "data_dataset_version"
     __table_args__ = (
@@ -50,3 +52,7 @@ class DatasetVersion(Table, table=True):
     note: str = ""
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
+    # How its data broke the contract in force, when it was registered all the same.
+    breach: str | None = None
+    superseded_by: str | None = None
+    archived_at: datetime | None = Field(default=None, sa_type=Utc)

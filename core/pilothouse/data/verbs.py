@@ -6,19 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, func, select
+from sqlmodel import col, func, or_, select
 
-from pilothouse.data import versions
-from pilothouse.data.facts import (
-    ColumnProfile,
-    Contract,
-    ContractReport,
-    DatasetVersionInfo,
-    Profile,
-)
+from pilothouse.data import lifecycle, versions
+from pilothouse.data.contract_verbs import ContractVerbs
+from pilothouse.data.enforcement import OnBreach
+from pilothouse.data.facts import ColumnProfile, DatasetVersionInfo, Profile
+from pilothouse.data.lifecycle import Use, Uses
 from pilothouse.data.schema import Type
 from pilothouse.data.tables import DatasetVersion
-from pilothouse.storage.room import Room
+from pilothouse.kit.errors import Unavailable
+from pilothouse.storage import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,11 +39,23 @@ LISTED = (
     "note",
     "created_at",
     "created_by",
+    "status",
+    "superseded_by",
+    "breach",
 )
+DERIVED = {"status": "archived_at"}  # a column of the listing that is made from a stored one
+UNCHANGED: Any = object()
 
 
-class Data(Room):
-    """The datasets of a workspace."""
+class Data(ContractVerbs):
+    """The datasets of a workspace.
+
+    `uses` looks up what uses a version in every room; without it no version can be deleted.
+    """
+
+    def __init__(self, store: Store, uses: Uses | None = None) -> None:
+        super().__init__(store)
+        self._uses = uses
 
     def register(
         self,
@@ -60,26 +70,36 @@ class Data(Room):
         parent: str | None = None,
         event_time: str | None = None,
         note: str = "",
+        on_breach: OnBreach = "refuse",
     ) -> DatasetVersionInfo:
         """Register a CSV or Parquet file, an upload's bytes or a frame as a version of a dataset.
 
         Content that the dataset has already is the version that it is (`existed`). `types` declares
-        columns whose type should not be guessed. Raises NotFound for a missing file or parent,
-        Invalid that names the row and column for content that cannot be used.
+        columns whose type should not be guessed. New content of a dataset is held against the
+        contract of its newest version in use: what breaks it is refused, or with `on_breach` as
+        "accept" registered all the same, and its contract widened by it.
+
+        Raises NotFound for a missing file or parent, Invalid that names the row and column for
+        content that cannot be used, ContractBreach (with its `report`) for what the contract
+        refuses.
         """
+        from pilothouse.data import enforcement
         from pilothouse.data.canonical import content_hash
         from pilothouse.data.reading import read
 
         versions.check_name(name)
+        enforcement.check_way(on_breach)
         reading = read(source, filename, types or {})
         table = reading.table
         words = {**self._parent_words(parent, table), **reading.boolean_words}
         content = content_hash(table, words)
         with self._store.read() as session:
             existing = versions.find(session, name, content)
+            current = enforcement.current_contract(session, name)
         if existing:
             return existing
-        draft = versions.draft(self._store, table, content, words)
+        held = enforcement.hold(current, name, table, on_breach)
+        draft = versions.draft(self._store, table, content, words, held)
         said = versions.Origin(origin, licence, tags, parent, event_time, note)
         with self._store.write() as session:
             return versions.register(session, self._store, name, draft, said)
@@ -97,39 +117,52 @@ class Data(Room):
             if column.boolean_words and column.name in booleans
         }
 
-    def datasets(self) -> pd.DataFrame:
-        """Datasets by name with their latest version: its number is `latest`, its address `ref`.
+    def datasets(self, *, archived: bool = False) -> pd.DataFrame:
+        """Datasets by name with their newest version: its number is `latest`, its address `ref`.
 
+        A dataset all of whose versions are archived or superseded is listed only with `archived`.
         Columns: name, ref, latest, then those of `versions`.
         """
-        newest = select(func.max(DatasetVersion.id)).group_by(col(DatasetVersion.dataset))
-        frame = self._listing(col(DatasetVersion.id).in_(newest), col(DatasetVersion.dataset))
+        name, number = col(DatasetVersion.dataset), col(DatasetVersion.id)
+        newest = select(func.max(number)).where(versions.in_use()).group_by(name)
+        which: Any = number.in_(newest)
+        if archived:
+            current = select(name).where(versions.in_use())
+            last = select(func.max(number)).where(name.not_in(current)).group_by(name)
+            which = or_(which, number.in_(last))
+        frame = self._listing(which, name)
         return frame.rename(columns={"dataset": "name", "number": "latest"})
 
     def versions(self, name: str) -> pd.DataFrame:
-        """Versions of a dataset, newest first. Raises NotFound.
+        """Versions of a dataset, newest first, archived ones too. Raises NotFound.
 
         Columns: ref, number, rows, columns, bytes, content_hash, parent, source, licence, tags,
-        event_time, note, created_at, created_by.
+        event_time, note, created_at, created_by, status, superseded_by, breach.
         """
-        with self._store.read() as session:
-            versions.require(session, name)
         newest_first = col(DatasetVersion.number).desc()
-        return self._listing(DatasetVersion.dataset == name, newest_first).drop(columns="dataset")
+        frame = self._listing(DatasetVersion.dataset == name, newest_first).drop(columns="dataset")
+        if frame.empty:
+            self.version(name)  # which says that there is none
+        return frame
 
     def _listing(self, which: Any, order: Any) -> pd.DataFrame:
         import pandas as pd
 
         names = ("dataset", *LISTED)
-        query = select(*[getattr(DatasetVersion, name) for name in names])
+        stored = [getattr(DatasetVersion, DERIVED.get(name, name)) for name in names]
+        query = select(*stored)
         with self._store.read() as session:
             rows = [tuple(row) for row in session.execute(query.where(which).order_by(order))]
-        frame = pd.DataFrame(rows, columns=list(names))
+        frame = pd.DataFrame(rows, columns=list(names)).astype({"superseded_by": object})
         frame.insert(1, "ref", [f"{name}@{number}" for name, number, *_ in rows])
-        return frame
+        states = zip(frame["status"], frame["superseded_by"], strict=True)
+        frame["status"] = [
+            versions.status(None if pd.isna(at) else at, successor) for at, successor in states
+        ]
+        return frame.assign(breach=frame["breach"].fillna(""))
 
     def version(self, ref: str) -> DatasetVersionInfo:
-        """The version "flights@2", or the latest of "flights". Raises NotFound."""
+        """The version "flights@2", or the newest in use of "flights". Raises NotFound, Conflict."""
         with self._store.read() as session:
             return versions.require(session, ref)
 
@@ -150,21 +183,68 @@ class Data(Room):
 
         return diff.diff(self.version(a), self.version(b), self.profile(a), self.profile(b))
 
-    def contract(self, ref: str) -> Contract:
-        """The schema contract inferred when the version was registered. Raises NotFound."""
-        from pilothouse.data import contract
+    def edit(
+        self,
+        ref: str,
+        *,
+        origin: str = UNCHANGED,
+        licence: str = UNCHANGED,
+        tags: Mapping[str, str] = UNCHANGED,
+        event_time: str | None = UNCHANGED,
+        note: str = UNCHANGED,
+        reason: str = "",
+    ) -> DatasetVersionInfo:
+        """Correct what is said of a version: what is left out stays as it is.
 
-        with self._store.read() as session:
-            version = versions.row(session, ref)
-        return contract.read(versions.info(version), version.contract_json)
-
-    def check(
-        self, ref: str, frame: pd.DataFrame, columns: Sequence[str] | None = None
-    ) -> ContractReport:
-        """Hold a frame against a version's contract, or its rules for some columns.
-
-        Raises NotFound; Invalid for a column of which the contract says nothing.
+        `note` is its description; an `event_time` of None says that it has none. Raises NotFound,
+        Invalid for an event time that is no column of times.
         """
-        from pilothouse.data import contract
+        fields = (origin, licence, tags, event_time, note)
+        pairs = zip(lifecycle.FIELDS, fields, strict=True)
+        changes: dict[str, Any] = {name: value for name, value in pairs if value is not UNCHANGED}
+        if "tags" in changes:
+            changes["tags"] = dict(changes["tags"])
+        with self._store.write() as session:
+            return versions.info(lifecycle.edit(session, self._store, ref, changes, reason))
 
-        return contract.check(self.contract(ref), frame, columns)
+    def supersede(self, ref: str, by: str, reason: str = "") -> DatasetVersionInfo:
+        """Say that the version `by` of the same dataset replaces `ref`.
+
+        The name of the dataset does not mean it any more; by its own ref it can still be read.
+        Raises NotFound, Invalid for another dataset, Conflict when `by` is not in use itself.
+        """
+        with self._store.write() as session:
+            return versions.info(lifecycle.supersede(session, self._store, ref, by, reason))
+
+    def archive(self, ref: str, reason: str = "") -> DatasetVersionInfo:
+        """Take a version out of use: the dataset's name means the newest that is left."""
+        with self._store.write() as session:
+            return versions.info(lifecycle.archive(session, self._store, ref, reason))
+
+    def restore(self, ref: str, reason: str = "") -> DatasetVersionInfo:
+        """Take back that a version is archived or superseded."""
+        with self._store.write() as session:
+            return versions.info(lifecycle.restore(session, self._store, ref, reason))
+
+    def uses(self, ref: str) -> list[Use]:
+        """What uses a version: model versions, runs, datasets made from it, jobs, schedules."""
+        with self._store.read() as session:
+            return list(self._looked_up()(session, versions.require(session, ref).ref))
+
+    def delete(self, ref: str, reason: str = "") -> str:
+        """Delete a version that nothing uses, and return its ref; its number is not used again.
+
+        The bytes stay among the artifacts, where other versions and runs may have the same ones.
+        Raises NotFound; Conflict, naming what uses it.
+        """
+        uses = self._looked_up()
+        with self._store.write() as session:
+            return lifecycle.delete(session, self._store, ref, uses, reason)
+
+    def _looked_up(self) -> Uses:
+        if self._uses is None:
+            raise Unavailable(
+                "what uses a dataset can be told only of a whole workspace.",
+                hint="Open it with `pilothouse.open_workspace`.",
+            )
+        return self._uses

@@ -12,18 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, and_, col, func, select
 
 from pilothouse.activity import record
 from pilothouse.data.facts import DatasetVersionInfo
 from pilothouse.data.schema import Column
 from pilothouse.data.tables import Dataset, DatasetVersion
-from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pandas as pd
     import pyarrow as pa
+    from sqlalchemy import ColumnElement
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NUMBER = re.compile(r"[0-9]{1,9}")
@@ -40,6 +43,17 @@ class Draft:
     schema: tuple[Column, ...]
     profile: list[dict[str, Any]]
     contract: dict[str, Any]
+    against: str = ""
+    breach: str = ""
+
+
+@dataclass(frozen=True)
+class Held:
+    """New data held against a dataset's contract: `against` is the version that has it, if any."""
+
+    against: str = ""
+    contract: dict[str, Any] | None = None
+    breach: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,11 +73,16 @@ def draft(
     table: pa.Table,
     content_hash: str,
     words: Mapping[str, tuple[str, str]] | None = None,
+    held: Held | None = None,
 ) -> Draft:
-    """Keep a canonical table and look at it; `words` are those of its yes/no columns."""
+    """Store a canonical table and compute what is stored of it.
+
+    `words` are those of its yes/no columns; `held` is what the dataset's contract says of it.
+    """
     from pilothouse.data import contract, profile
     from pilothouse.data.canonical import schema_of
 
+    held = held or Held()
     digest, size = _keep(store, table)
     return Draft(
         content_hash=content_hash,
@@ -72,7 +91,9 @@ def draft(
         bytes=size,
         schema=schema_of(table, words),
         profile=[column.to_json() for column in profile.profile(table).columns],
-        contract=contract.infer(table),
+        contract=held.contract or contract.infer(table),
+        against=held.against,
+        breach=held.breach,
     )
 
 
@@ -81,18 +102,29 @@ def register(
 ) -> DatasetVersionInfo:
     """Give content its number under a name; content that is there already keeps the one it has.
 
-    Raises Invalid for a bad name or event time, NotFound for an unknown parent.
+    Raises Invalid for a bad name or event time, NotFound for an unknown parent, Conflict when
+    another version came since the content was held against the contract.
     """
     check_name(name)
-    _check_event_time(content, origin.event_time)
+    check_event_time(content.schema, origin.event_time)
     existing = find(session, name, content.content_hash)
     if existing:
         return existing
+    current = newest(session, name)
+    if content.against != (f"{name}@{current.number}" if current else ""):
+        raise Conflict(
+            f"another version of the dataset {name!r} was registered, archived or superseded "
+            "in the meantime.",
+            hint="Register again, so that the data is held against the contract in force.",
+        )
     parent = require(session, origin.parent).ref if origin.parent else None
-    _dataset(session, store, name)
+    dataset = _dataset(session, store, name)
+    number = max(_latest(session, name), dataset.last_number or 0) + 1
+    dataset.last_number = number
+    session.add(dataset)
     version = DatasetVersion(
         dataset=name,
-        number=_latest(session, name) + 1,
+        number=number,
         content_hash=content.content_hash,
         digest=content.digest,
         rows=content.rows,
@@ -107,12 +139,19 @@ def register(
         tags=dict(origin.tags or {}),
         event_time=origin.event_time,
         note=origin.note,
+        breach=content.breach or None,
         created_at=store.now(),
         created_by=store.actor,
     )
     session.add(version)
     session.flush()
-    about = {"rows": version.rows, "columns": version.columns, "hash": version.content_hash}
+    about: dict[str, Any] = {
+        "rows": version.rows,
+        "columns": version.columns,
+        "hash": version.content_hash,
+    }
+    if content.breach:
+        about["accepted breach"] = content.breach
     ref = f"{name}@{version.number}"
     record(session, store, "registered", "dataset", ref, after=about, reason=origin.note)
     return info(version)
@@ -128,12 +167,29 @@ def find(session: Session, name: str, content_hash: str) -> DatasetVersionInfo |
 
 
 def require(session: Session, ref: str) -> DatasetVersionInfo:
-    """The version that "flights@2" names, or the latest that "flights" does. Raises NotFound."""
+    """The version that "flights@2" names, or the newest in use of "flights". Raises NotFound."""
     return info(row(session, ref))
 
 
+def newest(session: Session, name: str) -> DatasetVersion | None:
+    """The newest version in use: neither archived nor superseded."""
+    query = (
+        select(DatasetVersion)
+        .where(DatasetVersion.dataset == name, in_use())
+        .order_by(col(DatasetVersion.number).desc())
+    )
+    return session.exec(query.limit(1)).first()
+
+
+def in_use() -> ColumnElement[bool]:
+    """What holds of versions that a dataset's name alone may mean."""
+    return and_(
+        col(DatasetVersion.archived_at).is_(None), col(DatasetVersion.superseded_by).is_(None)
+    )
+
+
 def row(session: Session, ref: str) -> DatasetVersion:
-    """The row of a version. Raises NotFound, Invalid."""
+    """The row of a version. Raises NotFound, Invalid; Conflict when none is in use."""
     name, _, number = ref.partition("@")
     latest = _latest(session, name)
     if not latest:
@@ -142,13 +198,21 @@ def row(session: Session, ref: str) -> DatasetVersion:
         )
     if "@" in ref and not NUMBER.fullmatch(number):
         raise Invalid(f"{ref!r} names no dataset version.", hint="Write it as name@number.")
+    if "@" not in ref:
+        current = newest(session, name)
+        if current is None:
+            raise Conflict(
+                f"every version of the dataset {name!r} is archived or superseded.",
+                hint=f"Restore one, or name one, such as {name}@{latest}.",
+            )
+        return current
     query = select(DatasetVersion).where(
-        DatasetVersion.dataset == name, DatasetVersion.number == int(number or latest)
+        DatasetVersion.dataset == name, DatasetVersion.number == int(number)
     )
-    found = session.exec(query).first()
-    if found is None:
+    version = session.exec(query).first()
+    if version is None:
         raise NotFound(f"no version {number} of the dataset {name!r}; the latest is {latest}.")
-    return found
+    return version
 
 
 def read_frame(
@@ -159,6 +223,16 @@ def read_frame(
     Times are UTC; integers with missing values are floats, booleans with them objects.
     Raises NotFound for a version or column that is not there, Unavailable for damaged content.
     """
+    table = read_table(store, session, ref, columns)
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True)
+    names: list[str] = table.column_names
+    return frame[names]
+
+
+def read_table(
+    store: Store, session: Session, ref: str, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """The rows of a version as they are stored, or some of its columns."""
     import pyarrow.parquet as pq
 
     version = require(session, ref)
@@ -170,23 +244,32 @@ def read_frame(
         )
     # One file, read as one: a path's parent folder named a=b would become a column.
     chosen = list(version.column_names if columns is None else columns)
-    table = pq.ParquetFile(store.artifacts.local_path(version.digest)).read(columns=chosen)
-    frame: pd.DataFrame = table.to_pandas(split_blocks=True)
-    return frame[chosen]
+    file = pq.ParquetFile(store.artifacts.local_path(version.digest))
+    table: pa.Table = file.read(columns=chosen).select(chosen)
+    return table
 
 
 def info(version: DatasetVersion, *, existed: bool = False) -> DatasetVersionInfo:
     """A row as a fact."""
     same = (
         "dataset number content_hash digest rows columns bytes parent source licence tags "
-        "event_time note created_at created_by"
+        "event_time note created_at created_by superseded_by"
     )
     return DatasetVersionInfo(
         ref=f"{version.dataset}@{version.number}",
         schema=tuple(map(Column.from_json, version.columns_json)),
+        status=status(version.archived_at, version.superseded_by),
+        breach=version.breach or "",
         existed=existed,
         **{name: getattr(version, name) for name in same.split()},
     )
+
+
+def status(archived_at: datetime | None, superseded_by: str | None) -> str:
+    """Whether a version is active, superseded or archived."""
+    if archived_at is not None:
+        return "archived"
+    return "superseded" if superseded_by else "active"
 
 
 def check_name(name: str) -> None:
@@ -199,8 +282,9 @@ def check_name(name: str) -> None:
         )
 
 
-def _check_event_time(content: Draft, name: str | None) -> None:
-    types = {column.name: column.type for column in content.schema}
+def check_event_time(schema: Sequence[Column], name: str | None) -> None:
+    """Raises Invalid when a version with these columns cannot have the event time."""
+    types = {column.name: column.type for column in schema}
     if name and types.get(name) != "time":
         what = f"holds {types[name]}s, not times" if name in types else "is no column of it"
         raise Invalid(f"the event time {name!r} {what}.", fields={"event_time": f"{name} {what}"})
@@ -215,10 +299,13 @@ def _keep(store: Store, table: pa.Table) -> tuple[str, int]:
         return store.artifacts.put_file(path), path.stat().st_size
 
 
-def _dataset(session: Session, store: Store, name: str) -> None:
-    if session.exec(select(Dataset).where(Dataset.name == name)).first() is None:
-        session.add(Dataset(name=name, created_at=store.now(), created_by=store.actor))
+def _dataset(session: Session, store: Store, name: str) -> Dataset:
+    dataset = session.exec(select(Dataset).where(Dataset.name == name)).first()
+    if dataset is None:
+        dataset = Dataset(name=name, created_at=store.now(), created_by=store.actor)
+        session.add(dataset)
         session.flush()
+    return dataset
 
 
 def _latest(session: Session, name: str) -> int:

@@ -183,7 +183,7 @@ def _carry_out(
         _end(store, job_id, CANCELLED, message="cancelled")
     except PilothouseError as refused:
         log.error("%s", refused)
-        _end(store, job_id, FAILED, error=refused.message, hint=refused.hint)
+        _end(store, job_id, FAILED, error=refused.message, hint=refused.hint, remedy=refused.remedy)
     except Exception as broken:
         if children.closed:
             raise Interrupted from broken

@@ -35,6 +35,8 @@ class Job(Table, table=True):
     result: dict[str, Any] | None = Field(default=None, sa_type=Json)
     error: str = ""
     hint: str = ""
+    # The way on that its error offers, by `kind`; a screen that knows the kind shows it.
+    remedy: dict[str, Any] | None = Field(default=None, sa_type=Json)
     subject_kind: str = ""
     subject_ref: str = Field(default="", index=True)
     requested_by: str

@@ -70,6 +70,7 @@ class JobInfo:
     result: dict[str, Any] | None
     error: str
     hint: str
+    remedy: dict[str, Any] | None
     subject_kind: str
     subject_ref: str
     requested_by: str

@@ -14,6 +14,7 @@ Each speaks to the reader: the message says what is wrong, the hint says what to
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class PilothouseError(Exception):
@@ -27,6 +28,8 @@ class PilothouseError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        # What a screen may offer as the way on, by kind: a plain value that a failed job keeps.
+        self.remedy: dict[str, Any] | None = None
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

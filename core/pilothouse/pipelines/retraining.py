@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.activity.actors import RETRAINING
-from pilothouse.data import Data
+from pilothouse.data import ContractBreach, Data
 from pilothouse.deployments import Deployments
 from pilothouse.experiments import Experiments
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
-from pilothouse.kit.errors import Conflict, Invalid, Refused
+from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.registry import Registry
 from pilothouse.registry.evidence import Comparison
 from pilothouse.registry.facts import VersionInfo
@@ -57,6 +57,8 @@ def snapshot(
         origin=f"labelled predictions of {deployment}, {first:%Y-%m-%d} to {last:%Y-%m-%d}",
         parent=champion.dataset or None,
         event_time=EVENT_TIME,
+        # The next step holds it against the contract that matters: that of the champion's data.
+        on_breach="accept",
     )
     log.info("%d labelled rows became %s", len(rows), version.ref)
     again = replace(
@@ -83,19 +85,27 @@ def snapshot(
 def check_contract(
     store: Store, progress: Progress, *, dataset: str, against: str, columns: list[str]
 ) -> dict[str, Any]:
-    """Hold the snapshot against the contract of the champion's data. Raises Refused when broken."""
+    """Hold the snapshot against the contract of the champion's data.
+
+    Raises ContractBreach when it breaks it. Its remedy is the arguments of `Data.accept_data`:
+    once somebody has accepted the data, or edited the contract, the job is run again from here.
+    """
     if not against:
         log.warning("the champion's data is not known here, so there is no contract to check")
         return {"checked": 0, "failures": 0}
     data = Data(store)
-    known = [name for name in columns if name != EVENT_TIME]
-    report = data.check(against, data.frame(dataset, known), columns=known)
+    names = [name for name in columns if name != EVENT_TIME]
+    report = data.check(against, data.frame(dataset, names), columns=names)
     if not report.ok:
-        raise Refused(
+        breach = ContractBreach(
             f"{dataset} breaks the contract of {against}: {report.words}",
-            hint="Look at the source of the data before retraining on it.",
+            report,
+            hint="If the source of the data is at fault, repair it. If the data is right, accept "
+            f"it into the contract of {against}, or edit the contract; then run the job again.",
         )
-    return {"checked": len(known), "failures": 0}
+        breach.remedy = {"kind": "contract", "ref": against, "data": dataset, "columns": names}
+        raise breach
+    return {"checked": len(names), "failures": 0}
 
 
 def compare(

@@ -15,7 +15,10 @@ from pilothouse.storage import Store, open_store
 from pilothouse.storage.migrate import migrate
 
 if TYPE_CHECKING:
+    from sqlmodel import Session
+
     from pilothouse.data import Data
+    from pilothouse.data.lifecycle import Use
     from pilothouse.deployments import Deployments
     from pilothouse.experiments import Experiments
     from pilothouse.interop.imports.verbs import Imports
@@ -56,7 +59,7 @@ class Workspace:
         """Dataset versions, their profiles and contracts."""
         from pilothouse.data import Data
 
-        return Data(self.store)
+        return Data(self.store, _dataset_uses)
 
     @cached_property
     def experiments(self) -> Experiments:
@@ -108,6 +111,13 @@ class Workspace:
         from pilothouse.interop.imports.verbs import Imports
 
         return Imports(self.store)
+
+
+def _dataset_uses(session: Session, ref: str) -> list[Use]:
+    """What uses a dataset version; the rooms' tables are loaded when somebody asks."""
+    from pilothouse.workspace.dataset_uses import dataset_uses
+
+    return dataset_uses(session, ref)
 
 
 def open_workspace(

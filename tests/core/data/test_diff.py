@@ -41,7 +41,7 @@ def test_schema_rows_and_shift_are_told(workspace: Workspace) -> None:
         }
     )
     a = workspace.data.register("flights", frame, types={"code": "string"}).ref
-    b = workspace.data.register("flights", later).ref
+    b = workspace.data.register("flights", later, on_breach="accept").ref
     told = workspace.data.diff(a, b)
     changes = {row["column"]: row["change"] for row in told.schema.to_dict("records")}
     assert changes == {"gone": "gone", "fresh": "new", "code": "type"}

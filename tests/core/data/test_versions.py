@@ -54,7 +54,7 @@ def test_the_same_content_is_the_same_version(workspace: Workspace, tmp_path: Pa
 def test_listings_have_the_newest_first(workspace: Workspace) -> None:
     assert workspace.data.datasets().empty
     workspace.data.register("goods", CSV)
-    workspace.data.register("goods", b"a\n1\n")
+    workspace.data.register("goods", b"a\n1\n", on_breach="accept")
     workspace.data.register("apples", CSV)
     datasets = workspace.data.datasets()
     assert datasets["name"].tolist() == ["apples", "goods"]
@@ -86,7 +86,7 @@ def test_what_is_not_there_is_said(workspace: Workspace) -> None:
     with pytest.raises(NotFound):
         workspace.data.versions("wares")
     with pytest.raises(NotFound, match="no dataset 'wares'"):
-        workspace.data.register("goods", b"a\n1\n", parent="wares@1")
+        workspace.data.register("goods", CSV + b"2013-01-03,2,a\n", parent="wares@1")
 
 
 @pytest.mark.parametrize("name", ["", "a b", "goods@1", "../x", "-x", "x" * 101])

@@ -126,6 +126,7 @@ def test_an_error_of_a_child_comes_through_with_its_hint(sea: Workspace) -> None
     job_id = sea.jobs.submit("target", {"name": "refuse", "args": {}}, title="Refuse")
     job = ended(sea, job_id)
     assert (job.status, job.error, job.hint) == ("failed", "the sea is too rough.", "Wait a day.")
+    assert job.remedy == {"kind": "wait", "days": 1}
     assert [step.status for step in sea.jobs.steps(job_id)] == ["failed"]
 
 

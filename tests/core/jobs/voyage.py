@@ -57,7 +57,9 @@ def die(store: Store, progress: Progress, trace: str) -> None:
 
 def refuse(store: Store, progress: Progress) -> None:
     """In a child: an error of ours."""
-    raise Invalid("the sea is too rough.", hint="Wait a day.", fields={"wind": "too strong"})
+    refusal = Invalid("the sea is too rough.", hint="Wait a day.", fields={"wind": "too strong"})
+    refusal.remedy = {"kind": "wait", "days": 1}
+    raise refusal
 
 
 def tick_on(store: Store, progress: Progress, trace: str, sign: str = "enough") -> str:
