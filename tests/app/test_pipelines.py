@@ -101,7 +101,7 @@ def test_each_view_of_a_job_is_drawn(visit, workspace, job, view):
 
 
 def test_an_unknown_job_is_said_to_be_unknown(visit):
-    assert "No job" in visit("job", id="nothing").error[0].value
+    assert "no job" in visit("job", id="nothing").error[0].value
     assert "Which job?" in shown(visit("job"))
 
 

@@ -122,7 +122,7 @@ def test_a_failed_run_says_why(visit, runs):
 def test_an_unknown_run_is_said_in_words(visit):
     page = visit("run", id="0" * 32)
     assert not page.exception
-    assert "No run" in page.error[0].value
+    assert "no run" in page.error[0].value
 
 
 def test_a_run_without_an_address_leads_back(visit):

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from streamlit.testing.v1 import AppTest
 
-from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.workspace import Workspace
 from pilothouse_app import server, shell
 from pilothouse_app.parts.workspace import ENVIRONMENT
@@ -49,7 +49,19 @@ def failing(error: Exception):
 def test_a_refusal_is_shown_in_its_own_words():
     page = failing(NotFound("no run 'x'.", hint="Known: y."))
     assert not page.exception
-    assert page.error[0].value == "No run 'x'.\n\nKnown: y."
+    assert page.error[0].value.replace("\\", "") == "no run 'x'.\n\nKnown: y."
+
+
+def test_a_name_at_the_start_of_a_refusal_is_not_capitalised():
+    page = failing(Conflict("sales_q1@2 is archived.", hint="Run `pilothouse datasets restore`."))
+    assert page.error[0].value.replace("\\", "").startswith("sales_q1@2 is archived.")
+    assert "`pilothouse datasets restore`" in page.error[0].value
+
+
+def test_a_name_in_a_refusal_is_no_markdown():
+    page = failing(NotFound("no run '**x** ![a](http://x)'."))
+    assert "**x**" not in page.error[0].value
+    assert "![a](" not in page.error[0].value
 
 
 def test_a_refusal_names_the_parts_that_are_wrong():

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
+from pilothouse_app.parts.changes import literal
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +29,24 @@ def guarded() -> Iterator[None]:
 
 def error_box(error: PilothouseError) -> None:
     """Say what was refused, which part of the input is to blame, and what to do."""
-    lines = [error.message[:1].upper() + error.message[1:]]
+    # As it is: a message can begin with a name, and a name has the letters that it has.
+    lines = [literal(error.message)]
     if isinstance(error, Invalid):
-        lines += [f"- **{part}**: {message}" for part, message in error.fields.items()]
+        parts = error.fields.items()
+        lines += [f"- **{literal(part)}**: {literal(message)}" for part, message in parts]
     if error.hint:
-        lines.append(f"\n{error.hint}")
+        lines.append(f"\n{_with_code(error.hint)}")
     st.error("\n".join(lines), title=_title(error), icon=":material/error:")
+
+
+def _with_code(hint: str) -> str:
+    """A hint as it is written, with its commands between backticks as code."""
+    parts = hint.split("`")
+    if len(parts) % 2 == 0:
+        return literal(hint)
+    return "".join(
+        f"`{part}`" if number % 2 else literal(part) for number, part in enumerate(parts)
+    )
 
 
 def show_unexpected(error: Exception) -> bool:

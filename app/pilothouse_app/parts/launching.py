@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.kit.names import DEPLOYMENT
 from pilothouse_app.parts.asking import obeyed, pressed, reason_input
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.links import address, go
+from pilothouse_app.parts.naming import name_input
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.workspace import workspace
 
@@ -42,15 +43,15 @@ def launch(model: str, number: int) -> None:
     existing = ws.deployments.serving(version.model)
     place = st.selectbox("Where", [NEW, *existing], key="launch_place") if existing else NEW
     if place == NEW:
-        name, processes = _name_and_processes(version.model)
+        name, processes, missing = _name_and_processes(version.model)
         what = _launched(version, name, processes)
     else:
-        name, processes = place, 0
+        name, processes, missing = place, 0, ""
         what = swapped(ws.deployments.deployment(place), version.number)
     with st.container(border=True, key="launch_preview"):
         st.markdown("**What will happen**\n\n" + "\n".join(f"1. {line}" for line in what))
     reason = reason_input("launch_reason")
-    missing = "" if reason and name else "Give a name and a reason first"
+    missing = missing or ("" if reason else "Give a reason first")
     if not pressed("Launch" if place == NEW else "Swap", "launch", missing=missing):
         return
 
@@ -146,17 +147,17 @@ def _named(number: int, champion: VersionInfo | None) -> str:
     return f"Version {number}, the champion" if known else f"Version {number}"
 
 
-def _name_and_processes(model: str) -> tuple[str, int]:
-    suggested = re.sub(r"[^a-z0-9._-]+", "-", model.lower()).strip("-._")
+def _name_and_processes(model: str) -> tuple[str, int, str]:
+    """The name, the number of processes, and what is missing for the name to be used."""
     taken = set(workspace().deployments.deployments()["name"])
-    free = next(
-        each
-        for each in (suggested, *(f"{suggested}-{more}" for more in range(2, 99)))
-        if each not in taken
+    name, missing = name_input(
+        DEPLOYMENT,
+        DEPLOYMENT.suggest(model, taken),
+        key=f"launch_name_{model}",
+        taken=taken,
+        taken_message="is that of another deployment",
     )
-    with st.container(horizontal=True):
-        name = st.text_input("Name", value=free, key=f"launch_name_{model}", live=True)
-        processes = st.number_input(
-            "Processes", 1, MOST_PROCESSES, 1, key="launch_processes", width=130
-        )
-    return (name or "").strip(), int(processes)
+    processes = st.number_input(
+        "Processes", 1, MOST_PROCESSES, 1, key="launch_processes", width=130
+    )
+    return name, int(processes), missing

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.names import MODEL
 from pilothouse_app.parts.errors import error_box
 from pilothouse_app.parts.links import address, compare, go
+from pilothouse_app.parts.naming import show_problem
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.workspace import workspace
 
@@ -42,24 +44,33 @@ def register_button(run: RunInfo) -> None:
 
 @st.dialog("Register model", icon=":material/deployed_code:")
 def _register(run_id: str, run_name: str) -> None:
-    known = list(workspace().registry.models()["name"])
+    models = list(workspace().registry.models()["name"])
     st.markdown(
         f"The model of **{run_name}** becomes the next version. It gets no stage yet: "
         "a promotion decides that, with gates and a reason."
     )
     model = st.selectbox(
         "Model",
-        known,
-        index=0 if known else None,
+        models or [MODEL.suggest(run_name)],
+        index=0,
         placeholder="Choose one, or type a new name",
         accept_new_options=True,
         key="register_model",
     )
+    model = (model or "").strip()
+    problem = "" if not model or model in models else MODEL.problem(model)
+    show_problem(MODEL, model, problem, key="register_model")
     note = st.text_input("Note", placeholder="What is different about it", key="register_note")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="register_cancel"):
             st.rerun()
-        pressed = st.button("Register", type="primary", disabled=not model, key="register_go")
+        pressed = st.button(
+            "Register",
+            type="primary",
+            disabled=not model or bool(problem),
+            help=f"The name {problem}" if problem else None if model else "Give a name first",
+            key="register_go",
+        )
     if pressed and model:
         _registered(model, run_id, note or "")
 

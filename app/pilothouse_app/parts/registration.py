@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from pilothouse.data import ContractBreach
 from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.names import DATASET
+from pilothouse_app.parts.asking import pressed
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.errors import error_box
 from pilothouse_app.parts.links import address, go
+from pilothouse_app.parts.naming import name_input
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.workspace import workspace
 
@@ -16,6 +21,8 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 UPLOAD, PATH = "Upload", "Path on this machine"
+BREACH = "_data_breach"
+MAX_LINES = 8
 
 
 def register_data_button(dataset: str = "", *, primary: bool = True) -> None:
@@ -37,20 +44,17 @@ def _register(dataset: str) -> None:
         "the same content is the same version."
     )
     file, path = _file()
-    name = _name(dataset, file, path)
+    name, missing = _name(dataset, file, path)
     origin, licence, event_time, note, tags = _about(dataset)
-    ready = bool(name and (file or path))
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Cancel", key="data_cancel"):
-            st.rerun()
-        pressed = st.button(
-            "Register",
-            type="primary",
-            key="data_go",
-            disabled=not ready,
-            help=None if ready else "Choose a file and a name first",
-        )
-    if not pressed:
+    content = (name, file.file_id if file else path)
+    contract, lines = _breach(content)
+    accepted = bool(lines) and _accepted(contract, lines)
+    if not (file or path):
+        missing = "Choose a file first"
+    elif lines and not accepted:
+        missing = "It breaks the contract: choose another file, or decide to register it"
+    verb = "Register all the same" if accepted else "Register"
+    if not pressed(verb, "data", missing=missing):
         return
     about = {
         "origin": origin,
@@ -59,10 +63,38 @@ def _register(dataset: str) -> None:
         "event_time": event_time or None,
         "note": note,
         "parent": _parent(dataset),
+        "on_breach": "accept" if accepted else "refuse",
     }
     if file is not None:
         about["filename"] = file.name
-    _registered(name, path if file is None else file.getvalue(), about)
+    try:
+        _registered(name, path if file is None else file.getvalue(), about)
+    except ContractBreach as refusal:
+        st.session_state[BREACH] = (content, refusal.report.ref, list(refusal.report.lines))
+        st.rerun(scope="fragment")
+
+
+def _breach(content: tuple[str, str]) -> tuple[str, list[str]]:
+    """The contract that this content broke when it was tried, and how; empty when it was not."""
+    tried, ref, lines = st.session_state.get(BREACH, (None, "", []))
+    return (ref, lines) if tried == content else ("", [])
+
+
+def _accepted(ref: str, lines: list[str]) -> bool:
+    """Show how the data breaks the contract and ask whether it is to be registered all the same."""
+    shown = "\n".join(f"- {literal(line)}" for line in lines[:MAX_LINES])
+    more = f"\n- and {len(lines) - MAX_LINES} more" if len(lines) > MAX_LINES else ""
+    st.warning(
+        shown + more,
+        title=literal(f"This breaks the contract of {ref}"),
+        icon=":material/rule:",
+    )
+    return st.checkbox(
+        "The data is right: register it, and widen the contract by it",
+        key="data_accept",
+        help="The version says how it broke the contract, and so does Activity. "
+        "To change a rule without this data, edit the contract on the page of the dataset.",
+    )
 
 
 def _file() -> tuple[UploadedFile | None, str]:
@@ -76,19 +108,15 @@ def _file() -> tuple[UploadedFile | None, str]:
     return None, (path or "").strip()
 
 
-def _name(dataset: str, file: UploadedFile | None, path: str) -> str:
+def _name(dataset: str, file: UploadedFile | None, path: str) -> tuple[str, str]:
+    """The name, and what is missing for it to be used; a file suggests one that is valid."""
+    if dataset:
+        st.text_input("Name", dataset, disabled=True, key=f"data_name_{dataset}")
+        return dataset, ""
     source = file.name if file else path
-    guess = source.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0].lower().replace(" ", "_")
-    return (
-        st.text_input(
-            "Name",
-            dataset or guess,
-            disabled=bool(dataset),
-            live=True,
-            key=f"data_name_{dataset or guess}",
-        )
-        or ""
-    ).strip()
+    stem = source.replace("\\", "/").rsplit("/", 1)[-1].split(".", 1)[0]
+    guess = DATASET.suggest(stem) if stem else ""
+    return name_input(DATASET, guess, key=f"data_name_{guess}")
 
 
 def _about(dataset: str) -> tuple[str, str, str, str, dict[str, str]]:
@@ -126,6 +154,8 @@ def _registered(name: str, source: Any, about: dict[str, Any]) -> None:
     try:
         with st.spinner("Reading and profiling"):
             version = workspace().data.register(name, source, **about)
+    except ContractBreach:
+        raise
     except PilothouseError as refusal:
         error_box(refusal)
         return

@@ -194,13 +194,15 @@ def _report(
         for value, row in breach.first
     ]
     broken = checks[~checks["passed"].astype(bool)]
+    lines = tuple(f"{row.column}: {_line(row)}" for row in broken.itertuples(index=False))
     return ContractReport(
         ref=contract.ref,
         rows=rows,
         ok=broken.empty,
-        words=_words(broken) or f"{rows:,} rows meet the contract of {contract.ref}",
+        words=_first(lines) or f"{rows:,} rows meet the contract of {contract.ref}",
         checks=checks,
         failures=pd.DataFrame(failures, columns=list(FAILURES)).astype({"row": "Int64"}),
+        lines=lines,
     )
 
 
@@ -216,8 +218,8 @@ def _summary(breach: Breach, rows: int, tolerance: float) -> tuple[Any, ...]:
     )
 
 
-def _words(broken: pd.DataFrame) -> str:
-    lines = [f"{row.column}: {_line(row)}" for row in broken.itertuples(index=False)]
+def _first(lines: Sequence[str]) -> str:
+    """The first of the lines as one text, and how many more there are."""
     more = f"; and {len(lines) - MAX_NAMED} more" if len(lines) > MAX_NAMED else ""
     return "; ".join(lines[:MAX_NAMED]) + more
 

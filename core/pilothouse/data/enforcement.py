@@ -68,12 +68,14 @@ def hold(current: Contract | None, name: str, table: pa.Table, on_breach: str) -
         return Held()
     report = contract_check.check_table(current, table)
     if not report.ok and on_breach == "refuse":
-        raise ContractBreach(
+        breach = ContractBreach(
             f"this is refused as a new version of the dataset {name!r}, "
             f"for it breaks the contract of {current.ref}: {report.words}.",
             report,
             hint="Register the right file, give this one a dataset of its own, edit the contract "
             "of the dataset, or register it all the same (on_breach='accept').",
         )
+        breach.remedy = {"kind": "breach", "ref": current.ref, "lines": list(report.lines)}
+        raise breach
     after = contract_changes.carried(current, report, table)
     return Held(current.ref, after, "" if report.ok else report.words)

@@ -196,7 +196,7 @@ class ContractReport:
     `checks` has a row for each broken rule: column, check, limit, failing, share, passed (within
     the tolerance), values (those in no known category). `failures` has the rows: column, check,
     value, row (0 is the first); at most a hundred for each rule. What concerns a whole column has
-    no row.
+    no row. `lines` has a sentence for each rule that is broken beyond the tolerance.
     """
 
     ref: str
@@ -205,3 +205,4 @@ class ContractReport:
     words: str
     checks: pd.DataFrame
     failures: pd.DataFrame
+    lines: tuple[str, ...] = ()

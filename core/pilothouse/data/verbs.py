@@ -15,6 +15,7 @@ from pilothouse.data.facts import ColumnProfile, DatasetVersionInfo, Profile
 from pilothouse.data.lifecycle import Use, Uses
 from pilothouse.data.schema import Type
 from pilothouse.data.tables import DatasetVersion
+from pilothouse.kit import names
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
 
@@ -87,7 +88,7 @@ class Data(ContractVerbs):
         from pilothouse.data.canonical import content_hash
         from pilothouse.data.reading import read
 
-        versions.check_name(name)
+        names.DATASET.check(name)
         enforcement.check_way(on_breach)
         reading = read(source, filename, types or {})
         table = reading.table

@@ -18,6 +18,7 @@ from pilothouse.activity import record
 from pilothouse.data.facts import DatasetVersionInfo
 from pilothouse.data.schema import Column
 from pilothouse.data.tables import Dataset, DatasetVersion
+from pilothouse.kit import names
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.storage import Store
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlalchemy import ColumnElement
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -105,7 +105,7 @@ def register(
     Raises Invalid for a bad name or event time, NotFound for an unknown parent, Conflict when
     another version came since the content was held against the contract.
     """
-    check_name(name)
+    names.DATASET.check(name)
     check_event_time(content.schema, origin.event_time)
     existing = find(session, name, content.content_hash)
     if existing:
@@ -270,16 +270,6 @@ def status(archived_at: datetime | None, superseded_by: str | None) -> str:
     if archived_at is not None:
         return "archived"
     return "superseded" if superseded_by else "active"
-
-
-def check_name(name: str) -> None:
-    """Raises Invalid when a dataset cannot be called so."""
-    if not NAME.fullmatch(name):
-        raise Invalid(
-            f"a dataset cannot be called {name!r}.",
-            hint="Use letters, digits, dots, dashes and underscores; begin with a letter or digit.",
-            fields={"name": "not a name"},
-        )
 
 
 def check_event_time(schema: Sequence[Column], name: str | None) -> None:

@@ -5,7 +5,6 @@ These write down the wish and nothing else; the controller makes it true.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +14,12 @@ from pilothouse.activity import record
 from pilothouse.deployments.plan import CRASH_LOOP, FAILED, READY, WARM
 from pilothouse.deployments.routes import bump
 from pilothouse.deployments.tables import Deployment, Replica, Revision
+from pilothouse.kit import names
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
 from pilothouse.registry import versions
 from pilothouse.registry.facts import VersionInfo
 from pilothouse.storage import Store
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 ARCHIVED = "archived"
 MOST_REPLICAS = 8
 
@@ -158,9 +157,7 @@ def servable(session: Session, model: str, number: int) -> VersionInfo:
 
 
 def _check_name(session: Session, name: str) -> None:
-    if not NAME.fullmatch(name):
-        words = "small letters, digits, dot, dash and underscore, at most 63 of them"
-        raise Invalid(f"{name!r} cannot name a deployment: use {words}.", fields={"name": words})
+    names.DEPLOYMENT.check(name)
     if session.get(Deployment, name) is not None:
         raise Conflict(f"there is a deployment {name!r} already.", hint="Swap its version instead.")
 

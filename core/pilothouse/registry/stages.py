@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session, col, select
 
 from pilothouse.activity import record
+from pilothouse.kit import names
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.registry.tables import (
     ARCHIVED,
@@ -14,7 +15,7 @@ from pilothouse.registry.tables import (
     ModelVersion,
     StageChange,
 )
-from pilothouse.registry.versions import NAME, require
+from pilothouse.registry.versions import require
 from pilothouse.storage import Store
 
 
@@ -77,8 +78,12 @@ def set_alias(
     """
     if alias == CHAMPION:
         raise Conflict("the champion follows production.", hint="Promote the version instead.")
-    if not NAME.fullmatch(alias) or alias.isdigit():
-        raise Invalid(f"{alias!r} cannot be an alias.", fields={"alias": "cannot be a name"})
+    names.ALIAS.check(alias)
+    if alias.isdigit():
+        raise Invalid(
+            f"an alias cannot be called {alias!r}: it would look like a version's number.",
+            fields={"alias": "digits only"},
+        )
     kept = session.get(Alias, (model, alias))
     left = kept.number if kept else None
     if number is None:

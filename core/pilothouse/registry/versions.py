@@ -20,12 +20,12 @@ from pilothouse.experiments.tables import (
     RunMetric,
     RunTag,
 )
+from pilothouse.kit import names
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.registry.facts import VersionInfo, version_info
 from pilothouse.registry.tables import CHAMPION, Alias, Model, ModelTag, ModelVersion
 from pilothouse.storage import Store, Table
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NUMBER = re.compile(r"[0-9]{1,9}")
 MOST = 999_999_999
 MODEL_PATH = "model/model.joblib"
@@ -216,12 +216,7 @@ def _add(
 def _require_or_create(session: Session, store: Store, name: str) -> Model:
     if (known := session.get(Model, name)) is not None:
         return known
-    if not NAME.fullmatch(name):
-        raise Invalid(
-            f"{name!r} cannot name a model.",
-            hint="Use letters, digits, dots, dashes and underscores; at most 100.",
-            fields={"model": "cannot be a name"},
-        )
+    names.MODEL.check(name)
     return add_model(session, store, name)
 
 

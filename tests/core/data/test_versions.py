@@ -93,7 +93,7 @@ def test_what_is_not_there_is_said(workspace: Workspace) -> None:
 def test_a_bad_name_is_refused(workspace: Workspace, name: str) -> None:
     with pytest.raises(Invalid) as refused:
         workspace.data.register(name, CSV)
-    assert refused.value.fields == {"name": "not a name"}
+    assert set(refused.value.fields) == {"name"}
 
 
 @pytest.mark.parametrize("name", ["size", "weight"])
