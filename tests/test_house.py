@@ -18,7 +18,7 @@ from pilothouse.testing.docs import pages
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("activity", "jobs", "data", "experiments", "registry", "deployments", "monitoring")
-ROOMS += ("interop",)
+ROOMS += ("interop", "attention")
 LONGEST_FILE = 400
 EDGES = {
     "core/pilothouse/jobs/engine.py",  # a job: its failure becomes its status

@@ -114,6 +114,7 @@ def job(workspace: Workspace) -> Params:
 
 PLACES: Mapping[str, Place] = {
     "home": Place("", shows=("Deployments and their health", "Latest runs", "Traffic")),
+    "attention": Place("attention", shows=("Needs a person",)),
     "data": Place("data", shows=("Datasets", "Columns and what was seen in them")),
     "dataset": Place("dataset", dataset, shows=("Columns and what was seen in them", "Licence")),
     "dataset-rows": Place("dataset", dataset, {"dataset_view": "Rows"}),

@@ -46,6 +46,16 @@ TOASTS = (
     ".stToastContainer{top:auto!important;bottom:1rem!important;right:1rem!important;"
     "left:auto!important;align-items:flex-end}"
 )
+# A list of one line each: what does not fit is cut with dots, as the link's page has it whole.
+LINES = (
+    "[class*=st-key-lines_]{gap:0.25rem}"
+    "[class*=st-key-lines_] [data-testid=stHorizontalBlock]{flex-wrap:nowrap!important}"
+    "[class*=st-key-lines_] [data-testid=stElementContainer]:has([data-testid=stPageLink])"
+    "{flex:0 1 auto!important;min-width:0}"
+    "[class*=st-key-lines_] [data-testid=stPageLink] :is(span,p)"
+    "{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}"
+    "[class*=st-key-lines_] button{min-height:1.75rem;padding:0 0.25rem}"
+)
 # What the keyboard is at must be seen on every ground; a table is a canvas that shows no ring.
 FOCUS = (
     ":is(a,button,input,textarea,select,summary,[role=tab],[role=radio],[role=button],[tabindex]):"
@@ -93,7 +103,7 @@ def steady() -> None:
     ground, ink = INK[dark()]
     paper_rules = PRINT.format(ground=ground, ink=ink)
     rules = f"{TOASTS}{FOCUS.format(accent=colours.accent)}{paper_rules}"
-    st.html(f"<style>{STEADY}{chosen}{code}{rules}</style>")
+    st.html(f"<style>{STEADY}{LINES}{chosen}{code}{rules}</style>")
 
 
 def paper(key: str) -> None:

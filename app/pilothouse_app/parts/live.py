@@ -8,6 +8,7 @@ import streamlit as st
 
 from pilothouse_app.parts.figures import dark
 from pilothouse_app.parts.links import follow
+from pilothouse_app.parts.toasts import toasts_wait
 
 
 def live(
@@ -30,7 +31,15 @@ def live(
     @st.fragment(run_every=1.5 if busy else idle_seconds, key=key)
     def part() -> None:
         follow()
-        if body() != drawn_for or dark() != appearance:
+        if body() != drawn_for or dark() != appearance or toasts_wait():
             st.rerun()
 
     part()
+
+
+def refresh_when_changed(read: Callable[[], object], *, key: str, seconds: float = 3.0) -> None:
+    """Run the page again when what it was drawn for changes elsewhere, in a tab or a program.
+
+    `read` asks for little, such as the status of one object; nothing is drawn while it stays so.
+    """
+    live(read, key=key, busy=False, state=read(), idle_seconds=seconds)

@@ -12,6 +12,7 @@ from pilothouse_app.parts.rows import records
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
+    from pilothouse.attention import Item
     from pilothouse.jobs.verbs import JobInfo
     from pilothouse.registry.facts import VersionInfo
     from pilothouse.workspace import Workspace
@@ -32,7 +33,7 @@ class Overview:
     windows: pd.DataFrame
     runs: pd.DataFrame
     jobs: list[JobInfo]
-    failed: list[dict[str, Any]]
+    attention: list[Item]
 
     @property
     def requests(self) -> int:
@@ -72,7 +73,7 @@ def overview(hours: float) -> Overview:
         promotions=records(ws.registry.promotions("pending")),
         runs=_latest_runs(ws),
         jobs=ws.jobs.active(),
-        failed=records(ws.jobs.jobs(status="failed", size=3)),
+        attention=ws.attention.items(),
     )
 
 

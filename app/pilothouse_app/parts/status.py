@@ -59,6 +59,7 @@ COLOURS: dict[str, Colour] = {
     "conflict": "orange",
     "skipped": "gray",
     "noted": "blue",
+    "recovered": "gray",
 }
 
 WORDS = {"fail": "Failing", "warn": "Warning", "crash_loop": "Crash loop", "ok": "OK",

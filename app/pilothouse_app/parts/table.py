@@ -134,7 +134,8 @@ def table(
     """Draw the rows and return the ids that are ticked, on this page and on others.
 
     `columns` maps column to its look, in order; the rest is not shown. `opens` is the kind of
-    object and the column with its ref: a click on the name column goes there. `sorts` is called
+    object and the column with its ref: a click on the name column goes there. Without a kind, the
+    column says kind and ref, as in `run:1f0c`. `sorts` is called
     with the column whose head was clicked.
     """
     refs = [str(ref) for ref in frame[ids]] if ids in frame else [str(i) for i in frame.index]
@@ -253,7 +254,8 @@ def _press(key: str, click: str, press: Callable[[str], None], refs: Sequence[st
 
 
 def _open(click: str, kind: str, refs: Sequence[str]) -> None:
-    go_next(address(kind, refs[st.session_state[click]["row"]]))
+    ref = refs[st.session_state[click]["row"]]
+    go_next(address(kind, ref) if kind else address(*ref.split(":", 1)))
 
 
 def _ticked(key: str, refs: Sequence[str]) -> Any:

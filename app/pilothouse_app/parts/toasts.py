@@ -13,6 +13,11 @@ def toast_next(text: str, icon: str = ":material/check_circle:") -> None:
     st.session_state[_WAITING] = [*waiting, (text, icon)]
 
 
+def toasts_wait() -> bool:
+    """Whether a message waits for the whole page to run: a part that is drawn alone asks."""
+    return bool(st.session_state.get(_WAITING))
+
+
 def show_toasts() -> None:
     """Show what waits; the shell calls it on every run."""
     for text, icon in st.session_state.pop(_WAITING, []):

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
 from pilothouse_app import charts
+from pilothouse_app.parts.attention import attention_line
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, echart, figure
 from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import ago, number, plural, short
 from pilothouse_app.parts.header import header, section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
-from pilothouse_app.parts.links import ICONS, address, link, screen
+from pilothouse_app.parts.links import link, screen
 from pilothouse_app.parts.live import live
 from pilothouse_app.parts.overview import Overview, is_new, overview
 from pilothouse_app.parts.progress import job_line
 from pilothouse_app.parts.runs import as_words
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.starting import demo_button
-from pilothouse_app.parts.status import badge
 from pilothouse_app.parts.table import name_column, number_column, status_column, table, text_column
 from pilothouse_app.parts.workspace import workspace
 
@@ -36,7 +35,7 @@ SCREEN = Screen(
 
 SPANS = {"1 h": 1.0, "24 h": 24.0, "7 d": 168.0}
 CHART, HEALTH = 214, 196
-MOST_WAITING = 6
+MOST_WAITING = 7
 
 
 def render() -> None:
@@ -144,50 +143,23 @@ def _traffic(now: Overview, span: str) -> None:
 
 
 def _waiting(now: Overview) -> None:
-    section("Needs a person")
-    lines: list[Callable[[], None]] = [
-        *(_line(_promotion, row) for row in now.promotions),
-        *(_line(_alert, row) for row in now.alerts),
-        *(_line(_failed, row) for row in now.failed),
-    ]
-    if not lines:
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        section("Needs a person")
+        if now.attention:
+            link(screen("attention"), f"All {len(now.attention)}", icon=":material/list:")
+    if not now.attention:
         empty(
             "All clear",
-            "No alert is open and no decision waits.",
+            "No alert is open, no job has failed and no decision waits.",
             icon=":material/task_alt:",
             key="home_clear",
             border=False,
         )
-    for line in lines[:MOST_WAITING]:
-        line()
-    if len(lines) > MOST_WAITING:
-        st.markdown(f":small[:gray[and {len(lines) - MOST_WAITING} more]]")
-
-
-def _line(draw: Callable[[dict[str, object]], None], row: dict[str, object]) -> Callable[[], None]:
-    return lambda: draw(row)
-
-
-def _promotion(row: dict[str, object]) -> None:
-    words = f"{row['model']} {row['number']} to {row['stage']}"
-    _attention("promotion", str(row["id"]), words, "pending")
-
-
-def _alert(row: dict[str, object]) -> None:
-    words = f"Alert {row['name']} on {row['deployment']}"
-    _attention("alert", str(row["id"]), words, str(row["state"]))
-
-
-def _failed(row: dict[str, object]) -> None:
-    _attention("job", str(row["id"]), str(row["title"]), "failed")
-
-
-def _attention(kind: str, ref: str, words: str, status: str) -> None:
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-    ):
-        link(address(kind, ref), words, icon=ICONS[kind])
-        badge(status)
+    with st.container(key="lines_attention"):
+        for item in now.attention[:MOST_WAITING]:
+            attention_line(item)
 
 
 def _production(now: Overview) -> None:

@@ -64,7 +64,8 @@ datasets = _group("datasets", "Dataset versions.")
 runs = _group("runs", "Runs of experiments.")
 models = _group("models", "Registered models and their versions.")
 deployments = _group("deployments", "What serves.")
-alerts = _group("alerts", "What needs attention.")
+alerts = _group("alerts", "What monitoring found.")
+attention = _group("attention", "What needs a person.")
 jobs = _group("jobs", "Durable work.")
 activity = _group("activity", "Who did what, when and why.")
 LONG, PAGE = 1_000_000, 1_000
@@ -111,6 +112,21 @@ def _deployments(workspace: Workspace) -> pd.DataFrame:
 @_listing(alerts, "Every alert, newest first.")
 def _alerts(workspace: Workspace) -> pd.DataFrame:
     return workspace.monitoring.alerts()
+
+
+@_listing(attention, "What needs a person, newest first.")
+def _attention(workspace: Workspace) -> pd.DataFrame:
+    return workspace.attention.frame()
+
+
+@attention.command("dismiss")
+@workspace_option
+@click.argument("items", nargs=-1, required=True)
+@click.option("--reason", default="", help="Written in Activity.")
+def dismiss(workspace: Path | None, items: tuple[str, ...], reason: str) -> None:
+    """Take ITEMS, by the id that the list shows, off the list until they occur again."""
+    with _open(workspace) as opened:
+        click.echo(f"{opened.attention.dismiss(items, reason)} dismissed")
 
 
 @_listing(jobs, "Every job, newest first.")

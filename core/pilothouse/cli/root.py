@@ -21,7 +21,8 @@ COMMANDS = {
     "train": ("pilothouse.cli.nouns", "train", "Train a model on a dataset version."),
     "models": ("pilothouse.cli.nouns", "models", "Registered models and their versions."),
     "deployments": ("pilothouse.cli.nouns", "deployments", "What serves."),
-    "alerts": ("pilothouse.cli.nouns", "alerts", "What needs attention."),
+    "attention": ("pilothouse.cli.nouns", "attention", "What needs a person."),
+    "alerts": ("pilothouse.cli.nouns", "alerts", "What monitoring found."),
     "jobs": ("pilothouse.cli.nouns", "jobs", "Durable work."),
     "activity": ("pilothouse.cli.nouns", "activity", "Who did what, when and why."),
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
+from pilothouse.activity.actors import MONITOR
 from pilothouse.deployments import wishes
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
@@ -88,7 +89,7 @@ def _serving(session: Session, deployment: str) -> tuple[str, int]:
 def _store(session: Session, store: Store, judged: Judged) -> Window:
     window, is_new = keeping.keep(session, store, judged)
     if is_new:
-        alerts.follow(session, store, window)
+        alerts.follow(session, store.acting_as(MONITOR), window)
     return window
 
 

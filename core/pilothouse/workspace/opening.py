@@ -17,6 +17,7 @@ from pilothouse.storage.migrate import migrate
 if TYPE_CHECKING:
     from sqlmodel import Session
 
+    from pilothouse.attention import Attention
     from pilothouse.data import Data
     from pilothouse.data.lifecycle import Use
     from pilothouse.deployments import Deployments
@@ -97,6 +98,13 @@ class Workspace:
         from pilothouse.monitoring import Monitoring
 
         return Monitoring(self.store)
+
+    @cached_property
+    def attention(self) -> Attention:
+        """What needs a person."""
+        from pilothouse.attention import Attention
+
+        return Attention(self.store)
 
     @cached_property
     def pipelines(self) -> Pipelines:

@@ -1,6 +1,7 @@
 """Every room's tables, for whoever needs the whole schema at once."""
 
 import pilothouse.activity.tables
+import pilothouse.attention.tables
 import pilothouse.data.tables
 import pilothouse.deployments.tables
 import pilothouse.experiments.tables

@@ -60,7 +60,7 @@ def test_two_bad_weeks_fire_and_two_good_ones_resolve(desk: Any, workspace: Any)
     assert only_alert(desk).state == "firing"
     week(desk, 4, good=True)
     resolved = only_alert(desk)
-    assert (resolved.state, resolved.resolved_by) == ("resolved", "ada")
+    assert (resolved.state, resolved.resolved_by) == ("resolved", "monitor")
 
     events = desk.monitoring.alert_events(alert.id)
     assert events["after"].tolist() == ["pending", "firing", "resolved"]

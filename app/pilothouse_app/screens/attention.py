@@ -1,0 +1,142 @@
+"""Needs a person: decisions, alerts, failed jobs and crash loops, until somebody dismisses them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.parts.attention import TABLE, dismiss_dialog, item_title, put_back
+from pilothouse_app.parts.changes import readable
+from pilothouse_app.parts.empty import empty, nothing_found
+from pilothouse_app.parts.filters import filter_bar, pick, switch
+from pilothouse_app.parts.formats import plural, title
+from pilothouse_app.parts.header import header
+from pilothouse_app.parts.links import screen
+from pilothouse_app.parts.live import refresh_when_changed
+from pilothouse_app.parts.screen import Screen
+from pilothouse_app.parts.table import (
+    name_column,
+    status_column,
+    table,
+    text_column,
+    ticked,
+    untick,
+    when_column,
+)
+from pilothouse_app.parts.tall import tall
+from pilothouse_app.parts.workspace import workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pilothouse.attention import Item
+
+SCREEN = Screen(
+    title="Needs a person",
+    path="attention",
+    icon=":material/person_alert:",
+    summary="Decisions, alerts, failed jobs and crash loops, until they are dismissed",
+    section="",
+    order=10,
+)
+KINDS = ("promotion", "alert", "deployment", "job")
+VIEWS = ("waiting", "dismissed")
+COLUMNS = {
+    "title": name_column("What", width=290),
+    "state": status_column("State", width=112),
+    "kind": text_column("Kind", width=96),
+    "at": when_column("Since", width=110),
+    "message": text_column("Why"),
+}
+DISMISSED = {
+    **{name: look for name, look in COLUMNS.items() if name != "message"},
+    "by": text_column("Dismissed by", width=110),
+    "dismissed_at": when_column("Dismissed", width=110),
+    "reason": text_column("Reason"),
+}
+
+
+def render() -> None:
+    """The list, and what was dismissed beside it."""
+    attention = workspace().attention
+    waiting = attention.items()
+    with header("Needs a person", note=plural(len(waiting), "item")):
+        commands = st.container(width="content")
+    with filter_bar():
+        view = switch("attention_view", VIEWS, "Show", words=title)
+        kinds = pick("attention_kind", KINDS, "Kind", words=title)
+    dismissed = view == "dismissed"
+    with commands:
+        _command(dismissed)
+    found = attention.items(dismissed=True) if dismissed else waiting
+    refresh_when_changed(_ids, key="attention_live")
+    if not found:
+        _nothing(dismissed)
+        return
+    chosen = [item for item in found if not kinds or item.kind in kinds]
+    if not chosen:
+        nothing_found("items")
+        return
+    with tall("attention", len(chosen), reserve=12) as height:
+        table(
+            _frame(chosen), DISMISSED if dismissed else COLUMNS, key=TABLE, alt="Needs a person",
+            opens=("", "address"), select="many", height=height,
+        )  # fmt: skip
+
+
+def _ids() -> list[str]:
+    return [item.id for item in workspace().attention.items()]
+
+
+def _command(gone: bool) -> None:
+    """What may be done with the ticked rows of this view; ticks of the other one do not count."""
+    items = workspace().attention.items(dismissed=gone)
+    ids = [item.id for item in items if item.id in set(ticked(TABLE))]
+    count = f" ({len(ids)})" if ids else ""
+    help = None if ids else "Tick rows of the table first"
+    if gone:
+        st.button(
+            f"Put back{count}", type="primary", icon=":material/undo:", key="put_back",
+            disabled=not ids, help=help, on_click=put_back, args=(ids,),
+        )  # fmt: skip
+    elif st.button(
+        f"Dismiss{count}", type="primary", icon=":material/close:", key="dismiss",
+        disabled=not ids, help=help,
+    ):  # fmt: skip
+        dismiss_dialog(ids)
+
+
+def _nothing(dismissed: bool) -> None:
+    untick(TABLE)
+    if dismissed:
+        empty("Nothing has been dismissed", "What is taken off the list can be put back here.")
+        return
+    empty(
+        "All clear",
+        "No alert is open, no job has failed, no deployment crashes and no decision waits.",
+        icon=":material/task_alt:",
+        to=("Open activity", screen("activity")),
+    )
+
+
+def _frame(items: Sequence[Item]) -> pd.DataFrame:
+    rows = [
+        {
+            "id": item.id,
+            "address": f"{item.kind}:{item.ref}",
+            "title": item_title(item),
+            "state": item.state,
+            "kind": title(item.kind),
+            "at": item.at,
+            "message": readable(item.message),
+            "by": item.dismissal.by if item.dismissal else "",
+            "dismissed_at": item.dismissal.at if item.dismissal else None,
+            "reason": item.dismissal.reason if item.dismissal else "",
+        }
+        for item in items
+    ]
+    frame = pd.DataFrame(rows)
+    instants = ("at", "dismissed_at")
+    return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in instants})

@@ -1,0 +1,96 @@
+"""What a screen, command or notebook may ask of attention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlmodel import Session
+
+from pilothouse.activity import record
+from pilothouse.attention.items import Item, items
+from pilothouse.attention.tables import Dismissed
+from pilothouse.kit.errors import NotFound
+from pilothouse.storage.room import Room
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "id", "kind", "ref", "title", "state", "message", "at", "count",
+    "dismissed_at", "dismissed_by", "reason",
+)  # fmt: skip
+
+
+class Attention(Room):
+    """What needs a person, and what somebody took off the list."""
+
+    def items(self, *, dismissed: bool = False) -> list[Item]:
+        """What needs a person, newest first; or what was dismissed and has not occurred again."""
+        with self._store.read() as session:
+            return [item for item in items(session) if (item.dismissal is not None) == dismissed]
+
+    def frame(self, *, dismissed: bool = False) -> pd.DataFrame:
+        """The same as a frame of `COLUMNS`."""
+        import pandas as pd
+
+        rows = [_row(item) for item in self.items(dismissed=dismissed)]
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def dismiss(self, ids: Sequence[str], reason: str = "") -> int:
+        """Take items off the list until they occur again; how many. Raises NotFound."""
+        with self._store.write() as session:
+            for item in _named(session, ids, dismissed=False):
+                session.merge(
+                    Dismissed(
+                        kind=item.kind,
+                        key=item.key,
+                        occurrence=item.occurrence,
+                        reason=reason,
+                        at=self._store.now(),
+                        by=self._store.actor,
+                    )
+                )
+                self._record(session, "dismissed", item, reason)
+        return len(ids)
+
+    def restore(self, ids: Sequence[str], reason: str = "") -> int:
+        """Put dismissed items back on the list; how many. Raises NotFound."""
+        with self._store.write() as session:
+            for item in _named(session, ids, dismissed=True):
+                session.delete(session.get_one(Dismissed, (item.kind, item.key)))
+                self._record(session, "put back", item, reason)
+        return len(ids)
+
+    def _record(self, session: Session, verb: str, item: Item, reason: str) -> None:
+        needed = {"needs a person": verb != "dismissed"}
+        record(
+            session, self._store, verb, item.kind, item.ref,
+            name=item.title, after=needed, reason=reason,
+        )  # fmt: skip
+
+
+def _named(session: Session, ids: Sequence[str], *, dismissed: bool) -> list[Item]:
+    current = {i.id: i for i in items(session) if (i.dismissal is not None) == dismissed}
+    for one in ids:
+        if one not in current:
+            where = "has been dismissed" if dismissed else "needs a person"
+            raise NotFound(f"nothing named {one!r} {where}.", hint="Look at the list again.")
+    return [current[one] for one in ids]
+
+
+def _row(item: Item) -> tuple[object, ...]:
+    gone = item.dismissal
+    return (
+        item.id,
+        item.kind,
+        item.ref,
+        item.title,
+        item.state,
+        item.message,
+        item.at,
+        item.count,
+        gone.at if gone else None,
+        gone.by if gone else "",
+        gone.reason if gone else "",
+    )

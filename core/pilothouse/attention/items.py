@@ -1,0 +1,182 @@
+"""What needs a person, read from what the other rooms keep.
+
+Nothing leaves the list by itself. A promotion leaves it when it is decided, a failed job when it
+was tried again, an alert when a person resolved it, a crash loop when a person changed the
+deployment; the rest stays until somebody dismisses it. What is dismissed comes back when it occurs
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+
+from sqlmodel import Session, col, or_, select
+
+from pilothouse.activity.actors import AUTOMATIC
+from pilothouse.activity.tables import ActivityEntry
+from pilothouse.attention.tables import Dismissed
+from pilothouse.deployments import wishes
+from pilothouse.deployments.facts import status
+from pilothouse.deployments.plan import CRASH_LOOP, CRASH_LOOPED
+from pilothouse.deployments.tables import Deployment, Replica
+from pilothouse.jobs.tables import FAILED, Job
+from pilothouse.monitoring.tables import RESOLVED, Alert
+from pilothouse.registry.tables import PENDING, Promotion
+
+RECOVERED = "recovered"
+
+
+@dataclass(frozen=True)
+class Dismissal:
+    """Who took an item off the list, when and why."""
+
+    at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that needs a person.
+
+    `kind` and `ref` are the address of the object. `key` tells the item from others of its kind,
+    and `occurrence` one occurrence of it from the next.
+    """
+
+    kind: str
+    ref: str
+    key: str
+    occurrence: str
+    title: str
+    state: str
+    message: str
+    at: datetime
+    count: int = 1
+    dismissal: Dismissal | None = None
+
+    @property
+    def id(self) -> str:
+        """What the item is called in one word, for tables and commands."""
+        return f"{self.kind}:{self.key}"
+
+
+def items(session: Session) -> list[Item]:
+    """Every item, the newest first; those that were dismissed carry who did it."""
+    sources: Sequence[Callable[[Session], Iterator[Item]]] = (
+        _promotions,
+        _alerts,
+        _crash_loops,
+        _failed_jobs,
+    )
+    current = [item for source in sources for item in source(session)]
+    dismissed = {(row.kind, row.key): row for row in session.exec(select(Dismissed))}
+    marked = [_marked(item, dismissed.get((item.kind, item.key))) for item in current]
+    return sorted(marked, key=lambda item: item.at, reverse=True)
+
+
+def _marked(item: Item, row: Dismissed | None) -> Item:
+    if row is None or row.occurrence != item.occurrence:
+        return item
+    return replace(item, dismissal=Dismissal(row.at, row.by, row.reason))
+
+
+def _promotions(session: Session) -> Iterator[Item]:
+    for row in session.exec(select(Promotion).where(Promotion.status == PENDING)):
+        yield Item(
+            kind="promotion",
+            ref=row.id,
+            key=row.id,
+            occurrence="",
+            title=f"{row.model} {row.number} to {row.stage}",
+            state=PENDING,
+            message=row.reason,
+            at=row.requested_at,
+        )
+
+
+def _alerts(session: Session) -> Iterator[Item]:
+    """Open alerts, and those that fired and then cleared without anybody looking at them."""
+    cleared = col(Alert.fired_at).is_not(None) & col(Alert.resolved_by).in_(AUTOMATIC)
+    query = select(Alert).where(or_(col(Alert.state) != RESOLVED, cleared))
+    for row in session.exec(query):
+        yield Item(
+            kind="alert",
+            ref=row.id,
+            key=row.id,
+            occurrence="fired" if row.fired_at else "pending",
+            title=f"Alert {row.name} on {row.deployment}",
+            state=row.state,
+            message=row.message,
+            at=row.fired_at or row.opened_at,
+        )
+
+
+def _failed_jobs(session: Session) -> Iterator[Item]:
+    """Failed jobs that nobody tried again; those of the same work are one item, the newest."""
+    retried = select(Job.retry_of).where(col(Job.retry_of).is_not(None))
+    query = select(Job).where(Job.status == FAILED, col(Job.id).not_in(retried))
+    rows = sorted(session.exec(query), key=_work)
+    for key, group in groupby(rows, key=_work):
+        jobs = sorted(group, key=lambda job: job.created_at)
+        newest = jobs[-1]
+        yield Item(
+            kind="job",
+            ref=newest.id,
+            key=key,
+            occurrence=newest.id,
+            title=newest.title,
+            state=FAILED,
+            message=newest.error,
+            at=newest.ended_at or newest.created_at,
+            count=len(jobs),
+        )
+
+
+def _work(job: Job) -> str:
+    return "|".join((job.kind, job.subject_kind, job.subject_ref, job.title))
+
+
+def _crash_loops(session: Session) -> Iterator[Item]:
+    """Versions that do not stay up, and those that did not and that nobody has changed since."""
+    noted = _noted_crash_loops(session)
+    for row in session.exec(select(Deployment)):
+        word, message = status(row, wishes.of(session, row.name))
+        entry = noted.get(row.name)
+        if word == CRASH_LOOP:
+            occurrence = f"generation {row.generation}" if entry is None else str(entry.seq)
+            at = entry.at if entry is not None else row.updated_at
+            yield _crash_loop(row, occurrence, word, _last_end(session, row) or message, at)
+        elif entry is not None and row.updated_at <= entry.at:
+            yield _crash_loop(row, str(entry.seq), RECOVERED, entry.reason, entry.at)
+
+
+def _crash_loop(row: Deployment, occurrence: str, state: str, message: str, at: datetime) -> Item:
+    return Item(
+        kind="deployment",
+        ref=row.name,
+        key=row.name,
+        occurrence=occurrence,
+        title=f"{row.name}: version {row.number} keeps ending",
+        state=state,
+        message=message,
+        at=at,
+    )
+
+
+def _noted_crash_loops(session: Session) -> dict[str, ActivityEntry]:
+    """The controller's newest note of a crash loop, by deployment."""
+    query = select(ActivityEntry).where(
+        ActivityEntry.verb == CRASH_LOOPED, ActivityEntry.kind == "deployment"
+    )
+    entries = session.exec(query.order_by(col(ActivityEntry.seq)))
+    return {entry.ref: entry for entry in entries}
+
+
+def _last_end(session: Session, row: Deployment) -> str:
+    query = select(Replica.last_exit).where(
+        Replica.deployment == row.name, Replica.number == row.number, Replica.last_exit != ""
+    )
+    return session.exec(query).first() or ""
