@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from pilothouse.jobs.tables import Job
 from pilothouse.workspace import Workspace
+from pilothouse_app.parts.table import table_key
 
 
 @pytest.fixture
@@ -93,3 +95,81 @@ def test_the_dialog_of_a_registration_asks_for_a_file_first(visit, flights):
     page.button(key="register_data").click().run()
     assert not page.exception
     assert page.button(key="data_go").disabled
+
+
+def tick(page, row: int) -> None:
+    key = table_key("contract_flights@1", ["at", "carrier", "distance", "late"])
+    page.session_state[key] = {"selection": {"rows": [row], "columns": [], "cells": []}}
+
+
+def test_a_rule_of_the_contract_can_be_edited_on_the_page(visit, workspace, flights):
+    page = visit("dataset", ref=flights, dataset_view="Contract")
+    tick(page, 1)
+    key = "rule_flights@1_carrier"
+    page.run()
+    assert page.multiselect(key=f"{key}_values").value == ["AA", "DL", "UA"]
+    page.toggle(key=f"{key}_listed").set_value(False).run()
+    page.toggle(key=f"{key}_nullable").set_value(True).run()
+    assert page.button(key=f"{key}_save").disabled, "a reason is needed"
+    page.text_input(key=f"{key}_reason").input("any carrier may come").run()
+    page.button(key=f"{key}_save").click().run()
+    assert not page.exception
+    rule = workspace.data.contract(flights).rule("carrier")
+    assert (rule.categories, rule.nullable) == (None, True)
+    assert workspace.activity.entries().iloc[0]["reason"] == "any carrier may come"
+
+
+def test_an_end_of_a_range_can_be_changed_on_the_page(visit, workspace, flights):
+    page = visit("dataset", ref=flights, dataset_view="Contract")
+    tick(page, 2)
+    key = "rule_flights@1_distance"
+    page.run()
+    page.number_input(key=f"{key}_high").set_value(5000.0).run()
+    page.text_input(key=f"{key}_reason").input("longer routes").run()
+    page.button(key=f"{key}_save").click().run()
+    assert not page.exception
+    rule = workspace.data.contract(flights).rule("distance")
+    assert (rule.low, rule.high) == (0.0, 5000.0)
+
+
+def test_a_version_that_is_not_in_use_says_so(visit, workspace, flights):
+    frame = workspace.data.frame(flights)
+    workspace.data.register("flights", frame.drop(columns="late"), on_breach="accept")
+    page = visit("dataset", ref="flights@2")
+    assert "broke the contract" in shown(page)
+    workspace.data.archive("flights@2", "the wrong file")
+    page = visit("dataset", ref="flights@2")
+    assert not page.exception
+    assert "archived" in page.info[0].value
+    assert list(visit("data").dataframe[0].value["latest"]) == [1, 1]
+    workspace.data.restore("flights@2")
+    workspace.data.supersede("flights@2", flights)
+    page = visit("dataset", ref="flights@2")
+    assert not page.exception
+    assert "superseded" in shown(page)
+
+
+def test_a_failed_retraining_offers_to_accept_the_data_and_to_edit_the_contract(
+    visit, workspace, flights
+):
+    frame = workspace.data.frame(flights).assign(carrier="ZZ")
+    workspace.data.register("late-live", frame)
+    remedy = {"kind": "contract", "ref": flights, "data": "late-live@1", "columns": ["carrier"]}
+    job = workspace.jobs.submit("retrain", {"deployment": "late"}, title="Retrain late")
+    with workspace.store.write() as session:
+        row = session.get(Job, job)
+        row.status, row.error, row.remedy = "failed", "late-live@1 breaks the contract", remedy
+        session.add(row)
+    page = visit("job", id=job)
+    assert not page.exception
+    assert page.button(key="remedy_edit")
+    page.button(key="remedy_accept").click().run()
+    assert not page.exception
+    assert "100.0% of rows are in no known category ('ZZ')" in shown(page).replace("\\", "")
+    assert page.button(key="remedy_go").disabled
+
+
+def test_small_bars_begin_at_zero():
+    from pilothouse_app.parts.table import shape_column
+
+    assert shape_column("Shape")["type_config"]["y_min"] == 0

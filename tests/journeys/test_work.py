@@ -78,7 +78,7 @@ def test_a_broken_file_is_refused_by_row_and_column(visitor: Any, voyage: Any) -
     lines[40] = "very windy," + lines[40].partition(",")[2]
     dialog = upload(visitor, "broken.csv", "\n".join(lines).encode())
     refusal = dialog.get_by_role("alert")
-    expect(refusal).to_contain_text("Row 40, column 'wind': 'very windy' is no number")
+    expect(refusal).to_contain_text("row 40, column 'wind': 'very windy' is no number")
     assert visitor.barriers() == []
     visitor.press("Cancel", within=dialog)
     expect(dialog).to_be_hidden()

@@ -22,8 +22,8 @@ class Kpi:
     context: str = ""
     change: float | str | None = None
     better: Literal["higher", "lower", "neither"] = "neither"
+    # Only a line: Streamlit's bars and areas in a metric begin at the least value, not at zero.
     course: Sequence[float] = field(default_factory=tuple)
-    course_type: Literal["line", "bar", "area"] = "area"
     help: str | None = None
 
 
@@ -54,5 +54,5 @@ def _tile(kpi: Kpi, courses: bool) -> None:
         height="stretch",
         help=kpi.help,
         chart_data=course if courses else None,
-        chart_type=kpi.course_type,
+        chart_type="line",
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pilothouse.workspace import Workspace
 
 # The metric that decides, drawn as a bar from the value of guessing to 1.
-BARS = {"roc_auc": 0.5}
+BARS = {"roc_auc": 0.0}  # metrics that are drawn as bars, and where those begin
 _TELLING = re.compile(r"loss|acc|auc|f1\b|error|rmse|mae\b|score|reward", re.IGNORECASE)
 _NUMBER = re.compile(r"([0-9]+)")
 FIRST = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")

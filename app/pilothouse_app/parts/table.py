@@ -110,8 +110,8 @@ def spark_column(title: str, *, width: int | None = 140) -> Any:
 
 
 def shape_column(title: str, *, width: int | None = 120) -> Any:
-    """A list of counts as small bars."""
-    return st.column_config.BarChartColumn(title, width=width)
+    """A list of counts as small bars from zero: else equal counts would look empty but for one."""
+    return st.column_config.BarChartColumn(title, width=width, y_min=0)
 
 
 def table_key(key: str, ids: Sequence[str]) -> str:

@@ -9,6 +9,8 @@ import streamlit as st
 from pilothouse.data.schema import NAMES
 from pilothouse.experiments.search import RunFilter
 from pilothouse_app import charts
+from pilothouse_app.parts.contracts import contract_view
+from pilothouse_app.parts.dataset_versions import state_notice, version_menu
 from pilothouse_app.parts.datasets import (
     PREVIEW_ROWS,
     PROFILE_COLUMNS,
@@ -63,13 +65,21 @@ def render() -> None:
         empty("Which dataset?", "The address names none.", to=("Open data", back[1]))
         return
     version = workspace().data.version(wanted("ref"))
-    with header(version.dataset, note=f"version {version.number}", back=back):
+    with header(
+        version.dataset, note=f"version {version.number}", status=_status(version), back=back
+    ):
         _choose_version(version)
         register_data_button(version.dataset, primary=False)
         training_button(version.ref)
+        version_menu(version)
+    state_notice(version)
     _facts(version)
     view = switch("dataset_view", VIEWS, "Show", words=title)
     BODIES[view](version)
+
+
+def _status(version: DatasetVersionInfo) -> str:
+    return "" if version.status == "active" else version.status
 
 
 def _choose_version(version: DatasetVersionInfo) -> None:
@@ -156,33 +166,7 @@ def _rows(version: DatasetVersionInfo) -> None:
 
 
 def _contract(version: DatasetVersionInfo) -> None:
-    contract = workspace().data.contract(version.ref)
-    frame = contract.frame()
-    frame = frame.assign(
-        type=[NAMES[kind] for kind in frame["type"]],
-        nullable=["yes" if nullable else "no" for nullable in frame["nullable"]],
-        categories=[", ".join(each) if each else "" for each in frame["categories"]],
-    )
-    st.markdown(
-        f":gray[Inferred when the version was registered. Up to {share(contract.tolerance, 2)} of "
-        "the rows may break a rule before new data is refused.]"
-    )
-    with fill("contract", reserve=RESERVE + 2.5, most=33 + 30 * len(frame)):
-        table(
-            frame,
-            {
-                "column": name_column("Column", width=160),
-                "type": text_column("Type", width=110),
-                "nullable": text_column("May be missing", width=110),
-                "low": number_column("Least allowed", 2, width=120),
-                "high": number_column("Greatest allowed", 2, width=130),
-                "categories": text_column("Allowed values"),
-            },
-            key="contract",
-            ids="column",
-            alt="Rules of the contract",
-            height="stretch",
-        )
+    contract_view(version, RESERVE + 2.5)
 
 
 def _versions(version: DatasetVersionInfo) -> None:
@@ -192,6 +176,7 @@ def _versions(version: DatasetVersionInfo) -> None:
             frame.assign(content_hash=[each[:12] for each in frame["content_hash"]]),
             {
                 "ref": name_column("Version", width=150),
+                "status": status_column(width=96),
                 "rows": number_column("Rows", 0, width=100),
                 "columns": number_column("Columns", 0, width=80),
                 "bytes": bytes_column(),

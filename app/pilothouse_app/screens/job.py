@@ -9,6 +9,7 @@ import streamlit as st
 from pilothouse_app.charts.timeline import steps_timeline
 from pilothouse_app.parts.changes import pairs
 from pilothouse_app.parts.confirm import confirm
+from pilothouse_app.parts.contracts import remedy_buttons
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.filters import switch
@@ -73,8 +74,12 @@ def _commands(job: JobInfo) -> None:
             command=lambda reason: ws.jobs.cancel(job.id, reason),
             done="The job is being cancelled",
         )
+    remedy_buttons(job)
     if job.status in ("failed", "cancelled") and st.button(
-        "Retry", type="primary", icon=":material/replay:", key="job_retry"
+        "Retry",
+        type="secondary" if job.remedy else "primary",
+        icon=":material/replay:",
+        key="job_retry",
     ):
         confirm(
             "Retry this job",
