@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pilothouse.cli.options import (
-    json_option,
-    require_workspace,
-    settings_of,
-    show,
-    workspace_option,
-)
+from pilothouse.cli.options import json_option, show, workspace_option
+from pilothouse.cli.options import opened as _open
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,21 +17,6 @@ if TYPE_CHECKING:
     from pilothouse.workspace import Workspace
 
     FrameOf = Callable[[Workspace], pd.DataFrame]
-
-
-@contextmanager
-def _open(workspace: Path | None, *, make: bool = False) -> Iterator[Workspace]:
-    """The workspace, for one command. Raises NotFound when it is not there and not to be made."""
-    from pilothouse.workspace import open_workspace
-
-    settings = settings_of(workspace)
-    if not make:
-        require_workspace(settings)
-    opened = open_workspace(settings=settings)
-    try:
-        yield opened
-    finally:
-        opened.store.engine.dispose()
 
 
 def _group(name: str, words: str) -> click.Group:
@@ -60,7 +39,6 @@ def _listing(group: click.Group, words: str) -> Callable[[FrameOf], FrameOf]:
     return keep
 
 
-datasets = _group("datasets", "Dataset versions.")
 runs = _group("runs", "Runs of experiments.")
 models = _group("models", "Registered models and their versions.")
 deployments = _group("deployments", "What serves.")
@@ -69,11 +47,6 @@ attention = _group("attention", "What needs a person.")
 jobs = _group("jobs", "Durable work.")
 activity = _group("activity", "Who did what, when and why.")
 LONG, PAGE = 1_000_000, 1_000
-
-
-@_listing(datasets, "Every dataset with its newest version.")
-def _datasets(workspace: Workspace) -> pd.DataFrame:
-    return workspace.data.datasets()
 
 
 @runs.command("list")
@@ -137,19 +110,6 @@ def _jobs(workspace: Workspace) -> pd.DataFrame:
 @_listing(activity, "The log, newest first.")
 def _activity(workspace: Workspace) -> pd.DataFrame:
     return workspace.activity.entries(size=LONG)
-
-
-@datasets.command("register")
-@workspace_option
-@click.argument("name")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--origin", default="", help="Where it came from.")
-@click.option("--licence", default="", help="What it may be used for.")
-def register(workspace: Path | None, name: str, file: Path, origin: str, licence: str) -> None:
-    """Register a CSV or Parquet FILE as a version of the dataset NAME."""
-    with _open(workspace, make=True) as opened:
-        version = opened.data.register(name, file, origin=origin, licence=licence)
-    click.echo(f"{version.ref}: {version.rows:,} rows, content {version.content_hash[:12]}")
 
 
 @click.command()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from pilothouse.kit.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pilothouse.workspace import Workspace
 
 workspace_option = click.option(
     "--workspace",
@@ -39,6 +42,21 @@ def require_workspace(settings: Settings) -> None:
             f"there is no workspace at {folder}.",
             hint="Give another with --workspace, or make one with `pilothouse up`.",
         )
+
+
+@contextmanager
+def opened(workspace: Path | None, *, make: bool = False) -> Iterator[Workspace]:
+    """The workspace, for one command. Raises NotFound when it is not there and not to be made."""
+    from pilothouse.workspace import open_workspace
+
+    settings = settings_of(workspace)
+    if not make:
+        require_workspace(settings)
+    ws = open_workspace(settings=settings)
+    try:
+        yield ws
+    finally:
+        ws.store.engine.dispose()
 
 
 def show(frame: pd.DataFrame, as_json: bool) -> None:

@@ -16,7 +16,7 @@ COMMANDS = {
     "demo": ("pilothouse.cli.demo", "demo", "Sail the whole loop once on real data."),
     "doctor": ("pilothouse.cli.doctor", "doctor", "Say whether a workspace is sound."),
     "import": ("pilothouse.cli.imports", "imports", "Bring your history from MLflow."),
-    "datasets": ("pilothouse.cli.nouns", "datasets", "Dataset versions."),
+    "datasets": ("pilothouse.cli.datasets", "datasets", "Dataset versions."),
     "runs": ("pilothouse.cli.nouns", "runs", "Runs of experiments."),
     "train": ("pilothouse.cli.nouns", "train", "Train a model on a dataset version."),
     "models": ("pilothouse.cli.nouns", "models", "Registered models and their versions."),
