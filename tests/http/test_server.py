@@ -129,6 +129,36 @@ def test_gzip_is_understood(caller: httpx.Client) -> None:
     assert broken.status_code == 422
 
 
+def test_labels_say_how_many_ids_nobody_predicted(caller: httpx.Client) -> None:
+    answer = caller.post("/invocations", json={"instances": [ROW, ROW]}).json()
+    ids = [*answer["prediction_ids"], "no-such-1", "no-such-2"]
+    labels = {"ids": ids, "labels": [1, "1", 0.0, True]}
+    assert caller.post("/deployments/flights/labels", json=labels).json() == {
+        "accepted": 4,
+        "unknown": 2,
+    }
+
+
+def test_a_gzip_of_two_members_loses_no_rows(caller: httpx.Client) -> None:
+    body = orjson.dumps({"instances": [ROW] * 3})
+    halves = gzip.compress(body[:20]) + gzip.compress(body[20:])
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    answer = caller.post("/invocations", content=halves, headers=headers)
+    assert len(answer.json()["predictions"]) == 3
+
+
+def test_seconds_are_refused_in_every_protocol(caller: httpx.Client) -> None:
+    at = 1_767_225_600
+    asked = [
+        ("/invocations", {"instances": [ROW], "params": {"event_time": at}}),
+        ("/v2/models/flights/infer", tensors() | {"parameters": {"event_time": at}}),
+        ("/deployments/flights/labels", {"ids": ["a"], "labels": [1], "at": at}),
+    ]
+    for path, body in asked:
+        answer = caller.post(path, json=body)
+        assert (answer.status_code, "looks like seconds" in answer.text) == (422, True)
+
+
 def test_too_much_is_refused(caller: httpx.Client) -> None:
     answer = caller.post("/v2/models/flights/infer", json=tensors(10_001))
     assert answer.status_code == 413

@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from pilothouse.deployments import damage, journal, log, log_rows
+from pilothouse.deployments import damage, id_index, journal, log, log_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MERGE_FROM = 24
+MAX_DATES = 31  # of one segment; more become one file together
+MAX_FOLDERS = 4_000  # of dates, of one deployment's tree: eleven years
 logger = logging.getLogger("pilothouse.compaction")
 KEYS = {
     log.PREDICTIONS: ["prediction_id"],
@@ -54,11 +56,20 @@ def compact(workspace: Path) -> Compacted:
     try:
         with FileLock(lock, timeout=0):
             paths = waiting(workspace)
+            for folder in _journals(workspace):
+                _try_index(workspace, folder.name)
             rows = [_try_segment(workspace, path) for path in paths]
             done = [count for count in rows if count is not None]
             return Compacted(len(done), sum(done), _merge_crowded(workspace))
     except Timeout:
         return Compacted(0, 0, 0)
+
+
+def _try_index(workspace: Path, deployment: str) -> None:
+    try:
+        id_index.rebuild_missing(workspace, deployment)
+    except OSError as refused:
+        logger.warning("the index of %s waits: %s", deployment, refused)
 
 
 def _journals(workspace: Path) -> list[Path]:
@@ -91,19 +102,35 @@ def _compact_segment(workspace: Path, path: Path) -> int:
             table = log.joined(parts)
             rows += table.num_rows if tree == log.PREDICTIONS else 0
             folder = log.tree_folder(workspace, tree, path.parent.name)
-            for day, of_day in _by_date(table, log.DATED_BY[tree]):
-                _write(of_day, folder / f"date={day}" / f"{segment.id}.parquet")
+            if tree == log.PREDICTIONS:
+                ids = table["prediction_id"].to_pylist()
+                id_index.add(workspace, path.parent.name, ids)
+            for name, part in _partitions(table, log.DATED_BY[tree], folder):
+                _write(part, folder / name / f"{segment.id}.parquet")
     path.unlink()
     return rows
 
 
-def _by_date(table: pa.Table, column: str) -> Iterator[tuple[str, pa.Table]]:
+def _partitions(table: pa.Table, column: str, folder: Path) -> Iterator[tuple[str, pa.Table]]:
+    """A segment's rows by date, or all in one when that would make too many files."""
+    by_date = _by_date(table, column)
+    dates = [day for day, _ in by_date]
+    existing = {path.name for path in folder.glob(f"{log.DAY}*")}
+    new = {f"{log.DAY}{day}" for day in dates} - existing
+    if len(dates) > MAX_DATES or (new and len(existing) + len(new) > MAX_FOLDERS):
+        return iter([(log.SCATTERED, table)])
+    return ((f"{log.DAY}{day}", part) for day, part in by_date)
+
+
+def _by_date(table: pa.Table, column: str) -> list[tuple[str, pa.Table]]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     days = pc.cast(table[column], pa.timestamp("ms", "UTC"), safe=False).cast(pa.date32())
-    for day in sorted(pc.unique(days).to_pylist()):
-        yield day.isoformat(), table.filter(pc.equal(days, pa.scalar(day, pa.date32())))
+    return [
+        (day.isoformat(), table.filter(pc.equal(days, pa.scalar(day, pa.date32()))))
+        for day in sorted(pc.unique(days).to_pylist())[: MAX_DATES + 1]
+    ]
 
 
 def _write(table: pa.Table, path: Path) -> None:
@@ -121,13 +148,18 @@ def _write(table: pa.Table, path: Path) -> None:
 def _merge_crowded(workspace: Path) -> int:
     merged = 0
     for tree in log.TREES:
-        for day in (workspace / tree).glob(f"*/{log.DAY}*"):
-            if log.day_of(day) is None:
-                continue
+        for day in _partition_folders(workspace / tree):
             files = [path for path in sorted(day.glob("*.parquet")) if path.is_file()]
             if len(files) >= MERGE_FROM:
                 merged += _try_merge(workspace, tree, files)
     return merged
+
+
+def _partition_folders(tree: Path) -> Iterator[Path]:
+    for day in tree.glob(f"*/{log.DAY}*"):
+        if log.day_of(day) is not None:
+            yield day
+    yield from tree.glob(f"*/{log.SCATTERED}")
 
 
 def _try_merge(workspace: Path, tree: str, files: list[Path]) -> int:

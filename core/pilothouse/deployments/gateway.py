@@ -38,6 +38,7 @@ from pilothouse.deployments.asgi import (
 )
 from pilothouse.deployments.body_reader import BodyReader
 from pilothouse.deployments.frames import GOOD, PREDICT, REFUSED
+from pilothouse.deployments.id_index import count_unknown
 from pilothouse.deployments.journal import Journal
 from pilothouse.deployments.log import journal_folder
 from pilothouse.deployments.measures import Measures
@@ -157,7 +158,8 @@ class Gateway:
         journal = self._journal(name)
         journal.labels(labels.line(journal.stamp()))
         self.measures.labels[name] += len(labels.ids)
-        return json_answer({"accepted": len(labels.ids)})
+        unknown = await asyncio.to_thread(count_unknown, self.workspace, name, labels.ids)
+        return json_answer({"accepted": len(labels.ids), "unknown": unknown})
 
     async def _predict(
         self, name: str, read: Read, began: float

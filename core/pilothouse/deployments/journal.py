@@ -37,6 +37,8 @@ OPEN, SEALED = ".open", ".sealed"
 KINDS = ("q", "l", "t")
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 NAME = re.compile(rf"{ID}(?:\.(?P<pid>\d{{1,9}})\.(?P<birth>\d{{1,15}})\.open|\.sealed)")
+AT = re.compile(rb'\{"[ql]":\{"at":(\d{1,16}),')
+MAX_STAMP = 4_102_444_800_000_000  # the year 2100: a damaged line must not stop the clock for ever
 TRIES = 100  # of a look at segments that are being sealed and compacted meanwhile
 
 
@@ -63,10 +65,15 @@ class Journal:
         self._size = 0
         self._opened_at = 0.0
         self._typed: set[int] = set()
-        self._last_us = 0
+        self._last_us = -1
 
     def stamp(self) -> int:
-        """The present instant in microseconds, later than every stamp before it."""
+        """The present instant in microseconds, later than every stamp before it.
+
+        Also than those of an earlier process, though the clock was put back meanwhile.
+        """
+        if self._last_us < 0:
+            self._last_us = _last_stamp(self._folder)
         self._last_us = max(time.time_ns() // 1_000, self._last_us + 1)
         return self._last_us
 
@@ -125,8 +132,34 @@ class Journal:
             return
         os.close(self._file)
         self._file, self._size = -1, 0
+        with suppress(OSError):  # the segment itself still has its stamps
+            _keep_stamp(self._folder, self._last_us)
         with suppress(FileNotFoundError):  # the folder was taken away: nothing is left to seal
             self._path.rename(_sealed_name(self._path))
+
+
+def _keep_stamp(folder: Path, stamp: int) -> None:
+    """Remember the newest stamp of segments that compaction will take away."""
+    path = folder.parent / f".{folder.name}.stamp"
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_text(str(max(stamp, _kept_stamp(folder))), encoding="ascii")
+    partial.replace(path)
+
+
+def _kept_stamp(folder: Path) -> int:
+    try:
+        text = (folder.parent / f".{folder.name}.stamp").read_text(encoding="ascii")
+        return min(int(text), MAX_STAMP)
+    except (OSError, ValueError):
+        return 0
+
+
+def _last_stamp(folder: Path) -> int:
+    """The newest stamp that a journal has given, as far as one can know."""
+    stamps = [
+        int(match[1]) for s in segments(folder) for line in s.lines if (match := AT.match(line))
+    ]
+    return max([_kept_stamp(folder), *(at for at in stamps if at <= MAX_STAMP)])
 
 
 def segments(folder: Path) -> list[Segment]:

@@ -3,6 +3,7 @@
     <workspace>/predictions/<deployment>/date=YYYY-MM-DD/<segment>.parquet   by event date
     <workspace>/labels/<deployment>/date=YYYY-MM-DD/<segment>.parquet        by date of the label
     <workspace>/requests/<deployment>/date=YYYY-MM-DD/<segment>.parquet      by date of receipt
+    <workspace>/<tree>/<deployment>/scattered/<segment>.parquet              rows of many dates
 
 Journals are read before Parquet, so a segment that is compacted in between is seen twice, never
 missed; rows are then told apart by their ids.
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 MERGED = "-to-"
 DAY = "date="
+SCATTERED = "scattered"  # rows of so many dates that a file for each would be too many
 TRIES = 100  # of a look at files that are being merged meanwhile
 DATED_BY = {PREDICTIONS: "event_at", LABELS: "label_at", REQUESTS: "received_at"}
 COLUMNS = {
@@ -52,12 +54,14 @@ log = logging.getLogger("pilothouse.log")
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which rows of a tree: of which dates, which columns, and how many of the newest suffice."""
+    """Which rows of a tree: of which dates, which columns, how many of the newest suffice, and of
+    which predictions."""
 
     start: datetime | None = None
     end: datetime | None = None
     columns: list[str] | None = None
     newest: int | None = None
+    ids: pd.Series[str] | None = None
 
 
 def journal_folder(workspace: Path, deployment: str) -> Path:
@@ -78,7 +82,10 @@ def predictions(
     columns: Iterable[str] | None = None,
     newest: int | None = None,
 ) -> pd.DataFrame:
-    """Predictions with start <= event_at < end in the order they came, each id once, first wins."""
+    """Predictions with start <= event_at < end in the order they came, each id once, first wins.
+
+    An id that was sent twice with different event times counts where it was first, and only there.
+    """
     wanted = None if columns is None else list(dict.fromkeys([*columns]))
     read = None if wanted is None else list(dict.fromkeys([*wanted, *FACTS]))
     table = _union(workspace, deployment, PREDICTIONS, Wanted(start, end, read, newest))
@@ -88,10 +95,24 @@ def predictions(
     frame: pd.DataFrame = table.to_pandas()
     frame = frame.sort_values("received_at", kind="stable", ignore_index=True)
     frame = frame.drop_duplicates("prediction_id", keep="first", ignore_index=True)
+    if (start, end) != (None, None) and len(frame):
+        first = _first_received(workspace, deployment, frame["prediction_id"])
+        earlier = frame["prediction_id"].map(first) < frame["received_at"]
+        frame = frame[~earlier].reset_index(drop=True)
     for name in wanted or ():
         if name not in frame:
             frame[name] = None
     return frame if wanted is None else frame[wanted]
+
+
+def _first_received(workspace: Path, deployment: str, ids: pd.Series[str]) -> pd.Series[Any]:
+    """When each of some ids was first received, whatever its event time."""
+    query = Wanted(columns=["prediction_id", "received_at"], ids=ids)
+    table = _union(workspace, deployment, PREDICTIONS, query)
+    if table is None:
+        return _empty(("prediction_id", "received_at")).set_index("prediction_id")["received_at"]
+    frame: pd.DataFrame = table.to_pandas()
+    return frame.groupby("prediction_id")["received_at"].min()
 
 
 def recent(
@@ -102,17 +123,33 @@ def recent(
     return frame.tail(limit).reset_index(drop=True)
 
 
-def labels(workspace: Path, deployment: str, start: datetime | None = None) -> pd.DataFrame:
+def labels(
+    workspace: Path,
+    deployment: str,
+    start: datetime | None = None,
+    ids: pd.Series[str] | None = None,
+) -> pd.DataFrame:
     """Labels by prediction, each id once, the last one received.
 
-    `start` leaves out what came true on days before it: no label is older than its prediction.
+    `start` leaves out what came true on days before it. `ids` leaves out other predictions; a
+    label may have any date, before its prediction's too, so no date is left out for them.
     """
-    table = _union(workspace, deployment, LABELS, Wanted(start))
+    day = start and start.replace(hour=0, minute=0, second=0, microsecond=0)
+    table = _union(workspace, deployment, LABELS, Wanted(day, ids=ids))
     if table is None:
         return _empty(LABEL_COLUMNS)
-    frame: pd.DataFrame = table.to_pandas()
+    frame: pd.DataFrame = _between(table, "label_at", day, None).to_pandas()
     frame = frame.sort_values("received_at", kind="stable", ignore_index=True)
     return frame.drop_duplicates("prediction_id", keep="last", ignore_index=True)
+
+
+def unmatched_labels(workspace: Path, deployment: str) -> tuple[int, int]:
+    """How many ids have a label, and how many of those nobody predicted."""
+    labelled = labels(workspace, deployment)["prediction_id"]
+    if labelled.empty:
+        return 0, 0
+    first = _first_received(workspace, deployment, labelled)
+    return len(labelled), int((~labelled.isin(first.index)).sum())
 
 
 def requests(
@@ -133,8 +170,20 @@ def _union(workspace: Path, deployment: str, tree: str, wanted: Wanted) -> pa.Ta
     live, stored = _read(workspace, deployment, tree, wanted)
     if wanted.columns is not None:
         live = [t.select([c for c in wanted.columns if c in t.column_names]) for t in live]
-    parts = [t for t in [*stored, *live] if t.num_rows]
+    parts = [t for t in _of_ids([*stored, *live], wanted.ids) if t.num_rows]
     return joined(parts) if parts else None
+
+
+def _of_ids(parts: list[pa.Table], ids: pd.Series[str] | None) -> list[pa.Table]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if ids is None:
+        return parts
+    values = pa.array(ids, pa.string())
+
+    rows = [part for part in parts if part.num_rows]
+    return [t.filter(pc.is_in(t["prediction_id"].cast(pa.string()), values)) for t in rows]
 
 
 def _read(
@@ -244,6 +293,7 @@ def parquet_files(
     last = end.date() if end else date.max
     days = sorted(folder.glob(f"{DAY}*"))
     chosen = [d for d in days if (day := day_of(d)) is not None and first <= day <= last]
+    chosen.append(folder / SCATTERED)
     return [path for day in chosen for path in sorted(day.glob("*.parquet")) if _is_file(path)]
 
 

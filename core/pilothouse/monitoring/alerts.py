@@ -107,6 +107,22 @@ def end_of_rule(session: Session, store: Store, rule: AlertRule, note: str) -> N
         _end(session, store, alert, None, note)
 
 
+def without_window(session: Session, store: Store, window: Window) -> None:
+    """Follow every rule once a window no longer counts; an alert that rested on it ends."""
+    note = f"the window from {window.start:%Y-%m-%d} was removed"
+    for rule in rules.enabled(session, window.deployment):
+        alert = _open_alert(session, rule)
+        if alert is None:
+            continue
+        readings = read(session, rule)
+        now = stand([r.verdict for r in readings], rule.for_windows, rule.clear_windows)
+        if _is_over(alert, now):
+            _end(session, store, alert, None, note)
+        else:
+            _update(alert, rule, readings, now)
+            session.add(alert)
+
+
 def _follow(session: Session, store: Store, rule: AlertRule, window: Window) -> None:
     readings = read(session, rule)
     verdicts = [reading.verdict for reading in readings]
@@ -177,7 +193,9 @@ def _windows(session: Session, rule: AlertRule) -> list[Window]:
     closed = session.exec(
         select(func.max(Alert.closed_through)).where(Alert.rule_id == rule.id)
     ).one()
-    query = select(Window).where(Window.deployment == rule.deployment)
+    query = select(Window).where(
+        Window.deployment == rule.deployment, col(Window.removed_at).is_(None)
+    )
     if closed is not None:
         query = query.where(col(Window.start) > closed)
     busiest: dict[datetime, Window] = {}

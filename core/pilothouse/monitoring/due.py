@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_EMPTY = 8
+MOST_DUE = 400  # at once, the oldest first: what is left is due the next time
 
 
 def due(store: Store, deployment: str, until: datetime) -> list[Span]:
@@ -27,11 +28,11 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
     """
     with store.read() as session:
         plan = monitors.monitor_info(session, deployment).plan
-        query = select(Window.start, Window.end, Window.evaluated_at)
-        judged = {
-            Span(start, end): at
-            for start, end, at in session.exec(query.where(Window.deployment == deployment))
-        }
+        query = select(Window).where(Window.deployment == deployment)
+        judged: dict[Span, datetime | None] = {}
+        for window in session.exec(query):
+            span = Span(window.start, window.end)
+            judged[span] = _later(judged.get(span), _heard(window))
     rows = _received(store, deployment)
     rows = rows[rows["event_at"] < until]
     if not plan.enabled or rows.empty:
@@ -40,9 +41,21 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
     return [
         span
         for span in _with_gaps(sorted(newest), plan.period)
-        if span.end <= until
-        and (span not in judged or (span in newest and newest[span] > judged[span]))
-    ]
+        if span.end <= until and (span not in judged or _is_news(newest.get(span), judged[span]))
+    ][:MOST_DUE]
+
+
+def _heard(window: Window) -> datetime | None:
+    """Until when a judged window has heard everything; None when it was removed."""
+    return None if window.removed_at else window.heard_until or window.evaluated_at
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((at for at in (one, other) if at is not None), default=None)
+
+
+def _is_news(newest: datetime | None, heard: datetime | None) -> bool:
+    return newest is not None and heard is not None and newest > heard
 
 
 def _newest(rows: pd.DataFrame, period: Period) -> dict[Span, datetime]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
@@ -26,9 +27,16 @@ if TYPE_CHECKING:
 
 
 def evaluate_job(
-    store: Store, progress: Progress, deployment: str, start_ms: int, end_ms: int
+    store: Store,
+    progress: Progress,
+    deployment: str,
+    start_ms: int,
+    end_ms: int,
+    restore: bool = False,
 ) -> dict[str, Any]:
     """Judge one window of a deployment and follow its alert rules; doing it again changes nothing.
+
+    A window that was removed stays removed unless it is to be restored.
 
     The answer tells of the version that answered most: window, status, rows, labelled, roc_auc,
     drifted, revision, and the alerts that this judgement made fire; `retrain` are those of them
@@ -41,10 +49,11 @@ def evaluate_job(
     progress(0.1, f"reading {span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}")
     frame = observed.observe(store, deployment, span)
     groups = observed.by_version(frame) if len(frame) else [(*serving, frame)]
-    judged = [judge(store, deployment, span, plan, *group) for group in groups]
+    heard = observed.heard_until(frame)
+    judged = [judge(store, deployment, span, plan, *group, heard) for group in groups]
     progress(0.9, f"{len(frame):,} rows judged")
     with store.write() as session:
-        return _answer(session, [_store(session, store, each) for each in judged])
+        return _answer(session, [_store(session, store, each, restore) for each in judged])
 
 
 def judge(
@@ -55,6 +64,7 @@ def judge(
     model: str,
     number: int,
     frame: pd.DataFrame,
+    heard: datetime | None = None,
 ) -> Judged:
     """The judgement of one version's rows of a window; its profile is put among the artifacts."""
     baseline = references.baseline(store, model, number)
@@ -64,7 +74,7 @@ def judge(
     content = observed.content(frame, rows, baseline.digest, settings)
     found = assess(baseline.profile, rows, plan, baseline.signature.threshold)
     digest = store.artifacts.put_bytes(keeping.profile_bytes(found))
-    return Judged(deployment, model, number, span, content, digest, found)
+    return Judged(deployment, model, number, span, content, digest, found, heard)
 
 
 def due_job(
@@ -86,7 +96,10 @@ def _serving(session: Session, deployment: str) -> tuple[str, int]:
     return row.model, row.serving or row.number
 
 
-def _store(session: Session, store: Store, judged: Judged) -> Window:
+def _store(session: Session, store: Store, judged: Judged, restore: bool) -> Window:
+    existing = keeping.known(session, judged)
+    if existing is not None and existing.removed_at is not None and not restore:
+        return existing
     window, is_new = keeping.keep(session, store, judged)
     if is_new:
         alerts.follow(session, store.acting_as(MONITOR), window)

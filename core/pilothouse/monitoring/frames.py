@@ -176,7 +176,8 @@ INSTANTS = (
 
 def windows(session: Session, deployment: str | None) -> pd.DataFrame:
     """Windows, oldest first; columns as in `WINDOWS`."""
-    query = select(Window).order_by(col(Window.start), col(Window.rows).desc())
+    query = select(Window).where(col(Window.removed_at).is_(None))
+    query = query.order_by(col(Window.start), col(Window.rows).desc())
     if deployment is not None:
         query = query.where(Window.deployment == deployment)
     return _frame([_window_row(window) for window in session.exec(query)], WINDOWS)
@@ -230,7 +231,11 @@ def trend(
             (col(Window.id) == col(CheckResult.window_id))
             & (col(Window.revision) == col(CheckResult.revision)),
         )
-        .where(Window.deployment == deployment, CheckResult.check == check)
+        .where(
+            Window.deployment == deployment,
+            CheckResult.check == check,
+            col(Window.removed_at).is_(None),
+        )
         .order_by(col(Window.start), col(CheckResult.column))
     )
     if column is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session, select
@@ -32,6 +33,7 @@ class Judged:
     content: str
     profile: str
     assessment: Assessment
+    heard_until: datetime | None = None
 
 
 def known(session: Session, judged: Judged) -> Window | None:
@@ -49,7 +51,9 @@ def known(session: Session, judged: Judged) -> Window | None:
 def keep(session: Session, store: Store, judged: Judged) -> tuple[Window, bool]:
     """Store a window's judgement; the window, and whether this is a new revision of it."""
     window = known(session, judged)
-    if window is not None and window.content == judged.content:
+    if window is not None and window.content == judged.content and window.removed_at is None:
+        window.heard_until = judged.heard_until
+        session.add(window)
         return window, False
     now = store.now()
     if window is None:
@@ -66,7 +70,7 @@ def keep(session: Session, store: Store, judged: Judged) -> tuple[Window, bool]:
             evaluated_at=now,
         )
     window.revision += 1
-    window.evaluated_at = now
+    window.evaluated_at, window.heard_until, window.removed_at = now, judged.heard_until, None
     for name, value in _facts(judged).items():
         setattr(window, name, value)
     session.add(window)
@@ -124,10 +128,27 @@ def _record(session: Session, store: Store, window: Window) -> None:
     )
 
 
+def remove(session: Session, store: Store, window: Window, reason: str) -> None:
+    """Take a window out of every list, trend and rule; its span is not judged by itself again."""
+    window.removed_at = store.now()
+    session.add(window)
+    session.flush()
+    record(
+        session,
+        store,
+        "removed",
+        "window",
+        window.id,
+        name=f"{window.deployment} from {window.start:%Y-%m-%d}",
+        before={"status": window.status, "rows": window.rows, "labelled": window.labelled},
+        reason=reason,
+    )
+
+
 def require(session: Session, window_id: str) -> Window:
     """The window's row. Raises NotFound."""
     found = session.get(Window, window_id)
-    if found is None:
+    if found is None or found.removed_at is not None:
         raise NotFound(f"there is no window {window_id!r}.")
     return found
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -23,18 +23,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LABEL = "__label"
-FORESIGHT = timedelta(days=31)  # what happens can be known before its time, as a cancellation is
+LABEL_AT = "__label_received_at"
 
 
 def observe(store: Store, deployment: str, span: Span) -> pd.DataFrame:
-    """The predictions of a window by event time, with `__label` where one has come."""
+    """The predictions of a window by event time, with `__label` where one has come, and when.
+
+    Labels are joined by id, whatever date they carry.
+    """
     frame = log.predictions(store.folder, deployment, span.start, span.end)
     if not len(frame):
-        return frame.assign(**{LABEL: None})
-    labels = log.labels(store.folder, deployment, span.start - FORESIGHT)
-    labels = labels[labels["prediction_id"].isin(frame["prediction_id"])]
-    told = labels.set_index("prediction_id")["label"]
-    return frame.assign(**{LABEL: frame["prediction_id"].map(told)})
+        return frame.assign(**{LABEL: None, LABEL_AT: None})
+    labels = log.labels(store.folder, deployment, ids=frame["prediction_id"])
+    by_id = labels.set_index("prediction_id")
+    columns = {LABEL: by_id["label"], LABEL_AT: by_id["received_at"]}
+    return frame.assign(**{n: frame["prediction_id"].map(part) for n, part in columns.items()})
+
+
+def heard_until(frame: pd.DataFrame) -> datetime | None:
+    """When the newest of a window's predictions and labels was received."""
+    newest = [frame[name].max() for name in ("received_at", LABEL_AT) if len(frame)]
+    instants = [at.to_pydatetime() for at in newest if at is not None and at == at]
+    return max(instants, default=None)
 
 
 def by_version(frame: pd.DataFrame) -> list[tuple[str, int, pd.DataFrame]]:

@@ -54,7 +54,11 @@ class Reference(Table, table=True):
 
 
 class Window(Table, table=True):
-    """What one model version answered in one span of event time, as last judged."""
+    """What one model version answered in one span of event time, as last judged.
+
+    `heard_until` is when the newest of its predictions and labels was received: whatever comes
+    later makes it due again. A window that was removed keeps its row, so that it stays removed.
+    """
 
     __tablename__ = "monitoring_window"
     __table_args__ = (
@@ -84,6 +88,8 @@ class Window(Table, table=True):
     revision: int = 1
     created_at: datetime = Field(sa_type=Utc)
     evaluated_at: datetime = Field(sa_type=Utc)
+    heard_until: datetime | None = Field(default=None, sa_type=Utc)
+    removed_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
 class CheckResult(Table, table=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.jobs import Progress
 from pilothouse.monitoring import alerts, frames, monitors, references, reports, rules
+from pilothouse.monitoring.keeping import remove as remove_window
 from pilothouse.monitoring.keeping import require as require_window
 from pilothouse.monitoring.plan import MonitorInfo
 from pilothouse.monitoring.rules import Rule, RuleInfo
@@ -95,12 +96,15 @@ class Monitoring(Room):
     def evaluate(self, deployment: str, start: datetime, end: datetime) -> str:
         """Judge one window here and now, follow its rules, and return the window's id.
 
+        A window that was removed is there again.
+
         Raises NotFound without the deployment or its monitor.
         """
         from pilothouse.monitoring.evaluate import evaluate_job
 
         quiet = Progress(self._store, None)
-        found = evaluate_job(self._store, quiet, deployment, *Span(start, end).in_ms)
+        start_ms, end_ms = Span(start, end).in_ms
+        found = evaluate_job(self._store, quiet, deployment, start_ms, end_ms, restore=True)
         return str(found["window"])
 
     def windows(self, deployment: str | None = None) -> pd.DataFrame:
@@ -115,6 +119,17 @@ class Monitoring(Room):
         figures = {name: row[name] for name in frames.FIGURES if row[name] is not None}
         own = {name: value for name, value in row.items() if name not in frames.FIGURES}
         return WindowInfo(**own, figures=figures)
+
+    def remove_window(self, window: str, reason: str = "") -> None:
+        """Remove a window that rests on wrong event times, for example.
+
+        No list, trend or rule counts it any more, and it is not judged again unless it is evaluated
+        by hand. Predictions and labels stay. Raises NotFound.
+        """
+        with self._store.write() as session:
+            row = require_window(session, window)
+            remove_window(session, self._store, row, reason)
+            alerts.without_window(session, self._store, row)
 
     def results(self, window: str) -> pd.DataFrame:
         """Every result of a window's newest revision; columns as in `frames.RESULTS`."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilothouse.deployments import compaction, journal, log
+from pilothouse.deployments import compaction, id_index, journal, log
 from pilothouse.deployments.journal import Journal
 from pilothouse.deployments.surroundings import environment
 from pilothouse.deployments.traffic import traffic
@@ -95,6 +97,121 @@ def test_an_id_sent_again_counts_once_and_the_first_wins(tmp_path: Path, writer:
         "b": 1,
         "c": 2,
     }
+
+
+def test_an_id_sent_again_with_another_time_counts_in_no_second_window(
+    tmp_path: Path, writer: Journal
+) -> None:
+    answered(writer, ["a", "b"])
+    later = MARCH + 30 * 24 * HOUR
+    answered(writer, ["b", "c"], event=later)
+
+    def ids(start: int, end: int) -> list[str]:
+        frame = log.predictions(tmp_path, "late", from_ms(start), from_ms(end))
+        return list(frame["prediction_id"])
+
+    for _ in range(2):
+        assert ids(MARCH, later) == ["a", "b"]
+        assert ids(later, later + 99 * HOUR) == ["c"]
+        writer.seal()
+        compaction.compact(tmp_path)
+
+
+def test_labels_are_joined_by_id_whatever_their_date(tmp_path: Path, writer: Journal) -> None:
+    ids = ["a", "b", "c"]
+    times = [MARCH - 400 * 24 * HOUR, MARCH, MARCH + 400 * 24 * HOUR]
+    writer.labels({"at": writer.stamp(), "ids": ids, "labels": [1, 0, 1], "times": times})
+    wanted = pd.Series(["a", "c", "x"])
+    for _ in range(2):
+        frame = log.labels(tmp_path, "late", ids=wanted)
+        assert dict(zip(frame["prediction_id"], frame["label"], strict=True)) == {"a": 1, "c": 1}
+        since = log.labels(tmp_path, "late", from_ms(MARCH))
+        assert sorted(since["prediction_id"]) == ["b", "c"]
+        writer.seal()
+        compaction.compact(tmp_path)
+
+
+def test_scattered_days_make_a_few_files(tmp_path: Path, writer: Journal) -> None:
+    ids, days = [f"p{i}" for i in range(3_000)], 24 * HOUR
+    for part in (ids[:1_000], ids[1_000:2_000], ids[2_000:]):
+        rows = len(part)
+        first = int(part[0][1:]) * days
+        line: dict[str, Any] = {"at": writer.stamp(), "version": 1, "rows": rows, "ms": 1.0}
+        line |= {"status": 200, "ids": part, "model": "late", "score": [0.5] * rows}
+        line |= {"event": [MARCH + first + i * days for i in range(rows)], "columns": {}}
+        writer.predictions(1, SIGNATURE, line)
+        writer.labels(
+            {
+                "at": writer.stamp(),
+                "ids": part,
+                "labels": [1] * rows,
+                "times": [MARCH + first + i * days for i in range(rows)],
+            }
+        )
+        writer.seal()
+    before = log.predictions(tmp_path, "late")
+    compaction.compact(tmp_path)
+    assert len(list(tmp_path.rglob("*.parquet"))) <= 9
+    pd.testing.assert_frame_equal(log.predictions(tmp_path, "late"), before)
+    year = log.predictions(tmp_path, "late", from_ms(MARCH), from_ms(MARCH + 365 * days))
+    assert len(year) == 365
+    assert len(log.labels(tmp_path, "late", ids=year["prediction_id"])) == 365
+
+
+def test_few_days_keep_a_folder_each(tmp_path: Path, writer: Journal) -> None:
+    for day in range(40):
+        answered(writer, [f"p{day}"], event=MARCH + day * 24 * HOUR)
+        writer.seal()
+    compaction.compact(tmp_path)
+    assert len(list((tmp_path / "predictions" / "late").glob("date=*"))) == 40
+
+
+def test_stamps_go_on_after_a_restart_with_the_clock_put_back(
+    tmp_path: Path, writer: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled(writer, ["a"], 0)
+    hour_ago = time.time_ns() - 3_600 * 10**9
+    monkeypatch.setattr("pilothouse.deployments.journal.time.time_ns", lambda: hour_ago)
+    second = Journal(log.journal_folder(tmp_path, "late"))
+    labelled(second, ["a"], 1)
+    second.seal()
+    writer.seal()
+    assert list(log.labels(tmp_path, "late")["label"]) == [1]
+    compaction.compact(tmp_path)
+    third = Journal(log.journal_folder(tmp_path, "late"))
+    labelled(third, ["a"], 0)
+    assert list(log.labels(tmp_path, "late")["label"]) == [0]
+    assert third.stamp() > second.stamp()
+
+
+def test_ids_that_nobody_predicted_are_counted(tmp_path: Path, writer: Journal) -> None:
+    answered(writer, ["a", "b],", 'c"'])
+    asked = ["a", "b],", 'c"', "x", "y"]
+    assert id_index.count_unknown(tmp_path, "late", asked) == 2
+    writer.seal()
+    compaction.compact(tmp_path)
+    assert id_index.count_unknown(tmp_path, "late", asked) == 2
+    answered(writer, ["x"])
+    assert id_index.count_unknown(tmp_path, "late", asked) == 1
+    labelled(writer, asked, 1)
+    assert log.unmatched_labels(tmp_path, "late") == (5, 1)
+
+
+def test_an_index_that_is_gone_or_broken_is_made_anew(tmp_path: Path, writer: Journal) -> None:
+    answered(writer, ["a"])
+    writer.seal()
+    compaction.compact(tmp_path)
+    path = id_index.index_file(tmp_path, "late")
+    path.unlink()
+    assert id_index.count_unknown(tmp_path, "late", ["a", "x"]) is None
+    compaction.compact(tmp_path)
+    assert id_index.count_unknown(tmp_path, "late", ["a", "x"]) == 1
+    path.write_bytes(b"no database" * 1_000)
+    answered(writer, ["b"])
+    writer.seal()
+    compaction.compact(tmp_path)
+    compaction.compact(tmp_path)
+    assert id_index.count_unknown(tmp_path, "late", ["a", "b", "x"]) == 1
 
 
 def test_the_last_received_label_wins(tmp_path: Path, writer: Journal) -> None:
