@@ -109,6 +109,13 @@ def test_a_report_shows_its_making_then_its_page(tour, served, window, monkeypat
     assert "4.5 MB" in shown(page)
 
 
+def test_removing_a_window_asks_for_a_reason(tour, window):
+    page = tour("window", id=window)
+    page.button(key="window_remove").click().run()
+    assert "comes back only when it is evaluated by hand" in shown(page)
+    assert page.button(key="confirm_go").disabled
+
+
 def test_evaluation_is_a_job(tour, served):
     tour("monitoring").button(key="evaluate").click().run()
     assert list(served.jobs.jobs()["kind"]) == ["evaluate_windows"]

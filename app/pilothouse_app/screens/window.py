@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse_app.charts.curves import calibration
+from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.drift import ranking_and_distributions
 from pilothouse_app.parts.empty import empty, nothing_found
 from pilothouse_app.parts.figures import dark, figure
@@ -14,7 +16,7 @@ from pilothouse_app.parts.filters import choose, filter_bar, switch
 from pilothouse_app.parts.formats import ago, count, number, plural, share, title
 from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
-from pilothouse_app.parts.links import address, go, link, screen, wanted
+from pilothouse_app.parts.links import Address, address, go, link, screen, wanted
 from pilothouse_app.parts.reports import report_frame, report_table
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.status import words
@@ -75,6 +77,7 @@ def render() -> None:
     back = ("Monitoring", screen("monitoring", monitoring_deployment=window.deployment))
     name = f"{window.deployment}, {span_words(window.start, window.end)}"
     with header(name, status=window.status, back=back):
+        _remove_button(window, back[1])
         _report_button(window)
     _facts(window)
     _figures(window)
@@ -91,6 +94,20 @@ def render() -> None:
         _results(workspace().monitoring.results(window.id), signal)
     else:
         _reports(window)
+
+
+def _remove_button(window: WindowInfo, back: Address) -> None:
+    if st.button("Remove", icon=":material/delete:", key="window_remove"):
+        confirm(
+            "Remove this window",
+            f"No list, trend or alert of **{literal(window.deployment)}** counts it any more. It "
+            f"rests on {count(window.rows)} predictions, which stay; it comes back only when it is "
+            "evaluated by hand.",
+            verb="Remove",
+            command=lambda reason: workspace().monitoring.remove_window(window.id, reason),
+            done="The window is removed",
+            then=back,
+        )
 
 
 def _report_button(window: WindowInfo) -> None:
