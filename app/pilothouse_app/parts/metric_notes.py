@@ -15,7 +15,11 @@ from pilothouse_app.parts.workspace import workspace
 if TYPE_CHECKING:
     from pilothouse.experiments.metric_notes import MetricKinds
 
-DIRECTIONS: dict[Direction, str] = {"higher": "Higher is better", "lower": "Lower is better"}
+DIRECTIONS: dict[Direction, str] = {
+    "higher": "Higher is better",
+    "lower": "Lower is better",
+    "unknown": "Not known",
+}
 FORMATS: dict[str, str] = {
     ".4f": "0.1235",
     ".3f": "0.123",

@@ -134,7 +134,7 @@ def compare(
         agreements=agreements(runs, settings),
         packages_from=frozenset(run.id for run in runs if settings.has_packages(run)),
         kinds=kinds,
-        deciding=_deciding(runs, specs),
+        deciding=_deciding(runs, specs, kinds),
     )
 
 
@@ -149,13 +149,20 @@ def _chosen(run_ids: Sequence[str], baseline: str | None) -> list[str]:
     return ids
 
 
-def _deciding(runs: Sequence[RunInfo], specs: Mapping[str, Mapping[str, Any]]) -> str:
-    """What most runs were trained for, else the first that all have; empty without any metric."""
+def _deciding(
+    runs: Sequence[RunInfo], specs: Mapping[str, Mapping[str, Any]], kinds: MetricKinds
+) -> str:
+    """What most runs were trained for, else the first that all have; empty without any metric.
+
+    A metric of which nobody knows which way is better decides only when there is no other.
+    """
     shared = set.intersection(*(set(run.metrics) for run in runs))
     shared = {key for key in shared if not _is_fold(key, runs)}
     told = Counter(str(spec["metric"]) for spec in specs.values() if spec.get("metric"))
     wanted = next((key for key, _ in told.most_common() if key in shared), None)
-    return wanted or min(shared, key=_metric_order, default="")
+    return wanted or min(
+        shared, key=lambda key: (not kinds.decides(key), _metric_order(key)), default=""
+    )
 
 
 def labels_of(runs: Sequence[RunInfo]) -> dict[str, str]:
@@ -204,8 +211,9 @@ def metrics_frame(
     """One row per metric and run, with its delta against the first run and what that means.
 
     `delta_share` is the delta as a share of the baseline's size; `verdict` is better, worse, same,
-    unknown, or baseline. `extreme` marks the best and the worst value of each metric, `reaches`
-    says whether the target is reached, `comparable` whether nothing grave speaks against it.
+    differs (no way is known to be better), unknown, or baseline. `extreme` marks the best and the
+    worst value of each metric, `reaches` says whether the target is reached, `comparable` whether
+    nothing grave speaks against it.
     """
     import pandas as pd
 
@@ -224,7 +232,7 @@ def metrics_frame(
 def _marked(rows: list[dict[str, Any]], kind: MetricKind) -> list[dict[str, Any]]:
     """The rows of one metric, the best and the worst comparable value marked if they differ."""
     fair = [row for row in rows if row["comparable"] and not math.isnan(row["value"])]
-    if len({row["value"] for row in fair}) > 1:
+    if len({row["value"] for row in fair}) > 1 and kind.direction != "unknown":
         low, high = (choose(fair, key=itemgetter("value")) for choose in (min, max))
         best, worst = (high, low) if kind.direction == "higher" else (low, high)
         best["extreme"], worst["extreme"] = "best", "worst"

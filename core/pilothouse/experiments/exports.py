@@ -20,6 +20,7 @@ VERDICTS: Mapping[str, str] = {
     "worse": "worse",
     "same": "the same",
     "noise": "within noise",
+    "differs": "direction not known",
     "unknown": "unknown",
     "baseline": "baseline",
 }
@@ -129,7 +130,8 @@ def _metric_rows(comparison: Comparison, rows: pd.DataFrame, cell: Cell) -> list
     for key, group in rows.groupby("metric", sort=False):
         kind = comparison.kinds.of(str(key))
         by_run = {row["run"]: row for row in group.to_dict("records")}
-        arrow = "higher is better" if kind.direction == "higher" else "lower is better"
+        known = kind.direction != "unknown"
+        arrow = f"{kind.direction} is better" if known else "direction not known"
         ordered = [by_run[run.id] for run in comparison.runs]
         cells = [cell(row, kind.write(row["value"])) for row in ordered]
         found.append([f"{kind.title} ({arrow})", *cells])

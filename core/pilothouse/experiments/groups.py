@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, SQLColumnExpression, and_, case, func, select
+from sqlalchemy import Select, SQLColumnExpression, and_, case, func, null, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -19,6 +19,7 @@ from pilothouse.experiments import query
 from pilothouse.experiments.columns import Keyed, check_own, keyed
 from pilothouse.experiments.directions import directions
 from pilothouse.experiments.listing import LARGEST_PAGE, plain, values
+from pilothouse.experiments.metric_names import Direction
 from pilothouse.experiments.search import RunFilter, conditions
 from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric
 from pilothouse.kit.errors import Invalid
@@ -69,7 +70,7 @@ class _Figure:
     key: str
     value: Column
     middle: float
-    higher: bool
+    direction: Direction
 
     @property
     def of_run(self) -> Column:
@@ -85,8 +86,14 @@ class _Figure:
             "out": func.count(self.table.id) - func.count(finite),
             "sum": func.sum(away),
             "squares": func.sum(away * away),
-            "best": func.max(finite) if self.higher else func.min(finite),
+            "best": self._best(finite),
         }
+
+    def _best(self, finite: Column) -> Column:
+        """The best value of a group; none when no way is known to be better."""
+        if self.direction == "unknown":
+            return null()
+        return func.max(finite) if self.direction == "higher" else func.min(finite)
 
     def order(self, part: str) -> Column:
         """What sorts by the mean, or by another part."""
@@ -218,7 +225,7 @@ def _figures(session: Session, filter: RunFilter, columns: Sequence[str]) -> lis
             each.key,
             getattr(table, each.part),
             middles[each.title],
-            better[each.key] == "higher",
+            better[each.key],
         )
         for each in found
     ]

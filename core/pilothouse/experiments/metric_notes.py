@@ -13,13 +13,15 @@ from sqlmodel import Session, col
 
 from pilothouse.activity import record
 from pilothouse.experiments.history import history
+from pilothouse.experiments.keys import METRIC
 from pilothouse.experiments.metrics import Direction, MetricKind, metric_kind
-from pilothouse.experiments.tables import MetricNote, RunMetric
+from pilothouse.experiments.tables import KnownKey, MetricNote, RunMetric
 from pilothouse.kit.errors import Invalid
 from pilothouse.storage import Store
 
 LONGEST = 80
 RUNS_AT_ONCE = 200
+BEST: Mapping[Direction, Any] = {"higher": RunMetric.max, "lower": RunMetric.min}
 # By the metric's own row; `series` is its number.
 REWRITE = (
     update(RunMetric)
@@ -63,6 +65,10 @@ class MetricKinds:
         """Which way is better."""
         return self.of(key).direction
 
+    def decides(self, key: str) -> bool:
+        """Whether it is known which way the metric is better."""
+        return self.direction(key) != "unknown"
+
 
 def metric_kinds(session: Session) -> MetricKinds:
     """The notes of a workspace; there are as many as people cared to write."""
@@ -105,8 +111,8 @@ def _check(key: str, said: Description) -> None:
         faults["key"] = "names no metric"
     if said.title is not None and not 0 < len(said.title.strip()) <= LONGEST:
         faults["title"] = f"has 1 to {LONGEST} characters"
-    if said.direction not in (None, "higher", "lower"):
-        faults["direction"] = "is higher or lower"
+    if said.direction not in (None, "higher", "lower", "unknown"):
+        faults["direction"] = "is higher, lower or unknown"
     if len(said.unit) > LONGEST:
         faults["unit"] = f"has at most {LONGEST} characters"
     if said.format is not None and not _writes(said.format):
@@ -131,8 +137,37 @@ def _writes(spec: str) -> bool:
     return len(written) <= 40
 
 
+def outdated(session: Session) -> list[str]:
+    """The metrics with a best value that does not follow from their direction.
+
+    An earlier release may have read another direction from the name of a metric.
+    """
+    kinds = metric_kinds(session)
+    logged = select(col(KnownKey.key)).where(col(KnownKey.kind) == METRIC).distinct()
+    return [key for key in sorted(session.scalars(logged)) if _is_outdated(session, kinds, key)]
+
+
+def _is_outdated(session: Session, kinds: MetricKinds, key: str) -> bool:
+    chosen = BEST.get(kinds.direction(key))
+    best = col(RunMetric.best)
+    is_wrong = best.is_not(None) if chosen is None else best.is_distinct_from(col(chosen))
+    query = select(col(RunMetric.id)).where(col(RunMetric.key) == key, is_wrong).limit(1)
+    return session.scalars(query).first() is not None
+
+
+def refresh_best(session: Session, keys: Sequence[str]) -> None:
+    """Give every run its best value of these metrics anew, by the direction they have now."""
+    kinds = metric_kinds(session)
+    for key in keys:
+        _rewrite_best(session, key, kinds.direction(key))
+
+
 def _rewrite_best(session: Session, key: str, direction: Direction) -> None:
-    chosen = RunMetric.max if direction == "higher" else RunMetric.min
+    if direction not in BEST:
+        of_key = update(RunMetric).where(col(RunMetric.key) == key)
+        session.connection().execute(of_key.values(best=None, best_step=None))
+        return
+    chosen = BEST[direction]
     query = select(
         col(RunMetric.id), col(RunMetric.run_id), col(chosen), col(RunMetric.count),
         col(RunMetric.last_step),

@@ -6,6 +6,7 @@ rows; every run is cut by the same values and the same ranges.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -150,9 +151,7 @@ def _rows(
     kind: MetricKind,
     baseline: str,
 ) -> list[tuple[Any, ...]]:
-    import math
-
-    sign = 1 if kind.direction == "higher" else -1
+    sign = {"higher": 1, "lower": -1}.get(kind.direction, math.nan)
     falls = {run: sign * (overall[run] - value) for run, (_, _, value) in by_run.items()}
     known = [fall for fall in falls.values() if not math.isnan(fall)]
     ours = by_run[baseline][2] if baseline in by_run else math.nan

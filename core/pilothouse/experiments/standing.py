@@ -24,7 +24,8 @@ MANY = 3  # pairs: beyond, one of them is likely to look different by luck
 class Standing:
     """The answer to "which is best?" by one metric.
 
-    `best` is the run with the best value among comparable ones and `verdict` what it is against the
+    `best` is the run with the best value among comparable ones (empty when no way is known to be
+    better) and `verdict` what it is against the
     baseline; `cautions` is what one should know before repeating the sentence.
     """
 
@@ -39,8 +40,8 @@ class Standing:
 def settled(metrics: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
     """The rows of a comparison's `metrics` with the strongest finding for each.
 
-    A better or worse value that its finding cannot tell from luck becomes `noise`. Adds `EVIDENCE`
-    (empty without a finding).
+    A better, worse or differing value that its finding cannot tell from luck becomes `noise`. Adds
+    `EVIDENCE` (empty without a finding).
     """
     import pandas as pd
 
@@ -49,7 +50,7 @@ def settled(metrics: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
     strongest = ranked.drop_duplicates(["run", "metric"])
     kept = strongest[["run", "metric", *EVIDENCE, "decided"]]
     frame = metrics.merge(kept, on=["run", "metric"], how="left")
-    unsure = frame["decided"].eq(False) & frame["verdict"].isin(["better", "worse"])
+    unsure = frame["decided"].eq(False) & frame["verdict"].isin(["better", "worse", "differs"])
     frame["verdict"] = frame["verdict"].mask(unsure, "noise")
     frame["method"] = frame["method"].where(frame["method"].notna(), "")
     return pd.DataFrame(frame.drop(columns="decided"))
@@ -68,6 +69,8 @@ def standing(
         return None
     by_run = {str(row["run"]): row for row in ours.to_dict("records")}
     fair = {run: row for run, row in by_run.items() if row["comparable"]}
+    if kind.direction == "unknown":
+        return _without_direction(comparison, key, by_run)
     choose = max if kind.direction == "higher" else min
     best = choose(fair or by_run, key=lambda run: (fair or by_run)[run]["value"])
     row = by_run[best]
@@ -78,6 +81,24 @@ def standing(
         sentence=_sentence(comparison, row, best, len(fair)),
         evidence=_evidence(comparison, row),
         cautions=tuple(_cautions(comparison, key, by_run, best, left_out)),
+    )
+
+
+def _without_direction(
+    comparison: Comparison, metric: str, by_run: Mapping[str, Mapping[Any, Any]]
+) -> Standing:
+    """Nobody is best by a metric of which nobody knows whether more of it is better."""
+    kind = comparison.kinds.of(metric)
+    values = [row["value"] for row in by_run.values()]
+    low, high = kind.write(min(values)), kind.write(max(values))
+    spread = f"all have {low}" if low == high else f"from {low} to {high}"
+    return Standing(
+        metric=metric,
+        best="",
+        verdict="differs" if low != high else "same",
+        sentence=f"{kind.title}: {spread}; whether higher or lower is better is not known.",
+        evidence="",
+        cautions=("Describe the metric to say which way is better.",),
     )
 
 

@@ -155,7 +155,7 @@ def summarise(history: History, direction: Direction) -> MetricSummary:
         is_number = [not nan for nan in history.nans]
         steps, values = list(compress(steps, is_number)), list(compress(values, is_number))
     low, high = min(values, default=math.nan), max(values, default=math.nan)
-    best = high if direction == "higher" else low
+    best = {"higher": high, "lower": low}.get(direction, math.nan)
     return MetricSummary(
         first=history.value(first),
         first_step=history.steps[first],
@@ -182,8 +182,8 @@ def _end(history: History, choose: Callable[..., int]) -> int:
 def _earliest(
     best: float, steps: Sequence[int], values: Sequence[float], rising: bool
 ) -> int | None:
-    """The first step that reached the best value; None when there is no number."""
-    if rising and values:
+    """The first step that reached the best value; None when there is no such value."""
+    if rising and values and not math.isnan(best):
         return steps[values.index(best)]
     return min((s for s, v in zip(steps, values, strict=True) if v == best), default=None)
 
@@ -209,7 +209,9 @@ def merge(old: MetricSummary, new: MetricSummary, direction: Direction) -> Metri
 
 
 def _best(old: MetricSummary, new: MetricSummary, direction: Direction) -> tuple[float, int | None]:
-    """The better of two; of equals the earlier step."""
+    """The better of two; of equals the earlier step. Nothing is best without a direction."""
+    if direction == "unknown":
+        return math.nan, None
     known = [(s.best, s.best_step) for s in (old, new) if s.best_step is not None]
     sign = -1 if direction == "higher" else 1
     return min(known, key=lambda pair: (sign * pair[0], pair[1]), default=(math.nan, None))

@@ -23,7 +23,7 @@ def room(store: Store) -> Experiments:
 
 def test_without_a_note_the_key_speaks(room: Experiments) -> None:
     kind = room.metric_kinds().of("val_loss")
-    assert (kind.title, kind.direction, kind.target) == ("Validation Loss", "lower", None)
+    assert (kind.title, kind.direction, kind.target) == ("val_loss", "lower", None)
 
 
 def test_a_note_stands_over_the_guess_and_leaves_the_rest(workspace: Workspace) -> None:
@@ -57,30 +57,30 @@ def test_a_judgement_turns_round_with_its_sides(
 
 def test_a_new_direction_gives_every_run_its_best_anew(room: Experiments) -> None:
     falling = room.start("a", "falling", code=UNKNOWN)
-    room.log_history(falling, "oddness", [1, 2, 3, 4], [3.0, 1.0, 5.0, 1.0])
+    room.log_history(falling, "reward", [1, 2, 3, 4], [3.0, 1.0, 5.0, 1.0])
     single = room.start("a", "single", code=UNKNOWN)
-    room.log_metrics(single, {"oddness": 2.0}, step=9)
+    room.log_metrics(single, {"reward": 2.0}, step=9)
     empty = room.start("a", "empty", code=UNKNOWN)
-    room.log_metrics(empty, {"oddness": math.nan})
-    told = room.run(falling).metrics["oddness"]
+    room.log_metrics(empty, {"reward": math.nan})
+    told = room.run(falling).metrics["reward"]
     assert (told.best, told.best_step) == (5.0, 3)
-    room.describe_metric("oddness", direction="lower")
-    told = room.run(falling).metrics["oddness"]
+    room.describe_metric("reward", direction="lower")
+    told = room.run(falling).metrics["reward"]
     assert (told.best, told.best_step) == (1.0, 2), "of equals the earlier step"
-    told = room.run(single).metrics["oddness"]
+    told = room.run(single).metrics["reward"]
     assert (told.best, told.best_step) == (2.0, 9)
-    assert room.run(empty).metrics["oddness"].best_step is None
-    room.describe_metric("oddness")
-    told = room.run(falling).metrics["oddness"]
+    assert room.run(empty).metrics["reward"].best_step is None
+    room.describe_metric("reward")
+    told = room.run(falling).metrics["reward"]
     assert (told.best, told.best_step) == (5.0, 3)
 
 
 def test_points_that_come_later_keep_the_direction(room: Experiments) -> None:
-    room.describe_metric("oddness", direction="lower")
+    room.describe_metric("reward", direction="lower")
     run = room.start("a", code=UNKNOWN)
-    room.log_history(run, "oddness", [1, 2], [3.0, 1.0])
-    room.log_history(run, "oddness", [3, 4], [0.5, 7.0])
-    told = room.run(run).metrics["oddness"]
+    room.log_history(run, "reward", [1, 2], [3.0, 1.0])
+    room.log_history(run, "reward", [3, 4], [0.5, 7.0])
+    told = room.run(run).metrics["reward"]
     assert (told.best, told.best_step) == (0.5, 3)
 
 

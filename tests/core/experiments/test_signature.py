@@ -121,10 +121,14 @@ def test_reading_a_signature_loads_no_database() -> None:
         ("roc_auc", "ROC AUC", "higher"),
         ("cv_roc_auc_mean", "CV ROC AUC mean", "higher"),
         ("cv_roc_auc_std", "CV ROC AUC spread", "lower"),
-        ("val_log_loss", "Validation Log loss", "lower"),
+        ("val_log_loss", "Val log loss", "lower"),
+        ("validation_log_loss", "Validation log loss", "lower"),
+        ("val_roc_auc", "Val ROC AUC", "higher"),
         ("fit_seconds", "Fit time (s)", "lower"),
-        ("eval/my-loss", "Eval my loss", "lower"),
-        ("reward", "Reward", "higher"),
+        ("eval/my-loss", "eval/my-loss", "lower"),
+        ("reward", "reward", "higher"),
+        ("epoch", "epoch", "unknown"),
+        ("ROC AUC", "“ROC AUC”", "higher"),
     ],
 )
 def test_every_metric_has_a_title_and_a_direction(key: str, title: str, direction: str) -> None:

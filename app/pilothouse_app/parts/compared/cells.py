@@ -15,12 +15,23 @@ if TYPE_CHECKING:
     from pilothouse.experiments.metrics import MetricKind
     from pilothouse_app.parts.compared.scene import Scene
 
-COLOURS = {"better": "green", "worse": "red", "noise": "gray", "same": "gray"}
-WORDS = {"better": "better", "worse": "worse", "noise": "within noise", "same": "same"}
+COLOURS = {"better": "green", "worse": "red", "noise": "gray", "same": "gray", "differs": "blue"}
+WORDS = {
+    "better": "better",
+    "worse": "worse",
+    "noise": "within noise",
+    "same": "same",
+    "differs": "different",
+}
 MINUS = "−"  # noqa: RUF001
-SIGNS = {"higher": "↑", "lower": "↓"}
-TONES = {"better": "good", "worse": "bad", "noise": "muted", "same": "muted"}
-ARROWS = {"higher": ":material/north:", "lower": ":material/south:"}
+SIGNS = {"higher": "↑", "lower": "↓", "unknown": ""}
+TONES = {"better": "good", "worse": "bad", "noise": "muted", "same": "muted", "differs": "text"}
+ARROWS = {"higher": ":material/north:", "lower": ":material/south:", "unknown": ""}
+BETTER = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "unknown": "direction not known",
+}
 
 
 def arrow(delta: float) -> str:
@@ -98,7 +109,8 @@ def tone(row: Mapping[Any, Any], kind: MetricKind) -> str:
 
 def metric_name(kind: MetricKind) -> str:
     """A metric's title with the way that is better, its target and its tolerance."""
-    told = [f"{kind.title} :gray[{ARROWS[kind.direction]}]"]
+    arrow = ARROWS[kind.direction]
+    told = [literal(kind.title) + (f" :gray[{arrow}]" if arrow else "")]
     if kind.target is not None:
         told.append(f":small[:gray[target {kind.write(kind.target)}]]")
     if kind.tolerance:

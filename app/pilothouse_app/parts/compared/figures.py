@@ -109,7 +109,7 @@ def _wide(scene: Scene, keys: list[str], *, extremes: bool) -> None:
     looks = pd.DataFrame(
         [[f"color: {tones[key, label]}" for label in labels] for key in keys], columns=labels
     )
-    heads = [f"{kinds.of(key).title} {SIGNS[kinds.direction(key)]}" for key in keys]
+    heads = [f"{kinds.of(key).title} {SIGNS[kinds.direction(key)]}".rstrip() for key in keys]
     cells.index = looks.index = pd.Index(heads, name="Metric")
     st.dataframe(
         cells.style.apply(lambda _: looks, axis=None),

@@ -154,6 +154,8 @@ def _value(scene: Scene, row: dict[Any, Any] | None, kind: MetricKind) -> str:
     better = (row["delta"] > 0) == (kind.direction == "higher")
     sign = "▲" if row["delta"] > 0 else "▼"
     colour = "green" if better else "red"
+    if kind.direction == "unknown":
+        colour = "gray"
     if row["run"] in scene.compared.incomparable:
         colour = "gray"
     return f"{told} :small[:{colour}[{sign} {delta_text(row, kind)}]]"

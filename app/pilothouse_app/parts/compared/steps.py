@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from pilothouse_app import charts
+from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.compared.cells import BETTER
 from pilothouse_app.parts.compared.scene import MOST_DRAWN, Scene, capped, picture
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
@@ -52,7 +54,7 @@ def steps(scene: Scene) -> None:
     for key in shown:
         kind = kinds.of(key)
         with grid.cell(), st.container(border=True):
-            section(kind.title, f"{kind.direction} is better")
+            section(literal(kind.title), BETTER[kind.direction])
             figure(
                 charts.over_steps(
                     points[points["key"] == key],

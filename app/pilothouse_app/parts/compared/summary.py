@@ -12,7 +12,7 @@ import streamlit as st
 from pilothouse.experiments.agreement import DIFFERS, UNKNOWN, compare_values, recorded_data
 from pilothouse_app import charts
 from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.compared.cells import badge, delta_text, run_name, unbroken
+from pilothouse_app.parts.compared.cells import BETTER, badge, delta_text, run_name, unbroken
 from pilothouse_app.parts.compared.scene import Scene
 from pilothouse_app.parts.figures import dark
 from pilothouse_app.parts.filters import choose_one, filter_bar
@@ -93,7 +93,7 @@ def ordered(scene: Scene, metric: str) -> pd.DataFrame:
 
 def _table(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
     kind = scene.compared.kinds.of(metric)
-    section(kind.title, f"{kind.direction} is better")
+    section(literal(kind.title), BETTER[kind.direction])
     cells = [
         {
             "Run": run_name(scene, row["run"]),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from functools import partial
 
-from pilothouse.experiments import blocks
+from pilothouse.experiments import blocks, metric_notes
 from pilothouse.interop.mlflow.ingest import Ingest, Work
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
@@ -38,6 +39,7 @@ class Compactor:
         self._thread.join()
 
     def _work(self) -> None:
+        self._refresh_best()
         while (run_id := self._waiting.get()) is not None:
             try:
                 blocks.compact(self._store, run_id, self._write)
@@ -45,6 +47,19 @@ class Compactor:
                 log.info("run %s is left to the worker", run_id)
             except Exception:  # the edge of a duty: a run that fails keeps none of the others
                 log.exception("run %s was not compacted", run_id)
+
+    def _refresh_best(self) -> None:
+        """Once after an upgrade: best values follow the directions that names have now."""
+        try:
+            with self._store.read() as session:
+                keys = metric_notes.outdated(session)
+            if keys:
+                self._write(partial(metric_notes.refresh_best, keys=keys))
+                log.info("the best values of %d metrics were brought up to date", len(keys))
+        except Unavailable:  # the server is ending; the next one does it
+            log.info("best values are left to the next start")
+        except Exception:  # the edge of a duty: compaction goes on
+            log.exception("best values were not brought up to date")
 
     def _write(self, work: Work) -> None:
         self._ingest.submit(work).result()

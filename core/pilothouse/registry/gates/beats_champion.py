@@ -25,6 +25,9 @@ def beats_champion(
         who = evidence.candidate.version if figure is None else evidence.champion.version
         words = f"{kind.title} of {who} was not measured"
         return Verdict(GATE, "inconclusive", figure, champion, words)
+    if kind.direction == "unknown":
+        words = f"whether more {kind.title} is better or worse is not known"
+        return Verdict(GATE, "inconclusive", figure, champion, words)
     sign = 1 if kind.direction == "higher" else -1
     limit = champion - sign * margin
     worse = sign * (champion - figure)

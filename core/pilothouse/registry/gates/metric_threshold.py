@@ -18,6 +18,9 @@ def metric_threshold(
     if figure is None:
         words = f"{kind.title} was not measured"
         return Verdict(GATE, "inconclusive", None, threshold, words)
+    if kind.direction == "unknown":
+        words = f"whether more {kind.title} is better or worse is not known"
+        return Verdict(GATE, "inconclusive", figure, threshold, words)
     short = threshold - figure if kind.direction == "higher" else figure - threshold
     said = f"{kind.title} {kind.write(figure)}"
     if short <= 0:
