@@ -87,14 +87,8 @@ def signed(value: float, digits: int = 3) -> str:
 
 
 def parameter(value: object) -> str:
-    """A hyperparameter as short as it can be without losing what matters."""
-    if missing(value) or value == "":
-        return DASH
-    text = str(value)
-    try:
-        return f"{float(text):.4g}" if "." in text or "e" in text.lower() else text
-    except ValueError:
-        return text
+    """A hyperparameter as it was logged, every digit of it."""
+    return DASH if missing(value) or value == "" else str(value)
 
 
 def duration(seconds: float | None) -> str:

@@ -15,10 +15,11 @@ import streamlit as st
 
 from pilothouse.experiments.search import RESERVED
 from pilothouse.experiments.tree import ExperimentNode
-from pilothouse_app.parts.formats import title
+from pilothouse.experiments.usual import UsualKeys
+from pilothouse.kit.errors import Invalid
 from pilothouse_app.parts.kept import kept
 from pilothouse_app.parts.run_state import NEWEST, State, change, chosen, current, held
-from pilothouse_app.parts.runs import BARS, favourites
+from pilothouse_app.parts.runs import BARS
 from pilothouse_app.parts.table import (
     DOWN,
     UP,
@@ -58,6 +59,7 @@ OWN: Mapping[str, tuple[str, Callable[[str], Any]]] = {
 KINDS = {"metrics": "Metric", "params": "Parameter", "tags": "Tag"}
 WORDS_FIRST = ("name", "experiment", "trainer", "status", "user", "source")  # from A to Z
 MOST_DIFFERING = 24
+USUAL_METRICS, USUAL_PARAMS = 3, 3
 MOST_TALL = 9
 
 
@@ -83,7 +85,7 @@ class Catalog:
             return OWN[column][0]
         kind, _, key = column.partition(".")
         if kind != "metrics":
-            return "Run" if column == "name" else title(key or column)
+            return "Run" if column == "name" else key or column
         key, part = metric_part(key)
         words = self.kinds.of(key).title
         return words if part == LAST else f"{words}, {PART_WORDS[part].lower()}"
@@ -140,10 +142,31 @@ def shown_columns(state: State, known: Catalog) -> list[str]:
 
 
 def usual_columns(state: State, known: Catalog) -> list[str]:
-    """What is shown when nobody chose: the metrics everybody knows, and how and when it ran."""
+    """What is shown when nobody chose: keys that these runs have, and how and when they ran."""
     whose = [] if known.alone(state.experiment) else ["experiment"]
-    metrics = [f"metrics.{key}" for key in favourites(known.metrics)]
-    return ["status", *metrics, "trainer", *whose, NEWEST, "duration_s"]
+    usual = usual_keys(state)
+    metrics = [f"metrics.{key}" for key in usual.metrics[:USUAL_METRICS]]
+    # A trainer says how a run came about; for runs of other programs their parameters do.
+    params = [f"params.{key}" for key in usual.params[:USUAL_PARAMS]]
+    how = ["trainer"] if usual.has_trainer else params
+    return ["status", *metrics, *how, *whose, NEWEST, "duration_s"]
+
+
+def usual_keys(state: State) -> UsualKeys:
+    """The keys of the newest runs that are meant; of none when the filter cannot be read."""
+    meant = state.meant
+    try:
+        keys = kept(
+            f"usual {meant!r}", lambda: _plain_keys(workspace().experiments.usual_keys(meant))
+        )
+    except Invalid:
+        return UsualKeys((), (), has_trainer=True)
+    return UsualKeys(*keys)
+
+
+def _plain_keys(usual: UsualKeys) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """Plain values, for a class is made anew when its module is."""
+    return usual.metrics, usual.params, usual.has_trainer
 
 
 def metric_part(key: str) -> tuple[str, str]:

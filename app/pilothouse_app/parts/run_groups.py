@@ -16,10 +16,15 @@ from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.formats import DASH, missing, title
 from pilothouse_app.parts.kept import kept
-from pilothouse_app.parts.run_columns import Catalog, digits_of, metric_part
+from pilothouse_app.parts.run_columns import (
+    USUAL_METRICS,
+    Catalog,
+    digits_of,
+    metric_part,
+    usual_keys,
+)
 from pilothouse_app.parts.run_foot import foot
 from pilothouse_app.parts.run_state import COUNT, State, change, held
-from pilothouse_app.parts.runs import favourites
 from pilothouse_app.parts.table import DOWN, UP, number_column, press_column, table, text_column
 from pilothouse_app.parts.workspace import workspace
 
@@ -93,7 +98,7 @@ def group_rows(state: State, known: Catalog, columns: Sequence[str]) -> None:
             key="nothing",
         )
         return
-    room, metrics = workspace().experiments, _metrics(columns, known)
+    room, metrics = workspace().experiments, _metrics(columns, state)
     sort = state.sort if state.sort in (*metrics, *state.by) else COUNT
     ordered = replace(state, sort=sort, rising=state.rising and sort == state.sort)
     body = st.container()
@@ -118,9 +123,10 @@ def _sorts(column: str, known: Sequence[str], state: State) -> None:
         change(sort=column, rising=rising)
 
 
-def _metrics(columns: Sequence[str], known: Catalog) -> list[str]:
+def _metrics(columns: Sequence[str], state: State) -> list[str]:
     found = [column for column in columns if column.startswith("metrics.")]
-    return (found or [f"metrics.{key}" for key in favourites(known.metrics)])[:MOST_METRICS]
+    usual = usual_keys(state).metrics[:USUAL_METRICS]
+    return (found or [f"metrics.{key}" for key in usual])[:MOST_METRICS]
 
 
 def _drawn(

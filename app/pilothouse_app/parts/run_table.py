@@ -123,6 +123,7 @@ def _runs(
                 ("name", "status", "trainer", *columns, f"tags.{STARRED}", f"tags.{COLOUR}")
             )
         ),
+        as_logged=True,
     )
 
 

@@ -62,7 +62,7 @@ def column_of(name: str) -> Any:
     """The look of a run table's `metrics.<key>` or `params.<key>` column."""
     kind, _, key = name.partition(".")
     if kind == "params":
-        return text_column(title(key), width=110)
+        return text_column(key, width=110)
     if key in BARS:
         return bar_column(metric_title(key), BARS[key], 1.0, width=124)
     return number_column(metric_title(key), _digits(kinds().of(key).format), width=118)
@@ -101,6 +101,4 @@ def _digits(spec: str) -> int:
 
 
 def _text(value: Any) -> str:
-    if value is None or value != value:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "" if value is None or value != value else str(value)

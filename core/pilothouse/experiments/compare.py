@@ -6,9 +6,11 @@ Whether a difference is more than noise is asked apart (`weighing`), and joined 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 FEWEST, MOST = 2, 10
 HISTORY_POINTS = 500
 FOLD = "fold_"
+MAX_NUMERAL = 100  # characters: beyond, it is compared as text
 LEADING = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
 METRIC_COLUMNS = (
     *("metric", "title", "direction", "format", "run", "label", "value", "delta", "delta_share"),
@@ -194,12 +197,14 @@ def differ(values: Iterable[str | None]) -> bool:
     return len({_meaning(value) for value in values}) > 1
 
 
-def _meaning(value: str | None) -> str | float | None:
-    try:
-        number = float(value) if value is not None else None
-    except ValueError:
+NUMERAL = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+
+
+def _meaning(value: str | None) -> str | Decimal | None:
+    """A numeral as its exact number; anything else, such as `007` of an identifier, as its text."""
+    if value is None or not NUMERAL.fullmatch(value) or len(value) > MAX_NUMERAL:
         return value
-    return value if number is None or math.isnan(number) else number
+    return Decimal(value)
 
 
 def metrics_frame(
@@ -315,7 +320,9 @@ def axes_frame(
 def _numeric(values: list[str | None]) -> list[Any]:
     """Numbers when every value that is there is one, else the texts."""
     told = [_meaning(value) for value in values]
-    return told if all(isinstance(value, (float, type(None))) for value in told) else values
+    if not all(isinstance(value, (Decimal, type(None))) for value in told):
+        return values
+    return [None if value is None else float(value) for value in told]
 
 
 def _facts(run: RunInfo) -> dict[str, str]:

@@ -52,12 +52,14 @@ def runs(
     page: int = 1,
     size: int = 50,
     columns: Sequence[str] | None = None,
+    as_logged: bool = False,
 ) -> pd.DataFrame:
     """One page of runs; runs without the value that sorts come last in both directions.
 
     Columns are `BASE`, then every `metrics.<key>` and `params.<key>` of the page's runs; or `id`
     and exactly `columns`, which may also name `MORE`, `tags.<key>` and `metrics.<key>@<part>`
-    with one of `PARTS`. Raises Invalid for a column that cannot be.
+    with one of `PARTS`. Parameters that are numbers come as numbers, or with `as_logged` as the
+    text that was logged. Raises Invalid for a column that cannot be.
     """
     if page < 1 or not 1 <= size <= LARGEST_PAGE:
         raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {LARGEST_PAGE}.")
@@ -67,9 +69,9 @@ def runs(
     ids = page_of_ids(session, now, filter or RunFilter(), sort, descending, asked)
     own = _own_values(session, now, ids, wanted or BASE)
     if wanted is None:
-        found = _all_values(session, ids)
+        found = _all_values(session, ids, as_logged)
         return _frame(ids, own | found, [*BASE, *sorted(found)])
-    return _frame(ids, own | values(session, ids, extras), wanted)
+    return _frame(ids, own | values(session, ids, extras, as_logged), wanted)
 
 
 def ids(session: Session, filter: RunFilter | None, most: int) -> list[str]:
@@ -93,7 +95,9 @@ def _own_values(
     return found
 
 
-def values(session: Session, ids: Sequence[str], extras: Sequence[Keyed]) -> Values:
+def values(
+    session: Session, ids: Sequence[str], extras: Sequence[Keyed], as_logged: bool = False
+) -> Values:
     """The values of keyed columns: one question to each table for all its keys and parts."""
     found: Values = {extra.title: {} for extra in extras}
     for table in FIGURES:
@@ -103,15 +107,15 @@ def values(session: Session, ids: Sequence[str], extras: Sequence[Keyed]) -> Val
                 asked[extra.key].append(extra)
         for run_id, key, *figures in _rows(session, table, ids, list(asked)) if asked else ():
             for extra in asked[key]:
-                found[extra.title][run_id] = _value(table, figures, extra.part)
+                found[extra.title][run_id] = _value(table, figures, extra.part, as_logged)
     return found
 
 
-def _all_values(session: Session, ids: Sequence[str]) -> Values:
+def _all_values(session: Session, ids: Sequence[str], as_logged: bool) -> Values:
     found: Values = defaultdict(dict)
     for prefix, table, part in (("metrics", RunMetric, "last"), ("params", Param, "value")):
         for run_id, key, *figures in _rows(session, table, ids):
-            found[f"{prefix}.{key}"][run_id] = _value(table, figures, part)
+            found[f"{prefix}.{key}"][run_id] = _value(table, figures, part, as_logged)
     return dict(found)
 
 
@@ -131,11 +135,11 @@ def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
 
 
-def _value(table: KeyedTable, figures: Sequence[Any], part: str) -> Any:
+def _value(table: KeyedTable, figures: Sequence[Any], part: str, as_logged: bool) -> Any:
     value = figures[FIGURES[table].index(part)]
     if table is RunMetric:
         return float("nan") if value is None else value
-    if table is Param and figures[0] is not None:
+    if table is Param and figures[0] is not None and not as_logged:
         return plain(figures[0])
     return value
 

@@ -25,6 +25,7 @@ from pilothouse.experiments import (
     removal,
     search,
     tree,
+    usual,
     views,
 )
 from pilothouse.experiments.code import CodeIdentity, running_folder, running_source
@@ -37,6 +38,7 @@ from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.search import RunFilter
 from pilothouse.experiments.summary import Points
 from pilothouse.experiments.tree import ExperimentNode
+from pilothouse.experiments.usual import UsualKeys
 from pilothouse.experiments.views import ViewInfo
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
@@ -215,11 +217,13 @@ class Experiments(Comparing, Looking):
         page: int = 1,
         size: int = 50,
         columns: Sequence[str] | None = None,
+        as_logged: bool = False,
     ) -> pd.DataFrame:
         """One page of runs, one row each; runs without the value that sorts come last.
 
         Columns are id, name, experiment, status, trainer, created_at, duration_s, parent_id, then
-        `metrics.<key>` and `params.<key>`; or id and the ones asked for.
+        `metrics.<key>` and `params.<key>`; or id and the ones asked for. Parameters that are
+        numbers come as numbers, or with `as_logged` as the text that was logged.
         """
         with self._store.read() as session:
             return listing.runs(
@@ -231,7 +235,13 @@ class Experiments(Comparing, Looking):
                 page=page,
                 size=size,
                 columns=columns,
+                as_logged=as_logged,
             )
+
+    def usual_keys(self, filter: RunFilter | None = None) -> UsualKeys:
+        """The metrics and parameters that the newest runs of a filter have, most telling first."""
+        with self._store.read() as session:
+            return usual.usual_keys(session, self._meant(session, filter))
 
     def count(self, filter: RunFilter | None = None, most: int | None = None) -> int:
         """How many runs the filter means; counted no further than `most`, when that is given."""

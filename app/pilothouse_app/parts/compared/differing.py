@@ -128,7 +128,7 @@ def _table(scene: Scene, rows: pd.DataFrame, places: list[int]) -> None:
 
 def _name(row: pd.Series[Any], is_current: bool) -> str:
     key = str(row["key"])
-    words = literal(title(key) if row["what"] == "Parameter" else key)
+    words = literal(key)
     mark = ":blue[:material/arrow_forward:] " if is_current else ""
     return f"{mark}**{words}**" if row["differs"] else f":gray[{words}]"
 

@@ -77,7 +77,7 @@ def _is_short(column: pd.Series[Any]) -> bool:
 
 def _axis(scene: Scene, frame: pd.DataFrame, name: str) -> charts.Axis:
     kind, _, key = name.partition(".")
-    words = scene.compared.kinds.of(key).title if kind == "metrics" else title(key)
+    words = scene.compared.kinds.of(key).title if kind == "metrics" else key
     if frame[name].dtype.kind in "fiu":
         return charts.Axis(name, words)
     return charts.Axis(name, words, sorted({str(value) for value in frame[name]}))
@@ -169,7 +169,7 @@ def _influence(scene: Scene) -> None:
 
 def _drawn(scene: Scene, frame: pd.DataFrame, fit: float) -> None:
     left, right = st.columns(2, gap="medium")
-    named = frame.assign(param=[title(name) for name in frame["param"]])
+    named = frame.assign(param=list(frame["param"]))
     with left:
         section("Parameters", "blue: the metric rises with it, orange: it falls, grey: words")
         figure(

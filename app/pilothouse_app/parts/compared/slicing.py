@@ -130,7 +130,7 @@ def _slice_cells(
         first = next(iter(told.values()))
         cells.append(
             {
-                "Slice": f"**{literal(title(column))}** {literal(segment)}",
+                "Slice": f"**{literal(column)}** {literal(segment)}",
                 "Rows": unbroken(f"{count(first['rows'])} :small[:gray[{share(first['share'])}]]"),
                 "Positive": unbroken(share(first["positive_rate"])),
                 **{
@@ -249,9 +249,9 @@ def _features(frame: pd.DataFrame) -> Sequence[Any]:
 
 
 def _feature(name: str, column: pd.Series[Any]) -> Any:
-    return text_column(title(name)) if column.dtype == object else _number(name, column)
+    return text_column(name) if column.dtype == object else _number(name, column)
 
 
 def _number(name: str, column: pd.Series[Any]) -> Any:
     whole = bool((column.dropna() % 1 == 0).all()) if column.dtype.kind in "fiu" else False
-    return st.column_config.NumberColumn(title(name), format="%d" if whole else "%.2f")
+    return st.column_config.NumberColumn(name, format="%d" if whole else "%.2f")

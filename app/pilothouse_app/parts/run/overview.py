@@ -22,6 +22,7 @@ from pilothouse_app.parts.tall import short, tall
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
+    from pilothouse.experiments.metric_notes import MetricKinds
     from pilothouse.experiments.metrics import MetricKind
     from pilothouse.experiments.summary import MetricSummary
 
@@ -61,7 +62,7 @@ def _kpi(run: RunInfo, kind: MetricKind) -> Kpi:
     if mean and spread:
         context = f"CV {number(mean.last)} ± {number(spread.last)}"
     elif summary.count > 1:
-        context = f"best {kind.write(summary.best)}"
+        context = f"best {kind.write(summary.best)}" if kind.direction != "unknown" else "last"
     else:
         context = "held-out rows" if run.trainer else ""
     return Kpi(kind.title, kind.write(summary.last), context)
@@ -93,20 +94,52 @@ def _metrics(run: RunInfo) -> None:
         )
         empty("No metrics", quiet, icon=":material/monitoring:", key="run_no_metrics")
         return
-    frame = pd.DataFrame([_row(known.of(key), run.metrics[key]) for key in found])
-    stepped = any(run.metrics[key].count > 1 for key in found)
-    looks = {"name": name_column("Metric", width=190), "last": _figure("Last")}
-    if stepped:
-        looks |= {
-            "best": _figure("Best"),
-            "best_step": number_column("at step", 0, width=66),
-            "first": _figure("First"),
-            "min": _figure("Min"),
-            "max": _figure("Max"),
-            "count": number_column("Points", 0, width=62),
-        }
+    singles = [key for key in found if run.metrics[key].count == 1]
+    histories = [key for key in found if run.metrics[key].count > 1]
+    _values(run, singles, known, beside=bool(histories))
+    _histories(run, histories, known, beside=bool(singles))
+
+
+def _values(run: RunInfo, keys: list[str], known: MetricKinds, *, beside: bool) -> None:
+    """The metrics that were logged once: a name and a value each."""
+    if not keys:
+        return
+    frame = pd.DataFrame([_row(known.of(key), run.metrics[key]) for key in keys])
+    looks = {"name": name_column("Metric", width=260), "last": _figure("Value", width=110)}
+    if beside:
+        most = short(len(frame), SIDE)
+        table(frame, looks, key="run_metrics_table", ids="id", alt="Metrics", height=most)
+        return
     with tall("run_metrics", len(frame), reserve=16) as height:
         table(frame, looks, key="run_metrics_table", ids="id", alt="Metrics", height=height)
+
+
+def _histories(run: RunInfo, keys: list[str], known: MetricKinds, *, beside: bool) -> None:
+    """The metrics that were logged over steps, with what their histories add up to."""
+    if not keys:
+        return
+    if beside:
+        section("Over steps", plural(len(keys), "metric"))
+    frame = pd.DataFrame([_row(known.of(key), run.metrics[key]) for key in keys])
+    looks = {
+        "name": name_column("Metric", width=190),
+        "last": _figure("Last"),
+        "best": _figure("Best"),
+        "best_step": number_column("at step", 0, width=66),
+        "first": _figure("First"),
+        "min": _figure("Min"),
+        "max": _figure("Max"),
+        "count": number_column("Points", 0, width=62),
+    }
+    with tall("run_histories", len(frame), reserve=16) as height:
+        table(
+            frame,
+            looks,
+            key="run_histories_table",
+            ids="id",
+            alt="Metrics over steps",
+            height=height,
+        )
 
 
 def _row(kind: MetricKind, summary: MetricSummary) -> dict[str, object]:
@@ -118,8 +151,8 @@ def _row(kind: MetricKind, summary: MetricSummary) -> dict[str, object]:
     return row | {"count": summary.count}
 
 
-def _figure(title: str) -> object:
-    return st.column_config.NumberColumn(title, format="%.5g", width=76)
+def _figure(title: str, *, width: int = 76) -> object:
+    return st.column_config.NumberColumn(title, format="%.5g", width=width)
 
 
 def _params(run: RunInfo) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.formats import parameter, plural, title
+from pilothouse_app.parts.formats import parameter, plural
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.metric_notes import kinds
 from pilothouse_app.parts.table import (
@@ -40,7 +40,7 @@ def draw(run: RunInfo) -> None:
         if kind == "metrics":
             looks[str(column)] = number_column(known.of(key).title, 4, width=118)
         elif kind == "params":
-            looks[str(column)] = text_column(title(key), width=110)
+            looks[str(column)] = text_column(key, width=110)
     looks["duration_s"] = number_column("Took, s", 1, width=74)
     with tall("run_trials", len(found), reserve=14) as height:
         table(
