@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -270,3 +271,52 @@ def test_a_column_that_cannot_be_is_said_in_words(visit, few):
     page = visit("experiments", runs_sort="nothing")
     assert not page.exception
     assert "no column" in page.error[0].value
+
+
+def logged_elsewhere(workspace: Workspace, name: str, params: dict[str, str], **metrics: float):
+    run = workspace.experiments.start("elsewhere", name)
+    workspace.experiments.log_params(run, params)
+    workspace.experiments.log_metrics(run, metrics)
+    workspace.experiments.finish(run)
+    return run
+
+
+def test_parameters_are_shown_as_they_were_logged(visit, workspace):
+    told = {
+        "A": {"batch": "16383", "day": "20240131", "build": "007", "rate": "0.12345678"},
+        "B": {"batch": "16384", "day": "20240130", "build": "7", "rate": "1e-05"},
+        "C": {},
+    }
+    for name, params in told.items():
+        logged_elsewhere(workspace, name, params)
+    page = visit("experiments", runs_columns=",".join(f"params.{key}" for key in told["A"]))
+    frame = page.dataframe[0].value.set_index("name")
+    for name, params in told.items():
+        row = {key: frame.loc[name, f"params.{key}"] for key in told["A"]}
+        assert row == {key: params.get(key, "") for key in told["A"]}
+
+
+def test_the_table_shows_the_keys_that_its_runs_have(visit, workspace):
+    metrics = {"val/loss": 0.4, "train/loss": 0.3, "val_wer": 0.1, "epoch": 3.0}
+    logged_elsewhere(workspace, "a", {"lr": "0.1", "seed": "1", "fixed": "x"}, **metrics)
+    logged_elsewhere(workspace, "b", {"lr": "0.2", "seed": "2", "fixed": "x"}, **metrics)
+    shown_columns = columns(visit("experiments"))
+    assert [name for name in shown_columns if name.startswith("metrics.")] == [
+        "metrics.val/loss",
+        "metrics.val_wer",
+        "metrics.train/loss",
+    ], "unseen rows first, and nothing that says no direction while there is something better"
+    assert [name for name in shown_columns if name.startswith("params.")] == [
+        "params.lr",
+        "params.seed",
+    ], "what differs, and not what is the same in all"
+    assert "trainer" not in shown_columns
+
+
+def test_keys_that_differ_in_a_separator_have_heads_of_their_own(visit, workspace):
+    keys = ["val_loss", "val/loss", "val loss", "val-loss", "-val_loss", "Val loss"]
+    logged_elsewhere(workspace, "a", {}, **dict.fromkeys(keys, 0.1))
+    page = visit("experiments", runs_columns=",".join(f"metrics.{key}" for key in keys))
+    config = json.loads(page.dataframe[0].proto.columns)
+    heads = [config[f"metrics.{key}"]["label"] for key in keys]
+    assert heads == keys

@@ -71,7 +71,8 @@ def test_an_instant_is_told_from_now():
 def test_raw_keys_become_words():
     assert formats.title("max_leaf_nodes") == "Max leaf nodes"
     assert formats.title("roc_auc") == "ROC AUC"
-    assert formats.parameter("0.03991401344") == "0.03991"
+    assert formats.parameter("0.03991401344") == "0.03991401344"
+    assert formats.parameter("007") == "007"
 
 
 def test_every_status_has_words_and_a_colour():

@@ -203,22 +203,25 @@ def test_the_overview_says_what_was_measured_set_and_noted(visit, ours):
 
 def test_metrics_are_searched_by_key_or_title(visit, theirs):
     found = tables(sound(visit("run", id=theirs, run_metric_q="layer_3")))[0]
-    assert list(found["name"]) == ["Layer 3 mean"]
+    assert list(found["name"]) == ["layer_3/mean"]
     page = sound(visit("run", id=theirs, run_metric_q="nowhere"))
     assert "Clear the search" in words(page)
 
 
 def test_a_metric_with_one_value_says_it_once(visit, theirs):
-    found = tables(sound(visit("run", id=theirs)))[0].set_index("name")
-    assert found.loc["Val loss", "count"] == 300
-    assert found.loc["Val loss", "best_step"] == 299
-    assert pd.isna(found.loc["Test Auc", "best"])
+    single, history = (
+        frame.set_index("name") for frame in tables(sound(visit("run", id=theirs)))[:2]
+    )
+    assert history.loc["val/loss", "count"] == 300
+    assert history.loc["val/loss", "best_step"] == 299
+    assert list(single.columns) == ["last"], "no columns of a history that it has not"
+    assert "test_auc" in single.index
 
 
 def test_courses_are_paged_and_telling_ones_come_first(visit, theirs):
     page = sound(visit("run", id=theirs, run_view="Curves"))
     assert len(page.get("plotly_chart")) == 6
-    assert "Train loss" in words(page)
+    assert "**train/loss**" in words(page)
     second = sound(visit("run", id=theirs, run_view="Curves", run_page=2))
     assert len(second.get("plotly_chart")) == 5
 
@@ -290,7 +293,7 @@ def test_a_running_run_shows_what_it_has_so_far(visit, workspace):
 def test_runs_below_stand_as_a_tree_with_what_differs(visit, theirs):
     found = tables(sound(visit("run", id=theirs, run_view="Trials")))[0]
     assert list(found["name"]) == ["trial-0", "trial-1", "\u2003└ fold-0"]
-    assert list(found["params.dropout"])[:2] == ["0", "0.1"]
+    assert list(found["params.dropout"])[:2] == ["0.0", "0.1"]
     assert list(found["metrics.test_auc"])[:2] == [0.7, 0.8]
 
 

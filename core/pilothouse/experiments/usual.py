@@ -99,4 +99,4 @@ def _counts(session: Session, table: Any, newest: Sequence[str]) -> dict[str, in
         .where(col(table.run_id).in_(newest))
         .group_by(col(table.key))
     )
-    return dict(session.execute(query).tuples().all())
+    return {row[0]: row[1] for row in session.execute(query)}

@@ -61,6 +61,10 @@ def test_params_that_differ_come_first_and_numbers_are_numbers(room: Experiments
         (["nan", "nan"], False),
         (["a", "A"], True),
         (["None", None], True),
+        (["007", "7"], True),  # an identifier keeps its zeros
+        (["9007199254740993", "9007199254740992"], True),  # equal only as floats
+        (["1e-3", "0.001"], False),
+        (["1_0", "10"], True),
     ],
 )
 def test_values_differ_when_they_say_different_things(

@@ -16,6 +16,7 @@ import streamlit as st
 
 from pilothouse.experiments.courses import METRIC, RELATIVE, STEP, WALL, Course
 from pilothouse_app import charts
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import CONFIG, dark
 from pilothouse_app.parts.filters import choose_one, filter_bar, pager, switch
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from pilothouse.experiments.details import RunInfo
     from pilothouse.experiments.metric_notes import MetricKinds
+    from pilothouse.experiments.metrics import MetricKind
+    from pilothouse.experiments.summary import MetricSummary
 
 PAGE = 6
 TOGETHER = 8
@@ -227,10 +230,16 @@ def _each(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: Asked) 
         summary = run.metrics[key]
         with grid.cell(), st.container(border=True):
             kind = asked.kinds.of(key)
-            best = f"best {kind.write(summary.best)} at step {summary.best_step:,}"
-            section(kind.title, best if summary.best_step is not None else "")
+            section(literal(kind.title), _best(kind, summary))
             height = 220 if columns == 2 else 400
             _chart(run, [key], found[found["key"] == key], asked, height=height, first=place)
+
+
+def _best(kind: MetricKind, summary: MetricSummary) -> str:
+    """The best value and its step; empty when none is, as without a direction."""
+    if summary.best_step is None:
+        return ""
+    return f"best {kind.write(summary.best)} at step {summary.best_step:,}"
 
 
 def _chart(
