@@ -10,7 +10,7 @@ from pilothouse_app.parts.fill import steady
 from pilothouse_app.parts.links import follow
 from pilothouse_app.parts.toasts import show_toasts
 from pilothouse_app.parts.workspace import workspace
-from pilothouse_app.screens import pages
+from pilothouse_app.screens import list_of, pages
 
 STATIC = "/app/static"  # as files are served: handed over as files, they were read at every run
 
@@ -32,7 +32,7 @@ def main() -> None:
     page = st.navigation(pages(), expanded=True)
     steady()
     show_toasts()
-    with guarded():
+    with guarded(list_of(page.url_path)):
         st.sidebar.markdown(f":small[:gray[Workspace: {workspace().folder.name}]]")
         page.run()
 

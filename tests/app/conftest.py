@@ -36,13 +36,13 @@ def script() -> None:
     from pilothouse_app.parts.errors import guarded
     from pilothouse_app.parts.links import follow
     from pilothouse_app.parts.toasts import show_toasts
-    from pilothouse_app.screens import all_screens, pages
+    from pilothouse_app.screens import all_screens, list_of, pages
 
     st.navigation(pages())
     follow()
     show_toasts()
-    with guarded():
-        wanted = st.session_state["_test_path"]
+    wanted = st.session_state["_test_path"]
+    with guarded(list_of(wanted)):
         next(render for screen, render in all_screens() if screen.path == wanted)()
 
 

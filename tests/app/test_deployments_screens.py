@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pilothouse.deployments.replicas import Places
+from pilothouse.deployments.tables import Replica
 from pilothouse_app.parts.try_it import curl
 
 
@@ -91,3 +93,37 @@ def test_the_command_quotes_what_a_shell_would_read(tour):
 def test_an_unknown_deployment_lists_the_known_ones(tour):
     assert "late" in tour("deployment", name="nothing").error[0].value
     assert "Which deployment?" in shown(tour("deployment"))
+
+
+def test_a_crash_loop_shows_its_last_error_at_once(tour, served):
+    with served.store.write() as session:
+        session.add(
+            Replica(
+                deployment="late",
+                number=1,
+                ordinal=0,
+                state="crash_loop",
+                restarts=5,
+                fast_crashes=5,
+                last_exit="exit code 1",
+            )
+        )
+    log = Places(served.store.run_folder, served.store.log_folder).log_file("late", 1, 0)
+    log.parent.mkdir(parents=True)
+    log.write_text("loading\nTraceback (most recent call last):\n  File x\nKeyError: 'gust'\n")
+    page = tour("deployment", name="late", deployment_view="Revisions")
+    assert not page.exception
+    told = page.error[0].value
+    assert "KeyError: 'gust'" in told
+    assert "5 times" in told
+    assert "exit code 1" in told
+
+
+def test_a_version_that_answers_shows_no_error(tour, served):
+    with served.store.write() as session:
+        session.add(
+            Replica(deployment="late", number=1, ordinal=0, state="ready", last_exit="exit code 1")
+        )
+    page = tour("deployment", name="late")
+    assert not page.error
+    assert not page.warning

@@ -6,6 +6,7 @@ import pytest
 
 from pilothouse.kit.errors import Refused
 from pilothouse.registry.policy import GateRule
+from pilothouse.registry.tables import Model, ModelTag
 from pilothouse.workspace import Workspace
 
 
@@ -15,6 +16,16 @@ def shown(page) -> str:
 
 def buttons(page) -> list[str]:
     return [each.label for each in page.button]
+
+
+def add_models(served: Workspace) -> None:
+    """Two more models, one with an owner in a tag."""
+    with served.store.write() as session:
+        now = served.store.now()
+        for name in ("churn", "fraud"):
+            session.add(Model(name=name, note="for the bank", created_at=now, created_by="grace"))
+        session.flush()
+        session.add(ModelTag(model="fraud", key="owner", value="risk team"))
 
 
 @pytest.fixture
@@ -35,6 +46,37 @@ def test_models_stand_with_their_champion_and_promotions(tour):
     assert list(models["champion"]) == [1]
     assert list(promotions["version"]) == ["late 1"]
     assert "Before production" in shown(page)
+
+
+def test_models_have_an_owner_a_metric_and_their_deployments(tour, served):
+    add_models(served)
+    rows = tour("registry").dataframe[0].value.set_index("name")
+    assert dict(rows["owner"]) == {"late": "ada", "churn": "grace", "fraud": "risk team"}
+    assert rows.loc["late", "deployments"] == "late"
+    assert rows.loc["late", "metric"] == "ROC AUC 0.7200"  # the champion's, not the newest one's
+    assert rows.loc["churn", "metric"] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("RISK", ["fraud"]), ("bank", ["churn", "fraud"]), ("late", ["late"]), ("%", [])],
+)
+def test_models_are_found_by_name_owner_or_note(tour, served, words, found):
+    add_models(served)
+    page = tour("registry", registry_q=words)
+    assert not page.exception
+    if found:
+        assert sorted(page.dataframe[0].value["name"]) == found
+    else:
+        assert "No models match" in shown(page)
+
+
+def test_models_come_by_page(served):
+    add_models(served)
+    pages = [served.registry.model_list(page=page, size=2)["name"].tolist() for page in (1, 2)]
+    assert [len(page) for page in pages] == [2, 1]
+    assert sorted(pages[0] + pages[1]) == ["churn", "fraud", "late"]
+    assert served.registry.model_count("bank") == 2
 
 
 def test_a_pending_promotion_is_shown_first_with_its_buttons(tour, asked):

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.workspace import Workspace
-from pilothouse_app import server, shell
+from pilothouse_app import screens, server, shell
 from pilothouse_app.parts.workspace import ENVIRONMENT
 
 MAIN = Path(server.__file__).parent / "main.py"
@@ -225,3 +225,32 @@ def test_our_script_is_served_as_one():
     answer = answer_of(shell.PATH, Route(shell.PATH, shell.script))
     assert answer.headers["content-type"].startswith("text/javascript")
     assert b"pushState" in answer.content
+
+
+def test_every_detail_page_belongs_to_a_list():
+    known = {screen.path: screen for screen, _ in screens.all_screens()}
+    for screen in known.values():
+        assert bool(screen.parent) == screen.hidden, screen.path
+        assert not screen.parent or not known[screen.parent].hidden
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "label"),
+    [
+        ("run", {"id": "nothing"}, "Experiments"),
+        ("dataset", {"ref": "nothing@1"}, "Data"),
+        ("model", {"name": "nothing"}, "Registry"),
+        ("version", {"ref": "nothing@x"}, "Registry"),
+        ("promotion", {"id": "nothing"}, "Registry"),
+        ("deployment", {"name": "nothing"}, "Deployments"),
+        ("window", {"id": "nothing"}, "Monitoring"),
+        ("alert", {"id": "nothing"}, "Monitoring"),
+        ("report", {"id": "nothing"}, "Monitoring"),
+        ("job", {"id": "nothing"}, "Pipelines"),
+    ],
+)
+def test_an_address_of_nothing_leads_back_to_the_list(visit, path, params, label):
+    page = visit(path, **params)
+    assert not page.exception
+    assert page.error
+    assert [each.proto.label for each in page.get("page_link")][-2:] == [label, "Home"]

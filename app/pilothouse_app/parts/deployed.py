@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import DASH, duration, plural, title
 from pilothouse_app.parts.header import section
@@ -46,6 +47,27 @@ REVISIONS = {
     "by": text_column("By", width=110),
     "reason": text_column("Reason"),
 }
+
+
+def last_failure(name: str) -> None:
+    """Why the wanted version ended last, at the top of the page, while it does not answer again."""
+    failure = workspace().deployments.failure(name)
+    if failure is None:
+        return
+    times = plural(failure.restarts, "time")
+    draw, what = (
+        (st.error, "keeps ending right after its start")
+        if failure.keeps_ending
+        else (st.warning, "ended and is being started again")
+    )
+    text = f"Its process ended {times}, last with: {literal(failure.ended)}."
+    if failure.error:
+        text += f"\n\n```text\n{failure.error.replace('```', '` ` `')}\n```"
+    draw(
+        f"{text}\n\nThe Log has all of it. Roll back or swap the version, or stop the deployment.",
+        title=f"Version {failure.version} {what}",
+        icon=":material/error:",
+    )
 
 
 def processes(deployment: DeploymentInfo) -> None:

@@ -11,17 +11,25 @@ import streamlit as st
 
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
 from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.links import HOME, Address, link, screen
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Turn an error of a screen into a box on it; the page around it stays."""
+def guarded(back: tuple[str, Address] | None = None) -> Iterator[None]:
+    """Turn an error of a screen into a box on it; the page around it stays.
+
+    `back` is the list that the screen's objects are in: an address of nothing leads there.
+    """
     try:
         yield
     except PilothouseError as refusal:
         error_box(refusal)
+        if back:
+            with st.container(horizontal=True):
+                link(back[1], back[0], icon=":material/arrow_back:")
+                link(screen(HOME), "Home", icon=":material/space_dashboard:")
     except Exception as error:
         # Streamlit's own stop and rerun are BaseExceptions and pass through.
         show_unexpected(error)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pilothouse_app.parts.figures import dark
 from pilothouse_app.parts.links import follow
-from pilothouse_app.parts.toasts import toasts_wait
+from pilothouse_app.parts.toasts import toast_next, toasts_wait
 
 
 def live(
@@ -37,9 +37,20 @@ def live(
     part()
 
 
-def refresh_when_changed(read: Callable[[], object], *, key: str, seconds: float = 3.0) -> None:
+def refresh_when_changed(
+    read: Callable[[], object], *, key: str, message: str = "", seconds: float = 3.0
+) -> None:
     """Run the page again when what it was drawn for changes elsewhere, in a tab or a program.
 
     `read` asks for little, such as the status of one object; nothing is drawn while it stays so.
+    `message` then says what happened, since a dialog that was open is closed by it.
     """
-    live(read, key=key, busy=False, state=read(), idle_seconds=seconds)
+    drawn_for = read()
+
+    def changed() -> object:
+        current = read()
+        if message and current != drawn_for:
+            toast_next(message, icon=":material/sync:")
+        return current
+
+    live(changed, key=key, busy=False, state=drawn_for, idle_seconds=seconds)

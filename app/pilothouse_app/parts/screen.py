@@ -17,6 +17,7 @@ class Screen:
     summary: str
     section: str | None = None
     order: int = 100
+    parent: str = ""  # the page with the list that a detail page came from
 
     @property
     def hidden(self) -> bool:

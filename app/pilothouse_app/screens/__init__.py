@@ -9,6 +9,8 @@ from importlib import import_module
 
 import streamlit as st
 
+from pilothouse_app.parts.links import Address
+from pilothouse_app.parts.links import screen as address_of
 from pilothouse_app.parts.screen import SECTIONS, Screen
 
 
@@ -20,6 +22,13 @@ def all_screens() -> tuple[tuple[Screen, Callable[[], None]], ...]:
     ]
     found = [(module.SCREEN, module.render) for module in modules if hasattr(module, "SCREEN")]
     return tuple(sorted(found, key=lambda pair: (pair[0].order, pair[0].title)))
+
+
+def list_of(path: str) -> tuple[str, Address] | None:
+    """The title and the address of the list that a detail page belongs to; None for the others."""
+    known = {screen.path: screen for screen, _ in all_screens()}
+    parent = known[path].parent if path in known else ""
+    return (known[parent].title, address_of(parent)) if parent else None
 
 
 def pages() -> dict[str, list[st.Page]]:

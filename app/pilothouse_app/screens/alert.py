@@ -15,6 +15,7 @@ from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.formats import ago, number, title, when
 from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.links import address, link, screen, wanted
+from pilothouse_app.parts.live import refresh_when_changed
 from pilothouse_app.parts.rows import records
 from pilothouse_app.parts.rules import sentence
 from pilothouse_app.parts.screen import Screen
@@ -31,6 +32,7 @@ SCREEN = Screen(
     path="alert",
     icon=":material/notifications:",
     summary="One alert with its history",
+    parent="monitoring",
 )
 
 
@@ -50,6 +52,11 @@ def render() -> None:
         if alert.state != "resolved":
             retrain_button(alert.deployment)
         alert_buttons(alert)
+    refresh_when_changed(
+        lambda: workspace().monitoring.alert(wanted_id).state,
+        key="alert_changes",
+        message="This alert has changed elsewhere",
+    )
     st.markdown(f"**{literal(sentence_of(alert.message))}**")
     _facts(alert)
     _links(alert)

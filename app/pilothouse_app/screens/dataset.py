@@ -50,6 +50,7 @@ SCREEN = Screen(
     path="dataset",
     icon=":material/table_view:",
     summary="One dataset version in full",
+    parent="data",
 )
 
 VIEWS = ("columns", "rows", "contract", "versions", "runs")

@@ -10,6 +10,7 @@ import streamlit as st
 from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.deployed import (
+    last_failure,
     log_tail,
     processes,
     recent_predictions,
@@ -21,7 +22,7 @@ from pilothouse_app.parts.formats import ago, title
 from pilothouse_app.parts.header import facts, header
 from pilothouse_app.parts.launching import swap
 from pilothouse_app.parts.links import address, link, screen, wanted
-from pilothouse_app.parts.live import live
+from pilothouse_app.parts.live import live, refresh_when_changed
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.starting import retrain_button
 from pilothouse_app.parts.traffic import SPANS, traffic_charts, traffic_figures, traffic_of
@@ -36,6 +37,7 @@ SCREEN = Screen(
     path="deployment",
     icon=":material/rocket_launch:",
     summary="One deployment with its traffic",
+    parent="deployments",
 )
 VIEWS = ("traffic", "try_it", "predictions", "revisions", "log")
 CHANGING = ("starting", "swapping", "restarting", "stopping")
@@ -54,6 +56,7 @@ def render() -> None:
     with header(name, status=deployment.status, note=deployment.words, back=back):
         _commands(deployment)
     _facts(deployment)
+    last_failure(name)
     view, span = _bar(deployment)
     if view in ("traffic", "log"):
         changing = deployment.status in CHANGING
@@ -62,9 +65,14 @@ def render() -> None:
             lambda: _moving(name, view, span),
             key="deployment_live",
             busy=changing,
+            state=_state(deployment),
             idle_seconds=idle,
         )
-    elif view == "try_it":
+        return
+    refresh_when_changed(
+        lambda: _state(workspace().deployments.deployment(name)), key="deployment_changes"
+    )
+    if view == "try_it":
         try_it(deployment)
     elif view == "predictions":
         recent_predictions(name)
@@ -142,14 +150,20 @@ def _commands(deployment: DeploymentInfo) -> None:
         swap(name)
 
 
-def _moving(name: str, view: str, span: str) -> bool:
-    """What changes by itself; whether the deployment is changing."""
+def _state(deployment: DeploymentInfo) -> object:
+    """What the head of the page and its buttons are drawn for."""
+    restarts = sum(replica.restarts for replica in deployment.replicas)
+    return deployment.status, deployment.words, deployment.generation, restarts
+
+
+def _moving(name: str, view: str, span: str) -> object:
+    """What changes by itself; the state that the rest of the page must follow."""
     deployment = workspace().deployments.deployment(name)
     if view == "log":
         log_tail(name)
     else:
         _traffic(deployment, span)
-    return deployment.status in CHANGING
+    return _state(deployment)
 
 
 def _traffic(deployment: DeploymentInfo, span: str) -> None:

@@ -179,7 +179,7 @@ def _production(now: Overview) -> None:
         {
             "name": name_column("Deployment", width=108),
             "version": text_column("Version", width=96),
-            "status": status_column(width=80),
+            "status": status_column(width=92),
             "drift": status_column("Drift", width=80),
             "performance": status_column("Performance", width=96),
             "words": text_column("Now"),

@@ -44,6 +44,7 @@ SCREEN = Screen(
     path="job",
     icon=":material/manufacturing:",
     summary="One job with its steps and log",
+    parent="pipelines",
 )
 
 

@@ -38,6 +38,7 @@ SCREEN = Screen(
     path="model",
     icon=":material/deployed_code:",
     summary="One model with its versions",
+    parent="registry",
 )
 RECENT = 10
 HISTORY = {

@@ -13,6 +13,7 @@ from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import DASH, ago, when
 from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.links import address, compare, link, screen, wanted
+from pilothouse_app.parts.live import refresh_when_changed
 from pilothouse_app.parts.promoting import consequence, decide_buttons, todays
 from pilothouse_app.parts.runs import favourites, metric_title, metric_value
 from pilothouse_app.parts.screen import Screen
@@ -27,6 +28,7 @@ SCREEN = Screen(
     path="promotion",
     icon=":material/how_to_vote:",
     summary="One request to move a version up",
+    parent="registry",
 )
 
 
@@ -44,6 +46,12 @@ def render() -> None:
     with header(title, status=promotion.status, back=back):
         if promotion.status == "pending":
             decide_buttons(promotion)
+    if promotion.status == "pending":
+        refresh_when_changed(
+            lambda: workspace().registry.promotion(wanted_id).status,
+            key="promotion_changes",
+            message="This promotion was decided elsewhere",
+        )
     _links(promotion)
     _request(promotion)
     left, right = st.columns([45, 55], gap="medium")

@@ -8,12 +8,14 @@ import streamlit as st
 
 from pilothouse_app.parts.changes import literal, readable
 from pilothouse_app.parts.empty import empty, nothing_found
-from pilothouse_app.parts.filters import choose, filter_bar
+from pilothouse_app.parts.filters import choose, filter_bar, pager, search
 from pilothouse_app.parts.formats import ago, plural
 from pilothouse_app.parts.header import header, section
 from pilothouse_app.parts.links import address, link, screen
+from pilothouse_app.parts.live import refresh_when_changed
 from pilothouse_app.parts.promoting import decide_buttons
 from pilothouse_app.parts.rows import records
+from pilothouse_app.parts.runs import favourites, metric_title, metric_value
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.stages import stage_ladder
 from pilothouse_app.parts.status import words
@@ -42,14 +44,19 @@ SCREEN = Screen(
 )
 STATUSES = ("pending", "accepted", "rejected", "refused")
 MOST_CARDS = 3
+SIZE = 50
 MODELS = {
-    "name": name_column("Model", width=220),
-    "champion": number_column("Champion", 0, width=90, help="The version in production"),
-    "versions": number_column("Versions", 0, width=80),
-    "latest": number_column("Latest", 0, width=70),
-    "pending": number_column("Pending", 0, width=80, help="Promotions that wait for a decision"),
-    "newest_at": when_column("Newest version", width=130),
-    "created_by": text_column("Created by", width=110),
+    "name": name_column("Model", width=190),
+    "owner": text_column("Owner", width=92, help="The tag `owner`, else who made the model"),
+    "champion": number_column("Champion", 0, width=84, help="The version in production"),
+    "metric": text_column(
+        "Metric", width=130, help="Of the champion, else of the newest version, as its run has it"
+    ),
+    "deployments": text_column("Deployments", width=150),
+    "versions": number_column("Versions", 0, width=74),
+    "latest": number_column("Latest", 0, width=62),
+    "pending": number_column("Pending", 0, width=74, help="Promotions that wait for a decision"),
+    "newest_at": when_column("Newest version", width=118),
     "note": text_column("Note"),
 }
 PROMOTIONS = {
@@ -67,26 +74,67 @@ PROMOTIONS = {
 def render() -> None:
     """Decisions first, then models, then the history of promotions."""
     ws = workspace()
-    models = ws.registry.models()
-    with header("Registry", note=plural(len(models), "model")):
+    total = ws.registry.model_count()
+    with header("Registry", note=plural(total, "model")):
         link(screen("experiments"), "Find a run to register", icon=":material/search:")
-    if models.empty:
+    if not total:
         empty(
             "No model is registered yet",
             "A model version comes from a finished run: open a run and register its model.",
             to=("Open experiments", screen("experiments")),
         )
         return
+    refresh_when_changed(_waiting, key="registry_changes")
     _pending(ws.registry.promotions("pending"))
-    with tall("models", len(models), reserve=26) as height:
-        table(
-            models, MODELS, key="models", alt="Models", ids="name", opens=("model", "name"),
-            height=height,
-        )  # fmt: skip
-    if len(models) == 1:
+    models = _models(total)
+    if total == 1 and len(models) == 1:
         _ladder(str(models["name"].iloc[0]))
     _promotions()
     gate_rules()
+
+
+def _waiting() -> list[str]:
+    """The promotions whose buttons are on the page."""
+    return list(workspace().registry.promotions("pending")["id"])
+
+
+def _models(total: int) -> pd.DataFrame:
+    """The models that are searched for, a page of them."""
+    registry, query = workspace().registry, ""
+    if total > 1:
+        with filter_bar():
+            query = search("registry_q", "Name, owner or note", resets="registry_page")
+    matching = registry.model_count(query)
+    place = st.container()
+    page = pager(matching, key="registry_page", size=SIZE)
+    models = registry.model_list(query, page=page, size=SIZE)
+    with place:
+        if models.empty:
+            nothing_found("models", key="no_models")
+            return models
+        with tall("models", len(models), reserve=26) as height:
+            table(
+                _with_use(models), MODELS, key="models", alt="Models", ids="name",
+                opens=("model", "name"), height=height,
+            )  # fmt: skip
+    return models
+
+
+def _with_use(models: pd.DataFrame) -> pd.DataFrame:
+    """The models with their main metric in words, and where they are deployed."""
+    deployed = workspace().deployments.deployments()
+    names = deployed.groupby("model")["name"].agg(", ".join)
+    return models.assign(
+        metric=[_metric(metrics) for metrics in models["metrics"]],
+        deployments=[names.get(name, "") for name in models["name"]],
+    )
+
+
+def _metric(metrics: dict[str, float]) -> str:
+    """The figure that says most of a version: `ROC AUC 0.7423`."""
+    for key in favourites(list(metrics), most=1):
+        return f"{metric_title(key)} {metric_value(key, metrics[key])}"
+    return ""
 
 
 def _pending(waiting: pd.DataFrame) -> None:

@@ -25,6 +25,7 @@ SCREEN = Screen(
     path="report",
     icon=":material/lab_profile:",
     summary="One drift report",
+    parent="monitoring",
 )
 
 

@@ -33,7 +33,13 @@ from pilothouse_app.parts.workspace import workspace
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
 
-SCREEN = Screen(title="Run", path="run", icon=":material/timeline:", summary="One run in full")
+SCREEN = Screen(
+    title="Run",
+    path="run",
+    icon=":material/timeline:",
+    summary="One run in full",
+    parent="experiments",
+)
 
 VIEWS: dict[str, Callable[[RunInfo], None]] = {
     "overview": overview.draw,

@@ -16,6 +16,7 @@ from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
 from pilothouse_app.parts.launching import launch_button
 from pilothouse_app.parts.links import address, link, screen, wanted
+from pilothouse_app.parts.live import refresh_when_changed
 from pilothouse_app.parts.promoting import pending, promote_button
 from pilothouse_app.parts.runs import favourites, metric_title, metric_value
 from pilothouse_app.parts.screen import Screen
@@ -32,6 +33,7 @@ SCREEN = Screen(
     path="version",
     icon=":material/deployed_code:",
     summary="One version of a model",
+    parent="registry",
 )
 INPUTS = {
     "name": text_column("Input", width=130),
@@ -61,6 +63,7 @@ def render() -> None:
     version = workspace().registry.version(model, int(number))
     with header(f"{model} {version.number}", status=version.stage, back=back):
         _commands(version)
+    refresh_when_changed(lambda: _state(model, int(number)), key="version_changes")
     _origin(version)
     _figures(version)
     left, right = st.columns([50, 50], gap="medium")
@@ -68,6 +71,14 @@ def render() -> None:
         _inputs(version)
     with right:
         _standing(version)
+
+
+def _state(model: str, number: int) -> object:
+    """What the badges and buttons of the page are drawn for."""
+    registry = workspace().registry
+    version = registry.version(model, number)
+    waiting = pending(version)
+    return version.stage, version.aliases, waiting.id if waiting else ""
 
 
 def _commands(version: VersionInfo) -> None:

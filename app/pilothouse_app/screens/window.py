@@ -41,6 +41,7 @@ SCREEN = Screen(
     path="window",
     icon=":material/date_range:",
     summary="One window of a deployment",
+    parent="monitoring",
 )
 VIEWS = ("drift", "performance", "results", "reports")
 SIGNALS = ("feature_drift", "prediction_drift", "data_quality", "performance")

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from pilothouse.deployments import client, log, wishes
 from pilothouse.deployments import traffic as traffic_log
 from pilothouse.deployments.facts import DeploymentInfo, deployment_info, status
+from pilothouse.deployments.failure import Failure, failing, failure_of
 from pilothouse.deployments.journal import Journal
 from pilothouse.deployments.labelling import check_labels
 from pilothouse.deployments.replicas import Places
@@ -128,6 +129,15 @@ class Deployments(Room):
             if file.exists():
                 parts += file.read_text(errors="replace").splitlines()[-lines:]
         return "\n".join(parts[-lines:])
+
+    def failure(self, name: str) -> Failure | None:
+        """Why the wanted version ended last, while it does not answer again; None when it does."""
+        info = self.deployment(name)
+        replica = failing(info.replicas, info.number)
+        if info.desired == "stopped" or replica is None:
+            return None
+        places = Places(self._store.run_folder, self._store.log_folder)
+        return failure_of(replica, places.log_file(name, replica.number, replica.ordinal))
 
     def predict(self, name: str, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Ask the running server over HTTP: prediction_id, label, score, version, probabilities.

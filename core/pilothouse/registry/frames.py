@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select, true, tuple_
 from sqlmodel import Session, col
 
 from pilothouse.kit.errors import NotFound
@@ -15,6 +15,7 @@ from pilothouse.registry.tables import (
     PRODUCTION,
     Alias,
     Model,
+    ModelTag,
     ModelVersion,
     Promotion,
     StageChange,
@@ -60,10 +61,13 @@ PROMOTIONS = (
     "decided_at",
     "decision_reason",
 )
+OWNER = "owner"
 HISTORY = ("at", "number", "before", "after", "by", "reason", "promotion_id")
 
 
-def models(session: Session) -> pd.DataFrame:
+def models(
+    session: Session, search: str = "", page: int = 1, size: int | None = None
+) -> pd.DataFrame:
     """One row per model, the one with the newest version first; columns as in `MODELS`."""
     newest = func.max(col(ModelVersion.created_at))
     pending = (
@@ -89,9 +93,54 @@ def models(session: Session) -> pd.DataFrame:
         .outerjoin(ModelVersion, col(ModelVersion.model) == col(Model.name))
         .group_by(col(Model.name))
         .order_by(newest.desc(), col(Model.name))
+        .where(_says(search))
     )
+    if size is not None:
+        query = query.limit(size).offset((page - 1) * size)
     frame = _frame(session.execute(query), MODELS, instants=("newest_at", "created_at"))
     return frame.astype({"versions": "int64", "latest": "Int64", "champion": "Int64"})
+
+
+def model_list(session: Session, search: str, page: int, size: int) -> pd.DataFrame:
+    """A page of `models` with `owner`, and `metrics` of the champion, else of the newest version.
+
+    The owner is what the tag `owner` says, else who made the model.
+    """
+    frame = models(session, search, page, size)
+    names = list(frame["name"])
+    tags = select(col(ModelTag.model), col(ModelTag.value)).where(
+        col(ModelTag.key) == OWNER, col(ModelTag.model).in_(names)
+    )
+    owners = {row.model: row.value for row in session.execute(tags)}
+    judged = frame["champion"].fillna(frame["latest"]).fillna(0)  # a model may have no version
+    pairs = list(zip(names, judged.astype(int).tolist(), strict=True))
+    query = select(col(ModelVersion.model), col(ModelVersion.metrics)).where(
+        tuple_(col(ModelVersion.model), col(ModelVersion.number)).in_(pairs)
+    )
+    metrics = {row.model: row.metrics for row in session.execute(query)}
+    rows = zip(names, frame["created_by"], strict=True)
+    return frame.assign(
+        owner=[owners.get(name, maker) for name, maker in rows],
+        metrics=[metrics.get(name, {}) for name in names],
+    )
+
+
+def count_models(session: Session, search: str) -> int:
+    """How many models a search is about."""
+    query = select(func.count()).select_from(Model).where(_says(search))
+    return int(session.execute(query).scalar_one())
+
+
+def _says(search: str) -> ColumnElement[bool]:
+    """Whether a model's name, note, maker or owner has the words in it."""
+    if not search:
+        return true()
+    tagged = select(col(ModelTag.model)).where(
+        col(ModelTag.key) == OWNER, col(ModelTag.value).icontains(search, autoescape=True)
+    )
+    columns = (Model.name, Model.note, Model.created_by)
+    hits = [col(column).icontains(search, autoescape=True) for column in columns]
+    return or_(*hits, col(Model.name).in_(tagged))
 
 
 def versions(session: Session, model: str) -> pd.DataFrame:

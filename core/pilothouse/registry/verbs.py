@@ -42,6 +42,16 @@ class Registry(Room):
         with self._store.read() as session:
             return frames.models(session)
 
+    def model_list(self, search: str = "", *, page: int = 1, size: int = 50) -> pd.DataFrame:
+        """A page of models that a search is about: as `models`, with owner and newest metrics."""
+        with self._store.read() as session:
+            return frames.model_list(session, search, page, size)
+
+    def model_count(self, search: str = "") -> int:
+        """How many models a search is about."""
+        with self._store.read() as session:
+            return frames.count_models(session, search)
+
     def versions(self, model: str) -> pd.DataFrame:
         """One row per version, newest first: number, stage, aliases, run_id, metrics.<key>."""
         with self._store.read() as session:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from pilothouse.testing.ship import wait_for
+
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 
 
@@ -89,3 +91,41 @@ def test_paper_has_the_page_alone(visitor: Any, voyage: Any) -> None:
     assert left < 40  # the page begins where the paper does
     visitor.page.emulate_media(media="screen")
     expect(visitor.page.get_by_test_id("stSidebar")).to_be_visible()
+
+
+def test_a_second_tab_notices_a_decision(visitor: Any, voyage: Any) -> None:
+    registry, name = voyage.workspace.registry, "second-tab"
+    known = registry.models()["name"].iloc[0]
+    newest = registry.version(known, int(registry.versions(known)["number"].max()))
+    version = registry.register(name, str(newest.run_id))
+    asked = registry.propose(name, version.number, "staging", "to be decided in another tab")
+    visitor.open(f"/promotion?id={asked.id}")
+    visitor.press("Reject")
+    visitor.dialog("Reject this promotion")
+    registry.decide(asked.id, False, "decided elsewhere")
+    expect(visitor.key("page_header")).to_contain_text("Rejected")
+    visitor.toast("This promotion was decided elsewhere")
+    expect(visitor.page.get_by_role("dialog")).to_be_hidden()
+    expect(visitor.page.get_by_role("button", name="Accept")).to_be_hidden()
+    # The message stands at the bottom right, where no page has its command.
+    box = visitor.page.get_by_test_id("stToast").first.bounding_box()
+    assert box["y"] > visitor.page.viewport_size["height"] / 2
+
+
+def test_what_needs_a_person_is_dismissed_and_put_back(visitor: Any, voyage: Any) -> None:
+    attention, jobs = voyage.workspace.attention, voyage.workspace.jobs
+    nobody = {"deployment": "nobody", "reason": "to see it fail"}
+    job = jobs.submit("retrain", nobody, title="Retrain nobody")
+    wait_for(lambda: jobs.job(job).status == "failed", "the job has failed")
+    before = {item.id for item in attention.items()}
+    visitor.open("/")
+    line = visitor.key("lines_attention")
+    expect(line.get_by_role("link").first).to_contain_text("Retrain nobody")
+    line.get_by_role("button").first.click()
+    visitor.toast("Dismissed")
+    (gone,) = before - {item.id for item in attention.items()}
+    visitor.open("/attention?attention_view=Dismissed")
+    visitor.table("Needs a person").tick(0)
+    visitor.press("Put back (1)")
+    visitor.toast("1 item put back")
+    assert gone in {item.id for item in attention.items()}
