@@ -15,11 +15,18 @@ import psutil
 import pytest
 
 from pilothouse.cli.supervisor import Child, Supervisor, is_orphan
+from pilothouse.kit.heartbeat import Heartbeat, read_beat
 from pilothouse.kit.processes import Address
 from pilothouse.kit.settings import Settings
 from pilothouse.testing.ship import wait_for
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+BEATING = [
+    sys.executable,
+    "-c",
+    "import threading, pathlib; from pilothouse.kit.heartbeat import Heartbeat\n"
+    "Heartbeat(pathlib.Path('RUN'), 'worker').start(threading.Event()).join()",
+]
 FAIL = [sys.executable, "-c", "import sys; sys.exit('the port is taken')"]
 
 
@@ -71,6 +78,60 @@ def test_what_dies_is_started_again(supervisor: Supervisor, place: Path) -> None
 
     wait_for(again, "it runs again")
     assert supervisor.troubles() == []
+
+
+def test_what_hangs_is_started_again(
+    supervisor: Supervisor, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilothouse.cli.supervisor.HANGS_AFTER_S", 2.0)
+    command = [part.replace("RUN", str(place / "run")) for part in BEATING]
+    child = supervisor.children["worker"] = Child("worker", command, place)
+    child.start()
+    first = running(child)
+    wait_for(lambda: read_beat(place / "run", "worker").startswith(f"{first} "), "it beats")
+    for _ in range(30):  # as long as it beats it is left alone
+        supervisor.tend()
+        time.sleep(0.1)
+    assert running(child) == first
+    os.kill(first, signal.SIGSTOP)
+
+    def again() -> bool:
+        supervisor.tend()
+        return child.process is not None and child.process.pid != first
+
+    wait_for(again, "it runs again")
+    assert not psutil.pid_exists(first)
+    assert supervisor.troubles() == ["the worker hung and was started again 1 time"]
+
+
+def test_a_process_without_a_heartbeat_is_not_taken_for_one_that_hangs(
+    supervisor: Supervisor, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilothouse.cli.supervisor.HANGS_AFTER_S", 0.0)
+    (place / "run" / "server.beat").write_text("1 1")  # of a process that is gone
+    child = supervisor.children["server"] = Child("server", SLEEP, place)
+    child.start()
+    first = running(child)
+    for _ in range(3):
+        supervisor.tend()
+    assert running(child) == first
+
+
+def test_a_heart_stops_while_something_takes_too_long(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heart = Heartbeat(place / "run", "worker")
+    heart.beat()
+    before = read_beat(place / "run", "worker")
+    with heart.during("jobs"):
+        heart.beat()
+        assert read_beat(place / "run", "worker") != before
+        monkeypatch.setattr("pilothouse.kit.heartbeat.LONGEST_ACT_SECONDS", 0.0)
+        before = read_beat(place / "run", "worker")
+        heart.beat()
+        assert read_beat(place / "run", "worker") == before
+    heart.beat()
+    assert read_beat(place / "run", "worker") != before
 
 
 def test_what_never_stays_up_is_told_in_its_own_words(supervisor: Supervisor, place: Path) -> None:

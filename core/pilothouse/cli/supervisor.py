@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from pilothouse.kit.folders import workspace_folder
+from pilothouse.kit.heartbeat import read_beat
 from pilothouse.kit.processes import Address, find, is_running
 from pilothouse.kit.settings import Settings
 
@@ -24,6 +25,7 @@ HEALTHY_AFTER_S = 30.0
 STOP_SECONDS = 8.0
 MANY_DEATHS = 4
 TAIL_BYTES = 4_000
+HANGS_AFTER_S = 60.0  # without a change of a heartbeat that there was
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ class Child:
     pause: float = 0.2
     due: float = 0.0
     deaths: int = 0
+    hangs: int = 0
+    beat: str = ""
+    beat_at: float = 0.0
 
     @property
     def log(self) -> Path:
@@ -75,6 +80,8 @@ class Child:
             if not is_running(self.adopted.pid, self.adopted.create_time):
                 self.adopted = None
         elif self.process is not None and self.process.poll() is None:
+            if self._hangs(now):
+                self._end_hanging()
             if now - self.started > HEALTHY_AFTER_S:
                 self.pause, self.deaths = 0.2, 0
         elif self.process is not None:
@@ -86,11 +93,28 @@ class Child:
             if self.adopted is None:
                 self.start()
 
+    def _hangs(self, now: float) -> bool:
+        """Whether it has had a heartbeat, and for long has had none."""
+        beat = read_beat(self.folder / "run", self.name)
+        own = self.process is not None and beat.startswith(f"{self.process.pid} ")
+        if not own or beat != self.beat:
+            self.beat, self.beat_at = beat, now
+        return own and now - self.beat_at > HANGS_AFTER_S
+
+    def _end_hanging(self) -> None:
+        """End it, so that it is started again; what it did goes on where it stood."""
+        assert self.process is not None
+        self.hangs += 1
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     @property
     def trouble(self) -> str:
         """Why it does not stay up, in its own last words; empty when it does."""
         if self.deaths < MANY_DEATHS:
-            return ""
+            times = f"{self.hangs} time{'s' if self.hangs > 1 else ''}"
+            return f"the {self.name} hung and was started again {times}" if self.hangs else ""
         return f"the {self.name} ends as soon as it starts: {_last_line(self.log)}"
 
 

@@ -14,6 +14,7 @@ from types import FrameType
 from filelock import FileLock, Timeout
 
 from pilothouse.kit.errors import Conflict
+from pilothouse.kit.heartbeat import Heartbeat
 from pilothouse.kit.processes import announce
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
@@ -56,8 +57,10 @@ def _loop(store: Store, stop: threading.Event) -> None:
     from pilothouse.pipelines.watching import watch_new
 
     controller = Controller(store)
+    heart = Heartbeat(store.run_folder, "worker")
     threads = [
-        _every(DEPLOYMENT_TICK_S, controller.tick, stop, "deployments"),
+        heart.start(stop),
+        _every(DEPLOYMENT_TICK_S, _beating(heart, controller.tick, "tick"), stop, "deployments"),
         _every(WATCH_TICK_S, lambda: watch_new(store), stop, "watching"),
         _every(COMPACTION_TICK_S, lambda: _compact(store), stop, "compaction"),
         _every(HISTORIES_TICK_S, lambda: compact_waiting(store), stop, "histories"),
@@ -65,10 +68,20 @@ def _loop(store: Store, stop: threading.Event) -> None:
     engine = Engine(store)
     engine.resume()
     log.info("the worker is at work")
-    _repeat(JOB_TICK_S, engine.tick, stop, "jobs")
+    _repeat(JOB_TICK_S, _beating(heart, engine.tick, "jobs"), stop, "jobs")
     engine.close()
     for thread in threads:
         thread.join(timeout=5)
+
+
+def _beating(heart: Heartbeat, act: Callable[[], object], name: str) -> Callable[[], object]:
+    """A duty that must come to an end, or the supervisor starts another worker."""
+
+    def watched() -> None:
+        with heart.during(name):
+            act()
+
+    return watched
 
 
 def _compact(store: Store) -> None:

@@ -6,6 +6,7 @@ A request is never delayed to fill a batch, and never split; the limit counts ro
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ class Batches:
         self._queue: deque[_Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, "predict")
         self._running: asyncio.Task[None] | None = None
+        self._began: float | None = None
         self.served_rows = 0
         self.batches = 0
 
@@ -42,6 +44,11 @@ class Batches:
     def in_flight(self) -> int:
         """Requests that wait or are being predicted."""
         return len(self._queue) + (0 if self._running is None or self._running.done() else 1)
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the model has been at the present batch."""
+        return 0.0 if self._began is None else time.monotonic() - self._began
 
     async def predict(self, columns: Columns, rows: int) -> Rows:
         """One row of class probabilities per row, or whatever the model raised."""
@@ -69,8 +76,10 @@ class Batches:
     async def _serve(self, batch: list[_Waiting]) -> None:
         loop = asyncio.get_running_loop()
         columns = _joined(batch)
+        self._began = time.monotonic()
         running = loop.run_in_executor(self._thread, self._predict, columns)
         [rows] = await asyncio.gather(running, return_exceptions=True)
+        self._began = None
         if isinstance(rows, BaseException):
             await self._alone(batch, rows)
             return

@@ -12,7 +12,7 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
@@ -29,11 +29,12 @@ from pilothouse.kit.errors import PilothouseError
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.controller")
-START_DEADLINE = timedelta(seconds=120)
-HEALTHY = timedelta(minutes=5)
-DRAIN_AT_LEAST = timedelta(seconds=1)  # five looks of the routing table
-DRAIN_AT_MOST = timedelta(seconds=20)
-TERM_AT_MOST = timedelta(seconds=5)
+START_SECONDS = 120.0
+HEALTHY_SECONDS = 300.0
+DRAIN_AT_LEAST = 1.0  # five looks of the routing table
+DRAIN_AT_MOST = 20.0
+TERM_AT_MOST = 5.0
+BUSY_SECONDS = 60.0  # at one batch: its callers were told long ago that there is no answer
 ASK_SECONDS = 2.0
 ASK_EVERY = 2.0
 MISSES = 3
@@ -48,6 +49,15 @@ class _Watch:
     asked_at: float = 0.0
     measured_at: float = 0.0
     misses: int = 0
+    born: float | None = None
+    since: dict[str, float] = field(default_factory=dict)
+
+    def seconds_in(self, state: str) -> float:
+        """How long this controller has seen the process in a state, by no clock that can be set."""
+        now = time.monotonic()
+        if state not in self.since:
+            self.since = {state: now}
+        return now - self.since[state]
 
 
 @dataclass
@@ -110,6 +120,7 @@ class Controller:
     def _observe(self, replica: Replica) -> None:
         if replica.state in (FAILED, CRASH_LOOP, NEW):
             return
+        self._watch(replica).seconds_in(replica.state)
         if not processes.is_running(replica):
             self._ended(replica)
         elif replica.state == STARTING:
@@ -124,18 +135,27 @@ class Controller:
         if not words:
             return
         processes.forget(replica.token, self.places)
-        self._watches.pop(replica.token, None)
+        watch = self._watches.pop(replica.token, None)
         if replica.state == STOPPING:
             self._remove(replica)
             return
         replica.last_exit = words
-        self._count_crash(replica, replica.started_at or self.store.now())
+        self._count_crash(replica, self._age(replica, watch))
         log.warning("%s version %d: %s", replica.deployment, replica.number, words)
         self._save(replica, routes=True)
 
-    def _count_crash(self, replica: Replica, began: datetime) -> None:
+    def _age(self, replica: Replica, watch: _Watch | None) -> timedelta:
+        """How old a process became; by the clock when an earlier controller started it."""
+        if watch is not None and watch.born is not None:
+            return timedelta(seconds=time.monotonic() - watch.born)
+        return self.store.now() - (replica.started_at or self.store.now())
+
+    def _watch(self, replica: Replica) -> _Watch:
+        return self._watches.setdefault(replica.token, _Watch())
+
+    def _count_crash(self, replica: Replica, age: timedelta) -> None:
         now = self.store.now()
-        fast = now - began < planning.FAST_CRASH
+        fast = age < planning.FAST_CRASH
         replica.fast_crashes = replica.fast_crashes + 1 if fast else 1
         replica.state = CRASH_LOOP if planning.is_looping(replica) else FAILED
         replica.start_after = now + planning.back_off(replica.fast_crashes)
@@ -164,25 +184,26 @@ class Controller:
             replica.rss_bytes = processes.memory(replica.pid or 0)
             log.info("%s version %d is ready", replica.deployment, replica.number)
             self._save(replica, routes=True)
-        elif replica.started_at and now - replica.started_at > START_DEADLINE:
+        elif self._watch(replica).seconds_in(STARTING) > START_SECONDS:
             log.warning("%s version %d did not start", replica.deployment, replica.number)
             processes.send(replica, signal.SIGKILL)
 
     def _look_at_health(self, replica: Replica) -> None:
-        watch = self._watches.setdefault(replica.token, _Watch())
+        watch = self._watch(replica)
         if time.monotonic() - watch.asked_at < ASK_EVERY:
             return
         watch.asked_at = time.monotonic()
-        alive = processes.state(replica, ASK_SECONDS) is not None
-        watch.misses = 0 if alive else watch.misses + 1
-        if watch.misses >= MISSES:
+        answer = processes.state(replica, ASK_SECONDS)
+        watch.misses = 0 if answer is not None else watch.misses + 1
+        stuck = answer is not None and answer.get("busy_seconds", 0.0) > BUSY_SECONDS
+        if watch.misses >= MISSES or stuck:
             log.warning("%s version %d hangs", replica.deployment, replica.number)
             processes.send(replica, signal.SIGKILL)
             return
         self._note_health(replica, watch)
 
     def _note_health(self, replica: Replica, watch: _Watch) -> None:
-        healthy = replica.ready_at is not None and self.store.now() - replica.ready_at > HEALTHY
+        healthy = watch.seconds_in(READY) > HEALTHY_SECONDS
         due = time.monotonic() - watch.measured_at > MEMORY_EVERY
         if due or (healthy and replica.fast_crashes):
             watch.measured_at = time.monotonic()
@@ -191,7 +212,7 @@ class Controller:
             self._save(replica)
 
     def _look_at_drain(self, replica: Replica) -> None:
-        since = self.store.now() - (replica.stopping_at or self.store.now())
+        since = self._watch(replica).seconds_in(STOPPING)
         if since < DRAIN_AT_LEAST:
             return
         if since > DRAIN_AT_MOST + TERM_AT_MOST:
@@ -244,7 +265,7 @@ class Controller:
             launch = self._launch(deployment.name, number, token)
         except PilothouseError as refused:  # the artifact is gone or damaged: say so, try again
             replica.last_exit = str(refused)
-            self._count_crash(replica, self.store.now())
+            self._count_crash(replica, timedelta(0))
             self._save(replica)
             return
         replica.state, replica.token, replica.socket = STARTING, token, launch.socket
@@ -252,6 +273,7 @@ class Controller:
         replica.observed_generation = deployment.generation
         self._save(replica)
         replica.pid, replica.create_time = processes.spawn(launch, token, self.places, ordinal)
+        self._watches[token] = _Watch(born=time.monotonic())
         self._save(replica)
         log.info("%s version %d: process %d", deployment.name, number, replica.pid)
 

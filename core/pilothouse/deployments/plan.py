@@ -82,10 +82,14 @@ def _needed(deployment: Deployment, serving: int | None) -> Collection[int]:
 
 def _is_warm(deployment: Deployment, replica: Replica, now: datetime) -> bool:
     until = deployment.warm_until
-    return replica.state in (READY, STARTING) and until is not None and now < until
+    if replica.state not in (READY, STARTING) or until is None:
+        return False
+    return now < until <= now + WARM  # later than that, the clock was put back meanwhile
 
 
 def _may_start(replica: Replica, now: datetime) -> bool:
     if replica.state in (FAILED, CRASH_LOOP):
-        return replica.start_after is None or replica.start_after <= now
+        longest = timedelta(seconds=BACK_OFF_SECONDS[-1])  # beyond it the clock was put back
+        after = replica.start_after
+        return after is None or not now < after <= now + longest
     return replica.state == NEW

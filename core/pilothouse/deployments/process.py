@@ -142,7 +142,7 @@ class ModelProcess:
         self._batches = Batches(predictor)
         self._launch = launch
         self._token = token
-        self._started = time.time()
+        self._started = time.monotonic()
 
     async def answer(self, payload: bytes) -> bytes:
         """The answer to one frame."""
@@ -172,7 +172,8 @@ class ModelProcess:
             "in_flight": self._batches.in_flight,
             "served_rows": self._batches.served_rows,
             "batches": self._batches.batches,
-            "seconds": round(time.time() - self._started, 1),
+            "seconds": round(time.monotonic() - self._started, 1),
+            "busy_seconds": round(self._batches.busy_seconds, 1),
         }
 
     async def drained(self) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from pilothouse.deployments.frames import FrameClient
+from pilothouse.deployments.lines import Line
 from pilothouse.deployments.tables import Deployment, Replica, Revision, RouteGeneration
 from pilothouse.experiments.signature import Signature
 from pilothouse.kit.errors import NotFound, Unavailable
@@ -90,7 +91,8 @@ class Routes:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._table: dict[str, Route] = {}
-        self._lines: dict[str, FrameClient] = {}
+        self._lines: dict[str, Line] = {}
+        self._answering: frozenset[str] = frozenset()
         self._generation = -1
         self._changed = asyncio.Event()
         self._looking = asyncio.Lock()
@@ -141,7 +143,7 @@ class Routes:
 
     def _line_of(self, route: Route) -> FrameClient | None:
         lines = [self._lines.get(token) for token, _ in route.replicas]
-        ready = [line for line in lines if line is not None and line.is_open]
+        ready = [line.client for line in lines if line is not None and line.answers]
         return min(ready, key=lambda line: line.in_flight, default=None)
 
     async def follow(self) -> None:
@@ -163,17 +165,18 @@ class Routes:
                 self._announce()
             await self._connect()
             self._hang_up()
+            self._ask_lines()
 
     async def _connect(self) -> None:
         for route in self._table.values():
             for token, socket in route.replicas:
                 line = self._lines.get(token)
-                if line is None or not line.is_open:
+                if line is None or not line.client.is_open:
                     await self._open(token, socket)
 
     async def _open(self, token: str, socket: str) -> None:
         try:
-            self._lines[token] = await FrameClient.connect(socket)
+            self._lines[token] = Line(await FrameClient.connect(socket))
         except OSError:
             self._lines.pop(token, None)  # gone: the controller will say so, or it comes back
         else:
@@ -183,8 +186,17 @@ class Routes:
         """Close the lines that the table no longer names, once their answers are in."""
         named = {token for route in self._table.values() for token, _ in route.replicas}
         for token in [t for t in self._lines if t not in named]:
-            if not self._lines[token].in_flight:
+            if not self._lines[token].client.in_flight:
                 self._lines.pop(token).close()
+
+    def _ask_lines(self) -> None:
+        """Ask every process how it is; one that answers again is told to those who wait."""
+        for line in self._lines.values():
+            line.ask()
+        answering = frozenset(token for token, line in self._lines.items() if line.answers)
+        if answering - self._answering:
+            self._announce()
+        self._answering = answering
 
     def _announce(self) -> None:
         """Wake everyone who waits for a ready process."""

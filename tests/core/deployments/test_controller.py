@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import psutil
 import pytest
@@ -21,6 +22,7 @@ from pilothouse.deployments.facts import DeploymentInfo
 from pilothouse.deployments.plan import CRASH_LOOP_AFTER
 from pilothouse.deployments.surroundings import environment
 from pilothouse.deployments.tables import Replica
+from pilothouse.kit.clock import SystemClock
 from pilothouse.storage import Store
 from pilothouse.testing.serving import register, running_models, wait_for
 
@@ -109,6 +111,43 @@ def test_a_process_that_hangs_is_replaced(
     tick_until(controller, lambda: not psutil.pid_exists(pid))
     monkeypatch.setattr("pilothouse.deployments.controller.ASK_SECONDS", 2.0)
     assert tick_until(controller, lambda: ready(deployments))
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-1), timedelta(days=1)])
+def test_a_clock_that_jumps_neither_keeps_a_process_nor_ends_one(
+    deployments: Deployments,
+    controller: Controller,
+    monkeypatch: pytest.MonkeyPatch,
+    jump: timedelta,
+) -> None:
+    pid = only_pid(launched(deployments, controller))
+    deployments.stop("flights")
+    controller.tick()
+    assert deployments.deployment("flights").replicas[0].state == "stopping"
+    now = SystemClock.now
+    monkeypatch.setattr(SystemClock, "now", lambda clock: now(clock) + jump)
+    tick_until(controller, lambda: not deployments.deployment("flights").replicas)
+    assert not psutil.pid_exists(pid)
+    deployments.resume("flights")
+    controller.tick()
+    monkeypatch.setattr(SystemClock, "now", now)
+    info = tick_until(controller, lambda: ready(deployments))
+    assert info.replicas[0].restarts == 0
+
+
+def test_a_process_that_is_at_one_batch_for_long_is_replaced(
+    deployments: Deployments, controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilothouse.deployments.controller.ASK_EVERY", 0.0)
+    pid = only_pid(launched(deployments, controller))
+    state = processes.state
+
+    def busy(replica: Replica, seconds: float) -> dict[str, Any] | None:
+        answer = state(replica, seconds)
+        return answer and answer | {"busy_seconds": 61.0 if replica.pid == pid else 0.0}
+
+    monkeypatch.setattr("pilothouse.deployments.controller.processes.state", busy)
+    assert tick_until(controller, lambda: another(deployments, pid))
 
 
 def test_a_new_controller_adopts_what_a_killed_one_left(

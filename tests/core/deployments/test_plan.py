@@ -68,3 +68,14 @@ def test_a_looping_version_gives_way_to_the_warm_one() -> None:
     assert (
         choose_serving(wanted(2, 2, previous=1), [process(2, "failed"), process(1, "ready")]) == 2
     )
+
+
+def test_a_clock_that_is_put_back_neither_delays_a_start_nor_keeps_a_version_warm() -> None:
+    day = timedelta(days=1)
+    resting = process(1, "failed", start_after=NOW + timedelta(seconds=60))
+    assert plan(wanted(1, 1), [resting], NOW).starts == ()
+    assert plan(wanted(1, 1), [resting], NOW - day).starts == ((1, 0),)
+    both = [process(1, "ready"), process(2, "ready")]
+    warm = wanted(2, 2, previous=1, warm_until=NOW + timedelta(minutes=9))
+    assert plan(warm, both, NOW).stops == ()
+    assert plan(warm, both, NOW - day).stops == ((1, 0),)

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -251,12 +252,34 @@ def test_labels_come_later_and_may_be_corrected(
 ) -> None:
     ids = outputs(caller.post("/v2/models/flights/infer", json=body()))["prediction_id"]
     told = {"ids": ids, "labels": [0, 1], "at": [1_362_000_000_000, 1_362_000_060_000]}
-    assert caller.post("/deployments/flights/labels", json=told).json() == {"accepted": 2}
+    assert caller.post("/deployments/flights/labels", json=told).json() == {
+        "accepted": 2,
+        "unknown": 0,
+    }
     caller.post("/deployments/flights/labels", json={"ids": ids[:1], "labels": [1]})
     frame = launched.labels("flights").set_index("prediction_id")
     assert frame.loc[ids, "label"].tolist() == [1, 1]
     wrong = caller.post("/deployments/flights/labels", json={"ids": ids, "labels": [0]})
     assert (wrong.status_code, "one label an id" in wrong.text) == (422, True)
+
+
+def test_a_request_to_a_process_that_hangs_is_answered_by_the_next_one(
+    launched: Deployments, caller: httpx.Client, registered: Store
+) -> None:
+    assert caller.get("/v2/models/flights/ready").status_code == 200
+    [hanging] = running_models(registered)
+    os.kill(hanging, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as others:  # sent before anybody knows that it hangs
+        waiting = others.submit(caller.post, "/v2/models/flights/infer", json=body(), timeout=60)
+        with httpx.Client(base_url=caller.base_url, timeout=30, trust_env=False) as second:
+
+            def unready() -> bool:
+                return second.get("/v2/models/flights/ready").status_code == 503
+
+            assert wait_for(unready)
+        assert len(outputs(waiting.result())["predict"]) == 2
+    assert hanging not in running_models(registered)
+    assert wait_for(lambda: caller.get("/v2/models/flights/ready").status_code == 200)
 
 
 def test_traffic_is_counted(launched: Deployments, caller: httpx.Client) -> None:
