@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pilothouse.deployments.replicas import Places
-from pilothouse.deployments.tables import Replica
+from pilothouse.deployments.tables import Replica, Revision
+from pilothouse.experiments.signature import Field, Signature
+from pilothouse.workspace import Workspace
+from pilothouse_app.parts.signature import unusual
 from pilothouse_app.parts.try_it import curl
 
 
@@ -61,10 +64,106 @@ def test_a_stopped_deployment_can_be_resumed(tour, served):
 
 def test_the_form_is_built_from_the_signature_with_the_example_in_it(tour):
     page = tour("deployment", name="late", deployment_view="Try it")
-    assert page.number_input(key="try_late_temp").value == 12.5
-    assert page.number_input(key="try_late_hour").value == 7
-    assert page.selectbox(key="try_late_carrier").value == "DL"
-    assert page.number_input(key="try_late_gust").value is None
+    assert page.number_input(key="try_late_1_temp").value == 12.5
+    assert page.number_input(key="try_late_1_hour").value == 7
+    assert page.selectbox(key="try_late_1_carrier").value == "DL"
+    assert page.number_input(key="try_late_1_gust").value is None
+
+
+def test_every_input_can_be_emptied_and_what_is_needed_is_said(tour, served, monkeypatch):
+    sent = sending(served, monkeypatch)
+    page = tour("deployment", name="late", deployment_view="Try it")
+    page.number_input(key="try_late_1_gust").set_value(4.5).run()
+    page.number_input(key="try_late_1_gust").set_value(None).run()
+    page.number_input(key="try_late_1_temp").set_value(None).run()
+    assert "needed" in shown(page)
+    assert "Temp: needed" in page.warning[0].value
+    page.button(key="try_predict").click().run()
+    assert sent[-1] == {"temp": None, "hour": 7, "carrier": "DL", "gust": None}
+
+
+def test_what_training_never_saw_is_marked(tour):
+    page = tour("deployment", name="late", deployment_view="Try it")
+    assert not page.warning
+    page.number_input(key="try_late_1_temp").set_value(31.0).run()
+    assert "outside -5.00 to 30.00, which training saw" in shown(page)
+    assert "Temp: outside" in page.warning[0].value
+    page.button(key="try_reset").click().run()
+    assert not page.warning
+    assert page.number_input(key="try_late_1_temp").value == 12.5
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "note"),
+    [
+        (Field("a", "string", categories=("x", "y")), "z", "not seen in training"),
+        (Field("a", "string", categories=("x", "y")), "x", ""),
+        (Field("a", "string", categories=("x", "y")), "", "needed"),
+        (Field("a", "number", required=False, low=0, high=1), None, ""),
+        (Field("a", "number", low=0, high=1), 1.0, ""),
+        (Field("a", "integer", low=1, high=5), 6, "outside 1 to 5, which training saw"),
+        (Field("a", "boolean"), False, ""),
+        (Field("a", "string"), "anything", ""),
+    ],
+)
+def test_a_value_is_spoken_of_only_when_it_stands_out(field, value, note):
+    assert unusual(field, value) == note
+
+
+@pytest.fixture
+def wide(served: Workspace) -> Workspace:
+    """The deployment takes 499 inputs."""
+    fields = tuple(
+        Field(f"sensor_{number:03d}", "number", required=number % 2 == 0, low=0, high=1)
+        for number in range(499)
+    )
+    with served.store.write() as session:
+        revision = session.get_one(Revision, 1)
+        revision.signature = Signature(fields, "late", (0, 1), 1).to_json()
+        revision.example = [{field.name: 0.5 for field in fields}]
+    return served
+
+
+def test_499_inputs_are_searched_and_paged(tour, wide, monkeypatch):
+    sent = sending(wide, monkeypatch)
+    page = tour("deployment", name="late", deployment_view="Try it")
+    assert not page.exception
+    assert len(page.number_input) == 24
+    assert "499 of 499 inputs" in shown(page)
+    page.text_input(key="try_late_1__search").set_value("SENSOR 48").run()
+    labels = [box.label for box in page.number_input]
+    assert labels[0] == "Sensor 048"
+    assert len(labels) == 15  # 048 to 448, and 480 to 489
+    page.number_input(key="try_late_1_sensor_489").set_value(3.0).run()
+    page.text_input(key="try_late_1__search").set_value("").run()
+    # What is not drawn is kept, is spoken of beside the answer, and is sent.
+    assert "Sensor 489: outside" in page.warning[0].value
+    page.button(key="try_predict").click().run()
+    assert sent[-1]["sensor_489"] == 3.0
+    assert len(sent[-1]) == 499
+
+
+def test_words_of_a_yes_no_column_are_offered_as_its_file_has_them(tour, served):
+    field = Field("member", "boolean", boolean_words=("nein", "ja"))
+    with served.store.write() as session:
+        revision = session.get_one(Revision, 1)
+        revision.signature = Signature((field,), "late", (0, 1), 1).to_json()
+        revision.example = [{"member": True}]
+    page = tour("deployment", name="late", deployment_view="Try it")
+    assert page.selectbox(key="try_late_1_member").options == ["nein", "ja"]
+    assert page.selectbox(key="try_late_1_member").value is True
+
+
+def sending(workspace: Workspace, monkeypatch) -> list[dict]:
+    """The records that are sent from now on; each is answered."""
+    sent: list[dict] = []
+
+    def predict(_self, _name, records):
+        sent.extend(records)
+        return [{"prediction_id": "p-1", "label": 1, "score": 0.625, "version": 1}]
+
+    monkeypatch.setattr(type(workspace.deployments), "predict", predict)
+    return sent
 
 
 def test_a_prediction_without_a_server_says_how_to_start_one(tour):

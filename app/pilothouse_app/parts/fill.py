@@ -121,6 +121,19 @@ def button_like(key: str) -> Iterator[None]:
 
 
 @contextmanager
+def stays_in_sight(key: str) -> Iterator[None]:
+    """A block that stays at the top of the window while a longer one beside it is scrolled."""
+    st.html(
+        f"<style>[data-testid=stColumn]:has(.st-key-sight_{key})"
+        ">[data-testid=stVerticalBlock]{height:100%}"
+        f"[data-testid=stLayoutWrapper]:has(> .st-key-sight_{key})"
+        "{position:sticky;top:1rem;z-index:1}</style>"
+    )
+    with st.container(key=f"sight_{key}"):
+        yield
+
+
+@contextmanager
 def fill(
     key: str, *, reserve: float = 12, least: int = HEAD + 8 * ROW, most: int | None = None
 ) -> Iterator[None]:

@@ -1,22 +1,19 @@
-"""A signature on a page: a row for each input, and a form built from them."""
+"""A signature on a page: a row for each input, and what is to be said of a value for it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import streamlit as st
 
 from pilothouse_app.parts.changes import value_text
-from pilothouse_app.parts.formats import DASH, missing, number, title
+from pilothouse_app.parts.formats import DASH, missing, number
 
 if TYPE_CHECKING:
     from pilothouse.experiments.signature import Field, Signature
 
 SHOWN = 4
-COLUMNS = 3
 
 
 def signature_frame(signature: Signature, example: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -47,38 +44,13 @@ def seen(field: Field) -> str:
     return f"{number(field.low, digits)} to {number(field.high, digits)}"
 
 
-def record_form(signature: Signature, example: Mapping[str, Any], *, key: str) -> dict[str, Any]:
-    """Draw a widget for each input, filled with the example; the record as it stands."""
-    record: dict[str, Any] = {}
-    with st.grid(COLUMNS, gap="small"):
-        for field in signature.inputs:
-            record[field.name] = _widget(field, example.get(field.name), f"{key}_{field.name}")
-    return record
-
-
-def _widget(field: Field, value: Any, key: str) -> Any:
-    label, hint = title(field.name), seen(field) or None
-    if field.type == "boolean":
-        return st.toggle(label, value=bool(value), key=key)
-    if field.categories:
-        return _choice(field, value, label, key)
-    if field.type == "integer":
-        whole = None if missing(value) else int(value)
-        return st.number_input(label, value=whole, step=1, key=key, help=hint)
-    if field.type == "number":
-        start = None if missing(value) else float(value)
-        return st.number_input(label, value=start, format="%.6g", key=key, help=hint)
-    typed = st.text_input(label, value=_text(value), key=key, help=hint)
-    return typed or None
-
-
-def _choice(field: Field, value: Any, label: str, key: str) -> Any:
-    known = list(field.categories or ())
-    place = known.index(str(value)) if str(value) in known else None
-    return st.selectbox(label, known, index=place, accept_new_options=True, key=key)
-
-
-def _text(value: Any) -> str:
-    if missing(value):
+def unusual(field: Field, value: Any) -> str:
+    """What is to be said of a value before it is sent: needed, or never seen by the training."""
+    if missing(value) or value == "":
+        return "needed" if field.required else ""
+    if field.categories and str(value) not in field.categories:
+        return "not seen in training"
+    if field.low is None or field.high is None or isinstance(value, str | bool):
         return ""
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    inside = field.low <= value <= field.high
+    return "" if inside else f"outside {seen(field)}, which training saw"

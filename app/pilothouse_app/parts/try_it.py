@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
@@ -13,38 +13,79 @@ from pilothouse.kit.processes import find
 from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.errors import error_box
-from pilothouse_app.parts.formats import duration, number, share
+from pilothouse_app.parts.fill import stays_in_sight
+from pilothouse_app.parts.formats import duration, number, plural, share, title
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
-from pilothouse_app.parts.signature import record_form
+from pilothouse_app.parts.record import (
+    record_form,
+    record_of,
+    reset_record,
+    unusual_values,
+)
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.deployments.facts import DeploymentInfo
 
 ANSWER = "try_it_answer"
+MAX_WARNINGS = 5
+LONG_COMMAND, CODE_HEIGHT = 900, 240  # characters, pixels: the answer above stays in sight
 
 
 def try_it(deployment: DeploymentInfo) -> None:
-    """The form at the left, the newest answer at the right."""
-    left, right = st.columns([56, 44], gap="medium")
+    """The inputs at the left; the command and the newest answer stay in sight at the right."""
+    _part(deployment)
+
+
+@st.fragment
+def _part(deployment: DeploymentInfo) -> None:
+    """Drawn alone: what is typed must not draw the whole page anew."""
+    signature, key = deployment.signature, f"try_{deployment.name}_{deployment.number}"
+    example = deployment.input_example[0] if deployment.input_example else {}
+    record = record_of(signature, example, key=key)
+    left, right = st.columns([62, 38], gap="medium")
     with left:
         section("Input", f"what version {deployment.number} takes; the example is filled in")
-        with st.form("try_it", border=True):
-            example = deployment.input_example[0] if deployment.input_example else {}
-            record = record_form(deployment.signature, example, key=f"try_{deployment.name}")
-            pressed = st.form_submit_button(
+        record_form(signature, record, key=key)
+    with right, stays_in_sight("try_answer"):
+        section("Answer", "over HTTP, logged like any other")
+        with st.container(horizontal=True):
+            pressed = st.button(
                 "Predict", type="primary", icon=":material/bolt:", key="try_predict"
             )
+            st.button(
+                "Back to the example",
+                key="try_reset",
+                type="tertiary",
+                on_click=reset_record,
+                args=(signature,),
+                kwargs={"key": key},
+            )
+        _warn(unusual_values(signature, record))
         if pressed:
-            _ask(deployment.name, record)
-    with right:
-        section("Answer", "over HTTP, logged like any other")
+            _ask(deployment.name, dict(record))
         kept = st.session_state.get(ANSWER)
         if kept and kept["deployment"] == deployment.name:
+            if kept["record"] != record:
+                st.markdown(":small[:gray[For the values before your last change.]]")
             _answer(kept, deployment)
-        else:
+        elif not pressed:
             empty("No prediction yet", "Press Predict to send this record.", key="try_none")
+
+
+def _warn(notes: dict[str, str]) -> None:
+    """Which values stand out, wherever among the inputs they are."""
+    if not notes:
+        return
+    lines = [f"{literal(title(name))}: {text}" for name, text in notes.items()]
+    more = len(lines) - MAX_WARNINGS
+    rest = [f"and {more} more"] if more > 0 else []
+    st.warning(
+        "  \n".join([*lines[:MAX_WARNINGS], *rest]),
+        title=f"{plural(len(lines), 'value')} to look at",
+        icon=":material/warning:",
+    )
 
 
 def _ask(deployment: str, record: dict[str, Any]) -> None:
@@ -82,7 +123,9 @@ def _answer(kept: dict[str, Any], deployment: DeploymentInfo) -> None:
     )
     st.markdown(f":gray[Prediction] `{answer['prediction_id']}`")
     st.markdown(":gray[The same from a terminal]")
-    st.code(curl(deployment.name, kept["record"]), language=None, wrap_lines=True)
+    command = curl(deployment.name, kept["record"])
+    height: Literal["content"] | int = "content" if len(command) < LONG_COMMAND else CODE_HEIGHT
+    st.code(command, language=None, wrap_lines=True, height=height)
 
 
 def curl(deployment: str, record: dict[str, Any]) -> str:
