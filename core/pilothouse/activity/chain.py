@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import event
+from sqlalchemy.orm import ORMExecuteState
 from sqlmodel import Session, col, select, text
 
+from pilothouse.activity import anchor, seals
+from pilothouse.activity.anchor import Anchor
 from pilothouse.activity.tables import ActivityEntry
 from pilothouse.kit.clock import EPOCH
 from pilothouse.storage import Store
+from pilothouse.storage.store import WRITER
 
 GENESIS = "0" * 64
 LOCK = 7_421_001
+RECORDED = "entries of this transaction"
+HEAD = "head of the log at commit"
+ANEW = "the log starts anew"
+UNREADABLE = (ValueError, TypeError, OverflowError)  # what reading JSON or an instant can raise
 Listener = Callable[[Session, Store, ActivityEntry], None]
 _listeners: dict[str, Listener] = {}
 
@@ -47,6 +56,23 @@ def record(
 
     `verb` is a past participle ("promoted"); `kind` and `ref` are the object's address.
     """
+    entry = _append(session, store, verb, kind, ref, name, before, after, reason)
+    for listener in _listeners.values():
+        listener(session, store, entry)
+    return entry.seq or 0
+
+
+def _append(
+    session: Session,
+    store: Store,
+    verb: str,
+    kind: str,
+    ref: str,
+    name: str = "",
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    reason: str = "",
+) -> ActivityEntry:
     last, last_hash = _newest(session)
     entry = ActivityEntry(
         seq=last + 1,
@@ -65,9 +91,8 @@ def record(
     entry.hash = _hash(entry)
     session.add(entry)
     session.flush()
-    for listener in _listeners.values():
-        listener(session, store, entry)
-    return last + 1
+    session.info.setdefault(RECORDED, set()).add(last + 1)
+    return entry
 
 
 def hear(name: str, listener: Listener) -> None:
@@ -79,19 +104,46 @@ def hear(name: str, listener: Listener) -> None:
     _listeners[name] = listener
 
 
-def verify(session: Session) -> ChainState:
-    """Walk the chain from its first entry and say where it breaks, if it does."""
-    previous, count = GENESIS, 0
-    entries = select(ActivityEntry).order_by(col(ActivityEntry.seq))
+def verify(session: Session, anchors: Sequence[Anchor] = ()) -> ChainState:
+    """Walk the chain from its first entry and say where it breaks, if it does.
+
+    `anchors` were read before the session's snapshot, see `anchor.py`.
+    """
+    hashes: list[str] = []
+    previous = GENESIS
     try:
-        for entry in session.exec(entries.execution_options(yield_per=500)):
-            count += 1
-            if flaw := _flaw(entry, count, previous):
-                return ChainState(False, count, count, f"entry {count} {flaw}")
+        for entry in entries(session):
+            number = len(hashes) + 1
+            if flaw := _flaw(entry, number, previous):
+                return ChainState(False, number, number, f"entry {number} {flaw}")
             previous = entry.hash
-    except (ValueError, TypeError, OverflowError):  # what reading JSON or an instant can raise
-        return ChainState(False, count, count + 1, f"an entry from {count + 1} on cannot be read")
-    return ChainState(True, count, None, f"{count} entries, unbroken")
+            hashes.append(previous)
+    except UNREADABLE:
+        number = len(hashes) + 1
+        return ChainState(False, len(hashes), number, f"an entry from {number} on cannot be read")
+    if words := anchor.flaw(anchors, hashes):
+        return ChainState(False, len(hashes), None, words)
+    return ChainState(True, len(hashes), None, f"{len(hashes)} entries, unbroken")
+
+
+def verify_anchored(store: Store) -> ChainState:
+    """The chain, held against the anchor in the workspace's folder."""
+    try:
+        anchors = anchor.read(store.folder)  # first: it may be behind the log, never ahead of it
+    except ValueError as broken:
+        return ChainState(False, 0, None, f"{broken}; it lies in {anchor.FILE}")
+    with store.read() as session:
+        state = verify(session, anchors or ())
+    if anchors is None and state.intact and state.entries and store.is_sqlite:
+        words = f"its anchor {anchor.FILE} beside the database is missing"
+        return ChainState(False, state.entries, None, words)
+    return state
+
+
+def entries(session: Session) -> Iterator[ActivityEntry]:
+    """Every entry in its order, read a part at a time."""
+    query = select(ActivityEntry).order_by(col(ActivityEntry.seq))
+    yield from session.exec(query.execution_options(yield_per=500))
 
 
 def _flaw(entry: ActivityEntry, number: int, previous: str) -> str:
@@ -133,5 +185,95 @@ def _hash(entry: ActivityEntry) -> str:
         entry.after,
         entry.reason,
     ]
+    if entry.seals is not None:  # entries of before there were seals have none to cover
+        words.append(entry.seals)
     text_form = json.dumps(words, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(text_form.encode()).hexdigest()
+
+
+def seal_all(session: Session, store: Store) -> None:
+    """Seal every row that has no seal or another one: after an upgrade, which may change them."""
+    latest = latest_seals(session)
+    connection = session.connection()
+    missing: seals.Seals = {}
+    for table in seals.sealed_tables():
+        name = str(table.__tablename__)
+        known = latest.get(name, {})
+        rows = seals.all_of(connection, table)
+        differing = {key: hashed for key, hashed in rows.items() if known.get(key) != hashed}
+        if differing:
+            missing[name] = dict(differing)
+    if missing:
+        entry = _append(session, store, "sealed", "workspace", store.folder.name)
+        _attach(session, entry, missing)
+
+
+def latest_seals(session: Session) -> seals.Seals:
+    """The newest seal of every row that has one."""
+    latest: seals.Seals = {}
+    query = select(ActivityEntry.seals).where(col(ActivityEntry.seals).is_not(None))
+    for value in session.exec(query.order_by(col(ActivityEntry.seq))):
+        for name, of_table in (value or {}).items():
+            latest.setdefault(name, {}).update(of_table)
+    return latest
+
+
+def start_anew(session: Session) -> None:
+    """The log is emptied on purpose in this transaction: its anchor begins again with it."""
+    session.info[ANEW] = True
+
+
+def _attach(session: Session, entry: ActivityEntry, values: seals.Seals) -> None:
+    """Put seals into an entry of this transaction that nobody has seen and nothing follows yet."""
+    entry.seals = values
+    entry.hash = _hash(entry)
+    session.add(entry)
+    session.flush()
+
+
+@event.listens_for(Session, "after_flush")
+def _flushed(session: Session, _context: Any) -> None:
+    if WRITER in session.info:
+        seals.mark_flushed(session)
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _executed(state: ORMExecuteState) -> None:
+    if WRITER in state.session.info and (state.is_insert or state.is_update or state.is_delete):
+        seals.mark_statement(state)
+
+
+@event.listens_for(Session, "before_commit")
+def _before_commit(session: Session) -> None:
+    """Seal what this transaction has changed, and note the head of the log for the anchor.
+
+    What a savepoint took back may be marked still: its rows are sealed as they are, which is as
+    they were. A session writes one transaction, so nothing marked outlives one that is rolled back.
+    """
+    store = session.info.get(WRITER)
+    if store is None or session.in_nested_transaction():
+        return
+    session.flush()
+    marked, recorded = bool(session.info.get(seals.MARKED)), session.info.pop(RECORDED, set())
+    if marked:
+        values = seals.take(session)
+        newest, _ = _newest(session)
+        if newest in recorded:
+            entry = session.get_one(ActivityEntry, newest)
+        else:
+            entry = _append(session, store, "changed", "record", ", ".join(sorted(values)))
+        _attach(session, entry, values)
+        session.info.pop(RECORDED, None)
+    if marked or recorded:
+        session.info[HEAD] = _newest(session)
+
+
+@event.listens_for(Session, "after_commit")
+def _after_commit(session: Session) -> None:
+    head = session.info.pop(HEAD, None)
+    if head is None:
+        return
+    store: Store = session.info[WRITER]
+    if session.info.pop(ANEW, False):
+        anchor.forget(store.folder)
+    anchor.append(store.folder, Anchor(*head))

@@ -27,3 +27,4 @@ class ActivityEntry(Table, table=True):
     reason: str = ""
     previous_hash: str
     hash: str = Field(unique=True)
+    seals: dict[str, Any] | None = Field(default=None, sa_type=Json)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import and_, col, func, not_, or_, select
 
 from pilothouse.activity.actors import AUTOMATIC
-from pilothouse.activity.chain import ChainState, verify
+from pilothouse.activity.chain import ChainState, verify_anchored
 from pilothouse.activity.tables import ActivityEntry
 from pilothouse.storage.room import Room
 
@@ -96,9 +96,8 @@ class Activity(Room):
             }
 
     def verify(self) -> ChainState:
-        """Walk the whole chain and say whether it is unbroken."""
-        with self._store.read() as session:
-            return verify(session)
+        """Walk the whole chain and say whether it is unbroken and as long as its anchor says."""
+        return verify_anchored(self._store)
 
 
 def _matching(query: Any, chosen: ActivityFilter) -> Any:

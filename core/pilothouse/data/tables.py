@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
-from pilothouse.storage import Json, Table, Utc
+from pilothouse.storage import Json, Seal, Table, Utc
+from pilothouse.storage.tables import OF_ARTIFACT
 
 
 class Dataset(Table, table=True):
     """A name under which versions are counted."""
 
     __tablename__ = "data_dataset"
+    seal: ClassVar[Seal | None] = Seal(by=("name",))
 
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
@@ -28,6 +30,7 @@ class DatasetVersion(Table, table=True):
     """Content that never changes, with its profile; what people say of it can be corrected."""
 
     __tablename__ = "data_dataset_version"
+    seal: ClassVar[Seal | None] = Seal(by=("dataset", "number"))
     __table_args__ = (
         UniqueConstraint("dataset", "number"),
         UniqueConstraint("dataset", "content_hash"),
@@ -37,7 +40,7 @@ class DatasetVersion(Table, table=True):
     dataset: str = Field(foreign_key="data_dataset.name")
     number: int
     content_hash: str = Field(index=True)
-    digest: str
+    digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
     rows: int
     columns: int
     bytes: int

@@ -179,6 +179,11 @@ def segments(folder: Path) -> list[Segment]:
     )
 
 
+def paths(folder: Path) -> list[Path]:
+    """The files of a journal's segments, oldest first."""
+    return sorted(_paths(folder))
+
+
 def strays(folder: Path) -> list[Path]:
     """What lies in a journal folder and is none of its segments: nobody reads it."""
     if not folder.is_dir():

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
-from pilothouse.storage.tables import Json, Table, Utc
+from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 
 
 class Deployment(Table, table=True):
     """What people want to be served under a name, and which version answers now."""
 
     __tablename__ = "deployments_deployment"
+    seal: ClassVar[Seal | None] = Seal(
+        without=("serving", "warm_until", "generation", "updated_at")
+    )
 
     name: str = Field(primary_key=True)
     model: str = Field(index=True)
@@ -34,6 +37,7 @@ class Revision(Table, table=True):
     """One change of what is wanted, with all a model process needs to serve its version."""
 
     __tablename__ = "deployments_revision"
+    seal: ClassVar[Seal | None] = Seal(by=("deployment", "seq"))
     __table_args__ = (UniqueConstraint("deployment", "seq"),)
 
     id: int | None = Field(default=None, primary_key=True)
@@ -42,7 +46,7 @@ class Revision(Table, table=True):
     action: str
     model: str
     number: int
-    digest: str
+    digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
     signature: dict[str, Any] = Field(sa_type=Json)
     example: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
     reason: str = ""

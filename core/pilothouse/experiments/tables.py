@@ -8,12 +8,12 @@ point costs no more than four numbers. Once a run has ended, each series becomes
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger, UniqueConstraint, text
 from sqlmodel import Field
 
-from pilothouse.storage.tables import Json, Table, Utc
+from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 
 QUEUED, RUNNING, FINISHED, FAILED, CANCELLED = (
     "queued",
@@ -175,6 +175,7 @@ class MetricNote(Table, table=True):
     """What people say of a metric, in place of what its key suggests; None leaves the guess."""
 
     __tablename__ = "experiments_metric_note"
+    seal: ClassVar[Seal | None] = Seal()
 
     key: str = Field(primary_key=True)
     title: str | None = None
@@ -229,7 +230,7 @@ class RunArtifact(Table, table=True):
 
     run_id: str = Field(primary_key=True, foreign_key="experiments_run.id")
     path: str = Field(primary_key=True)
-    digest: str = Field(index=True)
+    digest: str = Field(index=True, sa_column_kwargs=OF_ARTIFACT)
     size: int = Field(sa_type=BigInteger)
 
 
@@ -342,5 +343,5 @@ class File(Table, table=True):
 
     root: str = Field(primary_key=True)
     path: str = Field(primary_key=True)
-    digest: str = Field(index=True)
+    digest: str = Field(index=True, sa_column_kwargs=OF_ARTIFACT)
     size: int = Field(sa_type=BigInteger)

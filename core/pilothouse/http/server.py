@@ -27,7 +27,7 @@ from pilothouse.kit.errors import PilothouseError, Refused, Unavailable
 from pilothouse.kit.processes import announce, find
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store, open_store
-from pilothouse.storage.migrate import migrate
+from pilothouse.workspace.opening import prepare
 
 if TYPE_CHECKING:
     from pilothouse.interop.mlflow.application import Protocol
@@ -169,7 +169,7 @@ def serve(settings: Settings, *, allow_reset: bool = False) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
     store = open_store(settings)
     try:
-        migrate(store)
+        prepare(store)
         _check_alone(store.run_folder)
         with contextlib.closing(_listen(settings.server_port)) as door:
             _answer_at(door, Server(store, allow_reset=allow_reset))

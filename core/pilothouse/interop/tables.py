@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Index
 from sqlmodel import Field
 
-from pilothouse.storage.tables import Json, Table, Utc
+from pilothouse.storage.tables import Json, Seal, Table, Utc
 
 
 class Webhook(Table, table=True):
     """An address that wants to hear of events in the registry."""
 
     __tablename__ = "interop_webhook"
+    seal: ClassVar[Seal | None] = Seal()
 
     id: str = Field(primary_key=True)
     name: str

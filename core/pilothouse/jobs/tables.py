@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
-from pilothouse.storage.tables import Json, Table, Utc
+from pilothouse.storage.tables import Json, Seal, Table, Utc
 
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED = (
     "queued",
@@ -68,6 +68,7 @@ class JobSchedule(Table, table=True):
     """A job that is submitted again and again, by a cron expression in UTC."""
 
     __tablename__ = "jobs_schedule"
+    seal: ClassVar[Seal | None] = Seal(without=("next_at", "last_at", "last_job"))
 
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True)

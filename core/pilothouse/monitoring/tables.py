@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field
 
-from pilothouse.storage.tables import Json, Table, Utc
+from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 
 PENDING, FIRING, ACKNOWLEDGED, RESOLVED = "pending", "firing", "acknowledged", "resolved"
 ALERT_STATES = (PENDING, FIRING, ACKNOWLEDGED, RESOLVED)
 OPEN = (PENDING, FIRING, ACKNOWLEDGED)
 
 
+# Columns of an alert that every evaluation may move without a change of its state.
+MOVING = (
+    *("breaches", "score", "limit", "message", "first_window", "last_window"),
+    *("fired_window", "fired_revision", "closed_through", "severity", "name", "action"),
+)
+
+
 class Monitor(Table, table=True):
     """How a deployment is watched: the period of its windows, what is enough, what is too far."""
 
     __tablename__ = "monitoring_monitor"
+    seal: ClassVar[Seal | None] = Seal()
 
     deployment: str = Field(primary_key=True, foreign_key="deployments_deployment.name")
     period: str = "week"
@@ -39,6 +47,7 @@ class Reference(Table, table=True):
     """The profile that a model version's windows are held against, by the digest of its bytes."""
 
     __tablename__ = "monitoring_reference"
+    seal: ClassVar[Seal | None] = Seal()
     __table_args__ = (
         ForeignKeyConstraint(
             ["model", "number"], ["registry_version.model", "registry_version.number"]
@@ -48,7 +57,7 @@ class Reference(Table, table=True):
     model: str = Field(primary_key=True)
     number: int = Field(primary_key=True)
     source: str
-    digest: str
+    digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
     rows: int
     created_at: datetime = Field(sa_type=Utc)
 
@@ -61,6 +70,7 @@ class Window(Table, table=True):
     """
 
     __tablename__ = "monitoring_window"
+    seal: ClassVar[Seal | None] = Seal()
     __table_args__ = (
         UniqueConstraint("deployment", "start", "end", "model", "number"),
         Index(None, "deployment", "start"),
@@ -83,7 +93,7 @@ class Window(Table, table=True):
     drifted: int
     figures: dict[str, float] = Field(default_factory=dict, sa_type=Json)
     mean_score: float | None = None
-    profile: str
+    profile: str = Field(sa_column_kwargs=OF_ARTIFACT)
     content: str
     revision: int = 1
     created_at: datetime = Field(sa_type=Utc)
@@ -96,6 +106,7 @@ class CheckResult(Table, table=True):
     """One number of one revision of a window, with all that gives it a meaning."""
 
     __tablename__ = "monitoring_result"
+    seal: ClassVar[Seal | None] = Seal(by=("window_id", "revision"))
     __table_args__ = (
         UniqueConstraint("window_id", "revision", "signal", "check", "column"),
         Index(None, "check", "column"),
@@ -124,6 +135,7 @@ class AlertRule(Table, table=True):
     """Which results are watched, when they breach, how many windows in a row fire or clear."""
 
     __tablename__ = "monitoring_rule"
+    seal: ClassVar[Seal | None] = Seal()
     __table_args__ = (UniqueConstraint("deployment", "name"),)
 
     id: str = Field(primary_key=True)
@@ -148,6 +160,7 @@ class Alert(Table, table=True):
     """One episode of a rule, from pending to resolved. A rule has at most one open alert."""
 
     __tablename__ = "monitoring_alert"
+    seal: ClassVar[Seal | None] = Seal(without=MOVING)
     __table_args__ = (
         Index(
             "ix_monitoring_alert_one_open",
@@ -188,6 +201,7 @@ class AlertEvent(Table, table=True):
     """One transition of an alert: whence, whither, who, at which window, and the words."""
 
     __tablename__ = "monitoring_alert_event"
+    seal: ClassVar[Seal | None] = Seal()
 
     id: int | None = Field(default=None, primary_key=True)
     alert_id: str = Field(foreign_key="monitoring_alert.id", index=True)
@@ -207,7 +221,7 @@ class Report(Table, table=True):
     id: str = Field(primary_key=True)
     window_id: str = Field(foreign_key="monitoring_window.id", index=True)
     job_id: str
-    digest: str | None = None
+    digest: str | None = Field(default=None, sa_column_kwargs=OF_ARTIFACT)
     bytes: int = 0
     rows: int = 0
     reference_rows: int = 0

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlmodel import Session, col
 
-from pilothouse.activity import record
+from pilothouse.activity import mark, record
+from pilothouse.activity.seals import key_columns
 from pilothouse.registry.tables import (
     Alias,
     Model,
@@ -27,6 +28,7 @@ def rename(session: Session, store: Store, model: Model, name: str) -> Model:
     """Give a model and its versions another name; whoever asks has looked that it is free."""
     old = model.name
     session.flush()
+    _mark(session, old)
     _copy(session, Model, col(Model.name) == old, {"name": name, "updated_at": store.now()})
     _copy(session, ModelVersion, col(ModelVersion.model) == old, {"model": name})
     for table in (*OF_VERSION, ModelTag):
@@ -34,10 +36,23 @@ def rename(session: Session, store: Store, model: Model, name: str) -> Model:
     session.execute(delete(ModelVersion).where(col(ModelVersion.model) == old))
     session.execute(delete(Model).where(col(Model.name) == old))
     session.expire_all()
+    _mark(session, name)
     record(session, store, "renamed", "model", name, before={"name": old}, after={"name": name})
     renamed = session.get(Model, name)
     assert renamed is not None
     return renamed
+
+
+def _mark(session: Session, model: str) -> None:
+    """Seal the rows that a model has under a name, before or after it gets another."""
+    mark(session, Model, [(model,)])
+    for table in (ModelVersion, *OF_VERSION, ModelTag):
+        keys = select(*[getattr(table, name) for name in key_columns(table)])
+        mark(
+            session,
+            table,
+            [tuple(row) for row in session.execute(keys.where(table.model == model))],
+        )
 
 
 def _copy(session: Session, table: Any, holds: Any, changes: dict[str, Any]) -> None:

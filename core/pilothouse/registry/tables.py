@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
 from sqlmodel import Field
 
-from pilothouse.storage.tables import Json, Table, Utc
+from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 
 NONE, STAGING, PRODUCTION, ARCHIVED = "none", "staging", "production", "archived"
 STAGES = (NONE, STAGING, PRODUCTION, ARCHIVED)
@@ -24,6 +24,7 @@ class Model(Table, table=True):
     """A name under which versions are kept."""
 
     __tablename__ = "registry_model"
+    seal: ClassVar[Seal | None] = Seal()
 
     name: str = Field(primary_key=True)
     note: str = ""
@@ -38,6 +39,7 @@ class ModelTag(Table, table=True):
     """A word about a model."""
 
     __tablename__ = "registry_model_tag"
+    seal: ClassVar[Seal | None] = Seal()
 
     model: str = Field(primary_key=True, foreign_key="registry_model.name")
     key: str = Field(primary_key=True)
@@ -48,6 +50,7 @@ class ModelVersion(Table, table=True):
     """A model that can be served: whence it comes, its bytes, what it takes, how good it was."""
 
     __tablename__ = "registry_version"
+    seal: ClassVar[Seal | None] = Seal()
     __table_args__ = (
         CheckConstraint("run_id IS NOT NULL OR import_source <> ''", name="has_a_source"),
         CheckConstraint("length(digest) = 64", name="has_an_artifact"),
@@ -58,7 +61,7 @@ class ModelVersion(Table, table=True):
     number: int = Field(primary_key=True)
     run_id: str | None = Field(default=None, foreign_key="experiments_run.id", index=True)
     import_source: str = ""
-    digest: str
+    digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
     signature: dict[str, Any] = Field(sa_type=Json)
     input_example: list[dict[str, Any]] = Field(sa_type=Json)
     metrics: dict[str, float] = Field(sa_type=Json)
@@ -75,6 +78,7 @@ class VersionTag(Table, table=True):
     """A word about a version."""
 
     __tablename__ = "registry_version_tag"
+    seal: ClassVar[Seal | None] = Seal()
     __table_args__ = (
         ForeignKeyConstraint(
             ["model", "number"], ["registry_version.model", "registry_version.number"]
@@ -91,6 +95,7 @@ class VersionOrigin(Table, table=True):
     """Where an imported version says it comes from; its files are listed in its artifact."""
 
     __tablename__ = "registry_version_origin"
+    seal: ClassVar[Seal | None] = Seal()
     __table_args__ = (
         ForeignKeyConstraint(
             ["model", "number"], ["registry_version.model", "registry_version.number"]
@@ -110,6 +115,7 @@ class Alias(Table, table=True):
     """A movable name of one version of a model."""
 
     __tablename__ = "registry_alias"
+    seal: ClassVar[Seal | None] = Seal()
     __table_args__ = (
         ForeignKeyConstraint(
             ["model", "number"], ["registry_version.model", "registry_version.number"]
@@ -127,6 +133,7 @@ class StageChange(Table, table=True):
     """One move of a version from a stage to another; rows are only ever added."""
 
     __tablename__ = "registry_stage_change"
+    seal: ClassVar[Seal | None] = Seal()
     __table_args__ = (
         ForeignKeyConstraint(
             ["model", "number"], ["registry_version.model", "registry_version.number"]
@@ -152,6 +159,7 @@ class Promotion(Table, table=True):
     """
 
     __tablename__ = "registry_promotion"
+    seal: ClassVar[Seal | None] = Seal()
     __table_args__ = (
         ForeignKeyConstraint(
             ["model", "number"], ["registry_version.model", "registry_version.number"]
@@ -191,6 +199,7 @@ class GatePolicy(Table, table=True):
     """Which gates stand before a stage, with their parameters; without a row the default holds."""
 
     __tablename__ = "registry_gate_policy"
+    seal: ClassVar[Seal | None] = Seal()
 
     stage: str = Field(primary_key=True)
     gates: list[dict[str, Any]] = Field(sa_type=Json)

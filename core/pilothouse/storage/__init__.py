@@ -2,6 +2,6 @@
 
 from pilothouse.storage.artifacts import Artifacts
 from pilothouse.storage.store import Store, open_store
-from pilothouse.storage.tables import Json, Table, Utc
+from pilothouse.storage.tables import Json, Seal, Table, Utc
 
-__all__ = ["Artifacts", "Json", "Store", "Table", "Utc", "open_store"]
+__all__ = ["Artifacts", "Json", "Seal", "Store", "Table", "Utc", "open_store"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 from sqlalchemy import inspect, text
+from sqlmodel import Session
 
 from pilothouse.kit.errors import Refused, Unavailable
 
@@ -41,8 +43,13 @@ def schema_state(store: Store) -> SchemaState:
         return SchemaState(_revision(connection), HEAD)
 
 
-def migrate(store: Store) -> None:
+Upgraded = Callable[[Session], None]
+
+
+def migrate(store: Store, upgraded: Upgraded = lambda _: None) -> None:
     """Bring the schema to this program's revision.
+
+    `upgraded` is called in the same transaction after a schema that had rows was changed.
 
     Raises Refused when the schema is newer, Unavailable when another program holds the lock.
     """
@@ -50,7 +57,7 @@ def migrate(store: Store) -> None:
         return
     try:
         with FileLock(store.run_folder / "migrate.lock", timeout=LOCK_SECONDS):
-            _upgrade(store)
+            _upgrade(store, upgraded)
     except Timeout as held:
         raise Unavailable(
             "another program has been migrating this workspace for over a minute.",
@@ -58,7 +65,7 @@ def migrate(store: Store) -> None:
         ) from held
 
 
-def _upgrade(store: Store) -> None:
+def _upgrade(store: Store, upgraded: Upgraded) -> None:
     state = schema_state(store)
     if state.current:
         return
@@ -73,6 +80,8 @@ def _upgrade(store: Store) -> None:
         config = _config()
         config.attributes["connection"] = session.connection()
         command.upgrade(config, "head")
+        if state.revision is not None:
+            upgraded(session)
 
 
 def _known() -> set[str]:

@@ -36,6 +36,7 @@ MAPPED_BYTES = 1 << 30  # of the database, read in place: a walk over an index t
 # there once. At SQLite's own 1,000, a batch of points took a twentieth longer.
 LOG_PAGES = 4_000
 WRITE = "pilothouse_write"
+WRITER = "pilothouse_store"  # in a session's info: the store that writes through it
 
 
 class Watch:
@@ -90,7 +91,8 @@ class Store:
         `durable` waits for the disk: for decisions and activity that must survive a power cut.
         """
         engine = self._durable_writer if durable else self._writer
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        info = {WRITER: self}
+        with Session(engine, expire_on_commit=False, info=info) as session, session.begin():
             yield session
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -18,6 +19,12 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+ARTIFACT = "artifact"
+# For `Field(sa_column_kwargs=…)` of a column that names an artifact by its digest. A column that is
+# only a fingerprint of something elsewhere has it not.
+OF_ARTIFACT = {"info": {ARTIFACT: True}}
 
 
 class Json(JSON):
@@ -49,7 +56,20 @@ class Utc(TypeDecorator[datetime]):
 _registry = registry(metadata=MetaData(naming_convention=NAMING))
 
 
+@dataclass(frozen=True)
+class Seal:
+    """How rows of a table are sealed in the activity log, see `activity/seals.py`.
+
+    `without` are columns that change without a command; `by` are the columns that group rows which
+    are written together, when that is not one row a key.
+    """
+
+    without: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+
+
 class Table(SQLModel, registry=_registry):
     """Base of every table of the workspace."""
 
     metadata: ClassVar[MetaData] = _registry.metadata
+    seal: ClassVar[Seal | None] = None

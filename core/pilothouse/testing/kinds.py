@@ -10,11 +10,13 @@ from pilothouse.jobs import workflows
 from pilothouse.kit.plugins import Plugins
 from pilothouse.monitoring.drift import drift_tests
 from pilothouse.registry.gates import gates
+from pilothouse.testing.checks import check_check
 from pilothouse.testing.drift import check_drift_test
 from pilothouse.testing.gates import check_gate
 from pilothouse.testing.trainers import check_trainer
 from pilothouse.testing.workflows import check_workflow
 from pilothouse.training.trainers import trainers
+from pilothouse.workspace.checks import checks
 
 
 @dataclass(frozen=True)
@@ -31,4 +33,5 @@ KINDS = (
     Kind(drift_tests, check_drift_test, "Weighs one column of a window against the reference's."),
     Kind(trainers, check_trainer, "A kind of model: its parameter space and its pipeline."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),
+    Kind(checks, check_check, "What `pilothouse doctor` asks of a workspace; it changes nothing."),
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pilothouse.activity import Activity
+from pilothouse.activity.chain import seal_all
 from pilothouse.interop.mlflow import webhooks
 from pilothouse.jobs import Jobs
 from pilothouse.kit.clock import Clock
@@ -145,8 +146,18 @@ def open_workspace(
     chosen = chosen.model_copy(update={k: v for k, v in changes.items() if v is not None})
     store = open_store(chosen, clock)
     try:
-        migrate(store)
+        prepare(store)
     except BaseException:
         store.engine.dispose()
         raise
     return Workspace(store)
+
+
+def prepare(store: Store) -> None:
+    """Create or migrate the schema. What an upgrade has found or changed is sealed as it is then.
+
+    Raises as `open_workspace` does.
+    """
+    import pilothouse.workspace.tables  # noqa: F401  # every table that may be sealed
+
+    migrate(store, lambda session: seal_all(session, store))

@@ -9,3 +9,31 @@ import pilothouse.interop.tables
 import pilothouse.jobs.tables
 import pilothouse.monitoring.tables
 import pilothouse.registry.tables  # noqa: F401
+
+# What people call the rows of a table, where they are named one by one.
+NOUNS = {
+    "activity_entry": "entry",
+    "data_dataset": "dataset",
+    "data_dataset_version": "dataset version",
+    "deployments_deployment": "deployment",
+    "deployments_revision": "revision",
+    "experiments_metric_note": "note on the metric",
+    "interop_webhook": "webhook",
+    "jobs_schedule": "schedule",
+    "monitoring_alert": "alert",
+    "monitoring_alert_event": "transition of an alert",
+    "monitoring_monitor": "monitor of",
+    "monitoring_reference": "reference of",
+    "monitoring_result": "results of window",
+    "monitoring_rule": "alert rule",
+    "monitoring_window": "window",
+    "registry_alias": "alias",
+    "registry_gate_policy": "gate policy before",
+    "registry_model": "model",
+    "registry_model_tag": "tag of model",
+    "registry_promotion": "promotion",
+    "registry_stage_change": "stage change",
+    "registry_version": "version",
+    "registry_version_origin": "origin of version",
+    "registry_version_tag": "tag of version",
+}

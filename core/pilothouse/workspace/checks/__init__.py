@@ -1,0 +1,67 @@
+"""Checks of a workspace: what `pilothouse doctor` asks. One module looks at one kind of thing.
+
+A check looks and changes nothing. It gets the store and answers with a verdict whose words name
+what is wrong; errors of the database, of the disk and of ours become its words by themselves.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from pilothouse.activity.chain import UNREADABLE
+from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.plugins import Plugins
+from pilothouse.storage import Store
+
+FIRST = ("database", "schema")  # of a database that is broken or unknown nothing else can be asked
+MAX_NAMED = 5
+MAX_LISTED = 100
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether something is sound, in words, with details for programs."""
+
+    ok: bool
+    words: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+Check = Callable[[Store], Verdict]
+checks: Plugins[Check] = Plugins(__name__, "check")
+
+
+def verdict_of(sound: str, flaws: Sequence[str], **details: Any) -> Verdict:
+    """Sound when there is no flaw; else the first flaws in words, and more of them in details."""
+    if not flaws:
+        return Verdict(True, sound, details)
+    words = "; ".join(flaws[:MAX_NAMED])
+    if len(flaws) > MAX_NAMED:
+        words += f"; and {len(flaws) - MAX_NAMED} more"
+    return Verdict(False, f"{words} ({sound})", {"flaws": list(flaws[:MAX_LISTED]), **details})
+
+
+def run_all(store: Store) -> dict[str, Verdict]:
+    """Every check's verdict by its name; after one of the first that fails, no more."""
+    verdicts: dict[str, Verdict] = {}
+    for name in (*FIRST, *(name for name in checks.names() if name not in FIRST)):
+        verdicts[name] = _guarded(checks.get(name), store)
+        if not verdicts[name].ok and name in FIRST:
+            break
+    return verdicts
+
+
+def _guarded(check: Check, store: Store) -> Verdict:
+    try:
+        return check(store)
+    except DBAPIError as broken:
+        return Verdict(False, f"{broken.orig}")
+    except (PilothouseError, SQLAlchemyError, sqlite3.Error, OSError) as broken:
+        return Verdict(False, str(broken))
+    except UNREADABLE as broken:
+        return Verdict(False, f"a value of the database cannot be read: {broken}")

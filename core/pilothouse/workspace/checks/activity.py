@@ -1,0 +1,14 @@
+"""The activity log: its chain, and the anchor that says how long it is."""
+
+from __future__ import annotations
+
+from pilothouse.activity.chain import verify_anchored
+from pilothouse.storage import Store
+from pilothouse.workspace.checks import Verdict, checks
+
+
+@checks.register("activity")
+def activity(store: Store) -> Verdict:
+    """No entry of the activity log was changed, taken out, cut off or written anew."""
+    chain = verify_anchored(store)
+    return Verdict(chain.intact, chain.words)

@@ -1,0 +1,45 @@
+"""Journals: what was answered and is not yet in the prediction log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pilothouse.deployments import journal, log_rows
+from pilothouse.storage import Store
+from pilothouse.workspace.checks import Verdict, checks, verdict_of
+
+
+@checks.register("journals")
+def journals(store: Store) -> Verdict:
+    """Every line of every journal can be read, and nothing else lies there."""
+    root = store.folder / "journal"
+    if not root.exists():
+        return Verdict(True, "none yet")
+    if not root.is_dir():
+        return Verdict(False, f"{root} is no folder")
+    flaws: list[str] = []
+    count = 0
+    for folder in sorted(root.iterdir()):
+        if not folder.is_dir():
+            flaws.append(f"journal/{folder.name} is no journal")
+            continue
+        flaws += [f"{_name(path)} is no segment of a journal" for path in journal.strays(folder)]
+        for path in journal.paths(folder):
+            count += 1
+            flaws += _flaws(path)
+    return verdict_of(f"{count} segments", flaws)
+
+
+def _flaws(path: Path) -> list[str]:
+    """What is wrong with a segment; one that is compacted meanwhile has nothing wrong."""
+    try:
+        damaged = log_rows.sift(journal.read(path)).damaged
+    except FileNotFoundError:
+        return []
+    except OSError as refused:
+        return [f"{_name(path)} cannot be read: {refused.strerror}"]
+    return [f"line {item.number} of {_name(path)}: {item.reason}" for item in damaged]
+
+
+def _name(path: Path) -> str:
+    return "/".join(path.parts[-3:])

@@ -1,0 +1,34 @@
+"""Pointers: what deployments want, serve and served is what their history says."""
+
+from __future__ import annotations
+
+from sqlmodel import col, select
+
+from pilothouse.deployments.tables import Deployment, Revision
+from pilothouse.registry.tables import ModelVersion
+from pilothouse.storage import Store
+from pilothouse.workspace.checks import Verdict, checks, verdict_of
+
+
+@checks.register("pointers")
+def pointers(store: Store) -> Verdict:
+    """Every deployment wants the version of its newest revision and answers with one it had."""
+    flaws: list[str] = []
+    with store.read() as session:
+        deployments = session.exec(select(Deployment)).all()
+        revisions = session.exec(select(Revision).order_by(col(Revision.seq))).all()
+        digests = {
+            (version.model, version.number): version.digest
+            for version in session.exec(select(ModelVersion))
+        }
+    for row in deployments:
+        own = [revision for revision in revisions if revision.deployment == row.name]
+        if not own or own[-1].number != row.number:
+            flaws.append(f"{row.name} wants version {row.number}, its history does not")
+        if row.serving is not None and row.serving not in {item.number for item in own}:
+            flaws.append(f"{row.name} is answered by version {row.serving}, which it never wanted")
+        for item in own:
+            digest = digests.get((item.model, item.number))
+            if digest is not None and digest != item.digest:
+                flaws.append(f"revision {item.seq} of {row.name} names another model file")
+    return verdict_of(f"{len(deployments)} deployments, {len(revisions)} revisions", flaws)

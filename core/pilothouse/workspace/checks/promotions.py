@@ -1,0 +1,54 @@
+"""Promotions: the hash of their evidence, and decisions that fit their verdicts and stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlmodel import Session, col, select
+
+from pilothouse.registry.evidence import evidence_hash
+from pilothouse.registry.tables import ACCEPTED, Alias, ModelVersion, Promotion, StageChange
+from pilothouse.storage import Store
+from pilothouse.workspace.checks import Verdict, checks, verdict_of
+
+
+@checks.register("promotions")
+def promotions(store: Store) -> Verdict:
+    """Evidence has the hash it had, accepted ones passed, stages follow their history."""
+    with store.read() as session:
+        rows = session.exec(select(Promotion)).all()
+        flaws = [flaw for row in rows for flaw in _flaws(row)]
+        flaws += _stages(session)
+    return verdict_of(f"{len(rows)} promotions", flaws)
+
+
+def _flaws(row: Promotion) -> Iterator[str]:
+    name = f"promotion {row.id} of {row.model}@{row.number}"
+    if evidence_hash(row.evidence) != row.evidence_hash:
+        yield f"the evidence of {name} has another hash than it had"
+    decision = row.decision_evidence
+    if decision is not None and evidence_hash(decision) != row.decision_evidence_hash:
+        yield f"the evidence that {name} was decided on has another hash than it had"
+    verdicts = row.verdicts if row.decision_verdicts is None else row.decision_verdicts
+    if row.status == ACCEPTED and any(item.get("outcome") != "passed" for item in verdicts):
+        yield f"{name} is accepted although a gate did not pass"
+
+
+def _stages(session: Session) -> Iterator[str]:
+    """Versions whose stage is not where their history ends, aliases of versions that are gone."""
+    last: dict[tuple[str, int], StageChange] = {}
+    for change in session.exec(select(StageChange).order_by(col(StageChange.id))):
+        key = (change.model, change.number)
+        if key in last and last[key].after != change.before:
+            yield f"the history of {change.model}@{change.number} has a gap before {change.after}"
+        last[key] = change
+    versions = session.exec(select(ModelVersion)).all()
+    for version in versions:
+        newest = last.get((version.model, version.number))
+        if newest is not None and newest.after != version.stage:
+            name = f"{version.model}@{version.number}"
+            yield f"{name} is in {version.stage}, its history says {newest.after}"
+    known = {(version.model, version.number) for version in versions}
+    for alias in session.exec(select(Alias)):
+        if (alias.model, alias.number) not in known:
+            yield f"the alias {alias.alias} of {alias.model} names a version that is not there"

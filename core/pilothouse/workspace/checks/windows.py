@@ -1,0 +1,47 @@
+"""Windows: the profile of each can be read, and counts what the window says."""
+
+from __future__ import annotations
+
+import json
+
+from sqlmodel import select
+
+from pilothouse.kit.errors import PilothouseError
+from pilothouse.monitoring.tables import CheckResult, Reference, Window
+from pilothouse.storage import Store
+from pilothouse.workspace.checks import Verdict, checks, verdict_of
+
+
+@checks.register("windows")
+def windows(store: Store) -> Verdict:
+    """Every window has a profile that can be read and results, every reference its rows."""
+    with store.read() as session:
+        rows = session.exec(select(Window)).all()
+        references = session.exec(select(Reference)).all()
+        query = select(CheckResult.window_id, CheckResult.revision).distinct()
+        judged = {(window, revision) for window, revision in session.exec(query)}
+    flaws = []
+    for row in rows:
+        name = f"window {row.id} of {row.deployment}"
+        if flaw := _flaw(store, row.profile):
+            flaws.append(f"the profile of {name} {flaw}")
+        if row.judged and (row.id, row.revision) not in judged:
+            flaws.append(f"{name} has no results")
+    for reference in references:
+        try:
+            store.artifacts.local_path(reference.digest)
+        except PilothouseError as refused:
+            name = f"{reference.model}@{reference.number}"
+            flaws.append(f"the reference of {name} cannot be read: {refused.message}")
+    return verdict_of(f"{len(rows)} windows, {len(references)} references", flaws)
+
+
+def _flaw(store: Store, digest: str) -> str:
+    """What is wrong with a profile; empty when nothing is."""
+    try:
+        json.loads(store.artifacts.read(digest))
+    except PilothouseError as refused:
+        return f"cannot be read: {refused.message}"
+    except ValueError:
+        return "is no profile"
+    return ""

@@ -1,0 +1,249 @@
+"""Seals and the anchor: what no command wrote is seen, and what a command wrote never is."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import event
+from sqlmodel import Session, select, text
+
+from pilothouse.activity import anchor, record
+from pilothouse.activity.anchor import Anchor
+from pilothouse.activity.chain import latest_seals, verify_anchored
+from pilothouse.activity.tables import ActivityEntry
+from pilothouse.kit.settings import Settings
+from pilothouse.registry import removal
+from pilothouse.registry.policy import GateRule
+from pilothouse.registry.tables import GatePolicy, Model, ModelTag
+from pilothouse.storage import Store, migrate, open_store
+from pilothouse.workspace import Workspace, open_workspace
+from pilothouse.workspace.checks import checks
+
+
+def flaws(store: Store) -> list[str]:
+    found: list[str] = list(checks.get("records")(store).details.get("flaws", []))
+    state = verify_anchored(store)
+    return found + ([] if state.intact else [state.words])
+
+
+def note(store: Store, words: str = "tried") -> None:
+    with store.write() as session:
+        record(session, store, words, "thing", "a")
+
+
+def set_gates(workspace: Workspace, threshold: float) -> None:
+    rule = GateRule("metric_threshold", {"metric": "auc", "threshold": threshold})
+    workspace.registry.set_gates("production", [rule], "because")
+
+
+def entries(store: Store) -> list[ActivityEntry]:
+    with store.read() as session:
+        return list(session.exec(select(ActivityEntry).order_by(ActivityEntry.seq)))  # type: ignore[arg-type]
+
+
+def test_the_entry_of_a_command_seals_what_it_wrote(workspace: Workspace) -> None:
+    set_gates(workspace, 0.5)
+    [entry] = entries(workspace.store)
+    assert (entry.verb, list(entry.seals or {})) == ("changed", ["registry_gate_policy"])
+    assert flaws(workspace.store) == []
+    set_gates(workspace, 0.6)
+    assert flaws(workspace.store) == []
+    assert len(entries(workspace.store)) == 2
+
+
+def test_a_change_without_an_entry_gets_one(store: Store) -> None:
+    with store.write() as session:
+        session.add(Model(name="late", created_at=store.now(), created_by="ada"))
+    [entry] = entries(store)
+    assert (entry.verb, entry.kind, entry.ref) == ("changed", "record", "registry_model")
+    assert flaws(store) == []
+
+
+def test_what_is_rolled_back_is_sealed_by_nothing(store: Store) -> None:
+    class Stopped(Exception):
+        pass
+
+    def act() -> None:
+        with store.write() as session:
+            session.add(Model(name="late", created_at=store.now(), created_by="ada"))
+            session.flush()
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        act()
+    assert entries(store) == []
+    assert anchor.read(store.folder) is None
+    assert flaws(store) == []
+
+
+def test_an_item_of_a_batch_that_fails_takes_only_its_own_along(store: Store) -> None:
+    with store.write() as session:
+        for number in range(3):
+            try:
+                with session.begin_nested():
+                    name = f"model {number}"
+                    session.add(Model(name=name, created_at=store.now(), created_by="ada"))
+                    record(session, store, "created", "model", name)
+                    if number == 2:
+                        raise KeyError
+            except KeyError:
+                continue
+    assert [entry.ref for entry in entries(store)] == ["model 0", "model 1"]
+    assert flaws(store) == []
+
+
+def test_renaming_and_deleting_with_statements_of_their_own_is_sealed(store: Store) -> None:
+    with store.write() as session:
+        model = Model(name="late", created_at=store.now(), created_by="ada")
+        session.add(model)
+        session.flush()
+        session.add(ModelTag(model="late", key="team", value="ops"))
+    with store.write() as session:
+        removal.rename(session, store, session.get_one(Model, "late"), "punctual")
+    assert flaws(store) == []
+    with store.write() as session:
+        removal.delete_model(session, store, session.get_one(Model, "punctual"))
+    assert flaws(store) == []
+    with store.read() as session:
+        sealed = latest_seals(session)["registry_model"]
+    assert sealed == {'["late"]': None, '["punctual"]': None}
+
+
+def test_every_way_of_writing_to_a_sealed_table_is_seen(store: Store) -> None:
+    with store.write() as session:
+        now = store.now()
+        session.add(GatePolicy(stage="staging", gates=[], changed_at=now, changed_by="ada"))
+    with store.write() as session:
+        session.get_one(GatePolicy, "staging").changed_by = "grace"
+    assert flaws(store) == []
+    with store.write() as session:
+        session.execute(text("UPDATE registry_gate_policy SET changed_by = 'eve'"))
+    assert flaws(store) == ["gate policy before staging was changed by no command"]
+
+
+def test_a_column_that_changes_without_a_command_is_not_sealed(workspace: Workspace) -> None:
+    from pilothouse.deployments.tables import Deployment
+
+    store = workspace.store
+    with store.write() as session:
+        now = store.now()
+        session.add(
+            Deployment(
+                name="a", model="m", number=1, created_at=now, created_by="ada", updated_at=now
+            )
+        )
+    with store.write() as session:
+        session.get_one(Deployment, "a").serving = 1
+    assert len(entries(store)) == 1
+    assert flaws(store) == []
+
+
+def test_rows_of_before_there_were_seals_are_sealed_by_the_upgrade(tmp_path: Path) -> None:
+    settings = Settings(workspace=tmp_path, actor="ada")
+    store = open_store(settings)
+    with store.write() as session:
+        config = migrate._config()
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, "0003")
+    with store.write() as session:
+        session.execute(
+            text(
+                "INSERT INTO registry_model (name, note, created_at, created_by)"
+                " VALUES ('late', '', 1, 'ada')"
+            )
+        )
+    store.engine.dispose()
+    workspace = open_workspace(settings=settings)
+    assert flaws(workspace.store) == []
+    assert [entry.verb for entry in entries(workspace.store)] == ["sealed"]
+    workspace.store.engine.dispose()
+    workspace = open_workspace(settings=settings)
+    assert len(entries(workspace.store)) == 1
+    workspace.store.engine.dispose()
+
+
+def test_an_anchor_that_is_behind_is_no_flaw(store: Store) -> None:
+    for _ in range(4):
+        note(store)
+    path = store.folder / anchor.FILE
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    assert verify_anchored(store).intact
+
+
+def test_a_torn_line_of_the_anchor_is_no_line_yet(store: Store) -> None:
+    note(store)
+    with (store.folder / anchor.FILE).open("a") as out:
+        out.write("2 abc")
+    assert verify_anchored(store).intact
+
+
+def test_an_anchor_that_cannot_be_written_stops_no_command(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(anchor.os, "write", full)
+    note(store)
+    assert len(entries(store)) == 1
+    assert "anchor" in caplog.text
+
+
+def test_many_writers_at_once_leave_an_anchor_that_fits(store: Store) -> None:
+    other = open_store(store.settings)
+
+    def write(own: Store) -> None:
+        for _ in range(15):
+            note(own)
+
+    threads = [threading.Thread(target=write, args=(own,)) for own in (store, other, store)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.engine.dispose()
+    assert verify_anchored(store).intact
+    lines = anchor.read(store.folder) or []
+    assert sorted(line.entries for line in lines) == list(range(1, 46))
+
+
+def test_the_anchor_stays_small(tmp_path: Path) -> None:
+    for number in range(1, 6_000):
+        anchor.append(tmp_path, Anchor(number, "a" * 64))
+    lines = anchor.read(tmp_path) or []
+    assert (tmp_path / anchor.FILE).stat().st_size <= anchor.MAX_BYTES + 200
+    assert lines[-1].entries == 5_999
+    assert (tmp_path / anchor.FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_work_of_an_entry_does_not_grow(store: Store) -> None:
+    """One look at the newest entry more than before there was an anchor, however long the log."""
+
+    def statements() -> int:
+        count = 0
+
+        def counted(*_: Any) -> None:
+            nonlocal count
+            count += 1
+
+        event.listen(store.engine, "before_cursor_execute", counted)
+        note(store)
+        event.remove(store.engine, "before_cursor_execute", counted)
+        return count
+
+    assert (early := statements()) <= 5
+    for _ in range(50):
+        note(store)
+    assert statements() <= early
+
+
+def test_reading_never_seals(store: Store) -> None:
+    note(store)
+    with store.read() as session:
+        assert isinstance(session, Session)
+        session.exec(select(ActivityEntry)).all()
+    assert len(entries(store)) == 1
