@@ -23,8 +23,10 @@ from pilothouse.storage.store import WRITER
 GENESIS = "0" * 64
 LOCK = 7_421_001
 RECORDED = "entries of this transaction"
+NEWEST = "newest entry of this transaction"
 HEAD = "head of the log at commit"
 ANEW = "the log starts anew"
+TAKEN_BACK = "a savepoint was rolled back"
 UNREADABLE = (ValueError, TypeError, OverflowError)  # what reading JSON or an instant can raise
 Listener = Callable[[Session, Store, ActivityEntry], None]
 _listeners: dict[str, Listener] = {}
@@ -92,6 +94,7 @@ def _append(
     session.add(entry)
     session.flush()
     session.info.setdefault(RECORDED, set()).add(last + 1)
+    session.info[NEWEST] = (last + 1, entry.hash)
     return entry
 
 
@@ -229,6 +232,7 @@ def _attach(session: Session, entry: ActivityEntry, values: seals.Seals) -> None
     entry.hash = _hash(entry)
     session.add(entry)
     session.flush()
+    session.info[NEWEST] = (entry.seq, entry.hash)
 
 
 @event.listens_for(Session, "after_flush")
@@ -254,18 +258,25 @@ def _before_commit(session: Session) -> None:
     if store is None or session.in_nested_transaction():
         return
     session.flush()
-    marked, recorded = bool(session.info.get(seals.MARKED)), session.info.pop(RECORDED, set())
-    if marked:
+    recorded = session.info.pop(RECORDED, set())
+    if recorded and session.info.pop(TAKEN_BACK, False):
+        session.info[NEWEST] = _newest(session)
+    if session.info.get(seals.MARKED):
         values = seals.take(session)
-        newest, _ = _newest(session)
+        newest, _ = session.info.get(NEWEST, (0, ""))
         if newest in recorded:
             entry = session.get_one(ActivityEntry, newest)
         else:
             entry = _append(session, store, "changed", "record", ", ".join(sorted(values)))
         _attach(session, entry, values)
-        session.info.pop(RECORDED, None)
-    if marked or recorded:
-        session.info[HEAD] = _newest(session)
+    if NEWEST in session.info:  # a savepoint is committed too, and anchors nothing
+        session.info[HEAD] = session.info.pop(NEWEST)
+
+
+@event.listens_for(Session, "after_rollback")
+def _after_rollback(session: Session) -> None:
+    """A savepoint may have taken entries back: which one is the newest must be asked again."""
+    session.info[TAKEN_BACK] = True
 
 
 @event.listens_for(Session, "after_commit")
