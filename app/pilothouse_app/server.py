@@ -27,10 +27,10 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from pilothouse.experiments.viewing import HTML, IMAGE, kind_of
+from pilothouse.experiments.viewing import HTML, IMAGE, JSON, figure_of, kind_of
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.processes import announce
-from pilothouse_app import shell
+from pilothouse_app import figure_page, shell
 from pilothouse_app.parts.errors import show_unexpected
 from pilothouse_app.parts.workspace import ENVIRONMENT, opened
 from pilothouse_app.theme import configuration
@@ -38,6 +38,7 @@ from pilothouse_app.theme import configuration
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from pilothouse.experiments.files import Files
     from pilothouse.kit.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -49,19 +50,19 @@ REPORT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
     "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; frame-ancestors 'self'"
 )
-# A page that a run left is strangers' work: its scripts run in the frame and reach neither the app,
-# its cookies, nor the network. Any other file that is shown runs nothing.
-HTML_POLICY = (
-    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
-)
 FILE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 FILE_HEADERS = {
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
     "x-dns-prefetch-control": "off",
     "cache-control": "private, no-cache",
+    "connection-allowlist": figure_page.ALLOWLIST,
+}
+LIBRARY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    # The frames that draw with it have an origin of their own.
+    "cross-origin-resource-policy": "cross-origin",
+    "cache-control": "public, max-age=86400",
 }
 
 
@@ -78,6 +79,7 @@ def application() -> st.App:
         SCRIPT,
         routes=[
             Route("/api/ready", _ready),
+            Route(figure_page.PATH, _plotly),
             Route(shell.PATH, shell.script),
             Route("/api/reports/{report}", _report),
             Route("/api/runs/{owner}/files/{path:path}", _file),
@@ -171,7 +173,18 @@ async def _report(request: Request) -> Response:
         )
     except PilothouseError as refusal:
         return PlainTextResponse(str(refusal), status_code=refusal.status)
-    return HTMLResponse(page, headers={"content-security-policy": REPORT_POLICY})
+    headers = {
+        "content-security-policy": REPORT_POLICY,
+        "connection-allowlist": figure_page.ALLOWLIST,
+    }
+    return HTMLResponse(page, headers=headers)
+
+
+async def _plotly(_request: Request) -> Response:
+    """The library that figures of runs are drawn with, so that none is asked for elsewhere."""
+    return FileResponse(
+        figure_page.library(), headers=LIBRARY_HEADERS, media_type="text/javascript"
+    )
 
 
 async def _file(request: Request) -> Response:
@@ -187,14 +200,40 @@ async def _file(request: Request) -> Response:
     except PilothouseError as refusal:
         return PlainTextResponse(str(refusal), status_code=refusal.status)
     # Opened alone, a page could go elsewhere with what it knows; in our frame it cannot.
-    if shown == HTML and request.headers.get("sec-fetch-dest", "iframe") == "iframe":
-        return FileResponse(found, headers=_headers(HTML_POLICY), media_type="text/html")
+    if shown and request.headers.get("sec-fetch-dest", "iframe") == "iframe":
+        if shown == HTML:
+            return await run_in_threadpool(_page, request, found)
+        if shown == JSON and "figure" in request.query_params:
+            return await run_in_threadpool(_figure, files, owner, path)
     return FileResponse(
         found,
         headers=_headers(FILE_POLICY),
         media_type="application/octet-stream",
         filename=path.rsplit("/", 1)[-1],
     )
+
+
+def _page(request: Request, file: Path) -> Response:
+    """A page that a run left, in the frame."""
+    host = request.headers.get("host", "")
+    if file.stat().st_size > figure_page.MAX_PAGE:
+        headers = _headers(figure_page.policy(host, plotly=False))
+        return FileResponse(file, headers=headers, media_type="text/html")
+    content, uses_plotly = figure_page.page(file.read_bytes())
+    headers = _headers(figure_page.policy(host, plotly=uses_plotly))
+    return Response(content, headers=headers, media_type="text/html")
+
+
+def _figure(files: Files, owner: str, path: str) -> Response:
+    """A figure that a run kept as JSON, drawn in the frame."""
+    try:
+        value = figure_of(files.document(owner, path))
+    except PilothouseError as refusal:
+        return PlainTextResponse(str(refusal), status_code=refusal.status)
+    if value is None:
+        return PlainTextResponse(f"{path} holds no figure.", status_code=422)
+    content, nonce = figure_page.figure(value)
+    return HTMLResponse(content, headers=_headers(figure_page.figure_policy(nonce)))
 
 
 def _headers(policy: str) -> dict[str, str]:

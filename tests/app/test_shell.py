@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.workspace import Workspace
-from pilothouse_app import screens, server, shell
+from pilothouse_app import figure_page, screens, server, shell
 from pilothouse_app.parts.workspace import ENVIRONMENT
 
 MAIN = Path(server.__file__).parent / "main.py"
@@ -133,7 +134,8 @@ FILE = Route("/api/runs/{owner}/files/{path:path}", server._file)
 
 def test_a_page_of_a_run_is_shown_where_it_reaches_nothing(run):
     answer = answer_of(f"/api/runs/{run}/files/report/a%20b.html?shown", FILE)
-    assert answer.content == FILES["report/a b.html"]
+    assert answer.content.endswith(FILES["report/a b.html"])
+    assert answer.headers["connection-allowlist"] == "(response-origin)"  # peer connections, too
     assert answer.headers["content-type"].startswith("text/html")
     policy = {each.split()[0]: each.split()[1:] for each in
               answer.headers["content-security-policy"].split(";")}  # fmt: skip
@@ -148,6 +150,44 @@ def test_a_page_of_a_run_is_shown_where_it_reaches_nothing(run):
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     assert "set-cookie" not in answer.headers
+
+
+CDN = (
+    b'<script charset="utf-8" src="https://cdn.plot.ly/plotly-3.1.0.min.js" '
+    b'integrity="sha256-x" crossorigin="anonymous"></script>'
+)
+
+
+def test_plotly_of_a_page_comes_from_the_app(workspace, run):
+    html = b"<!DOCTYPE html><html><body>" + CDN + b"<script>Plotly.newPlot('x',[])</script>"
+    workspace.experiments.log_artifact(run, "figure.html", html)
+    answer = answer_of(f"/api/runs/{run}/files/figure.html?shown", FILE)
+    assert b"cdn.plot.ly" not in answer.content
+    assert b'<script src="/api/plotly.js"></script>' in answer.content
+    assert answer.content.startswith(b"<!DOCTYPE html>"), "or browsers draw it in quirks mode"
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'unsafe-inline' 'unsafe-eval' 127.0.0.1/api/plotly.js;" in policy
+    script = answer_of("/api/plotly.js", Route("/api/plotly.js", server._plotly))
+    assert b"plotly.js v" in script.content[:200]
+    assert script.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+def test_a_figure_kept_as_json_is_a_page_that_draws_it_and_runs_nothing_else(workspace, run):
+    figure = {"data": [{"type": "bar", "y": [1]}], "layout": {"title": "</script><b>"}}
+    workspace.experiments.log_artifact(run, "figure.json", json.dumps(figure).encode())
+    answer = answer_of(f"/api/runs/{run}/files/figure.json?shown&figure", FILE)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.text.count("</script>") == 2, "no text of the figure ends the script"
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'nonce-" in policy
+    assert "'unsafe-inline'" not in policy.split("style-src")[0]
+    workspace.experiments.log_artifact(run, "other.json", b'{"data": 1, "layout": {}}')
+    assert answer_of(f"/api/runs/{run}/files/other.json?shown&figure", FILE).status_code == 422
+
+
+def test_a_page_of_unclosed_tags_is_read_in_linear_time():
+    html = b"<script src=plotly " * 400_000  # 7.6 MB; tags without an end were read to the end
+    assert figure_page.page(html)[1] is False
 
 
 def test_a_page_of_a_run_that_is_opened_alone_is_a_download(run):

@@ -38,11 +38,11 @@ FACTS = {
 }
 
 
-def file_url(owner: str, file: ArtifactInfo, *, shown: bool = False) -> str:
-    """Where the app serves a file of a run or of a logged model."""
+def file_url(owner: str, file: ArtifactInfo, *, shown: bool = False, figure: bool = False) -> str:
+    """Where the app serves a file of a run or of a logged model; a figure is drawn on a page."""
     kind = "logged-models" if owner.startswith("m-") else "runs"
     # The digest makes a replaced file another address, which the browser does not know yet.
-    asked = f"?{'shown&' if shown else ''}v={file.digest[:8]}"
+    asked = f"?{'shown&' if shown else ''}{'figure&' if figure else ''}v={file.digest[:8]}"
     return f"/api/{kind}/{quote(owner)}/files/{quote(file.path)}{asked}"
 
 
@@ -99,6 +99,11 @@ def _json(files: Files, owner: str, file: ArtifactInfo) -> None:
     if rows is not None:
         _rows(rows.frame, rows.rows, rows.whole, rows.columns, file.path)
         return
+    if viewing.figure_of(value) is not None:
+        _framed(file, file_url(owner, file, shown=True, figure=True), "figure")
+        with st.expander("The file as it is", icon=":material/code:"):
+            st.json(value, expanded=1)
+        return
     st.json(value, expanded=2)
 
 
@@ -146,10 +151,13 @@ def _told_if_cut(file: ArtifactInfo, whole: bool) -> None:
 def _html(files: Files, owner: str, file: ArtifactInfo) -> None:
     files.find(owner, file.path)
     st.markdown(":gray[Shown apart: its scripts reach neither this app nor any network.]")
+    _framed(file, file_url(owner, file, shown=True), "page")
+
+
+def _framed(file: ArtifactInfo, url: str, what: str) -> None:
     paper("file_html")
     with fill("file_html", reserve=RESERVE + 1, least=420):
-        url = file_url(owner, file, shown=True)
-        st.iframe(url, height="stretch", alt=f"The page {file.path}")
+        st.iframe(url, height="stretch", alt=f"The {what} {file.path}")
 
 
 def _model(files: Files, owner: str, file: ArtifactInfo) -> None:

@@ -46,6 +46,7 @@ LANGUAGES = {
     "cpp": "cpp", "h": "cpp", "jl": "julia", "tex": "latex", "jsonl": "json", "ndjson": "json",
     "txt": "", "log": "", "env": "", "lock": "", "rst": "", "conf": "",
 }  # fmt: skip
+_FIGURE = {"data", "layout", "frames", "config"}
 _TABLE = {"columns", "data", "index"}
 PLAIN_NAMES = ("dockerfile", "makefile", "license", "readme", "requirements", ".gitignore")
 
@@ -144,6 +145,18 @@ def rows_of(value: Any, most: int = MOST_ROWS) -> Rows | None:
     frame = pd.DataFrame(data[:most], columns=[str(name) for name in names])
     shown = _short(frame.iloc[:, :MOST_COLUMNS])
     return Rows(shown, len(data), len(data) <= most, len(names))
+
+
+def figure_of(value: Any) -> dict[str, Any] | None:
+    """A JSON value as a Plotly figure: its data, layout and frames; None when it is none."""
+    if not isinstance(value, dict) or not {"data", "layout"} <= set(value) <= _FIGURE:
+        return None
+    data, layout = value["data"], value["layout"]
+    frames = value.get("frames") or []
+    is_figure = isinstance(data, list) and isinstance(layout, dict) and isinstance(frames, list)
+    if not is_figure or not all(isinstance(trace, dict) for trace in (*data, *frames)):
+        return None
+    return {"data": data, "layout": layout, "frames": frames}
 
 
 def _delimited(source: BinaryIO, path: str, most: int) -> Rows:
