@@ -66,7 +66,7 @@ class Predictor:
     def __init__(self, model: Any, signature: Signature) -> None:
         self._model = model
         self._signature = signature
-        self._order = _class_order(list(model.classes_), signature)
+        self._order = _class_order(model, signature)
 
     def __call__(self, columns: Columns) -> Rows:
         """Class probabilities in the order of the signature's classes. Raises ValueError."""
@@ -124,15 +124,28 @@ def _array(values: list[Any], kind: str) -> Any:
     return np.array(values, dtype=object if missing else np.bool_)
 
 
-def _class_order(found: list[Any], signature: Signature) -> list[int]:
-    """Where each class of the signature stands in the model's own order."""
-    plain = [label.item() if hasattr(label, "item") else label for label in found]
-    words = [str(label) for label in plain]
-    if set(signature.classes) <= set(plain):
-        return [plain.index(label) for label in signature.classes]
-    if {str(label) for label in signature.classes} <= set(words):
-        return [words.index(str(label)) for label in signature.classes]
+def _class_order(model: Any, signature: Signature) -> list[int]:
+    """Where each class of the signature stands in the model's own order.
+
+    Models that training wrote before it named their classes know 0 and 1: the other class and the
+    positive one, which is the order of their signature.
+    """
+    labels = list(model.classes_)
+    if _is_unnamed(model):
+        return list(range(len(labels)))
+    matches = [signature.match_label(label) for label in labels]
+    if set(signature.classes) <= set(matches):
+        return [matches.index(label) for label in signature.classes]
+    plain = [label.item() if hasattr(label, "item") else label for label in labels]
     raise SystemExit(f"the model knows the classes {plain}, its signature {signature.classes}")
+
+
+def _is_unnamed(model: Any) -> bool:
+    from pilothouse.training.encoding import Encoder, LabelledPipeline
+
+    if isinstance(model, LabelledPipeline) or not hasattr(model, "steps"):
+        return False
+    return isinstance(model.steps[0][1], Encoder)
 
 
 class ModelProcess:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
+from pilothouse.training.encoding import LabelledPipeline
 from pilothouse.training.evaluation import Evaluation, best_threshold, evaluate, figures
 from pilothouse.training.ground import Ground
 from pilothouse.training.importance import importance
@@ -39,9 +40,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Candidate:
-    """What one try came to: its rows, its figures, each fold's scores, the files of its run."""
+    """What one try came to: its rows, its figures, each fold's scores, the files of its run.
+
+    `settled` is the spec that makes the same model again.
+    """
 
     dataset: str
+    settled: TrainingSpec
     held_out: str
     metrics: Mapping[str, float]
     folds: list[float]
@@ -66,13 +71,14 @@ def fit_candidate(
     found = evaluate(y, score, threshold, (str(ground.classes[0]), str(ground.classes[1])))
     folds = _fold_scores(ground, spec, scored)
     documents = _documents(ground, spec, pipeline, found, folds, threshold)
-    documents["spec.json"] = _spec(ground, spec, params)
+    settled = _settled(ground, spec, params)
+    documents["spec.json"] = settled.to_json()
     files = {path: _json(document) for path, document in documents.items()} | {
-        "model/model.joblib": _dump(pipeline),
+        "model/model.joblib": _dump(LabelledPipeline.of(pipeline, ground.classes)),
         "reference.parquet": _reference(ground, score, spec.seed),
     }
     metrics = found.metrics | {"fit_seconds": seconds} | _spread(spec.metric, folds[spec.metric])
-    return Candidate(ground.dataset, ground.held_out, metrics, folds[spec.metric], files)
+    return Candidate(ground.dataset, settled, ground.held_out, metrics, folds[spec.metric], files)
 
 
 def _fit(
@@ -139,9 +145,10 @@ def _documents(
     y = ground.y[ground.split.test]
     return {
         **found.documents(),
-        "importance.json": importance(pipeline, ground.columns.names, held_out, y, spec.seed),
+        "importance.json": importance(pipeline, ground.columns, held_out, y, spec.seed),
         "folds.json": _fold_table(ground.folds, folds),
         "rows.json": _rows(ground),
+        "columns.json": [use.to_json() for use in ground.uses],
         "model/signature.json": ground.signature(pipeline[0], threshold).to_json(),
         "model/input_example.json": _example(ground),
     }
@@ -184,17 +191,17 @@ def _reference(ground: Ground, score: Scores, seed: int) -> bytes:
     return buffer.getvalue()
 
 
-def _spec(ground: Ground, spec: TrainingSpec, params: Mapping[str, Value]) -> dict[str, Any]:
+def _settled(ground: Ground, spec: TrainingSpec, params: Mapping[str, Value]) -> TrainingSpec:
     """The spec that makes this very model again: all that was left open is settled."""
-    settled = replace(
+    return replace(
         spec,
         dataset=ground.dataset,
         features=ground.columns.names,
         params=dict(params),
         positive=ground.classes[1],
+        split=ground.kind,
         trials=0,
     )
-    return settled.to_json()
 
 
 def _rows(ground: Ground) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The first step of every pipeline: named columns to one matrix of floats.
+"""What training puts around an estimator: columns to a matrix before it, class labels after it.
 
-It is our own, and not a ColumnTransformer, so that a model process can answer from plain lists
-without pandas, and so that what follows is ordinary scikit-learn on arrays. It runs in child and
-model processes only.
+The encoder is our own, and not a ColumnTransformer, so that a model process can answer from plain
+lists without pandas, and so that what follows is ordinary scikit-learn on arrays. It runs in child
+and model processes only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from pilothouse.experiments.signature import Label
+from pilothouse.training.trainers import TIME_PARTS
 
 MAX_CATEGORIES = 254  # histogram gradient boosting has 255 bins, one of them for what is missing
 
@@ -27,9 +31,10 @@ class Named(Protocol):
 
 
 class Encoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Numbers as they are, categories as codes by how often they occurred, the rest as NaN.
+    """Numbers as they are, categories as codes by how often they occurred, times as their parts.
 
-    The rest is what is missing, infinite, never seen in training, or beyond the most frequent.
+    NaN is what is missing, infinite, never seen in training, or beyond the most frequent. A time
+    becomes the columns that `TIME_PARTS` names, in UTC; they follow numbers and categories.
     """
 
     def __init__(
@@ -37,10 +42,12 @@ class Encoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         numbers: Sequence[str],
         categories: Sequence[str],
         max_categories: int = MAX_CATEGORIES,
+        times: Sequence[str] = (),
     ) -> None:
         self.numbers = numbers
         self.categories = categories
         self.max_categories = max_categories
+        self.times = times
 
     def fit(self, rows: Named, y: object = None) -> Encoder:
         """Learn the categories, and which columns hold nothing at all."""
@@ -48,7 +55,7 @@ class Encoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         # A column without any value teaches nothing, and gradient boosting fails on it.
         self.blank_: list[int] = []
         self.blank_ = np.flatnonzero(np.isnan(self.transform(rows)).all(axis=0)).tolist()
-        self.n_features_in_ = len(self.numbers) + len(self.categories)
+        self.n_features_in_ = len(self.numbers) + len(self.categories) + len(self.times)
         return self
 
     def fit_transform(self, rows: Named, y: object = None) -> npt.NDArray[np.float64]:
@@ -60,6 +67,8 @@ class Encoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         columns = [_floats(rows[name]) for name in self.numbers]
         for name, codes in self.codes_.items():
             columns.append(np.array([codes.get(v, np.nan) for v in _items(rows[name])], float))
+        for name in getattr(self, "times", ()):  # encoders of earlier versions know no times
+            columns.extend(_time_parts(rows[name]))
         matrix = np.column_stack(columns)
         matrix[~np.isfinite(matrix)] = np.nan
         matrix[:, self.blank_] = 0.0
@@ -90,3 +99,56 @@ def _floats(values: Any) -> npt.NDArray[np.float64]:
     if hasattr(values, "to_numpy"):
         return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.asarray(values, dtype=np.float64)
+
+
+def _time_parts(values: Any) -> list[npt.NDArray[np.float64]]:
+    """The parts of instants, in the order of `TIME_PARTS`; NaN where an instant is missing."""
+    instants = _instants(values)
+    days, months = instants.astype("datetime64[D]"), instants.astype("datetime64[M]")
+    day_number = days.astype(np.int64)
+    parts = {
+        "days": day_number,
+        "month": months.astype(np.int64) % 12 + 1,
+        "day": (days - months.astype("datetime64[D]")).astype(np.int64) + 1,
+        "weekday": (day_number + 3) % 7,  # the first day of the epoch was a Thursday
+        "hour": (instants - days).astype(np.int64) / 3_600_000,
+    }
+    missing = np.isnat(instants)
+    return [np.where(missing, np.nan, parts[part]) for part in TIME_PARTS]
+
+
+def _instants(values: Any) -> npt.NDArray[np.datetime64]:
+    """Milliseconds in UTC: of a frame's column, or of a list of datetimes without a zone."""
+    if hasattr(values, "to_numpy"):
+        return np.asarray(values.to_numpy(dtype="datetime64[ms]"))
+    return np.asarray(values, dtype="datetime64[ms]")
+
+
+class LabelledPipeline(Pipeline):  # type: ignore[misc]  # scikit-learn has no types
+    """A pipeline fitted on 0 and 1 that names its classes as the data does.
+
+    `labels_` are the class of 0 and the class of 1; columns of probabilities have their order.
+    """
+
+    labels_: tuple[Label, Label]
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, labels: tuple[Label, Label]) -> LabelledPipeline:
+        """A fitted pipeline with the names of its classes."""
+        labelled = cls(pipeline.steps, memory=pipeline.memory, verbose=pipeline.verbose)
+        labelled.labels_ = labels
+        return labelled
+
+    @property
+    def classes_(self) -> npt.NDArray[Any]:
+        """The class labels in the order of the probabilities' columns."""
+        if "labels_" not in vars(self):  # a slice of the pipeline, which has no labels
+            return np.asarray(super().classes_)
+        labels = np.empty(2, dtype=object)
+        labels[:] = self.labels_
+        return labels
+
+    def predict(self, rows: Any, **params: Any) -> npt.NDArray[Any]:
+        """The class label of each row."""
+        codes: npt.NDArray[Any] = super().predict(rows, **params)
+        return np.take(self.classes_, codes.astype(int)) if "labels_" in vars(self) else codes

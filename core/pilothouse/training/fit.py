@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pilothouse.data import versions
 from pilothouse.experiments.metrics import metric_kind
 from pilothouse.storage import Store
 from pilothouse.training import runs
 from pilothouse.training.candidate import fit_candidate
-from pilothouse.training.ground import Ground, Sheet, lay
+from pilothouse.training.ground import Ground, lay, read_sheet
 from pilothouse.training.search import Search
 from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.trainers import trainers
@@ -152,7 +151,7 @@ class _Shop:
         value = spec.to_json()
         key = repr([value[name] for name in SHARED] + [not spec.folds and spec.trials > 0])
         if key not in self.laid:
-            self.laid[key] = lay(_sheet(self.store, spec.dataset, spec.target), spec)
+            self.laid[key] = lay(read_sheet(self.store, spec.dataset), spec)
         return self.laid[key]
 
 
@@ -171,16 +170,3 @@ def _result(
         "value": _value(spec, metrics),
         "metrics": dict(metrics),
     }
-
-
-def _sheet(store: Store, ref: str, target: str) -> Sheet:
-    """The rows of a version; a yes/no target has the words of its file as classes."""
-    with store.read() as session:
-        version = versions.require(session, ref)
-        frame = versions.read_frame(store, session, version.ref)
-    types = {column.name: column.type for column in version.schema}
-    words = {column.name: column.boolean_words for column in version.schema}.get(target)
-    if words:
-        frame[target] = frame[target].map({False: words[0], True: words[1]})
-        types[target] = "string"
-    return Sheet(version.ref, frame, types, version.event_time)

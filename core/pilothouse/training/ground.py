@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
+from pilothouse.data import versions
+from pilothouse.data.facts import ColumnProfile
 from pilothouse.experiments.signature import Field, FieldType, Label, Signature
 from pilothouse.kit.errors import Invalid
-from pilothouse.training.spec import TrainingSpec
+from pilothouse.storage import Store
+from pilothouse.training.features import ColumnUse, column_uses, features
+from pilothouse.training.spec import AUTO, TrainingSpec
 from pilothouse.training.splits import Instants, Kind, Labels, Rows, Split, folds, hold_out, thin
+from pilothouse.training.target import Target, Words, read_target
 from pilothouse.training.trainers import Columns
 
 if TYPE_CHECKING:
@@ -20,10 +27,7 @@ if TYPE_CHECKING:
 
     from pilothouse.training.encoding import Encoder
 
-NUMBERS = ("number", "integer", "boolean")
-USABLE = (*NUMBERS, "string")
-IDENTIFIER_SHARE = 0.5  # of the rows have a value of their own: it names rows, it tells nothing
-IDENTIFIER_DISTINCT = 254
+log = logging.getLogger(__name__)
 VALIDATION_SHARE = 0.25
 
 
@@ -34,7 +38,9 @@ class Sheet:
     ref: str
     frame: pd.DataFrame
     types: Mapping[str, FieldType]
+    profile: tuple[ColumnProfile, ...]
     event_time: str | None = None
+    words: Mapping[str, Words] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,11 @@ class Ground:
     target: str
     y: Labels
     classes: tuple[Label, Label]
+    words: Mapping[str, Words]
+    uses: tuple[ColumnUse, ...]
     origin: Rows
     rows: int
+    kind: Kind
     split: Split
     folds: tuple[Split, ...]
 
@@ -72,42 +81,106 @@ class Ground:
             classes=self.classes,
             positive=self.classes[1],
             threshold=threshold,
+            target_words=self.words.get(self.target),
         )
 
     def _field(self, fitted: pd.DataFrame, name: str, encoder: Encoder) -> Field:
         column, kind = fitted[name], self.types[name]
-        required = not bool(column.isna().any())
+        required = not bool(_is_missing(column).any())
         if kind == "string":
             return Field(name, kind, required, categories=encoder.known(name))
-        if kind == "boolean" or not column.notna().any():
-            return Field(name, kind, required)
-        return Field(name, kind, required, low=float(column.min()), high=float(column.max()))
+        if kind == "boolean":
+            return Field(name, kind, required, boolean_words=self.words.get(name))
+        low, high = _bounds(column)
+        return Field(name, kind, required, low=low, high=high)
+
+
+def _is_missing(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
+    """Where a column has no value that a model can use: an infinite number is none."""
+    values = column.to_numpy()
+    return np.asarray(~np.isfinite(values) if values.dtype.kind == "f" else column.isna())
+
+
+def _bounds(column: pd.Series[Any]) -> tuple[float | None, float | None]:
+    """The least and the greatest usable value; of times, in milliseconds since the epoch."""
+    present = column[~_is_missing(column)]
+    if not len(present):
+        return None, None
+    if present.dtype.kind == "M":
+        present = present.dt.tz_localize(None).astype("datetime64[ms]").astype("int64")
+    return float(present.min()), float(present.max())
+
+
+def read_sheet(store: Store, ref: str, columns: Sequence[str] | None = None) -> Sheet:
+    """A dataset version, or some of its columns, with what is known of every column."""
+    with store.read() as session:
+        version = versions.row(session, ref)
+        info = versions.info(version)
+        frame = versions.read_frame(store, session, info.ref, columns)
+        profile = tuple(map(ColumnProfile.from_json, version.profile_json))
+    types = {column.name: column.type for column in info.schema}
+    words = {column.name: column.boolean_words for column in info.schema}
+    spelt = {name: pair for name, pair in words.items() if pair is not None}
+    return Sheet(info.ref, frame, types, profile, info.event_time, spelt)
 
 
 def lay(sheet: Sheet, spec: TrainingSpec) -> Ground:
     """Settle labels, features, held-out rows and folds. Raises Invalid that names the field."""
-    target = _column(sheet, spec.target, "target")
-    labelled = np.flatnonzero(target.notna().to_numpy())
-    classes = _classes(target, spec.positive)
-    frame = sheet.frame.iloc[labelled]
-    y = np.asarray([_label(value) == classes[1] for value in frame[spec.target]], dtype=np.int8)
-    at = _instants(sheet, spec, labelled) if spec.split == "time" else None
-    columns = _features(sheet, spec)
-    kind: Kind = spec.split  # type: ignore[assignment]  # a checked spec has one of the kinds
-    split = hold_out(kind, y, at, share=spec.test_share, seed=spec.seed)
+    divided = divide(sheet, spec)
+    target = divided.target
+    uses = column_uses(sheet.profile, spec.target, _time_name(sheet, spec), spec.features)
+    columns = features(uses, spec.features, sheet.ref)
     return Ground(
         dataset=sheet.ref,
-        frame=frame[list(columns.names)],
+        frame=sheet.frame.iloc[target.rows][list(columns.names)],
         types=sheet.types,
         columns=columns,
         target=spec.target,
-        y=y,
-        classes=classes,
-        origin=labelled,
+        y=target.y,
+        classes=target.classes,
+        words=sheet.words,
+        uses=uses,
+        origin=target.rows,
         rows=len(sheet.frame),
-        split=split,
-        folds=tuple(_folds(spec, kind, split.train, y, at)),
+        kind=divided.kind,
+        split=divided.split,
+        folds=tuple(divided.folds),
     )
+
+
+@dataclass(frozen=True)
+class Divided:
+    """The labelled rows, which of them are held out and in which way, the folds of the others."""
+
+    target: Target
+    kind: Kind
+    split: Split
+    folds: list[Split]
+
+
+def divide(sheet: Sheet, spec: TrainingSpec) -> Divided:
+    """Settle the labels, the held-out rows and the folds.
+
+    It needs the target and, for a split by time, the time column only. Raises Invalid that names
+    the field.
+    """
+    column = _column(sheet, spec.target, "target")
+    words = sheet.words.get(spec.target)
+    target = read_target(column, sheet.types[spec.target], words, spec.positive)
+    if spec.split != AUTO:
+        return _divide(sheet, spec, target, cast("Kind", spec.split))
+    if _time_name(sheet, spec):
+        try:
+            return _divide(sheet, spec, target, "time")
+        except Invalid as refusal:  # a side without a class, or rows without a time
+            log.info("not split by time: %s", refusal)
+    return _divide(sheet, spec, target, "stratified")
+
+
+def _divide(sheet: Sheet, spec: TrainingSpec, target: Target, kind: Kind) -> Divided:
+    at = _instants(sheet, spec, target.rows) if kind == "time" else None
+    split = hold_out(kind, target.y, at, share=spec.test_share, seed=spec.seed)
+    return Divided(target, kind, split, _folds(spec, kind, split.train, target.y, at))
 
 
 def _folds(
@@ -135,67 +208,12 @@ def _column(sheet: Sheet, name: str, field: str) -> pd.Series[Any]:
     return sheet.frame[name]
 
 
-def _label(value: Any) -> Label:
-    """A plain value; whole floats are the integers that missing values turned into floats."""
-    plain = value.item() if hasattr(value, "item") else value
-    if isinstance(plain, float) and plain.is_integer():
-        return int(plain)
-    return plain  # type: ignore[no-any-return]  # a cell of a frame
-
-
-def _classes(target: pd.Series[Any], positive: Label | None) -> tuple[Label, Label]:
-    found = sorted({_label(value) for value in target.dropna().unique()})
-    if len(found) != 2:
-        raise Invalid(
-            f"the target {target.name!r} has {len(found)} distinct values; two are needed.",
-            fields={"target": "needs two classes"},
-        )
-    if positive is None:
-        return found[0], found[1]
-    chosen = [label for label in found if str(label).lower() == str(positive).lower()]
-    if not chosen:
-        raise Invalid(
-            f"{positive!r} is no value of the target {target.name!r}.",
-            hint=f"It holds {found[0]!r} and {found[1]!r}.",
-            fields={"positive": "no such label"},
-        )
-    other = found[0] if chosen[0] == found[1] else found[1]
-    return other, chosen[0]
-
-
-def _features(sheet: Sheet, spec: TrainingSpec) -> Columns:
-    names = spec.features or tuple(
-        name for name in map(str, sheet.frame.columns) if _is_usable(sheet, spec, name)
-    )
-    for name in names:
-        _column(sheet, name, "features")
-        if sheet.types[name] not in USABLE:
-            raise Invalid(
-                f"the column {name!r} holds times, which no trainer takes.",
-                hint="Derive numbers from it, such as the hour, and register them.",
-                fields={"features": f"{name} holds times"},
-            )
-    if not names:
-        raise Invalid(f"{sheet.ref} has no usable feature.", fields={"features": "none is usable"})
-    return Columns(
-        numbers=tuple(name for name in names if sheet.types[name] in NUMBERS),
-        categories=tuple(name for name in names if sheet.types[name] == "string"),
-    )
-
-
-def _is_usable(sheet: Sheet, spec: TrainingSpec, name: str) -> bool:
-    """Whether a column that nobody named can be a feature: not the target, nor a time or a name."""
-    if name in (spec.target, spec.time_column, sheet.event_time) or sheet.types[name] not in USABLE:
-        return False
-    column = sheet.frame[name]
-    if sheet.types[name] != "string":
-        return bool(column.notna().any())
-    distinct = column.nunique()
-    return 0 < distinct <= max(IDENTIFIER_DISTINCT, IDENTIFIER_SHARE * len(column))
+def _time_name(sheet: Sheet, spec: TrainingSpec) -> str | None:
+    return spec.time_column or sheet.event_time
 
 
 def _instants(sheet: Sheet, spec: TrainingSpec, labelled: Rows) -> Instants:
-    name = spec.time_column or sheet.event_time
+    name = _time_name(sheet, spec)
     if not name:
         raise Invalid(
             f"a split by time needs a time column, and {sheet.ref} declares none.",

@@ -1,7 +1,8 @@
 """Which columns a model leans on: how much worse it ranks once a column is shuffled.
 
-Breiman's permutation importance, on the encoded matrix: its columns are the features, one to one,
-so that a feature is encoded once and not once per shuffle. It runs in child processes only.
+Breiman's permutation importance, on the encoded matrix, so that a feature is encoded once and not
+once per shuffle. The columns that come from one feature are shuffled together. It runs in child
+processes only.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
 from pilothouse.training.splits import Labels, thin
+from pilothouse.training.trainers import Columns
 
 ROWS = 2_000
 REPEATS = 3
 
 
 def importance(
-    pipeline: Pipeline, names: tuple[str, ...], rows: Any, y: Labels, seed: int
+    pipeline: Pipeline, columns: Columns, rows: Any, y: Labels, seed: int
 ) -> dict[str, list[Any]]:
-    """Mean and deviation of the loss in ROC AUC per column, the largest first.
+    """Mean and deviation of the loss in ROC AUC per feature, the largest first.
 
-    `pipeline` is a fitted one whose first step makes one matrix column per name.
+    `pipeline` is a fitted one whose first step makes the matrix columns that `columns` tells.
     """
     kept = thin(len(y), ROWS, seed)
     y = y[kept]
@@ -32,12 +34,12 @@ def importance(
     model = pipeline[1:]
     whole = roc_auc_score(y, model.predict_proba(matrix)[:, 1])
     rng = np.random.default_rng(seed)
-    losses = np.array(
-        [whole - _shuffled(model, matrix, y, place, rng) for place in range(len(names))]
-    )
+    sources = np.array(columns.sources, dtype=object)
+    groups = [np.flatnonzero(sources == name) for name in columns.names]
+    losses = np.array([whole - _shuffled(model, matrix, y, group, rng) for group in groups])
     order = np.argsort(-losses.mean(axis=1), kind="stable")
     return {
-        "column": [names[place] for place in order],
+        "column": [columns.names[index] for index in order],
         "importance": losses.mean(axis=1)[order].tolist(),
         "std": losses.std(axis=1)[order].tolist(),
     }
@@ -47,11 +49,12 @@ def _shuffled(
     model: Pipeline,
     matrix: npt.NDArray[np.float64],
     y: Labels,
-    place: int,
+    group: npt.NDArray[np.intp],
     rng: np.random.Generator,
 ) -> npt.NDArray[np.float64]:
-    """ROC AUC of each shuffle of one column; one call scores them all."""
+    """ROC AUC of each shuffle of one feature's columns; one call scores them all."""
     trials = np.tile(matrix, (REPEATS, 1))
-    trials[:, place] = np.concatenate([rng.permutation(matrix[:, place]) for _ in range(REPEATS)])
+    shuffles = [rng.permutation(matrix[:, group]) for _ in range(REPEATS)]
+    trials[:, group] = np.concatenate(shuffles)
     scores = model.predict_proba(trials)[:, 1].reshape(REPEATS, -1)
     return np.array([roc_auc_score(y, score) for score in scores])

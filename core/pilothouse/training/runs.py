@@ -96,7 +96,7 @@ def write_candidate(
     }
     kept = {path: store.artifacts.put_bytes(data) for path, data in documents.items()}
     with store.write() as session:
-        recording.log_params(session, run, {**params, **_settings(spec)})
+        recording.log_params(session, run, {**params, **_settings(spec, candidate.settled)})
         recording.log_points(session, store, run, _points(spec, candidate))
         recording.log_input(session, run, candidate.dataset, "training")
         recording.tag(session, run, {HELD_OUT: candidate.held_out})
@@ -160,9 +160,13 @@ def _metrics(session: Session, run: str) -> dict[str, float]:
     return {key: value for key, value in found.items() if not key.startswith(FOLD)}
 
 
-def _settings(spec: TrainingSpec) -> dict[str, Any]:
+def _settings(spec: TrainingSpec, settled: TrainingSpec | None = None) -> dict[str, Any]:
+    """What was asked of the training, and what it settled where that was left open."""
+    settled = settled or spec
     return {
-        "split": spec.split,
+        "target": spec.target,
+        **({} if settled.positive is None else {"positive": settled.positive}),
+        "split": settled.split,
         "test_share": spec.test_share,
         "folds": spec.folds,
         "cv_rows": spec.cv_rows,

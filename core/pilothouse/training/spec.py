@@ -10,7 +10,8 @@ from pilothouse.kit.errors import Invalid
 from pilothouse.training.trainers import settle, trainers
 
 METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1")
-SPLITS = ("random", "stratified", "time")
+AUTO = "auto"
+SPLITS = (AUTO, "random", "stratified", "time")
 
 
 @dataclass(frozen=True)
@@ -18,15 +19,16 @@ class TrainingSpec:
     """One training: a single run, or with `trials` a search of one parent run and its trials.
 
     Empty `features` means every usable column. `positive` is the label that counts as 1 (when None,
-    the last in order). `threshold` None means: where Youden's index is best on the folds.
-    `cv_rows` bounds the rows that folds use (0: all). `time_column` None means the dataset's own
-    event time.
+    the rarer class). The split "auto" is by time where the data has an event time and both sides
+    would hold both classes, and else the same share of each class. `threshold` None means: where
+    Youden's index is best on the folds. `cv_rows` bounds the rows that folds use (0: all).
+    `time_column` None means the dataset's own event time.
     """
 
     dataset: str
     target: str
     features: tuple[str, ...] = ()
-    split: str = "stratified"
+    split: str = AUTO
     test_share: float = 0.2
     time_column: str | None = None
     trainer: str = "hist_gradient_boosting"

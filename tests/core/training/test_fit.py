@@ -22,6 +22,7 @@ from pilothouse.training.rivals import judge_job
 from pilothouse.workspace import Workspace
 
 FILES = {
+    "columns.json",
     "confusion.json",
     "curves/calibration.json",
     "curves/pr.json",

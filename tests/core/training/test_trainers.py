@@ -107,7 +107,7 @@ def test_a_column_that_is_all_missing_in_training_does_no_harm(trainer: Trainer)
 def test_importance_puts_the_columns_that_matter_first(trainer: Trainer) -> None:
     frame, y = rows(1500)
     model = trainer.build(COLUMNS, settle(trainer, {}), 0).fit(frame, y)
-    found = importance(model, COLUMNS.names, frame, y, 0)
+    found = importance(model, COLUMNS, frame, y, 0)
     assert set(found["column"][:2]) == {"size", "colour"} or found["column"][0] == "size"
     assert sorted(found["column"]) == sorted(COLUMNS.names)
     assert found["importance"] == sorted(found["importance"], reverse=True)

@@ -37,5 +37,5 @@ class HistGradientBoostingTrainer:
             categorical_features=columns.is_category if columns.categories else None,
             random_state=seed,
         )
-        encoder = Encoder(columns.numbers, columns.categories)
+        encoder = Encoder(columns.numbers, columns.categories, times=columns.times)
         return Pipeline([("encode", encoder), ("model", model)])

@@ -41,8 +41,9 @@ class LogisticRegressionTrainer:
 
         from pilothouse.training.encoding import Encoder
 
-        numbers = list(range(len(columns.numbers)))
-        codes = list(range(len(columns.numbers), len(columns.names)))
+        places = range(len(columns.is_category))
+        numbers = [place for place in places if not columns.is_category[place]]
+        codes = [place for place in places if columns.is_category[place]]
         impute = SimpleImputer(strategy="median", keep_empty_features=True)
         prepare = ColumnTransformer(
             [
@@ -56,5 +57,5 @@ class LogisticRegressionTrainer:
             max_iter=params["max_iter"],
             random_state=seed,
         )
-        encoder = Encoder(columns.numbers, columns.categories, MAX_CATEGORIES)
+        encoder = Encoder(columns.numbers, columns.categories, MAX_CATEGORIES, columns.times)
         return Pipeline([("encode", encoder), ("prepare", prepare), ("model", model)])

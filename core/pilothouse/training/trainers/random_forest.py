@@ -47,7 +47,7 @@ class RandomForestTrainer:
 
         from pilothouse.training.encoding import Encoder
 
-        encoder = Encoder(columns.numbers, columns.categories)
+        encoder = Encoder(columns.numbers, columns.categories, times=columns.times)
         impute = SimpleImputer(strategy="median", keep_empty_features=True)
         model = RandomForestClassifier(
             n_estimators=params["n_estimators"],

@@ -1,0 +1,115 @@
+"""The target of a training: its classes as the data has them, and which of them is the positive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pilothouse.experiments.signature import Label, Signature
+from pilothouse.kit.errors import Invalid
+from pilothouse.training.splits import Labels, Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Words = tuple[str, str]  # of a boolean column: the word for false and the word for true
+MAX_LISTED = 6
+
+
+@dataclass(frozen=True)
+class Target:
+    """The labelled rows of a version and their labels.
+
+    `classes` are the other class and the positive one, `counts` their rows. `y` is 1 for the
+    positive class; `rows` are the positions that have a label.
+    """
+
+    name: str
+    classes: tuple[Label, Label]
+    counts: Mapping[Label, int]
+    words: Words | None
+    y: Labels
+    rows: Rows
+
+    @property
+    def positive(self) -> Label:
+        """The class that a score is the probability of."""
+        return self.classes[1]
+
+
+def read_target(
+    column: pd.Series[Any], kind: str, words: Words | None, positive: Label | None
+) -> Target:
+    """Settle the classes of a target; without a choice the rarer class is the positive one.
+
+    Raises Invalid when there are not two classes or `positive` is none of them.
+    """
+    name = str(column.name)
+    if kind == "time":
+        raise Invalid(
+            f"the target {name!r} holds times; two classes are needed.",
+            fields={"target": "holds times"},
+        )
+    rows = np.flatnonzero(column.notna().to_numpy())
+    present = column.iloc[rows]
+    counts: dict[Label, int] = {}
+    for value, count in present.value_counts().items():
+        label = to_label(value, words)
+        counts[label] = counts.get(label, 0) + int(count)
+    classes = _order(name, counts, words, positive)
+    truth = {value: to_label(value, words) == classes[1] for value in present.unique()}
+    y = present.map(truth).to_numpy().astype(np.int8)
+    return Target(name, classes, counts, words, y, rows)
+
+
+def to_label(value: Any, words: Words | None) -> Label:
+    """A cell as the class that it means: a boolean as its word where its file had words.
+
+    Whole floats are the integers that missing values turned into floats.
+    """
+    plain = value.item() if hasattr(value, "item") else value
+    if words is not None and isinstance(plain, bool):
+        return words[plain]
+    if isinstance(plain, float) and plain.is_integer():
+        return int(plain)
+    return plain  # type: ignore[no-any-return]  # a cell of a frame
+
+
+def _order(
+    name: str, counts: Mapping[Label, int], words: Words | None, positive: Label | None
+) -> tuple[Label, Label]:
+    labels = sorted(counts)
+    if len(labels) != 2:
+        listed = ", ".join(repr(label) for label in labels[:MAX_LISTED])
+        more = ", …" if len(labels) > MAX_LISTED else ""
+        raise Invalid(
+            f"the target {name!r} has {len(labels)} distinct values; two are needed.",
+            hint=f"It holds {listed}{more}." if labels else "Every value of it is missing.",
+            fields={"target": f"needs two classes and has {len(labels)}"},
+        )
+    first, second = labels
+    if positive is None or positive == "":
+        chosen = first if counts[first] < counts[second] else second
+    else:
+        chosen = _chosen(name, (first, second), words, positive)
+    return (second, first) if chosen == first else (first, second)
+
+
+def _chosen(name: str, labels: tuple[Label, Label], words: Words | None, positive: Label) -> Label:
+    """The class somebody named; a person may write it in another case."""
+    signature = Signature((), name, labels, labels[0], target_words=words)
+    label = signature.match_label(positive)
+    if label is None:
+        folded = str(positive).strip().casefold()
+        same = [each for each in labels if str(each).casefold() == folded]
+        label = same[0] if len(same) == 1 else None
+    if label is None:
+        raise Invalid(
+            f"{positive!r} is no value of the target {name!r}.",
+            hint=f"It holds {labels[0]!r} and {labels[1]!r}.",
+            fields={"positive": "no such class"},
+        )
+    return label
