@@ -25,6 +25,7 @@ from pilothouse.deployments.process import Launch
 from pilothouse.deployments.replicas import Places
 from pilothouse.deployments.routes import bump
 from pilothouse.deployments.tables import Deployment, Replica, Revision
+from pilothouse.experiments import written_models
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.storage import Store
 
@@ -280,6 +281,8 @@ class Controller:
     def _launch(self, name: str, number: int, token: str) -> Launch:
         with self.store.read() as session:
             revision = newest_revision(session, name, number)
+            ref = f"{revision.model}@{number}"
+            written_models.require_written(session, revision.digest, ref)
         return Launch(
             deployment=name,
             model=revision.model,

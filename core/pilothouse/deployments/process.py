@@ -35,6 +35,7 @@ log = logging.getLogger("pilothouse.model")
 BORN = time.monotonic()
 LAUNCH_CHECK_SECONDS = 5.0
 DRAIN_SECONDS = 20.0
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,16 @@ def warm(predictor: Predictor, launch: Launch) -> None:
     if launch.example:
         row = launch.example[0]
         predictor([[row.get(name)] for name in names])
+
+
+def check(launch: Launch) -> None:
+    """Load the model and answer the example. Raises when it cannot, as a launch would."""
+    predictor = load(launch)
+    for row in launch.example[:1]:
+        names = [field["name"] for field in launch.signature["inputs"]]
+        answers = predictor([[row.get(name)] for name in names])
+        if abs(sum(answers[0]) - 1) > TOLERANCE:
+            raise SystemExit(f"the probabilities of its example add up to {sum(answers[0])}, not 1")
 
 
 def to_frame(columns: Columns, fields: tuple[Field, ...]) -> pd.DataFrame:
@@ -220,13 +231,17 @@ def main() -> None:
     """Load, warm, listen."""
     parser = argparse.ArgumentParser(prog="pilothouse model process")
     parser.add_argument("launch", type=Path)
-    parser.add_argument("--token", required=True)
+    parser.add_argument("--token", default="")
+    parser.add_argument("--check", action="store_true", help="answer the example, then end")
     given = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout
     )
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     launch = Launch.read(given.launch)
+    if given.check:
+        check(launch)
+        return
     log.info("loading %s version %d", launch.model, launch.number)
     predictor = load(launch)
     warm(predictor, launch)

@@ -14,6 +14,7 @@ from pilothouse.activity import record
 from pilothouse.deployments.plan import CRASH_LOOP, FAILED, READY, WARM
 from pilothouse.deployments.routes import bump
 from pilothouse.deployments.tables import Deployment, Replica, Revision
+from pilothouse.experiments import written_models
 from pilothouse.kit import names
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
 from pilothouse.registry import versions
@@ -151,6 +152,7 @@ def servable(session: Session, model: str, number: int) -> VersionInfo:
             f"{version.ref} was logged by another program, which did not say what it answers.",
             hint="Train it here to serve it from here.",
         )
+    written_models.require_written(session, version.digest, version.ref)
     if version.stage == ARCHIVED:
         raise Refused(f"{version.ref} is archived.", hint="Move it out of the archive first.")
     return version

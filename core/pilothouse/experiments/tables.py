@@ -234,6 +234,16 @@ class RunArtifact(Table, table=True):
     size: int = Field(sa_type=BigInteger)
 
 
+class WrittenModel(Table, table=True):
+    """A model file that a training here wrote, by digest: no other file is ever unpickled."""
+
+    __tablename__ = "experiments_written_model"
+
+    digest: str = Field(primary_key=True)
+    run_id: str
+    written_at: datetime = Field(sa_type=Utc)
+
+
 class RunInput(Table, table=True):
     """A dataset version that a run read, and in which role."""
 

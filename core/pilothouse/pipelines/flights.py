@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.data import Data, samples
 from pilothouse.deployments import Deployments
+from pilothouse.deployments.trial import try_version
 from pilothouse.experiments import Experiments
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms, to_ms
@@ -79,7 +80,7 @@ def specs(dataset: str) -> list[dict[str, Any]]:
 
 def put_into_service(store: Store, progress: Progress, *, run: str) -> dict[str, Any]:
     """Register the best run, promote it to production, deploy it and wait until it answers."""
-    registry, deployments = Registry(store), Deployments(store)
+    registry, deployments = Registry(store, try_version), Deployments(store)
     version = registry.register(MODEL, run)
     if registry.champion(MODEL) is None:
         registry.promote(MODEL, version.number, "production", "the best of the candidates")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pilothouse.activity.actors import RETRAINING
 from pilothouse.data import ContractBreach, Data
 from pilothouse.deployments import Deployments
+from pilothouse.deployments.trial import try_version
 from pilothouse.experiments import Experiments
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
@@ -139,7 +140,7 @@ def propose(
     reason: str,
 ) -> dict[str, Any]:
     """Register the run's model and leave its promotion, with the comparison, to a person."""
-    registry = Registry(store.acting_as(RETRAINING))
+    registry = Registry(store.acting_as(RETRAINING), try_version)
     version = registry.register(model, run)
     evidence = Comparison(
         against=f"{model}@{champion}",

@@ -34,6 +34,18 @@ class ContractFact:
 
 
 @dataclass(frozen=True)
+class TrialFact:
+    """Whether a model process loaded the candidate and answered its example; if not, why."""
+
+    message: str
+
+    @property
+    def answered(self) -> bool:
+        """Whether it did."""
+        return not self.message
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Figures of a candidate and of one other version, measured on the same rows.
 
@@ -76,6 +88,7 @@ class Evidence:
     comparison: Comparison | None = None
     inputs: tuple[str, ...] = field(default=())
     directions: Mapping[str, Direction] = field(default_factory=dict)
+    trial: TrialFact | None = None
 
     def kind(self, metric: str) -> MetricKind:
         """What is known of a metric; `directions` tell which way people say it is better."""

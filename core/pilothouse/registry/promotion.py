@@ -16,7 +16,7 @@ from pilothouse.experiments.directions import said
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
-from pilothouse.registry import stages, versions
+from pilothouse.registry import stages, trials, versions
 from pilothouse.registry.evidence import (
     Comparison,
     ContractFact,
@@ -25,9 +25,11 @@ from pilothouse.registry.evidence import (
     evidence_hash,
 )
 from pilothouse.registry.facts import PromotionInfo, VersionInfo, promotion_info
-from pilothouse.registry.policy import Decision, assess, rules
+from pilothouse.registry.policy import Decision, GateRule, assess, rules
 from pilothouse.registry.tables import ACCEPTED, PENDING, REFUSED, REJECTED, Promotion
 from pilothouse.storage import Store
+
+ANSWERS = "answers_example"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ def weigh(
 ) -> Decision:
     """Gather the evidence on a version and let the gates before the stage judge it."""
     chosen = rules(session, stage)
+    if all(rule.gate != ANSWERS for rule in chosen):
+        chosen = (GateRule(ANSWERS), *chosen)  # whatever people set, a model must be able to serve
     return assess(_evidence(session, model, number, stage, comparison), chosen)
 
 
@@ -157,6 +161,7 @@ def _evidence(
         comparison=comparison,
         inputs=candidate.signature.names,
         directions=said(session),
+        trial=trials.find(session, candidate),
     )
 
 

@@ -195,6 +195,21 @@ class Promotion(Table, table=True):
     decision_verdicts: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
 
 
+class Trial(Table, table=True):
+    """Whether a model process could answer a version's example, and with which libraries.
+
+    `id` is a digest of the model file, its signature and its example; `message` says what went
+    wrong, and is empty when nothing did.
+    """
+
+    __tablename__ = "registry_trial"
+
+    id: str = Field(primary_key=True)
+    environment: str
+    message: str
+    tried_at: datetime = Field(sa_type=Utc)
+
+
 class GatePolicy(Table, table=True):
     """Which gates stand before a stage, with their parameters; without a row the default holds."""
 

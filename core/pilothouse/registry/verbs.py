@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.kit.errors import Refused
-from pilothouse.registry import frames, policy, promotion, stages, versions
+from pilothouse.registry import frames, policy, promotion, stages, trials, versions
 from pilothouse.registry.evidence import Comparison
 from pilothouse.registry.facts import PromotionInfo, VersionInfo, promotion_info
 from pilothouse.registry.policy import Decision, GateRule
 from pilothouse.registry.promotion import Request
 from pilothouse.registry.tables import REFUSED
 from pilothouse.registry.versions import Source
+from pilothouse.storage import Store
 from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
@@ -22,7 +23,14 @@ Evidence = Comparison | Mapping[str, Any] | None
 
 
 class Registry(Room):
-    """Models, versions, stages and promotions of a workspace."""
+    """Models, versions, stages and promotions of a workspace.
+
+    `attempt` starts a model process for a version; without it, only trials that were made count.
+    """
+
+    def __init__(self, store: Store, attempt: trials.Try | None = None) -> None:
+        super().__init__(store)
+        self._attempt = attempt
 
     def register(self, model: str, run: str, note: str = "") -> VersionInfo:
         """Make the model of a finished run the next version; a run again is the same version.
@@ -30,7 +38,9 @@ class Registry(Room):
         Raises NotFound without the run, Conflict when it has not finished, Invalid without a model.
         """
         with self._store.write(durable=True) as session:
-            return versions.register_run(session, self._store, model, run, note)
+            version = versions.register_run(session, self._store, model, run, note)
+        self._try(version)
+        return version
 
     def register_import(self, model: str, source: Source, note: str = "") -> VersionInfo:
         """Make a model from elsewhere the next version; `source.imported` names its origin."""
@@ -78,7 +88,8 @@ class Registry(Room):
             return versions.of_run(session, run)
 
     def assess(self, model: str, number: int, stage: str, evidence: Evidence = None) -> Decision:
-        """What the gates before a stage say of a version today; nothing is written."""
+        """What the gates before a stage say of a version today; it is tried if it never was."""
+        self._try(self.version(model, number))
         with self._store.read() as session:
             return promotion.weigh(session, model, number, stage, _comparison(evidence))
 
@@ -100,6 +111,7 @@ class Registry(Room):
         """
         compared = _comparison(evidence)
         request = Request(model, number, stage, reason, origin, compared, promotion_id)
+        self._try(self.version(model, number), again=True)
         with self._store.write(durable=True) as session:
             return promotion.propose(session, self._store, request)
 
@@ -117,6 +129,7 @@ class Registry(Room):
         """Move a version up now. Raises Refused, which says which gate and by how much."""
         compared = _comparison(evidence)
         request = Request(model, number, stage, reason, origin, compared, promotion_id)
+        self._try(self.version(model, number), again=True)
         with self._store.write(durable=True) as session:
             info = promotion.promote(session, self._store, request)
         return _unless_refused(info)
@@ -126,6 +139,9 @@ class Registry(Room):
 
         Raises Refused when they say no today, Conflict when it is decided already.
         """
+        if accept:
+            pending = self.promotion(promotion_id)
+            self._try(self.version(pending.model, pending.number), again=True)
         with self._store.write(durable=True) as session:
             info = promotion.decide(session, self._store, promotion_id, accept, reason)
         return _unless_refused(info)
@@ -149,6 +165,11 @@ class Registry(Room):
         """Point an alias at a version, or take it away (None); the number it left."""
         with self._store.write(durable=True) as session:
             return stages.set_alias(session, self._store, model, alias, number, reason)
+
+    def _try(self, version: VersionInfo, *, again: bool = False) -> None:
+        """See to it that a trial of the version is kept, when one can be made here."""
+        if self._attempt is not None:
+            trials.run(self._store, version, self._attempt, again=again)
 
     def history(self, model: str) -> pd.DataFrame:
         """Every move between stages, newest first: at, number, before, after, by, reason."""

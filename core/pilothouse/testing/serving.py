@@ -18,6 +18,7 @@ from pilothouse.deployments.controller import Controller, stop_all
 from pilothouse.deployments.replicas import MODULE
 from pilothouse.deployments.surroundings import environment
 from pilothouse.experiments.signature import Field, Signature
+from pilothouse.experiments.written_models import record_written
 from pilothouse.kit.processes import Address, find
 from pilothouse.kit.settings import Settings
 from pilothouse.registry import versions
@@ -86,6 +87,7 @@ def register(
         digest = store.artifacts.put_bytes(data)
         source = Source(digest, signature, example, metrics={}, imported="a test")
         with store.write() as session:
+            record_written(session, store, digest, "a test")
             versions.register_import(session, store, model, source)
 
 

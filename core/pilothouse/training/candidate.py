@@ -29,6 +29,7 @@ from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.splits import Split, thin
 from pilothouse.training.trainers import Value, trainers
 
+MODEL_PATH = "model/model.joblib"
 REFERENCE_ROWS = 50_000
 EXAMPLE_ROWS = 3
 DEFAULT_THRESHOLD = 0.5
@@ -74,7 +75,7 @@ def fit_candidate(
     settled = _settled(ground, spec, params)
     documents["spec.json"] = settled.to_json()
     files = {path: _json(document) for path, document in documents.items()} | {
-        "model/model.joblib": _dump(LabelledPipeline.of(pipeline, ground.classes)),
+        MODEL_PATH: _dump(LabelledPipeline.of(pipeline, ground.classes)),
         "reference.parquet": _reference(ground, score, spec.seed),
     }
     metrics = found.metrics | {"fit_seconds": seconds} | _spread(spec.metric, folds[spec.metric])

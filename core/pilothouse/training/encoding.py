@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from pilothouse.experiments.signature import Label
-from pilothouse.training.trainers import TIME_PARTS
+from pilothouse.training.columns import TIME_PARTS
 
 MAX_CATEGORIES = 254  # histogram gradient boosting has 255 bins, one of them for what is missing
 

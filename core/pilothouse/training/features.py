@@ -13,7 +13,7 @@ from typing import Any
 
 from pilothouse.data.facts import ColumnProfile
 from pilothouse.kit.errors import Invalid
-from pilothouse.training.trainers import Columns
+from pilothouse.training.columns import Columns
 
 NUMBERS = ("number", "integer", "boolean")
 # Names that the files of a run use for facts about a row.

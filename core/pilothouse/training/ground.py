@@ -16,11 +16,11 @@ from pilothouse.data.facts import ColumnProfile
 from pilothouse.experiments.signature import Field, FieldType, Label, Signature
 from pilothouse.kit.errors import Invalid
 from pilothouse.storage import Store
+from pilothouse.training.columns import Columns
 from pilothouse.training.features import ColumnUse, column_uses, features
 from pilothouse.training.spec import AUTO, TrainingSpec
 from pilothouse.training.splits import Instants, Kind, Labels, Rows, Split, folds, hold_out, thin
 from pilothouse.training.target import Target, Words, read_target
-from pilothouse.training.trainers import Columns
 
 if TYPE_CHECKING:
     import pandas as pd

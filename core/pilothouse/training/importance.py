@@ -14,8 +14,8 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
+from pilothouse.training.columns import Columns
 from pilothouse.training.splits import Labels, thin
-from pilothouse.training.trainers import Columns
 
 ROWS = 2_000
 REPEATS = 3

@@ -14,7 +14,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from pilothouse.experiments import lifecycle
+from pilothouse.experiments import lifecycle, written_models
 from pilothouse.experiments.signature import Signature
 from pilothouse.experiments.tables import RunArtifact
 from pilothouse.kit.errors import Invalid, NotFound
@@ -56,6 +56,8 @@ def _judge(
             f"{name} needs {', '.join(missing)}, which the held-out rows do not have.",
             hint="Train on the same features, or compare each on rows of its own.",
         )
+    with store.read() as session:
+        written_models.require_written(session, rival["digest"], name)
     pipeline = joblib.load(io.BytesIO(store.artifacts.read(rival["digest"])))
     score: Floats = pipeline.predict_proba(rows[list(signature.names)])[:, 1]
     return figures(y, score, signature.threshold)

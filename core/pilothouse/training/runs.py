@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from pilothouse.experiments import environment, lifecycle, patches, recording
+from pilothouse.experiments import environment, lifecycle, patches, recording, written_models
 from pilothouse.experiments.summary import Points
 from pilothouse.experiments.tables import (
     CANCELLED,
@@ -28,7 +28,7 @@ from pilothouse.experiments.tables import (
 )
 from pilothouse.kit.errors import Cancelled
 from pilothouse.storage import Store
-from pilothouse.training.candidate import Candidate
+from pilothouse.training.candidate import MODEL_PATH, Candidate
 from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.trainers import Value
 
@@ -102,6 +102,7 @@ def write_candidate(
         recording.tag(session, run, {HELD_OUT: candidate.held_out})
         for path, digest in kept.items():
             recording.log_artifact(session, run, path, digest, len(documents[path]))
+        written_models.record_written(session, store, kept[MODEL_PATH], run)
         lifecycle.finish(session, store, run)
 
 

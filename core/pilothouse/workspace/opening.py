@@ -82,9 +82,10 @@ class Workspace:
     @cached_property
     def registry(self) -> Registry:
         """Models, versions, stages, promotions."""
+        from pilothouse.deployments.trial import try_version
         from pilothouse.registry import Registry
 
-        return Registry(self.store)
+        return Registry(self.store, try_version)
 
     @cached_property
     def deployments(self) -> Deployments:
