@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 from pilothouse.experiments.signature import Field, Signature
 from pilothouse.experiments.tables import Experiment, Run, RunArtifact
+from pilothouse.experiments.written_models import record_written
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7s
 from pilothouse.kit.settings import Settings
@@ -108,6 +110,7 @@ def add_version(store: Store, number: int) -> None:
             Run(id=run, experiment_id=1, name="a", status="finished", created_at=now, user="ada")
         )
         session.flush()
+        record_written(session, store, store.artifacts.put_bytes(b"a model"), run)
         for path, data in files.items():
             kept = store.artifacts.put_bytes(data)
             session.add(RunArtifact(run_id=run, path=path, digest=kept, size=len(data)))
@@ -153,8 +156,10 @@ def sailed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         session.add(Model(name="late", created_at=now, created_by="ada"))
     for number in (1, 2):
         add_version(store, number)
-    opened.registry.set_gates("production", [GateRule("beats_champion")], "a small workspace")
-    opened.registry.promote("late", 1, "production", "the first")
+    with patch("pilothouse.deployments.trial.try_version", lambda *_: ""):
+        registry = opened.registry
+    registry.set_gates("production", [GateRule("beats_champion")], "a small workspace")
+    registry.promote("late", 1, "production", "the first")
     opened.deployments.launch("late", "late", 1, "to be tried")
     opened.monitoring.monitor("late", drifted_share=0.2)
     opened.monitoring.add_rule(

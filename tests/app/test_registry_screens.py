@@ -104,7 +104,7 @@ def test_a_version_says_what_it_takes_and_whether_it_would_pass(tour):
     assert not page.exception
     inputs = page.dataframe[0].value
     assert list(inputs["type"]) == ["number", "integer", "string", "number or missing"]
-    assert "1 gate passed" in shown(page)
+    assert "2 gates passed" in shown(page)
     assert "Promote" in buttons(page)
 
 
@@ -138,7 +138,7 @@ def test_gates_in_the_way_keep_the_button_shut(tour, served):
     served.registry.set_gates("production", [rule])
     page = tour("version", ref="late@2")
     page.button(key="promote").click().run()
-    assert "1 gate of 1 in the way" in shown(page)
+    assert "1 gate of 2 in the way" in shown(page)
     assert page.button(key="promote_go").help == "The gates do not let it through"
 
 

@@ -188,6 +188,7 @@ class TestWhatIsHeard:
         caller.refused("POST", "registered-models/alias", json=bad)
         assert [name for name, _ in told(ours.store)] == ["registered_model.created"]
 
+    @pytest.mark.usefixtures("answering")
     def test_of_what_our_own_verbs_do(self, workspace: Workspace, clock: FixedClock) -> None:
         hooked(workspace.store, PUBLIC)
         workspace.registry.set_gates("production", [])

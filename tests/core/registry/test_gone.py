@@ -8,6 +8,8 @@ from pilothouse.kit.errors import Conflict, NotFound, Unavailable
 from pilothouse.testing import serving
 from pilothouse.workspace import Workspace
 
+pytestmark = pytest.mark.usefixtures("answering")
+
 
 @pytest.fixture
 def imported(workspace: Workspace) -> Workspace:

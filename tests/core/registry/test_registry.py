@@ -19,6 +19,7 @@ from pilothouse.registry.tables import Model, ModelVersion
 from pilothouse.registry.versions import Source
 from pilothouse.workspace import Workspace
 
+pytestmark = pytest.mark.usefixtures("answering")
 SIGNATURE = Signature((Field("pages", "integer"),), "bought", ("no", "yes"), "yes", 0.4)
 Train = Callable[..., str]
 
@@ -154,7 +155,7 @@ class TestPromotion:
         assert registry.champion("late") is None
         info = registry.promote("late", 1, "production", "the best so far")
         assert (info.status, info.decided_by) == ("accepted", "ada")
-        assert [verdict.outcome for verdict in info.verdicts] == ["passed"] * 3
+        assert [verdict.outcome for verdict in info.verdicts] == ["passed"] * 4
         champion = registry.champion("late")
         assert champion is not None
         assert (champion.number, champion.stage, champion.aliases) == (
