@@ -23,7 +23,8 @@ def name_input(
 
     What is wrong is shown below the input, with a button that takes a valid name instead.
     """
-    typed = st.text_input(label, suggestion, live=True, key=key, help=rule.allowed.capitalize())
+    st.session_state.setdefault(key, suggestion)
+    typed = st.text_input(label, live=True, key=key, help=rule.allowed.capitalize())
     name = (typed or "").strip()
     problem = taken_message if name in taken else rule.problem(name)
     if name:
