@@ -55,7 +55,7 @@ def test_each_view_is_drawn(tour, view):
 def test_the_column_that_moved_leads_the_ranking(tour, window):
     page = tour("window", id=window)
     assert not page.exception
-    assert page.dataframe[0].value["title"].iloc[0] == "Temp"
+    assert page.dataframe[0].value["title"].iloc[0] == "temp"
     assert page.get("plotly_chart")
 
 

@@ -97,3 +97,11 @@ def test_the_configuration_names_options_that_streamlit_has_and_calls_nobody():
     assert all(face["url"].startswith("app/static/") for face in chosen["theme.fontFaces"])
     assert "http" not in str(chosen)
     assert len(chosen["theme.fontFaces"]) == len(FONTS)
+
+
+def test_a_name_that_somebody_gave_is_no_key_of_ours():
+    from pilothouse_app.parts.changes import readable
+
+    message = "my_data@2 breaks the contract of my_data@1: wind_dir"
+    assert readable(message) == message
+    assert readable("log_loss is worse than roc_auc") == "Log loss is worse than ROC AUC"

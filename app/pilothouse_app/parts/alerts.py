@@ -10,7 +10,7 @@ from pilothouse_app.parts.changes import readable
 from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.empty import empty, nothing_found
 from pilothouse_app.parts.filters import filter_bar, pick
-from pilothouse_app.parts.formats import title
+from pilothouse_app.parts.formats import rule_title
 from pilothouse_app.parts.status import words
 from pilothouse_app.parts.table import (
     name_column,
@@ -66,20 +66,19 @@ def _described(found: pd.DataFrame) -> pd.DataFrame:
     names = zip(urgent["deployment"], urgent["name"], strict=True)
     return urgent.assign(
         message=[sentence_of(message) for message in urgent["message"]],
-        title=[f"{deployment}: {title(name)}" for deployment, name in names],
+        title=[f"{deployment}: {rule_title(name)}" for deployment, name in names],
     )
 
 
 def sentence_of(message: str) -> str:
-    """An alert's message as a sentence of its own."""
-    words = readable(message)
-    return words[:1].upper() + words[1:]
+    """An alert's message in words; a column's name at its start keeps its letters."""
+    return readable(message)
 
 
 def alert_buttons(alert: AlertInfo) -> None:
     """Acknowledge and resolve, each with a note."""
     monitoring = workspace().monitoring
-    name = f"{alert.deployment}: {title(alert.name)}"
+    name = f"{alert.deployment}: {rule_title(alert.name)}"
     if alert.state == "firing" and st.button(
         "Acknowledge", type="primary", icon=":material/visibility:", key="alert_acknowledge"
     ):

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.parts.formats import DASH, count, number, title
+from pilothouse.experiments.metrics import METRICS
+from pilothouse_app.parts.formats import DASH, TITLES, count, number, title
 
 _KEYS = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 _DIGEST = re.compile(r"\b[0-9a-f]{40,}\b")  # one long word: it would widen its cell past the page
@@ -23,8 +24,17 @@ def literal(text: str) -> str:
 
 
 def readable(text: str) -> str:
-    """A sentence of the core with its raw keys (`roc_auc`) as a reader's words."""
-    return _KEYS.sub(lambda found: title(found[0]), text)
+    """A sentence of the core with keys of its own (`roc_auc`) as a reader's words.
+
+    Other words with an underscore are names that people gave, and stay as they are.
+    """
+    return _KEYS.sub(lambda match: _own_key(match[0]), text)
+
+
+def _own_key(word: str) -> str:
+    if word in TITLES:
+        return TITLES[word]
+    return METRICS[word].title if word in METRICS else word
 
 
 def value_text(value: object) -> str:

@@ -140,7 +140,7 @@ def recent_predictions(name: str) -> None:
         "event_at": when_column("Event", relative=False, width=150),
         "received_at": when_column("Received", width=110),
         "latency_ms": number_column("Latency, ms", 1, width=92),
-        **{feature: st.column_config.Column(title(feature)) for feature in features},
+        **{feature: st.column_config.Column(feature) for feature in features},
     }
     section("Newest predictions", plural(len(newest), "row"))
     with tall("predictions", len(newest), reserve=19) as height:

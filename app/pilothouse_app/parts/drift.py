@@ -8,9 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app.charts.drift import distributions
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
-from pilothouse_app.parts.formats import number, plural, title
+from pilothouse_app.parts.formats import number, plural
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.table import number_column, status_column, table, text_column
 from pilothouse_app.parts.workspace import workspace
@@ -41,7 +42,7 @@ def ranking_and_distributions(window: str, *, key: str) -> None:
     left, right = st.columns([52, 48], gap="medium")
     with left:
         section("Columns by drift", "over the limit, times importance; tick one")
-        shown = ranking.assign(title=[title(str(name)) for name in ranking["column"]])
+        shown = ranking.assign(title=[str(name) for name in ranking["column"]])
         ticked = table(
             shown, RANKING, key=f"{key}_ranking", alt="Columns by drift", ids="column",
             select="one", height=min(30 * len(shown) + 34, 454),
@@ -57,7 +58,7 @@ def chosen(columns: Sequence[str], ticked: Sequence[str]) -> str:
 
 def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str) -> None:
     row = ranking[ranking["column"] == column].iloc[0]
-    section(title(column), f"drift {number(row['score'])}, limit {number(row['threshold'], 2)}")
+    section(literal(column), f"drift {number(row['score'])}, limit {number(row['threshold'], 2)}")
     frame = workspace().monitoring.distributions(window, column)
     if frame.empty:
         st.markdown(":gray[Nothing is kept of this column.]")
@@ -66,6 +67,6 @@ def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str)
         distributions(frame, dark=dark()),
         key=f"{key}_distributions",
         height=400,
-        alt=f"Shares of {title(column)} in the reference and in this window",
+        alt=f"Shares of {column} in the reference and in this window",
     )
     st.markdown(f":small[:gray[{plural(len(frame), 'bin')} of the reference's own grid]]")

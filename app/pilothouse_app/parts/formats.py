@@ -49,6 +49,11 @@ def title(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def rule_title(name: str) -> str:
+    """An alert rule's name: one that came with a monitor as words, one that was given as it is."""
+    return name.capitalize() if name in ("performance", "drift") else name
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A figure to a fixed number of decimals, or a dash."""
     return DASH if value is None or missing(value) else f"{value:,.{digits}f}"

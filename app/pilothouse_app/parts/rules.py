@@ -11,7 +11,7 @@ from pilothouse.monitoring.rules import Rule
 from pilothouse_app.parts.asking import obeyed, pressed
 from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.formats import title
+from pilothouse_app.parts.formats import rule_title, title
 from pilothouse_app.parts.links import wanted
 from pilothouse_app.parts.rows import records
 from pilothouse_app.parts.table import number_column, status_column, table, text_column
@@ -70,7 +70,7 @@ def rules(deployment: str) -> None:
 
 
 def _actions(rule: dict[str, Any]) -> None:
-    monitoring, name, ref = workspace().monitoring, title(rule["name"]), str(rule["id"])
+    monitoring, name, ref = workspace().monitoring, rule_title(rule["name"]), str(rule["id"])
     if rule["enabled"] and st.button("Pause", icon=":material/pause:", key="rule_pause"):
         confirm(
             "Pause this rule",
@@ -92,7 +92,7 @@ def _actions(rule: dict[str, Any]) -> None:
 def rule_frame(found: pd.DataFrame) -> pd.DataFrame:
     """The frame of rules with the condition as a sentence."""
     return found.assign(
-        name=[title(name) for name in found["name"]],
+        name=[rule_title(name) for name in found["name"]],
         state=["active" if enabled else "paused" for enabled in found["enabled"]],
         sentence=[sentence(row) for row in records(found)],
         action=["Retrain" if action == "retrain" else "Tell people" for action in found["action"]],

@@ -14,7 +14,7 @@ from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.errors import error_box
 from pilothouse_app.parts.fill import stays_in_sight
-from pilothouse_app.parts.formats import duration, number, plural, share, title
+from pilothouse_app.parts.formats import duration, number, plural, share
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
 from pilothouse_app.parts.record import (
@@ -78,7 +78,7 @@ def _warn(notes: dict[str, str]) -> None:
     """Which values stand out, wherever among the inputs they are."""
     if not notes:
         return
-    lines = [f"{literal(title(name))}: {text}" for name, text in notes.items()]
+    lines = [f"{literal(name)}: {text}" for name, text in notes.items()]
     more = len(lines) - MAX_WARNINGS
     rest = [f"and {more} more"] if more > 0 else []
     st.warning(

@@ -12,7 +12,7 @@ from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.drift import ranking_and_distributions
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
-from pilothouse_app.parts.formats import ago, number, title, when
+from pilothouse_app.parts.formats import ago, number, rule_title, title, when
 from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.links import address, link, screen, wanted
 from pilothouse_app.parts.live import refresh_when_changed
@@ -47,7 +47,7 @@ def render() -> None:
         return
     alert = workspace().monitoring.alert(wanted_id)
     with header(
-        f"{alert.deployment}: {title(alert.name)}", status=alert.state, back=("Alerts", inbox)
+        f"{alert.deployment}: {rule_title(alert.name)}", status=alert.state, back=("Alerts", inbox)
     ):
         if alert.state != "resolved":
             retrain_button(alert.deployment)

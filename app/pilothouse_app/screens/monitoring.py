@@ -175,9 +175,7 @@ def _drift(name: str, windows: pd.DataFrame) -> None:
         st.markdown(":gray[No window had rows enough to be judged.]")
     else:
         figure(
-            drift_heatmap(
-                trend, dark=dark(), order=order, titles=[title(column) for column in order]
-            ),
+            drift_heatmap(trend, dark=dark(), order=order, titles=order),
             key="drift_heatmap",
             height=80 + 19 * min(len(order), 24),
             alt="Drift of each column over its limit, by window; most telling columns on top",

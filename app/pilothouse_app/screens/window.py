@@ -176,7 +176,7 @@ def _results(results: pd.DataFrame, signal: str, *, brief: bool = False) -> None
         nothing_found("results")
         return
     shown = chosen.assign(
-        what=[title(str(column)) if column else "All rows" for column in chosen["column"]],
+        what=[str(column) if column else "All rows" for column in chosen["column"]],
         check=[title(str(check)) for check in chosen["check"]],
     )
     with tall("results", len(shown), reserve=24) as height:
