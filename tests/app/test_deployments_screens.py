@@ -41,7 +41,7 @@ def test_the_launch_says_what_will_happen(tour):
     assert page.button(key="launch_go").disabled
 
 
-@pytest.mark.parametrize("view", ["Traffic", "Predictions", "Revisions", "Log", "Try it"])
+@pytest.mark.parametrize("view", ["Traffic", "Predictions", "Labels", "Revisions", "Log", "Try it"])
 def test_each_view_of_a_deployment_is_drawn(tour, view):
     page = tour("deployment", name="late", deployment_view=view)
     assert not page.exception
@@ -187,6 +187,65 @@ def test_an_answer_is_shown_with_its_command(tour, served, monkeypatch):
 def test_the_command_quotes_what_a_shell_would_read(tour):
     tour("deployments")
     assert "it'\\''s" in curl("late", {"name": "it's"})
+
+
+def test_the_labels_view_counts_labels_and_shows_each_protocol(tour, served):
+    page = tour("deployment", name="late", deployment_view="Labels")
+    commands = "\n".join(block.value for block in page.code)
+    for words in (
+        "/deployments/late/invocations",
+        "/v2/models/late/infer",
+        "/deployments/late/labels",
+        '"event_time": 1767225600000',
+        '"prediction_ids": ["order-17"]',
+        "label_from_file('late'",
+    ):
+        assert words in commands
+    labels, unmatched = served.deployments.label_counts("late")
+    figures = {metric.label: metric.value for metric in page.metric}
+    assert figures["Labels"] == figures["Joined"] == f"{labels:,}"
+    assert (labels > 0, unmatched, figures["Without a prediction"]) == (True, 0, "0")
+
+
+def test_adding_labels_asks_for_a_file_and_names_the_classes(tour):
+    page = tour("deployment", name="late", deployment_view="Labels")
+    page.button(key="label_file").click().run()
+    assert not page.exception
+    assert "the classes of **late**: 0, 1" in shown(page)
+    assert page.button(key="label_go").disabled
+
+
+def test_a_report_lists_the_ids_that_nobody_predicted(tour):
+    def report(page):
+        page.session_state["_label_report"] = {
+            "deployment": "late", "rows": 3, "accepted": 2, "unlabelled": 1, "unmatched": ["x"],
+        }  # fmt: skip
+        return page.run()
+
+    page = report(tour("deployment", name="late", deployment_view="Labels"))
+    assert "2 labels added; 1 row without an id or a label" in page.warning[0].value
+    assert list(page.dataframe[0].value["prediction_id"]) == ["x"]
+
+
+def test_the_commands_are_read_by_the_server_as_they_are_written(tour, served):
+    import json
+
+    from pilothouse.deployments import invocations, oip
+    from pilothouse_app.parts.examples import commands
+
+    deployment = served.deployments.deployment("late")
+
+    def body(text):
+        return json.loads(text.split("-d '", 1)[1].split("'\n#", 1)[0].rstrip("'"))
+
+    split, infer, _, labels, _ = commands(deployment, "http://127.0.0.1:5050")
+    for wanted in (
+        invocations.parse(json.dumps(body(split)).encode(), "", deployment.signature),
+        oip.parse(body(infer), deployment.signature),
+    ):
+        assert (wanted.rows, wanted.prediction_ids) == (1, ["order-17"])
+        assert wanted.event_ms == [1_767_225_600_000]
+    assert set(body(labels)) == {"ids", "labels", "at"}
 
 
 def test_an_unknown_deployment_lists_the_known_ones(tour):

@@ -20,6 +20,7 @@ from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.filters import filter_bar, switch
 from pilothouse_app.parts.formats import ago, title
 from pilothouse_app.parts.header import facts, header
+from pilothouse_app.parts.labels import labels_view
 from pilothouse_app.parts.launching import swap
 from pilothouse_app.parts.links import address, link, screen, wanted
 from pilothouse_app.parts.live import live, refresh_when_changed
@@ -39,7 +40,7 @@ SCREEN = Screen(
     summary="One deployment with its traffic",
     parent="deployments",
 )
-VIEWS = ("traffic", "try_it", "predictions", "revisions", "log")
+VIEWS = ("traffic", "try_it", "predictions", "labels", "revisions", "log")
 CHANGING = ("starting", "swapping", "restarting", "stopping")
 
 
@@ -76,6 +77,8 @@ def render() -> None:
         try_it(deployment)
     elif view == "predictions":
         recent_predictions(name)
+    elif view == "labels":
+        labels_view(deployment)
     else:
         revisions(deployment)
 

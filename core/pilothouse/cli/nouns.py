@@ -47,6 +47,7 @@ attention = _group("attention", "What needs a person.")
 jobs = _group("jobs", "Durable work.")
 activity = _group("activity", "Who did what, when and why.")
 LONG, PAGE = 1_000_000, 1_000
+MOST_UNMATCHED = 20
 
 
 @runs.command("list")
@@ -129,6 +130,41 @@ def train(workspace: Path | None, dataset: str, target: str, **choices: Any) -> 
     with _open(workspace) as opened:
         job = opened.training.submit(spec)
     click.echo(f"job {job}: a running worker trains it; see `pilothouse jobs list`")
+
+
+@deployments.command("label")
+@workspace_option
+@click.argument("deployment")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--id-column", default="", help="The column of prediction ids.")
+@click.option("--label-column", default="", help="The column of labels.")
+@click.option("--at-column", default="", help="The column of when it came true.")
+@click.option("--reason", default="", help="Why, as written in Activity.")
+def label(
+    workspace: Path | None,
+    deployment: str,
+    file: Path,
+    id_column: str,
+    label_column: str,
+    at_column: str,
+    reason: str,
+) -> None:
+    """Label predictions of a DEPLOYMENT from a CSV or Parquet FILE of ids and labels."""
+    from pilothouse.deployments.label_file import LabelColumns
+
+    with _open(workspace) as opened:
+        _, guess = opened.deployments.label_columns(deployment, file)
+        columns = LabelColumns(
+            id_column or guess.id, label_column or guess.label, at_column or guess.at
+        )
+        report = opened.deployments.label_from_file(deployment, file, "", columns, reason)
+    click.echo(f"{report.accepted:,} labels of {report.rows:,} rows")
+    if report.unlabelled:
+        click.echo(f"{report.unlabelled:,} rows have no id or no label")
+    for word in report.unmatched[:MOST_UNMATCHED]:
+        click.echo(f"no prediction has the id {word}")
+    if len(report.unmatched) > MOST_UNMATCHED:
+        click.echo(f"and {len(report.unmatched) - MOST_UNMATCHED:,} more ids have none")
 
 
 @jobs.command("cancel")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from pilothouse.deployments.journal import Journal
 from pilothouse.deployments.request import MAX_ID, brief, check_instants, name_list
 from pilothouse.experiments.signature import Label, Signature
 from pilothouse.kit.errors import Invalid
+
+LINE_LABELS = 10_000
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,16 @@ class Labels:
     def line(self, at_us: int) -> dict[str, Any]:
         """Their line in the journal."""
         return {"at": at_us, "ids": self.ids, "labels": self.labels, "times": self.times}
+
+
+def write(folder: Path, labels: Labels) -> None:
+    """Write labels into a deployment's journal folder, in lines that are read quickly."""
+    journal = Journal(folder)
+    for start in range(0, len(labels.ids), LINE_LABELS):
+        part = slice(start, start + LINE_LABELS)
+        lines = Labels(labels.ids[part], labels.labels[part], labels.times[part])
+        journal.labels(lines.line(journal.stamp()))
+    journal.seal()
 
 
 def check_labels(

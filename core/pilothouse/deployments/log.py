@@ -12,7 +12,7 @@ missed; rows are then told apart by their ids.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -141,6 +141,13 @@ def labels(
     frame: pd.DataFrame = _between(table, "label_at", day, None).to_pandas()
     frame = frame.sort_values("received_at", kind="stable", ignore_index=True)
     return frame.drop_duplicates("prediction_id", keep="last", ignore_index=True)
+
+
+def predicted(workspace: Path, deployment: str, ids: Sequence[str]) -> set[str]:
+    """Those of some ids that were predicted, whenever."""
+    import pandas as pd
+
+    return set(_first_received(workspace, deployment, pd.Series(list(ids), dtype=object)).index)
 
 
 def unmatched_labels(workspace: Path, deployment: str) -> tuple[int, int]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import col, select
 
-from pilothouse.deployments import client, log, wishes
+from pilothouse.activity import record
+from pilothouse.deployments import client, label_file, labelling, log, wishes
 from pilothouse.deployments import traffic as traffic_log
 from pilothouse.deployments.facts import DeploymentInfo, deployment_info, status
 from pilothouse.deployments.failure import Failure, failing, failure_of
-from pilothouse.deployments.journal import Journal
-from pilothouse.deployments.labelling import check_labels
 from pilothouse.deployments.replicas import Places
 from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.experiments.signature import Signature
@@ -185,11 +185,55 @@ class Deployments(Room):
         """
         when = [to_ms(t) for t in ([at] * len(ids) if isinstance(at, datetime) else at or ())]
         signature = self.deployment(name).signature
-        checked = check_labels(signature, ids, labels, when or None, to_ms(self._store.now()))
-        journal = Journal(log.journal_folder(self._store.folder, name))
-        journal.labels(checked.line(journal.stamp()))
-        journal.seal()
+        checked = labelling.check_labels(
+            signature, ids, labels, when or None, to_ms(self._store.now())
+        )
+        labelling.write(log.journal_folder(self._store.folder, name), checked)
         return len(checked.ids)
+
+    def label_columns(
+        self, name: str, source: str | Path | bytes, filename: str = ""
+    ) -> tuple[list[str], label_file.LabelColumns]:
+        """The columns of a file, and which of them seem to hold ids, labels and instants."""
+        names = label_file.column_names(source, filename or _filename(source))
+        return names, label_file.guess_columns(names, self.signature(name))
+
+    def label_from_file(
+        self,
+        name: str,
+        source: str | Path | bytes,
+        filename: str = "",
+        columns: label_file.LabelColumns | None = None,
+        reason: str = "",
+    ) -> label_file.LabelReport:
+        """Label predictions from a CSV or Parquet file; the report names ids nobody predicted.
+
+        Raises Invalid that names row and column, and when no id of the file was predicted.
+        """
+        filename = filename or _filename(source)
+        now_ms = to_ms(self._store.now())
+        labels = label_file.read_label_file(source, filename, self.signature(name), now_ms, columns)
+        present = log.predicted(self._store.folder, name, labels.ids)
+        if not present:
+            raise Invalid(
+                f"none of the {len(labels.ids):,} ids in {labels.columns.id!r} was predicted by "
+                f"{name!r}.",
+                hint="Is it the right file, column and deployment?",
+            )
+        checked = labelling.Labels(labels.ids, labels.labels, labels.times)
+        labelling.write(log.journal_folder(self._store.folder, name), checked)
+        unmatched = tuple(word for word in labels.ids if word not in present)
+        report = label_file.LabelReport(
+            labels.columns, labels.rows, len(labels.ids), labels.unlabelled, unmatched
+        )
+        after = {"accepted": report.accepted, "unmatched": len(unmatched), "file": filename}
+        with self._store.write() as session:
+            record(session, self._store, "labelled", "deployment", name, after=after, reason=reason)
+        return report
+
+    def label_counts(self, name: str) -> tuple[int, int]:
+        """How many ids have a label, and how many of those nobody predicted."""
+        return log.unmatched_labels(self._store.folder, self._known(name))
 
     def traffic(self, name: str, hours: float = 24.0) -> pd.DataFrame:
         """Requests over the last hours: at, requests, rows, p50_ms, p95_ms, errors."""
@@ -204,6 +248,10 @@ class Deployments(Room):
     def _known(self, name: str) -> str:
         with self._store.read() as session:
             return wishes.require(session, name).name
+
+
+def _filename(source: str | Path | bytes) -> str:
+    return "the file" if isinstance(source, bytes) else Path(source).name
 
 
 def _row(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[Any, ...]:

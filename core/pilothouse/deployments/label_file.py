@@ -1,0 +1,191 @@
+"""Labels from a file: a column of prediction ids, one of labels, and perhaps one of instants.
+
+It is read with the care that data is read with: encodings, separators, dates, Parquet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.deployments.labelling import match_labels
+from pilothouse.deployments.request import MAX_ID, brief, check_instants, name_list
+from pilothouse.experiments.signature import Label, Signature
+from pilothouse.kit.clock import to_ms
+from pilothouse.kit.errors import Invalid
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_FILE_BYTES = 64 << 20
+ID_NAMES = ("prediction_id", "prediction_ids", "predictionid", "id", "ids")
+LABEL_NAMES = ("label", "labels", "truth", "actual", "outcome", "target", "class", "y")
+TIME_NAMES = ("at", "label_at", "labelled_at", "label_time", "time", "timestamp", "date")
+
+
+@dataclass(frozen=True)
+class LabelColumns:
+    """Which columns of a file hold ids, labels, and, where there is one, the instants."""
+
+    id: str
+    label: str
+    at: str | None = None
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """What a file says: one label and one instant in ms an id, in the file's order.
+
+    `unlabelled` counts the rows that have an id and no label, or no id.
+    """
+
+    columns: LabelColumns
+    rows: int
+    ids: list[str]
+    labels: list[Label]
+    times: list[int]
+    unlabelled: int
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """What became of the labels of a file: `unmatched` are the ids that nobody predicted."""
+
+    columns: LabelColumns
+    rows: int
+    accepted: int
+    unlabelled: int
+    unmatched: tuple[str, ...]
+
+
+def column_names(source: str | Path | bytes, filename: str) -> list[str]:
+    """The columns of a file, to choose from. Raises Invalid, NotFound."""
+    return list(_table(source, filename, {}).column_names)
+
+
+def guess_columns(names: Sequence[str], signature: Signature) -> LabelColumns:
+    """The columns by their names; an empty name for one that cannot be told."""
+    label_names = (signature.target.casefold(), *LABEL_NAMES)
+    return LabelColumns(
+        id=_named(names, ID_NAMES) or "",
+        label=_named(names, label_names) or "",
+        at=_named(names, TIME_NAMES),
+    )
+
+
+def read_label_file(
+    source: str | Path | bytes,
+    filename: str,
+    signature: Signature,
+    now_ms: int,
+    columns: LabelColumns | None = None,
+) -> LabelFile:
+    """The labels of a CSV or Parquet file. Raises Invalid that names the row and the column."""
+    table = _table(source, filename, {})
+    columns = _chosen(table.column_names, signature, columns)
+    if str(table.schema.field(columns.id).type) != "string":  # as written: 007 is no 7
+        table = _table(source, filename, {columns.id: "string"})
+    ids, labels = table[columns.id].to_pylist(), table[columns.label].to_pylist()
+    times = _times(table, columns.at, now_ms)
+    rows = [n for n in range(len(ids)) if not _is_missing(ids[n]) and not _is_missing(labels[n])]
+    rows = _once(rows, ids, labels, columns)
+    if not rows:
+        raise Invalid(f"no row has a value in both {columns.id!r} and {columns.label!r}.")
+    for row in rows:
+        if len(ids[row]) > MAX_ID:
+            raise Invalid(f"row {row + 1}: the id is longer than {MAX_ID} characters.")
+    classes = _classes(signature, labels, rows, columns)
+    return LabelFile(
+        columns=columns,
+        rows=len(ids),
+        ids=[ids[row] for row in rows],
+        labels=classes,
+        times=[times[row] for row in rows],
+        unlabelled=sum(_is_missing(i) or _is_missing(v) for i, v in zip(ids, labels, strict=True)),
+    )
+
+
+def _table(source: str | Path | bytes, filename: str, types: dict[str, Any]) -> pa.Table:
+    from pilothouse.data.reading import read_table
+
+    size = len(source) if isinstance(source, bytes) else _size(Path(source))
+    if size > MAX_FILE_BYTES:
+        raise Invalid(
+            f"the file has {size >> 20} MB; at most {MAX_FILE_BYTES >> 20} MB are read.",
+            hint="Split it.",
+        )
+    return read_table(source, filename, types)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _named(names: Sequence[str], known: Sequence[str]) -> str | None:
+    by_word = {name.strip().casefold().replace(" ", "_"): name for name in reversed(names)}
+    return next((by_word[word] for word in known if word in by_word), None)
+
+
+def _chosen(
+    names: Sequence[str], signature: Signature, columns: LabelColumns | None
+) -> LabelColumns:
+    chosen = columns or guess_columns(names, signature)
+    for part, name in (("ids", chosen.id), ("labels", chosen.label), ("instants", chosen.at)):
+        if name is not None and name not in names:
+            what = f"there is no column {name!r}" if name else f"no column holds the {part}"
+            raise Invalid(f"{what}.", hint=f"The columns are: {name_list(names)}.")
+    return chosen
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value == "" or value != value
+
+
+def _once(rows: list[int], ids: list[str], labels: list[Any], columns: LabelColumns) -> list[int]:
+    """The rows without repetitions. Raises Invalid when an id has two different labels."""
+    first: dict[str, int] = {}
+    for row in rows:
+        at = first.setdefault(ids[row], row)
+        if labels[at] != labels[row]:
+            raise Invalid(
+                f"{columns.id} {brief(ids[row])} has two labels: {brief(labels[at])} in row "
+                f"{at + 1} and {brief(labels[row])} in row {row + 1}."
+            )
+    return list(first.values())
+
+
+def _classes(
+    signature: Signature, labels: list[Any], rows: list[int], columns: LabelColumns
+) -> list[Label]:
+    wrong = next((row for row in rows if signature.match_label(labels[row]) is None), None)
+    if wrong is not None:
+        known = name_list(repr(label) for label in signature.classes)
+        raise Invalid(
+            f"row {wrong + 1}, column {columns.label!r}: {brief(labels[wrong])} is no class of "
+            "the model.",
+            hint=f"Known: {known}.",
+        )
+    return match_labels(signature, [labels[row] for row in rows])
+
+
+def _times(table: pa.Table, name: str | None, now_ms: int) -> list[int]:
+    import pyarrow as pa
+
+    if name is None:
+        return [now_ms] * table.num_rows
+    column, kind = table[name], table.schema.field(name).type
+    if pa.types.is_timestamp(kind):
+        times = [None if at is None else to_ms(at) for at in column.to_pylist()]
+    elif pa.types.is_integer(kind):
+        times = column.to_pylist()
+    else:
+        sample = next((value for value in column.to_pylist() if value is not None), None)
+        raise Invalid(
+            f"column {name!r} holds no times, such as {brief(sample)}.",
+            hint="Times are ISO 8601, such as 2026-01-31T12:00:00Z, or milliseconds since 1970.",
+        )
+    filled = [now_ms if at is None else at for at in times]
+    check_instants(name, filled)
+    return filled

@@ -1,0 +1,120 @@
+"""Labels from a file: read with care, joined by id, and told which ids nobody predicted."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pilothouse.activity import Activity
+from pilothouse.deployments import Deployments, log
+from pilothouse.deployments.journal import Journal
+from pilothouse.deployments.label_file import LabelColumns, guess_columns, read_label_file
+from pilothouse.experiments.signature import Field, Signature
+from pilothouse.kit.errors import Invalid
+from pilothouse.storage import Store
+from pilothouse.testing.serving import SIGNATURE as LATE
+
+SIGNATURE = Signature(
+    inputs=(Field("x", "number"),),
+    target="Gekündigt",
+    classes=("Nein", "Ja"),
+    positive="Ja",
+    target_words=("Nein", "Ja"),
+)
+NOW_MS, AT_MS = 1_770_000_000_000, 1_767_225_600_000
+
+
+def labels_of(text: str | bytes, columns: LabelColumns | None = None) -> dict[str, object]:
+    content = text.encode() if isinstance(text, str) else text
+    labels = read_label_file(content, "labels.csv", SIGNATURE, NOW_MS, columns)
+    return dict(zip(labels.ids, zip(labels.labels, labels.times, strict=True), strict=True))
+
+
+def test_a_european_file_is_read_with_care() -> None:
+    text = "id;Gekündigt;at\n007;Ja;2026-01-01T00:00:00Z\n008;nein;2026-01-01T00:00:00Z\n"
+    expected = {"007": ("Ja", AT_MS), "008": ("Nein", AT_MS)}
+    assert labels_of("\ufeff" + text) == expected
+
+
+def test_instants_in_ms_are_taken_and_seconds_refused() -> None:
+    assert labels_of(f"id,label,at\na,Ja,{AT_MS}\n") == {"a": ("Ja", AT_MS)}
+    assert labels_of("id,label\na,Ja\n") == {"a": ("Ja", NOW_MS)}
+    with pytest.raises(Invalid, match="looks like seconds"):
+        labels_of(f"id,label,at\na,Ja,{AT_MS // 1_000}\n")
+    with pytest.raises(Invalid, match="column 'at' holds no times, such as 'soon'"):
+        labels_of("id,label,at\na,Ja,soon\n")
+
+
+def test_parquet_and_numbers_for_classes_are_read() -> None:
+    file = io.BytesIO()
+    pd.DataFrame({"prediction_id": [17, 18], "truth": [1.0, 0.0]}).to_parquet(file, index=False)
+    labels = read_label_file(file.getvalue(), "labels.parquet", LATE, NOW_MS)
+    assert (labels.ids, labels.labels) == (["17", "18"], [1, 0])
+
+
+def test_rows_that_say_nothing_are_counted_and_repetitions_count_once() -> None:
+    text = "id,label\na,Ja\nb,\n,Nein\na,Ja\n"
+    labels = read_label_file(text.encode(), "x.csv", SIGNATURE, NOW_MS)
+    assert (labels.rows, labels.ids, labels.unlabelled) == (4, ["a"], 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("id,label\na,Ja\na,Nein\n", "'a' has two labels: 'Ja' in row 1 and 'Nein' in row 2"),
+        ("id,label\na,Ja\nb,Vielleicht\n", "row 2, column 'label': 'Vielleicht' is no class"),
+        ("id,other\na,Ja\n", "no column holds the labels"),
+        ("who,label\na,Ja\n", "no column holds the ids"),
+        ("id,label\na,\n", "no row has a value in both"),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, words: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        labels_of(text)
+    assert words in str(refused.value)
+
+
+def test_columns_are_recognised_or_chosen() -> None:
+    guess = guess_columns(["Prediction ID", "gekündigt", "Date"], SIGNATURE)
+    assert guess == LabelColumns("Prediction ID", "gekündigt", "Date")
+    chosen = LabelColumns("order", "outcome")
+    assert labels_of("order,outcome,at\na,Ja,never\n", chosen) == {"a": ("Ja", NOW_MS)}
+    with pytest.raises(Invalid, match="there is no column 'no'"):
+        labels_of("order,outcome\na,Ja\n", LabelColumns("order", "no"))
+
+
+def predicted(store: Store, ids: list[str]) -> None:
+    journal = Journal(log.journal_folder(store.folder, "flights"))
+    line = {"at": journal.stamp(), "version": 1, "rows": len(ids), "ms": 1.0, "status": 200}
+    facts = {"ids": ids, "model": "late", "event": [AT_MS] * len(ids), "score": [0.5] * len(ids)}
+    journal.predictions(1, LATE, line | facts | {"columns": {}})
+
+
+def test_a_file_labels_predictions_and_names_ids_nobody_predicted(
+    registered: Store, deployments: Deployments, tmp_path: Path
+) -> None:
+    deployments.launch("flights", "late", 1)
+    predicted(registered, ["a", "b"])
+    file = tmp_path / "outcomes.csv"
+    file.write_text("prediction_id,late\na,1\nb,0\nx,1\n", encoding="utf-8")
+    report = deployments.label_from_file("flights", file, reason="January")
+    assert (report.accepted, report.rows, report.unmatched) == (3, 3, ("x",))
+    labels = deployments.labels("flights").set_index("prediction_id")["label"]
+    assert labels.to_dict() == {"a": 1, "b": 0, "x": 1}
+    assert deployments.label_counts("flights") == (3, 1)
+    entry = Activity(registered).entries().iloc[0]
+    assert (entry["verb"], entry["reason"]) == ("labelled", "January")
+    assert entry["after"] == {"accepted": 3, "unmatched": 1, "file": "outcomes.csv"}
+
+
+def test_a_file_of_which_nothing_was_predicted_is_refused(
+    registered: Store, deployments: Deployments
+) -> None:
+    deployments.launch("flights", "late", 1)
+    predicted(registered, ["a"])
+    with pytest.raises(Invalid, match="none of the 2 ids in 'id' was predicted by 'flights'"):
+        deployments.label_from_file("flights", b"id,label\n1,1\n2,0\n")
+    assert deployments.label_counts("flights") == (0, 0)
