@@ -77,7 +77,7 @@ def test_every_input_can_be_emptied_and_what_is_needed_is_said(tour, served, mon
     page.number_input(key="try_late_1_gust").set_value(None).run()
     page.number_input(key="try_late_1_temp").set_value(None).run()
     assert "needed" in shown(page)
-    assert "Temp: needed" in page.warning[0].value
+    assert "temp: needed" in page.warning[0].value
     page.button(key="try_predict").click().run()
     assert sent[-1] == {"temp": None, "hour": 7, "carrier": "DL", "gust": None}
 
@@ -87,7 +87,7 @@ def test_what_training_never_saw_is_marked(tour):
     assert not page.warning
     page.number_input(key="try_late_1_temp").set_value(31.0).run()
     assert "outside -5.00 to 30.00, which training saw" in shown(page)
-    assert "Temp: outside" in page.warning[0].value
+    assert "temp: outside" in page.warning[0].value
     page.button(key="try_reset").click().run()
     assert not page.warning
     assert page.number_input(key="try_late_1_temp").value == 12.5
@@ -137,7 +137,7 @@ def test_499_inputs_are_searched_and_paged(tour, wide, monkeypatch):
     page.number_input(key="try_late_1_sensor_489").set_value(3.0).run()
     page.text_input(key="try_late_1__search").set_value("").run()
     # What is not drawn is kept, is spoken of beside the answer, and is sent.
-    assert "Sensor 489: outside" in page.warning[0].value
+    assert "sensor_489: outside" in page.warning[0].value.replace("\\", "")
     page.button(key="try_predict").click().run()
     assert sent[-1]["sensor_489"] == 3.0
     assert len(sent[-1]) == 499
