@@ -28,6 +28,7 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from pilothouse.experiments.viewing import HTML, IMAGE, JSON, figure_of, kind_of
+from pilothouse.kit import hosts
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.processes import announce
 from pilothouse_app import figure_page, shell
@@ -92,6 +93,22 @@ def application() -> st.App:
         lifespan=_lifespan,
         on_script_error=show_unexpected,
     )
+
+
+class OwnHost:
+    """Lets in what comes to a loopback name, and of pages those of this app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        words = hosts.refusal(scope["headers"]) if scope["type"] in ("http", "websocket") else ""
+        if not words:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await PlainTextResponse(words, status_code=403)(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": words[:100]})
 
 
 class SecurityHeaders:

@@ -104,6 +104,46 @@ def test_every_answer_forbids_what_is_elsewhere():
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "127.0.0.1:8501"}, 200),
+        ({"host": "localhost:8501", "origin": "http://localhost:8501"}, 200),
+        ({"host": "evil.example:8501"}, 403),
+        ({"host": "127.0.0.1:8501", "origin": "http://127.0.0.1:3000"}, 403),
+        ({"host": "127.0.0.1:8501", "origin": "http://evil.example:8501"}, 403),
+    ],
+)
+def test_only_pages_at_a_name_of_ours_reach_the_app(headers, status):
+    async def fine(scope, receive, send):
+        await PlainTextResponse("in")(scope, receive, send)
+
+    async def ask():
+        transport = httpx.ASGITransport(server.OwnHost(fine))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as caller:
+            return await caller.get("/", headers=headers)
+
+    assert asyncio.run(ask()).status_code == status
+
+
+def test_a_socket_of_a_stranger_is_closed_before_it_opens():
+    async def fine(scope, receive, send):
+        await send({"type": "websocket.accept"})
+
+    async def connect(host):
+        sent = []
+
+        async def send(message):
+            sent.append(message["type"])
+
+        scope = {"type": "websocket", "headers": [(b"host", host)]}
+        await server.OwnHost(fine)(scope, None, send)
+        return sent
+
+    assert asyncio.run(connect(b"evil.example")) == ["websocket.close"]
+    assert asyncio.run(connect(b"localhost:8501")) == ["websocket.accept"]
+
+
 def test_a_page_may_bring_a_stricter_policy_of_its_own():
     def strict(_request):
         return PlainTextResponse("", headers={"content-security-policy": server.REPORT_POLICY})

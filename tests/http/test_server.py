@@ -79,6 +79,8 @@ def test_what_is_not_there_is_404_in_words(caller: httpx.Client) -> None:
         {"Host": "127.0.0.1.evil.example"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:3000"},
+        {"Origin": "https://localhost:8501"},
     ],
 )
 def test_strangers_are_refused(caller: httpx.Client, headers: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pilothouse.cli.root import root
 from pilothouse.kit.errors import PilothouseError, Unavailable
+from pilothouse.kit.folders import only_for_owner
 
 if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
@@ -16,6 +17,7 @@ __all__ = ["main", "root"]
 
 def main() -> None:
     """Run a command; an error of ours ends it with one sentence and its own exit code."""
+    only_for_owner()
     try:
         root(standalone_mode=True)
     except PilothouseError as refused:

@@ -11,6 +11,7 @@ import click
 
 from pilothouse.cli.options import json_option, opened, show, to_json, workspace_option
 from pilothouse.kit.errors import Invalid
+from pilothouse.kit.spreadsheets import to_csv
 
 if TYPE_CHECKING:
     from pilothouse.data.facts import ContractReport, DatasetVersionInfo, Rule
@@ -309,8 +310,12 @@ def _uses(workspace: Path | None, as_json: bool, ref: str) -> None:
 @workspace_option
 @click.argument("ref")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def _export(workspace: Path | None, ref: str, file: Path) -> None:
-    """Write the rows of a version to a FILE: .csv or .parquet."""
+@click.option("--exact", is_flag=True, help="Leave text that a spreadsheet takes for a formula.")
+def _export(workspace: Path | None, ref: str, file: Path, exact: bool) -> None:
+    """Write the rows of a version to a FILE: .csv or .parquet.
+
+    In a .csv, text that a spreadsheet would run as a formula gets an apostrophe before it.
+    """
     if file.suffix not in (".csv", ".parquet"):
         raise Invalid(
             f"{file.name!r} says not in which format.",
@@ -320,7 +325,7 @@ def _export(workspace: Path | None, ref: str, file: Path) -> None:
     with opened(workspace) as ws:
         frame = ws.data.frame(ref)
     if file.suffix == ".csv":
-        frame.to_csv(file, index=False)
+        file.write_bytes(frame.to_csv(index=False).encode() if exact else to_csv(frame))
     else:
         frame.to_parquet(file, index=False)
     click.echo(f"{len(frame):,} rows are in {file}")

@@ -110,10 +110,10 @@ class Journal:
         self._size += written
 
     def _open(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = self._folder / f"{uuid7()}.{os.getpid()}.{_born_ms()}{OPEN}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self._file = os.open(self._path, flags, 0o644)
+        self._file = os.open(self._path, flags, 0o600)
         self._size, self._opened_at = 0, time.monotonic()
         self._typed.clear()
 

@@ -83,7 +83,7 @@ def spawn(launch: Launch, token: str, places: Places, ordinal: int) -> tuple[int
         environment(),
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(log_file), appending, 0o644),
+            (os.POSIX_SPAWN_OPEN, 1, str(log_file), appending, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsid=True,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.experiments.compare import Comparison
 from pilothouse.experiments.weighing import p_words
+from pilothouse.kit import spreadsheets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,8 +64,8 @@ def flat(comparison: Comparison, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_csv(comparison: Comparison, rows: pd.DataFrame) -> bytes:
-    """The flat frame as CSV."""
-    return flat(comparison, rows).to_csv(index=False).encode()
+    """The flat frame as CSV that runs nothing in a spreadsheet."""
+    return spreadsheets.to_csv(flat(comparison, rows))
 
 
 def to_parquet(comparison: Comparison, rows: pd.DataFrame) -> bytes:

@@ -23,6 +23,7 @@ from pilothouse.deployments.gateway import Gateway
 from pilothouse.deployments.routes import Routes
 from pilothouse.http.metrics import CONTENT_TYPE, exposition
 from pilothouse.interop.mlflow import paths
+from pilothouse.kit import hosts
 from pilothouse.kit.errors import PilothouseError, Refused, Unavailable
 from pilothouse.kit.processes import announce, find
 from pilothouse.kit.settings import Settings
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pilothouse.server")
 HOST = "127.0.0.1"
-LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 SEAL_EVERY = 1.0
 DELIVER_EVERY = 1.0
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -67,7 +67,7 @@ class Server:
             await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = _stranger(scope)
+        refused = self._stranger(scope)
         path = scope["path"]
         if refused is not None:
             await respond(send, refusal(refused))
@@ -80,6 +80,13 @@ class Server:
         else:
             management = await self._managed()
             await management(scope, receive, send)
+
+    def _stranger(self, scope: Scope) -> Refused | None:
+        """A page of another site must reach us neither by a name of its own nor by a form."""
+        app = find(self.store.run_folder, "app") if _has_origin(scope) else None
+        ports = {app.port if app is not None else self.store.settings.app_port}
+        words = hosts.refusal(scope["headers"], ports)
+        return Refused(words, hint="Use 127.0.0.1 and the port of this server.") if words else None
 
     def _condition(self, path: str) -> Answer:
         if path == "/metrics":
@@ -226,17 +233,5 @@ def _listen(port: int) -> socket.socket:
     return door
 
 
-def _stranger(scope: Scope) -> Refused | None:
-    """A page of another site must reach us neither by a name of its own nor by a form."""
-    headers: dict[bytes, Any] = dict(scope["headers"])
-    host = headers.get(b"host", b"").decode("latin-1")
-    if _name(host) not in LOOPBACK:
-        return Refused(f"{host!r} is not a name of this server.", hint="Use 127.0.0.1.")
-    origin = headers.get(b"origin", b"").decode("latin-1")
-    if origin and _name(origin.split("://", 1)[-1]) not in LOOPBACK:
-        return Refused(f"pages of {origin} may not talk to this server.")
-    return None
-
-
-def _name(host: str) -> str:
-    return host if host.endswith("]") else host.rsplit(":", 1)[0] if ":" in host else host
+def _has_origin(scope: Scope) -> bool:
+    return any(name == b"origin" for name, _ in scope["headers"])

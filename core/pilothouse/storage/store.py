@@ -24,7 +24,7 @@ from sqlmodel import Session
 
 from pilothouse.kit.clock import Clock, SystemClock
 from pilothouse.kit.errors import Invalid, Unavailable
-from pilothouse.kit.folders import workspace_folder
+from pilothouse.kit.folders import private_database, workspace_folder
 from pilothouse.kit.patterns import matches
 from pilothouse.kit.settings import Settings
 from pilothouse.storage.artifacts import Artifacts
@@ -153,6 +153,8 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
     """
     folder = workspace_folder(settings)
     url = database_url(settings, folder / DATABASE_FILE)
+    if not settings.database_url:  # SQLite gives the files beside it the rights of this one
+        private_database(folder / DATABASE_FILE)
     artifacts = Artifacts(settings.artifacts_url or str(folder / "artifacts"), folder / "cache")
     engine = make_engine(url)
     return Store(

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.experiments.evidence.measures import DECIDED, KEYS
+from pilothouse.kit import spreadsheets
 from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.compared.cells import delta_text, is_nothing, run_name, unbroken
 from pilothouse_app.parts.compared.operating import shared_threshold
@@ -234,7 +235,7 @@ def _rows(scene: Scene, run: str, label: str, threshold: float) -> None:
         pager(len(frame), key="compare_flip_page", size=PAGE)
         st.download_button(
             "Download as CSV",
-            lambda: frame.to_csv(index=False).encode(),
+            lambda: spreadsheets.to_csv(frame),
             f"flipped-{run[:8]}.csv",
             "text/csv",
             key="compare_flip_csv",

@@ -1,0 +1,45 @@
+"""Who may talk to our processes: pages at loopback names, of this address or of ones named.
+
+A page of another site reaches loopback under a name of its own (DNS rebinding) or from its own
+origin. Each process looks at `Host` and at `Origin` before it does anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from urllib.parse import urlsplit
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+HTTP_PORT = 80
+
+
+def refusal(headers: Iterable[tuple[bytes, bytes]], ports: Collection[int] = ()) -> str:
+    """Why a request is refused; empty when it may come in.
+
+    `ports` are those on loopback whose pages may talk to this process beside its own pages.
+    """
+    named = {name.lower(): value.decode("latin-1") for name, value in headers}
+    host, origin = named.get(b"host", ""), named.get(b"origin", "")
+    name, port = _split(host)
+    if name not in LOOPBACK or port is None:
+        return f"{host!r} is not a name of this server."
+    if origin and not _is_ours(origin, {port, *ports}):
+        return f"pages of {origin} may not talk to this server."
+    return ""
+
+
+def _is_ours(origin: str, ports: Collection[int]) -> bool:
+    scheme, separator, place = origin.partition("://")
+    name, port = _split(place)
+    return separator != "" and scheme == "http" and name in LOOPBACK and port in ports
+
+
+def _split(place: str) -> tuple[str, int | None]:
+    """A name and its port, 80 when none is said; None for what is no port."""
+    try:
+        parts = urlsplit(f"//{place}")
+        port = HTTP_PORT if parts.port is None else parts.port
+    except ValueError:
+        return place, None
+    bare = place.rsplit(":", 1)[0] if parts.port is not None else place
+    return bare.lower(), port
