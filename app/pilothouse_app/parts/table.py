@@ -22,7 +22,7 @@ from pilothouse_app.parts.status import COLOURS, colour, words
 if TYPE_CHECKING:
     import pandas as pd
 
-ROW, HEAD = 30, 32  # the height of a row, and of the head with the table's border
+ROW, HEAD = 30, 33  # the height of a row, and of the head with the border of the table
 UP, DOWN = "↑", "↓"
 MODES = {"none": (), "one": ("single-row",), "many": ("multi-row",)}
 Config = Mapping[str, Any]
