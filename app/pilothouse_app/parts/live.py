@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.parts.figures import dark
 from pilothouse_app.parts.links import follow
 from pilothouse_app.parts.toasts import toast_next, toasts_wait
@@ -48,7 +49,10 @@ def refresh_when_changed(
     drawn_for = read()
 
     def changed() -> object:
-        current = read()
+        try:
+            current = read()
+        except PilothouseError:  # it is gone, or cannot be read: the page says so when it runs
+            return None
         if message and current != drawn_for:
             toast_next(message, icon=":material/sync:")
         return current

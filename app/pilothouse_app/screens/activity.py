@@ -39,8 +39,8 @@ DAYS = "days"
 COLUMNS = {
     "at": when_column("When", width=104),
     "actor": text_column("Who", width=84),
-    "verb": text_column("What", width=80),
-    "kind": text_column("Kind", width=76),
+    "verb": text_column("What", width=92),
+    "kind": text_column("Kind", width=88),
     "name": text_column("Object", width=168),
     "reason": text_column("Reason"),
 }
