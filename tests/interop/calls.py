@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+PAGES = "/ajax-api/2.0/mlflow/"  # what MLflow's own pages call
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 NOBODY = "0" * 32
 AT = 1_772_366_400_000
@@ -123,6 +124,24 @@ def experiments() -> Iterator[Call]:
         elsewhere="experiment_id"
     )
     yield get("experiments/get", experiment_id="$elsewhere")
+    query = "s3://bucket/x?endpoint=inner&region=eu"
+    yield post("experiments/create", name="queried", artifact_location=query).keeps(
+        queried="experiment_id"
+    )
+    yield get("experiments/get", experiment_id="$queried")
+    yield post("runs/create", experiment_id="$queried", run_name="q", start_time=AT).keeps(
+        of_queried="run.info.run_id"
+    )
+    yield get("runs/get", run_id="$of_queried")
+    yield post("logged-models", experiment_id="$queried", name="q").keeps(
+        lm_queried="model.info.model_id"
+    )
+    where = "s3://bucket/x/$of_queried/artifacts?endpoint=inner&region=eu"
+    yield post(
+        "runs/search", experiment_ids=["$queried"], filter=f"attributes.artifact_uri = '{where}'"
+    )
+    for chosen in (["$exp"], ["999999"], [], [str(number) for number in range(21)]):
+        yield post(f"{PAGES}experiments/search-datasets", experiment_ids=chosen)
     yield post("experiments/set-experiment-tag", experiment_id="$exp", key="k", value="v")
     yield post("experiments/set-experiment-tag", experiment_id="$exp", key="k", value="again")
     yield post("experiments/set-experiment-tag", experiment_id="$exp", key="empty", value="")
@@ -480,7 +499,14 @@ def histories() -> Iterator[Call]:
     yield get("metrics/get-history", run_id="$batch", metric_key="m", max_results=0)
     yield get("metrics/get-history", run_id="$batch", metric_key="m", max_results=-1)
     yield get("metrics/get-history", run_id="$batch", metric_key="m", page_token="zz")
+    bulk = f"{PAGES}metrics/get-history-bulk"
+    yield get(bulk, run_id=["$batch"], metric_key="m")
+    yield get(bulk, run_id=["$log"], metric_key="nope")
+    yield get(bulk, metric_key="m")
+    yield get(bulk, run_id=["$log"])
+    yield get(bulk, run_id=[f"r{number}" for number in range(101)], metric_key="m")
     bulk = "metrics/get-history-bulk-interval"
+    yield get(bulk, run_ids=[f"r{number}" for number in range(101)], metric_key="m")
     yield get(bulk, run_ids=["$batch", "$log"], metric_key="m", max_results=4).but("sampling")
     yield get(bulk, run_ids=["$batch"], metric_key="m", start_step=10, end_step=13)
     yield get(bulk, run_ids=["$batch"], metric_key="m", max_results=1)
@@ -631,6 +657,14 @@ def artifacts() -> Iterator[Call]:
     yield get(FILES, path="../x")
     for name in ("a.txt", "dir/deep/c.bin", "none/empty.txt", "%C3%BC.txt"):
         yield raw("GET", f"{root}/{name}")
+    upload = f"{PAGES}upload-artifact"
+    yield raw("POST", f"{upload}?run_uuid=$files&path=small.txt", b"small")
+    yield raw("POST", f"{upload}?run_uuid=$files&path=none.txt", b"")
+    yield raw("POST", f"{upload}?run_uuid=$files", b"small")
+    yield raw("POST", f"{upload}?path=small.txt", b"small")
+    yield raw("POST", f"{upload}?run_uuid=$files&path=../small.txt", b"small")
+    yield raw("POST", f"{upload}?run_uuid={NOBODY}&path=small.txt", b"small")
+    yield get("artifacts/list", run_id="$files")
     for name in ("dir/b.json", "page.html"):
         yield raw("GET", f"{root}/{name}").but("artifact-types")
     yield raw("GET", f"{root}/no.txt")
@@ -687,7 +721,7 @@ def logged_models() -> Iterator[Call]:
     yield get("logged-models/$lm/artifacts/directories")
     yield get("logged-models/$lm/artifacts/directories", artifact_directory_path="no")
     yield get("logged-models/$lm/artifacts/directories", artifact_directory_path="../x")
-    yield raw("GET", f"{FILES}/$exp/models/$lm/artifacts/MLmodel").but("artifact-types")
+    yield raw("GET", f"{FILES}/$exp/models/$lm/artifacts/MLmodel")
     for claim in (
         "name = 'lr'",
         "attributes.model_type = 'classifier'",
@@ -697,6 +731,18 @@ def logged_models() -> Iterator[Call]:
         "source_run_id = 'x'",
     ):
         yield post("logged-models/search", experiment_ids=["$exp"], filter=claim)
+    tiny = {"dataset_name": "tiny"}
+    for dataset in (
+        tiny,
+        tiny | {"dataset_digest": "abc"},
+        tiny | {"dataset_digest": "other"},
+        {"dataset_name": "nope"},
+        {"dataset_digest": "abc"},
+    ):
+        chosen = {"experiment_ids": ["$exp"], "datasets": [dataset]}
+        for more in ({}, {"filter": "metrics.auc > 0.1"}, {"filter": "name = 'lr'"}):
+            search = post("logged-models/search", **chosen, **more)
+            yield search.but("dataset-name") if dataset == tiny else search
     yield post("logged-models/search", experiment_ids=["$exp"], max_results=1).keeps(
         more="next_page_token"
     )
@@ -706,6 +752,14 @@ def logged_models() -> Iterator[Call]:
     yield post("logged-models/search", experiment_ids=["$exp"], max_results=0)
     order = [{"field_name": "metrics.auc", "ascending": False}]
     yield post("logged-models/search", experiment_ids=["$exp"], order_by=order)
+    for number, (value, at) in enumerate(((0.9, AT + 1), (0.2, AT + 2))):
+        newer = {"key": "auc", "value": value, "timestamp": at, "step": number}
+        yield post("runs/log-metric", run_id="$log", model_id="$lm2", **newer)
+    for ascending in (True, False):
+        by = {"field_name": "metrics.auc", "ascending": ascending}
+        yield post("logged-models/search", experiment_ids=["$exp"], order_by=[by])
+        yield post("logged-models/search", experiment_ids=["$exp"], order_by=[by | tiny])
+    yield get(f"{PAGES}logged-models/$lm/artifacts/files", artifact_file_path="MLmodel")
     yield post("logged-models", experiment_id="$exp", name="a/b")
     yield post("logged-models", experiment_id="$exp", name="a.b")
     yield post("logged-models")
@@ -749,6 +803,12 @@ def models() -> Iterator[Call]:
     yield delete("registered-models/delete", name="renamed")
     yield get("registered-models/get", name="renamed")
     yield post("registered-models/create", name="renamed")
+    yield raw("GET", "registered-models/get", b'{"name": "m"}')
+    yield raw("GET", "registered-models/search", b'{"max_results": 1}')
+    yield raw("GET", "registered-models/get", b'{"name": "nope"}')
+    yield raw("GET", "registered-models/get", b"{}")
+    yield raw("GET", "registered-models/get?name=plain", b'{"name": "m"}')
+    yield raw("POST", "registered-models/get-latest-versions", b'"{\\"name\\": \\"m\\"}"')
 
 
 def models_refused() -> Iterator[Call]:
@@ -871,6 +931,15 @@ def versions_refused() -> Iterator[Call]:
     yield post("model-versions/create", name="m", source="http://inner/x")
     yield post("model-versions/create", name="m", source="ftp://inner/x")
     yield post("model-versions/create", name="m", source="s3://b/../x")
+    yield post("model-versions/create", name="m", source="s3://b/p?x=/../y")
+    yield post("registered-models/create", name="others")
+    elsewhere = {"name": "others", "source": "runs:/nobody/model"}
+    yield post("model-versions/create", **elsewhere).but("other-runs")
+    yield post("model-versions/create", **elsewhere, run_id="nobody else").but("other-runs")
+    yield post("model-versions/create", **elsewhere, run_id="$files")
+    yield delete("registered-models/delete", name="others")
+    yield post("model-versions/create", name="renamed", source="s3://b/p?x=1")
+    yield get("model-versions/get-download-uri", name="renamed", version="2")
     yield post("model-versions/create", name="m", **source, tags=[{"value": "v"}])
     yield post("model-versions/create", name="m", **source, tags=pairs(**{"k" * 251: "v"}))
     yield post("model-versions/create", name="m", source=5)

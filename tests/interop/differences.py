@@ -163,7 +163,7 @@ DIFFERENCES: dict[str, Difference] = {
         "0 is a size",
     ),
     "artifact-types": Difference(
-        "hands out HTML as `text/html`, and JSON and `MLmodel` as `text/plain`",
+        "hands out HTML as `text/html`, and JSON as `text/plain`",
         "HTML as `text/plain`, the others by their name; always as an attachment",
         "no file may run in a browser on this origin",
     ),
@@ -171,6 +171,16 @@ DIFFERENCES: dict[str, Difference] = {
         "takes a path with backslashes as the name of a file",
         "400",
         "on another machine it would climb",
+    ),
+    "other-runs": Difference(
+        "400 for a source `runs:/…` of a run that is not the one named",
+        "the same, unless neither of the two is a run here",
+        "registries that are not where the runs are know neither, and no file here can be meant",
+    ),
+    "dataset-name": Difference(
+        "of a dataset without a digest, logged models are found by figures without one alone",
+        "every figure on a dataset of that name counts",
+        "the digest is said to be optional, and figures without one are rare",
     ),
     "server-info": Difference(
         "has presigned uploads and a gateway",

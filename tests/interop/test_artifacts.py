@@ -107,7 +107,7 @@ def test_html_is_handed_out_as_a_file_that_no_browser_runs(caller: Caller) -> No
         ):
             headers = caller.send("GET", target).headers
             assert headers["x-content-type-options"] == "nosniff"
-            assert headers["content-disposition"] == f'attachment; filename="{path}"'
+            assert headers["content-disposition"] == f"attachment; filename={path}"
             assert "sandbox" in headers["content-security-policy"]
     assert headers["content-type"] != "text/html"
 
@@ -121,3 +121,59 @@ def test_files_of_nobody_and_of_a_logged_model(caller: Caller) -> None:
     told = caller.get(f"logged-models/{made['model_id']}/artifacts/directories")
     assert told["files"] == [{"path": "MLmodel", "is_dir": False, "file_size": 11}]
     assert caller.send("GET", f"{path}/MLmodel").content == b"flavors: {}"
+
+
+def test_a_place_with_a_query_keeps_it_at_the_end(caller: Caller) -> None:
+    location = "s3://b/p?x=1&y=2"
+    made = caller.post("experiments/create", name="queried", artifact_location=location)
+    number = made["experiment_id"]
+    told = caller.get("experiments/get", experiment_id=number)["experiment"]
+    assert told["artifact_location"] == location
+    run = caller.run(number)
+    where = f"s3://b/p/{run}/artifacts?x=1&y=2"
+    assert caller.get("runs/get", run_id=run)["run"]["info"]["artifact_uri"] == where
+    claim = f"attributes.artifact_uri = '{where}'"
+    found = caller.post("runs/search", experiment_ids=[number], filter=claim)
+    assert [each["info"]["run_id"] for each in found["runs"]] == [run]
+    info = caller.post("logged-models", experiment_id=number, name="m")["model"]["info"]
+    assert info["artifact_uri"] == f"s3://b/p/models/{info['model_id']}/artifacts?x=1&y=2"
+    caller.post("registered-models/create", name="m")
+    of_run = {"source": f"runs:/{run}/model", "run_id": run}
+    for source in ({"source": location}, of_run):
+        caller.post("model-versions/create", name="m", **source)
+    uris = [
+        caller.get("model-versions/get-download-uri", name="m", version=version)["artifact_uri"]
+        for version in "12"
+    ]
+    assert uris == [location, f"s3://b/p/{run}/artifacts/model?x=1&y=2"]
+    for climbing in ("s3://b/../p?x=1", "s3://b/p?x=../y", "s3://b/p#x"):
+        fields = {"name": climbing, "artifact_location": climbing}
+        assert caller.refused("POST", "experiments/create", json=fields)[0] == 400
+
+
+def test_what_mlflows_own_pages_ask_for_is_answered(caller: Caller) -> None:
+    pages, run = "/ajax-api/2.0/mlflow", caller.run()
+    upload = f"{pages}/upload-artifact?run_uuid={run}&path=a/b.txt"
+    assert caller.send("POST", upload, content=b"hello").status_code == 200
+    assert caller.send("GET", f"/get-artifact?run_uuid={run}&path=a/b.txt").content == b"hello"
+    for query, words in (
+        ("", "run_uuid"),
+        (f"run_uuid={run}", "path"),
+        (f"run_uuid={run}&path=x", "data"),
+        (f"run_uuid={run}&path=../x", "Invalid path"),
+    ):
+        assert words in caller.refused("POST", f"{pages}/upload-artifact?{query}")[2]
+    model = caller.post("logged-models", experiment_id="0", name="m")["model"]["info"]["model_id"]
+    root = f"{FILES}/0/models/{model}/artifacts"
+    assert caller.send("PUT", f"{root}/MLmodel", content=b"flavors: {}").status_code == 200
+    file = f"{pages}/logged-models/{model}/artifacts/files"
+    answer = caller.send("GET", f"{file}?artifact_file_path=MLmodel")
+    assert answer.content == b"flavors: {}"
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert caller.send("GET", f"{file}?artifact_file_path=..%2fx").status_code == 400
+    words = {"name": "rows", "digest": "abc", "source_type": "local", "source": "here"}
+    tags = [{"key": "mlflow.data.context", "value": "training"}]
+    caller.post("runs/log-inputs", run_id=run, datasets=[{"dataset": words, "tags": tags}])
+    found = caller.post(f"{pages}/experiments/search-datasets", experiment_ids=["0"])
+    summary = {"experiment_id": "0", "name": "rows", "digest": "abc", "context": "training"}
+    assert found == {"dataset_summaries": [summary]}

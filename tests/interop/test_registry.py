@@ -197,3 +197,16 @@ def test_some_words_cannot_be_an_alias(caller: Caller, run: str, alias: str, wor
     status, code, message = caller.refused("POST", "registered-models/alias", json=fields)
     assert (status, code) == (400, BAD)
     assert message.startswith(words)
+
+
+def test_a_source_in_runs_that_are_not_here_is_kept_as_it_is(caller: Caller) -> None:
+    caller.post("registered-models/create", name="m")
+    source = {"source": "runs:/elsewhere/model"}
+    for run in ({}, {"run_id": "elsewhere"}, {"run_id": "another"}):
+        caller.post("model-versions/create", name="m", **source, **run)
+    here = caller.run()
+    for run_id, place in ((here, "runs:/elsewhere/model"), ("another", f"runs:/{here}/model")):
+        fields = {"name": "m", "source": place, "run_id": run_id}
+        assert caller.refused("POST", "model-versions/create", json=fields)[0] == 400
+    fields = {"name": "m", "source": f"runs:/{here}/model"}
+    assert caller.refused("POST", "model-versions/create", json=fields)[0] == 400

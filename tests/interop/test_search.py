@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pilothouse.testing.tracking import Caller
@@ -187,3 +189,59 @@ def test_experiments_are_found(caller: Caller, claim: str, expected: list[str]) 
     fields = {"max_results": 10, "filter": claim, "order_by": ["name ASC"]}
     found = caller.post("experiments/search", **fields).get("experiments", [])
     assert [each["name"] for each in found] == expected
+
+
+class TestDatasetsOfLoggedModels:
+    """`datasets` restricts a search to figures on them, or to models that have any."""
+
+    @pytest.fixture
+    def models(self, caller: Caller) -> tuple[str, str]:
+        run = caller.run()
+        made = [
+            str(
+                caller.post("logged-models", experiment_id="0", name=name)["model"]["info"][
+                    "model_id"
+                ]
+            )
+            for name in ("first", "second")
+        ]
+        for model, step, value, name, digest in (
+            (made[0], 0, 0.9, "train", "a"),
+            (made[0], 1, 0.5, "test", "b"),
+            (made[1], 0, 0.6, "test", "c"),
+            (made[1], 1, 0.4, "test", "c"),
+        ):
+            fields = {"run_id": run, "key": "auc", "value": value, "timestamp": step, "step": step}
+            on = {"dataset_name": name, "dataset_digest": digest}
+            caller.post("runs/log-metric", **fields, **on, model_id=model)
+        return made[0], made[1]
+
+    def names(self, caller: Caller, **fields: Any) -> list[str]:
+        told = caller.post("logged-models/search", experiment_ids=["0"], **fields)
+        return [model["info"]["name"] for model in told.get("models", [])]
+
+    def test_without_a_claim_about_a_metric(self, caller: Caller, models: Any) -> None:
+        for dataset, found in (
+            ({"dataset_name": "train"}, ["first"]),
+            ({"dataset_name": "test"}, ["second", "first"]),
+            ({"dataset_name": "test", "dataset_digest": "b"}, ["first"]),
+            ({"dataset_name": "train", "dataset_digest": "c"}, []),
+            ({"dataset_name": "nope"}, []),
+        ):
+            assert self.names(caller, datasets=[dataset]) == found
+        both = [{"dataset_name": "train"}, {"dataset_name": "test", "dataset_digest": "c"}]
+        assert self.names(caller, datasets=both) == ["second", "first"]
+        assert self.names(caller, datasets=both, filter="name = 'first'") == ["first"]
+
+    def test_with_a_claim_about_a_metric(self, caller: Caller, models: Any) -> None:
+        on_test = [{"dataset_name": "test"}]
+        assert self.names(caller, datasets=on_test, filter="metrics.auc > 0.55") == ["second"]
+        assert self.names(caller, filter="metrics.auc > 0.8") == ["first"]
+
+    def test_order_is_by_the_newest_figure(self, caller: Caller, models: Any) -> None:
+        order = {"field_name": "metrics.auc", "ascending": False}
+        assert self.names(caller, order_by=[order]) == ["first", "second"]  # .5, .4: not .9, .6
+        on_train = order | {"dataset_name": "train"}
+        assert self.names(caller, order_by=[on_train]) == ["first", "second"]
+        by_digest = order | {"dataset_digest": "c", "ascending": True}
+        assert self.names(caller, order_by=[by_digest]) == ["second", "first"]

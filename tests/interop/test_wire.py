@@ -164,3 +164,64 @@ def test_reset_leaves_the_default_experiment_alone(caller: Caller) -> None:
     found = caller.post("experiments/search", max_results=10)["experiments"]
     assert [(each["experiment_id"], each["name"]) for each in found] == [("0", "Default")]
     assert caller.experiment("again") == "1"
+
+
+def test_a_get_is_read_from_its_body_when_it_has_no_query(caller: Caller) -> None:
+    caller.post("registered-models/create", name="a")
+    caller.post("registered-models/create", name="b")
+
+    def got(query: str, body: bytes) -> Any:
+        return caller.send("GET", f"registered-models/get{query}", content=body).json()
+
+    assert got("", b'{"name": "a"}')["registered_model"]["name"] == "a"
+    assert got("?name=b", b'{"name": "a"}')["registered_model"]["name"] == "b"
+    assert got("", b"")["error_code"] == BAD
+    assert got("", b"{")["error_code"] == BAD
+    assert got("", b'"{\\"name\\": \\"a\\"}"')["registered_model"]["name"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/api/3.0/mlflow/traces", "keeps no traces"),
+        ("/api/2.0/mlflow/traces/tr-1/tags", "keeps no traces"),
+        ("/v1/traces", "keeps no traces"),
+        ("/api/3.0/mlflow/traces/tr-1/assessments", "keeps no traces"),
+        ("/api/3.0/mlflow/prompt-optimization/jobs", "keeps no prompts"),
+        ("/api/3.0/mlflow/datasets/create", "no evaluation datasets"),
+        ("/api/3.0/mlflow/scorers/register", "keeps no scorers"),
+        ("/ajax-api/3.0/mlflow/gateway/endpoints/list", "no gateway"),
+        ("/api/2.0/mlflow-artifacts/mpu/create/x", "in one piece"),
+        ("/api/2.0/mlflow/users/create", "no users"),
+        ("/graphql", "no GraphQL"),
+    ],
+)
+def test_what_is_not_kept_is_said_in_words(caller: Caller, path: str, words: str) -> None:
+    status, code, message = caller.refused("POST", path, json={})
+    assert (status, code) == (404, "ENDPOINT_NOT_FOUND")
+    assert words in message
+
+
+def test_a_prompt_is_refused_in_words_and_leaves_nothing(caller: Caller) -> None:
+    tags = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
+    caller.post("registered-models/create", name="greeting", tags=tags)
+    for source in ("dummy-source", "prompt-template"):
+        fields = {"name": "greeting", "source": source, "tags": tags}
+        status, code, message = caller.refused("POST", "model-versions/create", json=fields)
+        assert (status, code) == (400, BAD)
+        assert "keeps no prompts" in message
+    assert caller.get("model-versions/search") == {}
+
+
+def test_an_address_may_be_joined_to_a_path_by_two_slashes(caller: Caller) -> None:
+    root = str(caller.http.base_url)
+    assert caller.http.get(f"{root}//health").text == "OK"
+    answer = caller.http.get(f"{root}//model-versions/get-artifact?name=m&version=1&path=../x")
+    assert answer.json() == {"error_code": BAD, "message": "Invalid path"}
+
+
+def test_a_file_may_have_the_name_of_a_call_that_is_not_answered(caller: Caller) -> None:
+    for name in ("mpu", "presigned", "presigned-x", "traces", "artifacts/presigned-upload-url"):
+        path = f"/api/2.0/mlflow-artifacts/artifacts/{name}/x.txt"
+        assert caller.send("PUT", path, content=b"x").status_code == 200
+        assert caller.send("GET", path).content == b"x"

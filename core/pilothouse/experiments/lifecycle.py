@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session, col
 
 from pilothouse import activity
 from pilothouse.experiments import catalog
 from pilothouse.experiments.code import UNKNOWN, CodeIdentity
-from pilothouse.experiments.tables import ENDED, RUNNING, Experiment, Run
+from pilothouse.experiments.tables import ENDED, RUNNING, Experiment, Hold, Run
 from pilothouse.kit import ids
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.storage import Store
@@ -82,7 +82,14 @@ def finish(
         raise Conflict(f"run {run.name!r} has ended already: it is {run.status}.")
     run.status, run.error, run.ended_at = status, error, store.now()
     session.add(run)
+    close_holds(session, run_id)
     _note(session, store, status, run, reason=error)
+
+
+def close_holds(session: Session, run_id: str) -> None:
+    """A run has ended: from now on all that versions rest on in it stays as it is."""
+    ended = update(Hold).where(col(Hold.owner) == run_id, col(Hold.closed).is_(False))
+    session.execute(ended.values(closed=True))
 
 
 def end_open(session: Session, store: Store, job_id: str, status: str, error: str = "") -> int:

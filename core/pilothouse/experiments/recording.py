@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlmodel import Session, col
 
+from pilothouse import activity
 from pilothouse.experiments import blocks, keys
 from pilothouse.experiments.directions import directions
 from pilothouse.experiments.lifecycle import OPEN, check_open, require_open
@@ -30,6 +31,7 @@ from pilothouse.experiments.summary import (
     summarise,
 )
 from pilothouse.experiments.tables import (
+    ENDED,
     Block,
     Metric,
     Param,
@@ -40,7 +42,7 @@ from pilothouse.experiments.tables import (
     RunTag,
 )
 from pilothouse.kit.clock import EPOCH
-from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.kit.errors import Conflict, Invalid, Refused
 from pilothouse.storage import Store
 
 LONGEST_KEY = 250
@@ -53,8 +55,9 @@ ParamValue = str | int | float | bool | None | Sequence[Any] | Mapping[str, Any]
 # Built once: a batch of points is the hot path, and making a statement costs as much as sending it.
 _SUMMARY = tuple(MetricSummary.__dataclass_fields__)
 _KNOWN = ", ".join(f"m.{name}" for name in ("id", "key", *_SUMMARY))
+HELD = "SELECT h.version FROM experiments_hold h WHERE h.owner = r.id AND h.closed LIMIT 1"
 SERIES = (
-    f"SELECT r.id, r.name, r.archived_at, r.compacted_at, b.count, {_KNOWN} "
+    f"SELECT r.id, r.name, r.archived_at, r.compacted_at, r.status, ({HELD}), b.count, {_KNOWN} "
     f"FROM {Run.__tablename__} r "
     f"LEFT JOIN {RunMetric.__tablename__} m ON m.run_id = r.id AND m.key IN ({{keys}}) "
     f"LEFT JOIN {Block.__tablename__} b ON b.series = m.id WHERE r.id IN ({{runs}})"
@@ -66,7 +69,7 @@ MERGE = (
 )
 _FRESH = ("run_id", "key", *_SUMMARY)
 INSERT_FRESH = f"INSERT INTO {RunMetric.__tablename__} ({', '.join(_FRESH)}) VALUES"
-MOST_FRESH = 1000
+MOST_FRESH, MOST_LISTED = 1000, 20
 WIDTH, LONG = 5, 50
 APPEND = f"INSERT INTO {Metric.__tablename__} (series, step, at, value, nan) VALUES"
 
@@ -132,17 +135,25 @@ def _key(key: str, noun: str) -> str:
     return key
 
 
-def log_points(session: Session, store: Store, run_id: str, batch: Iterable[Points]) -> None:
+def log_points(
+    session: Session, store: Store, run_id: str, batch: Iterable[Points], *, watch: bool = True
+) -> None:
     """Append to histories and bring their summaries along, in the caller's transaction.
 
     Points may come in any order; the same one again (step, instant and value) stays one. They may
     come after the run has ended and its histories are blocks: they are rows until the next time.
+    Then they are written into the activity log, and a metric on which a version rests takes none:
+    Refused. Whoever brings whole runs from elsewhere does not `watch` for that.
     """
-    log_points_of(session, store, [(run_id, batch)])
+    log_points_of(session, store, [(run_id, batch)], watch=watch)
 
 
 def log_points_of(
-    session: Session, store: Store, batches: Iterable[tuple[str, Iterable[Points]]]
+    session: Session,
+    store: Store,
+    batches: Iterable[tuple[str, Iterable[Points]]],
+    *,
+    watch: bool = True,
 ) -> None:
     """What `log_points` does, for many runs at the price of one."""
     runs: set[str] = set()
@@ -150,8 +161,11 @@ def log_points_of(
     for run_id, batch in batches:
         runs.add(run_id)
         _collect(histories, run_id, batch, store)
-    known = _series(session, runs, {key for _, key in histories})
+    known, late = _series(session, runs, {key for _, key in histories})
     known = {name: each for name, each in known.items() if name in histories}
+    late = late if watch else {}
+    for run_id in late:
+        _check_held(session, late[run_id], run_id, known, histories)
     better = directions(session, {key for _, key in histories})
     fresh = {name: summarise(each, better[name[1]]) for name, each in histories.items()}
     _merge_known(session, known, fresh, better)
@@ -159,6 +173,72 @@ def log_points_of(
     series |= _insert_fresh(session, {n: s for n, s in fresh.items() if n not in known})
     blocked = {each.number for each in known.values() if each.has_block}
     _append(session, {series[name]: history for name, history in histories.items()}, blocked)
+    for run_id in late:
+        _record_late(session, store, run_id, late[run_id], known, fresh)
+
+
+@dataclass(frozen=True)
+class _Late:
+    """A run whose points come after its end, and the version that rests on it, if one does."""
+
+    name: str
+    version: str
+
+
+def _check_held(
+    session: Session,
+    late: _Late,
+    run_id: str,
+    known: Mapping[Named, _Series],
+    histories: Mapping[Named, History],
+) -> None:
+    """Raise Refused when a metric on which a version rests would get a point it does not have."""
+    if not late.version:
+        return
+    for (run, key), history in histories.items():
+        if run == run_id and (run, key) in known:
+            there = blocks.read(session, [known[run, key].number])[known[run, key].number]
+            old = there.history()
+            points = set(map(old.key, range(len(old))))
+            if any(history.key(place) not in points for place in range(len(history))):
+                last = known[run, key].summary.last
+                raise Refused(
+                    f"the model version {late.version} rests on run {late.name!r} ({run_id}): its "
+                    f"metric {key!r} is {last:g} and stays so.",
+                    hint="Log to another run, or under another name.",
+                )
+
+
+def _record_late(
+    session: Session,
+    store: Store,
+    run_id: str,
+    late: _Late,
+    known: Mapping[Named, _Series],
+    fresh: Mapping[Named, MetricSummary],
+) -> None:
+    after = {key: fresh[run, key].last for run, key in fresh if run == run_id}
+    before = {key: known[run, key].summary.last for run, key in known if run == run_id}
+    if after:
+        activity.record(
+            session,
+            store,
+            "amended",
+            "run",
+            run_id,
+            name=late.name,
+            before={"metrics": _figures(before)} if before else None,
+            after={"metrics": _figures(after)},
+            reason="after the run had ended",
+        )
+
+
+def _figures(values: Mapping[str, float]) -> dict[str, float | str]:
+    """Figures as the activity log keeps them: JSON has no word for what is no number."""
+    first = list(values.items())[:MOST_LISTED]
+    plain = {key: value if math.isfinite(value) else str(value) for key, value in first}
+    more = len(values) - len(first)
+    return plain | ({"…": f"{more} more"} if more else {})
 
 
 def _collect(
@@ -182,7 +262,10 @@ class _Series:
     has_block: bool
 
 
-def _series(session: Session, runs: Set[str], wanted: Set[str]) -> dict[Named, _Series]:
+def _series(
+    session: Session, runs: Set[str], wanted: Set[str]
+) -> tuple[dict[Named, _Series], dict[str, _Late]]:
+    """What is known of metrics, and the runs among theirs that have ended or are held."""
     connection = session.connection()
     if connection.dialect.name != "sqlite":
         # Held first and read then: what waits for a lock reads what was before it. In one order
@@ -191,18 +274,21 @@ def _series(session: Session, runs: Set[str], wanted: Set[str]) -> dict[Named, _
             connection.execute(OPEN, {"run": run_id})
     found = _rows(connection, list(runs), list(wanted))
     row_of = {row[0]: row for row in found}
+    late: dict[str, _Late] = {}
     for run_id in runs:
         row = row_of.get(run_id)
         check_open(run_id, row and {"name": row[1], "archived_at": row[2]})
+        if row and (row[4] in ENDED or row[5]):
+            late[run_id] = _Late(row[1], row[5] or "")
         if row and row[3] is not None:
             connection.execute(update(Run).where(col(Run.id) == run_id).values(compacted_at=None))
     known = {}
-    for run_id, _, _, _, block, number, key, *summary in found:
+    for run_id, _, _, _, _, _, block, number, key, *summary in found:
         if number is not None:
             told = dict(zip(_SUMMARY, summary, strict=True))
             told |= {name: EPOCH + told[name] * MICROSECOND for name in INSTANTS}
             known[run_id, key] = _Series(number, summary_of(told), block is not None)
-    return known
+    return known, late
 
 
 def _rows(connection: Connection, runs: Sequence[str], keys: Sequence[str]) -> Sequence[Any]:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from pilothouse import activity
-from pilothouse.experiments import keys, lifecycle
+from pilothouse.experiments import keys, late, lifecycle
 from pilothouse.experiments.tables import (
     Block,
     Experiment,
@@ -91,6 +91,7 @@ def _check_unused(session: Session, ids: Sequence[str]) -> None:
     using = [
         words for table, column in _references() for words in _rows(session, table, column, ids)
     ]
+    using = using or [f"registry version {version}" for version in late.held_by(session, ids)]
     if using:
         raise Conflict(
             f"{_listed(using)} {'rests' if len(using) == 1 else 'rest'} on these runs.",

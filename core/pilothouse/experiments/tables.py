@@ -346,6 +346,21 @@ class RunModel(Table, table=True):
     step: int = Field(default=0, sa_type=BigInteger)
 
 
+class Hold(Table, table=True):
+    """A version of a model rests on a run or a logged model: what it is made of stays as it is.
+
+    `folder` is where the version's files lie among those of the owner ("" are all of them, None is
+    nowhere). Once it is closed, because the run has ended, the figures stay too.
+    """
+
+    __tablename__ = "experiments_hold"
+
+    owner: str = Field(primary_key=True)
+    version: str = Field(primary_key=True, index=True)
+    folder: str | None = None
+    closed: bool = False
+
+
 class File(Table, table=True):
     """A kept file that is no run's: of a logged model, whose id is its root, or of nobody ("")."""
 

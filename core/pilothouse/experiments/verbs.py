@@ -18,6 +18,7 @@ from pilothouse.experiments import (
     fields,
     groups,
     keys,
+    late,
     lifecycle,
     listing,
     marks,
@@ -140,7 +141,7 @@ class Experiments(Comparing, Looking):
     def log_params(self, run: str, params: Mapping[str, ParamValue]) -> None:
         """Keep parameters, each once. Raises Conflict when one has another value already."""
         with self._store.write() as session:
-            recording.log_params(session, run, params)
+            late.log_params(session, self._store, run, params)
 
     def log_metrics(
         self, run: str, metrics: Mapping[str, float], step: int = 0, at: datetime | None = None
@@ -171,23 +172,24 @@ class Experiments(Comparing, Looking):
         with self._store.write() as session:
             recording.log_points(session, self._store, run, points)
             if params:
-                recording.log_params(session, run, params)
+                late.log_params(session, self._store, run, params)
             if tags:
-                recording.tag(session, run, tags)
+                late.tag(session, self._store, run, tags)
 
     def log_artifact(self, run: str, path: str, data: bytes) -> None:
         """Keep bytes as a file of the run; the same path again replaces it."""
         recording.artifact_path(path)
         digest = self._store.artifacts.put_bytes(data)
         with self._store.write() as session:
-            recording.log_artifact(session, run, path, digest, len(data))
+            late.log_artifact(session, self._store, run, path, digest, len(data))
 
     def log_file(self, run: str, path: str, file: str | Path) -> None:
         """Keep a file of this machine as a file of the run."""
         recording.artifact_path(path)
         digest = self._store.artifacts.put_file(file)
         with self._store.write() as session:
-            recording.log_artifact(session, run, path, digest, Path(file).stat().st_size)
+            size = Path(file).stat().st_size
+            late.log_artifact(session, self._store, run, path, digest, size)
 
     def log_environment(self, run: str) -> None:
         """Keep this process's interpreter, platform and package versions as environment.json."""
@@ -197,17 +199,17 @@ class Experiments(Comparing, Looking):
     def log_input(self, run: str, dataset: str, role: str = "training") -> None:
         """Say that the run read a dataset version ("flights@2") in a role."""
         with self._store.write() as session:
-            recording.log_input(session, run, dataset, role)
+            late.log_input(session, self._store, run, dataset, role)
 
     def tag(self, run: str, tags: Mapping[str, str]) -> None:
         """Set tags, in place of what they were."""
         with self._store.write() as session:
-            recording.tag(session, run, tags)
+            late.tag(session, self._store, run, tags)
 
     def untag(self, run: str, keys: Iterable[str]) -> None:
         """Take tags off."""
         with self._store.write() as session:
-            recording.untag(session, run, keys)
+            late.untag(session, self._store, run, keys)
 
     def runs(
         self,

@@ -21,6 +21,7 @@ import pilothouse
 from pilothouse.deployments.asgi import Answer, Receive, Scope, Send, refusal, respond
 from pilothouse.deployments.gateway import Gateway
 from pilothouse.deployments.routes import Routes
+from pilothouse.http import links
 from pilothouse.http.metrics import CONTENT_TYPE, exposition
 from pilothouse.interop.mlflow import paths
 from pilothouse.kit import hosts
@@ -77,6 +78,9 @@ class Server:
             await self.gateway(scope, receive, send)
         elif path in ("/healthz", "/readyz", "/metrics"):
             await respond(send, self._condition(path))
+        elif links.owns(path) and scope["method"] == "GET":
+            query = scope["query_string"].decode("latin-1")
+            await respond(send, await asyncio.to_thread(links.answer, self.store, path, query))
         else:
             management = await self._managed()
             await management(scope, receive, send)

@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 
 from pilothouse.activity import mark, record
 from pilothouse.activity.seals import key_columns
+from pilothouse.experiments import late
 from pilothouse.registry.tables import (
     Alias,
     Model,
@@ -30,7 +31,12 @@ def rename(session: Session, store: Store, model: Model, name: str) -> Model:
     session.flush()
     _mark(session, old)
     _copy(session, Model, col(Model.name) == old, {"name": name, "updated_at": store.now()})
-    _copy(session, ModelVersion, col(ModelVersion.model) == old, {"model": name})
+    changes = {"model": name, "updated_at": store.now()}
+    _copy(session, ModelVersion, col(ModelVersion.model) == old, changes)
+    for number in session.scalars(
+        select(col(ModelVersion.number)).where(col(ModelVersion.model) == old)
+    ).all():
+        late.rename(session, f"{old}@{number}", f"{name}@{number}")
     for table in (*OF_VERSION, ModelTag):
         session.execute(update(table).where(col(table.model) == old).values(model=name))
     session.execute(delete(ModelVersion).where(col(ModelVersion.model) == old))
@@ -67,7 +73,9 @@ def delete_version(session: Session, store: Store, version: ModelVersion) -> Non
     model, number = version.model, version.number
     for table in (StageChange, *(t for t in OF_VERSION if t is not StageChange)):
         session.execute(delete(table).where(col(table.model) == model, col(table.number) == number))
+    late.release(session, f"{model}@{number}")
     session.delete(version)
+    session.execute(update(Model).where(col(Model.name) == model).values(updated_at=store.now()))
     session.flush()
     record(session, store, "deleted", "version", f"{model}@{number}", before=facts)
 

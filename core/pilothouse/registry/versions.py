@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from pilothouse.activity import record
-from pilothouse.experiments import lifecycle
+from pilothouse.experiments import late, lifecycle
 from pilothouse.experiments.signature import Signature
 from pilothouse.experiments.tables import (
     FINISHED,
@@ -28,6 +28,7 @@ from pilothouse.storage import Store, Table
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 MOST = 999_999_999
+MODEL_FOLDER = "model"
 MODEL_PATH = "model/model.joblib"
 SIGNATURE_PATH = "model/signature.json"
 EXAMPLE_PATH = "model/input_example.json"
@@ -37,7 +38,11 @@ Beside = Callable[[ModelVersion], Iterable[Table]]
 
 @dataclass(frozen=True)
 class Source:
-    """Everything a version is made of; `run` or `imported` says whence."""
+    """Everything a version is made of; `run` or `imported` says whence.
+
+    `rests_on` names further runs and logged models that stay as they are, with the folder of the
+    version's files in each, None when there are none.
+    """
 
     digest: str
     signature: Signature
@@ -47,6 +52,7 @@ class Source:
     imported: str = ""
     dataset: str = ""
     held_out: str = ""
+    rests_on: tuple[tuple[str, str | None], ...] = ()
 
 
 def register_run(
@@ -142,6 +148,7 @@ def _run_source(session: Session, store: Store, run_id: str) -> Source:
     example = files.get(EXAMPLE_PATH)
     return Source(
         run=run_id,
+        rests_on=((run_id, MODEL_FOLDER),),
         digest=files[MODEL_PATH],
         signature=Signature.from_json(json.loads(store.artifacts.read(files[SIGNATURE_PATH]))),
         input_example=json.loads(store.artifacts.read(example)) if example else [],
@@ -201,6 +208,8 @@ def _add(
     session.flush()
     session.add_all(beside(row))
     session.flush()
+    rests_on = ({source.run: None} if source.run else {}) | dict(source.rests_on)
+    late.hold(session, f"{model}@{row.number}", rests_on.items())
     record(
         session,
         store,

@@ -34,3 +34,57 @@ def test_the_first_revisions_rows_are_there_after_the_second(tmp_path: Path) -> 
     assert workspace.experiments.experiments()["name"].tolist() == ["flights"]
     assert workspace.registry.models()["name"].tolist() == ["late"]
     workspace.store.engine.dispose()
+
+
+RUN, OTHER, MODEL = "a" * 32, "b" * 32, "m-" + "c" * 32
+REGISTERED = (
+    WRITTEN[0],
+    *(
+        "INSERT INTO experiments_run (id, experiment_id, name, status, created_at, user, source, "
+        f"note, error) VALUES ('{run}', 7, 'r', '{status}', 1, 'ada', '', '', '')"
+        for run, status in ((RUN, "finished"), (OTHER, "running"))
+    ),
+    WRITTEN[1],
+    *(
+        "INSERT INTO registry_version (model, number, run_id, import_source, digest, signature, "
+        "input_example, metrics, dataset, held_out, stage, note, created_at, created_by) VALUES "
+        f"('late', {number}, {run}, '{source}', '{'d' * 64}', '{{}}', '[]', '{{}}', '', '', "
+        "'none', '', 1, 'ada')"
+        for number, run, source in (
+            (1, f"'{RUN}'", ""),
+            (2, f"'{OTHER}'", "MLflow"),
+            (3, "NULL", "MLflow"),
+        )
+    ),
+    *(
+        "INSERT INTO registry_version_origin (model, number, source, location, run, run_link, "
+        f"logged_model) VALUES ('late', {number}, '{source}', '', '', '', '{model}')"
+        for number, source, model in (
+            (2, f"runs:/{OTHER}/deep/model", ""),
+            (3, f"models:/{MODEL}", MODEL),
+        )
+    ),
+)
+
+
+def test_versions_that_were_there_hold_what_they_rest_on(tmp_path: Path) -> None:
+    settings = Settings(workspace=tmp_path, actor="ada")
+    store = open_store(settings)
+    with store.write() as session:
+        config = migrate._config()
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, "0008")
+    with store.write() as session:
+        for statement in REGISTERED:
+            session.execute(text(statement))
+    store.engine.dispose()
+    workspace = open_workspace(settings=settings)
+    with workspace.store.read() as session:
+        query = text("SELECT owner, version, folder, closed FROM experiments_hold ORDER BY version")
+        rows = [tuple(row) for row in session.execute(query)]
+    assert rows == [
+        (RUN, "late@1", "model", 1),
+        (OTHER, "late@2", "deep/model", 0),
+        (MODEL, "late@3", "", 1),
+    ]
+    workspace.store.engine.dispose()

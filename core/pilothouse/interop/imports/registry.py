@@ -176,6 +176,7 @@ class Shelf:
             metrics=last_figures(session, looked.run_id),
             run=known_run,
             imported=f"MLflow: {looked.source}",
+            rests_on=looked.rests_on,
         )
         updated = owner.updated_at
         number = register_import(

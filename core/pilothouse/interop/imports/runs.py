@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.experiments import recording
+from pilothouse.experiments.lifecycle import close_holds
 from pilothouse.experiments.summary import Points
 from pilothouse.experiments.tables import (
     ENDED,
@@ -114,7 +115,8 @@ def log(
 ) -> None:
     """Append points and name files."""
     for start in range(0, len(stretches), AT_ONCE):
-        recording.log_points(session, store, run_id, stretches[start : start + AT_ONCE])
+        part = stretches[start : start + AT_ONCE]
+        recording.log_points(session, store, run_id, part, watch=False)
     for file in kept:
         recording.log_artifact(session, run_id, file.path, file.digest, file.size)
 
@@ -130,6 +132,8 @@ def end(session: Session, store: Store, run: told.Run) -> None:
         row.archived_at = run.deleted_at or row.ended_at or store.now()
     session.add(row)
     session.flush()
+    if row.status in ENDED:
+        close_holds(session, row.id)
 
 
 def portions(stretches: Iterable[Points], most: int) -> Iterator[tuple[list[Points], bool]]:

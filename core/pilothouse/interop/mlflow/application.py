@@ -35,6 +35,7 @@ from pilothouse.interop.mlflow import (
     logged_model_search,
     logged_models,
     model_versions,
+    omitted,
     paths,
     places,
     recording,
@@ -83,14 +84,15 @@ INFO: dict[str, Any] = {
 MAX_VALUES = 250_000  # of a JSON body: a batch has 5,000
 NOSNIFF = ((b"x-content-type-options", b"nosniff"),)
 EMPTY = Answer(200, b"{}", NOSNIFF)
+MODEL_FILE = re.compile(r"logged-models/([^/]+)/artifacts/files")
 
 
 class NotHere(PilothouseError):
     """No route at this path, or not by this method."""
 
-    def __init__(self, status: int) -> None:
-        words = "There is nothing here." if status == 404 else "Not by this method."
-        super().__init__(words)
+    def __init__(self, status: int, words: str = "") -> None:
+        usual = "There is nothing here." if status == 404 else "Not by this method."
+        super().__init__(words or usual)
         self.status = status
 
 
@@ -135,7 +137,7 @@ class Protocol:
         self.ingest.close()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Answer | None:
-        path, method = scope["path"], scope["method"]
+        path, method = paths.plain(scope["path"]), scope["method"]
         if path in paths.PLAIN:
             word = b"OK" if path == "/health" else paths.SPOKEN.encode()
             return Answer(200, word, content_type=b"text/plain; charset=utf-8")
@@ -143,6 +145,8 @@ class Protocol:
             return Answer(200, orjson.dumps(INFO), NOSNIFF)
         if path == paths.RESET:
             return await self._reset(method)
+        if reason := omitted.reason(path):
+            raise NotHere(404, reason)
         for prefix in paths.FILES:
             if path.startswith(prefix):
                 return await self._file(path.removeprefix(prefix), scope, receive, send)
@@ -151,8 +155,16 @@ class Protocol:
             return None
         for prefix in paths.API:
             if path.startswith(prefix):
-                return await self._api(path.removeprefix(prefix), scope, receive)
+                return await self._called(path.removeprefix(prefix), scope, receive, send)
         raise NotHere(404)
+
+    async def _called(self, path: str, scope: Scope, receive: Receive, send: Send) -> Answer | None:
+        if path == paths.UPLOAD:
+            return await self._upload(scope, receive)
+        if found := MODEL_FILE.fullmatch(path):
+            await self._send_file(artifacts.of_model(found[1], Fields(_query(scope))), scope, send)
+            return None
+        return await self._api(path, scope, receive)
 
     async def _api(self, path: str, scope: Scope, receive: Receive) -> Answer:
         route, named = self._table.find(scope["method"], path)
@@ -177,11 +189,17 @@ class Protocol:
     async def _given(
         self, scope: Scope, receive: Receive, grow: Callable[[int], None]
     ) -> dict[str, Any]:
-        """The fields of a request. A body of very many values is refused before it is parsed."""
-        if scope["method"] == "GET":
+        """The fields of a request: of a GET those of its query, or of its body without a query.
+
+        A body of very many values is refused before it is parsed.
+        """
+        if scope["method"] == "GET" and scope["query_string"]:
             return _query(scope)
         body = await read_body(scope, receive, self._max_body, grow)
         await self._reader.check_json(body, MAX_VALUES)
+        if body.lstrip()[:1] == b'"':  # old clients encode their JSON twice
+            body = str(_json(body)).encode()
+            await self._reader.check_json(body, MAX_VALUES)
         self._reader.end_if_idle()
         return _object(body)
 
@@ -233,16 +251,28 @@ class Protocol:
 
     async def _remove(self, path: str) -> Answer:
         places.clean(path)
-        work = self.ingest.submit(lambda s: places.remove(s, places.locate(s, path)))
+        work = self.ingest.submit(lambda s: places.remove(s, self.store, places.locate(s, path)))
         await asyncio.wrap_future(work)
         return EMPTY
 
     async def _get_artifact(self, path: str, scope: Scope, send: Send) -> None:
-        if scope["method"] != "GET":
-            raise NotHere(405)
         fields = Fields(_query(scope))
         of = artifacts.of_run if path == paths.GET_ARTIFACT else artifacts.of_version
-        await artifacts.send_file(self.store, of(fields), send)
+        await self._send_file(of(fields), scope, send)
+
+    async def _send_file(self, locate: artifacts.Locate, scope: Scope, send: Send) -> None:
+        if scope["method"] != "GET":
+            raise NotHere(405)
+        await artifacts.send_file(self.store, locate, send)
+
+    async def _upload(self, scope: Scope, receive: Receive) -> Answer:
+        """A small file of a run, as MLflow's own pages send one."""
+        if scope["method"] != "POST":
+            raise NotHere(405)
+        fields = Fields(_query(scope))
+        with self._budget.body() as grow:
+            await artifacts.receive_small(self.store, self.ingest, fields, scope, receive, grow)
+        return Answer(200, b"", NOSNIFF)
 
 
 class _Table:
@@ -278,13 +308,17 @@ class _Table:
 def _object(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        value = _lenient(body)
+    value = _json(body)
     if not isinstance(value, dict):
         raise invalid("The request body must be a JSON object.")
     return value
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _lenient(body)
 
 
 def _lenient(body: bytes) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 from sqlmodel import Session, col, select
 
-from pilothouse.deployments.asgi import Receive, Scope, Send
+from pilothouse.deployments.asgi import Receive, Scope, Send, read_body
 from pilothouse.deployments.request import TooLarge
 from pilothouse.interop.mlflow import logged_models, places, run_facts, sources
 from pilothouse.interop.mlflow.errors import invalid
@@ -28,6 +29,9 @@ from pilothouse.storage import Store
 
 IN_MEMORY = 1 << 20
 PIECE = 1 << 18
+MOST_SMALL = 10 << 20
+TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
+USUAL = {"mlmodel": "text/plain", "mlproject": "text/plain"}
 INLINE = ("text/plain", "application/json", "image/png", "image/jpeg", "image/gif", "text/csv")
 Json = dict[str, Any]
 Locate = Callable[[Session], Place]
@@ -70,12 +74,23 @@ def of_run(fields: Fields) -> Locate:
     return locate
 
 
+def of_model(model_id: str, fields: Fields) -> Locate:
+    """A file of a logged model."""
+
+    def locate(session: Session) -> Place:
+        model = logged_models.find(session, model_id)
+        path = places.clean(fields.needed("artifact_file_path"))
+        return Place(MODEL, model.id, path, path)
+
+    return locate
+
+
 def of_version(fields: Fields) -> Locate:
     """The file of a model version that `model-versions/get-artifact` asks for."""
 
     def locate(session: Session) -> Place:
-        version = find_version(session, fields.needed("name"), fields.needed("version"))
         path = places.clean(fields.needed("path"))
+        version = find_version(session, fields.needed("name"), fields.needed("version"))
         query = select(VersionOrigin).where(
             col(VersionOrigin.model) == version.model, col(VersionOrigin.number) == version.number
         )
@@ -114,9 +129,10 @@ def _opened(store: Store, locate: Locate) -> tuple[Kept, Path]:
 
 def _headers(kept: Kept) -> list[tuple[bytes, bytes]]:
     name = PurePosixPath(kept.path).name
-    guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    guessed = mimetypes.guess_type(name)[0] or USUAL.get(name.lower(), "application/octet-stream")
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
-    held = f'attachment; filename="{plain}"'
+    quoted = name if TOKEN.fullmatch(name) else f'"{plain}"'
+    held = f"attachment; filename={quoted}"
     if plain != name:  # RFC 6266: the name in full, for those who read it
         held += f"; filename*=UTF-8''{quote(name, safe='')}"
     kind = guessed if guessed in INLINE or not guessed.startswith("text/") else "text/plain"
@@ -139,7 +155,36 @@ async def receive_file(
         digest = await asyncio.to_thread(_put, store, body)
 
     def name(session: Session) -> None:
-        places.keep(session, places.locate(session, path), digest, size)
+        places.keep(session, store, places.locate(session, path), digest, size)
+
+    await asyncio.wrap_future(ingest.submit(name))
+
+
+async def receive_small(
+    store: Store,
+    ingest: Ingest,
+    fields: Fields,
+    scope: Scope,
+    receive: Receive,
+    grow: Callable[[int], None],
+) -> None:
+    """Take in a small file of a run, named in the query."""
+    run_id, path = fields.text("run_uuid"), fields.text("path")
+    for field, value in (("run_uuid", run_id), ("path", path)):
+        if not value:
+            raise invalid(f"Request must specify {field}.")
+    inside = places.clean(path)
+    try:
+        body = await read_body(scope, receive, MOST_SMALL, grow)
+    except TooLarge:
+        raise invalid("Artifact size is too large. Max size is 10MB.") from None
+    if not body:
+        raise invalid("Request must specify data.")
+    digest = await asyncio.to_thread(store.artifacts.put_bytes, body)
+
+    def name(session: Session) -> None:
+        run = run_facts.find(session, run_id)
+        places.keep(session, store, Place(RUN, run.id, inside, inside), digest, len(body))
 
     await asyncio.wrap_future(ingest.submit(name))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -21,7 +22,7 @@ from sqlmodel import Session, col
 from pilothouse.activity import record
 from pilothouse.experiments.query import Comparison
 from pilothouse.experiments.query.sql import Known
-from pilothouse.experiments.tables import Experiment, ExperimentTag, Run
+from pilothouse.experiments.tables import Experiment, ExperimentTag, Run, Source, SourceUse
 from pilothouse.interop.mlflow import clauses
 from pilothouse.interop.mlflow.clauses import Language, Order
 from pilothouse.interop.mlflow.errors import absent, exists, invalid
@@ -33,6 +34,7 @@ from pilothouse.storage import Store
 
 LONGEST_NAME, LONGEST_KEY, LONGEST_VALUE = 500, 250, 20_000
 MOST = 50_000
+MOST_IN_DATASETS, MOST_DATASETS, LONGEST_NUMBER = 20, 1000, 18
 DEFAULT = "0"
 LANGUAGE = Language(
     entities={"attribute": "attribute", "attributes": "attribute", "tag": "tag", "tags": "tag"},
@@ -82,6 +84,12 @@ def artifact_root(experiment: Experiment) -> str:
     return experiment.artifact_location or f"mlflow-artifacts:/{experiment.id}"
 
 
+def below(location: str, *parts: str) -> str:
+    """A place below another one; a query belongs to the whole address and stays at its end."""
+    path, mark, query = location.partition("?")
+    return "/".join((path, *parts)) + mark + query
+
+
 def _create(call: Call) -> dict[str, Any]:
     fields = call.fields
     name = fields.needed("name", most=LONGEST_NAME)
@@ -95,10 +103,10 @@ def _create(call: Call) -> dict[str, Any]:
 
 def checked_location(location: str) -> str:
     """A place for artifacts that this server can keep: its own, or one that it never opens."""
-    path = location.partition("?")[0].partition("#")[0]
-    if location and (".." in path.split("/") or "#" in location):
+    path, mark, query = location.partition("?")
+    if location and (".." in re.split(r"[/\\]", location) or ".." in query or "#" in location):
         raise invalid(f"Invalid artifact location: '{location}'.")
-    return location.rstrip("/")
+    return f"{path.rstrip('/')}{mark}{query}"
 
 
 def _add(
@@ -264,6 +272,34 @@ def _search(call: Call) -> dict[str, Any]:
     return answer
 
 
+def _search_datasets(call: Call) -> dict[str, Any]:
+    """The datasets that the runs of some experiments have logged, each once by its context."""
+    given = call.fields.texts("experiment_ids")
+    if not given:
+        raise invalid("SearchDatasets request must specify at least one experiment_id.")
+    if len(given) > MOST_IN_DATASETS:
+        raise invalid(
+            f"SearchDatasets request cannot specify more than {MOST_IN_DATASETS} experiment_ids. "
+            f"Received {len(given)} experiment_ids."
+        )
+    numbers = [int(each) for each in given if each.isdecimal() and len(each) <= LONGEST_NUMBER]
+    columns = (col(Source.experiment_id), col(Source.name), col(Source.digest), col(SourceUse.role))
+    query = (
+        select(*columns)
+        .join(SourceUse, col(SourceUse.source_id) == col(Source.id))
+        .where(col(Source.experiment_id).in_(numbers))
+        .distinct()
+        .order_by(*columns)
+        .limit(MOST_DATASETS)
+    )
+    found = [
+        {"experiment_id": str(number), "name": name, "digest": digest}
+        | ({"context": role} if role else {})
+        for number, name, digest, role in call.session.execute(query)
+    ]
+    return {"dataset_summaries": found} if found else {}
+
+
 def _size(fields: Fields) -> int:
     size = fields.whole("max_results")
     if size <= 0 or size > MOST:
@@ -314,6 +350,7 @@ ROUTES: tuple[Route, ...] = (
     reading("experiments/get", _get),
     reading("experiments/get-by-name", _get_by_name),
     reading("experiments/search", _search, "GET", "POST"),
+    reading("experiments/search-datasets", _search_datasets, "POST"),
     writing("experiments/update", _update),
     writing("experiments/delete", _delete),
     writing("experiments/restore", _restore),

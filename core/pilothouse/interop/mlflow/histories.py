@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments.blocks import Columns
 
 MOST, MOST_IN_INTERVAL, USUAL_INTERVAL = 25_000, 2500, 320
-MOST_RUNS, MOST_RUNS_IN_INTERVAL = 100, 100
+MOST_RUNS = 100
 Json = dict[str, Any]
 
 
@@ -67,11 +67,20 @@ def _history(call: Call) -> Json:
 def _bulk(call: Call) -> Json:
     """Up to a number of points of each run, each told with its run."""
     fields = call.fields
-    runs = _runs(call, "run_id", MOST_RUNS)
-    key = fields.needed("metric_key")
+    runs = fields.texts("run_id")
+    if not runs:
+        raise invalid("GetMetricHistoryBulk request must specify at least one run_id.")
+    if len(runs) > MOST_RUNS:
+        raise invalid(
+            f"GetMetricHistoryBulk request cannot specify more than {MOST_RUNS} run_ids. "
+            f"Received {len(runs)} run_ids."
+        )
+    if not fields.has("metric_key"):
+        raise invalid("GetMetricHistoryBulk request must specify a metric_key.")
+    key = fields.text("metric_key")
     most = min(max(fields.whole("max_results", MOST), 1), MOST)
     found: list[Json] = []
-    for run_id, columns in _read(call.session, runs, key).items():
+    for run_id, columns in _read(call.session, sorted(set(runs)), key).items():
         first = columns.by_time().at(slice(0, most))
         found += [told | {"run_id": run_id} for told in _told(key, first)]
     return {"metrics": found[:most]}
@@ -80,7 +89,14 @@ def _bulk(call: Call) -> Json:
 def _interval(call: Call) -> Json:
     """The first, the last and evenly spaced points between them, of each run at the same steps."""
     fields = call.fields
-    runs = _runs(call, "run_ids", MOST_RUNS_IN_INTERVAL)
+    runs = fields.texts("run_ids")
+    if not runs:
+        raise missing("run_ids")
+    if len(runs) > MOST_RUNS:
+        raise invalid(
+            f"GetMetricHistoryBulkInterval request must specify at most {MOST_RUNS} run_ids. "
+            f"Received {len(runs)} run_ids. {SEE}"
+        )
     key = fields.needed("metric_key")
     most = fields.whole("max_results", USUAL_INTERVAL)
     if not 1 <= most <= MOST_IN_INTERVAL:
@@ -91,15 +107,6 @@ def _interval(call: Call) -> Json:
         places = spaced(range(len(columns)), most)
         found += [told | {"run_id": run_id} for told in _told(key, columns.at(places))]
     return {"metrics": found} if found else {}
-
-
-def _runs(call: Call, name: str, most: int) -> list[str]:
-    given = call.fields.texts(name)
-    if not given:
-        raise missing(name)
-    if len(given) > most:
-        raise invalid(f"GetMetricHistoryBulk request cannot specify more than {most} run_ids.")
-    return given
 
 
 def _bounds(call: Call) -> tuple[int | None, int | None]:

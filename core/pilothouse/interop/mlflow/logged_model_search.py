@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, or_, select
 from sqlmodel import col
 
 from pilothouse.experiments.query import Comparison
@@ -56,7 +56,13 @@ def _search(call: Call) -> dict[str, Any]:
     datasets = [
         (row.needed("dataset_name"), row.text("dataset_digest")) for row in fields.rows("datasets")
     ]
-    holds = clauses.condition(fields.text("filter"), lambda claim: _holds(call, claim, datasets))
+    compared: set[str] = set()
+
+    def claimed(claim: Comparison) -> ColumnElement[bool]:
+        compared.add(LANGUAGE.entity(claim.field.entity))
+        return _holds(call, claim, datasets)
+
+    holds = clauses.condition(fields.text("filter"), claimed)
     query = (
         select(LoggedModel)
         .where(
@@ -66,6 +72,8 @@ def _search(call: Call) -> dict[str, Any]:
         )
         .order_by(*_ordered(fields.rows("order_by")))
     )
+    if datasets and "metric" not in compared:
+        query = query.where(_has_figure(datasets))
     found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
     answer = page("models", found, offset, size)
     if found:
@@ -113,6 +121,12 @@ def _with_figure(key: str, datasets: Datasets) -> Callable[[Condition], Conditio
     return within
 
 
+def _has_figure(datasets: Datasets) -> ColumnElement[bool]:
+    """Datasets without a claim about a metric: a figure on one of them is enough."""
+    models = select(col(LoggedModelMetric.model_id)).where(_on(datasets))
+    return col(LoggedModel.id).in_(models)
+
+
 def _on(datasets: Datasets) -> ColumnElement[bool]:
     name, digest = col(LoggedModelMetric.dataset_name), col(LoggedModelMetric.dataset_digest)
     if not datasets:
@@ -137,15 +151,23 @@ def _ordered(wanted: list[Fields]) -> list[Any]:
 
 
 def _figure(key: str, row: Fields) -> Any:
-    """The newest figure of a metric, on a dataset when one is named."""
+    """The newest figure of a metric, on the dataset and the digest that are named."""
     name, digest = row.text("dataset_name"), row.text("dataset_digest")
+    on = [col(LoggedModelMetric.dataset_name) == name] if name else []
+    on += [col(LoggedModelMetric.dataset_digest) == digest] if digest else []
     return (
-        select(func.max(col(LoggedModelMetric.value)))
+        select(col(LoggedModelMetric.value))
         .where(
             col(LoggedModelMetric.model_id) == col(LoggedModel.id),
             col(LoggedModelMetric.key) == key,
-            _on([(name, digest)] if name else []),
+            *on,
         )
+        .order_by(
+            col(LoggedModelMetric.at).desc(),
+            col(LoggedModelMetric.step).desc(),
+            col(LoggedModelMetric.run_id),
+        )
+        .limit(1)
         .correlate(LoggedModel)
         .scalar_subquery()
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
+from pilothouse.experiments import late
 from pilothouse.experiments.tables import (
     Experiment,
     LoggedModel,
@@ -23,16 +24,20 @@ from pilothouse.experiments.tables import (
 from pilothouse.interop.mlflow import experiments
 from pilothouse.interop.mlflow.errors import absent, invalid, missing
 from pilothouse.interop.mlflow.fields import Fields
+from pilothouse.interop.mlflow.points import Point
 from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
 from pilothouse.interop.mlflow.run_facts import figure
 from pilothouse.kit import ids
 from pilothouse.kit.clock import to_ms
+from pilothouse.storage import Store
 
 PENDING, READY, FAILED = "LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED"
 STATUSES = {"1": PENDING, "2": READY, "3": FAILED} | {each: each for each in (PENDING, READY)}
 STATUSES |= {FAILED: FAILED}
 FORBIDDEN = ("/", ":", ".", "%", '"', "'")
 LONGEST_KEY, LONGEST_PARAM, LONGEST_TAG = 250, 6000, 8000
+# The client writes into this one, right after it registered a version, which version that is.
+BOOKKEEPING = frozenset({"mlflow.modelVersions"})
 Json = dict[str, Any]
 
 
@@ -50,7 +55,8 @@ def root_of(session: Session, model: LoggedModel) -> str:
 
 
 def _root(experiment: Experiment, model_id: str) -> str:
-    return f"{experiments.artifact_root(experiment)}/models/{model_id}/artifacts"
+    root = experiments.artifact_root(experiment)
+    return experiments.below(root, "models", model_id, "artifacts")
 
 
 def log_metric(
@@ -64,8 +70,15 @@ def log_metric(
     step: int,
     dataset: tuple[str, str],
 ) -> None:
-    """Keep a figure of a logged model; the same point again replaces it."""
-    find(session, model_id)
+    """Keep a figure of a logged model; the same point again replaces it.
+
+    Raises Refused when a version rests on the figure, which another value would replace.
+    """
+    model = find(session, model_id)
+    row = session.get(LoggedModelMetric, (model_id, key, step, at, run_id))
+    number = None if math.isnan(value) else value
+    if row is not None and row.value != number and model.status != PENDING:
+        late.refuse_held_model(session, model, f"its metric {key!r} stays as it is")
     session.merge(
         LoggedModelMetric(
             model_id=model_id,
@@ -73,12 +86,24 @@ def log_metric(
             step=step,
             at=at,
             run_id=run_id,
-            value=None if math.isnan(value) else value,
+            value=number,
             dataset_name=dataset[0],
             dataset_digest=dataset[1],
         )
     )
     session.flush()
+
+
+def record_figures(session: Session, store: Store, figures: Sequence[Point]) -> None:
+    """Write into the activity log which figures came to models that versions rest on."""
+    by_model: dict[str, dict[str, float | str]] = defaultdict(dict)
+    for point in figures:
+        number: float | str = point.value if math.isfinite(point.value) else str(point.value)
+        by_model[point.model][point.key] = number
+    for model_id, values in by_model.items():
+        if late.held_by(session, [model_id]):
+            after = {"metrics": late.beginning(values)}
+            late.record_model(session, store, find(session, model_id), {}, after)
 
 
 def _create(call: Call) -> Json:
@@ -144,6 +169,8 @@ def _finish(call: Call) -> Json:
     status = STATUSES.get(call.fields.word("status"))
     if status is None:
         raise missing("status")
+    if model.status == READY and status != READY:
+        late.refuse_held_model(call.session, model, "it stays ready")
     model.status, model.updated_at = status, call.store.now()
     call.session.add(model)
     if status == READY:
@@ -166,24 +193,44 @@ def _delete(call: Call) -> Json:
     model = call.session.get(LoggedModel, _id(call.fields))
     if model is None:
         raise absent(f"Logged model with ID '{_id(call.fields)}' not found.")
-    model.archived_at = call.store.now()
+    late.refuse_held_model(call.session, model, "it stays")
+    model.archived_at = model.updated_at = call.store.now()
     call.session.add(model)
+    call.session.flush()
+    named = {"name": model.name}
+    late.record_model(call.session, call.store, model, named, {}, "archived", reason="")
     return {}
 
 
 def _set_tags(call: Call) -> Json:
-    model = find(call.session, _id(call.fields))
-    _write(call.session, model.id, {}, _tags(call.fields))
+    model, tags = find(call.session, _id(call.fields)), _tags(call.fields)
+    before = _tags_before(call.session, model, tags)
+    _write(call.session, model.id, {}, tags)
+    after = {key: value for key, value in tags.items() if before.get(key) != value}
+    changed = {key: value for key, value in after.items() if key not in BOOKKEEPING}
+    if changed and late.held_by(call.session, [model.id]):
+        old = {"tags": late.beginning(before)} if before else {}
+        late.record_model(call.session, call.store, model, old, {"tags": late.beginning(changed)})
     return {}
+
+
+def _tags_before(session: Session, model: LoggedModel, tags: Iterable[str]) -> dict[str, str]:
+    query = select(LoggedModelTag).where(
+        col(LoggedModelTag.model_id) == model.id, col(LoggedModelTag.key).in_(list(tags))
+    )
+    return {row.key: row.value for row in session.scalars(query)}
 
 
 def _delete_tag(call: Call) -> Json:
     model, key = find(call.session, _id(call.fields)), call.fields.needed("tag_key")
+    before = _tags_before(call.session, model, [key])
     gone = delete(LoggedModelTag).where(
         col(LoggedModelTag.model_id) == model.id, col(LoggedModelTag.key) == key
     )
     if call.session.connection().execute(gone).rowcount == 0:
         raise absent(f"No tag with key '{key}' found for model with ID '{model.id}'.")
+    if late.held_by(call.session, [model.id]):
+        late.record_model(call.session, call.store, model, {"tags": before}, {})
     return {}
 
 
@@ -197,6 +244,10 @@ def _log_params(call: Call) -> Json:
                 f"Changing param values is not allowed. Param with key='{key}' was already logged "
                 f"with value='{known[key]}' for model ID='{model.id}'."
             )
+    fresh = {key: value for key, value in params.items() if key not in known}
+    if fresh and late.held_by(call.session, [model.id]):
+        after = {"params": late.beginning(fresh)}
+        late.record_model(call.session, call.store, model, {}, after)
     _write(call.session, model.id, params, {})
     return {}
 

@@ -64,6 +64,7 @@ def _create(call: Call) -> Json:
         metrics=last_figures(session, looked.run_id),
         run=looked.run_id if session.get(Run, looked.run_id) else None,
         imported=f"MLflow: {source}",
+        rests_on=looked.rests_on,
     )
     run_link = fields.text("run_link")
 
@@ -138,7 +139,8 @@ def _download_uri(call: Call) -> Json:
 def _update(call: Call) -> Json:
     version = _asked_for(call)
     before, version.note = version.note, call.fields.text("description", most=LONGEST_NOTE)
-    _touch(call, version)
+    version.updated_at = call.store.now()
+    call.session.add(version)
     record(
         call.session,
         call.store,
@@ -152,6 +154,7 @@ def _update(call: Call) -> Json:
 
 
 def _touch(call: Call, version: ModelVersion) -> None:
+    """A move to a stage changes the version and its model; other changes do only the one."""
     now = call.store.now()
     version.updated_at = now
     call.session.add(version)

@@ -6,14 +6,21 @@ API = ("/api/2.0/mlflow/", "/ajax-api/2.0/mlflow/")
 FILES = ("/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/")
 INFO = ("/api/3.0/mlflow/server-info", "/ajax-api/3.0/mlflow/server-info")
 GET_ARTIFACT, GET_VERSION_ARTIFACT = "/get-artifact", "/model-versions/get-artifact"
+UPLOAD = "upload-artifact"
 RESET = "/api/testing/reset"
 PLAIN = ("/health", "/version")
-ELSEWHERE = ("/api/3.0/mlflow/", "/ajax-api/3.0/mlflow/", "/graphql")
+ELSEWHERE = ("/api/3.0/mlflow/", "/ajax-api/3.0/mlflow/", "/graphql", "/v1/traces")
 SPOKEN = "3.17.2"
+
+
+def plain(path: str) -> str:
+    """The path with one slash at its beginning: a client joins an address and a path by another."""
+    return f"/{path.lstrip('/')}"
 
 
 def owns(path: str) -> bool:
     """Whether the protocol answers at this path, if only to say that nothing is there."""
+    path = plain(path)
     return path.startswith((*API, *FILES, *ELSEWHERE)) or path in (
         *(*PLAIN, *INFO, RESET),
         *(GET_ARTIFACT, GET_VERSION_ARTIFACT),

@@ -14,11 +14,12 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlmodel import Session, col
 
-from pilothouse.experiments import recording
+from pilothouse.experiments import late
 from pilothouse.experiments.tables import File, LoggedModel, Run, RunArtifact
 from pilothouse.interop.mlflow import logged_models, run_facts
 from pilothouse.interop.mlflow.errors import absent, invalid
 from pilothouse.interop.mlflow.sources import climbs
+from pilothouse.storage import Store
 
 OF_RUN = re.compile(r"(?:[^/]+/)*?([0-9a-f]{32})/artifacts(?:/(.*))?", re.DOTALL)
 OF_MODEL = re.compile(r"(?:[^/]+/)*?models/(m-[0-9a-f]{32})/artifacts(?:/(.*))?", re.DOTALL)
@@ -73,7 +74,7 @@ def locate(session: Session, path: str) -> Place:
 
 
 def _is_below(path: str, root: str) -> bool:
-    place = root.removeprefix("mlflow-artifacts:").lstrip("/")
+    place = root.removeprefix("mlflow-artifacts:").partition("?")[0].lstrip("/")
     return path == place or path.startswith(f"{place}/")
 
 
@@ -109,23 +110,33 @@ def _table(place: Place) -> tuple[Any, Any]:
     return File, col(File.root)
 
 
-def keep(session: Session, place: Place, digest: str, size: int) -> None:
+def keep(session: Session, store: Store, place: Place, digest: str, size: int) -> None:
     """Name kept bytes as the file at a place; the same place again is the newer file."""
     if not place.inside:
         raise invalid("Invalid path")
     if place.kind == RUN:
-        recording.log_artifact(session, place.owner, place.inside, digest, size)
+        late.log_artifact(session, store, place.owner, place.inside, digest, size)
+    elif place.kind == MODEL:
+        model = session.get_one(LoggedModel, place.owner)
+        late.keep_model_file(session, store, model, place.inside, digest, size)
     else:
         session.merge(File(root=place.owner, path=place.inside, digest=digest, size=size))
     session.flush()
 
 
-def remove(session: Session, place: Place) -> None:
+def remove(session: Session, store: Store, place: Place) -> None:
     """Take away the file at a place, or every file in the folder; the bytes stay kept."""
-    table, owner = _table(place)
     paths = [kept.path for kept in below(session, place)] + [place.inside]
-    for part in run_facts.chunks(paths):
-        session.execute(delete(table).where(owner == place.owner, col(table.path).in_(part)))
+    if place.kind == RUN:
+        late.remove_artifacts(session, store, place.owner, paths)
+    elif place.kind == MODEL:
+        model = session.get_one(LoggedModel, place.owner)
+        late.remove_model_files(session, store, model, paths)
+    else:
+        for part in run_facts.chunks(paths):
+            session.execute(
+                delete(File).where(col(File.root) == place.owner, col(File.path).in_(part))
+            )
 
 
 def listing(found: Iterable[Kept], inside: str, *, relative: bool) -> list[Json]:

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from pilothouse.experiments import recording
+from pilothouse.experiments import late, recording
+from pilothouse.experiments.late import MOST_LISTED, Late
 from pilothouse.experiments.tables import Param, Run, RunModel, RunTag, Source, SourceUse
 from pilothouse.interop.mlflow import logged_models, points
 from pilothouse.interop.mlflow.errors import invalid, missing
@@ -26,9 +27,10 @@ from pilothouse.interop.mlflow.run_facts import (
     no_run,
     not_active,
 )
-from pilothouse.interop.mlflow.runs import run_id_of, set_tags, tags_of
+from pilothouse.interop.mlflow.runs import change_tags, run_id_of, tags_of
 from pilothouse.kit.clock import from_ms
 from pilothouse.kit.errors import Conflict, NotFound
+from pilothouse.storage import Store
 
 LONGEST_PARAM = recording.LONGEST_VALUE
 MOST_METRICS, MOST_PARAMS, MOST_TAGS, MOST_AT_ONCE = 1000, 100, 100, 1000
@@ -65,6 +67,7 @@ def _log_points(call: Call, run_id: str, logged: Logged) -> None:
         recording.log_points(call.session, call.store, run_id, logged.stretches)
     for point in logged.of_models:
         _log_model_metric(call.session, run_id, point)
+    logged_models.record_figures(call.session, call.store, logged.of_models)
 
 
 @contextmanager
@@ -96,7 +99,7 @@ def _log_param(call: Call) -> dict[str, Any]:
     run_id, key = run_id_of(fields), fields.needed("key")
     value = fields.text("value")[:LONGEST_PARAM]
     check_name(key, "Param key", "key")
-    known = _log_params(call.session, run_id, {key: value})
+    known = _log_params(call.session, call.store, run_id, {key: value})
     if known:
         raise invalid(
             f"Changing param values is not allowed. Param with key='{key}' was already logged with "
@@ -105,11 +108,13 @@ def _log_param(call: Call) -> dict[str, Any]:
     return {}
 
 
-def _log_params(session: Session, run_id: str, params: Mapping[str, str]) -> dict[str, str]:
+def _log_params(
+    session: Session, store: Store, run_id: str, params: Mapping[str, str]
+) -> dict[str, str]:
     """Keep parameters, or return those that have another value already and keep nothing."""
     try:
         with session.begin_nested():
-            recording.log_params(session, run_id, params)
+            late.log_params(session, store, run_id, params)
         return {}
     except NotFound:
         raise no_run(run_id) from None
@@ -133,9 +138,9 @@ def _log_batch(call: Call) -> dict[str, Any]:
     _check_sizes(logged.count, len(fields.rows("params")), len(fields.rows("tags")))
     _log_points(call, run_id, logged)
     if params:
-        _log_all_params(call.session, run_id, params)
+        _log_all_params(call, run_id, params)
     if tags:
-        set_tags(call.session, find_active(call.session, run_id), tags)
+        change_tags(call, find_active(call.session, run_id), tags)
     return {}
 
 
@@ -169,8 +174,8 @@ def _check_sizes(metrics: int, params: int, tags: int) -> None:
             )
 
 
-def _log_all_params(session: Session, run_id: str, params: Mapping[str, str]) -> None:
-    known = _log_params(session, run_id, params)
+def _log_all_params(call: Call, run_id: str, params: Mapping[str, str]) -> None:
+    known = _log_params(call.session, call.store, run_id, params)
     if known:
         told = [
             {"key": key, "old_value": old, "new_value": params[key]} for key, old in known.items()
@@ -188,13 +193,40 @@ def _log_inputs(call: Call) -> dict[str, Any]:
     datasets = fields.rows("datasets")
     if len(datasets) > MOST_DATASETS:
         raise invalid(f"At most {MOST_DATASETS} datasets can be logged at once.")
+    over = late.of(session, run_id)
+    names: list[str] = []
     for row in datasets:
         given = row.inner("dataset")
         texts = {name: given.text(name, most=most) for name, most in LONGEST_DATASET.items()}
-        use_dataset(session, run, texts, pairs(row.rows("tags")))
+        tags = pairs(row.rows("tags"))
+        if over is not None and over.versions:
+            _check_use(session, over, run, texts, tags)
+        use_dataset(session, run, texts, tags)
+        names.append(f"{texts['name']} {texts['digest']}")
     for row in fields.rows("models"):
         _use_model(session, run.id, row, INPUT)
+        names.append(row.text("model_id"))
+    if over is not None and names:
+        over.record(session, call.store, {}, {"inputs": names[:MOST_LISTED]})
     return {}
+
+
+def _check_use(
+    session: Session, over: Late, run: Run, texts: Mapping[str, str], tags: Mapping[str, str]
+) -> None:
+    """Raise Refused when what is said of a dataset would change, and a version rests on the run."""
+    query = (
+        select(SourceUse)
+        .join(Source, col(Source.id) == col(SourceUse.source_id))
+        .where(
+            col(SourceUse.run_id) == run.id,
+            col(Source.name) == texts["name"],
+            col(Source.digest) == texts["digest"],
+        )
+    )
+    use = session.scalars(query).first()
+    if use is not None and any(use.tags.get(key) != value for key, value in tags.items()):
+        raise over.refuse(f"what it says of the dataset {texts['name']!r} stays as it is")
 
 
 def use_dataset(
@@ -244,8 +276,12 @@ def _log_outputs(call: Call) -> dict[str, Any]:
     if not fields.has("models"):
         raise missing("models")
     run = find_active(call.session, run_id)
+    over = late.of(call.session, run.id)
     for row in fields.rows("models"):
         _use_model(call.session, run.id, row, OUTPUT)
+    if over is not None:
+        models = [row.text("model_id") for row in fields.rows("models")]
+        over.record(call.session, call.store, {}, {"outputs": models[:MOST_LISTED]})
     return {}
 
 
@@ -263,7 +299,7 @@ def _log_model(call: Call) -> dict[str, Any]:
     run = find_active(session, run_id)
     kept = session.get(RunTag, (run_id, HISTORY))
     history = [*(json.loads(kept.value) if kept else []), told]
-    set_tags(session, run, {HISTORY: json.dumps(history)})
+    change_tags(call, run, {HISTORY: json.dumps(history)})
     return {}
 
 

@@ -175,7 +175,6 @@ def _set_alias(call: Call) -> Json:
         stages.move_champion(session, call.store, name, version.number, REASON)
     else:
         promote(call, version, PRODUCTION)
-    _touch(call, name)
     return {}
 
 
@@ -216,14 +215,7 @@ def _delete_alias(call: Call) -> Json:
         stages.move_champion(session, call.store, name, None, REASON)
     else:
         stages.set_alias(session, call.store, name, alias, None, REASON)
-    _touch(call, name)
     return {}
-
-
-def _touch(call: Call, name: str) -> None:
-    model = find_model(call.session, name)
-    model.updated_at = call.store.now()
-    call.session.add(model)
 
 
 def _by_alias(call: Call) -> Json:

@@ -27,7 +27,7 @@ from pilothouse.experiments.tables import (
     SourceUse,
 )
 from pilothouse.interop.mlflow.errors import absent, invalid
-from pilothouse.interop.mlflow.experiments import artifact_root
+from pilothouse.interop.mlflow.experiments import artifact_root, below
 from pilothouse.kit.clock import to_ms
 
 CHUNK = 500
@@ -91,7 +91,7 @@ def root_of(session: Session, run: Run) -> str:
 
 def run_root(experiment_root: str, run_id: str) -> str:
     """The place of a run's files under its experiment's."""
-    return f"{experiment_root}/{run_id}/artifacts"
+    return below(experiment_root, run_id, "artifacts")
 
 
 def _roots(session: Session, numbers: set[int]) -> dict[int, str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Integer, Select, String, case, cast, func, literal, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col
 
 from pilothouse.deployments.fields import DEPLOYMENTS
@@ -135,15 +137,32 @@ def _text(key: str) -> Any:
     if key == "status":
         return case(STATUS, value=col(Run.status))
     if key == "artifact_uri":
-        return _root() + literal("/") + col(Run.id) + literal("/artifacts")
+        return _place_of_files()
     return {"run_id": col(Run.id), "run_name": col(Run.name), "user_id": col(Run.user)}[key]
 
 
-def _root() -> Any:
-    """An experiment's place for files, as `experiments.artifact_root` says it."""
+class _PositionOf(FunctionElement[int]):
+    """Where a text begins in another, counted from 1; 0 when it is not in it."""
+
+    inherit_cache = True
+    type = Integer()
+
+
+@compiles(_PositionOf)
+def _position(element: _PositionOf, compiler: Any, **options: Any) -> str:
+    name = "strpos" if compiler.dialect.name == "postgresql" else "instr"
+    return f"{name}({compiler.process(element.clauses, **options)})"
+
+
+def _place_of_files() -> Any:
+    """A run's place for files, as `run_facts.run_root` says it."""
     usual = literal("mlflow-artifacts:/") + cast(col(Experiment.id), String)
+    root = func.coalesce(col(Experiment.artifact_location), usual)
+    mark = _PositionOf(root, literal("?"))
+    path = case((mark > 0, func.substr(root, 1, mark - 1)), else_=root)
+    query = case((mark > 0, func.substr(root, mark)), else_="")
     return (
-        select(func.coalesce(col(Experiment.artifact_location), usual))
+        select(path + literal("/") + col(Run.id) + literal("/artifacts") + query)
         .where(col(Experiment.id) == col(Run.experiment_id))
         .scalar_subquery()
     )

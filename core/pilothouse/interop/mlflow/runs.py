@@ -9,7 +9,8 @@ from sqlalchemy import delete
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
-from pilothouse.experiments import keys, marks
+from pilothouse.experiments import keys, late, marks
+from pilothouse.experiments.lifecycle import close_holds
 from pilothouse.experiments.tables import ENDED, RUNNING, Run, RunTag
 from pilothouse.interop.mlflow import experiments
 from pilothouse.interop.mlflow.errors import absent, invalid
@@ -30,7 +31,7 @@ from pilothouse.interop.mlflow.run_facts import (
     info,
 )
 from pilothouse.kit import ids
-from pilothouse.kit.clock import from_ms
+from pilothouse.kit.clock import from_ms, to_ms
 from pilothouse.storage import Store
 
 LONGEST_KEY, LONGEST_VALUE = 250, 8000
@@ -96,6 +97,18 @@ def set_tags(session: Session, run: Run, tags: Mapping[str, str]) -> None:
     keys.remember(session, run.id, keys.TAG, tags)
 
 
+def change_tags(call: Call, run: Run, tags: Mapping[str, str]) -> None:
+    """Set tags of an active run; of one that has ended, the activity log says what they were."""
+    session, over = call.session, late.of(call.session, run.id)
+    if over is None:
+        set_tags(session, run, tags)
+        return
+    before = late.tags_before(session, run.id, tags, over, tags)
+    set_tags(session, run, tags)
+    old = {"tags": late.beginning(before)} if before else {}
+    over.record(session, call.store, old, {"tags": late.beginning(tags)})
+
+
 def _set_parent(session: Session, run: Run, parent_id: str) -> None:
     parent = session.get(Run, parent_id)
     if parent is not None and parent.id != run.id and parent.experiment_id == run.experiment_id:
@@ -109,16 +122,21 @@ def _get(call: Call) -> dict[str, Any]:
 def _update(call: Call) -> dict[str, Any]:
     fields, session = call.fields, call.session
     run = find_active(session, run_id_of(fields))
-    before = run.status
+    before, ended_at, over = run.status, run.ended_at, late.of(session, run.id)
     run.status = _status(fields) or run.status
     if fields.has("end_time"):
         run.ended_at = from_ms(fields.instant_ms("end_time"))
     elif run.status not in ENDED:
         run.ended_at = None
     if name := fields.text("run_name"):
-        set_tags(session, run, {RUN_NAME: name})
+        change_tags(call, run, {RUN_NAME: name})
     session.add(run)
     session.flush()
+    if run.status in ENDED:
+        close_holds(session, run.id)
+    if over is not None and before == run.status and run.ended_at != ended_at:
+        instants = [at and to_ms(at) for at in (ended_at, run.ended_at)]
+        over.record(session, call.store, {"end_time": instants[0]}, {"end_time": instants[1]})
     if before != run.status:
         _note(session, call.store, "resumed" if run.status == RUNNING else run.status, run)
     experiment = experiments.find(session, str(run.experiment_id))
@@ -148,19 +166,23 @@ def _set_tag(call: Call) -> dict[str, Any]:
     run_id, key = run_id_of(fields), fields.needed("key")
     check_name(key, "key", "key")
     run = find_active(call.session, run_id)
-    set_tags(call.session, run, {key: fields.text("value")[:LONGEST_VALUE]})
+    change_tags(call, run, {key: fields.text("value")[:LONGEST_VALUE]})
     return {}
 
 
 def _delete_tag(call: Call) -> dict[str, Any]:
     run_id, key = run_id_of(call.fields), call.fields.needed("key")
     run = find_active(call.session, run_id)
+    over = late.of(call.session, run_id)
+    before = late.tags_before(call.session, run_id, [key], over, {}) if over else {}
     gone = delete(RunTag).where(col(RunTag.run_id) == run.id, col(RunTag.key) == key)
     if call.session.connection().execute(gone).rowcount == 0:
         raise absent(f"No tag with name: {key} in run with id {run.id}")
     if key in MIRRORED and key != RUN_NAME:  # a run is never without a name
         setattr(run, MIRRORED[key], "")
         call.session.add(run)
+    if over is not None:
+        over.record(call.session, call.store, {"tags": before}, {})
     return {}
 
 

@@ -15,14 +15,19 @@ from urllib.parse import unquote
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from pilothouse.experiments import late
 from pilothouse.experiments.tables import File, LoggedModel, Run, RunArtifact
-from pilothouse.interop.mlflow import logged_models, run_facts
+from pilothouse.interop.mlflow import logged_models, omitted, run_facts
 from pilothouse.interop.mlflow.errors import absent, invalid
+from pilothouse.interop.mlflow.experiments import below
 from pilothouse.registry.tables import Alias, ModelVersion, VersionOrigin
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 OWN = "mlflow-artifacts"
 HOSTS = ("http", "https", "ftp", "sftp")
+# What clients write in place of a source when they register a prompt.
+PROMPTS = ("dummy-source", "prompt-template")
+PLAIN = ("runs", "models", OWN)  # a query or a fragment means nothing in these
 RUNS = re.compile(r"/+([^/]+)(?:/(.*))?")
 REGISTERED = re.compile(r"/+([^/@]+)(?:/(\d+)|@([^/]+))/?")
 MOST_UNQUOTINGS = 10
@@ -37,15 +42,20 @@ class Origin:
     run_id: str = ""
     model_id: str = ""
     files: tuple[Mapping[str, Any], ...] = ()
+    rests_on: tuple[tuple[str, str | None], ...] = ()
 
 
 def origin(session: Session, source: str, run_id: str, model_id: str) -> Origin:
     """Look into a source. Raises in the protocol's words when it may not be one."""
     found = SCHEME.fullmatch(source)
+    if source in PROMPTS:
+        raise invalid(omitted.PROMPTS)
     if found is None or found[1].lower() == "file" or len(found[1]) == 1:
         raise _local(source)
     scheme, path = found[1].lower(), found[2]
-    if climbs(path) or "?" in path or "#" in path or not path.strip("/"):
+    if climbs(path) or not path.strip("/"):
+        raise _relative(source)
+    if scheme in (*PLAIN, *HOSTS) and ("?" in path or "#" in path):
         raise _relative(source)
     if scheme == "runs":
         return _of_run(session, source, path, run_id)
@@ -68,14 +78,18 @@ def climbs(path: str) -> bool:
 
 def _of_run(session: Session, source: str, path: str, run_id: str) -> Origin:
     parts = RUNS.fullmatch(path)
-    if parts is None or parts[1] != run_id:
+    if parts is None:
         raise _elsewhere_than(source, "run_id")
-    run = session.get(Run, run_id)
-    if run is None:
+    run = session.get(Run, parts[1])
+    if run is None and session.get(Run, run_id) is None:
+        # Both are runs of another server: there are no files here that this could lead to.
         return Origin(source, source, run_id)
+    if run is None or run.id != run_id:
+        raise _elsewhere_than(source, "run_id")
     inside = (parts[2] or "").strip("/")
-    location = "/".join(filter(None, (run_facts.root_of(session, run), inside)))
-    return Origin(source, location, run_id, files=_files_of_run(session, run_id, inside))
+    location = _below(run_facts.root_of(session, run), inside)
+    files, rests_on = _files_of_run(session, run_id, inside), ((run_id, inside),)
+    return Origin(source, location, run_id, files=files, rests_on=rests_on)
 
 
 def _of_model(session: Session, source: str, path: str, run_id: str, model_id: str) -> Origin:
@@ -89,9 +103,9 @@ def _of_model(session: Session, source: str, path: str, run_id: str, model_id: s
     if model is None or model.archived_at is not None:
         raise absent(f"Logged model with ID '{model_id}' not found.")
     inside = (parts[2] or "").strip("/")
-    location = "/".join(filter(None, (logged_models.root_of(session, model), inside)))
-    files = _files_of_model(session, model_id, inside)
-    return Origin(source, location, run_id or model.run_id, model_id, files)
+    location = _below(logged_models.root_of(session, model), inside)
+    files, rests_on = _files_of_model(session, model_id, inside), ((model_id, inside),)
+    return Origin(source, location, run_id or model.run_id, model_id, files, rests_on)
 
 
 def _of_version(session: Session, source: str, given: re.Match[str], run_id: str) -> Origin:
@@ -104,9 +118,12 @@ def _of_version(session: Session, source: str, given: re.Match[str], run_id: str
     if version is None:
         raise absent(f"Model Version (name={model}, version={number}) not found")
     kept = session.get(VersionOrigin, (model, int(number)))
+    rests_on = late.rests_on(session, f"{model}@{number}")
     if kept is None:
-        return Origin(source, location_of(session, version, kept), run_id or version.run_id or "")
-    return Origin(source, kept.location, run_id or kept.run, kept.logged_model)
+        location, run = location_of(session, version, kept), run_id or version.run_id or ""
+        return Origin(source, location, run, rests_on=rests_on)
+    run = run_id or kept.run
+    return Origin(source, kept.location, run, kept.logged_model, rests_on=rests_on)
 
 
 def location_of(session: Session, version: ModelVersion, kept: VersionOrigin | None) -> str:
@@ -114,18 +131,19 @@ def location_of(session: Session, version: ModelVersion, kept: VersionOrigin | N
     if kept is not None:
         return kept.location
     run = session.get(Run, version.run_id) if version.run_id else None
-    return f"{run_facts.root_of(session, run)}/model" if run else version.import_source
+    return _below(run_facts.root_of(session, run), "model") if run else version.import_source
 
 
 def _of_place(session: Session, source: str, run_id: str, model_id: str) -> Origin:
     run, model = session.get(Run, run_id), session.get(LoggedModel, model_id)
     if run is not None and (inside := _inside(source, run_facts.root_of(session, run))) is not None:
-        return Origin(source, source, run_id, files=_files_of_run(session, run_id, inside))
+        files = _files_of_run(session, run_id, inside)
+        return Origin(source, source, run_id, files=files, rests_on=((run_id, inside),))
     if model is not None:
         inside = _inside(source, logged_models.root_of(session, model))
         if inside is not None:
-            files = _files_of_model(session, model_id, inside)
-            return Origin(source, source, run_id or model.run_id, model_id, files)
+            files, run_of = _files_of_model(session, model_id, inside), run_id or model.run_id
+            return Origin(source, source, run_of, model_id, files, ((model_id, inside),))
     raise _elsewhere_than(source, "model_id" if model_id and not run_id else "run_id")
 
 
@@ -137,6 +155,10 @@ def _inside(source: str, root: str) -> str | None:
     return plain.removeprefix(root + "/") if plain.startswith(root + "/") else None
 
 
+def _below(root: str, inside: str) -> str:
+    return below(root, inside) if inside else root
+
+
 def _elsewhere(source: str, scheme: str, path: str, run_id: str, model_id: str) -> Origin:
     """A place that this server never opens: the words are kept for whoever does."""
     if scheme in HOSTS:
@@ -145,7 +167,7 @@ def _elsewhere(source: str, scheme: str, path: str, run_id: str, model_id: str) 
             "other than the tracking server's configured artifact storage, so the server would "
             "connect to the host named in the URI."
         )
-    if path.startswith("//") and "/" not in path.strip("/"):
+    if path.startswith("//") and "/" not in re.split(r"[?#]", path)[0].strip("/"):
         raise _relative(source)
     return Origin(source, source, run_id, model_id)
 

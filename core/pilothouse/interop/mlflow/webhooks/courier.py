@@ -23,8 +23,8 @@ from pilothouse.storage import Store
 log = logging.getLogger("pilothouse.webhooks")
 # How long until the next try, after each; the last is not followed by another.
 WAITS = (
+    timedelta(seconds=1),
     timedelta(seconds=5),
-    timedelta(seconds=30),
     timedelta(minutes=2),
     timedelta(minutes=10),
     timedelta(minutes=10),

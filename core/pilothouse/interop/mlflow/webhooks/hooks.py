@@ -27,7 +27,7 @@ from pilothouse.interop.mlflow.webhooks.events import (
 from pilothouse.interop.mlflow.webhooks.sending import Parcel, Told, send
 from pilothouse.interop.tables import Delivery, Webhook
 from pilothouse.kit.clock import to_ms
-from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.errors import PilothouseError, Unavailable
 from pilothouse.storage import Store
 
 NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
@@ -44,6 +44,8 @@ def _check_address(store: Store, fields: Fields) -> None:
         return
     try:
         addresses.resolve(addresses.parse(url), private=store.settings.webhook_private_addresses)
+    except Unavailable:
+        return  # no address yet; it is looked up, and looked at, again at each delivery
     except PilothouseError as refused:
         raise invalid(str(refused)) from None
 

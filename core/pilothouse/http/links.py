@@ -1,0 +1,118 @@
+"""The links that MLflow's clients print, such as `/#/experiments/1/runs/…`, lead into the app.
+
+What stands behind `#` never reaches a server: the page at `/` hands it to `/open`, which answers
+with the address of the same thing in the app.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import parse_qs, unquote, urlencode
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from pilothouse.deployments.asgi import Answer
+from pilothouse.experiments.tables import Experiment, LoggedModel
+from pilothouse.kit.processes import find
+from pilothouse.storage import Store
+
+ROOT, OPEN = "/", "/open"
+LONGEST, LONGEST_NUMBER = 2000, 18
+SCRIPT = 'location.replace("/open?at=" + encodeURIComponent(location.hash.slice(1)));'
+_HASH = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+POLICY = f"default-src 'none'; script-src 'sha256-{_HASH}'; frame-ancestors 'none'"
+HTML = b"text/html; charset=utf-8"
+EXPERIMENTS = "experiments"
+Target = tuple[str, Mapping[str, str]]  # a page of the app and its parameters
+
+
+def owns(path: str) -> bool:
+    """Whether an address is one of these."""
+    return path in (ROOT, OPEN)
+
+
+def answer(store: Store, path: str, query: str) -> Answer:
+    """The page at `/`, or the way from `/open` into the app."""
+    if path == ROOT:
+        noscript = "Your browser runs no scripts, so this link cannot be followed."
+        words = f"<script>{SCRIPT}</script><noscript>{noscript}</noscript>"
+        return _page(200, words)
+    app = find(store.run_folder, "app")
+    if app is None:
+        words = "The app of this workspace is not running. Start it with <code>pilothouse up</code>"
+        return _page(503, f"{words}, then reload this page.")
+    at = parse_qs(query).get("at", [""])[0][:LONGEST]
+    with store.read() as session:
+        page, params = target(session, at)
+    url = f"{app.url}/{page}{f'?{urlencode(params)}' if params else ''}"
+    headers = (b"location", url.encode()), (b"cache-control", b"no-store")
+    return Answer(302, b"", headers, content_type=HTML)
+
+
+def target(session: Session, at: str) -> Target:
+    """The page of the app that shows what an address of MLflow's pages means."""
+    path, _, query = at.partition("?")
+    parts = [unquote(part) for part in path.strip("/").split("/") if part]
+    for pattern, page in _PAGES:
+        if len(parts) >= len(pattern) and all(map(_fits, pattern, parts)):
+            return page(session, parts, query)
+    return "", {}
+
+
+def _fits(name: str, part: str) -> bool:
+    return name == "*" or name == part
+
+
+def _run(session: Session, parts: list[str], query: str) -> Target:
+    return "run", {"id": parts[3]}
+
+
+def _logged_model(session: Session, parts: list[str], query: str) -> Target:
+    """A logged model is shown with the run that made it."""
+    model = session.get(LoggedModel, parts[3])
+    if model is None or not model.run_id:
+        return _experiment(session, parts, query)
+    return "run", {"id": model.run_id, "run_view": "models", "run_model": model.id}
+
+
+def _experiment(session: Session, parts: list[str], query: str) -> Target:
+    number = parts[1]
+    if not number.isdecimal() or len(number) > LONGEST_NUMBER:
+        return EXPERIMENTS, {}
+    name = session.scalars(select(col(Experiment.name)).where(col(Experiment.id) == int(number)))
+    first = name.first()
+    return EXPERIMENTS, {"experiment": first} if first else {}
+
+
+def _compare(session: Session, parts: list[str], query: str) -> Target:
+    runs = re.findall(r"[0-9a-f]{32}", parse_qs(query).get("runs", [""])[0])
+    return ("compare", {"runs": ",".join(runs)}) if runs else (EXPERIMENTS, {})
+
+
+_PAGES: tuple[tuple[tuple[str, ...], Callable[[Session, list[str], str], Target]], ...] = (
+    (("experiments", "*", "runs", "*"), _run),
+    (("experiments", "*", "models", "*"), _logged_model),
+    (("experiments", "*"), _experiment),
+    (("experiments",), lambda session, parts, query: (EXPERIMENTS, {})),
+    (("compare-runs",), _compare),
+    (
+        ("models", "*", "versions", "*"),
+        lambda session, parts, query: ("version", {"ref": f"{parts[1]}@{parts[3]}"}),
+    ),
+    (("models", "*"), lambda session, parts, query: ("model", {"name": parts[1]})),
+    (("models",), lambda session, parts, query: ("registry", {})),
+)
+
+
+def _page(status: int, words: str) -> Answer:
+    body = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Pilothouse</title>{words}'
+    headers = (
+        (b"content-security-policy", POLICY.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"cache-control", b"no-store"),
+    )
+    return Answer(status, body.encode(), headers, content_type=HTML)
