@@ -114,6 +114,20 @@ class TestOverTheProtocol:
         assert words in message
         assert caller.get("webhooks") == {}
 
+    def test_a_name_without_an_address_is_taken_when_it_may_get_a_public_one(
+        self, caller: Caller
+    ) -> None:
+        fields = {"name": "hook", "events": [CREATED]}
+        url = "https://no-such-host.pilothouse-hooks.dev/x"
+        hook = caller.post("webhooks", **fields, url=url)["webhook"]
+        told = caller.post(f"webhooks/{hook['webhook_id']}/test")["result"]
+        assert not told["success"]
+        for host in ("no-such-host", "no-such-host.local", "no-such-host.internal"):
+            given = fields | {"url": f"https://{host}/x"}
+            status, _, message = caller.refused("POST", "webhooks", json=given)
+            assert status == 400
+            assert "Cannot resolve" in message
+
     def test_what_is_not_there_is_404(self, caller: Caller) -> None:
         for method, path in (("GET", "x"), ("PATCH", "x"), ("DELETE", "x"), ("POST", "x/test")):
             assert caller.refused(method, f"webhooks/{path}", json={})[:2] == (404, GONE)

@@ -20,6 +20,11 @@ LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 NUMERIC = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 LOCAL_TRANSLATION = ipaddress.IPv6Network("64:ff9b:1::/48")
+# Reserved for use outside the public DNS (RFC 2606, 6761, 6762 and 8375).
+OF_A_NETWORK = frozenset(
+    {"localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "arpa"}
+    | {"invalid", "test", "example", "onion", "alt"}
+)
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -89,6 +94,12 @@ def resolve(target: Target, *, private: bool) -> list[str]:
                 f"{target.host!r} resolves to {address}."
             )
     return addresses
+
+
+def is_public_name(host: str) -> bool:
+    """Whether a name can be one of the internet's, and not of a machine or of a network alone."""
+    labels = host.rstrip(".").lower().split(".")
+    return len(labels) > 1 and labels[-1] not in OF_A_NETWORK and labels[-1].isascii()
 
 
 def is_public(address: str) -> bool:

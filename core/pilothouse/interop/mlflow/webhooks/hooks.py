@@ -43,9 +43,12 @@ def _check_address(store: Store, fields: Fields) -> None:
     if not url:
         return
     try:
-        addresses.resolve(addresses.parse(url), private=store.settings.webhook_private_addresses)
-    except Unavailable:
-        return  # no address yet; it is looked up, and looked at, again at each delivery
+        target = addresses.parse(url)
+        addresses.resolve(target, private=store.settings.webhook_private_addresses)
+    except Unavailable as unresolved:
+        # No address now: it is looked up, and looked at, again at each delivery.
+        if not addresses.is_public_name(target.host):
+            raise invalid(str(unresolved)) from None
     except PilothouseError as refused:
         raise invalid(str(refused)) from None
 
