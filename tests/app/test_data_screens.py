@@ -169,6 +169,19 @@ def test_a_failed_retraining_offers_to_accept_the_data_and_to_edit_the_contract(
     assert page.button(key="remedy_go").disabled
 
 
+@pytest.mark.parametrize("view", ["Columns", "Rows", "Contract", "Versions", "Runs"])
+def test_a_lost_file_is_said_in_words_where_its_rows_are_read(visit, workspace, flights, view):
+    digest = workspace.data.version(flights).digest
+    workspace.store.artifacts.local_path(digest).unlink()
+    page = visit("dataset", ref=flights, dataset_view=view)
+    assert not page.exception
+    messages = [error.value.replace("\\", "") for error in page.error]
+    if view == "Rows":
+        assert "the content of flights@1 is missing from the artifacts" in messages[0]
+    else:
+        assert messages == []
+
+
 def test_small_bars_begin_at_zero():
     from pilothouse_app.parts.table import shape_column
 

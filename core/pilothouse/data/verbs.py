@@ -98,6 +98,7 @@ class Data(ContractVerbs):
             existing = versions.find(session, name, content)
             current = enforcement.current_contract(session, name)
         if existing:
+            versions.repair(self._store, existing, table)
             return existing
         held = enforcement.hold(current, name, table, on_breach)
         draft = versions.draft(self._store, table, content, words, held)

@@ -19,7 +19,7 @@ from pilothouse.data.facts import DatasetVersionInfo
 from pilothouse.data.schema import Column
 from pilothouse.data.tables import Dataset, DatasetVersion
 from pilothouse.kit import names
-from pilothouse.kit.errors import Conflict, Invalid, NotFound
+from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -244,9 +244,43 @@ def read_table(
         )
     # One file, read as one: a path's parent folder named a=b would become a column.
     chosen = list(version.column_names if columns is None else columns)
-    file = pq.ParquetFile(store.artifacts.local_path(version.digest))
+    file = pq.ParquetFile(_content(store, version))
     table: pa.Table = file.read(columns=chosen).select(chosen)
     return table
+
+
+def _content(store: Store, version: DatasetVersionInfo) -> Path:
+    """The verified file of a version. Raises Unavailable, in words, when it cannot be read."""
+    try:
+        return store.artifacts.local_path(version.digest)
+    except NotFound as gone:
+        raise _unreadable(version, "is missing from the artifacts") from gone
+    except Unavailable as damaged:
+        raise _unreadable(version, "is damaged") from damaged
+    except OSError as broken:
+        raise _unreadable(version, f"cannot be read ({broken.strerror or broken})") from broken
+
+
+def _unreadable(version: DatasetVersionInfo, problem: str) -> Unavailable:
+    return Unavailable(
+        f"the content of {version.ref} {problem} (artifact {version.digest[:12]}…).",
+        hint="Register the same file again, which stores it anew, or restore the artifact from a "
+        "backup. What was computed when it was registered can still be looked at.",
+    )
+
+
+def repair(store: Store, version: DatasetVersionInfo, table: pa.Table) -> None:
+    """Store the content of a version anew when its file is missing or damaged."""
+    try:
+        _content(store, version)
+    except Unavailable as lost:
+        digest, _ = _keep(store, table)
+        if digest != version.digest:  # written by another release of the Parquet library
+            raise Unavailable(
+                f"{lost.message.removesuffix('.')}, and the same rows written anew have other "
+                "bytes.",
+                hint="Restore the artifact from a backup.",
+            ) from lost
 
 
 def info(version: DatasetVersion, *, existed: bool = False) -> DatasetVersionInfo:

@@ -122,6 +122,25 @@ def test_damaged_content_is_not_read(workspace: Workspace) -> None:
         workspace.data.frame("goods")
 
 
+@pytest.mark.parametrize("problem", ["missing", "damaged"])
+def test_a_lost_file_is_named_by_its_version_and_registering_it_again_repairs_it(
+    workspace: Workspace, problem: str
+) -> None:
+    made = workspace.data.register("goods", CSV)
+    path = workspace.store.artifacts.local_path(made.digest)
+    path.chmod(0o600)
+    if problem == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(b"x" * made.bytes)
+    with pytest.raises(Unavailable, match=f"the content of goods@1 is {problem}") as lost:
+        workspace.data.frame("goods")
+    assert "Register the same file again" in lost.value.hint
+    assert workspace.data.profile("goods").rows == 2
+    assert workspace.data.register("goods", CSV).existed
+    assert len(workspace.data.frame("goods")) == 2
+
+
 def test_the_profile_and_contract_are_kept(workspace: Workspace) -> None:
     workspace.data.register("goods", CSV)
     profile = workspace.data.profile("goods@1")
