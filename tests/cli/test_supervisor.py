@@ -104,6 +104,24 @@ def test_what_hangs_is_started_again(
     assert supervisor.troubles() == ["the worker hung and was started again 1 time"]
 
 
+def test_what_hangs_is_ended_only_when_its_own_supervisor_is_gone(
+    supervisor: Supervisor,
+    place: Path,
+    stranger: subprocess.Popen[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pilothouse.cli.supervisor.HANGS_AFTER_S", 0.0)
+    (place / "run" / "server.beat").write_text(f"{stranger.pid} 1")
+    child = supervisor.children["server"] = Child("server", SLEEP, place)
+    child.adopted = address(stranger)
+    for _ in range(3):
+        supervisor.tend()
+    assert stranger.poll() is None
+    keep(place, 2**22 - 1, 1.0, stranger.pid)  # as left by a supervisor that was killed
+    supervisor.tend()
+    assert stranger.wait(timeout=30) == -signal.SIGKILL
+
+
 def test_a_process_without_a_heartbeat_is_not_taken_for_one_that_hangs(
     supervisor: Supervisor, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -341,6 +341,19 @@ class TestDelivery:
         assert receiver.waiting == len(WAITS) == 5
         assert {receiver.next().headers["X-MLflow-Delivery-Id"] for _ in WAITS} == {"d1"}
 
+    def test_a_clock_that_is_put_back_does_not_put_off_the_next_try(
+        self, inner: Store, receiver: Receiver, clock: FixedClock
+    ) -> None:
+        hooked(inner, receiver.url)
+        waiting(inner, "d1")
+        receiver.reply = lambda _: (503, {}, b"not now")
+        [first] = carry(inner)
+        clock.advance(timedelta(days=-1))
+        [second] = carry(inner)
+        assert (first.attempts, second.attempts) == (1, 2)
+        [early] = carry(inner)
+        assert early.attempts == 2
+
     def test_it_arrives_once_the_receiver_is_back(
         self, inner: Store, receiver: Receiver, clock: FixedClock
     ) -> None:

@@ -79,6 +79,8 @@ class Child:
         if self.adopted is not None:
             if not is_running(self.adopted.pid, self.adopted.create_time):
                 self.adopted = None
+            elif self._hangs(now) and is_orphan(self.folder, self.adopted):
+                self._end_hanging()  # nobody else watches it: its own supervisor is gone
         elif self.process is not None and self.process.poll() is None:
             if self._hangs(now):
                 self._end_hanging()
@@ -96,18 +98,25 @@ class Child:
     def _hangs(self, now: float) -> bool:
         """Whether it has had a heartbeat, and for long has had none."""
         beat = read_beat(self.folder / "run", self.name)
-        own = self.process is not None and beat.startswith(f"{self.process.pid} ")
+        own = beat.startswith(f"{self._pid} ")
         if not own or beat != self.beat:
             self.beat, self.beat_at = beat, now
         return own and now - self.beat_at > HANGS_AFTER_S
 
     def _end_hanging(self) -> None:
         """End it, so that it is started again; what it did goes on where it stood."""
-        assert self.process is not None
         self.hangs += 1
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+            os.killpg(self._pid, signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+
+    @property
+    def _pid(self) -> int:
+        """The process that is kept running, one's own or an adopted one; -1 for none."""
+        if self.adopted is not None:
+            return self.adopted.pid
+        return -1 if self.process is None else self.process.pid
 
     @property
     def trouble(self) -> str:

@@ -10,7 +10,7 @@ import logging
 import threading
 from datetime import timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, delete, or_
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
@@ -65,12 +65,17 @@ class Courier:
         with self._store.write() as session:
             session.execute(delete(Delivery).where(old))
 
+    def _is_due(self) -> ColumnElement[bool]:
+        """Its time has come; or it lies beyond every wait, because the clock was put back."""
+        now = self._store.now()
+        return or_(col(Delivery.next_at) <= now, col(Delivery.next_at) > now + max(WAITS))
+
     def _due(self, most: int) -> list[str]:
         query = (
             select(Delivery.webhook_id)
             .where(
                 Delivery.status == PENDING,
-                col(Delivery.next_at) <= self._store.now(),
+                self._is_due(),
                 col(Delivery.webhook_id).not_in(list(self._busy)),
             )
             .distinct()
@@ -113,7 +118,7 @@ class Courier:
         query = select(Delivery).where(
             Delivery.webhook_id == webhook_id,
             Delivery.status == PENDING,
-            col(Delivery.next_at) <= self._store.now(),
+            self._is_due(),
         )
         return session.exec(query.order_by(col(Delivery.created_at), col(Delivery.id))).first()
 
