@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pilothouse.deployments.replicas import Places
 from pilothouse.deployments.tables import Replica, Revision
@@ -213,6 +214,43 @@ def test_adding_labels_asks_for_a_file_and_names_the_classes(tour):
     assert not page.exception
     assert "the classes of **late**: 0, 1" in shown(page)
     assert page.button(key="label_go").disabled
+
+
+def label_dialog() -> None:
+    """The dialog open at every run, as a browser keeps it open."""
+    from pilothouse_app.parts.labels import upload_labels
+    from pilothouse_app.parts.workspace import workspace
+
+    upload_labels(workspace().deployments.deployment("late"))
+
+
+def test_labels_are_added_from_a_file(tour, served):
+    ids = list(served.deployments.predictions("late")["prediction_id"][:2])
+    content = f"Nr.;late;when\n{ids[0]};1;x\n{ids[1]};0;y\nnobody;1;z\n".encode()
+    page = AppTest.from_function(label_dialog, default_timeout=30).run()
+    assert page.button(key="label_go").disabled
+    page.file_uploader[0].set_value(("outcomes.csv", content, "text/csv")).run()
+    assert not page.exception
+    boxes = {box.label: box for box in page.selectbox}
+    assert boxes["Prediction id"].value is None
+    assert boxes["Label"].value == "late"
+    boxes["Prediction id"].set_value("Nr.").run()
+    page.text_input(key="label_reason").set_value("January's outcomes").run()
+    page.button(key="label_go").click().run()
+    assert not page.exception
+    assert page.session_state["_label_report"]["unmatched"] == ["nobody"]
+    labels = served.deployments.labels("late").set_index("prediction_id")["label"]
+    assert [int(float(labels[each])) for each in ids] == [1, 0]
+
+
+def test_a_file_of_wrong_labels_says_which(tour, served):
+    ids = list(served.deployments.predictions("late")["prediction_id"][:1])
+    page = AppTest.from_function(label_dialog, default_timeout=30).run()
+    content = f"id,label\n{ids[0]},perhaps\n".encode()
+    page.file_uploader[0].set_value(("outcomes.csv", content, "text/csv")).run()
+    page.text_input(key="label_reason").set_value("a mistake").run()
+    page.button(key="label_go").click().run()
+    assert "'perhaps' is no class of the model" in page.error[0].value
 
 
 def test_a_report_lists_the_ids_that_nobody_predicted(tour):

@@ -49,7 +49,7 @@ def labels_view(deployment: DeploymentInfo) -> None:
         "Add labels from a file", type="primary", icon=":material/upload_file:", key="label_file"
     ):
         st.session_state.pop(REPORT, None)
-        _upload(deployment)
+        upload_labels(deployment)
     report = st.session_state.get(REPORT)
     if report and report["deployment"] == deployment.name:
         _report(report)
@@ -58,7 +58,8 @@ def labels_view(deployment: DeploymentInfo) -> None:
 
 
 @st.dialog("Add labels from a file", width="large", icon=":material/upload_file:")
-def _upload(deployment: DeploymentInfo) -> None:
+def upload_labels(deployment: DeploymentInfo) -> None:
+    """The dialog: a file, its columns, a reason; what is wrong is said in it."""
     st.markdown(
         "A CSV or Parquet file with a column of prediction ids and one of labels. Labels are "
         f"the classes of **{literal(deployment.signature.target)}**: {_classes(deployment)}."
