@@ -334,3 +334,23 @@ def test_an_address_of_nothing_leads_back_to_the_list(visit, path, params, label
     assert not page.exception
     assert page.error
     assert [each.proto.label for each in page.get("page_link")][-2:] == [label, "Home"]
+
+
+def full_disk() -> None:
+    import sqlite3
+
+    from sqlalchemy.exc import OperationalError
+
+    from pilothouse_app.parts.errors import guarded
+
+    with guarded():
+        full = sqlite3.OperationalError("database or disk is full")
+        full.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise OperationalError("INSERT", {}, full)
+
+
+def test_a_full_disk_is_said_in_words_on_a_screen():
+    page = AppTest.from_function(full_disk).run()
+    [box] = page.error
+    assert "the disk is full" in box.value
+    assert "Make room" in box.value

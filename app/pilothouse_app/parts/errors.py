@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
+from pilothouse.kit.faults import in_words
 from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.links import HOME, Address, link, screen
 
@@ -58,9 +59,15 @@ def _with_code(hint: str) -> str:
 
 
 def show_unexpected(error: Exception) -> bool:
-    """Log a fault under an id and show the id; True tells Streamlit that it was shown."""
+    """Log a fault under an id and show the id; True tells Streamlit that it was shown.
+
+    What the disk or the database refused is said in words.
+    """
     number = uuid.uuid4().hex[:8]
     log.error("screen fault %s", number, exc_info=error)
+    if known := in_words(error):
+        error_box(known)
+        return True
     st.error(
         f"This part of the page failed. The log has the details under **{number}**.",
         title="Something went wrong",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pilothouse.cli.root import root
 from pilothouse.kit.errors import PilothouseError, Unavailable
+from pilothouse.kit.faults import DOCTOR, in_words
 from pilothouse.kit.folders import only_for_owner
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ def main() -> None:
     except PilothouseError as refused:
         _end(str(refused), refused.exit_code)
     except OSError as broken:
-        _end(f"{broken}.", Unavailable.exit_code)
+        known = in_words(broken)
+        _end(f"{broken}. {known}" if known else f"{broken}.", Unavailable.exit_code)
     except _database_error() as broken:
-        hint = "`pilothouse doctor` says what is wrong with the workspace."
-        _end(f"the database cannot be used: {broken.orig}. {hint}", Unavailable.exit_code)
+        known = in_words(broken)
+        words = f"{known} ({broken.orig})" if known else f"{broken.orig}. {DOCTOR}"
+        _end(f"the database cannot be used: {words}", Unavailable.exit_code)
 
 
 def _end(words: str, code: int) -> NoReturn:

@@ -47,6 +47,7 @@ from pilothouse.deployments.request import Limits, Predicted, inflate
 from pilothouse.deployments.routes import Route, Routes
 from pilothouse.experiments.signature import Signature
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
+from pilothouse.kit.faults import in_words
 from pilothouse.kit.ids import uuid7s
 
 log = logging.getLogger("pilothouse.gateway")
@@ -89,11 +90,10 @@ class Gateway:
             answer = await self._answer(scope, receive)
         except PilothouseError as refused:
             answer = refusal(refused)
-        except Exception:  # the edge of a request
+        except Exception as failed:  # the edge of a request
             log.exception("a request failed")
-            answer = refusal(
-                PilothouseError("something went wrong in the server; its log says what.")
-            )
+            unknown = PilothouseError("something went wrong in the server; its log says what.")
+            answer = refusal(in_words(failed) or unknown)
         await respond(send, answer)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Query, Request, Response
+from sqlalchemy.exc import DBAPIError
 
 import pilothouse
 from pilothouse.http.wire import records, to_bytes
 from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
+from pilothouse.kit.faults import in_words
 from pilothouse.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from pilothouse.storage import Store
 
+log = logging.getLogger("pilothouse.server")
 MOST = 10_000
 HOT = (
     ("post", "/v2/models/{deployment}/infer", "Predict (Open Inference Protocol v2)."),
@@ -45,6 +49,8 @@ def build(store: Store) -> Any:
     _lists(app, workspace)
     _details(app, workspace)
     app.add_exception_handler(PilothouseError, _refused)
+    for kind in (DBAPIError, OSError):
+        app.add_exception_handler(kind, _failed)
     app.openapi = _with_hot_routes(app.openapi)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 
@@ -102,6 +108,13 @@ async def _refused(_: Request, error: Exception) -> Response:
     if isinstance(error, Unavailable):
         answer.headers["retry-after"] = "1"
     return answer
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """What the disk or the database refused, in words; anything else is the server's own fault."""
+    log.error("a request failed", exc_info=error)
+    words = "something went wrong in the server; its log says what."
+    return await _refused(request, in_words(error) or PilothouseError(words))
 
 
 def _with_hot_routes(schema_of: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:

@@ -11,10 +11,11 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
 import pilothouse
@@ -38,6 +39,7 @@ log = logging.getLogger("pilothouse.server")
 HOST = "127.0.0.1"
 SEAL_EVERY = 1.0
 DELIVER_EVERY = 1.0
+LOCK_SECONDS = 3.0
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -181,8 +183,7 @@ def serve(settings: Settings, *, allow_reset: bool = False) -> None:
     store = open_store(settings)
     try:
         prepare(store)
-        _check_alone(store.run_folder)
-        with contextlib.closing(_listen(settings.server_port)) as door:
+        with _alone(store.run_folder), contextlib.closing(_listen(settings.server_port)) as door:
             _answer_at(door, Server(store, allow_reset=allow_reset))
     finally:
         store.engine.dispose()
@@ -213,13 +214,21 @@ def _answer_at(door: socket.socket, server: Server) -> None:
         running.run(sockets=[door])
 
 
-def _check_alone(run_folder: Path) -> None:
-    other = find(run_folder, "server")
-    if other is not None:
+@contextlib.contextmanager
+def _alone(run_folder: Path) -> Iterator[None]:
+    """Hold the workspace against a second server, whichever of two began first.
+
+    One that was told to end may still be answering its last requests, so this waits a little.
+    """
+    try:
+        with FileLock(run_folder / "server.lock", timeout=LOCK_SECONDS):
+            yield
+    except Timeout as held:
+        other = find(run_folder, "server")
         raise Unavailable(
-            f"this workspace has a server already, at {other.url}.",
+            f"this workspace has a server already{f', at {other.url}' if other else ''}.",
             hint="Use that one, or end it first.",
-        )
+        ) from held
 
 
 def _listen(port: int) -> socket.socket:

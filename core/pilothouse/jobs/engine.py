@@ -32,6 +32,7 @@ from pilothouse.jobs.tables import (
     JobStep,
 )
 from pilothouse.kit.errors import Cancelled, PilothouseError
+from pilothouse.kit.faults import in_words
 from pilothouse.storage import Store
 from pilothouse.storage.urls import WORKFLOWS_FILE, as_text, database_url
 
@@ -188,13 +189,10 @@ def _carry_out(
         if children.closed:
             raise Interrupted from broken
         log.exception("%s failed", kind)
-        _end(
-            store,
-            job_id,
-            FAILED,
-            error=f"{type(broken).__name__}: {broken}",
-            hint="The log has the whole story.",
-        )
+        known = in_words(broken)
+        error = known.message if known else f"{type(broken).__name__}: {broken}"
+        hint = known.hint if known else "The log has the whole story."
+        _end(store, job_id, FAILED, error=error, hint=hint)
 
 
 def _durable_step(children: Children, store: Store, job_id: str) -> Any:

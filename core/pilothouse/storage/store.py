@@ -24,6 +24,7 @@ from sqlmodel import Session
 
 from pilothouse.kit.clock import Clock, SystemClock
 from pilothouse.kit.errors import Invalid, Unavailable
+from pilothouse.kit.faults import in_words, is_busy
 from pilothouse.kit.folders import private_database, workspace_folder
 from pilothouse.kit.patterns import matches
 from pilothouse.kit.settings import Settings
@@ -225,6 +226,8 @@ def _begin(connection: Connection) -> None:
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if mode else "BEGIN")
     except OperationalError as busy:
+        if not is_busy(busy):  # such as a full or a read-only disk
+            raise in_words(busy) or busy from busy
         raise Unavailable(
             f"another program has been writing to this workspace for {BUSY_MS // 1000} seconds.",
             hint="Try again; if it stays so, find the program that holds the database.",

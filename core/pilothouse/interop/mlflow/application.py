@@ -54,6 +54,7 @@ from pilothouse.interop.mlflow.ingest import Ingest
 from pilothouse.interop.mlflow.routing import Call, Route
 from pilothouse.interop.mlflow.webhooks import hooks
 from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.faults import in_words
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.mlflow")
@@ -124,9 +125,11 @@ class Protocol:
             answer = _plain(refused)
         except PilothouseError as refused:
             answer = _error(translated(refused))
-        except Exception:  # the edge of a request
+        except Exception as failed:  # the edge of a request
             log.exception("a request failed")
-            answer = _error(ProtocolError("INTERNAL_ERROR", "The server failed; its log says how."))
+            unknown = ProtocolError("INTERNAL_ERROR", "The server failed; its log says how.")
+            known = in_words(failed)
+            answer = _error(unknown if known is None else translated(known))
         if answer is not None:
             await respond(send, answer)
 
