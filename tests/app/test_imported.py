@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pilothouse.experiments.signature import UNKNOWN
-from pilothouse.registry.versions import Source
+from pilothouse.registry.tables import ModelVersion, VersionOrigin, VersionTag
+from pilothouse.registry.versions import Source, register_import
+from pilothouse.storage import Table
 from pilothouse.workspace import Workspace
 
 
@@ -21,3 +24,40 @@ def test_a_version_without_a_signature_of_ours_says_so(
     words = " ".join(str(part.value) for part in (*page.markdown, *page.caption))
     assert "Logged by another program" in words
     assert not visit("model", name="theirs").exception
+
+
+def test_a_version_of_another_program_shows_what_it_kept_and_offers_no_launch(
+    workspace: Workspace, visit: Callable[..., Any]
+) -> None:
+    store = workspace.store
+    model = (
+        "flavors:\n  sklearn:\n    sklearn_version: '1.7'\nsignature:\n"
+        '  inputs: \'[{"name": "age", "type": "long", "required": true}]\'\n'
+    )
+    listed = [
+        {"path": "MLmodel", "sha256": store.artifacts.put_bytes(model.encode()), "bytes": 90},
+        {"path": "model.pkl", "sha256": "0" * 64, "bytes": 1000},
+    ]
+    manifest = {"source": "runs:/a/model", "location": "", "files": listed}
+    digest = store.artifacts.put_bytes(json.dumps(manifest).encode())
+    source = Source(digest, UNKNOWN, [], {"auc": 0.9}, imported="MLflow: runs:/a/model")
+
+    def beside(version: ModelVersion) -> Iterator[Table]:
+        key = {"model": version.model, "number": version.number}
+        yield VersionOrigin(**key, source="runs:/a/model", location="")
+        yield VersionTag(**key, key="team", value="risk")
+
+    with store.write() as session:
+        register_import(session, store, "theirs", source, "", beside)
+    page = visit("version", ref="theirs@1")
+    assert not page.exception
+    cells = " ".join(frame.value.to_string() for frame in (*page.dataframe, *page.table))
+    for part in ("age", "long", "MLmodel", "model.pkl", "risk"):
+        assert part in cells
+    words = " ".join(str(part.value) for part in (*page.markdown, *page.caption))
+    assert "Threshold" not in words
+    assert page.button(key="launch").disabled
+    page = visit("deployments")
+    page.button(key="launch").click().run()
+    assert not page.exception
+    assert not [box for box in page.selectbox if str(box.key).startswith("launch_number")]

@@ -8,7 +8,9 @@ import streamlit as st
 
 from pilothouse.kit.names import DEPLOYMENT
 from pilothouse_app.parts.asking import obeyed, pressed, reason_input
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.formats import plural
+from pilothouse_app.parts.kept import kept
 from pilothouse_app.parts.links import address, go
 from pilothouse_app.parts.naming import name_input
 from pilothouse_app.parts.toasts import toast_next
@@ -24,11 +26,14 @@ MOST_PROCESSES = 8
 
 def launch_button(model: str = "", number: int = 0, *, primary: bool = False) -> None:
     """The button that opens the launch of a version, or of any."""
+    against = workspace().deployments.not_servable(model, number) if model and number else ""
     if st.button(
         "Launch",
         type="primary" if primary else "secondary",
         icon=":material/rocket_launch:",
         key="launch",
+        disabled=bool(against),
+        help=literal(against) if against else None,
     ):
         launch(model, number)
 
@@ -40,6 +45,9 @@ def launch(model: str, number: int) -> None:
     if version is None:
         return
     ws = workspace()
+    if reason_against := ws.deployments.not_servable(version.model, version.number):
+        st.info(literal(reason_against), title="It cannot be served", icon=":material/info:")
+        return
     existing = ws.deployments.serving(version.model)
     place = st.selectbox("Where", [NEW, *existing], key="launch_place") if existing else NEW
     if place == NEW:
@@ -123,7 +131,7 @@ def _version(model: str, number: int) -> VersionInfo | None:
     chosen = st.selectbox("Model", models, key="launch_model")
     numbers = _servable(chosen)
     if not numbers:
-        st.markdown("All its versions are archived.")
+        st.markdown("None of its versions can be served: each is archived or made elsewhere.")
         return None
     champion = registry.champion(chosen)
     first = numbers.index(champion.number) if champion and champion.number in numbers else 0
@@ -139,7 +147,13 @@ def _version(model: str, number: int) -> VersionInfo | None:
 
 def _servable(model: str) -> list[int]:
     versions = workspace().registry.versions(model)
-    return [int(each) for each in versions[versions["stage"] != "archived"]["number"]]
+    numbers = [int(number) for number in versions[versions["stage"] != "archived"]["number"]]
+    return kept(f"servable versions of {model}", lambda: _without_refused(model, numbers))
+
+
+def _without_refused(model: str, numbers: list[int]) -> list[int]:
+    deployments = workspace().deployments
+    return [number for number in numbers if not deployments.not_servable(model, number)]
 
 
 def _named(number: int, champion: VersionInfo | None) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.training.spec import METRICS, SPLITS, TrainingSpec
+from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.errors import error_box
-from pilothouse_app.parts.formats import title
+from pilothouse_app.parts.formats import count, plural, title
+from pilothouse_app.parts.kept import kept
 from pilothouse_app.parts.links import address, go
 from pilothouse_app.parts.runs import metric_title
+from pilothouse_app.parts.table import name_column, table, text_column
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.workspace import workspace
 
@@ -21,12 +26,18 @@ if TYPE_CHECKING:
     from pilothouse.training.trainers import Hyper
 
 SPLIT_WORDS = {
+    "auto": "By time if the data has an event time",
     "stratified": "Random, same share of each class",
     "random": "Random",
     "time": "By time: the newest rows test",
 }
+COLUMN_USES = {
+    "column": name_column("Column", width=170),
+    "use": text_column("Use", width=90),
+    "reason": text_column("Why"),
+}
 # What a spec says beside what the dialog asks.
-KEPT = ("time_column", "positive", "threshold", "cv_rows", "tags")
+KEPT = ("time_column", "threshold", "cv_rows", "tags")
 
 
 def training_button(dataset: str = "", *, key: str = "train") -> None:
@@ -35,9 +46,15 @@ def training_button(dataset: str = "", *, key: str = "train") -> None:
         _training(dataset)
 
 
-def training_again(spec: Mapping[str, Any], *, key: str = "train_again") -> None:
+def training_again(
+    spec: Mapping[str, Any],
+    *,
+    key: str = "train_again",
+    label: str = "Train again",
+    icon: str = ":material/replay:",
+) -> None:
     """The button that opens the dialog with a spec's settings, on its dataset's newest version."""
-    if st.button("Train again", type="primary", icon=":material/replay:", key=key):
+    if st.button(label, type="primary", icon=icon, key=key):
         for name in [name for name in st.session_state if str(name).startswith("train_")]:
             if name != key:
                 del st.session_state[name]  # what was typed for another training
@@ -59,6 +76,7 @@ def _training(dataset: str, given: Mapping[str, Any] | None = None) -> None:
     given = given or {}
     version = _dataset(refs, str(given.get("experiment") or "default"))
     spec = _model(_task(version, given), given)
+    ready = _preview({"dataset": version.ref, **spec})
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="train_cancel"):
             st.rerun()
@@ -66,11 +84,72 @@ def _training(dataset: str, given: Mapping[str, Any] | None = None) -> None:
             "Start training",
             type="primary",
             key="train_go",
-            disabled=not spec["target"],
-            help=None if spec["target"] else "Choose the target first",
+            disabled=not ready,
+            help=None if ready else _missing(spec),
         )
     if pressed:
         _start({"dataset": version.ref, **spec})
+
+
+def _missing(spec: Mapping[str, Any]) -> str:
+    return "Change what is wrong first" if spec["target"] else "Choose the target first"
+
+
+def _preview(spec: dict[str, Any]) -> bool:
+    """What the training will do, or why it cannot run; whether it can."""
+    if not spec["target"]:
+        return False
+    name = f"training preview {json.dumps(spec, sort_keys=True, default=str)}"
+    try:
+        lines, columns = kept(name, lambda: _previewed(spec))
+    except PilothouseError as refusal:
+        error_box(refusal)
+        return False
+    st.markdown("  \n".join(lines))
+    used = sum(column["used"] for column in columns)
+    label = f"{plural(used, 'feature')}, {len(columns) - used} columns left out"
+    with st.expander(label, icon=":material/view_column:"):
+        frame = pd.DataFrame(columns)
+        frame["use"] = frame["used"].map({True: "Feature", False: "Left out"})
+        table(frame, COLUMN_USES, key="train_columns", ids="column", alt="Use of each column")
+    return True
+
+
+def _previewed(spec: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The preview as plain values."""
+    found = workspace().training.preview(TrainingSpec.from_json(spec))
+    share = found.classes[found.positive] / max(1, sum(found.classes.values()))
+    lines = [
+        f"Predicts the probability of **{literal(str(found.positive))}** "
+        f"({count(found.classes[found.positive])} rows, {share:.1%} of those with a label).",
+        f"Fitted on {count(found.fitted)} rows, judged on {count(found.held_out)}: "
+        f"{SPLIT_WORDS[found.split][:1].lower()}{SPLIT_WORDS[found.split][1:]}.",
+    ]
+    return lines, [use.to_json() for use in found.columns]
+
+
+def _positive(version: DatasetVersionInfo, target: str | None, given: Mapping[str, Any]) -> Any:
+    """The class whose probability is predicted: the rarer one, unless another is chosen."""
+    if target is None:
+        return None
+    try:
+        classes = kept(
+            f"target classes {version.ref} {target}",
+            lambda: workspace().training.target_classes(version.ref, target),
+        )
+    except PilothouseError:
+        return None  # the preview says what is wrong with the target
+    labels = list(classes)
+    same = [label for label in labels if str(label) == str(given.get("positive"))]
+    return st.segmented_control(
+        "Positive class",
+        labels,
+        format_func=lambda label: f"{label} · {plural(classes[label], 'row')}",
+        default=same[0] if same and target == given.get("target") else labels[0],
+        required=True,
+        help="The class whose probability the model predicts. The rarer one is suggested.",
+        key=f"train_positive_{version.ref}_{target}",
+    )
 
 
 def _datasets(dataset: str) -> list[str]:
@@ -103,7 +182,7 @@ def _task(version: DatasetVersionInfo, given: Mapping[str, Any]) -> dict[str, An
         splits = [split for split in SPLITS if split != "time" or times or version.event_time]
         split = st.selectbox(
             "Split",
-            sorted(splits, key=lambda split: split != given.get("split", "stratified")),
+            sorted(splits, key=lambda split: split != given.get("split", "auto")),
             format_func=lambda split: SPLIT_WORDS.get(split, title(split)),
             key="train_split",
         )
@@ -116,6 +195,7 @@ def _task(version: DatasetVersionInfo, given: Mapping[str, Any]) -> dict[str, An
             format="%d %%",
             key="train_share",
         )
+    positive = _positive(version, target, given)
     features = st.multiselect(
         "Features",
         [name for name in names if name != target],
@@ -125,6 +205,7 @@ def _task(version: DatasetVersionInfo, given: Mapping[str, Any]) -> dict[str, An
     )
     return {
         "target": target,
+        "positive": positive,
         "split": split,
         "test_share": share / 100,
         "features": features,

@@ -30,6 +30,7 @@ from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.table import table
 from pilothouse_app.parts.tall import tall
 from pilothouse_app.parts.toasts import toast_next
+from pilothouse_app.parts.training_jobs import edit_again, is_training, training_outcome
 from pilothouse_app.parts.workspace import workspace
 
 if TYPE_CHECKING:
@@ -76,9 +77,11 @@ def _commands(job: JobInfo) -> None:
             done="The job is being cancelled",
         )
     remedy_buttons(job)
+    if job.status in ("failed", "cancelled"):
+        edit_again(job)
     if job.status in ("failed", "cancelled") and st.button(
         "Retry",
-        type="secondary" if job.remedy else "primary",
+        type="secondary" if job.remedy or is_training(job) else "primary",
         icon=":material/replay:",
         key="job_retry",
     ):
@@ -117,6 +120,7 @@ def _body(job_id: str, view: str) -> str:
     job = ws.jobs.job(job_id)
     facts(job_facts(job))
     progress_line(job)
+    training_outcome(job)
     if view == "report":
         import_report(job)
         return job.status

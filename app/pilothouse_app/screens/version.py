@@ -17,6 +17,7 @@ from pilothouse_app.parts.kpis import Kpi, kpi_row
 from pilothouse_app.parts.launching import launch_button
 from pilothouse_app.parts.links import address, link, screen, wanted
 from pilothouse_app.parts.live import refresh_when_changed
+from pilothouse_app.parts.logged_elsewhere import logged_elsewhere
 from pilothouse_app.parts.promoting import pending, promote_button
 from pilothouse_app.parts.runs import favourites, metric_title, metric_value
 from pilothouse_app.parts.screen import Screen
@@ -112,12 +113,14 @@ def _origin(version: VersionInfo) -> None:
         if version.dataset:
             link(address("dataset", version.dataset), version.dataset, icon=":material/table_view:")
         link(screen("activity", activity_q=version.ref), "Activity", icon=":material/history:")
+    known = version.signature.can_be_served
     facts(
         {
             "Registered": f"{ago(version.created_at)} by {literal(version.created_by)}",
             "Imported from": literal(version.import_source),
             "Artifact": f"`{version.digest[:12]}`",
-            "Threshold": f"{version.signature.threshold:.3f}",
+            "Positive class": literal(str(version.signature.positive)) if known else "",
+            "Threshold": f"{version.signature.threshold:.3f}" if known else "",
             "Note": literal(version.note),
         }
     )
@@ -143,7 +146,7 @@ def _beside(champion: VersionInfo | None, key: str) -> str:
 def _inputs(version: VersionInfo) -> None:
     signature = version.signature
     if not signature.can_be_served:
-        section("Inputs", "Logged by another program, which keeps its signature in its own files")
+        logged_elsewhere(version)
         return
     section("Inputs", f"{plural(len(signature.inputs), 'column')}, predicts {signature.target}")
     table(

@@ -118,17 +118,33 @@ def _activity(workspace: Workspace) -> pd.DataFrame:
 @click.argument("dataset")
 @click.argument("target")
 @click.option("--trainer", default="hist_gradient_boosting", show_default=True)
-@click.option("--split", default="stratified", show_default=True, help="random, stratified or time")
+@click.option(
+    "--positive", default=None, help="The class whose probability is predicted; the rarer one."
+)
+@click.option(
+    "--feature", "features", multiple=True, help="A column to use, again for more; all usable."
+)
+@click.option(
+    "--split",
+    default="auto",
+    show_default=True,
+    help="random, stratified, time, or auto: by time where the data has an event time.",
+)
 @click.option("--time-column", default=None, help="The column that orders a split by time.")
 @click.option("--trials", default=0, show_default=True, help="Trials of the search; 0 for none.")
 @click.option("--experiment", default="default", show_default=True)
 def train(workspace: Path | None, dataset: str, target: str, **choices: Any) -> None:
-    """Train a model on DATASET (name@version) to predict TARGET, as a job for the worker."""
+    """Train a model on DATASET (name@version) to predict TARGET, as a job for the worker.
+
+    Before the job is made, what it will do is printed: classes, split, and each column left out.
+    """
     from pilothouse.training import TrainingSpec
 
     spec = TrainingSpec(dataset=dataset, target=target, **choices)
     with _open(workspace) as opened:
+        lines = opened.training.preview(spec).lines
         job = opened.training.submit(spec)
+    click.echo("\n".join(lines))
     click.echo(f"job {job}: a running worker trains it; see `pilothouse jobs list`")
 
 

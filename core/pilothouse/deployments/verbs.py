@@ -19,7 +19,7 @@ from pilothouse.deployments.replicas import Places
 from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.experiments.signature import Signature
 from pilothouse.kit.clock import to_ms
-from pilothouse.kit.errors import Invalid, Unavailable
+from pilothouse.kit.errors import Invalid, Refused, Unavailable
 from pilothouse.storage.room import Room
 
 if TYPE_CHECKING:
@@ -58,6 +58,15 @@ class Deployments(Room):
             version = wishes.servable(session, model, number)
             wishes.launch(session, self._store, name, version, reason, replicas)
         return self.deployment(name)
+
+    def not_servable(self, model: str, number: int) -> str:
+        """Why a version cannot be served, with what to do; nothing when it can."""
+        with self._store.read() as session:
+            try:
+                wishes.servable(session, model, number)
+            except Refused as refusal:
+                return str(refusal)
+        return ""
 
     def swap(self, name: str, number: int, reason: str = "") -> DeploymentInfo:
         """Serve another version of the model: it takes over when it is ready, no request fails."""

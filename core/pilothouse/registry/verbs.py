@@ -6,9 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.kit.errors import Refused
-from pilothouse.registry import frames, policy, promotion, stages, trials, versions
+from pilothouse.registry import (
+    frames,
+    logged_elsewhere,
+    policy,
+    promotion,
+    stages,
+    trials,
+    versions,
+)
 from pilothouse.registry.evidence import Comparison
 from pilothouse.registry.facts import PromotionInfo, VersionInfo, promotion_info
+from pilothouse.registry.logged_elsewhere import LoggedElsewhere
 from pilothouse.registry.policy import Decision, GateRule
 from pilothouse.registry.promotion import Request
 from pilothouse.registry.tables import REFUSED
@@ -71,6 +80,11 @@ class Registry(Room):
         """A version by its number or an alias. Raises NotFound."""
         with self._store.read() as session:
             return versions.find(session, model, which)
+
+    def logged_elsewhere(self, model: str, number: int) -> LoggedElsewhere | None:
+        """What is known of a version that another program logged; None of one trained here."""
+        with self._store.read() as session:
+            return logged_elsewhere.find(session, self._store, model, number)
 
     def champion(self, model: str) -> VersionInfo | None:
         """The version in production, when there is one."""

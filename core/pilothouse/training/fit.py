@@ -62,8 +62,8 @@ def train_all_job(
 
 
 def _parts(spec: TrainingSpec) -> int:
-    """How many fits a spec asks for, for progress."""
-    return max(spec.trials, 1) * (max(spec.folds, 1 if spec.trials else 0) + 2)
+    """How many parts a spec's work has, for progress: reading, each fold, fitting, judging."""
+    return max(spec.trials, 1) * (max(spec.folds, 1 if spec.trials else 0) + 3)
 
 
 def _merit(metric: str, value: float) -> float:
@@ -112,6 +112,7 @@ class _Shop:
         with runs.told_of_its_end(self.store, ticket.run):
             step = self._named(spec, place.slot)
             params = {**spec.params}
+            step(f"reading {spec.dataset}")
             candidate = fit_candidate(self._ground(spec), spec, params, step)
             runs.write_candidate(self.store, ticket.run, spec, params, candidate)
         return ticket.run, candidate.metrics

@@ -16,6 +16,7 @@ from pilothouse_app.parts.header import section
 from pilothouse_app.parts.kpis import Kpi, kpi_row
 from pilothouse_app.parts.metric_notes import kinds
 from pilothouse_app.parts.run.marks import note_button, shown_tags, tags_button
+from pilothouse_app.parts.run.training import training_summary
 from pilothouse_app.parts.runs import by_interest
 from pilothouse_app.parts.table import name_column, number_column, table, text_column
 from pilothouse_app.parts.tall import short, tall
@@ -34,6 +35,7 @@ def draw(run: RunInfo) -> None:
     """Draw the view."""
     if run.metrics:
         figures(run)
+    training_summary(run)
     _note(run)
     left, right = st.columns([62, 38], gap="medium")
     with left:

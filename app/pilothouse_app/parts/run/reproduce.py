@@ -16,19 +16,77 @@ from pilothouse_app.parts.workspace import server_url, workspace
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
 
-SPEC = "spec.json"
+SPEC, ENVIRONMENT = "spec.json", "environment.json"
+TRAINING = "pilothouse.training"
 
 
 def draw(run: RunInfo) -> None:
     """Draw the view."""
     _again(run)
+    if _trained_here(run):
+        _same_model(run)
     section("In a notebook of this machine")
     st.code(_ours(run), language="python", wrap_lines=True)
     section("With the MLflow client", "from any machine that reaches the server")
     st.code(_theirs(run), language="python", wrap_lines=True)
-    if run.commit:
+    if run.commit and not _trained_here(run):
         section("The code", "as it was when the run started")
         st.code(_checkout(run), language="bash", wrap_lines=True)
+
+
+def _trained_here(run: RunInfo) -> bool:
+    """Whether Pilothouse trained it: its commit is then Pilothouse's own, and not the user's."""
+    return run.source == TRAINING
+
+
+def _same_model(run: RunInfo) -> None:
+    """The data, the settings and the environment that make the same model again."""
+    if run.has_artifact(SPEC):
+        section("The same model again", "the same data, settings and seed")
+        st.code(_retrain(run), language="python", wrap_lines=True)
+    packages = _packages(run)
+    if packages:
+        section("The environment", "with the releases that the run was trained with")
+        st.code(packages, language="bash", wrap_lines=True)
+
+
+def _retrain(run: RunInfo) -> str:
+    data = workspace().data
+    lines = [
+        "import json",
+        "import pilothouse",
+        "from pilothouse.training import TrainingSpec",
+        "",
+        f'ws = pilothouse.open_workspace("{workspace().folder}")',
+    ]
+    for item in run.inputs:
+        try:
+            content = data.version(item.dataset).content_hash[:12]
+        except PilothouseError:
+            continue  # the dataset was deleted
+        lines.append(f"# trained on {item.dataset}, content {content}")
+    return "\n".join(
+        [
+            *lines,
+            f'spec = json.loads(ws.experiments.artifact("{run.id}", "{SPEC}"))',
+            "run = ws.training.train_now(TrainingSpec.from_json(spec))",
+        ]
+    )
+
+
+def _packages(run: RunInfo) -> str:
+    """The command that installs what the run was trained with; nothing when that is not known."""
+    if not run.has_artifact(ENVIRONMENT):
+        return ""
+    try:
+        environment = workspace().experiments.files.document(run.id, ENVIRONMENT)
+    except PilothouseError:
+        return ""
+    packages = environment.get("packages") if isinstance(environment, dict) else None
+    if not isinstance(packages, dict) or not packages:
+        return ""
+    names = " ".join(f"{name}=={release}" for name, release in packages.items())
+    return f"# Python {environment.get('python', '')}\npip install {names}"
 
 
 def _again(run: RunInfo) -> None:

@@ -1,0 +1,103 @@
+"""What a training would do, from a version's profile and the columns that the split needs.
+
+A form and a command ask before a job is made, so that what a training refuses is refused there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pilothouse.data.facts import DatasetVersionInfo
+from pilothouse.experiments.signature import Label
+from pilothouse.kit.errors import Invalid
+from pilothouse.storage import Store
+from pilothouse.training.features import ColumnUse, column_uses, features
+from pilothouse.training.ground import Sheet, divide, read_sheet
+from pilothouse.training.spec import AUTO, TrainingSpec
+from pilothouse.training.target import read_target
+
+
+@dataclass(frozen=True)
+class TrainingPreview:
+    """The classes of the target with their rows, the split, and the use of every column."""
+
+    dataset: str
+    target: str
+    classes: Mapping[Label, int]
+    positive: Label
+    split: str
+    fitted: int
+    held_out: int
+    without_label: int
+    columns: tuple[ColumnUse, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """The same in sentences, for a terminal."""
+        counts = ", ".join(
+            f"{label!r} {count:,} rows{' (positive)' if label == self.positive else ''}"
+            for label, count in self.classes.items()
+        )
+        used = [use.column for use in self.columns if use.used]
+        left_out = [
+            f"left out {use.column}: {use.reason}"
+            for use in self.columns
+            if not use.used and use.column != self.target
+        ]
+        return [
+            f"target {self.target}: {counts}",
+            f"fitted on {self.fitted:,} rows, judged on {self.held_out:,} (split: {self.split})",
+            f"features: {', '.join(used)}",
+            *left_out,
+        ]
+
+
+def preview(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> TrainingPreview:
+    """What the training would do. Raises Invalid that names the field, as the training would."""
+    sheet = _read(store, version, spec)
+    divided = divide(sheet, spec)
+    time_name = spec.time_column or version.event_time
+    uses = column_uses(sheet.profile, spec.target, time_name, spec.features)
+    features(uses, spec.features, version.ref)
+    target = divided.target
+    return TrainingPreview(
+        dataset=version.ref,
+        target=spec.target,
+        classes=target.counts,
+        positive=target.positive,
+        split=divided.kind,
+        fitted=len(divided.split.train),
+        held_out=len(divided.split.test),
+        without_label=version.rows - len(target.rows),
+        columns=uses,
+    )
+
+
+def target_classes(store: Store, version: DatasetVersionInfo, target: str) -> dict[Label, int]:
+    """The classes of a column as a target, the rarer (the default positive) first.
+
+    Raises Invalid unless there are two.
+    """
+    sheet = _read(store, version, TrainingSpec(version.ref, target, split="random"))
+    words = sheet.words.get(target)
+    settled = read_target(sheet.frame[target], sheet.types[target], words, None)
+    other, positive = settled.classes
+    return {positive: settled.counts[positive], other: settled.counts[other]}
+
+
+def _read(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> Sheet:
+    """The target, and the time column where the split may need one."""
+    names = [spec.target]
+    time_name = spec.time_column or version.event_time
+    if spec.split in (AUTO, "time") and time_name and time_name != spec.target:
+        names.append(time_name)
+    if unknown := [name for name in names if name not in version.column_names]:
+        field = "target" if unknown[0] == spec.target else "time_column"
+        raise Invalid(
+            f"{version.ref} has no column {unknown[0]!r}.",
+            hint=f"It has {', '.join(version.column_names)}.",
+            fields={field: "no such column"},
+        )
+    sheet = read_sheet(store, version.ref, names)
+    return replace(sheet, event_time=version.event_time)

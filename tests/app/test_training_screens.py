@@ -1,0 +1,124 @@
+"""Starting a training, what came of it on its job's page, and a run's summary of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pilothouse.jobs.tables import Job
+from pilothouse.training import TrainingSpec
+from pilothouse.workspace import Workspace
+
+Visit = Callable[..., Any]
+
+
+def text(page: Any) -> str:
+    parts = (*page.markdown, *page.caption, *page.error, *page.info, *page.code)
+    return " ".join(str(part.value) for part in parts)
+
+
+@pytest.fixture
+def data(workspace: Workspace) -> str:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"id": np.arange(300), "x": rng.normal(size=300)})
+    frame["kind"] = rng.choice(["a", "b", "c"], 300)
+    frame["outcome"] = np.where(frame["x"] + rng.normal(0, 0.5, 300) > 0.9, "fraud", "legit")
+    return workspace.data.register("payments", frame).ref
+
+
+@pytest.fixture
+def run(workspace: Workspace, data: str) -> str:
+    spec = TrainingSpec(data, "outcome", trainer="logistic_regression", folds=2)
+    return workspace.training.train_now(spec)
+
+
+def opened(visit: Visit, data: str, **chosen: str) -> Any:
+    """The form with what somebody chose in it before."""
+    page = visit("dataset", ref=data)
+    for key, value in chosen.items():
+        page.session_state[key] = value
+    page.button(key="train").click().run()
+    assert not page.exception
+    return page
+
+
+def test_the_form_shows_the_positive_class_and_lets_it_be_chosen(
+    visit: Visit, workspace: Workspace, data: str
+) -> None:
+    page = opened(visit, data, train_target="outcome")
+    positive = page.segmented_control(key=f"train_positive_{data}_outcome")
+    assert positive.value == "fraud"
+    assert "probability of **fraud**" in text(page)
+    assert any("2 features, 2 columns left out" in e.label for e in page.expander)
+    assert not page.button(key="train_go").disabled
+    chosen = {"train_target": "outcome", f"train_positive_{data}_outcome": "legit"}
+    assert "probability of **legit**" in text(opened(visit, data, **chosen))
+
+
+def test_the_form_says_what_is_wrong_before_there_is_a_job(
+    visit: Visit, workspace: Workspace, data: str
+) -> None:
+    page = opened(visit, data, train_target="kind")
+    assert "3 distinct values" in text(page)
+    assert page.button(key="train_go").disabled
+    assert len(workspace.jobs.jobs()) == 0
+
+
+def ended(workspace: Workspace, data: str, **changes: Any) -> str:
+    """A training job that has ended."""
+    spec = TrainingSpec(data, "outcome", trainer="logistic_regression", folds=5, seed=9)
+    job = workspace.training.submit(spec)
+    with workspace.store.write() as session:
+        row = session.get_one(Job, job)
+        for name, value in changes.items():
+            setattr(row, name, value)
+        session.add(row)
+    return job
+
+
+def test_a_failed_training_offers_its_settings_to_edit(
+    visit: Visit, workspace: Workspace, data: str
+) -> None:
+    page = visit("job", id=ended(workspace, data, status="failed", error="no memory"))
+    page.button(key="job_edit_again").click().run()
+    assert not page.exception
+    assert page.selectbox(key="train_target").value == "outcome"
+    assert page.number_input(key="train_folds").value == 5
+
+
+def test_a_finished_training_leads_to_its_run_with_its_figure(
+    visit: Visit, workspace: Workspace, data: str, run: str
+) -> None:
+    result = {"run": run, "metric": "roc_auc", "metrics": {"roc_auc": 0.8123}}
+    page = visit("job", id=ended(workspace, data, status="succeeded", result=result))
+    assert not page.exception
+    assert "ROC AUC 0.8123" in text(page)
+
+
+def test_a_runs_overview_says_what_it_predicts_from_what_and_what_to_do_next(
+    visit: Visit, run: str, workspace: Workspace
+) -> None:
+    page = visit("run", id=run)
+    assert not page.exception
+    said = text(page)
+    for part in ("outcome", "fraud", "payments@1", "x, kind", "register it as a model version"):
+        assert part in said
+    assert any("1 column left out" in e.label for e in page.expander)
+    workspace.registry.register("payments", run)
+    assert "promote its version" in text(visit("run", id=run))
+
+
+def test_reproduce_makes_this_run_again_and_names_no_commit_of_pilothouse(
+    visit: Visit, run: str, workspace: Workspace
+) -> None:
+    said = text(visit("run", id=run, run_view="Reproduce"))
+    assert "git checkout" not in said
+    assert f'ws.experiments.artifact("{run}", "spec.json")' in said
+    assert workspace.data.version("payments@1").content_hash[:12] in said
+    environment = json.loads(workspace.experiments.artifact(run, "environment.json"))
+    assert f"scikit-learn=={environment['packages']['scikit-learn']}" in said

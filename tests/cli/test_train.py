@@ -1,0 +1,32 @@
+"""The train command says what it will do, and takes the positive class and the features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pilothouse.workspace import Workspace
+
+
+def test_training_prints_classes_and_columns_and_takes_a_positive_class(
+    call: Callable[..., Any], workspace: Workspace
+) -> None:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"id": np.arange(200), "x": rng.normal(size=200)})
+    frame["outcome"] = rng.permutation(["fraud"] * 40 + ["legit"] * 160)
+    workspace.data.register("payments", frame)
+    result = call("train", "payments", "outcome")
+    assert result.code == 0
+    assert "'fraud' 40 rows (positive)" in result.out
+    assert "left out id: it numbers the rows" in result.out
+    result = call("train", "payments", "outcome", "--positive", "legit", "--feature", "x")
+    assert "'legit' 160 rows (positive)" in result.out
+    newest = workspace.jobs.jobs().iloc[0]["id"]
+    spec = workspace.jobs.job(newest).args["spec"]
+    assert (spec["positive"], spec["features"]) == ("legit", ["x"])
+    result = call("train", "payments", "x")
+    assert result.code != 0
+    assert "two are needed" in result.err

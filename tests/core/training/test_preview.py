@@ -1,0 +1,103 @@
+"""What a training would do is said before there is a job, and so is what it would refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pilothouse.kit.errors import Invalid
+from pilothouse.training import TrainingSpec
+from pilothouse.workspace import Workspace
+
+
+def payments(rows: int = 400, rare: int = 40) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    outcome = np.array(["fraud"] * rare + ["legit"] * (rows - rare), dtype=object)
+    return pd.DataFrame(
+        {
+            "payment_id": np.arange(5_000, 5_000 + rows),
+            "amount": rng.lognormal(3, 1, rows),
+            "at": pd.date_range("2026-01-01", periods=rows, freq="h"),
+            "status": rng.choice(["a", "b", "c"], rows),
+            "outcome": rng.permutation(outcome),
+        }
+    )
+
+
+@pytest.fixture
+def data(workspace: Workspace) -> str:
+    return workspace.data.register("payments", payments(), event_time="at").ref
+
+
+def test_the_preview_tells_classes_split_and_columns(workspace: Workspace, data: str) -> None:
+    found = workspace.training.preview(TrainingSpec("payments", "outcome"))
+    assert (found.dataset, found.positive, found.split) == (data, "fraud", "time")
+    assert dict(found.classes) == {"fraud": 40, "legit": 360}
+    assert (found.fitted, found.held_out, found.without_label) == (320, 80, 0)
+    assert {use.column: use.used for use in found.columns} == {
+        "payment_id": False,
+        "amount": True,
+        "at": False,
+        "status": True,
+        "outcome": False,
+    }
+    text = "\n".join(found.lines)
+    assert "'fraud' 40 rows (positive)" in text
+    assert "left out payment_id: it numbers the rows" in text
+
+
+def test_the_preview_agrees_with_the_training(workspace: Workspace, data: str) -> None:
+    spec = TrainingSpec(data, "outcome", trainer="logistic_regression", folds=2)
+    found = workspace.training.preview(spec)
+    run = workspace.training.train_now(spec)
+    info = workspace.experiments.run(run)
+    rows = workspace.experiments.files.document(run, "rows.json")
+    assert (rows["fitted"], rows["held_out"]) == (found.fitted, found.held_out)
+    assert (info.params["split"], info.params["positive"]) == (found.split, str(found.positive))
+    kept = workspace.experiments.files.document(run, "columns.json")
+    assert kept == [use.to_json() for use in found.columns]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"target": "status"}, "target"),
+        ({"target": "at"}, "target"),
+        ({"target": "nothing"}, "target"),
+        ({"positive": "maybe"}, "positive"),
+        ({"features": ("at",)}, "features"),
+        ({"features": ("moon",)}, "features"),
+        ({"split": "time", "time_column": "status"}, "time_column"),
+        ({"folds": 20, "split": "time"}, "folds"),
+    ],
+)
+def test_what_a_training_refuses_is_refused_before_the_job(
+    workspace: Workspace, data: str, changes: dict[str, Any], field: str
+) -> None:
+    few = workspace.data.register("few", payments(rare=6), event_time="at").ref
+    spec = TrainingSpec(**{"dataset": few, "target": "outcome", **changes})
+    with pytest.raises(Invalid) as refusal:
+        workspace.training.submit(spec)
+    assert field in refusal.value.fields
+    assert len(workspace.jobs.jobs()) == 0
+
+
+def test_a_target_offers_its_rarer_class_first(workspace: Workspace, data: str) -> None:
+    assert list(workspace.training.target_classes(data, "outcome").items()) == [
+        ("fraud", 40),
+        ("legit", 360),
+    ]
+    with pytest.raises(Invalid, match="3 distinct values"):
+        workspace.training.target_classes(data, "status")
+
+
+def test_too_few_rows_of_a_class_for_a_split_by_time_fall_back_to_shares(
+    workspace: Workspace,
+) -> None:
+    frame = payments(rare=40).sort_values("outcome", kind="stable")
+    frame["at"] = pd.date_range("2026-01-01", periods=len(frame), freq="h")
+    ref = workspace.data.register("sorted", frame, event_time="at").ref
+    assert workspace.training.preview(TrainingSpec(ref, "outcome")).split == "stratified"
