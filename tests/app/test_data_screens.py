@@ -169,6 +169,21 @@ def test_a_failed_retraining_offers_to_accept_the_data_and_to_edit_the_contract(
     assert page.button(key="remedy_go").disabled
 
 
+def test_a_refused_registration_offers_to_register_all_the_same(visit, workspace, flights):
+    remedy = {"kind": "breach", "ref": flights, "lines": ["late: is not there"]}
+    args = {"name": "flights", "path": "x.csv", "about": {"on_breach": "refuse"}}
+    job = workspace.jobs.submit("register_dataset", args, title="Register flights")
+    with workspace.store.write() as session:
+        row = session.get(Job, job)
+        row.status, row.error, row.remedy = "failed", "it breaks the contract", remedy
+        session.add(row)
+    page = visit("job", id=job)
+    page.button(key="remedy_register").click().run()
+    assert not page.exception
+    assert "- late: is not there" in shown(page).replace("\\", "")
+    assert page.button(key="confirm_go").disabled, "a reason is needed"
+
+
 @pytest.mark.parametrize("view", ["Columns", "Rows", "Contract", "Versions", "Runs"])
 def test_a_lost_file_is_said_in_words_where_its_rows_are_read(visit, workspace, flights, view):
     digest = workspace.data.version(flights).digest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import streamlit as st
 from pilothouse.data.schema import NAMES, NUMERIC
 from pilothouse_app.parts.asking import obeyed, pressed, reason_input
 from pilothouse_app.parts.changes import literal
+from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.formats import share
 from pilothouse_app.parts.header import section
@@ -166,14 +168,50 @@ def _tolerance(contract: Contract) -> None:
 
 
 def remedy_buttons(job: JobInfo) -> None:
-    """The way on of a job that failed because data broke a contract, when it is such a job."""
+    """The way on of a job that failed because data broke a contract, when it is such a job.
+
+    A retraining names the version whose rows broke it; a registration has its file still.
+    """
     remedy = job.remedy or {}
-    if job.status != "failed" or remedy.get("kind") != "contract":
+    kind = remedy.get("kind")
+    if job.status != "failed" or kind not in ("contract", "breach"):
         return
-    if st.button("Accept the data", type="primary", icon=":material/rule:", key="remedy_accept"):
+    if kind == "contract" and st.button(
+        "Accept the data", type="primary", icon=":material/rule:", key="remedy_accept"
+    ):
         _accept(job.id, remedy)
+    if kind == "breach" and st.button(
+        "Register all the same", type="primary", icon=":material/rule:", key="remedy_register"
+    ):
+        _register_anyway(job, remedy)
     if st.button("Edit the contract", icon=":material/edit:", key="remedy_edit"):
         go(screen("dataset", ref=remedy["ref"], dataset_view="Contract"))
+
+
+def _register_anyway(job: JobInfo, remedy: dict[str, Any]) -> None:
+    about = {**(job.args.get("about") or {}), "on_breach": "accept"}
+    confirm(
+        "Register all the same",
+        f"The data breaks the contract of **{literal(remedy['ref'])}**:\n\n"
+        f"{_listed(remedy['lines'])}\n\nRegistered all the same, it becomes the newest version, "
+        "which says how it broke the contract, and these rules are widened by it.",
+        verb="Register all the same",
+        command=lambda reason: _submit(job, {**about, "note": about.get("note") or reason}),
+        done="The registration goes on",
+        icon=":material/rule:",
+    )
+
+
+def _submit(job: JobInfo, about: dict[str, Any]) -> None:
+    again = workspace().jobs.submit(job.kind, {**job.args, "about": about}, title=job.title)
+    toast_next("The registration goes on")
+    go(address("job", again))
+
+
+def _listed(lines: Sequence[str]) -> str:
+    """The first of the broken rules as a list, and how many more there are."""
+    more = [f"- and {len(lines) - MAX_LINES} more"] if len(lines) > MAX_LINES else []
+    return "\n".join([*(f"- {literal(line)}" for line in lines[:MAX_LINES]), *more])
 
 
 @st.dialog("Accept the data and run again", width="medium", icon=":material/rule:")
@@ -184,11 +222,9 @@ def _accept(job_id: str, remedy: dict[str, Any]) -> None:
     if report.ok:
         st.markdown(f"{literal(remedy['data'])} meets the contract of {literal(ref)} now.")
     else:
-        lines = "\n".join(f"- {literal(line)}" for line in report.lines[:MAX_LINES])
-        more = len(report.lines) - MAX_LINES
         st.markdown(
-            f"**{literal(remedy['data'])}** breaks the contract of **{literal(ref)}**:\n\n{lines}"
-            + (f"\n- and {more} more" if more > 0 else "")
+            f"**{literal(remedy['data'])}** breaks the contract of **{literal(ref)}**:\n\n"
+            f"{_listed(report.lines)}"
         )
         st.markdown(
             ":gray[Accepted, these rules of the contract are widened by the data, and the job is "
