@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pilothouse.data import ContractBreach
-from pilothouse.kit.errors import PilothouseError
+from pilothouse.data import ReadOptions
+from pilothouse.kit.errors import Invalid, PilothouseError
 from pilothouse.kit.names import DATASET
 from pilothouse_app.parts.asking import pressed
 from pilothouse_app.parts.changes import literal
 from pilothouse_app.parts.errors import error_box
+from pilothouse_app.parts.formats import title
 from pilothouse_app.parts.links import address, go
 from pilothouse_app.parts.naming import name_input
+from pilothouse_app.parts.reading import reading_form
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.workspace import workspace
 
@@ -22,6 +25,22 @@ if TYPE_CHECKING:
 
 UPLOAD, PATH = "Upload", "Path on this machine"
 BREACH = "_data_breach"
+FILES = [
+    "csv",
+    "tsv",
+    "txt",
+    "json",
+    "jsonl",
+    "ndjson",
+    "parquet",
+    "xlsx",
+    "gz",
+    "zip",
+    "bz2",
+    "xz",
+]
+PATIENCE_SECONDS = 30  # after that the job's own page shows how it goes on
+POLL_SECONDS = 0.3
 MAX_LINES = 8
 
 
@@ -40,13 +59,18 @@ def register_data_button(dataset: str = "", *, primary: bool = True) -> None:
 @st.dialog("Register dataset", width="large", icon=":material/upload_file:")
 def _register(dataset: str) -> None:
     st.markdown(
-        "CSV or Parquet. The content gets a hash, a profile and a contract; "
-        "the same content is the same version."
+        "CSV, JSON lines, Parquet or Excel, compressed too. The content gets a hash, a profile "
+        "and a contract; the same content is the same version."
     )
     file, path = _file()
     name, missing = _name(dataset, file, path)
-    origin, licence, event_time, note, tags = _about(dataset)
-    content = (name, file.file_id if file else path)
+    identity = file.file_id if file else path
+    choice = None
+    if file or path:
+        choice = reading_form(file or path, file.name if file else "", identity)
+        missing = missing or choice.missing
+    origin, licence, note, tags = _about(dataset)
+    content = (name, identity)
     contract, lines = _breach(content)
     accepted = bool(lines) and _accepted(contract, lines)
     if not (file or path):
@@ -60,17 +84,18 @@ def _register(dataset: str) -> None:
         "origin": origin,
         "licence": licence,
         "tags": tags,
-        "event_time": event_time or None,
+        "event_time": choice.event_time if choice else None,
+        "types": choice.types if choice else {},
         "note": note,
         "parent": _parent(dataset),
         "on_breach": "accept" if accepted else "refuse",
     }
     if file is not None:
         about["filename"] = file.name
-    try:
-        _registered(name, path if file is None else file.getvalue(), about)
-    except ContractBreach as refusal:
-        st.session_state[BREACH] = (content, refusal.report.ref, list(refusal.report.lines))
+    options = choice.options if choice else ReadOptions()
+    remedy = _registered(name, path if file is None else file.getvalue(), options, about)
+    if remedy and remedy.get("kind") == "breach":
+        st.session_state[BREACH] = (content, remedy["ref"], list(remedy["lines"]))
         st.rerun(scope="fragment")
 
 
@@ -103,7 +128,7 @@ def _file() -> tuple[UploadedFile | None, str]:
         label_visibility="collapsed",
     )  # fmt: skip
     if way == UPLOAD:
-        return st.file_uploader("File", type=["csv", "parquet"], key="data_file"), ""
+        return st.file_uploader("File", type=FILES, key="data_file"), ""
     path = st.text_input("Path", placeholder="/data/flights.parquet", live=True, key="data_path")
     return None, (path or "").strip()
 
@@ -119,18 +144,12 @@ def _name(dataset: str, file: UploadedFile | None, path: str) -> tuple[str, str]
     return name_input(DATASET, guess, key=f"data_name_{guess}")
 
 
-def _about(dataset: str) -> tuple[str, str, str, str, dict[str, str]]:
+def _about(dataset: str) -> tuple[str, str, str, dict[str, str]]:
     left, right = st.columns(2)
     known = workspace().data.version(dataset) if dataset else None
     with left:
         origin = st.text_input(
             "Where it comes from", known.source if known else "", key="data_origin"
-        )
-        event_time = st.text_input(
-            "Column of the event time",
-            (known.event_time or "") if known else "",
-            placeholder="Optional: when each row happened",
-            key="data_event_time",
         )
     with right:
         licence = st.text_input("Licence", known.licence if known else "", key="data_licence")
@@ -143,22 +162,38 @@ def _about(dataset: str) -> tuple[str, str, str, str, dict[str, str]]:
         )
     note = st.text_input("Note", placeholder="What is in it, or what changed", key="data_note")
     pairs = (str(word).partition("=") for word in words)
-    return origin, licence, event_time, note, {name.strip(): value for name, _, value in pairs}
+    return origin, licence, note, {name.strip(): value for name, _, value in pairs}
 
 
 def _parent(dataset: str) -> str | None:
     return workspace().data.version(dataset).ref if dataset else None
 
 
-def _registered(name: str, source: Any, about: dict[str, Any]) -> None:
+def _registered(
+    name: str, source: Any, options: ReadOptions, about: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Submit the registration and open what came of it; what would mend a refusal, if there is."""
+    jobs = workspace().jobs
     try:
-        with st.spinner("Reading and profiling"):
-            version = workspace().data.register(name, source, **about)
-    except ContractBreach:
-        raise
+        job_id = workspace().data.submit(name, source, options=options, **about)
     except PilothouseError as refusal:
         error_box(refusal)
-        return
-    words = "was there already" if version.existed else "is registered"
-    toast_next(f"{version.ref} {words}")
-    go(address("dataset", version.ref))
+        return None
+    bar = st.progress(0.0, "Waiting for the worker")
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while not (job := jobs.job(job_id)).ended and time.monotonic() < give_up:
+        bar.progress(job.progress, title(job.message) if job.message else "Waiting for the worker")
+        time.sleep(POLL_SECONDS)
+    bar.empty()
+    if not job.ended:
+        toast_next("The registration is under way")
+        go(address("job", job_id))
+    elif job.result is None:
+        if not (job.remedy and job.remedy.get("kind") == "breach"):
+            error_box(Invalid(job.error, hint=job.hint))
+        return job.remedy
+    else:
+        outcome = "was there already" if job.result["existed"] else "is registered"
+        toast_next(f"{job.result['dataset']} {outcome}")
+        go(address("dataset", job.result["dataset"]))
+    return None

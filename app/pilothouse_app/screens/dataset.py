@@ -27,6 +27,7 @@ from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import ago, count, plural, share, size, title
 from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.links import address, go_next, screen, wanted
+from pilothouse_app.parts.reading import reading_report
 from pilothouse_app.parts.registration import register_data_button
 from pilothouse_app.parts.runs import as_words, column_of
 from pilothouse_app.parts.screen import Screen
@@ -53,7 +54,7 @@ SCREEN = Screen(
     parent="data",
 )
 
-VIEWS = ("columns", "rows", "contract", "versions", "runs")
+VIEWS = ("columns", "rows", "reading", "contract", "versions", "runs")
 RESERVE = 17.5
 
 
@@ -166,6 +167,15 @@ def _rows(version: DatasetVersionInfo) -> None:
         )
 
 
+def _reading(version: DatasetVersionInfo) -> None:
+    """How the file was read when the version was registered."""
+    report = workspace().data.reading(version.ref)
+    if report is None:
+        empty("Not recorded", "An earlier program registered this version.")
+        return
+    reading_report(report)
+
+
 def _contract(version: DatasetVersionInfo) -> None:
     contract_view(version, RESERVE + 2.5)
 
@@ -230,6 +240,7 @@ def _runs(version: DatasetVersionInfo) -> None:
 BODIES = {
     "columns": _columns,
     "rows": _rows,
+    "reading": _reading,
     "contract": _contract,
     "versions": _versions,
     "runs": _runs,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.options import json_option, opened, show, to_json, workspace_option
+from pilothouse.cli.reading import reading_options, taken
 from pilothouse.kit.errors import Invalid
 from pilothouse.kit.spreadsheets import to_csv
 
@@ -44,7 +45,11 @@ def _list(workspace: Path | None, as_json: bool, archived: bool) -> None:
 @click.option("--origin", default="", help="Where it came from.")
 @click.option("--licence", default="", help="What it may be used for.")
 @click.option("--note", default="", help="What is in it, or what changed.")
-@click.option("--event-time", default=None, help="The column that says when each row happened.")
+@click.option(
+    "--event-time",
+    default=None,
+    help="The column that says when each row happened; '' for none. Recognised without it.",
+)
 @click.option(
     "--on-breach",
     type=click.Choice(["refuse", "accept"]),
@@ -52,19 +57,42 @@ def _list(workspace: Path | None, as_json: bool, archived: bool) -> None:
     show_default=True,
     help="What to do with data that breaks the contract of the dataset.",
 )
+@reading_options
 def _register(workspace: Path | None, as_json: bool, name: str, file: Path, **about: Any) -> None:
-    """Register a FILE as a version of the dataset NAME."""
+    """Register a FILE as a version of the dataset NAME, and say how it was read.
+
+    CSV, JSON lines, Parquet and Excel are read, compressed too.
+    """
     with opened(workspace, make=True) as ws:
-        version = ws.data.register(name, file, **about)
+        version = ws.data.register(name, file, **taken(about))
+        report = ws.data.reading(version.ref)
     if as_json:
-        click.echo(to_json(_version(version)))
+        click.echo(to_json({**_version(version), "reading": report and report.to_json()}))
         return
     click.echo(f"{version.ref}: {version.rows:,} rows, content {version.content_hash[:12]}")
+    click.echo("\n".join(report.lines() if report else ()))
     if version.existed:
         state = "" if version.status == "active" else f"; it is {version.status}"
         click.echo(f"this content was registered before{state}", err=True)
     if version.breach:
         click.echo(f"it broke the contract: {version.breach}", err=True)
+
+
+@datasets.command("preview")
+@json_option
+@click.argument("file", type=FILE)
+@reading_options
+def _preview(as_json: bool, file: Path, **about: Any) -> None:
+    """Say how a FILE would be read, from its first rows, without registering it."""
+    from pilothouse.data.preview import preview
+
+    result = preview(file, **taken(about))
+    if as_json:
+        click.echo(to_json({**result.report.to_json(), "problems": dict(result.problems)}))
+        return
+    click.echo("\n".join(result.report.lines()))
+    for problem in result.problems.values():
+        click.echo(problem, err=True)
 
 
 @datasets.command("show")

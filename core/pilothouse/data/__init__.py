@@ -10,18 +10,23 @@ from pilothouse.data.facts import (
     Rule,
 )
 from pilothouse.data.lifecycle import Use
+from pilothouse.data.options import ReadOptions
+from pilothouse.data.report import ColumnReading, ReadingReport
 from pilothouse.data.schema import Column
 from pilothouse.data.verbs import Data
 
 __all__ = [
     "Column",
     "ColumnProfile",
+    "ColumnReading",
     "Contract",
     "ContractBreach",
     "ContractReport",
     "Data",
     "DatasetVersionInfo",
     "Profile",
+    "ReadOptions",
+    "ReadingReport",
     "Rule",
     "Use",
 ]

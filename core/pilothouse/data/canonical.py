@@ -32,6 +32,11 @@ ARROW: dict[Type, Any] = {
 }
 FORM = b"pilothouse content 1"
 LARGEST = 2.0**63
+TEXTS = tuple(
+    getattr(pa.types, name)
+    for name in ("is_string", "is_large_string", "is_string_view")
+    if hasattr(pa.types, name)
+)
 
 
 def canonical(table: pa.Table) -> pa.Table:
@@ -104,7 +109,9 @@ def content_hash(table: pa.Table, words: Mapping[str, BooleanWords] | None = Non
 
 def _column(name: str, column: pa.ChunkedArray) -> pa.Array:
     if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+        values = column.type.value_type
+        extension = isinstance(values, pa.BaseExtensionType)
+        column = _printed(column) if extension else column.cast(values)
     try:
         found = _cast(column)
     except pa.ArrowInvalid as bad:
@@ -122,8 +129,10 @@ def _column(name: str, column: pa.ChunkedArray) -> pa.Array:
 
 def _cast(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     kind, test = column.type, pa.types
-    if test.is_floating(kind) or test.is_decimal(kind) or kind == pa.uint64():
-        return _without_nan(column.cast(pa.float64(), safe=False))
+    if test.is_decimal(kind) or kind == pa.uint64():
+        return _exact(column)
+    if test.is_floating(kind):
+        return _without_nan(column.cast(pa.float64()))
     if test.is_integer(kind):
         return column.cast(pa.int64())
     if test.is_boolean(kind):
@@ -132,9 +141,42 @@ def _cast(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
         return column.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False).cast(
             INSTANT
         )
-    if test.is_null(kind) or test.is_string(kind) or test.is_large_string(kind):
+    if isinstance(kind, pa.BaseExtensionType):
+        return _extension(column)
+    if test.is_null(kind) or any(is_text(kind) for is_text in TEXTS):
         return _without_blank(column.cast(pa.string()))
     return None
+
+
+def _exact(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Large or decimal numbers as integers, else as floats, else as the texts that they are.
+
+    Two different values never become one.
+    """
+    for plain in (pa.int64(), pa.float64()):
+        try:
+            made = column.cast(plain)
+            if made.cast(column.type).equals(column):
+                return made
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            continue
+    return column.cast(pa.string())
+
+
+def _extension(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Intervals and periods of pandas as they print; other types as what they are stored in."""
+    if column.type.extension_name in ("pandas.interval", "pandas.period"):
+        return _printed(column)
+    return _cast(
+        pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    )
+
+
+def _printed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Values that pandas knows, such as intervals, as they print."""
+    series = column.to_pandas()
+    texts = [None if gone else str(v) for v, gone in zip(series, series.isna(), strict=True)]
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pilothouse.data.booleans import read_booleans
 from pilothouse.data.canonical import ARROW, canonical, type_of
 from pilothouse.data.facts import Contract, ContractReport, Rule
-from pilothouse.data.reading import from_frame
+from pilothouse.data.frames import from_frame
 from pilothouse.data.schema import NAMES, fits
 from pilothouse.kit.errors import Invalid
 

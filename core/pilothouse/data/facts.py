@@ -58,7 +58,8 @@ class ColumnProfile:
     """What was seen in a column. Times are milliseconds since the epoch.
 
     `quantiles` maps a probability to a value; `edges` bound the bins of `counts`; `top` has the
-    most frequent values with their counts. Which of them are there depends on the type.
+    most frequent values with their counts. Which of them are there depends on the type. `infinite`
+    values count as present, and are in none of the figures.
     """
 
     name: str
@@ -66,6 +67,7 @@ class ColumnProfile:
     rows: int
     missing: int
     distinct: int
+    infinite: int = 0
     mean: float | None = None
     std: float | None = None
     quantiles: Mapping[float, float] = field(default_factory=dict)
@@ -117,7 +119,8 @@ class Profile:
     def frame(self) -> pd.DataFrame:
         """A row a column.
 
-        Columns: column, type, missing, missing_share, distinct, mean, std, low, median, high, top.
+        Columns: column, type, missing, missing_share, infinite, distinct, mean, std, low, median,
+        high, top.
         """
         import pandas as pd
 
@@ -128,6 +131,7 @@ class Profile:
                     "type": column.type,
                     "missing": column.missing,
                     "missing_share": column.missing_share,
+                    "infinite": column.infinite,
                     "distinct": column.distinct,
                     "mean": column.mean,
                     "std": column.std,

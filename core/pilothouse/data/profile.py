@@ -31,7 +31,9 @@ def _column(name: str, column: pa.ChunkedArray) -> ColumnProfile:
     if kind in ("string", "boolean"):
         seen["top"] = _top(counted)
     elif len(present):
-        seen = _spread(_floats(present), whole=kind == "integer")
+        if kind == "number":
+            seen["infinite"] = pc.sum(pc.is_inf(present)).as_py() or 0
+        seen |= _spread(_floats(present), whole=kind == "integer")
         if kind == "time":
             del seen["std"]
     return ColumnProfile(name, kind, len(column), column.null_count, len(counted), **seen)

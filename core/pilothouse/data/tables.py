@@ -47,6 +47,8 @@ class DatasetVersion(Table, table=True):
     columns_json: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
     profile_json: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
     contract_json: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+    # How the content was read; versions of an earlier program have none.
+    reading_json: dict[str, Any] | None = Field(default=None, sa_type=Json)
     parent: str | None = None
     source: str = ""
     licence: str = ""

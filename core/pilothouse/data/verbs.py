@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,11 @@ from pilothouse.data.contract_verbs import ContractVerbs
 from pilothouse.data.enforcement import OnBreach
 from pilothouse.data.facts import ColumnProfile, DatasetVersionInfo, Profile
 from pilothouse.data.lifecycle import Use, Uses
+from pilothouse.data.options import AUTOMATIC, ReadOptions
 from pilothouse.data.schema import Type
 from pilothouse.data.tables import DatasetVersion
 from pilothouse.kit import names
-from pilothouse.kit.errors import Unavailable
+from pilothouse.kit.errors import NotFound, Unavailable
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
     from pilothouse.data.booleans import BooleanWords
     from pilothouse.data.diff import DataDiff
+    from pilothouse.data.preview import Preview
+    from pilothouse.data.reading import Reading
+    from pilothouse.data.report import ReadingReport
 
 LISTED = (
     "number",
@@ -65,6 +70,7 @@ class Data(ContractVerbs):
         *,
         filename: str = "",
         types: Mapping[str, Type] | None = None,
+        options: ReadOptions | None = None,
         origin: str = "",
         licence: str = "",
         tags: Mapping[str, str] | None = None,
@@ -72,13 +78,17 @@ class Data(ContractVerbs):
         event_time: str | None = None,
         note: str = "",
         on_breach: OnBreach = "refuse",
+        progress: Callable[[float, str], None] | None = None,
     ) -> DatasetVersionInfo:
-        """Register a CSV or Parquet file, an upload's bytes or a frame as a version of a dataset.
+        """Register a file, an upload's bytes or a frame as a version of a dataset.
 
-        Content that the dataset has already is the version that it is (`existed`). `types` declares
-        columns whose type should not be guessed. New content of a dataset is held against the
-        contract of its newest version in use: what breaks it is refused, or with `on_breach` as
-        "accept" registered all the same, and its contract widened by it.
+        CSV, JSON lines, Parquet and Excel are read, compressed too. Content that the dataset has
+        already is the version that it is (`existed`). `types` declares columns whose type should
+        not be recognised, `options` what of the file should not be. The column of the event time
+        is recognised too, unless `event_time` names it, or is empty for none. New content of a
+        dataset is held against the contract of its newest version in use: what breaks it is
+        refused, or with `on_breach` as "accept" registered all the same, and its contract widened
+        by it.
 
         Raises NotFound for a missing file or parent, Invalid that names the row and column for
         content that cannot be used, ContractBreach (with its `report`) for what the contract
@@ -86,13 +96,15 @@ class Data(ContractVerbs):
         """
         from pilothouse.data import enforcement
         from pilothouse.data.canonical import content_hash
-        from pilothouse.data.reading import read
 
         names.DATASET.check(name)
         enforcement.check_way(on_breach)
-        reading = read(source, filename, types or {})
+        tell = progress or (lambda _fraction, _message: None)
+        tell(0.05, "reading the file")
+        reading = self._read(name, source, filename, types or {}, options, parent)
         table = reading.table
         words = {**self._parent_words(parent, table), **reading.boolean_words}
+        tell(0.5, f"comparing {table.num_rows:,} rows with what is there")
         content = content_hash(table, words)
         with self._store.read() as session:
             existing = versions.find(session, name, content)
@@ -101,10 +113,117 @@ class Data(ContractVerbs):
             versions.repair(self._store, existing, table)
             return existing
         held = enforcement.hold(current, name, table, on_breach)
-        draft = versions.draft(self._store, table, content, words, held)
-        said = versions.Origin(origin, licence, tags, parent, event_time, note)
+        report = self._with_event_time(reading.report, table, event_time, parent)
+        tell(0.65, f"profiling {table.num_columns:,} columns")
+        draft = versions.draft(self._store, table, content, words, held, report)
+        tell(0.95, "storing the version")
+        at = report.event_time
+        said = versions.Origin(origin, licence, tags, parent, at, note)
         with self._store.write() as session:
             return versions.register(session, self._store, name, draft, said)
+
+    def preview(
+        self,
+        source: str | Path | bytes,
+        *,
+        filename: str = "",
+        types: Mapping[str, Type] | None = None,
+        options: ReadOptions | None = None,
+    ) -> Preview:
+        """The first rows of a file as they would be read, in bounded time and memory.
+
+        Raises NotFound for a missing file, Invalid for content that cannot be used, Unavailable
+        when a package for its format is missing.
+        """
+        from pilothouse.data.preview import preview
+
+        return preview(source, filename, types or {}, options or AUTOMATIC)
+
+    def submit(
+        self,
+        name: str,
+        source: str | Path | bytes,
+        *,
+        filename: str = "",
+        options: ReadOptions | None = None,
+        **about: Any,
+    ) -> str:
+        """Ask for a registration as a job and return its id; the worker reads the file in a child.
+
+        It takes what `register` takes. The job's result names the version. Raises Invalid for a
+        bad name, NotFound for a missing file.
+        """
+        from pilothouse.data.uploads import store_upload
+        from pilothouse.jobs.outbox import submit
+
+        names.DATASET.check(name)
+        if isinstance(source, bytes):
+            path = store_upload(self._store, source, filename)
+        else:
+            path = str(Path(source).resolve())
+            if not Path(path).is_file():
+                raise NotFound(f"there is no file {source}.")
+            filename = filename or Path(path).name
+        options_json = (options or AUTOMATIC).to_json()
+        args: dict[str, Any] = {
+            "name": name,
+            "path": path,
+            "filename": filename,
+            "options": options_json,
+        }
+        args["about"] = about
+        with self._store.write() as session:
+            return submit(session, self._store, "register_dataset", args, title=f"Register {name}")
+
+    def _read(
+        self,
+        name: str,
+        source: str | Path | bytes | pd.DataFrame,
+        filename: str,
+        types: Mapping[str, Type],
+        options: ReadOptions | None,
+        parent: str | None,
+    ) -> Reading:
+        """The content, where the words of yes/no columns in use are known from their dataset."""
+        from pilothouse.data.reading import read, with_booleans
+
+        reading = read(source, filename, types, options or AUTOMATIC)
+        with self._store.read() as session:
+            current = versions.newest(session, name)
+            schema = versions.info(current).schema if current else ()
+        if parent and not schema:
+            schema = self.version(parent).schema
+        words = {
+            column.name: column.boolean_words
+            for column in schema
+            if column.boolean_words and column.name not in types
+        }
+        return with_booleans(reading, words)
+
+    def _with_event_time(
+        self, report: ReadingReport, table: pa.Table, name: str | None, parent: str | None
+    ) -> ReadingReport:
+        """The report with the event time that was declared, the parent's, or the recognised one."""
+        from pilothouse.data.canonical import schema_of
+
+        if name is not None:
+            why = f"{name!r}, as declared" if name else "switched off"
+            return replace(report, event_time=name or None, event_time_reason=why)
+        own = self.version(parent).event_time if parent else None
+        if own and any((c.name, c.type) == (own, "time") for c in schema_of(table)):
+            return replace(report, event_time=own, event_time_reason=f"{own!r}, as in {parent}")
+        return report
+
+    def reading(self, ref: str) -> ReadingReport | None:
+        """How the content of a version was read; None for one of an earlier program.
+
+        Raises NotFound.
+        """
+        from pilothouse.data.report import ReadingReport
+
+        with self._store.read() as session:
+            report = versions.row(session, ref).reading_json
+        return ReadingReport.from_json(report) if report else None
 
     def _parent_words(self, parent: str | None, table: pa.Table) -> dict[str, BooleanWords]:
         """The spelling of a parent's booleans, for the same columns that come as booleans."""

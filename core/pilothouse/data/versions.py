@@ -16,6 +16,7 @@ from sqlmodel import Session, and_, col, func, select
 
 from pilothouse.activity import record
 from pilothouse.data.facts import DatasetVersionInfo
+from pilothouse.data.report import ReadingReport
 from pilothouse.data.schema import Column
 from pilothouse.data.tables import Dataset, DatasetVersion
 from pilothouse.kit import names
@@ -43,6 +44,7 @@ class Draft:
     schema: tuple[Column, ...]
     profile: list[dict[str, Any]]
     contract: dict[str, Any]
+    reading: dict[str, Any] | None = None
     against: str = ""
     breach: str = ""
 
@@ -74,10 +76,12 @@ def draft(
     content_hash: str,
     words: Mapping[str, tuple[str, str]] | None = None,
     held: Held | None = None,
+    reading: ReadingReport | None = None,
 ) -> Draft:
     """Store a canonical table and compute what is stored of it.
 
-    `words` are those of its yes/no columns; `held` is what the dataset's contract says of it.
+    `words` are those of its yes/no columns; `held` is what the dataset's contract says of it;
+    `reading` is how it was read.
     """
     from pilothouse.data import contract, profile
     from pilothouse.data.canonical import schema_of
@@ -92,6 +96,7 @@ def draft(
         schema=schema_of(table, words),
         profile=[column.to_json() for column in profile.profile(table).columns],
         contract=held.contract or contract.infer(table),
+        reading=reading.to_json() if reading else None,
         against=held.against,
         breach=held.breach,
     )
@@ -133,6 +138,7 @@ def register(
         columns_json=[column.to_json() for column in content.schema],
         profile_json=content.profile,
         contract_json=content.contract,
+        reading_json=content.reading,
         parent=parent,
         source=origin.source,
         licence=origin.licence,

@@ -15,6 +15,7 @@ from queue import Empty, LifoQueue
 from typing import Any
 
 from pilothouse.jobs.logs import to_log
+from pilothouse.jobs.memory import limited_memory, memory_limit
 from pilothouse.jobs.progress import Progress
 from pilothouse.kit.errors import Unavailable
 from pilothouse.kit.settings import Settings
@@ -124,7 +125,8 @@ def run_in_child(
     store = _open(settings).acting_as(actor)
     with to_log(store, job_id):
         progress = Progress(store, job_id, start=span[0], end=span[1])
-        return find(target)(store, progress, **args)
+        with limited_memory(memory_limit(store.settings)):
+            return find(target)(store, progress, **args)
 
 
 def find(target: str) -> Any:

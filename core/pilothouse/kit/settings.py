@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     compute_processes: int = Field(
         default=2, ge=1, description="Child processes for heavy work in the worker."
     )
+    job_memory_mb: int = Field(
+        default=0,
+        ge=0,
+        description="Memory that a child process may take, in MB; 0: three quarters of all.",
+    )
     max_body_mb: int = Field(
         default=10, ge=1, description="Largest request body the server accepts, in MB."
     )
