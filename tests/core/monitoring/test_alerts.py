@@ -69,6 +69,20 @@ def test_two_bad_weeks_fire_and_two_good_ones_resolve(desk: Any, workspace: Any)
     assert entries["verb"].tolist() == ["resolved", "fired", "opened"]
 
 
+def test_an_alert_ends_when_the_windows_it_rested_on_are_removed(desk: Any) -> None:
+    week(desk, 0, good=True)
+    first, second = (week(desk, number, good=False)["window"] for number in (1, 2))
+    assert only_alert(desk).state == "firing"
+    desk.monitoring.remove_window(second, "wrong event times")
+    alert = only_alert(desk)
+    assert (alert.state, alert.resolved_by) == ("resolved", desk.store.actor)
+    assert "was removed" in desk.monitoring.alert_events(alert.id)["note"].iloc[-1]
+    desk.monitoring.remove_window(first, "wrong event times")
+    week(desk, 3, good=False)
+    states = desk.monitoring.alerts()["state"].tolist()
+    assert sorted(states) == ["pending", "resolved"]
+
+
 def test_one_bad_week_alone_never_fires(desk: Any) -> None:
     week(desk, 0, good=False)
     week(desk, 1, good=True)
