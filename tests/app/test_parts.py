@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from streamlit import config as options
+from streamlit.testing.v1 import AppTest
 
 from pilothouse_app.parts import fill, formats
 from pilothouse_app.parts.links import PLACES, address, compare
@@ -82,6 +83,20 @@ def test_every_status_has_words_and_a_colour():
 
 def test_the_key_of_a_table_changes_with_its_rows():
     assert table_key("runs", ["a", "b"]) != table_key("runs", ["b", "a"])
+
+
+def test_a_table_that_fills_the_window_ends_with_a_whole_row():
+    def page() -> None:
+        import streamlit as st
+
+        from pilothouse_app.parts.fill import fill
+
+        with fill("x", reserve=12):
+            st.write("a table")
+
+    run = AppTest.from_function(page).run()
+    styles = "".join(str(each.proto.body) for each in run.get("html"))
+    assert "round(down,100vh - 12rem - 33px,30px) + 33px" in styles
 
 
 def test_the_fill_rule_bounds_the_block_by_the_window():

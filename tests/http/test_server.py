@@ -210,6 +210,7 @@ def test_the_management_api_speaks_for_the_workspace(caller: httpx.Client) -> No
         "promotions",
         "datasets",
         "alerts",
+        "attention",
         "jobs",
         "activity",
     ):

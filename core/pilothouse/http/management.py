@@ -68,6 +68,7 @@ def _lists(app: FastAPI, workspace: Workspace) -> None:
     listing("models", "Every model.", lambda _: workspace.registry.models())
     listing("promotions", "Promotions, newest first.", lambda _: workspace.registry.promotions())
     listing("deployments", "Every deployment.", lambda _: workspace.deployments.deployments())
+    listing("attention", "What needs a person.", lambda _: workspace.attention.frame())
     listing("alerts", "Alerts, newest first.", lambda _: workspace.monitoring.alerts())
     listing("jobs", "Jobs, newest first.", lambda limit: workspace.jobs.jobs(size=limit))
     listing("activity", "The log.", lambda limit: workspace.activity.entries(size=limit))
