@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from pilothouse.deployments import compaction, log
 from pilothouse.deployments.journal import Journal
 from pilothouse.experiments.signature import Field, Signature
 from pilothouse.experiments.tables import Experiment, Run, RunArtifact
+from pilothouse.experiments.written_models import record_written
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7, uuid7s
 from pilothouse.kit.settings import Settings
@@ -53,6 +55,8 @@ def add_version(store: Store, number: int) -> None:
             Run(id=run, experiment_id=1, name="a", status="finished", created_at=now, user="ada")
         )
         session.flush()
+        model = store.artifacts.put_bytes(f"model {number}".encode())
+        record_written(session, store, model, run)
         files = {"reference.parquet": rows.getvalue(), "importance.json": importance}
         for path, data in files.items():
             digest = store.artifacts.put_bytes(data)
@@ -62,7 +66,7 @@ def add_version(store: Store, number: int) -> None:
                 model="late",
                 number=number,
                 run_id=run,
-                digest=store.artifacts.put_bytes(f"model {number}".encode()),
+                digest=model,
                 signature=SIGNATURE.to_json(),
                 input_example=[EXAMPLE],
                 metrics={"roc_auc": 0.7 + number / 100},
@@ -105,11 +109,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     opened.experiments.log_history(still, "loss", [0, 1], [5.0, 4.0])
     for number in (1, 2):
         add_version(store, number)
-    opened.registry.set_gates(
+    with patch("pilothouse.deployments.trial.try_version", lambda *_: ""):
+        registry = opened.registry
+    registry.set_gates(
         "production", [GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.1})], "low"
     )
-    opened.registry.promote("late", 1, "production", "the first")
-    opened.registry.set_alias("late", "shadow", 2, "to be tried")
+    registry.promote("late", 1, "production", "the first")
+    registry.set_alias("late", "shadow", 2, "to be tried")
     opened.deployments.launch("late", "late", 1, "to be tried")
     opened.monitoring.monitor("late", drifted_share=0.2)
     rule = Rule("any drift", "feature_drift", "drifted_share", "above", 0.0)
@@ -413,6 +419,14 @@ HURTS = {
     "a version's signature": Hurt(
         sql("UPDATE registry_version SET signature = '{}' WHERE number = 2"), "records", "late/2"
     ),
+    "a model file that no training wrote": Hurt(
+        sql(
+            "INSERT INTO experiments_written_model SELECT 'ab', run_id, written_at"
+            " FROM experiments_written_model LIMIT 1"
+        ),
+        "records",
+        "model file trusted as ab was added by no command",
+    ),
     # metrics
     "a metric's last value": Hurt(
         sql("UPDATE " + METRIC.replace(" W", " SET last = 9 W")), "metrics", "last of loss"
@@ -542,6 +556,7 @@ FINGERPRINTS = {
     "experiments_source.digest",
     "experiments_logged_model_metric.dataset_digest",
     "interop_imported.digest",
+    "experiments_written_model.digest",
 }
 
 

@@ -238,6 +238,7 @@ class WrittenModel(Table, table=True):
     """A model file that a training here wrote, by digest: no other file is ever unpickled."""
 
     __tablename__ = "experiments_written_model"
+    seal: ClassVar[Seal | None] = Seal()
 
     digest: str = Field(primary_key=True)
     run_id: str

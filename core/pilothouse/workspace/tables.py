@@ -18,6 +18,7 @@ NOUNS = {
     "deployments_deployment": "deployment",
     "deployments_revision": "revision",
     "experiments_metric_note": "note on the metric",
+    "experiments_written_model": "model file trusted as",
     "interop_webhook": "webhook",
     "jobs_schedule": "schedule",
     "monitoring_alert": "alert",

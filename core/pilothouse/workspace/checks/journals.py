@@ -20,6 +20,8 @@ def journals(store: Store) -> Verdict:
     flaws: list[str] = []
     count = 0
     for folder in sorted(root.iterdir()):
+        if folder.name.startswith("."):
+            continue  # the newest stamp of a journal that compaction has emptied
         if not folder.is_dir():
             flaws.append(f"journal/{folder.name} is no journal")
             continue
