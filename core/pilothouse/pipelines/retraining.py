@@ -13,6 +13,7 @@ from pilothouse.data import ContractBreach, Data
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.trial import try_version
 from pilothouse.experiments import Experiments
+from pilothouse.experiments.signature import Signature
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
 from pilothouse.kit.errors import Conflict, Invalid
@@ -54,7 +55,7 @@ def snapshot(
     columns = [*_inputs(champion), spec.target, EVENT_TIME]
     version = Data(store).register(
         f"{deployment}-live",
-        rows[columns],
+        as_trained(rows[columns], champion.signature),
         origin=f"labelled predictions of {deployment}, {first:%Y-%m-%d} to {last:%Y-%m-%d}",
         parent=champion.dataset or None,
         event_time=EVENT_TIME,
@@ -159,6 +160,18 @@ def propose(
         promotion_id=f"retraining-{run[:12]}",
     )
     return {"version": version.number, "promotion": promotion.id}
+
+
+def as_trained(rows: pd.DataFrame, signature: Signature) -> pd.DataFrame:
+    """Rows of the prediction log with times as a dataset has them: the log keeps milliseconds."""
+    import pandas as pd
+
+    times = {
+        field.name: pd.to_datetime(rows[field.name], unit="ms", utc=True)
+        for field in signature.inputs
+        if field.type == "time" and pd.api.types.is_numeric_dtype(rows[field.name])
+    }
+    return rows.assign(**times)
 
 
 def _champion(store: Store, deployment: str) -> VersionInfo:
