@@ -85,8 +85,14 @@ def read_label_file(
     """The labels of a CSV or Parquet file. Raises Invalid that names the row and the column."""
     table = _table(source, filename, {})
     columns = _chosen(table.column_names, signature, columns)
-    if str(table.schema.field(columns.id).type) != "string":  # as written: 007 is no 7
-        table = _table(source, filename, {columns.id: "string"})
+    kinds = {name: str(table.schema.field(name).type) for name in (columns.id, columns.label)}
+    as_written = {}  # 007 is no 7, and the words for true and false are the classes' own
+    if kinds[columns.id] != "string":
+        as_written[columns.id] = "string"
+    if kinds[columns.label] == "bool":
+        as_written[columns.label] = "string"
+    if as_written:
+        table = _table(source, filename, as_written)
     ids, labels = table[columns.id].to_pylist(), table[columns.label].to_pylist()
     times = _times(table, columns.at, now_ms)
     rows = [n for n in range(len(ids)) if not _is_missing(ids[n]) and not _is_missing(labels[n])]

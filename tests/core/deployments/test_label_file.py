@@ -55,6 +55,16 @@ def test_parquet_and_numbers_for_classes_are_read() -> None:
     assert (labels.ids, labels.labels) == (["17", "18"], [1, 0])
 
 
+def test_words_for_true_and_false_stay_the_words_of_the_file() -> None:
+    text = Signature(SIGNATURE.inputs, "late", ("no", "yes"), "yes")
+    labels = read_label_file(b"id,label\na,yes\nb,no\n", "x.csv", text, NOW_MS)
+    assert labels.labels == ["yes", "no"]
+    file = io.BytesIO()
+    pd.DataFrame({"id": ["a", "b"], "label": [True, False]}).to_parquet(file, index=False)
+    labels = read_label_file(file.getvalue(), "labels.parquet", LATE, NOW_MS)
+    assert labels.labels == [1, 0]
+
+
 def test_rows_that_say_nothing_are_counted_and_repetitions_count_once() -> None:
     text = "id,label\na,Ja\nb,\n,Nein\na,Ja\n"
     labels = read_label_file(text.encode(), "x.csv", SIGNATURE, NOW_MS)
