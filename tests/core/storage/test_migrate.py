@@ -109,3 +109,9 @@ def test_a_workspace_may_lie_anywhere(tmp_path: Path, monkeypatch: pytest.Monkey
     assert workspace.store.artifacts.read(digest) == b"data"
     assert list(workspace.store.artifacts.digests()) == [digest]
     workspace.store.engine.dispose()
+
+
+def test_the_head_is_the_newest_script_and_there_is_one() -> None:
+    from alembic.script import ScriptDirectory
+
+    assert ScriptDirectory.from_config(migrate._config()).get_heads() == [migrate.HEAD]
