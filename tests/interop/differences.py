@@ -147,11 +147,6 @@ DIFFERENCES: dict[str, Difference] = {
         "`champion` follows",
         "it is how the rest of the house finds it",
     ),
-    "aliases": Difference(
-        "leaves out the aliases of versions inside a model and in searches",
-        "tells them",
-        "they are there",
-    ),
     "download": Difference(
         "the download address of `runs:/…` is itself",
         "where the files are",

@@ -210,3 +210,15 @@ def test_a_source_in_runs_that_are_not_here_is_kept_as_it_is(caller: Caller) -> 
         assert caller.refused("POST", "model-versions/create", json=fields)[0] == 400
     fields = {"name": "m", "source": f"runs:/{here}/model"}
     assert caller.refused("POST", "model-versions/create", json=fields)[0] == 400
+
+
+def test_searches_and_models_leave_out_the_aliases_of_versions(caller: Caller) -> None:
+    caller.post("registered-models/create", name="m")
+    caller.post("model-versions/create", name="m", source="s3://b/k")
+    caller.post("registered-models/alias", name="m", alias="best", version="1")
+    told = caller.get("registered-models/get", name="m")["registered_model"]
+    assert told["aliases"] == [{"alias": "best", "version": "1"}]
+    assert "aliases" not in told["latest_versions"][0]
+    assert "aliases" not in caller.get("model-versions/search")["model_versions"][0]
+    one = caller.get("model-versions/get", name="m", version="1")["model_version"]
+    assert one["aliases"] == ["best"]

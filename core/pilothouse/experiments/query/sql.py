@@ -53,6 +53,9 @@ OPERATORS: Mapping[Kind, tuple[str, ...]] = {
     "either": (*ORDERS, *PATTERNS, "IN", "NOT IN", *NULLS),
 }
 LONGEST_PATTERN = 1000
+EXACT = float(1 << 53)  # from here on, whole numbers share a float with their neighbours
+NUMBERS = re.compile(r"[+-]?[0-9.][0-9A-Za-z.+-]*")
+LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
 SECOND_US = 1_000_000
 FURTHEST = 2**62
 INSTANT = re.compile(
@@ -172,6 +175,10 @@ def _either(column: Column, number: Column, claim: Comparison) -> Condition:
     values = _values(claim)
     figures = tuple(value for value in values if isinstance(value, float))
     if figures and len(figures) == len(values) and claim.operator not in PATTERNS:
+        if claim.operator in ("=", "!=", "IN", "NOT IN"):
+            equal = _equal_to_any(column, number, claim, figures)
+            is_asked = claim.operator in ("=", "IN")
+            return equal if is_asked else and_(number.is_not(None), not_(equal))
         return and_(number.is_not(None), numeric(number, claim))
     if figures and claim.operator not in PATTERNS:
         texts = tuple(value for value in values if not isinstance(value, float))
@@ -180,6 +187,31 @@ def _either(column: Column, number: Column, claim: Comparison) -> Condition:
     if claim.operator in (">", ">=", "<", "<="):
         raise _misfit(claim, f"{claim.operator} compares numbers, which stand without quotes")
     return textual(column, claim)
+
+
+def _equal_to_any(
+    column: Column, number: Column, claim: Comparison, figures: tuple[float, ...]
+) -> Condition:
+    spelled = NUMBERS.findall(claim.raw) if isinstance(claim.value, tuple) else [claim.raw]
+    if len(spelled) != len(figures):
+        spelled = [str(figure) for figure in figures]
+    pairs = zip(spelled, figures, strict=True)
+    return or_(*(_equal(column, number, replace(claim, value=f, raw=text), f) for text, f in pairs))
+
+
+def _equal(column: Column, number: Column, claim: Comparison, figure: float) -> Condition:
+    """Whether a parameter is this number: 7, 7.0 and 7e0 are one, but 007 is a name of its own.
+
+    So is a whole number with more digits than a float has: another one would pass for it.
+    """
+    if LEADING_ZERO.match(claim.raw) or abs(figure) >= EXACT:
+        return column == claim.raw
+    holds, start = numeric(number, replace(claim, operator="=")), "-0" if figure < 0 else "0"
+    if abs(figure) >= 1:
+        padded = and_(column.like(f"{start}%"), not_(column.like(f"{start}.%")))
+    else:  # 0, 0.5 and 0e0 may begin with one zero
+        padded = column.like(f"{start}0%")
+    return and_(number.is_not(None), holds, not_(padded))
 
 
 def textual(column: Column, claim: Comparison) -> Condition:

@@ -92,7 +92,8 @@ def _versions(call: Call) -> dict[str, Any]:
     found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
     answer = page("model_versions", found, offset, size)
     if found:
-        answer["model_versions"] = versions(call.session, found[:size])
+        page_of = found[:size]
+        answer["model_versions"] = versions(call.session, page_of, with_aliases=False)
     return answer
 
 

@@ -57,21 +57,27 @@ def stage_of(given: str) -> str:
     return found
 
 
-def versions(session: Session, found: Sequence[ModelVersion]) -> list[Json]:
-    """Versions in full, in the order given."""
+def versions(
+    session: Session, found: Sequence[ModelVersion], *, with_aliases: bool = True
+) -> list[Json]:
+    """Versions in full, in the order given.
+
+    In searches and inside a model the protocol leaves their aliases out, and older clients cannot
+    write down what they do not expect there.
+    """
     told: list[Json] = []
     for start in range(0, len(found), CHUNK):
-        told += _versions(session, found[start : start + CHUNK])
+        told += _versions(session, found[start : start + CHUNK], with_aliases)
     return told
 
 
-def _versions(session: Session, found: Sequence[ModelVersion]) -> list[Json]:
+def _versions(session: Session, found: Sequence[ModelVersion], with_aliases: bool) -> list[Json]:
     keys = [(version.model, version.number) for version in found]
     tags: dict[tuple[str, int], list[Json]] = defaultdict(list)
     for tag in _of(session, VersionTag, keys, col(VersionTag.key)):
         tags[tag.model, tag.number].append({"key": tag.key, "value": tag.value})
     names: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for alias in _of(session, Alias, keys, col(Alias.alias)):
+    for alias in _of(session, Alias, keys, col(Alias.alias)) if with_aliases else ():
         names[alias.model, alias.number].append(alias.alias)
     origins = {
         (each.model, each.number): each
@@ -112,7 +118,7 @@ def models(session: Session, found: Sequence[Model]) -> list[Json]:
     """Registered models in full, in the order given."""
     names = [model.name for model in found]
     latest: dict[str, list[Json]] = defaultdict(list)
-    for told in versions(session, latest_versions(session, names)):
+    for told in versions(session, latest_versions(session, names), with_aliases=False):
         latest[told["name"]].append(told)
     tags: dict[str, list[Json]] = defaultdict(list)
     query = select(ModelTag).where(col(ModelTag.model).in_(names)).order_by(col(ModelTag.key))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
-from pilothouse.experiments import RunFilter
+from pilothouse.experiments import Experiments, RunFilter
+from pilothouse.experiments.code import UNKNOWN
 from pilothouse.experiments.query import runs
 from pilothouse.kit.errors import Invalid
+from pilothouse.storage import Store
 from pilothouse.workspace import Workspace
 
 FOUND = [
@@ -288,3 +292,54 @@ def test_a_list_of_many_values_is_read(fleet: Workspace) -> None:
     assert names(fleet, " or ".join(["name = 'a'"] * 300)) == "a"
     assert names(fleet, f"{'(' * 49}name = 'a'{')' * 49}") == "a"
     assert names(fleet, f"{'not ' * 50}name = 'a'") == "a"
+
+
+class TestExactParameters:
+    """Values that differ as they were logged are different ones, whatever a float makes of them."""
+
+    VALUES: ClassVar[dict[str, tuple[str, str]]] = {
+        "batch": ("16383", "16384"),
+        "day": ("20240131", "20240130"),
+        "build": ("007", "7"),
+        "seed": ("9007199254740993", "9007199254740992"),
+        "rate": ("0.1", "0.10"),
+        "minus": ("-07", "-7"),
+        "zero": ("00", "0"),
+    }
+
+    @pytest.fixture
+    def room(self, store: Store) -> Experiments:
+        room = Experiments(store)
+        for place, name in enumerate("ab"):
+            run = room.start("exact", name, code=UNKNOWN)
+            room.log_params(run, {key: pair[place] for key, pair in self.VALUES.items()})
+        return room
+
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ("params.batch = 16383", "a"),
+            ("params.batch != 16383", "b"),
+            ("params.batch > 16383", "b"),
+            ("params.day in (20240131, 1)", "a"),
+            ("params.day not in (20240131, 1)", "b"),
+            ("params.build = 7", "b"),
+            ("params.build = 007", "a"),
+            ("params.build = '007'", "a"),
+            ("params.build = 7.0", "b"),
+            ("params.build != 7", "a"),
+            ("params.build in (7, 8)", "b"),
+            ("params.build > 6", "ab"),
+            ("params.seed = 9007199254740993", "a"),
+            ("params.seed = 9007199254740992", "b"),
+            ("params.seed in (9007199254740992)", "b"),
+            ("params.rate = 0.1", "ab"),
+            ("params.rate = '0.1'", "a"),
+            ("params.minus = -7", "b"),
+            ("params.zero = 0", "b"),
+            ("params.zero = 00", "a"),
+        ],
+    )
+    def test_are_found_as_they_were_logged(self, room: Experiments, text: str, found: str) -> None:
+        frame = room.runs(RunFilter(query=text))
+        assert "".join(sorted(frame["name"])) == found
