@@ -12,15 +12,10 @@ import streamlit as st
 
 from pilothouse.experiments.metrics import METRICS
 from pilothouse_app.parts.formats import DASH, TITLES, count, number, title
+from pilothouse_app.parts.markdown import literal as literal
 
 _KEYS = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 _DIGEST = re.compile(r"\b[0-9a-f]{40,}\b")  # one long word: it would widen its cell past the page
-_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~:$<>])")
-
-
-def literal(text: str) -> str:
-    """Text that people wrote, so that Markdown shows it as it is."""
-    return _MARKS.sub(r"\\\1", text)
 
 
 def readable(text: str) -> str:

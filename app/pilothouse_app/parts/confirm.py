@@ -15,6 +15,7 @@ import streamlit as st
 
 from pilothouse_app.parts.asking import obeyed, pressed, reason_input
 from pilothouse_app.parts.links import Address, go
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.toasts import toast_next
 
 
@@ -51,7 +52,7 @@ def confirm(
 def _typed(name: str) -> str:
     if not name:
         return ""
-    label = f"Type {name} to confirm"
+    label = f"Type {literal(name)} to confirm"
     return (st.text_input(label, placeholder=name, live=True, key="confirm_typed") or "").strip()
 
 

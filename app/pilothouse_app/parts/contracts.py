@@ -98,7 +98,7 @@ def _rule_form(contract: Contract, column: str) -> None:
         help=None if reason else "Give a reason first",
         key=f"{key}_save",
     ) and obeyed(lambda: workspace().data.edit_contract(contract.ref, [after], reason=reason)):
-        toast_next(f"The rule of {literal(column)} is saved")
+        toast_next(f"The rule of {column} is saved")
         st.rerun()
 
 
@@ -235,5 +235,5 @@ def _accept(job_id: str, remedy: dict[str, Any]) -> None:
         "Accept and run again", "remedy", missing="" if reason else "Give a reason first"
     ) and obeyed(lambda: data.accept_data(ref, remedy["data"], columns, reason)):
         again = workspace().jobs.retry(job_id, reason)
-        toast_next(f"The contract of {literal(ref)} is widened, and the job goes on")
+        toast_next(f"The contract of {ref} is widened, and the job goes on")
         go(address("job", again))

@@ -141,7 +141,7 @@ def _archive(version: DatasetVersionInfo) -> None:
         "what uses it goes on, and it can be restored from this page.",
         verb="Archive",
         command=lambda reason: workspace().data.archive(version.ref, reason),
-        done=f"{literal(version.ref)} is archived",
+        done=f"{version.ref} is archived",
         icon=":material/archive:",
     )
 
@@ -153,7 +153,7 @@ def _restore(version: DatasetVersionInfo) -> None:
         f"**{literal(version.dataset)}** means it.",
         verb="Restore",
         command=lambda reason: workspace().data.restore(version.ref, reason),
-        done=f"{literal(version.ref)} is in use again",
+        done=f"{version.ref} is in use again",
         icon=":material/unarchive:",
     )
 
@@ -170,7 +170,7 @@ def _delete(version: DatasetVersionInfo) -> None:
         "where other versions may have the same ones.",
         verb="Delete",
         command=lambda reason: workspace().data.delete(version.ref, reason),
-        done=f"{literal(version.ref)} is deleted",
+        done=f"{version.ref} is deleted",
         icon=":material/delete:",
         type_to_confirm=version.ref,
         then=screen("data"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pilothouse_app.parts.links import Address, link
+from pilothouse_app.parts.markdown import literal
 
 
 def empty(
@@ -23,7 +24,7 @@ def empty(
     with st.container(border=border, horizontal_alignment="center", key=f"{key}_box"):
         st.space("small")
         st.markdown(f"### :gray[{icon}]", text_alignment="center", anchors=False)
-        st.markdown(f"**{title}**  \n:gray[{text}]", text_alignment="center")
+        st.markdown(f"**{literal(title)}**  \n:gray[{text}]", text_alignment="center")
         if action and st.button(action[0], type="primary", key=f"{key}_action"):
             action[1]()
         if to:

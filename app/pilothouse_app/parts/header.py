@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from pilothouse_app.parts.links import Address, link
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.status import badge
 
 
@@ -32,11 +33,11 @@ def header(
         key="page_header",
     ):
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
-            st.header(title, anchor=False, width="content")
+            st.header(literal(title), anchor=False, width="content")
             if status:
                 badge(status)
             if note:
-                st.markdown(f":gray[{note}]", width="content")
+                st.markdown(f":gray[{literal(note)}]", width="content")
         with st.container(
             horizontal=True,
             horizontal_alignment="right",

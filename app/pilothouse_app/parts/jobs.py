@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app.parts.formats import DASH, ago, duration, missing, title
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.table import (
     name_column,
     number_column,
@@ -94,7 +95,7 @@ def progress_line(job: JobInfo) -> None:
     """A bar with what the job does now; why it stopped when it failed."""
     if job.status == "failed":
         hint = f"\n\n{job.hint}" if job.hint else ""
-        st.error(f"{job.error}{hint}", title="This job failed", icon=":material/error:")
+        st.error(literal(f"{job.error}{hint}"), title="This job failed", icon=":material/error:")
     elif not job.ended:
         words = job.message or ("Waiting for the worker" if job.status == "queued" else "At work")
         asked = " · stops after this step" if job.cancel_requested else ""

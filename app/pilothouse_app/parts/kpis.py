@@ -8,6 +8,8 @@ from typing import Literal
 
 import streamlit as st
 
+from pilothouse_app.parts.markdown import literal
+
 
 @dataclass(frozen=True)
 class Kpi:
@@ -45,11 +47,11 @@ def kpi_row(kpis: Sequence[Kpi], *, columns: int = 0) -> None:
 def _tile(kpi: Kpi, courses: bool) -> None:
     course = [float(value) for value in kpi.course] or [0.0, 0.0]
     st.metric(
-        kpi.label,
-        kpi.value,
+        literal(kpi.label),
+        literal(kpi.value),
         delta=kpi.change,
         delta_color=_COLOURS[kpi.better],
-        delta_description=kpi.context or " ",
+        delta_description=literal(kpi.context) or " ",
         border=True,
         height="stretch",
         help=kpi.help,

@@ -82,7 +82,7 @@ def swap(name: str) -> None:
     deployment = ws.deployments.deployment(name)
     numbers = [each for each in _servable(deployment.model) if each != deployment.number]
     if not numbers:
-        st.markdown(f"**{deployment.model}** has no other version that could be served.")
+        st.markdown(f"**{literal(deployment.model)}** has no other version that could be served.")
         return
     number = st.selectbox(
         "Version", numbers, format_func=lambda each: f"Version {each}", key="swap_number"
@@ -103,7 +103,7 @@ def swapped(deployment: DeploymentInfo, number: int) -> list[str]:
     """What a swap does, in order."""
     return [
         f"A process loads version {number}; version {deployment.number} answers meanwhile.",
-        f"Once it is ready, new requests to **{deployment.name}** go to version {number}.",
+        f"Once it is ready, new requests to **{literal(deployment.name)}** go to version {number}.",
         f"Version {deployment.number} is kept warm for ten minutes, for a roll back in a second.",
     ]
 
@@ -122,7 +122,7 @@ def _launched(version: VersionInfo, name: str, processes: int) -> list[str]:
 def _version(model: str, number: int) -> VersionInfo | None:
     registry = workspace().registry
     if model and number:
-        st.markdown(f"**{model} {number}**")
+        st.markdown(f"**{literal(model)} {number}**")
         return registry.version(model, number)
     models = list(registry.models()["name"])
     if not models:

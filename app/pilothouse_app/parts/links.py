@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from pilothouse_app.parts.markdown import literal
+
 HOME = ""
 _TARGET = "_follow"
 
@@ -110,12 +112,13 @@ def link(
     width: Literal["content", "stretch"] = "content",
 ) -> None:
     """A link to an address, drawn in place."""
-    st.page_link(_page(to.page), label=label, icon=icon, width=width, query_params=dict(to.params))
+    words, params = literal(label), dict(to.params)
+    st.page_link(_page(to.page), label=words, icon=icon, width=width, query_params=params)
 
 
 def jump(to: Address, label: str, *, key: str, icon: str | None = None) -> None:
     """A link to another object on this same page, which a menu link would mark as open."""
-    st.button(label, icon=icon, type="tertiary", key=key, on_click=go_next, args=(to,))
+    st.button(literal(label), icon=icon, type="tertiary", key=key, on_click=go_next, args=(to,))
 
 
 def _page(path: str) -> st.Page:

@@ -10,6 +10,7 @@ from pilothouse_app.parts.asking import obeyed, reason_input
 from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.formats import title
 from pilothouse_app.parts.links import address, go
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.verdicts import verdict_table, verdict_words
 from pilothouse_app.parts.workspace import workspace
@@ -91,14 +92,13 @@ def promote(model: str, number: int) -> None:
 
 def consequence(version: VersionInfo, stage: str) -> str:
     """What a promotion does, in words."""
-    name = f"**{version.model} {version.number}**"
+    model = literal(version.model)
+    name = f"**{model} {version.number}**"
     if stage != PRODUCTION:
         return f"{name} moves from {_stage(version.stage)} to staging. No traffic moves."
     champion = workspace().registry.champion(version.model)
     if champion is None or champion.number == version.number:
-        return (
-            f"{name} becomes the first champion of {version.model}. Deployments stay as they are."
-        )
+        return f"{name} becomes the first champion of {model}. Deployments stay as they are."
     return (
         f"{name} becomes the champion and **version {champion.number}** goes to the archive. "
         "Deployments keep the version they serve until they are swapped."
@@ -114,7 +114,7 @@ def _reason_and_name(name: str) -> tuple[str, bool]:
     if not name:
         return reason, True
     typed = st.text_input(
-        f"Type {name} to confirm", placeholder=name, live=True, key="promote_typed"
+        f"Type {literal(name)} to confirm", placeholder=name, live=True, key="promote_typed"
     )
     return reason, (typed or "").strip() == name
 
@@ -146,7 +146,7 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
     if st.button("Reject", icon=":material/close:", key=f"{key}_reject"):
         confirm(
             "Reject this promotion",
-            f"**{what}** stays where it is. The evidence and your reason are kept.",
+            f"**{literal(what)}** stays where it is. The evidence and your reason are kept.",
             verb="Reject",
             command=lambda reason: ws.registry.decide(promotion.id, False, reason),
             done=f"The promotion of {what} is rejected",

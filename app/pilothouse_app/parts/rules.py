@@ -13,6 +13,7 @@ from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import rule_title, title
 from pilothouse_app.parts.links import wanted
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.rows import records
 from pilothouse_app.parts.table import number_column, status_column, table, text_column
 from pilothouse_app.parts.tall import tall
@@ -74,7 +75,7 @@ def _actions(rule: dict[str, Any]) -> None:
     if rule["enabled"] and st.button("Pause", icon=":material/pause:", key="rule_pause"):
         confirm(
             "Pause this rule",
-            f"**{name}** raises no alert until it is resumed; its open alert is resolved.",
+            f"**{literal(name)}** raises no alert until it is resumed; its open alert is resolved.",
             verb="Pause",
             command=lambda reason: monitoring.pause_rule(ref, reason),
             done=f"The rule {name} is paused",
@@ -82,7 +83,7 @@ def _actions(rule: dict[str, Any]) -> None:
     if not rule["enabled"] and st.button("Resume", icon=":material/play_arrow:", key="rule_resume"):
         confirm(
             "Resume this rule",
-            f"**{name}** watches again, from the next evaluated window on.",
+            f"**{literal(name)}** watches again, from the next evaluated window on.",
             verb="Resume",
             command=lambda reason: monitoring.resume_rule(ref, reason),
             done=f"The rule {name} watches again",

@@ -15,6 +15,7 @@ import streamlit as st
 from pilothouse.experiments.marks import COLOURS, MOST
 from pilothouse_app.parts.asking import obeyed, pressed, reason_input
 from pilothouse_app.parts.formats import count, plural
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.marking import Done, colour_input, note, rename
 from pilothouse_app.parts.table import ticked, untick
 from pilothouse_app.parts.toasts import toast_next
@@ -175,7 +176,9 @@ def _delete(scope: Scope) -> None:
         "version rests is kept, and nothing is deleted then."
     )
     asked = f"delete {count(len(runs))}"
-    typed = st.text_input(f"Type {asked} to confirm", placeholder=asked, live=True, key="delete_as")
+    typed = st.text_input(
+        f"Type {literal(asked)} to confirm", placeholder=asked, live=True, key="delete_as"
+    )
     reason = reason_input("delete_reason")
     missing = "" if typed == asked else f"Type {asked} first"
     missing = missing or ("" if reason else "Give a reason first")

@@ -130,7 +130,7 @@ def _told(command: Callable[[], object], words: str, view: ViewInfo) -> None:
     except PilothouseError as refusal:
         toast_next(literal(str(refusal)), icon=":material/error:")
     else:
-        toast_next(f"{literal(view.name)} {words}")
+        toast_next(f"{view.name} {words}")
     st.rerun()
 
 
@@ -156,7 +156,7 @@ def _save_as(state: State, opened: ViewInfo | None) -> None:
     if pressed("Save", "view", missing=missing) and obeyed(
         lambda: _saved(name, state, bool(team), start)
     ):
-        toast_next(f"{literal(name.strip())} is saved")
+        toast_next(f"{name.strip()} is saved")
         st.rerun()
 
 
@@ -175,7 +175,7 @@ def _rename(view: ViewInfo) -> None:
     if pressed("Rename", "view_rename", missing=missing) and obeyed(
         lambda: workspace().experiments.rename_view(view.id, name)
     ):
-        toast_next(f"{literal(view.name)} is {literal(name.strip())} now")
+        toast_next(f"{view.name} is {name.strip()} now")
         st.rerun()
 
 
@@ -189,5 +189,5 @@ def _delete(view: ViewInfo) -> None:
         lambda: workspace().experiments.delete_view(view.id)
     ):
         st.session_state.pop(OPENED, None)
-        toast_next(f"{literal(view.name)} is deleted")
+        toast_next(f"{view.name} is deleted")
         st.rerun()

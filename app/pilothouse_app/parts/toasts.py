@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pilothouse_app.parts.markdown import literal
+
 _WAITING = "_toasts"
 
 
 def toast_next(text: str, icon: str = ":material/check_circle:") -> None:
     """Show a toast on the next run of the page; call it right before `st.rerun()` or `go`."""
     waiting = st.session_state.get(_WAITING, [])
-    st.session_state[_WAITING] = [*waiting, (text, icon)]
+    st.session_state[_WAITING] = [*waiting, (str(literal(text)), icon)]
 
 
 def toasts_wait() -> bool:

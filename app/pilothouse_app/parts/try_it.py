@@ -114,7 +114,7 @@ def _answer(kept: dict[str, Any], deployment: DeploymentInfo) -> None:
                 "Score",
                 share(answer["score"]),
                 f"threshold {number(signature.threshold)}",
-                help=f"Probability of {signature.positive}",
+                help=literal(f"Probability of {signature.positive}"),
             ),
             Kpi("Version", str(answer["version"]), deployment.model),
             Kpi("Round trip", duration(kept["seconds"]), "with HTTP"),

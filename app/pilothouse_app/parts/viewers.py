@@ -19,6 +19,7 @@ from pilothouse_app.parts.errors import error_box
 from pilothouse_app.parts.fill import fill, paper
 from pilothouse_app.parts.formats import count, plural, size
 from pilothouse_app.parts.header import section
+from pilothouse_app.parts.markdown import formatted
 from pilothouse_app.parts.table import ROW, table, text_column
 from pilothouse_app.parts.tall import short
 from pilothouse_app.parts.workspace import workspace
@@ -139,7 +140,17 @@ def _markdown(files: Files, owner: str, file: ArtifactInfo) -> None:
     found = files.text(owner, file.path)
     _told_if_cut(file, found.whole)
     with st.container(border=True):
-        st.markdown(found.text)
+        markdown_text(found.text)
+
+
+def markdown_text(text: str) -> None:
+    """A note or a file in Markdown; as plain text when a browser might choke on it."""
+    safe = formatted(text)
+    if safe is not None:
+        st.markdown(safe)
+        return
+    st.markdown(":gray[Shown as plain text: it is too large or too intricate for Markdown.]")
+    st.code(text, language=None, wrap_lines=True, height=420)
 
 
 def _told_if_cut(file: ArtifactInfo, whole: bool) -> None:

@@ -8,6 +8,7 @@ from pilothouse_app.parts.fill import fill
 from pilothouse_app.parts.filters import filter_bar, search
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.header import header, section
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.registration import register_data_button
 from pilothouse_app.parts.screen import Screen
 from pilothouse_app.parts.starting import demo_button
@@ -80,7 +81,7 @@ def render() -> None:
 
 def _columns(ref: str, listed: int) -> None:
     """What is in the dataset that is ticked, or in the first, below the list."""
-    section(f"Columns of {ref}")
+    section(literal(f"Columns of {ref}"))
     rows = profile_rows(workspace().data.profile(ref))
     with fill("columns", reserve=15.5 + listed * 2.15, most=33 + 30 * len(rows)):
         table(

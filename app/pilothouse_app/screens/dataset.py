@@ -27,6 +27,7 @@ from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import ago, count, plural, share, size, title
 from pilothouse_app.parts.header import facts, header, section
 from pilothouse_app.parts.links import address, go_next, screen, wanted
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.reading import reading_report
 from pilothouse_app.parts.registration import register_data_button
 from pilothouse_app.parts.runs import as_words, column_of
@@ -106,9 +107,9 @@ def _facts(version: DatasetVersionInfo) -> None:
             "Rows": count(version.rows),
             "Columns": count(version.columns),
             "Size": size(version.bytes),
-            "Event time": version.event_time or "",
-            "Licence": version.licence,
-            "Registered": f"{ago(version.created_at)} by {version.created_by}",
+            "Event time": literal(version.event_time or ""),
+            "Licence": literal(version.licence),
+            "Registered": f"{ago(version.created_at)} by {literal(version.created_by)}",
         }
     )
     tags = " ".join(f":gray-badge[{name}: {value}]" for name, value in version.tags.items())
@@ -136,7 +137,7 @@ def _columns(version: DatasetVersionInfo) -> None:
 
 
 def _column(column: ColumnProfile) -> None:
-    section(column.name, NAMES[column.type])
+    section(literal(column.name), NAMES[column.type])
     labels, counts = bins(column)
     if not counts or (column.top and column.distinct == column.rows):
         why = "Every value is different." if counts else "Every value is missing."

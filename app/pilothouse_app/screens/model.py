@@ -13,6 +13,7 @@ from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.formats import plural
 from pilothouse_app.parts.header import header, section
 from pilothouse_app.parts.links import screen, wanted
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.promoting import promote_button
 from pilothouse_app.parts.runs import favourites, metric_title
 from pilothouse_app.parts.screen import Screen
@@ -118,7 +119,7 @@ def _versions(name: str, versions: pd.DataFrame, keys: Sequence[str]) -> None:
 def _course(versions: pd.DataFrame, keys: Sequence[str]) -> None:
     if not keys or len(versions) < 2:
         return
-    section(f"{metric_title(keys[0])} by version", "each on its own held-out rows")
+    section(literal(f"{metric_title(keys[0])} by version"), "each on its own held-out rows")
     figure(
         metric_by_version(versions, dark=dark(), value=f"metrics.{keys[0]}", y=""),
         key="model_metric",

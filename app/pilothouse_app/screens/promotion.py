@@ -84,7 +84,7 @@ def _request(promotion: PromotionInfo) -> None:
     origin = "a retraining" if promotion.origin == "retraining" else literal(promotion.requested_by)
     facts(
         {
-            "Asked": f"{ago(promotion.requested_at)} by {origin}",
+            "Asked": f"{ago(promotion.requested_at)} by {literal(origin)}",
             "Reason": literal(readable(promotion.reason)),
             "Evidence": f"`{promotion.evidence_hash[:12]}`",
         }

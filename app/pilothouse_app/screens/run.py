@@ -13,6 +13,7 @@ from pilothouse_app.parts.formats import ago, duration, plural, title
 from pilothouse_app.parts.header import facts, header
 from pilothouse_app.parts.links import ICONS, address, jump, link, screen, wanted
 from pilothouse_app.parts.live import live
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.registering import compare_button, register_button
 from pilothouse_app.parts.run import (
     code,
@@ -80,13 +81,13 @@ def render() -> None:
 
 
 def _facts(run: RunInfo) -> None:
-    commit = f"`{run.commit[:8]}`{' modified' if run.dirty else ''}" if run.commit else ""
+    commit = f"{literal(run.commit[:8])}{' modified' if run.dirty else ''}" if run.commit else ""
     facts(
         {
-            "Experiment": run.experiment,
-            "Trainer": title(run.trainer or ""),
+            "Experiment": literal(run.experiment),
+            "Trainer": literal(title(run.trainer or "")),
             "Took": duration(run.duration_s),
-            "By": run.user,
+            "By": literal(run.user),
             "Started": ago(run.created_at),
             "Code": commit,
         }
@@ -101,7 +102,7 @@ def _said(run: RunInfo) -> None:
             icon=":material/archive:",
         )
     if run.error:
-        st.error(run.error, title="This run failed", icon=":material/error:")
+        st.error(literal(run.error), title="This run failed", icon=":material/error:")
 
 
 def _view(run: RunInfo) -> str:

@@ -14,6 +14,7 @@ from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.formats import count, number, share
 from pilothouse_app.parts.header import section
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.runs import by_label
 from pilothouse_app.parts.workspace import workspace
 
@@ -170,7 +171,7 @@ def _curves(scene: Scene, found: Operating) -> None:
     grid = st.grid(2, min_column_width=400, gap="small")
     for name, chart in drawn.items():
         with grid.cell(), st.container(border=True):
-            section(name, notes.get(name, ""))
+            section(literal(name), notes.get(name, ""))
             figure(
                 chart,
                 key=f"compare_{name.split()[0].lower()}",
@@ -199,7 +200,7 @@ def _stored(scene: Scene) -> None:
     grid = st.grid(2, min_column_width=400, gap="small")
     for name, key, chart in drawn:
         with grid.cell(), st.container(border=True):
-            section(name)
+            section(literal(name))
             figure(
                 chart(by_label(curves[key], labels), dark=dark(), baseline=scene.baseline_label),
                 key=f"compare_{key}",

@@ -13,6 +13,7 @@ from pilothouse.experiments.weighing import Evidence
 from pilothouse.kit.errors import Invalid
 from pilothouse_app.parts.figures import Picture
 from pilothouse_app.parts.links import wanted
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.registering import champions
 from pilothouse_app.parts.workspace import workspace
 
@@ -161,7 +162,7 @@ def picture() -> Picture:
 def capped(scene: Scene) -> None:
     """An honest word when there are more runs than colours."""
     if len(scene.ids) > MOST_DRAWN:
-        left = ", ".join(scene.labels[run] for run in scene.ids[MOST_DRAWN:])
+        left = literal(", ".join(scene.labels[run] for run in scene.ids[MOST_DRAWN:]))
         st.markdown(
             f":small[:gray[Drawn: the baseline and the next {MOST_DRAWN - 1} runs. Not: {left}.]]"
         )
@@ -171,5 +172,5 @@ def missing_predictions(scene: Scene) -> bool:
     """Say which runs have no stored predictions; whether nobody has any."""
     without = [scene.labels[run] for run in scene.ids if run not in scene.scored]
     if without and scene.scored:
-        st.markdown(f":small[:gray[Without stored predictions: {', '.join(without)}.]]")
+        st.markdown(f":small[:gray[Without stored predictions: {literal(', '.join(without))}.]]")
     return not scene.scored

@@ -11,6 +11,7 @@ from pilothouse_app import charts
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.figures import dark, figure
 from pilothouse_app.parts.header import section
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.metric_notes import kinds
 from pilothouse_app.parts.run.overview import figures
 from pilothouse_app.parts.runs import curve, document
@@ -51,7 +52,7 @@ def draw(run: RunInfo) -> None:
     grid = st.grid(3, min_column_width=270, gap="small")
     for name, note, path, chart, frame in curves:
         with grid.cell(), st.container(border=True):
-            section(name, note)
+            section(literal(name), note)
             shown = chart({run.name: frame}, dark=dark())
             figure(shown, key=f"run_{path}", height=CHART, alt=f"{name} of {run.name}")
     if confusion is not None:

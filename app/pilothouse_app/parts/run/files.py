@@ -17,6 +17,7 @@ from pilothouse_app.parts.filters import search
 from pilothouse_app.parts.formats import count, plural, size
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.links import wanted
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.table import press_column, table, text_column
 from pilothouse_app.parts.tall import tall
 from pilothouse_app.parts.viewers import viewer
@@ -49,7 +50,11 @@ def browser(owner: str, files: Sequence[ArtifactInfo], *, key: str, alt: str) ->
         if chosen is not None:
             viewer(owner, chosen)
         elif wanted(PATH):
-            empty("No such file", f"There is none at {wanted(PATH)}.", icon=":material/search_off:")
+            empty(
+                "No such file",
+                f"There is none at {literal(wanted(PATH))}.",
+                icon=":material/search_off:",
+            )
         else:
             empty("Which file?", "Choose one to look into it.", icon=":material/draft:")
 
@@ -61,7 +66,9 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
-        section(f"{folder}/" if folder else "Files", f"{plural(len(below), 'file')}, {weight}")
+        section(
+            literal(f"{folder}/") if folder else "Files", f"{plural(len(below), 'file')}, {weight}"
+        )
         words = search(f"{key}_q", "File", width=150).lower() if len(files) > 12 else ""
     found = [file for file in below if words in file.path.lower()]
     nodes = tree(found)[:MOST]

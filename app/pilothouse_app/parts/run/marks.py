@@ -13,6 +13,7 @@ from pilothouse.experiments.marks import COLOUR, STARRED
 from pilothouse_app.parts.asking import given, obeyed, pressed
 from pilothouse_app.parts.confirm import confirm
 from pilothouse_app.parts.formats import title
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.marking import NONE, colour_input, note, rename
 from pilothouse_app.parts.toasts import toast_next
 from pilothouse_app.parts.workspace import workspace
@@ -127,8 +128,8 @@ def _tags(run: RunInfo) -> None:
 def _archive(run: RunInfo) -> None:
     confirm(
         "Archive this run",
-        f"**{run.name}** will be gone from tables and counts. Nothing of it is lost: this page "
-        "stays where it is, and the run can be restored from it.",
+        f"**{literal(run.name)}** will be gone from tables and counts. Nothing of it is lost: this "
+        "page stays where it is, and the run can be restored from it.",
         verb="Archive",
         command=lambda reason: workspace().experiments.archive(run.id, reason),
         done=f"{run.name} is archived",
@@ -139,7 +140,7 @@ def _archive(run: RunInfo) -> None:
 def _restore(run: RunInfo) -> None:
     confirm(
         "Restore this run",
-        f"**{run.name}** will be back in tables and counts.",
+        f"**{literal(run.name)}** will be back in tables and counts.",
         verb="Restore",
         command=lambda _reason: workspace().experiments.restore(run.id),
         done=f"{run.name} is back",

@@ -13,6 +13,7 @@ from pilothouse_app.parts.filters import switch
 from pilothouse_app.parts.formats import plural, title, when
 from pilothouse_app.parts.header import section
 from pilothouse_app.parts.links import ICONS, address, jump, wanted
+from pilothouse_app.parts.markdown import literal
 from pilothouse_app.parts.metric_notes import kinds
 from pilothouse_app.parts.run.files import browser
 from pilothouse_app.parts.table import (
@@ -84,12 +85,12 @@ def _one(run: RunInfo, model: LoggedModelInfo) -> None:
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
-        section(model.name, f"`{model.id}` · {model.status}")
+        section(literal(model.name), f"`{model.id}` · {literal(model.status)}")
         if model.run_id and model.run_id != run.id:
             made = address("run", model.run_id)
             jump(made, "The run that made it", icon=ICONS["run"], key="run_model_maker")
     if model.status_message:
-        st.error(model.status_message, title="This model failed", icon=":material/error:")
+        st.error(literal(model.status_message), title="This model failed", icon=":material/error:")
     view = switch("run_model_view", VIEWS, "Show of the model", words=title)
     if view == "files":
         files = workspace().experiments.files.listed(model.id)

@@ -20,6 +20,7 @@ from pilothouse_app.parts.run.training import training_summary
 from pilothouse_app.parts.runs import by_interest
 from pilothouse_app.parts.table import name_column, number_column, table, text_column
 from pilothouse_app.parts.tall import short, tall
+from pilothouse_app.parts.viewers import markdown_text
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
@@ -79,7 +80,7 @@ def _note(run: RunInfo) -> None:
         ):
             section("Note")
             note_button(run)
-        st.markdown(run.note)
+        markdown_text(run.note)
 
 
 def _metrics(run: RunInfo) -> None:
