@@ -175,3 +175,24 @@ def test_a_page_without_an_object_asks_which(tour, path):
     page = tour(path)
     assert not page.exception
     assert f"Which {path}?" in shown(page)
+
+
+@pytest.mark.parametrize(
+    ("rows", "champion_rows", "words"),
+    [
+        ("d1", "d1", "champion 0.7000"),
+        ("d1", "d2", "champion 0.7000, on other rows"),
+        ("d1", "", "champion 0.7000, rows not known"),
+    ],
+)
+def test_a_figure_beside_the_champions_says_on_which_rows(
+    visit, monkeypatch, rows: str, champion_rows: str, words: str
+) -> None:
+    from types import SimpleNamespace
+
+    from pilothouse_app.screens import version
+
+    monkeypatch.setattr(version, "metric_value", lambda _key, value: f"{value:.4f}")
+    one = SimpleNamespace(held_out=rows)
+    champion = SimpleNamespace(held_out=champion_rows, metrics={"roc_auc": 0.7})
+    assert version._beside(one, champion, "roc_auc") == words

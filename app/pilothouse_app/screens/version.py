@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from pilothouse.experiments.agreement import compare_values
 from pilothouse.kit.errors import Invalid
 from pilothouse_app.parts.changes import literal, readable
 from pilothouse_app.parts.confirm import confirm
@@ -130,17 +131,22 @@ def _figures(version: VersionInfo) -> None:
     champion = workspace().registry.champion(version.model)
     other = champion if champion and champion.number != version.number else None
     figures = [
-        Kpi(metric_title(key), metric_value(key, version.metrics[key]), _beside(other, key))
+        Kpi(
+            metric_title(key), metric_value(key, version.metrics[key]), _beside(version, other, key)
+        )
         for key in favourites(list(version.metrics), most=6)
     ]
     if figures:
         kpi_row(figures)
 
 
-def _beside(champion: VersionInfo | None, key: str) -> str:
+def _beside(version: VersionInfo, champion: VersionInfo | None, key: str) -> str:
+    """The champion's figure, and whether it was measured on the same held-out rows."""
     if champion is None or key not in champion.metrics:
         return ""
-    return f"champion {metric_value(key, champion.metrics[key])}"
+    figure = f"champion {metric_value(key, champion.metrics[key])}"
+    state = compare_values([version.held_out, champion.held_out])
+    return figure + {"same": "", "differs": ", on other rows"}.get(state, ", rows not known")
 
 
 def _inputs(version: VersionInfo) -> None:
