@@ -99,8 +99,10 @@ class ContractVerbs(Room):
     ) -> Contract:
         with self._store.write() as session:
             version = versions.row(session, ref)
-            before = _contract(version)
-            version.contract_json = change(before)
+            before, changed = _contract(version), change(_contract(version))
+            if not _differs(before, _contract_of(version, changed)):
+                return before
+            version.contract_json = changed
             session.add(version)
             session.flush()
             after = _contract(version)
@@ -108,19 +110,32 @@ class ContractVerbs(Room):
             return after
 
     def _record(self, session: Session, before: Contract, after: Contract, reason: str) -> None:
-        """Write down the rules that are others than before; nothing when none is."""
-        old, new = _changed(before, after), _changed(after, before)
-        if old != new:
-            record(
-                session, self._store, "edited the contract of", "dataset", after.ref,
-                before=old, after=new, reason=reason,
-            )  # fmt: skip
+        """Write down the rules that are others than before."""
+        record(
+            session,
+            self._store,
+            "edited the contract of",
+            "dataset",
+            after.ref,
+            before=_changed(before, after),
+            after=_changed(after, before),
+            reason=reason,
+        )
 
 
 def _contract(version: DatasetVersion) -> Contract:
+    return _contract_of(version, version.contract_json)
+
+
+def _contract_of(version: DatasetVersion, stored: Mapping[str, Any]) -> Contract:
+    """What is stored of a contract, as the contract of a version."""
     from pilothouse.data import contract
 
-    return contract.read(versions.info(version), version.contract_json)
+    return contract.read(versions.info(version), stored)
+
+
+def _differs(before: Contract, after: Contract) -> bool:
+    return (before.rules, before.tolerance) != (after.rules, after.tolerance)
 
 
 def _changed(of: Contract, beside: Contract) -> dict[str, Any]:
