@@ -59,7 +59,7 @@ OWN: Mapping[str, tuple[str, Callable[[str], Any]]] = {
 KINDS = {"metrics": "Metric", "params": "Parameter", "tags": "Tag"}
 WORDS_FIRST = ("name", "experiment", "trainer", "status", "user", "source")  # from A to Z
 MOST_DIFFERING = 24
-USUAL_METRICS, USUAL_PARAMS = 3, 3
+USUAL_METRICS, USUAL_PARAMS = 3, 2
 MOST_TALL = 9
 
 
