@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -83,6 +85,16 @@ def test_every_input_can_be_emptied_and_what_is_needed_is_said(tour, served, mon
     assert sent[-1] == {"temp": None, "hour": 7, "carrier": "DL", "gust": None}
 
 
+def test_the_time_of_the_event_can_be_said(tour, served, monkeypatch):
+    sent = sending(served, monkeypatch)
+    page = tour("deployment", name="late", deployment_view="Try it")
+    page.datetime_input(key="try_late_1_event_time").set_value(datetime(2026, 2, 3, 4, 5)).run()
+    page.button(key="try_predict").click().run()
+    assert sent[-1][0] == datetime(2026, 2, 3, 4, 5, tzinfo=UTC)
+    assert '\'{"dataframe_records"' in page.code[0].value
+    assert '"params": {"event_time": 1770091500000}' in page.code[0].value
+
+
 def test_what_training_never_saw_is_marked(tour):
     page = tour("deployment", name="late", deployment_view="Try it")
     assert not page.warning
@@ -159,8 +171,8 @@ def sending(workspace: Workspace, monkeypatch) -> list[dict]:
     """The records that are sent from now on; each is answered."""
     sent: list[dict] = []
 
-    def predict(_self, _name, records):
-        sent.extend(records)
+    def predict(_self, _name, records, *, event_time=None):
+        sent.extend(records if event_time is None else [(event_time, *records)])
         return [{"prediction_id": "p-1", "label": 1, "score": 0.625, "version": 1}]
 
     monkeypatch.setattr(type(workspace.deployments), "predict", predict)
@@ -176,7 +188,7 @@ def test_a_prediction_without_a_server_says_how_to_start_one(tour):
 def test_an_answer_is_shown_with_its_command(tour, served, monkeypatch):
     answer = {"prediction_id": "p-1", "label": 1, "score": 0.625, "version": 1}
     kind = type(served.deployments)
-    monkeypatch.setattr(kind, "predict", lambda _self, _name, _records: [answer])
+    monkeypatch.setattr(kind, "predict", lambda _self, _name, _records, **_: [answer])
     page = tour("deployment", name="late", deployment_view="Try it")
     page.button(key="try_predict").click().run()
     assert {each.label: each.value for each in page.metric} | {"Score": "62.5 %"} == {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
+from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.processes import find
 from pilothouse_app.parts.changes import literal
@@ -62,9 +64,10 @@ def _part(deployment: DeploymentInfo) -> None:
                 args=(signature,),
                 kwargs={"key": key},
             )
+        event_time = _event_time(key)
         _warn(unusual_values(signature, record))
         if pressed:
-            _ask(deployment.name, dict(record))
+            _ask(deployment.name, dict(record), event_time)
         kept = st.session_state.get(ANSWER)
         if kept and kept["deployment"] == deployment.name:
             if kept["record"] != record:
@@ -88,10 +91,22 @@ def _warn(notes: dict[str, str]) -> None:
     )
 
 
-def _ask(deployment: str, record: dict[str, Any]) -> None:
+def _event_time(key: str) -> datetime | None:
+    """When the event happened, if it is not now: it decides the window that the row falls into."""
+    at = st.datetime_input(
+        "Event time (UTC)",
+        None,
+        key=f"{key}_event_time",
+        help="When what is predicted happened. Monitoring counts the prediction in the window of "
+        "this time. Empty means now.",
+    )
+    return None if at is None else at.replace(tzinfo=UTC)
+
+
+def _ask(deployment: str, record: dict[str, Any], event_time: datetime | None) -> None:
     began = time.perf_counter()
     try:
-        answer = workspace().deployments.predict(deployment, [record])[0]
+        answer = workspace().deployments.predict(deployment, [record], event_time=event_time)[0]
     except PilothouseError as refusal:
         st.session_state.pop(ANSWER, None)
         error_box(refusal)
@@ -100,6 +115,7 @@ def _ask(deployment: str, record: dict[str, Any]) -> None:
     st.session_state[ANSWER] = {
         "deployment": deployment,
         "record": record,
+        "event_time": event_time,
         "answer": answer,
         "seconds": seconds,
     }
@@ -123,15 +139,18 @@ def _answer(kept: dict[str, Any], deployment: DeploymentInfo) -> None:
     )
     st.markdown(f":gray[Prediction] `{answer['prediction_id']}`")
     st.markdown(":gray[The same from a terminal]")
-    command = curl(deployment.name, kept["record"])
+    command = curl(deployment.name, kept["record"], kept["event_time"])
     height: Literal["content"] | int = "content" if len(command) < LONG_COMMAND else CODE_HEIGHT
     st.code(command, language=None, wrap_lines=True, height=height)
 
 
-def curl(deployment: str, record: dict[str, Any]) -> str:
+def curl(deployment: str, record: dict[str, Any], event_time: datetime | None = None) -> str:
     """The command that sends a record to this workspace's server."""
     server = find(workspace().folder / "run", "server")
-    body = json.dumps({"dataframe_records": [record]}, ensure_ascii=False, default=str)
+    request: dict[str, Any] = {"dataframe_records": [record]}
+    if event_time is not None:
+        request["params"] = {"event_time": to_ms(event_time)}
+    body = json.dumps(request, ensure_ascii=False, default=str)
     quoted = body.replace("'", "'\\''")
     return (
         f"curl -s http://127.0.0.1:{server.port if server else 5050}"

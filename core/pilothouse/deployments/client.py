@@ -20,9 +20,15 @@ BY_STATUS = {404: NotFound, 405: Invalid, 413: Invalid, 422: Invalid, 503: Unava
 
 
 def infer(
-    run_folder: Path, deployment: str, signature: Signature, records: list[dict[str, Any]]
+    run_folder: Path,
+    deployment: str,
+    signature: Signature,
+    records: list[dict[str, Any]],
+    event_ms: int | None = None,
 ) -> list[dict[str, Any]]:
     """One answer a record: prediction_id, label, score, version, and a probability per class.
+
+    `event_ms` says when the events happened, in milliseconds since the epoch; None means now.
 
     Raises Invalid, NotFound or Unavailable in the server's own words.
     """
@@ -37,7 +43,10 @@ def infer(
         }
         for name in names
     ]
-    answer = _post(run_folder, f"/v2/models/{quote(deployment)}/infer", {"inputs": inputs})
+    body: dict[str, Any] = {"inputs": inputs}
+    if event_ms is not None:
+        body["parameters"] = {"event_time": event_ms}
+    answer = _post(run_folder, f"/v2/models/{quote(deployment)}/infer", body)
     return _by_row(answer, signature)
 
 

@@ -148,13 +148,21 @@ class Deployments(Room):
         places = Places(self._store.run_folder, self._store.log_folder)
         return failure_of(replica, places.log_file(name, replica.number, replica.ordinal))
 
-    def predict(self, name: str, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def predict(
+        self,
+        name: str,
+        records: Sequence[dict[str, Any]],
+        *,
+        event_time: datetime | None = None,
+    ) -> list[dict[str, Any]]:
         """Ask the running server over HTTP: prediction_id, label, score, version, probabilities.
 
+        `event_time`, an aware instant, says when what is predicted happened; without it, now.
         Raises Invalid in words about the columns, Unavailable when no server or process answers.
         """
         signature = self.deployment(name).signature
-        return client.infer(self._store.run_folder, name, signature, list(records))
+        event_ms = None if event_time is None else to_ms(event_time)
+        return client.infer(self._store.run_folder, name, signature, list(records), event_ms)
 
     def predictions(
         self,
