@@ -43,7 +43,7 @@ IDLE = """() => {
   const app = document.querySelector('[data-testid=stApp]')?.dataset;
   const busy = '[data-stale=true],[data-testid=stSkeleton],[data-testid=stSpinner]';
   const drawn = (chart, mark) => [...document.querySelectorAll(`[data-testid=${chart}]`)]
-    .every(each => each.querySelector(mark));
+    .every(each => !each.checkVisibility() || each.querySelector(mark));
   const idle = app?.testScriptState === 'notRunning' && app?.testConnectionState === 'CONNECTED'
     && !document.querySelector(busy) && drawn('stPlotlyChart', '.main-svg')
     && drawn('stEchartsChart', 'canvas,svg') && drawn('stDataFrame', 'canvas table');
