@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import joblib
-import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
@@ -48,7 +47,7 @@ def sail_own_data(visitor: Any, workspace: Any) -> None:
     run = train(visitor, workspace)
     promote(visitor, workspace, run)
     launch(visitor)
-    predictions = ask(visitor, workspace, run)
+    predictions = ask(visitor, workspace)
     add_labels(visitor, predictions)
     evaluate(visitor, workspace)
 
@@ -124,7 +123,7 @@ def launch(visitor: Any) -> None:
     expect(visitor.key("page_header")).to_contain_text("Ready", timeout=60_000)
 
 
-def ask(visitor: Any, workspace: Any, run: str) -> list[str]:
+def ask(visitor: Any, workspace: Any) -> list[str]:
     """Two records of last week; their scores are the pipeline's own for the chosen class."""
     visitor.switch("Try it")
     last_week = datetime.now(UTC) - timedelta(days=7)
@@ -136,8 +135,8 @@ def ask(visitor: Any, workspace: Any, run: str) -> list[str]:
     logged = workspace.deployments.predictions(DEPLOYMENT).set_index("prediction_id")
     assert (logged["event_at"] < datetime.now(UTC) - timedelta(days=6)).all()
     version = workspace.registry.version(MODEL, 1)
-    pipeline = joblib.load(io.BytesIO(workspace.store.artifacts.read(version.artifact)))
-    frame = pd.DataFrame(list(logged.loc[answers, "features"]))[list(version.signature.names)]
+    pipeline = joblib.load(io.BytesIO(workspace.store.artifacts.read(version.digest)))
+    frame = logged.loc[answers, list(version.signature.names)]
     place = [str(label) for label in pipeline.classes_].index(CLASSES[1])
     own = pipeline.predict_proba(frame)[:, place]
     assert list(logged.loc[answers, "score"]) == pytest.approx(list(own), abs=1e-9)
