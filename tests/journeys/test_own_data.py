@@ -168,7 +168,7 @@ def add_labels(visitor: Any, predictions: list[str]) -> None:
     visitor.idle()
     dialog.get_by_role("textbox", name="Reason").fill("the contracts have ended")
     visitor.press("Add labels", within=dialog)
-    expect(visitor.page.get_by_text("3 labels added; 1 id has no prediction")).to_be_visible()
+    expect(visitor.page.get_by_text("3 labels added. 1 id has no prediction")).to_be_visible()
 
 
 def evaluate(visitor: Any, workspace: Any) -> None:
