@@ -19,7 +19,6 @@ from pilothouse.testing.docs import pages
 ROOT = Path(__file__).parents[1]
 ROOMS = ("activity", "jobs", "data", "experiments", "registry", "deployments", "monitoring")
 ROOMS += ("interop", "attention")
-LONGEST_FILE = 400
 EDGES = {
     "core/pilothouse/jobs/engine.py",  # a job: its failure becomes its status
     "core/pilothouse/cli/worker.py",  # a duty of the worker: it is logged and tried again
@@ -91,16 +90,6 @@ def test_nothing_but_the_package_lies_in_its_folder() -> None:
 
 def test_tests_are_no_package() -> None:
     assert list((ROOT / "tests").rglob("__init__.py")) == []
-
-
-def test_no_file_is_too_long_to_read() -> None:
-    long = {
-        path.relative_to(ROOT).as_posix()
-        for path in sources()
-        if "versions" not in path.parts  # what Alembic writes is one long list
-        and len(path.read_text(encoding="utf-8").splitlines()) > LONGEST_FILE
-    }
-    assert long == set()
 
 
 def test_what_is_caught_broadly_is_raised_again_but_at_the_edges() -> None:
