@@ -18,7 +18,7 @@ from sqlmodel import Session, col
 from pilothouse.experiments import query
 from pilothouse.experiments.columns import Keyed, check_own, keyed
 from pilothouse.experiments.directions import directions
-from pilothouse.experiments.listing import LARGEST_PAGE, plain, values
+from pilothouse.experiments.listing import LARGEST_PAGE, values
 from pilothouse.experiments.metric_names import Direction
 from pilothouse.experiments.search import RunFilter, conditions
 from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric
@@ -43,7 +43,10 @@ Column = SQLColumnExpression[Any]
 
 @dataclass(frozen=True)
 class _Part:
-    """A column that groups: what tells groups apart, a number before a text; both may be NULL."""
+    """A column that groups by its exact text: `007` and `7` are two groups. Both may be NULL.
+
+    The number of a parameter only sorts the groups, before the text.
+    """
 
     title: str
     text: Column
@@ -52,13 +55,12 @@ class _Part:
 
     @property
     def told_apart(self) -> list[Column]:
-        """What the groups are made by."""
+        """What the groups are made and sorted by; the same text always has the same number."""
         return [self.text] if self.number is None else [self.number, self.text]
 
     def value(self, row: Mapping[Any, Any]) -> Any:
         """The value that the members of a group have, None for one that they all lack."""
-        number = row.get(f"{self.title}#")
-        return row[self.title] if number is None else plain(number)
+        return row[self.title]
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def groups(
 ) -> pd.DataFrame:
     """A page of groups: the `by` columns, `n`, and of each metric's column its mean and more.
 
+    Runs are in one group when they have the same text: parameters `007`, `7` and `7.0` make three.
     `<column>.std` is the deviation between members, `.low` and `.high` the 95 % interval of the
     mean (Student's t), `.n` how many count; NaN and infinities do not, and `.out` says how many
     those were. `.best` is the best value and `.best_run` a member that has it. `attrs["groups"]`
@@ -207,7 +210,7 @@ def _part(name: str) -> _Part:
         )
     table: Any = aliased(found.table, name=f"by_{name}")
     if found.table is Param:
-        return _Part(name, case((table.number.is_(None), table.value)), table.number, table)
+        return _Part(name, table.value, table.number, table)
     return _Part(name, table.value, table=table)
 
 
@@ -261,9 +264,7 @@ def _with_parts(query: Select[Any], parts: Sequence[_Part]) -> Select[Any]:
 
 
 def _labels(parts: Sequence[_Part]) -> list[Any]:
-    numbers = [(part.number, f"{part.title}#") for part in parts if part.number is not None]
-    texts = [(part.text, part.title) for part in parts]
-    return [column.label(title) for column, title in (*texts, *numbers)]
+    return [part.text.label(part.title) for part in parts]
 
 
 def _apart(parts: Sequence[_Part]) -> list[Column]:

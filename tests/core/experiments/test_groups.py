@@ -103,7 +103,8 @@ def test_groups_are_sorted_and_paged_in_one_order(
     ("by", "values"),
     [
         (["params.kind"], ["tree"]),
-        (["params.kind"], [1]),
+        (["params.kind"], ["1"]),
+        (["params.kind"], ["1.0"]),
         (["params.kind"], ["line's"]),
         (["params.kind"], [None]),
         (["tags.team"], ["north"]),
@@ -121,9 +122,31 @@ def test_a_group_opens_to_its_members(fleet: Experiments, by: list[str], values:
     assert fleet.count(fleet.members_filter(base, by, values)) == expected > 0
 
 
-def test_one_number_is_one_group_however_it_is_written(fleet: Experiments) -> None:
-    kinds = fleet.groups(None, ["params.kind"])["params.kind"].tolist()
-    assert sorted(map(str, kinds)) == ["1", "None", "line's", "tree"]
+def test_groups_by_a_parameter_are_of_its_exact_text(room: Experiments) -> None:
+    """`007` of an identifier is not 7, and an identifier of 20 digits is not its neighbour."""
+    logged = ["7", "007", "7.0", "7e0", "20240131", "1" * 20, "1" * 19 + "2", "", " 7", "é", "É"]
+    for place, text in enumerate(logged):
+        for member in range(1 + place % 3):
+            run = room.start("flights", f"{place} {member}", code=UNKNOWN)
+            room.log_params(run, {"code": text})
+            room.log_metrics(run, {"loss": float(place)})
+    frame = room.groups(None, ["params.code"], [LOSS], size=100)
+    sizes = dict(zip(frame["params.code"], frame["n"], strict=True))
+    assert sizes == {text: 1 + place % 3 for place, text in enumerate(logged)}
+    assert room.group_count(None, ["params.code"]) == len(logged)
+    for place, text in enumerate(logged):
+        of_group = room.runs(room.members_filter(None, ["params.code"], [text]), columns=["name"])
+        assert len(of_group) == sizes[text], text
+        assert frame.set_index("params.code")[LOSS][text] == place
+        best = frame.set_index("params.code")[f"{LOSS}.best_run"][text]
+        assert best in of_group["id"].tolist()
+
+
+def test_groups_by_a_parameter_are_sorted_as_numbers_first(room: Experiments) -> None:
+    for text in ("10", "9", "b", "007", "a", "7"):
+        room.log_params(room.start("flights", text, code=UNKNOWN), {"code": text})
+    frame = room.groups(None, ["params.code"], sort="params.code", descending=False)
+    assert frame["params.code"].tolist() == ["007", "7", "9", "10", "a", "b"]
 
 
 def test_no_run_makes_no_group(room: Experiments) -> None:
