@@ -71,6 +71,54 @@ def test_latex_is_a_tabular_of_booktabs_with_nothing_unescaped(compared: Any) ->
     assert {line.replace("\\&", "").count("&") for line in rows} == {2}
 
 
+LOGGED = {
+    "code": "007",
+    "rounds": "16383",
+    "day": "20240131",
+    "id": "1" * 20,
+    "rate": "0.10",
+    "tiny": "1e-05",
+    "whole": "1.0",
+    "flag": "True",
+    "low": "-0.50",
+    "nothing": "None",
+    "missing": "NaN",
+    "gap": "1_000",
+    "path": "a, b",
+    "quoted": '"x"',
+}
+
+
+@pytest.mark.parametrize("other", [{}, dict.fromkeys(LOGGED, "other"), {"code": "7"}])
+def test_parameters_leave_exactly_as_they_were_logged(
+    room: Experiments, other: dict[str, str]
+) -> None:
+    """No form takes a text for a number: not alone, beside other texts or beside none at all."""
+    runs = []
+    for params in (LOGGED, other):
+        runs.append(room.start("flights", code=UNKNOWN))
+        room.log_params(runs[-1], params)
+        room.log_metrics(runs[-1], {"loss": 0.5})
+        room.finish(runs[-1])
+    comparison = room.compare(runs)
+    settled = room.settled(comparison, room.weigh(comparison))
+    csv = pd.read_csv(
+        io.BytesIO(exports.to_csv(comparison, settled)), dtype=str, keep_default_na=False
+    )
+    parquet = pd.read_parquet(io.BytesIO(exports.to_parquet(comparison, settled)))
+    for frame in (csv, parquet):
+        for run, params in zip(runs, (LOGGED, other), strict=True):
+            rows = frame[(frame["kind"] == "param") & (frame["run"] == run)]
+            there = rows[rows["value"].notna() & (rows["value"] != "")]
+            assert dict(zip(there["name"], there["value"], strict=True)) == params
+    markdown, latex = (
+        form(comparison, settled) for form in (exports.to_markdown, exports.to_latex)
+    )
+    for key, text in LOGGED.items():
+        assert f"| {key} | {text} |" in markdown
+        assert f"{key} & {exports._latex(text)} &" in latex
+
+
 def test_the_snippet_opens_this_comparison(compared: Any, store: Store) -> None:
     comparison, _ = compared
     told = exports.snippet(str(store.folder), comparison)
