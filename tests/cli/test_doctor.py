@@ -21,6 +21,7 @@ import pytest
 from pilothouse.activity import anchor, chain
 from pilothouse.deployments import compaction, log
 from pilothouse.deployments.journal import Journal
+from pilothouse.experiments import late
 from pilothouse.experiments.signature import Field, Signature
 from pilothouse.experiments.tables import Experiment, Run, RunArtifact
 from pilothouse.experiments.written_models import record_written
@@ -74,6 +75,8 @@ def add_version(store: Store, number: int) -> None:
                 created_by="ada",
             )
         )
+        session.flush()
+        late.hold(session, f"late@{number}", [(run, "")])
 
 
 def answer(writer: Journal, rows: int, seed: int) -> None:
@@ -426,6 +429,24 @@ HURTS = {
         ),
         "records",
         "model file trusted as ab was added by no command",
+    ),
+    "what a version rests on": Hurt(
+        sql("DELETE FROM experiments_hold WHERE version = 'late@1'"),
+        "records",
+        f"hold on {1:032x}/late@1 was deleted by no command",
+    ),
+    "a run opened again under its version": Hurt(
+        sql("UPDATE experiments_hold SET closed = 0 WHERE version = 'late@2'"),
+        "records",
+        f"hold on {2:032x}/late@2 was changed by no command",
+    ),
+    "a hold that no version has": Hurt(
+        sql(
+            "INSERT INTO experiments_hold SELECT owner, 'late@9', folder, 1"
+            " FROM experiments_hold WHERE version = 'late@1'"
+        ),
+        "records",
+        "late@9 was added by no command",
     ),
     # metrics
     "a metric's last value": Hurt(

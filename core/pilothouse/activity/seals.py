@@ -36,7 +36,9 @@ def sealed_tables() -> list[type[Table]]:
 
 def mark(session: Session, table: type[Table], keys: Iterable[Key]) -> None:
     """Seal rows at this transaction's commit although no object of theirs was changed."""
-    session.info.setdefault(MARKED, {}).setdefault(table, set()).update(keys)
+    marked = set(keys)
+    if marked:
+        session.info.setdefault(MARKED, {}).setdefault(table, set()).update(marked)
 
 
 def mark_flushed(session: Session) -> None:

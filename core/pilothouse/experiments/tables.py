@@ -355,6 +355,7 @@ class Hold(Table, table=True):
     """
 
     __tablename__ = "experiments_hold"
+    seal: ClassVar[Seal | None] = Seal()
 
     owner: str = Field(primary_key=True)
     version: str = Field(primary_key=True, index=True)

@@ -17,6 +17,7 @@ NOUNS = {
     "data_dataset_version": "dataset version",
     "deployments_deployment": "deployment",
     "deployments_revision": "revision",
+    "experiments_hold": "hold on",
     "experiments_metric_note": "note on the metric",
     "experiments_written_model": "model file trusted as",
     "interop_webhook": "webhook",
