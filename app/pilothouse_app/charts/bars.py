@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import blank, floats
+from pilothouse_app.charts.base import blank, distinct, floats, literal
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ def ranked(
     chart = blank(dark, x=title, legend=False, hover="closest")
     chart.add_bar(
         x=floats(rows[value]),
-        y=[str(name) for name in rows[label]],
+        y=distinct(rows[label]),
         orientation="h",
         marker={"color": [colours.bad if is_over else colours.accent for is_over in over]},
         error_x=_whiskers(rows[error], colours.muted) if error else None,
         hovertemplate="%{y}: %{x:.4f}<extra></extra>",
     )
     chart.update_xaxes(showgrid=True)
-    chart.update_yaxes(showgrid=False, ticksuffix="  ")
+    chart.update_yaxes(showgrid=False, type="category", ticksuffix="  ")
     if threshold is not None:
         chart.add_vline(x=threshold, line={"color": colours.bad, "width": 1, "dash": "dash"})
     return chart
@@ -56,14 +56,14 @@ def two_distributions(
     """Reference and current shares by bin (columns label, reference, current)."""
     colours = palette(dark)
     chart = blank(dark, x=title, y="Share of rows")
-    labels = [str(label) for label in frame["label"]]
+    labels = distinct(frame["label"])
     for column, name, colour in zip(
         ("reference", "current"), names, (colours.reference, colours.accent), strict=True
     ):
         chart.add_bar(
             x=labels,
             y=floats(frame[column]),
-            name=name,
+            name=literal(name),
             marker={"color": colour},
             hovertemplate="%{y:.1%}",
         )
@@ -85,19 +85,21 @@ def grouped(
     """Horizontal bars by `label`, one colour for each of the groups in `order`; largest on top."""
     colours = palette(dark).categorical
     largest = frame.groupby(label)[value].max().nlargest(most).index[::-1]
+    drawn = distinct(largest)
     chart = blank(dark, legend=len(order) > 1, hover="closest")
-    for place, name in enumerate(order):
-        rows = frame[frame[group] == name].set_index(label)[value].reindex(largest)
+    parts = distinct(order)
+    for place, part in enumerate(order):
+        rows = frame[frame[group] == part].set_index(label)[value].reindex(largest)
         chart.add_bar(
             x=floats(rows),
-            y=[str(each) for each in largest],
-            name=name,
+            y=drawn,
+            name=parts[place],
             orientation="h",
             marker={"color": colours[place]},
             hovertemplate="%{y}: %{x:.4f}",
         )
     chart.update_xaxes(showgrid=True)
-    chart.update_yaxes(showgrid=False, ticksuffix="  ")
+    chart.update_yaxes(showgrid=False, type="category", ticksuffix="  ")
     return chart.update_layout(legend_traceorder="normal", bargap=0.3)
 
 
@@ -106,8 +108,9 @@ def histogram(
 ) -> go.Figure:
     """Counts of ready-made bins."""
     chart = blank(dark, x=x, legend=False, hover="x")
+    names = distinct(labels)
     chart.add_bar(
-        x=[str(label) for label in labels],
+        x=names,
         y=floats(counts),
         marker={"color": palette(dark).accent},
         hovertemplate="%{x}: %{y:,}<extra></extra>",
@@ -124,7 +127,7 @@ def frequencies(
     chart = blank(dark, legend=False, hover="closest")
     chart.add_bar(
         x=floats(counts[:most][::-1]),
-        y=[str(label) for label in labels[:most]][::-1],
+        y=distinct(labels[:most])[::-1],
         orientation="h",
         marker={"color": palette(dark).accent},
         hovertemplate="%{y}: %{x:,}<extra></extra>",
@@ -157,7 +160,7 @@ def stacked_over_time(
         chart.add_bar(
             x=frame[at],
             y=floats(frame[column]),
-            name=name,
+            name=literal(name),
             width=step_seconds * 850 if step_seconds else None,
             marker={"color": getattr(chosen, role) if role else chosen.categorical[place]},
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,14 @@ from pilothouse_app.charts.palette import palette
 
 MOST_POINTS = 1_500
 MOST_SERIES = 8
+LONGEST_NAME = 60  # characters of a name that a figure has room for
+LONGEST_TITLE = 120
 # Lets the page shine through, so that it suits both appearances when a visitor switches.
 GRID = "rgba(120,135,160,0.2)"
+
+# Line breaks and control characters, and signs that turn the direction of what follows them.
+_BREAKS = re.compile("[\\s\\x00-\\x1f\\x7f-\\x9f\ufffe\uffff\ud800-\udfff]")
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def blank(
@@ -22,9 +30,42 @@ def blank(
     """An empty figure in the house style, with titled axes."""
     figure = go.Figure(layout={"template": _template(dark)})
     figure.update_layout(showlegend=legend, hovermode=hover)
-    figure.update_xaxes(title_text=x or None)
-    figure.update_yaxes(title_text=y or None)
+    figure.update_xaxes(title_text=literal(x, LONGEST_TITLE) if x else None)
+    figure.update_yaxes(title_text=literal(y, LONGEST_TITLE) if y else None)
     return figure
+
+
+def plain(text: object, longest: int = LONGEST_NAME) -> str:
+    """A name on one line and no longer than a figure has room for.
+
+    ECharts and the SVG figures draw it letter by letter; for Plotly it takes `literal`.
+    """
+    name = _TURNS.sub("", _BREAKS.sub(" ", str(text)))
+    if not name.strip():
+        return "(empty)"
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+
+
+def literal(text: object, longest: int = LONGEST_NAME) -> str:
+    """A name as Plotly draws it letter by letter: it reads tags and entities in all its texts.
+
+    Placeholders (`%{y}`) are read only in templates: a name goes into the data, never into one.
+    """
+    name = plain(text, longest)
+    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def distinct(labels: Iterable[object], draw: Callable[[str], str] = literal) -> list[str]:
+    """Labels as drawn, different ones never alike: the same words are one category or one line."""
+    texts = [str(label) for label in labels]
+    drawn: dict[str, str] = {}
+    taken: set[str] = set()
+    for text in dict.fromkeys(texts):
+        first = draw(text)
+        names = (first if number == 1 else f"{first} ({number})" for number in count(1))
+        drawn[text] = next(name for name in names if name not in taken)
+        taken.add(drawn[text])
+    return [drawn[text] for text in texts]
 
 
 def floats(values: Iterable[Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -53,7 +94,8 @@ def dashed(figure: go.Figure, dark: bool, *, y: float, label: str, bad: bool = T
         y=y,
         line={"color": colour, "width": 1, "dash": "dash"},
         annotation={
-            "text": label, "font": {"size": 11, "color": colour}, "xanchor": "right", "x": 1,
+            "text": literal(label), "font": {"size": 11, "color": colour},
+            "xanchor": "right", "x": 1,
         },
         annotation_position="top right",
     )  # fmt: skip
@@ -84,6 +126,7 @@ def _template(dark: bool) -> go.layout.Template:
                 "bgcolor": colours.surface,
                 "bordercolor": colours.grid,
                 "font": {"size": 12, "color": colours.text},
+                "namelength": -1,  # names are cut before they are escaped, never within an entity
             },
             "legend": {
                 "orientation": "h",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import MOST_SERIES, blank, dashed, floats, thinned
+from pilothouse_app.charts.base import MOST_SERIES, blank, dashed, distinct, floats, thinned
 from pilothouse_app.charts.curves import FEW_STEPS, line
 from pilothouse_app.charts.palette import palette
 
@@ -37,7 +37,7 @@ def influence(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
     words = ["no order" if math.isnan(v) else f"{v:+.2f}" for v in rows["correlation"]]
     chart.add_bar(
         x=floats(rows["importance"].clip(lower=0)),
-        y=[str(name) for name in rows["param"]],
+        y=distinct(rows["param"]),
         orientation="h",
         marker={"color": tones},
         error_x={
@@ -72,6 +72,7 @@ def over_steps(
     """
     figure = blank(dark, x=x_title, y=title)
     colours = palette(dark).categorical
+    titles = distinct(names.values())
     for place, run in enumerate(list(names)[:MOST_SERIES]):
         rows = frame[frame["run"] == run]
         if rows.empty:
@@ -80,7 +81,7 @@ def over_steps(
         figure.add_scatter(
             x=floats(rows[x]),
             y=floats(rows["value"]),
-            name=names[run],
+            name=titles[place],
             mode="lines" if len(rows) > 1 else "markers",
             line=line(colours[place], run == baseline),
         )

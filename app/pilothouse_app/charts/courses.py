@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import MOST_SERIES, blank, faded, floats
+from pilothouse_app.charts.base import MOST_SERIES, blank, faded, floats, literal
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _few_whole(x: pd.Series[float]) -> bool:
 def _line(
     figure: go.Figure, x: Any, y: Any, colour: str, width: float, title: str, points: int
 ) -> None:
-    named = {"name": title, "hovertemplate": "%{y:.5g}" if title else None}
+    named = {"name": literal(title), "hovertemplate": "%{y:.5g}" if title else None}
     behind: dict[str, Any] = {"hoverinfo": "skip", "showlegend": False}
     figure.add_scatter(
         x=x,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import MOST_SERIES, blank, floats, thinned
+from pilothouse_app.charts.base import MOST_SERIES, blank, floats, literal, thinned
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def history(frame: pd.DataFrame, *, dark: bool, title: str, names: Mapping[str, 
         figure.add_scatter(
             x=floats(rows["step"]),
             y=floats(rows["value"]),
-            name=names.get(run, run),
+            name=literal(names.get(run, run)),
             mode="lines" if len(rows) > 1 else "markers",
             line={"width": 1.8, "color": colours[place]},
         )
@@ -119,7 +119,7 @@ def _overlay(
         figure.add_scatter(
             x=floats(rows[x]),
             y=floats(rows[y]),
-            name=name,
+            name=literal(name),
             mode="lines+markers" if markers else "lines",
             line=line(colours[place], name == baseline),
             marker={"size": 6},
@@ -144,7 +144,7 @@ def _mark(figure: go.Figure, curves: Mapping[str, pd.DataFrame], marks: Marks, d
         figure.add_scatter(
             x=[x],
             y=[y],
-            name=name,
+            name=literal(name),
             mode="markers",
             marker={
                 "size": 11,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import blank, floats
+from pilothouse_app.charts.base import blank, distinct, floats, literal
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def drift_heatmap(
     for start, name, ratio in zip(frame["start"], frame["column"], ratios, strict=True):
         if name in places:
             cells[places[name], weeks[start]] = ratio
-    words = dict(zip(order, titles, strict=True))
+    words = dict(zip(order, distinct(titles), strict=True))
     chart = blank(dark, legend=False, hover="closest")
     chart.add_heatmap(
         x=[day(start) for start in starts],
@@ -69,7 +69,7 @@ def distributions(frame: pd.DataFrame, *, dark: bool, most_ticks: int = 8) -> go
             y=floats(frame[column]),
             name=name,
             marker={"color": colour},
-            customdata=list(frame["label"].astype(str)),
+            customdata=[literal(label) for label in frame["label"]],
             hovertemplate="%{customdata}: %{y:.1%}",
         )
     words = [_edge(label, low) for label, low in zip(frame["label"], frame["low"], strict=True)]
@@ -81,7 +81,7 @@ def distributions(frame: pd.DataFrame, *, dark: bool, most_ticks: int = 8) -> go
 
 
 def _edge(label: object, low: float) -> str:
-    return str(label) if low != low else f"{low:,.4g}"
+    return literal(label) if low != low else f"{low:,.4g}"
 
 
 def day(start: Any) -> str:

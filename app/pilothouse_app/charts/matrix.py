@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import blank
+from pilothouse_app.charts.base import blank, distinct
 from pilothouse_app.charts.palette import palette
 
 
 def confusion(labels: Sequence[str], matrix: Sequence[Sequence[float]], *, dark: bool) -> go.Figure:
     """Counts by actual (rows) and predicted (columns) class, shaded by share of the row."""
     colours = palette(dark)
-    names = [str(label) for label in labels]
+    names = distinct(labels)
     shares = [[cell / (sum(row) or 1) for cell in row] for row in matrix]
     chart = blank(dark, x="Predicted", y="Actual", legend=False, hover="closest")
     ramp = colours.sequential[: 5 if dark else 7]  # keeps the figures legible

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from pilothouse_app.charts.base import plain
 from pilothouse_app.charts.palette import Palette, palette
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _bars(frame: pd.DataFrame, at: str, column: str, name: str, colour: str) -> 
     points = zip(instants, frame[column], strict=True)
     return {
         "type": "bar",
-        "name": name,
+        "name": plain(name),
         "stack": "counts",
         "barMinWidth": 2,
         "barMaxWidth": 14,

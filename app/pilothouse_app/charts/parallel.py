@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pilothouse_app.charts.base import distinct, plain
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -35,13 +36,14 @@ def parallel(
     When some are `chosen` by name, the others fade.
     """
     colours = palette(dark)
+    drawn = distinct(frame[names], plain)
     series = [
         _series(
             row,
             axes,
             colours.categorical[place % 8],
-            names,
-            baseline,
+            drawn[place],
+            is_baseline=str(row[names]) == baseline,
             faded=chosen is not None and str(row[names]) not in chosen,
         )
         for place, row in enumerate(frame.to_dict("records"))
@@ -81,10 +83,10 @@ def _axis_look(muted: str, grid: str) -> dict[str, Any]:
 
 
 def _axis(place: int, axis: Axis, frame: pd.DataFrame) -> dict[str, Any]:
-    shared = {"dim": place, "name": axis.title}
+    shared = {"dim": place, "name": plain(axis.title)}
     if axis.categories:
         left = {"align": "right", "margin": -10}  # words are longer than the gap to the next axis
-        words = list(axis.categories)
+        words = list(_categories(axis).values())
         return {**shared, "type": "category", "data": words, "axisLabel": left}
     values = frame[axis.column]
     whole = {"minInterval": 1} if (values % 1 == 0).all() else {}
@@ -100,18 +102,15 @@ def _series(
     row: Mapping[Any, Any],
     axes: Sequence[Axis],
     colour: str,
-    names: str,
-    baseline: str,
+    name: str,
     *,
+    is_baseline: bool,
     faded: bool,
 ) -> dict[str, Any]:
     values = [row[axis.column] for axis in axes]
-    name = str(row[names])
-    plain = [
-        str(v) if axis.categories else _number(v) for v, axis in zip(values, axes, strict=True)
-    ]
+    points = [_point(value, axis) for value, axis in zip(values, axes, strict=True)]
     line = {"width": 2, "opacity": 0.12 if faded else 0.9, "color": colour}
-    if name == baseline:
+    if is_baseline:
         line |= {"width": 3.5, "type": "dashed"}
     return {
         "type": "parallel",
@@ -120,8 +119,18 @@ def _series(
         "color": colour,
         "lineStyle": line,
         "emphasis": {"lineStyle": {"width": 4, "opacity": 1}},
-        "data": [plain],
+        "data": [points],
     }
+
+
+def _categories(axis: Axis) -> dict[str, str]:
+    """How each category of an axis is drawn."""
+    names = [str(name) for name in axis.categories]
+    return dict(zip(names, distinct(names, plain), strict=True))
+
+
+def _point(value: Any, axis: Axis) -> float | str:
+    return _categories(axis).get(str(value), plain(value)) if axis.categories else _number(value)
 
 
 def _number(value: Any) -> float | str:

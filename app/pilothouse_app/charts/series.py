@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import MOST_SERIES, blank, dashed, faded, floats, thinned
+from pilothouse_app.charts.base import (
+    MOST_SERIES,
+    blank,
+    dashed,
+    distinct,
+    faded,
+    floats,
+    literal,
+    thinned,
+)
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -42,7 +51,7 @@ def over_time(
         chart.add_scatter(
             x=rows[at],
             y=floats(rows[column]),
-            name=name,
+            name=literal(name),
             mode="lines" if len(rows) > 40 else "lines+markers",
             line={"width": 1.8, "color": colours[place]},
             marker={"size": 5},
@@ -93,13 +102,14 @@ def by_group(
     colours = palette(dark).categorical
     groups = list(dict.fromkeys(frame[group]))[:MOST_SERIES]
     chart = blank(dark, y=y)
+    drawn = distinct(groups)
     for place, name in enumerate(groups):
         rows = frame[frame[group] == name]
         rows = rows.iloc[thinned(len(rows))]
         chart.add_scatter(
             x=rows[at],
             y=floats(rows[value]),
-            name=str(name),
+            name=drawn[place],
             mode="lines" if len(rows) > 40 else "lines+markers",
             line={"width": 1.8, "color": colours[place]},
             marker={"size": 5},

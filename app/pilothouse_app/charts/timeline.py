@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import blank
+from pilothouse_app.charts.base import blank, literal
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def steps_timeline(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
         orientation="h",
         marker={"color": [getattr(colours, ROLES.get(s, "muted")) for s in rows["status"]]},
         customdata=[
-            [name, length / 1000] for name, length in zip(rows["name"], lengths, strict=True)
+            [literal(name), length / 1000]
+            for name, length in zip(rows["name"], lengths, strict=True)
         ],
         hovertemplate="%{customdata[0]}: %{customdata[1]:.1f} s<extra></extra>",
     )

@@ -161,7 +161,7 @@ def _influence(scene: Scene) -> None:
         str(workspace().folder), experiment, metric, _stamp(experiment, metric)
     )
     with st.container(border=True):
-        st.markdown(f"**{compared.kinds.of(metric).title}** :gray[{literal(words)}]")
+        st.markdown(f"**{literal(compared.kinds.of(metric).title)}** :gray[{literal(words)}]")
         if frame.empty:
             return
         _drawn(scene, frame, fit)

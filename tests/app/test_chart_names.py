@@ -1,0 +1,242 @@
+"""Names of people in charts: every chart function draws them letter by letter."""
+
+from __future__ import annotations
+
+import html
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilothouse_app import charts
+from pilothouse_app.charts.base import LONGEST_NAME, distinct, literal, plain
+
+A = "<b>n</b><br>%{x} &lt;i&gt; {a|b} <extra></extra>"
+B = "<a href='javascript:1'>&amp;</a> %{y:.2%} $x$ {b} {c0}"
+PAIR = [A, B]
+DAYS = pd.date_range("2026-01-01", periods=2, tz="UTC")
+SPAN = (DAYS[0].to_pydatetime(), DAYS[1].to_pydatetime())
+CURVE = pd.DataFrame(
+    {name: [0.1, 0.9] for name in ("fpr", "tpr", "recall", "precision", "predicted", "observed")}
+    | {"threshold": [0.1, 0.9], "cost": [1.0, 2.0]}
+)
+CURVES = {A: CURVE, B: CURVE}
+OVER_TIME: Mapping[str, Any] = {
+    "at": DAYS,
+    "start": DAYS,
+    "value": [1.0, 2.0],
+    "status": ["ok", "fail"],
+    "rows": [5, 6],
+    "labelled": [3, 4],
+    "requests": [3, 4],
+    "errors": [0, 1],
+    "p50_ms": [1.0, 2.0],
+    "p95_ms": [2.0, 3.0],
+    "mean_score": [0.2, 0.3],
+    "positive_rate": [0.2, 0.3],
+    A: [1, 2],
+    B: [2, 1],
+}
+TIMES = pd.DataFrame(OVER_TIME)
+BINS = pd.DataFrame(
+    {"label": PAIR, "low": [float("nan")] * 2, "reference": [0.4, 0.6], "current": [0.5, 0.5]}
+)
+PARAMS = pd.DataFrame(
+    {"param": PAIR, "importance": [0.4, 0.2], "std": [0.1, 0.1], "correlation": [0.3, -0.2]}
+)
+STEPS = pd.DataFrame({"run": PAIR, "step": [1, 2], "value": [1.0, 2.0]})
+LABELLED = pd.DataFrame({"label": PAIR, "value": [1.0, 2.0], "group": PAIR})
+COURSES = pd.DataFrame(
+    {"key": PAIR, "x": [1.0, 2.0], "value": [1.0, 2.0], "smooth": [1.0, 2.0], "at": DAYS}
+)
+DRIFT = pd.DataFrame({"start": DAYS, "column": PAIR, "score": [0.1, 0.2], "threshold": [0.2, 0.2]})
+JOB_STEPS = pd.DataFrame(
+    {
+        "seq": [1, 2],
+        "name": PAIR,
+        "status": ["succeeded", "failed"],
+        "started_at": DAYS,
+        "ended_at": DAYS + pd.Timedelta(seconds=5),
+    }
+)
+VERSIONS = pd.DataFrame({"number": [1, 2], "stage": ["production", "none"], "value": [0.1, 0.2]})
+DIFFERENCES = pd.DataFrame(
+    {
+        "label": PAIR,
+        "delta": [0.1, -0.1],
+        "low": [0.0, -0.2],
+        "high": [0.2, 0.0],
+        "verdict": ["better", "worse"],
+        "comparable": [True, True],
+    }
+)
+WIDE = pd.DataFrame({"label": PAIR, "word": PAIR, "value": [1.0, 2.0]})
+# What each chart function is called with: names of people wherever it takes one.
+CALLS: Mapping[str, Mapping[str, Any]] = {
+    "bars.ranked": {"frame": LABELLED, "label": "label", "value": "value", "title": A},
+    "bars.two_distributions": {"frame": BINS, "names": (A, B), "title": A},
+    "bars.grouped": {
+        "frame": LABELLED, "label": "label", "value": "value", "group": "group", "order": PAIR,
+    },
+    "bars.histogram": {"labels": PAIR, "counts": [1, 2], "x": A},
+    "bars.frequencies": {"labels": PAIR, "counts": [1, 2]},
+    "bars.stacked_over_time": {"frame": TIMES, "at": "at", "parts": {A: A, B: B}, "y": A},
+    "compared.influence": {"frame": PARAMS},
+    "compared.over_steps": {
+        "frame": STEPS, "title": A, "names": {A: A, B: B}, "x_title": B, "target": 1.0,
+    },
+    "courses.courses": {"frame": COURSES, "titles": {A: A, B: B}, "x": A, "smooth": True},
+    "curves.roc": {"curves": CURVES, "marks": {A: (0.1, 0.2)}},
+    "curves.precision_recall": {"curves": CURVES, "base_rate": 0.1},
+    "curves.calibration": {"curves": CURVES},
+    "curves.cost": {"curves": CURVES, "threshold": 0.5},
+    "curves.history": {"frame": STEPS, "title": A, "names": {A: A}},
+    "drift.drift_heatmap": {"frame": DRIFT, "order": PAIR, "titles": PAIR},
+    "drift.distributions": {"frame": BINS},
+    "intervals.intervals": {"frame": DIFFERENCES, "title": A, "alt": B},
+    "matrix.confusion": {"labels": PAIR, "matrix": [[3, 1], [0, 4]]},
+    "moving.counts_over_time": {
+        "frame": TIMES, "at": "at", "parts": {A: A, B: B}, "colours": {A: "good", B: "bad"},
+        "span": SPAN,
+    },
+    "parallel.parallel": {
+        "frame": WIDE, "axes": [charts.Axis("word", A, PAIR), charts.Axis("value", B)],
+        "names": "label", "baseline": A,
+    },
+    "series.over_time": {
+        "frame": TIMES, "at": "at", "lines": {A: A, B: B}, "y": A, "threshold": 1.0,
+        "threshold_label": B,
+    },
+    "series.states_over_time": {
+        "frame": TIMES, "at": "at", "value": "value", "status": "status", "y": A,
+        "threshold": 1.0, "threshold_label": B,
+    },
+    "series.by_group": {
+        "frame": COURSES, "at": "at", "value": "value", "group": "key", "y": A,
+    },
+    "timeline.steps_timeline": {"frame": JOB_STEPS},
+    "traffic.requests": {"frame": TIMES, "span": SPAN},
+    "traffic.latency": {"frame": TIMES, "span": SPAN},
+    "versions.metric_by_version": {"frame": VERSIONS, "value": "value", "y": A},
+    "windows.judged_over_time": {
+        "frame": TIMES, "value": "value", "status": "status", "reference": 1.0, "limit": 2.0,
+    },
+    "windows.rows_over_time": {"frame": TIMES},
+    "windows.score_over_time": {"frame": TIMES},
+}  # fmt: skip
+NAMELESS = {
+    *("traffic.requests", "traffic.latency"),
+    *("windows.judged_over_time", "windows.rows_over_time", "windows.score_over_time"),
+}
+TAG = re.compile(r"<[^<>]*>")  # as plotly.js splits a text
+
+
+def chart_functions() -> dict[str, Callable[..., Any]]:
+    """Every public function of the charts that draws: it takes the appearance."""
+    functions = {}
+    for module in pkgutil.iter_modules(charts.__path__):
+        loaded = importlib.import_module(f"{charts.__name__}.{module.name}")
+        for name, function in inspect.getmembers(loaded, inspect.isfunction):
+            is_own = function.__module__ == loaded.__name__ and not name.startswith("_")
+            if is_own and module.name not in ("base", "palette"):
+                functions[f"{module.name}.{name}"] = function
+    return {
+        name: function
+        for name, function in functions.items()
+        if "dark" in inspect.signature(function).parameters
+    }
+
+
+def test_every_chart_function_is_tried() -> None:
+    assert set(chart_functions()) == set(CALLS)
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+@pytest.mark.parametrize("dark", [False, True])
+def test_names_are_drawn_letter_by_letter(name: str, dark: bool) -> None:
+    drawn = chart_functions()[name](**CALLS[name], dark=dark)
+    if isinstance(drawn, go.Figure):
+        texts = list(_texts_of_plotly(json.loads(drawn.to_json())))
+    elif isinstance(drawn, str):
+        texts = [text for element in ElementTree.fromstring(drawn).iter() for text in
+                 (element.text or "", *element.attrib.values())]  # fmt: skip
+    else:
+        texts = list(_texts_of_echarts(drawn))
+    if name not in NAMELESS:
+        assert any(plain(text, 30)[:-1] in read for text in PAIR for read in texts)
+
+
+def _texts_of_plotly(value: Any, key: str = "") -> Iterator[str]:
+    """Texts of a figure as plotly.js draws them: no tag of a person's, entities decoded."""
+    if isinstance(value, dict):
+        for inner, part in value.items():
+            yield from _texts_of_plotly(part, inner)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts_of_plotly(part, key)
+    elif isinstance(value, str):
+        if key in ("hovertemplate", "texttemplate"):
+            assert "href" not in value
+            assert "<b>" not in value
+        else:
+            # The figures of a confusion matrix stand below each other.
+            assert set(TAG.findall(value)) <= ({"<br>"} if key == "text" else set()), value
+            yield html.unescape(value)
+
+
+def _texts_of_echarts(value: Any, key: str = "") -> Iterator[str]:
+    """Texts of a specification: no name is in a template, or text with styles."""
+    if isinstance(value, dict):
+        assert "rich" not in value
+        for inner, part in value.items():
+            yield from _texts_of_echarts(part, inner)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts_of_echarts(part, key)
+    elif isinstance(value, str):
+        assert key != "formatter" or value in ("{HH}:{mm}", "{d} {MMM}")
+        assert "&lt;b" not in value
+        yield value
+
+
+@given(st.text(), st.integers(3, 80))
+def test_an_escaped_name_reads_as_the_plain_one_and_holds_no_tag(text: str, longest: int) -> None:
+    name = literal(text, longest)
+    assert not TAG.search(name)
+    read = name.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    assert read == plain(text, longest)
+    assert len(read) <= max(longest, len("(empty)"))
+
+
+@given(st.lists(st.text(alphabet="ab \n", max_size=4) | st.text("x", min_size=70, max_size=80)))
+def test_different_labels_never_become_one_category(labels: list[str]) -> None:
+    drawn = distinct(labels)
+    assert len(drawn) == len(labels)
+    assert len(set(drawn)) == len(set(labels))
+    assert len(set(zip(labels, drawn, strict=True))) == len(set(labels))
+
+
+def test_numbers_and_dates_as_names_stay_names() -> None:
+    frame = pd.DataFrame({"label": ["007", "2026-01-01"], "value": [1.0, 2.0], "group": "run"})
+    ranked = charts.ranked(frame, dark=False, label="label", value="value", title="PSI")
+    grouped = charts.grouped(
+        frame, dark=False, label="label", value="value", group="group", order=["run"]
+    )
+    assert {ranked.layout.yaxis.type, grouped.layout.yaxis.type} == {"category"}
+
+
+def test_a_long_name_is_cut_by_us_and_not_within_an_entity_by_plotly() -> None:
+    curve = {"<" * 200: CURVE}
+    figure = charts.roc(curve, dark=False)
+    assert figure.data[1].name == "&lt;" * (LONGEST_NAME - 1) + "…"
+    assert figure.layout.template.layout.hoverlabel.namelength == -1
