@@ -67,11 +67,15 @@ NAMES: Mapping[str, Mapping[Direction, tuple[str, ...]]] = {
             *("xentropy", "xentlambda", "kldiv"),
         ),
     },
+    # CatBoost 1.2.10: each of `_catboost.AllMetricsParams()` by `is_maximizable_metric` and
+    # `is_minimizable_metric`. MLflow logs none of them by itself: people log `evals_result_`. `ERR`
+    # in capitals is the expected reciprocal rank there, see _ERR.
     "CatBoost": {
         HIGHER: (
             *("Accuracy", "Precision", "Recall", "F1", "F:beta=2", "TotalF1", "BalancedAccuracy"),
             *("MCC", "Kappa", "WKappa", "AUC", "AUC:type=Ranking", "PRAUC", "QueryAUC"),
-            *("NormalizedGini", "CtrFactor", "LogLikelihoodOfPrediction", "R2", "PairAccuracy"),
+            *("NormalizedGini", "Cox", "QueryAverage:top=10"),
+            *("LogLikelihoodOfPrediction", "R2", "PairAccuracy"),
             *("PFound", "NDCG", "NDCG:top=10;type=Base", "DCG", "FilteredDCG", "AverageGain"),
             *("PrecisionAt", "RecallAt", "MAP", "MRR", "ERR:top=10"),
         ),
@@ -81,11 +85,12 @@ NAMES: Mapping[str, Mapping[Direction, tuple[str, ...]]] = {
             *("BrierScore", "HingeLoss", "HammingLoss", "ZeroOneLoss", "MAE", "MAPE", "Poisson"),
             *("Quantile", "Quantile:alpha=0.9", "RMSE", "RMSEWithUncertainty", "LogLinQuantile"),
             *("Lq:q=2", "Huber:delta=1", "Expectile", "Tweedie", "LogCosh", "FairLoss"),
-            *("NumErrors:greater_than=1", "SMAPE", "MSLE", "MedianAbsoluteError", "Cox"),
-            *("SurvivalAft", "PairLogit", "PairLogitPairwise", "QueryCrossEntropy", "QueryRMSE"),
+            *("NumErrors:greater_than=1", "SMAPE", "MSLE", "MedianAbsoluteError", "RMSPE"),
+            *("GroupQuantile:alpha=0.5", "SurvivalAft", "PairLogit"),
+            *("PairLogitPairwise", "QueryCrossEntropy", "QueryRMSE"),
             *("QuerySoftMax", "Focal", "MultiRMSEWithMissingValues"),
         ),
-        UNKNOWN: ("iteration", "passed_time"),
+        UNKNOWN: ("iteration", "iter", "passed_time", "CtrFactor"),
     },
     "Keras": {
         HIGHER: (
@@ -106,24 +111,56 @@ NAMES: Mapping[str, Mapping[Direction, tuple[str, ...]]] = {
         ),
         UNKNOWN: ("lr", "learning_rate", "stopped_epoch", "restored_epoch", "epoch_learning_rate"),
     },
+    # MLflow 3.17 (`pytorch/_lightning_autolog.py`) logs what a module logs, with the suffixes of
+    # Lightning 2.6 (`trainer/connectors/logger_connector/result.py`), and of early stopping
+    # `stopped_epoch`, `restored_epoch`, `wait_count` and `best_score`, the best of whatever it
+    # monitors. Learning rates: `callbacks/lr_monitor.py`; throughput: Lightning Fabric's
+    # `utilities/throughput.py`. Classes: `higher_is_better` of TorchMetrics 1.9, except four by
+    # their definitions: DaviesBouldinScore, WordInfoPreserved, PerceptualPathLength,
+    # SpectralDistortionIndex.
     "PyTorch Lightning": {
         HIGHER: (
             *("acc", "acc_step", "acc_epoch", "BinaryAccuracy", "MulticlassF1Score", "map_50"),
             *("MulticlassAUROC", "MeanAveragePrecision", "map_small", "mar_100", "psnr", "ssim"),
             *("BinaryJaccardIndex", "CohenKappa", "MatthewsCorrCoef", "PearsonCorrCoef"),
-            *("StructuralSimilarityIndexMeasure", "R2Score", "Dice", "InceptionScore"),
+            *("StructuralSimilarityIndexMeasure", "R2Score", "Dice", "InceptionScore", "ARNIQA"),
+            *("IntersectionOverUnion", "GeneralizedIntersectionOverUnion", "PanopticQuality"),
+            *("CompleteIntersectionOverUnion", "DistanceIntersectionOverUnion", "SQuAD"),
+            *("ModifiedPanopticQuality", "PeakSignalNoiseRatio", "SignalNoiseRatio", "CramersV"),
+            *("PeakSignalNoiseRatioWithBlockedEffect", "ScaleInvariantSignalNoiseRatio"),
+            *("ComplexScaleInvariantSignalNoiseRatio", "SignalDistortionRatio", "TheilsU"),
+            *("ScaleInvariantSignalDistortionRatio", "SourceAggregatedSignalDistortionRatio"),
+            *("ShortTimeObjectiveIntelligibility", "PerceptualEvaluationSpeechQuality"),
+            *("SpeechReverberationModulationEnergyRatio", "NonIntrusiveSpeechQualityAssessment"),
+            *("CLIPImageQualityAssessment", "QualityWithNoReference", "UniversalImageQualityIndex"),
+            *("VideoMultiMethodAssessmentFusion", "VisualInformationFidelity", "TschuprowsT"),
+            *("PearsonsContingencyCoefficient", "WordInfoPreserved", "items_per_sec"),
+            *("device/flops_per_sec", "device/mfu"),
         ),
         LOWER: (
             *("loss", "loss_step", "loss_epoch", "loss/dataloader_idx_0", "MeanSquaredError"),
             *("WordErrorRate", "CharErrorRate", "BinaryHingeLoss", "lpips", "KLDivergence"),
             *("FrechetInceptionDistance", "Perplexity", "MulticlassCalibrationError"),
+            *("LearnedPerceptualImagePatchSimilarity", "DeepImageStructureAndTextureSimilarity"),
+            *("ContinuousRankedProbabilityScore", "TranslationEditRate", "TotalVariation"),
+            *("WordInfoLost", "RetrievalFallOut", "SpectralAngleMapper", "SpectralDistortionIndex"),
+            *("PerceptualPathLength", "DaviesBouldinScore", "BinaryFairness"),
         ),
-        UNKNOWN: ("epoch", "step", "hp_metric", "lr-Adam", "lr-SGD/pg1", "global_step"),
+        UNKNOWN: (
+            *("epoch", "step", "hp_metric", "lr-Adam", "lr-SGD/pg1", "global_step", "best_score"),
+            *("stopped_epoch", "restored_epoch", "wait_count", "lr-Adam-momentum"),
+            *("lr-AdamW-weight_decay", "BinaryStatScores", "MulticlassStatScores"),
+            *("MultilabelStatScores", "BinaryGroupStatRates"),
+        ),
     },
+    # Transformers 5.24 (`Trainer.log`, `Trainer.evaluate`, `trainer_utils.speed_metrics`); its
+    # `MLflowCallback` logs them under their own names. Then metrics that people compute with
+    # `evaluate`, and the names of TRL's trainers.
     "Transformers": {
         HIGHER: (
             *("accuracy", "f1", "rouge1", "rouge2", "rougeL", "rougeLsum", "bleu", "exact_match"),
-            *("samples_per_second", "steps_per_second", "matthews_correlation", "sacrebleu"),
+            *("tokens_per_second", "samples_per_second", "steps_per_second"),
+            *("matthews_correlation", "sacrebleu"),
             *("rewards/chosen", "rewards/accuracies", "rewards/margins", "mean_token_accuracy"),
         ),
         LOWER: ("loss", "runtime", "wer", "cer", "perplexity", "model_preparation_time"),
@@ -152,16 +189,11 @@ PHRASES: Mapping[Direction, tuple[str, ...]] = {
         *("win rate", "pass rate", "click through rate", "conversion rate", "fill rate"),
         *("mean reciprocal rank", "reciprocal rank", "rank correlation", "io u"),
         *("exact match", "mutual info", "mutual information", "fowlkes mallows", "per second"),
-        *("per sec", "per minute", "per s", "structural similarity", "area under curve"),
-        *(
-            "inception score",
-            "c index",
-            "dunn index",
-            "area under",
-            "error reduction",
-            "loss reduction",
-            "ep rew",
-        ),
+        *("intersection over union", "signal noise ratio", "signal to noise", "panoptic quality"),
+        *("signal distortion ratio", "image quality", "speech quality", "per sec"),
+        *("per minute", "per s", "structural similarity", "area under curve"),
+        *("inception score", "c index", "dunn index", "area under"),
+        *("error reduction", "loss reduction", "ep rew"),
     ),
     LOWER: (
         *("false positive", "false positives", "false negative", "false negatives"),
@@ -201,7 +233,8 @@ WORDS: Mapping[Direction, frozenset[str]] = {
             *("auuc", "qini", "reward", "rewards", "return", "returns", "profit", "revenue"),
             *("throughput", "qps", "rps", "fps", "tps", "goodput", "loglikelihood", "loglik"),
             *("llf", "elbo", "likelihood", "similarity", "cindex", "concordance", "sharpe"),
-            *("success", "win", "wins", "correct", "top1", "top3", "top5", "top10", "solved"),
+            *("success", "mfu", "win", "wins", "correct"),
+            *("top1", "top3", "top5", "top10", "solved"),
             *("jindex", "youden", "gmean", "informedness", "markedness", "separability"),
             *("faithfulness", "groundedness", "relevance", "relevancy", "coherence", "fluency"),
             *("helpfulness", "cosine", "reduction", "pck", "nds", "mota", "hota", "idf1"),
@@ -267,6 +300,8 @@ _CAMEL = {"mAP": "map", "mAR": "mar", "mIoU": "miou", "IoU": "iou", "AUROC": "au
 _SPECIAL = re.compile("|".join(_CAMEL))
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+\d*|[A-Z]+\d*|\d+")
 _AT = re.compile(r"(@|_at_)[\w.]+-?$|:[^/]*$")  # a cut-off or parameters: `ndcg@10`, `F:beta=2`
+_SUFFIX = re.compile(r"(_(step|epoch))?(/dataloader_idx_\d+)?$")  # Lightning's
+_ERR = re.compile(r"(^|[^A-Za-z])ERR$")  # CatBoost's rank metric, or somebody's error
 _AT_RANK = re.compile(r"(^|[^a-z])[pr](recision|ecall)?@\d", re.IGNORECASE)
 
 
@@ -281,6 +316,8 @@ def direction_of(key: str) -> Direction:
     """Which way a metric of this name is better; unknown when the name does not say."""
     if SYSTEM.match(key):
         return UNKNOWN
+    if _ERR.search(key):
+        return UNKNOWN
     if _AT_RANK.search(key):
         return HIGHER
     if words_of(key)[:2] == ["rank", "test"]:  # of a parameter search: the place, 1 is first
@@ -293,10 +330,10 @@ def direction_of(key: str) -> Direction:
 
 
 def _own_names(key: str) -> Iterator[str]:
-    """The name as it is, without its cut-off, and without the stage in front."""
-    yield key
-    yield _AT.sub("", key)
-    for text in (key, _AT.sub("", key)):
+    """The name as it is, without what stands behind it, and without the stage in front."""
+    texts = (key, _AT.sub("", key), _SUFFIX.sub("", key))
+    yield from texts
+    for text in texts:
         words = words_of(text)
         while words and (words[0] in STAGES or words[0].isdecimal()):
             words = words[1:]

@@ -29,6 +29,40 @@ def test_names_of_a_library_keep_their_direction_behind_any_stage(library: str, 
     assert {key: direction_of(key) for key in listed} == listed
 
 
+@pytest.mark.parametrize(
+    "suffix", ["_step", "_epoch", "/dataloader_idx_0", "_step/dataloader_idx_1"]
+)
+def test_names_keep_their_direction_before_lightnings_suffixes(suffix: str) -> None:
+    directions = NAMES["PyTorch Lightning"]
+    listed = {
+        f"val_{name}{suffix}": direction
+        for direction in (HIGHER, LOWER)
+        for name in directions[direction]
+        if not name.endswith(("_step", "_epoch", "idx_0"))
+    }
+    assert {key: direction_of(key) for key in listed} == listed
+
+
+# As the libraries write them: the sources are beside the table.
+WRITTEN = {
+    HIGHER: (
+        *("train_samples_per_second", "train_tokens_per_second", "eval_steps_per_second"),
+        *("device/batches_per_sec", "samples_per_sec", "device/mfu", "test/MulticlassAccuracy"),
+        *("learn_Cox", "validation_0_QueryAverage:top=10", "ERR:top=10", "WordInfoPreserved"),
+    ),
+    LOWER: (
+        *("train_runtime", "eval_model_preparation_time", "train_loss", "eval_loss", "err"),
+        *("val_err", "validation_GroupQuantile:alpha=0.5", "val/WordInfoLost_epoch", "RMSPE"),
+        *("val_LearnedPerceptualImagePatchSimilarity", "test_ContinuousRankedProbabilityScore"),
+    ),
+    UNKNOWN: (
+        *("best_score", "wait_count", "stopped_epoch", "restored_epoch", "lr-Adam-momentum"),
+        *("total_flos", "num_input_tokens_seen", "epoch", "ERR", "validation_ERR", "CtrFactor"),
+        *("train_mem_gpu_alloc_delta", "BinaryStatScores"),
+    ),
+}
+
+
 @pytest.mark.parametrize("names", list(NAMES["MLflow evaluate"].items()), ids=lambda pair: pair[0])
 def test_names_of_mlflows_evaluation(names: tuple[str, tuple[str, ...]]) -> None:
     direction, keys = names
@@ -79,7 +113,9 @@ PEOPLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("listed", [AUTOLOGGED, PEOPLE], ids=["autologged", "people"])
+@pytest.mark.parametrize(
+    "listed", [AUTOLOGGED, WRITTEN, PEOPLE], ids=["autologged", "written", "people"]
+)
 def test_names_as_they_are_logged(listed: dict[str, tuple[str, ...]]) -> None:
     expected = {key: direction for direction, keys in listed.items() for key in keys}
     assert {key: direction_of(key) for key in expected} == expected
