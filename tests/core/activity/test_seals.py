@@ -15,6 +15,7 @@ from pilothouse.activity import anchor, record
 from pilothouse.activity.anchor import Anchor
 from pilothouse.activity.chain import latest_seals, verify_anchored
 from pilothouse.activity.tables import ActivityEntry
+from pilothouse.experiments import late, lifecycle
 from pilothouse.kit.settings import Settings
 from pilothouse.registry import removal
 from pilothouse.registry.policy import GateRule
@@ -164,6 +165,55 @@ def test_rows_of_before_there_were_seals_are_sealed_by_the_upgrade(tmp_path: Pat
     workspace = open_workspace(settings=settings)
     assert len(entries(workspace.store)) == 1
     workspace.store.engine.dispose()
+
+
+def test_holds_of_before_they_were_sealed_are_sealed_by_the_upgrade(tmp_path: Path) -> None:
+    settings = Settings(workspace=tmp_path, actor="ada")
+    store = open_store(settings)
+    with store.write() as session:
+        config = migrate._config()
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, "0010")
+    with store.write() as session:
+        session.execute(
+            text(
+                "INSERT INTO experiments_hold (owner, version, folder, closed)"
+                " VALUES ('r', 'late@1', '', 1)"
+            )
+        )
+    store.engine.dispose()
+    workspace = open_workspace(settings=settings)
+    assert flaws(workspace.store) == []
+    with workspace.store.write() as session:
+        session.execute(text("UPDATE experiments_hold SET closed = 0"))
+    assert flaws(workspace.store) == ["hold on r/late@1 was changed by no command"]
+    workspace.store.engine.dispose()
+
+
+def test_holds_are_sealed_through_all_that_happens_to_them(workspace: Workspace) -> None:
+    """A version is registered on a run that goes on, gets another name, the run ends, it goes."""
+    store, room = workspace.store, workspace.experiments
+    run, other = room.start("flights"), room.start("flights")
+    for act in (
+        lambda session: late.hold(session, "late@1", [(run, ""), (other, None)]),
+        lambda session: late.hold(session, "late@2", late.rests_on(session, "late@1")),
+        lambda session: late.rename(session, "late@1", "punctual@1"),
+        lambda session: lifecycle.finish(session, store, run),
+        lambda session: late.release(session, "punctual@1"),
+    ):
+        with store.write() as session:
+            act(session)
+        assert flaws(store) == []
+    with store.read() as session:
+        sealed = latest_seals(session)["experiments_hold"]
+    there = {f'["{owner}", "late@2"]' for owner in (run, other)}
+    assert {key for key, hashed in sealed.items() if hashed is not None} == there
+
+
+def test_a_statement_that_meets_no_row_leaves_no_entry(workspace: Workspace) -> None:
+    with workspace.store.write() as session:
+        late.release(session, "nothing@1")
+    assert entries(workspace.store) == []
 
 
 def test_an_anchor_that_is_behind_is_no_flaw(store: Store) -> None:
