@@ -6,6 +6,7 @@ as much of the measuring as of the models. What may matter is told too, as a les
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from pilothouse.experiments.agreement import (
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.metric_notes import MetricKinds
 from pilothouse.experiments.tables import FINISHED
+
+FRACTION = re.compile(r"-?\d+\.\d+([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -130,16 +133,20 @@ def _on_split(
         Note(
             "target" if name in ("target", "positive") else "split",
             run.id,
-            f"{words} differs: {label} has {_short(value)}, the baseline {_short(ours[name])}.",
+            f"{words} differs: {label} has {other}, the baseline {own}.",
         )
         for name, words in {**TARGET, **SPLIT}.items()
         if (value := theirs.get(name)) is not None and name in ours and value != ours[name]
+        for other, own in [_shortened(value, ours[name])]
     ]
 
 
+def _shortened(*values: str) -> list[str]:
+    """Long fractions to four digits, unless that makes two alike; everything else as it is."""
+    short = [_short(value) for value in values]
+    return list(values) if len(set(short)) < len(set(values)) else short
+
+
 def _short(value: str) -> str:
-    """A long number to four digits; words as they are."""
-    try:
-        return f"{float(value):.4g}" if len(value) > 8 else value
-    except ValueError:
-        return value
+    """A long fraction to four digits; a whole number may be a name, a day or a seed."""
+    return f"{float(value):.4g}" if len(value) > 8 and FRACTION.fullmatch(value) else value

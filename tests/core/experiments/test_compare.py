@@ -152,6 +152,30 @@ def test_different_data_and_split_are_pointed_out(room: Experiments) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "second", "words"),
+    [
+        ("seed", 1234567890, 1234567891, "b has 1234567891, the baseline 1234567890"),
+        ("seed", 20240131, 20240201, "b has 20240201, the baseline 20240131"),
+        ("test_share", 1 / 3, 0.25, "b has 0.25, the baseline 0.3333"),
+        (
+            *("test_share", 0.2000000001, 0.2000000002),
+            "b has 0.2000000002, the baseline 0.2000000001",
+        ),
+        ("positive", "000000012", "000000013", "b has 000000013, the baseline 000000012"),
+        ("positive", "1e-000001", "infinity-", "b has infinity-, the baseline 1e-000001"),
+    ],
+)
+def test_a_difference_of_settings_shows_what_differs(
+    room: Experiments, name: str, first: Any, second: Any, words: str
+) -> None:
+    spec = {"split": "random", "seed": 1, "test_share": 0.2, "target": "late"}
+    a = trained(room, "a", spec=spec | {name: first})
+    b = trained(room, "b", spec=spec | {name: second})
+    (note,) = room.compare([a, b]).notes
+    assert note.words.endswith(f": {words}.")
+
+
 def test_runs_on_the_same_rows_carry_no_caution(room: Experiments) -> None:
     a = trained(room, "a", spec={"split": "time", "seed": 1, "time_column": "at"})
     b = trained(room, "b", spec={"split": "time", "seed": 2, "time_column": "at"})
