@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from sqlmodel import select
 
 from pilothouse.kit.errors import Refused
 from pilothouse.registry.policy import GateRule
-from pilothouse.registry.tables import Model, ModelTag
+from pilothouse.registry.tables import Model, ModelTag, ModelVersion
 from pilothouse.workspace import Workspace
+from pilothouse_app.parts.formats import DASH
+from pilothouse_app.screens.promotion import _rows
 
 
 def shown(page) -> str:
@@ -147,6 +150,34 @@ def test_a_promotion_shows_its_evidence_and_can_be_decided(tour, asked):
     assert not page.exception
     assert {"Accept", "Reject"} <= set(buttons(page))
     assert "better in april" in shown(page)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "state"),
+    [(("a", "a"), "the same"), (("a", "b"), "different"), (("a", ""), "not known")],
+)
+def test_a_promotion_says_for_each_metric_on_which_rows_it_was_measured(
+    tour, served, held_out, state
+):
+    with served.store.write() as session:
+        for number, rows in enumerate(held_out, start=1):
+            version = session.scalars(
+                select(ModelVersion).where(ModelVersion.number == number)
+            ).one()
+            version.held_out = rows
+    asked = served.registry.propose("late", 2, "production", "better in april").id
+    page = tour("promotion", id=asked)
+    assert not page.exception
+    own = next(each.value for each in page.table if "Rows" in each.value)
+    assert set(own["Rows"][own["Champion"] != DASH]) == {state}
+    assert set(own["Rows"][own["Champion"] == DASH]) <= {DASH}
+
+
+def test_figures_of_training_and_of_no_rows_are_not_called_held_out():
+    sides = {"held_out": "a"}, {"held_out": "a"}
+    states = [_rows(key, *sides) for key in ("train_loss", "cv_auc_mean", "fit_seconds", "auc")]
+    assert states == ["not held out", "not held out", DASH, "the same"]
+    assert _rows("trainable", *sides) == "the same"
 
 
 def test_a_promotion_that_gates_would_refuse_cannot_be_accepted(tour, served, asked):

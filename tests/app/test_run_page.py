@@ -422,7 +422,7 @@ def test_snippets_name_the_run_and_its_model(visit, ours, theirs):
 
 
 def test_training_again_opens_the_dialog_as_it_was(visit, ours, workspace):
-    workspace.data.register("flights", pd.DataFrame({"a": [9.0, 2.0] * 9, "late": [0, 1] * 9}))
+    workspace.data.register("flights", pd.DataFrame({"a": [4.0, 2.0] * 9, "late": [0, 1] * 9}))
     page = sound(visit("run", id=ours, run_view="Reproduce"))
     page.button(key="train_again").click().run()
     assert page.selectbox(key="train_dataset").value == "flights@2"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
+from pilothouse.experiments.agreement import DIFFERS, SAME, compare_values
 from pilothouse_app.parts.changes import literal, readable
 from pilothouse_app.parts.empty import empty
 from pilothouse_app.parts.formats import DASH, ago, when
@@ -30,6 +32,9 @@ SCREEN = Screen(
     summary="One request to move a version up",
     parent="registry",
 )
+# Metrics that no held-out row was needed for, and figures that are of no rows.
+_OF_TRAINING = re.compile(r"(train|training|cv|oob)(?![a-z])")
+_OF_NO_ROWS = re.compile(r"_(seconds|bytes)$")
 
 
 def render() -> None:
@@ -115,29 +120,45 @@ def _evidence(promotion: PromotionInfo) -> None:
     compared = promotion.evidence.get("comparison")
     if compared:
         section("On the same rows", literal(str(compared["rows"])))
-        _metric_table(compared["candidate"], compared["champion"], promotion, "same")
+        table = _metric_table(compared["candidate"], compared["champion"], promotion)
+        st.table(table, border="horizontal", hide_index=True, alt="Metrics on same rows")
     candidate, champion = _sides(promotion)
+    metrics = champion.get("metrics") or {}
     section("On their own held-out rows", "as their runs measured them")
-    _metric_table(candidate["metrics"], champion.get("metrics") or {}, promotion, "own")
+    table = _metric_table(candidate["metrics"], metrics, promotion)
+    keys = _keys(candidate["metrics"])
+    table["Rows"] = [_rows(key, candidate, champion) if key in metrics else DASH for key in keys]
+    st.table(table, border="horizontal", hide_index=True, alt="Metrics on own rows")
+
+
+def _rows(key: str, candidate: Mapping[str, Any], champion: Mapping[str, Any]) -> str:
+    """Whether the two figures of a metric were measured on the same rows."""
+    if _OF_NO_ROWS.search(key):
+        return DASH
+    if _OF_TRAINING.match(key):
+        return "not held out"
+    state = compare_values([candidate.get("held_out"), champion.get("held_out")])
+    return {SAME: "the same", DIFFERS: "different"}.get(state, "not known")
+
+
+def _keys(metrics: Mapping[str, float]) -> list[str]:
+    return favourites(list(metrics), most=8)
 
 
 def _metric_table(
     candidate: Mapping[str, float],
     champion: Mapping[str, float],
     promotion: PromotionInfo,
-    rows_of: str,
-) -> None:
-    keys = favourites(list(candidate), most=8)
+) -> pd.DataFrame:
     rows = [
         {
             "Metric": metric_title(key),
             f"Version {promotion.number}": metric_value(key, candidate[key]),
             "Champion": metric_value(key, champion[key]) if key in champion else DASH,
         }
-        for key in keys
+        for key in _keys(candidate)
     ]
-    frame = pd.DataFrame(rows)
-    st.table(frame, border="horizontal", hide_index=True, alt=f"Metrics on {rows_of} rows")
+    return pd.DataFrame(rows)
 
 
 def _gates(promotion: PromotionInfo) -> None:
