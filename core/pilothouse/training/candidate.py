@@ -10,7 +10,7 @@ import json
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +25,7 @@ from pilothouse.training.encoding import LabelledPipeline
 from pilothouse.training.evaluation import Evaluation, best_threshold, evaluate, figures
 from pilothouse.training.ground import Ground
 from pilothouse.training.importance import importance
+from pilothouse.training.progress import Step, evaluation_phase, fitting_phases
 from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.splits import Split, thin
 from pilothouse.training.trainers import Value, trainers
@@ -34,7 +35,6 @@ REFERENCE_ROWS = 50_000
 EXAMPLE_ROWS = 3
 DEFAULT_THRESHOLD = 0.5
 FOLD_METRICS = ("roc_auc", "average_precision", "log_loss", "brier")
-Step = Callable[[str], None]
 Scores = npt.NDArray[np.float64]
 log = logging.getLogger(__name__)
 
@@ -57,17 +57,19 @@ class Candidate:
 def fit_candidate(
     ground: Ground, spec: TrainingSpec, params: Mapping[str, Value], step: Step
 ) -> Candidate:
-    """Fit and judge one set of parameters; `step` is told of each part and may stop the work."""
+    """Fit and judge one set of parameters; `step` hears of each phase and may stop the work."""
     scored = []
-    for number, fold in enumerate(ground.folds, start=1):
-        step(f"fold {number} of {len(ground.folds)}")
+    sizes = [len(fold.train) for fold in ground.folds]
+    *fold_phases, final = fitting_phases(sizes, len(ground.split.train))
+    for fold, phase in zip(ground.folds, fold_phases, strict=True):
+        step(phase)
         scored.append(_fit(ground, spec, params, fold.train, fold.test)[1])
-    step(f"fitting on {len(ground.split.train):,} rows")
+    step(final)
     threshold = _threshold(ground, spec, scored)
     started = time.perf_counter()
     pipeline, score = _fit(ground, spec, params, ground.split.train, ground.split.test)
     seconds = time.perf_counter() - started
-    step("judging on held-out rows")
+    step(evaluation_phase(len(ground.split.test)))
     y = ground.y[ground.split.test]
     found = evaluate(y, score, threshold, (str(ground.classes[0]), str(ground.classes[1])))
     folds = _fold_scores(ground, spec, scored)

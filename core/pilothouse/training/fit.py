@@ -5,7 +5,7 @@ Each is known by its job's id and can be run again: what has finished is read ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,11 +14,11 @@ from pilothouse.storage import Store
 from pilothouse.training import runs
 from pilothouse.training.candidate import fit_candidate
 from pilothouse.training.ground import Ground, lay, read_sheet
+from pilothouse.training.progress import Report, TrainingProgress, reading_phase
 from pilothouse.training.search import Search
 from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.trainers import trainers
 
-Report = Callable[[float, str], None]  # jobs.Progress, or anything else that wants to know
 SHARED = (
     "dataset",
     "target",
@@ -50,8 +50,10 @@ def train_all_job(
 ) -> dict[str, Any]:
     """Train several specs in a process: a result each in `trainings`, the best of all in `run`."""
     wanted = [TrainingSpec.from_json(spec) for spec in specs]
-    shop = _Shop(store, job_id, _Steps(progress, sum(map(_parts, wanted))))
-    trainings = [shop.train(spec, str(slot)) for slot, spec in enumerate(wanted)]
+    reporter = TrainingProgress(progress, sum(max(spec.trials, 1) for spec in wanted))
+    shop = _Shop(store, job_id, reporter)
+    with reporter.beating():
+        trainings = [shop.train(spec, str(slot)) for slot, spec in enumerate(wanted)]
     best = max(trainings, key=lambda result: _merit(result["metric"], result["value"]))
     return {
         "trainings": trainings,
@@ -59,11 +61,6 @@ def train_all_job(
         "metrics": best["metrics"],
         "runs": [run for result in trainings for run in result["runs"]],
     }
-
-
-def _parts(spec: TrainingSpec) -> int:
-    """How many parts a spec's work has, for progress: reading, each fold, fitting, judging."""
-    return max(spec.trials, 1) * (max(spec.folds, 1 if spec.trials else 0) + 3)
 
 
 def _merit(metric: str, value: float) -> float:
@@ -76,25 +73,12 @@ def _value(spec: TrainingSpec, metrics: Mapping[str, float]) -> float:
 
 
 @dataclass
-class _Steps:
-    """Counts the parts of the work for the job's progress, which stops it when it is cancelled."""
-
-    progress: Report
-    total: int
-    done: int = 0
-
-    def __call__(self, words: str) -> None:
-        self.progress(self.done / self.total, words)
-        self.done += 1
-
-
-@dataclass
 class _Shop:
     """One job at work; specs that ask for the same rows share them."""
 
     store: Store
     job_id: str
-    step: _Steps
+    progress: TrainingProgress
     laid: dict[str, Ground] = field(default_factory=dict)
 
     def train(self, spec: TrainingSpec, slot: str) -> dict[str, Any]:
@@ -105,15 +89,14 @@ class _Shop:
         return _result(spec, run, None, [run], metrics)
 
     def _try(self, spec: TrainingSpec, place: runs.Place) -> tuple[str, Mapping[str, float]]:
+        self.progress.begin_try(_title(spec, place.slot))
         ticket = runs.take_up(self.store, spec, place)
         if ticket.metrics is not None:
-            self.step.done += _parts(spec) // max(spec.trials, 1)
             return ticket.run, ticket.metrics
         with runs.told_of_its_end(self.store, ticket.run):
-            step = self._named(spec, place.slot)
             params = {**spec.params}
-            step(f"reading {spec.dataset}")
-            candidate = fit_candidate(self._ground(spec), spec, params, step)
+            self.progress(reading_phase(spec.dataset))
+            candidate = fit_candidate(self._ground(spec), spec, params, self.progress)
             runs.write_candidate(self.store, ticket.run, spec, params, candidate)
         return ticket.run, candidate.metrics
 
@@ -142,18 +125,19 @@ class _Shop:
             search.tell(values[-1])
         return trials, values, search.best
 
-    def _named(self, spec: TrainingSpec, slot: str) -> Callable[[str], None]:
-        title = trainers.get(spec.trainer).title
-        number = int(slot.partition("/")[2] or 0) + 1
-        trial = f", trial {number} of {spec.trials}" if spec.trials else ""
-        return lambda words: self.step(f"{title}{trial}: {words}")
-
     def _ground(self, spec: TrainingSpec) -> Ground:
         value = spec.to_json()
         key = repr([value[name] for name in SHARED] + [not spec.folds and spec.trials > 0])
         if key not in self.laid:
             self.laid[key] = lay(read_sheet(self.store, spec.dataset), spec)
         return self.laid[key]
+
+
+def _title(spec: TrainingSpec, slot: str) -> str:
+    """The trainer's title, and of a search which trial of it."""
+    title = trainers.get(spec.trainer).title
+    number = int(slot.partition("/")[2] or 0) + 1
+    return f"{title}, trial {number} of {spec.trials}" if spec.trials else title
 
 
 def _result(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from typing import Any
 
 import joblib
@@ -95,6 +96,8 @@ class Stopping:
 
     def __call__(self, fraction: float, message: str = "") -> None:
         assert 0 <= fraction <= 1
+        if threading.current_thread() is not threading.main_thread():
+            return  # how often a phase is reported while it lasts depends on the machine
         self.left -= 1
         if self.left < 0:
             raise self.error
