@@ -69,9 +69,17 @@ BOMBS = {
     "nested": "\n".join("  " * n + "- a" for n in range(2_000)),
     "lines": "a\n\n" * 50_000,
     "marks over lines": "*a\n" * 3_000,
+    "lists in quotes": "> - > - > - > - a\n\n" * 700,
+    "headings": "# a\n" * 1_400,
+    "underlined headings": "a\n===\n" * 700 + "b\n---\n" * 48,
 }
 
 
 @pytest.mark.parametrize("name", list(BOMBS))
 def test_what_could_hold_up_a_tab_is_plain_text(name: str) -> None:
     assert formatted(BOMBS[name]) is None
+
+
+def test_a_long_file_of_many_sections_is_still_markdown() -> None:
+    section = "## A title\n\nText with [a link](http://d) and `code`.\n\n- one\n- two\n\n"
+    assert formatted(section * 180 + "```python\nx = 1\n```\n") is not None

@@ -17,6 +17,8 @@ MAX_WORD = 1_000  # letters without a space: links are looked for in each
 MAX_MARKS = 300  # signs of Markdown in one paragraph: readers pair them with each other
 MAX_ALL_MARKS = 6_000
 MAX_NESTING = 12  # quotes and lists inside each other
+MAX_BLOCKS = 3_000  # quotes and list items of all lines; a heading or a fence counts as several
+HEAVY = 4
 JOINER = "\u2060"  # has no width and lets no line break: it keeps signs from being read together
 
 _SIGNS = re.compile(r"([\\`*_{}\[\]()#+!|~:$<>&])")
@@ -28,6 +30,7 @@ _ARROWS = re.compile(r"(?<=[-<>~])(?=[-=>])")
 _LIST = re.compile(r"(-|\d{1,9}[.)])(?=\s|$)|(-\s*){3,}$")
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _CONTAINERS = re.compile(r"[ \t]*((?:[>*+-]|\d{1,9}[.)])[ \t]*)+")
+_HEAVY = re.compile(r"[>\s*+-]*(#{1,6}(\s|$)|=+\s*$|-+\s*$|`{3}|~{3})")
 _CONTAINER = re.compile(r"[>*+-]|\d{1,9}[.)]")
 _MARKS = re.compile(r"[\\`*_\[\]()!|~:$<>&@]")
 
@@ -80,7 +83,7 @@ def _is_simple(text: str) -> bool:
     """Whether no paragraph, word or nesting is of a size that readers need long for."""
     if len(_MARKS.findall(text)) > MAX_ALL_MARKS:
         return False
-    marks = 0
+    marks = blocks = 0
     for line in text.split("\n"):
         if not line.strip():
             marks = 0
@@ -89,7 +92,9 @@ def _is_simple(text: str) -> bool:
         if marks > MAX_MARKS or any(len(word) > MAX_WORD for word in line.split()):
             return False
         containers = _CONTAINERS.match(line)
-        if containers and len(_CONTAINER.findall(containers[0])) > MAX_NESTING:
+        depth = len(_CONTAINER.findall(containers[0])) if containers else 0
+        blocks += depth + (HEAVY if _HEAVY.match(line) else 0)
+        if depth > MAX_NESTING or blocks > MAX_BLOCKS:
             return False
         if len(line) - len(line.lstrip()) > 8 * MAX_NESTING:
             return False
