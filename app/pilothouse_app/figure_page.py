@@ -23,6 +23,8 @@ _HOST = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:]+\](:\d{1,5})?")
 # Bounded, so that a page of unclosed tags costs no more than its length.
 _SCRIPT = re.compile(rb"<script\b[^>]{0,1000}>", re.IGNORECASE)
 _SOURCE = re.compile(rb"""\bsrc\s*=\s*["']?([^"'\s>]*plotly[^"'\s>]*)""", re.IGNORECASE)
+_DRAWS = re.compile(rb"\bPlotly\.(newPlot|react|plot)\s*\(")
+_EMBEDDED = re.compile(rb"plotly(\.js|-[\w-]{1,40}) v?\d")  # the comment at the library's head
 _DOCTYPE = re.compile(rb"\s*(<!doctype[^>]{0,200}>)?", re.IGNORECASE)
 _GUARD = (
     b"<script>for(const n of['RTCPeerConnection','webkitRTCPeerConnection','RTCDataChannel',"
@@ -63,7 +65,8 @@ def library() -> Path:
 def page(html: bytes) -> tuple[bytes, bool]:
     """A page as the frame gets it, and whether it draws with Plotly.
 
-    Plotly comes from the app instead of a content delivery network, whatever its version.
+    Plotly comes from the app instead of a content delivery network, whatever its version, and where
+    a page draws without it: `Figure.to_html(include_plotlyjs=False)`.
     """
     uses_plotly = False
 
@@ -76,9 +79,13 @@ def page(html: bytes) -> tuple[bytes, bool]:
         return b'<script src="' + PATH.encode() + b'">'
 
     drawn = _SCRIPT.sub(local, html)
+    library = b""
+    if not uses_plotly and _DRAWS.search(html) and not _EMBEDDED.search(html):
+        uses_plotly = True
+        library = b'<script src="' + PATH.encode() + b'"></script>'
     head = _DOCTYPE.match(drawn)
     end = head.end() if head else 0
-    return drawn[:end] + _GUARD + drawn[end:], uses_plotly
+    return drawn[:end] + _GUARD + library + drawn[end:], uses_plotly
 
 
 def policy(host: str, *, plotly: bool) -> str:

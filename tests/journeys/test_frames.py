@@ -68,11 +68,15 @@ def kept(workspace: Workspace, path: str, data: str) -> str:
     return f"/api/runs/{run}/files/{path}?shown"
 
 
-@pytest.mark.parametrize("path", ["figure.html", "figure.json"])
+BARE = PAGE.replace(CDN, "")  # Figure.to_html(full_html=False, include_plotlyjs=False)
+
+
+@pytest.mark.parametrize("path", ["figure.html", "bare.html", "figure.json"])
 def test_a_plotly_figure_is_drawn_offline(
     browser: Browser, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    data = PAGE if path.endswith("html") else json.dumps({"data": [TRACE], "layout": {}})
+    pages = {"figure.html": PAGE, "bare.html": BARE}
+    data = pages[path] if path in pages else json.dumps({"data": [TRACE], "layout": {}})
     of = kept(workspace, path, data) + ("" if path.endswith("html") else "%26figure")
     with serving(workspace, monkeypatch) as origin:
         page = browser.new_page()
