@@ -172,7 +172,12 @@ PLACES: Mapping[str, Place] = {
         {"compare_view": "Parameters and code"},
         ("Parameters, facts of the code and packages by run",),
     ),
-    "compare-data": Place("compare", compared, {"compare_view": "Data"}, ("Data of each run",)),
+    "compare-data": Place(
+        "compare",
+        compared,
+        {"compare_view": "Data"},
+        ("What the runs agree on, and what each recorded",),
+    ),
     "compare-curves": Place(
         "compare", compared, {"compare_view": "Curves and threshold"}, ("Calibration",)
     ),

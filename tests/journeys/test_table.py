@@ -63,14 +63,14 @@ def test_a_link_shows_the_same_state_in_another_browser(
     visitor.page.wait_for_url(re.compile("runs_filter="))
     visitor.sort("ROC AUC")
     visitor.press("Columns")
-    visitor.pick("Add a column", "Parameter: Depth")
+    visitor.pick("Add a column", "Parameter: depth")
     visitor.page.wait_for_url(re.compile("depth"))
     visitor.page.keyboard.press("Escape")
-    expect(visitor.table("Runs").region.locator("canvas table").first).to_contain_text("Depth")
+    expect(visitor.table("Runs").region.locator("canvas table").first).to_contain_text("depth")
     visitor.idle()
     assert names(visitor) == ["trial-2", "trial-1", "search"]
     before, link = visitor.table("Runs").rows(), visitor.page.url.removeprefix(visitor.origin)
-    assert before[0]["Depth"] == "8"
+    assert before[0]["depth"] == "8"
 
     elsewhere = seeing(browser, "light")
     with visiting(elsewhere, visitor.origin) as other:

@@ -23,8 +23,8 @@ def ferries(rows: int) -> bytes:
     return "\n".join(lines).encode()
 
 
-def upload(visitor: Any, name: str, content: bytes) -> Any:
-    """Open the dialog on Data, give it a file and press Register."""
+def choose_file(visitor: Any, name: str, content: bytes) -> Any:
+    """Open the dialog on Data and give it a file."""
     visitor.open("/data")
     visitor.press("Register dataset")
     dialog = visitor.dialog("Register dataset")
@@ -33,8 +33,12 @@ def upload(visitor: Any, name: str, content: bytes) -> Any:
     guess = name.removesuffix(".csv")
     expect(visitor.key(f"data_name_{guess}").get_by_role("textbox")).to_have_value(guess)
     visitor.idle()  # the box that a file without a name had is gone then
-    visitor.press("Register", within=dialog)
     return dialog
+
+
+def upload(visitor: Any, name: str, content: bytes) -> None:
+    """Open the dialog on Data, give it a file and press Register."""
+    visitor.press("Register", within=choose_file(visitor, name, content))
 
 
 def start_training(visitor: Any, dataset: str, *, trials: int = 0) -> Any:
@@ -76,8 +80,9 @@ def test_a_file_becomes_a_dataset_and_the_dataset_a_run(visitor: Any, voyage: An
 def test_a_broken_file_is_refused_by_row_and_column(visitor: Any, voyage: Any) -> None:
     lines = ferries(60).decode().splitlines()
     lines[40] = "very windy," + lines[40].partition(",")[2]
-    dialog = upload(visitor, "broken.csv", "\n".join(lines).encode())
+    dialog = choose_file(visitor, "broken.csv", "\n".join(lines).encode())
     refusal = dialog.get_by_role("alert")
+    expect(dialog.get_by_role("button", name="Register", exact=True)).to_be_disabled()
     expect(refusal).to_contain_text("row 40, column 'wind': 'very windy' is no number")
     assert visitor.barriers() == []
     visitor.press("Cancel", within=dialog)

@@ -165,10 +165,30 @@ def _as_kind(column: TextColumn, decision: Decision, kind: Type) -> Decision | N
         return decision
     if decision.type not in ("number", "integer"):
         return None
+    if kind == "number":
+        return replace(decision, column=_floats(column, decision.column), type=kind)
     try:
         return replace(decision, column=decision.column.cast(ARROW[kind]), type=kind)
     except pa.ArrowInvalid:
         return None
+
+
+def _floats(column: TextColumn, whole: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whole numbers as floats. Raises Invalid for one that no float holds exactly.
+
+    Arrow's own check refuses every number above 2^53, also those that a float does hold.
+    """
+    floats = whole.cast(pa.float64(), safe=False)
+    # 2^63 as a float fits no 64-bit integer, so the largest ones are compared after a clip.
+    back = pc.min_element_wise(floats, pa.scalar(float(2**63 - 1024))).cast(pa.int64(), safe=False)
+    differ = positions(pc.not_equal(back, whole))
+    if differ:
+        raise Invalid(
+            f"row {differ[0] + 1}, column {column.name!r}: "
+            f"{column.values[differ[0]].as_py()!r:.200} has more digits than a number can hold.",
+            hint="Declare the column as a 'string' or an 'integer' (`types`).",
+        )
+    return floats
 
 
 def _boolean(column: TextColumn, *, declared: bool = False) -> Decision | None:

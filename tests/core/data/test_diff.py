@@ -79,6 +79,7 @@ def test_the_gap_is_never_more_than_kolmogorov_and_smirnovs(
     assert told >= exact - 0.2, "thirty bins see most of it"
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abc"), min_size=1), st.lists(st.sampled_from("abcd"), min_size=1))
 def test_the_distance_of_words_is_their_total_variation(a: list[str], b: list[str]) -> None:
     expected = sum(abs(a.count(word) / len(a) - b.count(word) / len(b)) for word in "abcd") / 2
