@@ -62,7 +62,7 @@ def test_the_best_run_sails_the_loop(visitor: Any, voyage: Any) -> None:
     """Done-when 5 of the first voyage, in one go."""
     workspace = voyage.workspace
     visitor.open("/")
-    expect(visitor.page.get_by_text("Needs a person")).to_be_visible()
+    expect(visitor.page.locator("strong", has_text="Needs a person")).to_be_visible()
     best, name = find_best_run(visitor, workspace)
     compare_with_champion(visitor, workspace, best, name)
     ref = register(visitor, workspace, best)
