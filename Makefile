@@ -12,7 +12,7 @@ ALONE := tests/journeys tests/processes# these wait for processes of their own: 
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help up test check bench format journeys chromium clean constraints
+.PHONY: help up test check bench docs format journeys chromium clean constraints
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ check: $(BIN)/.ready ## Lint, types, layers
 
 bench: $(BIN)/.ready ## Measure ours beside the reference
 	@for work in $(WORKS); do $(BIN)/python tests/bench/run.py $$work; done
+
+docs: $(BIN)/.ready ## Write the reference pages that are generated from the code
+	PYTHONPATH=tests $(BIN)/python -m harness.reference_pages
 
 format: $(BIN)/.ready ## Put the code into shape
 	$(BIN)/ruff check --fix .

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from harness.running_instance import Ship, sailing, wait_for
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
-from pilothouse.testing.ship import Ship, sailing, wait_for
 from pilothouse.workspace import Workspace, open_workspace
 
 VOYAGE_S = 480.0
@@ -36,7 +36,7 @@ def workspace(tmp_path: Path, clock: FixedClock) -> Iterator[Workspace]:
 @pytest.fixture
 def answering(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every version answers its example: for tests of promotions whose models are mere bytes."""
-    monkeypatch.setattr("pilothouse.deployments.trial.try_version", lambda *_: "")
+    monkeypatch.setattr("pilothouse.deployments.controller.trial.try_version", lambda *_: "")
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import text
 
+from harness.reference_pages import pages
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store, Table
 from pilothouse.storage.migrate import SCRIPTS
-from pilothouse.testing.docs import pages
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("activity", "jobs", "data", "experiments", "registry", "deployments", "monitoring")
@@ -23,11 +23,11 @@ EDGES = {
     "core/pilothouse/jobs/engine.py",  # a job: its failure becomes its status
     "core/pilothouse/cli/worker.py",  # a duty of the worker: it is logged and tried again
     "core/pilothouse/interop/mlflow/compaction.py",  # a duty of the server: logged
-    "core/pilothouse/deployments/gateway.py",  # a request
-    "core/pilothouse/deployments/process.py",  # a request, in the model process
+    "core/pilothouse/deployments/gateway/gateway.py",  # a request
+    "core/pilothouse/deployments/model_server/server.py",  # a request, in the model process
     "core/pilothouse/interop/mlflow/application.py",  # a request
     "core/pilothouse/interop/mlflow/ingest.py",  # a request, in the thread that writes
-    "app/pilothouse_app/parts/errors.py",  # a screen
+    "app/pilothouse_app/components/errors.py",  # a screen
 }
 
 
@@ -72,7 +72,7 @@ def test_every_table_is_named_after_its_room() -> None:
 @pytest.mark.parametrize("name", list(pages()))
 def test_the_generated_pages_do_not_lag(name: str) -> None:
     written = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
-    assert written == pages()[name], "run `python -m pilothouse.testing.docs`"
+    assert written == pages()[name], "run `make docs`"
 
 
 def test_every_setting_is_documented() -> None:

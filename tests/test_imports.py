@@ -120,7 +120,7 @@ for _ in range(2):
     for name in [name for name in sys.modules if name.split(".")[0] == "pilothouse"]:
         del sys.modules[name]
     importlib.import_module("pilothouse.workspace.tables")
-    kinds = importlib.import_module("pilothouse.testing.kinds").KINDS
+    kinds = importlib.import_module("pilothouse.testing.plugin_kinds").KINDS
     print([kind.plugins.names() for kind in kinds])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

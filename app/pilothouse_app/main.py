@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pilothouse_app.parts.errors import guarded
-from pilothouse_app.parts.figures import dark
-from pilothouse_app.parts.fill import steady
-from pilothouse_app.parts.links import follow
-from pilothouse_app.parts.toasts import show_toasts
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.charting import dark
+from pilothouse_app.components.errors import guarded
+from pilothouse_app.components.layout import steady
+from pilothouse_app.components.links import follow
+from pilothouse_app.components.toasts import show_toasts
+from pilothouse_app.components.workspace import workspace
 from pilothouse_app.screens import list_of, pages
 
 STATIC = "/app/static"  # as files are served: handed over as files, they were read at every run

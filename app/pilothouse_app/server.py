@@ -27,19 +27,19 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from pilothouse.experiments.viewing import HTML, IMAGE, JSON, figure_of, kind_of
+from pilothouse.experiments.files.preview import HTML, IMAGE, JSON, figure_of, kind_of
 from pilothouse.kit import hosts
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.processes import announce
 from pilothouse_app import figure_page, shell
-from pilothouse_app.parts.errors import show_unexpected
-from pilothouse_app.parts.workspace import ENVIRONMENT, opened
+from pilothouse_app.components.errors import show_unexpected
+from pilothouse_app.components.workspace import ENVIRONMENT, opened
 from pilothouse_app.theme import configuration
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from pilothouse.experiments.files import Files
+    from pilothouse.experiments.files.browse import Files
     from pilothouse.kit.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -16,12 +16,12 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pilothouse.experiments.signature import Field, Signature
 from pilothouse.experiments.tables import Experiment, Run, RunArtifact
-from pilothouse.experiments.written_models import record_written
+from pilothouse.experiments.trusted_models import record_written
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7s
 from pilothouse.kit.settings import Settings
+from pilothouse.models.signature import Field, Signature
 from pilothouse.monitoring.rules import Rule
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import Model, ModelVersion
@@ -35,9 +35,9 @@ def script() -> None:
     """What `main.py` does, for the screen that the test asks for."""
     import streamlit as st
 
-    from pilothouse_app.parts.errors import guarded
-    from pilothouse_app.parts.links import follow
-    from pilothouse_app.parts.toasts import show_toasts
+    from pilothouse_app.components.errors import guarded
+    from pilothouse_app.components.links import follow
+    from pilothouse_app.components.toasts import show_toasts
     from pilothouse_app.screens import all_screens, list_of, pages
 
     st.navigation(pages())
@@ -51,7 +51,7 @@ def script() -> None:
 @pytest.fixture
 def visit(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Visit:
     """`visit("job", id="...")` opens a page with these parameters in its address."""
-    monkeypatch.setattr("pilothouse_app.parts.workspace.opened", lambda _path: workspace)
+    monkeypatch.setattr("pilothouse_app.components.workspace.opened", lambda _path: workspace)
 
     def at(path: str, **params: Any) -> AppTest:
         page = AppTest.from_function(script, default_timeout=30)
@@ -156,7 +156,7 @@ def sailed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         session.add(Model(name="late", created_at=now, created_by="ada"))
     for number in (1, 2):
         add_version(store, number)
-    with patch("pilothouse.deployments.trial.try_version", lambda *_: ""):
+    with patch("pilothouse.deployments.controller.trial.try_version", lambda *_: ""):
         registry = opened.registry
     registry.set_gates("production", [GateRule("beats_champion")], "a small workspace")
     registry.promote("late", 1, "production", "the first")
@@ -186,5 +186,5 @@ def served(sailed: Path, workspace: Workspace, clock: FixedClock) -> Iterator[Wo
 @pytest.fixture
 def tour(served: Workspace, visit: Visit, monkeypatch: pytest.MonkeyPatch) -> Visit:
     """`visit`, to the workspace where everything has been seen once."""
-    monkeypatch.setattr("pilothouse_app.parts.workspace.opened", lambda _path: served)
+    monkeypatch.setattr("pilothouse_app.components.workspace.opened", lambda _path: served)
     return visit

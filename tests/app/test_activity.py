@@ -8,7 +8,7 @@ import pytest
 
 from pilothouse.activity import record
 from pilothouse.workspace import Workspace
-from pilothouse_app.parts.changes import changed, literal
+from pilothouse_app.components.diff import changed, literal
 
 
 @pytest.fixture

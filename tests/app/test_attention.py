@@ -6,7 +6,7 @@ import pytest
 
 from pilothouse.activity.actors import MONITOR
 from pilothouse.monitoring.tables import Alert
-from pilothouse_app.parts.table import table_key
+from pilothouse_app.components.table import table_key
 
 
 def shown(page) -> str:

@@ -91,11 +91,11 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
     "bars.histogram": {"labels": PAIR, "counts": [1, 2], "x": A},
     "bars.frequencies": {"labels": PAIR, "counts": [1, 2]},
     "bars.stacked_over_time": {"frame": TIMES, "at": "at", "parts": {A: A, B: B}, "y": A},
-    "compared.influence": {"frame": PARAMS},
-    "compared.over_steps": {
+    "comparison.influence": {"frame": PARAMS},
+    "comparison.over_steps": {
         "frame": STEPS, "title": A, "names": {A: A, B: B}, "x_title": B, "target": 1.0,
     },
-    "courses.courses": {"frame": COURSES, "titles": {A: A, B: B}, "x": A, "smooth": True},
+    "smoothed.courses": {"frame": COURSES, "titles": {A: A, B: B}, "x": A, "smooth": True},
     "curves.roc": {"curves": CURVES, "marks": {A: (0.1, 0.2)}},
     "curves.precision_recall": {"curves": CURVES, "base_rate": 0.1},
     "curves.calibration": {"curves": CURVES},
@@ -105,7 +105,7 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
     "drift.distributions": {"frame": BINS},
     "intervals.intervals": {"frame": DIFFERENCES, "title": A, "alt": B},
     "matrix.confusion": {"labels": PAIR, "matrix": [[3, 1], [0, 4]]},
-    "moving.counts_over_time": {
+    "live.counts_over_time": {
         "frame": TIMES, "at": "at", "parts": {A: A, B: B}, "colours": {A: "good", B: "bad"},
         "span": SPAN,
     },

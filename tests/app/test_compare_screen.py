@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from pilothouse.experiments.evidence.measures import values
+from pilothouse.comparison.statistics.weighted_metrics import values
 from pilothouse.workspace import Workspace
-from pilothouse_app.parts.table import table_key
+from pilothouse_app.components.table import table_key
 
 CURVES = {
     "curves/roc.json": {"fpr": [0, 0.2, 1], "tpr": [0, 0.7, 1], "threshold": [1, 0.5, 0]},

@@ -7,7 +7,7 @@ import pytest
 
 from pilothouse.jobs.tables import Job
 from pilothouse.workspace import Workspace
-from pilothouse_app.parts.table import table_key
+from pilothouse_app.components.table import table_key
 
 
 @pytest.fixture
@@ -198,6 +198,6 @@ def test_a_lost_file_is_said_in_words_where_its_rows_are_read(visit, workspace, 
 
 
 def test_small_bars_begin_at_zero():
-    from pilothouse_app.parts.table import shape_column
+    from pilothouse_app.components.table import shape_column
 
     assert shape_column("Shape")["type_config"]["y_min"] == 0

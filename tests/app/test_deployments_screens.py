@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pilothouse.deployments.replicas import Places
+from pilothouse.deployments.controller.replicas import Places
 from pilothouse.deployments.tables import Replica, Revision
-from pilothouse.experiments.signature import Field, Signature
+from pilothouse.models.signature import Field, Signature
 from pilothouse.workspace import Workspace
-from pilothouse_app.parts.signature import unusual
-from pilothouse_app.parts.try_it import curl
+from pilothouse_app.features.deployments.try_it import curl
+from pilothouse_app.features.registry.signature import unusual
 
 
 def shown(page) -> str:
@@ -230,8 +230,8 @@ def test_adding_labels_asks_for_a_file_and_names_the_classes(tour):
 
 def label_dialog() -> None:
     """The dialog open at every run, as a browser keeps it open."""
-    from pilothouse_app.parts.labels import upload_labels
-    from pilothouse_app.parts.workspace import workspace
+    from pilothouse_app.components.workspace import workspace
+    from pilothouse_app.features.deployments.labels import upload_labels
 
     upload_labels(workspace().deployments.deployment("late"))
 
@@ -280,8 +280,8 @@ def test_a_report_lists_the_ids_that_nobody_predicted(tour):
 def test_the_commands_are_read_by_the_server_as_they_are_written(tour, served):
     import json
 
-    from pilothouse.deployments import invocations, oip
-    from pilothouse_app.parts.examples import commands
+    from pilothouse.deployments.gateway import invocations, oip
+    from pilothouse_app.features.deployments.code_examples import commands
 
     deployment = served.deployments.deployment("late")
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from harness.synthetic_runs import launch_fleet
 from pilothouse.experiments import RunFilter
 from pilothouse.kit.clock import FixedClock
-from pilothouse.testing.fleet import launch_fleet
 from pilothouse.workspace import Workspace
-from pilothouse_app.parts.run_state import State, read, written
+from pilothouse_app.features.experiments.state import State, read, written
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pilothouse.experiments.signature import UNKNOWN
+from pilothouse.models.signature import UNKNOWN
 from pilothouse.registry.tables import ModelVersion, VersionOrigin, VersionTag
 from pilothouse.registry.versions import Source, register_import
 from pilothouse.storage import Table

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pilothouse.interop.imports.bring import import_job
+from pilothouse.interop.importing.importer import import_job
 from pilothouse.jobs import Progress
 from pilothouse.jobs.tables import Job
 from pilothouse.workspace import Workspace
@@ -28,21 +28,21 @@ def mlruns(tmp_path: Path) -> Path:
 
 
 def button_page() -> None:
-    from pilothouse_app.parts.importing import import_button
+    from pilothouse_app.features.experiments.import_dialog import import_button
 
     import_button()
 
 
 def dialog_page() -> None:
-    from pilothouse_app.parts import importing
+    from pilothouse_app.features.experiments import import_dialog
 
-    importing._import()
+    import_dialog._import()
 
 
 @pytest.fixture
 def drawn(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Draw a page of one part over the test's workspace."""
-    monkeypatch.setattr("pilothouse_app.parts.workspace.opened", lambda _path: workspace)
+    monkeypatch.setattr("pilothouse_app.components.workspace.opened", lambda _path: workspace)
     return lambda page: AppTest.from_function(page, default_timeout=30).run()
 
 

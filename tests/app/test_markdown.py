@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse_app.parts.markdown import JOINER, MAX_NAME, Literal, formatted, literal
+from pilothouse_app.components.markdown import JOINER, MAX_NAME, Literal, formatted, literal
 
 
 def as_read(text: str) -> str:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pilothouse.workspace import Workspace
-from pilothouse_app.parts.alerts import sentence_of
-from pilothouse_app.parts.windows import span_words
+from pilothouse_app.features.monitoring.alerts import sentence_of
+from pilothouse_app.features.monitoring.windows import span_words
 
 
 def shown(page) -> str:

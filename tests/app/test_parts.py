@@ -9,10 +9,10 @@ import pytest
 from streamlit import config as options
 from streamlit.testing.v1 import AppTest
 
-from pilothouse_app.parts import fill, formats
-from pilothouse_app.parts.links import PLACES, address, compare
-from pilothouse_app.parts.status import COLOURS, colour, words
-from pilothouse_app.parts.table import table_key
+from pilothouse_app.components import formats, layout
+from pilothouse_app.components.links import PLACES, address, compare
+from pilothouse_app.components.status import COLOURS, colour, words
+from pilothouse_app.components.table import table_key
 from pilothouse_app.screens import all_screens
 from pilothouse_app.theme import FONTS, configuration
 
@@ -89,7 +89,7 @@ def test_a_table_that_fills_the_window_ends_with_a_whole_row():
     def page() -> None:
         import streamlit as st
 
-        from pilothouse_app.parts.fill import fill
+        from pilothouse_app.components.layout import fill
 
         with fill("x", reserve=12):
             st.write("a table")
@@ -100,7 +100,7 @@ def test_a_table_that_fills_the_window_ends_with_a_whole_row():
 
 
 def test_the_fill_rule_bounds_the_block_by_the_window():
-    rule = fill.RULE.format(key="fill_x", height="calc(100vh - 12rem)")
+    rule = layout.RULE.format(key="fill_x", height="calc(100vh - 12rem)")
     assert "stLayoutWrapper]:has(> .st-key-fill_x){height:calc(100vh - 12rem)!important" in rule
 
 
@@ -115,7 +115,7 @@ def test_the_configuration_names_options_that_streamlit_has_and_calls_nobody():
 
 
 def test_a_name_that_somebody_gave_is_no_key_of_ours():
-    from pilothouse_app.parts.changes import readable
+    from pilothouse_app.components.diff import readable
 
     message = "my_data@2 breaks the contract of my_data@1: wind_dir"
     assert readable(message) == message

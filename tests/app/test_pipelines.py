@@ -8,7 +8,7 @@ import pytest
 
 from pilothouse.jobs.tables import Job, JobStep
 from pilothouse.workspace import Workspace
-from pilothouse_app.parts.jobs import span_words
+from pilothouse_app.features.pipelines.jobs import span_words
 
 
 def shown(page) -> str:

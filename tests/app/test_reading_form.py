@@ -17,7 +17,7 @@ def form() -> None:
     """The form alone, for the path that the test sets."""
     import streamlit as st
 
-    from pilothouse_app.parts.reading import reading_form
+    from pilothouse_app.features.data.reading_options import reading_form
 
     choice = reading_form(st.session_state["_test_path"], "", "file")
     st.json(
@@ -32,7 +32,7 @@ def form() -> None:
 
 @pytest.fixture
 def page(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
-    monkeypatch.setattr("pilothouse_app.parts.workspace.opened", lambda _path: workspace)
+    monkeypatch.setattr("pilothouse_app.components.workspace.opened", lambda _path: workspace)
     path = tmp_path / "sales.csv"
     path.write_bytes(CONTENT)
     page = AppTest.from_function(form, default_timeout=60)

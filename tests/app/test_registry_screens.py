@@ -9,7 +9,7 @@ from pilothouse.kit.errors import Refused
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import Model, ModelTag, ModelVersion
 from pilothouse.workspace import Workspace
-from pilothouse_app.parts.formats import DASH
+from pilothouse_app.components.formats import DASH
 from pilothouse_app.screens.promotion import _rows
 
 

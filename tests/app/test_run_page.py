@@ -21,8 +21,8 @@ from pilothouse.experiments.tables import (
 )
 from pilothouse.kit.clock import FixedClock
 from pilothouse.workspace import Workspace
-from pilothouse_app.parts.run.curves import _number
-from pilothouse_app.parts.runs import by_interest
+from pilothouse_app.features.experiments.formatting import by_interest
+from pilothouse_app.features.run.curves import _number
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40 + b"IEND\xaeB`\x82"
 MODEL = "m-" + "1" * 32
@@ -316,7 +316,7 @@ def test_files_stand_in_a_tree_and_a_folder_can_be_opened(visit, theirs):
 )
 def test_a_press_in_the_tree_is_in_the_address(pressed, address):
     def script(pressed: str) -> None:
-        from pilothouse_app.parts.run.files import _press
+        from pilothouse_app.features.run.files import _press
 
         _press(pressed)
 

@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.workspace import Workspace
 from pilothouse_app import figure_page, screens, server, shell
-from pilothouse_app.parts.workspace import ENVIRONMENT
+from pilothouse_app.components.workspace import ENVIRONMENT
 
 MAIN = Path(server.__file__).parent / "main.py"
 
@@ -39,7 +39,7 @@ def test_the_frame_shows_home_and_says_which_workspace_it_is(frame):
 
 def failing(error: Exception):
     def script(error: Exception) -> None:
-        from pilothouse_app.parts.errors import guarded
+        from pilothouse_app.components.errors import guarded
 
         with guarded():
             raise error
@@ -75,7 +75,7 @@ def test_a_fault_is_logged_under_the_id_that_is_shown(caplog):
     assert not page.exception
     told = page.error[0].value
     assert "a secret detail" not in told
-    faults = [record for record in caplog.records if record.name.endswith("parts.errors")]
+    faults = [record for record in caplog.records if record.name.endswith("components.errors")]
     assert faults[0].args[0] in told
 
 
@@ -341,7 +341,7 @@ def full_disk() -> None:
 
     from sqlalchemy.exc import OperationalError
 
-    from pilothouse_app.parts.errors import guarded
+    from pilothouse_app.components.errors import guarded
 
     with guarded():
         full = sqlite3.OperationalError("database or disk is full")

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pilothouse.testing.reference import QUIET, side_by_side
-from pilothouse.testing.turns import in_turn
+from harness.mlflow_server import QUIET, side_by_side
+from harness.paired_benchmark import in_turn
 
 RUNS, SIZE, ROUNDS = 20, 500, 5
 AT_MS = 1_772_366_400_000

@@ -72,7 +72,7 @@ def _frame(columns: int, rows: int, shift: float) -> pd.DataFrame:
 
 
 def _signature(frame: pd.DataFrame) -> Any:
-    from pilothouse.experiments.signature import Field, Signature
+    from pilothouse.models.signature import Field, Signature
 
     inputs = tuple(
         Field(name, "number" if name.startswith("number") else "string") for name in frame
@@ -81,7 +81,7 @@ def _signature(frame: pd.DataFrame) -> Any:
 
 
 def _profile(frame: pd.DataFrame) -> Any:
-    from pilothouse.monitoring.reference import from_bytes, profile_reference, to_bytes
+    from pilothouse.monitoring.reference_profile import from_bytes, profile_reference, to_bytes
 
     scored = frame.assign(__target=np.arange(len(frame)) % 2, __score=0.5)
     return from_bytes(to_bytes(profile_reference(scored, _signature(frame))))
@@ -89,7 +89,7 @@ def _profile(frame: pd.DataFrame) -> Any:
 
 def _ours(profile: Any, current: pd.DataFrame) -> dict[tuple[str, str], float]:
     from pilothouse.monitoring.assessment import Rows, assess
-    from pilothouse.monitoring.plan import Plan
+    from pilothouse.monitoring.monitor_config import Plan
 
     rows = len(current)
     given = Rows(current, np.full(rows, 0.5), np.full(rows, np.nan))

@@ -22,7 +22,7 @@ from sqlalchemy import func, insert, select
 from sqlmodel import col
 
 from pilothouse.experiments import Points
-from pilothouse.experiments.code import UNKNOWN
+from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.experiments.tables import Block
 from pilothouse.workspace import Workspace, open_workspace
 

@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.paired_benchmark import in_turn
 from pilothouse.experiments import Points
-from pilothouse.experiments.code import UNKNOWN
-from pilothouse.testing.turns import in_turn
+from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.workspace import open_workspace
 
 RUNS, METRICS, STEPS = 200, 5, 100

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pilothouse.testing.serving import ServerProcess
-from pilothouse.testing.tracking import API, Caller
-from pilothouse.testing.turns import in_turn
+from harness.paired_benchmark import in_turn
+from harness.serving import ServerProcess
+from harness.tracking_calls import API, Caller
 from pilothouse.workspace import open_workspace
 
 BATCHES, SIZE, ROUNDS = 40, 1000, 5

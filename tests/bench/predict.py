@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from harness.serving import ServerProcess, Worker, register
 from pilothouse.deployments import Deployments
-from pilothouse.experiments.signature import Field, Signature
 from pilothouse.kit.settings import Settings
-from pilothouse.testing.serving import ServerProcess, Worker, register
+from pilothouse.models.signature import Field, Signature
 from pilothouse.workspace import open_workspace
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ def measure(work: str) -> dict[str, Any]:
     """What one work measured."""
     here = str(Path(__file__).parent)  # whose files are named after what they measure
     sys.path[:] = [folder for folder in sys.path if folder != here]
+    sys.path.append(str(Path(here).parent))  # the test harness
     path = Path(__file__).with_name(f"{work}.py")
     spec = importlib.util.spec_from_file_location(f"bench_{work}", path)
     if spec is None or spec.loader is None:

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pilothouse.testing.reference import side_by_side
-from pilothouse.testing.tracking import API, Caller
-from pilothouse.testing.turns import in_turn
+from harness.mlflow_server import side_by_side
+from harness.paired_benchmark import in_turn
+from harness.tracking_calls import API, Caller
 
 CLIENTS, OURS, THEIRS, ROUNDS = 8, 200, 20, 5
 AT_MS = 1_772_366_400_000

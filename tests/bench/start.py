@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from pilothouse.testing.programs import free_port, memory_mb, running
+from harness.programs import free_port, memory_mb, running
 
 RUNS = 3
 IDLE_SECONDS = 12.0

@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "journeys"))
 from browsing import CHROMIUM, Visitor, launched, seeing, visiting
 from playwright.sync_api import sync_playwright
 
-from pilothouse.testing.fleet import launch_fleet
-from pilothouse.testing.ship import app_alone
+from harness.running_instance import app_alone
+from harness.synthetic_runs import launch_fleet
 from pilothouse.workspace import open_workspace
 
 RUNS, ROUNDS, GOAL_MS = 100_000, 12, 300.0

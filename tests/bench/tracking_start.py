@@ -19,9 +19,9 @@ from typing import Any
 
 import psutil
 
-from pilothouse.testing.programs import free_port, memory_mb, running
-from pilothouse.testing.reference import ReferenceServer
-from pilothouse.testing.tracking import API
+from harness.mlflow_server import ReferenceServer
+from harness.programs import free_port, memory_mb, running
+from harness.tracking_calls import API
 
 RUNS = 3
 IDLE_S = 10.0

@@ -19,15 +19,15 @@ import pandas as pd
 import pytest
 
 from pilothouse.activity import anchor, chain
-from pilothouse.deployments import compaction, log
-from pilothouse.deployments.journal import Journal
-from pilothouse.experiments import late
-from pilothouse.experiments.signature import Field, Signature
+from pilothouse.deployments.prediction_log import compaction, log
+from pilothouse.deployments.prediction_log.journal import Journal
+from pilothouse.experiments import late_writes
 from pilothouse.experiments.tables import Experiment, Run, RunArtifact
-from pilothouse.experiments.written_models import record_written
+from pilothouse.experiments.trusted_models import record_written
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7, uuid7s
 from pilothouse.kit.settings import Settings
+from pilothouse.models.signature import Field, Signature
 from pilothouse.monitoring.rules import Rule
 from pilothouse.registry.evidence import evidence_hash
 from pilothouse.registry.policy import GateRule
@@ -76,7 +76,7 @@ def add_version(store: Store, number: int) -> None:
             )
         )
         session.flush()
-        late.hold(session, f"late@{number}", [(run, "")])
+        late_writes.hold(session, f"late@{number}", [(run, "")])
 
 
 def answer(writer: Journal, rows: int, seed: int) -> None:
@@ -112,7 +112,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     opened.experiments.log_history(still, "loss", [0, 1], [5.0, 4.0])
     for number in (1, 2):
         add_version(store, number)
-    with patch("pilothouse.deployments.trial.try_version", lambda *_: ""):
+    with patch("pilothouse.deployments.controller.trial.try_version", lambda *_: ""):
         registry = opened.registry
     registry.set_gates(
         "production", [GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.1})], "low"

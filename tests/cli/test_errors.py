@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pilothouse.testing.programs import free_port
+from harness.programs import free_port
 from pilothouse.workspace import Workspace
 
 Call = Callable[..., Any]

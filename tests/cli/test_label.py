@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pilothouse.deployments import log
-from pilothouse.deployments.journal import Journal
-from pilothouse.testing.serving import SIGNATURE, register
+from harness.serving import SIGNATURE, register
+from pilothouse.deployments.prediction_log import log
+from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.workspace import Workspace
 
 Call = Callable[..., Any]

@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.running_instance import wait_for
 from pilothouse.cli.supervisor import Child, Supervisor, is_orphan
 from pilothouse.kit.heartbeat import Heartbeat, read_beat
 from pilothouse.kit.processes import Address
 from pilothouse.kit.settings import Settings
-from pilothouse.testing.ship import wait_for
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 BEATING = [

@@ -16,7 +16,7 @@ from pilothouse.monitoring.drift import BOTH, DriftTest, drift_tests
 from pilothouse.registry.gates import Verdict
 from pilothouse.testing.drift import check_drift_test
 from pilothouse.testing.gates import check_gate
-from pilothouse.testing.kinds import KINDS
+from pilothouse.testing.plugin_kinds import KINDS
 from pilothouse.testing.trainers import check_trainer
 from pilothouse.testing.workflows import check_workflow
 from pilothouse.training.trainers import Hyper, trainers

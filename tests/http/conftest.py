@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.serving import trained, workspace_of
 from pilothouse.storage import Store
-from pilothouse.testing.serving import trained, workspace_of
 
 
 @pytest.fixture(scope="session")

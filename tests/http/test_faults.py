@@ -17,12 +17,12 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
+from harness.programs import free_port
 from pilothouse.http.server import Server
-from pilothouse.kit.faults import in_words
+from pilothouse.kit.io_errors import in_words
 from pilothouse.kit.processes import find
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
-from pilothouse.testing.programs import free_port
 from pilothouse.workspace import Workspace, open_workspace
 
 PATIENCE_S = 60.0

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from harness.large_bodies import KINDS, LargeBody, large_bodies
+from harness.serving import ServerProcess, Worker, workspace_of
 from pilothouse.deployments import Deployments
 from pilothouse.http import connections
-from pilothouse.testing.large_bodies import KINDS, LargeBody, large_bodies
-from pilothouse.testing.serving import ServerProcess, Worker, workspace_of
 
 SEED, COUNT, CALLERS = 7, 500, 4
 HEALTH_SECONDS, SERVER_BYTES = 1.0, 600 << 20

@@ -15,8 +15,8 @@ import httpx
 import orjson
 import pytest
 
+from harness.serving import ServerProcess, Worker, workspace_of
 from pilothouse.deployments import Deployments
-from pilothouse.testing.serving import ServerProcess, Worker, workspace_of
 
 INFER, INVOKE, LABELS = (
     "/v2/models/flights/infer",

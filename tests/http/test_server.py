@@ -11,11 +11,11 @@ import httpx
 import orjson
 import pytest
 
+from harness.serving import ServerProcess, Worker, workspace_of
 from pilothouse.deployments import Deployments
 from pilothouse.http.server import serve
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
-from pilothouse.testing.serving import ServerProcess, Worker, workspace_of
 
 ROW = {"distance": 500.0, "carrier": "AA"}
 

@@ -13,7 +13,7 @@ import httpx
 from calls import Call
 from differences import EMPTY_IS_ABSENT, IGNORED, SAME_TYPE, SORTED_BY, UNORDERED
 
-from pilothouse.testing.tracking import API
+from harness.tracking_calls import API
 
 JSON = {"Content-Type": "application/json"}
 SHORTEST = 8  # shorter values, such as numbers, are compared as they are

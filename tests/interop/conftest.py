@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from harness.postgres import postgresql, why_not
+from harness.serving import ServerProcess
+from harness.tracking_calls import Caller
+from harness.webhook_receiver import Receiver, receiving
 from pilothouse.kit.settings import Settings
-from pilothouse.testing.postgres import postgresql, why_not
-from pilothouse.testing.receiving import Receiver, receiving
-from pilothouse.testing.serving import ServerProcess
-from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace, open_workspace
 
 sys.path.insert(0, str(Path(__file__).parent))  # the lists that tests here share

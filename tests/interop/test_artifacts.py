@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pilothouse.testing.tracking import Caller
+from harness.tracking_calls import Caller
 from pilothouse.workspace import Workspace
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts"

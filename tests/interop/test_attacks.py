@@ -15,10 +15,10 @@ import httpx
 import psutil
 import pytest
 
+from harness.tracking_calls import API, Caller
+from harness.webhook_receiver import Receiver, receiving
 from pilothouse.interop.mlflow.application import ROUTES
 from pilothouse.interop.mlflow.routing import Route
-from pilothouse.testing.receiving import Receiver, receiving
-from pilothouse.testing.tracking import API, Caller
 from pilothouse.workspace import Workspace
 
 BAD = "INVALID_PARAMETER_VALUE"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pilothouse.testing.receiving import Receiver
+from harness.webhook_receiver import Receiver
 from pilothouse.workspace import Workspace
 
 # What the client warns its users of is not ours to judge.

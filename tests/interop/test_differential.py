@@ -11,7 +11,7 @@ from answering import Server, compare
 from calls import Call, calls, delete, get, patch, post
 from differences import DIFFERENCES, table
 
-from pilothouse.testing.reference import side_by_side
+from harness.mlflow_server import side_by_side
 
 pytest.importorskip("mlflow")
 # The list has to stay as long as it is said to be.

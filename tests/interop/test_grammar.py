@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pilothouse.experiments.code import CodeIdentity
-from pilothouse.testing.tracking import Caller
+from harness.tracking_calls import Caller
+from pilothouse.experiments.provenance.git import CodeIdentity
 from pilothouse.workspace import Workspace
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from harness.serving import wait_for
+from harness.tracking_calls import Caller
 from pilothouse.experiments.tables import Block, Metric, Run
-from pilothouse.testing.serving import wait_for
-from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace
 
 POINTS = [

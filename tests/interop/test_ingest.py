@@ -12,6 +12,8 @@ import httpx
 import pytest
 from sqlmodel import Session, select
 
+from harness.serving import ServerProcess, wait_for
+from harness.tracking_calls import Caller
 from pilothouse.experiments import Points, recording
 from pilothouse.experiments.tables import Experiment
 from pilothouse.interop.mlflow.errors import ProtocolError, invalid
@@ -19,8 +21,6 @@ from pilothouse.interop.mlflow.ingest import Ingest
 from pilothouse.kit.errors import Conflict, NotFound, Unavailable
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
-from pilothouse.testing.serving import ServerProcess, wait_for
-from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace, open_workspace
 
 CLIENTS, STEPS = 8, 60

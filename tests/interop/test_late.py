@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
+from harness.tracking_calls import Caller
 from pilothouse.activity.tables import ActivityEntry
-from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from harness.serving import EXAMPLE, SIGNATURE
+from harness.tracking_calls import Caller
 from pilothouse.kit.errors import Refused
-from pilothouse.testing.serving import EXAMPLE, SIGNATURE
-from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pilothouse.testing.tracking import Caller
+from harness.tracking_calls import Caller
 from pilothouse.workspace import Workspace
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from harness.mlflow_server import QUIET, side_by_side
 from pilothouse.experiments import RunFilter
-from pilothouse.testing.reference import QUIET, side_by_side
 
 pytest.importorskip("mlflow")
 SCRIPT = Path(__file__).with_name("script.py")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pilothouse.testing.tracking import Caller
+from harness.tracking_calls import Caller
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 

@@ -19,17 +19,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from pilothouse.interop.mlflow.webhooks import addresses, sending
-from pilothouse.interop.mlflow.webhooks.courier import WAITS, Courier
+from harness.serving import EXAMPLE, SIGNATURE, ServerProcess
+from harness.tracking_calls import Caller
+from harness.webhook_receiver import Received, Receiver
+from pilothouse.interop.mlflow.webhooks import addresses, http_delivery
+from pilothouse.interop.mlflow.webhooks.delivery_worker import WAITS, Courier
 from pilothouse.interop.mlflow.webhooks.events import ACTIVE
 from pilothouse.interop.tables import Delivery, Webhook
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid, Refused
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
-from pilothouse.testing.receiving import Received, Receiver
-from pilothouse.testing.serving import EXAMPLE, SIGNATURE, ServerProcess
-from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace, open_workspace
 
 BAD, GONE = "INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"
@@ -316,7 +316,7 @@ class TestDelivery:
     def test_the_clients_own_code_makes_the_same_signature(self) -> None:
         delivery = pytest.importorskip("mlflow.webhooks.delivery")
         words = ("hush", "d1", "1772366400", '{"name": "späť"}')
-        assert sending.sign(*words) == delivery._generate_hmac_signature(*words)
+        assert http_delivery.sign(*words) == delivery._generate_hmac_signature(*words)
 
     def test_without_a_secret_there_is_no_signature(self, inner: Store, receiver: Receiver) -> None:
         hooked(inner, receiver.url, secret=None)
@@ -390,7 +390,7 @@ class TestDelivery:
     def test_a_receiver_that_drips_is_left(
         self, inner: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sending, "LONGEST_S", 0.2)
+        monkeypatch.setattr(http_delivery, "LONGEST_S", 0.2)
         done = threading.Event()
 
         def drip(_: Received) -> tuple[int, dict[str, str], bytes]:
@@ -535,7 +535,7 @@ class TestAddresses:
 
         monkeypatch.setattr(socket, "getaddrinfo", lying)
         port = receiver.url.split(":")[2].split("/")[0]
-        parcel = sending.Parcel("d1", f"http://rebinding.example:{port}/hook", "", "{}")
-        assert sending.send(parcel, private=True).arrived
+        parcel = http_delivery.Parcel("d1", f"http://rebinding.example:{port}/hook", "", "{}")
+        assert http_delivery.send(parcel, private=True).arrived
         assert receiver.next().headers["Host"] == f"rebinding.example:{port}"
         assert asked == ["rebinding.example"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pilothouse.testing.tracking import Caller
+from harness.tracking_calls import Caller
 
 SEE = "See the API docs for more information about request parameters."
 BAD = "INVALID_PARAMETER_VALUE"

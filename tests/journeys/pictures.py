@@ -14,7 +14,7 @@ from browsing import CHROMIUM, launched, seeing, visiting
 from places import PLACES, report, window
 from playwright.sync_api import sync_playwright
 
-from pilothouse.testing.ship import sailing, wait_for
+from harness.running_instance import sailing, wait_for
 from pilothouse.workspace import Workspace
 
 SCHEMES = ("light", "dark")

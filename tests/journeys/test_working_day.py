@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from pilothouse.testing.ship import wait_for
+from harness.running_instance import wait_for
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 

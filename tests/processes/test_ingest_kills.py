@@ -17,13 +17,13 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.serving import ServerProcess, wait_for
+from harness.tracking_calls import Caller
 from pilothouse.cli.doctor import examine
-from pilothouse.experiments import blocks
-from pilothouse.experiments.metrics import metric_kind
-from pilothouse.experiments.summary import History, summarise
+from pilothouse.experiments.metrics import packed_history
+from pilothouse.experiments.metrics.kinds import metric_kind
+from pilothouse.experiments.metrics.summary import History, summarise
 from pilothouse.kit.settings import Settings
-from pilothouse.testing.serving import ServerProcess, wait_for
-from pilothouse.testing.tracking import Caller
 from pilothouse.workspace import Workspace, open_workspace
 
 CLIENTS, KILLS, ANSWERS = 8, 20, 40  # requests that are answered between two kills, at least
@@ -132,7 +132,7 @@ def test_twenty_kills_lose_nothing_that_was_acknowledged(folder: Path) -> None:
     assert_kept(workspace, told)
     assert_params_kept(workspace, clients)
     for run in ended:
-        blocks.compact(workspace.store, run)
+        packed_history.compact(workspace.store, run)
     assert_kept(workspace, told)
     workspace.store.engine.dispose()
     report = examine(folder)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from harness.running_instance import wait_for
 from pilothouse.kit.errors import Unavailable
 from pilothouse.pipelines import flights
-from pilothouse.testing.ship import wait_for
 
 if TYPE_CHECKING:
     from pilothouse.workspace import Workspace

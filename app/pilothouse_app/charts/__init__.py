@@ -8,14 +8,14 @@ from pilothouse_app.charts.bars import (
     stacked_over_time,
     two_distributions,
 )
-from pilothouse_app.charts.compared import influence, over_steps
-from pilothouse_app.charts.courses import courses
+from pilothouse_app.charts.comparison import influence, over_steps
 from pilothouse_app.charts.curves import calibration, cost, history, precision_recall, roc
 from pilothouse_app.charts.intervals import intervals
+from pilothouse_app.charts.live import counts_over_time
 from pilothouse_app.charts.matrix import confusion
-from pilothouse_app.charts.moving import counts_over_time
 from pilothouse_app.charts.parallel import Axis, parallel
 from pilothouse_app.charts.series import by_group, over_time, states_over_time
+from pilothouse_app.charts.smoothed import courses
 
 __all__ = [
     "Axis",

@@ -9,9 +9,9 @@ from importlib import import_module
 
 import streamlit as st
 
-from pilothouse_app.parts.links import Address
-from pilothouse_app.parts.links import screen as address_of
-from pilothouse_app.parts.screen import SECTIONS, Screen
+from pilothouse_app.components.links import Address
+from pilothouse_app.components.links import screen as address_of
+from pilothouse_app.components.screen import SECTIONS, Screen
 
 
 @cache

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pilothouse_app.parts.changes import changes, literal
-from pilothouse_app.parts.empty import empty, nothing_found
-from pilothouse_app.parts.fill import fill
-from pilothouse_app.parts.filters import choose, days, filter_bar, pager, search
-from pilothouse_app.parts.formats import plural, title, when
-from pilothouse_app.parts.header import header
-from pilothouse_app.parts.links import ICONS, address, link, screen
-from pilothouse_app.parts.rows import records
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.table import table, text_column, when_column
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.diff import changes, literal
+from pilothouse_app.components.empty_state import empty, nothing_found
+from pilothouse_app.components.filters import choose, days, filter_bar, pager, search
+from pilothouse_app.components.formats import plural, title, when
+from pilothouse_app.components.header import header
+from pilothouse_app.components.layout import fill
+from pilothouse_app.components.links import ICONS, address, link, screen
+from pilothouse_app.components.records import records
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.table import table, text_column, when_column
+from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     import pandas as pd

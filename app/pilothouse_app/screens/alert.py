@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse_app.charts.windows import judged_over_time
-from pilothouse_app.parts.alerts import alert_buttons, sentence_of
-from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.drift import ranking_and_distributions
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.figures import dark, figure
-from pilothouse_app.parts.formats import ago, number, rule_title, title, when
-from pilothouse_app.parts.header import facts, header, section
-from pilothouse_app.parts.links import address, link, screen, wanted
-from pilothouse_app.parts.live import refresh_when_changed
-from pilothouse_app.parts.rows import records
-from pilothouse_app.parts.rules import sentence
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.starting import retrain_button
-from pilothouse_app.parts.status import badge_text
-from pilothouse_app.parts.windows import span_words
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import ago, number, rule_title, title, when
+from pilothouse_app.components.header import facts, header, section
+from pilothouse_app.components.links import address, link, screen, wanted
+from pilothouse_app.components.live import refresh_when_changed
+from pilothouse_app.components.records import records
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.status import badge_text
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.alerts import alert_buttons, sentence_of
+from pilothouse_app.features.monitoring.drift import ranking_and_distributions
+from pilothouse_app.features.monitoring.rules import sentence
+from pilothouse_app.features.monitoring.windows import span_words
+from pilothouse_app.features.pipelines.start import retrain_button
 
 if TYPE_CHECKING:
-    from pilothouse.monitoring.verbs import AlertInfo
+    from pilothouse.monitoring.api import AlertInfo
 
 SCREEN = Screen(
     title="Alert",

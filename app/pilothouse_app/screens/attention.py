@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.parts.attention import TABLE, dismiss_dialog, item_title, put_back
-from pilothouse_app.parts.changes import readable
-from pilothouse_app.parts.empty import empty, nothing_found
-from pilothouse_app.parts.filters import filter_bar, pick, switch
-from pilothouse_app.parts.formats import plural, title
-from pilothouse_app.parts.header import header
-from pilothouse_app.parts.links import screen
-from pilothouse_app.parts.live import refresh_when_changed
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.table import (
+from pilothouse_app.components.diff import readable
+from pilothouse_app.components.empty_state import empty, nothing_found
+from pilothouse_app.components.filters import filter_bar, pick, switch
+from pilothouse_app.components.formats import plural, title
+from pilothouse_app.components.header import header
+from pilothouse_app.components.links import screen
+from pilothouse_app.components.live import refresh_when_changed
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.table import (
     name_column,
     status_column,
     table,
@@ -25,8 +24,9 @@ from pilothouse_app.parts.table import (
     untick,
     when_column,
 )
-from pilothouse_app.parts.tall import tall
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.attention.items import TABLE, dismiss_dialog, item_title, put_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

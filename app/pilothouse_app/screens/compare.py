@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pilothouse.experiments.agreement import UNKNOWN
-from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.compared.data import data
-from pilothouse_app.parts.compared.differing import differing
-from pilothouse_app.parts.compared.figures import figures
-from pilothouse_app.parts.compared.leaving import export_button
-from pilothouse_app.parts.compared.operating import operating
-from pilothouse_app.parts.compared.parallel import parallel
-from pilothouse_app.parts.compared.scene import Chosen, Scene, chosen
-from pilothouse_app.parts.compared.slicing import slicing
-from pilothouse_app.parts.compared.steps import steps
-from pilothouse_app.parts.compared.summary import summary
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.filters import switch
-from pilothouse_app.parts.formats import plural
-from pilothouse_app.parts.header import header
-from pilothouse_app.parts.links import compare, go_next, link, screen
-from pilothouse_app.parts.screen import Screen
+from pilothouse.comparison.agreement import UNKNOWN
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import switch
+from pilothouse_app.components.formats import plural
+from pilothouse_app.components.header import header
+from pilothouse_app.components.links import compare, go_next, link, screen
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.features.compare.context import Chosen, Scene, chosen
+from pilothouse_app.features.compare.data import data
+from pilothouse_app.features.compare.export import export_button
+from pilothouse_app.features.compare.histories import steps
+from pilothouse_app.features.compare.metrics import figures
+from pilothouse_app.features.compare.parallel import parallel
+from pilothouse_app.features.compare.settings import differing
+from pilothouse_app.features.compare.slices import slicing
+from pilothouse_app.features.compare.summary import summary
+from pilothouse_app.features.compare.threshold import operating
 
 SCREEN = Screen(
     title="Compare",

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pilothouse_app.parts.datasets import PROFILE_COLUMNS, matching, profile_rows
-from pilothouse_app.parts.empty import empty, nothing_found
-from pilothouse_app.parts.fill import fill
-from pilothouse_app.parts.filters import filter_bar, search
-from pilothouse_app.parts.formats import plural
-from pilothouse_app.parts.header import header, section
-from pilothouse_app.parts.markdown import literal
-from pilothouse_app.parts.registration import register_data_button
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.starting import demo_button
-from pilothouse_app.parts.table import (
+from pilothouse_app.components.empty_state import empty, nothing_found
+from pilothouse_app.components.filters import filter_bar, search
+from pilothouse_app.components.formats import plural
+from pilothouse_app.components.header import header, section
+from pilothouse_app.components.layout import fill
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.table import (
     bytes_column,
     name_column,
     number_column,
@@ -20,7 +17,10 @@ from pilothouse_app.parts.table import (
     text_column,
     when_column,
 )
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.data.profile import PROFILE_COLUMNS, matching, profile_rows
+from pilothouse_app.features.data.register_dataset import register_data_button
+from pilothouse_app.features.pipelines.start import demo_button
 
 SCREEN = Screen(
     title="Data",

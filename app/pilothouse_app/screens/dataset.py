@@ -7,32 +7,18 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.data.schema import NAMES
-from pilothouse.experiments.search import RunFilter
+from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse_app import charts
-from pilothouse_app.parts.contracts import contract_view
-from pilothouse_app.parts.dataset_versions import state_notice, version_menu
-from pilothouse_app.parts.datasets import (
-    PREVIEW_ROWS,
-    PROFILE_COLUMNS,
-    bins,
-    preview,
-    profile_rows,
-    quantile_words,
-    telling,
-)
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.figures import dark, figure
-from pilothouse_app.parts.fill import fill
-from pilothouse_app.parts.filters import switch
-from pilothouse_app.parts.formats import ago, count, plural, share, size, title
-from pilothouse_app.parts.header import facts, header, section
-from pilothouse_app.parts.links import address, go_next, screen, wanted
-from pilothouse_app.parts.markdown import literal
-from pilothouse_app.parts.reading import reading_report
-from pilothouse_app.parts.registration import register_data_button
-from pilothouse_app.parts.runs import as_words, column_of
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.table import (
+from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import switch
+from pilothouse_app.components.formats import ago, count, plural, share, size, title
+from pilothouse_app.components.header import facts, header, section
+from pilothouse_app.components.layout import fill
+from pilothouse_app.components.links import address, go_next, screen, wanted
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.table import (
     bytes_column,
     name_column,
     number_column,
@@ -41,11 +27,25 @@ from pilothouse_app.parts.table import (
     text_column,
     when_column,
 )
-from pilothouse_app.parts.training import training_button
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.data.contracts import contract_view
+from pilothouse_app.features.data.profile import (
+    PREVIEW_ROWS,
+    PROFILE_COLUMNS,
+    bins,
+    preview,
+    profile_rows,
+    quantile_words,
+    telling,
+)
+from pilothouse_app.features.data.reading_options import reading_report
+from pilothouse_app.features.data.register_dataset import register_data_button
+from pilothouse_app.features.data.version_actions import state_notice, version_menu
+from pilothouse_app.features.experiments.formatting import as_words, column_of
+from pilothouse_app.features.training.dialog import training_button
 
 if TYPE_CHECKING:
-    from pilothouse.data.facts import ColumnProfile, DatasetVersionInfo
+    from pilothouse.data.info import ColumnProfile, DatasetVersionInfo
 
 SCREEN = Screen(
     title="Dataset",

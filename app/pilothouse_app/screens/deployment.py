@@ -7,31 +7,36 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.confirm import confirm
-from pilothouse_app.parts.deployed import (
+from pilothouse_app.components.confirm import confirm
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import filter_bar, switch
+from pilothouse_app.components.formats import ago, title
+from pilothouse_app.components.header import facts, header
+from pilothouse_app.components.links import address, link, screen, wanted
+from pilothouse_app.components.live import live, refresh_when_changed
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.details import (
     last_failure,
     log_tail,
     processes,
     recent_predictions,
     revisions,
 )
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.filters import filter_bar, switch
-from pilothouse_app.parts.formats import ago, title
-from pilothouse_app.parts.header import facts, header
-from pilothouse_app.parts.labels import labels_view
-from pilothouse_app.parts.launching import swap
-from pilothouse_app.parts.links import address, link, screen, wanted
-from pilothouse_app.parts.live import live, refresh_when_changed
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.starting import retrain_button
-from pilothouse_app.parts.traffic import SPANS, traffic_charts, traffic_figures, traffic_of
-from pilothouse_app.parts.try_it import try_it
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.features.deployments.labels import labels_view
+from pilothouse_app.features.deployments.launch import swap
+from pilothouse_app.features.deployments.traffic import (
+    SPANS,
+    traffic_charts,
+    traffic_figures,
+    traffic_of,
+)
+from pilothouse_app.features.deployments.try_it import try_it
+from pilothouse_app.features.pipelines.start import retrain_button
 
 if TYPE_CHECKING:
-    from pilothouse.deployments.facts import DeploymentInfo
+    from pilothouse.deployments.info import DeploymentInfo
 
 SCREEN = Screen(
     title="Deployment",

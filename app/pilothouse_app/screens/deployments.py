@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.filters import switch
-from pilothouse_app.parts.formats import plural
-from pilothouse_app.parts.header import header, section
-from pilothouse_app.parts.launching import launch_button
-from pilothouse_app.parts.links import address, link, screen
-from pilothouse_app.parts.live import live
-from pilothouse_app.parts.rows import records
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.status import badge
-from pilothouse_app.parts.table import (
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import switch
+from pilothouse_app.components.formats import plural
+from pilothouse_app.components.header import header, section
+from pilothouse_app.components.links import address, link, screen
+from pilothouse_app.components.live import live
+from pilothouse_app.components.records import records
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.status import badge
+from pilothouse_app.components.table import (
     name_column,
     number_column,
     status_column,
@@ -24,9 +23,15 @@ from pilothouse_app.parts.table import (
     text_column,
     when_column,
 )
-from pilothouse_app.parts.tall import tall
-from pilothouse_app.parts.traffic import SPANS, traffic_charts, traffic_figures, traffic_of
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.launch import launch_button
+from pilothouse_app.features.deployments.traffic import (
+    SPANS,
+    traffic_charts,
+    traffic_figures,
+    traffic_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pilothouse.experiments.search import RunFilter
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.fill import button_like
-from pilothouse_app.parts.formats import plural
-from pilothouse_app.parts.header import header
-from pilothouse_app.parts.importing import import_button
-from pilothouse_app.parts.links import compare, link, screen
-from pilothouse_app.parts.progress import running
-from pilothouse_app.parts.run_bar import nothing_meant, run_bar
-from pilothouse_app.parts.run_columns import catalog, shown_columns
-from pilothouse_app.parts.run_filter import count_of, counted
-from pilothouse_app.parts.run_groups import group_rows, meant_by
-from pilothouse_app.parts.run_marks import actions_menu
-from pilothouse_app.parts.run_state import State, current
-from pilothouse_app.parts.run_table import KEY, run_rows
-from pilothouse_app.parts.run_views import views_menu
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.table import ticked
-from pilothouse_app.parts.training import training_button
-from pilothouse_app.parts.workspace import workspace
+from pilothouse.experiments.run_table.filters import RunFilter
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import plural
+from pilothouse_app.components.header import header
+from pilothouse_app.components.layout import button_like
+from pilothouse_app.components.links import compare, link, screen
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.table import ticked
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.bulk_actions import actions_menu
+from pilothouse_app.features.experiments.columns import catalog, shown_columns
+from pilothouse_app.features.experiments.filter_text import count_of, counted
+from pilothouse_app.features.experiments.groups import group_rows, meant_by
+from pilothouse_app.features.experiments.import_dialog import import_button
+from pilothouse_app.features.experiments.saved_views import views_menu
+from pilothouse_app.features.experiments.state import State, current
+from pilothouse_app.features.experiments.table import KEY, run_rows
+from pilothouse_app.features.experiments.toolbar import nothing_meant, run_bar
+from pilothouse_app.features.pipelines.progress import running
+from pilothouse_app.features.training.dialog import training_button
 
 SCREEN = Screen(
     title="Experiments",

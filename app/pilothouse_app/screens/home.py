@@ -7,22 +7,28 @@ from datetime import UTC, datetime, timedelta
 import streamlit as st
 
 from pilothouse_app import charts
-from pilothouse_app.parts.attention import attention_line
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.figures import dark, echart, figure
-from pilothouse_app.parts.filters import switch
-from pilothouse_app.parts.formats import ago, number, plural, short
-from pilothouse_app.parts.header import header, section
-from pilothouse_app.parts.kpis import Kpi, kpi_row
-from pilothouse_app.parts.links import link, screen
-from pilothouse_app.parts.live import live
-from pilothouse_app.parts.overview import Overview, is_new, overview
-from pilothouse_app.parts.progress import job_line
-from pilothouse_app.parts.runs import as_words
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.starting import demo_button
-from pilothouse_app.parts.table import name_column, number_column, status_column, table, text_column
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.charting import dark, echart, figure
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import switch
+from pilothouse_app.components.formats import ago, number, plural, short
+from pilothouse_app.components.header import header, section
+from pilothouse_app.components.kpis import Kpi, kpi_row
+from pilothouse_app.components.links import link, screen
+from pilothouse_app.components.live import live
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.table import (
+    name_column,
+    number_column,
+    status_column,
+    table,
+    text_column,
+)
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.attention.items import attention_line
+from pilothouse_app.features.experiments.formatting import as_words
+from pilothouse_app.features.home.overview import Overview, is_new, overview
+from pilothouse_app.features.pipelines.progress import job_line
+from pilothouse_app.features.pipelines.start import demo_button
 
 SCREEN = Screen(
     title="Home",

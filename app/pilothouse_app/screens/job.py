@@ -7,36 +7,36 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse_app.charts.timeline import steps_timeline
-from pilothouse_app.parts.changes import pairs
-from pilothouse_app.parts.confirm import confirm
-from pilothouse_app.parts.contracts import remedy_buttons
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.figures import dark, figure
-from pilothouse_app.parts.filters import switch
-from pilothouse_app.parts.formats import plural, title
-from pilothouse_app.parts.header import facts, header, section
-from pilothouse_app.parts.importing import import_report, is_import
-from pilothouse_app.parts.jobs import (
+from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.confirm import confirm
+from pilothouse_app.components.diff import pairs
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import switch
+from pilothouse_app.components.formats import plural, title
+from pilothouse_app.components.header import facts, header, section
+from pilothouse_app.components.links import ICONS, address, go, link, screen, wanted
+from pilothouse_app.components.live import live
+from pilothouse_app.components.log_view import log_view
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.table import table
+from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.data.contracts import remedy_buttons
+from pilothouse_app.features.experiments.import_dialog import import_report, is_import
+from pilothouse_app.features.pipelines.jobs import (
     STEP_COLUMNS,
     job_facts,
     progress_line,
     result_pairs,
     steps_frame,
 )
-from pilothouse_app.parts.links import ICONS, address, go, link, screen, wanted
-from pilothouse_app.parts.live import live
-from pilothouse_app.parts.logs import log_view
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.table import table
-from pilothouse_app.parts.tall import tall
-from pilothouse_app.parts.toasts import toast_next
-from pilothouse_app.parts.training_jobs import edit_again, is_training, training_outcome
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.features.training.job_result import edit_again, is_training, training_outcome
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pilothouse.jobs.verbs import JobInfo
+    from pilothouse.jobs.api import JobInfo
 
 # Their refs are long ids that say nothing to a reader.
 NAMELESS = ("run", "window", "alert", "rule", "report", "promotion", "job")

@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse_app.charts.versions import metric_by_version
-from pilothouse_app.parts.changes import readable
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.figures import dark, figure
-from pilothouse_app.parts.formats import plural
-from pilothouse_app.parts.header import header, section
-from pilothouse_app.parts.links import screen, wanted
-from pilothouse_app.parts.markdown import literal
-from pilothouse_app.parts.promoting import promote_button
-from pilothouse_app.parts.runs import favourites, metric_title
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.stages import stage_ladder
-from pilothouse_app.parts.table import (
+from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.diff import readable
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import plural
+from pilothouse_app.components.header import header, section
+from pilothouse_app.components.links import screen, wanted
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.table import (
     name_column,
     number_column,
     status_column,
@@ -26,8 +23,11 @@ from pilothouse_app.parts.table import (
     text_column,
     when_column,
 )
-from pilothouse_app.parts.tall import tall
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.formatting import favourites, metric_title
+from pilothouse_app.features.registry.promote import promote_button
+from pilothouse_app.features.registry.stages import stage_ladder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,24 +9,24 @@ import streamlit as st
 
 from pilothouse.kit.errors import NotFound
 from pilothouse_app.charts.drift import drift_heatmap
-from pilothouse_app.parts.alerts import inbox
-from pilothouse_app.parts.courses import courses, newest_figures
-from pilothouse_app.parts.drift import ranking_and_distributions
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.figures import dark, figure
-from pilothouse_app.parts.filters import choose_one, filter_bar, switch
-from pilothouse_app.parts.formats import title
-from pilothouse_app.parts.header import header, section
-from pilothouse_app.parts.links import address, go, link, screen, wanted
-from pilothouse_app.parts.progress import running
-from pilothouse_app.parts.rules import add_rule_button, rules
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.starting import retrain_button
-from pilothouse_app.parts.table import table
-from pilothouse_app.parts.tall import tall
-from pilothouse_app.parts.toasts import toast_next
-from pilothouse_app.parts.windows import COLUMNS, described, pick_window
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import choose_one, filter_bar, switch
+from pilothouse_app.components.formats import title
+from pilothouse_app.components.header import header, section
+from pilothouse_app.components.links import address, go, link, screen, wanted
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.table import table
+from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.alerts import inbox
+from pilothouse_app.features.monitoring.drift import ranking_and_distributions
+from pilothouse_app.features.monitoring.rules import add_rule_button, rules
+from pilothouse_app.features.monitoring.trends import courses, newest_figures
+from pilothouse_app.features.monitoring.windows import COLUMNS, described, pick_window
+from pilothouse_app.features.pipelines.progress import running
+from pilothouse_app.features.pipelines.start import retrain_button
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pilothouse_app.parts.empty import empty, nothing_found
-from pilothouse_app.parts.filters import choose, filter_bar, pager, switch
-from pilothouse_app.parts.formats import plural, title
-from pilothouse_app.parts.header import header
-from pilothouse_app.parts.jobs import JOB_COLUMNS, KINDS, described, kind_words
-from pilothouse_app.parts.links import wanted
-from pilothouse_app.parts.live import live
-from pilothouse_app.parts.schedules import add_schedule_button, schedules
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.starting import demo_button, retrain_button, start_demo
-from pilothouse_app.parts.status import words
-from pilothouse_app.parts.table import table
-from pilothouse_app.parts.tall import tall
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.empty_state import empty, nothing_found
+from pilothouse_app.components.filters import choose, filter_bar, pager, switch
+from pilothouse_app.components.formats import plural, title
+from pilothouse_app.components.header import header
+from pilothouse_app.components.links import wanted
+from pilothouse_app.components.live import live
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.status import words
+from pilothouse_app.components.table import table
+from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.pipelines.jobs import JOB_COLUMNS, KINDS, described, kind_words
+from pilothouse_app.features.pipelines.schedules import add_schedule_button, schedules
+from pilothouse_app.features.pipelines.start import demo_button, retrain_button, start_demo
 
 if TYPE_CHECKING:
     import pandas as pd

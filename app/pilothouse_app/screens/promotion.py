@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.experiments.agreement import DIFFERS, SAME, compare_values
-from pilothouse_app.parts.changes import literal, readable
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.formats import DASH, ago, when
-from pilothouse_app.parts.header import facts, header, section
-from pilothouse_app.parts.links import address, compare, link, screen, wanted
-from pilothouse_app.parts.live import refresh_when_changed
-from pilothouse_app.parts.promoting import consequence, decide_buttons, todays
-from pilothouse_app.parts.runs import favourites, metric_title, metric_value
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.verdicts import verdict_table, verdict_words
-from pilothouse_app.parts.workspace import workspace
+from pilothouse.comparison.agreement import DIFFERS, SAME, compare_values
+from pilothouse_app.components.diff import literal, readable
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import DASH, ago, when
+from pilothouse_app.components.header import facts, header, section
+from pilothouse_app.components.links import address, compare, link, screen, wanted
+from pilothouse_app.components.live import refresh_when_changed
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.formatting import favourites, metric_title, metric_value
+from pilothouse_app.features.registry.gates import verdict_table, verdict_words
+from pilothouse_app.features.registry.promote import consequence, decide_buttons, todays
 
 if TYPE_CHECKING:
-    from pilothouse.registry.facts import PromotionInfo
+    from pilothouse.registry.info import PromotionInfo
 
 SCREEN = Screen(
     title="Promotion",

@@ -6,20 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pilothouse_app.parts.changes import literal, readable
-from pilothouse_app.parts.empty import empty, nothing_found
-from pilothouse_app.parts.filters import choose, filter_bar, pager, search
-from pilothouse_app.parts.formats import ago, plural
-from pilothouse_app.parts.header import header, section
-from pilothouse_app.parts.links import address, link, screen
-from pilothouse_app.parts.live import refresh_when_changed
-from pilothouse_app.parts.promoting import decide_buttons
-from pilothouse_app.parts.rows import records
-from pilothouse_app.parts.runs import favourites, metric_title, metric_value
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.stages import stage_ladder
-from pilothouse_app.parts.status import words
-from pilothouse_app.parts.table import (
+from pilothouse_app.components.diff import literal, readable
+from pilothouse_app.components.empty_state import empty, nothing_found
+from pilothouse_app.components.filters import choose, filter_bar, pager, search
+from pilothouse_app.components.formats import ago, plural
+from pilothouse_app.components.header import header, section
+from pilothouse_app.components.links import address, link, screen
+from pilothouse_app.components.live import refresh_when_changed
+from pilothouse_app.components.records import records
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.status import words
+from pilothouse_app.components.table import (
     name_column,
     number_column,
     status_column,
@@ -27,9 +24,12 @@ from pilothouse_app.parts.table import (
     text_column,
     when_column,
 )
-from pilothouse_app.parts.tall import tall
-from pilothouse_app.parts.verdicts import gate_rules, verdict_words
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.formatting import favourites, metric_title, metric_value
+from pilothouse_app.features.registry.gates import gate_rules, verdict_words
+from pilothouse_app.features.registry.promote import decide_buttons
+from pilothouse_app.features.registry.stages import stage_ladder
 
 if TYPE_CHECKING:
     import pandas as pd

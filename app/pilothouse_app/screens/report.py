@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.formats import ago, count, size
-from pilothouse_app.parts.header import facts, header
-from pilothouse_app.parts.jobs import progress_line
-from pilothouse_app.parts.links import address, link, screen, wanted
-from pilothouse_app.parts.live import live
-from pilothouse_app.parts.reports import report_page, report_path
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.windows import span_words
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import ago, count, size
+from pilothouse_app.components.header import facts, header
+from pilothouse_app.components.links import address, link, screen, wanted
+from pilothouse_app.components.live import live
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.reports import report_page, report_path
+from pilothouse_app.features.monitoring.windows import span_words
+from pilothouse_app.features.pipelines.jobs import progress_line
 
 if TYPE_CHECKING:
-    from pilothouse.monitoring.reports import ReportInfo
+    from pilothouse.monitoring.report_requests import ReportInfo
 
 SCREEN = Screen(
     title="Report",

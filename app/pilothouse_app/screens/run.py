@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.filters import switch
-from pilothouse_app.parts.formats import ago, duration, plural, title
-from pilothouse_app.parts.header import facts, header
-from pilothouse_app.parts.links import ICONS, address, jump, link, screen, wanted
-from pilothouse_app.parts.live import live
-from pilothouse_app.parts.markdown import literal
-from pilothouse_app.parts.registering import compare_button, register_button
-from pilothouse_app.parts.run import (
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import switch
+from pilothouse_app.components.formats import ago, duration, plural, title
+from pilothouse_app.components.header import facts, header
+from pilothouse_app.components.links import ICONS, address, jump, link, screen, wanted
+from pilothouse_app.components.live import live
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.register_model import compare_button, register_button
+from pilothouse_app.features.run import (
     code,
     curves,
     environment,
@@ -27,9 +29,7 @@ from pilothouse_app.parts.run import (
     reproduce,
     trials,
 )
-from pilothouse_app.parts.run.marks import colour_badge, marks_menu, star_button
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.features.run.actions import colour_badge, marks_menu, star_button
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo

@@ -7,28 +7,34 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pilothouse.experiments.agreement import compare_values
+from pilothouse.comparison.agreement import compare_values
 from pilothouse.kit.errors import Invalid
-from pilothouse_app.parts.changes import literal, readable
-from pilothouse_app.parts.confirm import confirm
-from pilothouse_app.parts.empty import empty
-from pilothouse_app.parts.formats import ago, plural
-from pilothouse_app.parts.header import facts, header, section
-from pilothouse_app.parts.kpis import Kpi, kpi_row
-from pilothouse_app.parts.launching import launch_button
-from pilothouse_app.parts.links import address, link, screen, wanted
-from pilothouse_app.parts.live import refresh_when_changed
-from pilothouse_app.parts.logged_elsewhere import logged_elsewhere
-from pilothouse_app.parts.promoting import pending, promote_button
-from pilothouse_app.parts.runs import favourites, metric_title, metric_value
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.signature import signature_frame
-from pilothouse_app.parts.table import name_column, status_column, table, text_column, when_column
-from pilothouse_app.parts.verdicts import verdict_table, verdict_words
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.confirm import confirm
+from pilothouse_app.components.diff import literal, readable
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import ago, plural
+from pilothouse_app.components.header import facts, header, section
+from pilothouse_app.components.kpis import Kpi, kpi_row
+from pilothouse_app.components.links import address, link, screen, wanted
+from pilothouse_app.components.live import refresh_when_changed
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.table import (
+    name_column,
+    status_column,
+    table,
+    text_column,
+    when_column,
+)
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.launch import launch_button
+from pilothouse_app.features.experiments.formatting import favourites, metric_title, metric_value
+from pilothouse_app.features.registry.external_version import logged_elsewhere
+from pilothouse_app.features.registry.gates import verdict_table, verdict_words
+from pilothouse_app.features.registry.promote import pending, promote_button
+from pilothouse_app.features.registry.signature import signature_frame
 
 if TYPE_CHECKING:
-    from pilothouse.registry.facts import VersionInfo
+    from pilothouse.registry.info import VersionInfo
 
 SCREEN = Screen(
     title="Version",

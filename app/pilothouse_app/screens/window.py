@@ -7,34 +7,29 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse_app.charts.curves import calibration
-from pilothouse_app.parts.changes import literal
-from pilothouse_app.parts.confirm import confirm
-from pilothouse_app.parts.drift import ranking_and_distributions
-from pilothouse_app.parts.empty import empty, nothing_found
-from pilothouse_app.parts.figures import dark, figure
-from pilothouse_app.parts.filters import choose, filter_bar, switch
-from pilothouse_app.parts.formats import ago, count, number, plural, share, title
-from pilothouse_app.parts.header import facts, header, section
-from pilothouse_app.parts.kpis import Kpi, kpi_row
-from pilothouse_app.parts.links import Address, address, go, link, screen, wanted
-from pilothouse_app.parts.reports import report_frame, report_table
-from pilothouse_app.parts.screen import Screen
-from pilothouse_app.parts.status import words
-from pilothouse_app.parts.table import (
-    number_column,
-    status_column,
-    table,
-    text_column,
-)
-from pilothouse_app.parts.tall import tall
-from pilothouse_app.parts.toasts import toast_next
-from pilothouse_app.parts.windows import span_words
-from pilothouse_app.parts.workspace import workspace
+from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.confirm import confirm
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.empty_state import empty, nothing_found
+from pilothouse_app.components.filters import choose, filter_bar, switch
+from pilothouse_app.components.formats import ago, count, number, plural, share, title
+from pilothouse_app.components.header import facts, header, section
+from pilothouse_app.components.kpis import Kpi, kpi_row
+from pilothouse_app.components.links import Address, address, go, link, screen, wanted
+from pilothouse_app.components.screen import Screen
+from pilothouse_app.components.status import words
+from pilothouse_app.components.table import number_column, status_column, table, text_column
+from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.drift import ranking_and_distributions
+from pilothouse_app.features.monitoring.reports import report_frame, report_table
+from pilothouse_app.features.monitoring.windows import span_words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pilothouse.monitoring.verbs import WindowInfo
+    from pilothouse.monitoring.api import WindowInfo
 
 SCREEN = Screen(
     title="Window",

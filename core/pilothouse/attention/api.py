@@ -11,7 +11,7 @@ from pilothouse.activity import record
 from pilothouse.attention.items import Item, items
 from pilothouse.attention.tables import Dismissed
 from pilothouse.kit.errors import NotFound
-from pilothouse.storage.room import Room
+from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class Attention(Room):
+class Attention(Service):
     """What needs a person, and what somebody took off the list."""
 
     def items(self, *, dismissed: bool = False) -> list[Item]:

@@ -18,9 +18,9 @@ from sqlmodel import Session, col, or_, select
 from pilothouse.activity.actors import AUTOMATIC
 from pilothouse.activity.tables import ActivityEntry
 from pilothouse.attention.tables import Dismissed
-from pilothouse.deployments import wishes
-from pilothouse.deployments.facts import status
-from pilothouse.deployments.plan import CRASH_LOOP, CRASH_LOOPED
+from pilothouse.deployments import commands
+from pilothouse.deployments.info import status
+from pilothouse.deployments.replica_states import CRASH_LOOP, CRASH_LOOPED
 from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.jobs.tables import FAILED, Job
 from pilothouse.monitoring.tables import RESOLVED, Alert
@@ -143,7 +143,7 @@ def _crash_loops(session: Session) -> Iterator[Item]:
     """Versions that do not stay up, and those that did not and that nobody has changed since."""
     noted = _noted_crash_loops(session)
     for row in session.exec(select(Deployment)):
-        word, message = status(row, wishes.of(session, row.name))
+        word, message = status(row, commands.of(session, row.name))
         entry = noted.get(row.name)
         if word == CRASH_LOOP:
             occurrence = f"generation {row.generation}" if entry is None else str(entry.seq)

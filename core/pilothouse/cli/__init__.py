@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pilothouse.cli.root import root
 from pilothouse.kit.errors import PilothouseError, Unavailable
-from pilothouse.kit.faults import DOCTOR, in_words
 from pilothouse.kit.folders import only_for_owner
+from pilothouse.kit.io_errors import DOCTOR, in_words
 
 if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError

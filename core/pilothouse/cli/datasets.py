@@ -15,7 +15,7 @@ from pilothouse.kit.errors import Invalid
 from pilothouse.kit.spreadsheets import to_csv
 
 if TYPE_CHECKING:
-    from pilothouse.data.facts import ContractReport, DatasetVersionInfo, Rule
+    from pilothouse.data.info import ContractReport, DatasetVersionInfo, Rule
 
 BREACH_CODE = 3  # that of a refusal
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -84,7 +84,7 @@ def _register(workspace: Path | None, as_json: bool, name: str, file: Path, **ab
 @reading_options
 def _preview(as_json: bool, file: Path, **about: Any) -> None:
     """Say how a FILE would be read, from its first rows, without registering it."""
-    from pilothouse.data.preview import preview
+    from pilothouse.data.reading.preview import preview
 
     result = preview(file, **taken(about))
     if as_json:
@@ -165,7 +165,7 @@ def _contract(workspace: Path | None, as_json: bool, ref: str) -> None:
 @click.argument("file", type=FILE)
 def _check(workspace: Path | None, as_json: bool, ref: str, file: Path) -> None:
     """Hold a FILE against the contract of REF; exit code 3 when it breaks it."""
-    from pilothouse.data.reading import read
+    from pilothouse.data.reading.reader import read
 
     with opened(workspace) as ws:
         report = ws.data.check(ref, read(file, "", {}).table.to_pandas())

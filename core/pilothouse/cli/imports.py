@@ -14,8 +14,8 @@ from pilothouse.cli.options import json_option, settings_of, to_json, workspace_
 from pilothouse.cli.up import Stop, raise_stop
 
 if TYPE_CHECKING:
-    from pilothouse.interop.imports.looking import Look
-    from pilothouse.interop.imports.report import Report
+    from pilothouse.interop.importing.preview import Look
+    from pilothouse.interop.importing.report import Report
     from pilothouse.workspace import Workspace
 
 INTERRUPTED, FAULTY = 130, 1
@@ -62,7 +62,7 @@ def mlflow(
     What is here already is not brought twice; interrupted, it goes on when it is called again.
     Ends with 0 when everything came, with 1 when something was broken or in conflict.
     """
-    from pilothouse.interop.imports.opening import named
+    from pilothouse.interop.importing.sources import named
     from pilothouse.workspace import open_workspace
 
     named(source)  # before a workspace is made for a name typed wrong

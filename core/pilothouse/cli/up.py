@@ -152,7 +152,7 @@ def close(supervisor: Supervisor, settings: Settings) -> None:
 
 def stop_models(settings: Settings) -> None:
     """End the model processes of a workspace that is being closed; the next worker starts them."""
-    from pilothouse.deployments.controller import stop_all
+    from pilothouse.deployments.controller.controller import stop_all
     from pilothouse.workspace import open_workspace
 
     workspace = open_workspace(settings=settings)

@@ -51,10 +51,10 @@ def work(settings: Settings) -> None:
 
 
 def _loop(store: Store, stop: threading.Event) -> None:
-    from pilothouse.deployments.controller import Controller
-    from pilothouse.experiments.blocks import compact_waiting
+    from pilothouse.deployments.controller.controller import Controller
+    from pilothouse.experiments.metrics.packed_history import compact_waiting
     from pilothouse.jobs.engine import Engine
-    from pilothouse.pipelines.watching import watch_new
+    from pilothouse.pipelines.auto_monitor import watch_new
 
     controller = Controller(store)
     heart = Heartbeat(store.run_folder, "worker")
@@ -86,10 +86,15 @@ def _beating(heart: Heartbeat, act: Callable[[], object], name: str) -> Callable
 
 def _compact(store: Store) -> None:
     """Turn sealed journals into Parquet, in a process of its own that gives its memory back."""
-    from pilothouse.deployments.compaction import waiting
+    from pilothouse.deployments.prediction_log.compaction import waiting
 
     if waiting(store.folder):
-        command = [sys.executable, "-m", "pilothouse.deployments.compaction", str(store.folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "pilothouse.deployments.prediction_log.compaction",
+            str(store.folder),
+        ]
         subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
 
 

@@ -1,7 +1,8 @@
 """Data: versions of datasets named by their content, their profiles and their contracts."""
 
-from pilothouse.data.enforcement import ContractBreach
-from pilothouse.data.facts import (
+from pilothouse.data.api import Data
+from pilothouse.data.contract_enforcement import ContractBreach
+from pilothouse.data.info import (
     ColumnProfile,
     Contract,
     ContractReport,
@@ -10,10 +11,9 @@ from pilothouse.data.facts import (
     Rule,
 )
 from pilothouse.data.lifecycle import Use
-from pilothouse.data.options import ReadOptions
-from pilothouse.data.report import ColumnReading, ReadingReport
+from pilothouse.data.reading_options import ReadOptions
+from pilothouse.data.reading_report import ColumnReading, ReadingReport
 from pilothouse.data.schema import Column
-from pilothouse.data.verbs import Data
 
 __all__ = [
     "Column",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pilothouse.data.facts import ColumnProfile, DatasetVersionInfo, Profile
+from pilothouse.data.info import ColumnProfile, DatasetVersionInfo, Profile
 
 if TYPE_CHECKING:
     import pandas as pd

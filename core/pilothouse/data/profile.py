@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pilothouse.data.canonical import type_of
-from pilothouse.data.facts import ColumnProfile, Profile
+from pilothouse.data.info import ColumnProfile, Profile
 
 PROBABILITIES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 BINS = 30

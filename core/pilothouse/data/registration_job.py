@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pilothouse.data.options import ReadOptions
+from pilothouse.data.api import Data
+from pilothouse.data.reading_options import ReadOptions
 from pilothouse.data.uploads import remove_upload
-from pilothouse.data.verbs import Data
 from pilothouse.jobs import Progress
 from pilothouse.storage import Store
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session, and_, col, func, select
 
 from pilothouse.activity import record
-from pilothouse.data.facts import DatasetVersionInfo
-from pilothouse.data.report import ReadingReport
+from pilothouse.data.info import DatasetVersionInfo
+from pilothouse.data.reading_report import ReadingReport
 from pilothouse.data.schema import Column
 from pilothouse.data.tables import Dataset, DatasetVersion
 from pilothouse.kit import names
@@ -83,8 +83,9 @@ def draft(
     `words` are those of its yes/no columns; `held` is what the dataset's contract says of it;
     `reading` is how it was read.
     """
-    from pilothouse.data import contract, profile
+    from pilothouse.data import profile
     from pilothouse.data.canonical import schema_of
+    from pilothouse.data.contracts import contract
 
     held = held or Held()
     digest, size = _keep(store, table)
@@ -321,7 +322,7 @@ def check_event_time(schema: Sequence[Column], name: str | None) -> None:
 
 
 def _keep(store: Store, table: pa.Table) -> tuple[str, int]:
-    from pilothouse.data.reading import write_parquet
+    from pilothouse.data.reading.reader import write_parquet
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "content.parquet"

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pilothouse.deployments.verbs import Deployments
+    from pilothouse.deployments.api import Deployments
 
 __all__ = ["Deployments"]
 
 
 def __getattr__(name: str) -> type[Deployments]:
     if name == "Deployments":
-        from pilothouse.deployments.verbs import Deployments
+        from pilothouse.deployments.api import Deployments
 
         return Deployments
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import orjson
 
-from pilothouse.deployments.oip import DATATYPES
-from pilothouse.experiments.signature import Signature
+from pilothouse.deployments.gateway.oip import DATATYPES
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
 from pilothouse.kit.processes import find
+from pilothouse.models.signature import Signature
 
 TIMEOUT_SECONDS = 60.0
 BY_STATUS = {404: NotFound, 405: Invalid, 413: Invalid, 422: Invalid, 503: Unavailable}

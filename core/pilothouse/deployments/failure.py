@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pilothouse.deployments.facts import ReplicaInfo
-from pilothouse.deployments.plan import CRASH_LOOP, READY
+from pilothouse.deployments.info import ReplicaInfo
+from pilothouse.deployments.replica_states import CRASH_LOOP, READY
 
 TAIL_BYTES = 64 * 1024
 MAX_CHARACTERS = 1_500

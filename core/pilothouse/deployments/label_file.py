@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pilothouse.deployments.labelling import match_labels
-from pilothouse.deployments.request import MAX_ID, brief, check_instants, name_list
-from pilothouse.experiments.signature import Label, Signature
+from pilothouse.deployments.gateway.labels import match_labels
+from pilothouse.deployments.gateway.request import MAX_ID, brief, check_instants, name_list
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Label, Signature
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,7 +114,7 @@ def read_label_file(
 
 
 def _table(source: str | Path | bytes, filename: str, types: dict[str, Any]) -> pa.Table:
-    from pilothouse.data.reading import read_table
+    from pilothouse.data.reading.reader import read_table
 
     size = len(source) if isinstance(source, bytes) else _size(Path(source))
     if size > MAX_FILE_BYTES:

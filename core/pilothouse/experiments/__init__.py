@@ -10,13 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pilothouse.experiments.search import RunFilter
-    from pilothouse.experiments.summary import Points
-    from pilothouse.experiments.verbs import Experiments
+    from pilothouse.experiments.api import Experiments
+    from pilothouse.experiments.metrics.summary import Points
+    from pilothouse.experiments.run_table.filters import RunFilter
 
 __all__ = ["Experiments", "Points", "RunFilter"]
 
-_HOMES = {"Experiments": "verbs", "Points": "summary", "RunFilter": "search"}
+_HOMES = {"Experiments": "api", "Points": "metrics.summary", "RunFilter": "run_table.filters"}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.experiments.lifecycle import no_run
+from pilothouse.experiments.metrics.summary import MetricSummary
 from pilothouse.experiments.recording import artifact_path, summary_of
-from pilothouse.experiments.summary import MetricSummary
 from pilothouse.experiments.tables import (
     Experiment,
     Param,

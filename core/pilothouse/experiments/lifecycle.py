@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from pilothouse import activity
 from pilothouse.experiments import catalog
-from pilothouse.experiments.code import UNKNOWN, CodeIdentity
+from pilothouse.experiments.provenance.git import UNKNOWN, CodeIdentity
 from pilothouse.experiments.tables import ENDED, RUNNING, Experiment, Hold, Run
 from pilothouse.kit import ids
 from pilothouse.kit.errors import Conflict, Invalid, NotFound

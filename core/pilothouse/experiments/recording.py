@@ -17,11 +17,12 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from sqlmodel import Session, col
 
 from pilothouse import activity
-from pilothouse.experiments import blocks, keys
-from pilothouse.experiments.directions import directions
+from pilothouse.experiments import keys
 from pilothouse.experiments.lifecycle import OPEN, check_open, require_open
-from pilothouse.experiments.metrics import Direction
-from pilothouse.experiments.summary import (
+from pilothouse.experiments.metrics import packed_history
+from pilothouse.experiments.metrics.directions import directions
+from pilothouse.experiments.metrics.kinds import Direction
+from pilothouse.experiments.metrics.summary import (
     MICROSECOND,
     History,
     MetricSummary,
@@ -197,7 +198,7 @@ def _check_held(
         return
     for (run, key), history in histories.items():
         if run == run_id and (run, key) in known:
-            there = blocks.read(session, [known[run, key].number])[known[run, key].number]
+            there = packed_history.read(session, [known[run, key].number])[known[run, key].number]
             old = there.history()
             points = set(map(old.key, range(len(old))))
             if any(history.key(place) not in points for place in range(len(history))):
@@ -360,7 +361,7 @@ def _marks(connection: Connection, width: int, rows: int) -> str:
 def _append(session: Session, histories: dict[int, History], blocked: Set[int]) -> None:
     told = sum(map(len, histories.values()))
     if blocked:
-        histories |= blocks.unseen(session, {n: histories[n] for n in blocked})
+        histories |= packed_history.unseen(session, {n: histories[n] for n in blocked})
     flat = list(chain.from_iterable(history.flat(n) for n, history in histories.items()))
     if _send(session.connection(), flat) != told:
         _recount(session, list(histories))

@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, unquote, urlencode
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from pilothouse.deployments.asgi import Answer
 from pilothouse.experiments.tables import Experiment, LoggedModel
+from pilothouse.kit.asgi import Answer
 from pilothouse.kit.processes import find
 from pilothouse.storage import Store
 

@@ -10,9 +10,9 @@ from fastapi import FastAPI, Query, Request, Response
 from sqlalchemy.exc import DBAPIError
 
 import pilothouse
-from pilothouse.http.wire import records, to_bytes
+from pilothouse.http.serialisation import records, to_bytes
 from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
-from pilothouse.kit.faults import in_words
+from pilothouse.kit.io_errors import in_words
 from pilothouse.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pilothouse
-from pilothouse.deployments.gateway import Gateway
-from pilothouse.deployments.measures import BUCKETS_MS, Histogram
+from pilothouse.deployments.gateway.gateway import Gateway
+from pilothouse.deployments.gateway.metrics import BUCKETS_MS, Histogram
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 LATENCY = "pilothouse_request_duration_seconds"

@@ -19,13 +19,13 @@ from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
 import pilothouse
-from pilothouse.deployments.asgi import Answer, Receive, Scope, Send, refusal, respond
-from pilothouse.deployments.gateway import Gateway
-from pilothouse.deployments.routes import Routes
+from pilothouse.deployments.gateway.gateway import Gateway
+from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.http import links
 from pilothouse.http.metrics import CONTENT_TYPE, exposition
 from pilothouse.interop.mlflow import paths
 from pilothouse.kit import hosts
+from pilothouse.kit.asgi import Answer, Receive, Scope, Send, refusal, respond
 from pilothouse.kit.errors import PilothouseError, Refused, Unavailable
 from pilothouse.kit.processes import announce, find
 from pilothouse.kit.settings import Settings
@@ -160,7 +160,7 @@ class Server:
 
     async def _deliver(self) -> None:
         """Bring what webhooks are to hear of on its way."""
-        from pilothouse.interop.mlflow.webhooks.courier import Courier
+        from pilothouse.interop.mlflow.webhooks.delivery_worker import Courier
 
         courier = Courier(self.store)
         await asyncio.to_thread(courier.tidy)

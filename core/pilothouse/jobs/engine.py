@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from sqlmodel import Session, col, func, select
 
-from pilothouse.jobs.children import Children, Interrupted
-from pilothouse.jobs.imports import import_for_jobs
+from pilothouse.jobs.context import JobRun, workflows
 from pilothouse.jobs.logs import to_log
-from pilothouse.jobs.run import JobRun, workflows
+from pilothouse.jobs.preload import import_for_jobs
+from pilothouse.jobs.process_pool import Children, Interrupted
 from pilothouse.jobs.schedules import submit_due
-from pilothouse.jobs.sqlite import engine_options
+from pilothouse.jobs.sqlite_compat import engine_options
 from pilothouse.jobs.tables import (
     CANCELLED,
     ENDED,
@@ -32,7 +32,7 @@ from pilothouse.jobs.tables import (
     JobStep,
 )
 from pilothouse.kit.errors import Cancelled, PilothouseError
-from pilothouse.kit.faults import in_words
+from pilothouse.kit.io_errors import in_words
 from pilothouse.storage import Store
 from pilothouse.storage.urls import WORKFLOWS_FILE, as_text, database_url
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_MS = 253_402_300_799_999  # milliseconds from the epoch to the end of the year 9999
 MILLISECOND = timedelta(milliseconds=1)
 
 

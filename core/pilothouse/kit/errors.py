@@ -85,3 +85,10 @@ class Unavailable(PilothouseError):
     status = 503
     exit_code = 6
     code = "unavailable"
+
+
+class TooLarge(Invalid):
+    """The request is larger than what this server accepts."""
+
+    status = 413
+    code = "too_large"

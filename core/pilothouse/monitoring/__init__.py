@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pilothouse.monitoring.verbs import Monitoring
+    from pilothouse.monitoring.api import Monitoring
 
 __all__ = ["Monitoring"]
 
 
 def __getattr__(name: str) -> type[Monitoring]:
     if name == "Monitoring":
-        from pilothouse.monitoring.verbs import Monitoring
+        from pilothouse.monitoring.api import Monitoring
 
         return Monitoring
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,13 +15,13 @@ from fnmatch import fnmatchcase
 from sqlmodel import Session, col, func, select
 
 from pilothouse.activity import record
-from pilothouse.experiments.metrics import metric_kind
+from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring import rules
+from pilothouse.monitoring.alert_state import Condition, Standing, Verdict, combine, stand
 from pilothouse.monitoring.checks import ERROR, INSUFFICIENT
-from pilothouse.monitoring.standing import Condition, Standing, Verdict, combine, stand
 from pilothouse.monitoring.tables import (
     ACKNOWLEDGED,
     FIRING,

@@ -33,6 +33,7 @@ from pilothouse.monitoring.drift import (
     Pair,
     drift_tests,
 )
+from pilothouse.monitoring.monitor_config import Plan
 from pilothouse.monitoring.performance import (
     Needs,
     Realised,
@@ -40,7 +41,6 @@ from pilothouse.monitoring.performance import (
     performance_status,
     realise,
 )
-from pilothouse.monitoring.plan import Plan
 from pilothouse.monitoring.profiles import (
     ColumnReference,
     NumberReference,
@@ -48,7 +48,7 @@ from pilothouse.monitoring.profiles import (
     category_window,
     number_window,
 )
-from pilothouse.monitoring.reference import ReferenceProfile
+from pilothouse.monitoring.reference_profile import ReferenceProfile
 
 if TYPE_CHECKING:
     import pandas as pd

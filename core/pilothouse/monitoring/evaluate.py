@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session
 
 from pilothouse.activity.actors import MONITOR
-from pilothouse.deployments import wishes
+from pilothouse.deployments import commands
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
-from pilothouse.monitoring import alerts, keeping, monitors, observed, references
+from pilothouse.monitoring import alerts, baselines, monitors, window_data, window_store
 from pilothouse.monitoring.assessment import assess
-from pilothouse.monitoring.keeping import Judged
-from pilothouse.monitoring.plan import Plan
+from pilothouse.monitoring.monitor_config import Plan
 from pilothouse.monitoring.rules import RETRAIN
 from pilothouse.monitoring.tables import Window
+from pilothouse.monitoring.window_store import Judged
 from pilothouse.monitoring.windows import Span, span_of_ms
 from pilothouse.storage import Store
 
@@ -47,9 +47,9 @@ def evaluate_job(
         plan = monitors.monitor_info(session, deployment).plan
         serving = _serving(session, deployment)
     progress(0.1, f"reading {span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}")
-    frame = observed.observe(store, deployment, span)
-    groups = observed.by_version(frame) if len(frame) else [(*serving, frame)]
-    heard = observed.heard_until(frame)
+    frame = window_data.observe(store, deployment, span)
+    groups = window_data.by_version(frame) if len(frame) else [(*serving, frame)]
+    heard = window_data.heard_until(frame)
     judged = [judge(store, deployment, span, plan, *group, heard) for group in groups]
     progress(0.9, f"{len(frame):,} rows judged")
     with store.write() as session:
@@ -67,13 +67,13 @@ def judge(
     heard: datetime | None = None,
 ) -> Judged:
     """The judgement of one version's rows of a window; its profile is put among the artifacts."""
-    baseline = references.baseline(store, model, number)
+    baseline = baselines.baseline(store, model, number)
     names = (*baseline.profile.columns, *baseline.profile.faults)
-    rows = observed.rows_of(frame, baseline.signature, names)
+    rows = window_data.rows_of(frame, baseline.signature, names)
     settings = json.dumps(asdict(plan), sort_keys=True)
-    content = observed.content(frame, rows, baseline.digest, settings)
+    content = window_data.content(frame, rows, baseline.digest, settings)
     found = assess(baseline.profile, rows, plan, baseline.signature.threshold)
-    digest = store.artifacts.put_bytes(keeping.profile_bytes(found))
+    digest = store.artifacts.put_bytes(window_store.profile_bytes(found))
     return Judged(deployment, model, number, span, content, digest, found, heard)
 
 
@@ -85,22 +85,22 @@ def due_job(
     New are windows never judged, and those with predictions or labels received since they were.
     The answer is a list of [start_ms, end_ms], oldest first.
     """
-    from pilothouse.monitoring import due
+    from pilothouse.monitoring import due_windows
 
     until = store.now() if until_ms is None else from_ms(until_ms)
-    return [list(span.in_ms) for span in due.due(store, deployment, until)]
+    return [list(span.in_ms) for span in due_windows.due(store, deployment, until)]
 
 
 def _serving(session: Session, deployment: str) -> tuple[str, int]:
-    row = wishes.require(session, deployment)
+    row = commands.require(session, deployment)
     return row.model, row.serving or row.number
 
 
 def _store(session: Session, store: Store, judged: Judged, restore: bool) -> Window:
-    existing = keeping.known(session, judged)
+    existing = window_store.known(session, judged)
     if existing is not None and existing.removed_at is not None and not restore:
         return existing
-    window, is_new = keeping.keep(session, store, judged)
+    window, is_new = window_store.keep(session, store, judged)
     if is_new:
         alerts.follow(session, store.acting_as(MONITOR), window)
     return window

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session, col, select
 
 from pilothouse.kit.errors import NotFound
-from pilothouse.monitoring import keeping
+from pilothouse.monitoring import window_store
 from pilothouse.monitoring.checks import FEATURE_DRIFT, PREDICTION_DRIFT, SIGNALS
 from pilothouse.monitoring.tables import (
     Alert,
@@ -185,7 +185,7 @@ def windows(session: Session, deployment: str | None) -> pd.DataFrame:
 
 def window_row(session: Session, window_id: str) -> Mapping[str, Any]:
     """One window by the same names. Raises NotFound."""
-    row = _window_row(keeping.require(session, window_id))
+    row = _window_row(window_store.require(session, window_id))
     return dict(zip(WINDOWS, row, strict=True))
 
 
@@ -203,7 +203,7 @@ def _window_row(window: Window) -> tuple[Any, ...]:
 
 def results(session: Session, window_id: str) -> pd.DataFrame:
     """Every result of a window's newest revision, by signal; columns as in `RESULTS`."""
-    window = keeping.require(session, window_id)
+    window = window_store.require(session, window_id)
     rows = session.execute(
         select(*[getattr(CheckResult, name) for name in RESULTS])
         .where(CheckResult.window_id == window_id, CheckResult.revision == window.revision)
@@ -288,7 +288,7 @@ def calibration(session: Session, artifacts: Artifacts, window_id: str) -> pd.Da
 
 
 def _profile(session: Session, artifacts: Artifacts, window_id: str) -> dict[str, Any]:
-    window = keeping.require(session, window_id)
+    window = window_store.require(session, window_id)
     profile: dict[str, Any] = json.loads(artifacts.read(window.profile))
     return profile
 

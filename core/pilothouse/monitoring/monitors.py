@@ -9,9 +9,9 @@ from typing import Any
 from sqlmodel import Session
 
 from pilothouse.activity import record
-from pilothouse.deployments import wishes
+from pilothouse.deployments import commands
 from pilothouse.kit.errors import Invalid, NotFound
-from pilothouse.monitoring.plan import MonitorInfo, Plan
+from pilothouse.monitoring.monitor_config import MonitorInfo, Plan
 from pilothouse.monitoring.rules import DEFAULT_RULES, add_rule
 from pilothouse.monitoring.tables import Monitor
 from pilothouse.monitoring.windows import require_period
@@ -25,7 +25,7 @@ def ensure_monitor(session: Session, store: Store, deployment: str, **settings: 
 
     Raises NotFound without the deployment, Invalid for a setting that makes no sense.
     """
-    wishes.require(session, deployment)
+    commands.require(session, deployment)
     known = session.get(Monitor, deployment)
     if known is not None:
         return change_monitor(session, store, deployment, settings) if settings else _info(known)
@@ -69,7 +69,7 @@ def require(session: Session, deployment: str) -> Monitor:
     """The monitor's row. Raises NotFound."""
     found = session.get(Monitor, deployment)
     if found is None:
-        wishes.require(session, deployment)
+        commands.require(session, deployment)
         raise NotFound(
             f"nobody monitors {deployment!r} yet.", hint="Open its monitoring to begin with it."
         )

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from pilothouse.monitoring.binning import Grid, grids_of
 from pilothouse.monitoring.distances import Counts, Floats
-from pilothouse.monitoring.grids import Grid, grids_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,8 @@ from pilothouse.activity import record
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.kit.ids import uuid7
+from pilothouse.monitoring.alert_state import Condition
 from pilothouse.monitoring.checks import DRIFTED_SHARE, FEATURE_DRIFT, PERFORMANCE, SIGNALS
-from pilothouse.monitoring.standing import Condition
 from pilothouse.monitoring.tables import AlertRule
 from pilothouse.storage import Store
 

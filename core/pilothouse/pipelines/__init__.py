@@ -1,5 +1,5 @@
 """What joins the rest: workflows over several rooms, what triggers them, the demo."""
 
-from pilothouse.pipelines.verbs import Pipelines
+from pilothouse.pipelines.api import Pipelines
 
 __all__ = ["Pipelines"]

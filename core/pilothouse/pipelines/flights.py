@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.data import Data, samples
 from pilothouse.deployments import Deployments
-from pilothouse.deployments.trial import try_version
+from pilothouse.deployments.controller.trial import try_version
 from pilothouse.experiments import Experiments
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms, to_ms
 from pilothouse.kit.ids import uuid7_of
 from pilothouse.monitoring import Monitoring
 from pilothouse.pipelines import evaluation
-from pilothouse.pipelines.sending import Line
-from pilothouse.pipelines.verbs import Pipelines
+from pilothouse.pipelines.api import Pipelines
+from pilothouse.pipelines.replay import Line
 from pilothouse.registry import Registry
 from pilothouse.storage import Store
 from pilothouse.training import TrainingSpec

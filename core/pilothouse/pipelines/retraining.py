@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from pilothouse.activity.actors import RETRAINING
 from pilothouse.data import ContractBreach, Data
 from pilothouse.deployments import Deployments
-from pilothouse.deployments.trial import try_version
+from pilothouse.deployments.controller.trial import try_version
 from pilothouse.experiments import Experiments
-from pilothouse.experiments.signature import Signature
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
 from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.models.signature import Signature
 from pilothouse.registry import Registry
 from pilothouse.registry.evidence import Comparison
-from pilothouse.registry.facts import VersionInfo
+from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 from pilothouse.training import TrainingSpec
 
@@ -114,7 +114,7 @@ def compare(
     store: Store, progress: Progress, *, run: str, model: str, champion: int
 ) -> dict[str, Any]:
     """Score the held-out (newest) rows with the champion too: both ROC AUCs on the same rows."""
-    from pilothouse.training.rivals import judge_job
+    from pilothouse.training.holdout_evaluation import judge_job
 
     version = Registry(store).version(model, champion)
     rival = {"digest": version.digest, "signature": version.signature.to_json()}

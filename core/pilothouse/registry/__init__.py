@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pilothouse.registry.verbs import Registry
+    from pilothouse.registry.api import Registry
 
 __all__ = ["Registry"]
 
 
 def __getattr__(name: str) -> type[Registry]:
     if name == "Registry":
-        from pilothouse.registry.verbs import Registry
+        from pilothouse.registry.api import Registry
 
         return Registry
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

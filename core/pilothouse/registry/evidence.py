@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from pilothouse.experiments.metrics import Direction, MetricKind, metric_kind
+from pilothouse.experiments.metrics.kinds import Direction, MetricKind, metric_kind
 from pilothouse.kit.errors import Invalid
 
 

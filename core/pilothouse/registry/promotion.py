@@ -12,11 +12,11 @@ from sqlmodel import Session, select
 
 from pilothouse.activity import record
 from pilothouse.data import versions as data_versions
-from pilothouse.experiments.directions import said
+from pilothouse.experiments.metrics.directions import said
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
-from pilothouse.registry import stages, trials, versions
+from pilothouse.registry import load_trials, stages, versions
 from pilothouse.registry.evidence import (
     Comparison,
     ContractFact,
@@ -24,7 +24,7 @@ from pilothouse.registry.evidence import (
     Side,
     evidence_hash,
 )
-from pilothouse.registry.facts import PromotionInfo, VersionInfo, promotion_info
+from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
 from pilothouse.registry.policy import Decision, GateRule, assess, rules
 from pilothouse.registry.tables import ACCEPTED, PENDING, REFUSED, REJECTED, Promotion
 from pilothouse.storage import Store
@@ -161,7 +161,7 @@ def _evidence(
         comparison=comparison,
         inputs=candidate.signature.names,
         directions=said(session),
-        trial=trials.find(session, candidate),
+        trial=load_trials.find(session, candidate),
     )
 
 

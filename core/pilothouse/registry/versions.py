@@ -11,8 +11,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from pilothouse.activity import record
-from pilothouse.experiments import late, lifecycle
-from pilothouse.experiments.signature import Signature
+from pilothouse.experiments import late_writes, lifecycle
 from pilothouse.experiments.tables import (
     FINISHED,
     RunArtifact,
@@ -22,7 +21,8 @@ from pilothouse.experiments.tables import (
 )
 from pilothouse.kit import names
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
-from pilothouse.registry.facts import VersionInfo, version_info
+from pilothouse.models.signature import Signature
+from pilothouse.registry.info import VersionInfo, version_info
 from pilothouse.registry.tables import CHAMPION, Alias, Model, ModelTag, ModelVersion
 from pilothouse.storage import Store, Table
 
@@ -209,7 +209,7 @@ def _add(
     session.add_all(beside(row))
     session.flush()
     rests_on = ({source.run: None} if source.run else {}) | dict(source.rests_on)
-    late.hold(session, f"{model}@{row.number}", rests_on.items())
+    late_writes.hold(session, f"{model}@{row.number}", rests_on.items())
     record(
         session,
         store,

@@ -24,9 +24,9 @@ from sqlmodel import Session
 
 from pilothouse.kit.clock import Clock, SystemClock
 from pilothouse.kit.errors import Invalid, Unavailable
-from pilothouse.kit.faults import in_words, is_busy
 from pilothouse.kit.folders import private_database, workspace_folder
-from pilothouse.kit.patterns import matches
+from pilothouse.kit.io_errors import in_words, is_busy
+from pilothouse.kit.regex_automaton import matches
 from pilothouse.kit.settings import Settings
 from pilothouse.storage.artifacts import Artifacts
 from pilothouse.storage.urls import DATABASE_FILE, HINT, database_url, parsed

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from pilothouse.training.spec import TrainingSpec
 
 if TYPE_CHECKING:
-    from pilothouse.training.verbs import Training
+    from pilothouse.training.api import Training
 
 __all__ = ["Training", "TrainingSpec"]
 
 
 def __getattr__(name: str) -> type[Training]:
     if name == "Training":
-        from pilothouse.training.verbs import Training
+        from pilothouse.training.api import Training
 
         return Training
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,12 +23,12 @@ from sklearn.pipeline import Pipeline
 
 from pilothouse.training.encoding import LabelledPipeline
 from pilothouse.training.evaluation import Evaluation, best_threshold, evaluate, figures
-from pilothouse.training.ground import Ground
 from pilothouse.training.importance import importance
 from pilothouse.training.progress import Step, evaluation_phase, fitting_phases
 from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.splits import Split, thin
 from pilothouse.training.trainers import Value, trainers
+from pilothouse.training.training_data import Ground
 
 MODEL_PATH = "model/model.joblib"
 REFERENCE_ROWS = 50_000

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from pilothouse.experiments.signature import Label
+from pilothouse.models.signature import Label
 from pilothouse.training.columns import TIME_PARTS
 
 MAX_CATEGORIES = 254  # histogram gradient boosting has 255 bins, one of them for what is missing

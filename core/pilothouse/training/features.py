@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pilothouse.data.facts import ColumnProfile
+from pilothouse.data.info import ColumnProfile
 from pilothouse.kit.errors import Invalid
 from pilothouse.training.columns import Columns
 

@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pilothouse.experiments.metrics import metric_kind
+from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.storage import Store
 from pilothouse.training import runs
 from pilothouse.training.candidate import fit_candidate
-from pilothouse.training.ground import Ground, lay, read_sheet
 from pilothouse.training.progress import Report, TrainingProgress, reading_phase
 from pilothouse.training.search import Search
 from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.trainers import trainers
+from pilothouse.training.training_data import Ground, lay, read_sheet
 
 SHARED = (
     "dataset",

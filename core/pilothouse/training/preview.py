@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from pilothouse.data.facts import DatasetVersionInfo
-from pilothouse.experiments.signature import Label
+from pilothouse.data.info import DatasetVersionInfo
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Label
 from pilothouse.storage import Store
 from pilothouse.training.features import ColumnUse, column_uses, features
-from pilothouse.training.ground import Sheet, divide, read_sheet
 from pilothouse.training.spec import AUTO, TrainingSpec
 from pilothouse.training.target import read_target
+from pilothouse.training.training_data import Sheet, divide, read_sheet
 
 
 @dataclass(frozen=True)

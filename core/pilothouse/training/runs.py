@@ -16,8 +16,9 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from pilothouse.experiments import environment, lifecycle, patches, recording, written_models
-from pilothouse.experiments.summary import Points
+from pilothouse.experiments import code_patch, lifecycle, recording, trusted_models
+from pilothouse.experiments.metrics.summary import Points
+from pilothouse.experiments.provenance import environment
 from pilothouse.experiments.tables import (
     CANCELLED,
     FAILED,
@@ -59,7 +60,7 @@ class Ticket:
 
 def take_up(store: Store, spec: TrainingSpec, place: Place) -> Ticket:
     """The run of a slot: the finished one, the one a killed attempt left open, or a new one."""
-    running = patches.program(store, Path(__file__).parent)
+    running = code_patch.program(store, Path(__file__).parent)
     with store.write() as session:
         found = _find(session, place)
         if found is not None:
@@ -76,7 +77,7 @@ def take_up(store: Store, spec: TrainingSpec, place: Place) -> Ticket:
             code=running.identity,
             job_id=place.job_id,
         )
-        patches.log_patch(session, run, running)
+        code_patch.log_patch(session, run, running)
         recording.tag(session, run, {**spec.tags, SLOT: place.slot})
         if spec.note and place.parent is None:
             lifecycle.annotate(session, store, run, spec.note)
@@ -102,7 +103,7 @@ def write_candidate(
         recording.tag(session, run, {HELD_OUT: candidate.held_out})
         for path, digest in kept.items():
             recording.log_artifact(session, run, path, digest, len(documents[path]))
-        written_models.record_written(session, store, kept[MODEL_PATH], run)
+        trusted_models.record_written(session, store, kept[MODEL_PATH], run)
         lifecycle.finish(session, store, run)
 
 

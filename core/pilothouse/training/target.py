@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pilothouse.experiments.signature import Label, Signature
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Label, Signature
 from pilothouse.training.splits import Labels, Rows
 
 if TYPE_CHECKING:

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from pilothouse.attention import Attention
+    from pilothouse.comparison import Comparisons
     from pilothouse.data import Data
     from pilothouse.data.lifecycle import Use
     from pilothouse.deployments import Deployments
     from pilothouse.experiments import Experiments
-    from pilothouse.interop.imports.verbs import Imports
+    from pilothouse.interop.importing.api import Imports
     from pilothouse.monitoring import Monitoring
     from pilothouse.pipelines import Pipelines
     from pilothouse.registry import Registry
@@ -73,6 +74,13 @@ class Workspace:
         return Experiments(self.store, (MODELS, DEPLOYMENTS))
 
     @cached_property
+    def comparison(self) -> Comparisons:
+        """Runs against a baseline: differences, significance, thresholds, slices."""
+        from pilothouse.comparison import Comparisons
+
+        return Comparisons(self.store)
+
+    @cached_property
     def training(self) -> Training:
         """Trainers and training jobs."""
         from pilothouse.training import Training
@@ -82,7 +90,7 @@ class Workspace:
     @cached_property
     def registry(self) -> Registry:
         """Models, versions, stages, promotions."""
-        from pilothouse.deployments.trial import try_version
+        from pilothouse.deployments.controller.trial import try_version
         from pilothouse.registry import Registry
 
         return Registry(self.store, try_version)
@@ -118,7 +126,7 @@ class Workspace:
     @cached_property
     def imports(self) -> Imports:
         """History that another tracker kept."""
-        from pilothouse.interop.imports.verbs import Imports
+        from pilothouse.interop.importing.api import Imports
 
         return Imports(self.store)
 

@@ -15,9 +15,9 @@ from pilothouse.activity import anchor, record
 from pilothouse.activity.anchor import Anchor
 from pilothouse.activity.chain import latest_seals, verify_anchored
 from pilothouse.activity.tables import ActivityEntry
-from pilothouse.experiments import late, lifecycle
+from pilothouse.experiments import late_writes, lifecycle
 from pilothouse.kit.settings import Settings
-from pilothouse.registry import removal
+from pilothouse.registry import deletion
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import GatePolicy, Model, ModelTag
 from pilothouse.storage import Store, migrate, open_store
@@ -104,10 +104,10 @@ def test_renaming_and_deleting_with_statements_of_their_own_is_sealed(store: Sto
         session.flush()
         session.add(ModelTag(model="late", key="team", value="ops"))
     with store.write() as session:
-        removal.rename(session, store, session.get_one(Model, "late"), "punctual")
+        deletion.rename(session, store, session.get_one(Model, "late"), "punctual")
     assert flaws(store) == []
     with store.write() as session:
-        removal.delete_model(session, store, session.get_one(Model, "punctual"))
+        deletion.delete_model(session, store, session.get_one(Model, "punctual"))
     assert flaws(store) == []
     with store.read() as session:
         sealed = latest_seals(session)["registry_model"]
@@ -195,11 +195,13 @@ def test_holds_are_sealed_through_all_that_happens_to_them(workspace: Workspace)
     store, room = workspace.store, workspace.experiments
     run, other = room.start("flights"), room.start("flights")
     for act in (
-        lambda session: late.hold(session, "late@1", [(run, ""), (other, None)]),
-        lambda session: late.hold(session, "late@2", late.rests_on(session, "late@1")),
-        lambda session: late.rename(session, "late@1", "punctual@1"),
+        lambda session: late_writes.hold(session, "late@1", [(run, ""), (other, None)]),
+        lambda session: late_writes.hold(
+            session, "late@2", late_writes.rests_on(session, "late@1")
+        ),
+        lambda session: late_writes.rename(session, "late@1", "punctual@1"),
         lambda session: lifecycle.finish(session, store, run),
-        lambda session: late.release(session, "punctual@1"),
+        lambda session: late_writes.release(session, "punctual@1"),
     ):
         with store.write() as session:
             act(session)
@@ -212,7 +214,7 @@ def test_holds_are_sealed_through_all_that_happens_to_them(workspace: Workspace)
 
 def test_a_statement_that_meets_no_row_leaves_no_entry(workspace: Workspace) -> None:
     with workspace.store.write() as session:
-        late.release(session, "nothing@1")
+        late_writes.release(session, "nothing@1")
     assert entries(workspace.store) == []
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pilothouse.activity import record
-from pilothouse.deployments.plan import CRASH_LOOP_AFTER, CRASH_LOOPED
+from pilothouse.deployments.replica_states import CRASH_LOOP_AFTER, CRASH_LOOPED
 from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.jobs.tables import CANCELLED, FAILED, SUCCEEDED, Job
 from pilothouse.kit.clock import FixedClock

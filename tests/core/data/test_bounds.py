@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pilothouse.data import Data, containers, options, parquet
-from pilothouse.data import preview as previews
-from pilothouse.data.reading import read
+from pilothouse.data import Data
+from pilothouse.data import reading_options as options
+from pilothouse.data.reading import containers, parquet
+from pilothouse.data.reading import preview as previews
+from pilothouse.data.reading.reader import read
 from pilothouse.data.registration_job import register_job
 from pilothouse.jobs import Progress
 from pilothouse.jobs.memory import limited_memory
@@ -84,7 +86,7 @@ def test_a_workbook_whose_parts_unpack_to_too_much_is_refused(
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", b"<x/>")
         archive.writestr("xl/sharedStrings.xml", b" " * (5 << 20))
-    monkeypatch.setattr("pilothouse.data.excel.MAX_PART", 1 << 20)
+    monkeypatch.setattr("pilothouse.data.reading.excel.MAX_PART", 1 << 20)
     with pytest.raises(Invalid, match=r"sharedStrings\.xml in the workbook unpacks to 5 MB"):
         read(file.getvalue(), "book.xlsx")
 

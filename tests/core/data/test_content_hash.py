@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilothouse.data.canonical import canonical, content_hash
-from pilothouse.data.inference import retyped
-from pilothouse.data.reading import read_table, write_parquet
+from pilothouse.data.reading.reader import read_table, write_parquet
 from pilothouse.data.schema import Type
+from pilothouse.data.type_inference.inference import retyped
 
 LETTERS = st.text("abcdefgxyzåé,;\"' \n|", max_size=6).map(str.strip)
 CELLS: dict[Type, Any] = {

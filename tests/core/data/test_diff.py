@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pilothouse.data.diff import distance, shift_words
-from pilothouse.data.facts import ColumnProfile
+from pilothouse.data.info import ColumnProfile
 from pilothouse.data.profile import profile
-from pilothouse.data.reading import read_table
+from pilothouse.data.reading.reader import read_table
 from pilothouse.workspace import Workspace
 
 

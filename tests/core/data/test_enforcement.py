@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pilothouse.data import ContractBreach, Rule
-from pilothouse.data.contract import form
+from pilothouse.data.contracts.contract import form
 from pilothouse.jobs import Progress
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.pipelines.retraining import check_contract
@@ -223,7 +223,7 @@ def test_one_value_can_be_accepted(registered: Workspace) -> None:
 def test_two_registrations_at_once_are_not_held_against_a_past_contract(
     registered: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pilothouse.data import enforcement
+    from pilothouse.data import contract_enforcement as enforcement
 
     hold = enforcement.hold
 

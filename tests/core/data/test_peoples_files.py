@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pilothouse.data import Data, ReadOptions
-from pilothouse.data.reading import Reading, read
+from pilothouse.data.reading.reader import Reading, read
 from pilothouse.kit.errors import Invalid, Unavailable
 from pilothouse.storage import Store
 

@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pilothouse.data import samples
-from pilothouse.data.facts import ColumnProfile, Profile
+from pilothouse.data.info import ColumnProfile, Profile
 from pilothouse.data.profile import profile
-from pilothouse.data.reading import read_table
+from pilothouse.data.reading.reader import read_table
 
 
 def of(**columns: object) -> Profile:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pilothouse.data.canonical import schema_of
-from pilothouse.data.reading import read_table
+from pilothouse.data.reading.reader import read_table
 from pilothouse.kit.errors import Invalid, NotFound
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pilothouse.data.reading import read
+from pilothouse.data.reading.reader import read
 
 ROWS = 300
 COLUMNS = ("Größe (cm)", "a;b", "prix €", "active?", "seit", "Anzahl", "Ort", "score%")

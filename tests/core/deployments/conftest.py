@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.serving import trained, workspace_of
 from pilothouse.deployments import Deployments
 from pilothouse.storage import Store
-from pilothouse.testing.serving import trained, workspace_of
 
 
 @pytest.fixture(scope="session")

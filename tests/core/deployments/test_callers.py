@@ -10,21 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse.deployments import invocations, oip
-from pilothouse.deployments.columns import check
-from pilothouse.deployments.labelling import check_labels
-from pilothouse.deployments.reader_process import pack, unpack
-from pilothouse.deployments.reading import is_light, read_labels, read_request
-from pilothouse.deployments.request import (
+from pilothouse.deployments.gateway import invocations, oip
+from pilothouse.deployments.gateway.bodies import is_light, read_labels, read_request
+from pilothouse.deployments.gateway.columns import check
+from pilothouse.deployments.gateway.labels import check_labels
+from pilothouse.deployments.gateway.reader_process import pack, unpack
+from pilothouse.deployments.gateway.request import (
     GZIP_MEMBERS,
     Limits,
-    TooLarge,
     brief,
     check_instants,
     inflate,
 )
-from pilothouse.experiments.signature import Field, Signature
-from pilothouse.kit.errors import Invalid
+from pilothouse.kit.errors import Invalid, TooLarge
+from pilothouse.models.signature import Field, Signature
 
 SIGNATURE = Signature(
     inputs=(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse.deployments.columns import check
-from pilothouse.experiments.signature import Field, Signature
+from pilothouse.deployments.gateway.columns import check
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Field, Signature
 
 SIGNATURE = Signature(
     inputs=(

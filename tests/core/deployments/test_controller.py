@@ -14,17 +14,17 @@ from typing import Any, TypeVar
 import psutil
 import pytest
 
+from harness.serving import register, running_models, wait_for
 from pilothouse.activity import Activity
 from pilothouse.deployments import Deployments
-from pilothouse.deployments import replicas as processes
-from pilothouse.deployments.controller import Controller, newest_revision
-from pilothouse.deployments.facts import DeploymentInfo
-from pilothouse.deployments.plan import CRASH_LOOP_AFTER
-from pilothouse.deployments.surroundings import environment
+from pilothouse.deployments.controller import replicas as processes
+from pilothouse.deployments.controller.controller import Controller, newest_revision
+from pilothouse.deployments.info import DeploymentInfo
+from pilothouse.deployments.model_server.child_environment import environment
+from pilothouse.deployments.replica_states import CRASH_LOOP_AFTER
 from pilothouse.deployments.tables import Replica
 from pilothouse.kit.clock import SystemClock
 from pilothouse.storage import Store
-from pilothouse.testing.serving import register, running_models, wait_for
 
 T = TypeVar("T")
 
@@ -103,13 +103,13 @@ def test_a_killed_process_is_started_again(
 def test_a_process_that_hangs_is_replaced(
     deployments: Deployments, controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pilothouse.deployments.controller.ASK_SECONDS", 0.1)
-    monkeypatch.setattr("pilothouse.deployments.controller.ASK_EVERY", 0.0)
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.ASK_SECONDS", 0.1)
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.ASK_EVERY", 0.0)
     pid = only_pid(launched(deployments, controller))
     os.kill(pid, signal.SIGSTOP)
-    monkeypatch.setattr("pilothouse.deployments.controller.MISSES", 3)
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.MISSES", 3)
     tick_until(controller, lambda: not psutil.pid_exists(pid))
-    monkeypatch.setattr("pilothouse.deployments.controller.ASK_SECONDS", 2.0)
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.ASK_SECONDS", 2.0)
     assert tick_until(controller, lambda: ready(deployments))
 
 
@@ -138,7 +138,7 @@ def test_a_clock_that_jumps_neither_keeps_a_process_nor_ends_one(
 def test_a_process_that_is_at_one_batch_for_long_is_replaced(
     deployments: Deployments, controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pilothouse.deployments.controller.ASK_EVERY", 0.0)
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.ASK_EVERY", 0.0)
     pid = only_pid(launched(deployments, controller))
     state = processes.state
 
@@ -146,7 +146,7 @@ def test_a_process_that_is_at_one_batch_for_long_is_replaced(
         answer = state(replica, seconds)
         return answer and answer | {"busy_seconds": 61.0 if replica.pid == pid else 0.0}
 
-    monkeypatch.setattr("pilothouse.deployments.controller.processes.state", busy)
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.processes.state", busy)
     assert tick_until(controller, lambda: another(deployments, pid))
 
 
@@ -157,7 +157,7 @@ def test_a_new_controller_adopts_what_a_killed_one_left(
     code = (
         "import sys, time; from pathlib import Path; "
         "from pilothouse.kit.settings import Settings; from pilothouse.storage import open_store; "
-        "from pilothouse.deployments.controller import Controller; "
+        "from pilothouse.deployments.controller.controller import Controller; "
         "controller = Controller(open_store(Settings(workspace=Path(sys.argv[1]))))\n"
         "while True:\n    controller.tick()\n    time.sleep(0.05)"
     )
@@ -226,7 +226,7 @@ def test_a_version_that_cannot_load_ends_in_a_crash_loop_while_the_old_one_answe
     registered: Store,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pilothouse.deployments.plan.BACK_OFF_SECONDS", (0,))
+    monkeypatch.setattr("pilothouse.deployments.controller.reconcile.BACK_OFF_SECONDS", (0,))
     register(registered, "late", b"no pickle at all")
     pid = only_pid(launched(deployments, controller))
     deployments.swap("flights", 3)

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilothouse.deployments import compaction, damage, journal, log
-from pilothouse.deployments.journal import Journal
-from pilothouse.experiments.signature import Field, Signature
+from pilothouse.deployments.prediction_log import compaction, damage, journal, log
+from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Unavailable
 from pilothouse.kit.ids import uuid7
+from pilothouse.models.signature import Field, Signature
 
 SIGNATURE = Signature((Field("distance", "number"),), "late", (0, 1), 1)
 MARCH = to_ms(datetime(2013, 3, 1, 12, tzinfo=UTC))

@@ -10,15 +10,15 @@ from typing import Any
 import joblib
 import pytest
 
-from pilothouse.deployments.controller import Controller
+from harness.serving import EXAMPLE, SIGNATURE
+from pilothouse.deployments.controller.controller import Controller
+from pilothouse.deployments.controller.trial import try_version
 from pilothouse.deployments.tables import Deployment, Revision
-from pilothouse.deployments.trial import try_version
 from pilothouse.experiments.tables import WrittenModel
-from pilothouse.experiments.written_models import is_written
+from pilothouse.experiments.trusted_models import is_written
 from pilothouse.kit.errors import Refused
 from pilothouse.registry.versions import Source
-from pilothouse.testing.serving import EXAMPLE, SIGNATURE
-from pilothouse.training.rivals import _judge
+from pilothouse.training.holdout_evaluation import _judge
 from pilothouse.workspace import Workspace
 
 

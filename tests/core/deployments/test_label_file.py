@@ -8,14 +8,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.serving import SIGNATURE as LATE
 from pilothouse.activity import Activity
-from pilothouse.deployments import Deployments, log
-from pilothouse.deployments.journal import Journal
+from pilothouse.deployments import Deployments
 from pilothouse.deployments.label_file import LabelColumns, guess_columns, read_label_file
-from pilothouse.experiments.signature import Field, Signature
+from pilothouse.deployments.prediction_log import log
+from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Field, Signature
 from pilothouse.storage import Store
-from pilothouse.testing.serving import SIGNATURE as LATE
 
 SIGNATURE = Signature(
     inputs=(Field("x", "number"),),

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilothouse.deployments import compaction, id_index, journal, log
-from pilothouse.deployments.journal import Journal
-from pilothouse.deployments.surroundings import environment
-from pilothouse.deployments.traffic import traffic
-from pilothouse.experiments.signature import Field, Signature
+from pilothouse.deployments.model_server.child_environment import environment
+from pilothouse.deployments.prediction_log import compaction, id_index, journal, log
+from pilothouse.deployments.prediction_log.journal import Journal
+from pilothouse.deployments.prediction_log.traffic import traffic
 from pilothouse.kit.clock import from_ms, to_ms
 from pilothouse.kit.errors import Unavailable
 from pilothouse.kit.ids import uuid7s
+from pilothouse.models.signature import Field, Signature
 
 SIGNATURE = Signature(
     inputs=(
@@ -171,7 +171,9 @@ def test_stamps_go_on_after_a_restart_with_the_clock_put_back(
 ) -> None:
     labelled(writer, ["a"], 0)
     hour_ago = time.time_ns() - 3_600 * 10**9
-    monkeypatch.setattr("pilothouse.deployments.journal.time.time_ns", lambda: hour_ago)
+    monkeypatch.setattr(
+        "pilothouse.deployments.prediction_log.journal.time.time_ns", lambda: hour_ago
+    )
     second = Journal(log.journal_folder(tmp_path, "late"))
     labelled(second, ["a"], 1)
     second.seal()
@@ -266,7 +268,7 @@ def test_the_segment_of_a_killed_writer_is_compacted(tmp_path: Path) -> None:
     code = """
 import os, sys
 from pathlib import Path
-from pilothouse.deployments.journal import Journal
+from pilothouse.deployments.prediction_log.journal import Journal
 writer = Journal(Path(sys.argv[1]))
 writer.labels({"at": writer.stamp(), "ids": ["a"], "labels": [1], "times": [0]})
 os.kill(os.getpid(), 9)
@@ -290,7 +292,7 @@ def test_the_segment_of_a_living_writer_is_left_alone(tmp_path: Path, writer: Jo
 KILLED = """
 import os, sys
 from pathlib import Path
-from pilothouse.deployments import compaction, log
+from pilothouse.deployments.prediction_log import compaction, log
 steps = int(sys.argv[2])
 for owner, name in ((compaction, "_write"), (Path, "unlink")):
     real = getattr(owner, name)

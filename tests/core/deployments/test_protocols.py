@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
-from pilothouse.deployments import invocations, oip
-from pilothouse.deployments.request import Predicted, inflate, read_json
-from pilothouse.experiments.signature import Field, Signature
+from pilothouse.deployments.gateway import invocations, oip
+from pilothouse.deployments.gateway.request import Predicted, inflate, read_json
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Field, Signature
 
 SIGNATURE = Signature(
     inputs=(Field("a", "number"), Field("b", "integer")),

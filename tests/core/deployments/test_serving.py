@@ -14,13 +14,14 @@ from typing import Any
 import httpx
 import pytest
 
-from pilothouse.deployments import Deployments, compaction
-from pilothouse.deployments.gateway import Gateway
-from pilothouse.deployments.routes import Routes
+from harness.serving import ServerProcess, Worker, running_models, wait_for
+from pilothouse.deployments import Deployments
+from pilothouse.deployments.gateway.gateway import Gateway
+from pilothouse.deployments.gateway.routes import Routes
+from pilothouse.deployments.prediction_log import compaction
 from pilothouse.kit.errors import Invalid, Unavailable
 from pilothouse.kit.ids import uuid7s
 from pilothouse.storage import Store
-from pilothouse.testing.serving import ServerProcess, Worker, running_models, wait_for
 
 ROWS = {"distance": [500.0, 900.0], "carrier": ["AA", "ZZ"], "wind": [None, 25.0]}
 KINDS = {"distance": "FP64", "carrier": "BYTES", "wind": "FP64"}
@@ -298,8 +299,8 @@ def test_traffic_is_counted(launched: Deployments, caller: httpx.Client) -> None
 def test_too_many_waiting_callers_are_told_to_come_back(
     deployments: Deployments, registered: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pilothouse.deployments.gateway.MOST_IN_FLIGHT", 3)
-    monkeypatch.setattr("pilothouse.deployments.gateway.WAIT_SECONDS", 1.0)
+    monkeypatch.setattr("pilothouse.deployments.gateway.gateway.MOST_IN_FLIGHT", 3)
+    monkeypatch.setattr("pilothouse.deployments.gateway.gateway.WAIT_SECONDS", 1.0)
     deployments.launch("flights", "late", 1)
     routes = Routes(registered)
     gateway = Gateway(registered.folder, routes, max_body=1 << 20, max_rows=10, version="0")

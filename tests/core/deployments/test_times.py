@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pilothouse.deployments.columns import check
-from pilothouse.experiments.signature import Field, Signature
+from pilothouse.deployments.gateway.columns import check
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Field, Signature
 
 SIGNATURE = Signature(inputs=(Field("leaves", "time"),), target="late", classes=(0, 1), positive=1)
 

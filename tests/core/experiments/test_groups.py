@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from pilothouse.experiments import Experiments, RunFilter
-from pilothouse.experiments.code import UNKNOWN
+from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.kit.errors import Invalid
 from pilothouse.storage import Store
 

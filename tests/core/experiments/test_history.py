@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pilothouse.experiments import Experiments
-from pilothouse.experiments.code import UNKNOWN
-from pilothouse.experiments.history import thin
+from pilothouse.experiments.metrics.history import thin
+from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.storage import Store
 
 

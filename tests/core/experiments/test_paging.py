@@ -16,9 +16,9 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from pilothouse.experiments import Experiments, RunFilter
-from pilothouse.experiments.code import UNKNOWN
-from pilothouse.experiments.paging import asked_of_each
-from pilothouse.experiments.search import conditions
+from pilothouse.experiments.provenance.git import UNKNOWN
+from pilothouse.experiments.run_table.filters import conditions
+from pilothouse.experiments.run_table.paging import asked_of_each
 from pilothouse.experiments.tables import Run
 from pilothouse.kit.clock import FixedClock
 from pilothouse.storage import Store

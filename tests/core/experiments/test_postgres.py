@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 from sqlalchemy import func, select
 
-from pilothouse.experiments import Experiments, RunFilter, blocks
-from pilothouse.experiments.code import UNKNOWN
+from harness.postgres import postgresql, why_not
+from pilothouse.experiments import Experiments, RunFilter
+from pilothouse.experiments.metrics import packed_history
+from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.experiments.tables import Block, Metric, Run
 from pilothouse.kit.errors import Conflict
 from pilothouse.kit.settings import Settings
-from pilothouse.testing.postgres import postgresql, why_not
 from pilothouse.workspace import Workspace, open_workspace
 
 RUNS = 30
@@ -127,12 +128,12 @@ def test_writers_of_one_run_wait_for_each_other(both: tuple[Workspace, Workspace
         for step in range(10):
             room.log_metrics(run, {"m": float(writer)}, step=step * 4 + writer)
             if writer == 0:
-                blocks.compact(workspace.store, run)
+                packed_history.compact(workspace.store, run)
 
     with ThreadPoolExecutor(4) as pool:
         for each in [pool.submit(write, writer) for writer in range(4)]:
             each.result(60)
-    blocks.compact(workspace.store, run)
+    packed_history.compact(workspace.store, run)
     assert room.run(run).metrics["m"].count == 41 == len(room.history([run]))
     assert room.run(run).metrics["m"].last_step == 39
     with workspace.store.read() as session:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pilothouse.experiments import Experiments, Points
-from pilothouse.experiments.code import UNKNOWN, CodeIdentity
+from pilothouse.experiments.provenance.git import UNKNOWN, CodeIdentity
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.storage import Store

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pilothouse.experiments import Experiments, Points
-from pilothouse.experiments.code import UNKNOWN
-from pilothouse.experiments.metrics import metric_kind
-from pilothouse.experiments.summary import MetricSummary, history_of, merge, summarise
+from pilothouse.experiments.metrics.kinds import metric_kind
+from pilothouse.experiments.metrics.summary import MetricSummary, history_of, merge, summarise
+from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.kit.errors import Invalid
 from pilothouse.storage import Store
 

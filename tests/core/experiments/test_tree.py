@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilothouse.experiments import Experiments, RunFilter
-from pilothouse.experiments.code import UNKNOWN
-from pilothouse.experiments.tree import nodes
+from pilothouse.experiments.provenance.git import UNKNOWN
+from pilothouse.experiments.run_table.tree import nodes
 from pilothouse.storage import Store
 
 PATHS = st.dictionaries(

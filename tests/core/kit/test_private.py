@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pilothouse.deployments.journal import Journal
+from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.kit.hosts import refusal
 from pilothouse.kit.settings import Settings
 from pilothouse.kit.spreadsheets import escaped, to_csv

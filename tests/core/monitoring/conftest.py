@@ -14,11 +14,11 @@ import pytest
 from hypothesis import settings
 
 from pilothouse.deployments.tables import Deployment
-from pilothouse.experiments.signature import Field, Signature
 from pilothouse.experiments.tables import Experiment, Run, RunArtifact
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7s
+from pilothouse.models.signature import Field, Signature
 from pilothouse.monitoring import Monitoring
 from pilothouse.monitoring.evaluate import evaluate_job
 from pilothouse.registry.tables import Model, ModelVersion

@@ -178,13 +178,13 @@ def test_two_versions_in_one_week_are_judged_apart(desk: Any) -> None:
 
 
 def test_the_reference_is_profiled_once_for_a_version(desk: Any, monkeypatch: Any) -> None:
-    from pilothouse.monitoring import references
+    from pilothouse.monitoring import baselines
 
     desk.log(desk.draw(500, seed=25), desk.week(0))
     desk.log(desk.draw(500, seed=26), desk.week(1))
     desk.evaluate(desk.week(0))
-    monkeypatch.setattr(references, "_kept", {})
-    monkeypatch.setattr(references, "_compute", None)
+    monkeypatch.setattr(baselines, "_kept", {})
+    monkeypatch.setattr(baselines, "_compute", None)
     assert desk.evaluate(desk.week(1))["rows"] == 500
 
 
@@ -225,8 +225,8 @@ def test_due_are_ended_windows_with_anything_new(desk: Any) -> None:
 
 
 def test_labels_of_any_spelling_mean_the_same() -> None:
-    from pilothouse.experiments.signature import Signature
-    from pilothouse.monitoring.observed import truth
+    from pilothouse.models.signature import Signature
+    from pilothouse.monitoring.window_data import truth
 
     signature = Signature((), "late", (False, True), True)
     labels = pd.Series([True, False, 1, 0.0, "true", "0", None], dtype=object)
@@ -237,8 +237,8 @@ def test_labels_of_any_spelling_mean_the_same() -> None:
 
 
 def test_a_feature_with_the_name_of_a_fact_keeps_apart_from_it(desk: Any) -> None:
-    from pilothouse.experiments.signature import Field, Signature
-    from pilothouse.monitoring.observed import LABEL, rows_of
+    from pilothouse.models.signature import Field, Signature
+    from pilothouse.monitoring.window_data import LABEL, rows_of
 
     signature = Signature((Field("score", "number"),), "late", (0, 1), 1)
     frame = pd.DataFrame({"score": [0.1], "feature.score": [42.0], LABEL: [1]})

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pilothouse.experiments.signature import Field, Signature
+from pilothouse.models.signature import Field, Signature
 from pilothouse.monitoring.profiles import (
     CATEGORIES,
     SAMPLE,
@@ -21,7 +21,7 @@ from pilothouse.monitoring.profiles import (
     number_reference,
     number_window,
 )
-from pilothouse.monitoring.reference import from_bytes, profile_reference, to_bytes
+from pilothouse.monitoring.reference_profile import from_bytes, profile_reference, to_bytes
 
 numbers = st.one_of(st.none(), st.integers(-9, 9).map(float), st.floats(-1e6, 1e6))
 columns = st.lists(numbers, max_size=60).map(lambda cells: pd.Series(cells, dtype="float64"))

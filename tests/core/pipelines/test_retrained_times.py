@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pilothouse.experiments.signature import Field, Signature
+from pilothouse.models.signature import Field, Signature
 from pilothouse.pipelines.retraining import as_trained
 
 INPUTS = (Field("opened", "time"), Field("visits", "integer"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse.experiments.metrics import judge
+from pilothouse.experiments.metrics.kinds import judge
 from pilothouse.kit.errors import NotFound
 from pilothouse.registry.evidence import (
     Comparison,

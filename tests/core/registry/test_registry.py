@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from pilothouse.experiments.signature import Field, Signature
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
+from pilothouse.models.signature import Field, Signature
 from pilothouse.registry.evidence import Comparison, evidence_hash
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import Model, ModelVersion

@@ -12,11 +12,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import select, text
 
+from harness.postgres import postgresql, why_not
 from pilothouse.activity import record, verify
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store, Table
-from pilothouse.testing.postgres import postgresql, why_not
 from pilothouse.workspace import Workspace, open_workspace
 
 

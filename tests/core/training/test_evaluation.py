@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse.experiments.metrics import METRICS
+from pilothouse.experiments.metrics.kinds import METRICS
 from pilothouse.training.evaluation import (
     POINTS,
     along,

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilothouse.data.facts import ColumnProfile
-from pilothouse.experiments.signature import Signature
+from pilothouse.data.info import ColumnProfile
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Signature
 from pilothouse.training import TrainingSpec
 from pilothouse.training.encoding import Encoder
 from pilothouse.training.features import column_uses, is_identifier_name

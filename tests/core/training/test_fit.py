@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pilothouse.experiments.code import CodeIdentity
-from pilothouse.experiments.patches import Program
-from pilothouse.experiments.signature import Signature
+from pilothouse.experiments.code_patch import Program
+from pilothouse.experiments.provenance.git import CodeIdentity
 from pilothouse.jobs import Progress
 from pilothouse.kit.errors import Cancelled, Invalid, NotFound
+from pilothouse.models.signature import Signature
 from pilothouse.training import TrainingSpec
 from pilothouse.training.fit import train_all_job, train_job
-from pilothouse.training.rivals import judge_job
+from pilothouse.training.holdout_evaluation import judge_job
 from pilothouse.workspace import Workspace
 
 FILES = {
@@ -121,7 +121,7 @@ def test_a_run_keeps_the_uncommitted_code_it_was_trained_with(
 ) -> None:
     digest = workspace.store.artifacts.put_bytes(b"diff --git")
     running = Program(CodeIdentity("c" * 40, dirty=True), digest, 10)
-    monkeypatch.setattr("pilothouse.training.runs.patches.program", lambda *_: running)
+    monkeypatch.setattr("pilothouse.training.runs.code_patch.program", lambda *_: running)
     info = workspace.experiments.run(workspace.training.train_now(spec(data, folds=0)))
     assert info.dirty is True
     assert workspace.experiments.artifact(info.id, "code.patch") == b"diff --git"

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pilothouse.deployments.process import Predictor
-from pilothouse.experiments.signature import Label, Signature
+from pilothouse.deployments.model_server.server import Predictor
 from pilothouse.kit.errors import Invalid, Refused
+from pilothouse.models.signature import Label, Signature
 from pilothouse.registry.evidence import Evidence
 from pilothouse.registry.versions import Source
 from pilothouse.training import TrainingSpec

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from pilothouse.kit.patterns import pattern
+from pilothouse.kit.regex_automaton import pattern
 
 Condition = ColumnElement[bool]
 

@@ -17,18 +17,10 @@ from urllib.parse import parse_qs
 import orjson
 from sqlalchemy.exc import DataError, IntegrityError
 
-from pilothouse.deployments.asgi import (
-    Answer,
-    BodyBudget,
-    Receive,
-    Scope,
-    Send,
-    read_body,
-    respond,
-)
-from pilothouse.deployments.body_reader import BodyReader
-from pilothouse.deployments.request import Limits, TooLarge
+from pilothouse.deployments.gateway.body_reader import BodyReader
+from pilothouse.deployments.gateway.request import Limits
 from pilothouse.interop.mlflow import (
+    artifact_paths,
     artifacts,
     experiments,
     histories,
@@ -37,24 +29,24 @@ from pilothouse.interop.mlflow import (
     model_versions,
     omitted,
     paths,
-    places,
     recording,
     registered_models,
     registry_search,
     reset,
-    run_facts,
     run_search,
+    run_serialisation,
     runs,
     webhooks,
 )
 from pilothouse.interop.mlflow.compaction import Compactor
 from pilothouse.interop.mlflow.errors import ProtocolError, invalid, translated
-from pilothouse.interop.mlflow.fields import Fields, Several
 from pilothouse.interop.mlflow.ingest import Ingest
+from pilothouse.interop.mlflow.request_fields import Fields, Several
 from pilothouse.interop.mlflow.routing import Call, Route
-from pilothouse.interop.mlflow.webhooks import hooks
-from pilothouse.kit.errors import PilothouseError
-from pilothouse.kit.faults import in_words
+from pilothouse.interop.mlflow.webhooks import endpoints
+from pilothouse.kit.asgi import Answer, BodyBudget, Receive, Scope, Send, read_body, respond
+from pilothouse.kit.errors import PilothouseError, TooLarge
+from pilothouse.kit.io_errors import in_words
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.mlflow")
@@ -70,7 +62,7 @@ ROUTES: tuple[Route, ...] = (
     *registered_models.ROUTES,
     *model_versions.ROUTES,
     *registry_search.ROUTES,
-    *hooks.ROUTES,
+    *endpoints.ROUTES,
 )
 INFO: dict[str, Any] = {
     "store_type": "SqlStore",
@@ -185,7 +177,7 @@ class Protocol:
             lambda s: route.handler(Call(s, self.store, fields, found)), points
         )
         told = await asyncio.wrap_future(work)
-        if path == "runs/update" and told["run_info"]["status"] in run_facts.ENDED:
+        if path == "runs/update" and told["run_info"]["status"] in run_serialisation.ENDED:
             self._compactor.add(told["run_info"]["run_id"])
         return Answer(200, orjson.dumps(told), NOSNIFF) if told else EMPTY
 
@@ -253,8 +245,10 @@ class Protocol:
             return Answer(200, orjson.dumps(artifacts.list_place(session, path)), NOSNIFF)
 
     async def _remove(self, path: str) -> Answer:
-        places.clean(path)
-        work = self.ingest.submit(lambda s: places.remove(s, self.store, places.locate(s, path)))
+        artifact_paths.clean(path)
+        work = self.ingest.submit(
+            lambda s: artifact_paths.remove(s, self.store, artifact_paths.locate(s, path))
+        )
         await asyncio.wrap_future(work)
         return EMPTY
 

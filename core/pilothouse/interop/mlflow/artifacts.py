@@ -13,17 +13,16 @@ from urllib.parse import quote
 
 from sqlmodel import Session, col, select
 
-from pilothouse.deployments.asgi import Receive, Scope, Send, read_body
-from pilothouse.deployments.request import TooLarge
-from pilothouse.interop.mlflow import logged_models, places, run_facts, sources
+from pilothouse.interop.mlflow import artifact_paths, logged_models, run_serialisation, sources
+from pilothouse.interop.mlflow.artifact_paths import MODEL, RUN, Kept, Place
 from pilothouse.interop.mlflow.errors import invalid
-from pilothouse.interop.mlflow.fields import Fields
 from pilothouse.interop.mlflow.ingest import Ingest
-from pilothouse.interop.mlflow.places import MODEL, RUN, Kept, Place
+from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.interop.mlflow.routing import Call, Route, reading
 from pilothouse.interop.mlflow.runs import run_id_of
-from pilothouse.interop.mlflow.version_facts import find_version
-from pilothouse.kit.errors import Invalid
+from pilothouse.interop.mlflow.version_serialisation import find_version
+from pilothouse.kit.asgi import Receive, Scope, Send, read_body
+from pilothouse.kit.errors import Invalid, TooLarge
 from pilothouse.registry.tables import VersionOrigin
 from pilothouse.storage import Store
 
@@ -38,28 +37,30 @@ Locate = Callable[[Session], Place]
 
 
 def _list_of_run(call: Call) -> Json:
-    run = run_facts.find(call.session, run_id_of(call.fields))
-    inside = places.clean(call.fields.text("path"))
-    found = places.below(call.session, Place(RUN, run.id, inside))
-    return _listed(run_facts.root_of(call.session, run), found, inside)
+    run = run_serialisation.find(call.session, run_id_of(call.fields))
+    inside = artifact_paths.clean(call.fields.text("path"))
+    found = artifact_paths.below(call.session, Place(RUN, run.id, inside))
+    return _listed(run_serialisation.root_of(call.session, run), found, inside)
 
 
 def _list_of_model(call: Call) -> Json:
     model = logged_models.find(call.session, call.fields.needed("model_id"))
-    inside = places.clean(call.fields.text("artifact_directory_path"))
-    found = places.below(call.session, Place(MODEL, model.id, inside))
+    inside = artifact_paths.clean(call.fields.text("artifact_directory_path"))
+    found = artifact_paths.below(call.session, Place(MODEL, model.id, inside))
     return _listed(logged_models.root_of(call.session, model), found, inside)
 
 
 def _listed(root: str, found: list[Kept], inside: str) -> Json:
-    files = places.listing(found, inside, relative=False)
+    files = artifact_paths.listing(found, inside, relative=False)
     return {"root_uri": root} | ({"files": files} if files else {})
 
 
 def list_place(session: Session, path: str) -> Json:
     """What lies in a folder below the artifact root, by names."""
-    place = places.locate(session, path)
-    files = places.listing(places.below(session, place), place.inside, relative=True)
+    place = artifact_paths.locate(session, path)
+    files = artifact_paths.listing(
+        artifact_paths.below(session, place), place.inside, relative=True
+    )
     return {"files": files} if files else {}
 
 
@@ -67,8 +68,8 @@ def of_run(fields: Fields) -> Locate:
     """The file that `get-artifact` asks for."""
 
     def locate(session: Session) -> Place:
-        run = run_facts.find(session, run_id_of(fields))
-        path = places.clean(fields.needed("path"))
+        run = run_serialisation.find(session, run_id_of(fields))
+        path = artifact_paths.clean(fields.needed("path"))
         return Place(RUN, run.id, path, path)
 
     return locate
@@ -79,7 +80,7 @@ def of_model(model_id: str, fields: Fields) -> Locate:
 
     def locate(session: Session) -> Place:
         model = logged_models.find(session, model_id)
-        path = places.clean(fields.needed("artifact_file_path"))
+        path = artifact_paths.clean(fields.needed("artifact_file_path"))
         return Place(MODEL, model.id, path, path)
 
     return locate
@@ -89,7 +90,7 @@ def of_version(fields: Fields) -> Locate:
     """The file of a model version that `model-versions/get-artifact` asks for."""
 
     def locate(session: Session) -> Place:
-        path = places.clean(fields.needed("path"))
+        path = artifact_paths.clean(fields.needed("path"))
         version = find_version(session, fields.needed("name"), fields.needed("version"))
         query = select(VersionOrigin).where(
             col(VersionOrigin.model) == version.model, col(VersionOrigin.number) == version.number
@@ -98,14 +99,14 @@ def of_version(fields: Fields) -> Locate:
         scheme, _, root = location.partition(":")
         if scheme != sources.OWN:
             raise invalid(f"The files of this version are not kept here, but at {location}.")
-        return places.locate(session, f"{root.lstrip('/')}/{path}")
+        return artifact_paths.locate(session, f"{root.lstrip('/')}/{path}")
 
     return locate
 
 
 def at(path: str) -> Locate:
     """The file at a path below the artifact root."""
-    return lambda session: places.locate(session, path)
+    return lambda session: artifact_paths.locate(session, path)
 
 
 async def send_file(store: Store, locate: Locate, send: Send) -> None:
@@ -123,7 +124,7 @@ async def send_file(store: Store, locate: Locate, send: Send) -> None:
 
 def _opened(store: Store, locate: Locate) -> tuple[Kept, Path]:
     with store.read() as session:
-        kept = places.find(session, locate(session))
+        kept = artifact_paths.find(session, locate(session))
     return kept, store.artifacts.local_path(kept.digest)
 
 
@@ -149,13 +150,13 @@ async def receive_file(
     store: Store, ingest: Ingest, path: str, scope: Scope, receive: Receive
 ) -> None:
     """Take a file in, keep it by content, and name it once it is whole."""
-    places.clean(path)
+    artifact_paths.clean(path)
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as body:
         size = await _take(body, receive, store.settings.max_artifact_mb << 20)
         digest = await asyncio.to_thread(_put, store, body)
 
     def name(session: Session) -> None:
-        places.keep(session, store, places.locate(session, path), digest, size)
+        artifact_paths.keep(session, store, artifact_paths.locate(session, path), digest, size)
 
     await asyncio.wrap_future(ingest.submit(name))
 
@@ -173,7 +174,7 @@ async def receive_small(
     for field, value in (("run_uuid", run_id), ("path", path)):
         if not value:
             raise invalid(f"Request must specify {field}.")
-    inside = places.clean(path)
+    inside = artifact_paths.clean(path)
     try:
         body = await read_body(scope, receive, MOST_SMALL, grow)
     except TooLarge:
@@ -183,8 +184,8 @@ async def receive_small(
     digest = await asyncio.to_thread(store.artifacts.put_bytes, body)
 
     def name(session: Session) -> None:
-        run = run_facts.find(session, run_id)
-        places.keep(session, store, Place(RUN, run.id, inside, inside), digest, len(body))
+        run = run_serialisation.find(session, run_id)
+        artifact_paths.keep(session, store, Place(RUN, run.id, inside, inside), digest, len(body))
 
     await asyncio.wrap_future(ingest.submit(name))
 

@@ -7,7 +7,7 @@ import queue
 import threading
 from functools import partial
 
-from pilothouse.experiments import blocks, metric_notes
+from pilothouse.experiments.metrics import definitions, packed_history
 from pilothouse.interop.mlflow.ingest import Ingest, Work
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
@@ -42,7 +42,7 @@ class Compactor:
         self._refresh_best()
         while (run_id := self._waiting.get()) is not None:
             try:
-                blocks.compact(self._store, run_id, self._write)
+                packed_history.compact(self._store, run_id, self._write)
             except Unavailable:  # the server is ending; the worker does what is left
                 log.info("run %s is left to the worker", run_id)
             except Exception:  # the edge of a duty: a run that fails keeps none of the others
@@ -52,9 +52,9 @@ class Compactor:
         """Once after an upgrade: best values follow the directions that names have now."""
         try:
             with self._store.read() as session:
-                keys = metric_notes.outdated(session)
+                keys = definitions.outdated(session)
             if keys:
-                self._write(partial(metric_notes.refresh_best, keys=keys))
+                self._write(partial(definitions.refresh_best, keys=keys))
                 log.info("the best values of %d metrics were brought up to date", len(keys))
         except Unavailable:  # the server is ending; the next one does it
             log.info("best values are left to the next start")

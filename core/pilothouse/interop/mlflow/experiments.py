@@ -23,12 +23,12 @@ from pilothouse.activity import record
 from pilothouse.experiments.query import Comparison
 from pilothouse.experiments.query.sql import Known
 from pilothouse.experiments.tables import Experiment, ExperimentTag, Run, Source, SourceUse
-from pilothouse.interop.mlflow import clauses
-from pilothouse.interop.mlflow.clauses import Language, Order
+from pilothouse.interop.mlflow import search_syntax
 from pilothouse.interop.mlflow.errors import absent, exists, invalid
-from pilothouse.interop.mlflow.fields import Fields
-from pilothouse.interop.mlflow.pages import offset_of, page
+from pilothouse.interop.mlflow.pagination import offset_of, page
+from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
+from pilothouse.interop.mlflow.search_syntax import Language, Order
 from pilothouse.kit.clock import to_ms
 from pilothouse.storage import Store
 
@@ -261,9 +261,9 @@ def _search(call: Call) -> dict[str, Any]:
         select(Experiment)
         .where(
             view(fields.text("view_type"), col(Experiment.archived_at)),
-            clauses.condition(fields.text("filter"), lambda claim: _holds(call, claim)),
+            search_syntax.condition(fields.text("filter"), lambda claim: _holds(call, claim)),
         )
-        .order_by(*_ordered(clauses.orders(fields.texts("order_by"), LANGUAGE)))
+        .order_by(*_ordered(search_syntax.orders(fields.texts("order_by"), LANGUAGE)))
     )
     found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
     answer = page("experiments", found, offset, size)
@@ -321,12 +321,12 @@ def _holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
     key, now = claim.field.key, call.store.now()
     if LANGUAGE.entity(claim.field.entity) == "tag":
         of, named = col(ExperimentTag.experiment_id), col(ExperimentTag.key)
-        known = clauses.keyed(col(Experiment.id), of, named, col(ExperimentTag.value), key)
-        return clauses.asked(known, claim, "tag", now)
+        known = search_syntax.keyed(col(Experiment.id), of, named, col(ExperimentTag.value), key)
+        return search_syntax.asked(known, claim, "tag", now)
     if LANGUAGE.attribute(key) in INSTANTS:
-        return clauses.asked(Known(key, "time", INSTANTS[key]), claim, "attribute", now)
+        return search_syntax.asked(Known(key, "time", INSTANTS[key]), claim, "attribute", now)
     column = cast(col(Experiment.id), String) if key == "experiment_id" else col(Experiment.name)
-    return clauses.asked(Known(key, "text", column), claim, "attribute", now)
+    return search_syntax.asked(Known(key, "text", column), claim, "attribute", now)
 
 
 def _ordered(wanted: Iterable[Order]) -> list[ColumnElement[Any]]:

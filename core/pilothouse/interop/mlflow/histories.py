@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from pilothouse.experiments import blocks
+from pilothouse.experiments.metrics import packed_history
 from pilothouse.experiments.tables import RunMetric
 from pilothouse.interop.mlflow.errors import SEE, invalid, missing
-from pilothouse.interop.mlflow.pages import offset_of, page
+from pilothouse.interop.mlflow.pagination import offset_of, page
 from pilothouse.interop.mlflow.routing import Call, Route, reading
-from pilothouse.interop.mlflow.run_facts import point
+from pilothouse.interop.mlflow.run_serialisation import point
 from pilothouse.interop.mlflow.runs import run_id_of
 
 if TYPE_CHECKING:
-    from pilothouse.experiments.blocks import Columns
+    from pilothouse.experiments.metrics.packed_history import Columns
 
 MOST, MOST_IN_INTERVAL, USUAL_INTERVAL = 25_000, 2500, 320
 MOST_RUNS = 100
@@ -36,7 +36,7 @@ def _read(
         col(RunMetric.run_id).in_(runs), col(RunMetric.key) == key
     )
     series: dict[str, Any] = dict(session.execute(query).tuples().all())
-    found = blocks.read(session, list(series.values()), first, last)
+    found = packed_history.read(session, list(series.values()), first, last)
     return {run_id: found[series[run_id]] for run_id in runs if series.get(run_id) in found}
 
 

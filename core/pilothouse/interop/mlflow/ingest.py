@@ -23,8 +23,8 @@ from typing import Any
 
 from sqlmodel import Session
 
+from pilothouse.experiments.metrics.summary import Points
 from pilothouse.experiments.recording import log_points_of
-from pilothouse.experiments.summary import Points
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
 

@@ -16,12 +16,12 @@ from pilothouse.experiments.tables import (
     LoggedModelParam,
     LoggedModelTag,
 )
-from pilothouse.interop.mlflow import clauses, logged_models
-from pilothouse.interop.mlflow.clauses import Language
+from pilothouse.interop.mlflow import logged_models, search_syntax
 from pilothouse.interop.mlflow.errors import invalid, missing
-from pilothouse.interop.mlflow.fields import Fields
-from pilothouse.interop.mlflow.pages import offset_of, page
+from pilothouse.interop.mlflow.pagination import offset_of, page
+from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.interop.mlflow.routing import Call, Route, reading
+from pilothouse.interop.mlflow.search_syntax import Language
 
 DEFAULT_SIZE, MOST = 100, 50_000
 COLUMNS: dict[str, Any] = {
@@ -62,7 +62,7 @@ def _search(call: Call) -> dict[str, Any]:
         compared.add(LANGUAGE.entity(claim.field.entity))
         return _holds(call, claim, datasets)
 
-    holds = clauses.condition(fields.text("filter"), claimed)
+    holds = search_syntax.condition(fields.text("filter"), claimed)
     query = (
         select(LoggedModel)
         .where(
@@ -88,14 +88,14 @@ def _holds(call: Call, claim: Comparison, datasets: Datasets) -> ColumnElement[b
     elif entity in ("param", "tag"):
         table: Any = LoggedModelParam if entity == "param" else LoggedModelTag
         columns = col(LoggedModel.id), col(table.model_id), col(table.key), col(table.value)
-        known = clauses.keyed(*columns, key)
-        claim = clauses.respelled(claim, lambda value: _as_text(value, claim))
+        known = search_syntax.keyed(*columns, key)
+        claim = search_syntax.respelled(claim, lambda value: _as_text(value, claim))
     elif key not in COLUMNS:
         raise invalid(f"Invalid attribute key '{key}' specified.")
     else:
         known = Known(key, "time" if key in INSTANTS else "text", COLUMNS[key])
     _check_operator(known, claim, entity)
-    return clauses.asked(known, claim, entity, call.store.now())
+    return search_syntax.asked(known, claim, entity, call.store.now())
 
 
 def _check_operator(known: Known, claim: Comparison, entity: str) -> None:

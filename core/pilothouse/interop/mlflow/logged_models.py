@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
-from pilothouse.experiments import late
+from pilothouse.experiments import late_writes
 from pilothouse.experiments.tables import (
     Experiment,
     LoggedModel,
@@ -23,10 +23,10 @@ from pilothouse.experiments.tables import (
 )
 from pilothouse.interop.mlflow import experiments
 from pilothouse.interop.mlflow.errors import absent, invalid, missing
-from pilothouse.interop.mlflow.fields import Fields
-from pilothouse.interop.mlflow.points import Point
+from pilothouse.interop.mlflow.metric_batches import Point
+from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
-from pilothouse.interop.mlflow.run_facts import figure
+from pilothouse.interop.mlflow.run_serialisation import figure
 from pilothouse.kit import ids
 from pilothouse.kit.clock import to_ms
 from pilothouse.storage import Store
@@ -78,7 +78,7 @@ def log_metric(
     row = session.get(LoggedModelMetric, (model_id, key, step, at, run_id))
     number = None if math.isnan(value) else value
     if row is not None and row.value != number and model.status != PENDING:
-        late.refuse_held_model(session, model, f"its metric {key!r} stays as it is")
+        late_writes.refuse_held_model(session, model, f"its metric {key!r} stays as it is")
     session.merge(
         LoggedModelMetric(
             model_id=model_id,
@@ -101,9 +101,9 @@ def record_figures(session: Session, store: Store, figures: Sequence[Point]) -> 
         number: float | str = point.value if math.isfinite(point.value) else str(point.value)
         by_model[point.model][point.key] = number
     for model_id, values in by_model.items():
-        if late.held_by(session, [model_id]):
-            after = {"metrics": late.beginning(values)}
-            late.record_model(session, store, find(session, model_id), {}, after)
+        if late_writes.held_by(session, [model_id]):
+            after = {"metrics": late_writes.beginning(values)}
+            late_writes.record_model(session, store, find(session, model_id), {}, after)
 
 
 def _create(call: Call) -> Json:
@@ -170,7 +170,7 @@ def _finish(call: Call) -> Json:
     if status is None:
         raise missing("status")
     if model.status == READY and status != READY:
-        late.refuse_held_model(call.session, model, "it stays ready")
+        late_writes.refuse_held_model(call.session, model, "it stays ready")
     model.status, model.updated_at = status, call.store.now()
     call.session.add(model)
     if status == READY:
@@ -193,12 +193,12 @@ def _delete(call: Call) -> Json:
     model = call.session.get(LoggedModel, _id(call.fields))
     if model is None:
         raise absent(f"Logged model with ID '{_id(call.fields)}' not found.")
-    late.refuse_held_model(call.session, model, "it stays")
+    late_writes.refuse_held_model(call.session, model, "it stays")
     model.archived_at = model.updated_at = call.store.now()
     call.session.add(model)
     call.session.flush()
     named = {"name": model.name}
-    late.record_model(call.session, call.store, model, named, {}, "archived", reason="")
+    late_writes.record_model(call.session, call.store, model, named, {}, "archived", reason="")
     return {}
 
 
@@ -208,9 +208,11 @@ def _set_tags(call: Call) -> Json:
     _write(call.session, model.id, {}, tags)
     after = {key: value for key, value in tags.items() if before.get(key) != value}
     changed = {key: value for key, value in after.items() if key not in BOOKKEEPING}
-    if changed and late.held_by(call.session, [model.id]):
-        old = {"tags": late.beginning(before)} if before else {}
-        late.record_model(call.session, call.store, model, old, {"tags": late.beginning(changed)})
+    if changed and late_writes.held_by(call.session, [model.id]):
+        old = {"tags": late_writes.beginning(before)} if before else {}
+        late_writes.record_model(
+            call.session, call.store, model, old, {"tags": late_writes.beginning(changed)}
+        )
     return {}
 
 
@@ -229,8 +231,8 @@ def _delete_tag(call: Call) -> Json:
     )
     if call.session.connection().execute(gone).rowcount == 0:
         raise absent(f"No tag with key '{key}' found for model with ID '{model.id}'.")
-    if late.held_by(call.session, [model.id]):
-        late.record_model(call.session, call.store, model, {"tags": before}, {})
+    if late_writes.held_by(call.session, [model.id]):
+        late_writes.record_model(call.session, call.store, model, {"tags": before}, {})
     return {}
 
 
@@ -245,9 +247,9 @@ def _log_params(call: Call) -> Json:
                 f"with value='{known[key]}' for model ID='{model.id}'."
             )
     fresh = {key: value for key, value in params.items() if key not in known}
-    if fresh and late.held_by(call.session, [model.id]):
-        after = {"params": late.beginning(fresh)}
-        late.record_model(call.session, call.store, model, {}, after)
+    if fresh and late_writes.held_by(call.session, [model.id]):
+        after = {"params": late_writes.beginning(fresh)}
+        late_writes.record_model(call.session, call.store, model, {}, after)
     _write(call.session, model.id, params, {})
     return {}
 

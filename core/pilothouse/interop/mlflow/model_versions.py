@@ -10,11 +10,9 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
-from pilothouse.experiments.signature import UNKNOWN
 from pilothouse.experiments.tables import LoggedModelTag, Run, RunMetric
 from pilothouse.interop.mlflow import sources
 from pilothouse.interop.mlflow.errors import invalid
-from pilothouse.interop.mlflow.fields import Fields
 from pilothouse.interop.mlflow.registered_models import (
     LONGEST_KEY,
     LONGEST_NOTE,
@@ -26,16 +24,18 @@ from pilothouse.interop.mlflow.registered_models import (
     tags_of,
     take_tag,
 )
+from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
 from pilothouse.interop.mlflow.sources import Origin, origin
-from pilothouse.interop.mlflow.version_facts import (
+from pilothouse.interop.mlflow.version_serialisation import (
     STAGE,
     find_model,
     find_version,
     stage_of,
     versions,
 )
-from pilothouse.registry import removal, stages
+from pilothouse.models.signature import UNKNOWN
+from pilothouse.registry import deletion, stages
 from pilothouse.registry.tables import (
     ARCHIVED,
     GATED,
@@ -167,7 +167,7 @@ def _touch(call: Call, version: ModelVersion) -> None:
 def _delete(call: Call) -> Json:
     version = _asked_for(call)
     refuse_served(call.session, version.model)
-    removal.delete_version(call.session, call.store, version)
+    deletion.delete_version(call.session, call.store, version)
     return {}
 
 

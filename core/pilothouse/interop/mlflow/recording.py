@@ -10,16 +10,16 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from pilothouse.experiments import late, recording
-from pilothouse.experiments.late import MOST_LISTED, Late
+from pilothouse.experiments import late_writes, recording
+from pilothouse.experiments.late_writes import MOST_LISTED, Late
 from pilothouse.experiments.tables import Param, Run, RunModel, RunTag, Source, SourceUse
-from pilothouse.interop.mlflow import logged_models, points
+from pilothouse.interop.mlflow import logged_models, metric_batches
 from pilothouse.interop.mlflow.errors import invalid, missing
-from pilothouse.interop.mlflow.fields import Fields, pairs
 from pilothouse.interop.mlflow.ingest import OfRun
-from pilothouse.interop.mlflow.points import Logged, Point, check_name
+from pilothouse.interop.mlflow.metric_batches import Logged, Point, check_name
+from pilothouse.interop.mlflow.request_fields import Fields, pairs
 from pilothouse.interop.mlflow.routing import Call, Route, writing
-from pilothouse.interop.mlflow.run_facts import (
+from pilothouse.interop.mlflow.run_serialisation import (
     CONTEXT,
     INPUT,
     OUTPUT,
@@ -43,13 +43,13 @@ LONGEST_DATASET |= {"profile": 16_777_215, "source_type": 36}
 
 def _log_metric(call: Call) -> dict[str, Any]:
     run_id = run_id_of(call.fields)
-    _log_points(call, run_id, points.one(call.fields))
+    _log_points(call, run_id, metric_batches.one(call.fields))
     return {}
 
 
 def _metric_of(fields: Fields) -> OfRun | None:
     """The point of a request, when it is about a run alone."""
-    run_id, logged = run_id_of(fields), points.one(fields)
+    run_id, logged = run_id_of(fields), metric_batches.one(fields)
     return None if logged.of_models else (run_id, logged.stretches)
 
 
@@ -57,7 +57,7 @@ def _metrics_of(fields: Fields) -> OfRun | None:
     """The points of a batch that holds nothing else."""
     if fields.has("params") or fields.has("tags"):
         return None
-    run_id, logged = run_id_of(fields), points.many(fields)
+    run_id, logged = run_id_of(fields), metric_batches.many(fields)
     _check_sizes(logged.count, 0, 0)
     return None if logged.of_models else (run_id, logged.stretches)
 
@@ -114,7 +114,7 @@ def _log_params(
     """Keep parameters, or return those that have another value already and keep nothing."""
     try:
         with session.begin_nested():
-            late.log_params(session, store, run_id, params)
+            late_writes.log_params(session, store, run_id, params)
         return {}
     except NotFound:
         raise no_run(run_id) from None
@@ -131,7 +131,7 @@ def _log_params(
 def _log_batch(call: Call) -> dict[str, Any]:
     fields = call.fields
     run_id = run_id_of(fields)
-    logged = points.many(fields)
+    logged = metric_batches.many(fields)
     params, tags = _params(fields), tags_of(fields)
     for place, key in enumerate(tags):
         check_name(key, "key", f"tags[{place}].key")
@@ -193,7 +193,7 @@ def _log_inputs(call: Call) -> dict[str, Any]:
     datasets = fields.rows("datasets")
     if len(datasets) > MOST_DATASETS:
         raise invalid(f"At most {MOST_DATASETS} datasets can be logged at once.")
-    over = late.of(session, run_id)
+    over = late_writes.of(session, run_id)
     names: list[str] = []
     for row in datasets:
         given = row.inner("dataset")
@@ -276,7 +276,7 @@ def _log_outputs(call: Call) -> dict[str, Any]:
     if not fields.has("models"):
         raise missing("models")
     run = find_active(call.session, run_id)
-    over = late.of(call.session, run.id)
+    over = late_writes.of(call.session, run.id)
     for row in fields.rows("models"):
         _use_model(call.session, run.id, row, OUTPUT)
     if over is not None:

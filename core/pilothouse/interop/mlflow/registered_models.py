@@ -11,9 +11,9 @@ from sqlmodel import Session, col
 from pilothouse.activity import record
 from pilothouse.deployments.tables import Deployment
 from pilothouse.interop.mlflow.errors import exists, invalid, too_long
-from pilothouse.interop.mlflow.fields import Fields
+from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
-from pilothouse.interop.mlflow.version_facts import (
+from pilothouse.interop.mlflow.version_serialisation import (
     find_model,
     find_version,
     latest_versions,
@@ -22,7 +22,7 @@ from pilothouse.interop.mlflow.version_facts import (
     versions,
 )
 from pilothouse.kit.errors import Conflict, Refused
-from pilothouse.registry import promotion, removal, stages
+from pilothouse.registry import deletion, promotion, stages
 from pilothouse.registry.promotion import Request
 from pilothouse.registry.tables import (
     CHAMPION,
@@ -100,13 +100,13 @@ def _rename(call: Call) -> Json:
     if call.session.get(Model, name) is not None:
         raise exists(f"Registered Model (name={name}) already exists.")
     refuse_served(call.session, model.name)
-    return _told(call.session, removal.rename(call.session, call.store, model, name))
+    return _told(call.session, deletion.rename(call.session, call.store, model, name))
 
 
 def _delete(call: Call) -> Json:
     model = find_model(call.session, call.fields.needed("name"))
     refuse_served(call.session, model.name)
-    removal.delete_model(call.session, call.store, model)
+    deletion.delete_model(call.session, call.store, model)
     return {}
 
 

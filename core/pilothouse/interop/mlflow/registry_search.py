@@ -10,12 +10,12 @@ from sqlmodel import col
 
 from pilothouse.experiments.query import Comparison
 from pilothouse.experiments.query.sql import Known
-from pilothouse.interop.mlflow import clauses
-from pilothouse.interop.mlflow.clauses import Language, Order
+from pilothouse.interop.mlflow import search_syntax
 from pilothouse.interop.mlflow.errors import invalid
-from pilothouse.interop.mlflow.pages import offset_of, page
+from pilothouse.interop.mlflow.pagination import offset_of, page
 from pilothouse.interop.mlflow.routing import Call, Route, reading
-from pilothouse.interop.mlflow.version_facts import models, versions
+from pilothouse.interop.mlflow.search_syntax import Language, Order
+from pilothouse.interop.mlflow.version_serialisation import models, versions
 from pilothouse.registry.tables import Model, ModelTag, ModelVersion, VersionOrigin, VersionTag
 
 PROMPT = "mlflow.prompt.is_prompt"
@@ -39,7 +39,7 @@ VERSIONS_ORDER = Language(ENTITIES, frozenset({"name", "version_number", *VERSIO
 def _models(call: Call) -> dict[str, Any]:
     fields = call.fields
     size, offset = fields.page_size(100, 1000), offset_of(fields.text("page_token"))
-    holds = clauses.condition(fields.text("filter"), lambda claim: _model_holds(call, claim))
+    holds = search_syntax.condition(fields.text("filter"), lambda claim: _model_holds(call, claim))
     columns = {"name": col(Model.name), "timestamp": MODEL_TIMES["last_updated_timestamp"]}
     order = _ordered(fields.texts("order_by"), MODELS_ORDER, columns | MODEL_TIMES)
     query = select(Model).where(holds).order_by(*order, col(Model.name))
@@ -56,14 +56,14 @@ def _model_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
         known = Known(MODELS.attribute(key), "text", col(Model.name))
         if claim.operator not in known.operators:
             raise invalid(f"Invalid comparator for attribute: {claim.operator}")
-        return clauses.asked(known, claim, "attribute", now)
+        return search_syntax.asked(known, claim, "attribute", now)
     columns = col(Model.name), col(ModelTag.model), col(ModelTag.key), col(ModelTag.value)
-    return _tagged(clauses.keyed(*columns, key), claim, now)
+    return _tagged(search_syntax.keyed(*columns, key), claim, now)
 
 
 def _tagged(known: Known, claim: Comparison, now: datetime) -> ColumnElement[bool]:
     """A claim about a tag; what is no prompt does not say so, and is found by that all the same."""
-    holds = clauses.asked(known, claim, "tag", now)
+    holds = search_syntax.asked(known, claim, "tag", now)
     if claim.field.key == PROMPT and claim.operator == "!=":
         return or_(holds, not_(known.within(known.present)))
     return holds
@@ -72,7 +72,9 @@ def _tagged(known: Known, claim: Comparison, now: datetime) -> ColumnElement[boo
 def _versions(call: Call) -> dict[str, Any]:
     fields = call.fields
     size, offset = fields.page_size(10_000, 200_000), offset_of(fields.text("page_token"))
-    holds = clauses.condition(fields.text("filter"), lambda claim: _version_holds(call, claim))
+    holds = search_syntax.condition(
+        fields.text("filter"), lambda claim: _version_holds(call, claim)
+    )
     columns = {"name": col(ModelVersion.model), "version_number": col(ModelVersion.number)}
     order = _ordered(fields.texts("order_by"), VERSIONS_ORDER, columns | VERSION_TIMES)
     query = (
@@ -104,12 +106,14 @@ def _version_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
     key = VERSIONS.attribute(claim.field.key)
     if key == "version_number":
         known = Known(key, "number", col(ModelVersion.number))
-        return clauses.asked(known, clauses.respelled(claim, _numbered), key, now)
+        return search_syntax.asked(known, search_syntax.respelled(claim, _numbered), key, now)
     run = func.coalesce(col(VersionOrigin.run), col(ModelVersion.run_id), "")
     made = func.coalesce("runs:/" + col(ModelVersion.run_id) + "/model", "")
     source = func.coalesce(col(VersionOrigin.source), made)
     columns: dict[str, Any] = {"name": col(ModelVersion.model), "run_id": run}
-    return clauses.asked(Known(key, "text", columns.get(key, source)), claim, "attribute", now)
+    return search_syntax.asked(
+        Known(key, "text", columns.get(key, source)), claim, "attribute", now
+    )
 
 
 def _numbered(value: Any) -> Any:
@@ -131,7 +135,7 @@ def _version_tag(key: str) -> Known:
 
 
 def _ordered(wanted: list[str], language: Language, columns: dict[str, Any]) -> list[Any]:
-    return [_column(order, columns) for order in clauses.orders(wanted, language)]
+    return [_column(order, columns) for order in search_syntax.orders(wanted, language)]
 
 
 def _column(order: Order, columns: dict[str, Any]) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from pilothouse.interop.mlflow.fields import Fields
 from pilothouse.interop.mlflow.ingest import OfRun
+from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.storage import Store
 
 

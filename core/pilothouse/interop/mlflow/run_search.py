@@ -15,13 +15,12 @@ from pilothouse.experiments.query import Comparison
 from pilothouse.experiments.query.runs import DATASETS, RunLanguage
 from pilothouse.experiments.query.sql import Known
 from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric, RunTag
-from pilothouse.interop.mlflow import clauses
-from pilothouse.interop.mlflow.clauses import Language, Order
+from pilothouse.interop.mlflow import search_syntax
 from pilothouse.interop.mlflow.errors import invalid
 from pilothouse.interop.mlflow.experiments import view
-from pilothouse.interop.mlflow.pages import offset_of, page
+from pilothouse.interop.mlflow.pagination import offset_of, page
 from pilothouse.interop.mlflow.routing import Call, Route, reading
-from pilothouse.interop.mlflow.run_facts import (
+from pilothouse.interop.mlflow.run_serialisation import (
     COMMIT,
     NOTE,
     PARENT,
@@ -30,6 +29,7 @@ from pilothouse.interop.mlflow.run_facts import (
     STATUS,
     described,
 )
+from pilothouse.interop.mlflow.search_syntax import Language, Order
 from pilothouse.registry.fields import MODELS
 
 DEFAULT_SIZE, MOST = 1000, 50_000
@@ -85,9 +85,9 @@ def _search(call: Call) -> dict[str, Any]:
     query = select(Run).where(
         col(Run.experiment_id).in_(numbers),
         view(fields.text("run_view_type"), col(Run.archived_at)),
-        clauses.condition(fields.text("filter"), lambda claim: _holds(language, claim)),
+        search_syntax.condition(fields.text("filter"), lambda claim: _holds(language, claim)),
     )
-    query = _sorted(query, clauses.orders(fields.texts("order_by"), LANGUAGE))
+    query = _sorted(query, search_syntax.orders(fields.texts("order_by"), LANGUAGE))
     found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
     answer = page("runs", found, offset, size)
     if found:
@@ -104,11 +104,11 @@ def _holds(language: RunLanguage, claim: Comparison) -> ColumnElement[bool]:
     if entity == "parameter" and claim.operator in LARGER and isinstance(claim.value, float):
         return language.claim(claim)
     if entity == "dataset":
-        clauses.known_key("dataset", key, DATASET)
+        search_syntax.known_key("dataset", key, DATASET)
     known = language.known(claim)
     if entity == "tag" and key in MIRRORED:
         known = replace(known, also=(language.own[MIRRORED[key]],))
-    return clauses.asked(known, claim, entity, language.now)
+    return search_syntax.asked(known, claim, entity, language.now)
 
 
 def _is_ours(language: RunLanguage, claim: Comparison) -> bool:
@@ -126,10 +126,10 @@ def _has_attribute(language: RunLanguage, claim: Comparison) -> ColumnElement[bo
     key = LANGUAGE.attribute(claim.field.key)
     key = ALIASES.get(key, key)
     if key in OURS:
-        return clauses.asked(language.own[OURS[key]], claim, "attribute", language.now)
+        return search_syntax.asked(language.own[OURS[key]], claim, "attribute", language.now)
     if key == "status":
-        claim = clauses.respelled(claim, lambda value: STATUS.get(value, value))
-    return clauses.asked(Known(key, "text", _text(key)), claim, "attribute", language.now)
+        claim = search_syntax.respelled(claim, lambda value: STATUS.get(value, value))
+    return search_syntax.asked(Known(key, "text", _text(key)), claim, "attribute", language.now)
 
 
 def _text(key: str) -> Any:

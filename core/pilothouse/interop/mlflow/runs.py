@@ -9,15 +9,15 @@ from sqlalchemy import delete
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
-from pilothouse.experiments import keys, late, marks
+from pilothouse.experiments import keys, late_writes, run_annotations
 from pilothouse.experiments.lifecycle import close_holds
 from pilothouse.experiments.tables import ENDED, RUNNING, Run, RunTag
 from pilothouse.interop.mlflow import experiments
 from pilothouse.interop.mlflow.errors import absent, invalid
-from pilothouse.interop.mlflow.fields import Fields
-from pilothouse.interop.mlflow.points import check_name
+from pilothouse.interop.mlflow.metric_batches import check_name
+from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
-from pilothouse.interop.mlflow.run_facts import (
+from pilothouse.interop.mlflow.run_serialisation import (
     COMMIT,
     NOTE,
     NUMBERED,
@@ -99,14 +99,14 @@ def set_tags(session: Session, run: Run, tags: Mapping[str, str]) -> None:
 
 def change_tags(call: Call, run: Run, tags: Mapping[str, str]) -> None:
     """Set tags of an active run; of one that has ended, the activity log says what they were."""
-    session, over = call.session, late.of(call.session, run.id)
+    session, over = call.session, late_writes.of(call.session, run.id)
     if over is None:
         set_tags(session, run, tags)
         return
-    before = late.tags_before(session, run.id, tags, over, tags)
+    before = late_writes.tags_before(session, run.id, tags, over, tags)
     set_tags(session, run, tags)
-    old = {"tags": late.beginning(before)} if before else {}
-    over.record(session, call.store, old, {"tags": late.beginning(tags)})
+    old = {"tags": late_writes.beginning(before)} if before else {}
+    over.record(session, call.store, old, {"tags": late_writes.beginning(tags)})
 
 
 def _set_parent(session: Session, run: Run, parent_id: str) -> None:
@@ -122,7 +122,7 @@ def _get(call: Call) -> dict[str, Any]:
 def _update(call: Call) -> dict[str, Any]:
     fields, session = call.fields, call.session
     run = find_active(session, run_id_of(fields))
-    before, ended_at, over = run.status, run.ended_at, late.of(session, run.id)
+    before, ended_at, over = run.status, run.ended_at, late_writes.of(session, run.id)
     run.status = _status(fields) or run.status
     if fields.has("end_time"):
         run.ended_at = from_ms(fields.instant_ms("end_time"))
@@ -151,13 +151,13 @@ def _status(fields: Fields) -> str:
 
 def _delete(call: Call) -> dict[str, Any]:
     run = find(call.session, run_id_of(call.fields))
-    marks.archive_many(call.session, call.store, [run.id])
+    run_annotations.archive_many(call.session, call.store, [run.id])
     return {}
 
 
 def _restore(call: Call) -> dict[str, Any]:
     run = find(call.session, run_id_of(call.fields))
-    marks.restore_many(call.session, call.store, [run.id])
+    run_annotations.restore_many(call.session, call.store, [run.id])
     return {}
 
 
@@ -173,8 +173,8 @@ def _set_tag(call: Call) -> dict[str, Any]:
 def _delete_tag(call: Call) -> dict[str, Any]:
     run_id, key = run_id_of(call.fields), call.fields.needed("key")
     run = find_active(call.session, run_id)
-    over = late.of(call.session, run_id)
-    before = late.tags_before(call.session, run_id, [key], over, {}) if over else {}
+    over = late_writes.of(call.session, run_id)
+    before = late_writes.tags_before(call.session, run_id, [key], over, {}) if over else {}
     gone = delete(RunTag).where(col(RunTag.run_id) == run.id, col(RunTag.key) == key)
     if call.session.connection().execute(gone).rowcount == 0:
         raise absent(f"No tag with name: {key} in run with id {run.id}")

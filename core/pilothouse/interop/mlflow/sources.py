@@ -15,9 +15,9 @@ from urllib.parse import unquote
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from pilothouse.experiments import late
+from pilothouse.experiments import late_writes
 from pilothouse.experiments.tables import File, LoggedModel, Run, RunArtifact
-from pilothouse.interop.mlflow import logged_models, omitted, run_facts
+from pilothouse.interop.mlflow import logged_models, omitted, run_serialisation
 from pilothouse.interop.mlflow.errors import absent, invalid
 from pilothouse.interop.mlflow.experiments import below
 from pilothouse.registry.tables import Alias, ModelVersion, VersionOrigin
@@ -87,7 +87,7 @@ def _of_run(session: Session, source: str, path: str, run_id: str) -> Origin:
     if run is None or run.id != run_id:
         raise _elsewhere_than(source, "run_id")
     inside = (parts[2] or "").strip("/")
-    location = _below(run_facts.root_of(session, run), inside)
+    location = _below(run_serialisation.root_of(session, run), inside)
     files, rests_on = _files_of_run(session, run_id, inside), ((run_id, inside),)
     return Origin(source, location, run_id, files=files, rests_on=rests_on)
 
@@ -118,7 +118,7 @@ def _of_version(session: Session, source: str, given: re.Match[str], run_id: str
     if version is None:
         raise absent(f"Model Version (name={model}, version={number}) not found")
     kept = session.get(VersionOrigin, (model, int(number)))
-    rests_on = late.rests_on(session, f"{model}@{number}")
+    rests_on = late_writes.rests_on(session, f"{model}@{number}")
     if kept is None:
         location, run = location_of(session, version, kept), run_id or version.run_id or ""
         return Origin(source, location, run, rests_on=rests_on)
@@ -131,12 +131,17 @@ def location_of(session: Session, version: ModelVersion, kept: VersionOrigin | N
     if kept is not None:
         return kept.location
     run = session.get(Run, version.run_id) if version.run_id else None
-    return _below(run_facts.root_of(session, run), "model") if run else version.import_source
+    return (
+        _below(run_serialisation.root_of(session, run), "model") if run else version.import_source
+    )
 
 
 def _of_place(session: Session, source: str, run_id: str, model_id: str) -> Origin:
     run, model = session.get(Run, run_id), session.get(LoggedModel, model_id)
-    if run is not None and (inside := _inside(source, run_facts.root_of(session, run))) is not None:
+    if (
+        run is not None
+        and (inside := _inside(source, run_serialisation.root_of(session, run))) is not None
+    ):
         files = _files_of_run(session, run_id, inside)
         return Origin(source, source, run_id, files=files, rests_on=((run_id, inside),))
     if model is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from pilothouse.activity.actors import DEMO
 from pilothouse.jobs import JobRun, Jobs, workflows
 from pilothouse.kit.clock import from_ms
-from pilothouse.pipelines.endings import runs_ended
+from pilothouse.pipelines.cleanup import runs_ended
 from pilothouse.pipelines.flights import specs
 
 PLACE = "pilothouse.pipelines.flights"

@@ -12,6 +12,6 @@ from pilothouse.jobs import JobRun, workflows
 def drift_report(job: JobRun, report: str) -> dict[str, Any]:
     """Render the report in a child process; its HTML is an artifact."""
     result: dict[str, Any] = job.acting_as(WORKER).compute(
-        "render the report", "pilothouse.monitoring.report:report_job", report=report
+        "render the report", "pilothouse.monitoring.evidently_report:report_job", report=report
     )
     return result

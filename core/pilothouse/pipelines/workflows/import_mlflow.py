@@ -18,7 +18,7 @@ def import_mlflow(
     """Read and write in a child process; killed, it goes on with what is not here yet."""
     report: dict[str, Any] = job.compute(
         "read and write",
-        "pilothouse.interop.imports.bring:import_job",
+        "pilothouse.interop.importing.importer:import_job",
         source=source,
         experiments=experiments or [],
         into=into,

@@ -6,7 +6,7 @@ from typing import Any
 
 from pilothouse.activity.actors import RETRAINING
 from pilothouse.jobs import JobRun, workflows
-from pilothouse.pipelines.endings import runs_ended
+from pilothouse.pipelines.cleanup import runs_ended
 
 PLACE = "pilothouse.pipelines.retraining"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pilothouse.jobs import JobRun, workflows
-from pilothouse.pipelines.endings import runs_ended
+from pilothouse.pipelines.cleanup import runs_ended
 
 
 @workflows.register("train")

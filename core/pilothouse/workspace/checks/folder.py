@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import select
 
 from pilothouse.activity.tables import ActivityEntry
-from pilothouse.deployments import log
+from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.tables import Deployment
 from pilothouse.storage import Store
 from pilothouse.workspace.checks import Verdict, checks, verdict_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pilothouse.deployments import journal, log_rows
+from pilothouse.deployments.prediction_log import journal, segment_rows
 from pilothouse.storage import Store
 from pilothouse.workspace.checks import Verdict, checks, verdict_of
 
@@ -35,7 +35,7 @@ def journals(store: Store) -> Verdict:
 def _flaws(path: Path) -> list[str]:
     """What is wrong with a segment; one that is compacted meanwhile has nothing wrong."""
     try:
-        damaged = log_rows.sift(journal.read(path)).damaged
+        damaged = segment_rows.sift(journal.read(path)).damaged
     except FileNotFoundError:
         return []
     except OSError as refused:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from sqlmodel import Session, col, select
 
-from pilothouse.experiments import blocks
-from pilothouse.experiments.summary import MetricSummary, summarise
+from pilothouse.experiments.metrics import packed_history
+from pilothouse.experiments.metrics.summary import MetricSummary, summarise
 from pilothouse.experiments.tables import RunMetric
 from pilothouse.kit.errors import Unavailable
 from pilothouse.registry.tables import ModelVersion
@@ -38,7 +38,7 @@ def metrics(store: Store) -> Verdict:
 
 def _flaws(session: Session, rows: Sequence[RunMetric]) -> Iterator[str]:
     try:
-        histories = blocks.read(session, [row.id or 0 for row in rows])
+        histories = packed_history.read(session, [row.id or 0 for row in rows])
     except Unavailable:
         if len(rows) == 1:
             yield f"the history of {_name(rows[0])} is damaged"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pilothouse.deployments import damage, log
+from pilothouse.deployments.prediction_log import damage, log
 from pilothouse.storage import Store
 from pilothouse.workspace.checks import Verdict, checks, verdict_of
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.postgres import postgresql, why_not
 from pilothouse.deployments.tables import Deployment
-from pilothouse.experiments.code import CodeIdentity
+from pilothouse.experiments.provenance.git import CodeIdentity
 from pilothouse.experiments.tables import Source, SourceUse
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.settings import Settings
 from pilothouse.registry.tables import Alias, Model, ModelVersion, VersionOrigin
-from pilothouse.testing.postgres import postgresql, why_not
 from pilothouse.workspace import Workspace, open_workspace
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

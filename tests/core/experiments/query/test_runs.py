@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from pilothouse.experiments import Experiments, RunFilter
-from pilothouse.experiments.code import UNKNOWN
+from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.experiments.query import runs
 from pilothouse.kit.errors import Invalid
 from pilothouse.storage import Store

@@ -1,0 +1,60 @@
+"""Confirming a command: its consequence in words, a reason, and the name typed when it matters.
+
+    confirm("Promote to production", "**flights 3** replaces **flights 2**; traffic moves at once.",
+            verb="Promote", command=lambda reason: ws.registry.promote("flights", 3, "production",
+            reason), type_to_confirm="flights", done="flights 3 is in production")
+
+Call it from the page when the opening button was pressed: `if st.button(...): confirm(...)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from pilothouse_app.components.dialogs import obeyed, pressed, reason_input
+from pilothouse_app.components.links import Address, go
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.toasts import toast_next
+
+
+def confirm(
+    title: str,
+    consequence: str,
+    *,
+    verb: str,
+    command: Callable[[str], object],
+    done: str,
+    icon: str = ":material/help:",
+    type_to_confirm: str = "",
+    needs_reason: bool = True,
+    then: Address | None = None,
+) -> None:
+    """Open the dialog. The command gets the reason, runs once, and its refusal is shown inside."""
+
+    @st.dialog(title, width="small", icon=icon, on_dismiss="rerun")
+    def dialog() -> None:
+        st.markdown(consequence)
+        typed = _typed(type_to_confirm)
+        reason = reason_input("confirm_reason") if needs_reason else ""
+        ready = typed == type_to_confirm and bool(reason or not needs_reason)
+        missing = "" if ready else _missing(typed == type_to_confirm)
+        if pressed(verb, "confirm", missing=missing) and obeyed(lambda: command(reason)):
+            toast_next(done)
+            if then:
+                go(then)
+            st.rerun()
+
+    dialog()
+
+
+def _typed(name: str) -> str:
+    if not name:
+        return ""
+    label = f"Type {literal(name)} to confirm"
+    return (st.text_input(label, placeholder=name, live=True, key="confirm_typed") or "").strip()
+
+
+def _missing(typed: bool) -> str:
+    return "Give a reason first" if typed else "Type the name first"

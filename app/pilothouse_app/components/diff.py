@@ -1,0 +1,75 @@
+"""What a command changed: before and after side by side, in a reader's words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.experiments.metrics.kinds import METRICS
+from pilothouse_app.components.formats import DASH, TITLES, count, number, title
+from pilothouse_app.components.markdown import literal as literal
+
+_KEYS = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
+_DIGEST = re.compile(r"\b[0-9a-f]{40,}\b")  # one long word: it would widen its cell past the page
+
+
+def readable(text: str) -> str:
+    """A sentence of the core with keys of its own (`roc_auc`) as a reader's words.
+
+    Other words with an underscore are names that people gave, and stay as they are.
+    """
+    return _KEYS.sub(lambda match: _own_key(match[0]), text)
+
+
+def _own_key(word: str) -> str:
+    if word in TITLES:
+        return TITLES[word]
+    return METRICS[word].title if word in METRICS else word
+
+
+def value_text(value: object) -> str:
+    """A stored value as short text: small objects in one line, digests cut, nothing as a dash."""
+    if value is None or value in ("", {}, []):
+        return DASH
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return count(value)
+    if isinstance(value, float):
+        return number(value, 4).rstrip("0").rstrip(".")
+    if isinstance(value, dict) and not any(isinstance(each, dict) for each in value.values()):
+        return ", ".join(f"{name} {value_text(each)}" for name, each in value.items())
+    if isinstance(value, list) and all(isinstance(each, str | int) for each in value):
+        return ", ".join(str(each) for each in value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return _DIGEST.sub(lambda found: f"{found[0][:12]}…", text)
+
+
+def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
+    """Draw each field that a command wrote; only the new value when there was none before."""
+    rows = changed(before, after)
+    if rows.empty:
+        st.markdown(":gray[This command changed no stored values.]")
+        return
+    shown = rows if before else rows.drop(columns="Before").rename(columns={"After": "Value"})
+    st.table(shown.map(literal), border="horizontal", hide_index=True, alt="Changed values")
+
+
+def changed(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> pd.DataFrame:
+    """A row for each field whose value differs: Field, Before, After, as text."""
+    old, new = before or {}, after or {}
+    names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    rows = [(title(name), value_text(old.get(name)), value_text(new.get(name))) for name in names]
+    return pd.DataFrame(rows, columns=["Field", "Before", "After"])
+
+
+def pairs(values: Mapping[str, Any], *, alt: str) -> None:
+    """Draw a few named values as a quiet two-column table."""
+    rows = [(title(name), value_text(value)) for name, value in values.items()]
+    frame = pd.DataFrame(rows, columns=["Field", "Value"]).map(literal)
+    st.table(frame, border="horizontal", hide_index=True, hide_header=True, alt=alt)

@@ -1,0 +1,60 @@
+"""A row of figures of equal height."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import streamlit as st
+
+from pilothouse_app.components.markdown import literal
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One figure: what it is, how much, a muted word of context, and optionally its recent course.
+
+    `change` is a number (0 is grey and has no arrow) or text that begins with its sign; `better`
+    says which direction is good news.
+    """
+
+    label: str
+    value: str
+    context: str = ""
+    change: float | str | None = None
+    better: Literal["higher", "lower", "neither"] = "neither"
+    # Only a line: Streamlit's bars and areas in a metric begin at the least value, not at zero.
+    course: Sequence[float] = field(default_factory=tuple)
+    help: str | None = None
+
+
+_COLOURS: dict[str, Literal["normal", "inverse", "off"]] = {
+    "higher": "normal",
+    "lower": "inverse",
+    "neither": "off",
+}
+
+
+def kpi_row(kpis: Sequence[Kpi], *, columns: int = 0) -> None:
+    """The figures side by side; all get the same parts, so that their heights agree."""
+    courses = any(len(kpi.course) for kpi in kpis)
+    with st.grid(columns or len(kpis), min_column_width=128, gap="small"):
+        for kpi in kpis:
+            _tile(kpi, courses)
+
+
+def _tile(kpi: Kpi, courses: bool) -> None:
+    course = [float(value) for value in kpi.course] or [0.0, 0.0]
+    st.metric(
+        literal(kpi.label),
+        literal(kpi.value),
+        delta=kpi.change,
+        delta_color=_COLOURS[kpi.better],
+        delta_description=literal(kpi.context) or " ",
+        border=True,
+        height="stretch",
+        help=kpi.help,
+        chart_data=course if courses else None,
+        chart_type="line",
+    )

@@ -1,0 +1,130 @@
+"""Where every object lives in the app: kind and ref to page and parameters, in one place.
+
+A kind and a ref are what the activity log writes, so anything it names can be opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from pilothouse_app.components.markdown import literal
+
+HOME = ""
+_TARGET = "_follow"
+
+# kind -> (page, parameter that carries the ref)
+PLACES: Mapping[str, tuple[str, str]] = {
+    "dataset": ("dataset", "ref"),
+    "experiment": ("experiments", "experiment"),
+    "run": ("run", "id"),
+    "model": ("model", "name"),
+    "version": ("version", "ref"),
+    "promotion": ("promotion", "id"),
+    "deployment": ("deployment", "name"),
+    "window": ("window", "id"),
+    "alert": ("alert", "id"),
+    "rule": ("monitoring", "rule"),
+    "report": ("report", "id"),
+    "job": ("job", "id"),
+    "schedule": ("pipelines", "schedule"),
+}
+
+ICONS: Mapping[str, str] = {
+    "dataset": ":material/table_view:",
+    "experiment": ":material/science:",
+    "run": ":material/timeline:",
+    "model": ":material/deployed_code:",
+    "version": ":material/deployed_code:",
+    "promotion": ":material/how_to_vote:",
+    "deployment": ":material/rocket_launch:",
+    "window": ":material/date_range:",
+    "alert": ":material/notifications:",
+    "rule": ":material/rule:",
+    "report": ":material/lab_profile:",
+    "job": ":material/manufacturing:",
+    "schedule": ":material/schedule:",
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A page of the app and the parameters that name an object on it."""
+
+    page: str
+    params: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        """The address relative to the app's root, for a link one can share."""
+        query = f"?{urlencode(self.params)}" if self.params else ""
+        return f"/{self.page}{query}"
+
+
+def address(kind: str, ref: str) -> Address:
+    """Where the object of a kind is shown; an unknown kind is shown on Activity by its ref."""
+    page, param = PLACES.get(kind, ("activity", "activity_q"))
+    return Address(page, {param: ref})
+
+
+def screen(page: str, **params: str) -> Address:
+    """The address of a page that is not about one object, such as Compare."""
+    return Address(page, params)
+
+
+def compare(runs: Sequence[str], baseline: str = "") -> Address:
+    """The address of a comparison of runs."""
+    params = {"runs": ",".join(runs)}
+    return Address("compare", {**params, "baseline": baseline} if baseline else params)
+
+
+def wanted(param: str) -> str:
+    """The parameter of this page's address, empty when it is not there."""
+    return str(st.query_params.get(param, ""))
+
+
+def go(to: Address) -> None:
+    """Open an address now (not from a callback: there, use `go_next`)."""
+    st.switch_page(_page(to.page), query_params=dict(to.params))
+
+
+def go_next(to: Address) -> None:
+    """Open an address once the running callback is over."""
+    st.session_state[_TARGET] = (to.page, dict(to.params))
+
+
+def follow() -> None:
+    """Go where the last callback wanted to go; the shell calls it on every run."""
+    target = st.session_state.pop(_TARGET, None)
+    if target:
+        go(Address(*target))
+
+
+def link(
+    to: Address,
+    label: str,
+    *,
+    icon: str | None = None,
+    width: Literal["content", "stretch"] = "content",
+) -> None:
+    """A link to an address, drawn in place."""
+    words, params = literal(label), dict(to.params)
+    st.page_link(_page(to.page), label=words, icon=icon, width=width, query_params=params)
+
+
+def jump(to: Address, label: str, *, key: str, icon: str | None = None) -> None:
+    """A link to another object on this same page, which a menu link would mark as open."""
+    st.button(literal(label), icon=icon, type="tertiary", key=key, on_click=go_next, args=(to,))
+
+
+def _page(path: str) -> st.Page:
+    """Streamlit knows a page by its path alone, so that parts need not import screens."""
+    return st.Page(_elsewhere, title=path or "Home", url_path=path, default=path == HOME)
+
+
+def _elsewhere() -> None:
+    """Stands for a screen in an address; the shell runs the real one."""

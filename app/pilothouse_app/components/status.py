@@ -1,0 +1,86 @@
+"""Status words and their colours: the only place where a state gets a colour."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import streamlit as st
+
+from pilothouse_app.components.formats import title
+
+Colour = Literal["green", "blue", "orange", "red", "gray", "violet"]
+
+GOOD, BUSY, WARN, BAD, QUIET, SPECIAL = "green", "blue", "orange", "red", "gray", "violet"
+
+COLOURS: dict[str, Colour] = {
+    "finished": "green",
+    "succeeded": "green",
+    "ready": "green",
+    "serving": "green",
+    "healthy": "green",
+    "ok": "green",
+    "accepted": "green",
+    "passed": "green",
+    "resolved": "green",
+    "valid": "green",
+    "active": "green",
+    "production": "green",
+    "champion": "violet",
+    "running": "blue",
+    "starting": "blue",
+    "swapping": "blue",
+    "staging": "blue",
+    "info": "blue",
+    "queued": "gray",
+    "pending": "orange",
+    "acknowledged": "orange",
+    "warn": "orange",
+    "warning": "orange",
+    "degraded": "orange",
+    "restarting": "orange",
+    "inconclusive": "orange",
+    "stopping": "orange",
+    "insufficient": "gray",
+    "paused": "gray",
+    "cancelled": "gray",
+    "stopped": "gray",
+    "archived": "gray",
+    "none": "gray",
+    "refused": "red",
+    "rejected": "red",
+    "failed": "red",
+    "fail": "red",
+    "error": "red",
+    "firing": "red",
+    "critical": "red",
+    "crash_loop": "red",
+    "down": "red",
+    "broken": "red",
+    "conflict": "orange",
+    "skipped": "gray",
+    "noted": "blue",
+    "recovered": "gray",
+}
+
+WORDS = {"fail": "Failing", "warn": "Warning", "crash_loop": "Crash loop", "ok": "OK",
+         "none": "No stage"}  # fmt: skip
+
+
+def words(status: str) -> str:
+    """The status as a reader says it."""
+    return WORDS.get(status, title(status))
+
+
+def colour(status: str) -> Colour:
+    """The colour of a status; grey when it is unknown."""
+    return COLOURS.get(status, "gray")
+
+
+def badge(status: str, *, help: str | None = None) -> None:
+    """A small coloured label, drawn in place."""
+    st.badge(words(status), color=colour(status), help=help)
+
+
+def badge_text(status: str, label: str = "") -> str:
+    """The same label as Markdown, to be put inside a sentence or a table."""
+    return f":{colour(status)}-badge[{label or words(status)}]"

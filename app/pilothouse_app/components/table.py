@@ -1,0 +1,299 @@
+"""Tables: a page of rows, the name opens the object, ticks are kept by id and not by position.
+
+    chosen = table(frame, {"name": name_column("Run"), "status": status_column(), ...},
+                   key="runs", alt="Runs", opens=("run", "id"), select="many")
+
+Streamlit keeps a selection by position when rows change (its issue 17026), so the widget's key
+carries a digest of the ids shown, and what was ticked is kept apart as ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import streamlit as st
+
+from pilothouse_app.components.links import address, go_next
+from pilothouse_app.components.status import COLOURS, colour, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROW, HEAD = 30, 33  # the height of a row, and of the head with the border of the table
+UP, DOWN = "↑", "↓"
+MODES = {"none": (), "one": ("single-row",), "many": ("multi-row",)}
+Config = Mapping[str, Any]
+
+
+def name_column(title: str, *, width: int | None = 170) -> dict[str, Any]:
+    """The pinned first column; with `opens` its cells are links to the object."""
+    return {"kind": "name", "title": title, "width": width}
+
+
+def text_column(title: str, *, width: int | None = None, help: str | None = None) -> Any:
+    """Words."""
+    return st.column_config.TextColumn(title, width=width, help=help)
+
+
+def number_column(
+    title: str, digits: int = 3, *, width: int | None = None, help: str | None = None
+) -> Any:
+    """A figure with fixed decimals; 0 decimals separates thousands."""
+    mask = f"%.{digits}f" if digits else "localized"
+    return st.column_config.NumberColumn(title, format=mask, width=width, help=help)
+
+
+def percent_column(title: str, *, width: int | None = None) -> Any:
+    """A share between 0 and 1 as a percentage."""
+    return st.column_config.NumberColumn(title, format="percent", width=width)
+
+
+def bytes_column(title: str = "Size") -> Any:
+    """A size in bytes, written with its unit."""
+    return st.column_config.NumberColumn(title, format="bytes")
+
+
+def when_column(title: str, *, relative: bool = True, width: int | None = 120) -> Any:
+    """An instant: how long ago, or its day and minute in UTC."""
+    mask = "distance" if relative else "D MMM YYYY, HH:mm"
+    return st.column_config.DatetimeColumn(title, format=mask, width=width, timezone="UTC")
+
+
+def status_column(title: str = "Status", *, width: int | None = 104) -> dict[str, Any]:
+    """A status as a coloured badge."""
+    return {"kind": "status", "title": title, "width": width}
+
+
+def press_column(
+    title: str,
+    press: Callable[[str], None],
+    *,
+    width: int = 44,
+    pinned: bool = False,
+    help: str | None = None,
+    alignment: Literal["left", "center"] = "center",
+) -> dict[str, Any]:
+    """A column of small buttons: `press` is called with the id of the row, before the page runs."""
+    return {
+        "kind": "press",
+        "title": title,
+        "press": press,
+        "width": width,
+        "pinned": pinned,
+        "help": help,
+        "alignment": alignment,
+    }
+
+
+def badges_column(title: str, colours: Mapping[str, str], *, width: int = 104) -> Any:
+    """Lists of a few known words, each a badge in its colour."""
+    return st.column_config.MultiselectColumn(
+        title, width=width, options=list(colours), color=list(colours.values())
+    )
+
+
+def bar_column(
+    title: str, low: float, high: float, *, digits: int = 3, width: int | None = 140
+) -> Any:
+    """A figure as a bar, for the one metric that decides."""
+    return st.column_config.ProgressColumn(
+        title, format=f"%.{digits}f", min_value=low, max_value=high, width=width
+    )
+
+
+def spark_column(title: str, *, width: int | None = 140) -> Any:
+    """A list of figures as a small line."""
+    return st.column_config.LineChartColumn(title, width=width)
+
+
+def shape_column(title: str, *, width: int | None = 120) -> Any:
+    """A list of counts as small bars from zero: else equal counts would look empty but for one."""
+    return st.column_config.BarChartColumn(title, width=width, y_min=0)
+
+
+def table_key(key: str, ids: Sequence[str]) -> str:
+    """The widget key of a table that shows these ids."""
+    return f"{key}_{hashlib.blake2s('|'.join(ids).encode(), digest_size=6).hexdigest()}"
+
+
+def table(
+    frame: pd.DataFrame,
+    columns: Config,
+    *,
+    key: str,
+    alt: str,
+    ids: str = "id",
+    opens: tuple[str, str] | None = None,
+    select: Literal["none", "one", "many"] = "none",
+    sorts: Callable[[str], None] | None = None,
+    height: Literal["stretch", "content"] | int = "content",
+) -> list[str]:
+    """Draw the rows and return the ids that are ticked, on this page and on others.
+
+    `columns` maps column to its look, in order; the rest is not shown. `opens` is the kind of
+    object and the column with its ref: a click on the name column goes there. Without a kind, the
+    column says kind and ref, as in `run:1f0c`. `sorts` is called
+    with the column whose head was clicked.
+    """
+    refs = [str(ref) for ref in frame[ids]] if ids in frame else [str(i) for i in frame.index]
+    keyed = table_key(key, [*refs, str(_epoch(key))] if _epoch(key) else refs)
+    configs = {
+        name: _config(key, look, name, frame, keyed, refs, opens) for name, look in columns.items()
+    }
+    shown = _shown(frame, columns)
+    modes = [*(MODES[select]), *(["single-column"] if sorts else [])]
+    options: dict[str, Any] = {}
+    if modes:
+        options = {
+            "on_select": partial(_chosen, key, keyed, refs, select == "many", sorts),
+            "selection_mode": modes,
+            "selection_default": _ticked(key, refs),
+        }
+    st.dataframe(
+        shown,
+        key=keyed,
+        column_config=configs,
+        hide_index=True,
+        row_height=ROW,
+        height=height,
+        alt=alt,
+        placeholder="–",  # noqa: RUF001
+        **options,
+    )
+    if select == "none":
+        return []
+    _keep(key, keyed, refs, select == "many")
+    return ticked(key)
+
+
+def ticked(key: str) -> list[str]:
+    """The ids ticked so far in a table, before it is drawn."""
+    return list(st.session_state.get(f"{key}_ticked", []))
+
+
+def touched(key: str) -> int:
+    """How often somebody has clicked in a table: what is drawn alone must then let the page run."""
+    return int(st.session_state.get(f"{key}_touched", 0))
+
+
+def untick(key: str) -> None:
+    """Forget what is ticked; call it from a callback."""
+    st.session_state.pop(f"{key}_ticked", None)
+    _renew(key)
+
+
+def _shown(frame: pd.DataFrame, columns: Config) -> pd.DataFrame:
+    shown = frame.reindex(columns=list(columns)).reset_index(drop=True)
+    for name, look in columns.items():
+        if isinstance(look, dict) and look.get("kind") == "status":
+            shown[name] = [[words(value)] if value else [] for value in frame[name]]
+    return shown
+
+
+def _config(
+    key: str,
+    look: Any,
+    name: str,
+    frame: pd.DataFrame,
+    keyed: str,
+    ids: Sequence[str],
+    opens: tuple[str, str] | None,
+) -> Any:
+    kind = look.get("kind") if isinstance(look, dict) else None
+    if kind == "status":
+        return _badges(look, sorted({str(value) for value in frame[name] if value}))
+    if kind == "press":
+        return _presses(key, look, f"{keyed}_{name}", ids)
+    if kind != "name":
+        return look
+    if opens is None:
+        return st.column_config.TextColumn(look["title"], width=look["width"], pinned=True)
+    click = f"{keyed}_open"
+    return st.column_config.ButtonColumn(
+        look["title"],
+        width=look["width"],
+        pinned=True,
+        alignment="left",
+        type="tertiary",
+        key=click,
+        on_click=_open,
+        args=(click, opens[0], [str(ref) for ref in frame[opens[1]]]),
+    )
+
+
+def _badges(look: dict[str, Any], statuses: Sequence[str]) -> Any:
+    known = statuses or list(COLOURS)[:1]
+    return st.column_config.MultiselectColumn(
+        look["title"],
+        width=look["width"],
+        options=[words(status) for status in known],
+        color=[colour(status) for status in known],
+    )
+
+
+def _presses(key: str, look: dict[str, Any], click: str, ids: Sequence[str]) -> Any:
+    return st.column_config.ButtonColumn(
+        look["title"],
+        width=look["width"],
+        pinned=look["pinned"],
+        alignment=look["alignment"],
+        help=look["help"],
+        type="tertiary",
+        key=click,
+        on_click=_press,
+        args=(key, click, look["press"], list(ids)),
+    )
+
+
+def _press(key: str, click: str, press: Callable[[str], None], refs: Sequence[str]) -> None:
+    _touch(key)
+    press(refs[st.session_state[click]["row"]])
+
+
+def _open(click: str, kind: str, refs: Sequence[str]) -> None:
+    ref = refs[st.session_state[click]["row"]]
+    go_next(address(kind, ref) if kind else address(*ref.split(":", 1)))
+
+
+def _ticked(key: str, refs: Sequence[str]) -> Any:
+    kept = set(ticked(key))
+    return {"selection": {"rows": [place for place, ref in enumerate(refs) if ref in kept]}}
+
+
+def _renew(key: str) -> None:
+    """The browser keeps what is chosen in a table it knows: a new key makes it a new table."""
+    st.session_state[f"{key}_epoch"] = _epoch(key) + 1
+
+
+def _touch(key: str) -> None:
+    st.session_state[f"{key}_touched"] = touched(key) + 1
+
+
+def _epoch(key: str) -> int:
+    return int(st.session_state.get(f"{key}_epoch", 0))
+
+
+def _chosen(
+    key: str,
+    keyed: str,
+    refs: Sequence[str],
+    many: bool,
+    sorts: Callable[[str], None] | None,
+) -> None:
+    _touch(key)
+    _keep(key, keyed, refs, many)
+    heads = st.session_state[keyed]["selection"].get("columns", [])
+    if sorts and heads:
+        _renew(key)
+        sorts(str(heads[0]))
+
+
+def _keep(key: str, keyed: str, refs: Sequence[str], many: bool) -> None:
+    """Keep what is ticked as ids; as a callback it runs before the page counts them."""
+    rows = st.session_state[keyed]["selection"]["rows"]
+    here = [refs[row] for row in rows if row < len(refs)]
+    elsewhere = [ref for ref in ticked(key) if ref not in refs] if many else []
+    st.session_state[f"{key}_ticked"] = [*elsewhere, *here]

@@ -1,0 +1,30 @@
+"""Tables that are as tall as their rows, and no taller than the window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from pilothouse_app.components.layout import fill
+from pilothouse_app.components.table import HEAD, ROW
+
+FEW = 8
+
+
+def short(rows: int, most: int) -> Literal["content"] | int:
+    """The height of a table of so many rows beside other things: its own, or that of `most`."""
+    return "content" if rows <= most else HEAD + ROW * most
+
+
+@contextmanager
+def tall(key: str, rows: int, *, reserve: float = 12) -> Iterator[Literal["stretch", "content"]]:
+    """Yield the height for a table of so many rows: its own when they are few, else the window's.
+
+    A few rows in a table that fills the window would leave a sheet of empty lines under them.
+    """
+    if rows <= FEW:
+        yield "content"
+        return
+    with fill(key, reserve=reserve, most=ROW * rows + HEAD):
+        yield "stretch"

@@ -1,0 +1,1 @@
+"""What the screens show and do, a folder for each noun of the core."""

@@ -1,0 +1,1 @@
+"""Objects that need a person: the list on Home and its actions."""

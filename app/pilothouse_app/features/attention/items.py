@@ -1,0 +1,80 @@
+"""What needs a person, on a page: a line that leads to the object, and taking it off the list."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse_app.components.dialogs import given, obeyed, pressed, reason_input
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.formats import plural
+from pilothouse_app.components.links import ICONS, address, link
+from pilothouse_app.components.status import badge
+from pilothouse_app.components.table import untick
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.attention import Item
+
+TABLE = "attention"
+
+
+def attention_line(item: Item) -> None:
+    """One item on a line: where it leads, its state, and a button that dismisses it."""
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"
+    ):
+        link(address(item.kind, item.ref), literal(item_title(item)), icon=ICONS[item.kind])
+        with st.container(
+            horizontal=True, vertical_alignment="center", width="content", gap="xsmall"
+        ):
+            badge(item.state)
+            st.button(
+                ":material/close:",
+                type="tertiary",
+                key=f"dismiss_{_key(item.id)}",
+                help=f"Dismiss: {item_title(item)}. It stays under Needs a person, Dismissed.",
+                on_click=_dismiss,
+                args=(item.id,),
+            )
+
+
+def item_title(item: Item) -> str:
+    """What the item is about, and how often it happened."""
+    return f"{item.title} ({item.count} times)" if item.count > 1 else item.title
+
+
+def _key(item: str) -> str:
+    return hashlib.blake2s(item.encode(), digest_size=6).hexdigest()
+
+
+def _dismiss(item: str) -> None:
+    if given(lambda: workspace().attention.dismiss([item])):
+        toast_next("Dismissed. It can be put back under Needs a person.")
+
+
+@st.dialog("Dismiss", width="small", icon=":material/close:")
+def dismiss_dialog(ids: Sequence[str]) -> None:
+    """Take items off the list, with a reason for whoever asks later."""
+    st.markdown(
+        f"{plural(len(ids), 'item')} will leave the list until it happens again. "
+        "Nothing else changes: no decision is made, no alert is resolved."
+    )
+    reason = reason_input("dismiss_reason")
+    if pressed("Dismiss", "dismiss_items") and obeyed(
+        lambda: workspace().attention.dismiss(ids, reason)
+    ):
+        untick(TABLE)
+        toast_next(f"{plural(len(ids), 'item')} dismissed")
+        st.rerun()
+
+
+def put_back(ids: Sequence[str]) -> None:
+    """Put dismissed items on the list again; as a callback."""
+    if given(lambda: workspace().attention.restore(ids)):
+        untick(TABLE)
+        toast_next(f"{plural(len(ids), 'item')} put back")

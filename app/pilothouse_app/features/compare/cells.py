@@ -1,0 +1,138 @@
+"""A difference in a cell: value, then colour, arrow and words that say the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.formats import DASH
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.experiments.metrics.kinds import MetricKind
+    from pilothouse_app.features.compare.context import Scene
+
+COLOURS = {"better": "green", "worse": "red", "noise": "gray", "same": "gray", "differs": "blue"}
+WORDS = {
+    "better": "better",
+    "worse": "worse",
+    "noise": "within noise",
+    "same": "same",
+    "differs": "different",
+}
+MINUS = "−"  # noqa: RUF001
+SIGNS = {"higher": "↑", "lower": "↓", "unknown": ""}
+TONES = {"better": "good", "worse": "bad", "noise": "muted", "same": "muted", "differs": "text"}
+ARROWS = {"higher": ":material/north:", "lower": ":material/south:", "unknown": ""}
+BETTER = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "unknown": "direction not known",
+}
+
+
+def arrow(delta: float) -> str:
+    """Which way a value went, whatever that is worth."""
+    return "▲" if delta > 0 else "▼" if delta < 0 else "="
+
+
+def delta_text(row: Mapping[Any, Any], kind: MetricKind) -> str:
+    """The difference with its sign, in the metric's format."""
+    if math.isnan(row["delta"]):
+        return DASH
+    return format(row["delta"], f"+{kind.format}").replace("-", MINUS)
+
+
+def badge(row: Mapping[Any, Any], kind: MetricKind) -> str:
+    """The difference of a settled row as a badge; nothing for the baseline or without a value."""
+    verdict = row["verdict"]
+    if verdict in ("baseline", "unknown"):
+        return ""
+    delta = f"{arrow(row['delta'])} {delta_text(row, kind)}"
+    if not row["comparable"]:
+        return f":orange-badge[:material/warning: {delta} not comparable]"
+    if verdict == "same":
+        return ":gray-badge[= same]"
+    if is_nothing(row["delta"], kind):
+        return ":gray-badge[≈ equal]"
+    return f":{COLOURS[verdict]}-badge[{delta} {WORDS[verdict]}]"
+
+
+def is_nothing(delta: float, kind: MetricKind) -> bool:
+    """Whether a difference is none in the digits that are shown."""
+    return not any(char in "123456789" for char in format(abs(delta), kind.format))
+
+
+def value_cell(row: Mapping[Any, Any], kind: MetricKind, *, extremes: bool) -> str:
+    """A metric of a run: value, best or worst of its row when asked for, and the difference."""
+    if math.isnan(row["value"]):
+        return DASH
+    value = kind.write(row["value"])
+    if extremes and row["extreme"]:
+        value = f"**{value}** :small[{row['extreme']}]" if row["extreme"] == "best" else value
+        if row["extreme"] == "worst":
+            value = f"{value} :small[:gray[worst]]"
+    told = [value, badge(row, kind)]
+    if row["reaches"] is True:
+        told.append(":green[:material/flag:]")
+    return " ".join(filter(None, told))
+
+
+def plain_cell(row: Mapping[Any, Any], kind: MetricKind, *, extremes: bool) -> str:
+    """The same as `value_cell` without Markdown, for a table that is drawn on a canvas."""
+    if math.isnan(row["value"]):
+        return DASH
+    told = kind.write(row["value"])
+    if extremes and row["extreme"]:
+        told += f" ({row['extreme']})"
+    if row["verdict"] in ("baseline", "unknown"):
+        return told
+    delta = f"{arrow(row['delta'])} {delta_text(row, kind)}"
+    if not row["comparable"]:
+        return f"{told}  {delta} not comparable"
+    if row["verdict"] == "same" or is_nothing(row["delta"], kind):
+        return f"{told}  {'= same' if row['verdict'] == 'same' else '≈ equal'}"
+    return f"{told}  {delta} {WORDS[row['verdict']]}"
+
+
+def tone(row: Mapping[Any, Any], kind: MetricKind) -> str:
+    """The colour of a plain cell, as a role of the palette."""
+    if row["verdict"] in ("baseline", "unknown"):
+        return "text"
+    if not row["comparable"]:
+        return "warn"
+    return "muted" if is_nothing(row["delta"], kind) else TONES[row["verdict"]]
+
+
+def metric_name(kind: MetricKind) -> str:
+    """A metric's title with the way that is better, its target and its tolerance."""
+    arrow = ARROWS[kind.direction]
+    told = [literal(kind.title) + (f" :gray[{arrow}]" if arrow else "")]
+    if kind.target is not None:
+        told.append(f":small[:gray[target {kind.write(kind.target)}]]")
+    if kind.tolerance:
+        told.append(f":small[:gray[±{kind.write(kind.tolerance)}]]")
+    return " ".join(told)
+
+
+def run_name(scene: Scene, run: str) -> str:
+    """A run's name in a heading: the baseline is marked, and what is not comparable with it."""
+    name = literal(scene.labels[run])
+    if run == scene.compared.baseline:
+        return f"{name} :blue-badge[baseline]"
+    apart = run in scene.compared.incomparable
+    return f"{name} :orange[:material/warning:]" if apart else name
+
+
+def unbroken(text: str) -> str:
+    """A figure with its unit, on one line of a cell."""
+    return text.replace(" ", "\u00a0")
+
+
+def headed(cells: pd.DataFrame, corner: str) -> pd.DataFrame:
+    """Row names as the first column, under a heading of their own."""
+    cells.index.name, cells.columns.name = corner, None
+    return cells.reset_index()

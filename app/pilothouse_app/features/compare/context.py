@@ -1,0 +1,174 @@
+"""What is compared: runs and versions of the address, the baseline, and evidence, asked once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pilothouse.comparison.significance import Evidence
+from pilothouse.kit.errors import Invalid
+from pilothouse_app.components.charting import Picture
+from pilothouse_app.components.links import wanted
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.register_model import champions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.comparison.comparison import Comparison
+    from pilothouse.comparison.verdict import Standing
+
+MOST = 10
+MOST_DRAWN = 8
+EVIDENCE_FILES = ("reference.parquet", "folds.json", "confusion.json")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The runs of the address by id, the words for those that were named as versions."""
+
+    runs: tuple[str, ...]
+    labels: Mapping[str, str]
+    baseline: str
+    champions: tuple[str, ...]
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are two to compare."""
+        return len({*self.runs, self.baseline} - {""}) >= 2
+
+
+def chosen() -> Chosen:
+    """What the address names. Raises NotFound, Invalid for what is not there or has no run."""
+    labels: dict[str, str] = {}
+    runs = [_run(ref.strip(), labels) for ref in wanted("runs").split(",") if ref.strip()]
+    runs = list(dict.fromkeys(runs))
+    known = champions()
+    asked = wanted("baseline").strip()
+    if asked:
+        baseline = _run(asked, labels)
+    else:
+        inside = next((run for run in known if run in runs), "")
+        baseline = inside or (known[0] if known and runs and len(runs) < MOST else "")
+    return Chosen(tuple(runs), labels, baseline, tuple(known))
+
+
+def _run(ref: str, labels: dict[str, str]) -> str:
+    """A run's id; of a version such as `flights@1` or `flights@champion`, the run it came from."""
+    model, at, which = ref.rpartition("@")
+    if not at:
+        return ref
+    version = workspace().registry.version(model, int(which) if which.isdigit() else which)
+    if version.run_id is None:
+        raise Invalid(
+            f"{ref} was imported, so there is no run to compare.",
+            hint="Compare versions that a run of this workspace made.",
+        )
+    labels[version.run_id] = f"{version.model} {version.number}"
+    return version.run_id
+
+
+class Scene:
+    """The comparison on the page. What a view does not ask for is not computed."""
+
+    def __init__(self, which: Chosen, *, whole: bool) -> None:
+        self.chosen = which
+        self.compared: Comparison = workspace().comparison.compare(
+            which.runs, which.baseline or None, labels=which.labels, whole=whole
+        )
+
+    @property
+    def ids(self) -> list[str]:
+        """The runs, the baseline first."""
+        return [run.id for run in self.compared.runs]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """How each run is called."""
+        return self.compared.labels
+
+    @property
+    def baseline_label(self) -> str:
+        """How the baseline is called."""
+        return self.labels[self.compared.baseline]
+
+    @property
+    def drawn(self) -> list[str]:
+        """The names of the runs that charts show: no more than there are colours."""
+        return [self.labels[run] for run in self.ids[:MOST_DRAWN]]
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What folds, seeds and predictions say; the same evidence is weighed once."""
+        findings, rows, left_out = _weighed(
+            str(workspace().folder), self.key, tuple(self.labels.items()), self.compared
+        )
+        return Evidence(findings, rows, left_out)
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """Every metric of every run with its verdict."""
+        return workspace().comparison.settled(self.compared, self.evidence)
+
+    def standing(self, metric: str = "") -> Standing | None:
+        """The verdict by a metric, or by the one that decides."""
+        return workspace().comparison.standing(self.compared, self.evidence, metric, rows=self.rows)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What the evidence rests on: files by digest, figures, parameters."""
+        return tuple(
+            (
+                run.id,
+                run.seed,
+                str(run.ended_at),
+                tuple(file.digest for file in run.artifacts if file.path in EVIDENCE_FILES),
+                tuple(run.values.items()),
+            )
+            for run in self.compared.runs
+        )
+
+    def has_predictions(self, run: str) -> bool:
+        """Whether a run kept what it said of its held-out rows."""
+        return next(r for r in self.compared.runs if r.id == run).has_artifact("reference.parquet")
+
+    @property
+    def scored(self) -> list[str]:
+        """The runs that kept predictions, in order."""
+        return [run for run in self.ids if self.has_predictions(run)]
+
+
+@st.cache_data(show_spinner="Weighing the evidence", max_entries=64, ttl=600)
+def _weighed(
+    folder: str, key: Any, labels: Any, _compared: Comparison
+) -> tuple[pd.DataFrame, int, dict[str, str]]:
+    """Plain values, for a class is made anew when its module is; ttl because seeds may join."""
+    found = workspace().comparison.weigh(_compared)
+    return found.findings, found.rows, dict(found.left_out)
+
+
+def picture() -> Picture:
+    """The kind of picture that charts save."""
+    return "svg" if st.session_state.get("compare_picture") == "SVG" else "png"
+
+
+def capped(scene: Scene) -> None:
+    """An honest word when there are more runs than colours."""
+    if len(scene.ids) > MOST_DRAWN:
+        left = literal(", ".join(scene.labels[run] for run in scene.ids[MOST_DRAWN:]))
+        st.markdown(
+            f":small[:gray[Drawn: the baseline and the next {MOST_DRAWN - 1} runs. Not: {left}.]]"
+        )
+
+
+def missing_predictions(scene: Scene) -> bool:
+    """Say which runs have no stored predictions; whether nobody has any."""
+    without = [scene.labels[run] for run in scene.ids if run not in scene.scored]
+    if without and scene.scored:
+        st.markdown(f":small[:gray[Without stored predictions: {literal(', '.join(without))}.]]")
+    return not scene.scored

@@ -1,0 +1,74 @@
+"""What one takes away from a comparison: files, text to paste, the lines that open it again."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse.comparison import exports
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.compare.context import Scene
+from pilothouse_app.features.compare.summary import drawn_differences, ordered
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.comparison.comparison import Comparison
+
+
+def export_button(scene: Scene) -> None:
+    """The popover with every form; nothing is made before it is asked for."""
+    with st.popover(
+        "Export", icon=":material/download:", key="compare_export", on_change="rerun"
+    ) as opened:
+        if opened.open:
+            _forms(scene)
+
+
+def _forms(scene: Scene) -> None:
+    compared = scene.compared
+    st.markdown("**The whole comparison**")
+    with st.container(horizontal=True):
+        for name, ending, kind, made in (
+            ("CSV", "csv", "text/csv", exports.to_csv),
+            ("Parquet", "parquet", "application/vnd.apache.parquet", exports.to_parquet),
+            ("LaTeX", "tex", "application/x-tex", exports.to_latex),
+            ("Markdown", "md", "text/markdown", lambda *shown: _markdown(scene, *shown)),
+        ):
+            st.download_button(
+                name,
+                partial(made, compared, scene.rows),
+                f"comparison.{ending}",
+                kind,
+                key=f"compare_{name.lower()}",
+                on_click="ignore",
+            )
+    st.segmented_control(
+        "Pictures of charts",
+        ["PNG", "SVG"],
+        default="PNG",
+        required=True,
+        key="compare_picture",
+        persist_state="session",
+        help="Each chart's own bar saves it: the camera, or the arrow",
+    )
+    metric = st.session_state.get("compare_metric") or compared.deciding
+    drawn = metric and drawn_differences(scene, ordered(scene, metric), metric, dark=False)
+    if drawn:
+        st.download_button(
+            "The summary's differences (SVG)",
+            drawn,
+            "differences.svg",
+            "image/svg+xml",
+            key="compare_differences",
+            on_click="ignore",
+        )
+    st.markdown("**In a notebook**")
+    st.code(exports.snippet(str(workspace().folder), compared), language="python", height=260)
+
+
+def _markdown(scene: Scene, compared: Comparison, rows: pd.DataFrame) -> str:
+    told = scene.standing()
+    return exports.to_markdown(compared, rows, "" if told is None else told.sentence)

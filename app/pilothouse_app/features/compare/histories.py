@@ -1,0 +1,74 @@
+"""Over steps: every metric that was logged more than once, all runs laid over each other."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pilothouse_app import charts
+from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import choose, choose_one, filter_bar
+from pilothouse_app.components.formats import plural
+from pilothouse_app.components.header import section
+from pilothouse_app.features.compare.cells import BETTER
+from pilothouse_app.features.compare.context import MOST_DRAWN, Scene, capped, picture
+
+MOST_CHARTS = 8
+X = {"step": "Step", "minutes": "Minutes since the run began"}
+OVER = {"step": "Over steps", "minutes": "Over minutes since the run began"}
+
+
+def steps(scene: Scene) -> None:
+    """A chart a metric, over steps or over time."""
+    points, kinds = scene.compared.history, scene.compared.kinds
+    keys = list(dict.fromkeys(points["key"])) if not points.empty else []
+    if not keys:
+        empty(
+            "No histories",
+            "Every metric of these runs has a single value.",
+            icon=":material/timeline:",
+        )
+        return
+    with filter_bar():
+        only = choose(
+            "compare_history", keys, "All metrics", words=lambda key: kinds.of(key).title, width=260
+        )
+        x = choose_one(
+            "compare_x",
+            list(X),
+            "Over",
+            default="step",
+            words=OVER.__getitem__,
+        )
+        log = st.toggle(
+            "Logarithmic", key="compare_log", bind="query-params", persist_state="session"
+        )
+    capped(scene)
+    shown = [only] if only else keys[:MOST_CHARTS]
+    if len(keys) > MOST_CHARTS and not only:
+        left = plural(len(keys) - MOST_CHARTS, "metric")
+        st.markdown(f":small[:gray[{left} more: choose one to see it.]]")
+    names = {run: scene.labels[run] for run in scene.ids[:MOST_DRAWN]}
+    grid = st.grid(min(2, len(shown)), min_column_width=400, gap="small")
+    for key in shown:
+        kind = kinds.of(key)
+        with grid.cell(), st.container(border=True):
+            section(literal(kind.title), BETTER[kind.direction])
+            figure(
+                charts.over_steps(
+                    points[points["key"] == key],
+                    dark=dark(),
+                    title=kind.title,
+                    names=names,
+                    x=x,
+                    x_title=X[x],
+                    baseline=scene.compared.baseline,
+                    target=kind.target,
+                    log=log,
+                ),
+                key=f"compare_history_{key}",
+                height=420 if len(shown) == 1 else 260,
+                alt=f"{kind.title} by {X[x].lower()} and run",
+                picture=picture(),
+            )

@@ -1,0 +1,184 @@
+"""Metrics: every figure of every run, its difference to the baseline, and the evidence."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.comparison.significance import p_words
+from pilothouse.comparison.statistics import METHODS
+from pilothouse_app.charts.palette import palette
+from pilothouse_app.components.charting import dark
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.empty_state import nothing_found
+from pilothouse_app.components.filters import filter_bar, search
+from pilothouse_app.components.formats import DASH, plural
+from pilothouse_app.components.header import section
+from pilothouse_app.components.table import number_column, table, text_column
+from pilothouse_app.features.compare.cells import (
+    SIGNS,
+    headed,
+    metric_name,
+    plain_cell,
+    run_name,
+    tone,
+    value_cell,
+)
+from pilothouse_app.features.compare.context import Scene
+from pilothouse_app.features.experiments.metric_definitions import describe_button
+
+MOST_BESIDE = 5
+
+
+def figures(scene: Scene) -> None:
+    """The metrics, searched and with or without what is identical."""
+    keys = list(dict.fromkeys(scene.rows["metric"]))
+    with filter_bar():
+        query = search("compare_q", "Metric")
+        hide = hide_identical()
+        extremes = st.toggle(
+            "Row extremes",
+            key="compare_extremes",
+            bind="query-params",
+            persist_state="session",
+            help="Marks the best and the worst comparable run of each row",
+        )
+        describe_button(keys)
+    shown = [key for key in keys if _wanted(scene, key, query, hide)]
+    section("Metrics", f"difference to {literal(scene.baseline_label)}, the first column")
+    if not shown:
+        nothing_found("metrics")
+        return
+    if len(scene.ids) > MOST_BESIDE:
+        _wide(scene, shown, extremes=extremes)
+    else:
+        st.table(
+            _cells(scene, shown, extremes=extremes),
+            border="horizontal",
+            hide_index=True,
+            alt="Metrics by run",
+        )
+    hidden = len(keys) - len(shown)
+    if hidden:
+        st.markdown(f":small[:gray[{plural(hidden, 'metric')} not shown.]]")
+    _evidence(scene, shown)
+
+
+def hide_identical() -> bool:
+    """The switch that leaves out rows in which nothing differs; one for all tables."""
+    return st.toggle(
+        "Hide identical", key="compare_hide", bind="query-params", persist_state="session"
+    )
+
+
+def _wanted(scene: Scene, key: str, query: str, hide: bool) -> bool:
+    title = scene.compared.kinds.of(key).title
+    if query and query.lower() not in f"{title} {key}".lower():
+        return False
+    values = scene.rows[scene.rows["metric"] == key]["value"]
+    return not hide or values.nunique(dropna=False) > 1
+
+
+def _cells(scene: Scene, keys: list[str], *, extremes: bool) -> pd.DataFrame:
+    kinds = scene.compared.kinds
+    rows = scene.rows[scene.rows["metric"].isin(keys)]
+    told = rows.assign(
+        cell=[
+            value_cell(row, kinds.of(row["metric"]), extremes=extremes)
+            for row in rows.to_dict("records")
+        ]
+    )
+    cells = told.pivot(index="metric", columns="run", values="cell").loc[keys, scene.ids]
+    cells = cells.rename(
+        index=lambda key: metric_name(kinds.of(key)), columns=lambda run: run_name(scene, run)
+    )
+    return headed(cells, "Metric")
+
+
+def _wide(scene: Scene, keys: list[str], *, extremes: bool) -> None:
+    """Many runs: a table that scrolls under its first column, the same in words and colours."""
+    kinds, colours = scene.compared.kinds, palette(dark())
+    rows = scene.rows[scene.rows["metric"].isin(keys)]
+    texts, tones = {}, {}
+    for row in rows.to_dict("records"):
+        place = row["metric"], scene.labels[row["run"]]
+        texts[place] = plain_cell(row, kinds.of(row["metric"]), extremes=extremes)
+        tones[place] = getattr(colours, tone(row, kinds.of(row["metric"])))
+    labels = [scene.labels[run] for run in scene.ids]
+    cells = pd.DataFrame([[texts[key, label] for label in labels] for key in keys], columns=labels)
+    looks = pd.DataFrame(
+        [[f"color: {tones[key, label]}" for label in labels] for key in keys], columns=labels
+    )
+    heads = [f"{kinds.of(key).title} {SIGNS[kinds.direction(key)]}".rstrip() for key in keys]
+    cells.index = looks.index = pd.Index(heads, name="Metric")
+    st.dataframe(
+        cells.style.apply(lambda _: looks, axis=None),
+        row_height=32,
+        height="content",
+        column_config={
+            "Metric": st.column_config.TextColumn(pinned=True, width=170),
+            **{
+                label: st.column_config.TextColumn(
+                    f"{label} (baseline)" if label == scene.baseline_label else label,
+                    width=230 if extremes else 200,
+                )
+                for label in labels
+            },
+        },
+        key="compare_wide",
+        alt="Metrics by run",
+    )
+
+
+def _evidence(scene: Scene, keys: list[str]) -> None:
+    findings = scene.evidence.findings
+    findings = findings[findings["metric"].isin(keys)]
+    opened = st.expander(
+        f"Evidence ({len(findings):,})",
+        icon=":material/balance:",
+        key="compare_evidence",
+        on_change="rerun",
+    )
+    if not opened.open:
+        return
+    with opened:
+        for words in scene.evidence.left_out.values():
+            st.markdown(f":orange[:material/warning:] No pairing by rows: {literal(words)}")
+        if findings.empty:
+            st.markdown(
+                ":gray[No folds, no other seeds and no shared predictions: a difference may be "
+                "luck.]"
+            )
+            return
+        kinds = scene.compared.kinds
+        frame = pd.DataFrame(
+            {
+                "id": [f"{place}" for place in range(len(findings))],
+                "metric": [kinds.of(key).title for key in findings["metric"]],
+                "label": [scene.labels[run] for run in findings["run"]],
+                "method": [METHODS[method] for method in findings["method"]],
+                "n": [f"{n:,} {unit}" for n, unit in zip(findings["n"], findings["unit"])],  # noqa: B905
+                "delta": list(findings["delta"]),
+                "low": list(findings["low"]),
+                "high": list(findings["high"]),
+                "p": [p_words(p) if p == p else DASH for p in findings["p"]],
+                "told": ["a difference" if each else "noise" for each in findings["decided"]],
+            }
+        )
+        table(
+            frame,
+            {
+                "metric": text_column("Metric", width=150),
+                "label": text_column("Run", width=190),
+                "told": text_column("Says", width=100),
+                "delta": number_column("Difference", 4, width=92),
+                "low": number_column("From", 4, width=84),
+                "high": number_column("To", 4, width=84),
+                "p": text_column("p", width=90),
+                "n": text_column("Weighed", width=110),
+                "method": text_column("Method"),
+            },
+            key="compare_findings",
+            alt="Every finding of the evidence",
+            height=min(420, 32 + 30 * (len(frame) + 1)),
+        )

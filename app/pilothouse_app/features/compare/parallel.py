@@ -1,0 +1,220 @@
+"""Parallel and importance: runs as lines and rows that pick each other; what a metric follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.experiments.run_table.filters import RunFilter
+from pilothouse_app import charts
+from pilothouse_app.components.charting import dark, echart, figure
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.filters import choose, choose_one, filter_bar
+from pilothouse_app.components.formats import plural, title
+from pilothouse_app.components.header import section
+from pilothouse_app.components.table import name_column, number_column, table, text_column, ticked
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.compare.context import Scene, picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST_AXES = 8
+LONGEST_WORD = 12
+HEIGHT = 400
+
+
+def parallel(scene: Scene) -> None:
+    """Lines and rows of the same runs, then the influence of parameters over the experiment."""
+    compared = scene.compared
+    frame = compared.axes.assign(trainer=[title(run.trainer or "none") for run in compared.runs])
+    axes = _axes(scene, frame)
+    with filter_bar():
+        within = _within(scene, frame, axes)
+    picked = [run for run in ticked("compare_lines") if run in set(scene.ids)]
+    chosen = [run for run in scene.ids if run in within and (not picked or run in picked)]
+    section(
+        "Parameters and metrics that all runs have",
+        f"{plural(len(chosen), 'run')} highlighted: ticked in the table and inside the range",
+    )
+    names = {scene.labels[run] for run in chosen}
+    with st.container(border=True):
+        echart(
+            charts.parallel(
+                frame,
+                axes,
+                dark=dark(),
+                names="label",
+                baseline=scene.baseline_label,
+                chosen=names if len(chosen) < len(scene.ids) else None,
+            ),
+            key="compare_parallel",
+            height=HEIGHT,
+            alt="Parameters and metrics of each run as a line through parallel axes",
+            picture=picture(),
+        )
+    _lines(scene, frame, axes, within)
+    _influence(scene)
+
+
+def _axes(scene: Scene, frame: pd.DataFrame) -> list[charts.Axis]:
+    """The trainer, then what every run has: a line may not jump over an axis."""
+    told = [name for name in frame.columns if name.startswith(("params.", "metrics."))]
+    told = [name for name in told if frame[name].notna().all()]
+    told = [name for name in told if not name.endswith(("_std", "_seconds"))]
+    told = [name for name in told if _is_short(frame[name])][:MOST_AXES]
+    trainers = sorted(frame["trainer"].unique())
+    first = charts.Axis("trainer", "Trainer", trainers)
+    return [first, *(_axis(scene, frame, name) for name in told)]
+
+
+def _is_short(column: pd.Series[Any]) -> bool:
+    """Whether the words of a column fit between two axes."""
+    return column.dtype.kind in "fiu" or all(len(str(each)) <= LONGEST_WORD for each in column)
+
+
+def _axis(scene: Scene, frame: pd.DataFrame, name: str) -> charts.Axis:
+    kind, _, key = name.partition(".")
+    words = scene.compared.kinds.of(key).title if kind == "metrics" else key
+    if frame[name].dtype.kind in "fiu":
+        return charts.Axis(name, words)
+    return charts.Axis(name, words, sorted({str(value) for value in frame[name]}))
+
+
+def _within(scene: Scene, frame: pd.DataFrame, axes: Sequence[charts.Axis]) -> set[str]:
+    """The runs inside the chosen range of the chosen axis; all of them without one."""
+    numeric = {axis.title: axis.column for axis in axes if not axis.categories}
+    ranged = [name for name, column in numeric.items() if frame[column].nunique() > 1]
+    axis = choose("compare_axis", ranged, "Filter by an axis", width=240)
+    if not axis:
+        st.markdown(
+            ":gray[Choose an axis to keep a range of it, or tick rows below.]", width="content"
+        )
+        return set(scene.ids)
+    values = frame[numeric[axis]].astype(float)
+    low, high = float(values.min()), float(values.max())
+    step = (high - low) / 100
+    chosen = st.slider(
+        axis,
+        min_value=low,
+        max_value=high,
+        value=(low, high),
+        step=step,
+        format="%.4g",
+        key=f"compare_range_{numeric[axis]}",
+        label_visibility="collapsed",
+        width=420,
+        bind="query-params",
+        persist_state="session",
+    )
+    kept = (values >= chosen[0] - step / 2) & (values <= chosen[1] + step / 2)
+    return set(frame[kept]["run"])
+
+
+def _lines(
+    scene: Scene, frame: pd.DataFrame, axes: Sequence[charts.Axis], within: set[str]
+) -> None:
+    shown = frame.assign(
+        id=frame["run"],
+        name=frame["label"],
+        inside=["yes" if run in within else "no" for run in frame["run"]],
+    )
+    inside = [run in within for run in shown["run"]]
+    shown = pd.concat([shown[inside], shown[[not each for each in inside]]])
+    columns: dict[str, Any] = {"name": name_column("Run", width=210)}
+    if len(within) < len(scene.ids):
+        columns["inside"] = text_column("In range", width=80)
+    for axis in axes:
+        if axis.categories:
+            columns[axis.column] = text_column(axis.title, width=140)
+        else:
+            whole = bool((shown[axis.column] % 1 == 0).all())
+            columns[axis.column] = number_column(axis.title, 0 if whole else 4, width=128)
+    table(
+        shown,
+        columns,
+        key="compare_lines",
+        alt="Compared runs; a tick highlights their lines",
+        opens=("run", "id"),
+        select="many",
+    )
+
+
+def _influence(scene: Scene) -> None:
+    compared = scene.compared
+    keys = list(dict.fromkeys(scene.compared.metrics["metric"]))
+    experiment = compared.runs[0].experiment
+    if not keys:
+        return
+    section("What a metric follows", f"over the finished runs of {literal(experiment)}")
+    metric = choose_one(
+        "compare_influence",
+        keys,
+        "Metric",
+        default=compared.deciding or keys[0],
+        words=lambda key: compared.kinds.of(key).title,
+        width=260,
+    )
+    frame, words, fit = _followed(
+        str(workspace().folder), experiment, metric, _stamp(experiment, metric)
+    )
+    with st.container(border=True):
+        st.markdown(f"**{literal(compared.kinds.of(metric).title)}** :gray[{literal(words)}]")
+        if frame.empty:
+            return
+        _drawn(scene, frame, fit)
+
+
+def _drawn(scene: Scene, frame: pd.DataFrame, fit: float) -> None:
+    left, right = st.columns(2, gap="medium")
+    named = frame.assign(param=list(frame["param"]))
+    with left:
+        section("Parameters", "blue: the metric rises with it, orange: it falls, grey: words")
+        figure(
+            charts.influence(named, dark=dark()),
+            key="compare_influence_chart",
+            height=max(220, 60 + 26 * min(len(named), 14)),
+            alt=f"Influence of parameters; {named['param'].iloc[0]} matters most, fit {fit:.2f}",
+            picture=picture(),
+        )
+    with right:
+        _columns(scene)
+
+
+def _columns(scene: Scene) -> None:
+    """The permutation importance of the data's columns, as each run kept it."""
+    importance = scene.compared.curves.get("importance")
+    if importance is None or importance.empty:
+        st.markdown(":gray[No run kept the importance of its columns.]")
+        return
+    section("Columns of the data", "permutation importance on the held-out rows")
+    figure(
+        charts.grouped(
+            importance, dark=dark(), label="column", value="importance", group="label",
+            order=scene.drawn,
+        ),
+        key="compare_importance",
+        height=360,
+        alt="Importance of columns by run",
+        picture=picture(),
+    )  # fmt: skip
+
+
+def _stamp(experiment: str, metric: str) -> tuple[int, str]:
+    """What changes when a run with this metric joins: how many there are, and the newest."""
+    runs = workspace().experiments
+    which = RunFilter(experiment=experiment, statuses=("finished",), metric=metric)
+    newest = runs.runs(which, size=1, columns=["id"])
+    return runs.count(which), str(newest["id"].iloc[0]) if len(newest) else ""
+
+
+@st.cache_data(show_spinner="Growing a forest over the runs", max_entries=64)
+def _followed(
+    folder: str, experiment: str, metric: str, stamp: Any
+) -> tuple[pd.DataFrame, str, float]:
+    """Plain values, for a class is made anew when its module is."""
+    which = RunFilter(experiment=experiment, statuses=("finished",), metric=metric)
+    found = workspace().comparison.parameter_influence(metric, which)
+    return found.frame, found.words, found.fit

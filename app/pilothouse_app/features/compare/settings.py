@@ -1,0 +1,194 @@
+"""Parameters and code: settings side by side, from difference to difference; code as a diff."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.empty_state import nothing_found
+from pilothouse_app.components.filters import choose_one, filter_bar, pager, search
+from pilothouse_app.components.formats import parameter, plural, title
+from pilothouse_app.components.header import section
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.compare.cells import run_name
+from pilothouse_app.features.compare.context import Scene
+from pilothouse_app.features.compare.metrics import hide_identical
+
+if TYPE_CHECKING:
+    from pilothouse.comparison.code_diff import CodeDiff
+
+PAGE = 25
+AT, PAGE_KEY = "compare_at", "compare_page"
+KINDS = {
+    "changed": ":material/edit:",
+    "left": ":material/remove:",
+    "right": ":material/add:",
+    "same": "",
+    "gap": ":material/more_horiz:",
+}
+
+
+def differing(scene: Scene) -> None:
+    """One table of parameters, code facts and packages; then what changed in the code."""
+    with filter_bar():
+        query = search("compare_q", "Parameter, fact or package", resets=PAGE_KEY)
+        hide = hide_identical()
+        everything = _rows(scene, query, hide=hide)
+        places = [place for place, differs in enumerate(everything["differs"]) if differs]
+        _jumps(places)
+    differ = f"{plural(len(places), 'row')} differ" if len(places) != 1 else "1 row differs"
+    section("Parameters, code and packages", f"{differ}, {len(everything)} shown")
+    if everything.empty:
+        nothing_found("settings")
+    else:
+        _table(scene, everything, places)
+    _code(scene)
+
+
+def _rows(scene: Scene, query: str, *, hide: bool) -> pd.DataFrame:
+    compared = scene.compared
+    frames = [
+        frame.rename(columns={noun: "key"}).assign(what=what)
+        for noun, what, frame in (
+            ("param", "Parameter", compared.params),
+            ("fact", "Fact", compared.facts),
+            ("package", "Package", compared.environment),
+        )
+    ]
+    rows = pd.concat(frames, ignore_index=True)
+    if query:
+        rows = rows[[query.lower() in f"{key} {title(key)}".lower() for key in rows["key"]]]
+    return (rows[rows["differs"]] if hide else rows).reset_index(drop=True)
+
+
+def _jumps(places: list[int]) -> None:
+    """Buttons to the difference before and after the one that one is at."""
+    at = _at(places)
+    for step, name, icon in (
+        (-1, "Previous difference", ":material/keyboard_arrow_up:"),
+        (1, "Next difference", ":material/keyboard_arrow_down:"),
+    ):
+        st.button(
+            name,
+            icon=icon,
+            key=f"compare_jump_{step}",
+            on_click=_jump,
+            args=(places, at + step),
+            disabled=not 0 <= at + step < len(places),
+        )
+    if places and at >= 0:
+        st.markdown(f":gray[{at + 1} of {len(places)}]", width="content")
+
+
+def _at(places: list[int]) -> int:
+    """Which difference one is at; -1 before the first jump."""
+    try:
+        return min(int(st.query_params.get(AT, 0)), len(places)) - 1
+    except ValueError:
+        return -1
+
+
+def _jump(places: list[int], at: int) -> None:
+    st.query_params[AT] = str(at + 1)
+    st.session_state[PAGE_KEY] = places[at] // PAGE + 1
+
+
+def _table(scene: Scene, rows: pd.DataFrame, places: list[int]) -> None:
+    at = _at(places)
+    current = places[at] if 0 <= at < len(places) else -1
+    start = 0
+    if len(rows) > PAGE:
+        known = max(1, -(-len(rows) // PAGE))
+        if st.session_state.get(PAGE_KEY, 1) > known:
+            st.session_state[PAGE_KEY] = known
+        start = (int(st.session_state.get(PAGE_KEY, 1)) - 1) * PAGE
+    part = rows.iloc[start : start + PAGE]
+    cells = [
+        {
+            "Setting": _name(row, current == place),
+            "Kind": f":small[:gray[{row['what']}]]",
+            **{
+                run_name(scene, run): _cell(row[run], row["differs"], current == place)
+                for run in scene.ids
+            },
+        }
+        for place, row in part.iterrows()
+    ]
+    st.table(
+        pd.DataFrame(cells),
+        border="horizontal",
+        hide_index=True,
+        alt="Parameters, facts of the code and packages by run",
+    )
+    pager(len(rows), key=PAGE_KEY, size=PAGE)
+
+
+def _name(row: pd.Series[Any], is_current: bool) -> str:
+    key = str(row["key"])
+    words = literal(key)
+    mark = ":blue[:material/arrow_forward:] " if is_current else ""
+    return f"{mark}**{words}**" if row["differs"] else f":gray[{words}]"
+
+
+def _cell(value: object, differs: bool, is_current: bool) -> str:
+    told = parameter(value)
+    told = literal(told if len(told) <= 60 else f"{told[:57]}…")
+    if is_current:
+        return f":blue-background[{told}]"
+    return told if differs else f":gray[{told}]"
+
+
+def _code(scene: Scene) -> None:
+    section("Code", f"from {literal(scene.baseline_label)} to another run")
+    others = [run.id for run in scene.compared.others]
+    run = choose_one(
+        "compare_code_run",
+        [scene.labels[each] for each in others],
+        "Run",
+        default=scene.labels[others[0]],
+        width=340,
+    )
+    chosen = next(each for each in others if scene.labels[each] == run)
+    found = workspace().comparison.code_diff(chosen, scene.compared.baseline)
+    with st.container(border=True):
+        st.markdown(literal(found.words))
+        if found.committed:
+            st.code(found.committed, language="diff", height=420)
+        if len(found.uncommitted):
+            _beside(scene, found, run)
+
+
+def _beside(scene: Scene, found: CodeDiff, run: str) -> None:
+    frame = found.uncommitted
+    shown = pd.DataFrame(
+        {
+            "at": [_line(each) for each in frame["left_line"]],
+            f"{scene.baseline_label} (uncommitted)": frame["left"],
+            "to": [_line(each) for each in frame["right_line"]],
+            f"{run} (uncommitted)": frame["right"],
+            "change": [
+                {"same": "", "gap": "…"}.get(kind, kind if kind == "changed" else "only here")
+                for kind in frame["kind"]
+            ],
+        }
+    )
+    st.dataframe(
+        shown,
+        hide_index=True,
+        row_height=26,
+        height=min(520, 60 + 26 * len(shown)),
+        column_config={
+            "at": st.column_config.TextColumn("", width=48),
+            "to": st.column_config.TextColumn("", width=48),
+            "change": st.column_config.TextColumn("Change", width=90),
+        },
+        alt="Uncommitted changes side by side",
+        key="compare_patches",
+    )
+
+
+def _line(number: object) -> str:
+    return "" if number is None or number != number else f"{int(str(number).split('.')[0])}"

@@ -1,0 +1,258 @@
+"""Slices and flips: where runs are weak, and which rows they decide otherwise than the baseline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.comparison.statistics.weighted_metrics import DECIDED, KEYS
+from pilothouse.kit import spreadsheets
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import choose, choose_one, filter_bar, pager
+from pilothouse_app.components.formats import DASH, count, plural, share, title
+from pilothouse_app.components.header import section
+from pilothouse_app.components.table import number_column, table, text_column
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.compare.cells import delta_text, is_nothing, run_name, unbroken
+from pilothouse_app.features.compare.context import Scene, missing_predictions
+from pilothouse_app.features.compare.threshold import shared_threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pilothouse.experiments.metrics.kinds import MetricKind
+
+PAGE = 20
+LEAST = (20, 50, 100, 200, 500, 1000)
+
+
+def slicing(scene: Scene) -> None:
+    """The slice table, worst first, and under it the flips."""
+    if not scene.scored:
+        empty(
+            "No predictions",
+            "Slices and flips need predictions of held-out rows, which these runs did not keep.",
+            icon=":material/splitscreen:",
+        )
+        return
+    with filter_bar():
+        metric, column, least = _controls(scene)
+    threshold = shared_threshold(scene)
+    missing_predictions(scene)
+    _slices(scene, metric, column, threshold, least)
+    _flips(scene, threshold)
+
+
+def _controls(scene: Scene) -> tuple[str, str, int]:
+    kinds = scene.compared.kinds
+    deciding = scene.compared.deciding
+    metric = choose_one(
+        "compare_slice_metric",
+        list(KEYS),
+        "Metric",
+        default=deciding if deciding in KEYS else "roc_auc",
+        words=lambda key: kinds.of(key).title,
+        resets="compare_slice_page",
+        width=220,
+    )
+    columns = workspace().comparison.slice_columns(scene.scored[0])
+    column = choose(
+        "compare_slice",
+        columns,
+        "All columns, worst first",
+        words=title,
+        resets="compare_slice_page",
+        width=260,
+    )
+    least = choose_one(
+        "compare_least",
+        [str(each) for each in LEAST],
+        "Least rows",
+        default="50",
+        words=lambda each: f"At least {each} rows",
+        resets="compare_slice_page",
+        width=190,
+    )
+    return metric, column, int(least)
+
+
+def _slices(scene: Scene, metric: str, column: str, threshold: float, least: int) -> None:
+    kind = scene.compared.kinds.of(metric)
+    at = threshold if metric in DECIDED else 0.5  # others do not ask for one
+    frame, small = _sliced(
+        str(workspace().folder), scene.key, tuple(scene.scored), metric, column, at, least
+    )
+    parts = frame[["column", "segment"]].drop_duplicates()
+    section(
+        f"{kind.title} by slice",
+        f"{plural(len(parts), 'slice')}, the one that falls most behind its run's whole first",
+    )
+    if small:
+        noun = plural(small, "slice")
+        st.markdown(f":small[:gray[{noun} with fewer than {least} rows not shown.]]")
+    if frame.empty:
+        return
+    page = int(st.session_state.get("compare_slice_page", 1))
+    page = min(page, max(1, -(-len(parts) // PAGE)))
+    shown = parts.iloc[(page - 1) * PAGE : page * PAGE]
+    st.table(
+        _slice_cells(scene, frame, shown, kind),
+        border="horizontal",
+        hide_index=True,
+        alt="Metric by slice and run, worst slice first",
+    )
+    pager(len(parts), key="compare_slice_page", size=PAGE)
+
+
+@st.cache_data(show_spinner="Cutting the rows", max_entries=64)
+def _sliced(
+    folder: str, key: Any, runs: tuple[str, ...], metric: str, column: str, at: float, least: int
+) -> tuple[pd.DataFrame, int]:
+    """Plain values, for a class is made anew when its module is."""
+    found = workspace().comparison.slices(
+        runs, metric, columns=[column] if column else None, threshold=at, least_rows=least
+    )
+    return found.frame, found.small
+
+
+def _slice_cells(
+    scene: Scene, frame: pd.DataFrame, shown: pd.DataFrame, kind: MetricKind
+) -> pd.DataFrame:
+    by_part = {
+        part: {row["run"]: row for row in rows.to_dict("records")}
+        for part, rows in frame.groupby(["column", "segment"], sort=False)
+    }
+    cells = []
+    for column, segment in shown.itertuples(index=False):
+        told = by_part[column, segment]
+        first = next(iter(told.values()))
+        cells.append(
+            {
+                "Slice": f"**{literal(column)}** {literal(segment)}",
+                "Rows": unbroken(f"{count(first['rows'])} :small[:gray[{share(first['share'])}]]"),
+                "Positive": unbroken(share(first["positive_rate"])),
+                **{
+                    run_name(scene, run): _value(scene, told.get(run), kind) for run in scene.scored
+                },
+            }
+        )
+    return pd.DataFrame(cells)
+
+
+def _value(scene: Scene, row: dict[Any, Any] | None, kind: MetricKind) -> str:
+    """The figure, how far behind the run's whole it is, and the difference to the baseline."""
+    if row is None or row["value"] != row["value"]:
+        return DASH
+    told = kind.write(row["value"])
+    if row["shortfall"] == row["worst"] and row["shortfall"] > 0:
+        told = f":red[**{told}**]"
+    is_baseline = row["run"] == scene.compared.baseline
+    if is_baseline or row["delta"] != row["delta"] or is_nothing(row["delta"], kind):
+        return told
+    better = (row["delta"] > 0) == (kind.direction == "higher")
+    sign = "▲" if row["delta"] > 0 else "▼"
+    colour = "green" if better else "red"
+    if kind.direction == "unknown":
+        colour = "gray"
+    if row["run"] in scene.compared.incomparable:
+        colour = "gray"
+    return f"{told} :small[:{colour}[{sign} {delta_text(row, kind)}]]"
+
+
+def _flips(scene: Scene, threshold: float) -> None:
+    section(
+        "Flips",
+        f"rows decided otherwise than by {literal(scene.baseline_label)} at {threshold:.3f}",
+    )
+    if not scene.has_predictions(scene.compared.baseline):
+        st.markdown(":gray[The baseline kept no predictions.]")
+        return
+    ws = workspace().comparison
+    told = ws.flips(scene.ids, threshold)
+    for words in scene.evidence.left_out.values():
+        st.markdown(f":orange[:material/warning:] {literal(words)}")
+    if told.empty:
+        return
+    st.table(
+        _flip_cells(scene, told), border="horizontal", hide_index=True, alt="Flipped rows by run"
+    )
+    names = [scene.labels[run] for run in told["run"]]
+    label = choose_one(
+        "compare_flip_run", names, "Run", default=names[0], resets="compare_flip_page", width=340
+    )
+    run = str(told["run"].iloc[names.index(label)])
+    if not int(told["flipped"].iloc[names.index(label)]):
+        st.markdown(":gray[No row is decided otherwise.]")
+        return
+    _rows(scene, run, label, threshold)
+
+
+def _flip_cells(scene: Scene, told: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for row in told.to_dict("records"):
+        net = row["right"] - row["wrong"]
+        colour = "green" if net > 0 else "red" if net < 0 else "gray"
+        rows.append(
+            {
+                "Run": literal(scene.labels[row["run"]]),
+                "Flipped": f"{count(row['flipped'])} of {count(row['rows'])}",
+                "Share": share(row["share"]),
+                "The run is right": count(row["right"]),
+                "The baseline is right": count(row["wrong"]),
+                "Net": f":{colour}-badge[{net:+,}]",
+                "To positive": count(row["to_positive"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _rows(scene: Scene, run: str, label: str, threshold: float) -> None:
+    frame = workspace().comparison.flipped(run, scene.compared.baseline, threshold)
+    page = int(st.session_state.get("compare_flip_page", 1))
+    page = min(page, max(1, -(-len(frame) // PAGE)))
+    shown = frame.iloc[(page - 1) * PAGE : page * PAGE]
+    right = {"run": label, "baseline": scene.baseline_label}
+    shown = shown.assign(
+        id=[str(row) for row in shown["row"]], right=[right[each] for each in shown["right"]]
+    )
+    table(
+        shown,
+        {
+            "row": number_column("Row", 0, width=76),
+            "target": number_column("Truth", 0, width=64),
+            "baseline": number_column("Baseline", 3, width=84),
+            "run": number_column("Run", 3, width=76),
+            "right": text_column("Right", width=170),
+            **{str(name): _feature(str(name), shown[name]) for name in _features(shown)},
+        },
+        key="compare_flipped",
+        alt="Flipped rows with their features, farthest apart first",
+    )
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        pager(len(frame), key="compare_flip_page", size=PAGE)
+        st.download_button(
+            "Download as CSV",
+            lambda: spreadsheets.to_csv(frame),
+            f"flipped-{run[:8]}.csv",
+            "text/csv",
+            key="compare_flip_csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _features(frame: pd.DataFrame) -> Sequence[Any]:
+    own = {"row", "target", "baseline", "run", "right", "id"}
+    return [name for name in frame.columns if name not in own]
+
+
+def _feature(name: str, column: pd.Series[Any]) -> Any:
+    return text_column(name) if column.dtype == object else _number(name, column)
+
+
+def _number(name: str, column: pd.Series[Any]) -> Any:
+    whole = bool((column.dropna() % 1 == 0).all()) if column.dtype.kind in "fiu" else False
+    return st.column_config.NumberColumn(name, format="%d" if whole else "%.2f")

@@ -1,0 +1,1 @@
+"""Datasets: registration, reading options, profiles, contracts, actions on a version."""

@@ -1,0 +1,116 @@
+"""Dataset versions on a page: their profile as rows and charts, and a few of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.data.schema import NAMES
+from pilothouse_app.components.formats import DASH, count, day, number
+from pilothouse_app.components.table import (
+    name_column,
+    number_column,
+    percent_column,
+    shape_column,
+    text_column,
+)
+
+if TYPE_CHECKING:
+    from pilothouse.data.info import ColumnProfile, Profile
+    from pilothouse.workspace import Workspace
+
+PREVIEW_ROWS = 200
+PROFILE_COLUMNS = {
+    "column": name_column("Column", width=144),
+    "type": text_column("Type", width=96),
+    "shape": shape_column("Shape", width=104),
+    "missing": percent_column("Missing", width=70),
+    "distinct": number_column("Distinct", 0, width=74),
+    "low": text_column("Least", width=90),
+    "high": text_column("Greatest", width=90),
+    "typical": text_column("Typical", width=110),
+}
+
+
+def matching(frame: pd.DataFrame, text: str, columns: Sequence[str]) -> pd.DataFrame:
+    """The rows that say every word of the text in one of the columns."""
+    told = frame[list(columns)].fillna("").agg(" ".join, axis=1).str.lower()
+    for word in text.lower().split():
+        frame, told = (
+            frame[told.str.contains(word, regex=False)],
+            told[told.str.contains(word, regex=False)],
+        )
+    return frame
+
+
+def profile_rows(profile: Profile) -> pd.DataFrame:
+    """A row per column: type in words, missing, distinct, range, and the course of its values."""
+    return pd.DataFrame([_row(column) for column in profile.columns])
+
+
+def _row(column: ColumnProfile) -> dict[str, Any]:
+    return {
+        "column": column.name,
+        "type": NAMES[column.type],
+        "missing": column.missing_share,
+        "distinct": column.distinct,
+        "shape": list(column.counts) or [times for _, times in column.top],
+        "typical": column.top[0][0]
+        if column.top
+        else value_words(column, column.quantiles.get(0.5)),
+        "low": value_words(column, column.low),
+        "high": value_words(column, column.high),
+    }
+
+
+def telling(profile: Profile) -> str:
+    """The first column worth a look: not an identifier, whose values all differ."""
+    told = [column.name for column in profile.columns if 1 < column.distinct < column.rows]
+    return told[0] if told else profile.columns[0].name
+
+
+def value_words(column: ColumnProfile, value: float | None) -> str:
+    """A figure of a profile in the words of its column: times are kept in milliseconds."""
+    if value is None:
+        return DASH
+    if column.type == "time":
+        return day(datetime.fromtimestamp(value / 1000, UTC))
+    if column.type == "integer" or float(value).is_integer():
+        return count(value)
+    return number(value, 2) if abs(value) >= 1 else f"{value:.3g}"
+
+
+def bins(column: ColumnProfile) -> tuple[list[str], list[int]]:
+    """The labels and counts of a column's histogram, or of its most frequent values."""
+    if column.top:
+        return [name for name, _ in column.top], [times for _, times in column.top]
+    edges = column.edges
+    middles = [(low + high) / 2 for low, high in pairwise(edges)]
+    return [value_words(column, middle) for middle in middles], list(column.counts)
+
+
+def quantile_words(column: ColumnProfile) -> dict[str, str]:
+    """The quantiles as names and values of a short list."""
+    names = {0.0: "Least", 0.05: "5 %", 0.25: "25 %", 0.5: "Median", 0.75: "75 %", 0.95: "95 %",
+             1.0: "Greatest"}  # fmt: skip
+    return {
+        name: value_words(column, column.quantiles[share])
+        for share, name in names.items()
+        if share in column.quantiles
+    }
+
+
+def preview(ws: Workspace, ref: str) -> pd.DataFrame:
+    """The first rows of a version."""
+    return _preview(str(ws.folder), ref, _ws=ws)
+
+
+@st.cache_data(max_entries=16, ttl=600, show_spinner="Reading the first rows")
+def _preview(folder: str, ref: str, _ws: Workspace) -> pd.DataFrame:
+    # A version never changes, so what was read once stays true; the folder keys the cache.
+    return _ws.data.frame(ref).head(PREVIEW_ROWS)

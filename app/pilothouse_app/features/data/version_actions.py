@@ -1,0 +1,209 @@
+"""What can be done with a dataset version: correct, supersede, archive, restore, delete it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse_app.components.confirm import confirm
+from pilothouse_app.components.dialogs import obeyed, pressed, reason_input
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.formats import plural
+from pilothouse_app.components.links import ICONS, address, link, screen
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.data.info import DatasetVersionInfo
+
+NO_EVENT_TIME = "None"
+MAX_USES = 8
+IN_USE, NOT_IN_USE = ("Mark as superseded", "Archive"), ("Restore",)  # commands of such a version
+
+
+def version_menu(version: DatasetVersionInfo) -> None:
+    """The commands of a version, in one menu."""
+    in_use = version.status == "active"
+    names = [name for name in _COMMANDS if name not in (NOT_IN_USE if in_use else IN_USE)]
+    picked = st.menu_button(
+        "More",
+        names,
+        icon=":material/more_horiz:",
+        format_func=lambda name: f"{_COMMANDS[name][0]} {name}",
+        key="dataset_more",
+    )
+    if picked:
+        _COMMANDS[picked][1](version)
+
+
+def state_notice(version: DatasetVersionInfo) -> None:
+    """Say that a version is not in use any more, or was registered although it broke a contract."""
+    if version.status == "archived":
+        st.info("This version is archived: it is in no list, and the name does not mean it.",
+                icon=":material/archive:")  # fmt: skip
+    elif version.superseded_by:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(":orange[:material/warning: This version is superseded.]", width="content")
+            link(address("dataset", version.superseded_by), f"Open {version.superseded_by}",
+                 icon=ICONS["dataset"])  # fmt: skip
+    if version.breach:
+        st.markdown(
+            ":small[:orange[:material/rule: Registered although it broke the contract:] "
+            f":gray[{literal(version.breach)}]]"
+        )
+
+
+@st.dialog("Edit details", width="large", icon=":material/edit:")
+def _edit(version: DatasetVersionInfo) -> None:
+    """What people say of the version; its content never changes."""
+    key = f"dataset_edit_{version.ref}"
+    times = [column.name for column in version.schema if column.type == "time"]
+    left, right = st.columns(2)
+    with left:
+        origin = st.text_input("Where it comes from", version.source, key=f"{key}_origin")
+        event_time = st.selectbox(
+            "Column of the event time",
+            [NO_EVENT_TIME, *times],
+            index=1 + times.index(version.event_time) if version.event_time in times else 0,
+            key=f"{key}_event_time",
+            help="When each row happened. Only a column of times can be it.",
+        )
+    with right:
+        licence = st.text_input("Licence", version.licence, key=f"{key}_licence")
+        tags = _tags(version, key)
+    note = st.text_area("Description", version.note, key=f"{key}_note", height=90)
+    reason = reason_input(f"{key}_reason")
+    chosen = None if event_time == NO_EVENT_TIME else event_time
+    after = ((origin or "").strip(), (licence or "").strip(), chosen, tags, (note or "").strip())
+    before = (version.source, version.licence, version.event_time, dict(version.tags), version.note)
+    missing = "" if reason else "Give a reason first"
+    if after == before:
+        missing = "Nothing is changed yet"
+    if pressed("Save", key, missing=missing) and obeyed(
+        lambda: workspace().data.edit(
+            version.ref,
+            origin=after[0],
+            licence=after[1],
+            event_time=after[2],
+            tags=after[3],
+            note=after[4],
+            reason=reason,
+        )
+    ):
+        _done(f"The details of {version.ref} are saved")
+
+
+def _tags(version: DatasetVersionInfo, key: str) -> dict[str, str]:
+    before = [f"{name}={value}" for name, value in version.tags.items()]
+    chosen = st.multiselect(
+        "Tags",
+        before,
+        default=before,
+        accept_new_options=True,
+        placeholder="name=value, then Enter",
+        key=f"{key}_tags",
+    )
+    pairs = (str(text).partition("=") for text in chosen)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+@st.dialog("Mark as superseded", icon=":material/move_down:")
+def _supersede(version: DatasetVersionInfo) -> None:
+    frame = workspace().data.versions(version.dataset)
+    others = [
+        ref
+        for ref, state in zip(frame["ref"], frame["status"], strict=True)
+        if state == "active" and ref != version.ref
+    ]
+    if not others:
+        st.markdown(f"**{literal(version.dataset)}** has no other version in use.")
+        return
+    st.markdown(
+        f"The name **{literal(version.dataset)}** does not mean this version any more; by its own "
+        "address it can still be read. It can be taken back with *Restore*."
+    )
+    by = st.selectbox("Superseded by", others, key="dataset_supersede_by")
+    reason = reason_input("dataset_supersede_reason")
+    missing = "" if reason else "Give a reason first"
+    if pressed("Mark as superseded", "dataset_supersede", missing=missing) and obeyed(
+        lambda: workspace().data.supersede(version.ref, by, reason)
+    ):
+        _done(f"{version.ref} is superseded by {by}")
+
+
+def _archive(version: DatasetVersionInfo) -> None:
+    confirm(
+        "Archive this version",
+        f"**{literal(version.ref)}** will be in no list, and the name "
+        f"**{literal(version.dataset)}** means the newest version that is left. Nothing is lost: "
+        "what uses it goes on, and it can be restored from this page.",
+        verb="Archive",
+        command=lambda reason: workspace().data.archive(version.ref, reason),
+        done=f"{version.ref} is archived",
+        icon=":material/archive:",
+    )
+
+
+def _restore(version: DatasetVersionInfo) -> None:
+    confirm(
+        "Restore this version",
+        f"**{literal(version.ref)}** is in use again. If it is the newest version, the name "
+        f"**{literal(version.dataset)}** means it.",
+        verb="Restore",
+        command=lambda reason: workspace().data.restore(version.ref, reason),
+        done=f"{version.ref} is in use again",
+        icon=":material/unarchive:",
+    )
+
+
+def _delete(version: DatasetVersionInfo) -> None:
+    uses = workspace().data.uses(version.ref)
+    if uses:
+        _used(version)
+        return
+    confirm(
+        "Delete this version",
+        f"Nothing uses **{literal(version.ref)}**. Deleted, it cannot be restored, and its number "
+        "is not used again. Activity keeps what it was. The bytes stay among the artifacts, "
+        "where other versions may have the same ones.",
+        verb="Delete",
+        command=lambda reason: workspace().data.delete(version.ref, reason),
+        done=f"{version.ref} is deleted",
+        icon=":material/delete:",
+        type_to_confirm=version.ref,
+        then=screen("data"),
+    )
+
+
+@st.dialog("This version is used", icon=":material/delete:")
+def _used(version: DatasetVersionInfo) -> None:
+    """What uses the version, each a link; such a version can only be archived."""
+    uses = workspace().data.uses(version.ref)
+    st.markdown(
+        f"**{literal(version.ref)}** cannot be deleted: {plural(len(uses), 'object')} "
+        f"{'uses' if len(uses) == 1 else 'use'} it. Archive it instead."
+    )
+    for use in uses[:MAX_USES]:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            link(address(use.kind, use.ref), literal(use.name), icon=ICONS.get(use.kind))
+            st.markdown(f":small[:gray[{use.how}]]", width="content")
+    if len(uses) > MAX_USES:
+        st.markdown(f":small[:gray[and {len(uses) - MAX_USES} more]]")
+    if st.button("Close", key="dataset_used_close"):
+        st.rerun()
+
+
+def _done(message: str) -> None:
+    toast_next(literal(message))
+    st.rerun()
+
+
+_COMMANDS: Mapping[str, tuple[str, Callable[[DatasetVersionInfo], None]]] = {
+    "Edit details": (":material/edit:", _edit),
+    "Mark as superseded": (":material/move_down:", _supersede),
+    "Archive": (":material/archive:", _archive),
+    "Restore": (":material/unarchive:", _restore),
+    "Delete": (":material/delete:", _delete),
+}

@@ -1,0 +1,1 @@
+"""Deployments: launching, traffic, details, labels, and trying one out."""

@@ -1,0 +1,75 @@
+"""How a program predicts with ids and event times and sends labels later, in every protocol."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pilothouse.deployments.gateway.oip import DATATYPES
+from pilothouse.kit.processes import find
+from pilothouse_app.components.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.deployments.info import DeploymentInfo
+
+ID, AT_MS = "order-17", 1_767_225_600_000
+WORDS = """
+Two facts may come with the rows of a prediction. `prediction_ids` are your own ids, one a row: a
+request that is sent again counts once, and labels are joined by them; without them the answer has
+ids of ours. `event_time` is when the event happened, in **milliseconds** since 1970, one for all
+rows or one a row: windows of monitoring go by it; without it the time of receipt counts.
+"""
+
+
+def examples(deployment: DeploymentInfo) -> None:
+    """The commands, with this deployment's own columns."""
+    st.markdown(WORDS)
+    titles = ("MLflow's form", "Open Inference Protocol", "CSV", "Labels", "Python")
+    server = find(workspace().folder / "run", "server")
+    base = f"http://127.0.0.1:{server.port if server else 5050}"
+    for tab, text in zip(st.tabs(list(titles)), commands(deployment, base), strict=True):
+        with tab:
+            st.code(text, language=None, wrap_lines=True)
+
+
+def commands(deployment: DeploymentInfo, base: str) -> tuple[str, ...]:
+    """What to type, in the order of the tabs."""
+    name, signature = deployment.name, deployment.signature
+    record = dict(deployment.input_example[0]) if deployment.input_example else {}
+    record = {field: record.get(field) for field in signature.names}
+    facts = {"event_time": AT_MS, "prediction_ids": [ID]}
+    mlflow = {"dataframe_records": [record], "params": facts}
+    inputs = [
+        {"name": f.name, "shape": [1], "datatype": DATATYPES[f.type], "data": [record[f.name]]}
+        for f in signature.inputs
+    ]
+    label = signature.positive
+    labels = {"ids": [ID], "labels": [label], "at": [AT_MS]}
+    invoke = f"{base}/deployments/{name}/invocations"
+    return (
+        _curl(invoke, mlflow),
+        _curl(f"{base}/v2/models/{name}/infer", {"inputs": inputs, "parameters": facts}),
+        "# A CSV has no place for event_time and prediction_ids: the answer has ids, and the time\n"
+        f"# of receipt counts.\n{_curl_csv(invoke, record)}",
+        "# Classes may be sent as text, number or truth value; sent again, the last one counts.\n"
+        f"{_curl(f'{base}/deployments/{name}/labels', labels)}\n"
+        '# {"accepted": 1, "unknown": 0}: unknown counts ids that nobody predicted',
+        "import pilothouse\n\n"
+        f"workspace = pilothouse.open_workspace({str(workspace().folder)!r})\n"
+        f"workspace.deployments.label({name!r}, [{ID!r}], [{label!r}])\n"
+        f'workspace.deployments.label_from_file({name!r}, "labels.csv")',
+    )
+
+
+def _curl(url: str, body: dict[str, Any]) -> str:
+    text = json.dumps(body, ensure_ascii=False, default=str).replace("'", "'\\''")
+    return f"curl -s {url} \\\n  -H 'Content-Type: application/json' \\\n  -d '{text}'"
+
+
+def _curl_csv(url: str, record: dict[str, Any]) -> str:
+    cells = ["" if value is None else str(value) for value in record.values()]
+    quoted = [f'"{cell}"' if "," in cell else cell for cell in cells]
+    lines = "\n".join((",".join(record), ",".join(quoted))).replace("'", "'\\''")
+    return f"curl -s {url} \\\n  -H 'Content-Type: text/csv' \\\n  --data-binary '{lines}'"

@@ -1,0 +1,150 @@
+"""The inside of a deployment on a page: processes, revisions, log, recent predictions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import DASH, duration, plural, title
+from pilothouse_app.components.header import section
+from pilothouse_app.components.log_view import log_view
+from pilothouse_app.components.table import (
+    bar_column,
+    name_column,
+    number_column,
+    status_column,
+    table,
+    text_column,
+    when_column,
+)
+from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.deployments.info import DeploymentInfo
+
+RECENT = 200
+KNOWN = ("prediction_id", "model", "version", "event_at", "received_at", "latency_ms", "score")
+PROCESSES = {
+    "process": text_column("Process", width=150),
+    "state": status_column("State", width=100),
+    "pid": number_column("PID", 0, width=80),
+    "restarts": number_column("Restarts", 0, width=76),
+    "memory_mb": number_column("Memory, MB", 0, width=96),
+    "started_at": when_column("Started", width=110),
+    "start": text_column("Ready after", width=96),
+    "last_exit": text_column("Last end"),
+}
+REVISIONS = {
+    "seq": number_column("No.", 0, width=52),
+    "what": text_column("What", width=110),
+    "version": name_column("Version", width=170),
+    "at": when_column("When", relative=False, width=150),
+    "by": text_column("By", width=110),
+    "reason": text_column("Reason"),
+}
+
+
+def last_failure(name: str) -> None:
+    """Why the wanted version ended last, at the top of the page, while it does not answer again."""
+    failure = workspace().deployments.failure(name)
+    if failure is None:
+        return
+    times = plural(failure.restarts, "time")
+    draw, what = (
+        (st.error, "keeps ending right after its start")
+        if failure.keeps_ending
+        else (st.warning, "ended and is being started again")
+    )
+    text = f"Its process ended {times}, last with: {literal(failure.ended)}."
+    if failure.error:
+        text += f"\n\n```text\n{failure.error.replace('```', '` ` `')}\n```"
+    draw(
+        f"{text}\n\nThe Log has all of it. Roll back or swap the version, or stop the deployment.",
+        title=f"Version {failure.version} {what}",
+        icon=":material/error:",
+    )
+
+
+def processes(deployment: DeploymentInfo) -> None:
+    """The model processes as the controller last saw them."""
+    section("Processes", plural(deployment.replica_count, "wanted", "wanted"))
+    rows = [
+        {
+            "id": f"{replica.number}-{replica.ordinal}",
+            "process": f"Version {replica.number}, no. {replica.ordinal + 1}",
+            "state": replica.state,
+            "pid": replica.pid,
+            "restarts": replica.restarts,
+            "memory_mb": replica.memory_mb,
+            "started_at": replica.started_at,
+            "start": duration(replica.start_seconds),
+            "last_exit": replica.last_exit or DASH,
+        }
+        for replica in deployment.replicas
+    ]
+    if not rows:
+        st.markdown(":gray[No process runs. The worker starts and stops them.]")
+        return
+    table(pd.DataFrame(rows), PROCESSES, key="processes", alt="Model processes")
+
+
+def revisions(deployment: DeploymentInfo) -> None:
+    """Every change of what is wanted, newest first."""
+    rows = [
+        {
+            "seq": revision.seq,
+            "what": title(revision.action),
+            "version": f"{revision.model} {revision.number}",
+            "ref": f"{revision.model}@{revision.number}",
+            "at": revision.at,
+            "by": revision.by,
+            "reason": revision.reason,
+        }
+        for revision in deployment.revisions
+    ]
+    with tall("revisions", len(rows), reserve=18) as height:
+        table(
+            pd.DataFrame(rows), REVISIONS, key="revisions", alt="Revisions", ids="seq",
+            opens=("version", "ref"), height=height,
+        )  # fmt: skip
+
+
+def log_tail(name: str) -> None:
+    """The last lines that the processes wrote."""
+    log_view(workspace().deployments.logs(name, 400), key="deployment_log", reserve=15)
+
+
+@st.cache_data(ttl=3, max_entries=8, show_spinner=False)
+def _predictions(folder: str, name: str) -> pd.DataFrame:
+    """The newest rows of the log; read at most once in three seconds."""
+    newest = workspace().deployments.predictions(name, limit=RECENT)
+    return newest.iloc[::-1].reset_index(drop=True)
+
+
+def recent_predictions(name: str) -> None:
+    """The newest predictions with what was asked and answered."""
+    newest = _predictions(str(workspace().folder), name)
+    if newest.empty:
+        empty("No prediction is logged", "Send one with Try it.", key="no_predictions")
+        return
+    features = [str(column) for column in newest.columns if column not in KNOWN]
+    columns = {
+        "prediction_id": text_column("Prediction", width=150),
+        "score": bar_column("Score", 0, 1, width=130),
+        "version": number_column("Version", 0, width=70),
+        "event_at": when_column("Event", relative=False, width=150),
+        "received_at": when_column("Received", width=110),
+        "latency_ms": number_column("Latency, ms", 1, width=92),
+        **{feature: st.column_config.Column(feature) for feature in features},
+    }
+    section("Newest predictions", plural(len(newest), "row"))
+    with tall("predictions", len(newest), reserve=19) as height:
+        table(
+            newest, columns, key="predictions", alt="Newest predictions", ids="prediction_id",
+            height=height,
+        )  # fmt: skip

@@ -1,0 +1,149 @@
+"""Labels of a deployment: how many there are, adding them from a file, sending them by program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.deployments.label_file import LabelColumns, LabelReport
+from pilothouse.kit.errors import PilothouseError
+from pilothouse_app.components.dialogs import pressed, reason_input
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.errors import error_box
+from pilothouse_app.components.formats import count, plural
+from pilothouse_app.components.header import section
+from pilothouse_app.components.kpis import Kpi, kpi_row
+from pilothouse_app.components.table import table, text_column
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.code_examples import examples
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from pilothouse.deployments.info import DeploymentInfo
+
+REPORT = "_label_report"
+NO_COLUMN = "When the file is added"
+LISTED = 1_000
+
+
+@st.cache_data(ttl=10, max_entries=8, show_spinner=False)
+def _counts(folder: str, name: str) -> tuple[int, int]:
+    """Ids with a label and those of them that nobody predicted; read at most once in 10 s."""
+    return workspace().deployments.label_counts(name)
+
+
+def labels_view(deployment: DeploymentInfo) -> None:
+    """The labels that have come, and how to add some."""
+    labels, unmatched = _counts(str(workspace().folder), deployment.name)
+    kpi_row(
+        [
+            Kpi("Labels", count(labels), "one an id, the last one counts"),
+            Kpi("Joined", count(labels - unmatched), "with a prediction of this deployment"),
+            Kpi("Without a prediction", count(unmatched), "ids that nobody predicted"),
+        ]
+    )
+    if st.button(
+        "Add labels from a file", type="primary", icon=":material/upload_file:", key="label_file"
+    ):
+        st.session_state.pop(REPORT, None)
+        upload_labels(deployment)
+    report = st.session_state.get(REPORT)
+    if report and report["deployment"] == deployment.name:
+        _report(report)
+    section("From a program", "event time, prediction ids and labels")
+    examples(deployment)
+
+
+@st.dialog("Add labels from a file", width="large", icon=":material/upload_file:")
+def upload_labels(deployment: DeploymentInfo) -> None:
+    """The dialog: a file, its columns, a reason; what is wrong is said in it."""
+    st.markdown(
+        "A CSV or Parquet file with a column of prediction ids and one of labels. Labels are "
+        f"the classes of **{literal(deployment.signature.target)}**: {_classes(deployment)}."
+    )
+    file = st.file_uploader("File", key="label_upload")
+    columns = _columns(deployment, file) if file is not None else None
+    reason = reason_input("label_reason")
+    missing = "Choose a file first" if file is None else ""
+    if file is not None and (columns is None or not columns.id or not columns.label):
+        missing = "Choose the columns first"
+    elif file is not None and not reason:
+        missing = "Give a reason first"
+    if pressed("Add labels", "label", missing=missing) and file is not None:
+        _add(deployment.name, file, columns, reason)
+
+
+def _classes(deployment: DeploymentInfo) -> str:
+    return ", ".join(literal(str(label)) for label in deployment.signature.classes)
+
+
+def _columns(deployment: DeploymentInfo, file: UploadedFile) -> LabelColumns | None:
+    """The columns, as their names suggest or as they are chosen."""
+    try:
+        names, guess = workspace().deployments.label_columns(
+            deployment.name, file.getvalue(), file.name
+        )
+    except PilothouseError as refusal:
+        error_box(refusal)
+        return None
+    left, middle, right = st.columns(3)
+    key = f"label_{file.file_id}"
+    with left:
+        ids = st.selectbox("Prediction id", names, _index(names, guess.id), key=f"{key}_id")
+    with middle:
+        labels = st.selectbox("Label", names, _index(names, guess.label), key=f"{key}_label")
+    with right:
+        options = [NO_COLUMN, *names]
+        at = st.selectbox("When it came true", options, _index(options, guess.at or NO_COLUMN),
+                          key=f"{key}_at")  # fmt: skip
+    return LabelColumns(ids or "", labels or "", None if at == NO_COLUMN else at)
+
+
+def _index(names: list[str], name: str) -> int | None:
+    return names.index(name) if name in names else None
+
+
+def _add(name: str, file: UploadedFile, columns: LabelColumns | None, reason: str) -> None:
+    try:
+        report = workspace().deployments.label_from_file(
+            name, file.getvalue(), file.name, columns, reason
+        )
+    except PilothouseError as refusal:
+        error_box(refusal)
+        return
+    _counts.clear()
+    st.session_state[REPORT] = _plain(name, report)
+    st.rerun()
+
+
+def _plain(name: str, report: LabelReport) -> dict[str, Any]:
+    return {
+        "deployment": name,
+        "rows": report.rows,
+        "accepted": report.accepted,
+        "unlabelled": report.unlabelled,
+        "unmatched": list(report.unmatched),
+    }
+
+
+def _report(report: dict[str, Any]) -> None:
+    """What became of the file, and the ids that met no prediction."""
+    unmatched: list[str] = report["unmatched"]
+    facts = [plural(report["accepted"], "label added", "labels added")]
+    if report["unlabelled"]:
+        facts.append(plural(report["unlabelled"], "row without an id or a label",
+                            "rows without an id or a label"))  # fmt: skip
+    if not unmatched:
+        st.success(f"{'; '.join(facts)}. Every id has a prediction.", icon=":material/check:")
+        return
+    st.warning(
+        f"{'; '.join(facts)}. {plural(len(unmatched), 'id has', 'ids have')} no prediction: the "
+        "label waits in case the prediction is still to come.",
+        icon=":material/help:",
+    )
+    frame = pd.DataFrame({"prediction_id": unmatched[:LISTED]})
+    table(frame, {"prediction_id": text_column("Id without a prediction")}, key="unmatched",
+          alt="Ids without a prediction", ids="prediction_id")  # fmt: skip

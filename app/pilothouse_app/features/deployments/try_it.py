@@ -1,0 +1,159 @@
+"""Trying a deployment: a form from its signature, one real prediction, and how to do it by curl."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import streamlit as st
+
+from pilothouse.kit.clock import to_ms
+from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.processes import find
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.errors import error_box
+from pilothouse_app.components.formats import duration, number, plural, share
+from pilothouse_app.components.header import section
+from pilothouse_app.components.kpis import Kpi, kpi_row
+from pilothouse_app.components.layout import stays_in_sight
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.record_form import (
+    record_form,
+    record_of,
+    reset_record,
+    unusual_values,
+)
+
+if TYPE_CHECKING:
+    from pilothouse.deployments.info import DeploymentInfo
+
+ANSWER = "try_it_answer"
+MAX_WARNINGS = 5
+LONG_COMMAND, CODE_HEIGHT = 900, 240  # characters, pixels: the answer above stays in sight
+
+
+def try_it(deployment: DeploymentInfo) -> None:
+    """The inputs at the left; the command and the newest answer stay in sight at the right."""
+    _part(deployment)
+
+
+@st.fragment
+def _part(deployment: DeploymentInfo) -> None:
+    """Drawn alone: what is typed must not draw the whole page anew."""
+    signature, key = deployment.signature, f"try_{deployment.name}_{deployment.number}"
+    example = deployment.input_example[0] if deployment.input_example else {}
+    record = record_of(signature, example, key=key)
+    left, right = st.columns([62, 38], gap="medium")
+    with left:
+        section("Input", f"what version {deployment.number} takes; the example is filled in")
+        record_form(signature, record, key=key)
+    with right, stays_in_sight("try_answer"):
+        section("Answer", "over HTTP, logged like any other")
+        with st.container(horizontal=True):
+            pressed = st.button(
+                "Predict", type="primary", icon=":material/bolt:", key="try_predict"
+            )
+            st.button(
+                "Back to the example",
+                key="try_reset",
+                type="tertiary",
+                on_click=reset_record,
+                args=(signature,),
+                kwargs={"key": key},
+            )
+        event_time = _event_time(key)
+        _warn(unusual_values(signature, record))
+        if pressed:
+            _ask(deployment.name, dict(record), event_time)
+        kept = st.session_state.get(ANSWER)
+        if kept and kept["deployment"] == deployment.name:
+            if kept["record"] != record:
+                st.markdown(":small[:gray[For the values before your last change.]]")
+            _answer(kept, deployment)
+        elif not pressed:
+            empty("No prediction yet", "Press Predict to send this record.", key="try_none")
+
+
+def _warn(notes: dict[str, str]) -> None:
+    """Which values stand out, wherever among the inputs they are."""
+    if not notes:
+        return
+    lines = [f"{literal(name)}: {text}" for name, text in notes.items()]
+    more = len(lines) - MAX_WARNINGS
+    rest = [f"and {more} more"] if more > 0 else []
+    st.warning(
+        "  \n".join([*lines[:MAX_WARNINGS], *rest]),
+        title=f"{plural(len(lines), 'value')} to look at",
+        icon=":material/warning:",
+    )
+
+
+def _event_time(key: str) -> datetime | None:
+    """When the event happened, if it is not now: it decides the window that the row falls into."""
+    at = st.datetime_input(
+        "Event time (UTC)",
+        None,
+        key=f"{key}_event_time",
+        help="When what is predicted happened. Monitoring counts the prediction in the window of "
+        "this time. Empty means now.",
+    )
+    return None if at is None else at.replace(tzinfo=UTC)
+
+
+def _ask(deployment: str, record: dict[str, Any], event_time: datetime | None) -> None:
+    began = time.perf_counter()
+    try:
+        answer = workspace().deployments.predict(deployment, [record], event_time=event_time)[0]
+    except PilothouseError as refusal:
+        st.session_state.pop(ANSWER, None)
+        error_box(refusal)
+        return
+    seconds = time.perf_counter() - began
+    st.session_state[ANSWER] = {
+        "deployment": deployment,
+        "record": record,
+        "event_time": event_time,
+        "answer": answer,
+        "seconds": seconds,
+    }
+
+
+def _answer(kept: dict[str, Any], deployment: DeploymentInfo) -> None:
+    answer, signature = kept["answer"], deployment.signature
+    kpi_row(
+        [
+            Kpi("Class", str(answer["label"]), literal(signature.target)),
+            Kpi(
+                "Score",
+                share(answer["score"]),
+                f"threshold {number(signature.threshold)}",
+                help=literal(f"Probability of {signature.positive}"),
+            ),
+            Kpi("Version", str(answer["version"]), deployment.model),
+            Kpi("Round trip", duration(kept["seconds"]), "with HTTP"),
+        ],
+        columns=2,
+    )
+    st.markdown(f":gray[Prediction] `{answer['prediction_id']}`")
+    st.markdown(":gray[The same from a terminal]")
+    command = curl(deployment.name, kept["record"], kept["event_time"])
+    height: Literal["content"] | int = "content" if len(command) < LONG_COMMAND else CODE_HEIGHT
+    st.code(command, language=None, wrap_lines=True, height=height)
+
+
+def curl(deployment: str, record: dict[str, Any], event_time: datetime | None = None) -> str:
+    """The command that sends a record to this workspace's server."""
+    server = find(workspace().folder / "run", "server")
+    request: dict[str, Any] = {"dataframe_records": [record]}
+    if event_time is not None:
+        request["params"] = {"event_time": to_ms(event_time)}
+    body = json.dumps(request, ensure_ascii=False, default=str)
+    quoted = body.replace("'", "'\\''")
+    return (
+        f"curl -s http://127.0.0.1:{server.port if server else 5050}"
+        f"/deployments/{deployment}/invocations \\\n"
+        f"  -H 'Content-Type: application/json' \\\n  -d '{quoted}'"
+    )

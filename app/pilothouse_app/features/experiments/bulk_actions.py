@@ -1,0 +1,202 @@
+"""Commands for runs: for the ticked ones, or for all that the filter finds.
+
+Each dialog keeps the ids it was opened for, so that what is confirmed is what was counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse.experiments.run_annotations import COLOURS, MOST
+from pilothouse_app.components.dialogs import obeyed, pressed, reason_input
+from pilothouse_app.components.formats import count, plural
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.table import ticked, untick
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.run_dialogs import Done, colour_input, note, rename
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.details import RunInfo
+
+TABLE = "runs"
+SWATCHES: Mapping[str, str] = {
+    "blue": "#3B82F6",
+    "orange": "#F97316",
+    "green": "#22A565",
+    "violet": "#8B5CF6",
+    "red": "#E5484D",
+    "teal": "#12A594",
+    "amber": "#E2A000",
+    "grey": "#8B95A3",
+}
+TICKED, ALL = "ticked", "all"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whom a command may be for: the ticked runs, and the newest that the filter finds."""
+
+    ticked: tuple[str, ...]
+    found: tuple[str, ...]
+    total: int
+
+
+def actions_menu(found: int, meant: Callable[[], Sequence[str]], archived: bool) -> None:
+    """The menu of commands; `meant` reads the ids that the filter finds, once one is opened."""
+    offered = _ARCHIVED if archived else _OPEN
+    picked = st.menu_button(
+        "Actions",
+        list(offered),
+        format_func=lambda name: f"{offered[name][0]} {name}",
+        icon=":material/checklist:",
+        key="runs_actions",
+        disabled=not found,
+        help="For the ticked runs, or for all that are found",
+    )
+    if picked:
+        offered[picked][1](Scope(tuple(ticked(TABLE)), tuple(meant()), found))
+
+
+def _runs(scope: Scope, key: str) -> list[str]:
+    """Ask for whom: the ticked ones unless none is."""
+    words = {
+        TICKED: f"{count(len(scope.ticked))} ticked",
+        ALL: f"All {count(scope.total)} found"
+        if scope.total <= MOST
+        else f"The newest {count(MOST)} of {count(scope.total)} found",
+    }
+    offered = [TICKED, ALL] if scope.ticked else [ALL]
+    chosen = st.segmented_control(
+        "For",
+        offered,
+        default=offered[0],
+        format_func=words.__getitem__,
+        required=True,
+        key=f"{key}_scope",
+    )
+    return list(scope.ticked if chosen == TICKED else scope.found)
+
+
+def _done(words: str) -> None:
+    untick(TABLE)
+    toast_next(words)
+    st.rerun()
+
+
+@st.dialog("Star", icon=":material/star:")
+def _star(scope: Scope) -> None:
+    runs = _runs(scope, "star")
+    choice = st.segmented_control(
+        "Star", [True, False], default=True, required=True, key="star_on",
+        format_func=lambda on: "Put a star" if on else "Take the star off",
+    )  # fmt: skip
+    if pressed("Apply", "star") and obeyed(
+        lambda: workspace().experiments.star(runs, bool(choice))
+    ):
+        _done(f"{plural(len(runs), 'run')} {'starred' if choice else 'without a star'}")
+
+
+@st.dialog("Colour", icon=":material/palette:")
+def _colour(scope: Scope) -> None:
+    runs = _runs(scope, "colour")
+    name = colour_input("colour_name", COLOURS[0])
+    if pressed("Apply", "colour") and obeyed(lambda: workspace().experiments.colour(runs, name)):
+        _done(f"{plural(len(runs), 'run')}: {name or 'no colour'}")
+
+
+@st.dialog("Tags", icon=":material/sell:")
+def _tag(scope: Scope) -> None:
+    runs = _runs(scope, "tag")
+    known = workspace().experiments.tag_keys()
+    left, right = st.columns(2)
+    with left:
+        key = st.selectbox(
+            "Set the tag", known, index=None, accept_new_options=True,
+            placeholder="Choose or type a key", key="tag_key",
+        )  # fmt: skip
+    with right:
+        value = st.text_input("to the value", key="tag_value", live=True)
+    remove = st.multiselect("Take off", known, placeholder="Tags to remove", key="tag_remove")
+    tags = {str(key): value or ""} if key else {}
+    missing = "" if tags or remove else "Choose a tag first"
+    if pressed("Apply", "tag", missing=missing) and obeyed(
+        lambda: workspace().experiments.tag_many(runs, tags, remove)
+    ):
+        _done(f"{plural(len(runs), 'run')} tagged")
+
+
+def _for_one(dialog: Callable[[RunInfo, Done], None], scope: Scope) -> None:
+    """Open a dialog that is about one run, or say how one is meant."""
+    if len(scope.ticked) == 1:
+        dialog(workspace().experiments.run(scope.ticked[0]), _done)
+    else:
+        _which()
+
+
+@st.dialog("Which run?", icon=":material/check_box:")
+def _which() -> None:
+    st.markdown("Tick the one run that is meant in the table, then come back.")
+
+
+@st.dialog("Archive", icon=":material/archive:")
+def _archive(scope: Scope) -> None:
+    runs = _runs(scope, "archive")
+    st.markdown(
+        f"**{plural(len(runs), 'run')}** will be gone from tables and counts. Nothing of them is "
+        "lost: **Archived** in the list of what is shown has them, and they can be restored."
+    )
+    reason = reason_input("archive_reason")
+    missing = "" if reason else "Give a reason first"
+    if pressed("Archive", "archive", missing=missing) and obeyed(
+        lambda: workspace().experiments.archive_many(runs, reason)
+    ):
+        _done(f"{plural(len(runs), 'run')} archived")
+
+
+@st.dialog("Restore", icon=":material/unarchive:")
+def _restore(scope: Scope) -> None:
+    runs = _runs(scope, "restore")
+    st.markdown(f"**{plural(len(runs), 'run')}** will be back in tables and counts.")
+    if pressed("Restore", "restore") and obeyed(lambda: workspace().experiments.restore_many(runs)):
+        _done(f"{plural(len(runs), 'run')} restored")
+
+
+@st.dialog("Delete for good", icon=":material/delete_forever:")
+def _delete(scope: Scope) -> None:
+    runs = _runs(scope, "delete")
+    st.markdown(
+        f"**{plural(len(runs), 'run')}** and the runs under them will be deleted with their "
+        "metrics, parameters, tags and files. **This cannot be undone.** A run on which a model "
+        "version rests is kept, and nothing is deleted then."
+    )
+    asked = f"delete {count(len(runs))}"
+    typed = st.text_input(
+        f"Type {literal(asked)} to confirm", placeholder=asked, live=True, key="delete_as"
+    )
+    reason = reason_input("delete_reason")
+    missing = "" if typed == asked else f"Type {asked} first"
+    missing = missing or ("" if reason else "Give a reason first")
+    if pressed("Delete for good", "delete", missing=missing) and obeyed(
+        lambda: workspace().experiments.delete(runs, reason)
+    ):
+        _done(f"{plural(len(runs), 'run')} deleted")
+
+
+_OPEN: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
+    "Star": (":material/star:", _star),
+    "Colour": (":material/palette:", _colour),
+    "Tags": (":material/sell:", _tag),
+    "Rename": (":material/edit:", partial(_for_one, rename)),
+    "Note": (":material/edit_note:", partial(_for_one, note)),
+    "Archive": (":material/archive:", _archive),
+}
+_ARCHIVED: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
+    "Restore": (":material/unarchive:", _restore),
+    "Delete for good": (":material/delete_forever:", _delete),
+}

@@ -1,0 +1,349 @@
+"""The filter builder: rows of field, operator and value, joined by all or any, counted as one goes.
+
+The builder and the text are two faces of one filter: it opens with what the text says and writes
+text. A filter with more depth than rows can show stays text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pilothouse.experiments import query
+from pilothouse.kit.errors import Invalid
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.formats import plural
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.columns import (
+    LAST,
+    PART_WORDS,
+    PARTS,
+    Catalog,
+    metric_part,
+)
+from pilothouse_app.features.experiments.state import State, change
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.run_table.fields import QueryField
+
+JOINERS = {"AND": "all of these", "OR": "any of these"}
+NULLS = ("IS NULL", "IS NOT NULL", "IS NAN", "IS NOT NAN")
+LISTS = ("IN", "NOT IN")
+ORDERS = ("=", "!=", ">", ">=", "<", "<=")
+WORDS: Mapping[str, str] = {
+    "=": "is",
+    "!=": "is not",
+    ">": "is above",
+    ">=": "is at least",
+    "<": "is below",
+    "<=": "is at most",
+    "CONTAINS": "contains",
+    "NOT CONTAINS": "does not contain",
+    "LIKE": "is like",
+    "NOT LIKE": "is not like",
+    "ILIKE": "is like (any case)",
+    "NOT ILIKE": "is not like (any case)",
+    "=~": "matches the pattern",
+    "!~": "does not match",
+    "IN": "is one of",
+    "NOT IN": "is none of",
+    "IS NULL": "is missing",
+    "IS NOT NULL": "is there",
+    "IS NAN": "is not a number",
+    "IS NOT NAN": "is a number",
+}
+TIME_WORDS: Mapping[str, str] = {
+    ">": "is after",
+    ">=": "is since",
+    "<": "is before",
+    "<=": "is until",
+}
+UNITS = {"d": ("days", 86_400), "h": ("hours", 3600), "m": ("minutes", 60)}
+ENTITIES = {
+    "metrics": "Metric",
+    "params": "Parameter",
+    "tags": "Tag",
+    "datasets": "Dataset",
+    "models": "Model",
+    "deployments": "Deployment",
+}
+_ROWS, _NEXT, _OPENED = "_build_rows", "_build_next", "_build_opened"
+
+
+def builder_button(state: State, known: Catalog) -> None:
+    """The button that opens the builder."""
+    if st.button("Build", icon=":material/tune:", key="runs_build", help="Build a filter"):
+        _begin(state.filter)
+        _builder(state, known)
+
+
+def _begin(text: str) -> None:
+    """Take up what the text says; what cannot be read or shown as rows begins anew."""
+    found = _simple(text)
+    joiner, claims = found or ("AND", [])
+    st.session_state[_OPENED] = found is not None
+    st.session_state["build_joiner"] = joiner
+    first: dict[int, query.Comparison | None] = dict(enumerate(claims)) or {0: None}
+    st.session_state[_ROWS] = [(place, _as_plain(claim)) for place, claim in first.items()]
+    st.session_state[_NEXT] = len(first)
+
+
+def _simple(text: str) -> tuple[str, list[query.Comparison]] | None:
+    try:
+        found = query.simple(query.parse(text))
+    except Invalid:
+        return None
+    return None if found is None else (found[0], list(found[1]))
+
+
+def _as_plain(claim: query.Comparison | None) -> dict[str, Any] | None:
+    """A claim as plain values: session state keeps no class of ours."""
+    if claim is None:
+        return None
+    value: Any = claim.value
+    if isinstance(value, query.Now):
+        value = {"ago": -value.moved.total_seconds()}
+    elif isinstance(value, timedelta):
+        value = value.total_seconds()
+    elif isinstance(value, tuple):
+        value = list(value)
+    return {"column": claim.field.column, "operator": claim.operator, "value": value}
+
+
+@st.dialog("Build a filter", width="large", icon=":material/tune:")
+def _builder(state: State, known: Catalog) -> None:
+    if not st.session_state[_OPENED] and state.filter:
+        st.markdown(
+            ":orange[:material/warning:] The filter says more than rows can show, so it stays "
+            "text. What is built here would take its place."
+        )
+    fields = {field.name: field for field in workspace().experiments.query_fields()}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("Runs for which", width="content")
+        joiner = st.segmented_control(
+            "Joined by",
+            list(JOINERS),
+            format_func=JOINERS.__getitem__,
+            key="build_joiner",
+            required=True,
+            label_visibility="collapsed",
+        )
+        st.markdown("hold", width="content")
+    claims = [_row(place, first, fields, known) for place, first in st.session_state[_ROWS]]
+    st.button("Add a condition", icon=":material/add:", key="build_add", on_click=_add)
+    ready = [claim for claim in claims if claim is not None]
+    text = query.of(str(joiner), ready) if ready else ""
+    _foot(state, text)
+
+
+def _foot(state: State, text: str) -> None:
+    words, usable = _counted(state, text)
+    with st.container(border=True):
+        st.markdown(words)
+        st.code(text or "(no filter)", language=None, wrap_lines=True)
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="build_cancel"):
+            st.rerun()
+        if st.button("Apply", type="primary", key="build_go", disabled=not usable):
+            change(filter=text, within=())
+            st.rerun()
+
+
+def _counted(state: State, text: str) -> tuple[str, bool]:
+    try:
+        found = workspace().experiments.count(replace(state.meant, query=text))
+    except Invalid as wrong:
+        return f":red[:material/error: {literal(wrong.message)}]", False
+    return f"**{plural(found, 'run')}** found", True
+
+
+def _add() -> None:
+    number = st.session_state[_NEXT]
+    st.session_state[_ROWS] = [*st.session_state[_ROWS], (number, None)]
+    st.session_state[_NEXT] = number + 1
+
+
+def _remove(place: int) -> None:
+    st.session_state[_ROWS] = [row for row in st.session_state[_ROWS] if row[0] != place]
+
+
+def _row(
+    place: int, first: dict[str, Any] | None, fields: Mapping[str, QueryField], known: Catalog
+) -> query.Comparison | None:
+    """One row, and the claim it makes; None while it is not whole."""
+    begun = first or {}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        column = _field(place, str(begun.get("column", "")), fields, known)
+        if column is None:
+            st.space("stretch")
+        else:
+            operator = _operator(place, begun, fields[column])
+            value = _value(place, begun, fields[column], operator)
+        st.button("", icon=":material/close:", key=f"build_off_{place}", type="tertiary",
+                  on_click=_remove, args=(place,), help="Remove this condition")  # fmt: skip
+    if column is None or (value is None and operator not in NULLS):
+        return None
+    part = st.session_state.get(f"build_part_{place}", LAST)
+    named = column if part == LAST or not column.startswith("metrics.") else f"{column}@{part}"
+    return query.Comparison(query.Field.of(named), operator, value)
+
+
+def _field(place: int, begun: str, fields: Mapping[str, QueryField], known: Catalog) -> str | None:
+    key, part = metric_part(begun) if begun.startswith("metrics.") else (begun, LAST)
+    options = list(fields)
+    column = st.selectbox(
+        "Field",
+        options,
+        index=options.index(key) if key in fields else None,
+        format_func=lambda name: _field_words(fields[name], known),
+        placeholder="Choose a field",
+        key=f"build_field_{place}",
+        label_visibility="collapsed",
+        width=230,
+    )
+    if column and column.startswith("metrics."):
+        st.selectbox(
+            "Which value",
+            PARTS,
+            index=PARTS.index(part),
+            format_func=PART_WORDS.__getitem__,
+            key=f"build_part_{place}",
+            label_visibility="collapsed",
+            width=100,
+        )
+    return column
+
+
+def _field_words(field: QueryField, known: Catalog) -> str:
+    entity, dot, key = field.name.partition(".")
+    if not dot:
+        return field.title
+    words = known.kinds.of(key).title if entity == "metrics" else field.title
+    return f"{ENTITIES.get(entity, entity)}: {words}"
+
+
+def _operator(place: int, begun: Mapping[str, Any], field: QueryField) -> str:
+    operators = list(field.operators)
+    begun_with = begun.get("operator")
+    words = {**WORDS, **TIME_WORDS} if field.kind == "time" else WORDS
+    return str(
+        st.selectbox(
+            "Operator",
+            operators,
+            index=operators.index(begun_with) if begun_with in operators else _usual(field),
+            format_func=lambda operator: words.get(operator, operator),
+            key=f"build_operator_{place}_{field.name}",
+            label_visibility="collapsed",
+            width=170,
+        )
+    )
+
+
+def _usual(field: QueryField) -> int:
+    wanted = {"number": ">=", "time": ">=", "text": "CONTAINS"}.get(field.kind, "=")
+    return list(field.operators).index(wanted) if wanted in field.operators else 0
+
+
+def _value(place: int, begun: Mapping[str, Any], field: QueryField, operator: str) -> Any:
+    """The value that is given, as the language takes it; None while there is none."""
+    kind = "list" if operator in LISTS else field.kind
+    key = f"build_value_{place}_{field.name}_{kind}"
+    first = begun.get("value") if begun.get("column", "").partition("@")[0] == field.name else None
+    if operator in NULLS:
+        st.space("stretch")
+        return None
+    if operator in LISTS:
+        return _many(key, first, field)
+    if field.kind == "time":
+        return _instant(key, first)
+    if field.kind == "number" and operator in ORDERS:
+        start = float(first) if isinstance(first, int | float) else None
+        return st.number_input(
+            "Value", value=start, format="%g", placeholder="Number", **_named(key), step=None
+        )
+    if field.choices:
+        return _choice(key, first, field)
+    typed = st.text_input("Value", str(first or ""), placeholder="Text", **_named(key)) or ""
+    return typed or None
+
+
+def _named(key: str) -> dict[str, Any]:
+    return {"key": key, "label_visibility": "collapsed"}
+
+
+def _choice(key: str, first: Any, field: QueryField) -> str | None:
+    options = list(dict.fromkeys([*field.choices, *([first] if first else [])]))
+    return st.selectbox(
+        "Value",
+        options,
+        index=options.index(first) if first in options else None,
+        placeholder="Choose, or type",
+        accept_new_options=field.kind != "choice",
+        **_named(key),
+    )
+
+
+def _many(key: str, first: Any, field: QueryField) -> tuple[Any, ...] | None:
+    begun = [str(each) for each in first] if isinstance(first, list) else []
+    given = st.multiselect(
+        "Values",
+        list(dict.fromkeys([*field.choices, *begun])),
+        default=begun,
+        placeholder="Choose or type values",
+        accept_new_options=True,
+        **_named(key),
+    )
+    plain = given if field.kind in ("text", "choice") else map(_number_or_text, given)
+    return tuple(plain) or None
+
+
+def _instant(key: str, first: Any) -> Any:
+    """So long ago, or since a day."""
+    by_day = st.session_state.get(f"{key}_how", "day" if isinstance(first, str) else "ago") == "day"
+    if by_day:
+        start = date.fromisoformat(first[:10]) if isinstance(first, str) else None
+        day = st.date_input("Day", start, width=224, **_named(f"{key}_day"))
+        value: Any = day.isoformat() if isinstance(day, date) else None
+    else:
+        value = _span(key, first.get("ago") if isinstance(first, dict) else None)
+    st.selectbox(
+        "Reckoned",
+        ["ago", "day"],
+        index=int(by_day),
+        format_func=lambda each: "ago" if each == "ago" else "as a day",
+        width=110,
+        **_named(f"{key}_how"),
+    )
+    st.space("stretch")
+    return value
+
+
+def _span(key: str, ago: float | None) -> query.Now:
+    unit = _unit(ago)
+    count = st.number_input(
+        "How long", 0, None, int((ago or 7 * 86_400) / UNITS[unit][1]), width=110, **_named(key)
+    )
+    chosen = st.selectbox(
+        "Unit",
+        list(UNITS),
+        index=list(UNITS).index(unit),
+        format_func=lambda each: UNITS[each][0],
+        width=104,
+        **_named(f"{key}_unit"),
+    )
+    return query.Now(-timedelta(seconds=int(count) * UNITS[chosen][1]))
+
+
+def _unit(seconds: float | None) -> str:
+    return next((u for u, (_, size) in UNITS.items() if (seconds or 86_400) % size == 0), "m")
+
+
+def _number_or_text(typed: str) -> float | str:
+    try:
+        return float(typed)
+    except ValueError:
+        return typed

@@ -1,0 +1,104 @@
+"""Runs on a page: titles of their columns, the files a run keeps, as frames for charts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pilothouse.kit.errors import NotFound
+from pilothouse_app.components.formats import title
+from pilothouse_app.components.table import bar_column, number_column, text_column
+from pilothouse_app.features.experiments.metric_definitions import kinds
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.details import RunInfo
+    from pilothouse.workspace import Workspace
+
+# The metric that decides, drawn as a bar from the value of guessing to 1.
+BARS = {"roc_auc": 0.0}  # metrics that are drawn as bars, and where those begin
+_TELLING = re.compile(r"loss|acc|auc|f1\b|error|rmse|mae\b|score|reward", re.IGNORECASE)
+_NUMBER = re.compile(r"([0-9]+)")
+FIRST = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
+
+
+def metric_title(key: str) -> str:
+    """A metric's key as a reader's words."""
+    return kinds().of(key).title
+
+
+def metric_value(key: str, value: float) -> str:
+    """A metric's value in its own format."""
+    return kinds().of(key).write(value)
+
+
+def favourites(keys: Sequence[str], most: int = 3) -> list[str]:
+    """The metrics to show when nobody chose: the well-known ones first."""
+    known = [key for key in FIRST if key in keys]
+    return (known + [key for key in keys if key not in known])[:most]
+
+
+def by_interest(keys: Iterable[str]) -> list[str]:
+    """All metrics: the well-known ones, then losses and the like, then the rest by name.
+
+    Numbers in names count as numbers: layer 2 stands before layer 10.
+    """
+    ordered = sorted(keys, key=_natural)
+    known = favourites(ordered, len(ordered))
+    telling = [key for key in known if key not in FIRST and _TELLING.search(key)]
+    well_known = [key for key in known if key in FIRST]
+    return list(dict.fromkeys([*well_known, *telling, *known]))
+
+
+def _natural(key: str) -> list[tuple[int, str]]:
+    parts = _NUMBER.split(key.lower())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def column_of(name: str) -> Any:
+    """The look of a run table's `metrics.<key>` or `params.<key>` column."""
+    kind, _, key = name.partition(".")
+    if kind == "params":
+        return text_column(key, width=110)
+    if key in BARS:
+        return bar_column(metric_title(key), BARS[key], 1.0, width=124)
+    return number_column(metric_title(key), _digits(kinds().of(key).format), width=118)
+
+
+def as_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with trainers by their names and parameters as text, as a table shows them."""
+    params = [name for name in frame.columns if name.startswith("params.")]
+    texts = {name: [_text(value) for value in frame[name]] for name in params}
+    return frame.assign(**texts, trainer=[title(name or "") for name in frame["trainer"]])
+
+
+def curve(ws: Workspace, run: RunInfo, path: str) -> pd.DataFrame | None:
+    """A file of columns that the run kept, or None when it kept none."""
+    kept = document(ws, run, path)
+    return None if kept is None else pd.DataFrame(kept)
+
+
+def document(ws: Workspace, run: RunInfo, path: str) -> Any:
+    """A JSON file that the run kept, or None when it kept none."""
+    if not run.has_artifact(path):
+        return None
+    try:
+        return json.loads(ws.experiments.artifact(run.id, path))
+    except NotFound:
+        return None
+
+
+def by_label(frame: pd.DataFrame, labels: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """The rows of each run, every run in its place even when it has none."""
+    return {label: frame[frame["label"] == label] for label in labels}
+
+
+def _digits(spec: str) -> int:
+    return int("".join(filter(str.isdigit, spec)) or 4)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or value != value else str(value)

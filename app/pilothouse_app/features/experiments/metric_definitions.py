@@ -1,0 +1,106 @@
+"""What people say of a metric, and the dialog in which they say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse.experiments.metrics.kinds import Direction
+from pilothouse_app.components.dialogs import obeyed, pressed, reason_input
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.metrics.definitions import MetricKinds
+
+DIRECTIONS: dict[Direction, str] = {
+    "higher": "Higher is better",
+    "lower": "Lower is better",
+    "unknown": "Not known",
+}
+FORMATS: dict[str, str] = {
+    ".4f": "0.1235",
+    ".3f": "0.123",
+    ".2f": "0.12",
+    ".1%": "12.3%",
+    ".2%": "12.35%",
+    ",.0f": "1,235",
+    ".4g": "as short as it can be",
+}
+
+
+def kinds() -> MetricKinds:
+    """Every metric's title, direction, format, unit, target and tolerance: `kinds().of(key)`."""
+    return workspace().experiments.metric_kinds()
+
+
+def describe_button(keys: Sequence[str], *, key: str = "metric_describe", label: str = "") -> None:
+    """A button that opens the dialog, for one metric or a choice of several."""
+    if st.button(
+        label or "Describe a metric",
+        icon=":material/edit_note:",
+        key=key,
+        disabled=not keys,
+        help="Title, direction, unit, format, target and tolerance, for everybody",
+    ):
+        describe(list(keys))
+
+
+@st.dialog("Describe a metric", icon=":material/edit_note:")
+def describe(keys: Sequence[str]) -> None:
+    """How a metric is read, by everybody and everywhere in this workspace."""
+    known = kinds()
+    key = st.selectbox(
+        "Metric", keys, format_func=lambda each: f"{known.of(each).title} ({each})", key="note_key"
+    )
+    kind = known.of(key)
+    title = st.text_input("Title", kind.title, key=f"note_title_{key}")
+    direction = st.segmented_control(
+        "Direction",
+        list(DIRECTIONS),
+        default=kind.direction,
+        required=True,
+        format_func=DIRECTIONS.__getitem__,
+        key=f"note_direction_{key}",
+        help="A new direction gives every run its best value anew",
+    )
+    left, right = st.columns(2)
+    unit = left.text_input("Unit", kind.unit, placeholder="ms, %, EUR", key=f"note_unit_{key}")
+    formats = list(dict.fromkeys([kind.format, *FORMATS]))
+    shape = right.selectbox(
+        "Written as",
+        formats,
+        format_func=lambda each: FORMATS.get(each, each),
+        key=f"note_format_{key}",
+    )
+    target = left.number_input(
+        "Target", value=kind.target, format="%g", placeholder="none", key=f"note_target_{key}"
+    )
+    tolerance = right.number_input(
+        "Tolerance",
+        value=kind.tolerance,
+        min_value=0.0,
+        format="%g",
+        placeholder="none",
+        key=f"note_tolerance_{key}",
+        help="Differences up to this count as the same",
+    )
+    reason = reason_input(f"note_reason_{key}")
+    if pressed("Save", "note", missing="" if (title or "").strip() else "A title is needed"):
+        done = obeyed(
+            lambda: workspace().experiments.describe_metric(
+                key,
+                title=title.strip(),
+                direction=direction,
+                unit=(unit or "").strip(),
+                format=shape,
+                target=target,
+                tolerance=tolerance or None,
+                reason=reason,
+            )
+        )
+        if done:
+            toast_next(f"{title} is read so from now on")
+            st.rerun()

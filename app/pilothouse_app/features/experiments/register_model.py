@@ -1,0 +1,85 @@
+"""What one does with a good run: put it beside the champion, make it a model version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.names import MODEL
+from pilothouse_app.components.errors import error_box
+from pilothouse_app.components.links import address, compare, go
+from pilothouse_app.components.name_input import show_problem
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.details import RunInfo
+
+
+def champions() -> list[str]:
+    """The runs behind what is in production."""
+    return [version.run_id for version in workspace().registry.in_production() if version.run_id]
+
+
+def compare_button(run: RunInfo) -> None:
+    """Opens the run beside the champion, when there is another run that is one."""
+    others = [champion for champion in champions() if champion != run.id]
+    if others and st.button(
+        "Compare with champion", icon=":material/compare_arrows:", key="run_compare"
+    ):
+        go(compare([others[0], run.id], baseline=others[0]))
+
+
+def register_button(run: RunInfo) -> None:
+    """Makes the run's model the next version of a registered model, unless it is one already."""
+    if not run.has_artifact("model/signature.json") or workspace().registry.of_run(run.id):
+        return
+    if st.button(
+        "Register model", type="primary", icon=":material/deployed_code:", key="run_register"
+    ):
+        _register(run.id, run.name)
+
+
+@st.dialog("Register model", icon=":material/deployed_code:")
+def _register(run_id: str, run_name: str) -> None:
+    models = list(workspace().registry.models()["name"])
+    st.markdown(
+        f"The model of **{run_name}** becomes the next version. It gets no stage yet: "
+        "a promotion decides that, with gates and a reason."
+    )
+    model = st.selectbox(
+        "Model",
+        models or [MODEL.suggest(run_name)],
+        index=0,
+        placeholder="Choose one, or type a new name",
+        accept_new_options=True,
+        key="register_model",
+    )
+    model = (model or "").strip()
+    problem = "" if not model or model in models else MODEL.problem(model)
+    show_problem(MODEL, model, problem, key="register_model")
+    note = st.text_input("Note", placeholder="What is different about it", key="register_note")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="register_cancel"):
+            st.rerun()
+        pressed = st.button(
+            "Register",
+            type="primary",
+            disabled=not model or bool(problem),
+            help=f"The name {problem}" if problem else None if model else "Give a name first",
+            key="register_go",
+        )
+    if pressed and model:
+        _registered(model, run_id, note or "")
+
+
+def _registered(model: str, run_id: str, note: str) -> None:
+    try:
+        version = workspace().registry.register(model, run_id, note)
+    except PilothouseError as refusal:
+        error_box(refusal)
+        return
+    toast_next(f"{version.model} {version.number} is registered")
+    go(address("version", version.ref))

@@ -1,0 +1,193 @@
+"""Saved views of the run table: open one, save what is shown, share it with the team."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse.kit.errors import PilothouseError
+from pilothouse_app.components.dialogs import obeyed, pressed
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.state import State, put, read, written
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.run_table.saved_views import ViewInfo
+
+OPENED = "_runs_view"
+SAVE, SAVE_AS, DEFAULT, NO_DEFAULT, RENAME, DELETE, ALL = (
+    "Save changes",
+    "Save as …",
+    "Start with this view",
+    "Do not start with it",
+    "Rename …",
+    "Delete …",
+    "All runs",
+)
+ICONS = {
+    SAVE: ":material/save:",
+    SAVE_AS: ":material/save_as:",
+    DEFAULT: ":material/home_pin:",
+    NO_DEFAULT: ":material/home_pin:",
+    RENAME: ":material/edit:",
+    DELETE: ":material/delete:",
+    ALL: ":material/select_all:",
+}
+
+
+def lasting(state: State) -> dict[str, str]:
+    """What a view keeps of a state: all but the page and the runs that happen to be open."""
+    return written(replace(state, page=1, open=()))
+
+
+def views_menu(state: State) -> None:
+    """The menu of views, its label the one that is open; a star says that it was changed."""
+    known = {view.id: view for view in workspace().experiments.views()}
+    opened = _opened(known, state)
+    changed = opened is not None and read(opened.state) != replace(state, page=1, open=())
+    options: list[str | int] = [*_offered(opened, changed), *known, ALL]
+    picked = st.menu_button(
+        _label(opened, changed),
+        options,
+        format_func=lambda option: _words(option, known),
+        icon=":material/bookmark:",
+        key="runs_views",
+        help="Saved views: filter, columns, order, groups",
+    )
+    if picked is not None:
+        _do(picked, opened, known, state)
+
+
+def _opened(known: Mapping[int, ViewInfo], state: State) -> ViewInfo | None:
+    """The view that was opened here, or one that is just what the address says."""
+    found = known.get(st.session_state.get(OPENED, 0))
+    if found is not None:
+        return found
+    shown = lasting(state)
+    return next((view for view in known.values() if lasting(read(view.state)) == shown), None)
+
+
+def _label(opened: ViewInfo | None, changed: bool) -> str:
+    return "Views" if opened is None else f"{literal(opened.name)}{' *' if changed else ''}"
+
+
+def _offered(opened: ViewInfo | None, changed: bool) -> list[str]:
+    if opened is None:
+        return [SAVE_AS]
+    default = NO_DEFAULT if opened.is_default else DEFAULT
+    return [*([SAVE] if changed else []), SAVE_AS, default, RENAME, DELETE]
+
+
+def _words(option: str | int, known: Mapping[int, ViewInfo]) -> str:
+    if isinstance(option, str):
+        return f"{ICONS[option]} {option}"
+    view = known[option]
+    icon = ":material/groups:" if view.is_team else ":material/bookmark:"
+    return f"{icon} {literal(view.name)}{' (start)' if view.is_default else ''}"
+
+
+def _do(
+    picked: str | int, opened: ViewInfo | None, known: Mapping[int, ViewInfo], state: State
+) -> None:
+    room = workspace().experiments
+    if isinstance(picked, int):
+        _open(known[picked])
+    elif picked == ALL:
+        st.session_state.pop(OPENED, None)
+        put(State())
+        st.rerun()
+    elif picked == SAVE_AS or opened is None:
+        _save_as(state, opened)
+    elif picked == SAVE:
+        _told(
+            lambda: room.save_view(opened.name, lasting(state), team=opened.is_team),
+            "is saved",
+            opened,
+        )
+    elif picked in (DEFAULT, NO_DEFAULT):
+        on = picked == DEFAULT
+        words = "is what the table starts with" if on else "is not started with any more"
+        _told(lambda: room.set_default_view(opened.id, on), words, opened)
+    elif picked == RENAME:
+        _rename(opened)
+    else:
+        _delete(opened)
+
+
+def _open(view: ViewInfo) -> None:
+    st.session_state[OPENED] = view.id
+    put(read(view.state))
+    st.rerun()
+
+
+def _told(command: Callable[[], object], words: str, view: ViewInfo) -> None:
+    try:
+        command()
+    except PilothouseError as refusal:
+        toast_next(literal(str(refusal)), icon=":material/error:")
+    else:
+        toast_next(f"{view.name} {words}")
+    st.rerun()
+
+
+@st.dialog("Save this view", icon=":material/bookmark_add:")
+def _save_as(state: State, opened: ViewInfo | None) -> None:
+    name = st.text_input("Name", key="view_name", live=True, placeholder="Best forests") or ""
+    team = st.segmented_control(
+        "For",
+        [False, True],
+        default=bool(opened and opened.is_team),
+        format_func=lambda shared: "The team" if shared else "Myself",
+        required=True,
+        key="view_team",
+    )
+    start = st.toggle("Start with it", key="view_start")
+    taken = any(
+        view.name == name.strip() and view.is_team == bool(team)
+        for view in workspace().experiments.views()
+    )
+    if taken:
+        st.markdown(":orange[:material/warning:] There is one of this name: it will be replaced.")
+    missing = "" if name.strip() else "Give a name first"
+    if pressed("Save", "view", missing=missing) and obeyed(
+        lambda: _saved(name, state, bool(team), start)
+    ):
+        toast_next(f"{name.strip()} is saved")
+        st.rerun()
+
+
+def _saved(name: str, state: State, team: bool, start: bool) -> None:
+    room = workspace().experiments
+    view = room.save_view(name, lasting(state), team=team)
+    if start:
+        room.set_default_view(view.id)
+    st.session_state[OPENED] = view.id
+
+
+@st.dialog("Rename this view", icon=":material/edit:")
+def _rename(view: ViewInfo) -> None:
+    name = st.text_input("Name", view.name, key=f"view_rename_{view.id}", live=True) or ""
+    missing = "" if name.strip() else "Give a name first"
+    if pressed("Rename", "view_rename", missing=missing) and obeyed(
+        lambda: workspace().experiments.rename_view(view.id, name)
+    ):
+        toast_next(f"{view.name} is {name.strip()} now")
+        st.rerun()
+
+
+@st.dialog("Delete this view", icon=":material/delete:")
+def _delete(view: ViewInfo) -> None:
+    whose = "Everybody loses it" if view.is_team else "It is only yours"
+    st.markdown(
+        f"**{literal(view.name)}** will be gone. {whose}; the runs it showed stay as they are."
+    )
+    if pressed("Delete", "view_delete") and obeyed(
+        lambda: workspace().experiments.delete_view(view.id)
+    ):
+        st.session_state.pop(OPENED, None)
+        toast_next(f"{view.name} is deleted")
+        st.rerun()

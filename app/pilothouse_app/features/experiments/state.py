@@ -1,0 +1,187 @@
+"""The state of the run table is its address, and nothing else is: one dataclass, one place.
+
+Whoever changes it calls `put`; every widget of the table is told its value by `held` and reports a
+change through a callback. A link, a saved view and a change of page all go the same way. What the
+table was left at is remembered for the session, so that the menu leads back to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+from urllib.parse import quote, unquote
+
+import streamlit as st
+
+from pilothouse.experiments.run_annotations import STARRED
+from pilothouse.experiments.run_table.filters import RunFilter
+from pilothouse_app.components.workspace import workspace
+
+MODES = ("list", "tree", "groups")
+SIZES = (50, 100)
+STATES = ("running", "finished", "failed", "cancelled", "queued")
+STAR, ARCHIVE = "starred", "archived"
+SHOWN = (STAR, *STATES, ARCHIVE)
+NEWEST = "created_at"
+COUNT = "n"
+
+_KEPT = "_runs_kept"
+
+
+@dataclass(frozen=True)
+class State:
+    """A run table as it is looked at; each field is a parameter of the address."""
+
+    text: str = ""
+    filter: str = ""
+    experiment: str = ""
+    show: str = ""
+    mode: str = "list"
+    sort: str = NEWEST
+    rising: bool = False
+    columns: tuple[str, ...] = ()
+    differ: bool = False
+    by: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+    size: int = SIZES[0]
+    page: int = 1
+
+    @property
+    def archived(self) -> bool:
+        """Whether it is the archive that is looked at."""
+        return self.show == ARCHIVE
+
+    @property
+    def inside(self) -> bool:
+        """Whether it is the members of one group that are looked at."""
+        return self.mode == "groups" and 0 < len(self.by) == len(self.within)
+
+    @property
+    def run_order(self) -> str:
+        """What runs are sorted by; groups are sorted by how many they are, too."""
+        return NEWEST if self.sort == COUNT else self.sort
+
+    @property
+    def meant(self) -> RunFilter:
+        """The runs that are meant, before they are grouped or made a tree."""
+        return RunFilter(
+            text=self.text,
+            query=self.filter,
+            under=self.experiment or None,
+            statuses=[self.show] if self.show in STATES else [],
+            tags={STARRED: "yes"} if self.show == STAR else {},
+            archived=self.archived,
+        )
+
+
+# `experiment` is also how other pages name one; the rest begins with the table's name.
+PARAMS: Mapping[str, str] = {
+    "text": "runs_q",
+    "experiment": "experiment",
+    "mode": "runs_view",
+    **{
+        field.name: f"runs_{field.name}"
+        for field in fields(State)
+        if field.name not in ("text", "experiment", "mode")
+    },
+}
+_CHOICES: Mapping[str, tuple[Any, ...]] = {"mode": MODES, "size": SIZES, "show": ("", *SHOWN)}
+
+
+def written(state: State) -> dict[str, str]:
+    """The state as parameters of an address; what is as usual is left out."""
+    usual = State()
+    return {
+        param: _text(getattr(state, name))
+        for name, param in PARAMS.items()
+        if getattr(state, name) != getattr(usual, name)
+    }
+
+
+def read(params: Mapping[str, str]) -> State:
+    """The state that an address says; what it cannot mean is taken as usual."""
+    usual = State()
+    found = {
+        name: _value(name, params[param], getattr(usual, name))
+        for name, param in PARAMS.items()
+        if param in params
+    }
+    return replace(usual, **found)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(quote(each, safe="/@.:_- ()") for each in value)
+    return "yes" if value is True else str(value)
+
+
+def _value(name: str, text: str, usual: Any) -> Any:
+    if isinstance(usual, tuple):
+        found = tuple(unquote(each) for each in text.split(",") if each)
+        return found if name != "within" or all(map(_is_value, found)) else usual
+    if isinstance(usual, bool):
+        return text == "yes"
+    value = max(1, int(text)) if isinstance(usual, int) and text.isdecimal() else text
+    if type(value) is not type(usual):
+        return usual
+    return value if name not in _CHOICES or value in _CHOICES[name] else usual
+
+
+def _is_value(text: str) -> bool:
+    """Whether this is JSON of one value that a group can have."""
+    try:
+        return isinstance(json.loads(text), str | int | float | None)
+    except ValueError:
+        return False
+
+
+def current() -> State:
+    """The state the address asks for; else the one the table was left at; else the default view."""
+    asked = {param: st.query_params[param] for param in PARAMS.values() if param in st.query_params}
+    kept = st.session_state.get(_KEPT)
+    if asked and asked != kept:
+        st.session_state[_KEPT] = asked
+    elif kept is None:
+        view = workspace().experiments.default_view()
+        put(read(view.state) if view else State())
+    elif not asked and kept:
+        put(read(kept))
+    return read(st.session_state[_KEPT])
+
+
+def put(state: State) -> None:
+    """Make this the state, and the address say so; from a callback, or right before a rerun."""
+    params = written(state)
+    st.session_state[_KEPT] = params
+    st.query_params.from_dict(params)
+
+
+def change(**changes: Any) -> None:
+    """Change some of the state; unless the page is chosen, the first page is next."""
+    put(replace(read(st.session_state[_KEPT]), **{"page": 1, **changes}))
+
+
+def held(key: str, value: Any) -> str:
+    """The key of a widget that shows this value now, whatever it showed before."""
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+    return key
+
+
+def chosen(
+    key: str,
+    field: str,
+    made: Callable[[Any], Any] = lambda value: value,
+    among: Collection[Any] | None = None,
+) -> None:
+    """The callback of such a widget: its value becomes a field of the state.
+
+    A list tells values apart by their words. When words have changed since the browser saw them,
+    such as a count, it reports the old words: what is not `among` the options is no choice.
+    """
+    value = st.session_state[key]
+    if value is None or among is None or value in among:
+        change(**{field: made(value)})

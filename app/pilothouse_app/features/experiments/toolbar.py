@@ -1,0 +1,135 @@
+"""The bar over the run table: what is looked for in its first row, how it is shown below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import count
+from pilothouse_app.components.status import words
+from pilothouse_app.features.experiments.columns import Catalog, columns_popover
+from pilothouse_app.features.experiments.filter_builder import builder_button
+from pilothouse_app.features.experiments.filter_text import filter_box, filter_error
+from pilothouse_app.features.experiments.groups import group_by, trail
+from pilothouse_app.features.experiments.state import (
+    ARCHIVE,
+    MODES,
+    SHOWN,
+    STAR,
+    State,
+    change,
+    chosen,
+    held,
+)
+
+if TYPE_CHECKING:
+    from pilothouse.kit.errors import Invalid
+
+MODE_WORDS = {"list": "List", "tree": "Tree", "groups": "Groups"}
+SHOW_WORDS = {STAR: "Starred", ARCHIVE: "Archived"}
+INDENT = "\u2003"
+
+
+def run_bar(state: State, known: Catalog, wrong: Invalid | None) -> None:
+    """Draw both rows."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _text(state)
+        filter_box(state)
+        builder_button(state, known)
+    filter_error(wrong)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _experiment(state, known)
+        _show(state)
+        st.segmented_control(
+            "View",
+            MODES,
+            format_func=MODE_WORDS.__getitem__,
+            key=held("runs_mode", state.mode),
+            required=True,
+            on_change=chosen,
+            args=("runs_mode", "mode"),
+            label_visibility="collapsed",
+        )
+        columns_popover(state, known)
+        if state.mode == "groups":
+            group_by(state, known)
+    trail(state, known)
+
+
+def nothing_meant(state: State, wrong: Invalid | None) -> None:
+    """The empty state of a table: of the archive, of a filter, of a filter that means nothing."""
+    if wrong is not None:
+        empty("The filter cannot be used", "What is wrong with it stands under it.", key="nothing",
+              icon=":material/filter_alt_off:")  # fmt: skip
+        return
+    if state == State(show=ARCHIVE):
+        empty("The archive is empty", "Runs that are archived are kept here.", key="nothing",
+              icon=":material/archive:")  # fmt: skip
+        return
+    empty(
+        "No runs match",
+        "Clear the search or a filter to see more.",
+        icon=":material/filter_alt_off:",
+        action=("Clear all", lambda: _clear(state)),
+        key="nothing",
+    )
+
+
+def _clear(state: State) -> None:
+    change(text="", filter="", experiment="", show="", within=())
+    st.rerun()
+
+
+def _text(state: State) -> None:
+    st.text_input(
+        "Search",
+        key=held("runs_text", state.text),
+        placeholder="Name, id, trainer or note",
+        type="search",
+        label_visibility="collapsed",
+        width=220,
+        on_change=chosen,
+        args=("runs_text", "text", lambda typed: (typed or "").strip()),
+    )
+
+
+def _experiment(state: State, known: Catalog) -> None:
+    """The experiments as a tree: a node means its experiment and all below it."""
+    nodes = {node.path: node for node in known.nodes}
+
+    def shown(path: str) -> str:
+        node = nodes.get(path)
+        if node is None:
+            return path
+        return f"{INDENT * node.level}{node.name}  ({count(node.runs)})"
+
+    options = [*nodes, *([state.experiment] if state.experiment not in ("", *nodes) else [])]
+    st.selectbox(
+        "Experiment",
+        options,
+        index=None,
+        key=held("runs_experiment", state.experiment or None),
+        placeholder="All experiments",
+        format_func=shown,
+        label_visibility="collapsed",
+        width=210,
+        on_change=chosen,
+        args=("runs_experiment", "experiment", lambda path: path or "", options),
+    )
+
+
+def _show(state: State) -> None:
+    st.selectbox(
+        "Show",
+        SHOWN,
+        index=None,
+        key=held("runs_show", state.show or None),
+        placeholder="All runs",
+        format_func=lambda name: SHOW_WORDS.get(name) or words(name),
+        label_visibility="collapsed",
+        width=132,
+        on_change=chosen,
+        args=("runs_show", "show", lambda name: name or "", SHOWN),
+    )

@@ -1,0 +1,1 @@
+"""Files of runs and models, shown without being trusted."""

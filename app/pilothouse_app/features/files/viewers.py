@@ -1,0 +1,224 @@
+"""Viewers of files: each kind drawn from a bounded, checked part; what cannot be drawn says why.
+
+Pages and images are served by the app under a policy that lets them reach nothing (`server.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.experiments.files import preview
+from pilothouse.kit.errors import PilothouseError
+from pilothouse_app.components.diff import literal, pairs
+from pilothouse_app.components.errors import error_box
+from pilothouse_app.components.formats import count, plural, size
+from pilothouse_app.components.header import section
+from pilothouse_app.components.layout import fill, paper
+from pilothouse_app.components.markdown import formatted
+from pilothouse_app.components.table import ROW, table, text_column
+from pilothouse_app.components.table_height import short
+from pilothouse_app.components.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.details import ArtifactInfo
+    from pilothouse.experiments.files.browse import Files
+    from pilothouse.models.mlmodel import ColumnInfo
+
+RESERVE = 17
+FACTS = {
+    "model_uuid": "UUID",
+    "mlflow_version": "MLflow",
+    "utc_time_created": "Made at (UTC)",
+    "model_size_bytes": "Size in bytes",
+    "is_signature_from_type_hint": "Signature from type hints",
+}
+
+
+def file_url(owner: str, file: ArtifactInfo, *, shown: bool = False, figure: bool = False) -> str:
+    """Where the app serves a file of a run or of a logged model; a figure is drawn on a page."""
+    kind = "logged-models" if owner.startswith("m-") else "runs"
+    # The digest makes a replaced file another address, which the browser does not know yet.
+    asked = f"?{'shown&' if shown else ''}{'figure&' if figure else ''}v={file.digest[:8]}"
+    return f"/api/{kind}/{quote(owner)}/files/{quote(file.path)}{asked}"
+
+
+def viewer(owner: str, file: ArtifactInfo) -> None:
+    """One file: its name, a way to download it, and what is in it."""
+    kind = preview.kind_of(file.path)
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        section(literal(file.path), f"{size(file.size)} · `{file.digest[:12]}`")
+        st.link_button(
+            "Download", file_url(owner, file), icon=":material/download:", key="file_download"
+        )
+    try:
+        _VIEWERS[kind](workspace().experiments.files, owner, file)
+    except PilothouseError as refusal:
+        error_box(refusal)
+
+
+def _image(files: Files, owner: str, file: ArtifactInfo) -> None:
+    files.image(owner, file.path)  # says what is wrong with it, before a browser is asked
+    name = literal(file.path.rpartition("/")[2])
+    st.markdown(f"![{name}]({file_url(owner, file, shown=True)})")
+
+
+def _table(files: Files, owner: str, file: ArtifactInfo) -> None:
+    rows = files.table(owner, file.path)
+    _rows(rows.frame, rows.rows, rows.whole, rows.columns, file.path)
+
+
+def _rows(frame: pd.DataFrame, total: int | None, whole: bool, columns: int, path: str) -> None:
+    words = plural(len(frame) if total is None else total, "row")
+    if not whole:
+        first = f"The first {count(len(frame))}"
+        words = f"{first} rows" if total is None else f"{first} of {words}"
+    words += f", {plural(columns, 'column')}"
+    if columns > len(frame.columns):
+        words += f"; the first {len(frame.columns)} columns"
+    st.markdown(f":gray[{words}]")
+    with fill("file_rows", reserve=RESERVE + 2, least=300, most=34 + ROW * max(len(frame), 1)):
+        st.dataframe(
+            frame,
+            hide_index=True,
+            height="stretch",
+            row_height=ROW,
+            alt=f"Rows of {path}",
+            placeholder="–",  # noqa: RUF001
+        )
+
+
+def _json(files: Files, owner: str, file: ArtifactInfo) -> None:
+    value = files.document(owner, file.path)
+    rows = preview.rows_of(value)
+    if rows is not None:
+        _rows(rows.frame, rows.rows, rows.whole, rows.columns, file.path)
+        return
+    if preview.figure_of(value) is not None:
+        _framed(file, file_url(owner, file, shown=True, figure=True), "figure")
+        with st.expander("The file as it is", icon=":material/code:"):
+            st.json(value, expanded=1)
+        return
+    st.json(value, expanded=2)
+
+
+def _text(files: Files, owner: str, file: ArtifactInfo) -> None:
+    found = files.text(owner, file.path)
+    _code(found.text, found.language or None, file, found.whole)
+
+
+def _patch(files: Files, owner: str, file: ArtifactInfo) -> None:
+    found = files.text(owner, file.path)
+    _code(found.text, "diff", file, found.whole)
+
+
+def _code(text: str, language: str | None, file: ArtifactInfo, whole: bool) -> None:
+    _told_if_cut(file, whole)
+    code_block(text, language, key="file_code", reserve=RESERVE)
+
+
+def code_block(text: str, language: str | None, *, key: str, reserve: float) -> None:
+    """Lines of code in the window less `reserve` rem.
+
+    The block around the lines is what scrolls, so that the keyboard can reach it.
+    """
+    lines = text.count("\n") + 1
+    with (
+        fill(key, reserve=reserve, least=300, most=70 + 20 * lines),
+        st.container(height="stretch", border=False),
+    ):
+        st.code(text or " ", language=language, line_numbers=True, wrap_lines=True)
+
+
+def _markdown(files: Files, owner: str, file: ArtifactInfo) -> None:
+    found = files.text(owner, file.path)
+    _told_if_cut(file, found.whole)
+    with st.container(border=True):
+        markdown_text(found.text)
+
+
+def markdown_text(text: str) -> None:
+    """A note or a file in Markdown; as plain text when a browser might choke on it."""
+    safe = formatted(text)
+    if safe is not None:
+        st.markdown(safe)
+        return
+    st.markdown(":gray[Shown as plain text: it is too large or too intricate for Markdown.]")
+    st.code(text, language=None, wrap_lines=True, height=420)
+
+
+def _told_if_cut(file: ArtifactInfo, whole: bool) -> None:
+    if not whole:
+        words = f"The first {size(preview.MOST_TEXT)} of {size(file.size)}; download it for more."
+        st.markdown(f":gray[{words}]")
+
+
+def _html(files: Files, owner: str, file: ArtifactInfo) -> None:
+    files.find(owner, file.path)
+    st.markdown(":gray[Shown apart: its scripts reach neither this app nor any network.]")
+    _framed(file, file_url(owner, file, shown=True), "page")
+
+
+def _framed(file: ArtifactInfo, url: str, what: str) -> None:
+    paper("file_html")
+    with fill("file_html", reserve=RESERVE + 1, least=420):
+        st.iframe(url, height="stretch", alt=f"The {what} {file.path}")
+
+
+def _model(files: Files, owner: str, file: ArtifactInfo) -> None:
+    found = files.model(owner, file.path)
+    pairs({FACTS.get(name, name): value for name, value in found.facts.items()}, alt="Model")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _columns("Inputs", found.inputs)
+        _columns("Outputs", found.outputs)
+    with right:
+        for name, words in found.flavors.items():
+            section("Flavor", name)
+            pairs(words, alt=f"Flavor {name}")
+    with st.expander("The file as it is", icon=":material/code:"):
+        st.code(files.text(owner, file.path).text, language="yaml", wrap_lines=True)
+
+
+def _columns(title: str, columns: tuple[ColumnInfo, ...]) -> None:
+    section(title, plural(len(columns), "column") if columns else "none told")
+    if columns:
+        columns_table(columns, alt=title)
+
+
+def columns_table(columns: tuple[ColumnInfo, ...], *, alt: str) -> None:
+    """Columns of a signature or a schema, a row each."""
+    frame = pd.DataFrame(
+        {
+            "name": [column.name for column in columns],
+            "type": [c.type if c.required else f"{c.type} or missing" for c in columns],
+        }
+    )
+    looks = {"name": text_column("Column"), "type": text_column("Type")}
+    height = short(len(frame), 10)
+    table(frame, looks, key=f"columns_{alt}", ids="name", alt=alt, height=height)
+
+
+def _other(_files: Files, _owner: str, file: ArtifactInfo) -> None:
+    what = "A PDF" if file.path.lower().endswith(".pdf") else "A file of this kind"
+    st.markdown(f":gray[{what} is not shown here, and nothing in it is run. Download it.]")
+
+
+_VIEWERS: dict[str, Callable[[Files, str, ArtifactInfo], Any]] = {
+    preview.IMAGE: _image,
+    preview.TABLE: _table,
+    preview.JSON: _json,
+    preview.MARKDOWN: _markdown,
+    preview.TEXT: _text,
+    preview.PATCH: _patch,
+    preview.HTML: _html,
+    preview.MODEL: _model,
+    preview.PDF: _other,
+    preview.OTHER: _other,
+}

@@ -1,0 +1,126 @@
+"""What Home shows, asked of every room at once; traffic is read at most every few seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.components.records import records
+from pilothouse_app.components.workspace import workspace
+
+if TYPE_CHECKING:
+    from pilothouse.attention import Item
+    from pilothouse.jobs.api import JobInfo
+    from pilothouse.registry.info import VersionInfo
+    from pilothouse.workspace import Workspace
+
+LATEST = 8
+OPEN_ALERTS = ("firing", "acknowledged", "pending")
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One look over the workspace."""
+
+    production: list[VersionInfo]
+    deployments: pd.DataFrame
+    traffic: pd.DataFrame
+    alerts: list[dict[str, Any]]
+    promotions: list[dict[str, Any]]
+    windows: pd.DataFrame
+    runs: pd.DataFrame
+    jobs: list[JobInfo]
+    attention: list[Item]
+
+    @property
+    def requests(self) -> int:
+        """Requests in the span."""
+        return int(self.traffic["requests"].sum()) if len(self.traffic) else 0
+
+    @property
+    def rows(self) -> int:
+        """Predictions in the span."""
+        return int(self.traffic["rows"].sum()) if len(self.traffic) else 0
+
+    @property
+    def errors(self) -> int:
+        """Requests in the span that were not answered well."""
+        return int(self.traffic["errors"].sum()) if len(self.traffic) else 0
+
+    @property
+    def p95_ms(self) -> float | None:
+        """The newest 95th percentile of latency."""
+        if self.traffic.empty:
+            return None
+        told = self.traffic["p95_ms"].dropna()
+        return float(told.iloc[-1]) if len(told) else None
+
+
+def overview(hours: float) -> Overview:
+    """The workspace as it stands, with the traffic of the last hours."""
+    ws = workspace()
+    deployments = ws.deployments.deployments()
+    windows = ws.monitoring.windows()
+    return Overview(
+        production=ws.registry.in_production(),
+        deployments=_with_health(deployments, windows),
+        windows=windows[windows["roc_auc"].notna()],
+        traffic=_traffic(ws, list(deployments["name"]), hours),
+        alerts=_open_alerts(ws),
+        promotions=records(ws.registry.promotions("pending")),
+        runs=_latest_runs(ws),
+        jobs=ws.jobs.active(),
+        attention=ws.attention.items(),
+    )
+
+
+def is_new() -> bool:
+    """Whether nothing has happened in this workspace yet."""
+    ws = workspace()
+    return not (
+        ws.experiments.count() or ws.jobs.count() or len(ws.data.datasets())
+    )  # fmt: skip
+
+
+def _latest_runs(ws: Workspace) -> pd.DataFrame:
+    return ws.experiments.runs(
+        size=LATEST,
+        columns=("name", "status", "trainer", "metrics.roc_auc", "created_at"),
+    )
+
+
+def _open_alerts(ws: Workspace) -> list[dict[str, Any]]:
+    alerts = ws.monitoring.alerts()
+    return records(alerts[alerts["state"].isin(OPEN_ALERTS)])
+
+
+def _with_health(deployments: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
+    """Each deployment with its version, and the newest window's drift and performance."""
+    newest = windows.groupby("deployment").tail(1).set_index("deployment")
+    known = deployments.join(newest[["drift_status", "performance_status"]], on="name")
+    names = zip(known["model"], known["number"], strict=True)
+    return known.assign(
+        version=[f"{model} {number}" for model, number in names],
+        drift=known["drift_status"].fillna(""),
+        performance=known["performance_status"].fillna(""),
+    )
+
+
+def _traffic(ws: Workspace, names: list[str], hours: float) -> pd.DataFrame:
+    frames = [_traffic_of(str(ws.folder), name, hours, _ws=ws) for name in names]
+    told = [frame for frame in frames if len(frame)]
+    if not told:
+        return pd.DataFrame(columns=["at", "requests", "rows", "p50_ms", "p95_ms", "errors"])
+    together = pd.concat(told).groupby("at", as_index=False)
+    return together.agg(
+        {"requests": "sum", "rows": "sum", "p50_ms": "max", "p95_ms": "max", "errors": "sum"}
+    )
+
+
+@st.cache_data(ttl=4, max_entries=64, show_spinner=False)
+def _traffic_of(folder: str, name: str, hours: float, _ws: Workspace) -> pd.DataFrame:
+    # The folder keys the cache; the workspace itself is not kept in it.
+    return _ws.deployments.traffic(name, hours)

@@ -1,0 +1,1 @@
+"""Monitoring: trends, windows, drift, reports, rules and alerts."""

@@ -1,0 +1,72 @@
+"""Which columns moved, and how: the ranking, and both distributions of the chosen one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.charts.drift import distributions
+from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import number, plural
+from pilothouse_app.components.header import section
+from pilothouse_app.components.table import number_column, status_column, table, text_column
+from pilothouse_app.components.workspace import workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RANKING = {
+    "title": text_column("Column", width=124),
+    "status": status_column("State", width=82),
+    "score": number_column("Drift", 3, width=62),
+    "importance": number_column("Importance", 4, width=84),
+    "weight": number_column("Weight", 4, width=64, help="Drift over its limit, times importance"),
+}
+
+
+def ranking_and_distributions(window: str, *, key: str) -> None:
+    """The ranking at the left; ticking a column shows it at the right."""
+    ranking = workspace().monitoring.drift_ranking(window)
+    if ranking.empty:
+        empty(
+            "No column could be judged",
+            "The window has too few rows, or none.",
+            icon=":material/query_stats:",
+            key=f"{key}_none",
+        )
+        return
+    left, right = st.columns([52, 48], gap="medium")
+    with left:
+        section("Columns by drift", "over the limit, times importance; tick one")
+        shown = ranking.assign(title=[str(name) for name in ranking["column"]])
+        ticked = table(
+            shown, RANKING, key=f"{key}_ranking", alt="Columns by drift", ids="column",
+            select="one", height=min(30 * len(shown) + 34, 454),
+        )  # fmt: skip
+    with right:
+        _distributions(window, chosen(list(ranking["column"]), ticked), ranking, key=key)
+
+
+def chosen(columns: Sequence[str], ticked: Sequence[str]) -> str:
+    """The column ticked last, else the first of the ranking."""
+    return next((name for name in reversed(ticked) if name in columns), columns[0])
+
+
+def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str) -> None:
+    row = ranking[ranking["column"] == column].iloc[0]
+    section(literal(column), f"drift {number(row['score'])}, limit {number(row['threshold'], 2)}")
+    frame = workspace().monitoring.distributions(window, column)
+    if frame.empty:
+        st.markdown(":gray[Nothing is kept of this column.]")
+        return
+    figure(
+        distributions(frame, dark=dark()),
+        key=f"{key}_distributions",
+        height=400,
+        alt=f"Shares of {column} in the reference and in this window",
+    )
+    st.markdown(f":small[:gray[{plural(len(frame), 'bin')} of the reference's own grid]]")

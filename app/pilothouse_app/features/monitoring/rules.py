@@ -1,0 +1,153 @@
+"""Alert rules on a page: what is watched, in sentences, and the form of a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.monitoring.rules import Rule
+from pilothouse_app.components.confirm import confirm
+from pilothouse_app.components.dialogs import obeyed, pressed
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import rule_title, title
+from pilothouse_app.components.links import wanted
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.records import records
+from pilothouse_app.components.table import number_column, status_column, table, text_column
+from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+
+CONDITIONS = {
+    "above": "is above",
+    "below": "is below",
+    "above_reference": "is above the reference by more than",
+    "below_reference": "is below the reference by more than",
+}
+WATCHED = {
+    "ROC AUC": ("performance", "roc_auc", "below_reference", 0.05),
+    "Accuracy": ("performance", "accuracy", "below_reference", 0.05),
+    "Log loss": ("performance", "log_loss", "above_reference", 0.1),
+    "Share of drifted columns": ("feature_drift", "drifted_share", "above", 0.5),
+    "Drift of any column (PSI)": ("feature_drift", "psi", "above", 0.2),
+    "Drift of the score (PSI)": ("prediction_drift", "psi", "above", 0.2),
+    "Missing values of any column": ("data_quality", "missing", "above", 0.1),
+}
+COLUMNS = {
+    "name": text_column("Rule", width=150),
+    "state": status_column("State", width=84),
+    "severity": status_column("Severity", width=92),
+    "sentence": text_column("Breaches when"),
+    "for_windows": number_column("Fires after", 0, width=84, help="Windows in breach in a row"),
+    "clear_windows": number_column("Clears after", 0, width=92, help="Clear windows in a row"),
+    "action": text_column("Then", width=110),
+}
+
+
+def rules(deployment: str) -> None:
+    """The rules of a deployment."""
+    found = workspace().monitoring.rules(deployment)
+    if found.empty:
+        empty(
+            "No rule watches this deployment",
+            "A rule opens an alert when windows in a row are in breach.",
+            action=("Add a rule", lambda: add_rule(deployment)),
+            key="no_rules",
+        )
+        return
+    actions = st.container(horizontal=True, vertical_alignment="center")
+    with tall("rules", len(found), reserve=20) as height:
+        ticked = table(
+            rule_frame(found), COLUMNS, key="rules", alt="Alert rules", select="one", height=height
+        )
+    chosen = records(found[found["id"].isin(ticked[-1:] or [wanted("rule")])])
+    with actions:
+        if chosen:
+            _actions(chosen[0])
+        else:
+            st.markdown(":gray[Tick a rule to pause or resume it.]")
+
+
+def _actions(rule: dict[str, Any]) -> None:
+    monitoring, name, ref = workspace().monitoring, rule_title(rule["name"]), str(rule["id"])
+    if rule["enabled"] and st.button("Pause", icon=":material/pause:", key="rule_pause"):
+        confirm(
+            "Pause this rule",
+            f"**{literal(name)}** raises no alert until it is resumed; its open alert is resolved.",
+            verb="Pause",
+            command=lambda reason: monitoring.pause_rule(ref, reason),
+            done=f"The rule {name} is paused",
+        )
+    if not rule["enabled"] and st.button("Resume", icon=":material/play_arrow:", key="rule_resume"):
+        confirm(
+            "Resume this rule",
+            f"**{literal(name)}** watches again, from the next evaluated window on.",
+            verb="Resume",
+            command=lambda reason: monitoring.resume_rule(ref, reason),
+            done=f"The rule {name} watches again",
+        )
+
+
+def rule_frame(found: pd.DataFrame) -> pd.DataFrame:
+    """The frame of rules with the condition as a sentence."""
+    return found.assign(
+        name=[rule_title(name) for name in found["name"]],
+        state=["active" if enabled else "paused" for enabled in found["enabled"]],
+        sentence=[sentence(row) for row in records(found)],
+        action=["Retrain" if action == "retrain" else "Tell people" for action in found["action"]],
+    )
+
+
+def sentence(rule: Any) -> str:
+    """When a rule breaches, in words."""
+    column = "" if rule["column"] in ("", "*") else f" of {rule['column']}"
+    condition = CONDITIONS.get(rule["condition"], rule["condition"])
+    return f"{title(rule['check'])}{column} {condition} {rule['threshold']:g}"
+
+
+def add_rule_button(deployment: str) -> None:
+    """The button that opens the form of a new rule."""
+    if st.button("Add a rule", icon=":material/add:", key="rule_add"):
+        add_rule(deployment)
+
+
+@st.dialog("Add a rule", icon=":material/rule:")
+def add_rule(deployment: str) -> None:
+    """The form of a new rule."""
+    what = st.selectbox("Watch", list(WATCHED), key="rule_what")
+    signal, check, condition, usual = WATCHED[what]
+    threshold = st.number_input(
+        f"Breaches when it {CONDITIONS[condition]}",
+        value=usual,
+        format="%.3f",
+        key=f"rule_threshold_{check}_{signal}",
+    )
+    with st.container(horizontal=True):
+        fires = st.number_input("Fires after (windows)", 1, 20, 2, key="rule_for")
+        clears = st.number_input("Clears after (windows)", 1, 20, 2, key="rule_clear")
+    severity = st.selectbox(
+        "Severity", ("info", "warning", "critical"), index=1, format_func=title, key="rule_severity"
+    )
+    retrain = st.toggle("Retrain when it fires; the result is only proposed", key="rule_retrain")
+    name = st.text_input("Name", value=what, key=f"rule_name_{check}_{signal}") or ""
+    st.markdown(":gray[It holds for windows evaluated from now on.]")
+    if pressed("Add", "rule", missing="" if name.strip() else "Give a name first") and obeyed(
+        lambda: workspace().monitoring.add_rule(
+            deployment,
+            Rule(
+                name=name.strip(),
+                signal=signal,
+                check=check,
+                condition=condition,
+                threshold=float(threshold),
+                for_windows=int(fires),
+                clear_windows=int(clears),
+                severity=severity,
+                action="retrain" if retrain else "none",
+            ),
+        )
+    ):
+        toast_next(f"The rule {name} watches {deployment}")
+        st.rerun()

@@ -1,0 +1,1 @@
+"""Jobs and schedules: their tables, progress, and the dialogs that start them."""

@@ -1,0 +1,117 @@
+"""Durable work on a page: the words for its kinds, its table, its progress, its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.components.formats import DASH, ago, duration, missing, title
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.table import (
+    name_column,
+    number_column,
+    status_column,
+    text_column,
+    when_column,
+)
+
+if TYPE_CHECKING:
+    from pilothouse.jobs.api import JobInfo, StepInfo
+
+KINDS = {
+    "train": "Training",
+    "evaluate_windows": "Evaluation",
+    "drift_report": "Drift report",
+    "retrain": "Retraining",
+    "demo_flights": "Flights demo",
+    "import_mlflow": "Import",
+}
+JOB_COLUMNS = {
+    "title": name_column("Job", width=290),
+    "status": status_column(width=92),
+    "progress": st.column_config.ProgressColumn("Progress", format="percent", width=120),
+    "message": text_column("Now"),
+    "kind": text_column("Kind", width=104),
+    "requested_by": text_column("Started by", width=84),
+    "created_at": when_column("Created", width=104),
+    "took": text_column("Took", width=80),
+}
+STEP_COLUMNS = {
+    "seq": number_column("No.", 0, width=46),
+    "name": text_column("Step"),
+    "status": status_column(width=92),
+    "took": text_column("Took", width=88),
+    "attempts": number_column("Tries", 0, width=56),
+}
+
+
+def kind_words(kind: str) -> str:
+    """A kind of job as a reader says it."""
+    return KINDS.get(kind, title(kind))
+
+
+def described(jobs: pd.DataFrame) -> pd.DataFrame:
+    """The frame of jobs with its kinds in words and how long each took, or takes."""
+    spans = zip(jobs["started_at"], jobs["ended_at"], strict=True)
+    said = zip(jobs["error"], jobs["message"], strict=True)
+    return jobs.assign(
+        kind=[kind_words(kind) for kind in jobs["kind"]],
+        message=[error or message for error, message in said],
+        took=[span_words(started, ended) for started, ended in spans],
+    )
+
+
+def span_words(started: datetime | None, ended: datetime | None) -> str:
+    """How long from start to end, or to now when it has not ended."""
+    if started is None or missing(started):
+        return DASH
+    end = datetime.now(UTC) if ended is None or missing(ended) else ended
+    return duration((end - started).total_seconds())
+
+
+def steps_frame(steps: Sequence[StepInfo]) -> pd.DataFrame:
+    """The steps of a job as rows of a table."""
+    rows = [
+        {
+            "id": str(step.seq),
+            "seq": step.seq,
+            "name": step.name[:1].upper() + step.name[1:],
+            "status": step.status,
+            "took": span_words(step.started_at, step.ended_at),
+            "attempts": step.attempts,
+            "started_at": step.started_at,
+            "ended_at": step.ended_at or datetime.now(UTC),
+        }
+        for step in steps
+    ]
+    return pd.DataFrame(rows)
+
+
+def progress_line(job: JobInfo) -> None:
+    """A bar with what the job does now; why it stopped when it failed."""
+    if job.status == "failed":
+        hint = f"\n\n{job.hint}" if job.hint else ""
+        st.error(literal(f"{job.error}{hint}"), title="This job failed", icon=":material/error:")
+    elif not job.ended:
+        words = job.message or ("Waiting for the worker" if job.status == "queued" else "At work")
+        asked = " · stops after this step" if job.cancel_requested else ""
+        st.progress(min(1.0, max(0.0, job.progress)), text=f"{job.progress:.0%} · {words}{asked}")
+
+
+def job_facts(job: JobInfo) -> dict[str, str]:
+    """The line of facts of a job."""
+    return {
+        "Kind": kind_words(job.kind),
+        "Started by": job.requested_by,
+        "Created": ago(job.created_at),
+        "Took" if job.ended else "Running for": span_words(job.started_at, job.ended_at),
+    }
+
+
+def result_pairs(result: dict[str, Any] | None) -> dict[str, Any]:
+    """What came of a job, without the parts that are lists of many things."""
+    return {name: value for name, value in (result or {}).items() if value not in (None, [], {})}

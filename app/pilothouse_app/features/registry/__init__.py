@@ -1,0 +1,1 @@
+"""Model versions: promotion, gates, stages and signatures."""

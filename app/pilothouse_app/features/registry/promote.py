@@ -1,0 +1,172 @@
+"""Moving a version up: the gates' verdicts before the click, a reason, the name typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse_app.components.confirm import confirm
+from pilothouse_app.components.dialogs import obeyed, reason_input
+from pilothouse_app.components.formats import title
+from pilothouse_app.components.links import address, go
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.registry.gates import verdict_table, verdict_words
+
+if TYPE_CHECKING:
+    from pilothouse.registry.info import PromotionInfo, VersionInfo
+    from pilothouse.registry.policy import Decision
+
+PRODUCTION = "production"
+STAGES = ("staging", PRODUCTION)
+
+
+def promote_button(version: VersionInfo, *, label: str = "Promote", key: str = "promote") -> None:
+    """The button that opens the promotion of a version, or the one that waits already."""
+    waiting = pending(version)
+    if waiting:
+        to = address("promotion", waiting.id)
+        if st.button("Decide", type="primary", icon=":material/how_to_vote:", key=key):
+            go(to)
+        return
+    at_top = version.stage == PRODUCTION
+    if st.button(
+        label,
+        type="primary",
+        icon=":material/arrow_upward:",
+        key=key,
+        disabled=at_top,
+        help="It is in production already" if at_top else None,
+    ):
+        promote(version.model, version.number)
+
+
+def pending(version: VersionInfo) -> PromotionInfo | None:
+    """The promotion of this version that waits for a decision."""
+    registry = workspace().registry
+    found = registry.promotions("pending", version.model)
+    ids = list(found[found["number"] == version.number]["id"])
+    return registry.promotion(str(ids[0])) if ids else None
+
+
+@st.dialog("Promote", width="medium", icon=":material/arrow_upward:")
+def promote(model: str, number: int) -> None:
+    """The dialog: stage, what it means, what the gates say now, reason, and the name typed."""
+    ws = workspace()
+    version = ws.registry.version(model, number)
+    stages = [stage for stage in STAGES if stage != version.stage]
+    stage = st.segmented_control(
+        "To", stages, default=stages[-1], required=True, format_func=title, key="promote_stage"
+    )
+    decision = ws.registry.assess(model, number, str(stage))
+    st.markdown(consequence(version, str(stage)))
+    st.markdown(f"**Gates** &nbsp;:gray[{verdict_words(decision.verdicts)}]")
+    verdict_table(decision.verdicts)
+    reason, typed = _reason_and_name(model if stage == PRODUCTION else "")
+    ready = bool(reason) and typed
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="promote_cancel"):
+            st.rerun()
+        asked = st.button(
+            "Ask for a decision",
+            disabled=not reason,
+            help="Leaves it pending, with this evidence, for somebody to accept or reject",
+            key="promote_ask",
+        )
+        pressed = st.button(
+            "Promote",
+            type="primary",
+            disabled=not (ready and decision.accepted),
+            help=_missing(decision.accepted, bool(reason), typed),
+            key="promote_go",
+        )
+    if asked and obeyed(lambda: ws.registry.propose(model, number, str(stage), reason)):
+        toast_next(f"{model} {number} waits for a decision")
+        st.rerun()
+    if pressed and obeyed(lambda: ws.registry.promote(model, number, str(stage), reason)):
+        toast_next(f"{model} {number} is in {stage}")
+        st.rerun()
+
+
+def consequence(version: VersionInfo, stage: str) -> str:
+    """What a promotion does, in words."""
+    model = literal(version.model)
+    name = f"**{model} {version.number}**"
+    if stage != PRODUCTION:
+        return f"{name} moves from {_stage(version.stage)} to staging. No traffic moves."
+    champion = workspace().registry.champion(version.model)
+    if champion is None or champion.number == version.number:
+        return f"{name} becomes the first champion of {model}. Deployments stay as they are."
+    return (
+        f"{name} becomes the champion and **version {champion.number}** goes to the archive. "
+        "Deployments keep the version they serve until they are swapped."
+    )
+
+
+def _stage(stage: str) -> str:
+    return "no stage" if stage == "none" else stage
+
+
+def _reason_and_name(name: str) -> tuple[str, bool]:
+    reason = reason_input("promote_reason")
+    if not name:
+        return reason, True
+    typed = st.text_input(
+        f"Type {literal(name)} to confirm", placeholder=name, live=True, key="promote_typed"
+    )
+    return reason, (typed or "").strip() == name
+
+
+def _missing(accepted: bool, reason: bool, typed: bool) -> str | None:
+    if not accepted:
+        return "The gates do not let it through"
+    if not reason:
+        return "Give a reason first"
+    return None if typed else "Type the name first"
+
+
+def todays(promotion: PromotionInfo) -> Decision:
+    """What the gates say of a waiting promotion now, on the comparison that came with it."""
+    return workspace().registry.assess(
+        promotion.model,
+        promotion.number,
+        promotion.stage,
+        promotion.evidence.get("comparison"),
+    )
+
+
+def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
+    """Accept and reject, for a promotion that waits."""
+    ws = workspace()
+    what = f"{promotion.model} {promotion.number}"
+    now = todays(promotion)
+    here = address("promotion", promotion.id)
+    if st.button("Reject", icon=":material/close:", key=f"{key}_reject"):
+        confirm(
+            "Reject this promotion",
+            f"**{literal(what)}** stays where it is. The evidence and your reason are kept.",
+            verb="Reject",
+            command=lambda reason: ws.registry.decide(promotion.id, False, reason),
+            done=f"The promotion of {what} is rejected",
+            then=here,
+        )
+    if st.button(
+        "Accept",
+        type="primary",
+        icon=":material/check:",
+        disabled=not now.accepted,
+        help=None if now.accepted else f"{verdict_words(now.verdicts)}: {now.words}",
+        key=f"{key}_accept",
+    ):
+        version = ws.registry.version(promotion.model, promotion.number)
+        confirm(
+            f"Accept: {what} to {promotion.stage}",
+            f"{consequence(version, promotion.stage)} The gates are asked again now.",
+            verb="Accept",
+            command=lambda reason: ws.registry.decide(promotion.id, True, reason),
+            done=f"{what} is in {promotion.stage}",
+            type_to_confirm=promotion.model if promotion.stage == PRODUCTION else "",
+            then=here,
+        )

@@ -1,0 +1,56 @@
+"""A signature on a page: a row for each input, and what is to be said of a value for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pilothouse_app.components.diff import value_text
+from pilothouse_app.components.formats import DASH, missing, number
+
+if TYPE_CHECKING:
+    from pilothouse.models.signature import Field, Signature
+
+SHOWN = 4
+
+
+def signature_frame(signature: Signature, example: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A row for each input: name, type, what training saw in it, an example."""
+    first = example[0] if example else {}
+    rows = [
+        {
+            "id": field.name,
+            "name": field.name,
+            "type": field.type if field.required else f"{field.type} or missing",
+            "values": seen(field),
+            "example": DASH if missing(first.get(field.name)) else value_text(first[field.name]),
+        }
+        for field in signature.inputs
+    ]
+    return pd.DataFrame(rows, columns=["id", "name", "type", "values", "example"])
+
+
+def seen(field: Field) -> str:
+    """What training saw in a column: its range, or its first categories."""
+    if field.categories:
+        more = len(field.categories) - SHOWN
+        words = ", ".join(field.categories[:SHOWN])
+        return f"{words} and {more} more" if more > 0 else words
+    if field.low is None or field.high is None:
+        return ""
+    digits = 0 if field.type == "integer" else 2
+    return f"{number(field.low, digits)} to {number(field.high, digits)}"
+
+
+def unusual(field: Field, value: Any) -> str:
+    """What is to be said of a value before it is sent: needed, or never seen by the training."""
+    if missing(value) or value == "":
+        return "needed" if field.required else ""
+    if field.categories and str(value) not in field.categories:
+        return "not seen in training"
+    if field.low is None or field.high is None or isinstance(value, str | bool):
+        return ""
+    inside = field.low <= value <= field.high
+    return "" if inside else f"outside {seen(field)}, which training saw"

@@ -1,0 +1,71 @@
+"""Which code a run was started from, and what in it had not been committed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse.experiments.provenance.git import PATCH, extent_of
+from pilothouse.kit.errors import PilothouseError
+from pilothouse_app.components.diff import pairs
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.errors import error_box
+from pilothouse_app.components.formats import plural
+from pilothouse_app.components.header import section
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.files.viewers import code_block, file_url
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.details import RunInfo
+
+TOLD = {
+    "mlflow.source.git.branch": "branch",
+    "mlflow.source.git.repoURL": "repository",
+    "mlflow.source.name": "source",
+    "mlflow.source.type": "source type",
+    "mlflow.project.entryPoint": "entry point",
+    "mlflow.project.env": "project environment",
+    "mlflow.databricks.notebookPath": "notebook",
+    "mlflow.docker.image.name": "image",
+}
+
+
+def draw(run: RunInfo) -> None:
+    """Draw the view."""
+    told = {words: run.tags[tag] for tag, words in TOLD.items() if tag in run.tags}
+    known = {
+        "uncommitted changes": None if run.dirty is None else ("yes" if run.dirty else "none"),
+        "source": run.source,
+        "user": run.user,
+    }
+    shown = told | {name: value for name, value in known.items() if value}
+    section("Code", f"`{run.commit}`" if run.commit else "")
+    pairs(shown, alt="Code of the run")
+    if run.has_artifact(PATCH):
+        _patch(run)
+    elif run.dirty:
+        empty(
+            "The changes were not kept",
+            "The code had been changed since its commit, and what was changed is not known.",
+            icon=":material/difference:",
+        )
+    elif run.commit is None:
+        st.markdown(":gray[The run was started outside a repository, or did not tell its commit.]")
+
+
+def _patch(run: RunInfo) -> None:
+    file = next(file for file in run.artifacts if file.path == PATCH)
+    try:
+        found = workspace().experiments.files.text(run.id, PATCH)
+    except PilothouseError as refusal:
+        error_box(refusal)
+        return
+    extent = extent_of(found.text)
+    told = f"{plural(extent.files, 'file')}, :green[+{extent.added}] :red[−{extent.removed}]"  # noqa: RUF001
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        section("Uncommitted changes", told + ("" if found.whole else ", the first 256 kB"))
+        st.link_button("Download", file_url(run.id, file), icon=":material/download:", key="patch")
+    code_block(found.text, "diff", key="run_patch", reserve=20)

@@ -1,0 +1,300 @@
+"""Courses of a run's metrics: which, over what, how smooth, which stretch; live while it runs.
+
+Everything chosen is in the address. Dragging over a chart chooses a stretch of x for all of them,
+and only that stretch is asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.experiments.metrics.smoothing import METRIC, RELATIVE, STEP, WALL, Course
+from pilothouse_app import charts
+from pilothouse_app.components.charting import CONFIG, dark
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import choose_one, filter_bar, pager, switch
+from pilothouse_app.components.formats import plural
+from pilothouse_app.components.header import section
+from pilothouse_app.components.live import live
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.formatting import by_interest
+from pilothouse_app.features.experiments.metric_definitions import kinds
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pilothouse.experiments.details import RunInfo
+    from pilothouse.experiments.metrics.definitions import MetricKinds
+    from pilothouse.experiments.metrics.kinds import MetricKind
+    from pilothouse.experiments.metrics.summary import MetricSummary
+
+PAGE = 6
+TOGETHER = 8
+MOST_AXES = 100
+AGAINST = "against "
+FOLD = "fold_"  # these are the rows of a table, with the evaluation
+WORDS = {STEP: "Step", RELATIVE: "Seconds since the start", WALL: "Time of day"}
+LAYOUTS = {"each": "One each", "together": "Together"}
+LOW, HIGH = "run_from", "run_to"
+HELD = "run_growing"  # the points of a run that goes on, and of which metrics they are
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the controls say."""
+
+    keys: tuple[str, ...]
+    course: Course
+    together: bool
+    log_x: bool
+    log_y: bool
+    began: datetime
+    kinds: MetricKinds
+
+    @property
+    def x(self) -> str:
+        """The title of the x axis."""
+        over = self.course.over
+        return self.title(self.course.against) if over == METRIC else WORDS[over]
+
+    def title(self, key: str) -> str:
+        """What a metric is called."""
+        return self.kinds.of(key).title
+
+
+def stepped(run: RunInfo) -> list[str]:
+    """The metrics that have a course, the well-known ones first."""
+    keys = [key for key, s in run.metrics.items() if s.count > 1 and not key.startswith(FOLD)]
+    return by_interest(keys)
+
+
+def draw(run: RunInfo) -> None:
+    """Draw the view."""
+    keys, running = stepped(run), run.status == "running"
+    if not keys and not running:
+        empty(
+            "No curves", "Every metric of this run has a single value.", icon=":material/timeline:"
+        )
+        return
+    asked = _controls(run, keys)
+    body, foot = st.container(), st.container(horizontal=True, horizontal_alignment="right")
+    with foot:
+        shown = _page(list(asked.keys), asked.together)
+    with body:
+        if running:
+            live(lambda: _growing(run.id, keys, shown, asked), key="run_live", busy=True)
+        else:
+            st.session_state.pop(HELD, None)
+            found = workspace().experiments.courses(run.id, shown, asked.course)
+            _charts(run, shown, asked, found)
+
+
+def _page(keys: list[str], together: bool) -> list[str]:
+    """The metrics of the page: as many as one looks at, and never all of hundreds."""
+    if together:
+        return keys[:TOGETHER]
+    page = pager(len(keys), key="run_page", size=PAGE)
+    return keys[(page - 1) * PAGE : page * PAGE]
+
+
+def _controls(run: RunInfo, keys: list[str]) -> Asked:
+    with filter_bar():
+        chosen = _metrics(keys)
+        layout = switch("run_layout", list(LAYOUTS), "Charts", words=LAYOUTS.__getitem__)
+        over = _over(keys)
+        weight = st.slider(
+            "Smoothing", 0.0, 0.99, 0.0, 0.01, key="run_smooth", width=140, bind="query-params",
+            persist_state="session", help="Exponential; the raw line stays faint behind",
+        )  # fmt: skip
+        log_x, log_y = _axes(run.status != "running")
+    course = Course(
+        over=METRIC if over.startswith(AGAINST) else over,
+        against=over.removeprefix(AGAINST) if over.startswith(AGAINST) else "",
+        weight=weight,
+        low=st.session_state.get(LOW),
+        high=st.session_state.get(HIGH),
+    )
+    began = run.started_at or run.created_at
+    shown = tuple(chosen or keys)
+    return Asked(shown, course, layout == "together", log_x, log_y, began, kinds())
+
+
+def _metrics(keys: list[str]) -> list[str]:
+    _forget_unknown("run_metrics", keys)
+    return st.multiselect(
+        "Metrics",
+        keys,
+        key="run_metrics",
+        placeholder=f"All {plural(len(keys), 'metric')}" if len(keys) > 1 else "Its one metric",
+        label_visibility="collapsed",
+        width=244,
+        on_change=_first_page,
+        bind="query-params",
+    )
+
+
+def _over(keys: list[str]) -> str:
+    options = [STEP, RELATIVE, WALL, *(f"{AGAINST}{key}" for key in keys[:MOST_AXES])]
+    if st.session_state.get("run_x", STEP) not in options:
+        del st.session_state["run_x"]  # of another run
+    return choose_one(
+        "run_x", options, "Over", default=STEP, width=168,
+        words=lambda name: WORDS.get(name, name.capitalize()),
+    )  # fmt: skip
+
+
+def _forget_unknown(key: str, known: Sequence[str]) -> None:
+    kept = st.session_state.get(key)
+    if kept and not set(kept) <= set(known):
+        st.session_state[key] = [name for name in kept if name in known]
+
+
+def _axes(zooms: bool) -> tuple[bool, bool]:
+    with st.popover("Axes", icon=":material/straighten:"):
+        log_x = st.toggle("Logarithmic x", key="run_log_x", bind="query-params")
+        log_y = st.toggle("Logarithmic y", key="run_log_y", bind="query-params")
+        if zooms:
+            st.markdown(":gray[Stretch of x; drag over a chart to choose one]")
+            left, right = st.columns(2)
+            with left:
+                _bound("From", LOW)
+            with right:
+                _bound("To", HIGH)
+    if zooms and (st.session_state.get(LOW), st.session_state.get(HIGH)) != (None, None):
+        st.button("Whole course", icon=":material/zoom_out_map:", key="run_whole", on_click=_whole)
+    return log_x, log_y
+
+
+def _bound(label: str, key: str) -> None:
+    st.number_input(
+        label, value=None, format="%.6g", key=key, placeholder="open", bind="query-params"
+    )
+
+
+def _whole() -> None:
+    st.session_state[LOW] = st.session_state[HIGH] = None
+
+
+def _first_page() -> None:
+    st.session_state["run_page"] = 1
+
+
+def _growing(run_id: str, known: list[str], shown: list[str], asked: Asked) -> bool:
+    """The charts of a run that goes on; whether it still does."""
+    run = workspace().experiments.run(run_id)
+    if set(stepped(run)) != set(known):
+        st.rerun()  # the controls are to offer what has begun
+    if shown:
+        _charts(run, shown, asked, _followed(run_id, shown, asked.course))
+    else:
+        st.markdown(":gray[The first points are on their way.]")
+    return run.status == "running"
+
+
+def _followed(run_id: str, shown: list[str], course: Course) -> pd.DataFrame:
+    """The courses so far; of points that were read before, none is read again."""
+    what = [run_id, *shown, course.against]
+    known = st.session_state.get(HELD)
+    held = known[1] if known and known[0] == what else None
+    found, held = workspace().experiments.follow(run_id, shown, course, held)
+    st.session_state[HELD] = (what, held)
+    return found
+
+
+def _charts(run: RunInfo, shown: list[str], asked: Asked, found: pd.DataFrame) -> None:
+    if asked.together:
+        _together(run, shown, found, asked)
+    else:
+        _each(run, shown, found, asked)
+
+
+def _together(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: Asked) -> None:
+    if len(asked.keys) > len(keys):
+        st.markdown(f":gray[The first {len(keys)} of {len(asked.keys)}; choose others above.]")
+    with st.container(border=True):
+        _chart(run, keys, found, asked, height=460)
+
+
+def _each(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: Asked) -> None:
+    columns = 2 if len(keys) > 1 else 1
+    with st.grid(columns, min_column_width=380, gap="small") as grid:
+        pass
+    for place, key in enumerate(keys):
+        summary = run.metrics[key]
+        with grid.cell(), st.container(border=True):
+            kind = asked.kinds.of(key)
+            section(literal(kind.title), _best(kind, summary))
+            height = 220 if columns == 2 else 400
+            _chart(run, [key], found[found["key"] == key], asked, height=height, first=place)
+
+
+def _best(kind: MetricKind, summary: MetricSummary) -> str:
+    """The best value and its step; empty when none is, as without a direction."""
+    if summary.best_step is None:
+        return ""
+    return f"best {kind.write(summary.best)} at step {summary.best_step:,}"
+
+
+def _chart(
+    run: RunInfo,
+    keys: Sequence[str],
+    found: pd.DataFrame,
+    asked: Asked,
+    *,
+    height: int,
+    first: int = 0,
+) -> None:
+    if found.empty:
+        st.markdown(":gray[No point lies in this stretch.]")
+        return
+    figure = charts.courses(
+        found,
+        dark=dark(),
+        titles={key: asked.title(key) for key in keys},
+        x=asked.x,
+        smooth=asked.course.weight > 0,
+        instants=asked.course.over == WALL,
+        log_x=asked.log_x,
+        log_y=asked.log_y,
+        first=first,
+    )
+    key = f"run_curve_{'_'.join(keys)}"
+    words = ", ".join(map(asked.title, keys))
+    zooms: dict[str, Any] = {}
+    if run.status != "running":
+        began = asked.began if asked.course.over == WALL else None
+        zooms = {"on_select": partial(_zoom, key, began), "selection_mode": "box"}
+    st.plotly_chart(
+        figure,
+        theme=None,
+        config=CONFIG,
+        key=key,
+        height=height,
+        alt=f"{words} over {asked.x.lower()}",
+        **zooms,
+    )
+
+
+def _zoom(key: str, began: datetime | None) -> None:
+    """Take the stretch that was dragged over as the one to show."""
+    boxes: list[Any] = st.session_state[key]["selection"].get("box") or []
+    ends = boxes[-1].get("x") if boxes else None
+    if ends and len(ends) == 2:
+        low, high = sorted(_number(end, began) for end in ends)
+        if low < high:
+            st.session_state[LOW], st.session_state[HIGH] = low, high
+
+
+def _number(end: Any, began: datetime | None) -> float:
+    if began is None:
+        return float(end)
+    at = pd.Timestamp(end)
+    at = at.tz_localize("UTC") if at.tzinfo is None else at
+    return float((at - pd.Timestamp(began)).total_seconds())

@@ -1,0 +1,100 @@
+"""How good the run's model is on rows it has not seen: curves, confusion, importance, folds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app import charts
+from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.header import section
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.table import name_column, number_column, table
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.formatting import curve, document
+from pilothouse_app.features.experiments.metric_definitions import kinds
+from pilothouse_app.features.run.overview import figures
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.details import RunInfo
+
+CHART = 214
+FILES = (
+    *("curves/roc.json", "curves/pr.json", "curves/calibration.json"),
+    *("confusion.json", "importance.json", "folds.json"),
+)
+CURVES = (
+    ("ROC", "true over false positive rate", "curves/roc.json", charts.roc),
+    ("Precision and recall", "", "curves/pr.json", charts.precision_recall),
+    ("Calibration", "observed over predicted", "curves/calibration.json", charts.calibration),
+)
+
+
+def has(run: RunInfo) -> bool:
+    """Whether the run kept anything of this."""
+    return any(run.has_artifact(path) for path in FILES)
+
+
+def draw(run: RunInfo) -> None:
+    """Draw the view."""
+    ws = workspace()
+    curves = [(*each, frame) for each in CURVES if (frame := curve(ws, run, each[2])) is not None]
+    confusion, importance = document(ws, run, "confusion.json"), curve(ws, run, "importance.json")
+    folds = curve(ws, run, "folds.json")
+    if run.metrics:
+        figures(run)
+    if not curves and confusion is None and importance is None and folds is None:
+        empty("No evaluation", "This run kept no curves.", icon=":material/show_chart:")
+        return
+    grid = st.grid(3, min_column_width=270, gap="small")
+    for name, note, path, chart, frame in curves:
+        with grid.cell(), st.container(border=True):
+            section(literal(name), note)
+            shown = chart({run.name: frame}, dark=dark())
+            figure(shown, key=f"run_{path}", height=CHART, alt=f"{name} of {run.name}")
+    if confusion is not None:
+        with grid.cell(), st.container(border=True, height="stretch"):
+            _confusion(confusion)
+    if importance is not None and not importance.empty:
+        with grid.cell(column_span=2), st.container(border=True, height="stretch"):
+            _importance(importance)
+    if folds is not None:
+        _folds(folds)
+
+
+def _confusion(confusion: dict[str, Any]) -> None:
+    section("Confusion", f"threshold {confusion['threshold']:.3f}")
+    figure(
+        charts.confusion(confusion["labels"], confusion["matrix"], dark=dark()),
+        key="run_confusion",
+        height=CHART,
+        alt="Confusion matrix of the held-out rows",
+    )
+
+
+def _importance(importance: pd.DataFrame) -> None:
+    section("Permutation importance", "what the metric loses when a column is shuffled")
+    figure(
+        charts.ranked(
+            importance, dark=dark(), label="column", value="importance", title="", error="std",
+            most=10,
+        ),
+        key="run_importance",
+        height=CHART,
+        alt="Columns by permutation importance",
+    )  # fmt: skip
+
+
+def _folds(folds: pd.DataFrame) -> None:
+    section("Folds of the cross-validation")
+    shown = folds.assign(fold=[f"Fold {int(n)}" for n in folds["fold"]])
+    known = kinds()
+    looks = {
+        name: number_column(known.of(name).title, 0 if name.startswith("rows") else 4)
+        for name in shown.columns
+        if name != "fold"
+    }
+    table(shown, {"fold": name_column("Fold"), **looks}, key="run_folds", ids="fold", alt="Folds")

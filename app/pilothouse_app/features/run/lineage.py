@@ -1,0 +1,179 @@
+"""Where a run stands: what it read, what it came from, what it made, and what serves that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.components.diff import literal, pairs
+from pilothouse_app.components.formats import count, plural, title
+from pilothouse_app.components.header import section
+from pilothouse_app.components.links import ICONS, address, jump, link, wanted
+from pilothouse_app.components.records import records
+from pilothouse_app.components.status import badge_text
+from pilothouse_app.components.table import number_column, press_column, table, text_column
+from pilothouse_app.components.table_height import short
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.files.viewers import columns_table
+from pilothouse_app.features.run.models import MODEL
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from pilothouse.experiments.details import RunInfo
+    from pilothouse.experiments.logged_models import LoggedModelInfo, SourceInfo
+    from pilothouse.registry.info import VersionInfo
+
+MOST = 6
+SHOWN = 6
+SOURCE = "run_source"
+NOTHING = ":gray[Nothing is known.]"
+
+
+def draw(run: RunInfo) -> None:
+    """Draw the view."""
+    ws = workspace()
+    sources = ws.experiments.sources(run.id)
+    models = ws.experiments.logged_models(run.id)
+    versions = ws.registry.of_run(run.id)
+    read, itself, made, serves = st.columns([24, 26, 27, 23], gap="small")
+    with read, _box("It read", ":material/input:"):
+        _read(run, sources, models)
+    with itself, _box("The run", ":material/timeline:"):
+        _run(run)
+    with made, _box("It made", ":material/output:"):
+        _made(models, versions)
+    with serves, _box("Serves", ":material/rocket_launch:"):
+        _serves(versions)
+    if sources:
+        _sources(sources)
+
+
+def _box(name: str, icon: str) -> DeltaGenerator:
+    box = st.container(border=True, height="stretch", gap="xsmall")
+    with box:
+        st.markdown(f"**{icon} {name}**")
+    return box
+
+
+def _read(run: RunInfo, sources: Sequence[SourceInfo], models: Sequence[LoggedModelInfo]) -> None:
+    for one in run.inputs:
+        link(address("dataset", one.dataset), one.dataset, icon=ICONS["dataset"])
+        st.markdown(f":small[:gray[{title(one.role)}]]")
+    for source in sources:
+        role = f" :gray[{literal(source.role)}]" if source.role else ""
+        st.markdown(f":material/table_view: {literal(source.name)}{role}")
+    for model in models:
+        if model.use == "input":
+            st.markdown(f":material/deployed_code: {literal(model.name)} :gray[logged model]")
+    if not run.inputs and not sources and all(model.use != "input" for model in models):
+        st.markdown(NOTHING)
+
+
+def _run(run: RunInfo) -> None:
+    above = workspace().experiments.ancestors(run.id)
+    for one in above:
+        jump(address("run", one.id), one.name, icon=ICONS["run"], key=f"run_above_{one.id}")
+    st.markdown(f"{'└ ' if above else ''}**{literal(run.name)}** {badge_text(run.status)}")
+    for one in run.children[:MOST]:
+        jump(address("run", one.id), one.name, icon=ICONS["run"], key=f"run_below_{one.id}")
+    if len(run.children) > MOST:
+        more = count(len(run.children) - MOST)
+        st.markdown(f":gray[and {more} more, see the trials]")
+    link(address("experiment", run.experiment), run.experiment, icon=ICONS["experiment"])
+    if run.job_id:
+        link(address("job", run.job_id), "Its job", icon=ICONS["job"])
+
+
+def _made(models: Sequence[LoggedModelInfo], versions: Sequence[VersionInfo]) -> None:
+    for version in versions:
+        link(address("version", version.ref), version.ref, icon=ICONS["version"])
+        marks = [*version.aliases, *([] if version.stage == "none" else [version.stage])]
+        if marks:
+            st.markdown(" ".join(map(badge_text, dict.fromkeys(marks))))
+    for model in [model for model in models if model.use != "input"][:MOST]:
+        st.button(
+            model.name,
+            icon=":material/deployed_code:",
+            type="tertiary",
+            key=f"run_made_{model.id}",
+            on_click=_show_model,
+            args=(model.id,),
+        )
+    if not versions and not models:
+        st.markdown(NOTHING)
+
+
+def _show_model(model: str) -> None:
+    st.session_state["run_view"] = "models"
+    st.query_params[MODEL] = model
+
+
+def _serves(versions: Sequence[VersionInfo]) -> None:
+    refs = {version.ref for version in versions}
+    found = records(workspace().deployments.deployments()) if refs else []
+    serving = [each for each in found if f"{each['model']}@{_whole(each)}" in refs]
+    for each in serving:
+        link(address("deployment", each["name"]), each["name"], icon=ICONS["deployment"])
+        st.markdown(f"{badge_text(each['status'])} :gray[version {_whole(each)}]")
+    if not serving:
+        st.markdown(":gray[Nothing serves it now.]")
+
+
+def _whole(deployment: dict[str, object]) -> int:
+    number = deployment["serving"]
+    return int(number) if isinstance(number, int | float) and number == number else 0
+
+
+def _sources(sources: Sequence[SourceInfo]) -> None:
+    """The logged datasets as a list, and the chosen one in full."""
+    section("Logged datasets", "as the program told of them")
+    ids = [f"{source.name} {source.digest} {source.role}" for source in sources]
+    if len(sources) > 1:
+        rows = [
+            {
+                "id": key,
+                "name": source.name,
+                "role": source.role,
+                "digest": source.digest,
+                "rows": source.profile.get("num_rows"),
+                "columns": len(source.columns) or None,
+                "source": source.source,
+            }
+            for key, source in zip(ids, sources, strict=True)
+        ]
+        looks = {
+            "name": press_column("Dataset", _press, width=180, pinned=True, alignment="left"),
+            "role": text_column("Context", width=110),
+            "digest": text_column("Digest", width=100),
+            "rows": text_column("Rows", width=80),
+            "columns": number_column("Columns", 0, width=80),
+            "source": text_column("Source"),
+        }
+        height = short(len(rows), SHOWN)
+        table(pd.DataFrame(rows), looks, key="run_sources", alt="Logged datasets", height=height)
+    chosen = wanted(SOURCE)
+    _source(sources[ids.index(chosen) if chosen in ids else 0])
+
+
+def _press(source: str) -> None:
+    st.query_params[SOURCE] = source
+
+
+def _source(source: SourceInfo) -> None:
+    left, right = st.columns(2, gap="medium")
+    with left:
+        section(literal(source.name), literal(source.role))
+        facts = {"digest": source.digest, "source": source.source, "source type": source.kind}
+        told = facts | dict(source.profile) | dict(source.tags)
+        shown = {name: value for name, value in told.items() if value}
+        pairs(shown, alt=f"Facts of {source.name}")
+    with right:
+        section("Schema", plural(len(source.columns), "column") if source.columns else "")
+        if source.columns:
+            columns_table(source.columns, alt=f"Columns of {source.name}")
+        else:
+            st.markdown(":gray[None was told.]")

@@ -1,0 +1,207 @@
+"""Everything a run says in words and figures: its note, metrics, parameters, tags, attributes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse_app.components.diff import pairs
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.filters import search
+from pilothouse_app.components.formats import duration, number, parameter, plural, when
+from pilothouse_app.components.header import section
+from pilothouse_app.components.kpis import Kpi, kpi_row
+from pilothouse_app.components.table import name_column, number_column, table, text_column
+from pilothouse_app.components.table_height import short, tall
+from pilothouse_app.features.experiments.formatting import by_interest
+from pilothouse_app.features.experiments.metric_definitions import kinds
+from pilothouse_app.features.files.viewers import markdown_text
+from pilothouse_app.features.run.actions import note_button, shown_tags, tags_button
+from pilothouse_app.features.run.training import training_summary
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.details import RunInfo
+    from pilothouse.experiments.metrics.definitions import MetricKinds
+    from pilothouse.experiments.metrics.kinds import MetricKind
+    from pilothouse.experiments.metrics.summary import MetricSummary
+
+MOST_KPIS = 6
+SIDE = 15  # rows of a table beside the metrics, before it scrolls
+
+
+def draw(run: RunInfo) -> None:
+    """Draw the view."""
+    if run.metrics:
+        figures(run)
+    training_summary(run)
+    _note(run)
+    left, right = st.columns([62, 38], gap="medium")
+    with left:
+        _metrics(run)
+    with right:
+        _params(run)
+        _tags(run)
+        _attributes(run)
+
+
+def figures(run: RunInfo) -> None:
+    """The figures that matter most, as a row of tiles."""
+    keys = [k for k, s in run.metrics.items() if not k.endswith("_std") and not math.isnan(s.last)]
+    singles = [key for key in keys if run.metrics[key].count == 1]
+    known = kinds()
+    kpi_row(
+        [_kpi(run, known.of(key)) for key in by_interest(singles or keys)[:MOST_KPIS]],
+        columns=MOST_KPIS,
+    )
+
+
+def _kpi(run: RunInfo, kind: MetricKind) -> Kpi:
+    key = kind.key
+    spread, mean = run.metrics.get(f"cv_{key}_std"), run.metrics.get(f"cv_{key}_mean")
+    summary = run.metrics[key]
+    if mean and spread:
+        context = f"CV {number(mean.last)} ± {number(spread.last)}"
+    elif summary.count > 1:
+        context = f"best {kind.write(summary.best)}" if kind.direction != "unknown" else "last"
+    else:
+        context = "held-out rows" if run.trainer else ""
+    return Kpi(kind.title, kind.write(summary.last), context)
+
+
+def _note(run: RunInfo) -> None:
+    if not run.note:
+        return
+    with st.container(border=True, key="run_note_box"):
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ):
+            section("Note")
+            note_button(run)
+        markdown_text(run.note)
+
+
+def _metrics(run: RunInfo) -> None:
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        section("Metrics", plural(len(run.metrics), "metric"))
+        words = search("run_metric_q", "Metric", width=200).lower() if len(run.metrics) > 8 else ""
+    keys, known = by_interest(run.metrics), kinds()
+    found = [k for k in keys if words in k.lower() or words in known.of(k).title.lower()]
+    if not found:
+        quiet = (
+            "Nothing was measured." if not run.metrics else "Clear the search to see the others."
+        )
+        empty("No metrics", quiet, icon=":material/monitoring:", key="run_no_metrics")
+        return
+    singles = [key for key in found if run.metrics[key].count == 1]
+    histories = [key for key in found if run.metrics[key].count > 1]
+    _values(run, singles, known, beside=bool(histories))
+    _histories(run, histories, known, beside=bool(singles))
+
+
+def _values(run: RunInfo, keys: list[str], known: MetricKinds, *, beside: bool) -> None:
+    """The metrics that were logged once: a name and a value each."""
+    if not keys:
+        return
+    frame = pd.DataFrame([_row(known.of(key), run.metrics[key]) for key in keys])
+    looks = {"name": name_column("Metric", width=260), "last": _figure("Value", width=110)}
+    if beside:
+        most = short(len(frame), SIDE)
+        table(frame, looks, key="run_metrics_table", ids="id", alt="Metrics", height=most)
+        return
+    with tall("run_metrics", len(frame), reserve=16) as height:
+        table(frame, looks, key="run_metrics_table", ids="id", alt="Metrics", height=height)
+
+
+def _histories(run: RunInfo, keys: list[str], known: MetricKinds, *, beside: bool) -> None:
+    """The metrics that were logged over steps, with what their histories add up to."""
+    if not keys:
+        return
+    if beside:
+        section("Over steps", plural(len(keys), "metric"))
+    frame = pd.DataFrame([_row(known.of(key), run.metrics[key]) for key in keys])
+    looks = {
+        "name": name_column("Metric", width=190),
+        "last": _figure("Last"),
+        "best": _figure("Best"),
+        "best_step": number_column("at step", 0, width=66),
+        "first": _figure("First"),
+        "min": _figure("Min"),
+        "max": _figure("Max"),
+        "count": number_column("Points", 0, width=62),
+    }
+    with tall("run_histories", len(frame), reserve=16) as height:
+        table(
+            frame,
+            looks,
+            key="run_histories_table",
+            ids="id",
+            alt="Metrics over steps",
+            height=height,
+        )
+
+
+def _row(kind: MetricKind, summary: MetricSummary) -> dict[str, object]:
+    words = f"{kind.title}, {kind.unit}" if kind.unit else kind.title
+    row: dict[str, object] = {"id": kind.key, "name": words, "last": summary.last}
+    if summary.count > 1:  # else the rest would say the same again
+        names = ("best", "best_step", "first", "min", "max")
+        row |= {name: getattr(summary, name) for name in names}
+    return row | {"count": summary.count}
+
+
+def _figure(title: str, *, width: int = 76) -> object:
+    return st.column_config.NumberColumn(title, format="%.5g", width=width)
+
+
+def _params(run: RunInfo) -> None:
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        section("Parameters", plural(len(run.params), "parameter"))
+        words = search("run_param_q", "Parameter", width=132).lower() if len(run.params) > 8 else ""
+    found = {k: v for k, v in run.params.items() if words in f"{k}\n{v}".lower()}
+    if not found:
+        st.markdown(":gray[No parameter matches.]" if run.params else ":gray[None were logged.]")
+        return
+    _words(found, "Parameter", "run_params", "Parameters")
+
+
+def _words(values: dict[str, str], title: str, key: str, alt: str) -> None:
+    frame = pd.DataFrame({"name": list(values), "value": [parameter(v) for v in values.values()]})
+    looks = {"name": name_column(title, width=150), "value": text_column("Value")}
+    height = short(len(frame), SIDE)
+    table(frame, looks, key=key, ids="name", alt=alt, height=height)
+
+
+def _tags(run: RunInfo) -> None:
+    tags = shown_tags(run)
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        section("Tags", plural(len(tags), "tag") if tags else "")
+        tags_button(run)
+    if tags:
+        _words(tags, "Tag", "run_tags", "Tags")
+    else:
+        st.markdown(":gray[None yet.]")
+
+
+def _attributes(run: RunInfo) -> None:
+    section("Attributes")
+    told = {
+        "id": run.id,
+        "experiment": run.experiment,
+        "started by": run.user,
+        "source": run.source,
+        "seed": None if run.seed is None else str(run.seed),
+        "created": when(run.created_at),
+        "ended": when(run.ended_at),
+        "took": duration(run.duration_s),
+        "archived": when(run.archived_at) if run.archived_at else None,
+    }
+    pairs({name: value for name, value in told.items() if value}, alt="Attributes")

@@ -1,0 +1,62 @@
+"""The runs below a run: trials of a search, folds, steps of a pipeline; as a tree with figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import parameter, plural
+from pilothouse_app.components.header import section
+from pilothouse_app.components.table import (
+    name_column,
+    number_column,
+    status_column,
+    table,
+    text_column,
+)
+from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.metric_definitions import kinds
+
+if TYPE_CHECKING:
+    from pilothouse.experiments.details import RunInfo
+
+INDENT = "\u2003"  # as wide as a letter, and no table trims it
+
+
+def draw(run: RunInfo) -> None:
+    """Draw the view."""
+    found = workspace().experiments.descendants(run.id)
+    if found.empty:
+        empty("No runs below this one", "A search or a nested run would stand here.")
+        return
+    section("Runs below this one", plural(len(found), "run"))
+    looks = {"name": name_column("Run", width=200), "status": status_column(width=92)}
+    known = kinds()
+    for column in found.columns:
+        kind, _, key = str(column).partition(".")
+        if kind == "metrics":
+            looks[str(column)] = number_column(known.of(key).title, 4, width=118)
+        elif kind == "params":
+            looks[str(column)] = text_column(key, width=110)
+    looks["duration_s"] = number_column("Took, s", 1, width=74)
+    with tall("run_trials", len(found), reserve=14) as height:
+        table(
+            _shown(found),
+            looks,
+            key="run_trials",
+            alt="Trials of the search",
+            opens=("run", "id"),
+            height=height,
+        )
+
+
+def _shown(found: pd.DataFrame) -> pd.DataFrame:
+    names = [
+        INDENT * level + ("└ " if level else "") + name
+        for level, name in zip(found["level"], found["name"], strict=True)
+    ]
+    params = {c: found[c].map(parameter) for c in found.columns if str(c).startswith("params.")}
+    return found.assign(name=names, **params)

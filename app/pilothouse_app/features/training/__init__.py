@@ -1,0 +1,1 @@
+"""Training: the dialog that starts one, and its result on the page of its job."""

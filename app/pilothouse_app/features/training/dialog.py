@@ -1,0 +1,305 @@
+"""Starting a training: one dialog, offered by Experiments and by a dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.kit.errors import PilothouseError
+from pilothouse.training.spec import METRICS, SPLITS, TrainingSpec
+from pilothouse_app.components.diff import literal
+from pilothouse_app.components.errors import error_box
+from pilothouse_app.components.formats import count, plural, title
+from pilothouse_app.components.links import address, go
+from pilothouse_app.components.query_cache import kept
+from pilothouse_app.components.table import name_column, table, text_column
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.formatting import metric_title
+
+if TYPE_CHECKING:
+    from pilothouse.data.info import DatasetVersionInfo
+    from pilothouse.training.trainers import Hyper
+
+SPLIT_WORDS = {
+    "auto": "By time if the data has an event time",
+    "stratified": "Random, same share of each class",
+    "random": "Random",
+    "time": "By time: the newest rows test",
+}
+COLUMN_USES = {
+    "column": name_column("Column", width=170),
+    "use": text_column("Use", width=90),
+    "reason": text_column("Why"),
+}
+# What a spec says beside what the dialog asks.
+KEPT = ("time_column", "threshold", "cv_rows", "tags")
+
+
+def training_button(dataset: str = "", *, key: str = "train") -> None:
+    """The button that opens the dialog, with a dataset chosen when one is given."""
+    if st.button("New training", type="primary", icon=":material/model_training:", key=key):
+        _training(dataset)
+
+
+def training_again(
+    spec: Mapping[str, Any],
+    *,
+    key: str = "train_again",
+    label: str = "Train again",
+    icon: str = ":material/replay:",
+) -> None:
+    """The button that opens the dialog with a spec's settings, on its dataset's newest version."""
+    if st.button(label, type="primary", icon=icon, key=key):
+        for name in [name for name in st.session_state if str(name).startswith("train_")]:
+            if name != key:
+                del st.session_state[name]  # what was typed for another training
+        _training(_newest(str(spec.get("dataset", ""))), spec)
+
+
+def _newest(ref: str) -> str:
+    """The newest version of the same dataset, or this one when there is none any more."""
+    name = ref.rpartition("@")[0]
+    return next((each for each in _datasets("") if each.rpartition("@")[0] == name), ref)
+
+
+@st.dialog("New training", width="large", icon=":material/model_training:")
+def _training(dataset: str, given: Mapping[str, Any] | None = None) -> None:
+    refs = _datasets(dataset)
+    if not refs:
+        st.markdown("There is no dataset to train on yet. Register one on **Data** first.")
+        return
+    given = given or {}
+    version = _dataset(refs, str(given.get("experiment") or "default"))
+    spec = _model(_task(version, given), given)
+    ready = _preview({"dataset": version.ref, **spec})
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Cancel", key="train_cancel"):
+            st.rerun()
+        pressed = st.button(
+            "Start training",
+            type="primary",
+            key="train_go",
+            disabled=not ready,
+            help=None if ready else _missing(spec),
+        )
+    if pressed:
+        _start({"dataset": version.ref, **spec})
+
+
+def _missing(spec: Mapping[str, Any]) -> str:
+    return "Change what is wrong first" if spec["target"] else "Choose the target first"
+
+
+def _preview(spec: dict[str, Any]) -> bool:
+    """What the training will do, or why it cannot run; whether it can."""
+    if not spec["target"]:
+        return False
+    name = f"training preview {json.dumps(spec, sort_keys=True, default=str)}"
+    try:
+        lines, columns = kept(name, lambda: _previewed(spec))
+    except PilothouseError as refusal:
+        error_box(refusal)
+        return False
+    st.markdown("  \n".join(lines))
+    used = sum(column["used"] for column in columns)
+    label = f"{plural(used, 'feature')}, {len(columns) - used} columns left out"
+    with st.expander(label, icon=":material/view_column:"):
+        frame = pd.DataFrame(columns)
+        frame["use"] = frame["used"].map({True: "Feature", False: "Left out"})
+        table(frame, COLUMN_USES, key="train_columns", ids="column", alt="Use of each column")
+    return True
+
+
+def _previewed(spec: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The preview as plain values."""
+    found = workspace().training.preview(TrainingSpec.from_json(spec))
+    share = found.classes[found.positive] / max(1, sum(found.classes.values()))
+    lines = [
+        f"Predicts the probability of **{literal(str(found.positive))}** "
+        f"({count(found.classes[found.positive])} rows, {share:.1%} of those with a label).",
+        f"Fitted on {count(found.fitted)} rows, judged on {count(found.held_out)}: "
+        f"{SPLIT_WORDS[found.split][:1].lower()}{SPLIT_WORDS[found.split][1:]}.",
+    ]
+    return lines, [use.to_json() for use in found.columns]
+
+
+def _positive(version: DatasetVersionInfo, target: str | None, given: Mapping[str, Any]) -> Any:
+    """The class whose probability is predicted: the rarer one, unless another is chosen."""
+    if target is None:
+        return None
+    try:
+        classes = kept(
+            f"target classes {version.ref} {target}",
+            lambda: workspace().training.target_classes(version.ref, target),
+        )
+    except PilothouseError:
+        return None  # the preview says what is wrong with the target
+    labels = list(classes)
+    same = [label for label in labels if str(label) == str(given.get("positive"))]
+    return st.segmented_control(
+        "Positive class",
+        labels,
+        format_func=lambda label: f"{label} · {plural(classes[label], 'row')}",
+        default=same[0] if same and target == given.get("target") else labels[0],
+        required=True,
+        help="The class whose probability the model predicts. The rarer one is suggested.",
+        key=f"train_positive_{version.ref}_{target}",
+    )
+
+
+def _datasets(dataset: str) -> list[str]:
+    latest = list(workspace().data.datasets()["ref"])
+    return [dataset, *(ref for ref in latest if ref != dataset)] if dataset else latest
+
+
+def _dataset(refs: list[str], experiment: str) -> DatasetVersionInfo:
+    left, right = st.columns(2)
+    with left:
+        ref = st.selectbox("Dataset", refs, key="train_dataset")
+    with right:
+        st.text_input("Experiment", experiment, key="train_experiment")
+    return workspace().data.version(ref)
+
+
+def _task(version: DatasetVersionInfo, given: Mapping[str, Any]) -> dict[str, Any]:
+    names = list(version.column_names)
+    times = [column.name for column in version.schema if column.type == "time"]
+    left, middle, right = st.columns(3)
+    with left:
+        target = st.selectbox(
+            "Target",
+            names,
+            index=names.index(given["target"]) if given.get("target") in names else None,
+            placeholder="The column to predict",
+            key="train_target",
+        )
+    with middle:
+        splits = [split for split in SPLITS if split != "time" or times or version.event_time]
+        split = st.selectbox(
+            "Split",
+            sorted(splits, key=lambda split: split != given.get("split", "auto")),
+            format_func=lambda split: SPLIT_WORDS.get(split, title(split)),
+            key="train_split",
+        )
+    with right:
+        share = st.slider(
+            "Share held out for the test",
+            5,
+            50,
+            round(100 * given.get("test_share", 0.2)),
+            format="%d %%",
+            key="train_share",
+        )
+    positive = _positive(version, target, given)
+    features = st.multiselect(
+        "Features",
+        [name for name in names if name != target],
+        default=[n for n in given.get("features", ()) if n in names and n != target],
+        placeholder="Every usable column",
+        key="train_features",
+    )
+    return {
+        "target": target,
+        "positive": positive,
+        "split": split,
+        "test_share": share / 100,
+        "features": features,
+        "experiment": st.session_state["train_experiment"].strip() or "default",
+    }
+
+
+def _model(task: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    known = {trainer.name: trainer for trainer in workspace().training.trainers()}
+    trainer = st.segmented_control(
+        "Trainer",
+        list(known),
+        format_func=lambda name: known[name].title,
+        default=given["trainer"] if given.get("trainer") in known else next(iter(known)),
+        required=True,
+        key="train_trainer",
+        width="stretch",
+    )
+    left, middle, right = st.columns(3)
+    with left:
+        folds = st.number_input(
+            "Cross-validation folds", 2, 20, max(2, given.get("folds", 3)), key="train_folds"
+        )
+    with middle:
+        trials = st.number_input(
+            "Search trials",
+            0,
+            500,
+            given.get("trials", 0),
+            key="train_trials",
+            help="0 trains once with the parameters below; more searches their ranges.",
+        )
+    with right:
+        metric = st.selectbox(
+            "Metric",
+            METRICS,
+            index=METRICS.index(given["metric"]) if given.get("metric") in METRICS else 0,
+            format_func=metric_title,
+            key="train_metric",
+        )
+    with st.expander("Parameters", icon=":material/tune:"):
+        same = trainer == given.get("trainer")
+        settled = dict(given.get("params") or {}) if same else {}
+        params = _params(str(trainer), known[str(trainer)].space, settled)
+    return {
+        **{name: given[name] for name in KEPT if name in given},
+        **task,
+        "trainer": trainer,
+        "folds": int(folds),
+        "trials": int(trials),
+        "metric": metric,
+        "params": params,
+        "seed": given.get("seed", 0),
+    }
+
+
+def _params(trainer: str, space: tuple[Hyper, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+    columns = st.columns(3)
+    values: dict[str, Any] = {}
+    for place, hyper in enumerate(space):
+        with columns[place % 3]:
+            values[hyper.name] = _param(trainer, hyper, given.get(hyper.name, hyper.default))
+    return values
+
+
+def _param(trainer: str, hyper: Hyper, value: Any) -> Any:
+    key, label = f"train_{trainer}_{hyper.name}", title(hyper.name)
+    if hyper.kind == "choice":
+        known = value if value in hyper.choices else hyper.default
+        place = hyper.choices.index(known)
+        return st.selectbox(label, hyper.choices, index=place, key=key, help=hyper.help)
+    if hyper.kind == "integer":
+        return st.number_input(
+            label,
+            _whole(hyper.low),
+            _whole(hyper.high),
+            int(value),
+            key=key,
+            help=hyper.help,
+        )
+    return st.number_input(
+        label, hyper.low, hyper.high, float(value), key=key, help=hyper.help, format="%.4g"
+    )
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _start(spec: dict[str, Any]) -> None:
+    try:
+        job = workspace().training.submit(TrainingSpec.from_json(spec))
+    except PilothouseError as refusal:
+        error_box(refusal)
+        return
+    toast_next("The training is under way")
+    go(address("job", job))

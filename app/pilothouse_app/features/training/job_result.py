@@ -1,0 +1,45 @@
+"""A training on its job's page: what came of it, and its settings to change when it failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pilothouse_app.components.links import address, link
+from pilothouse_app.features.experiments.formatting import metric_title, metric_value
+from pilothouse_app.features.training.dialog import training_again
+
+if TYPE_CHECKING:
+    from pilothouse.jobs.api import JobInfo
+
+
+def is_training(job: JobInfo) -> bool:
+    """Whether the job trains what one spec says."""
+    return job.kind == "train" and bool(job.args.get("spec"))
+
+
+def edit_again(job: JobInfo) -> None:
+    """The button that opens the form with the settings of a training that did not finish."""
+    if is_training(job):
+        label, icon = "Edit and run again", ":material/edit:"
+        training_again(job.args["spec"], key="job_edit_again", label=label, icon=icon)
+
+
+def training_outcome(job: JobInfo) -> None:
+    """The figure that a finished training came to, and the way to its run."""
+    run = (job.result or {}).get("run")
+    if job.status != "succeeded" or not is_training(job) or not run:
+        return
+    result = job.result or {}
+    metric = str(result.get("metric", ""))
+    figures = result.get("metrics") or {}
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="job_outcome"):
+        if metric in figures:
+            figure = metric_value(metric, figures[metric])
+            st.markdown(
+                f"**{metric_title(metric)} {figure}** on the held-out rows", width="stretch"
+            )
+        else:
+            st.markdown("The training has finished.", width="stretch")
+        link(address("run", str(run)), "Open the run", icon=":material/timeline:")

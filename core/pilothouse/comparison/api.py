@@ -1,0 +1,198 @@
+"""What a screen, command or notebook may ask of compared runs and of the metrics they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlmodel import Session
+
+from pilothouse.comparison import (
+    code_diff,
+    importance,
+    predictions,
+    significance,
+    slices,
+    thresholds,
+)
+from pilothouse.comparison import comparison as compare
+from pilothouse.comparison import disagreements as flips
+from pilothouse.comparison import verdict as standing
+from pilothouse.comparison.code_diff import CodeDiff
+from pilothouse.comparison.comparison import Comparison
+from pilothouse.comparison.importance import Influence
+from pilothouse.comparison.predictions import Aligned, Predictions
+from pilothouse.comparison.significance import Evidence
+from pilothouse.comparison.slices import LEAST_ROWS, Slices
+from pilothouse.comparison.thresholds import Operating
+from pilothouse.comparison.verdict import Standing
+from pilothouse.experiments import details
+from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.metrics import definitions
+from pilothouse.experiments.provenance.git import running_folder
+from pilothouse.experiments.run_table.filters import RunFilter
+from pilothouse.kit.errors import Invalid
+from pilothouse.storage.service import Service
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Comparisons(Service):
+    """The comparison of runs; a baseline that is not named is the first of the runs."""
+
+    def compare(
+        self,
+        runs: Sequence[str],
+        baseline: str | None = None,
+        *,
+        labels: Mapping[str, str] | None = None,
+        whole: bool = True,
+    ) -> Comparison:
+        """Hold two to ten runs against a baseline: one of them, one more, or else the first.
+
+        `labels` give runs other names; without the whole, curves and histories are left out.
+        """
+        with self._store.read() as session:
+            return compare.compare(session, self._store, runs, baseline, labels=labels, whole=whole)
+
+    def weigh(self, comparison: Comparison) -> Evidence:
+        """What folds, seeds and predictions of the same rows say of each difference."""
+        with self._store.read() as session:
+            return significance.weigh(session, self._store, comparison.runs, comparison.labels)
+
+    def settled(self, comparison: Comparison, evidence: Evidence) -> pd.DataFrame:
+        """The comparison's metrics with what the evidence makes of each difference."""
+        return standing.settled(comparison.metrics, evidence.findings)
+
+    def standing(
+        self,
+        comparison: Comparison,
+        evidence: Evidence,
+        metric: str = "",
+        *,
+        rows: pd.DataFrame | None = None,
+    ) -> Standing | None:
+        """Which run is best by a metric, by how much, and whether that is more than noise.
+
+        `rows` are the settled ones, for those who have them already.
+        """
+        known = self.settled(comparison, evidence) if rows is None else rows
+        return standing.standing(comparison, known, evidence.left_out, metric)
+
+    def operate(
+        self,
+        runs: Sequence[str],
+        threshold: float | None = None,
+        *,
+        false_alarm: float = 1.0,
+        miss: float = 1.0,
+        baseline: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Operating:
+        """Runs under one threshold (the baseline's own when none is given) and these costs.
+
+        From stored predictions; a run without any is left out. Raises Invalid when none has any.
+        """
+        with self._store.read() as session:
+            infos, names = self._in_order(session, runs, baseline)
+        found = self._predictions(infos)
+        names |= labels or {}
+        chosen = thresholds.middle(list(found.values())) if threshold is None else threshold
+        return thresholds.operate(found, names, chosen, false_alarm, miss)
+
+    def slices(
+        self,
+        runs: Sequence[str],
+        metric: str = "roc_auc",
+        *,
+        columns: Sequence[str] | None = None,
+        threshold: float | None = None,
+        least_rows: int = LEAST_ROWS,
+        baseline: str | None = None,
+    ) -> Slices:
+        """A metric on each part of the held-out rows, by some columns or all; worst part first."""
+        with self._store.read() as session:
+            infos, labels = self._in_order(session, runs, baseline)
+            kind = definitions.metric_kinds(session).of(metric)
+        found = self._predictions(infos)
+        frames = {
+            run: predictions.features(self._store, each, columns) for run, each in found.items()
+        }
+        at = thresholds.middle(list(found.values())) if threshold is None else threshold
+        return slices.slices(found, frames, labels, kind, at, least_rows)
+
+    def own_threshold(self, run: str) -> float:
+        """The threshold that a run's own figures were measured at; 0.5 when it tells none."""
+        with self._store.read() as session:
+            infos = details.runs(session, [run])
+        return predictions.own_threshold(self._store, infos[0])
+
+    def slice_columns(self, run: str) -> list[str]:
+        """The columns that a run's held-out rows can be cut by."""
+        with self._store.read() as session:
+            infos = details.runs(session, [run])
+        found = predictions.predictions(self._store, infos[0])
+        return [] if found is None else predictions.feature_names(self._store, found)
+
+    def flips(
+        self, runs: Sequence[str], threshold: float, baseline: str | None = None
+    ) -> pd.DataFrame:
+        """How many shared rows each run decides otherwise than the baseline, and who is right.
+
+        Columns: run, label, rows, flipped, share, right, wrong, to_positive.
+        """
+        with self._store.read() as session:
+            infos, labels = self._in_order(session, runs, baseline)
+        return flips.flips(self._aligned(infos, labels), labels, threshold)
+
+    def flipped(self, run: str, baseline: str, threshold: float) -> pd.DataFrame:
+        """The rows that a run decides otherwise than the baseline, farthest apart first.
+
+        Columns: row, target, baseline, run (scores), right, then the features. Raises Invalid when
+        the two share no rows, saying why.
+        """
+        with self._store.read() as session:
+            infos, labels = self._in_order(session, [run], baseline)
+        aligned = self._aligned(infos, labels)
+        if run not in aligned.runs:
+            raise Invalid(f"the rows cannot be paired: {aligned.left_out.get(run, 'one run')}")
+        ours = self._predictions(infos[:1])[baseline]
+        return flips.flipped(aligned, predictions.features(self._store, ours), run, threshold)
+
+    def parameter_influence(self, metric: str, filter: RunFilter | None = None) -> Influence:
+        """How much a metric follows each parameter over finished runs; it takes about a second."""
+        with self._store.read() as session:
+            return importance.influence(session, self._store, metric, filter)
+
+    def code_diff(self, run: str, baseline: str) -> CodeDiff:
+        """What changed in the code from the baseline to a run."""
+        with self._store.read() as session:
+            mine, ours = details.runs(session, [run, baseline])
+        folders = [Path.cwd(), running_folder(), Path(__file__).parent]
+        return code_diff.code_diff(self._store, mine, ours, folders)
+
+    def _in_order(
+        self, session: Session, runs: Sequence[str], baseline: str | None
+    ) -> tuple[tuple[RunInfo, ...], dict[str, str]]:
+        """The runs, the baseline first, and their names."""
+        ids = list(dict.fromkeys([*([baseline] if baseline else []), *runs]))
+        infos = details.runs(session, ids)
+        return infos, compare.labels_of(infos)
+
+    def _predictions(self, infos: Sequence[RunInfo]) -> dict[str, Predictions]:
+        told = {run.id: predictions.predictions(self._store, run) for run in infos}
+        found = {run: each for run, each in told.items() if each is not None}
+        if not found:
+            raise Invalid(
+                "none of these runs kept predictions of its held-out rows.",
+                hint=f"A run keeps them as {predictions.PATH}, as training here does.",
+            )
+        return found
+
+    def _aligned(self, infos: Sequence[RunInfo], labels: Mapping[str, str]) -> Aligned:
+        aligned = predictions.align(infos, self._predictions(infos), labels)
+        if aligned is None:
+            raise Invalid("the baseline kept no predictions of its held-out rows.")
+        return aligned

@@ -1,0 +1,392 @@
+"""Two to ten runs held against a baseline: parameters, metrics, curves, histories, and cautions.
+
+Whether a difference is more than noise is asked apart (`weighing`), and joined by `settled`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import Session
+
+from pilothouse.comparison.agreement import Agreement, Settings, agreements, describe_data
+from pilothouse.comparison.comparability import Note, notes
+from pilothouse.comparison.curves import CURVES, overlay, read_json
+from pilothouse.experiments import details
+from pilothouse.experiments.details import RunInfo
+from pilothouse.experiments.metrics.definitions import MetricKinds, metric_kinds
+from pilothouse.experiments.metrics.history import history
+from pilothouse.experiments.metrics.kinds import SAME, MetricKind
+from pilothouse.kit.errors import Invalid, PilothouseError
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST, MOST = 2, 10
+HISTORY_POINTS = 500
+FOLD = "fold_"
+MAX_NUMERAL = 100  # characters: beyond, it is compared as text
+LEADING = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
+METRIC_COLUMNS = (
+    *("metric", "title", "direction", "format", "run", "label", "value", "delta", "delta_share"),
+    *("verdict", "best", "best_step", "count", "comparable", "extreme", "reaches"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Runs side by side, the baseline first; every frame names runs by id, `labels` says how.
+
+    `params`, `facts` and `environment` have one row per key and one column per run id, differing
+    rows first. `metrics` has one row per metric and run. `deciding` is the metric that the runs
+    were trained for. `agreements` say what is the same in all runs, what differs and what is not
+    known; `packages_from` are the runs that recorded their packages. `curves` and `history` are
+    empty unless the whole was asked for.
+    """
+
+    runs: tuple[RunInfo, ...]
+    baseline: str
+    labels: dict[str, str]
+    params: pd.DataFrame
+    environment: pd.DataFrame
+    metrics: pd.DataFrame
+    curves: dict[str, pd.DataFrame]
+    history: pd.DataFrame
+    notes: tuple[Note, ...]
+    agreements: tuple[Agreement, ...]
+    packages_from: frozenset[str]
+    kinds: MetricKinds
+    deciding: str
+
+    @cached_property
+    def facts(self) -> pd.DataFrame:
+        """What is known of the runs themselves: code, data, seed, trainer, state."""
+        return side_by_side("fact", {run.id: _facts(run) for run in self.runs})
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The metrics with one row per metric and a column per run."""
+        return metrics_table(self.metrics, [run.id for run in self.runs])
+
+    @cached_property
+    def axes(self) -> pd.DataFrame:
+        """One row per run for parallel coordinates."""
+        return axes_frame(self.runs, self.labels, self.params)
+
+    @property
+    def others(self) -> tuple[RunInfo, ...]:
+        """The runs but the baseline."""
+        return self.runs[1:]
+
+    def agreement(self, subject: str) -> Agreement:
+        """Whether the runs agree on data, target, split, rows or evaluation."""
+        return next(each for each in self.agreements if each.subject == subject)
+
+    @property
+    def incomparable(self) -> dict[str, tuple[str, ...]]:
+        """The grave notes of each run that has any."""
+        found: dict[str, tuple[str, ...]] = {}
+        for note in self.notes:
+            if note.grave:
+                found[note.run] = (*found.get(note.run, ()), note.words)
+        return found
+
+
+def compare(
+    session: Session,
+    store: Store,
+    run_ids: Sequence[str],
+    baseline: str | None = None,
+    *,
+    labels: Mapping[str, str] | None = None,
+    whole: bool = True,
+) -> Comparison:
+    """Hold runs against a baseline: one of them or one more; the first when none is named.
+
+    `labels` give runs other names than their own. Raises Invalid unless there are two to ten,
+    NotFound when one is missing.
+    """
+    runs = details.runs(session, _chosen(run_ids, baseline))
+    labels = {**labels_of(runs), **(labels or {})}
+    cautions: list[Note] = []
+    specs = _files(store, runs, "spec.json", cautions)
+    environments = _files(store, runs, "environment.json", cautions)
+    kinds, settings = metric_kinds(session), Settings(specs, environments)
+    found = notes(runs, runs[0], labels, settings, kinds)
+    return Comparison(
+        runs=runs,
+        baseline=runs[0].id,
+        labels=labels,
+        params=side_by_side("param", {run.id: run.params for run in runs}),
+        environment=side_by_side(
+            "package", {run.id: _packages(environments.get(run.id, {})) for run in runs}
+        ),
+        metrics=metrics_frame(runs, labels, kinds, {note.run for note in found if note.grave}),
+        curves=_curves(store, runs, labels, cautions) if whole else {},
+        history=_histories(session, runs if whole else (), labels),
+        notes=(*found, *cautions),
+        agreements=agreements(runs, settings),
+        packages_from=frozenset(run.id for run in runs if settings.has_packages(run)),
+        kinds=kinds,
+        deciding=_deciding(runs, specs, kinds),
+    )
+
+
+def _chosen(run_ids: Sequence[str], baseline: str | None) -> list[str]:
+    first = [baseline] if baseline else []
+    ids = list(dict.fromkeys([*first, *run_ids]))
+    if not FEWEST <= len(ids) <= MOST:
+        raise Invalid(
+            f"a comparison takes {FEWEST} to {MOST} runs; these are {len(ids)}.",
+            fields={"runs": f"choose {FEWEST} to {MOST}"},
+        )
+    return ids
+
+
+def _deciding(
+    runs: Sequence[RunInfo], specs: Mapping[str, Mapping[str, Any]], kinds: MetricKinds
+) -> str:
+    """What most runs were trained for, else the first that all have; empty without any metric.
+
+    A metric of which nobody knows which way is better decides only when there is no other.
+    """
+    shared = set.intersection(*(set(run.metrics) for run in runs))
+    shared = {key for key in shared if not _is_fold(key, runs)}
+    told = Counter(str(spec["metric"]) for spec in specs.values() if spec.get("metric"))
+    wanted = next((key for key, _ in told.most_common() if key in shared), None)
+    return wanted or min(
+        shared, key=lambda key: (not kinds.decides(key), _metric_order(key)), default=""
+    )
+
+
+def labels_of(runs: Sequence[RunInfo]) -> dict[str, str]:
+    """A word for each run: its name, with the start of its id where names are equal."""
+    names = Counter(run.name for run in runs)
+    return {
+        run.id: run.name if names[run.name] == 1 else f"{run.name} ({run.id[:6]})" for run in runs
+    }
+
+
+def side_by_side(noun: str, words: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Columns `noun`, `differs` and one per run; the keys that differ come first."""
+    import pandas as pd
+
+    keys = sorted({key for of_run in words.values() for key in of_run})
+    rows = [(key, differ([of_run.get(key) for of_run in words.values()])) for key in keys]
+    rows.sort(key=lambda row: not row[1])
+    columns: dict[str, Any] = {
+        noun: [key for key, _ in rows],
+        "differs": pd.Series([differs for _, differs in rows], dtype="bool"),
+    }
+    for run, of_run in words.items():
+        columns[run] = pd.Series([of_run.get(key) for key, _ in rows], dtype="object")
+    return pd.DataFrame(columns)
+
+
+def differ(values: Iterable[str | None]) -> bool:
+    """Whether texts differ in what they say: 0.1 and 0.10 are one number."""
+    return len({_meaning(value) for value in values}) > 1
+
+
+NUMERAL = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+
+
+def _meaning(value: str | None) -> str | Decimal | None:
+    """A numeral as its exact number; anything else, such as `007` of an identifier, as its text."""
+    if value is None or not NUMERAL.fullmatch(value) or len(value) > MAX_NUMERAL:
+        return value
+    return Decimal(value)
+
+
+def metrics_frame(
+    runs: Sequence[RunInfo],
+    labels: Mapping[str, str],
+    kinds: MetricKinds,
+    incomparable: Collection[str] = (),
+) -> pd.DataFrame:
+    """One row per metric and run, with its delta against the first run and what that means.
+
+    `delta_share` is the delta as a share of the baseline's size; `verdict` is better, worse, same,
+    differs (no way is known to be better), unknown, or baseline. `extreme` marks the best and the
+    worst value of each metric, `reaches` says whether the target is reached, `comparable` whether
+    nothing grave speaks against it.
+    """
+    import pandas as pd
+
+    keys = sorted({key for run in runs for key in run.metrics}, key=_metric_order)
+    keys = [key for key in keys if not _is_fold(key, runs)]
+    rows = [
+        row
+        for kind in map(kinds.of, keys)
+        for row in _marked(
+            [_metric_row(kind, r, runs[0], labels, r.id not in incomparable) for r in runs], kind
+        )
+    ]
+    return pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype({"comparable": bool})
+
+
+def _marked(rows: list[dict[str, Any]], kind: MetricKind) -> list[dict[str, Any]]:
+    """The rows of one metric, the best and the worst comparable value marked if they differ."""
+    fair = [row for row in rows if row["comparable"] and not math.isnan(row["value"])]
+    if len({row["value"] for row in fair}) > 1 and kind.direction != "unknown":
+        low, high = (choose(fair, key=itemgetter("value")) for choose in (min, max))
+        best, worst = (high, low) if kind.direction == "higher" else (low, high)
+        best["extreme"], worst["extreme"] = "best", "worst"
+    return rows
+
+
+def _metric_row(
+    kind: MetricKind,
+    run: RunInfo,
+    baseline: RunInfo,
+    labels: Mapping[str, str],
+    comparable: bool,
+) -> dict[str, Any]:
+    key, summary = kind.key, run.metrics.get(kind.key)
+    value, reference = run.values.get(key, math.nan), baseline.values.get(key, math.nan)
+    verdict = "baseline" if run.id == baseline.id else kind.judge(value, reference)
+    delta = value - reference
+    if math.isclose(value, reference, rel_tol=SAME, abs_tol=1e-12):
+        delta = 0.0
+    share = delta / abs(reference) if reference and math.isfinite(reference) else math.nan
+    told = (
+        *(key, kind.title, kind.direction, kind.format, run.id, labels[run.id], value),
+        *((0.0, 0.0) if verdict == "baseline" else (delta, share)),
+        verdict,
+        summary.best if summary else math.nan,
+        summary.best_step if summary else None,
+        summary.count if summary else 0,
+        comparable,
+        "",
+        kind.reaches(value),
+    )
+    return dict(zip(METRIC_COLUMNS, told, strict=True))
+
+
+def _is_fold(key: str, runs: Sequence[RunInfo]) -> bool:
+    """Whether a metric is a history over folds, whose last value is just one of them."""
+    told = [run.metrics[key].count for run in runs if key in run.metrics]
+    return key.startswith(FOLD) and max(told) > 1
+
+
+def _metric_order(key: str) -> tuple[int, str]:
+    """What people decide by comes first, the rest by name."""
+    place = LEADING.index(key) if key in LEADING else len(LEADING)
+    return place, key
+
+
+def metrics_table(metrics: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
+    """One row per metric: metric, title, direction, format, differs, and a value per run id."""
+    import pandas as pd
+
+    rows = []
+    for key, group in metrics.groupby("metric", sort=False):
+        first, values = group.iloc[0], dict(zip(group["run"], group["value"], strict=True))
+        differs = bool((~group["verdict"].isin(["baseline", "same"])).any())
+        told = [values[run] for run in ids]
+        rows.append((key, first["title"], first["direction"], first["format"], differs, *told))
+    columns = ["metric", "title", "direction", "format", "differs", *ids]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def axes_frame(
+    runs: Sequence[RunInfo], labels: Mapping[str, str], params: pd.DataFrame
+) -> pd.DataFrame:
+    """One row per run: run, label, the parameters that differ, every metric all of them have."""
+    import pandas as pd
+
+    differing = params.loc[params["differs"], "param"].tolist()
+    shared = set.intersection(*(set(run.metrics) for run in runs))
+    columns: dict[str, Any] = {
+        "run": [run.id for run in runs],
+        "label": [labels[run.id] for run in runs],
+    }
+    for key in differing:
+        columns[f"params.{key}"] = _numeric([run.params.get(key) for run in runs])
+    for key in sorted(shared, key=_metric_order):
+        columns[f"metrics.{key}"] = [run.values[key] for run in runs]
+    return pd.DataFrame(columns)
+
+
+def _numeric(values: list[str | None]) -> list[Any]:
+    """Numbers when every value that is there is one, else the texts."""
+    told = [_meaning(value) for value in values]
+    if not all(isinstance(value, (Decimal, type(None))) for value in told):
+        return values
+    return [None if value is None else float(value) for value in told]
+
+
+def _facts(run: RunInfo) -> dict[str, str]:
+    dirty = {True: "yes", False: "no", None: None}[run.dirty]
+    told = {
+        "Commit": run.commit and run.commit[:12],
+        "Data": describe_data(run),
+        "Experiment": run.experiment,
+        "Seed": run.seed,
+        "Started by": run.user,
+        "Status": run.status,
+        "Trainer": run.trainer,
+        "Uncommitted changes": dirty,
+    }
+    return {fact: str(value) for fact, value in told.items() if value not in (None, "")}
+
+
+def _packages(environment: Mapping[str, Any]) -> dict[str, str]:
+    found = {str(name): str(v) for name, v in dict(environment.get("packages") or {}).items()}
+    names = ("python", "platform")
+    return found | {name: str(environment[name]) for name in names if name in environment}
+
+
+def _files(
+    store: Store, runs: Sequence[RunInfo], path: str, cautions: list[Note]
+) -> dict[str, dict[str, Any]]:
+    """A JSON file of each run that has it; one that cannot be read becomes a caution."""
+    found = {}
+    for run in runs:
+        try:
+            value = read_json(store, run, path)
+        except PilothouseError as broken:
+            cautions.append(Note("file", run.id, str(broken), grave=False))
+        else:
+            found[run.id] = value or {}
+    return found
+
+
+def _curves(
+    store: Store, runs: Sequence[RunInfo], labels: Mapping[str, str], cautions: list[Note]
+) -> dict[str, pd.DataFrame]:
+    """Every curve that a run has; a broken one becomes a caution, not the end of the page."""
+    import pandas as pd
+
+    found = {}
+    for curve in CURVES:
+        frames = [overlay(store, (), labels, curve)]
+        for run in runs:
+            try:
+                frames.append(overlay(store, [run], labels, curve))
+            except PilothouseError as broken:
+                cautions.append(Note("file", run.id, str(broken), grave=False))
+        told = [frame for frame in frames if len(frame)] or frames[:1]
+        found[curve.name] = pd.concat(told, ignore_index=True)
+    return found
+
+
+def _histories(
+    session: Session, runs: Sequence[RunInfo], labels: Mapping[str, str]
+) -> pd.DataFrame:
+    """Points of every metric that some run logged more than once."""
+    keys = sorted({key for run in runs for key, s in run.metrics.items() if s.count > 1})
+    frame = history(session, [run.id for run in runs], keys, max_points=HISTORY_POINTS)
+    frame.insert(1, "label", frame["run"].map(dict(labels)))
+    began = {run.id: (run.started_at or run.created_at).timestamp() for run in runs}
+    at = frame["at"].astype("datetime64[ns, UTC]").astype("int64") / 1e9
+    return frame.assign(minutes=(at - frame["run"].map(began).astype("float64")) / 60)

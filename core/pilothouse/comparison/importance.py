@@ -1,0 +1,173 @@
+"""Which parameters a metric follows, over many runs: permutation importance on a forest.
+
+Breiman, Random forests, Machine Learning 45 (2001): a parameter matters as much as the forest's
+error grows when its values are shuffled among the runs. How well the forest fits at all is told by
+its out-of-bag R2, on runs that a tree has not seen; without a fit, an importance says nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import Session
+
+from pilothouse.experiments.run_table import rows as listing
+from pilothouse.experiments.run_table.filters import RunFilter
+from pilothouse.experiments.tables import FINISHED
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST_RUNS = 8
+MOST_RUNS = 1_000
+MOST_PARAMS = 40
+TREES = 100
+REPEATS = 5
+WEAK, FAIR = 0.2, 0.6
+SEED = 20_130_301
+COLUMNS = ("param", "importance", "std", "correlation", "values")
+
+
+@dataclass(frozen=True, eq=False)
+class Influence:
+    """How much a metric follows each parameter, most first, in a frame of `COLUMNS`.
+
+    `correlation` is Spearman's, NaN for parameters that are words. `fit` is the out-of-bag R2 of
+    the forest, NaN without one; `words` says what the frame is worth.
+    """
+
+    metric: str
+    runs: int
+    fit: float
+    frame: pd.DataFrame
+    words: str
+
+
+def influence(
+    session: Session, store: Store, metric: str, filter: RunFilter | None = None
+) -> Influence:
+    """The influence of parameters on the last value of a metric, over the newest finished runs."""
+    columns = f"metrics.{metric}"
+    runs = listing.runs(
+        session, store.now(), filter or RunFilter(statuses=(FINISHED,)), size=MOST_RUNS
+    )
+    if columns not in runs:
+        return _nothing(metric, 0)
+    runs = runs[runs[columns].notna() & (runs["status"] == FINISHED)]
+    return of_frame(runs, metric)
+
+
+def of_frame(runs: pd.DataFrame, metric: str) -> Influence:
+    """The influence within a frame of `params.<key>` columns, trainer, and the metric."""
+    told = _inputs(runs)
+    if len(runs) < FEWEST_RUNS or told.empty:
+        return _nothing(metric, len(runs), told)
+    y = runs[f"metrics.{metric}"].to_numpy(dtype=float)
+    if y.min() == y.max():
+        return _nothing(metric, len(runs), told, "every run has the same value")
+    fit, importances, spreads = _forest(told, y)
+    frame = _frame(told, y, importances, spreads)
+    return Influence(metric, len(runs), fit, frame, _worth(fit, len(runs), len(told.columns)))
+
+
+def _nothing(metric: str, runs: int, told: pd.DataFrame | None = None, why: str = "") -> Influence:
+    import pandas as pd
+
+    empty = pd.DataFrame(columns=list(COLUMNS))
+    if not why and told is not None and told.empty and runs >= FEWEST_RUNS:
+        why = "no parameter differs between them"
+    if not why:
+        why = f"at least {FEWEST_RUNS} finished runs with the metric are needed"
+    return Influence(metric, runs, math.nan, empty, f"{runs:,} runs: {why}.")
+
+
+def _inputs(runs: pd.DataFrame) -> pd.DataFrame:
+    """What differs between the runs: parameters, and the trainer."""
+    names = [name for name in runs.columns if name.startswith("params.")]
+    chosen = runs[[*(["trainer"] if "trainer" in runs else []), *names]]
+    told = chosen.rename(columns=lambda name: name.removeprefix("params."))
+    differing = [name for name in told.columns if _distinct(told[name]) > 1]
+    return told[differing[:MOST_PARAMS]]
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or value != value else str(value)
+
+
+def _forest(told: pd.DataFrame, y: Any) -> tuple[float, Any, Any]:
+    import warnings
+
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
+
+    x = _numbers(told)
+    forest = RandomForestRegressor(TREES, oob_score=True, random_state=SEED, min_samples_leaf=2)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Some inputs do not have OOB scores")
+        forest.fit(x, y)
+    found = permutation_importance(forest, x, y, n_repeats=REPEATS, random_state=SEED)
+    return float(forest.oob_score_), found.importances_mean, found.importances_std
+
+
+def _numbers(told: pd.DataFrame) -> Any:
+    """Numbers as they are; words by their place in order, which a forest can split; -1 for none."""
+    import numpy as np
+    import pandas as pd
+
+    columns = []
+    for name in told.columns:
+        numbers = pd.to_numeric(told[name], errors="coerce")
+        if numbers.notna().sum() == told[name].notna().sum():
+            least = numbers.min() if numbers.notna().any() else 0.0
+            columns.append(numbers.fillna(least - 1).to_numpy(dtype=float))
+        else:
+            columns.append(pd.Categorical([_text(value) for value in told[name]]).codes)
+    return np.column_stack(columns).astype(float)
+
+
+def _frame(told: pd.DataFrame, y: Any, importances: Any, spreads: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    rows = [
+        (
+            name,
+            float(mean),
+            float(spread),
+            _correlation(told[name], y),
+            _distinct(told[name]),
+        )
+        for name, mean, spread in zip(told.columns, importances, spreads, strict=True)
+    ]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
+
+
+def _distinct(column: pd.Series[Any]) -> int:
+    return len({_text(value) for value in column})
+
+
+def _correlation(column: pd.Series[Any], y: Any) -> float:
+    """Spearman's rank correlation; NaN for words, and for a number that never changes."""
+    import numpy as np
+    import pandas as pd
+
+    from pilothouse.comparison.statistics.delong import midranks
+
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+    there = ~np.isnan(numbers)
+    if there.sum() < column.notna().sum() or len(np.unique(numbers[there])) < 2:
+        return math.nan
+    a, b = midranks(numbers[there]), midranks(y[there])
+    return float(np.corrcoef(a, b)[0, 1]) if b.min() < b.max() else math.nan
+
+
+def _worth(fit: float, runs: int, params: int) -> str:
+    told = f"{runs:,} runs, {params} parameters that differ, out-of-bag R² {fit:.2f}"
+    if fit < WEAK:
+        return f"{told}: the parameters do not explain the metric, so the order means little."
+    if fit < FAIR or runs < 4 * params:
+        return f"{told}: a hint, not a proof."
+    return f"{told}: the parameters explain most of the metric."

@@ -1,0 +1,206 @@
+"""Runs under one threshold and one pair of costs: where each stands on its curves, what it costs.
+
+Everything comes from the stored predictions, so that all runs can be asked at any threshold and
+not only at the one they were trained with. A row is called positive when its score reaches the
+threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.comparison.predictions import Predictions, Scored
+from pilothouse.kit.errors import Invalid
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    Floats = npt.NDArray[np.float64]
+
+POINTS = 200
+STEPS = 101
+BINS = 10
+FEW = 10  # rows of a bin: fewer say little of a share
+RATES = ("recall", "false_positive_rate", "precision", "specificity", "f1", "accuracy")
+
+
+@dataclass(frozen=True, eq=False)
+class Operating:
+    """What a threshold and costs come to.
+
+    `points` has a row per run: run, label, rows, threshold (its own), tp, fp, fn, tn, `RATES`,
+    positive_rate, cost, cost_per_row, best_threshold, best_cost. `curves` has roc, pr, calibration
+    and cost, as rows of run, label and the curve's columns.
+    """
+
+    threshold: float
+    points: pd.DataFrame
+    curves: Mapping[str, pd.DataFrame]
+
+
+def operate(
+    found: Mapping[str, Predictions],
+    labels: Mapping[str, str],
+    threshold: float,
+    false_alarm: float,
+    miss: float,
+) -> Operating:
+    """Hold every run's predictions against one threshold.
+
+    Raises Invalid for a threshold outside 0 to 1, or for costs below 0 or both 0.
+    """
+    import pandas as pd
+
+    _check(threshold, false_alarm, miss)
+    paths = {run: _Path.of(each.scored) for run, each in found.items()}
+    points = [
+        {"run": run, "label": labels[run], "threshold": found[run].threshold}
+        | path.at(threshold, false_alarm, miss)
+        for run, path in paths.items()
+    ]
+    curves = {
+        name: pd.concat(
+            [pd.DataFrame({"run": run, "label": labels[run]} | columns) for run, columns in drawn],
+            ignore_index=True,
+        )
+        for name, drawn in _curves(found, paths, false_alarm, miss).items()
+        if drawn
+    }
+    return Operating(threshold, pd.DataFrame(points), curves)
+
+
+def _check(threshold: float, false_alarm: float, miss: float) -> None:
+    if not 0 <= threshold <= 1:
+        raise Invalid("a threshold lies between 0 and 1.", fields={"threshold": "0 to 1"})
+    if min(false_alarm, miss) < 0 or not false_alarm + miss > 0:
+        raise Invalid(
+            "a cost is 0 or more, and one of the two is above 0.", fields={"cost": "above 0"}
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Path:
+    """Counts of true and false positives at every threshold that changes them, falling.
+
+    The first threshold is above every score: nothing is called positive there.
+    """
+
+    threshold: Floats
+    tp: Floats
+    fp: Floats
+    positives: int
+    negatives: int
+
+    @classmethod
+    def of(cls, scored: Scored) -> _Path:
+        import numpy as np
+
+        score, hit = scored.score[scored.falling], scored.y[scored.falling] == 1
+        last = np.flatnonzero(np.r_[score[1:] != score[:-1], True])
+        tp = np.r_[0, np.cumsum(hit)[last]].astype(np.float64)
+        called = np.r_[0, last + 1]
+        above = np.nextafter(score[0], np.inf)
+        positives = int(hit.sum())
+        return cls(np.r_[above, score[last]], tp, called - tp, positives, len(score) - positives)
+
+    def place(self, threshold: float) -> int:
+        """The last point whose threshold is not below this one."""
+        import numpy as np
+
+        return max(int(np.searchsorted(-self.threshold, -threshold, side="right")) - 1, 0)
+
+    def costs(self, false_alarm: float, miss: float) -> Floats:
+        """What each threshold costs."""
+        return false_alarm * self.fp + miss * (self.positives - self.tp)
+
+    def at(self, threshold: float, false_alarm: float, miss: float) -> dict[str, Any]:
+        """The confusion at a threshold, its rates and its cost, and the cheapest threshold."""
+        place, costs = self.place(threshold), self.costs(false_alarm, miss)
+        tp, fp = float(self.tp[place]), float(self.fp[place])
+        fn, tn = self.positives - tp, self.negatives - fp
+        rows = self.positives + self.negatives
+        best = int(costs.argmin())
+        return {
+            "rows": rows,
+            "tp": int(tp),
+            "fp": int(fp),
+            "fn": int(fn),
+            "tn": int(tn),
+            "recall": _share(tp, tp + fn),
+            "false_positive_rate": _share(fp, fp + tn),
+            "precision": _share(tp, tp + fp),
+            "specificity": _share(tn, fp + tn),
+            "f1": _share(2 * tp, 2 * tp + fp + fn),
+            "accuracy": _share(tp + tn, rows),
+            "positive_rate": _share(tp + fp, rows),
+            "cost": float(costs[place]),
+            "cost_per_row": float(costs[place]) / rows,
+            "best_threshold": min(float(self.threshold[best]), 1.0),
+            "best_cost": float(costs[best]),
+        }
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def _curves(
+    found: Mapping[str, Predictions],
+    paths: Mapping[str, _Path],
+    false_alarm: float,
+    miss: float,
+) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    import numpy as np
+
+    grid = np.linspace(0, 1, STEPS)
+    drawn: dict[str, list[tuple[str, dict[str, Any]]]] = {
+        name: [] for name in ("roc", "pr", "calibration", "cost")
+    }
+    for run, path in paths.items():
+        kept = _along(path)
+        tp, fp, at = path.tp[kept], path.fp[kept], path.threshold[kept]
+        recall = tp / max(path.positives, 1)
+        roc = {"fpr": fp / max(path.negatives, 1), "tpr": recall, "threshold": at}
+        called = np.maximum(tp + fp, 1)
+        pr = {"recall": recall[1:], "precision": (tp / called)[1:], "threshold": at[1:]}
+        places = [path.place(each) for each in grid]
+        rows = path.positives + path.negatives
+        cost = path.costs(false_alarm, miss)[places] / rows
+        drawn["roc"].append((run, roc))
+        drawn["pr"].append((run, pr))
+        drawn["cost"].append((run, {"threshold": grid, "cost": cost}))
+        drawn["calibration"].append((run, _calibration(found[run].scored)))
+    return drawn
+
+
+def _along(path: _Path) -> Any:
+    """At most `POINTS` points, spread evenly over both counts, with both ends."""
+    import numpy as np
+
+    count = len(path.tp)
+    if count <= POINTS:
+        return np.arange(count)
+    walked = path.tp / max(path.positives, 1) + path.fp / max(path.negatives, 1)
+    stops = np.linspace(0, walked[-1], POINTS)
+    return np.unique(np.r_[0, np.searchsorted(walked, stops), count - 1].clip(max=count - 1))
+
+
+def _calibration(scored: Scored) -> dict[str, Any]:
+    """Mean score against observed share in equal bins of the score that have `FEW` rows or more."""
+    import numpy as np
+
+    place = np.clip((scored.score * BINS).astype(int), 0, BINS - 1)
+    count = np.bincount(place, minlength=BINS)
+    filled = count >= FEW
+    told = np.bincount(place, scored.score, BINS)[filled] / count[filled]
+    true = np.bincount(place, scored.y, BINS)[filled] / count[filled]
+    return {"predicted": told, "observed": true, "count": count[filled]}
+
+
+def middle(found: Sequence[Predictions]) -> float:
+    """The threshold to begin with: the first run's own."""
+    return round(found[0].threshold, 3) if found else 0.5

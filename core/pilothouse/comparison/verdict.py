@@ -1,0 +1,179 @@
+"""How compared runs stand: verdicts settled by the evidence, and the whole in a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.comparison.agreement import SAME, compare_data, compare_rows
+from pilothouse.comparison.comparison import Comparison
+from pilothouse.comparison.significance import p_words, words
+from pilothouse.comparison.statistics import SHORT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PREFERRED = ("delong", "mcnemar", "bootstrap", "folds", "folds_apart", "seeds")
+EVIDENCE = ("method", "n", "unit", "low", "high", "p")
+MANY = 3  # pairs: beyond, one of them is likely to look different by luck
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The answer to "which is best?" by one metric.
+
+    `best` is the run with the best value among comparable ones (empty when no way is known to be
+    better) and `verdict` what it is against the
+    baseline; `cautions` is what one should know before repeating the sentence.
+    """
+
+    metric: str
+    best: str
+    verdict: str
+    sentence: str
+    evidence: str
+    cautions: tuple[str, ...]
+
+
+def settled(metrics: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a comparison's `metrics` with the strongest finding for each.
+
+    A better, worse or differing value that its finding cannot tell from luck becomes `noise`. Adds
+    `EVIDENCE` (empty without a finding).
+    """
+    import pandas as pd
+
+    order = {method: place for place, method in enumerate(PREFERRED)}
+    ranked = findings.assign(rank=findings["method"].map(order)).sort_values("rank", kind="stable")
+    strongest = ranked.drop_duplicates(["run", "metric"])
+    kept = strongest[["run", "metric", *EVIDENCE, "decided"]]
+    frame = metrics.merge(kept, on=["run", "metric"], how="left")
+    unsure = frame["decided"].eq(False) & frame["verdict"].isin(["better", "worse", "differs"])
+    frame["verdict"] = frame["verdict"].mask(unsure, "noise")
+    frame["method"] = frame["method"].where(frame["method"].notna(), "")
+    return pd.DataFrame(frame.drop(columns="decided"))
+
+
+def standing(
+    comparison: Comparison, rows: pd.DataFrame, left_out: Mapping[str, str], metric: str = ""
+) -> Standing | None:
+    """The verdict by a metric, or by the one that decides; None when no run has it.
+
+    `rows` are the settled ones.
+    """
+    key = metric or comparison.deciding
+    kind, ours = comparison.kinds.of(key), rows[(rows["metric"] == key) & rows["value"].notna()]
+    if ours.empty:
+        return None
+    by_run = {str(row["run"]): row for row in ours.to_dict("records")}
+    fair = {run: row for run, row in by_run.items() if row["comparable"]}
+    if kind.direction == "unknown":
+        return _without_direction(comparison, key, by_run)
+    choose = max if kind.direction == "higher" else min
+    best = choose(fair or by_run, key=lambda run: (fair or by_run)[run]["value"])
+    row = by_run[best]
+    return Standing(
+        metric=key,
+        best=best,
+        verdict=str(row["verdict"]),
+        sentence=_sentence(comparison, row, best, len(fair)),
+        evidence=_evidence(comparison, row),
+        cautions=tuple(_cautions(comparison, key, by_run, best, left_out)),
+    )
+
+
+def _without_direction(
+    comparison: Comparison, metric: str, by_run: Mapping[str, Mapping[Any, Any]]
+) -> Standing:
+    """Nobody is best by a metric of which nobody knows whether more of it is better."""
+    kind = comparison.kinds.of(metric)
+    values = [row["value"] for row in by_run.values()]
+    low, high = kind.write(min(values)), kind.write(max(values))
+    spread = f"all have {low}" if low == high else f"from {low} to {high}"
+    return Standing(
+        metric=metric,
+        best="",
+        verdict="differs" if low != high else "same",
+        sentence=f"{kind.title}: {spread}; whether higher or lower is better is not known.",
+        evidence="",
+        cautions=("Describe the metric to say which way is better.",),
+    )
+
+
+def _sentence(comparison: Comparison, row: Mapping[Any, Any], best: str, fair: int) -> str:
+    kind, label = comparison.kinds.of(row["metric"]), comparison.labels[best]
+    base, value = comparison.labels[comparison.baseline], kind.write(row["value"])
+    delta = format(row["delta"], f"+{kind.format}")
+    verdict = row["verdict"]
+    if verdict == "baseline":
+        among = "no comparable run beats" if fair > 1 else "nothing comparable stands against"
+        return f"{kind.title}: {among} the baseline {base} ({value})."
+    if verdict == "unknown":
+        return f"{kind.title}: {label} has {value}; the baseline {base} has no figure."
+    if verdict == "same":
+        return f"{kind.title}: {label} and the baseline {base} are the same ({value})."
+    lead = f"{kind.title}: {label} is best with {value}, {delta} against the baseline {base}"
+    if verdict == "noise":
+        return f"{lead}, which is within noise."
+    if not row["method"]:
+        return f"{lead}; whether that is more than noise is not known."
+    return f"{lead}, which is more than noise."
+
+
+def _evidence(comparison: Comparison, row: Mapping[Any, Any]) -> str:
+    if not row["method"]:
+        return ""
+    told = dict(row) | {"n": int(row["n"])}
+    return words(told, comparison.kinds.of(row["metric"]))
+
+
+def _cautions(
+    comparison: Comparison,
+    metric: str,
+    by_run: Mapping[str, Mapping[Any, Any]],
+    best: str,
+    left_out: Mapping[str, str],
+) -> list[str]:
+    found = []
+    apart = comparison.incomparable
+    if best in apart:
+        found.append(f"{comparison.labels[best]} is not comparable: {apart[best][0]}")
+    elif apart:
+        names = ", ".join(comparison.labels[run] for run in apart)
+        found.append(f"Left out of the verdict, for it is not comparable: {names}.")
+    unsure = _not_known(comparison, best)
+    if unsure and best not in apart:
+        found.append(unsure)
+    if best in left_out and best not in apart:
+        found.append(f"No paired evidence: {left_out[best]}")
+    weighed = [run for run, row in by_run.items() if row["method"] and row["comparable"]]
+    if len(weighed) > MANY:
+        found.append(
+            f"{len(weighed)} runs are weighed against one baseline, each at 95 %: "
+            "the best of many looks better than it is."
+        )
+    kind = comparison.kinds.of(metric)
+    if kind.target is not None and not any(row["reaches"] for row in by_run.values()):
+        found.append(f"No run reaches the target of {kind.write(kind.target)}.")
+    return found
+
+
+def _not_known(comparison: Comparison, best: str) -> str:
+    """What is not known of the data that the best run and the baseline were judged on."""
+    if best == comparison.baseline:
+        return ""
+    pair = [run for run in comparison.runs if run.id in (best, comparison.baseline)]
+    if compare_rows(*pair) == SAME or compare_data(*pair) == SAME:
+        return ""
+    label = comparison.labels[best]
+    return f"It is not known whether {label} and the baseline were measured on the same data."
+
+
+def evidence_words(row: Mapping[Any, Any]) -> str:
+    """The method and p of a settled row in a few words; empty without evidence."""
+    if not row["method"]:
+        return ""
+    told = f"{SHORT[row['method']]}, {int(row['n']):,} {row['unit']}"
+    return told if math.isnan(row["p"]) else f"{told}, {p_words(row['p'])}"

@@ -1,0 +1,81 @@
+"""What the contract of a dataset does when a new version is registered.
+
+The new data is held against the contract of the newest version in use. What breaks it is refused,
+unless the caller accepts it: then the version says how it broke the contract, and the rules that it
+broke are widened in its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlmodel import Session
+
+from pilothouse.data import versions
+from pilothouse.data.info import Contract, ContractReport
+from pilothouse.data.versions import Held
+from pilothouse.kit.errors import Invalid, Refused
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+OnBreach = Literal["refuse", "accept"]
+WAYS: tuple[OnBreach, ...] = ("refuse", "accept")
+
+
+class ContractBreach(Refused):
+    """Data breaks the contract that it is held against; `report` says where."""
+
+    def __init__(self, message: str, report: ContractReport, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.report = report
+
+    def __reduce__(self) -> Any:
+        """Exceptions are copied between processes by their arguments."""
+        return _breach, (self.message, self.report, self.hint, self.remedy)
+
+
+def _breach(message: str, report: ContractReport, hint: str, remedy: Any) -> ContractBreach:
+    error = ContractBreach(message, report, hint=hint)
+    error.remedy = remedy
+    return error
+
+
+def check_way(on_breach: str) -> None:
+    """Raises Invalid for a word that says neither."""
+    if on_breach not in WAYS:
+        raise Invalid(
+            f"{on_breach!r} says not what to do with data that breaks the contract.",
+            hint="Use 'refuse' or 'accept'.",
+            fields={"on_breach": "refuse or accept"},
+        )
+
+
+def current_contract(session: Session, name: str) -> Contract | None:
+    """The contract that new data of a dataset is held against; None for its first version."""
+    from pilothouse.data.contracts import contract
+
+    row = versions.newest(session, name)
+    return contract.read(versions.info(row), row.contract_json) if row else None
+
+
+def hold(current: Contract | None, name: str, table: pa.Table, on_breach: str) -> Held:
+    """Hold a canonical table against the contract in force. Raises ContractBreach, Invalid."""
+    from pilothouse.data.contracts import changes, check
+
+    check_way(on_breach)
+    if current is None:
+        return Held()
+    report = check.check_table(current, table)
+    if not report.ok and on_breach == "refuse":
+        breach = ContractBreach(
+            f"this is refused as a new version of the dataset {name!r}, "
+            f"for it breaks the contract of {current.ref}: {report.words}.",
+            report,
+            hint="Register the right file, give this one a dataset of its own, edit the contract "
+            "of the dataset, or register it all the same (on_breach='accept').",
+        )
+        breach.remedy = {"kind": "breach", "ref": current.ref, "lines": list(report.lines)}
+        raise breach
+    after = changes.carried(current, report, table)
+    return Held(current.ref, after, "" if report.ok else report.words)

@@ -1,0 +1,1 @@
+"""Schema contracts of datasets: inferred, edited, checked, enforced."""

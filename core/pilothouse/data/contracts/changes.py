@@ -1,0 +1,151 @@
+"""Changing a contract: by hand, so that it accepts certain data, and carried to the next version.
+
+A new version keeps the contract of the version before it. Where its data broke a rule and was
+registered all the same, that rule is widened by what came, so that the next file of the same kind
+is not refused again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pilothouse.data.contracts import contract
+from pilothouse.data.info import Contract, ContractReport, Rule
+from pilothouse.data.schema import NAMES, NUMERIC
+from pilothouse.kit.errors import Invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_CATEGORIES = 500  # a longer list of allowed values says that any value is allowed
+
+
+def stored(rules: Iterable[Rule], tolerance: float, *, edited: bool) -> dict[str, Any]:
+    """What is stored of a contract."""
+    return {**contract.form(rules), "tolerance": tolerance, "edited": edited}
+
+
+def edited(
+    before: Contract, rules: Sequence[Rule] = (), tolerance: float | None = None
+) -> dict[str, Any]:
+    """The contract with some rules put in the place of its own. Raises Invalid, NotFound."""
+    if tolerance is not None and not 0 <= tolerance < 1:
+        raise Invalid(
+            f"{tolerance:g} is no share of rows.", fields={"tolerance": "0 or more, below 1"}
+        )
+    return replaced(before, [_checked(before.rule(rule.column), rule) for rule in rules], tolerance)
+
+
+def replaced(
+    before: Contract, rules: Sequence[Rule], tolerance: float | None = None
+) -> dict[str, Any]:
+    """The contract with some rules put in the place of its own, which may change their types."""
+    changes = {rule.column: rule for rule in rules}
+    return stored(
+        [changes.get(rule.column, rule) for rule in before.rules],
+        before.tolerance if tolerance is None else tolerance,
+        edited=True,
+    )
+
+
+def _checked(before: Rule, rule: Rule) -> Rule:
+    """The rule, if its column can have it."""
+    name, kind = rule.column, before.type
+    problem = ""
+    if rule.type != kind:
+        problem = f"is of the type {NAMES[kind]}, which an edited rule cannot change"
+    elif rule.categories is not None and kind != "string":
+        problem = "holds no texts, so it can have no list of allowed values"
+    elif rule.categories is not None and not rule.categories:
+        problem = "needs one allowed value at least; without a list any value is allowed"
+    elif (rule.low, rule.high) != (None, None) and kind not in NUMERIC:
+        problem = "holds no numbers, so it can have no range"
+    elif not all(math.isfinite(end) for end in (rule.low or 0.0, rule.high or 0.0)):
+        problem = "needs finite ends of its range; an end left out is not limited"
+    elif rule.low is not None and rule.high is not None and rule.low > rule.high:
+        problem = f"cannot be at least {rule.low:g} and at most {rule.high:g}"
+    if problem:
+        raise Invalid(f"the column {name!r} {problem}.", fields={name: problem})
+    if rule.categories is not None:
+        return replace(rule, categories=tuple(sorted(set(rule.categories))))
+    return rule
+
+
+def with_values(before: Contract, values: Mapping[str, Sequence[str]]) -> list[Rule]:
+    """Rules that allow more values. Raises Invalid for a column that has no list of them."""
+    rules = []
+    for name, more in values.items():
+        rule = before.rule(name)
+        if rule.categories is None:
+            raise Invalid(
+                f"the column {name!r} has no list of allowed values: any value is allowed.",
+                fields={name: "no list of values"},
+            )
+        rules.append(replace(rule, categories=tuple(sorted({*rule.categories, *more}))))
+    return rules
+
+
+def widened(before: Contract, report: ContractReport, table: pa.Table) -> list[Rule]:
+    """The rules that a table breaks, each so far widened that it does not."""
+    broken = report.checks[~report.checks["passed"].astype(bool)]
+    return [
+        _widened(before.rule(str(name)), set(group["check"]), group, _part(table, str(name)))
+        for name, group in broken.groupby("column", sort=False)
+    ]
+
+
+def _part(table: pa.Table, name: str) -> pa.ChunkedArray | None:
+    return table[name] if name in table.column_names else None
+
+
+def _widened(
+    rule: Rule, checks: set[str], broken: pd.DataFrame, column: pa.ChunkedArray | None
+) -> Rule:
+    if column is None:
+        return replace(rule, required=False)
+    if "type" in checks:
+        return contract.inferred(rule.column, column)
+    if "not missing" in checks:
+        rule = replace(rule, nullable=True)
+    if "category" in checks and rule.categories is not None:
+        new = [value for values in broken["values"] for value in values]
+        union = sorted({*rule.categories, *new})
+        rule = replace(rule, categories=tuple(union) if len(union) <= MAX_CATEGORIES else None)
+    if "range" in checks:
+        low, high = _range(rule, column)
+        rule = replace(rule, low=low, high=high)
+    return rule
+
+
+def _range(rule: Rule, column: pa.ChunkedArray) -> tuple[float | None, float | None]:
+    """The rule's range and the one that would be inferred of the column, in one.
+
+    An infinite value has no range around it: the end on its side is not limited any more.
+    """
+    new = contract.inferred(rule.column, column)
+    values = pc.min_max(pc.cast(column, pa.float64(), safe=False))
+    low, high = values["min"].as_py(), values["max"].as_py()
+    new_low = low if new.low is None else min(new.low, low)
+    new_high = high if new.high is None else max(new.high, high)
+    return _end(min, rule.low, new_low), _end(max, rule.high, new_high)
+
+
+def _end(choose: Callable[[float, float], float], old: float | None, new: float) -> float | None:
+    return choose(old, new) if old is not None and math.isfinite(new) else None
+
+
+def carried(before: Contract, report: ContractReport, table: pa.Table) -> dict[str, Any]:
+    """The contract of the next version, whose content is the table."""
+    changes = {rule.column: rule for rule in widened(before, report, table)}
+    rules = {rule.column: changes.get(rule.column, rule) for rule in before.rules}
+    names = list(table.column_names)
+    after = [rules.get(name) or contract.inferred(name, table[name]) for name in names]
+    # A column that may be absent keeps its rule for the day on which it is back.
+    after += [rule for name, rule in rules.items() if name not in names and not rule.required]
+    return stored(after, before.tolerance, edited=before.edited)

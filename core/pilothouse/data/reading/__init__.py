@@ -1,0 +1,1 @@
+"""Reading data: files, uploads and frames of every supported format."""

@@ -1,0 +1,293 @@
+"""What a screen, command or notebook may ask of deployments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlmodel import col, select
+
+from pilothouse.activity import record
+from pilothouse.deployments import client, commands, label_file
+from pilothouse.deployments.controller.replicas import Places
+from pilothouse.deployments.failure import Failure, failing, failure_of
+from pilothouse.deployments.gateway import labels as label_requests
+from pilothouse.deployments.info import DeploymentInfo, deployment_info, status
+from pilothouse.deployments.prediction_log import log
+from pilothouse.deployments.prediction_log import traffic as traffic_log
+from pilothouse.deployments.tables import Deployment, Replica
+from pilothouse.kit.clock import to_ms
+from pilothouse.kit.errors import Invalid, Refused, Unavailable
+from pilothouse.models.signature import Signature
+from pilothouse.storage.service import Service
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "name",
+    "model",
+    "number",
+    "serving",
+    "previous",
+    "desired",
+    "status",
+    "words",
+    "ready",
+    "replicas",
+    "restarts",
+    "memory_mb",
+    "created_at",
+    "updated_at",
+)
+POLL_SECONDS = 0.1
+
+
+class Deployments(Service):
+    """What serves, and what it answered."""
+
+    def launch(
+        self, name: str, model: str, number: int, reason: str = "", *, replicas: int = 1
+    ) -> DeploymentInfo:
+        """Serve a model version under a new name.
+
+        Raises NotFound without the version, Conflict when the name is taken, Refused when archived.
+        """
+        with self._store.write() as session:
+            version = commands.servable(session, model, number)
+            commands.launch(session, self._store, name, version, reason, replicas)
+        return self.deployment(name)
+
+    def not_servable(self, model: str, number: int) -> str:
+        """Why a version cannot be served, with what to do; nothing when it can."""
+        with self._store.read() as session:
+            try:
+                commands.servable(session, model, number)
+            except Refused as refusal:
+                return str(refusal)
+        return ""
+
+    def swap(self, name: str, number: int, reason: str = "") -> DeploymentInfo:
+        """Serve another version of the model: it takes over when it is ready, no request fails."""
+        with self._store.write() as session:
+            version = commands.servable(session, commands.require(session, name).model, number)
+            commands.swap(session, self._store, name, version, reason)
+        return self.deployment(name)
+
+    def roll_back(self, name: str, reason: str = "") -> DeploymentInfo:
+        """Serve the version before; still warm, it answers within a second.
+
+        Raises Conflict when there was none.
+        """
+        with self._store.write() as session:
+            commands.roll_back(session, self._store, name, reason)
+        return self.deployment(name)
+
+    def stop(self, name: str, reason: str = "") -> DeploymentInfo:
+        """Serve nothing under the name; the log is kept, and labels are still taken."""
+        with self._store.write() as session:
+            commands.stop(session, self._store, name, reason)
+        return self.deployment(name)
+
+    def resume(self, name: str, reason: str = "") -> DeploymentInfo:
+        """Serve again after a stop, or try again at once after crashes."""
+        with self._store.write() as session:
+            commands.resume(session, self._store, name, reason)
+        return self.deployment(name)
+
+    def deployments(self) -> pd.DataFrame:
+        """One row a deployment: what is wanted, what answers, its status in a word and in words."""
+        import pandas as pd
+
+        with self._store.read() as session:
+            found = session.exec(select(Deployment).order_by(Deployment.name)).all()
+            rows = [_row(d, commands.of(session, d.name)) for d in found]
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def deployment(self, name: str) -> DeploymentInfo:
+        """One deployment with its processes and revisions. Raises NotFound."""
+        with self._store.read() as session:
+            deployment = commands.require(session, name)
+            return deployment_info(
+                deployment, commands.of(session, name), commands.revisions(session, name)
+            )
+
+    def serving(self, model: str) -> list[str]:
+        """The deployments of a model, by name."""
+        query = select(Deployment.name).where(Deployment.model == model)
+        with self._store.read() as session:
+            return list(session.exec(query.order_by(col(Deployment.name))))
+
+    def wait_until_ready(self, name: str, seconds: float = 120.0) -> DeploymentInfo:
+        """Wait until the wanted version answers. Raises Unavailable when it takes too long."""
+        end = time.monotonic() + seconds
+        while (info := self.deployment(name)).status != "ready":
+            if time.monotonic() > end:
+                raise Unavailable(f"{name!r} is not ready: {info.words}", hint="See its log.")
+            time.sleep(POLL_SECONDS)
+        return info
+
+    def logs(self, name: str, lines: int = 200) -> str:
+        """The last lines that the processes of the wanted version wrote."""
+        info = self.deployment(name)
+        places = Places(self._store.run_folder, self._store.log_folder)
+        parts = []
+        for ordinal in range(info.replica_count):
+            file = places.log_file(name, info.number, ordinal)
+            if file.exists():
+                parts += file.read_text(errors="replace").splitlines()[-lines:]
+        return "\n".join(parts[-lines:])
+
+    def failure(self, name: str) -> Failure | None:
+        """Why the wanted version ended last, while it does not answer again; None when it does."""
+        info = self.deployment(name)
+        replica = failing(info.replicas, info.number)
+        if info.desired == "stopped" or replica is None:
+            return None
+        places = Places(self._store.run_folder, self._store.log_folder)
+        return failure_of(replica, places.log_file(name, replica.number, replica.ordinal))
+
+    def predict(
+        self,
+        name: str,
+        records: Sequence[dict[str, Any]],
+        *,
+        event_time: datetime | None = None,
+    ) -> list[dict[str, Any]]:
+        """Ask the running server over HTTP: prediction_id, label, score, version, probabilities.
+
+        `event_time`, an aware instant, says when what is predicted happened; without it, now.
+        Raises Invalid in words about the columns, Unavailable when no server or process answers.
+        """
+        signature = self.deployment(name).signature
+        event_ms = None if event_time is None else to_ms(event_time)
+        return client.infer(self._store.run_folder, name, signature, list(records), event_ms)
+
+    def predictions(
+        self,
+        name: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        columns: Iterable[str] | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Predictions with start <= event_at < end in the order they came; `limit` keeps the last.
+
+        Columns: prediction_id, model, version, event_at, received_at, latency_ms, score, features.
+        """
+        folder = self._store.folder
+        if limit is not None and start is None and end is None:
+            return log.recent(folder, self._known(name), limit, columns)
+        frame = log.predictions(folder, self._known(name), start, end, columns)
+        return frame if limit is None else frame.tail(limit).reset_index(drop=True)
+
+    def labels(self, name: str, start: datetime | None = None) -> pd.DataFrame:
+        """The last received label of each id: prediction_id, label, label_at, received_at.
+
+        `start` leaves out what came true on days before it.
+        """
+        return log.labels(self._store.folder, self._known(name), start)
+
+    def label(
+        self,
+        name: str,
+        ids: Sequence[str],
+        labels: Sequence[Any],
+        at: datetime | Sequence[datetime] | None = None,
+    ) -> int:
+        """Tell what came true of predictions, or correct it; how many labels were taken.
+
+        Raises Invalid for a class that the model does not know.
+        """
+        when = [to_ms(t) for t in ([at] * len(ids) if isinstance(at, datetime) else at or ())]
+        signature = self.deployment(name).signature
+        checked = label_requests.check_labels(
+            signature, ids, labels, when or None, to_ms(self._store.now())
+        )
+        label_requests.write(log.journal_folder(self._store.folder, name), checked)
+        return len(checked.ids)
+
+    def label_columns(
+        self, name: str, source: str | Path | bytes, filename: str = ""
+    ) -> tuple[list[str], label_file.LabelColumns]:
+        """The columns of a file, and which of them seem to hold ids, labels and instants."""
+        names = label_file.column_names(source, filename or _filename(source))
+        return names, label_file.guess_columns(names, self.signature(name))
+
+    def label_from_file(
+        self,
+        name: str,
+        source: str | Path | bytes,
+        filename: str = "",
+        columns: label_file.LabelColumns | None = None,
+        reason: str = "",
+    ) -> label_file.LabelReport:
+        """Label predictions from a CSV or Parquet file; the report names ids nobody predicted.
+
+        Raises Invalid that names row and column, and when no id of the file was predicted.
+        """
+        filename = filename or _filename(source)
+        now_ms = to_ms(self._store.now())
+        labels = label_file.read_label_file(source, filename, self.signature(name), now_ms, columns)
+        present = log.predicted(self._store.folder, name, labels.ids)
+        if not present:
+            raise Invalid(
+                f"none of the {len(labels.ids):,} ids in {labels.columns.id!r} was predicted by "
+                f"{name!r}.",
+                hint="Is it the right file, column and deployment?",
+            )
+        checked = label_requests.Labels(labels.ids, labels.labels, labels.times)
+        label_requests.write(log.journal_folder(self._store.folder, name), checked)
+        unmatched = tuple(word for word in labels.ids if word not in present)
+        report = label_file.LabelReport(
+            labels.columns, labels.rows, len(labels.ids), labels.unlabelled, unmatched
+        )
+        after = {"accepted": report.accepted, "unmatched": len(unmatched), "file": filename}
+        with self._store.write() as session:
+            record(session, self._store, "labelled", "deployment", name, after=after, reason=reason)
+        return report
+
+    def label_counts(self, name: str) -> tuple[int, int]:
+        """How many ids have a label, and how many of those nobody predicted."""
+        return log.unmatched_labels(self._store.folder, self._known(name))
+
+    def traffic(self, name: str, hours: float = 24.0) -> pd.DataFrame:
+        """Requests over the last hours: at, requests, rows, p50_ms, p95_ms, errors."""
+        if hours <= 0:
+            raise Invalid("the span must be longer than nothing.", fields={"hours": "above 0"})
+        return traffic_log.traffic(self._store.folder, self._known(name), hours, self._store.now())
+
+    def signature(self, name: str) -> Signature:
+        """What the deployment takes and what its answer means."""
+        return self.deployment(name).signature
+
+    def _known(self, name: str) -> str:
+        with self._store.read() as session:
+            return commands.require(session, name).name
+
+
+def _filename(source: str | Path | bytes) -> str:
+    return "the file" if isinstance(source, bytes) else Path(source).name
+
+
+def _row(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[Any, ...]:
+    word, words = status(deployment, replicas)
+    return (
+        deployment.name,
+        deployment.model,
+        deployment.number,
+        deployment.serving,
+        deployment.previous,
+        deployment.desired,
+        word,
+        words,
+        sum(r.state == "ready" and r.number == deployment.serving for r in replicas),
+        deployment.replicas,
+        sum(r.restarts for r in replicas),
+        round(sum(r.rss_bytes for r in replicas) / 2**20, 1),
+        deployment.created_at,
+        deployment.updated_at,
+    )

@@ -1,0 +1,218 @@
+"""What people want to be served: launched, swapped, rolled back, stopped, resumed.
+
+These write down the wish and nothing else; the controller makes it true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlmodel import Session, col, func, select
+
+from pilothouse.activity import record
+from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, READY, WARM
+from pilothouse.deployments.route_generation import increment_generation
+from pilothouse.deployments.tables import Deployment, Replica, Revision
+from pilothouse.experiments import trusted_models
+from pilothouse.kit import names
+from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
+from pilothouse.registry import versions
+from pilothouse.registry.info import VersionInfo
+from pilothouse.storage import Store
+
+ARCHIVED = "archived"
+MOST_REPLICAS = 8
+
+
+def launch(
+    session: Session, store: Store, name: str, version: VersionInfo, reason: str, replicas: int
+) -> None:
+    """Want a version to be served under a new name."""
+    _check_name(session, name)
+    if not 1 <= replicas <= MOST_REPLICAS:
+        words = f"between 1 and {MOST_REPLICAS}"
+        raise Invalid(f"the number of processes must be {words}.", fields={"replicas": words})
+    now = store.now()
+    deployment = Deployment(
+        name=name,
+        model=version.model,
+        number=version.number,
+        replicas=replicas,
+        created_at=now,
+        created_by=store.actor,
+        updated_at=now,
+    )
+    session.add(deployment)
+    session.flush()
+    _revise(session, store, deployment, version, "launched", reason)
+    after = {"version": version.ref, "replicas": replicas}
+    record(session, store, "launched", "deployment", name, after=after, reason=reason)
+
+
+def swap(session: Session, store: Store, name: str, version: VersionInfo, reason: str) -> None:
+    """Want another version of the same model; the old one answers until the new one is ready."""
+    deployment = require(session, name)
+    if version.number == deployment.number:
+        raise Conflict(f"{name!r} serves version {version.number} already.")
+    before = {"version": f"{deployment.model}@{deployment.number}"}
+    deployment.previous, deployment.number = deployment.number, version.number
+    _change(session, store, deployment)
+    _revise(session, store, deployment, version, "swapped", reason)
+    after = {"version": version.ref}
+    record(session, store, "swapped", "deployment", name, before=before, after=after, reason=reason)
+
+
+def roll_back(session: Session, store: Store, name: str, reason: str) -> None:
+    """Want the version before. Still warm, it answers at once: only a pointer moves."""
+    deployment = require(session, name)
+    if deployment.previous is None:
+        raise Conflict(f"{name!r} has served no version before {deployment.number}.")
+    left, target = deployment.number, deployment.previous
+    deployment.number, deployment.previous = target, left
+    if any(r.state == READY and r.number == target for r in of(session, name)):
+        deployment.serving = target
+        deployment.warm_until = store.now() + WARM
+    _change(session, store, deployment)
+    served = revisions(session, name, target)[0]
+    _append(session, store, deployment, served, "rolled back", reason)
+    record(
+        session,
+        store,
+        "rolled back",
+        "deployment",
+        name,
+        before={"version": f"{deployment.model}@{left}"},
+        after={"version": f"{deployment.model}@{target}"},
+        reason=reason,
+    )
+
+
+def stop(session: Session, store: Store, name: str, reason: str) -> None:
+    """Want nothing to be served; the log and the name are kept."""
+    _want(session, store, name, "stopped", reason)
+
+
+def resume(session: Session, store: Store, name: str, reason: str) -> None:
+    """Want it served again, now: waiting after crashes is over."""
+    for replica in of(session, name):
+        if replica.state in (FAILED, CRASH_LOOP):
+            replica.start_after, replica.fast_crashes = None, 0
+            replica.state = FAILED
+    _want(session, store, name, "running", reason)
+
+
+def _want(session: Session, store: Store, name: str, desired: str, reason: str) -> None:
+    deployment = require(session, name)
+    if deployment.desired == desired == "stopped":
+        raise Conflict(f"{name!r} is stopped already.")
+    before = {"state": deployment.desired}
+    deployment.desired = desired
+    if desired == "stopped":
+        deployment.warm_until = None
+    _change(session, store, deployment)
+    verb = "stopped" if desired == "stopped" else "resumed"
+    served = revisions(session, name, deployment.number)[0]
+    _append(session, store, deployment, served, verb, reason)
+    after = {"state": desired}
+    record(session, store, verb, "deployment", name, before=before, after=after, reason=reason)
+
+
+def require(session: Session, name: str) -> Deployment:
+    """The deployment's row. Raises NotFound in words that list the known ones."""
+    found = session.get(Deployment, name)
+    if found is None:
+        known = ", ".join(session.exec(select(Deployment.name).order_by(Deployment.name)))
+        raise NotFound(f"there is no deployment {name!r}.", hint=f"Known: {known or 'none yet'}.")
+    return found
+
+
+def of(session: Session, name: str) -> Sequence[Replica]:
+    """The processes of a deployment."""
+    query = select(Replica).where(Replica.deployment == name)
+    return session.exec(query.order_by(col(Replica.number).desc(), col(Replica.ordinal))).all()
+
+
+def revisions(session: Session, name: str, number: int | None = None) -> Sequence[Revision]:
+    """The revisions of a deployment, newest first."""
+    query = select(Revision).where(Revision.deployment == name)
+    if number is not None:
+        query = query.where(Revision.number == number)
+    return session.exec(query.order_by(col(Revision.seq).desc())).all()
+
+
+def servable(session: Session, model: str, number: int) -> VersionInfo:
+    """The version to serve.
+
+    Raises NotFound without it, Refused when it was taken out of use or cannot be served from here.
+    """
+    version = versions.find(session, model, number)
+    if not version.signature.can_be_served:
+        raise Refused(
+            f"{version.ref} was logged by another program, which did not say what it answers.",
+            hint="Train it here to serve it from here.",
+        )
+    trusted_models.require_written(session, version.digest, version.ref)
+    if version.stage == ARCHIVED:
+        raise Refused(f"{version.ref} is archived.", hint="Move it out of the archive first.")
+    return version
+
+
+def _check_name(session: Session, name: str) -> None:
+    names.DEPLOYMENT.check(name)
+    if session.get(Deployment, name) is not None:
+        raise Conflict(f"there is a deployment {name!r} already.", hint="Swap its version instead.")
+
+
+def _change(session: Session, store: Store, deployment: Deployment) -> None:
+    deployment.generation += 1
+    deployment.updated_at = store.now()
+    session.add(deployment)
+    increment_generation(session)
+
+
+def _revise(
+    session: Session,
+    store: Store,
+    deployment: Deployment,
+    version: VersionInfo,
+    action: str,
+    reason: str,
+) -> None:
+    served = Revision(
+        deployment=deployment.name,
+        seq=0,
+        action=action,
+        model=version.model,
+        number=version.number,
+        digest=version.digest,
+        signature=version.signature.to_json(),
+        example=[dict(row) for row in version.input_example],
+        by=store.actor,
+        at=store.now(),
+    )
+    _append(session, store, deployment, served, action, reason)
+    increment_generation(session)
+
+
+def _append(
+    session: Session, store: Store, deployment: Deployment, served: Revision, action: str, why: str
+) -> None:
+    """Add a revision that serves what `served` does."""
+    newest = select(func.max(Revision.seq)).where(Revision.deployment == deployment.name)
+    kept: dict[str, Any] = {
+        part: getattr(served, part)
+        for part in ("model", "number", "digest", "signature", "example")
+    }
+    session.add(
+        Revision(
+            deployment=deployment.name,
+            seq=(session.exec(newest).one() or 0) + 1,
+            action=action,
+            reason=why,
+            by=store.actor,
+            at=store.now(),
+            **kept,
+        )
+    )
+    session.flush()

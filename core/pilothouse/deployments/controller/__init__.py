@@ -1,0 +1,1 @@
+"""The worker's side of serving: makes the running model processes match what is desired."""

@@ -1,0 +1,323 @@
+"""The controller: makes what runs equal to what is wanted, one look at a time.
+
+The worker calls `tick()` about twice a second. Everything it knows lies in the database and in the
+processes themselves, so a new controller goes on where a killed one stood.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlmodel import Session, col, select
+
+from pilothouse.activity import record
+from pilothouse.activity.actors import CONTROLLER
+from pilothouse.deployments import replica_states
+from pilothouse.deployments.controller import reconcile as planning
+from pilothouse.deployments.controller import replicas as processes
+from pilothouse.deployments.controller.replicas import Places
+from pilothouse.deployments.model_server.server import Launch
+from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, NEW, READY, STARTING, STOPPING
+from pilothouse.deployments.route_generation import increment_generation
+from pilothouse.deployments.tables import Deployment, Replica, Revision
+from pilothouse.experiments import trusted_models
+from pilothouse.kit.errors import PilothouseError
+from pilothouse.storage import Store
+
+log = logging.getLogger("pilothouse.controller")
+START_SECONDS = 120.0
+HEALTHY_SECONDS = 300.0
+DRAIN_AT_LEAST = 1.0  # five looks of the routing table
+DRAIN_AT_MOST = 20.0
+TERM_AT_MOST = 5.0
+BUSY_SECONDS = 60.0  # at one batch: its callers were told long ago that there is no answer
+ASK_SECONDS = 2.0
+ASK_EVERY = 2.0
+MISSES = 3
+MEMORY_EVERY = 20.0
+Key = tuple[str, int, int]
+
+
+@dataclass
+class _Watch:
+    """What is only worth knowing while this controller lives."""
+
+    asked_at: float = 0.0
+    measured_at: float = 0.0
+    misses: int = 0
+    born: float | None = None
+    since: dict[str, float] = field(default_factory=dict)
+
+    def seconds_in(self, state: str) -> float:
+        """How long this controller has seen the process in a state, by no clock that can be set."""
+        now = time.monotonic()
+        if state not in self.since:
+            self.since = {state: now}
+        return now - self.since[state]
+
+
+@dataclass
+class Controller:
+    """Reconciles one workspace's deployments with its model processes."""
+
+    store: Store
+    _watches: dict[str, _Watch] = field(default_factory=dict)
+    _swept: bool = False
+
+    def tick(self) -> None:
+        """One look and the steps that follow from it."""
+        if not self._swept:
+            self._sweep()
+            self._swept = True
+        for deployment, found in self._read():
+            for replica in found:
+                self._observe(replica)
+            self._act(deployment, [r for r in found if r.state])
+
+    def stop_all(self, seconds: float = 10.0) -> None:
+        """End every model process of this workspace, leaving what is wanted as it is."""
+        for _, found in self._read():
+            for replica in found:
+                processes.send(replica, signal.SIGTERM)
+        end = time.monotonic() + seconds
+        while (left := processes.found_by_token(self.places)) and time.monotonic() < end:
+            for pid, _ in left.values():
+                processes.exit_words(pid)
+            time.sleep(0.05)
+        with suppress(OSError):  # not empty, or never made
+            self.places.sockets.rmdir()
+
+    @property
+    def places(self) -> Places:
+        """Where this workspace's model processes leave their files."""
+        return Places(self.store.run_folder, self.store.log_folder)
+
+    def _read(self) -> list[tuple[Deployment, list[Replica]]]:
+        with self.store.read() as session:
+            wanted = session.exec(select(Deployment).order_by(Deployment.name)).all()
+            found = session.exec(
+                select(Replica).order_by(col(Replica.number), col(Replica.ordinal))
+            ).all()
+        return [(d, [r for r in found if r.deployment == d.name]) for d in wanted]
+
+    def _sweep(self) -> None:
+        """Take over processes whose start was not written down, end those that nobody knows."""
+        running = processes.found_by_token(self.places)
+        for _, found in self._read():
+            for replica in found:
+                identity = running.pop(replica.token, None)
+                if identity is not None and replica.pid is None:
+                    replica.pid, replica.create_time = identity
+                    self._save(replica)
+        for token in running:
+            log.warning("ending a model process that no deployment knows")
+            processes.forget(token, self.places)
+
+    def _observe(self, replica: Replica) -> None:
+        if replica.state in (FAILED, CRASH_LOOP, NEW):
+            return
+        self._watch(replica).seconds_in(replica.state)
+        if not processes.is_running(replica):
+            self._ended(replica)
+        elif replica.state == STARTING:
+            self._look_at_start(replica)
+        elif replica.state == READY:
+            self._look_at_health(replica)
+        else:
+            self._look_at_drain(replica)
+
+    def _ended(self, replica: Replica) -> None:
+        words = processes.exit_words(replica.pid)
+        if not words:
+            return
+        processes.forget(replica.token, self.places)
+        watch = self._watches.pop(replica.token, None)
+        if replica.state == STOPPING:
+            self._remove(replica)
+            return
+        replica.last_exit = words
+        self._count_crash(replica, self._age(replica, watch))
+        log.warning("%s version %d: %s", replica.deployment, replica.number, words)
+        self._save(replica, routes=True)
+
+    def _age(self, replica: Replica, watch: _Watch | None) -> timedelta:
+        """How old a process became; by the clock when an earlier controller started it."""
+        if watch is not None and watch.born is not None:
+            return timedelta(seconds=time.monotonic() - watch.born)
+        return self.store.now() - (replica.started_at or self.store.now())
+
+    def _watch(self, replica: Replica) -> _Watch:
+        return self._watches.setdefault(replica.token, _Watch())
+
+    def _count_crash(self, replica: Replica, age: timedelta) -> None:
+        now = self.store.now()
+        fast = age < planning.FAST_CRASH
+        replica.fast_crashes = replica.fast_crashes + 1 if fast else 1
+        replica.state = CRASH_LOOP if replica_states.is_looping(replica) else FAILED
+        replica.start_after = now + planning.back_off(replica.fast_crashes)
+        replica.restarts += 1
+        if replica.state == CRASH_LOOP and replica.fast_crashes == replica_states.CRASH_LOOP_AFTER:
+            self._record_crash_loop(replica)
+        replica.pid, replica.create_time, replica.token = None, None, ""
+
+    def _record_crash_loop(self, replica: Replica) -> None:
+        """Write down once that a version does not stay up, for whoever has to look at it."""
+        with self.store.write() as session:
+            record(
+                session,
+                self.store.acting_as(CONTROLLER),
+                replica_states.CRASH_LOOPED,
+                "deployment",
+                replica.deployment,
+                after={"version": replica.number, "crashes": replica.fast_crashes},
+                reason=replica.last_exit,
+            )
+
+    def _look_at_start(self, replica: Replica) -> None:
+        now = self.store.now()
+        if processes.state(replica, ASK_SECONDS) is not None:
+            replica.state, replica.ready_at = READY, now
+            replica.rss_bytes = processes.memory(replica.pid or 0)
+            log.info("%s version %d is ready", replica.deployment, replica.number)
+            self._save(replica, routes=True)
+        elif self._watch(replica).seconds_in(STARTING) > START_SECONDS:
+            log.warning("%s version %d did not start", replica.deployment, replica.number)
+            processes.send(replica, signal.SIGKILL)
+
+    def _look_at_health(self, replica: Replica) -> None:
+        watch = self._watch(replica)
+        if time.monotonic() - watch.asked_at < ASK_EVERY:
+            return
+        watch.asked_at = time.monotonic()
+        answer = processes.state(replica, ASK_SECONDS)
+        watch.misses = 0 if answer is not None else watch.misses + 1
+        stuck = answer is not None and answer.get("busy_seconds", 0.0) > BUSY_SECONDS
+        if watch.misses >= MISSES or stuck:
+            log.warning("%s version %d hangs", replica.deployment, replica.number)
+            processes.send(replica, signal.SIGKILL)
+            return
+        self._note_health(replica, watch)
+
+    def _note_health(self, replica: Replica, watch: _Watch) -> None:
+        healthy = watch.seconds_in(READY) > HEALTHY_SECONDS
+        due = time.monotonic() - watch.measured_at > MEMORY_EVERY
+        if due or (healthy and replica.fast_crashes):
+            watch.measured_at = time.monotonic()
+            replica.rss_bytes = processes.memory(replica.pid or 0)
+            replica.fast_crashes = 0 if healthy else replica.fast_crashes
+            self._save(replica)
+
+    def _look_at_drain(self, replica: Replica) -> None:
+        since = self._watch(replica).seconds_in(STOPPING)
+        if since < DRAIN_AT_LEAST:
+            return
+        if since > DRAIN_AT_MOST + TERM_AT_MOST:
+            processes.send(replica, signal.SIGKILL)
+            return
+        told = processes.state(replica, ASK_SECONDS)
+        if told is None or not told["in_flight"] or since > DRAIN_AT_MOST:
+            processes.send(replica, signal.SIGTERM)
+
+    def _act(self, deployment: Deployment, found: list[Replica]) -> None:
+        steps = planning.plan(deployment, found, self.store.now())
+        if steps.serving != deployment.serving:
+            self._switch(deployment, steps.serving)
+            steps = planning.plan(deployment, found, self.store.now())  # who is warm has changed
+        by_key = {(r.number, r.ordinal): r for r in found}
+        for key in steps.stops:
+            self._stop(by_key[key])
+        for number, ordinal in steps.starts:
+            self._start(deployment, by_key.get((number, ordinal)), number, ordinal)
+
+    def _switch(self, deployment: Deployment, serving: int | None) -> None:
+        """Turn the traffic, and keep the version that answered before warm for a while."""
+        with self.store.write() as session:
+            row = session.get_one(Deployment, deployment.name)
+            if row.generation != deployment.generation:
+                return  # wanted otherwise in the meantime: look again
+            if row.serving is not None and serving is not None:
+                row.warm_until = self.store.now() + replica_states.WARM
+            row.serving = deployment.serving = serving
+            deployment.warm_until = row.warm_until
+            increment_generation(session)
+        log.info("%s is now answered by version %s", deployment.name, serving)
+
+    def _stop(self, replica: Replica) -> None:
+        if replica.pid is None:
+            self._remove(replica)
+            return
+        replica.state, replica.stopping_at = STOPPING, self.store.now()
+        self._save(replica, routes=True)
+
+    def _start(
+        self, deployment: Deployment, replica: Replica | None, number: int, ordinal: int
+    ) -> None:
+        """Write down the token, then spawn: if killed in between, the next one finds the token."""
+        replica = replica or Replica(
+            deployment=deployment.name, number=number, ordinal=ordinal, state=NEW
+        )
+        token = secrets.token_hex(16)
+        try:
+            launch = self._launch(deployment.name, number, token)
+        except PilothouseError as refused:  # the artifact is gone or damaged: say so, try again
+            replica.last_exit = str(refused)
+            self._count_crash(replica, timedelta(0))
+            self._save(replica)
+            return
+        replica.state, replica.token, replica.socket = STARTING, token, launch.socket
+        replica.started_at, replica.ready_at, replica.start_after = self.store.now(), None, None
+        replica.observed_generation = deployment.generation
+        self._save(replica)
+        replica.pid, replica.create_time = processes.spawn(launch, token, self.places, ordinal)
+        self._watches[token] = _Watch(born=time.monotonic())
+        self._save(replica)
+        log.info("%s version %d: process %d", deployment.name, number, replica.pid)
+
+    def _launch(self, name: str, number: int, token: str) -> Launch:
+        with self.store.read() as session:
+            revision = newest_revision(session, name, number)
+            ref = f"{revision.model}@{number}"
+            trusted_models.require_written(session, revision.digest, ref)
+        return Launch(
+            deployment=name,
+            model=revision.model,
+            number=number,
+            artifact=str(self.store.artifacts.local_path(revision.digest)),
+            digest=revision.digest,
+            socket=self.places.socket(token),
+            signature=revision.signature,
+            example=revision.example[:1],
+        )
+
+    def _save(self, replica: Replica, *, routes: bool = False) -> None:
+        with self.store.write() as session:
+            row = session.merge(replica)
+            session.flush()
+            replica.id = row.id
+            if routes:
+                increment_generation(session)
+
+    def _remove(self, replica: Replica) -> None:
+        with self.store.write() as session:
+            row = session.get(Replica, replica.id)
+            if row is not None:
+                session.delete(row)
+                increment_generation(session)
+        replica.state = ""
+
+
+def newest_revision(session: Session, name: str, number: int) -> Revision:
+    """What serving a version of a deployment needs, as last written down."""
+    query = select(Revision).where(Revision.deployment == name, Revision.number == number)
+    return session.exec(query.order_by(col(Revision.seq).desc()).limit(1)).one()
+
+
+def stop_all(store: Store) -> None:
+    """End every model process of a workspace without a worker; what is wanted stays as it is."""
+    Controller(store).stop_all()

@@ -1,0 +1,95 @@
+"""What to do next, from what is wanted and what runs: a pure function of the two.
+
+Level-triggered: the plan looks at the present only. Whatever was missed, done twice or interrupted
+comes right at the next look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pilothouse.deployments.replica_states import (
+    CRASH_LOOP,
+    FAILED,
+    NEW,
+    READY,
+    STARTING,
+    STOPPING,
+    WARM,
+    is_looping,
+)
+from pilothouse.deployments.tables import Deployment, Replica
+
+BACK_OFF_SECONDS = (0, 1, 2, 4, 8, 16, 32, 60)
+FAST_CRASH = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The version that should answer, the processes to start, and those to stop."""
+
+    serving: int | None
+    starts: tuple[tuple[int, int], ...]
+    stops: tuple[tuple[int, int], ...]
+
+
+def plan(deployment: Deployment, replicas: Sequence[Replica], now: datetime) -> Plan:
+    """The next steps of one deployment; a process is (version number, ordinal)."""
+    if deployment.desired == "stopped":
+        return Plan(None, (), tuple((r.number, r.ordinal) for r in replicas if r.state != STOPPING))
+    serving = choose_serving(deployment, replicas)
+    wanted = {(n, i) for n in _needed(deployment, serving) for i in range(deployment.replicas)}
+    kept = wanted | {
+        (r.number, r.ordinal)
+        for r in replicas
+        if r.number == deployment.previous and _is_warm(deployment, r, now)
+    }
+    resting = {(r.number, r.ordinal) for r in replicas if not _may_start(r, now)}
+    starts = sorted(wanted - resting)
+    stops = sorted(
+        (r.number, r.ordinal)
+        for r in replicas
+        if (r.number, r.ordinal) not in kept and r.state != STOPPING
+    )
+    return Plan(serving, tuple(starts), tuple(stops))
+
+
+def choose_serving(deployment: Deployment, replicas: Sequence[Replica]) -> int | None:
+    """The version that answers: the wanted one once ready, else the one that answers now.
+
+    A wanted version that keeps crashing gives way to the one before, if that is still warm.
+    """
+    ready = {r.number for r in replicas if r.state == READY}
+    looping = any(is_looping(r) and r.number == deployment.number for r in replicas)
+    if deployment.number in ready or deployment.serving in ready:
+        return deployment.number if deployment.number in ready else deployment.serving
+    if looping and deployment.previous in ready:
+        return deployment.previous
+    return deployment.serving
+
+
+def back_off(fast_crashes: int) -> timedelta:
+    """How long to wait before the next start: at once, then 1, 2, 4 … 60 seconds."""
+    step = min(max(fast_crashes - 1, 0), len(BACK_OFF_SECONDS) - 1)
+    return timedelta(seconds=BACK_OFF_SECONDS[step])
+
+
+def _needed(deployment: Deployment, serving: int | None) -> Collection[int]:
+    return {deployment.number} if serving is None else {deployment.number, serving}
+
+
+def _is_warm(deployment: Deployment, replica: Replica, now: datetime) -> bool:
+    until = deployment.warm_until
+    if replica.state not in (READY, STARTING) or until is None:
+        return False
+    return now < until <= now + WARM  # later than that, the clock was put back meanwhile
+
+
+def _may_start(replica: Replica, now: datetime) -> bool:
+    if replica.state in (FAILED, CRASH_LOOP):
+        longest = timedelta(seconds=BACK_OFF_SECONDS[-1])  # beyond it the clock was put back
+        after = replica.start_after
+        return after is None or not now < after <= now + longest
+    return replica.state == NEW

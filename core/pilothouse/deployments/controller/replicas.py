@@ -1,0 +1,170 @@
+"""Model processes as the operating system sees them: spawn, recognise, ask, signal, reap.
+
+A process outlives the controller that spawned it. The next one knows it again by its pid, its
+create time and the token in its command line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+from pilothouse.deployments.model_server.child_environment import environment
+from pilothouse.deployments.model_server.framing import ASK, GOOD, ask
+from pilothouse.deployments.model_server.server import Launch
+from pilothouse.deployments.tables import Replica
+from pilothouse.kit import processes
+from pilothouse.kit.errors import Refused
+
+MODULE = "pilothouse.deployments.model_server.server"
+SOCKET_FOLDER_LIMIT = 80  # the kernel takes paths of 108 bytes
+KEEP_LOG_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where model processes of one workspace leave their files."""
+
+    run: Path
+    logs: Path
+
+    def launch_file(self, token: str) -> Path:
+        """What the process is told; taking it away ends the process."""
+        return self.run / "models" / f"{token}.json"
+
+    def log_file(self, deployment: str, number: int, ordinal: int) -> Path:
+        """What the process says."""
+        return self.logs / "deployments" / f"{deployment}-v{number}-{ordinal}.log"
+
+    def socket(self, token: str) -> str:
+        """Where the process listens: a short path in a folder that only we may enter."""
+        _private(self.sockets)
+        return str(self.sockets / f"{token[:12]}.sock")
+
+    @property
+    def sockets(self) -> Path:
+        """In the workspace, or in the temporary folder when the workspace's path is long."""
+        folder = self.run / "sockets"
+        if len(os.fsencode(folder)) < SOCKET_FOLDER_LIMIT:
+            return folder
+        mark = hashlib.sha256(os.fsencode(self.run)).hexdigest()[:10]
+        return Path(tempfile.gettempdir()) / f"pilothouse-{os.getuid()}-{mark}"
+
+
+def _private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or folder.is_symlink():
+        raise Refused(f"{folder} belongs to somebody else.", hint="Remove it or set TMPDIR.")
+    folder.chmod(0o700)
+
+
+def spawn(launch: Launch, token: str, places: Places, ordinal: int) -> tuple[int, float]:
+    """Start a model process in a session of its own; return its pid and create time."""
+    launch_file = places.launch_file(token)
+    launch_file.parent.mkdir(parents=True, exist_ok=True)
+    launch.write(launch_file)
+    log_file = places.log_file(launch.deployment, launch.number, ordinal)
+    _make_room(log_file)
+    appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    arguments = [sys.executable, "-P", "-m", MODULE, str(launch_file), "--token", token]
+    pid = os.posix_spawn(
+        sys.executable,
+        arguments,
+        environment(),
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log_file), appending, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+    return pid, psutil.Process(pid).create_time()
+
+
+def is_running(replica: Replica) -> bool:
+    """Whether the row's own process still runs: same pid, same birth, its token, no zombie."""
+    if replica.pid is None or replica.create_time is None:
+        return False
+    if not processes.is_running(replica.pid, replica.create_time):
+        return False
+    try:
+        words = psutil.Process(replica.pid).cmdline()
+        return not words or replica.token in words  # one that is just ending has none left
+    except psutil.Error:
+        return False
+
+
+def exit_words(pid: int | None) -> str:
+    """How a process ended, as far as one can know who is not its parent; a child of ours is reaped.
+
+    Empty while its threads are still ending.
+    """
+    if pid is None:
+        return "never started"
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return "ended while nobody watched"
+    if found == 0:
+        return ""
+    code = os.waitstatus_to_exitcode(status)
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def state(replica: Replica, timeout: float) -> dict[str, Any] | None:
+    """What the process says of itself, or None when it does not answer as itself."""
+    try:
+        answer = ask(replica.socket, ASK, timeout)
+    except OSError:
+        return None
+    found: dict[str, Any] = orjson.loads(answer[1:]) if answer[:1] == GOOD else {}
+    return found if found.get("token") == replica.token else None
+
+
+def memory(pid: int) -> int:
+    """Resident bytes of a process, 0 when it is gone."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def send(replica: Replica, number: signal.Signals) -> None:
+    """Signal the row's own process, and never a stranger that got its pid."""
+    if replica.pid is not None and is_running(replica):
+        os.kill(replica.pid, number)
+
+
+def found_by_token(places: Places) -> dict[str, tuple[int, float]]:
+    """Every model process of this workspace: token to pid and create time."""
+    folder = str(places.run / "models")
+    found = {}
+    for process in psutil.process_iter(["cmdline", "create_time"]):
+        words = process.info["cmdline"] or []
+        if MODULE in words and "--token" in words and any(w.startswith(folder) for w in words):
+            token = words[words.index("--token") + 1]
+            found[token] = (process.pid, float(process.info["create_time"]))
+    return found
+
+
+def forget(token: str, places: Places) -> None:
+    """Take away what was left for a process: one that still runs ends by itself."""
+    if token:
+        places.launch_file(token).unlink(missing_ok=True)
+        Path(places.socket(token)).unlink(missing_ok=True)
+
+
+def _make_room(log_file: Path) -> None:
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    if log_file.exists() and log_file.stat().st_size > KEEP_LOG_BYTES:
+        log_file.replace(log_file.with_suffix(".old"))

@@ -1,0 +1,113 @@
+"""Reading the bodies of requests: from bytes to what the model and the journal take.
+
+Every step is linear in the size of the body, and counts are checked before the work they bound.
+`is_light` says which bodies the server's own loop may read; the others are read by a process of
+their own, see `body_reader`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+
+from pilothouse.deployments.gateway import invocations, oip
+from pilothouse.deployments.gateway.columns import check
+from pilothouse.deployments.gateway.labels import Labels, check_labels
+from pilothouse.deployments.gateway.request import Limits, Wanted, read_json
+from pilothouse.kit.errors import Invalid, TooLarge
+from pilothouse.models.signature import Signature
+
+Form = Literal["oip", "invocations"]
+LIGHT_BYTES = 48 * 1024
+LIGHT_TEXT_BYTES = 1 << 20
+LIGHT_VALUES = 40_000
+MAX_PAYLOAD = 60 << 20  # a frame to the model process holds 64 MB
+
+
+@dataclass(frozen=True)
+class CheckedRequest:
+    """A request whose columns fit the signature, ready to be sent to the model and written down.
+
+    `parts` are the JSON of each column, in the signature's order.
+    """
+
+    rows: int
+    names: tuple[str, ...]
+    parts: list[bytes]
+    event_ms: list[int] | None
+    prediction_ids: list[str] | None
+    request_id: str
+    outputs: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all columns."""
+        return sum(map(len, self.parts))
+
+    def payload(self) -> bytes:
+        """What the model process takes."""
+        return b'{"rows":%d,"columns":[%b]}' % (self.rows, b",".join(self.parts))
+
+    def columns(self) -> orjson.Fragment:
+        """The columns by name, as JSON inside the journal's line."""
+        pairs = zip(map(orjson.dumps, self.names), self.parts, strict=True)
+        return orjson.Fragment(b"{%b}" % b",".join(b"%b:%b" % pair for pair in pairs))
+
+
+def is_light(body: bytes) -> bool:
+    """Whether reading a body takes a few milliseconds at most, whatever it holds."""
+    if len(body) <= LIGHT_BYTES:
+        return True
+    return len(body) <= LIGHT_TEXT_BYTES and count_values(body) <= LIGHT_VALUES
+
+
+def count_values(body: bytes) -> int:
+    """At least as many as a JSON or CSV body has values: each is followed by one of these."""
+    return sum(map(body.count, (b",", b"[", b"{", b"\n")))
+
+
+def read_request(
+    form: Form, content_type: str, body: bytes, signature: Signature, limits: Limits
+) -> CheckedRequest:
+    """A request for predictions. Raises Invalid in words that say what is wrong."""
+    wanted = _parsed(form, content_type, body, signature, limits)
+    limits.check_rows(wanted.rows)
+    limits.check_cells(wanted.rows, signature)
+    unused = None if form == "oip" else wanted.unused
+    columns = check(signature, wanted.columns, wanted.rows, unused)
+    request = CheckedRequest(
+        rows=wanted.rows,
+        names=signature.names,
+        parts=[orjson.dumps(values) for values in columns.values()],
+        event_ms=wanted.event_ms,
+        prediction_ids=wanted.prediction_ids,
+        request_id=wanted.request_id,
+        outputs=wanted.outputs,
+    )
+    if request.size > MAX_PAYLOAD:
+        raise TooLarge(
+            f"the request takes {request.size >> 20} MB with its missing values filled in.",
+            hint="Send fewer rows.",
+        )
+    return request
+
+
+def _parsed(
+    form: Form, content_type: str, body: bytes, signature: Signature, limits: Limits
+) -> Wanted:
+    if form == "oip":
+        return oip.parse(read_json(body), signature, limits)
+    return invocations.parse(body, content_type, signature, limits)
+
+
+def read_labels(body: bytes, signature: Signature, limits: Limits, now_ms: int) -> Labels:
+    """The labels in a body. Raises Invalid in words that say what is wrong."""
+    value = read_json(body)
+    ids, labels = value.get("ids"), value.get("labels")
+    if not isinstance(ids, list) or not isinstance(labels, list):
+        raise Invalid("`ids` and `labels` must be lists of the same length.")
+    if ids:
+        limits.check_rows(len(ids))
+    return check_labels(signature, ids, labels, value.get("at"), now_ms)

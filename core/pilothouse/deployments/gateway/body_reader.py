@@ -1,0 +1,191 @@
+"""Reading request bodies in the server: small ones at once, large ones in the reader process.
+
+The reader process is started when a large body comes and ended when none has come for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from pilothouse.deployments.gateway.bodies import (
+    MAX_PAYLOAD,
+    CheckedRequest,
+    Form,
+    count_values,
+    is_light,
+    read_labels,
+    read_request,
+)
+from pilothouse.deployments.gateway.labels import Labels
+from pilothouse.deployments.gateway.reader_process import pack, unpack
+from pilothouse.deployments.gateway.request import Limits
+from pilothouse.deployments.model_server.child_environment import environment
+from pilothouse.deployments.model_server.framing import REFUSED, FrameClient
+from pilothouse.kit.errors import Invalid, PilothouseError, TooLarge, Unavailable
+from pilothouse.models.signature import Signature
+
+MODULE = "pilothouse.deployments.gateway.reader_process"
+READ_SECONDS = 30.0
+QUEUE_SECONDS = 15.0
+IDLE_SECONDS = 60.0
+LARGE_PEAK = 200 << 20
+
+
+@dataclass
+class _Process:
+    child: subprocess.Popen[bytes]
+    line: FrameClient
+
+    def end(self) -> None:
+        self.line.close()
+        self.child.kill()
+
+
+class BodyReader:
+    """Reads the bodies of one server's requests."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._lock = asyncio.Lock()
+        self._process: _Process | None = None
+        self._ended: list[subprocess.Popen[bytes]] = []
+        self._used_at = 0.0
+
+    async def request(
+        self, form: Form, content_type: str, body: bytes, signature: Signature
+    ) -> CheckedRequest:
+        """A request for predictions. Raises Invalid, or TooLarge."""
+        if is_light(body):
+            return read_request(form, content_type, body, signature, self.limits)
+        head = self._head(form, signature) | {"content_type": content_type}
+        found, tail = await self._ask(head, body)
+        return CheckedRequest(
+            rows=found["rows"],
+            names=signature.names,
+            parts=_parts(tail, found["lengths"]),
+            event_ms=found["event_ms"],
+            prediction_ids=found["prediction_ids"],
+            request_id=found["request_id"],
+            outputs=tuple(found["outputs"]),
+        )
+
+    async def labels(self, body: bytes, signature: Signature, now_ms: int) -> Labels:
+        """Labels for predictions. Raises Invalid, or TooLarge."""
+        if is_light(body):
+            return read_labels(body, signature, self.limits, now_ms)
+        found, _ = await self._ask(self._head("labels", signature) | {"now_ms": now_ms}, body)
+        return Labels(found["ids"], found["labels"], found["times"])
+
+    async def check_json(self, body: bytes, max_values: int) -> None:
+        """Raises TooLarge for a JSON body of more values than a reader on the loop can take."""
+        if count_values(body) > max_values:
+            await self._ask({"form": "json", "max_values": max_values}, body)
+
+    def _head(self, form: str, signature: Signature) -> dict[str, Any]:
+        return {"form": form, "signature": _json_of(signature), "limits": asdict(self.limits)}
+
+    async def _ask(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], memoryview]:
+        if len(body) > MAX_PAYLOAD:
+            raise TooLarge(f"the body is larger than {MAX_PAYLOAD >> 20} MB.")
+        async with self._turn() as process:
+            try:
+                async with asyncio.timeout(READ_SECONDS):
+                    reply = await process.line.request(pack(b"R", head, body))
+            except TimeoutError as late:
+                raise TooLarge(f"the body cannot be read within {READ_SECONDS:.0f} s.") from late
+            except ConnectionError as gone:  # it needed more memory than it may have
+                raise TooLarge("the body takes too much memory when it is read.") from gone
+            kind, found, tail = unpack(reply)
+            if found["peak_bytes"] > LARGE_PEAK:
+                self._end()  # its memory goes back to the system
+        if kind == REFUSED:
+            raise _refusal(found)
+        return found, tail
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[_Process]:
+        """The process, for one body; it is ended when the body was not read to the end."""
+        try:
+            async with asyncio.timeout(QUEUE_SECONDS):
+                await self._lock.acquire()
+        except TimeoutError as late:
+            raise Unavailable(
+                "other large bodies are being read.", hint="Try again in a few seconds."
+            ) from late
+        done = False
+        try:
+            yield await self._started()
+            done = True
+        finally:
+            self._used_at = time.monotonic()
+            if not done:
+                self._end()
+            self._lock.release()
+
+    async def _started(self) -> _Process:
+        if self._process is None or not self._process.line.is_open:
+            self._end()
+            self._process = await _start()
+        return self._process
+
+    def end_if_idle(self) -> None:
+        """End the process when it was not needed for a while: called by the server's clock."""
+        idle = time.monotonic() - self._used_at > IDLE_SECONDS
+        if self._process is not None and idle and not self._lock.locked():
+            self._end()
+
+        self._ended = [child for child in self._ended if child.poll() is None]
+
+    def close(self) -> None:
+        """End the process."""
+        self._end()
+        for child in self._ended:
+            child.wait()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.end()
+            self._ended.append(self._process.child)
+            self._process = None
+
+
+async def _start() -> _Process:
+    own, other = socket.socketpair()
+    own.setblocking(False)
+    with other:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", MODULE, str(other.fileno())],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(other.fileno(),),
+            env=environment(),
+        )
+    loop = asyncio.get_running_loop()
+    _, line = await loop.create_unix_connection(FrameClient, sock=own)
+    return _Process(child, line)
+
+
+@lru_cache(maxsize=16)
+def _json_of(signature: Signature) -> dict[str, Any]:
+    return signature.to_json()
+
+
+def _parts(tail: memoryview, lengths: list[int]) -> list[bytes]:
+    parts, start = [], 0
+    for length in lengths:
+        parts.append(bytes(tail[start : start + length]))
+        start += length
+    return parts
+
+
+def _refusal(found: dict[str, Any]) -> PilothouseError:
+    kind = TooLarge if found["large"] else Invalid
+    return kind(found["message"], hint=found["hint"], fields=found["fields"])

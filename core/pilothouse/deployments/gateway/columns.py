@@ -1,0 +1,194 @@
+"""From JSON into checked columns: the column set, the types, the finiteness, the missing values.
+
+Plain lists on purpose: the gateway holds neither numpy nor pandas. Most columns are accepted by
+one pass of `set(map(type, values))`, which runs in C.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pilothouse.deployments.gateway.request import MAX_ID, MAX_NAMES, brief, name_list
+from pilothouse.kit.clock import MAX_MS, to_ms
+from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Field, Signature
+
+Columns = dict[str, list[Any]]
+INT64 = 1 << 63
+EXACT = 1 << 53
+NULL = type(None)
+TRUTH = {"true": True, "false": False, "1": True, "0": False}
+COMPARED = 50  # names that are compared with a missing one, to guess what was misspelt
+
+
+def check(
+    signature: Signature,
+    given: Mapping[str, list[Any]],
+    rows: int,
+    unused: tuple[str, ...] | None = None,
+) -> Columns:
+    """The given columns in the signature's order, each of the right type.
+
+    A column that may be missing may be left out. `unused` are columns that the protocol ignores;
+    where it is None, a column that the model does not have is refused. Raises Invalid with a
+    message per column.
+    """
+    _check_names(signature, given, unused)
+    columns: Columns = {}
+    wrong: dict[str, str] = {}
+    for field in signature.inputs:
+        values = given.get(field.name)
+        try:
+            columns[field.name] = [None] * rows if values is None else _column(field, values, rows)
+        except Invalid as refused:
+            wrong[field.name] = refused.message
+    if wrong:
+        words = "; ".join(f"{name}: {message}" for name, message in wrong.items())
+        raise Invalid(f"{words}.", fields=wrong)
+    return columns
+
+
+def _check_names(
+    signature: Signature, given: Mapping[str, list[Any]], unused: tuple[str, ...] | None
+) -> None:
+    names = set(signature.names)
+    unknown = [name for name in given if name not in names] if unused is None else []
+    absent = [f.name for f in signature.inputs if f.required and f.name not in given]
+    if not unknown and not absent:
+        return
+    fields = dict.fromkeys(
+        (name[:MAX_ID] for name in unknown[:COMPARED]), "the model has no such column"
+    )
+    fields |= dict.fromkeys(absent, "this column is missing")
+    words = []
+    if absent:
+        words.append(f"missing columns: {name_list(absent)}")
+    others = unknown if unused is None else list(unused)
+    if others:
+        label = "unknown columns" if unused is None else "columns that are not used"
+        guesses = [_guess(name, absent) for name in others[:MAX_NAMES]]
+        words.append(f"{label}: {name_list([*guesses, *others[MAX_NAMES:]])}")
+    raise Invalid(
+        f"{'; '.join(words)}.",
+        hint=f"The model takes: {name_list(signature.names)}.",
+        fields=fields,
+    )
+
+
+def _guess(name: str, absent: list[str]) -> str:
+    if len(name) > MAX_ID:
+        return name
+    near = difflib.get_close_matches(name, absent[:COMPARED], n=1)
+    return f"{name} (did you mean {near[0]}?)" if near else name
+
+
+def _column(field: Field, values: list[Any], rows: int) -> list[Any]:
+    if len(values) != rows:
+        raise Invalid(f"has {len(values)} values, the request has {rows} rows")
+    kinds = set(map(type, values))
+    if NULL in kinds:
+        if field.required:
+            raise Invalid(f"row {values.index(None)} is missing, and this column must have a value")
+        kinds.discard(NULL)
+    if field.type == "boolean":
+        return _booleans(field, values, kinds)
+    return _READERS[field.type](values, kinds) if kinds else values
+
+
+def _number(values: list[Any], kinds: set[type]) -> list[Any]:
+    if not kinds <= {int, float}:
+        raise _first_wrong(values, (int, float), "a number")
+    if int in kinds:
+        values = [float(v) if type(v) is int else v for v in values]
+    for row, value in enumerate(values):
+        if value is not None and not math.isfinite(value):
+            raise Invalid(f"row {row} is not a finite number")
+    return values
+
+
+def _integer(values: list[Any], kinds: set[type]) -> list[Any]:
+    if not kinds <= {int, float}:
+        raise _first_wrong(values, (int, float), "a whole number")
+    if float in kinds:
+        values = [_whole(v, row) for row, v in enumerate(values)]
+    for row, value in enumerate(values):
+        if value is not None and not -INT64 <= value < INT64:
+            raise Invalid(f"row {row} does not fit into 64 bits")
+    return values
+
+
+def _whole(value: float | None, row: int) -> int | None:
+    if value is None or isinstance(value, int):
+        return value
+    if not value.is_integer() or abs(value) > EXACT:
+        raise Invalid(f"row {row} is {brief(value)}, and a whole number is needed")
+    return int(value)
+
+
+def _string(values: list[Any], kinds: set[type]) -> list[Any]:
+    if kinds != {str}:
+        raise _first_wrong(values, (str,), "a text")
+    return values
+
+
+def _booleans(field: Field, values: list[Any], kinds: set[type]) -> list[Any]:
+    """True and false, as 1 and 0, as words, or as the two words that the data has for them."""
+    if kinds == {bool}:
+        return values
+    words = TRUTH
+    if field.boolean_words is not None:
+        false, true = field.boolean_words
+        words = TRUTH | {false.casefold(): False, true.casefold(): True}
+    return [_boolean(value, row, words) for row, value in enumerate(values)]
+
+
+def _boolean(value: Any, row: int, words: Mapping[str, bool]) -> bool | None:
+    if value is None or value is True or value is False:
+        return value
+    if type(value) in (int, float) and value in (0, 1):
+        return bool(value)
+    truth = words.get(value.strip().casefold()) if type(value) is str else None
+    if truth is None:
+        raise Invalid(f"row {row} is {brief(value)}, and true or false is needed")
+    return truth
+
+
+def _time(values: list[Any], kinds: set[type]) -> list[Any]:
+    """Times are milliseconds since the epoch from here on; ISO 8601 is taken, UTC when bare."""
+    if not kinds <= {int, float, str}:
+        raise _first_wrong(values, (int, float, str), "milliseconds since 1970 or an ISO 8601 time")
+    if kinds != {int}:
+        values = [_instant(v, row) for row, v in enumerate(values)]
+    for row, value in enumerate(values):
+        if value is not None and abs(value) > MAX_MS:
+            raise Invalid(f"row {row} is {value} ms, which is beyond the year 9999")
+    return values
+
+
+def _instant(value: float | str | None, row: int) -> int | None:
+    if not isinstance(value, str):
+        return _whole(value, row)
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError as bad:
+        raise Invalid(f"row {row} is {brief(value)}, which is no ISO 8601 time") from bad
+    return to_ms(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+def _first_wrong(values: list[Any], kinds: tuple[type, ...], wanted: str) -> Invalid:
+    for row, value in enumerate(values):
+        if value is not None and type(value) not in kinds:
+            return Invalid(f"row {row} is {brief(value)}, and {wanted} is needed")
+    raise AssertionError("called without a wrong value")
+
+
+_READERS: dict[str, Callable[[list[Any], set[type]], list[Any]]] = {
+    "number": _number,
+    "integer": _integer,
+    "string": _string,
+    "time": _time,
+}

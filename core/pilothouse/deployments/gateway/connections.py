@@ -1,0 +1,56 @@
+"""Lines to model processes, and whether the process at the other end still answers.
+
+The server asks each process once a second how it is. One that does not answer, or is at one batch
+for long, gets no new requests until it answers again or is replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import orjson
+
+from pilothouse.deployments.model_server.framing import ASK, GOOD, FrameClient
+
+ASK_EVERY = 1.0
+SILENT_SECONDS = 3.0
+BUSY_SECONDS = 15.0
+
+
+class Line:
+    """A connection to one model process with what is known of the process's health."""
+
+    def __init__(self, client: FrameClient) -> None:
+        self.client = client
+        self._asked_at: float | None = None
+        self._answered_at = 0.0
+        self._busy = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def answers(self) -> bool:
+        """Whether a request that is sent now can be expected to be answered."""
+        if not self.client.is_open:
+            return False
+        now = asyncio.get_running_loop().time()
+        silent = self._asked_at is not None and now - self._asked_at > SILENT_SECONDS
+        return not silent and self._busy <= BUSY_SECONDS
+
+    def ask(self) -> None:
+        """Ask the process how it is, unless it was asked just now."""
+        now = asyncio.get_running_loop().time()
+        if self._asked_at is None and now - self._answered_at >= ASK_EVERY and self.client.is_open:
+            self._asked_at = now
+            self._task = asyncio.create_task(self._wait())
+
+    async def _wait(self) -> None:
+        with suppress(ConnectionError, orjson.JSONDecodeError, AttributeError):
+            answer = await self.client.request(ASK)
+            state = orjson.loads(memoryview(answer)[1:]) if answer[:1] == GOOD else {}
+            self._busy = float(state.get("busy_seconds", 0.0))
+        self._asked_at, self._answered_at = None, asyncio.get_running_loop().time()
+
+    def close(self) -> None:
+        """Hang up."""
+        self.client.close()

@@ -1,0 +1,337 @@
+"""The gateway: predictions and labels over HTTP, as raw ASGI, answered by model processes.
+
+    GET  /v2  /v2/health/live  /v2/health/ready  /v2/models/{d}[/versions/{n}][/ready]
+    POST /v2/models/{d}[/versions/{n}]/infer
+    POST /deployments/{d}/invocations   /invocations      GET /ping
+    POST /deployments/{d}/labels        {"ids": [...], "labels": [...], "at": [ms, ...]}
+
+A request is read, checked against the signature, predicted, written to the journal, and answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pilothouse.deployments.gateway import invocations, oip
+from pilothouse.deployments.gateway.bodies import CheckedRequest, Form
+from pilothouse.deployments.gateway.body_reader import BodyReader
+from pilothouse.deployments.gateway.metrics import Measures
+from pilothouse.deployments.gateway.request import Limits, Predicted, inflate
+from pilothouse.deployments.gateway.routes import Route, Routes
+from pilothouse.deployments.model_server.framing import GOOD, PREDICT, REFUSED
+from pilothouse.deployments.prediction_log.id_index import count_unknown
+from pilothouse.deployments.prediction_log.journal import Journal
+from pilothouse.deployments.prediction_log.log import journal_folder
+from pilothouse.kit.asgi import (
+    SMALL_BODY,
+    Answer,
+    BodyBudget,
+    Receive,
+    Scope,
+    Send,
+    header,
+    json_answer,
+    read_body,
+    refusal,
+    respond,
+)
+from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
+from pilothouse.kit.ids import uuid7s
+from pilothouse.kit.io_errors import in_words
+from pilothouse.models.signature import Signature
+
+log = logging.getLogger("pilothouse.gateway")
+WAIT_SECONDS = 5.0
+PREDICT_SECONDS = 30.0
+RETRY_SECONDS = 25.0
+MOST_IN_FLIGHT = 512
+INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?/infer")
+MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?(/ready)?")
+ROOM = re.compile(r"/deployments/([^/]+)/(invocations|labels)")
+PLAIN = ("/v2", "/v2/", "/v2/health/live", "/v2/health/ready", "/ping")
+
+Read = Callable[[Signature], Awaitable[CheckedRequest]]
+
+
+@dataclass
+class Gateway:
+    """Answers the hot routes; `owns` says which they are."""
+
+    workspace: Path
+    routes: Routes
+    max_body: int
+    max_rows: int
+    version: str
+    measures: Measures = field(default_factory=Measures)
+    budget: BodyBudget = field(default_factory=BodyBudget)
+    _journals: dict[str, Journal] = field(default_factory=dict)
+    _in_flight: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.reader = BodyReader(Limits(self.max_rows, self.max_body))
+
+    def owns(self, path: str) -> bool:
+        """Whether a path is one of the gateway's."""
+        return path.startswith(("/v2/", "/deployments/")) or path in (*PLAIN, "/invocations")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        try:
+            answer = await self._answer(scope, receive)
+        except PilothouseError as refused:
+            answer = refusal(refused)
+        except Exception as failed:  # the edge of a request
+            log.exception("a request failed")
+            unknown = PilothouseError("something went wrong in the server; its log says what.")
+            answer = refusal(in_words(failed) or unknown)
+        await respond(send, answer)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        path, method = scope["path"], scope["method"]
+        infer, room = INFER.fullmatch(path), ROOM.fullmatch(path)
+        if method == "POST" and infer:
+            return await self._infer(infer[1], infer[2], scope, receive)
+        if method == "POST" and room and room[2] == "labels":
+            return await self._labels(room[1], scope, receive)
+        if method == "POST" and (room or path == "/invocations"):
+            return await self._invoke(room[1] if room else self._only(), scope, receive)
+        if method in ("GET", "HEAD") and not infer and not room:
+            return self._look(path)
+        if infer or room or path in PLAIN:
+            return refusal(_not_allowed(method), status=405)
+        raise NotFound(f"there is nothing at {path}.", hint="See /openapi.json.")
+
+    async def _infer(self, name: str, number: str | None, scope: Scope, receive: Receive) -> Answer:
+        began = time.perf_counter()
+        await self.routes.known(name)
+        with self.budget.body() as grow:
+            body = await self._body(scope, receive, grow)
+
+            async def read(signature: Signature) -> CheckedRequest:
+                self._check_version(name, number)
+                return await self._read("oip", "", body, signature, grow)
+
+            request, predicted = await self._predict(name, read, began)
+            return json_answer(oip.answer(predicted, request.outputs), predicted.version)
+
+    async def _invoke(self, name: str, scope: Scope, receive: Receive) -> Answer:
+        began = time.perf_counter()
+        await self.routes.known(name)
+        kind = header(scope, b"content-type").split(";", 1)[0].strip().lower()
+        with self.budget.body() as grow:
+            body = await self._body(scope, receive, grow)
+
+            async def read(signature: Signature) -> CheckedRequest:
+                return await self._read("invocations", kind, body, signature, grow)
+
+            _, predicted = await self._predict(name, read, began)
+            return json_answer(invocations.answer(predicted), predicted.version)
+
+    async def _read(
+        self,
+        form: Form,
+        kind: str,
+        body: bytes,
+        signature: Signature,
+        grow: Callable[[int], None],
+    ) -> CheckedRequest:
+        request = await self.reader.request(form, kind, body, signature)
+        grow(len(body) + request.size)
+        return request
+
+    async def _labels(self, name: str, scope: Scope, receive: Receive) -> Answer:
+        route = await self.routes.known(name)
+        with self.budget.body() as grow:
+            body = await self._body(scope, receive, grow)
+            now_ms = time.time_ns() // 1_000_000
+            labels = await self.reader.labels(body, route.signature, now_ms)
+        journal = self._journal(name)
+        journal.labels(labels.line(journal.stamp()))
+        self.measures.labels[name] += len(labels.ids)
+        unknown = await asyncio.to_thread(count_unknown, self.workspace, name, labels.ids)
+        return json_answer({"accepted": len(labels.ids), "unknown": unknown})
+
+    async def _predict(
+        self, name: str, read: Read, began: float
+    ) -> tuple[CheckedRequest, Predicted]:
+        """Predict, count and write down. A request that fails is counted and written down too."""
+        if self._in_flight[name] >= MOST_IN_FLIGHT:
+            raise Unavailable(f"{name!r} has {MOST_IN_FLIGHT} requests waiting.")
+        self._in_flight[name] += 1
+        try:
+            return await self._answered(name, read, began)
+        except PilothouseError as refused:
+            self._note_refusal(name, refused.status, began)
+            raise
+        finally:
+            self._in_flight[name] -= 1
+
+    async def _answered(
+        self, name: str, read: Read, began: float
+    ) -> tuple[CheckedRequest, Predicted]:
+        """Predict, once more when the process ends meanwhile: predicting changes nothing.
+
+        The second try has time of its own: a process that hangs is noticed late.
+        """
+        loop = asyncio.get_running_loop()
+        for wait_seconds in (WAIT_SECONDS, RETRY_SECONDS):
+            route, line = await self.routes.line(name, loop.time() + wait_seconds)
+            request = await read(route.signature)
+            message = PREDICT + request.payload()
+            try:
+                raw = await asyncio.wait_for(line.request(message), PREDICT_SECONDS)
+            except ConnectionError:
+                continue
+            except TimeoutError as late:
+                raise Unavailable(
+                    f"{name!r} did not answer within {PREDICT_SECONDS:.0f} s."
+                ) from late
+            predicted = _predicted(route, request, raw)
+            self._note(route, request, predicted, began)
+            return request, predicted
+        raise Unavailable(f"two processes of {name!r} ended while they predicted this.")
+
+    def _note(
+        self, route: Route, request: CheckedRequest, predicted: Predicted, began: float
+    ) -> None:
+        """Write down an answer before it is sent."""
+        journal = self._journal(route.name)
+        at = journal.stamp()
+        ms = round((time.perf_counter() - began) * 1_000, 3)
+        journal.predictions(
+            route.number,
+            route.signature,
+            {
+                "at": at,
+                "version": route.number,
+                "rows": request.rows,
+                "ms": ms,
+                "status": 200,
+                "ids": predicted.prediction_ids,
+                "model": route.model,
+                "event": request.event_ms or [at // 1_000] * request.rows,
+                "score": predicted.scores,
+                "columns": request.columns(),
+            },
+        )
+        self.measures.count(route.name, route.number, 200, request.rows, ms)
+
+    def _note_refusal(self, name: str, status: int, began: float) -> None:
+        number = self.routes.get(name).number
+        journal = self._journal(name)
+        ms = round((time.perf_counter() - began) * 1_000, 3)
+        line = {"at": journal.stamp(), "version": number, "rows": 0, "ms": ms, "status": status}
+        self.measures.count(name, number, status, 0, ms)
+        try:
+            journal.refused(line)
+        except Unavailable as full:
+            log.warning("%s", full)
+
+    def _look(self, path: str) -> Answer:
+        model = MODEL.fullmatch(path)
+        if model:
+            return self._model(model[1], model[2], bool(model[3]))
+        if path in ("/v2", "/v2/"):
+            return json_answer({"name": "pilothouse", "version": self.version, "extensions": []})
+        if path == "/v2/health/live":
+            return json_answer({"live": True})
+        if path == "/v2/health/ready":
+            state = {"ready": self.routes.loaded, "live": True}
+            return json_answer(state, status=200 if self.routes.loaded else 503)
+        if path == "/ping":
+            return Answer(200 if self.routes.loaded else 503, b"\n")
+        raise NotFound(f"there is nothing at {path}.", hint="See /openapi.json.")
+
+    def _model(self, name: str, number: str | None, only_ready: bool) -> Answer:
+        route = self.routes.get(name)
+        self._check_version(name, number)
+        if only_ready:
+            ready = self.routes.is_ready(name)
+            return json_answer({"name": name, "ready": ready}, status=200 if ready else 503)
+        return json_answer(oip.metadata(name, route.number, route.signature), route.number)
+
+    def _check_version(self, name: str, number: str | None) -> None:
+        serving = self.routes.get(name).number
+        if number is not None and int(number) != serving:
+            raise NotFound(f"{name!r} is answered by version {serving}, not {number}.")
+
+    def _only(self) -> str:
+        names = self.routes.names()
+        if len(names) != 1:
+            known = ", ".join(names) or "none yet"
+            raise NotFound(
+                "which deployment is meant?",
+                hint=f"Use /deployments/NAME/invocations; there are: {known}.",
+            )
+        return names[0]
+
+    def _journal(self, name: str) -> Journal:
+        if name not in self._journals:
+            self._journals[name] = Journal(journal_folder(self.workspace, name))
+        return self._journals[name]
+
+    def seal_old(self) -> None:
+        """Seal the journal segments that have been open for long."""
+        for journal in self._journals.values():
+            journal.seal_if_old()
+        self.reader.end_if_idle()
+
+    def close(self) -> None:
+        """Seal every journal and hang up."""
+        for journal in self._journals.values():
+            journal.seal()
+        self.reader.close()
+        self.routes.close()
+
+    async def _body(self, scope: Scope, receive: Receive, grow: Callable[[int], None]) -> bytes:
+        body = await read_body(scope, receive, self.max_body, grow)
+        encoding = header(scope, b"content-encoding").strip().lower()
+        if encoding in ("", "identity"):
+            return body
+        if len(body) <= SMALL_BODY // 16:
+            return inflate(body, encoding, self.max_body)
+        body = await asyncio.to_thread(inflate, body, encoding, self.max_body)
+        grow(len(body))
+        return body
+
+
+def _not_allowed(method: str) -> PilothouseError:
+    return Invalid(f"{method} is not answered here.")
+
+
+def _predicted(route: Route, request: CheckedRequest, raw: bytes) -> Predicted:
+    if raw[:1] == REFUSED:
+        raise Invalid(f"the model cannot predict these rows: {str(raw[1:], 'utf-8', 'replace')}.")
+    if raw[:1] != GOOD:
+        raise PilothouseError(f"the model failed: {str(raw[1:], 'utf-8', 'replace')}.")
+    signature = route.signature
+    rows: list[list[float]] = orjson.loads(memoryview(raw)[1:])
+    column = signature.classes.index(signature.positive)
+    scores = [row[column] for row in rows]
+    return Predicted(
+        deployment=route.name,
+        version=route.number,
+        request_id=request.request_id,
+        signature=signature,
+        prediction_ids=request.prediction_ids or uuid7s(request.rows),
+        probabilities=rows,
+        scores=scores,
+        labels=_labels(signature, scores),
+    )
+
+
+def _labels(signature: Signature, scores: list[float]) -> list[Any]:
+    """The positive class at or above the agreed threshold, else the other one."""
+    rest = [label for label in signature.classes if label != signature.positive]
+    other = rest[0] if rest else signature.positive
+    return [signature.positive if s >= signature.threshold else other for s in scores]

@@ -1,0 +1,95 @@
+"""Labels: what came true of a prediction, told later, by id, and told again to correct."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pilothouse.deployments.gateway.request import MAX_ID, brief, check_instants, name_list
+from pilothouse.deployments.prediction_log.journal import Journal
+from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Label, Signature
+
+LINE_LABELS = 10_000
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels that were checked: one class and one instant an id."""
+
+    ids: list[str]
+    labels: list[Any]
+    times: list[int]
+
+    def line(self, at_us: int) -> dict[str, Any]:
+        """Their line in the journal."""
+        return {"at": at_us, "ids": self.ids, "labels": self.labels, "times": self.times}
+
+
+def write(folder: Path, labels: Labels) -> None:
+    """Write labels into a deployment's journal folder, in lines that are read quickly."""
+    journal = Journal(folder)
+    for start in range(0, len(labels.ids), LINE_LABELS):
+        part = slice(start, start + LINE_LABELS)
+        lines = Labels(labels.ids[part], labels.labels[part], labels.times[part])
+        journal.labels(lines.line(journal.stamp()))
+    journal.seal()
+
+
+def check_labels(
+    signature: Signature, ids: Sequence[Any], labels: Sequence[Any], at: Any, now_ms: int
+) -> Labels:
+    """Labels whose classes the model knows; `at` is an instant in ms, one a label, or None (now).
+
+    Raises Invalid in words that name the first wrong one.
+    """
+    _check_ids(ids)
+    if len(labels) != len(ids):
+        raise Invalid(f"there are {len(ids)} ids and {len(labels)} labels; one label an id.")
+    return Labels(list(ids), match_labels(signature, labels), _times(at, len(ids), now_ms))
+
+
+def _times(at: Any, count: int, now_ms: int) -> list[int]:
+    if at is None:
+        return [now_ms] * count
+    if not isinstance(at, list):
+        check_instants("at", [at])
+        return [at] * count
+    if len(at) != count:
+        raise Invalid(f"`at` has {len(at)} values, and there are {count} labels.")
+    check_instants("at", at)
+    return list(at)
+
+
+def _check_ids(ids: Sequence[Any]) -> None:
+    if not ids:
+        raise Invalid("there are no ids.")
+    if any(type(word) is not str or not 0 < len(word) <= MAX_ID for word in ids):
+        raise Invalid(f"each id must be a text of 1 to {MAX_ID} characters.")
+    if len(set(ids)) != len(ids):
+        raise Invalid("an id is given more than once.")
+
+
+def match_labels(signature: Signature, labels: Sequence[Any]) -> list[Label]:
+    """The class that each label means. Raises Invalid for the first that means none."""
+    cached: dict[tuple[type, Any], Label] = {}
+    matched: list[Label] = []
+    for row, label in enumerate(labels):
+        value = label.item() if hasattr(label, "item") else label  # numpy's own types
+        key = (type(value), value if isinstance(value, str | int | float) else None)
+        if key not in cached:
+            cached[key] = _match(signature, value, row)
+        matched.append(cached[key])
+    return matched
+
+
+def _match(signature: Signature, value: Any, row: int) -> Label:
+    label = signature.match_label(value)
+    if label is not None:
+        return label
+    raise Invalid(
+        f"label {row} is {brief(value)}, which is no class of the model.",
+        hint=f"Known: {name_list(repr(label) for label in signature.classes)}.",
+    )

@@ -1,0 +1,239 @@
+"""The Open Inference Protocol v2, REST: requests into columns, answers into tensors, metadata.
+
+Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md. Tables come as one
+column tensor per feature of shape [n] or [n, 1], or as one 2-D tensor in the signature's order.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+from pilothouse.deployments.gateway.request import (
+    MAX_ID,
+    Limits,
+    Predicted,
+    Wanted,
+    brief,
+    event_times,
+    name_list,
+    own_ids,
+)
+from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Signature
+
+DATATYPES = {
+    "number": "FP64",
+    "integer": "INT64",
+    "string": "BYTES",
+    "boolean": "BOOL",
+    "time": "INT64",
+}
+NUMERIC = {f"{kind}{bits}" for kind in ("INT", "UINT", "FP") for bits in (8, 16, 32, 64)} - {"FP8"}
+KNOWN = NUMERIC | {"BOOL", "BYTES"}
+OUTPUTS = ("predict", "predict_proba", "prediction_id")
+SPARE_TENSORS = 100  # unknown ones are named in the refusal; more of them are only counted
+PLATFORM = "pilothouse_sklearn"
+
+
+def parse(body: dict[str, Any], signature: Signature, limits: Limits | None = None) -> Wanted:
+    """A request's columns. Raises Invalid in words that name the tensor."""
+    tensors = body.get("inputs")
+    if not isinstance(tensors, list) or not tensors:
+        raise Invalid("`inputs` must be a list of tensors.", hint="One a column, or one 2-D.")
+    if len(tensors) > len(signature.inputs) + SPARE_TENSORS:
+        raise Invalid(
+            f"there are {len(tensors)} tensors, and the model takes {len(signature.inputs)}."
+        )
+    outputs = _outputs(body.get("outputs"))
+    limits = limits or Limits()
+    if len(tensors) == 1 and _is_matrix(tensors[0]):
+        columns, rows = _matrix(tensors[0], signature, limits)
+    else:
+        columns, rows = _columns(tensors, limits)
+    parameters = body.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise Invalid("`parameters` must be an object.")
+    return Wanted(
+        columns=columns,
+        rows=rows,
+        event_ms=event_times(parameters, rows),
+        prediction_ids=own_ids(parameters, rows),
+        request_id=_request_id(body.get("id")),
+        outputs=outputs,
+    )
+
+
+def _request_id(value: Any) -> str:
+    if value is None:
+        return ""
+    if type(value) not in (str, int) or len(str(value)) > MAX_ID:
+        raise Invalid(f"`id` must be a text of at most {MAX_ID} characters.")
+    return str(value)
+
+
+def answer(predicted: Predicted, outputs: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The response body."""
+    made = [_tensor(name, predicted) for name in outputs or OUTPUTS]
+    return {
+        "model_name": predicted.deployment,
+        "model_version": str(predicted.version),
+        "id": predicted.request_id,
+        "outputs": made,
+    }
+
+
+def metadata(deployment: str, version: int, signature: Signature) -> dict[str, Any]:
+    """What `/v2/models/{name}` says: the tensors taken and given."""
+    taken = [
+        {"name": f.name, "datatype": DATATYPES[f.type], "shape": [-1]} for f in signature.inputs
+    ]
+    return {
+        "name": deployment,
+        "versions": [str(version)],
+        "platform": PLATFORM,
+        "inputs": taken,
+        "outputs": [
+            {"name": "predict", "datatype": _label_type(signature), "shape": [-1]},
+            {
+                "name": "predict_proba",
+                "datatype": "FP64",
+                "shape": [-1, len(signature.classes)],
+                "parameters": _classes(signature),
+            },
+            {"name": "prediction_id", "datatype": "BYTES", "shape": [-1]},
+        ],
+    }
+
+
+def _is_matrix(tensor: Any) -> bool:
+    shape = tensor.get("shape") if isinstance(tensor, dict) else None
+    return isinstance(shape, list) and len(shape) == 2 and shape[1] != 1
+
+
+def _matrix(
+    tensor: dict[str, Any], signature: Signature, limits: Limits
+) -> tuple[dict[str, list[Any]], int]:
+    name, (rows, width), data = _parts(tensor, limits)
+    names = signature.names
+    if width != len(names):
+        raise Invalid(
+            f"tensor {brief(name)} has {width} columns, and {len(names)} are needed.",
+            hint=f"In this order: {name_list(names)}.",
+        )
+    return {column: data[i::width] for i, column in enumerate(names)}, rows
+
+
+def _columns(tensors: list[Any], limits: Limits) -> tuple[dict[str, list[Any]], int]:
+    columns: dict[str, list[Any]] = {}
+    rows = -1
+    for tensor in tensors:
+        name, shape, data = _parts(tensor, limits)
+        if len(shape) == 2 and shape[1] != 1:
+            raise Invalid(
+                f"tensor {brief(name)} has shape {brief(shape)}; a column has shape [n] or [n, 1]."
+            )
+        if rows not in (-1, shape[0]):
+            raise Invalid(f"tensor {brief(name)} has {shape[0]} rows, the one before has {rows}.")
+        if name in columns:
+            raise Invalid(f"tensor {brief(name)} is given twice.")
+        columns[name], rows = data, shape[0]
+    return columns, rows
+
+
+def _parts(tensor: Any, limits: Limits) -> tuple[str, list[int], list[Any]]:
+    """A tensor's name, shape and flat data. Its shape is checked before its data is read."""
+    if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
+        raise Invalid("each tensor must be an object with a `name`.")
+    name, data = tensor["name"], tensor.get("data")
+    kind = tensor.get("datatype")
+    if not isinstance(kind, str) or kind not in KNOWN:
+        raise Invalid(
+            f"tensor {brief(name)} has the datatype {brief(kind)}.",
+            hint=f"Known: {', '.join(sorted(KNOWN))}.",
+        )
+    shape = _shape(name, tensor.get("shape"))
+    if not isinstance(data, list):
+        raise Invalid(f"tensor {brief(name)} needs its `data` as a list.")
+    size = shape[0] * (shape[1] if len(shape) == 2 else 1)
+    if shape[0] <= len(data):
+        limits.check_rows(shape[0])
+        data = _flat(name, data, len(shape))
+    if len(data) != size:
+        raise Invalid(
+            f"tensor {brief(name)} has {len(data)} values, its shape {shape} needs {size}."
+        )
+    return name, shape, data
+
+
+def _shape(name: str, shape: Any) -> list[int]:
+    if not isinstance(shape, list) or not shape:
+        raise Invalid(f"tensor {brief(name)} needs a `shape` of whole numbers.")
+    if len(shape) > 2:
+        raise Invalid(
+            f"tensor {brief(name)} has {len(shape)} dimensions; a table has at most 2.",
+            hint="A column has shape [n] or [n, 1], a table [n, columns].",
+        )
+    if any(type(n) is not int or n < 0 for n in shape):
+        raise Invalid(f"tensor {brief(name)} needs a `shape` of whole numbers.")
+    return shape
+
+
+def _flat(name: str, data: list[Any], dimensions: int) -> list[Any]:
+    """Row-major data, flat or nested as deep as the shape."""
+    if not data or not isinstance(data[0], list):
+        return data
+    if dimensions == 1 and not all(isinstance(part, list) and len(part) == 1 for part in data):
+        raise Invalid(f"tensor {brief(name)} has nested `data`; its shape has one dimension.")
+    if not all(isinstance(part, list) for part in data):
+        raise Invalid(f"tensor {brief(name)} mixes lists and values in `data`.")
+    return list(chain.from_iterable(data))
+
+
+def _outputs(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise Invalid("`outputs` must be a list.")
+    if len(value) > len(OUTPUTS):
+        raise Invalid(f"there are {len(value)} outputs, and {len(OUTPUTS)} can be named.")
+    names = [part.get("name") if isinstance(part, dict) else None for part in value]
+    for name in names:
+        if name not in OUTPUTS:
+            raise Invalid(
+                f"there is no output {brief(name)}.", hint=f"Known: {', '.join(OUTPUTS)}."
+            )
+        if names.count(name) > 1:
+            raise Invalid(f"the output {name!r} is named more than once.")
+    return tuple(str(name) for name in names)
+
+
+def _tensor(name: str, predicted: Predicted) -> dict[str, Any]:
+    rows = len(predicted.prediction_ids)
+    if name == "predict":
+        kind = _label_type(predicted.signature)
+        return {"name": name, "shape": [rows], "datatype": kind, "data": predicted.labels}
+    if name == "prediction_id":
+        data: list[Any] = predicted.prediction_ids
+        return {"name": name, "shape": [rows], "datatype": "BYTES", "data": data}
+    return {
+        "name": name,
+        "shape": [rows, len(predicted.signature.classes)],
+        "datatype": "FP64",
+        "parameters": _classes(predicted.signature),
+        "data": list(chain.from_iterable(predicted.probabilities)),
+    }
+
+
+def _classes(signature: Signature) -> dict[str, Any]:
+    return {
+        "classes": list(signature.classes),
+        "positive": signature.positive,
+        "threshold": signature.threshold,
+    }
+
+
+def _label_type(signature: Signature) -> str:
+    kinds = {type(label) for label in signature.classes}
+    by_kind = {bool: "BOOL", int: "INT64", float: "FP64"}
+    return by_kind.get(kinds.pop(), "BYTES") if len(kinds) == 1 else "BYTES"

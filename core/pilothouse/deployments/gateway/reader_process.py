@@ -1,0 +1,126 @@
+"""The reader process: reads large request bodies, so that the server's loop and memory stay free.
+
+    python -m pilothouse.deployments.gateway.reader_process <file descriptor of a connected socket>
+
+It answers one frame at a time and ends when the server closes the socket. A request frame is
+`[u32 length of head][head as JSON][body]`, an answer `+` or `!`, `[u32 length][head][parts]`.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import socket
+import struct
+import sys
+from typing import Any
+
+import orjson
+
+from pilothouse.deployments.gateway.bodies import (
+    CheckedRequest,
+    count_values,
+    read_labels,
+    read_request,
+)
+from pilothouse.deployments.gateway.request import Limits
+from pilothouse.deployments.model_server.framing import GOOD, REFUSED, Frames, frame
+from pilothouse.kit.errors import Invalid, PilothouseError, TooLarge
+from pilothouse.models.signature import Signature
+
+SIZE = struct.Struct("!I")
+MEMORY_BYTES = 448 << 20
+PIECE = 1 << 20
+TOO_LARGE_TO_READ = "the body takes more memory than there is for one request when it is read."
+
+
+def pack(kind: bytes, head: dict[str, Any], tail: bytes) -> bytes:
+    """A message: its kind, its head as JSON, and bytes that are sent as they are."""
+    data = orjson.dumps(head)
+    return b"".join((kind, SIZE.pack(len(data)), data, tail))
+
+
+def unpack(message: bytes) -> tuple[bytes, dict[str, Any], memoryview]:
+    """The three parts of a message."""
+    view = memoryview(message)
+    start = 1 + SIZE.size
+    end = start + SIZE.unpack_from(message, 1)[0]
+    return message[:1], orjson.loads(view[start:end]), view[end:]
+
+
+def request_head(request: CheckedRequest) -> dict[str, Any]:
+    """What of a checked request travels as JSON; its columns travel as they are."""
+    return {
+        "rows": request.rows,
+        "lengths": [len(part) for part in request.parts],
+        "event_ms": request.event_ms,
+        "prediction_ids": request.prediction_ids,
+        "request_id": request.request_id,
+        "outputs": request.outputs,
+    }
+
+
+def _read(head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+    if head["form"] == "json":
+        return _count_json(body, head["max_values"]), b""
+    limits, signature = Limits(**head["limits"]), Signature.from_json(head["signature"])
+    if head["form"] == "labels":
+        labels = read_labels(body, signature, limits, head["now_ms"])
+        return {"ids": labels.ids, "labels": labels.labels, "times": labels.times}, b""
+    request = read_request(head["form"], head["content_type"], body, signature, limits)
+    return request_head(request), b"".join(request.parts)
+
+
+def _count_json(body: bytes, max_values: int) -> dict[str, Any]:
+    """Count the values of a JSON body outside its texts, as far as they are allowed."""
+    inside = b"".join(body.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
+    count = count_values(inside)
+    if count > max_values:
+        raise TooLarge(f"the body has more than {max_values:,} values, the most read at once.")
+    return {"values": count}
+
+
+def _answer(message: bytes) -> bytes:
+    try:
+        _, head, body = unpack(message)
+        found, tail = _read(head, bytes(body))
+        found["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return pack(GOOD, found, tail)
+    except PilothouseError as refused:
+        return pack(REFUSED, _refusal(refused), b"")
+    except MemoryError:
+        return pack(REFUSED, _refusal(TooLarge(TOO_LARGE_TO_READ)), b"")
+
+
+def _refusal(refused: PilothouseError) -> dict[str, Any]:
+    fields = refused.fields if isinstance(refused, Invalid) else {}
+    return {
+        "large": isinstance(refused, TooLarge),
+        "message": refused.message,
+        "hint": refused.hint,
+        "fields": fields,
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def serve(line: socket.socket) -> None:
+    """Answer frames until the other side closes."""
+    frames = Frames()
+    while data := line.recv(PIECE):
+        for number, message in frames.feed(data):
+            line.sendall(frame(number, _answer(message)))
+
+
+def main() -> None:
+    """Answer on the socket that was handed over, within a limit of memory."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(10)  # what is small and waits for nobody goes first
+    gc.disable()  # JSON has no cycles, and collections among millions of lists take seconds
+    with socket.socket(fileno=int(sys.argv[1])) as line:
+        serve(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""What every protocol's request comes down to, and what every answer is made from."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NoReturn
+
+import orjson
+
+from pilothouse.kit.errors import Invalid, TooLarge
+from pilothouse.models.signature import Signature
+
+MAX_ID = 200
+MIN_MS = 946_684_800_000  # 2000-01-01: an instant before it is one in seconds
+MAX_EVENT_MS = 4_102_444_800_000  # 2100-01-01: an instant after it is one in microseconds
+MAX_COLUMNS = 10_000
+MAX_CELLS = 5_000_000
+MAX_NAMES = 10
+GZIP_MEMBERS = 1_000
+GZIP_STEP = 64 * 1024
+BRIEF_TEXT, BRIEF_ITEMS, BRIEF_DEPTH = 60, 4, 2
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a request may be."""
+
+    max_rows: int = 10_000
+    max_body: int = 10 << 20
+
+    def check_rows(self, rows: int) -> None:
+        """Raises Invalid for none, TooLarge for too many."""
+        if rows == 0:
+            raise Invalid("there are no rows.")
+        if rows > self.max_rows:
+            raise TooLarge(f"there are {rows} rows; at most {self.max_rows} are read at once.")
+
+    def check_cells(self, rows: int, signature: Signature) -> None:
+        """Raises TooLarge when rows times the model's columns is more than can be answered."""
+        columns = len(signature.inputs)
+        if rows * columns > MAX_CELLS:
+            raise TooLarge(
+                f"{rows} rows of {columns} columns are too many values.",
+                hint=f"Send at most {max(MAX_CELLS // columns, 1)} rows at once.",
+            )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A request for predictions: columns as given, row count, and the caller's own facts."""
+
+    columns: dict[str, list[Any]]
+    rows: int
+    event_ms: list[int] | None = None
+    prediction_ids: list[str] | None = None
+    request_id: str = ""
+    outputs: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """An answer: one label, one row of class probabilities and one id per row."""
+
+    deployment: str
+    version: int
+    request_id: str
+    signature: Signature
+    prediction_ids: list[str]
+    probabilities: list[list[float]]
+    scores: list[float]
+    labels: list[Any] = field(default_factory=list)
+
+
+def brief(value: Any, depth: int = BRIEF_DEPTH) -> str:
+    """A value for a message: in a few dozen characters, however large it is."""
+    if isinstance(value, str):
+        more = len(value) > BRIEF_TEXT
+        return repr(value[:BRIEF_TEXT]) + ("..." if more else "")
+    if isinstance(value, list | dict) and depth == 0:
+        return "[...]" if isinstance(value, list) else "{...}"
+    if isinstance(value, list):
+        items = [brief(item, depth - 1) for item in value[:BRIEF_ITEMS]]
+        return f"[{', '.join(items)}{', ...' if len(value) > BRIEF_ITEMS else ''}]"
+    if isinstance(value, dict):
+        pairs = islice(value.items(), BRIEF_ITEMS)
+        items = [f"{brief(k, depth - 1)}: {brief(v, depth - 1)}" for k, v in pairs]
+        return f"{{{', '.join(items)}{', ...' if len(value) > BRIEF_ITEMS else ''}}}"
+    return repr(value)[:BRIEF_TEXT]
+
+
+def name_list(names: Iterable[str]) -> str:
+    """Names for a message: the first few, and how many more there are."""
+    listed = list(names)
+    words = ", ".join(name[:MAX_ID] for name in listed[:MAX_NAMES])
+    more = len(listed) - MAX_NAMES
+    return f"{words} and {more} more" if more > 0 else words
+
+
+def read_json(body: bytes, *, bare_nan: bool = False) -> dict[str, Any]:
+    """The JSON object in a body. Raises Invalid when it is none.
+
+    With `bare_nan`, a NaN as Python and pandas write it is a missing value.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as broken:
+        if bare_nan and b"NaN" in body:
+            value = _read_json_with_nan(body)
+        else:
+            bare = b"NaN" in body or b"Infinity" in body
+            hint = "NaN and Infinity are no JSON: send null for a missing value." if bare else ""
+            raise Invalid(f"the body is no JSON: {broken}.", hint=hint) from broken
+    if not isinstance(value, dict):
+        raise Invalid("the body must be a JSON object.")
+    return value
+
+
+def _read_json_with_nan(body: bytes) -> Any:
+    def constant(word: str) -> None:
+        if word != "NaN":
+            raise Invalid(f"the body is no JSON: {word} is not a value.", hint="Send null.")
+
+    try:
+        return json.loads(body, parse_constant=constant)
+    except (ValueError, RecursionError) as broken:
+        raise Invalid(f"the body is no JSON: {broken}.") from broken
+
+
+def inflate(body: bytes, encoding: str, limit: int) -> bytes:
+    """The body without its gzip or deflate, all members of it.
+
+    Raises Invalid when it is broken or ends too early, or is larger than the limit.
+    """
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise Invalid(
+            f"the content encoding {brief(encoding)} is not understood.", hint="Use gzip."
+        )
+    pieces: list[bytes] = []
+    size = start = 0
+    for _ in range(GZIP_MEMBERS):
+        member = zlib.decompressobj(wbits=47)
+        while not member.eof:
+            step = member.unconsumed_tail or body[start : start + GZIP_STEP]
+            if not step:
+                raise Invalid(f"the {encoding} body ends too early.")
+            if not member.unconsumed_tail:
+                start += len(step)
+            try:
+                pieces.append(member.decompress(step, limit + 1 - size))
+            except zlib.error as broken:
+                raise Invalid(f"the body is no {encoding}: {broken}.") from broken
+            size += len(pieces[-1])
+            if size > limit:
+                raise Invalid(f"the body unpacks to more than {limit >> 20} MB.")
+        start -= len(member.unused_data)
+        if not body[start : start + GZIP_STEP].strip(b"\0"):  # the end, or padding up to it
+            _check_padding(body, start, encoding)
+            return b"".join(pieces)
+    raise Invalid(f"the {encoding} body has more than {GZIP_MEMBERS} parts.")
+
+
+def _check_padding(body: bytes, start: int, encoding: str) -> None:
+    if body.count(0, start) != len(body) - start:
+        raise Invalid(f"the {encoding} body has other bytes after its end.")
+
+
+def from_rows(
+    rows: list[Any], names: tuple[str, ...], needed: tuple[str, ...]
+) -> tuple[dict[str, list[Any]], tuple[str, ...]]:
+    """The needed columns from row records, which may leave columns out, or from bare rows of
+    `names` in order; and the names of some columns that are not needed."""
+    if all(type(row) is dict for row in rows):
+        return _from_records(rows, needed)
+    for number, row in enumerate(rows):
+        if not isinstance(row, list):
+            raise Invalid(f"row {number} must be a list of {len(names)} values or an object.")
+        if len(row) != len(names):
+            raise Invalid(
+                f"row {number} has {len(row)} values, and {len(names)} are needed.",
+                hint=f"In this order: {name_list(names)}.",
+            )
+    needed_names = set(needed)
+    columns = {n: [row[i] for row in rows] for i, n in enumerate(names) if n in needed_names}
+    return columns, tuple(name for name in names if name not in needed_names)[:MAX_COLUMNS]
+
+
+def _from_records(
+    rows: list[dict[str, Any]], needed: tuple[str, ...]
+) -> tuple[dict[str, list[Any]], tuple[str, ...]]:
+    columns = {name: [row.get(name) for row in rows] for name in needed if _occurs(name, rows)}
+    needed_names = set(needed)
+    unused = dict.fromkeys(key for row in rows[:100] for key in row if key not in needed_names)
+    return columns, tuple(unused)[:MAX_COLUMNS]
+
+
+def _occurs(name: str, rows: list[dict[str, Any]]) -> bool:
+    return any(name in row for row in rows)
+
+
+def event_times(parameters: Mapping[str, Any], rows: int) -> list[int] | None:
+    """`event_time`: milliseconds since the epoch, one for all rows or one a row."""
+    value = parameters.get("event_time")
+    if value is None:
+        return None
+    if isinstance(value, list):
+        if len(value) != rows:
+            raise Invalid(f"event_time has {len(value)} values, the request has {rows} rows.")
+        check_instants("event_time", value)
+        return value
+    check_instants("event_time", [value])
+    return [value] * rows
+
+
+def check_instants(name: str, values: list[Any]) -> None:
+    """Raises Invalid for anything that is no plausible number of milliseconds since 1970."""
+    for row, at in enumerate(values):
+        if type(at) is not int:
+            _refuse_instant(name, row, at)
+        if not MIN_MS <= at < MAX_EVENT_MS:
+            raise Invalid(
+                f"{name} of row {row} is {at if abs(at) < 10**30 else 'a huge number'}, "
+                f"which {_unit_of(at)}; milliseconds since 1970 are needed.",
+                hint="Instants from 2000 to 2099 are taken, such as 1764547200000.",
+            )
+
+
+def _refuse_instant(name: str, row: int, at: Any) -> NoReturn:
+    unit = isinstance(at, float) and MIN_MS <= at * 1_000 < MAX_EVENT_MS
+    raise Invalid(
+        f"{name} must be milliseconds since 1970 as whole numbers; row {row} is {brief(at)}"
+        f"{', which looks like seconds' if unit else ''}.",
+        hint="Such as 1764547200000.",
+    )
+
+
+def _unit_of(at: int) -> str:
+    """What an implausible number of milliseconds most likely is."""
+    if MIN_MS <= at * 1_000 < MAX_EVENT_MS:
+        return "looks like seconds"
+    if MIN_MS <= at // 1_000 < MAX_EVENT_MS:
+        return "looks like microseconds"
+    if MIN_MS <= at // 1_000_000 < MAX_EVENT_MS:
+        return "looks like nanoseconds"
+    return "looks like seconds" if 0 <= at < MIN_MS else "is no plausible instant"
+
+
+def own_ids(parameters: Mapping[str, Any], rows: int) -> list[str] | None:
+    """`prediction_ids`: the caller's ids, so that sending a request again counts it once."""
+    ids = parameters.get("prediction_ids")
+    if ids is None:
+        return None
+    if not isinstance(ids, list) or len(ids) != rows:
+        raise Invalid(f"prediction_ids must be a list of {rows} ids, one a row.")
+    if any(type(word) is not str or not 0 < len(word) <= MAX_ID for word in ids):
+        raise Invalid(f"each of prediction_ids must be a text of 1 to {MAX_ID} characters.")
+    if len(set(ids)) != rows:
+        raise Invalid("prediction_ids names an id more than once.")
+    return ids

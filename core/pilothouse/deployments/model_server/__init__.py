@@ -1,0 +1,1 @@
+"""The model process: loads one version, batches requests, predicts."""

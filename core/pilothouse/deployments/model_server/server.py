@@ -1,0 +1,259 @@
+"""A model process: loads one model version, warms it, and answers on a unix socket.
+
+    python -m pilothouse.deployments.model_server.server <launch file> --token <token>
+
+It knows nothing of routing or the database. The socket appears when the model is ready. It ends
+on SIGTERM after its last answer, and when its launch file is taken away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import io
+import logging
+import os
+import resource
+import signal
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pilothouse.deployments.model_server.batching import Batches, Columns, Rows
+from pilothouse.deployments.model_server.framing import (
+    ASK,
+    BAD,
+    GOOD,
+    PREDICT,
+    REFUSED,
+    FrameServer,
+)
+from pilothouse.models.signature import Field, Signature
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger("pilothouse.model")
+BORN = time.monotonic()
+LAUNCH_CHECK_SECONDS = 5.0
+DRAIN_SECONDS = 20.0
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Launch:
+    """All a model process is told."""
+
+    deployment: str
+    model: str
+    number: int
+    artifact: str
+    digest: str
+    socket: str
+    signature: dict[str, Any]
+    example: list[dict[str, Any]]
+
+    def write(self, path: Path) -> None:
+        """Leave it where the process will look."""
+        path.write_bytes(orjson.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, path: Path) -> Launch:
+        """What `write` left."""
+        return cls(**orjson.loads(path.read_bytes()))
+
+
+class Predictor:
+    """The loaded model behind its signature."""
+
+    def __init__(self, model: Any, signature: Signature) -> None:
+        self._model = model
+        self._signature = signature
+        self._order = _class_order(model, signature)
+
+    def __call__(self, columns: Columns) -> Rows:
+        """Class probabilities in the order of the signature's classes. Raises ValueError."""
+        import numpy as np
+
+        frame = to_frame(columns, self._signature.inputs)
+        found = self._model.predict_proba(frame)
+        if not np.isfinite(found).all():
+            raise ValueError("it has no probability for them")
+        rows: Rows = found[:, self._order].tolist()
+        return rows
+
+
+def load(launch: Launch) -> Predictor:
+    """Unpickle the artifact whose bytes have the digest that was registered; refuse any other."""
+    data = Path(launch.artifact).read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != launch.digest:
+        raise SystemExit(f"the artifact hashes to {found}, and {launch.digest} was registered")
+    import joblib
+
+    return Predictor(joblib.load(io.BytesIO(data)), Signature.from_json(launch.signature))
+
+
+def warm(predictor: Predictor, launch: Launch) -> None:
+    """Predict the input example once, so that the first caller does not pay for first times."""
+    names = [field["name"] for field in launch.signature["inputs"]]
+    if launch.example:
+        row = launch.example[0]
+        predictor([[row.get(name)] for name in names])
+
+
+def check(launch: Launch) -> None:
+    """Load the model and answer the example. Raises when it cannot, as a launch would."""
+    predictor = load(launch)
+    for row in launch.example[:1]:
+        names = [field["name"] for field in launch.signature["inputs"]]
+        answers = predictor([[row.get(name)] for name in names])
+        if abs(sum(answers[0]) - 1) > TOLERANCE:
+            raise SystemExit(f"the probabilities of its example add up to {sum(answers[0])}, not 1")
+
+
+def to_frame(columns: Columns, fields: tuple[Field, ...]) -> pd.DataFrame:
+    """Typed columns as training saw them."""
+    import pandas as pd
+
+    pairs = zip(fields, columns, strict=True)
+    return pd.DataFrame({f.name: _array(values, f.type) for f, values in pairs}, copy=False)
+
+
+def _array(values: list[Any], kind: str) -> Any:
+    import numpy as np
+
+    if kind == "time":
+        import pandas as pd
+
+        return pd.to_datetime(values, unit="ms", utc=True)
+    if kind == "string":
+        return np.array(values, dtype=object)
+    if kind == "number":
+        return np.array(values, dtype=np.float64)
+    missing = None in values
+    if kind == "integer":
+        return np.array(values, dtype=np.float64 if missing else np.int64)
+    return np.array(values, dtype=object if missing else np.bool_)
+
+
+def _class_order(model: Any, signature: Signature) -> list[int]:
+    """Where each class of the signature stands in the model's own order.
+
+    Models that training wrote before it named their classes know 0 and 1: the other class and the
+    positive one, which is the order of their signature.
+    """
+    labels = list(model.classes_)
+    if _is_unnamed(model):
+        return list(range(len(labels)))
+    matches = [signature.match_label(label) for label in labels]
+    if set(signature.classes) <= set(matches):
+        return [matches.index(label) for label in signature.classes]
+    plain = [label.item() if hasattr(label, "item") else label for label in labels]
+    raise SystemExit(f"the model knows the classes {plain}, its signature {signature.classes}")
+
+
+def _is_unnamed(model: Any) -> bool:
+    from pilothouse.training.encoding import Encoder, LabelledPipeline
+
+    if isinstance(model, LabelledPipeline) or not hasattr(model, "steps"):
+        return False
+    return isinstance(model.steps[0][1], Encoder)
+
+
+class ModelProcess:
+    """The answers of one model process."""
+
+    def __init__(self, predictor: Predictor, launch: Launch, token: str) -> None:
+        self._batches = Batches(predictor)
+        self._launch = launch
+        self._token = token
+        self._started = time.monotonic()
+
+    async def answer(self, payload: bytes) -> bytes:
+        """The answer to one frame."""
+        kind, body = payload[:1], memoryview(payload)[1:]
+        if kind == ASK:
+            return GOOD + orjson.dumps(self._state())
+        if kind != PREDICT:
+            return BAD + b"unknown verb"
+        try:
+            request = orjson.loads(body)
+            rows = await self._batches.predict(request["columns"], request["rows"])
+            return GOOD + orjson.dumps(rows)
+        except ValueError as refused:  # numbers that overflow what the model reckons in
+            log.warning("these rows cannot be predicted: %s", refused)
+            return REFUSED + str(refused).partition("\n")[0].rstrip(".").encode()
+        except Exception:  # the edge of a request
+            log.exception("a prediction failed")
+            return BAD + b"the model failed on these rows"
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "token": self._token,
+            "pid": os.getpid(),
+            "deployment": self._launch.deployment,
+            "model": self._launch.model,
+            "number": self._launch.number,
+            "in_flight": self._batches.in_flight,
+            "served_rows": self._batches.served_rows,
+            "batches": self._batches.batches,
+            "seconds": round(time.monotonic() - self._started, 1),
+            "busy_seconds": round(self._batches.busy_seconds, 1),
+        }
+
+    async def drained(self) -> None:
+        """Wait until nobody waits for an answer, or 20 s."""
+        end = time.monotonic() + DRAIN_SECONDS
+        while self._batches.in_flight and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+
+
+async def listen(process: ModelProcess, launch: Launch, launch_file: Path) -> None:
+    """Answer until told to stop or until the launch file is gone."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    Path(launch.socket).unlink(missing_ok=True)
+    server = await loop.create_unix_server(lambda: FrameServer(process.answer), launch.socket)
+    log.info("ready after %.2f s", time.monotonic() - BORN)
+    while not stop.is_set() and launch_file.exists():
+        try:
+            await asyncio.wait_for(stop.wait(), LAUNCH_CHECK_SECONDS)
+        except TimeoutError:
+            continue
+    server.close()
+    await process.drained()
+    Path(launch.socket).unlink(missing_ok=True)
+    log.info("stopped")
+
+
+def main() -> None:
+    """Load, warm, listen."""
+    parser = argparse.ArgumentParser(prog="pilothouse model process")
+    parser.add_argument("launch", type=Path)
+    parser.add_argument("--token", default="")
+    parser.add_argument("--check", action="store_true", help="answer the example, then end")
+    given = parser.parse_args()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout
+    )
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    launch = Launch.read(given.launch)
+    if given.check:
+        check(launch)
+        return
+    log.info("loading %s version %d", launch.model, launch.number)
+    predictor = load(launch)
+    warm(predictor, launch)
+    asyncio.run(listen(ModelProcess(predictor, launch, given.token), launch, given.launch))
+
+
+if __name__ == "__main__":
+    main()

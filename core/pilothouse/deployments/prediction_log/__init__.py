@@ -1,0 +1,1 @@
+"""The prediction log: journal segments, Parquet files, compaction, and reads over both."""

@@ -1,0 +1,204 @@
+"""Compaction: sealed journal segments become Parquet, small files of a date become one.
+
+    python -m pilothouse.deployments.prediction_log.compaction <workspace>
+
+Killed anywhere, it may simply run again: files are named after their segment and appear whole, and
+a segment is removed only when all its files are on the disk. Each segment and each date stands
+alone: what is damaged is set aside, what the disk refuses waits, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from pilothouse.deployments.prediction_log import damage, id_index, journal, log, segment_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MERGE_FROM = 24
+MAX_DATES = 31  # of one segment; more become one file together
+MAX_FOLDERS = 4_000  # of dates, of one deployment's tree: eleven years
+logger = logging.getLogger("pilothouse.compaction")
+KEYS = {
+    log.PREDICTIONS: ["prediction_id"],
+    log.LABELS: ["prediction_id", "received_at"],
+    log.REQUESTS: ["segment", "seq"],
+}
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What one pass did."""
+
+    segments: int
+    rows: int
+    merged_files: int
+
+
+def waiting(workspace: Path) -> list[Path]:
+    """The sealed segments that wait for compaction, in every deployment's journal."""
+    return [p for folder in _journals(workspace) for p in journal.sealed(folder)]
+
+
+def compact(workspace: Path) -> Compacted:
+    """Compact every sealed segment and merge crowded dates; a second compactor does nothing."""
+    lock = workspace / "run" / "compaction.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=0):
+            paths = waiting(workspace)
+            for folder in _journals(workspace):
+                _try_index(workspace, folder.name)
+            rows = [_try_segment(workspace, path) for path in paths]
+            done = [count for count in rows if count is not None]
+            return Compacted(len(done), sum(done), _merge_crowded(workspace))
+    except Timeout:
+        return Compacted(0, 0, 0)
+
+
+def _try_index(workspace: Path, deployment: str) -> None:
+    try:
+        id_index.rebuild_missing(workspace, deployment)
+    except OSError as refused:
+        logger.warning("the index of %s waits: %s", deployment, refused)
+
+
+def _journals(workspace: Path) -> list[Path]:
+    root = workspace / "journal"
+    return (
+        sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+        if root.exists()
+        else []
+    )
+
+
+def _try_segment(workspace: Path, path: Path) -> int | None:
+    """The rows of a compacted segment; None when the disk refused it, which leaves it in place."""
+    try:
+        return _compact_segment(workspace, path)
+    except OSError as refused:
+        logger.warning("the journal %s waits: %s", path, refused)
+        return None
+
+
+def _compact_segment(workspace: Path, path: Path) -> int:
+    segment = journal.read(path)
+    sifted = segment_rows.sift(segment)
+    if sifted.damaged:
+        damage.set_lines_aside(workspace, segment, sifted.damaged)
+    rows = 0
+    for tree in log.TREES:
+        parts = sifted.tables[tree]
+        if parts:
+            table = log.joined(parts)
+            rows += table.num_rows if tree == log.PREDICTIONS else 0
+            folder = log.tree_folder(workspace, tree, path.parent.name)
+            if tree == log.PREDICTIONS:
+                ids = table["prediction_id"].to_pylist()
+                id_index.add(workspace, path.parent.name, ids)
+            for name, part in _partitions(table, log.DATED_BY[tree], folder):
+                _write(part, folder / name / f"{segment.id}.parquet")
+    path.unlink()
+    return rows
+
+
+def _partitions(table: pa.Table, column: str, folder: Path) -> Iterator[tuple[str, pa.Table]]:
+    """A segment's rows by date, or all in one when that would make too many files."""
+    by_date = _by_date(table, column)
+    dates = [day for day, _ in by_date]
+    existing = {path.name for path in folder.glob(f"{log.DAY}*")}
+    new = {f"{log.DAY}{day}" for day in dates} - existing
+    if len(dates) > MAX_DATES or (new and len(existing) + len(new) > MAX_FOLDERS):
+        return iter([(log.SCATTERED, table)])
+    return ((f"{log.DAY}{day}", part) for day, part in by_date)
+
+
+def _by_date(table: pa.Table, column: str) -> list[tuple[str, pa.Table]]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    days = pc.cast(table[column], pa.timestamp("ms", "UTC"), safe=False).cast(pa.date32())
+    return [
+        (day.isoformat(), table.filter(pc.equal(days, pa.scalar(day, pa.date32()))))
+        for day in sorted(pc.unique(days).to_pylist())[: MAX_DATES + 1]
+    ]
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as out:
+        pq.write_table(table, out, compression="zstd")
+        out.flush()
+        os.fsync(out.fileno())
+    partial.replace(path)
+
+
+def _merge_crowded(workspace: Path) -> int:
+    merged = 0
+    for tree in log.TREES:
+        for day in _partition_folders(workspace / tree):
+            files = [path for path in sorted(day.glob("*.parquet")) if path.is_file()]
+            if len(files) >= MERGE_FROM:
+                merged += _try_merge(workspace, tree, files)
+    return merged
+
+
+def _partition_folders(tree: Path) -> Iterator[Path]:
+    for day in tree.glob(f"*/{log.DAY}*"):
+        if log.day_of(day) is not None:
+            yield day
+    yield from tree.glob(f"*/{log.SCATTERED}")
+
+
+def _try_merge(workspace: Path, tree: str, files: list[Path]) -> int:
+    """How many files of a date became one; 0 when the disk refused it."""
+    try:
+        sound = [path for path in files if _is_sound(workspace, tree, path)]
+        _merge(sound, KEYS[tree])
+        return len(sound)
+    except OSError as refused:
+        logger.warning("the files of %s wait: %s", files[0].parent, refused)
+        return 0
+
+
+def _is_sound(workspace: Path, tree: str, path: Path) -> bool:
+    """Whether a file can be read; one that cannot is set aside."""
+    try:
+        log.checked_parquet(path, tree)
+    except log.DamagedFile as damaged:
+        damage.set_file_aside(workspace, path, str(damaged))
+        return False
+    return True
+
+
+def _merge(files: list[Path], keys: list[str]) -> None:
+    """Make one file of many. Killed before the last is removed, its rows are there twice, which
+    readers and the next merge undo by their keys."""
+    import pyarrow as pa
+
+    if len(files) < 2:
+        return
+    whole = log.joined([log.read_parquet(path) for path in files])
+    twice = whole.select(keys).to_pandas().duplicated(keep="first").to_numpy()
+    first, last = files[0].stem.split(log.MERGED)[0], files[-1].stem.split(log.MERGED)[-1]
+    target = files[0].with_name(f"{first}{log.MERGED}{last}.parquet")
+    _write(whole.filter(pa.array(~twice)), target)
+    for path in files:
+        if path != target:
+            path.unlink()
+
+
+if __name__ == "__main__":
+    compact(Path(sys.argv[1]))

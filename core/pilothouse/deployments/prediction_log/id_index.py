@@ -1,0 +1,135 @@
+"""Which prediction ids a deployment has answered with: an index that the server can ask quickly.
+
+    <workspace>/index/<deployment>.db
+
+It holds a hash of 64 bits for each id in the Parquet files; ids in journals are read there. It is
+derived: compaction adds to it, and makes it anew from the Parquet files when it is not there.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from hashlib import blake2b
+from pathlib import Path
+
+import orjson
+
+from pilothouse.deployments.prediction_log import journal, log
+
+logger = logging.getLogger("pilothouse.index")
+TABLE = "CREATE TABLE IF NOT EXISTS predicted (id INTEGER PRIMARY KEY) WITHOUT ROWID"
+ADD = "INSERT OR IGNORE INTO predicted VALUES (?)"
+ASKED_AT_ONCE = 500
+IDS, IDS_END = b',"ids":[', b"],"
+
+
+def index_file(workspace: Path, deployment: str) -> Path:
+    """Where a deployment's index lies."""
+    return workspace / "index" / f"{deployment}.db"
+
+
+def add(workspace: Path, deployment: str, ids: Iterable[str]) -> None:
+    """Add the ids of a compacted segment."""
+    path = index_file(workspace, deployment)
+    try:
+        with _open(path) as connection, connection:
+            connection.executemany(ADD, ((_key(word),) for word in ids))
+    except sqlite3.DatabaseError as broken:
+        logger.warning("the index %s is made anew: %s", path, broken)
+        path.unlink(missing_ok=True)
+
+
+def rebuild_missing(workspace: Path, deployment: str) -> None:
+    """Make the index from the Parquet files, unless it is there."""
+    path = index_file(workspace, deployment)
+    if path.exists():
+        return
+    partial = path.with_suffix(".part")
+    partial.unlink(missing_ok=True)
+    folder = log.tree_folder(workspace, log.PREDICTIONS, deployment)
+    with _open(partial) as connection:
+        for file in log.parquet_files(folder):
+            try:
+                table = log.checked_parquet(file, log.PREDICTIONS, ["prediction_id"])
+            except (log.DamagedFile, FileNotFoundError):
+                continue
+            ids = table["prediction_id"].to_pylist()
+            with connection:
+                connection.executemany(ADD, ((_key(word),) for word in ids))
+    partial.replace(path)
+
+
+def count_unknown(workspace: Path, deployment: str, ids: Sequence[str]) -> int | None:
+    """How many of some ids nobody predicted; None while the index is being made."""
+    missing = _not_indexed(workspace, deployment, set(ids))
+    if missing:
+        missing -= _in_journal(workspace, deployment, missing)
+    if missing:  # what was compacted meanwhile
+        missing = _not_indexed(workspace, deployment, missing)
+    complete = index_file(workspace, deployment).exists() or not any(
+        log.tree_folder(workspace, log.PREDICTIONS, deployment).glob("*/*.parquet")
+    )
+    return len(missing) if complete or not missing else None
+
+
+def _not_indexed(workspace: Path, deployment: str, ids: set[str]) -> set[str]:
+    path = index_file(workspace, deployment)
+    if not path.exists():
+        return set(ids)
+    keys = {_key(word): word for word in ids}
+    indexed: set[int] = set()
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
+            for part in _parts(list(keys)):
+                marks = ",".join("?" * len(part))
+                query = f"SELECT id FROM predicted WHERE id IN ({marks})"
+                indexed.update(row[0] for row in connection.execute(query, part))
+    except sqlite3.DatabaseError as broken:
+        logger.warning("the index %s cannot be read: %s", path, broken)
+    return {word for key, word in keys.items() if key not in indexed}
+
+
+def _in_journal(workspace: Path, deployment: str, ids: set[str]) -> set[str]:
+    """Those of some ids that the journal holds. Only the list of ids of each line is parsed."""
+    present: set[str] = set()
+    for segment in journal.segments(log.journal_folder(workspace, deployment)):
+        for line in segment.lines:
+            if journal.kind_of(line) == "q":
+                present.update(ids.intersection(_ids_of(line)))
+    return present
+
+
+def _ids_of(line: bytes) -> list[str]:
+    start = line.find(IDS)
+    end = line.find(IDS_END, start)
+    if start < 0 or end < 0:
+        return []
+    try:
+        ids: list[str] = orjson.loads(line[start + len(IDS) - 1 : end + 1])
+    except orjson.JSONDecodeError:  # an id has a bracket in it, or the line is damaged
+        try:
+            ids = orjson.loads(line)["q"]["ids"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return []
+    return [word for word in ids if isinstance(word, str)]
+
+
+def _parts(keys: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(keys), ASKED_AT_ONCE):
+        yield keys[start : start + ASKED_AT_ONCE]
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[sqlite3.Connection]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=10)) as connection:
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(TABLE)
+        yield connection
+
+
+def _key(word: str) -> int:
+    return int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "big", signed=True)

@@ -1,0 +1,260 @@
+"""The journal: what was answered, written down before the answer is sent.
+
+One line of JSON per request, appended by one write(), so that a killed server loses nothing that it
+acknowledged. A segment is sealed by its size or age; the segments of a server that is gone count as
+sealed. Compaction turns sealed segments into Parquet and removes them.
+
+    <workspace>/journal/<deployment>/<uuid7>.<pid>.<create ms>.open
+    <workspace>/journal/<deployment>/<uuid7>.sealed
+
+Lines: `{"q":…}` a request and, in it, its predictions; `{"l":…}` labels; `{"t":…}` the types of a
+version's columns, before its first predictions in the segment.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+from pilothouse.kit.errors import Unavailable
+from pilothouse.kit.ids import uuid7
+from pilothouse.kit.processes import is_running
+from pilothouse.models.signature import Signature
+
+log = logging.getLogger("pilothouse.journal")
+SEAL_BYTES = 4 * 1024 * 1024  # readers parse what is not sealed
+SEAL_SECONDS = 60.0
+OPEN, SEALED = ".open", ".sealed"
+KINDS = ("q", "l", "t")
+ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+NAME = re.compile(rf"{ID}(?:\.(?P<pid>\d{{1,9}})\.(?P<birth>\d{{1,15}})\.open|\.sealed)")
+AT = re.compile(rb'\{"[ql]":\{"at":(\d{1,16}),')
+MAX_STAMP = 4_102_444_800_000_000  # the year 2100: a damaged line must not stop the clock for ever
+TRIES = 100  # of a look at segments that are being sealed and compacted meanwhile
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One file of a journal, read whole: its name never changes what it says."""
+
+    id: str
+    path: Path
+    lines: tuple[bytes, ...]
+
+
+class Journal:
+    """The journal of one deployment in one server process."""
+
+    def __init__(
+        self, folder: Path, *, seal_bytes: int = SEAL_BYTES, seal_seconds: float = SEAL_SECONDS
+    ) -> None:
+        self._folder = folder
+        self._seal_bytes = seal_bytes
+        self._seal_seconds = seal_seconds
+        self._file = -1
+        self._path = folder
+        self._size = 0
+        self._opened_at = 0.0
+        self._typed: set[int] = set()
+        self._last_us = -1
+
+    def stamp(self) -> int:
+        """The present instant in microseconds, later than every stamp before it.
+
+        Also than those of an earlier process, though the clock was put back meanwhile.
+        """
+        if self._last_us < 0:
+            self._last_us = _last_stamp(self._folder)
+        self._last_us = max(time.time_ns() // 1_000, self._last_us + 1)
+        return self._last_us
+
+    def predictions(self, number: int, signature: Signature, line: dict[str, Any]) -> None:
+        """Write down an answered request. Raises Unavailable when the disk refuses."""
+        self._seal_if_due()
+        data = orjson.dumps({"q": line}) + b"\n"
+        if number not in self._typed:
+            types = {field.name: field.type for field in signature.inputs}
+            data = orjson.dumps({"t": {"version": number, "types": types}}) + b"\n" + data
+        self._append(data)
+        self._typed.add(number)
+
+    def refused(self, line: dict[str, Any]) -> None:
+        """Write down a request that got an error."""
+        self._seal_if_due()
+        self._append(orjson.dumps({"q": line}) + b"\n")
+
+    def labels(self, line: dict[str, Any]) -> None:
+        """Write down labels. Raises Unavailable when the disk refuses."""
+        self._seal_if_due()
+        self._append(orjson.dumps({"l": line}) + b"\n")
+
+    def _append(self, data: bytes) -> None:
+        try:
+            if self._file < 0:
+                self._open()
+            written = os.write(self._file, data)
+        except OSError as refused:
+            raise _unwritable(str(refused.strerror)) from refused
+        if written != len(data):  # a full disk takes a part; a torn line must not swallow the next
+            os.ftruncate(self._file, self._size)
+            raise _unwritable("no space left")
+        self._size += written
+
+    def _open(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = self._folder / f"{uuid7()}.{os.getpid()}.{_born_ms()}{OPEN}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._file = os.open(self._path, flags, 0o600)
+        self._size, self._opened_at = 0, time.monotonic()
+        self._typed.clear()
+
+    def _seal_if_due(self) -> None:
+        if self._size >= self._seal_bytes:
+            self.seal()
+
+    def seal_if_old(self) -> None:
+        """Seal the segment when it has been open long enough: called by the server's clock."""
+        if self._file >= 0 and time.monotonic() - self._opened_at >= self._seal_seconds:
+            self.seal()
+
+    def seal(self) -> None:
+        """Close the segment, so that it can be compacted."""
+        if self._file < 0:
+            return
+        os.close(self._file)
+        self._file, self._size = -1, 0
+        with suppress(OSError):  # the segment itself still has its stamps
+            _keep_stamp(self._folder, self._last_us)
+        with suppress(FileNotFoundError):  # the folder was taken away: nothing is left to seal
+            self._path.rename(_sealed_name(self._path))
+
+
+def _keep_stamp(folder: Path, stamp: int) -> None:
+    """Remember the newest stamp of segments that compaction will take away."""
+    path = folder.parent / f".{folder.name}.stamp"
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_text(str(max(stamp, _kept_stamp(folder))), encoding="ascii")
+    partial.replace(path)
+
+
+def _kept_stamp(folder: Path) -> int:
+    try:
+        text = (folder.parent / f".{folder.name}.stamp").read_text(encoding="ascii")
+        return min(int(text), MAX_STAMP)
+    except (OSError, ValueError):
+        return 0
+
+
+def _last_stamp(folder: Path) -> int:
+    """The newest stamp that a journal has given, as far as one can know."""
+    stamps = [
+        int(match[1]) for s in segments(folder) for line in s.lines if (match := AT.match(line))
+    ]
+    return max([_kept_stamp(folder), *(at for at in stamps if at <= MAX_STAMP)])
+
+
+def segments(folder: Path) -> list[Segment]:
+    """Every segment of a journal folder that can be read, oldest first, complete lines only.
+
+    A segment that is sealed or compacted while this looks makes it look again, so that a reader
+    that goes on to Parquet sees every line at least once. Raises Unavailable when that has no end.
+    """
+    for _ in range(TRIES):
+        try:
+            return [s for path in sorted(_paths(folder)) if (s := _readable(path)) is not None]
+        except FileNotFoundError:
+            continue
+    raise Unavailable(
+        f"the journal {folder.name!r} changes faster than it can be read.",
+        hint="Try again in a moment.",
+    )
+
+
+def paths(folder: Path) -> list[Path]:
+    """The files of a journal's segments, oldest first."""
+    return sorted(_paths(folder))
+
+
+def strays(folder: Path) -> list[Path]:
+    """What lies in a journal folder and is none of its segments: nobody reads it."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not _is_segment(path))
+
+
+def sealed(folder: Path) -> list[Path]:
+    """The segments that nobody writes to any more, oldest first."""
+    return sorted(p for p in _paths(folder) if p.suffix == SEALED or not _has_writer(p))
+
+
+def read(path: Path) -> Segment:
+    """One segment. Raises FileNotFoundError when it is gone."""
+    return _read(path)
+
+
+def kind_of(line: bytes) -> str:
+    """What a line holds, told by its first letters; empty for anything else."""
+    start = line[:5]
+    return chr(start[2]) if start in _STARTS else ""
+
+
+_STARTS = {b'{"' + kind.encode() + b'":' for kind in KINDS}
+
+
+def _paths(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if _is_segment(path)]
+
+
+def _is_segment(path: Path) -> bool:
+    """Whether its name is one of ours and it is a file: one of another name was put there."""
+    return NAME.fullmatch(path.name) is not None and not path.is_symlink() and not path.is_dir()
+
+
+def _readable(path: Path) -> Segment | None:
+    """The segment, or None when the disk or its rights refuse it: the others still count."""
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        raise
+    except OSError as refused:
+        log.warning("the journal %s cannot be read: %s", path, refused.strerror)
+        return None
+
+
+def _read(path: Path) -> Segment:
+    data = path.read_bytes()
+    *whole, _torn = data.split(b"\n")
+    return Segment(path.name.split(".", 1)[0], path, tuple(whole))
+
+
+def _born_ms() -> int:
+    return int(psutil.Process().create_time() * 1_000)
+
+
+def _sealed_name(path: Path) -> Path:
+    return path.with_name(path.name.split(".", 1)[0] + SEALED)
+
+
+def _has_writer(path: Path) -> bool:
+    name = NAME.fullmatch(path.name)
+    if name is None:
+        return False
+    return is_running(int(name["pid"]), int(name["birth"]) / 1_000)
+
+
+def _unwritable(words: str) -> Unavailable:
+    return Unavailable(
+        f"the prediction log cannot be written: {words}.",
+        hint="Free some space in the workspace's folder; nothing was answered that is not logged.",
+    )

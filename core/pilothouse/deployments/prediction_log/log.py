@@ -1,0 +1,338 @@
+"""The prediction log: Parquet by date, joined with what still lies in journals.
+
+    <workspace>/predictions/<deployment>/date=YYYY-MM-DD/<segment>.parquet   by event date
+    <workspace>/labels/<deployment>/date=YYYY-MM-DD/<segment>.parquet        by date of the label
+    <workspace>/requests/<deployment>/date=YYYY-MM-DD/<segment>.parquet      by date of receipt
+    <workspace>/<tree>/<deployment>/scattered/<segment>.parquet              rows of many dates
+
+Journals are read before Parquet, so a segment that is compacted in between is seen twice, never
+missed; rows are then told apart by their ids.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.deployments.prediction_log import journal
+from pilothouse.deployments.prediction_log.segment_rows import (
+    FACTS,
+    LABEL_COLUMNS,
+    LABELS,
+    PREDICTIONS,
+    REQUESTS,
+    TREES,
+    feature_column,
+    joined,
+    tables,
+)
+from pilothouse.kit.errors import Unavailable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+MERGED = "-to-"
+DAY = "date="
+SCATTERED = "scattered"  # rows of so many dates that a file for each would be too many
+TRIES = 100  # of a look at files that are being merged meanwhile
+DATED_BY = {PREDICTIONS: "event_at", LABELS: "label_at", REQUESTS: "received_at"}
+COLUMNS = {
+    PREDICTIONS: FACTS,
+    LABELS: LABEL_COLUMNS,
+    REQUESTS: ("received_at", "version", "rows", "latency_ms", "status", "segment", "seq"),
+}
+__all__ = ["FACTS", "LABELS", "PREDICTIONS", "REQUESTS", "TREES", "feature_column", "joined"]
+_named: set[Path] = set()  # damaged files that the program's log has named already
+log = logging.getLogger("pilothouse.log")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows of a tree: of which dates, which columns, how many of the newest suffice, and of
+    which predictions."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    columns: list[str] | None = None
+    newest: int | None = None
+    ids: pd.Series[str] | None = None
+
+
+def journal_folder(workspace: Path, deployment: str) -> Path:
+    """Where the server writes a deployment's journal."""
+    return workspace / "journal" / deployment
+
+
+def tree_folder(workspace: Path, tree: str, deployment: str) -> Path:
+    """Where a deployment's Parquet of one tree lies."""
+    return workspace / tree / deployment
+
+
+def predictions(
+    workspace: Path,
+    deployment: str,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    columns: Iterable[str] | None = None,
+    newest: int | None = None,
+) -> pd.DataFrame:
+    """Predictions with start <= event_at < end in the order they came, each id once, first wins.
+
+    An id that was sent twice with different event times counts where it was first, and only there.
+    """
+    wanted = None if columns is None else list(dict.fromkeys([*columns]))
+    read = None if wanted is None else list(dict.fromkeys([*wanted, *FACTS]))
+    table = _union(workspace, deployment, PREDICTIONS, Wanted(start, end, read, newest))
+    if table is None:
+        return _empty(wanted or FACTS)
+    table = _between(table, "event_at", start, end)
+    frame: pd.DataFrame = table.to_pandas()
+    frame = frame.sort_values("received_at", kind="stable", ignore_index=True)
+    frame = frame.drop_duplicates("prediction_id", keep="first", ignore_index=True)
+    if (start, end) != (None, None) and len(frame):
+        first = _first_received(workspace, deployment, frame["prediction_id"])
+        earlier = frame["prediction_id"].map(first) < frame["received_at"]
+        frame = frame[~earlier].reset_index(drop=True)
+    for name in wanted or ():
+        if name not in frame:
+            frame[name] = None
+    return frame if wanted is None else frame[wanted]
+
+
+def _first_received(workspace: Path, deployment: str, ids: pd.Series[str]) -> pd.Series[Any]:
+    """When each of some ids was first received, whatever its event time."""
+    query = Wanted(columns=["prediction_id", "received_at"], ids=ids)
+    table = _union(workspace, deployment, PREDICTIONS, query)
+    if table is None:
+        return _empty(("prediction_id", "received_at")).set_index("prediction_id")["received_at"]
+    frame: pd.DataFrame = table.to_pandas()
+    return frame.groupby("prediction_id")["received_at"].min()
+
+
+def recent(
+    workspace: Path, deployment: str, limit: int, columns: Iterable[str] | None = None
+) -> pd.DataFrame:
+    """The predictions received last, in the order they came: only the newest files are read."""
+    frame = predictions(workspace, deployment, columns=columns, newest=limit)
+    return frame.tail(limit).reset_index(drop=True)
+
+
+def labels(
+    workspace: Path,
+    deployment: str,
+    start: datetime | None = None,
+    ids: pd.Series[str] | None = None,
+) -> pd.DataFrame:
+    """Labels by prediction, each id once, the last one received.
+
+    `start` leaves out what came true on days before it. `ids` leaves out other predictions; a
+    label may have any date, before its prediction's too, so no date is left out for them.
+    """
+    day = start and start.replace(hour=0, minute=0, second=0, microsecond=0)
+    table = _union(workspace, deployment, LABELS, Wanted(day, ids=ids))
+    if table is None:
+        return _empty(LABEL_COLUMNS)
+    frame: pd.DataFrame = _between(table, "label_at", day, None).to_pandas()
+    frame = frame.sort_values("received_at", kind="stable", ignore_index=True)
+    return frame.drop_duplicates("prediction_id", keep="last", ignore_index=True)
+
+
+def predicted(workspace: Path, deployment: str, ids: Sequence[str]) -> set[str]:
+    """Those of some ids that were predicted, whenever."""
+    import pandas as pd
+
+    return set(_first_received(workspace, deployment, pd.Series(list(ids), dtype=object)).index)
+
+
+def unmatched_labels(workspace: Path, deployment: str) -> tuple[int, int]:
+    """How many ids have a label, and how many of those nobody predicted."""
+    labelled = labels(workspace, deployment)["prediction_id"]
+    if labelled.empty:
+        return 0, 0
+    first = _first_received(workspace, deployment, labelled)
+    return len(labelled), int((~labelled.isin(first.index)).sum())
+
+
+def requests(
+    workspace: Path, deployment: str, start: datetime | None, end: datetime | None
+) -> pd.DataFrame:
+    """Requests received in start <= received_at < end: rows, latency, status, version."""
+    table = _union(workspace, deployment, REQUESTS, Wanted(start, end))
+    if table is None:
+        return _empty(("received_at", "version", "rows", "latency_ms", "status"))
+    frame: pd.DataFrame = _between(table, "received_at", start, end).to_pandas()
+    frame = frame.drop_duplicates(["segment", "seq"], ignore_index=True)
+    return frame.sort_values("received_at", kind="stable", ignore_index=True).drop(
+        columns=["segment", "seq"]
+    )
+
+
+def _union(workspace: Path, deployment: str, tree: str, wanted: Wanted) -> pa.Table | None:
+    live, stored = _read(workspace, deployment, tree, wanted)
+    if wanted.columns is not None:
+        live = [t.select([c for c in wanted.columns if c in t.column_names]) for t in live]
+    parts = [t for t in _of_ids([*stored, *live], wanted.ids) if t.num_rows]
+    return joined(parts) if parts else None
+
+
+def _of_ids(parts: list[pa.Table], ids: pd.Series[str] | None) -> list[pa.Table]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if ids is None:
+        return parts
+    values = pa.array(ids, pa.string())
+
+    rows = [part for part in parts if part.num_rows]
+    return [t.filter(pc.is_in(t["prediction_id"].cast(pa.string()), values)) for t in rows]
+
+
+def _read(
+    workspace: Path, deployment: str, tree: str, wanted: Wanted
+) -> tuple[list[pa.Table], list[pa.Table]]:
+    """The tables of the journal and those of files; looked at anew when files were merged."""
+    for _ in range(TRIES):
+        segments = journal.segments(journal_folder(workspace, deployment))
+        live = [t for segment in segments for t in tables(segment, tree)]
+        enough = wanted.newest and max(wanted.newest - sum(t.num_rows for t in live), 0)
+        try:
+            return live, _stored(tree_folder(workspace, tree, deployment), tree, wanted, enough)
+        except FileNotFoundError:
+            continue
+    raise Unavailable(
+        f"the {tree} of {deployment!r} change faster than they can be read.",
+        hint="Try again in a moment.",
+    )
+
+
+def _stored(folder: Path, tree: str, wanted: Wanted, enough: int | None) -> list[pa.Table]:
+    """The tables of the files asked for; of the newest segments until there are enough rows."""
+    files = parquet_files(folder, wanted.start, wanted.end)
+    if enough is None:
+        return _sound(files, tree, wanted.columns)
+    result: list[pa.Table] = []
+    by_age = sorted(files, key=_last_segment, reverse=True)
+    for _, same_age in groupby(by_age, key=_last_segment):
+        if sum(t.num_rows for t in result) >= enough:
+            break
+        result += _sound(same_age, tree, wanted.columns)
+    return result
+
+
+def _sound(files: Iterable[Path], tree: str, columns: list[str] | None) -> list[pa.Table]:
+    """The tables of the files that can be read; `doctor` names the others, and so does the log."""
+    result = []
+    for path in files:
+        try:
+            result.append(checked_parquet(path, tree, columns))
+        except DamagedFile as damaged:
+            if path not in _named:
+                _named.add(path)
+                log.warning("%s", damaged)
+    return result
+
+
+def _last_segment(path: Path) -> str:
+    """The id of the youngest segment in a file: ids are UUIDv7, so they sort by age."""
+    return path.stem.rsplit(MERGED, 1)[-1]
+
+
+class DamagedFile(Exception):
+    """A file of the prediction log that cannot be read; its words say which and why."""
+
+
+def checked_parquet(path: Path, tree: str, columns: list[str] | None = None) -> pa.Table:
+    """A file's table. Raises DamagedFile, and FileNotFoundError when it was merged meanwhile."""
+    import pyarrow as pa
+
+    try:
+        table = read_parquet(path, columns)
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise DamagedFile(f"{path} is a link to nothing.") from None
+        raise
+    except (OSError, ValueError, pa.ArrowException) as broken:
+        raise DamagedFile(f"{path} cannot be read: {_first_line(broken)}") from broken
+    needed = [name for name in COLUMNS[tree] if columns is None or name in columns]
+    missing = [name for name in needed if name not in table.column_names]
+    if missing:
+        raise DamagedFile(f"{path} lacks the column {missing[0]!r}.")
+    instants = [table.schema.field(name) for name in needed if name.endswith("_at")]
+    if any(not pa.types.is_timestamp(field.type) for field in instants):
+        raise DamagedFile(f"{path} has times that are no times.")
+    if odd := [field.name for field in table.schema if not _is_plain(field.type)]:
+        raise DamagedFile(f"{path} has no plain values in the column {odd[0]!r}.")
+    return table
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether values of this type can meet those of another file: as what they are, or as text."""
+    import pyarrow as pa
+
+    return not pa.types.is_nested(kind) and not pa.types.is_binary(kind)
+
+
+def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """A Parquet file's table, of the columns that it has."""
+    import pyarrow.parquet as pq
+
+    with path.open("rb") as source:
+        file = pq.ParquetFile(source)
+        names = file.schema_arrow.names
+        return file.read([c for c in columns if c in names] if columns else None)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def parquet_files(
+    folder: Path, start: datetime | None = None, end: datetime | None = None
+) -> list[Path]:
+    """The files of the dates between two instants, oldest date first; strays are left alone."""
+    first = start.date() if start else date.min
+    last = end.date() if end else date.max
+    days = sorted(folder.glob(f"{DAY}*"))
+    chosen = [d for d in days if (day := day_of(d)) is not None and first <= day <= last]
+    chosen.append(folder / SCATTERED)
+    return [path for day in chosen for path in sorted(day.glob("*.parquet")) if _is_file(path)]
+
+
+def day_of(folder: Path) -> date | None:
+    """The date that a folder of the log is named after; None for one that is none."""
+    try:
+        return date.fromisoformat(folder.name.removeprefix(DAY)) if folder.is_dir() else None
+    except ValueError:
+        return None
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_symlink() or not path.is_dir()
+
+
+def _between(table: pa.Table, column: str, start: datetime | None, end: datetime | None) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = table.schema.field(column).type
+    if start is not None:
+        table = table.filter(pc.greater_equal(table[column], pa.scalar(start, kind)))
+    if end is not None:
+        table = table.filter(pc.less(table[column], pa.scalar(end, kind)))
+    return table
+
+
+def _empty(columns: Iterable[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    frame = pd.DataFrame(columns=list(columns))
+    for name in frame.columns:
+        if name.endswith("_at"):
+            frame[name] = pd.to_datetime(frame[name], utc=True)
+    return frame

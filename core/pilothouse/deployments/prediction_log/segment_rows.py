@@ -1,0 +1,366 @@
+"""Lines of a journal segment as tables; a damaged line costs its own rows and no other's.
+
+A line is damaged when it is no JSON, of no known kind, lacks what its kind has, or holds values
+that its columns cannot take. Readers leave it out; `sift` names it, and compaction sets it aside.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pilothouse.deployments.prediction_log.journal import KINDS, Segment, kind_of
+from pilothouse.kit.clock import MAX_MS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PREDICTIONS, LABELS, REQUESTS = "predictions", "labels", "requests"
+TREES = (PREDICTIONS, LABELS, REQUESTS)
+LABEL_COLUMNS = ("prediction_id", "label", "label_at", "received_at")
+FACTS = (
+    "prediction_id",
+    "model",
+    "version",
+    "event_at",
+    "received_at",
+    "latency_ms",
+    "score",
+)
+HEAD = ("at", "version", "rows", "ms", "status")
+ROWS = ("ids", "event", "score")
+LABEL_LISTS = ("ids", "labels", "times")
+PER_MS = 1_000  # microseconds
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line that could be read: its number in the segment, from 1, its kind and its value."""
+
+    number: int
+    kind: str
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DamagedLine:
+    """A line that no reader takes, and why."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """A segment's rows of every tree, and the lines that gave none because they are damaged."""
+
+    tables: Mapping[str, list[pa.Table]]
+    damaged: tuple[DamagedLine, ...]
+
+
+def feature_column(name: str) -> str:
+    """The column of a feature in the log: its own name, unless the log has one of that name."""
+    return f"feature.{name}" if name in FACTS else name
+
+
+def sift(segment: Segment) -> Sifted:
+    """Everything in a segment that can be read, and everything that cannot."""
+    lines: list[Line] = []
+    damaged: dict[int, str] = {}
+    for number, raw in enumerate(segment.lines, 1):
+        line, flaw = _read(number, raw)
+        if line is None or flaw:
+            damaged[number] = flaw
+        else:
+            lines.append(line)
+    tables = {}
+    for tree in (PREDICTIONS, LABELS):
+        tables[tree], flawed = _build(lines, tree)
+        damaged |= flawed
+    tables[REQUESTS] = _request_tables(segment)
+    named = tuple(DamagedLine(number, damaged[number]) for number in sorted(damaged))
+    return Sifted(tables, named)
+
+
+def tables(segment: Segment, tree: str) -> list[pa.Table]:
+    """A segment's rows of one tree without its damaged lines, one table a version."""
+    if tree == REQUESTS:
+        return _request_tables(segment)
+    wanted = "l" if tree == LABELS else "qt"
+    lines = []
+    for number, raw in enumerate(segment.lines, 1):
+        if kind_of(raw) in wanted:
+            line, flaw = _read(number, raw)
+            if line is not None and not flaw:
+                lines.append(line)
+    return _build(lines, tree)[0]
+
+
+def _read(number: int, raw: bytes) -> tuple[Line | None, str]:
+    """A line and what is wrong with it; without a line when it cannot be read at all."""
+    kind = kind_of(raw)
+    if kind not in KINDS:
+        return None, "it is of no known kind"
+    try:
+        value = orjson.loads(raw)[kind]
+    except (ValueError, KeyError, TypeError):
+        return None, "it is no JSON"
+    if not isinstance(value, dict):
+        return None, "it holds no object"
+    return Line(number, kind, value), _SHAPES[kind](value)
+
+
+def _request_flaw(value: dict[str, Any]) -> str:
+    """What is wrong with the shape of a request's line; empty when nothing is."""
+    if flaw := _head_flaw(value):
+        return flaw
+    if "ids" not in value:
+        return ""  # a request that got an error
+    columns = value.get("columns")
+    if not isinstance(value.get("model"), str) or not isinstance(columns, dict):
+        return "it lacks its model or its columns"
+    lists = {name: value.get(name) for name in ROWS} | {f"/{n}": v for n, v in columns.items()}
+    return _lists_flaw(lists) or _times_flaw(value["event"])
+
+
+def _head_flaw(value: Mapping[str, Any]) -> str:
+    for name in HEAD:
+        kinds = (int, float) if name == "ms" else (int,)
+        if type(value.get(name)) not in kinds or abs(value[name]) >= 2**63:
+            return f"its {name!r} is no number"
+    return _instant_flaw(value)
+
+
+def _instant_flaw(value: Mapping[str, Any]) -> str:
+    at = value.get("at")
+    return "" if type(at) is int and 0 <= at <= MAX_MS * PER_MS else "its 'at' is no instant"
+
+
+def _label_flaw(value: dict[str, Any]) -> str:
+    lists = {name: value.get(name) for name in LABEL_LISTS}
+    return _instant_flaw(value) or _lists_flaw(lists) or _times_flaw(value["times"])
+
+
+def _lists_flaw(lists: Mapping[str, Any]) -> str:
+    """Whether all are lists, as long as the ids."""
+    for name, values in lists.items():
+        if not isinstance(values, list):
+            return f"its {name.removeprefix('/')!r} is no list"
+        if len(values) != len(lists["ids"]):
+            return f"its {name.removeprefix('/')!r} has not one value an id"
+    return ""
+
+
+def _times_flaw(times: list[Any]) -> str:
+    """Whether all lie between 1970 and 9999; that they are whole numbers, building a table asks."""
+    try:
+        fine = not times or (min(times) >= 0 and max(times) <= MAX_MS)
+    except TypeError:
+        fine = False
+    return "" if fine else "its times are no milliseconds since 1970"
+
+
+def _types_flaw(value: dict[str, Any]) -> str:
+    types = value.get("types")
+    fine = type(value.get("version")) is int and isinstance(types, dict)
+    return "" if fine else "it names no version and no types"
+
+
+_SHAPES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "q": _request_flaw,
+    "l": _label_flaw,
+    "t": _types_flaw,
+}
+
+
+def _build(lines: list[Line], tree: str) -> tuple[list[pa.Table], dict[int, str]]:
+    """The tables of lines; when they cannot be built, those of the lines that can alone."""
+    build = _label_tables if tree == LABELS else _prediction_tables
+    try:
+        return build(lines), {}
+    except _refusals():
+        return _one_by_one(lines, build)
+
+
+def _one_by_one(
+    lines: list[Line], build: Callable[[list[Line]], list[pa.Table]]
+) -> tuple[list[pa.Table], dict[int, str]]:
+    """A table a line: those that differ in their types stay apart, those of no type are named."""
+    types = [line for line in lines if line.kind == "t"]
+    whole: list[pa.Table] = []
+    flawed: dict[int, str] = {}
+    for line in lines:
+        if line.kind == "t":  # types alone make no table
+            continue
+        try:
+            whole += build([*types, line])
+        except _refusals() as refused:
+            words = str(refused).splitlines() or [""]
+            flawed[line.number] = f"its values do not fit their columns: {words[0][:200]}"
+    return whole, flawed
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What building a table raises for values that it cannot take."""
+    import pyarrow as pa
+
+    return pa.ArrowException, OverflowError, TypeError, ValueError
+
+
+def _prediction_tables(lines: list[Line]) -> list[pa.Table]:
+    types = {line.value["version"]: line.value["types"] for line in lines if line.kind == "t"}
+    by_version: dict[tuple[str, int], dict[str, list[Any]]] = {}
+    for line in lines:
+        if line.kind == "q" and "ids" in line.value:
+            key = (line.value["model"], line.value["version"])
+            _add(by_version.setdefault(key, defaultdict(list)), line.value)
+    return [
+        _typed(model, number, rows, types.get(number, {}))
+        for (model, number), rows in by_version.items()
+    ]
+
+
+def _add(rows: dict[str, list[Any]], line: dict[str, Any]) -> None:
+    count, before = len(line["ids"]), len(rows["prediction_id"])
+    rows["prediction_id"] += line["ids"]
+    rows["event_at"] += line["event"]
+    rows["received_at"] += [line["at"]] * count
+    rows["latency_ms"] += [line["ms"]] * count
+    rows["score"] += line["score"]
+    for name, values in line["columns"].items():
+        column = rows[f"/{name}"]
+        column += [None] * (before - len(column))
+        column += values
+
+
+def _typed(model: str, number: int, rows: dict[str, list[Any]], types: dict[str, str]) -> pa.Table:
+    import pyarrow as pa
+
+    count = len(rows["prediction_id"])
+    arrays: dict[str, Any] = {
+        "prediction_id": pa.array(rows["prediction_id"], pa.string()),
+        "model": pa.repeat(pa.scalar(model, pa.string()), count),
+        "version": pa.repeat(pa.scalar(number, pa.int64()), count),
+        "event_at": pa.array(rows["event_at"], pa.timestamp("ms", "UTC")),
+        "received_at": pa.array(rows["received_at"], pa.timestamp("us", "UTC")),
+        "latency_ms": pa.array(rows["latency_ms"], pa.float64()),
+        "score": pa.array(rows["score"], pa.float64()),
+    }
+    kinds = _arrow_types()
+    for name, values in rows.items():
+        if name.startswith("/"):
+            kind = kinds.get(types.get(name[1:], ""))
+            filled = values + [None] * (count - len(values))
+            arrays[feature_column(name[1:])] = _plain(pa.array(filled, kind))
+    return pa.table(arrays)
+
+
+def _plain(values: pa.Array) -> pa.Array:
+    """The values, unless they are lists or objects: no feature is. Raises TypeError."""
+    import pyarrow as pa
+
+    if pa.types.is_nested(values.type):
+        raise TypeError("a value is a list or an object")
+    return values
+
+
+def _arrow_types() -> dict[str, Any]:
+    import pyarrow as pa
+
+    return {
+        "number": pa.float64(),
+        "integer": pa.int64(),
+        "string": pa.string(),
+        "boolean": pa.bool_(),
+        "time": pa.timestamp("ms", "UTC"),
+    }
+
+
+def _label_tables(lines: list[Line]) -> list[pa.Table]:
+    import pyarrow as pa
+
+    rows: dict[str, list[Any]] = {name: [] for name in LABEL_COLUMNS}
+    for line in lines:
+        if line.kind != "l":
+            continue
+        rows["prediction_id"] += line.value["ids"]
+        rows["label"] += line.value["labels"]
+        rows["label_at"] += line.value["times"]
+        rows["received_at"] += [line.value["at"]] * len(line.value["ids"])
+    if not rows["label"]:
+        return []
+    return [
+        pa.table(
+            {
+                "prediction_id": pa.array(rows["prediction_id"], pa.string()),
+                "label": _plain(pa.array(rows["label"])),
+                "label_at": pa.array(rows["label_at"], pa.timestamp("ms", "UTC")),
+                "received_at": pa.array(rows["received_at"], pa.timestamp("us", "UTC")),
+            }
+        )
+    ]
+
+
+def _request_tables(segment: Segment) -> list[pa.Table]:
+    import pyarrow as pa
+
+    heads = list(_heads(segment.lines))
+    if not heads:
+        return []
+    return [
+        pa.table(
+            {
+                "received_at": pa.array([q["at"] for q in heads], pa.timestamp("us", "UTC")),
+                "version": pa.array([q["version"] for q in heads], pa.int64()),
+                "rows": pa.array([q["rows"] for q in heads], pa.int64()),
+                "latency_ms": pa.array([q["ms"] for q in heads], pa.float64()),
+                "status": pa.array([q["status"] for q in heads], pa.int64()),
+                "segment": pa.repeat(pa.scalar(segment.id, pa.string()), len(heads)),
+                "seq": pa.array(range(len(heads)), pa.int64()),
+            }
+        )
+    ]
+
+
+def _heads(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """The facts of each request, without parsing its rows: they end at the first list."""
+    for line in lines:
+        if kind_of(line) == "q":
+            end = line.find(b',"ids":')
+            try:
+                head = orjson.loads(line[5:end] + b"}") if end > 0 else orjson.loads(line)["q"]
+            except (ValueError, KeyError, TypeError):
+                continue
+            if isinstance(head, dict) and not _head_flaw(head):
+                yield head
+
+
+def joined(parts: list[pa.Table]) -> pa.Table:
+    """One table of all; a column whose types cannot meet becomes text."""
+    import pyarrow as pa
+
+    try:
+        return pa.concat_tables(parts, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.concat_tables(_as_text(parts), promote_options="permissive")
+
+
+def _as_text(parts: list[pa.Table]) -> list[pa.Table]:
+    import pyarrow as pa
+
+    kinds: dict[str, set[Any]] = defaultdict(set)
+    for part in parts:
+        for field in part.schema:
+            if not pa.types.is_null(field.type):
+                kinds[field.name].add(field.type)
+    mixed = {name for name, types in kinds.items() if len(types) > 1}
+
+    def text(part: pa.Table) -> pa.Table:
+        kinds = [(f.name, pa.string() if f.name in mixed else f.type) for f in part.schema]
+        return part.cast(pa.schema(kinds))
+
+    return [text(part) for part in parts]

@@ -1,0 +1,430 @@
+"""What a screen, command or notebook may ask of experiments and runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.experiments import (
+    catalog,
+    deletion,
+    keys,
+    late_writes,
+    lifecycle,
+    recording,
+    run_annotations,
+)
+from pilothouse.experiments.code_patch import Program, log_patch, program
+from pilothouse.experiments.inspection import Looking
+from pilothouse.experiments.metrics import definitions, packed_history
+from pilothouse.experiments.metrics.definitions import MetricKinds
+from pilothouse.experiments.metrics.kinds import Direction
+from pilothouse.experiments.metrics.summary import Points
+from pilothouse.experiments.provenance import environment
+from pilothouse.experiments.provenance.git import CodeIdentity, running_folder, running_source
+from pilothouse.experiments.query.runs import Entity, RunLanguage
+from pilothouse.experiments.recording import ParamValue
+from pilothouse.experiments.run_table import default_columns, fields, filters, groups, rows, tree
+from pilothouse.experiments.run_table import saved_views as views
+from pilothouse.experiments.run_table import varying_columns as differing
+from pilothouse.experiments.run_table.default_columns import UsualKeys
+from pilothouse.experiments.run_table.fields import QueryField
+from pilothouse.experiments.run_table.filters import RunFilter
+from pilothouse.experiments.run_table.saved_views import ViewInfo
+from pilothouse.experiments.run_table.tree import ExperimentNode
+from pilothouse.kit.errors import Unavailable
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sqlmodel import Session
+
+
+class Experiments(Looking):
+    """The experiments of a workspace; filters may ask for the `entities` of other rooms too."""
+
+    def __init__(self, store: Store, entities: Sequence[Entity] = ()) -> None:
+        super().__init__(store)
+        self._entities = tuple(entities)
+
+    def create(self, name: str, note: str = "") -> str:
+        """Make an experiment and return its name. Raises Conflict when it exists already."""
+        with self._store.write(durable=True) as session:
+            return catalog.create(session, self._store, name, note).name
+
+    def experiments(self) -> pd.DataFrame:
+        """A frame of name, note, runs, running, last_run_at, created_at, created_by."""
+        with self._store.read() as session:
+            return catalog.experiments(session)
+
+    def start(
+        self,
+        experiment: str,
+        name: str | None = None,
+        *,
+        trainer: str | None = None,
+        parent: str | None = None,
+        seed: int | None = None,
+        source: str = "",
+        code: CodeIdentity | None = None,
+        job_id: str | None = None,
+    ) -> str:
+        """Start a run and return its id; the experiment is made when it is not there yet.
+
+        The code's identity and the source are those of the running program, unless given; what
+        that program changed since its commit is kept as code.patch.
+        """
+        running = Program(code) if code else program(self._store, running_folder())
+        with self._store.write() as session:
+            run = lifecycle.start(
+                session,
+                self._store,
+                experiment,
+                name,
+                trainer=trainer,
+                parent=parent,
+                seed=seed,
+                source=source or running_source(),
+                code=running.identity,
+                job_id=job_id,
+            )
+            log_patch(session, run, running)
+        return run
+
+    def finish(self, run: str, status: str = "finished", error: str = "") -> None:
+        """End a run as finished, failed or cancelled. Raises Conflict when it ended otherwise."""
+        with self._store.write() as session:
+            lifecycle.finish(session, self._store, run, status, error)
+        with suppress(Unavailable):  # the worker compacts what is left
+            packed_history.compact(self._store, run)
+
+    def end_open(self, job_id: str, status: str, error: str = "") -> int:
+        """End every run that a job has left open, when it can end them itself no more; how many."""
+        with self._store.write() as session:
+            return lifecycle.end_open(session, self._store, job_id, status, error)
+
+    def unfinished_run(self, job_id: str) -> str | None:
+        """The run that a job has started and not ended, for a job that runs again."""
+        with self._store.read() as session:
+            return lifecycle.unfinished(session, job_id)
+
+    def annotate(self, run: str, note: str) -> None:
+        """Put a note on a run."""
+        with self._store.write() as session:
+            lifecycle.annotate(session, self._store, run, note)
+
+    def archive(self, run: str, reason: str = "") -> None:
+        """Take a run out of tables and counts, until it is restored."""
+        self.archive_many([run], reason)
+
+    def restore(self, run: str) -> None:
+        """Bring an archived run back."""
+        self.restore_many([run])
+
+    def delete(self, runs: Sequence[str], reason: str = "") -> int:
+        """Delete archived runs, and the runs under them, for good; how many went.
+
+        Raises Conflict, naming them, when a run is not archived or a model version rests on it.
+        """
+        with self._store.write(durable=True) as session:
+            return deletion.delete(session, self._store, runs, reason)
+
+    def log_params(self, run: str, params: Mapping[str, ParamValue]) -> None:
+        """Keep parameters, each once. Raises Conflict when one has another value already."""
+        with self._store.write() as session:
+            late_writes.log_params(session, self._store, run, params)
+
+    def log_metrics(
+        self, run: str, metrics: Mapping[str, float], step: int = 0, at: datetime | None = None
+    ) -> None:
+        """Append one point to each metric's history."""
+        self.log_batch(run, [Points(key, [step], [value], at) for key, value in metrics.items()])
+
+    def log_history(
+        self,
+        run: str,
+        key: str,
+        steps: Sequence[int],
+        values: Sequence[float],
+        at: datetime | Sequence[datetime] | None = None,
+    ) -> None:
+        """Append many points to one metric's history; `at` is one instant, one for each, or now."""
+        self.log_batch(run, [Points(key, steps, values, at)])
+
+    def log_batch(
+        self,
+        run: str,
+        points: Iterable[Points] = (),
+        *,
+        params: Mapping[str, ParamValue] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write histories of many metrics, parameters and tags, all or nothing."""
+        with self._store.write() as session:
+            recording.log_points(session, self._store, run, points)
+            if params:
+                late_writes.log_params(session, self._store, run, params)
+            if tags:
+                late_writes.tag(session, self._store, run, tags)
+
+    def log_artifact(self, run: str, path: str, data: bytes) -> None:
+        """Keep bytes as a file of the run; the same path again replaces it."""
+        recording.artifact_path(path)
+        digest = self._store.artifacts.put_bytes(data)
+        with self._store.write() as session:
+            late_writes.log_artifact(session, self._store, run, path, digest, len(data))
+
+    def log_file(self, run: str, path: str, file: str | Path) -> None:
+        """Keep a file of this machine as a file of the run."""
+        recording.artifact_path(path)
+        digest = self._store.artifacts.put_file(file)
+        with self._store.write() as session:
+            size = Path(file).stat().st_size
+            late_writes.log_artifact(session, self._store, run, path, digest, size)
+
+    def log_environment(self, run: str) -> None:
+        """Keep this process's interpreter, platform and package versions as environment.json."""
+        told = json.dumps(environment.capture().to_json(), indent=1, sort_keys=True)
+        self.log_artifact(run, "environment.json", told.encode())
+
+    def log_input(self, run: str, dataset: str, role: str = "training") -> None:
+        """Say that the run read a dataset version ("flights@2") in a role."""
+        with self._store.write() as session:
+            late_writes.log_input(session, self._store, run, dataset, role)
+
+    def tag(self, run: str, tags: Mapping[str, str]) -> None:
+        """Set tags, in place of what they were."""
+        with self._store.write() as session:
+            late_writes.tag(session, self._store, run, tags)
+
+    def untag(self, run: str, keys: Iterable[str]) -> None:
+        """Take tags off."""
+        with self._store.write() as session:
+            late_writes.untag(session, self._store, run, keys)
+
+    def runs(
+        self,
+        filter: RunFilter | None = None,
+        sort: str = "created",
+        descending: bool = True,
+        page: int = 1,
+        size: int = 50,
+        columns: Sequence[str] | None = None,
+        as_logged: bool = False,
+    ) -> pd.DataFrame:
+        """One page of runs, one row each; runs without the value that sorts come last.
+
+        Columns are id, name, experiment, status, trainer, created_at, duration_s, parent_id, then
+        `metrics.<key>` and `params.<key>`; or id and the ones asked for. Parameters that are
+        numbers come as numbers, or with `as_logged` as the text that was logged.
+        """
+        with self._store.read() as session:
+            return rows.runs(
+                session,
+                self._store.now(),
+                self._meant(session, filter),
+                sort,
+                descending=descending,
+                page=page,
+                size=size,
+                columns=columns,
+                as_logged=as_logged,
+            )
+
+    def usual_keys(self, filter: RunFilter | None = None) -> UsualKeys:
+        """The metrics and parameters that the newest runs of a filter have, most telling first."""
+        with self._store.read() as session:
+            return default_columns.usual_keys(session, self._meant(session, filter))
+
+    def count(self, filter: RunFilter | None = None, most: int | None = None) -> int:
+        """How many runs the filter means; counted no further than `most`, when that is given."""
+        with self._store.read() as session:
+            return filters.count(session, self._meant(session, filter, whole=True), most)
+
+    def groups(
+        self,
+        filter: RunFilter | None,
+        by: Sequence[str],
+        columns: Sequence[str] = (),
+        sort: str = groups.COUNT,
+        descending: bool = True,
+        page: int = 1,
+        size: int = 50,
+    ) -> pd.DataFrame:
+        """One page of groups of runs: the `by` columns, `n`, and of each metric column its mean.
+
+        Beside a metric stand `.std`, `.low` and `.high` (the 95 % interval of the mean), `.n`,
+        `.out` (NaN and infinities, which do not count), `.best` and `.best_run`; `attrs["groups"]`
+        is how many groups there are.
+        """
+        with self._store.read() as session:
+            return groups.groups(
+                session,
+                self._meant(session, filter, whole=True),
+                by,
+                columns,
+                sort,
+                descending=descending,
+                page=page,
+                size=size,
+            )
+
+    def group_count(self, filter: RunFilter | None, by: Sequence[str]) -> int:
+        """How many groups there are."""
+        with self._store.read() as session:
+            return groups.count(session, self._meant(session, filter, whole=True), by)
+
+    def members_filter(
+        self, filter: RunFilter | None, by: Sequence[str], values: Sequence[Any]
+    ) -> RunFilter:
+        """The filter that means the members of a group; None stands for a value they lack."""
+        return groups.members_filter(filter or RunFilter(), by, values)
+
+    def _meant(
+        self, session: Session, filter: RunFilter | None, *, whole: bool = False
+    ) -> RunFilter:
+        """The filter, with the language that its query is read in, when it has one."""
+        asked = filter or RunFilter()
+        if not asked.query:
+            return asked
+        return replace(asked, language=self._language(session, whole=whole))
+
+    def _language(self, session: Session, *, whole: bool = False) -> RunLanguage:
+        return RunLanguage(self._store.now(), self._entities, session, whole=whole)
+
+    def metric_keys(self, experiment: str | None = None) -> list[str]:
+        """Every metric that a run has, of one experiment or of all."""
+        with self._store.read() as session:
+            return keys.known(session, keys.METRIC, experiment)
+
+    def param_keys(self, experiment: str | None = None) -> list[str]:
+        """Every parameter that a run has, of one experiment or of all."""
+        with self._store.read() as session:
+            return keys.known(session, keys.PARAM, experiment)
+
+    def tag_keys(self, experiment: str | None = None) -> list[str]:
+        """Every tag that a run has, of one experiment or of all."""
+        with self._store.read() as session:
+            return keys.known(session, keys.TAG, experiment)
+
+    def query_fields(self, experiment: str | None = None) -> list[QueryField]:
+        """What `RunFilter.query` can ask: name, title, kind, operators, and choices where few."""
+        with self._store.read() as session:
+            return fields.query_fields(session, self._language(session), experiment)
+
+    def facets(self) -> dict[str, list[str]]:
+        """Every experiment, status, trainer and user that occurs, for filters."""
+        with self._store.read() as session:
+            return keys.facets(session)
+
+    def ids(self, filter: RunFilter | None = None, most: int = run_annotations.MOST) -> list[str]:
+        """The ids of the newest runs that the filter means, at most so many, for a bulk command."""
+        with self._store.read() as session:
+            return rows.ids(session, self._meant(session, filter), most)
+
+    def differing(self, filter: RunFilter | None = None) -> tuple[str, ...]:
+        """The columns in which the newest runs that the filter means differ."""
+        with self._store.read() as session:
+            return differing.differing(session, self._meant(session, filter))
+
+    def tree(self) -> tuple[ExperimentNode, ...]:
+        """The experiments as a tree made from the slashes in their names, with counts of runs."""
+        with self._store.read() as session:
+            return tree.experiments(session)
+
+    def children(self, runs: Sequence[str], filter: RunFilter | None = None) -> dict[str, int]:
+        """How many runs lie right under each of these that has any."""
+        with self._store.read() as session:
+            return tree.children(session, runs, self._meant(session, filter))
+
+    def star(self, runs: Sequence[str], starred: bool = True) -> int:
+        """Put a star on runs, or take it off. Raises Conflict when one is archived."""
+        with self._store.write() as session:
+            return run_annotations.star(session, self._store, runs, starred)
+
+    def colour(self, runs: Sequence[str], colour: str | None) -> int:
+        """Give runs a colour, or take it off. Raises Conflict when one is archived."""
+        with self._store.write() as session:
+            return run_annotations.colour(session, self._store, runs, colour)
+
+    def tag_many(
+        self, runs: Sequence[str], tags: Mapping[str, str], remove: Sequence[str] = ()
+    ) -> int:
+        """Set tags on runs and take others off, all or none. Raises Conflict as `star` does."""
+        with self._store.write() as session:
+            return run_annotations.tag_many(session, self._store, runs, tags, remove)
+
+    def rename(self, run: str, name: str) -> None:
+        """Give a run another name. Raises Conflict when it is archived."""
+        with self._store.write() as session:
+            run_annotations.rename(session, self._store, run, name)
+
+    def archive_many(self, runs: Sequence[str], reason: str = "") -> int:
+        """Take runs out of tables and counts, until they are restored; how many were in."""
+        with self._store.write(durable=True) as session:
+            return run_annotations.archive_many(session, self._store, runs, reason)
+
+    def restore_many(self, runs: Sequence[str]) -> int:
+        """Bring archived runs back; how many were archived."""
+        with self._store.write(durable=True) as session:
+            return run_annotations.restore_many(session, self._store, runs)
+
+    def views(self) -> tuple[ViewInfo, ...]:
+        """The saved views of the run table: one's own, then the team's."""
+        with self._store.read() as session:
+            return views.views(session, self._store)
+
+    def default_view(self) -> ViewInfo | None:
+        """The view that a run table starts with: one's own default, else the team's."""
+        with self._store.read() as session:
+            return views.default(session, self._store)
+
+    def save_view(self, name: str, state: Mapping[str, str], *, team: bool = False) -> ViewInfo:
+        """Keep the state of a run table under a name, in place of what was kept there."""
+        with self._store.write() as session:
+            return views.save(session, self._store, name, state, team=team)
+
+    def rename_view(self, view: int, name: str) -> ViewInfo:
+        """Give a view another name. Raises Conflict when there is one of that name."""
+        with self._store.write() as session:
+            return views.rename(session, self._store, view, name)
+
+    def delete_view(self, view: int) -> None:
+        """Remove a view; the runs it showed stay as they are."""
+        with self._store.write() as session:
+            views.remove(session, self._store, view)
+
+    def set_default_view(self, view: int, chosen: bool = True) -> None:
+        """Let a view's owner, or the team, start with it; or with none."""
+        with self._store.write() as session:
+            views.set_default(session, self._store, view, chosen)
+
+    def metric_kinds(self) -> MetricKinds:
+        """What is known of metrics, people's notes over what the keys suggest: `.of(key)`."""
+        with self._store.read() as session:
+            return definitions.metric_kinds(session)
+
+    def describe_metric(
+        self,
+        key: str,
+        *,
+        title: str | None = None,
+        direction: Direction | None = None,
+        unit: str = "",
+        format: str | None = None,
+        target: float | None = None,
+        tolerance: float | None = None,
+        reason: str = "",
+    ) -> None:
+        """Say how a metric is to be read, in place of what was said; None leaves the guess.
+
+        A new direction gives every run its best value anew. Raises Invalid that names the part.
+        """
+        said = definitions.Description(title, direction, unit, format, target, tolerance)
+        with self._store.write(durable=True) as session:
+            definitions.describe(session, self._store, key, said, reason)

@@ -1,0 +1,39 @@
+"""Uncommitted code as a file of the run that started from it; a run never fails for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlmodel import Session
+
+from pilothouse.experiments import recording
+from pilothouse.experiments.provenance import git
+from pilothouse.storage import Store
+
+
+@dataclass(frozen=True)
+class Program:
+    """Which code is about to run, and its uncommitted changes, kept by their digest."""
+
+    identity: git.CodeIdentity
+    patch: str = ""
+    size: int = 0
+
+
+def program(store: Store, folder: Path) -> Program:
+    """The code of a folder, its changes kept; to be asked before a transaction, as git is slow."""
+    known = git.identity(folder)
+    changed = git.patch(folder) if known.dirty and store.settings.code_patch else None
+    if changed is None:
+        return Program(known)
+    try:
+        return Program(known, store.artifacts.put_bytes(changed), len(changed))
+    except OSError:  # a full or missing disk stops the run elsewhere, with better words
+        return Program(known)
+
+
+def log_patch(session: Session, run_id: str, running: Program) -> None:
+    """Name the kept changes as a file of the run, when there are any."""
+    if running.patch:
+        recording.log_artifact(session, run_id, git.PATCH, running.patch, running.size)

@@ -1,0 +1,118 @@
+"""The runs above and below a run: its ancestors, and a tree of its trials with their figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from pilothouse.experiments.details import ChildRun
+from pilothouse.experiments.metrics.kinds import METRICS
+from pilothouse.experiments.tables import Param, Run, RunMetric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_RUNS = 500
+MOST_LEVELS = 8
+MOST_METRICS = 6
+MOST_PARAMS = 6
+COLUMNS = ("id", "name", "level", "status", "trainer", "created_at", "duration_s")
+
+
+def ancestors(session: Session, run_id: str) -> tuple[ChildRun, ...]:
+    """The runs above a run, the outermost first."""
+    found: list[ChildRun] = []
+    above = select(col(Run.parent_id)).where(col(Run.id) == run_id)
+    parent = session.scalars(above).first()
+    while parent is not None and len(found) < MOST_LEVELS:
+        row = session.get(Run, parent)
+        if row is None or any(row.id == each.id for each in found):
+            break
+        found.append(ChildRun(row.id, row.name, row.status))
+        parent = row.parent_id
+    return tuple(reversed(found))
+
+
+def descendants(session: Session, run_id: str) -> pd.DataFrame:
+    """The runs below a run in the order of a tree: `COLUMNS`, `params.<key>`, `metrics.<key>`.
+
+    At most `MOST_RUNS`; the metrics that most of them have, the parameters that differ among them.
+    """
+    import pandas as pd
+
+    rows = _in_order(_below(session, run_id), run_id)
+    ids = [row["id"] for row in rows]
+    metrics, params = _metrics(session, ids), _params(session, ids)
+    told = [row | metrics.get(row["id"], {}) | params.get(row["id"], {}) for row in rows]
+    keys = [*COLUMNS, *_commonest(params, MOST_PARAMS), *_commonest(metrics, MOST_METRICS)]
+    return pd.DataFrame(told, columns=keys)
+
+
+def _below(session: Session, run_id: str) -> dict[str, list[Run]]:
+    """The runs right under each run, level by level."""
+    found: dict[str, list[Run]] = {}
+    level, seen = [run_id], {run_id}
+    for _ in range(MOST_LEVELS):
+        query = (
+            select(Run)
+            .where(col(Run.parent_id).in_(level), col(Run.archived_at).is_(None))
+            .order_by(col(Run.created_at), col(Run.id))
+            .limit(MOST_RUNS - len(seen) + 1)
+        )
+        rows = [row for row in session.scalars(query) if row.id not in seen]
+        for row in rows:
+            found.setdefault(str(row.parent_id), []).append(row)
+        seen |= {row.id for row in rows}
+        level = [row.id for row in rows]
+        if not level or len(seen) > MOST_RUNS:
+            break
+    return found
+
+
+def _in_order(below: dict[str, list[Run]], top: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    waiting = [(run, 0) for run in reversed(below.get(top, []))]
+    while waiting:
+        run, level = waiting.pop()
+        took = (
+            (run.ended_at - run.started_at).total_seconds()
+            if run.ended_at and run.started_at
+            else None
+        )
+        words = (run.id, run.name, level, run.status, run.trainer, run.created_at, took)
+        rows.append(dict(zip(COLUMNS, words, strict=True)))
+        waiting += [(child, level + 1) for child in reversed(below.get(run.id, []))]
+    return rows
+
+
+def _metrics(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    columns = col(RunMetric.run_id), col(RunMetric.key), col(RunMetric.last)
+    found: dict[str, dict[str, Any]] = {}
+    for run, key, value in session.execute(select(*columns).where(columns[0].in_(ids))):
+        if not key.endswith("_std"):
+            found.setdefault(run, {})[f"metrics.{key}"] = value
+    return found
+
+
+def _params(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    columns = col(Param.run_id), col(Param.key), col(Param.value)
+    values: dict[str, dict[str, str]] = {}
+    for run, key, value in session.execute(select(*columns).where(columns[0].in_(ids))):
+        values.setdefault(key, {})[run] = value
+    found: dict[str, dict[str, Any]] = {}
+    for key, by_run in values.items():
+        if len(set(by_run.values())) > 1 or len(by_run) < len(ids):
+            for run, value in by_run.items():
+                found.setdefault(run, {})[f"params.{key}"] = value
+    return found
+
+
+def _commonest(told: dict[str, dict[str, Any]], most: int) -> list[str]:
+    """The columns that most runs have; of equally common ones the well-known metrics first."""
+    counted = Counter(key for words in told.values() for key in words)
+    known = {f"metrics.{key}": place for place, key in enumerate(METRICS)}
+    return sorted(counted, key=lambda k: (-counted[k], known.get(k, len(known)), k))[:most]

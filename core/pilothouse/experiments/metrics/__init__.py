@@ -1,0 +1,1 @@
+"""Metrics: their history and summary, and the direction in which each is better."""

@@ -1,0 +1,179 @@
+"""Histories of metrics: many runs and metrics in one question, thinned without losing spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from pilothouse.experiments.metrics import packed_history
+from pilothouse.experiments.tables import RunMetric
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    from pilothouse.experiments.metrics.packed_history import Columns
+
+    Ints = npt.NDArray[np.int64]
+    Floats = npt.NDArray[np.float64]
+
+COLUMNS = ("run", "key", "step", "at", "value")
+CURSOR, WHOLE = "cursor", "whole"
+LEAST = 12
+FURTHEST = 1e307
+Cursor = Mapping[str, Sequence[int]]  # series -> how many points, the last one's step and instant
+
+
+@dataclass(frozen=True)
+class _Series:
+    """A metric of a run: its number, and how many points it has."""
+
+    run: str
+    key: str
+    number: int
+    count: int
+
+
+def history(
+    session: Session,
+    runs: Sequence[str],
+    keys: Sequence[str] | None = None,
+    max_points: int | None = None,
+    *,
+    since: Cursor | None = None,
+    low: int | None = None,
+    high: int | None = None,
+) -> pd.DataFrame:
+    """One row per point, by run (in the order given), key, step and instant.
+
+    `max_points` thins each longer series, keeping its ends, its extremes and where NaN begins and
+    ends. `low` and `high` bound the steps. `attrs["cursor"]` of the frame, handed in as `since`
+    next time, leaves out what was told before; a series that took points before its last one
+    cannot be continued, so it is told anew, and `attrs["whole"]` names it as (run, key).
+    """
+    grown = [each for each in _series(session, runs, keys) if _has_grown(each, since or {})]
+    found: dict[int, Columns] = {}
+    for each in grown:
+        if (columns := _later(session, each, since or {})) is not None:
+            found[each.number] = columns
+    anew = [each.number for each in grown if each.number not in found]
+    found |= packed_history.read(session, anew)
+    told = [(each, _cut(found[each.number], max_points, low, high)) for each in grown]
+    frame = _frame(told)
+    places = {str(each.number): _place(each, found[each.number]) for each in grown}
+    frame.attrs[CURSOR] = dict(since or {}) | places
+    frame.attrs[WHOLE] = [(each.run, each.key) for each in grown if each.number in anew]
+    return frame
+
+
+def _has_grown(series: _Series, since: Cursor) -> bool:
+    return series.count != since.get(str(series.number), (0,))[0]
+
+
+def _place(series: _Series, columns: Columns) -> list[int]:
+    return [series.count, int(columns.steps[-1]), int(columns.instants[-1])]
+
+
+def _later(session: Session, series: _Series, since: Cursor) -> Columns | None:
+    """The points after the place that was told last; None when others came before it too."""
+    if str(series.number) not in since:
+        return None
+    count, step, instant = since[str(series.number)]
+    near = packed_history.read(session, [series.number], low=step)[series.number]
+    later = near.at((near.steps > step) | (near.instants > instant))
+    return later if len(later) == series.count - count else None
+
+
+def _cut(columns: Columns, most: int | None, low: int | None, high: int | None) -> Columns:
+    columns = packed_history.between(columns, low, high)
+    if most is not None and len(columns) > most:
+        columns = columns.at(thin(columns.values, most))
+    return columns
+
+
+def _frame(told: Sequence[tuple[_Series, Columns]]) -> pd.DataFrame:
+    import numpy as np
+    import pandas as pd
+
+    lengths = [len(columns) for _, columns in told]
+
+    def words(name: str) -> Any:
+        return np.repeat(np.array([getattr(s, name) for s, _ in told], dtype=object), lengths)
+
+    def joined(name: str, dtype: Any) -> Any:
+        return np.concatenate([np.array([], dtype), *(getattr(c, name) for _, c in told)])
+
+    instants = pd.to_datetime(joined("instants", np.int64), unit="us", utc=True)
+    return pd.DataFrame(
+        {
+            "run": words("run"),
+            "key": words("key"),
+            "step": joined("steps", np.int64),
+            "at": instants,
+            "value": joined("values", np.float64),
+        }
+    )
+
+
+def _series(session: Session, runs: Sequence[str], keys: Sequence[str] | None) -> list[_Series]:
+    columns = col(RunMetric.run_id), col(RunMetric.key), col(RunMetric.id), col(RunMetric.count)
+    query = select(*columns).where(col(RunMetric.run_id).in_(list(runs)))
+    if keys is not None:
+        # An expression has no index: the runs lead to these rows, for a key may have all of them.
+        query = query.where(col(RunMetric.key).concat("").in_(list(keys)))
+    order = {run: place for place, run in enumerate(runs)}
+    found = [_Series(*row) for row in session.execute(query)]
+    return sorted(found, key=lambda each: (order[each.run], each.key))
+
+
+def thin(values: Floats, most: int) -> Ints:
+    """The places of at most `most` points (12 at least) that look like all of them.
+
+    MinMaxLTTB chooses among the numbers; the smallest, the largest, both ends and the edges of
+    stretches of NaN are kept whatever it says.
+    """
+    import numpy as np
+
+    most = max(most, LEAST)
+    missing = np.isnan(values)
+    numbers = np.flatnonzero(~missing)
+    edges = _edges(missing, most // 4) if missing.any() else np.array([], dtype=np.int64)
+    kept = [edges, np.array([0, len(values) - 1])]
+    if len(numbers):
+        curve = values[numbers]
+        kept.append(numbers[[int(curve.argmin()), int(curve.argmax())]])
+        kept.append(numbers[_chosen(curve, most - len(edges) - 4)])
+    return np.unique(np.concatenate(kept)).astype(np.int64)
+
+
+def _edges(missing: npt.NDArray[np.bool_], most: int) -> Ints:
+    """Where stretches of NaN begin and end; of many, evenly spread ones."""
+    import numpy as np
+
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], missing, [False]]).astype(np.int8)))
+    edges = np.unique(np.concatenate([changes[::2], changes[1::2] - 1]))
+    if len(edges) > most:
+        edges = edges[np.unique(np.linspace(0, len(edges) - 1, most).round().astype(np.int64))]
+    return edges
+
+
+def _chosen(curve: Floats, most: int) -> Ints:
+    """The places that MinMaxLTTB chooses; an infinity is a spike beyond everything else."""
+    import numpy as np
+    from tsdownsample import MinMaxLTTBDownsampler
+
+    if len(curve) <= max(most, 3):
+        return np.arange(len(curve))
+    drawn = np.clip(curve, -FURTHEST, FURTHEST)  # no difference of two may overflow
+    finite = drawn[np.isfinite(curve)]
+    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+    reach = high - low + 1.0
+    drawn[curve == np.inf], drawn[curve == -np.inf] = high + reach, low - reach
+    downsampler: Any = MinMaxLTTBDownsampler  # the package has no types
+    chosen: Ints = downsampler().downsample(drawn, n_out=max(most, 3)).astype(np.int64)
+    return chosen

@@ -1,0 +1,153 @@
+"""What is known of each metric: which direction is better, its title, how to write its values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from pilothouse.experiments.metrics.name_rules import Direction as Direction
+from pilothouse.experiments.metrics.name_rules import direction_of
+
+# "differs" is said where nobody knows which way is better; "unknown" where a value is missing.
+Verdict = Literal["better", "worse", "same", "differs", "unknown"]
+
+# Two figures closer than this share of the larger differ by arithmetic, not by merit.
+SAME = 1e-9
+
+PLAIN = ".4g"  # the format of a metric that no table lists
+MAX_WHOLE = 1e15  # whole values up to here are written in full
+
+
+@dataclass(frozen=True)
+class MetricKind:
+    """A metric's key, title, better direction and format (as `format(value, kind.format)`).
+
+    `target` is the value one wants to reach, `tolerance` the difference that does not count.
+    """
+
+    key: str
+    title: str
+    direction: Direction
+    format: str = ".4f"
+    unit: str = ""
+    target: float | None = None
+    tolerance: float | None = None
+
+    def write(self, value: float) -> str:
+        """The value in this metric's format, with its unit; a dash when it is not a number."""
+        if math.isnan(value):
+            return "–"  # noqa: RUF001
+        if self.format == PLAIN and value == int_or_nan(value):
+            return f"{int(value)} {self.unit}".rstrip()
+        return f"{format(value, self.format)} {self.unit}".rstrip()
+
+    def reaches(self, value: float) -> bool | None:
+        """Whether a value reaches the target; None without a target, a value or a direction."""
+        if self.target is None or math.isnan(value) or self.direction == "unknown":
+            return None
+        return value >= self.target if self.direction == "higher" else value <= self.target
+
+    def judge(self, value: float, baseline: float) -> Verdict:
+        """Whether a value is better or worse than a baseline; the same within the tolerance.
+
+        Without a known direction it only differs.
+        """
+        if math.isnan(value) or math.isnan(baseline):
+            return "unknown"
+        if value == baseline or math.isclose(value, baseline, rel_tol=SAME, abs_tol=1e-12):
+            return "same"
+        if self.tolerance and abs(value - baseline) <= self.tolerance * (1 + SAME):
+            return "same"
+        if self.direction == "unknown":
+            return "differs"
+        return "better" if (value > baseline) == (self.direction == "higher") else "worse"
+
+
+METRICS: dict[str, MetricKind] = {
+    kind.key: kind
+    for kind in (
+        MetricKind("roc_auc", "ROC AUC", "higher"),
+        MetricKind("average_precision", "Average precision", "higher"),
+        MetricKind("accuracy", "Accuracy", "higher"),
+        MetricKind("balanced_accuracy", "Balanced accuracy", "higher"),
+        MetricKind("precision", "Precision", "higher"),
+        MetricKind("recall", "Recall", "higher"),
+        MetricKind("specificity", "Specificity", "higher"),
+        MetricKind("f1", "F1", "higher"),
+        MetricKind("matthews", "Matthews correlation", "higher"),
+        MetricKind("log_loss", "Log loss", "lower"),
+        MetricKind("brier", "Brier score", "lower"),
+        MetricKind("calibration_error", "Calibration error", "lower"),
+        MetricKind("fit_seconds", "Fit time (s)", "lower", ".2f"),
+        MetricKind("score_seconds", "Scoring time (s)", "lower", ".2f"),
+        MetricKind("model_bytes", "Model size (bytes)", "lower", ",.0f"),
+    )
+}
+# What a listed metric's name may have in front of it and behind it, and how that is written.
+_PREFIXES = {
+    "cv_": "CV",
+    "fold_": "Fold",
+    "search_": "Search",
+    "train_": "Train",
+    "training_": "Training",
+    "val_": "Val",
+    "validation_": "Validation",
+    "eval_": "Eval",
+    "test_": "Test",
+}
+_SUFFIXES = {"_mean": "mean", "_std": "spread"}
+_TITLES = {kind.title.lower() for kind in METRICS.values()}
+
+
+@lru_cache(maxsize=4096)
+def metric_kind(key: str) -> MetricKind:
+    """What is known of a metric: the listed kind, a part of a longer key, or what its name says.
+
+    `cv_roc_auc_mean` is a ROC AUC of cross-validation; a spread over folds is better when lower. A
+    metric that no table lists is called as it was logged, so that two keys never look the same.
+    """
+    return _listed(key) or MetricKind(key, _as_logged(key), direction_of(key), PLAIN)
+
+
+def _listed(key: str) -> MetricKind | None:
+    if key in METRICS:
+        return METRICS[key]
+    for prefix, word in _PREFIXES.items():
+        if key.startswith(prefix) and (inner := _listed(key.removeprefix(prefix))):
+            return MetricKind(key, f"{word} {_inside(inner.title)}", inner.direction, inner.format)
+    for suffix, word in _SUFFIXES.items():
+        if key.endswith(suffix) and (inner := _listed(key.removesuffix(suffix))):
+            direction: Direction = "lower" if suffix == "_std" else inner.direction
+            return MetricKind(key, f"{inner.title} {word}", direction, inner.format)
+    return None
+
+
+def _inside(title: str) -> str:
+    """A title behind another word: `Log loss` becomes `log loss`, `ROC AUC` stays."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
+
+
+def _as_logged(key: str) -> str:
+    """The key itself; in quotes when it is spelled like the title of a listed metric."""
+    return f"“{key}”" if _is_like_a_title(key) or key.startswith("“") else key
+
+
+def _is_like_a_title(text: str) -> bool:
+    words = text.lower().split(" ")
+    while words and words[0] in {word.lower() for word in _PREFIXES.values()}:
+        words = words[1:]
+    while words and words[-1] in _SUFFIXES.values():
+        words = words[:-1]
+    return " ".join(words) in _TITLES and text not in METRICS
+
+
+def int_or_nan(value: float) -> float:
+    """The value when it is whole and can be written in full, else NaN."""
+    return value if abs(value) < MAX_WHOLE and value == math.floor(value) else math.nan
+
+
+def judge(key: str, value: float, baseline: float) -> Verdict:
+    """Whether a value is better or worse than a baseline, by what the metric's key suggests."""
+    return metric_kind(key).judge(value, baseline)

@@ -1,0 +1,1 @@
+"""The run table: filters, pages, columns, groups, saved views."""

@@ -1,0 +1,102 @@
+"""Which metrics and parameters a run table shows when nobody chose: those that its runs have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from pilothouse.experiments.metrics.definitions import MetricKinds, metric_kinds
+from pilothouse.experiments.metrics.name_rules import UNKNOWN, words_of
+from pilothouse.experiments.run_table.filters import RunFilter
+from pilothouse.experiments.run_table.rows import ids
+from pilothouse.experiments.tables import Param, Run, RunMetric
+
+AMONG = 200
+WELL_KNOWN = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
+# Metrics of unseen rows say more than those of the rows that were fitted.
+FITTED = frozenset(("train", "training", "learn", "fold", "search"))
+COSTS = frozenset(("seconds", "time", "ms", "bytes", "runtime", "duration", "latency", "second"))
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+@dataclass(frozen=True)
+class UsualKeys:
+    """Keys that the newest runs of a filter have, the most telling first.
+
+    `params` are those in which these runs differ; `has_trainer` is false for runs of other
+    programs, which name none.
+    """
+
+    metrics: tuple[str, ...]
+    params: tuple[str, ...]
+    has_trainer: bool
+
+
+def usual_keys(session: Session, filter: RunFilter | None = None, among: int = AMONG) -> UsualKeys:
+    """What the newest runs of a filter have."""
+    newest = ids(session, filter, among)
+    if not newest:
+        return UsualKeys((), (), False)
+    trainers = select(func.count(col(Run.trainer))).where(col(Run.id).in_(newest))
+    return UsualKeys(
+        tuple(_metrics(session, newest)),
+        tuple(_params(session, newest)),
+        bool(session.scalar(trainers)),
+    )
+
+
+def _metrics(session: Session, newest: Sequence[str]) -> list[str]:
+    counts = _counts(session, RunMetric, newest)
+    kinds = metric_kinds(session)
+    return sorted(counts, key=lambda key: metric_rank(key, kinds, counts))
+
+
+def metric_rank(key: str, kinds: MetricKinds, counts: Mapping[str, int]) -> tuple[Any, ...]:
+    """What orders metrics: well-known ones, those with a direction, unseen rows, common ones."""
+    place = WELL_KNOWN.index(key) if key in WELL_KNOWN else len(WELL_KNOWN)
+    words = set(words_of(key))
+    return (
+        place,
+        kinds.direction(key) == UNKNOWN,
+        bool(words & COSTS) or key.endswith("_std"),
+        bool(words & FITTED),
+        -counts.get(key, 0),
+        natural(key),
+    )
+
+
+def natural(key: str) -> list[tuple[int, str]]:
+    """Numbers in names count as numbers: layer 2 stands before layer 10."""
+    parts = _DIGITS.split(key.lower())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _params(session: Session, newest: Sequence[str]) -> list[str]:
+    """The parameters that differ, those that most runs have first."""
+    counts = _counts(session, Param, newest)
+    value = col(Param.value)
+    query = (
+        select(col(Param.key), func.min(value), func.max(value))
+        .where(col(Param.run_id).in_(newest))
+        .group_by(col(Param.key))
+    )
+    differing = [
+        key
+        for key, least, most in session.execute(query)
+        if least != most or counts[key] < len(newest)
+    ]
+    return sorted(differing, key=lambda key: (-counts[key], natural(key)))
+
+
+def _counts(session: Session, table: Any, newest: Sequence[str]) -> dict[str, int]:
+    query = (
+        select(col(table.key), func.count())
+        .where(col(table.run_id).in_(newest))
+        .group_by(col(table.key))
+    )
+    return {row[0]: row[1] for row in session.execute(query)}

@@ -1,0 +1,341 @@
+"""Runs in groups: how many agree in some columns, and what their metrics come to.
+
+The database groups, adds up, sorts and pages. Squares are of distances from a value in the middle
+of the metric, for squares of the values themselves would cancel to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, SQLColumnExpression, and_, case, func, null, select
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from pilothouse.experiments import query
+from pilothouse.experiments.metrics.directions import directions
+from pilothouse.experiments.metrics.name_rules import Direction
+from pilothouse.experiments.run_table.columns import Keyed, check_own, keyed
+from pilothouse.experiments.run_table.filters import RunFilter, conditions
+from pilothouse.experiments.run_table.rows import LARGEST_PAGE, values
+from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric
+from pilothouse.kit.errors import Invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COUNT = "n"
+OWN = (
+    *("experiment", "status", "trainer", "user", "source", "commit", "dirty", "seed"),
+    *("name", "parent_id"),
+)
+NOT_TEXTS = ("dirty", "seed")
+MOST_BY = 6
+LEVEL = 0.95
+SAMPLE = 100
+ALL = func.count().over().label("groups")
+FARTHEST = 1e150  # a value whose square a database can still keep
+Column = SQLColumnExpression[Any]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A column that groups by its exact text: `007` and `7` are two groups. Both may be NULL.
+
+    The number of a parameter only sorts the groups, before the text.
+    """
+
+    title: str
+    text: Column
+    number: Column | None = None
+    table: Any = None
+
+    @property
+    def told_apart(self) -> list[Column]:
+        """What the groups are made and sorted by; the same text always has the same number."""
+        return [self.text] if self.number is None else [self.number, self.text]
+
+    def value(self, row: Mapping[Any, Any]) -> Any:
+        """The value that the members of a group have, None for one that they all lack."""
+        return row[self.title]
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """A metric's column, and its sums over the members that have a finite value."""
+
+    title: str
+    table: Any
+    key: str
+    value: Column
+    middle: float
+    direction: Direction
+
+    @property
+    def of_run(self) -> Column:
+        """The metric's row of a run."""
+        return and_(self.table.run_id == col(Run.id), self.table.key == self.key)
+
+    def sums(self) -> dict[str, Column]:
+        """What is read of a group."""
+        finite = case((and_(self.value > -FARTHEST, self.value < FARTHEST), self.value))
+        away = finite - self.middle
+        return {
+            "n": func.count(finite),
+            "out": func.count(self.table.id) - func.count(finite),
+            "sum": func.sum(away),
+            "squares": func.sum(away * away),
+            "best": self._best(finite),
+        }
+
+    def _best(self, finite: Column) -> Column:
+        """The best value of a group; none when no way is known to be better."""
+        if self.direction == "unknown":
+            return null()
+        return func.max(finite) if self.direction == "higher" else func.min(finite)
+
+    def order(self, part: str) -> Column:
+        """What sorts by the mean, or by another part."""
+        sums = self.sums()
+        mean = sums["sum"] / func.nullif(sums["n"], 0)
+        orders = {"": mean, "n": sums["n"], "best": sums["best"]}
+        orders["std"] = (sums["squares"] - mean * sums["sum"]) / func.nullif(sums["n"] - 1, 0)
+        if part not in orders:
+            raise Invalid(
+                f"groups are not sorted by {part!r}.",
+                hint=f"Known: {COUNT}, what they are grouped by, and of {self.title}: its mean, "
+                ".std, .n and .best.",
+            )
+        return orders[part]
+
+
+def groups(
+    session: Session,
+    filter: RunFilter,
+    by: Sequence[str],
+    columns: Sequence[str] = (),
+    sort: str = COUNT,
+    *,
+    descending: bool = True,
+    page: int = 1,
+    size: int = 50,
+) -> pd.DataFrame:
+    """A page of groups: the `by` columns, `n`, and of each metric's column its mean and more.
+
+    Runs are in one group when they have the same text: parameters `007`, `7` and `7.0` make three.
+    `<column>.std` is the deviation between members, `.low` and `.high` the 95 % interval of the
+    mean (Student's t), `.n` how many count; NaN and infinities do not, and `.out` says how many
+    those were. `.best` is the best value and `.best_run` a member that has it. `attrs["groups"]`
+    is how many groups there are. Raises Invalid for a column that cannot be.
+    """
+    import pandas as pd
+
+    if page < 1 or not 1 <= size <= LARGEST_PAGE:
+        raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {LARGEST_PAGE}.")
+    parts, figures = _parts(by), _figures(session, filter, columns)
+    sums: list[Any] = [
+        value.label(f"{figure.title}.{name}")
+        for figure in figures
+        for name, value in figure.sums().items()
+    ]
+    asked = (
+        _joined(filter, parts, figures)
+        .with_only_columns(*_labels(parts), *sums, func.count().label(COUNT), ALL)
+        .group_by(*_apart(parts))
+        .order_by(*_order(sort, parts, figures, descending), *_apart(parts))
+    )
+    rows = session.execute(asked.offset((page - 1) * size).limit(size)).mappings().all()
+    cells: dict[str, Any] = {
+        part.title: pd.Series([part.value(row) for row in rows], dtype="object") for part in parts
+    }
+    cells[COUNT] = pd.Series([row[COUNT] for row in rows], dtype="int64")
+    for figure in figures:
+        cells |= _cells(figure, rows)
+        cells[f"{figure.title}.best_run"] = _best_runs(session, filter, parts, figure, rows)
+    frame = pd.DataFrame(cells)
+    frame.attrs["groups"] = rows[0]["groups"] if rows else 0
+    return frame
+
+
+def count(session: Session, filter: RunFilter, by: Sequence[str]) -> int:
+    """How many groups there are."""
+    parts = _parts(by)
+    grouped = _joined(filter, parts, ()).with_only_columns(func.count()).group_by(*_apart(parts))
+    counted = select(func.count()).select_from(grouped.subquery())
+    return int(session.scalar(counted) or 0)
+
+
+def members_filter(filter: RunFilter, by: Sequence[str], values: Sequence[Any]) -> RunFilter:
+    """The filter that means the members of one group; None stands for a value that they lack."""
+    if len(by) != len(values):
+        raise Invalid(f"a group by {len(by)} columns has as many values, not {len(values)}.")
+    _parts(by)
+    claims = tuple(_claim(name, value) for name, value in zip(by, values, strict=True))
+    told = (query.parse(filter.query),) if filter.query.strip() else ()
+    return replace(filter, query=query.write(query.Both((*told, *claims))))
+
+
+def _claim(name: str, value: Any) -> query.Comparison:
+    field = query.Field.of("parent" if name == "parent_id" else name)
+    if value is None:
+        return query.Comparison(field, "IS NULL", None)
+    if isinstance(value, bool):
+        return query.Comparison(field, "=", "yes" if value else "no")
+    if isinstance(value, (int, float)):
+        return query.Comparison(field, "=", float(value))
+    return query.Comparison(field, "=", str(value))
+
+
+def _parts(by: Sequence[str]) -> list[_Part]:
+    if not 1 <= len(set(by)) == len(by) <= MOST_BY:
+        raise Invalid(f"runs are grouped by 1 to {MOST_BY} columns, each once.")
+    return [_part(name) for name in by]
+
+
+def _part(name: str) -> _Part:
+    if "." not in name:
+        if check_own(name) not in OWN:
+            raise Invalid(f"runs are not grouped by {name}.", hint=f"Known: {', '.join(OWN)}.")
+        column = col(Experiment.name) if name == "experiment" else col(getattr(Run, name))
+        # A text that is empty says nothing, as in filters.
+        return _Part(name, column if name in NOT_TEXTS else func.nullif(column, ""))
+    found = keyed(name)
+    if found.is_metric:
+        raise Invalid(
+            "runs are grouped by what they were given, not by what came out.",
+            hint=f"Known: params.<key>, tags.<key>, {', '.join(OWN)}.",
+        )
+    table: Any = aliased(found.table, name=f"by_{name}")
+    if found.table is Param:
+        return _Part(name, table.value, table.number, table)
+    return _Part(name, table.value, table=table)
+
+
+def _figures(session: Session, filter: RunFilter, columns: Sequence[str]) -> list[_Figure]:
+    found = [keyed(name) for name in dict.fromkeys(columns)]
+    for each in found:
+        if not each.is_metric:
+            raise Invalid(f"{each.title!r} is no metric.", hint="Give columns of metrics.")
+    better = directions(session, [each.key for each in found])
+    middles = _middles(session, filter, found)
+    return [
+        _Figure(
+            each.title,
+            table := aliased(RunMetric, name=each.title),
+            each.key,
+            getattr(table, each.part),
+            middles[each.title],
+            better[each.key],
+        )
+        for each in found
+    ]
+
+
+def _middles(session: Session, filter: RunFilter, columns: Sequence[Keyed]) -> dict[str, float]:
+    """A value in the middle of each column, as some of the runs have it."""
+    some = session.scalars(select(col(Run.id)).where(*conditions(filter)).limit(SAMPLE)).all()
+    found = values(session, some, columns)
+    finite = {
+        title: [value for value in of_runs.values() if abs(value) < FARTHEST]
+        for title, of_runs in found.items()
+    }
+    return {title: median(numbers) if numbers else 0.0 for title, numbers in finite.items()}
+
+
+def _joined(filter: RunFilter, parts: Sequence[_Part], figures: Sequence[_Figure]) -> Select[Any]:
+    """Every run that is meant, what groups it, and its figures."""
+    joined = _with_parts(select(col(Run.id)), parts).where(*conditions(filter))
+    for figure in figures:
+        joined = joined.outerjoin(figure.table, figure.of_run)
+    return joined
+
+
+def _with_parts(query: Select[Any], parts: Sequence[_Part]) -> Select[Any]:
+    for part in parts:
+        if part.title == "experiment":
+            query = query.join(Experiment, col(Experiment.id) == col(Run.experiment_id))
+        elif part.table is not None:
+            of_run = part.table.run_id == col(Run.id), part.table.key == keyed(part.title).key
+            query = query.outerjoin(part.table, and_(*of_run))
+    return query
+
+
+def _labels(parts: Sequence[_Part]) -> list[Any]:
+    return [part.text.label(part.title) for part in parts]
+
+
+def _apart(parts: Sequence[_Part]) -> list[Column]:
+    return [column for part in parts for column in part.told_apart]
+
+
+def _order(
+    sort: str, parts: Sequence[_Part], figures: Sequence[_Figure], descending: bool
+) -> list[Any]:
+    by_part = {part.title: part.told_apart for part in parts}
+    orders: list[Column]
+    if sort == COUNT:
+        orders = [func.count()]
+    elif sort in by_part:
+        orders = by_part[sort]
+    else:
+        named = [each for each in figures if f"{sort}.".startswith(f"{each.title}.")]
+        if not named:
+            raise Invalid(
+                f"groups have no column {sort!r}.",
+                hint=f"Known: {COUNT}, {', '.join([*by_part, *(f.title for f in figures)])}.",
+            )
+        figure = max(named, key=lambda each: len(each.title))
+        orders = [figure.order(sort.removeprefix(figure.title).removeprefix("."))]
+    return [(each.desc() if descending else each.asc()).nulls_last() for each in orders]
+
+
+def _cells(figure: _Figure, rows: Sequence[Mapping[Any, Any]]) -> dict[str, Any]:
+    import numpy as np
+    import pandas as pd
+    from scipy.special import stdtrit
+
+    read = {
+        name: np.array([row[f"{figure.title}.{name}"] for row in rows], dtype=np.float64)
+        for name in figure.sums()
+    }
+    n = read["n"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        away = read["sum"] / n
+        spread = np.maximum(read["squares"] - away * read["sum"], 0.0)
+        std = np.where(n > 1, np.sqrt(spread / (n - 1)), np.nan)
+        reach = stdtrit(n - 1, (1 + LEVEL) / 2) * std / np.sqrt(n)
+    mean = figure.middle + away
+    cells = {"": mean, ".std": std, ".low": mean - reach, ".high": mean + reach}
+    return {
+        **{f"{figure.title}{name}": pd.Series(cell) for name, cell in cells.items()},
+        f"{figure.title}.n": pd.Series(n.astype(np.int64)),
+        f"{figure.title}.out": pd.Series(read["out"].astype(np.int64)),
+        f"{figure.title}.best": pd.Series(read["best"]),
+    }
+
+
+Rows = Sequence[Mapping[Any, Any]]
+
+
+def _group(parts: Sequence[_Part], row: Mapping[Any, Any]) -> tuple[Any, ...]:
+    return tuple(part.value(row) for part in parts)
+
+
+def _best_runs(
+    session: Session, filter: RunFilter, parts: Sequence[_Part], figure: _Figure, rows: Rows
+) -> list[str | None]:
+    """For each group the newest of its members that has its best value."""
+    best = [row[f"{figure.title}.best"] for row in rows]
+    is_best = figure.value.in_({value for value in best if value is not None})
+    having = select(col(Run.id)).join(figure.table, figure.of_run).where(is_best)
+    query = _with_parts(having, parts).where(*conditions(filter))
+    columns = col(Run.id), col(Run.created_at), figure.value.label("value"), *_labels(parts)
+    members = session.execute(query.with_only_columns(*columns)).mappings().all()
+    newest = {
+        (*_group(parts, row), row["value"]): row["id"]
+        for row in sorted(members, key=lambda row: (row["created_at"], row["id"]))
+    }
+    return [newest.get((*_group(parts, row), value)) for row, value in zip(rows, best, strict=True)]

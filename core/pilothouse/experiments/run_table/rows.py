@@ -1,0 +1,170 @@
+"""A page of runs as a frame: which runs is `paging`'s to say, here their values are looked up.
+
+Each table is asked once for the whole page, so that a page of a hundred thousand runs costs what
+its rows cost.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from pilothouse.experiments.run_table.columns import (
+    BASE,
+    INSTANTS,
+    PARTS,
+    Keyed,
+    KeyedTable,
+    checked,
+    own_columns,
+)
+from pilothouse.experiments.run_table.filters import RunFilter, conditions
+from pilothouse.experiments.run_table.paging import Page
+from pilothouse.experiments.run_table.paging import page as page_of_ids
+from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric, RunTag
+from pilothouse.kit.errors import Invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGEST_PAGE = 10_000
+CHUNK = 1000
+FIGURES: Mapping[KeyedTable, tuple[str, ...]] = {
+    RunMetric: PARTS,
+    Param: ("number", "value"),
+    RunTag: ("value",),
+}
+Values = dict[str, dict[str, Any]]  # column -> run -> value
+
+
+def runs(
+    session: Session,
+    now: datetime,
+    filter: RunFilter | None = None,
+    sort: str = "created",
+    *,
+    descending: bool = True,
+    page: int = 1,
+    size: int = 50,
+    columns: Sequence[str] | None = None,
+    as_logged: bool = False,
+) -> pd.DataFrame:
+    """One page of runs; runs without the value that sorts come last in both directions.
+
+    Columns are `BASE`, then every `metrics.<key>` and `params.<key>` of the page's runs; or `id`
+    and exactly `columns`, which may also name `MORE`, `tags.<key>` and `metrics.<key>@<part>`
+    with one of `PARTS`. Parameters that are numbers come as numbers, or with `as_logged` as the
+    text that was logged. Raises Invalid for a column that cannot be.
+    """
+    if page < 1 or not 1 <= size <= LARGEST_PAGE:
+        raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {LARGEST_PAGE}.")
+    wanted = None if columns is None else list(dict.fromkeys(("id", *columns)))
+    extras = checked(wanted or ())
+    asked = Page((page - 1) * size, size)
+    ids = page_of_ids(session, now, filter or RunFilter(), sort, descending, asked)
+    own = _own_values(session, now, ids, wanted or BASE)
+    if wanted is None:
+        found = _all_values(session, ids, as_logged)
+        return _frame(ids, own | found, [*BASE, *sorted(found)])
+    return _frame(ids, own | values(session, ids, extras, as_logged), wanted)
+
+
+def ids(session: Session, filter: RunFilter | None, most: int) -> list[str]:
+    """The ids of the newest runs that the filter means, at most so many."""
+    query = select(col(Run.id)).where(*conditions(filter or RunFilter()))
+    return list(session.scalars(query.order_by(col(Run.created_at).desc()).limit(most)))
+
+
+def _own_values(
+    session: Session, now: datetime, ids: Sequence[str], wanted: Sequence[str]
+) -> Values:
+    own = {name: column for name, column in own_columns(now).items() if name in wanted}
+    query: Any = select(*(column.label(name) for name, column in own.items()))
+    if "experiment" in own:
+        query = query.join(Experiment, col(Experiment.id) == col(Run.experiment_id))
+    found: Values = {name: {} for name in own}
+    for part in _chunks(ids):
+        for row in session.connection().execute(query.where(col(Run.id).in_(part))).mappings():
+            for name, value in row.items():
+                found[name][row["id"]] = value
+    return found
+
+
+def values(
+    session: Session, ids: Sequence[str], extras: Sequence[Keyed], as_logged: bool = False
+) -> Values:
+    """The values of keyed columns: one question to each table for all its keys and parts."""
+    found: Values = {extra.title: {} for extra in extras}
+    for table in FIGURES:
+        asked: dict[str, list[Keyed]] = defaultdict(list)
+        for extra in extras:
+            if extra.table is table:
+                asked[extra.key].append(extra)
+        for run_id, key, *figures in _rows(session, table, ids, list(asked)) if asked else ():
+            for extra in asked[key]:
+                found[extra.title][run_id] = _value(table, figures, extra.part, as_logged)
+    return found
+
+
+def _all_values(session: Session, ids: Sequence[str], as_logged: bool) -> Values:
+    found: Values = defaultdict(dict)
+    for prefix, table, part in (("metrics", RunMetric, "last"), ("params", Param, "value")):
+        for run_id, key, *figures in _rows(session, table, ids):
+            found[f"{prefix}.{key}"][run_id] = _value(table, figures, part, as_logged)
+    return dict(found)
+
+
+def _rows(
+    session: Session, table: KeyedTable, ids: Sequence[str], keys: Sequence[str] | None = None
+) -> Iterator[Sequence[Any]]:
+    """Run, key and `FIGURES` of each row."""
+    query = select(*(col(getattr(table, name)) for name in ("run_id", "key", *FIGURES[table])))
+    if keys is not None:
+        # An expression has no index: the runs lead to these rows, for a key may have all of them.
+        query = query.where(col(table.key).concat("").in_(keys))
+    for part in _chunks(ids):
+        yield from session.connection().execute(query.where(col(table.run_id).in_(part))).all()
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+
+
+def _value(table: KeyedTable, figures: Sequence[Any], part: str, as_logged: bool) -> Any:
+    value = figures[FIGURES[table].index(part)]
+    if table is RunMetric:
+        return float("nan") if value is None else value
+    if table is Param and figures[0] is not None and not as_logged:
+        return plain(figures[0])
+    return value
+
+
+def plain(number: float) -> float | int:
+    """A number as people write it: without a point when it is whole."""
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+def _frame(ids: Sequence[str], values: Values, titles: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {title: _column(title, [values[title].get(id) for id in ids]) for title in titles}
+    return pd.DataFrame(columns, columns=list(titles))
+
+
+def _column(title: str, cells: list[Any]) -> pd.Series[Any]:
+    """A column of one type: instants and figures stay such even when all are missing."""
+    import pandas as pd
+
+    if title in INSTANTS:
+        return pd.Series(pd.to_datetime(cells, utc=True))
+    if title == "duration_s" or title.startswith("metrics."):
+        return pd.Series(cells, dtype="float64")
+    numbers = title.startswith("params.") and all(
+        isinstance(c, (int, float, type(None))) for c in cells
+    )
+    return pd.Series(cells, dtype=None if numbers and cells else "object")

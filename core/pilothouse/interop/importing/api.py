@@ -1,0 +1,105 @@
+"""What a screen, command or notebook may ask of imports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlmodel import Session, col, select
+
+from pilothouse.interop.importing import importer as bring
+from pilothouse.interop.importing import preview
+from pilothouse.interop.importing.preview import Look
+from pilothouse.interop.importing.report import Report
+from pilothouse.interop.importing.sources import named
+from pilothouse.jobs import submit
+from pilothouse.jobs.tables import ENDED, Job
+from pilothouse.kit.errors import Conflict, NotFound
+from pilothouse.storage.service import Service
+
+KIND = "import_mlflow"
+
+
+class Imports(Service):
+    """Bringing the history that another tracker kept."""
+
+    def look(self, source: str, *, artifacts: str = "") -> Look:
+        """What lies in a folder, an mlflow.db or a server; nothing is written.
+
+        Raises NotFound, Invalid or Unavailable when it cannot be read.
+        """
+        return preview.look(self._store, source, artifacts)
+
+    def bring(
+        self,
+        source: str,
+        *,
+        experiments: Sequence[str] = (),
+        into: str = "",
+        artifacts: str = "",
+        tell: Callable[[float, str], None] = lambda _share, _words: None,
+    ) -> Report:
+        """Bring it now, in this process; `tell` hears the share that is done and what comes next.
+
+        Raises NotFound, Invalid or Unavailable when nothing of it can be read.
+        """
+        return bring.bring(
+            self._store,
+            source,
+            experiments=experiments,
+            into=into,
+            artifacts=artifacts,
+            tell=tell,
+        )
+
+    def start(
+        self,
+        source: str,
+        *,
+        experiments: Sequence[str] = (),
+        into: str = "",
+        artifacts: str = "",
+    ) -> str:
+        """Ask the worker to bring it and return the job's id.
+
+        Raises NotFound or Invalid when it is no source, Conflict while it is being brought.
+        """
+        place = named(source)
+        args = {
+            "source": place,
+            "experiments": list(experiments),
+            "into": into,
+            "artifacts": str(Path(artifacts).expanduser().resolve()) if artifacts else "",
+        }
+        with self._store.write() as session:
+            if _is_under_way(session, place):
+                raise Conflict(f"{place} is being imported already.")
+            return submit(session, self._store, KIND, args, title=f"Import {_short(place)}")
+
+    def report(self, job: str) -> Report:
+        """What came of an import. Raises NotFound for another job, Conflict before it has ended."""
+        with self._store.read() as session:
+            row = session.get(Job, job)
+        if row is None or row.kind != KIND:
+            raise NotFound(f"no import is the job {job!r}.")
+        if row.result is None:
+            raise Conflict(f"the import is {row.status}: there is no report of it.")
+        return Report.from_json(row.result)
+
+
+def _is_under_way(session: Session, place: str) -> bool:
+    query = select(Job.args).where(Job.kind == KIND, col(Job.status).not_in(ENDED))
+    return any(_source(args) == place for args in session.exec(query))
+
+
+def _source(args: Mapping[str, Any]) -> str:
+    return str(args.get("source", ""))
+
+
+def _short(place: str) -> str:
+    """The name that a reader knows a source by."""
+    if place.startswith(("http:", "https:")):
+        return urlsplit(place).netloc
+    return "/".join(Path(place).parts[-2:])

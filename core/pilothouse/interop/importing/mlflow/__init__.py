@@ -1,0 +1,1 @@
+"""Readers of MLflow's stores: database, folder, server."""

@@ -1,0 +1,381 @@
+"""Reading an `mlflow.db`, the SQLite database of MLflow 2 and 3, without ever writing to it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from pilothouse.experiments.metrics.summary import Points
+from pilothouse.interop.importing import coerce
+from pilothouse.interop.importing.local_files import LocalFiles
+from pilothouse.interop.importing.mlflow.folder import STATUSES
+from pilothouse.interop.importing.mlflow.registry_folder import DELETED
+from pilothouse.interop.importing.mlflow.sqlite import Row, Tables
+from pilothouse.interop.importing.records import (
+    BATCH,
+    INPUT,
+    OUTPUT,
+    Dataset,
+    Experiment,
+    Figure,
+    LoggedModel,
+    Model,
+    ModelUse,
+    Run,
+    Version,
+)
+from pilothouse.interop.importing.report import Notes
+from pilothouse.interop.importing.sandbox import Root
+from pilothouse.interop.mlflow.version_serialisation import OURS
+from pilothouse.registry.tables import NONE
+
+PAGE = 200
+DEFAULT = "default"
+NEEDED = ("experiments", "runs", "params", "tags", "metrics")
+OTHERS = {
+    "traces": "trace_info",
+    "assessments": "assessments",
+    "evaluation datasets": "evaluation_datasets",
+    "scorers": "scorers",
+    "webhooks": "webhooks",
+    "gateway endpoints": "endpoints",
+    "issues": "issues",
+    "label schemas": "label_schemas",
+}
+DATASETS = (
+    "SELECT i.destination_id, i.input_uuid, d.name, d.digest, d.dataset_source_type, "
+    "d.dataset_source, d.dataset_schema, d.dataset_profile "
+    "FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id "
+    "WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN' AND i.destination_id IN ({})"
+)
+WAYS = {("RUN_OUTPUT", "MODEL_OUTPUT"): OUTPUT, ("RUN_INPUT", "MODEL_INPUT"): INPUT}
+HISTORY = "SELECT key, step, timestamp, value, {nan} FROM metrics WHERE run_uuid = ? ORDER BY key"
+
+
+class DatabaseSource(LocalFiles):
+    """A tracking database; its files lie beside it, or in the folder that is named."""
+
+    kind = "database"
+
+    def __init__(self, file: Path, notes: Notes, artifacts: Path | None = None) -> None:
+        super().__init__(Root(artifacts or file.parent), notes)
+        self.name = f"database:{file.resolve()}"
+        self._tables = Tables(file, NEEDED)
+        self.written_by = self._tables.schema_words
+        self._prompts: set[tuple[str, str]] = set()
+        if not self._tables.is_known_schema:
+            words = "its schema is not known here; what looks familiar is read"
+            notes.noted("database", self._tables.schema or "no schema version", words)
+
+    def experiments(self) -> Iterator[Experiment]:
+        """Every experiment, the deleted ones too."""
+        columns = (
+            *("experiment_id", "name", "lifecycle_stage", "creation_time"),
+            *("last_update_time", "workspace"),
+        )
+        tags = self._words("experiment_tags", "experiment_id")
+        for row in self._tables.rows("experiments", columns, order="experiment_id"):
+            number, name = coerce.text(row["experiment_id"]), coerce.text(row["name"])
+            if not name:
+                self.notes.broken("experiment", number, "it has no name")
+                continue
+            workspace = coerce.text(row["workspace"]) or DEFAULT
+            yield Experiment(
+                id=number,
+                name=name if workspace == DEFAULT else f"{workspace}/{name}",
+                deleted=row["lifecycle_stage"] == "deleted",
+                created_at=coerce.instant(row["creation_time"]),
+                updated_at=coerce.instant(row["last_update_time"]),
+                tags=tags[number],
+            )
+
+    def _words(
+        self,
+        table: str,
+        owner: str,
+        among: Sequence[str] | None = None,
+        key: str = "key",
+        value: str = "value",
+    ) -> dict[str, dict[str, str]]:
+        """Keys and values of many owners."""
+        found: dict[str, dict[str, str]] = defaultdict(dict)
+        for row in self._tables.rows(table, (owner, key, value), where=owner, among=among):
+            found[coerce.text(row[owner])][coerce.text(row[key])] = coerce.text(row[value])
+        return found
+
+    def count(self, experiment: Experiment) -> int | None:
+        """How many runs it has."""
+        return self._tables.count("runs", "experiment_id", experiment.id)
+
+    def runs(self, experiment: Experiment) -> Iterator[Run]:
+        """Its runs by id, a page at a time."""
+        columns = (
+            *("run_uuid", "name", "source_name", "source_version", "user_id", "status"),
+            *("start_time", "end_time", "lifecycle_stage", "artifact_uri", "deleted_time"),
+        )
+        owner = ("experiment_id", experiment.id)
+        for page in self._tables.pages("runs", columns, owner, "run_uuid", PAGE):
+            yield from self._runs(experiment, page)
+
+    def _runs(self, experiment: Experiment, page: Sequence[Row]) -> Iterator[Run]:
+        ids = [coerce.text(row["run_uuid"]) for row in page]
+        params, tags = self._words("params", "run_uuid", ids), self._words("tags", "run_uuid", ids)
+        datasets, uses = self._datasets(ids), self._uses(ids)
+        points = self._tables.counts("metrics", "run_uuid", ids)
+        latest: dict[str, list[Any]] = defaultdict(list)
+        columns = ("run_uuid", "key", "step", "timestamp", "value", "is_nan")
+        for row in self._tables.rows("latest_metrics", columns, where="run_uuid", among=ids):
+            latest[coerce.text(row["run_uuid"])].append(list(row.values()))
+        for number, row in zip(ids, page, strict=True):
+            if not coerce.RUN_ID.fullmatch(number):
+                self.notes.skipped("run", number, "its name is no run id")
+                continue
+            facts = params[number], tags[number], tuple(datasets[number]), tuple(uses[number])
+            seen = sorted(map(str, latest[number])), points.get(number, 0)
+            yield self._run(experiment, row, facts, coerce.stamp(row, seen))
+
+    def _run(self, experiment: Experiment, row: Row, facts: Any, seen: str) -> Run:
+        params, tags, datasets, uses = facts
+        number, at = coerce.text(row["run_uuid"]), coerce.text(row["artifact_uri"])
+        told = [vars(each) for each in (*datasets, *uses)]
+        return Run(
+            id=number,
+            experiment=experiment.id,
+            status=coerce.status(row["status"]),
+            name=coerce.text(row["name"]),
+            user=coerce.text(row["user_id"]),
+            source=coerce.text(row["source_name"]),
+            commit=coerce.text(row["source_version"]),
+            started_at=coerce.instant(row["start_time"]),
+            ended_at=coerce.instant(row["end_time"]),
+            deleted=row["lifecycle_stage"] == "deleted",
+            deleted_at=coerce.instant(row["deleted_time"]),
+            params=params,
+            tags=tags,
+            datasets=datasets,
+            uses=uses,
+            files_at=at,
+            stamp=coerce.stamp(seen, params, tags, told, self._sizes(at, number)),
+        )
+
+    def _sizes(self, at: str, owner: str) -> list[tuple[str, int]]:
+        place = self.root.rerooted(at, owner)
+        if place is None:
+            return []
+        return [(each.path, each.size) for each in self.root.files(place, lambda _p, _w: None)]
+
+    def _datasets(self, ids: Sequence[str]) -> dict[str, list[Dataset]]:
+        found: dict[str, list[Dataset]] = defaultdict(list)
+        if not self._tables.has("inputs", "datasets"):
+            return found
+        rows = self._tables.query(DATASETS, ids)
+        uses = [coerce.text(row["input_uuid"]) for row in rows]
+        tags = self._words("input_tags", "input_uuid", uses, key="name")
+        for row in rows:
+            run, use, *words = (coerce.text(each) for each in row.values())
+            name, digest, source_type, source, schema, profile = words
+            found[run].append(
+                Dataset(name, digest, source_type, source, schema, profile, tags[use])
+            )
+        return found
+
+    def _uses(self, ids: Sequence[str]) -> dict[str, list[ModelUse]]:
+        found: dict[str, list[ModelUse]] = defaultdict(list)
+        columns = ("source_type", "source_id", "destination_type", "destination_id", "step")
+        for row in self._tables.rows("inputs", columns, where="source_id", among=ids):
+            ends = coerce.text(row["source_type"]), coerce.text(row["destination_type"])
+            model = coerce.text(row["destination_id"])
+            if ends in WAYS and coerce.MODEL_ID.fullmatch(model):
+                step = coerce.whole(row["step"]) or 0
+                found[coerce.text(row["source_id"])].append(ModelUse(model, WAYS[ends], step))
+        return found
+
+    def points(self, run: Run) -> Iterator[Points]:
+        """Its histories, metric by metric."""
+        nan = "is_nan" if self._tables.has_column("metrics", "is_nan") else "0"
+        bad = 0
+        for key, rows in groupby(self._tables.each(HISTORY.format(nan=nan), run.id), itemgetter(0)):
+            name = coerce.text(key)
+            stretch = _Stretch(name)
+            for row in rows:
+                if not stretch.add(row):
+                    bad += 1
+                elif len(stretch) == BATCH:
+                    yield stretch.points()
+                    stretch = _Stretch(name)
+            if len(stretch):
+                yield stretch.points()
+        if bad:
+            self.notes.broken("metric", run.id, f"rows that are no points: {bad:,}")
+
+    def logged_models(self, experiment: Experiment) -> Iterator[LoggedModel]:
+        """Its logged models; MLflow 2 has none."""
+        columns = (
+            *("model_id", "name", "artifact_location", "creation_timestamp_ms"),
+            *("last_updated_timestamp_ms", "status", "lifecycle_stage", "model_type"),
+            *("source_run_id", "status_message"),
+        )
+        owner = ("experiment_id", experiment.id)
+        for page in self._tables.pages("logged_models", columns, owner, "model_id", PAGE):
+            yield from self._logged_models(experiment, page)
+
+    def _logged_models(self, experiment: Experiment, page: Sequence[Row]) -> Iterator[LoggedModel]:
+        ids = [coerce.text(row["model_id"]) for row in page]
+        params = self._words("logged_model_params", "model_id", ids, "param_key", "param_value")
+        tags = self._words("logged_model_tags", "model_id", ids, "tag_key", "tag_value")
+        figures = self._figures(ids)
+        for number, row in zip(ids, page, strict=True):
+            if not coerce.MODEL_ID.fullmatch(number):
+                self.notes.skipped("logged model", number, "its name is no model id")
+                continue
+            at, told = coerce.text(row["artifact_location"]), tuple(figures[number])
+            yield LoggedModel(
+                id=number,
+                experiment=experiment.id,
+                name=coerce.text(row["name"]),
+                status=STATUSES.get(coerce.text(row["status"]), ""),
+                kind=coerce.text(row["model_type"]),
+                run_id=coerce.text(row["source_run_id"]),
+                message=coerce.text(row["status_message"]),
+                created_at=coerce.instant(row["creation_timestamp_ms"]),
+                updated_at=coerce.instant(row["last_updated_timestamp_ms"]),
+                deleted=row["lifecycle_stage"] == "deleted",
+                params=params[number],
+                tags=tags[number],
+                figures=told,
+                files_at=at,
+                stamp=coerce.stamp(
+                    row,
+                    params[number],
+                    tags[number],
+                    [vars(each) for each in told],
+                    self._sizes(at, number),
+                ),
+            )
+
+    def _figures(self, ids: Sequence[str]) -> dict[str, list[Figure]]:
+        columns = (
+            *("model_id", "metric_name", "metric_timestamp_ms", "metric_step", "metric_value"),
+            *("run_id", "dataset_name", "dataset_digest"),
+        )
+        found: dict[str, list[Figure]] = defaultdict(list)
+        for row in self._tables.rows("logged_model_metrics", columns, where="model_id", among=ids):
+            at = coerce.instant(row["metric_timestamp_ms"])
+            value, step = coerce.figure(row["metric_value"]), coerce.whole(row["metric_step"])
+            if at is None or value is None or step is None:
+                self.notes.broken("metric", row["model_id"], "a figure of it is no point")
+                continue
+            words = (coerce.text(row[name]) for name in columns[5:])
+            found[coerce.text(row["model_id"])].append(
+                Figure(coerce.text(row["metric_name"]), value, at, step, *words)
+            )
+        return found
+
+    def models(self) -> Iterator[Model]:
+        """Every registered model."""
+        self._prompts.clear()
+        columns = ("name", "creation_time", "last_updated_time", "description", "workspace")
+        for row in self._tables.rows("registered_models", columns, order="name"):
+            key = coerce.text(row["workspace"]) or DEFAULT, coerce.text(row["name"])
+            tags = self._of_model("registered_model_tags", ("key", "value"), key)
+            words = {coerce.text(each["key"]): coerce.text(each["value"]) for each in tags}
+            if coerce.is_prompt(words):
+                self._prompts.add(key)
+            elif key[1]:
+                yield self._model(key, row, words)
+
+    def _of_model(self, table: str, columns: Sequence[str], key: tuple[str, str]) -> list[Row]:
+        """The rows of a table that are of one registered model, in its workspace."""
+        wanted = (*columns, "workspace")
+        rows = self._tables.rows(table, wanted, where="name", among=[key[1]])
+        return [row for row in rows if (coerce.text(row["workspace"]) or DEFAULT) == key[0]]
+
+    def _model(self, key: tuple[str, str], row: Row, tags: Mapping[str, str]) -> Model:
+        aliases = {
+            coerce.text(each["alias"]): coerce.whole(each["version"])
+            for each in self._of_model("registered_model_aliases", ("alias", "version"), key)
+        }
+        words: dict[int | None, dict[str, str]] = defaultdict(dict)
+        for each in self._of_model("model_version_tags", ("version", "key", "value"), key):
+            number = coerce.whole(each["version"])
+            words[number][coerce.text(each["key"])] = coerce.text(each["value"])
+        return Model(
+            name=key[1] if key[0] == DEFAULT else f"{key[0]}-{key[1]}",
+            note=coerce.text(row["description"]),
+            created_at=coerce.instant(row["creation_time"]),
+            updated_at=coerce.instant(row["last_updated_time"]),
+            tags=tags,
+            aliases={alias: number for alias, number in aliases.items() if number is not None},
+            versions=tuple(self._versions(key, words)),
+        )
+
+    def _versions(
+        self, key: tuple[str, str], words: Mapping[int | None, Mapping[str, str]]
+    ) -> list[Version]:
+        columns = (
+            *("version", "creation_time", "last_updated_time", "description", "current_stage"),
+            *("source", "run_id", "run_link", "storage_location", "status"),
+        )
+        found = []
+        for row in self._of_model("model_versions", columns, key):
+            number, stage = coerce.whole(row["version"]), coerce.text(row["current_stage"])
+            if number is None or stage == DELETED:
+                continue
+            at = coerce.MODEL_ID.search(coerce.text(row["source"]))
+            found.append(
+                Version(
+                    number=number,
+                    source=coerce.text(row["source"]),
+                    stage=OURS.get(stage.lower(), NONE),
+                    run_id=coerce.text(row["run_id"]),
+                    model_id=at[0] if at else "",
+                    note=coerce.text(row["description"]),
+                    run_link=coerce.text(row["run_link"]),
+                    created_at=coerce.instant(row["creation_time"]),
+                    updated_at=coerce.instant(row["last_updated_time"]),
+                    tags=words.get(number, {}),
+                )
+            )
+        return sorted(found, key=lambda version: version.number)
+
+    def others(self) -> Mapping[str, int]:
+        """What other tables hold."""
+        counted = {noun: self._tables.count(table) for noun, table in OTHERS.items()}
+        return {"prompts": len(self._prompts), **counted}
+
+    def close(self) -> None:
+        """Close the database."""
+        self._tables.close()
+
+
+class _Stretch:
+    """Rows of one metric on their way to being points."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._steps: list[int] = []
+        self._values: list[float] = []
+        self._instants: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def add(self, row: Sequence[Any]) -> bool:
+        """Whether the row was a point."""
+        _, step, at, value, nan = row
+        fit_step, fit_at = coerce.whole(step), coerce.micros(at)
+        number = float("nan") if nan else coerce.figure(value)
+        if fit_step is None or fit_at is None or number is None:
+            return False
+        self._steps.append(fit_step)
+        self._values.append(number)
+        self._instants.append(fit_at)
+        return True
+
+    def points(self) -> Points:
+        """What has been added."""
+        return Points(self._key, self._steps, self._values, at_us=self._instants)

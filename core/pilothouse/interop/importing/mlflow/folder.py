@@ -1,0 +1,304 @@
+"""Reading an `mlruns/` folder, MLflow's file store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pilothouse.experiments.metrics.summary import Points
+from pilothouse.interop.importing import coerce
+from pilothouse.interop.importing.local_files import LocalFiles
+from pilothouse.interop.importing.mlflow import metric_files
+from pilothouse.interop.importing.mlflow.registry_folder import registered
+from pilothouse.interop.importing.records import (
+    INPUT,
+    OUTPUT,
+    Dataset,
+    Experiment,
+    Figure,
+    LoggedModel,
+    Model,
+    ModelUse,
+    Run,
+)
+from pilothouse.interop.importing.report import Notes
+from pilothouse.interop.importing.sandbox import Entry, Root, words
+from pilothouse.kit.errors import PilothouseError
+
+TRASH, MODELS, TRACES = ".trash", "models", "traces"
+RESERVED = ("tags", "datasets", TRACES, MODELS)
+META = "meta.yaml"
+MOST_TEXT = 1 << 20
+STATUSES = {"1": "LOGGED_MODEL_PENDING", "2": "LOGGED_MODEL_READY"}
+STATUSES |= {"3": "LOGGED_MODEL_UPLOAD_FAILED"}
+UNREADABLE = (OSError, PilothouseError)
+
+
+def is_store(root: Root) -> bool:
+    """Whether a folder looks like a file store: an experiment in it, or the trash of one."""
+    return any(_is_experiment(root, entry) for above in ("", TRASH) for entry in _in(root, above))
+
+
+def _in(root: Root, path: str) -> list[Entry]:
+    return [entry for entry in root.folders(path) if entry.name not in (TRASH, MODELS)]
+
+
+def _is_experiment(root: Root, entry: Entry) -> bool:
+    return any(each.name == META and each.is_file for each in root.entries(entry.path))
+
+
+class FolderSource(LocalFiles):
+    """A file store, live or copied from another machine."""
+
+    kind = "folder"
+    written_by = "MLflow's file store"
+
+    def __init__(self, folder: Path, notes: Notes) -> None:
+        super().__init__(Root(folder), notes)
+        self.name = f"folder:{self.root.folder}"
+        self._places: dict[str, str] = {}
+        self._prompts: set[str] = set()
+
+    def experiments(self) -> Iterator[Experiment]:
+        """Every experiment; those in the trash are deleted."""
+        self._places.clear()
+        for above in ("", TRASH):
+            for entry in self.root.folders(above, self.tell("experiment")):
+                if entry.name in (TRASH, MODELS):
+                    continue
+                found = self._experiment(entry, is_trash=above == TRASH)
+                if found is not None:
+                    self._places[found.id] = entry.path
+                    yield found
+
+    def _experiment(self, entry: Entry, *, is_trash: bool) -> Experiment | None:
+        if not _is_experiment(self.root, entry):
+            if entry.name.isdigit():
+                self.notes.broken("experiment", entry.path, f"it has no {META}")
+            return None
+        if entry.name in self._places:
+            self.notes.broken("experiment", entry.path, "another one has the same id")
+            return None
+        meta = self._meta("experiment", entry.path)
+        name = coerce.text(meta.get("name")) if meta else ""
+        if meta is None or not name:
+            if meta is not None:
+                self.notes.broken("experiment", entry.path, "it has no name")
+            return None
+        return Experiment(
+            id=entry.name,
+            name=name,
+            deleted=is_trash or meta.get("lifecycle_stage") == "deleted",
+            created_at=coerce.instant(meta.get("creation_time")),
+            updated_at=coerce.instant(meta.get("last_update_time")),
+            tags=self._texts(f"{entry.path}/tags"),
+        )
+
+    def _meta(self, kind: str, path: str) -> dict[str, Any] | None:
+        try:
+            return self.root.yaml(f"{path}/{META}")
+        except UNREADABLE as broken:
+            self.notes.broken(kind, path, f"{META}: {words(broken)}")
+            return None
+
+    def _texts(self, path: str) -> dict[str, str]:
+        """One file a key, its body the value; a key with slashes lies in folders."""
+        found = {}
+        for entry in self.root.files(path, self.tell("value")):
+            try:
+                body, is_cut = self.root.head(entry.path, MOST_TEXT)
+            except UNREADABLE as broken:
+                self.notes.broken("value", entry.path, words(broken))
+                continue
+            if is_cut:
+                self.notes.noted("value", entry.path, f"cut after {MOST_TEXT:,} bytes")
+            value = coerce.text(body)
+            if not _is_utf8(body):
+                self.notes.noted("value", entry.path, "bytes that are no UTF-8 were replaced")
+            found[entry.path.removeprefix(f"{path}/")] = value
+        return found
+
+    def count(self, experiment: Experiment) -> int | None:
+        """How many of its folders are runs by their names."""
+        return sum(1 for _ in self._run_folders(experiment, quiet=True))
+
+    def _run_folders(self, experiment: Experiment, *, quiet: bool = False) -> Iterator[Entry]:
+        tell = (lambda _path, _why: None) if quiet else self.tell("run")
+        for entry in self.root.folders(self._places[experiment.id], tell):
+            if coerce.RUN_ID.fullmatch(entry.name):
+                yield entry
+            elif entry.name not in RESERVED and not quiet:
+                self.notes.skipped("run", entry.path, "its name is no run id")
+
+    def runs(self, experiment: Experiment) -> Iterator[Run]:
+        """Its runs, one folder each."""
+        for entry in self._run_folders(experiment):
+            meta = self._meta("run", entry.path)
+            if meta is None:
+                continue
+            if coerce.text(meta.get("run_id") or meta.get("run_uuid")) != entry.name:
+                self.notes.broken("run", entry.path, f"its {META} is of another run")
+                continue
+            try:
+                yield self._run(experiment, entry, meta)
+            except OSError as broken:
+                self.notes.broken("run", entry.path, words(broken))
+
+    def _run(self, experiment: Experiment, entry: Entry, meta: Mapping[str, Any]) -> Run:
+        path = entry.path
+        params, tags = self._texts(f"{path}/params"), self._texts(f"{path}/tags")
+        uses = self._uses(path, "outputs", OUTPUT) + self._uses(path, "inputs", INPUT)
+        datasets = self._datasets(experiment, path)
+        quiet = lambda _path, _why: None  # noqa: E731
+        sizes = [(e.path, e.size) for e in self.root.files(f"{path}/metrics", quiet)]
+        files = [(e.path, e.size) for e in self.root.files(f"{path}/artifacts", quiet)]
+        return Run(
+            id=entry.name,
+            experiment=experiment.id,
+            status=coerce.status(meta.get("status")),
+            name=coerce.text(meta.get("run_name")) or coerce.text(meta.get("name")),
+            user=coerce.text(meta.get("user_id")),
+            source=coerce.text(meta.get("source_name")),
+            commit=coerce.text(meta.get("source_version")),
+            started_at=coerce.instant(meta.get("start_time")),
+            ended_at=coerce.instant(meta.get("end_time")),
+            deleted=meta.get("lifecycle_stage") == "deleted",
+            deleted_at=coerce.instant(meta.get("deleted_time")),
+            params=params,
+            tags=tags,
+            datasets=datasets,
+            uses=uses,
+            files_at=coerce.text(meta.get("artifact_uri")),
+            stamp=coerce.stamp(
+                meta, params, tags, sizes, files, [vars(each) for each in (*datasets, *uses)]
+            ),
+        )
+
+    def _uses(self, run: str, folder: str, direction: str) -> tuple[ModelUse, ...]:
+        found = []
+        for entry in self.root.folders(f"{run}/{folder}", self.tell("input")):
+            meta = self._meta("input", entry.path)
+            if meta is None or meta.get("source_type") == "DATASET":
+                continue
+            model = entry.name if direction == OUTPUT else coerce.text(meta.get("source_id"))
+            if coerce.MODEL_ID.fullmatch(model):
+                found.append(ModelUse(model, direction, coerce.whole(meta.get("step")) or 0))
+        return tuple(found)
+
+    def _datasets(self, experiment: Experiment, run: str) -> tuple[Dataset, ...]:
+        found = []
+        for entry in self.root.folders(f"{run}/inputs", self.tell("dataset")):
+            meta = self._meta("dataset", entry.path)
+            if meta is None or meta.get("source_type") != "DATASET":
+                continue
+            number = coerce.text(meta.get("source_id"))
+            place = f"{self._places[experiment.id]}/datasets/{number}"
+            told = self._meta("dataset", place)
+            if told is not None:
+                found.append(dataset(told, coerce.texts(meta.get("tags"))))
+        return tuple(found)
+
+    def points(self, run: Run) -> Iterator[Points]:
+        """Its histories, line by line."""
+        folder = f"{self._places[run.experiment]}/{run.id}/metrics"
+        for entry in self.root.files(folder, self.tell("metric")):
+            key = entry.path.removeprefix(f"{folder}/")
+            try:
+                bad = yield from metric_files.points(key, self.root.pieces(entry.path))
+            except UNREADABLE as broken:
+                self.notes.broken("metric", entry.path, words(broken))
+                continue
+            if bad:
+                self.notes.broken("metric", entry.path, f"lines that are no points: {bad:,}")
+
+    def logged_models(self, experiment: Experiment) -> Iterator[LoggedModel]:
+        """Its logged models, one folder each."""
+        folder = f"{self._places[experiment.id]}/{MODELS}"
+        for entry in self.root.folders(folder, self.tell("logged model")):
+            if not coerce.MODEL_ID.fullmatch(entry.name):
+                self.notes.skipped("logged model", entry.path, "its name is no model id")
+                continue
+            meta = self._meta("logged model", entry.path)
+            if meta is not None:
+                yield self._logged_model(experiment, entry, meta)
+
+    def _logged_model(
+        self, experiment: Experiment, entry: Entry, meta: Mapping[str, Any]
+    ) -> LoggedModel:
+        params, tags = self._texts(f"{entry.path}/params"), self._texts(f"{entry.path}/tags")
+        figures: list[Figure] = []
+        for metric in self.root.files(f"{entry.path}/metrics", self.tell("metric")):
+            key = metric.path.removeprefix(f"{entry.path}/metrics/")
+            try:
+                figures += metric_files.figures(key, self.root.head(metric.path, MOST_TEXT)[0])
+            except UNREADABLE as broken:
+                self.notes.broken("metric", metric.path, words(broken))
+        files = [
+            (each.path, each.size)
+            for each in self.root.files(f"{entry.path}/artifacts", lambda _path, _why: None)
+        ]
+        return LoggedModel(
+            id=entry.name,
+            experiment=experiment.id,
+            name=coerce.text(meta.get("name")),
+            status=STATUSES.get(coerce.text(meta.get("status")), ""),
+            kind=coerce.text(meta.get("model_type")),
+            run_id=coerce.text(meta.get("source_run_id")),
+            message=coerce.text(meta.get("status_message")),
+            created_at=coerce.instant(meta.get("creation_timestamp")),
+            updated_at=coerce.instant(meta.get("last_updated_timestamp")),
+            deleted=meta.get("lifecycle_stage") == "deleted",
+            params=params,
+            tags=tags,
+            figures=tuple(figures),
+            files_at=coerce.text(meta.get("artifact_location")),
+            stamp=coerce.stamp(meta, params, tags, [vars(each) for each in figures], files),
+        )
+
+    def place_of(self, owner: Run | LoggedModel) -> str | None:
+        """Where the files of a run or a logged model lie: with it, unless it says elsewhere."""
+        above = f"{MODELS}/" if isinstance(owner, LoggedModel) else ""
+        own = f"{self._places[owner.experiment]}/{above}{owner.id}/artifacts"
+        if self.root.is_folder(own):
+            return own
+        return self.root.rerooted(owner.files_at, owner.id)
+
+    def models(self) -> Iterator[Model]:
+        """Every registered model in `models/`."""
+        self._prompts.clear()
+        for entry in self.root.folders(MODELS, self.tell("model")):
+            meta = self._meta("model", entry.path)
+            if meta is None:
+                continue
+            tags = self._texts(f"{entry.path}/tags")
+            if coerce.is_prompt(tags):
+                self._prompts.add(entry.name)
+            else:
+                yield registered(self.root, self.notes, entry, meta, tags, self._texts)
+
+    def others(self) -> Mapping[str, int]:
+        """Traces by their folders, and the prompts that `models` has met."""
+        traces = sum(len(self.root.folders(f"{p}/{TRACES}")) for p in self._places.values())
+        return {"prompts": len(self._prompts), "traces": traces}
+
+
+def dataset(told: Mapping[str, Any], tags: Mapping[str, str]) -> Dataset:
+    """A dataset by the fields that the file store and the REST API share."""
+    return Dataset(
+        name=coerce.text(told.get("name")),
+        digest=coerce.text(told.get("digest")),
+        source_type=coerce.text(told.get("source_type")),
+        source=coerce.text(told.get("source")),
+        schema=coerce.text(told.get("schema")),
+        profile=coerce.text(told.get("profile")),
+        tags=tags,
+    )
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

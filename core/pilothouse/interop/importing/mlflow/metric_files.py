@@ -1,0 +1,83 @@
+"""The lines in which a file store keeps points: `instant value step`, and what belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+
+from pilothouse.experiments.metrics.summary import Points
+from pilothouse.interop.importing import coerce
+from pilothouse.interop.importing.records import BATCH, Figure
+
+LONGEST = 4096
+
+
+def points(key: str, pieces: Iterable[bytes]) -> Generator[Points, None, int]:
+    """The points of a metric in stretches; at the end, how many lines were none.
+
+    Old lines have no step; newer ones may end with the name and digest of a dataset.
+    """
+    steps: list[int] = []
+    values: list[float] = []
+    instants: list[int] = []
+    bad = 0
+    for line in whole_lines(pieces):
+        point = _point(line)
+        if point is None:
+            bad += 1
+            continue
+        instants.append(point[0])
+        values.append(point[1])
+        steps.append(point[2])
+        if len(steps) == BATCH:
+            yield Points(key, steps, values, at_us=instants)
+            steps, values, instants = [], [], []
+    if steps:
+        yield Points(key, steps, values, at_us=instants)
+    return bad
+
+
+def _point(line: bytes | None) -> tuple[int, float, int] | None:
+    words = line.split(maxsplit=3) if line else []
+    if len(words) < 2:
+        return None
+    at = coerce.micros(words[0].decode("ascii", "replace"))
+    value = coerce.figure(words[1].decode("ascii", "replace"))
+    step = coerce.whole(words[2].decode("ascii", "replace")) if len(words) > 2 else 0
+    return None if at is None or value is None or step is None else (at, value, step)
+
+
+def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes | None]:
+    """The lines of a file; None for one that is too long, or that nobody wrote to its end."""
+    rest, is_long = b"", False
+    for piece in pieces:
+        first, *others = piece.split(b"\n")
+        if not others:
+            rest, is_long = _longer(rest, first, is_long)
+            continue
+        yield None if is_long or len(rest) + len(first) > LONGEST else rest + first
+        *middle, rest = others
+        for line in middle:
+            yield line if len(line) <= LONGEST else None
+        rest, is_long = _longer(b"", rest, False)
+    if rest or is_long:
+        yield None
+
+
+def _longer(rest: bytes, more: bytes, is_long: bool) -> tuple[bytes, bool]:
+    if is_long or len(rest) + len(more) > LONGEST:
+        return b"", True
+    return rest + more, False
+
+
+def figures(key: str, body: bytes) -> Iterator[Figure]:
+    """The figures of a logged model: `instant value step run`, then a dataset when it is of one."""
+    for line in whole_lines([body]):
+        words = coerce.text(line or b"").split(" ")
+        at, value = coerce.instant(words[0]), coerce.figure(words[1] if len(words) > 1 else "")
+        step = coerce.whole(words[2] if len(words) > 2 else 0)
+        if at is None or value is None or step is None:
+            continue
+        run = words[3] if len(words) > 3 else ""
+        named = words[4:]
+        dataset = (" ".join(named[:-1]), named[-1]) if len(named) > 1 else ("", "")
+        yield Figure(key, value, at, step, run, *dataset)

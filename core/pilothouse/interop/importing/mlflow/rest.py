@@ -1,0 +1,340 @@
+"""Reading an MLflow server over its REST API."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from pilothouse.experiments.metrics.summary import Points
+from pilothouse.interop.importing import coerce
+from pilothouse.interop.importing.mlflow.folder import dataset
+from pilothouse.interop.importing.mlflow.http_client import Wire
+from pilothouse.interop.importing.mlflow.registry_folder import version
+from pilothouse.interop.importing.records import (
+    INPUT,
+    OUTPUT,
+    Dataset,
+    Experiment,
+    Figure,
+    File,
+    LoggedModel,
+    Model,
+    ModelUse,
+    Run,
+    Version,
+)
+from pilothouse.interop.importing.report import Notes
+from pilothouse.interop.mlflow.artifact_paths import clean
+from pilothouse.kit.errors import NotFound, PilothouseError
+
+API = "/api/2.0/mlflow/"
+FILES = "/api/2.0/mlflow-artifacts/artifacts/"
+MODEL_FILES = "/ajax-api/2.0/mlflow/logged-models/{}/artifacts/files"
+EXPERIMENTS, RUNS, HISTORY, MODELS, COUNTED = 1_000, 100, 25_000, 100, 1_000
+MOST_PAGES, DEEPEST = 1_000_000, 64
+OWN = "mlflow-artifacts:"
+PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
+Json = dict[str, Any]
+log = logging.getLogger(__name__)
+
+
+class RemoteSource:
+    """A tracking server; everything of it is asked for, page by page, and nothing is believed."""
+
+    kind = "server"
+
+    def __init__(self, wire: Wire, notes: Notes) -> None:
+        self.notes = notes
+        self.name = wire.url
+        self._wire = wire
+        self._prompts: set[str] = set()
+        self.written_by = "MLflow's REST API"
+
+    def experiments(self) -> Iterator[Experiment]:
+        """Every experiment, the deleted ones too."""
+        fields = {"max_results": EXPERIMENTS, "view_type": "ALL"}
+        for row in self._pages("experiments/search", "experiments", fields):
+            number, name = coerce.text(row.get("experiment_id")), coerce.text(row.get("name"))
+            if not number or not name:
+                self.notes.broken("experiment", number or name, "it has no id or no name")
+                continue
+            yield Experiment(
+                id=number,
+                name=name,
+                deleted=row.get("lifecycle_stage") == "deleted",
+                created_at=coerce.instant(row.get("creation_time")),
+                updated_at=coerce.instant(row.get("last_update_time")),
+                tags=_pairs(row.get("tags")),
+            )
+
+    def _pages(self, path: str, noun: str, fields: Json, *, get: bool = False) -> Iterator[Json]:
+        """Every row of a listing; one that goes in a circle is left."""
+        token, seen = "", set[str]()
+        for _ in range(MOST_PAGES):
+            words = fields | ({"page_token": token} if token else {})
+            ask = self._wire.get if get else self._wire.post
+            told = ask(API + path, **words)
+            yield from _rows(told.get(noun))
+            token = coerce.text(told.get("next_page_token"))
+            if not token:
+                return
+            if token in seen:
+                self.notes.broken(noun, self.name, "the server tells the same page again and again")
+                return
+            seen.add(token)
+
+    def count(self, experiment: Experiment) -> int | None:
+        """How many runs it has, when they are not so many that counting is half the work."""
+        fields = {
+            "experiment_ids": [experiment.id],
+            "run_view_type": "ALL",
+            "max_results": COUNTED,
+        }
+        told = self._wire.post(API + "runs/search", **fields)
+        return None if told.get("next_page_token") else len(_rows(told.get("runs")))
+
+    def runs(self, experiment: Experiment) -> Iterator[Run]:
+        """Its runs, the oldest first: those that start meanwhile come at the end."""
+        fields = {
+            "experiment_ids": [experiment.id],
+            "run_view_type": "ALL",
+            "max_results": RUNS,
+            "order_by": ["attributes.start_time ASC"],
+        }
+        for row in self._pages("runs/search", "runs", fields):
+            info = _inner(row, "info")
+            number = coerce.text(info.get("run_id") or info.get("run_uuid"))
+            if not coerce.RUN_ID.fullmatch(number):
+                self.notes.skipped("run", number, "its name is no run id")
+            else:
+                yield _run(experiment, number, info, row)
+
+    def points(self, run: Run) -> Iterator[Points]:
+        """Its histories, metric by metric."""
+        for key in run.metrics:
+            yield from self._points(run.id, key)
+
+    def _points(self, run: str, key: str) -> Iterator[Points]:
+        fields = {"run_id": run, "run_uuid": run, "metric_key": key, "max_results": HISTORY}
+        steps: list[int] = []
+        values: list[float] = []
+        instants: list[int] = []
+        bad = 0
+        for row in self._pages("metrics/get-history", "metrics", fields, get=True):
+            at, value = coerce.micros(row.get("timestamp")), coerce.figure(row.get("value"))
+            step = coerce.whole(row.get("step", 0))
+            if at is None or value is None or step is None:
+                bad += 1
+                continue
+            steps.append(step)
+            values.append(value)
+            instants.append(at)
+            if len(steps) == HISTORY:
+                yield Points(key, steps, values, at_us=instants)
+                steps, values, instants = [], [], []
+        if steps:
+            yield Points(key, steps, values, at_us=instants)
+        if bad:
+            self.notes.broken("metric", f"{run}/{key}", f"rows that are no points: {bad:,}")
+
+    def logged_models(self, experiment: Experiment) -> Iterator[LoggedModel]:
+        """Its logged models; MLflow 2 has none."""
+        fields = {"experiment_ids": [experiment.id], "max_results": MODELS}
+        try:
+            for row in self._pages("logged-models/search", "models", fields):
+                info = _inner(row, "info")
+                number = coerce.text(info.get("model_id"))
+                if not coerce.MODEL_ID.fullmatch(number):
+                    self.notes.skipped("logged model", number, "its name is no model id")
+                else:
+                    yield _logged_model(experiment, number, info, _inner(row, "data"))
+        except NotFound:
+            return
+
+    def files(self, owner: Run | LoggedModel) -> Iterator[File]:
+        """The files that the server lists, folder by folder."""
+        waiting = [""]
+        seen = {""}
+        while waiting:
+            folder = waiting.pop()
+            try:
+                rows = list(self._listing(owner, folder))
+            except PilothouseError as refused:
+                self.notes.broken("files", f"{owner.id}/{folder}", str(refused))
+                continue
+            for row in rows:
+                path = self._path(owner, folder, coerce.text(row.get("path")))
+                if path is None or path in seen:
+                    continue
+                seen.add(path)
+                if row.get("is_dir") is True:
+                    waiting.append(path)
+                else:
+                    yield File(path, coerce.whole(row.get("file_size")), self._place(owner, path))
+
+    def _listing(self, owner: Run | LoggedModel, folder: str) -> Iterator[Json]:
+        if isinstance(owner, LoggedModel):
+            path = f"logged-models/{owner.id}/artifacts/directories"
+            fields = {"artifact_directory_path": folder} if folder else {}
+        else:
+            path = "artifacts/list"
+            inside = {"path": folder} if folder else {}
+            fields = {"run_id": owner.id, "run_uuid": owner.id} | inside
+        return self._pages(path, "files", fields, get=True)
+
+    def _path(self, owner: Run | LoggedModel, folder: str, told: str) -> str | None:
+        """A path as it was told, when it lies below the folder that was asked for."""
+        try:
+            path = clean(told)
+        except PilothouseError:
+            path = ""
+        inside = path.startswith(f"{folder}/") if folder else bool(path)
+        if not inside or path.count("/") > DEEPEST:
+            self.notes.broken("file", f"{owner.id}/{told}", "it is no path inside its folder")
+            return None
+        return path
+
+    def _place(self, owner: Run | LoggedModel, path: str) -> str:
+        if owner.files_at.startswith(OWN):
+            root = owner.files_at.removeprefix(OWN).split("?")[0]
+            # Of an address with a host only the path is asked for, of this server.
+            root = "/".join(root.split("/")[3:]) if root.startswith("//") else root
+            return FILES + quote(f"{root.strip('/')}/{path}")
+        if isinstance(owner, LoggedModel):
+            return f"{MODEL_FILES.format(owner.id)}?artifact_file_path={quote(path, safe='')}"
+        return f"/get-artifact?run_id={owner.id}&run_uuid={owner.id}&path={quote(path, safe='')}"
+
+    def read(self, file: File) -> Iterator[bytes]:
+        """The bytes of a file."""
+        return self._wire.pieces(file.place)
+
+    def models(self) -> Iterator[Model]:
+        """Every registered model, with the versions that a search of all versions finds."""
+        versions: dict[str, list[Version]] = defaultdict(list)
+        fields: Json = {"max_results": EXPERIMENTS}
+        for row in self._pages("model-versions/search", "model_versions", fields, get=True):
+            number = coerce.whole(row.get("version"))
+            if number is not None:
+                told = version(number, row, _pairs(row.get("tags")))
+                versions[coerce.text(row.get("name"))].append(told)
+        self._prompts.clear()
+        fields = {"max_results": MODELS}
+        for row in self._pages("registered-models/search", "registered_models", fields, get=True):
+            name, tags = coerce.text(row.get("name")), _pairs(row.get("tags"))
+            if coerce.is_prompt(tags):
+                self._prompts.add(name)
+            elif name:
+                yield _model(name, row, tags, versions[name])
+
+    def others(self) -> Mapping[str, int]:
+        """The prompts, which newer servers tell only to whom asks for them, and nothing else."""
+        fields = {"max_results": MODELS, "filter": PROMPTS}
+        try:
+            for row in self._pages(
+                "registered-models/search", "registered_models", fields, get=True
+            ):
+                self._prompts.add(coerce.text(row.get("name")))
+        except PilothouseError:
+            log.info("the server does not tell of prompts")
+        return {"prompts": len(self._prompts)}
+
+    def size(self) -> int | None:
+        """Only listing every folder would tell."""
+        return None
+
+    def close(self) -> None:
+        """Hang up."""
+        self._wire.close()
+
+
+def _run(experiment: Experiment, number: str, info: Json, row: Json) -> Run:
+    data, inputs, outputs = (_inner(row, name) for name in ("data", "inputs", "outputs"))
+    used = [(each, INPUT) for each in _rows(inputs.get("model_inputs"))]
+    used += [(each, OUTPUT) for each in _rows(outputs.get("model_outputs"))]
+    keys = {coerce.text(each.get("key")) for each in _rows(data.get("metrics"))}
+    return Run(
+        id=number,
+        experiment=experiment.id,
+        status=coerce.status(info.get("status")),
+        name=coerce.text(info.get("run_name")),
+        user=coerce.text(info.get("user_id")),
+        started_at=coerce.instant(info.get("start_time")),
+        ended_at=coerce.instant(info.get("end_time")),
+        deleted=info.get("lifecycle_stage") == "deleted",
+        params=_pairs(data.get("params")),
+        tags=_pairs(data.get("tags")),
+        datasets=tuple(_dataset(each) for each in _rows(inputs.get("dataset_inputs"))),
+        uses=tuple(
+            ModelUse(model, direction, coerce.whole(each.get("step")) or 0)
+            for each, direction in used
+            if coerce.MODEL_ID.fullmatch(model := coerce.text(each.get("model_id")))
+        ),
+        metrics=tuple(sorted(key for key in keys if key)),
+        files_at=coerce.text(info.get("artifact_uri")),
+        stamp=coerce.stamp(row),
+    )
+
+
+def _dataset(row: Json) -> Dataset:
+    return dataset(_inner(row, "dataset"), _pairs(row.get("tags")))
+
+
+def _logged_model(experiment: Experiment, number: str, info: Json, data: Json) -> LoggedModel:
+    return LoggedModel(
+        id=number,
+        experiment=experiment.id,
+        name=coerce.text(info.get("name")),
+        status=coerce.text(info.get("status")),
+        kind=coerce.text(info.get("model_type")),
+        run_id=coerce.text(info.get("source_run_id")),
+        message=coerce.text(info.get("status_message")),
+        created_at=coerce.instant(info.get("creation_timestamp_ms")),
+        updated_at=coerce.instant(info.get("last_updated_timestamp_ms")),
+        params=_pairs(data.get("params")),
+        tags=_pairs(info.get("tags")),
+        figures=tuple(_figures(data)),
+        files_at=coerce.text(info.get("artifact_uri")),
+        stamp=coerce.stamp(info, data),
+    )
+
+
+def _figures(data: Json) -> Iterator[Figure]:
+    for row in _rows(data.get("metrics")):
+        at, value = coerce.instant(row.get("timestamp")), coerce.figure(row.get("value"))
+        step = coerce.whole(row.get("step", 0))
+        if at is not None and value is not None and step is not None:
+            words = (coerce.text(row.get(n)) for n in ("run_id", "dataset_name", "dataset_digest"))
+            yield Figure(coerce.text(row.get("key")), value, at, step, *words)
+
+
+def _model(name: str, row: Json, tags: Mapping[str, str], versions: list[Version]) -> Model:
+    aliases = {
+        coerce.text(each.get("alias")): coerce.whole(each.get("version"))
+        for each in _rows(row.get("aliases"))
+    }
+    return Model(
+        name=name,
+        note=coerce.text(row.get("description")),
+        created_at=coerce.instant(row.get("creation_timestamp")),
+        updated_at=coerce.instant(row.get("last_updated_timestamp")),
+        tags=tags,
+        aliases={alias: number for alias, number in aliases.items() if number is not None},
+        versions=tuple(sorted(versions, key=lambda each: each.number)),
+    )
+
+
+def _rows(value: Any) -> list[Json]:
+    """The objects of a list; whatever else is in it is not looked at."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _inner(value: Json, name: str) -> Json:
+    found = value.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _pairs(value: Any) -> dict[str, str]:
+    return {coerce.text(row.get("key")): coerce.text(row.get("value")) for row in _rows(value)}

@@ -1,0 +1,206 @@
+"""What a source tells: plain values in our words, and the seam that every reader has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from pilothouse.experiments.metrics.summary import Points
+
+BATCH = 50_000  # points that a source hands over at once
+INPUT, OUTPUT = "input", "output"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment; `id` is the source's own."""
+
+    id: str
+    name: str
+    deleted: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset that a run read."""
+
+    name: str
+    digest: str
+    source_type: str = ""
+    source: str = ""
+    schema: str = ""
+    profile: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelUse:
+    """A run read (`input`) or made (`output`) a logged model."""
+
+    model_id: str
+    direction: str
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run without its histories and files; `stamp` changes when anything of it does."""
+
+    id: str
+    experiment: str
+    status: str
+    name: str = ""
+    user: str = ""
+    source: str = ""
+    commit: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    deleted: bool = False
+    deleted_at: datetime | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    datasets: tuple[Dataset, ...] = ()
+    uses: tuple[ModelUse, ...] = ()
+    metrics: tuple[str, ...] = ()
+    files_at: str = ""
+    stamp: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a logged model."""
+
+    key: str
+    value: float
+    at: datetime
+    step: int
+    run_id: str = ""
+    dataset_name: str = ""
+    dataset_digest: str = ""
+
+
+@dataclass(frozen=True)
+class LoggedModel:
+    """A model that a program logged."""
+
+    id: str
+    experiment: str
+    name: str
+    status: str
+    kind: str = ""
+    run_id: str = ""
+    message: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    deleted: bool = False
+    params: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    figures: tuple[Figure, ...] = ()
+    files_at: str = ""
+    stamp: str = ""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a registered model; `stage` is one of our stages."""
+
+    number: int
+    source: str
+    stage: str
+    run_id: str = ""
+    model_id: str = ""
+    note: str = ""
+    run_link: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A registered model with its versions by number."""
+
+    name: str
+    note: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, int] = field(default_factory=dict)
+    versions: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True)
+class File:
+    """A file: its path at its owner, its size where that is known, where the source finds it."""
+
+    path: str
+    size: int | None
+    place: str
+
+
+class Source(Protocol):
+    """Somebody else's store, read only. What cannot be read is told to the report, not raised."""
+
+    @property
+    def name(self) -> str:
+        """What tells this source from every other, without secrets."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What it is, in words: a folder, a database, a server."""
+        ...
+
+    @property
+    def written_by(self) -> str:
+        """The version or schema that wrote it, where that is known."""
+        ...
+
+    def experiments(self) -> Iterator[Experiment]:
+        """Every experiment, the deleted ones too."""
+        ...
+
+    def count(self, experiment: Experiment) -> int | None:
+        """How many runs it has, None when only reading them all would tell."""
+        ...
+
+    def runs(self, experiment: Experiment) -> Iterator[Run]:
+        """Its runs, page by page inside, the deleted ones too."""
+        ...
+
+    def points(self, run: Run) -> Iterator[Points]:
+        """Its histories in stretches of at most `BATCH` points."""
+        ...
+
+    def logged_models(self, experiment: Experiment) -> Iterator[LoggedModel]:
+        """Its logged models; none where they are not known yet."""
+        ...
+
+    def files(self, owner: Run | LoggedModel) -> Iterator[File]:
+        """The files of a run or a logged model."""
+        ...
+
+    def read(self, file: File) -> Iterator[bytes]:
+        """The bytes of a file in pieces. Raises Unavailable when it cannot be read."""
+        ...
+
+    def models(self) -> Iterator[Model]:
+        """Every registered model; prompts are none."""
+        ...
+
+    def others(self) -> Mapping[str, int]:
+        """What is there and never comes (prompts, traces), and how much of it."""
+        ...
+
+    def size(self) -> int | None:
+        """The bytes of all its files, None when only reading them would tell."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...

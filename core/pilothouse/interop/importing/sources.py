@@ -1,0 +1,87 @@
+"""From what a person names (a path or an address) to the source that reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pilothouse.interop.importing.mlflow import folder
+from pilothouse.interop.importing.mlflow.database import DatabaseSource
+from pilothouse.interop.importing.mlflow.folder import FolderSource
+from pilothouse.interop.importing.mlflow.http_client import Wire, checked
+from pilothouse.interop.importing.mlflow.rest import RemoteSource
+from pilothouse.interop.importing.mlflow.sqlite import is_sqlite
+from pilothouse.interop.importing.records import Source
+from pilothouse.interop.importing.report import Notes
+from pilothouse.interop.importing.sandbox import Root, local_path
+from pilothouse.kit.errors import Invalid, NotFound, Unavailable
+
+SQLITE = "sqlite:"
+HINT = "Give an mlruns folder, an mlflow.db, or the http address of an MLflow server."
+DATABASE, RUNS = "mlflow.db", "mlruns"
+
+
+def named(given: str) -> str:
+    """What a person named, in the one form that means the same from anywhere.
+
+    Raises Invalid when it is nothing of the three, NotFound when there is no such path.
+    """
+    text = given.strip()
+    if not text:
+        raise Invalid("an import needs a source.", hint=HINT, fields={"source": "needed"})
+    if text.lower().startswith(("http:", "https:")):
+        return checked(text)
+    path = Path(_path(text)).expanduser()
+    if not path.exists():
+        raise NotFound(f"there is nothing at {path}.", hint=HINT)
+    return str(path.resolve())
+
+
+def _path(text: str) -> str:
+    """The path that a text means: SQLAlchemy writes three slashes before a path, four before /."""
+    if text.lower().startswith(SQLITE):
+        return text[len(SQLITE) :].removeprefix("///").split("?")[0]
+    if text.lower().startswith("file:"):
+        return local_path(text)
+    if "://" in text:
+        raise Invalid(f"{text.split(':')[0]!r} is nothing that can be read.", hint=HINT)
+    return text
+
+
+def open_source(given: str, notes: Notes, artifacts: str = "") -> Source:
+    """Open a source for reading. Raises NotFound, Invalid or Unavailable, saying what to do."""
+    place = named(given)
+    if place.startswith(("http:", "https:")):
+        return RemoteSource(Wire(place), notes)
+    path = Path(place)
+    beside = Path(artifacts).expanduser() if artifacts else None
+    if beside is not None and not beside.is_dir():
+        raise NotFound(f"there is no folder at {beside}.")
+    try:
+        return _local(path, notes, beside)
+    except OSError as broken:
+        raise Unavailable(f"{path} cannot be read: {broken.strerror}.") from broken
+
+
+def _local(path: Path, notes: Notes, artifacts: Path | None) -> Source:
+    if path.is_file():
+        if not is_sqlite(path):
+            raise Invalid(f"{path.name} is no SQLite database.", hint=HINT)
+        return DatabaseSource(path, notes, artifacts)
+    if folder.is_store(Root(path)):
+        return FolderSource(path, notes)
+    inside = [found for found in (path / DATABASE, path / RUNS) if _is_source(found)]
+    if len(inside) > 1:
+        # Beside a database, `mlruns` holds its files; a store in it would have experiments.
+        names = " and ".join(found.name for found in inside)
+        raise Invalid(f"{path} holds both {names}.", hint="Name the one that you mean.")
+    if not inside:
+        raise Invalid(f"{path} holds no experiment of MLflow.", hint=HINT)
+    return _local(inside[0], notes, artifacts)
+
+
+def _is_source(path: Path) -> bool:
+    if path.is_symlink():
+        return False
+    if path.is_dir():
+        return folder.is_store(Root(path))
+    return path.is_file() and is_sqlite(path)

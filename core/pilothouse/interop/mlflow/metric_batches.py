@@ -1,0 +1,172 @@
+"""The metrics of a request, checked and put together as stretches of histories.
+
+Nearly every row is plain: its key, value, instant and step have the very types of the protocol.
+Those are read as columns, at a tenth of what looking at each field costs; a batch with any other
+row is read field by field, and refused in the protocol's words.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pilothouse.experiments.metrics.summary import Points
+from pilothouse.interop.mlflow.errors import bad_value, missing, too_long
+from pilothouse.interop.mlflow.request_fields import LATEST_MS, Fields
+
+LONGEST_KEY = 250
+EXACT = 1 << 53
+GOOD_NAME = re.compile(r"[/\w.\- :]*")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One metric of a request, checked; `model` names a logged model that it is also about."""
+
+    key: str
+    value: float
+    at_ms: int
+    step: int
+    model: str = ""
+    dataset_name: str = ""
+    dataset_digest: str = ""
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A request's metrics: as stretches, and those that are about a logged model too."""
+
+    stretches: list[Points]
+    of_models: list[Point]
+    count: int
+
+
+class _Columns:
+    """A stretch while it is read."""
+
+    __slots__ = ("at_us", "steps", "values")
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.values: list[float] = []
+        self.at_us: list[int] = []
+
+    def append(self, step: int, value: float, at_us: int) -> None:
+        self.steps.append(step)
+        self.values.append(value)
+        self.at_us.append(at_us)
+
+
+def one(fields: Fields) -> Logged:
+    """The metric that a request's own fields are."""
+    return _logged([_point(fields, "")])
+
+
+def many(fields: Fields) -> Logged:
+    """The metrics in a request's list."""
+    given = fields.plain_rows("metrics")
+    stretches = _plain(given)
+    if stretches is not None:
+        return Logged(stretches, [], len(given))
+    rows = fields.rows("metrics")
+    return _logged([_point(row, f"metrics[{i}].") for i, row in enumerate(rows)])
+
+
+def _plain(rows: Sequence[Any]) -> list[Points] | None:
+    """The rows as stretches, None when one of them is not plain."""
+    columns: dict[str, _Columns] = defaultdict(_Columns)
+    for row in rows:
+        if type(row) is not dict or row.get("model_id"):
+            return None
+        key, at = row.get("key"), row.get("timestamp")
+        value: Any = row.get("value")
+        step = row.get("step", 0)
+        if type(key) is not str or type(at) is not int or type(step) is not int:
+            return None
+        is_number = type(value) is float or (type(value) is int and -EXACT <= value <= EXACT)
+        if not is_number or not 0 <= at <= LATEST_MS or not -EXACT <= step <= EXACT:
+            return None
+        columns[key].append(step, value, at * 1000)
+    if not all(map(_is_good, columns)):
+        return None
+    return [Points(key, c.steps, c.values, at_us=c.at_us) for key, c in columns.items()]
+
+
+@lru_cache(maxsize=4096)
+def _is_good(key: str) -> bool:
+    """Whether `check_name` and the store would take the key."""
+    normal = posixpath.normpath(key)
+    return (
+        0 < len(key) <= LONGEST_KEY
+        and key == key.strip() == normal
+        and not normal.startswith((".", "/"))
+        and GOOD_NAME.fullmatch(key) is not None
+        and key.isprintable()
+    )
+
+
+def _logged(points: Sequence[Point]) -> Logged:
+    stretches: dict[str, list[Point]] = {}
+    for point in points:
+        stretches.setdefault(point.key, []).append(point)
+    batch = [
+        Points(
+            key,
+            [point.step for point in stretch],
+            [point.value for point in stretch],
+            at_us=[point.at_ms * 1000 for point in stretch],
+        )
+        for key, stretch in stretches.items()
+    ]
+    return Logged(batch, [point for point in points if point.model], len(points))
+
+
+def _point(fields: Fields, of: str) -> Point:
+    key = fields.needed("key")
+    value = fields.number("value")
+    if not fields.has("timestamp"):
+        raise missing(f"{of}timestamp")
+    check_name(key, "Metric name", f"{of}name")
+    at_ms = fields.whole("timestamp")
+    if at_ms < 0:
+        raise bad_value(
+            f"{of}timestamp",
+            at_ms,
+            f"metric '{key}' (value={value}). "
+            "Timestamp must be a nonnegative long (64-bit integer) ",
+        )
+    return Point(
+        key,
+        value,
+        fields.instant_ms("timestamp"),
+        fields.whole("step"),
+        fields.text("model_id"),
+        fields.text("dataset_name"),
+        fields.text("dataset_digest"),
+    )
+
+
+def check_name(key: str, noun: str, field: str) -> None:
+    """Raise when the key cannot name a metric or a parameter: it may become a file's name."""
+    if len(key) > LONGEST_KEY:
+        raise too_long(noun, LONGEST_KEY)
+    if not GOOD_NAME.fullmatch(key):
+        raise bad_value(
+            field,
+            key,
+            "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), "
+            "spaces ( ), colon(:) and slashes (/).",
+        )
+    normal = posixpath.normpath(key)
+    if normal != key or normal == "." or normal.startswith(("..", "/")):
+        raise bad_value(
+            field,
+            key,
+            "Names may be treated as files in certain cases, and must not resolve to other names "
+            f"when treated as such. This name would resolve to '{normal}'",
+        )

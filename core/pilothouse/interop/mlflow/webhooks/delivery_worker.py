@@ -1,0 +1,149 @@
+"""The courier: brings deliveries to their webhooks, and again when they did not arrive.
+
+A try is written down before it is made: a server that is killed on the way makes it again, under
+the same id, and one that is killed by it does not make it without end.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, delete, or_
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col, select
+
+from pilothouse.interop.mlflow.webhooks.events import ACTIVE, DELIVERED, FAILED, PENDING
+from pilothouse.interop.mlflow.webhooks.http_delivery import Parcel, Told, send
+from pilothouse.interop.tables import Delivery, Webhook
+from pilothouse.kit.errors import PilothouseError
+from pilothouse.storage import Store
+
+log = logging.getLogger("pilothouse.webhooks")
+# How long until the next try, after each; the last is not followed by another.
+WAITS = (
+    timedelta(seconds=1),
+    timedelta(seconds=5),
+    timedelta(minutes=2),
+    timedelta(minutes=10),
+    timedelta(minutes=10),
+)
+MOST_AT_ONCE = 4
+KEPT = timedelta(days=30)
+GIVEN_UP = "It was tried often enough."
+
+
+class Courier:
+    """Takes up what is due: of one webhook one delivery at a time, of a few webhooks at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._busy: dict[str, threading.Thread] = {}
+        self._lock = threading.Lock()
+
+    def look(self) -> list[str]:
+        """Begin with whatever is due, and say of which webhooks."""
+        with self._lock:
+            room = MOST_AT_ONCE - len(self._busy)
+            found = self._due(room) if room > 0 else []
+            for webhook in found:
+                thread = threading.Thread(target=self._serve, args=(webhook,), daemon=True)
+                self._busy[webhook] = thread
+                thread.start()
+        return found
+
+    def wait(self) -> None:
+        """Wait until nothing is on its way."""
+        while threads := list(self._busy.values()):
+            for thread in threads:
+                thread.join()
+
+    def tidy(self) -> None:
+        """Forget what ended long ago."""
+        old = col(Delivery.ended_at) < self._store.now() - KEPT
+        with self._store.write() as session:
+            session.execute(delete(Delivery).where(old))
+
+    def _is_due(self) -> ColumnElement[bool]:
+        """Its time has come; or it lies beyond every wait, because the clock was put back."""
+        now = self._store.now()
+        return or_(col(Delivery.next_at) <= now, col(Delivery.next_at) > now + max(WAITS))
+
+    def _due(self, most: int) -> list[str]:
+        query = (
+            select(Delivery.webhook_id)
+            .where(
+                Delivery.status == PENDING,
+                self._is_due(),
+                col(Delivery.webhook_id).not_in(list(self._busy)),
+            )
+            .distinct()
+            .limit(most)
+        )
+        with self._store.read() as session:
+            return list(session.exec(query).all())
+
+    def _serve(self, webhook: str) -> None:
+        """Bring one after the other, until none is due or one does not arrive."""
+        try:
+            while (parcel := self._take(webhook)) is not None:
+                told = send(parcel, private=self._store.settings.webhook_private_addresses)
+                self._write(parcel.id, told)
+                if not told.arrived:
+                    return
+        except (SQLAlchemyError, PilothouseError):
+            log.exception("the deliveries of webhook %s failed", webhook)
+        finally:
+            with self._lock:
+                del self._busy[webhook]
+
+    def _take(self, webhook_id: str) -> Parcel | None:
+        """The next delivery that is due, with its try written down."""
+        with self._store.write() as session:
+            webhook = session.get(Webhook, webhook_id)
+            while webhook is not None and (delivery := self._next(session, webhook_id)):
+                if webhook.status != ACTIVE:
+                    self._end(session, delivery, FAILED, error="The webhook was disabled.")
+                elif delivery.attempts >= len(WAITS):
+                    self._end(session, delivery, FAILED, error=delivery.error or GIVEN_UP)
+                else:
+                    delivery.next_at = self._store.now() + WAITS[delivery.attempts]
+                    delivery.attempts += 1
+                    session.add(delivery)
+                    return Parcel(delivery.id, webhook.url, webhook.secret or "", delivery.payload)
+        return None
+
+    def _next(self, session: Session, webhook_id: str) -> Delivery | None:
+        query = select(Delivery).where(
+            Delivery.webhook_id == webhook_id,
+            Delivery.status == PENDING,
+            self._is_due(),
+        )
+        return session.exec(query.order_by(col(Delivery.created_at), col(Delivery.id))).first()
+
+    def _write(self, delivery_id: str, told: Told) -> None:
+        with self._store.write() as session:
+            delivery = session.get(Delivery, delivery_id)
+            if delivery is None:  # its webhook was deleted meanwhile
+                return
+            if told.arrived:
+                self._end(session, delivery, DELIVERED, told.code)
+            elif told.is_final or delivery.attempts >= len(WAITS):
+                self._end(session, delivery, FAILED, told.code, told.error)
+            else:
+                delivery.code, delivery.error = told.code, told.error
+                session.add(delivery)
+
+    def _end(
+        self,
+        session: Session,
+        delivery: Delivery,
+        status: str,
+        code: int | None = None,
+        error: str = "",
+    ) -> None:
+        delivery.status, delivery.ended_at = status, self._store.now()
+        delivery.code, delivery.error = code, error
+        session.add(delivery)
+        session.flush()

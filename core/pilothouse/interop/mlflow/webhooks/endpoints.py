@@ -1,0 +1,239 @@
+"""Webhooks over the protocol: made, listed, changed, tried out, removed."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlmodel import Session, col
+
+from pilothouse.activity import record
+from pilothouse.interop.mlflow.errors import absent, invalid, missing
+from pilothouse.interop.mlflow.pagination import offset_of, page
+from pilothouse.interop.mlflow.request_fields import Fields
+from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
+from pilothouse.interop.mlflow.webhooks import addresses
+from pilothouse.interop.mlflow.webhooks.events import (
+    ACTIONS,
+    ACTIVE,
+    DISABLED,
+    VERBS,
+    example,
+    payload,
+)
+from pilothouse.interop.mlflow.webhooks.http_delivery import Parcel, Told, send
+from pilothouse.interop.tables import Delivery, Webhook
+from pilothouse.kit.clock import to_ms
+from pilothouse.kit.errors import PilothouseError, Unavailable
+from pilothouse.storage import Store
+
+NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
+STATUSES = {"1": ACTIVE, "2": DISABLED, ACTIVE: ACTIVE, DISABLED: DISABLED}
+USUAL, MOST = 100, 1000
+LONGEST_NOTE, LONGEST_SECRET = 1000, 1000
+Json = dict[str, Any]
+
+
+def _check_address(store: Store, fields: Fields) -> None:
+    """Look at the address of a request before anything is written."""
+    url = fields.text("url")
+    if not url:
+        return
+    try:
+        target = addresses.parse(url)
+        addresses.resolve(target, private=store.settings.webhook_private_addresses)
+    except Unavailable as unresolved:
+        # No address now: it is looked up, and looked at, again at each delivery.
+        if not addresses.is_public_name(target.host):
+            raise invalid(str(unresolved)) from None
+    except PilothouseError as refused:
+        raise invalid(str(refused)) from None
+
+
+def _create(call: Call) -> Json:
+    fields, now = call.fields, call.store.now()
+    name, url = fields.needed("name"), fields.needed("url")
+    if not fields.rows("events"):
+        raise missing("events")
+    webhook = Webhook(
+        id=str(uuid.uuid4()),
+        name=_name(name),
+        url=url,
+        description=fields.text("description", most=LONGEST_NOTE),
+        secret=fields.text("secret", most=LONGEST_SECRET) or None,
+        status=_status(fields) or ACTIVE,
+        events=_events(fields),
+        created_at=now,
+        updated_at=now,
+    )
+    call.session.add(webhook)
+    call.session.flush()
+    _note(call, "created", webhook)
+    return {"webhook": _told(webhook)}
+
+
+def _name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise invalid(
+            f"Webhook name {name[:100]!r} is invalid. It must start and end with a letter or "
+            "digit, be less than 63 characters long, and contain only letters, digits, dots (.), "
+            "underscores (_), and hyphens (-)."
+        )
+    return name
+
+
+def _status(fields: Fields) -> str:
+    given = fields.word("status")
+    if not given:
+        return ""
+    if given not in STATUSES:
+        raise invalid(f"Invalid value {given[:100]!r} for parameter 'status' supplied.")
+    return STATUSES[given]
+
+
+def _events(fields: Fields) -> list[Json]:
+    found: list[Json] = []
+    for row in fields.rows("events"):
+        event = _event(row)
+        if event not in found:
+            found.append(event)
+    return found
+
+
+def _event(row: Fields) -> Json:
+    entity = _member(row, "entity", tuple(ACTIONS))
+    action = _member(row, "action", VERBS)
+    if action not in ACTIONS[entity]:
+        raise invalid(
+            f"Invalid action '{action}' for entity '{entity}'. "
+            f"Valid actions are: {sorted(ACTIONS[entity])}"
+        )
+    return {"entity": entity, "action": action}
+
+
+def _member(row: Fields, name: str, known: tuple[str, ...]) -> str:
+    """One of the known words: given in capitals, or by its number from one on."""
+    given = row.word(name)
+    for number, word in enumerate(known, 1):
+        if given in (word.upper(), str(number)):
+            return word
+    raise invalid(f"Invalid value {given[:100]!r} for parameter 'events' supplied: unknown {name}.")
+
+
+def find(session: Session, webhook_id: str) -> Webhook:
+    """The webhook of an id. Raises in the protocol's words."""
+    found = session.get(Webhook, webhook_id)
+    if found is None:
+        raise absent(f"Webhook with ID {webhook_id} not found.")
+    return found
+
+
+def _told(webhook: Webhook) -> Json:
+    """A webhook as the protocol writes it: everything but its secret."""
+    words: Json = {
+        "webhook_id": webhook.id,
+        "name": webhook.name,
+        "url": webhook.url,
+        "events": [{k: word.upper() for k, word in each.items()} for each in webhook.events],
+        "status": webhook.status,
+        "creation_timestamp": to_ms(webhook.created_at),
+        "last_updated_timestamp": to_ms(webhook.updated_at),
+    }
+    return words | ({"description": webhook.description} if webhook.description else {})
+
+
+def _get(call: Call) -> Json:
+    return {"webhook": _told(find(call.session, call.fields.needed("webhook_id")))}
+
+
+def _list(call: Call) -> Json:
+    size = call.fields.whole("max_results") or USUAL
+    if not 1 <= size <= MOST:
+        raise invalid(f"max_results must be between 1 and {MOST}.")
+    offset = offset_of(call.fields.text("page_token"))
+    query = select(Webhook).order_by(col(Webhook.created_at).desc(), col(Webhook.id))
+    found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
+    return page("webhooks", [_told(each) for each in found], offset, size)
+
+
+def _update(call: Call) -> Json:
+    fields, session = call.fields, call.session
+    webhook = find(session, fields.needed("webhook_id"))
+    before = _facts(webhook)
+    if name := fields.text("name"):
+        webhook.name = _name(name)
+    webhook.url = fields.text("url") or webhook.url
+    webhook.events = _events(fields) or webhook.events
+    webhook.status = _status(fields) or webhook.status
+    if fields.has("description"):
+        webhook.description = fields.text("description", most=LONGEST_NOTE)
+    if fields.has("secret"):
+        webhook.secret = fields.text("secret", most=LONGEST_SECRET) or None
+    webhook.updated_at = call.store.now()
+    session.add(webhook)
+    session.flush()
+    _note(call, "changed", webhook, before)
+    return {"webhook": _told(webhook)}
+
+
+def _delete(call: Call) -> Json:
+    webhook = find(call.session, call.fields.needed("webhook_id"))
+    call.session.execute(delete(Delivery).where(col(Delivery.webhook_id) == webhook.id))
+    call.session.delete(webhook)
+    call.session.flush()
+    _note(call, "deleted", webhook)
+    return {}
+
+
+def _try_out(store: Store, fields: Fields) -> Told:
+    """Send an example of an event to a webhook, outside of any transaction."""
+    with store.read() as session:
+        webhook = find(session, fields.needed("webhook_id"))
+        asked = fields.inner("event")
+        event = _event(asked) if fields.has("event") else webhook.events[0]
+    words = payload(example(event["entity"], event["action"]), store)
+    parcel = Parcel(str(uuid.uuid4()), webhook.url, webhook.secret or "", words)
+    return send(parcel, private=store.settings.webhook_private_addresses)
+
+
+def _tried(call: Call) -> Json:
+    told: Told = call.found
+    if told.code is None:
+        words = f"Failed to test webhook: {told.error}"
+        return {"result": {"success": False, "error_message": words}}
+    result: Json = {"success": told.arrived, "response_status": told.code}
+    return {"result": result | {"response_body": told.body}}
+
+
+def _facts(webhook: Webhook) -> Json:
+    """What the activity log keeps: an address may hold a key of its own, so only its host."""
+    events = [f"{each['entity']}.{each['action']}" for each in webhook.events]
+    host = addresses.parse(webhook.url).host
+    return {"name": webhook.name, "host": host, "status": webhook.status, "events": events}
+
+
+def _note(call: Call, verb: str, webhook: Webhook, before: Mapping[str, Any] | None = None) -> None:
+    after = None if verb == "deleted" else _facts(webhook)
+    record(
+        call.session,
+        call.store,
+        verb,
+        "webhook",
+        webhook.id,
+        name=webhook.name,
+        before=before,
+        after=after,
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(("POST",), "webhooks", _create, outside=_check_address),
+    reading("webhooks", _list),
+    reading("webhooks/{webhook_id}", _get),
+    Route(("PATCH",), "webhooks/{webhook_id}", _update, outside=_check_address),
+    writing("webhooks/{webhook_id}", _delete, "DELETE"),
+    Route(("POST",), "webhooks/{webhook_id}/test", _tried, writes=False, outside=_try_out),
+)

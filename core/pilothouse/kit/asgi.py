@@ -1,0 +1,122 @@
+"""ASGI messages: reading a request's body within its limits, and sending an answer or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pilothouse.kit.errors import Invalid, PilothouseError, TooLarge, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+SMALL_BODY = 64 * 1024
+BUFFERED_BYTES = 96 << 20
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response on its way out."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    content_type: bytes = b"application/json"
+
+
+class BodyBudget:
+    """How many bytes of large bodies the server holds at once; a body beyond that is refused.
+
+    Small bodies are not counted, so that large ones cannot keep them out.
+    """
+
+    def __init__(self, limit: int = BUFFERED_BYTES) -> None:
+        self._limit = limit
+        self._held = 0
+
+    @contextmanager
+    def body(self) -> Iterator[Callable[[int], None]]:
+        """A function to call with the size of the body so far. It raises Unavailable."""
+        counted = 0
+
+        def grow(size: int) -> None:
+            nonlocal counted
+            if size <= SMALL_BODY:
+                return
+            self._held += size - counted
+            counted = size
+            if self._held > self._limit:
+                raise Unavailable(
+                    "too many large bodies are being read.", hint="Try again in a few seconds."
+                )
+
+        try:
+            yield grow
+        finally:
+            self._held -= counted
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The first header of a name in small letters, or an empty text."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return ""
+
+
+async def read_body(
+    scope: Scope, receive: Receive, limit: int, grow: Callable[[int], None] | None = None
+) -> bytes:
+    """The whole body. Raises TooLarge as soon as that is certain, by its declared length first."""
+    length = header(scope, b"content-length")
+    refused = TooLarge(f"the body is larger than {limit >> 20} MB.", hint="Send fewer rows.")
+    if length.isdigit() and (len(length) > 18 or int(length) > limit):
+        raise refused
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Invalid("the caller hung up.")
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        if size > limit:
+            raise refused
+        if grow is not None:
+            grow(size)
+        if not message.get("more_body", False):
+            return b"".join(pieces)
+
+
+async def respond(send: Send, answer: Answer) -> None:
+    """Send an answer."""
+    headers = [
+        (b"content-type", answer.content_type),
+        (b"content-length", str(len(answer.body)).encode()),
+        *answer.headers,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def refusal(refused: PilothouseError, status: int | None = None) -> Answer:
+    """An error as the protocols want it: `{"error": words}`, and our code and fields beside it."""
+    body: dict[str, Any] = {"error": str(refused), "code": refused.code}
+    if isinstance(refused, Invalid) and refused.fields:
+        body["fields"] = refused.fields
+    retry = ((b"retry-after", b"1"),) if isinstance(refused, Unavailable) else ()
+    return Answer(status or refused.status, orjson.dumps(body), retry)
+
+
+def json_answer(value: Any, number: int | None = None, *, status: int = 200) -> Answer:
+    """A value as JSON, with the model version that gave it."""
+    headers = () if number is None else ((b"x-model-version", str(number).encode()),)
+    return Answer(status, orjson.dumps(value), headers)

@@ -1,0 +1,242 @@
+"""What a screen, command or notebook may ask of monitoring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.jobs import Progress
+from pilothouse.monitoring import alerts, baselines, frames, monitors, rules
+from pilothouse.monitoring import report_requests as reports
+from pilothouse.monitoring.monitor_config import MonitorInfo
+from pilothouse.monitoring.rules import Rule, RuleInfo
+from pilothouse.monitoring.window_store import remove as remove_window
+from pilothouse.monitoring.window_store import require as require_window
+from pilothouse.monitoring.windows import Span
+from pilothouse.storage.service import Service
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class WindowInfo:
+    """A window as last judged."""
+
+    id: str
+    deployment: str
+    start: datetime
+    end: datetime
+    model: str
+    number: int
+    rows: int
+    labelled: int
+    coverage: float | None
+    base_rate: float | None
+    mean_score: float | None
+    status: str
+    drift_status: str
+    performance_status: str
+    columns: int
+    drifted: int
+    drifted_share: float | None
+    figures: Mapping[str, float]
+    revision: int
+    evaluated_at: datetime
+
+    @property
+    def version(self) -> str:
+        """The address of the model version: model@number."""
+        return f"{self.model}@{self.number}"
+
+
+@dataclass(frozen=True)
+class AlertInfo:
+    """An alert as it stands. `fired_at` is None when it has never fired."""
+
+    id: str
+    deployment: str
+    name: str
+    severity: str
+    action: str
+    state: str
+    message: str
+    score: float | None
+    limit: float | None
+    breaches: int
+    first_window: str
+    last_window: str
+    fired_window: str | None
+    opened_at: datetime
+    fired_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str
+    resolved_at: datetime | None
+    resolved_by: str
+    rule_id: str
+
+
+class Monitoring(Service):
+    """Windows, drift, performance, alerts."""
+
+    def monitor(self, deployment: str, **settings: Any) -> MonitorInfo:
+        """Begin to monitor a deployment with two default rules, or change the settings given.
+
+        Settings are the fields of `Plan`. Raises NotFound without the deployment, or Invalid.
+        """
+        with self._store.write() as session:
+            return monitors.ensure_monitor(session, self._store, deployment, **settings)
+
+    def monitor_info(self, deployment: str) -> MonitorInfo:
+        """The settings by which a deployment is monitored. Raises NotFound when nobody does."""
+        with self._store.read() as session:
+            return monitors.monitor_info(session, deployment)
+
+    def evaluate(self, deployment: str, start: datetime, end: datetime) -> str:
+        """Judge one window here and now, follow its rules, and return the window's id.
+
+        A window that was removed is there again.
+
+        Raises NotFound without the deployment or its monitor.
+        """
+        from pilothouse.monitoring.evaluate import evaluate_job
+
+        quiet = Progress(self._store, None)
+        start_ms, end_ms = Span(start, end).in_ms
+        found = evaluate_job(self._store, quiet, deployment, start_ms, end_ms, restore=True)
+        return str(found["window"])
+
+    def windows(self, deployment: str | None = None) -> pd.DataFrame:
+        """Windows, oldest first; columns as in `frames.WINDOWS`."""
+        with self._store.read() as session:
+            return frames.windows(session, deployment)
+
+    def window(self, window: str) -> WindowInfo:
+        """One window. Raises NotFound."""
+        with self._store.read() as session:
+            row = frames.window_row(session, window)
+        figures = {name: row[name] for name in frames.FIGURES if row[name] is not None}
+        own = {name: value for name, value in row.items() if name not in frames.FIGURES}
+        return WindowInfo(**own, figures=figures)
+
+    def remove_window(self, window: str, reason: str = "") -> None:
+        """Remove a window that rests on wrong event times, for example.
+
+        No list, trend or rule counts it any more, and it is not judged again unless it is evaluated
+        by hand. Predictions and labels stay. Raises NotFound.
+        """
+        with self._store.write() as session:
+            row = require_window(session, window)
+            remove_window(session, self._store, row, reason)
+            alerts.without_window(session, self._store, row)
+
+    def results(self, window: str) -> pd.DataFrame:
+        """Every result of a window's newest revision; columns as in `frames.RESULTS`."""
+        with self._store.read() as session:
+            return frames.results(session, window)
+
+    def trend(
+        self, deployment: str, check: str, column: str | None = None, *, signal: str | None = None
+    ) -> pd.DataFrame:
+        """One check over the windows, oldest first; columns as in `frames.TREND`."""
+        with self._store.read() as session:
+            return frames.trend(session, deployment, check, column, signal)
+
+    def drift_ranking(self, window: str) -> pd.DataFrame:
+        """Features by drift over threshold times importance; columns as in `frames.RANKING`."""
+        with self._store.read() as session:
+            row = require_window(session, window)
+            importance = baselines.importance(self._store, session, row.model, row.number)
+            return frames.drift_ranking(session, window, importance)
+
+    def distributions(self, window: str, column: str) -> pd.DataFrame:
+        """A column in the reference and in the window; columns as in `frames.BINS`.
+
+        `score` is the prediction's own. Raises NotFound for an unknown column.
+        """
+        with self._store.read() as session:
+            return frames.distributions(session, self._store.artifacts, window, column)
+
+    def calibration(self, window: str) -> pd.DataFrame:
+        """Mean score (predicted), observed share and rows (count) by tenths of the score."""
+        with self._store.read() as session:
+            return frames.calibration(session, self._store.artifacts, window)
+
+    def rules(self, deployment: str | None = None) -> pd.DataFrame:
+        """Alert rules; columns as in `frames.RULES`."""
+        with self._store.read() as session:
+            return frames.rules(session, deployment)
+
+    def add_rule(self, deployment: str, rule: Rule) -> str:
+        """Watch a deployment by one more rule and return its id.
+
+        Raises NotFound when nobody monitors it, Invalid for a bad rule, Conflict for a taken name.
+        """
+        with self._store.write() as session:
+            monitors.require(session, deployment)
+            return rules.add_rule(session, self._store, deployment, rule)
+
+    def change_rule(self, rule: str, reason: str = "", **changes: Any) -> RuleInfo:
+        """Change fields of a rule; it holds from the next window on. Raises NotFound, Invalid."""
+        with self._store.write() as session:
+            return rules.change_rule(session, self._store, rule, changes, reason)
+
+    def pause_rule(self, rule: str, reason: str = "") -> None:
+        """Let a rule rest; its open alert is resolved. Raises NotFound."""
+        with self._store.write() as session:
+            row = rules.switch(session, self._store, rule, enabled=False, reason=reason)
+            alerts.end_of_rule(session, self._store, row, reason or "the rule was paused")
+
+    def resume_rule(self, rule: str, reason: str = "") -> None:
+        """Let a paused rule watch again, from the next window on. Raises NotFound."""
+        with self._store.write() as session:
+            rules.switch(session, self._store, rule, enabled=True, reason=reason)
+
+    def alerts(self, state: str | None = None, *, deployment: str | None = None) -> pd.DataFrame:
+        """Alerts, newest first; columns as in `frames.ALERTS`."""
+        with self._store.read() as session:
+            return frames.alerts(session, state, deployment)
+
+    def alert(self, alert: str) -> AlertInfo:
+        """One alert. Raises NotFound."""
+        with self._store.read() as session:
+            row = alerts.require(session, alert)
+            return AlertInfo(**{name: getattr(row, name) for name in frames.ALERTS})
+
+    def alert_events(self, alert: str) -> pd.DataFrame:
+        """The transitions of an alert, oldest first: at, before, after, by, window_id, note."""
+        with self._store.read() as session:
+            alerts.require(session, alert)
+            return frames.events(session, alert)
+
+    def acknowledge(self, alert: str, note: str = "") -> None:
+        """Say that somebody has seen to a firing alert. Raises NotFound, or Conflict."""
+        with self._store.write() as session:
+            alerts.acknowledge(session, self._store, alert, note)
+
+    def resolve(self, alert: str, note: str = "") -> None:
+        """End an open alert by hand. Raises NotFound, or Conflict when it has ended."""
+        with self._store.write() as session:
+            alerts.resolve(session, self._store, alert, note)
+
+    def request_report(self, window: str) -> str:
+        """Ask for Evidently's report of a window and return the report's id. Raises NotFound."""
+        with self._store.write() as session:
+            return reports.request(session, self._store, window)
+
+    def report(self, report: str) -> reports.ReportInfo:
+        """A report as it stands. Raises NotFound."""
+        with self._store.read() as session:
+            return reports.info(session, report)
+
+    def reports(self, window: str) -> list[reports.ReportInfo]:
+        """The reports of a window, newest first."""
+        with self._store.read() as session:
+            return reports.of_window(session, window)
+
+    def report_html(self, report: str) -> bytes:
+        """The page of a report. Raises NotFound, or Unavailable while there is none."""
+        with self._store.read() as session:
+            return reports.html(session, self._store, report)

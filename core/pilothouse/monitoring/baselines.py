@@ -1,0 +1,119 @@
+"""Where references come from: a version's run, profiled once, kept as an artifact.
+
+It runs in child processes, which keep the profiles they have read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlmodel import Session
+
+from pilothouse.experiments import details
+from pilothouse.kit.errors import Conflict
+from pilothouse.models.signature import Signature
+from pilothouse.monitoring import tables
+from pilothouse.monitoring.reference_profile import (
+    ReferenceProfile,
+    from_bytes,
+    profile_reference,
+    to_bytes,
+)
+from pilothouse.registry import versions
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PATH = "reference.parquet"
+MOST_KEPT = 4
+_kept: dict[str, ReferenceProfile] = {}  # by digest: what a digest names never changes
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A version's signature and the profile that its windows are held against."""
+
+    signature: Signature
+    profile: ReferenceProfile
+    digest: str
+
+
+def baseline(store: Store, model: str, number: int) -> Baseline:
+    """The baseline of a version; its profile is computed the first time.
+
+    Raises NotFound without the version, Conflict when it was imported without held-out rows.
+    """
+    with store.read() as session:
+        signature, source = _source(session, model, number)
+        row = session.get(tables.Reference, (model, number))
+        known = row.digest if row is not None and row.source == source else None
+    digest = known or _compute(store, model, number, signature, source)
+    return Baseline(signature, _load(store, digest), digest)
+
+
+def held_out(store: Store, model: str, number: int) -> pd.DataFrame:
+    """The held-out rows of a version's run: features, `__target` and `__score`."""
+    with store.read() as session:
+        _, source = _source(session, model, number)
+    return _frame(store.artifacts.local_path(source))
+
+
+def _source(session: Session, model: str, number: int) -> tuple[Signature, str]:
+    version = versions.require(session, model, number)
+    if version.run_id is None:
+        raise Conflict(
+            f"{model}@{number} was imported and has no held-out rows to compare with.",
+            hint="Deploy a version that a run of this workspace made.",
+        )
+    signature = Signature.from_json(version.signature)
+    return signature, details.artifact(session, version.run_id, PATH).digest
+
+
+def _compute(store: Store, model: str, number: int, signature: Signature, source: str) -> str:
+    profile = profile_reference(_frame(store.artifacts.local_path(source)), signature)
+    digest = store.artifacts.put_bytes(to_bytes(profile))
+    with store.write() as session:
+        session.merge(
+            tables.Reference(
+                model=model,
+                number=number,
+                source=source,
+                digest=digest,
+                rows=profile.rows,
+                created_at=store.now(),
+            )
+        )
+    return digest
+
+
+def _load(store: Store, digest: str) -> ReferenceProfile:
+    if digest not in _kept:
+        while len(_kept) >= MOST_KEPT:
+            _kept.pop(next(iter(_kept)))
+        _kept[digest] = from_bytes(store.artifacts.read(digest))
+    return _kept[digest]
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_parquet(path)
+
+
+def importance(store: Store, session: Session, model: str, number: int) -> Mapping[str, float]:
+    """The permutation importance of each column of a version, from its run; empty without one."""
+    import json
+
+    version = versions.require(session, model, number)
+    if version.run_id is None:
+        return {}
+    files = details.run(session, version.run_id).artifacts
+    digest = next((file.digest for file in files if file.path == "importance.json"), None)
+    if digest is None:
+        return {}
+    table = json.loads(store.artifacts.read(digest))
+    return dict(zip(table["column"], table["importance"], strict=True))

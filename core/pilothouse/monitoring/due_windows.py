@@ -1,0 +1,84 @@
+"""Which windows have something new in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlmodel import select
+
+from pilothouse.deployments.prediction_log import log
+from pilothouse.monitoring import monitors
+from pilothouse.monitoring.tables import Window
+from pilothouse.monitoring.windows import Period, Span, tile, window_of
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_EMPTY = 8
+MOST_DUE = 400  # at once, the oldest first: what is left is due the next time
+
+
+def due(store: Store, deployment: str, until: datetime) -> list[Span]:
+    """The ended windows to judge, oldest first; a few empty ones after a busy one are judged too.
+
+    No more than a few: one event with a wrong date, decades away, must not cost decades of windows.
+    """
+    with store.read() as session:
+        plan = monitors.monitor_info(session, deployment).plan
+        query = select(Window).where(Window.deployment == deployment)
+        judged: dict[Span, datetime | None] = {}
+        for window in session.exec(query):
+            span = Span(window.start, window.end)
+            judged[span] = _later(judged.get(span), _heard(window))
+    rows = _received(store, deployment)
+    rows = rows[rows["event_at"] < until]
+    if not plan.enabled or rows.empty:
+        return []
+    newest = _newest(rows, plan.period)
+    return [
+        span
+        for span in _with_gaps(sorted(newest), plan.period)
+        if span.end <= until and (span not in judged or _is_news(newest.get(span), judged[span]))
+    ][:MOST_DUE]
+
+
+def _heard(window: Window) -> datetime | None:
+    """Until when a judged window has heard everything; None when it was removed."""
+    return None if window.removed_at else window.heard_until or window.evaluated_at
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((at for at in (one, other) if at is not None), default=None)
+
+
+def _is_news(newest: datetime | None, heard: datetime | None) -> bool:
+    return newest is not None and heard is not None and newest > heard
+
+
+def _newest(rows: pd.DataFrame, period: Period) -> dict[Span, datetime]:
+    """When something of each busy window was last heard of."""
+    heard = rows.assign(day=rows["event_at"].dt.floor("D")).groupby("day", as_index=False)
+    found: dict[Span, datetime] = {}
+    for row in heard["received_at"].max().itertuples():
+        span = window_of(row.day.to_pydatetime(), period)
+        found[span] = max(row.received_at, found.get(span, row.received_at))
+    return found
+
+
+def _with_gaps(busy: list[Span], period: Period) -> Iterator[Span]:
+    """Busy windows, each with the first empty ones between it and the next busy one."""
+    for span, following in zip(busy, [*busy[1:], busy[-1]], strict=True):
+        yield span
+        yield from tile(span.end, following.start, period)[:MOST_EMPTY]
+
+
+def _received(store: Store, deployment: str) -> pd.DataFrame:
+    """Each prediction's event time, and when it or its label was last heard of."""
+    columns = ["prediction_id", "event_at", "received_at"]
+    rows = log.predictions(store.folder, deployment, columns=columns)
+    labels = log.labels(store.folder, deployment).set_index("prediction_id")["received_at"]
+    told = rows["prediction_id"].map(labels)
+    return rows.assign(received_at=rows["received_at"].where(~(told > rows["received_at"]), told))

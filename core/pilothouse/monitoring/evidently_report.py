@@ -1,0 +1,115 @@
+"""Evidently's report of a window: made on demand, in a child process of its own.
+
+Importing Evidently takes seconds and hundreds of megabytes, so nothing else imports it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pilothouse.jobs import Progress
+from pilothouse.monitoring import baselines, report_requests, window_data, window_store
+from pilothouse.monitoring.profiles import Kind
+from pilothouse.monitoring.reference_profile import KINDS, SCORE, watched
+from pilothouse.monitoring.windows import Span
+from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ROWS = 50_000
+SEED = 20_130_301
+PREDICTION = "prediction score"
+
+
+def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
+    """Make the HTML page of a requested report and keep it as an artifact; once is enough."""
+    with store.read() as session:
+        asked = report_requests.require(session, report)
+        window = window_store.require(session, asked.window_id)
+    if asked.digest is not None:
+        return {"report": report, "digest": asked.digest}
+    progress(0.05, "reading rows")
+    baseline = baselines.baseline(store, window.model, window.number)
+    kinds = {field.name: KINDS[field.type] for field in watched(baseline.signature)}
+    frame = window_data.observe(store, window.deployment, Span(window.start, window.end))
+    mine = frame[(frame["model"] == window.model) & (frame["version"] == window.number)]
+    rows = window_data.rows_of(mine, baseline.signature, list(kinds))
+    current = sample(rows.features.assign(**{PREDICTION: rows.score}))
+    held_out = baselines.held_out(store, window.model, window.number)
+    reference = sample(held_out.rename(columns={SCORE: PREDICTION}))
+    progress(0.2, "starting Evidently")
+    page = evidently_page(reference, current, {**kinds, PREDICTION: "number"})
+    digest = store.artifacts.put_bytes(page)
+    made = report_requests.Made(
+        digest, len(page), len(current), len(reference), _sampling(len(mine))
+    )
+    with store.write() as session:
+        report_requests.keep(session, store, report, made)
+    return {"report": report, "digest": digest}
+
+
+def sample(frame: pd.DataFrame) -> pd.DataFrame:
+    """At most `MOST_ROWS` of the rows, drawn evenly with a stated seed, in their own order."""
+    if len(frame) <= MOST_ROWS:
+        return frame
+    places = np.random.default_rng(SEED).choice(len(frame), MOST_ROWS, replace=False)
+    return frame.iloc[np.sort(places)]
+
+
+def _sampling(rows: int) -> dict[str, Any]:
+    return {"of": rows, "most": MOST_ROWS, "seed": SEED, "sampled": rows > MOST_ROWS}
+
+
+def evidently_page(reference: pd.DataFrame, current: pd.DataFrame, kinds: dict[str, Kind]) -> bytes:
+    """Evidently's data drift report of the columns that both sides have, as one HTML file."""
+    os.environ["DO_NOT_TRACK"] = "1"
+    with warnings.catch_warnings(), np.errstate(all="ignore"), tempfile.TemporaryDirectory() as tmp:
+        warnings.simplefilter("ignore")  # a page of somebody else's: its warnings are not ours
+        from evidently import DataDefinition, Dataset, Report
+        from evidently.presets import DataDriftPreset
+
+        shared = _shared(reference, current, kinds)
+        definition = DataDefinition(
+            numerical_columns=[name for name in shared if kinds[name] == "number"],
+            categorical_columns=[name for name in shared if kinds[name] == "category"],
+        )
+        sides = [
+            Dataset.from_pandas(_plain(frame, shared, kinds), data_definition=definition)
+            for frame in (current, reference)
+        ]
+        made = Report([DataDriftPreset(columns=shared)]).run(*sides)
+        path = Path(tmp) / "report.html"
+        made.save_html(str(path))
+        return path.read_bytes()
+
+
+def _shared(reference: pd.DataFrame, current: pd.DataFrame, kinds: dict[str, Kind]) -> list[str]:
+    """The columns that both sides have values of: Evidently stops at an empty one."""
+    return [
+        name
+        for name in kinds
+        if name in reference
+        and name in current
+        and reference[name].notna().any()
+        and current[name].notna().any()
+    ]
+
+
+def _plain(frame: pd.DataFrame, names: list[str], kinds: dict[str, Kind]) -> pd.DataFrame:
+    """Floats and texts, the types that Evidently reads without a guess."""
+    import pandas as pd
+
+    made = {
+        name: pd.to_numeric(frame[name], errors="coerce").astype("float64")
+        if kinds[name] == "number"
+        else frame[name].astype("string").astype(object)
+        for name in names
+    }
+    return pd.DataFrame(made).reset_index(drop=True)

@@ -1,0 +1,99 @@
+"""What a screen, command or notebook may ask of pipelines."""
+
+from __future__ import annotations
+
+from sqlmodel import Session, col, select
+
+from pilothouse.activity import record
+from pilothouse.deployments import commands
+from pilothouse.jobs import submit
+from pilothouse.jobs.tables import Job
+from pilothouse.kit.errors import Conflict, Invalid
+from pilothouse.pipelines import auto_monitor
+from pilothouse.storage.service import Service
+
+DEMO = "demo_flights"
+MOST_WEEKS = 52
+
+
+class Pipelines(Service):
+    """Workflows that join the rooms of a workspace."""
+
+    def retrain(self, deployment: str, reason: str, *, weeks: int = 8) -> str:
+        """Ask for a retraining on the last labelled weeks and return the job's id.
+
+        Raises Invalid without a reason, NotFound without the deployment, Conflict while another
+        retraining of it is under way.
+        """
+        if not reason.strip():
+            raise Invalid("a retraining needs a reason.", fields={"reason": "needed"})
+        if not 1 <= weeks <= MOST_WEEKS:
+            raise Invalid(f"{weeks} weeks is no window.", fields={"weeks": f"1 to {MOST_WEEKS}"})
+        with self._store.write() as session:
+            commands.require(session, deployment)
+            under_way = select(Job.id).where(
+                Job.kind == "retrain",
+                Job.subject_ref == deployment,
+                col(Job.status).in_(("queued", "running")),
+            )
+            if session.exec(under_way).first():
+                raise Conflict(f"a retraining of {deployment!r} is under way already.")
+            job = submit(
+                session,
+                self._store,
+                "retrain",
+                {"deployment": deployment, "reason": reason, "weeks": weeks},
+                title=f"Retrain {deployment}",
+                subject=("deployment", deployment),
+            )
+            about = {"job": job, "weeks": weeks}
+            record(
+                session,
+                self._store,
+                "asked to retrain",
+                "deployment",
+                deployment,
+                after=about,
+                reason=reason,
+            )
+            return job
+
+    def watch(self, deployment: str) -> None:
+        """See to it that a deployment is monitored: a monitor, and an evaluation every hour.
+
+        What is there already stays as it is. Raises NotFound without the deployment.
+        """
+        with self._store.write() as session:
+            auto_monitor.watch(session, self._store, deployment)
+
+    def evaluate(self, deployment: str) -> str:
+        """Ask for the evaluation of every window that is due; the job's id. Raises NotFound."""
+        with self._store.write() as session:
+            commands.require(session, deployment)
+            return submit(
+                session,
+                self._store,
+                "evaluate_windows",
+                {"deployment": deployment},
+                title=f"Evaluate {deployment}",
+                subject=("deployment", deployment),
+            )
+
+    def start_demo(self, weeks: int | None = None) -> str:
+        """Ask for the flights demo, once in a workspace; the id of its newest job."""
+        if weeks is not None and not 1 <= weeks <= MOST_WEEKS:
+            raise Invalid(f"{weeks} weeks is no demo.", fields={"weeks": f"1 to {MOST_WEEKS}"})
+        with self._store.write() as session:
+            return _newest_demo(session) or submit(
+                session, self._store, DEMO, {"weeks": weeks}, title="Sail the flights demo"
+            )
+
+    def demo_job(self) -> str | None:
+        """The newest job of the flights demo, or None."""
+        with self._store.read() as session:
+            return _newest_demo(session)
+
+
+def _newest_demo(session: Session) -> str | None:
+    newest = select(Job.id).where(Job.kind == DEMO).order_by(col(Job.created_at).desc())
+    return session.exec(newest).first()

@@ -1,0 +1,92 @@
+"""Renaming and removing models and versions; the activity log keeps what they were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlmodel import Session, col
+
+from pilothouse.activity import mark, record
+from pilothouse.activity.seals import key_columns
+from pilothouse.experiments import late_writes
+from pilothouse.registry.tables import (
+    Alias,
+    Model,
+    ModelTag,
+    ModelVersion,
+    Promotion,
+    StageChange,
+    VersionOrigin,
+    VersionTag,
+)
+from pilothouse.storage import Store
+
+OF_VERSION: tuple[Any, ...] = (Alias, StageChange, Promotion, VersionTag, VersionOrigin)
+
+
+def rename(session: Session, store: Store, model: Model, name: str) -> Model:
+    """Give a model and its versions another name; whoever asks has looked that it is free."""
+    old = model.name
+    session.flush()
+    _mark(session, old)
+    _copy(session, Model, col(Model.name) == old, {"name": name, "updated_at": store.now()})
+    changes = {"model": name, "updated_at": store.now()}
+    _copy(session, ModelVersion, col(ModelVersion.model) == old, changes)
+    for number in session.scalars(
+        select(col(ModelVersion.number)).where(col(ModelVersion.model) == old)
+    ).all():
+        late_writes.rename(session, f"{old}@{number}", f"{name}@{number}")
+    for table in (*OF_VERSION, ModelTag):
+        session.execute(update(table).where(col(table.model) == old).values(model=name))
+    session.execute(delete(ModelVersion).where(col(ModelVersion.model) == old))
+    session.execute(delete(Model).where(col(Model.name) == old))
+    session.expire_all()
+    _mark(session, name)
+    record(session, store, "renamed", "model", name, before={"name": old}, after={"name": name})
+    renamed = session.get(Model, name)
+    assert renamed is not None
+    return renamed
+
+
+def _mark(session: Session, model: str) -> None:
+    """Seal the rows that a model has under a name, before or after it gets another."""
+    mark(session, Model, [(model,)])
+    for table in (ModelVersion, *OF_VERSION, ModelTag):
+        keys = select(*[getattr(table, name) for name in key_columns(table)])
+        mark(
+            session,
+            table,
+            [tuple(row) for row in session.execute(keys.where(table.model == model))],
+        )
+
+
+def _copy(session: Session, table: Any, holds: Any, changes: dict[str, Any]) -> None:
+    rows = session.connection().execute(select(table.__table__).where(holds)).mappings().all()
+    if rows:
+        session.connection().execute(insert(table), [dict(row) | changes for row in rows])
+
+
+def delete_version(session: Session, store: Store, version: ModelVersion) -> None:
+    """Remove a version; its number is not given again."""
+    facts = {"stage": version.stage, "digest": version.digest, "source": version.import_source}
+    model, number = version.model, version.number
+    for table in (StageChange, *(t for t in OF_VERSION if t is not StageChange)):
+        session.execute(delete(table).where(col(table.model) == model, col(table.number) == number))
+    late_writes.release(session, f"{model}@{number}")
+    session.delete(version)
+    session.execute(update(Model).where(col(Model.name) == model).values(updated_at=store.now()))
+    session.flush()
+    record(session, store, "deleted", "version", f"{model}@{number}", before=facts)
+
+
+def delete_model(session: Session, store: Store, model: Model) -> None:
+    """Remove a model with everything of it; its name is free again."""
+    query = select(ModelVersion).where(col(ModelVersion.model) == model.name)
+    for version in session.scalars(query.order_by(col(ModelVersion.number))).all():
+        delete_version(session, store, version)
+    session.execute(delete(ModelTag).where(col(ModelTag.model) == model.name))
+    name = model.name
+    session.delete(model)
+    session.flush()
+    record(session, store, "deleted", "model", name, before={"note": model.note})

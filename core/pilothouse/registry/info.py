@@ -1,0 +1,121 @@
+"""What the registry answers with: versions and promotions as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pilothouse.models.signature import Signature
+from pilothouse.registry.gates import Verdict
+from pilothouse.registry.tables import CHAMPION, ModelVersion, Promotion
+
+
+@dataclass(frozen=True, repr=False)
+class VersionInfo:
+    """A model version: its bytes by digest, what it takes, how good it was, where it stands."""
+
+    model: str
+    number: int
+    stage: str
+    aliases: tuple[str, ...]
+    run_id: str | None
+    import_source: str
+    digest: str
+    signature: Signature
+    input_example: list[dict[str, Any]]
+    metrics: Mapping[str, float]
+    dataset: str
+    held_out: str
+    note: str
+    created_at: datetime
+    created_by: str
+
+    def __repr__(self) -> str:
+        named = f", {', '.join(self.aliases)}" if self.aliases else ""
+        auc = f", ROC AUC {self.metrics['roc_auc']:.4f}" if "roc_auc" in self.metrics else ""
+        return f"<version {self.ref}, stage {self.stage}{named}{auc}>"
+
+    @property
+    def ref(self) -> str:
+        """Its address: model@number."""
+        return f"{self.model}@{self.number}"
+
+    @property
+    def is_champion(self) -> bool:
+        """Whether it is the one in production."""
+        return CHAMPION in self.aliases
+
+
+@dataclass(frozen=True, repr=False)
+class PromotionInfo:
+    """A request to move a version up, the frozen evidence, the verdicts, and what was decided."""
+
+    id: str
+    model: str
+    number: int
+    stage: str
+    status: str
+    reason: str
+    origin: str
+    requested_by: str
+    requested_at: datetime
+    evidence: Mapping[str, Any]
+    evidence_hash: str
+    verdicts: tuple[Verdict, ...]
+    decided_by: str
+    decided_at: datetime | None
+    decision_reason: str
+    decision_evidence: Mapping[str, Any] | None
+    decision_evidence_hash: str
+    decision_verdicts: tuple[Verdict, ...] | None
+
+    def __repr__(self) -> str:
+        return f"<promotion {self.id} of {self.ref} to {self.stage}, {self.status}>"
+
+    @property
+    def ref(self) -> str:
+        """The version that is to move: model@number."""
+        return f"{self.model}@{self.number}"
+
+    @property
+    def newest_verdicts(self) -> tuple[Verdict, ...]:
+        """The verdicts that count: of the decision once there is one, else of the request."""
+        return self.verdicts if self.decision_verdicts is None else self.decision_verdicts
+
+
+def version_info(row: ModelVersion, aliases: tuple[str, ...]) -> VersionInfo:
+    """The facts of a version's row."""
+    return VersionInfo(
+        model=row.model,
+        number=row.number,
+        stage=row.stage,
+        aliases=aliases,
+        run_id=row.run_id,
+        import_source=row.import_source,
+        digest=row.digest,
+        signature=Signature.from_json(row.signature),
+        input_example=row.input_example,
+        metrics=row.metrics,
+        dataset=row.dataset,
+        held_out=row.held_out,
+        note=row.note,
+        created_at=row.created_at,
+        created_by=row.created_by,
+    )
+
+
+def promotion_info(row: Promotion) -> PromotionInfo:
+    """The facts of a promotion's row."""
+    plain = {name: getattr(row, name) for name in PromotionInfo.__dataclass_fields__}
+    decided = row.decision_verdicts
+    return PromotionInfo(
+        **plain
+        | {
+            "verdicts": tuple(map(Verdict.from_json, row.verdicts)),
+            "decision_verdicts": None
+            if decided is None
+            else tuple(map(Verdict.from_json, decided)),
+        }
+    )

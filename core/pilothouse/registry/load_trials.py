@@ -1,0 +1,60 @@
+"""Trials: whether a model process can load a version and answer its example, as last tried.
+
+The registry keeps the results; who can start a model process is handed in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+
+from sqlmodel import Session
+
+from pilothouse.registry.evidence import TrialFact
+from pilothouse.registry.info import VersionInfo
+from pilothouse.registry.tables import Trial
+from pilothouse.storage import Store
+
+Try = Callable[[Store, VersionInfo], str]  # why the version cannot answer, or nothing
+LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib")
+
+
+def find(session: Session, tried: VersionInfo) -> TrialFact | None:
+    """What the last trial of a version showed, in today's environment; None without one."""
+    row = session.get(Trial, _id(tried))
+    if row is None or row.environment != _environment():
+        return None
+    return TrialFact(row.message)
+
+
+def run(store: Store, tried: VersionInfo, attempt: Try, *, again: bool = False) -> None:
+    """Try a version unless it was tried; `again` also when it could not answer the last time."""
+    with store.read() as session:
+        known = find(session, tried)
+    if known is not None and (known.answered or not again):
+        return
+    message = attempt(store, tried)
+    with store.write() as session:
+        session.merge(
+            Trial(id=_id(tried), environment=_environment(), message=message, tried_at=store.now())
+        )
+
+
+def _id(tried: VersionInfo) -> str:
+    parts = [tried.digest, tried.signature.to_json(), tried.input_example[:1]]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _environment() -> str:
+    """What a model process is made of: another release may not read the same file."""
+    return " ".join([f"python {sys.version.split()[0]}", *map(_release, LIBRARIES)])
+
+
+def _release(library: str) -> str:
+    try:
+        return f"{library} {version(library)}"
+    except PackageNotFoundError:
+        return f"{library} missing"

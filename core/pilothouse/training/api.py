@@ -1,0 +1,125 @@
+"""What a screen, command or notebook may ask of training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sqlmodel import Session
+
+from pilothouse.data import versions
+from pilothouse.data.info import ColumnProfile
+from pilothouse.jobs import Progress, submit
+from pilothouse.kit.errors import Invalid
+from pilothouse.kit.ids import run_id
+from pilothouse.models.signature import Label
+from pilothouse.storage.service import Service
+from pilothouse.training.spec import TrainingSpec
+from pilothouse.training.trainers import Hyper, trainers
+
+if TYPE_CHECKING:
+    from pilothouse.training.features import ColumnUse
+    from pilothouse.training.preview import TrainingPreview
+
+
+@dataclass(frozen=True)
+class TrainerInfo:
+    """A trainer as a form shows it: its name, its title, and what may be set."""
+
+    name: str
+    title: str
+    space: tuple[Hyper, ...]
+
+
+class Training(Service):
+    """Trainers, and the jobs that train."""
+
+    def trainers(self) -> list[TrainerInfo]:
+        """Every kind of model one can train, by name."""
+        return [TrainerInfo(name, each.title, each.space) for name, each in trainers.items()]
+
+    def preview(self, spec: TrainingSpec) -> TrainingPreview:
+        """What a training would do: its classes, its split, and the use of every column and why.
+
+        Raises Invalid that names the wrong fields, as the training would.
+        """
+        from pilothouse.training.preview import preview
+
+        with self._store.read() as session:
+            checked = _settled(session, spec)
+            version = versions.require(session, checked.dataset)
+        return preview(self._store, version, checked)
+
+    def column_uses(
+        self,
+        dataset: str,
+        target: str,
+        features: Sequence[str] = (),
+        time_column: str | None = None,
+    ) -> tuple[ColumnUse, ...]:
+        """Whether each column would be a feature, and why. Raises Invalid for a wrong feature."""
+        from pilothouse.training.features import column_uses
+
+        with self._store.read() as session:
+            row = versions.row(session, dataset)
+        profile = [ColumnProfile.from_json(column) for column in row.profile_json]
+        return column_uses(profile, target, time_column or row.event_time, features)
+
+    def target_classes(self, dataset: str, target: str) -> dict[Label, int]:
+        """The classes of a target with their rows, the rarer first: the default positive class.
+
+        Raises Invalid unless there are two.
+        """
+        from pilothouse.training.preview import target_classes
+
+        with self._store.read() as session:
+            version = versions.require(session, dataset)
+        return target_classes(self._store, version, target)
+
+    def submit(self, spec: TrainingSpec, *, job_id: str | None = None) -> str:
+        """Ask for a training and return its job; a known `job_id` asks once.
+
+        Raises Invalid that names the wrong fields, NotFound without the dataset or the trainer.
+        What the training itself would refuse, such as too few rows of a class, is refused here.
+        """
+        self.preview(spec)
+        with self._store.write() as session:
+            checked = _settled(session, spec)
+            return submit(
+                session,
+                self._store,
+                "train",
+                {"spec": checked.to_json()},
+                title=f"Train {trainers.get(spec.trainer).title.lower()} on {checked.dataset}",
+                subject=("experiment", spec.experiment),
+                job_id=job_id,
+            )
+
+    def train_now(self, spec: TrainingSpec, *, job_id: str | None = None) -> str:
+        """Train in this process, as the job would, and return the run (of a search, the best).
+
+        Raises what the training raises; the run says so too.
+        """
+        from pilothouse.training.fit import train_job
+
+        progress = Progress(self._store, None)
+        with self._store.read() as session:
+            settled = _settled(session, spec).to_json()
+        result = train_job(self._store, progress, spec=settled, job_id=job_id or run_id())
+        run: str = result["run"]
+        return run
+
+
+def _settled(session: Session, spec: TrainingSpec) -> TrainingSpec:
+    """The spec of today's dataset version; what a child would find out later is said at once."""
+    checked, version = spec.checked(), versions.require(session, spec.dataset)
+    known = version.column_names
+    for field, names in (("target", (spec.target,)), ("features", spec.features)):
+        if missing := [name for name in names if name not in known]:
+            raise Invalid(
+                f"{version.ref} has no column {missing[0]!r}.",
+                hint=f"It has {', '.join(known)}.",
+                fields={field: f"{missing[0]} is no column"},
+            )
+    return replace(checked, dataset=version.ref)

@@ -1,0 +1,80 @@
+"""Judge other models on the very rows that a run held out, as fair a race as there is.
+
+It runs in child processes only: models are loaded here.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from pilothouse.experiments import lifecycle, trusted_models
+from pilothouse.experiments.tables import RunArtifact
+from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.models.signature import Signature
+from pilothouse.storage import Store
+from pilothouse.training.evaluation import Floats, Labels, figures
+
+
+def judge_job(
+    store: Store,
+    progress: Callable[[float, str], None],
+    *,
+    run: str,
+    rivals: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Metrics of each rival on the rows that `run` held out, beside the run's own.
+
+    A rival is `{"digest": ..., "signature": {...}}` under its name ("late@1"). The result holds
+    `rows` (words), their `count`, `own` (the run's metrics there) and `rivals` (metrics by name).
+    Raises Invalid when a rival needs a column that those rows do not have.
+    """
+    rows = _reference(store, run)
+    y = rows["__target"].to_numpy().astype(np.int8)
+    threshold = _signature(store, run).threshold
+    own = figures(y, rows["__score"].to_numpy().astype(float), threshold)
+    found = {}
+    for place, (name, rival) in enumerate(rivals.items()):
+        progress(place / len(rivals), f"judging {name}")
+        found[name] = _judge(store, name, rival, rows, y)
+    words = f"{len(rows):,} rows held out by run {run}"
+    return {"rows": words, "count": len(rows), "own": own, "rivals": found}
+
+
+def _judge(
+    store: Store, name: str, rival: Mapping[str, Any], rows: pd.DataFrame, y: Labels
+) -> dict[str, float]:
+    signature = Signature.from_json(rival["signature"])
+    if missing := [column for column in signature.names if column not in rows]:
+        raise Invalid(
+            f"{name} needs {', '.join(missing)}, which the held-out rows do not have.",
+            hint="Train on the same features, or compare each on rows of its own.",
+        )
+    with store.read() as session:
+        trusted_models.require_written(session, rival["digest"], name)
+    pipeline = joblib.load(io.BytesIO(store.artifacts.read(rival["digest"])))
+    score: Floats = pipeline.predict_proba(rows[list(signature.names)])[:, 1]
+    return figures(y, score, signature.threshold)
+
+
+def _reference(store: Store, run: str) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(_file(store, run, "reference.parquet")))
+
+
+def _signature(store: Store, run: str) -> Signature:
+    return Signature.from_json(json.loads(_file(store, run, "model/signature.json")))
+
+
+def _file(store: Store, run: str, path: str) -> bytes:
+    with store.read() as session:
+        lifecycle.require(session, run)
+        kept = session.get(RunArtifact, (run, path))
+    if kept is None:
+        raise NotFound(f"run {run} has no {path}.")
+    return store.artifacts.read(kept.digest)

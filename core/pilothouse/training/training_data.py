@@ -1,0 +1,234 @@
+"""What trainings on the same data share: rows that have a label, their columns, their splits."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from pilothouse.data import versions
+from pilothouse.data.info import ColumnProfile
+from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Field, FieldType, Label, Signature
+from pilothouse.storage import Store
+from pilothouse.training.columns import Columns
+from pilothouse.training.features import ColumnUse, column_uses, features
+from pilothouse.training.spec import AUTO, TrainingSpec
+from pilothouse.training.splits import Instants, Kind, Labels, Rows, Split, folds, hold_out, thin
+from pilothouse.training.target import Target, Words, read_target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.training.encoding import Encoder
+
+log = logging.getLogger(__name__)
+VALIDATION_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A dataset version as training reads it."""
+
+    ref: str
+    frame: pd.DataFrame
+    types: Mapping[str, FieldType]
+    profile: tuple[ColumnProfile, ...]
+    event_time: str | None = None
+    words: Mapping[str, Words] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Labelled rows with their features, which of them are held out, and the folds of the others.
+
+    `y` is 1 for the positive class. `origin` is each row's position among the `rows` of the
+    dataset version.
+    """
+
+    dataset: str
+    frame: pd.DataFrame
+    types: Mapping[str, FieldType]
+    columns: Columns
+    target: str
+    y: Labels
+    classes: tuple[Label, Label]
+    words: Mapping[str, Words]
+    uses: tuple[ColumnUse, ...]
+    origin: Rows
+    rows: int
+    kind: Kind
+    split: Split
+    folds: tuple[Split, ...]
+
+    @property
+    def held_out(self) -> str:
+        """A digest that two trainings share exactly when they are judged on the same rows."""
+        rows = self.origin[self.split.test].astype("<i8").tobytes()
+        return hashlib.sha256(f"{self.dataset}\n".encode() + rows).hexdigest()
+
+    def signature(self, encoder: Encoder, threshold: float) -> Signature:
+        """What the model takes and answers, with what the fitted rows showed of each column."""
+        fitted = self.frame.iloc[self.split.train]
+        return Signature(
+            inputs=tuple(self._field(fitted, name, encoder) for name in self.columns.names),
+            target=self.target,
+            classes=self.classes,
+            positive=self.classes[1],
+            threshold=threshold,
+            target_words=self.words.get(self.target),
+        )
+
+    def _field(self, fitted: pd.DataFrame, name: str, encoder: Encoder) -> Field:
+        column, kind = fitted[name], self.types[name]
+        required = not bool(_is_missing(column).any())
+        if kind == "string":
+            return Field(name, kind, required, categories=encoder.known(name))
+        if kind == "boolean":
+            return Field(name, kind, required, boolean_words=self.words.get(name))
+        low, high = _bounds(column)
+        return Field(name, kind, required, low=low, high=high)
+
+
+def _is_missing(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:
+    """Where a column has no value that a model can use: an infinite number is none."""
+    values = column.to_numpy()
+    return np.asarray(~np.isfinite(values) if values.dtype.kind == "f" else column.isna())
+
+
+def _bounds(column: pd.Series[Any]) -> tuple[float | None, float | None]:
+    """The least and the greatest usable value; of times, in milliseconds since the epoch."""
+    present = column[~_is_missing(column)]
+    if not len(present):
+        return None, None
+    if present.dtype.kind == "M":
+        present = present.dt.tz_localize(None).astype("datetime64[ms]").astype("int64")
+    return float(present.min()), float(present.max())
+
+
+def read_sheet(store: Store, ref: str, columns: Sequence[str] | None = None) -> Sheet:
+    """A dataset version, or some of its columns, with what is known of every column."""
+    with store.read() as session:
+        version = versions.row(session, ref)
+        info = versions.info(version)
+        frame = versions.read_frame(store, session, info.ref, columns)
+        profile = tuple(map(ColumnProfile.from_json, version.profile_json))
+    types = {column.name: column.type for column in info.schema}
+    words = {column.name: column.boolean_words for column in info.schema}
+    spelt = {name: pair for name, pair in words.items() if pair is not None}
+    return Sheet(info.ref, frame, types, profile, info.event_time, spelt)
+
+
+def lay(sheet: Sheet, spec: TrainingSpec) -> Ground:
+    """Settle labels, features, held-out rows and folds. Raises Invalid that names the field."""
+    divided = divide(sheet, spec)
+    target = divided.target
+    uses = column_uses(sheet.profile, spec.target, _time_name(sheet, spec), spec.features)
+    columns = features(uses, spec.features, sheet.ref)
+    return Ground(
+        dataset=sheet.ref,
+        frame=sheet.frame.iloc[target.rows][list(columns.names)],
+        types=sheet.types,
+        columns=columns,
+        target=spec.target,
+        y=target.y,
+        classes=target.classes,
+        words=sheet.words,
+        uses=uses,
+        origin=target.rows,
+        rows=len(sheet.frame),
+        kind=divided.kind,
+        split=divided.split,
+        folds=tuple(divided.folds),
+    )
+
+
+@dataclass(frozen=True)
+class Divided:
+    """The labelled rows, which of them are held out and in which way, the folds of the others."""
+
+    target: Target
+    kind: Kind
+    split: Split
+    folds: list[Split]
+
+
+def divide(sheet: Sheet, spec: TrainingSpec) -> Divided:
+    """Settle the labels, the held-out rows and the folds.
+
+    It needs the target and, for a split by time, the time column only. Raises Invalid that names
+    the field.
+    """
+    column = _column(sheet, spec.target, "target")
+    words = sheet.words.get(spec.target)
+    target = read_target(column, sheet.types[spec.target], words, spec.positive)
+    if spec.split != AUTO:
+        return _divide(sheet, spec, target, cast("Kind", spec.split))
+    if _time_name(sheet, spec):
+        try:
+            return _divide(sheet, spec, target, "time")
+        except Invalid as refusal:  # a side without a class, or rows without a time
+            log.info("not split by time: %s", refusal)
+    return _divide(sheet, spec, target, "stratified")
+
+
+def _divide(sheet: Sheet, spec: TrainingSpec, target: Target, kind: Kind) -> Divided:
+    at = _instants(sheet, spec, target.rows) if kind == "time" else None
+    split = hold_out(kind, target.y, at, share=spec.test_share, seed=spec.seed)
+    return Divided(target, kind, split, _folds(spec, kind, split.train, target.y, at))
+
+
+def _folds(
+    spec: TrainingSpec, kind: Kind, train: Rows, y: Labels, at: Instants | None
+) -> list[Split]:
+    """Splits of the fitted rows, as positions of the whole; a search without folds gets one."""
+    drawn = train[thin(len(train), spec.cv_rows, spec.seed)]
+    instants = None if at is None else at[drawn]
+    if spec.folds:
+        inner = folds(kind, y[drawn], instants, count=spec.folds, seed=spec.seed)
+    elif spec.trials:
+        inner = [hold_out(kind, y[drawn], instants, share=VALIDATION_SHARE, seed=spec.seed)]
+    else:
+        inner = []
+    return [Split(drawn[each.train], drawn[each.test]) for each in inner]
+
+
+def _column(sheet: Sheet, name: str, field: str) -> pd.Series[Any]:
+    if name not in sheet.frame.columns:
+        raise Invalid(
+            f"{sheet.ref} has no column {name!r}.",
+            hint=f"It has {', '.join(map(str, sheet.frame.columns))}.",
+            fields={field: "no such column"},
+        )
+    return sheet.frame[name]
+
+
+def _time_name(sheet: Sheet, spec: TrainingSpec) -> str | None:
+    return spec.time_column or sheet.event_time
+
+
+def _instants(sheet: Sheet, spec: TrainingSpec, labelled: Rows) -> Instants:
+    name = _time_name(sheet, spec)
+    if not name:
+        raise Invalid(
+            f"a split by time needs a time column, and {sheet.ref} declares none.",
+            fields={"time_column": "needed"},
+        )
+    import pandas as pd
+
+    column = _column(sheet, name, "time_column").iloc[labelled]
+    if column.isna().any():
+        raise Invalid(
+            f"{int(column.isna().sum())} rows have no {name!r}, so they have no place in time.",
+            fields={"time_column": "has missing values"},
+        )
+    if sheet.types[name] == "time":
+        return np.asarray(pd.to_datetime(column, utc=True).astype("int64"), dtype=np.int64)
+    if sheet.types[name] in ("integer", "number"):
+        return column.rank(method="dense").to_numpy().astype(np.int64)
+    raise Invalid(f"{name!r} holds no times.", fields={"time_column": "holds no times"})

@@ -1,0 +1,192 @@
+"""A comparison that leaves the house: the same figures in every form, whatever they hold."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pilothouse.comparison import Comparisons, exports
+from pilothouse.comparison.code_diff import beside, between
+from pilothouse.comparison.comparison import Comparison
+from pilothouse.experiments import Experiments
+from pilothouse.experiments.provenance.git import UNKNOWN, CodeIdentity
+from pilothouse.storage import Store
+
+
+@pytest.fixture
+def room(store: Store) -> Experiments:
+    return Experiments(store)
+
+
+@pytest.fixture
+def comparisons(store: Store) -> Comparisons:
+    return Comparisons(store)
+
+
+@pytest.fixture
+def compared(room: Experiments, comparisons: Comparisons) -> tuple[Comparison, pd.DataFrame]:
+    runs = []
+    for name, auc, path in (("a_1 & co", 0.7, "C:\\x|y"), ("b~2", 0.75, "100%")):
+        run = room.start("flights", name, code=UNKNOWN)
+        room.log_metrics(run, {"roc_auc": auc, "log_loss": 0.5})
+        room.log_params(run, {"path": path, "same": 1})
+        room.log_artifact(run, "environment.json", json.dumps({"python": "3.11"}).encode())
+        room.finish(run)
+        runs.append(run)
+    comparison = comparisons.compare(runs)
+    return comparison, comparisons.settled(comparison, comparisons.weigh(comparison))
+
+
+def test_csv_and_parquet_hold_every_row(compared: Any) -> None:
+    comparison, rows = compared
+    csv = pd.read_csv(io.BytesIO(exports.to_csv(comparison, rows)))
+    parquet = pd.read_parquet(io.BytesIO(exports.to_parquet(comparison, rows)))
+    assert len(csv) == len(parquet) == len(exports.flat(comparison, rows))
+    metric = csv[(csv["kind"] == "metric") & (csv["name"] == "roc_auc")]
+    assert metric["value"].astype(float).tolist() == [0.7, 0.75]
+    assert metric["verdict"].tolist() == ["baseline", "better"]
+    assert set(csv["kind"]) == {"metric", "param", "fact", "package"}
+    assert set(csv["baseline"]) == {comparison.baseline}
+
+
+def test_markdown_is_a_table_whatever_a_value_holds(compared: Any) -> None:
+    told = exports.to_markdown(*compared, "b is best.")
+    assert told.startswith("b is best.\n")
+    tables = [line for line in told.splitlines() if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in tables} == {4}
+    assert "0.7500 (+0.0500, better)" in told
+    assert "C:\\\\x\\|y" in told
+
+
+def test_latex_is_a_tabular_of_booktabs_with_nothing_unescaped(compared: Any) -> None:
+    told = exports.to_latex(*compared)
+    assert r"a\_1 \& co (baseline)" in told
+    assert r"b\textasciitilde{}2" in told
+    assert r"100\%" in told
+    assert r"C:\textbackslash{}x\textbar{}y" in told
+    assert r"\textbf{0.7500}" in told
+    for rule in ("toprule", "midrule", "bottomrule"):
+        assert f"\\{rule}" in told
+    rows = [line for line in told.splitlines() if line.endswith("\\\\")]
+    assert {line.replace("\\&", "").count("&") for line in rows} == {2}
+
+
+LOGGED = {
+    "code": "007",
+    "rounds": "16383",
+    "day": "20240131",
+    "id": "1" * 20,
+    "rate": "0.10",
+    "tiny": "1e-05",
+    "whole": "1.0",
+    "flag": "True",
+    "low": "-0.50",
+    "nothing": "None",
+    "missing": "NaN",
+    "gap": "1_000",
+    "path": "a, b",
+    "quoted": '"x"',
+}
+
+
+@pytest.mark.parametrize("other", [{}, dict.fromkeys(LOGGED, "other"), {"code": "7"}])
+def test_parameters_leave_exactly_as_they_were_logged(
+    room: Experiments, comparisons: Comparisons, other: dict[str, str]
+) -> None:
+    """No form takes a text for a number: not alone, beside other texts or beside none at all."""
+    runs = []
+    for params in (LOGGED, other):
+        runs.append(room.start("flights", code=UNKNOWN))
+        room.log_params(runs[-1], params)
+        room.log_metrics(runs[-1], {"loss": 0.5})
+        room.finish(runs[-1])
+    comparison = comparisons.compare(runs)
+    settled = comparisons.settled(comparison, comparisons.weigh(comparison))
+    csv = pd.read_csv(
+        io.BytesIO(exports.to_csv(comparison, settled)), dtype=str, keep_default_na=False
+    )
+    parquet = pd.read_parquet(io.BytesIO(exports.to_parquet(comparison, settled)))
+    for frame in (csv, parquet):
+        for run, params in zip(runs, (LOGGED, other), strict=True):
+            rows = frame[(frame["kind"] == "param") & (frame["run"] == run)]
+            there = rows[rows["value"].notna() & (rows["value"] != "")]
+            assert dict(zip(there["name"], there["value"], strict=True)) == params
+    markdown, latex = (
+        form(comparison, settled) for form in (exports.to_markdown, exports.to_latex)
+    )
+    for key, text in LOGGED.items():
+        assert f"| {key} | {text} |" in markdown
+        assert f"{key} & {exports._latex(text)} &" in latex
+
+
+def test_the_snippet_opens_this_comparison(compared: Any, store: Store) -> None:
+    comparison, _ = compared
+    told = exports.snippet(str(store.folder), comparison)
+    found: dict[str, Any] = {}
+    exec(told, found)  # what we wrote ourselves
+    assert found["compared"].baseline == comparison.baseline
+    assert [run.id for run in found["compared"].runs] == [run.id for run in comparison.runs]
+    found["ws"].store.engine.dispose()
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ["-c", "user.name=ada", "-c", "user.email=ada@example.org"]
+    command = ["git", "-C", str(folder), *identity, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commits(folder: Path) -> tuple[str, str]:
+    """A repository with two commits of one file."""
+    git(folder, "init", "-q")
+    found = []
+    for text in ("rate = 1\n", "rate = 2\n"):
+        (folder / "train.py").write_text(text)
+        git(folder, "add", ".")
+        git(folder, "commit", "-q", "-m", "x")
+        found.append(git(folder, "rev-parse", "HEAD"))
+    return found[0], found[1]
+
+
+def test_the_code_between_two_commits_is_gits_own_diff(tmp_path: Path) -> None:
+    before, after = commits(tmp_path)
+    told = between(tmp_path, before, after)
+    assert told is not None
+    assert "-rate = 1" in told
+    assert "+rate = 2" in told
+    assert between(tmp_path, "0" * 40, after) is None
+    assert between(tmp_path, "--output=/tmp/x", after) is None
+    assert between(tmp_path / "nowhere", before, after) is None
+
+
+def test_uncommitted_changes_are_laid_side_by_side(
+    room: Experiments, comparisons: Comparisons
+) -> None:
+    runs = []
+    for patch in ("+rate = 1\n same\n", "+rate = 2\n same\n+more\n"):
+        run = room.start("a", code=CodeIdentity("a" * 40, dirty=True))
+        room.log_artifact(run, "code.patch", patch.encode())
+        runs.append(run)
+    told = comparisons.code_diff(runs[1], runs[0])
+    assert "Both ran at commit aaaaaaaaaaaa." in told.words
+    assert "differ" in told.words
+    assert told.uncommitted["kind"].tolist() == ["changed", "same", "right"]
+    assert told.uncommitted["left"].tolist() == ["+rate = 1", " same", ""]
+    bare = room.start("a", code=CodeIdentity("b" * 40, dirty=True))
+    told = comparisons.code_diff(bare, runs[0])
+    assert "were not kept" in told.words
+    assert "No repository" in told.words
+
+
+def test_long_texts_show_only_what_differs() -> None:
+    left = [str(number) for number in range(200)]
+    right = [*left[:50], "new", *left[50:150], *left[151:]]
+    told = beside("\n".join(left), "\n".join(right))
+    assert (told["kind"] == "gap").sum() == 1
+    assert (told["kind"] == "same").sum() == 12
+    assert beside("a\nb", "a\nb").empty

@@ -1,0 +1,160 @@
+"""Courses of metrics: smoothed over all, joined by step, cut to a stretch, thinned with spikes."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilothouse.experiments.metrics import history
+from pilothouse.experiments.metrics.smoothing import Course, smooth
+from pilothouse.kit.clock import FixedClock
+from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.workspace import Workspace
+
+floats = st.floats(-1e6, 1e6)
+series = st.lists(st.one_of(floats, st.sampled_from([math.nan, math.inf])), min_size=1, max_size=80)
+
+
+@settings(deadline=None)
+@given(st.lists(floats, min_size=1, max_size=60), st.floats(0.0, 0.999))
+def test_smoothing_is_the_weighted_mean_of_what_came_before(
+    values: list[float], weight: float
+) -> None:
+    found = smooth(np.array(values), weight)
+    for place in (0, len(values) // 2, len(values) - 1):
+        weights = np.array([weight**age for age in range(place, -1, -1)])
+        expected = (weights * values[: place + 1]).sum() / weights.sum()
+        assert found[place] == pytest.approx(expected, rel=1e-6, abs=1e-3)
+
+
+@settings(deadline=None)
+@given(series, st.floats(0.01, 0.99))
+def test_smoothing_leaves_gaps_where_they_are(values: list[float], weight: float) -> None:
+    found = smooth(np.array(values), weight)
+    assert (np.isfinite(found) == np.isfinite(values)).all()
+
+
+@pytest.fixture
+def run(workspace: Workspace, clock: FixedClock) -> str:
+    room = workspace.experiments
+    run, began = room.start("late"), clock.now()
+    steps = list(range(100))
+    at = [began + timedelta(seconds=2 * step) for step in steps]
+    room.log_history(run, "loss", steps, [1 / (1 + s) for s in steps], at)
+    room.log_history(run, "lr", steps[::2], [s / 10 for s in steps[::2]], at[::2])
+    return run
+
+
+def test_a_course_over_steps(workspace: Workspace, run: str) -> None:
+    found = workspace.experiments.courses(run, ["lr", "loss"])
+    assert list(found["key"].unique()) == ["lr", "loss"]
+    assert len(found) == 150
+    assert (found["value"] == found["smooth"]).all()
+
+
+def test_a_course_over_the_time_since_the_run_began(workspace: Workspace, run: str) -> None:
+    found = workspace.experiments.courses(run, ["loss"], Course(over="relative", low=10, high=20))
+    assert found["x"].tolist() == [10, 12, 14, 16, 18, 20]
+    assert found["step"].tolist() == [5, 6, 7, 8, 9, 10]
+
+
+def test_a_course_over_another_metric_takes_the_same_steps(workspace: Workspace, run: str) -> None:
+    found = workspace.experiments.courses(run, ["loss"], Course(over="metric", against="lr"))
+    assert found["step"].tolist() == list(range(0, 100, 2))
+    assert found["x"].tolist() == [s / 10 for s in range(0, 100, 2)]
+
+
+def test_a_smooth_line_stays_when_one_looks_closer(workspace: Workspace, run: str) -> None:
+    whole = workspace.experiments.courses(run, ["loss"], Course(weight=0.9)).set_index("step")
+    near = workspace.experiments.courses(run, ["loss"], Course(weight=0.9, low=40, high=50))
+    assert near["step"].tolist() == list(range(40, 51))
+    assert near["smooth"].tolist() == whole.loc[40:50, "smooth"].tolist()
+
+
+def test_a_stretch_shows_what_the_whole_had_to_leave_out(workspace: Workspace, run: str) -> None:
+    assert len(workspace.experiments.courses(run, ["loss"], Course(most=20))) < 30
+    near = workspace.experiments.courses(run, ["loss"], Course(most=20, low=30, high=45))
+    assert near["step"].tolist() == list(range(30, 46))
+
+
+def test_a_spike_survives_thinning_and_smoothing(workspace: Workspace) -> None:
+    room = workspace.experiments
+    run = room.start("late")
+    values = np.sin(np.arange(5_000) / 500)
+    values[[1_111, 3_333]] = 50, -50
+    room.log_history(run, "loss", range(5_000), values.tolist())
+    found = room.courses(run, ["loss"], Course(weight=0.9, most=200)).set_index("step")
+    assert len(found) <= 200
+    assert (found.loc[1_111, "value"], found.loc[3_333, "value"]) == (50, -50)
+    assert found.loc[1_111, "smooth"] == pytest.approx(5, abs=1)
+
+
+def test_of_a_run_that_goes_on_only_what_is_new_is_read(
+    workspace: Workspace, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, course = workspace.experiments, Course(weight=0.9)
+    found, held = room.follow(run, ["loss", "lr"], course)
+    for step in (100, 101):
+        room.log_metrics(run, {"loss": 0.5}, step)
+    room.log_metrics(run, {"lr": 7.0}, 3)  # before its last point: the series is told anew
+    read: list[int] = []
+    whole = history.history
+
+    def spied(*words: Any, **more: Any) -> Any:
+        frame = whole(*words, **more)
+        read.append(len(frame[frame["key"] == "loss"]))
+        return frame
+
+    monkeypatch.setattr(history, "history", spied)
+    found, held = room.follow(run, ["loss", "lr"], course, held)
+    assert read == [2]
+    assert found.equals(room.courses(run, ["loss", "lr"], course))
+    again, _ = room.follow(run, ["loss", "lr"], course, held)
+    assert again.equals(found)
+    assert read[-1] == 0
+
+
+def test_what_is_held_is_bounded(
+    workspace: Workspace, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilothouse.experiments.metrics.smoothing.MOST_HELD", 60)
+    _, held = workspace.experiments.follow(run, ["loss"], Course())
+    workspace.experiments.log_metrics(run, {"loss": 0.5}, 100)
+    found, held = workspace.experiments.follow(run, ["loss"], Course(), held)
+    assert len(held) <= 30
+    assert {0, 100} <= set(found["step"])
+
+
+def test_a_metric_without_points_has_an_empty_course(workspace: Workspace, run: str) -> None:
+    assert workspace.experiments.courses(run, ["nothing"]).empty
+    assert workspace.experiments.courses(run, []).empty
+    over = Course(over="metric", against="nothing")
+    assert workspace.experiments.courses(run, ["loss"], over).empty
+
+
+@pytest.mark.parametrize(
+    ("course", "field"),
+    [
+        (Course(over="moon"), "over"),
+        (Course(over="metric"), "against"),
+        (Course(weight=1.0), "weight"),
+        (Course(most=2), "most"),
+    ],
+)
+def test_a_course_that_cannot_be_names_what_is_wrong(
+    workspace: Workspace, run: str, course: Course, field: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        workspace.experiments.courses(run, ["loss"], course)
+    assert list(refused.value.fields) == [field]
+
+
+def test_an_unknown_run_has_no_course(workspace: Workspace) -> None:
+    with pytest.raises(NotFound):
+        workspace.experiments.courses("0" * 32, ["loss"])

@@ -1,0 +1,136 @@
+"""The reference pages that are made from the code: settings, plugins, errors.
+
+`make docs` writes them into docs/reference/; a test fails when they lag.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.settings import Settings
+from pilothouse.testing.plugin_kinds import KINDS, Kind
+
+NOTE = "<!-- Written by `make docs`; change the code, then run it. -->"
+
+
+def pages() -> dict[str, str]:
+    """Every generated page by its file name."""
+    return {"settings.md": _settings(), "plugins.md": _plugins(), "errors.md": _errors()}
+
+
+def main(folder: Path) -> None:
+    """Write the pages into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{folder / name}\n")
+
+
+def _settings() -> str:
+    prefix = Settings.model_config["env_prefix"]
+    rows = []
+    for name, field in Settings.model_fields.items():
+        factory: Any = field.default_factory
+        default = f"`{field.default}`" if factory is None else _sentence(factory)
+        rows.append((f"`{prefix}{name.upper()}`", _blank(default), field.description or ""))
+    return _page(
+        "Settings",
+        "Each has a default. Set them in the environment, or hand a `Settings` to "
+        "`pilothouse.workspace.open_workspace`; options of the command line go before both.",
+        _table(("in the environment", "default", "meaning"), rows),
+    )
+
+
+def _plugins() -> str:
+    parts = [_kind(kind) for kind in KINDS]
+    return _page(
+        "Plugins",
+        "One module in the package named below is one plugin; from a distribution of your own, "
+        "use the entry-point group of the same name. Each must pass the contract test of its kind.",
+        *parts,
+    )
+
+
+def _kind(kind: Kind) -> str:
+    package = kind.plugins.package
+    contract = f"pilothouse.testing.{kind.check.__module__.rsplit('.', 1)[-1]}"
+    rows = [
+        (f"`{name}`", _words(plugin), "<br>".join(_details(plugin)))
+        for name, plugin in kind.plugins.items()
+    ]
+    return (
+        f"## {kind.plugins.noun.capitalize()}s\n\n{kind.purpose}\n\n"
+        f"Package and entry-point group `{package}`; contract test "
+        f"`{contract}.{kind.check.__name__}`.\n\n" + _table(("name", "what it does", "takes"), rows)
+    )
+
+
+def _words(plugin: Any) -> str:
+    """A plugin's title, and the sentence of its docstring when that is its own."""
+    title = getattr(plugin, "title", "")
+    said = _sentence(plugin) if inspect.isclass(plugin) or inspect.isroutine(plugin) else ""
+    return ". ".join(words for words in (title, said) if words)
+
+
+def _details(plugin: Any) -> Iterator[str]:
+    if hasattr(plugin, "space"):
+        yield from (f"`{hyper.name}` = {hyper.default}: {hyper.help}" for hyper in plugin.space)
+    elif hasattr(plugin, "limits"):
+        yield f"columns of {' and '.join(sorted(plugin.kinds))}"
+        yield f"warns above {plugin.limits.warn:g}, fails above {plugin.limits.fail:g}"
+    else:
+        _, *parameters = inspect.signature(plugin).parameters.values()
+        for parameter in parameters:
+            is_needed = parameter.default is parameter.empty
+            yield f"`{parameter.name}`" + (
+                "" if is_needed else f" = {json.dumps(parameter.default)}"
+            )
+
+
+def _errors() -> str:
+    kinds = list(_tree(PilothouseError))
+    rows = [
+        (f"`{kind.__name__}`", f"`{kind.code}`", str(kind.status), str(kind.exit_code), words)
+        for kind, words in kinds
+    ]
+    return _page(
+        "Errors",
+        "Whatever Pilothouse says no to ends in one of these states. The message says what is "
+        "wrong and the hint what to do; over HTTP both come as JSON beside the code.",
+        _table(("in Python", "code", "HTTP status", "exit code", "meaning"), rows),
+    )
+
+
+def _tree(kind: type[PilothouseError]) -> Iterator[tuple[type[PilothouseError], str]]:
+    yield kind, _sentence(kind)
+    for child in kind.__subclasses__():
+        if child.__module__ == kind.__module__:
+            yield from _tree(child)
+
+
+def _sentence(documented: Callable[..., object] | type) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join((inspect.getdoc(documented) or "").split("\n\n")[0].split())
+
+
+def _blank(default: str) -> str:
+    return "" if default == "``" else default
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in lines)
+
+
+def _page(title: str, words: str, *parts: str) -> str:
+    return "\n\n".join([f"# {title}", NOTE, words, *parts]) + "\n"
+
+
+if __name__ == "__main__":
+    main(Path(*(sys.argv[1:] or ["docs/reference"])))
