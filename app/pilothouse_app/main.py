@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from pilothouse_app.components.charting import dark
-from pilothouse_app.components.errors import guarded
-from pilothouse_app.components.layout import steady
+from pilothouse_app.components.errors import error_boundary
+from pilothouse_app.components.layout import inject_css
 from pilothouse_app.components.links import follow
 from pilothouse_app.components.toasts import show_toasts
 from pilothouse_app.components.workspace import workspace
@@ -30,9 +30,9 @@ def main() -> None:
         size="medium",
     )
     page = st.navigation(pages(), expanded=True)
-    steady()
+    inject_css()
     show_toasts()
-    with guarded(list_of(page.url_path)):
+    with error_boundary(list_of(page.url_path)):
         st.sidebar.markdown(f":small[:gray[Workspace: {workspace().folder.name}]]")
         page.run()
 

@@ -39,7 +39,7 @@ from pilothouse_app.theme import configuration
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from pilothouse.experiments.files.browse import Files
+    from pilothouse.experiments.files.browse import RunFiles
     from pilothouse.kit.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -241,7 +241,7 @@ def _page(request: Request, file: Path) -> Response:
     return Response(content, headers=headers, media_type="text/html")
 
 
-def _figure(files: Files, owner: str, path: str) -> Response:
+def _figure(files: RunFiles, owner: str, path: str) -> Response:
     """A figure that a run kept as JSON, drawn in the frame."""
     try:
         value = figure_of(files.document(owner, path))

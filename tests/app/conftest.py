@@ -22,7 +22,7 @@ from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7s
 from pilothouse.kit.settings import Settings
 from pilothouse.models.signature import Field, Signature
-from pilothouse.monitoring.rules import Rule
+from pilothouse.monitoring.rules import AlertRuleSpec
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import Model, ModelVersion
 from pilothouse.storage import Store
@@ -35,7 +35,7 @@ def script() -> None:
     """What `main.py` does, for the screen that the test asks for."""
     import streamlit as st
 
-    from pilothouse_app.components.errors import guarded
+    from pilothouse_app.components.errors import error_boundary
     from pilothouse_app.components.links import follow
     from pilothouse_app.components.toasts import show_toasts
     from pilothouse_app.screens import all_screens, list_of, pages
@@ -44,7 +44,7 @@ def script() -> None:
     follow()
     show_toasts()
     wanted = st.session_state["_test_path"]
-    with guarded(list_of(wanted)):
+    with error_boundary(list_of(wanted)):
         next(render for screen, render in all_screens() if screen.path == wanted)()
 
 
@@ -117,7 +117,7 @@ def add_version(store: Store, number: int) -> None:
         session.add(
             ModelVersion(
                 model="late",
-                number=number,
+                version=number,
                 run_id=run,
                 digest=store.artifacts.put_bytes(b"a model"),
                 signature=SIGNATURE.to_json(),
@@ -163,7 +163,7 @@ def sailed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     opened.deployments.launch("late", "late", 1, "to be tried")
     opened.monitoring.monitor("late", drifted_share=0.2)
     opened.monitoring.add_rule(
-        "late", Rule("any drift", "feature_drift", "drifted_share", "above", 0.2)
+        "late", AlertRuleSpec("any drift", "feature_drift", "drifted_share", "above", 0.2)
     )
     for number, warmer in enumerate((0.0, 20.0, 20.0)):
         log_week(store, number, warmer)

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilothouse_app import charts
-from pilothouse_app.charts.base import LONGEST_NAME, distinct, literal, plain
+from pilothouse_app.charts.base import MAX_NAME_LENGTH, distinct, literal, plain
 
 A = "<b>n</b><br>%{x} &lt;i&gt; {a|b} <extra></extra>"
 B = "<a href='javascript:1'>&amp;</a> %{y:.2%} $x$ {b} {c0}"
@@ -69,7 +69,7 @@ JOB_STEPS = pd.DataFrame(
         "ended_at": DAYS + pd.Timedelta(seconds=5),
     }
 )
-VERSIONS = pd.DataFrame({"number": [1, 2], "stage": ["production", "none"], "value": [0.1, 0.2]})
+VERSIONS = pd.DataFrame({"version": [1, 2], "stage": ["production", "none"], "value": [0.1, 0.2]})
 DIFFERENCES = pd.DataFrame(
     {
         "label": PAIR,
@@ -91,11 +91,11 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
     "bars.histogram": {"labels": PAIR, "counts": [1, 2], "x": A},
     "bars.frequencies": {"labels": PAIR, "counts": [1, 2]},
     "bars.stacked_over_time": {"frame": TIMES, "at": "at", "parts": {A: A, B: B}, "y": A},
-    "comparison.influence": {"frame": PARAMS},
+    "comparison.param_importance": {"frame": PARAMS},
     "comparison.over_steps": {
         "frame": STEPS, "title": A, "names": {A: A, B: B}, "x_title": B, "target": 1.0,
     },
-    "smoothed.courses": {"frame": COURSES, "titles": {A: A, B: B}, "x": A, "smooth": True},
+    "smoothed.smoothed": {"frame": COURSES, "titles": {A: A, B: B}, "x": A, "smooth": True},
     "curves.roc": {"curves": CURVES, "marks": {A: (0.1, 0.2)}},
     "curves.precision_recall": {"curves": CURVES, "base_rate": 0.1},
     "curves.calibration": {"curves": CURVES},
@@ -238,5 +238,5 @@ def test_numbers_and_dates_as_names_stay_names() -> None:
 def test_a_long_name_is_cut_by_us_and_not_within_an_entity_by_plotly() -> None:
     curve = {"<" * 200: CURVE}
     figure = charts.roc(curve, dark=False)
-    assert figure.data[1].name == "&lt;" * (LONGEST_NAME - 1) + "…"
+    assert figure.data[1].name == "&lt;" * (MAX_NAME_LENGTH - 1) + "…"
     assert figure.layout.template.layout.hoverlabel.namelength == -1

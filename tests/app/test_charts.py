@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilothouse_app import charts
-from pilothouse_app.charts.base import MOST_POINTS, thinned
+from pilothouse_app.charts.base import MAX_POINTS, thinned
 from pilothouse_app.charts.palette import DARK, LIGHT
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -47,7 +47,7 @@ def test_a_run_keeps_its_colour_when_another_has_no_curve():
 
 def test_long_curves_are_thinned_but_keep_their_ends():
     places = thinned(20_000)
-    assert len(places) <= MOST_POINTS
+    assert len(places) <= MAX_POINTS
     assert places[0] == 0
     assert places[-1] == 19_999
 
@@ -183,7 +183,7 @@ def test_what_a_metric_follows_is_coloured_by_its_sign() -> None:
             "correlation": [0.8, -0.7, float("nan")],
         }
     )
-    (bars,) = charts.influence(frame, dark=False).data
+    (bars,) = charts.param_importance(frame, dark=False).data
     assert list(bars.y) == ["words", "down", "up"]
     assert len(set(bars.marker.color)) == 3
     assert min(bars.x) == 0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pilothouse.deployments.controller.replicas import Places
+from pilothouse.deployments.controller.replicas import ReplicaPaths
 from pilothouse.deployments.tables import Replica, Revision
 from pilothouse.models.signature import Field, Signature
 from pilothouse.workspace import Workspace
@@ -54,7 +54,7 @@ def test_each_view_of_a_deployment_is_drawn(tour, view):
 
 def test_there_is_nothing_to_roll_back_to_at_first(tour, served):
     assert tour("deployment", name="late").button(key="roll_back").disabled
-    served.deployments.swap("late", 2, "better")
+    served.deployments.switch_version("late", 2, "better")
     assert not tour("deployment", name="late").button(key="roll_back").disabled
 
 
@@ -308,7 +308,7 @@ def test_a_crash_loop_shows_its_last_error_at_once(tour, served):
         session.add(
             Replica(
                 deployment="late",
-                number=1,
+                version=1,
                 ordinal=0,
                 state="crash_loop",
                 restarts=5,
@@ -316,7 +316,7 @@ def test_a_crash_loop_shows_its_last_error_at_once(tour, served):
                 last_exit="exit code 1",
             )
         )
-    log = Places(served.store.run_folder, served.store.log_folder).log_file("late", 1, 0)
+    log = ReplicaPaths(served.store.run_folder, served.store.log_folder).log_file("late", 1, 0)
     log.parent.mkdir(parents=True)
     log.write_text("loading\nTraceback (most recent call last):\n  File x\nKeyError: 'gust'\n")
     page = tour("deployment", name="late", deployment_view="Revisions")
@@ -330,7 +330,7 @@ def test_a_crash_loop_shows_its_last_error_at_once(tour, served):
 def test_a_version_that_answers_shows_no_error(tour, served):
     with served.store.write() as session:
         session.add(
-            Replica(deployment="late", number=1, ordinal=0, state="ready", last_exit="exit code 1")
+            Replica(deployment="late", version=1, ordinal=0, state="ready", last_exit="exit code 1")
         )
     page = tour("deployment", name="late")
     assert not page.error

@@ -8,7 +8,7 @@ from typing import Any
 
 from pilothouse.models.signature import UNKNOWN
 from pilothouse.registry.tables import ModelVersion, VersionOrigin, VersionTag
-from pilothouse.registry.versions import Source, register_import
+from pilothouse.registry.versions import VersionSource, register_import
 from pilothouse.storage import Table
 from pilothouse.workspace import Workspace
 
@@ -17,7 +17,7 @@ def test_a_version_without_a_signature_of_ours_says_so(
     workspace: Workspace, visit: Callable[..., Any]
 ) -> None:
     digest = workspace.store.artifacts.put_bytes(b"{}")
-    source = Source(digest, UNKNOWN, [], {"auc": 0.9}, imported="MLflow: models:/m-1")
+    source = VersionSource(digest, UNKNOWN, [], {"auc": 0.9}, imported="MLflow: models:/m-1")
     workspace.registry.register_import("theirs", source)
     page = visit("version", ref="theirs@1")
     assert not page.exception
@@ -40,10 +40,10 @@ def test_a_version_of_another_program_shows_what_it_kept_and_offers_no_launch(
     ]
     manifest = {"source": "runs:/a/model", "location": "", "files": listed}
     digest = store.artifacts.put_bytes(json.dumps(manifest).encode())
-    source = Source(digest, UNKNOWN, [], {"auc": 0.9}, imported="MLflow: runs:/a/model")
+    source = VersionSource(digest, UNKNOWN, [], {"auc": 0.9}, imported="MLflow: runs:/a/model")
 
     def beside(version: ModelVersion) -> Iterator[Table]:
-        key = {"model": version.model, "number": version.number}
+        key = {"model": version.model, "version": version.version}
         yield VersionOrigin(**key, source="runs:/a/model", location="")
         yield VersionTag(**key, key="team", value="risk")
 

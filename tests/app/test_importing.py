@@ -119,7 +119,7 @@ def test_a_source_that_cannot_be_read_is_said_in_the_dialog(
 def test_a_store_without_experiments_says_so(
     drawn: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, mlruns: Path
 ) -> None:
-    look = workspace.imports.look(str(mlruns)).to_json() | {"experiments": []}
+    look = workspace.imports.preview(str(mlruns)).to_json() | {"experiments": []}
     page = drawn(dialog_page)
     page.text_input(key="import_source").set_value(str(mlruns))
     page.session_state["import_look"] = (str(mlruns), look)

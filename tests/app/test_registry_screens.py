@@ -162,7 +162,7 @@ def test_a_promotion_says_for_each_metric_on_which_rows_it_was_measured(
     with served.store.write() as session:
         for number, rows in enumerate(held_out, start=1):
             version = session.scalars(
-                select(ModelVersion).where(ModelVersion.number == number)
+                select(ModelVersion).where(ModelVersion.version == number)
             ).one()
             version.held_out = rows
     asked = served.registry.propose("late", 2, "production", "better in april").id

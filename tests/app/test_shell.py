@@ -39,9 +39,9 @@ def test_the_frame_shows_home_and_says_which_workspace_it_is(frame):
 
 def failing(error: Exception):
     def script(error: Exception) -> None:
-        from pilothouse_app.components.errors import guarded
+        from pilothouse_app.components.errors import error_boundary
 
-        with guarded():
+        with error_boundary():
             raise error
 
     return AppTest.from_function(script, args=(error,)).run()
@@ -341,9 +341,9 @@ def full_disk() -> None:
 
     from sqlalchemy.exc import OperationalError
 
-    from pilothouse_app.components.errors import guarded
+    from pilothouse_app.components.errors import error_boundary
 
-    with guarded():
+    with error_boundary():
         full = sqlite3.OperationalError("database or disk is full")
         full.sqlite_errorcode = sqlite3.SQLITE_FULL
         raise OperationalError("INSERT", {}, full)

@@ -88,12 +88,12 @@ def _profile(frame: pd.DataFrame) -> Any:
 
 
 def _ours(profile: Any, current: pd.DataFrame) -> dict[tuple[str, str], float]:
-    from pilothouse.monitoring.assessment import Rows, assess
-    from pilothouse.monitoring.monitor_config import Plan
+    from pilothouse.monitoring.assessment import WindowRows, assess
+    from pilothouse.monitoring.monitor_config import MonitorConfig
 
     rows = len(current)
-    given = Rows(current, np.full(rows, 0.5), np.full(rows, np.nan))
-    found = assess(profile, given, Plan(), 0.5).checks
+    given = WindowRows(current, np.full(rows, 0.5), np.full(rows, np.nan))
+    found = assess(profile, given, MonitorConfig(), 0.5).checks
     return {(c.check, c.column): c.score for c in found if c.column and c.score is not None}
 
 

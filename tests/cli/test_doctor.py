@@ -28,7 +28,7 @@ from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7, uuid7s
 from pilothouse.kit.settings import Settings
 from pilothouse.models.signature import Field, Signature
-from pilothouse.monitoring.rules import Rule
+from pilothouse.monitoring.rules import AlertRuleSpec
 from pilothouse.registry.evidence import evidence_hash
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import Model, ModelVersion
@@ -65,7 +65,7 @@ def add_version(store: Store, number: int) -> None:
         session.add(
             ModelVersion(
                 model="late",
-                number=number,
+                version=number,
                 run_id=run,
                 digest=model,
                 signature=SIGNATURE.to_json(),
@@ -121,7 +121,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry.set_alias("late", "shadow", 2, "to be tried")
     opened.deployments.launch("late", "late", 1, "to be tried")
     opened.monitoring.monitor("late", drifted_share=0.2)
-    rule = Rule("any drift", "feature_drift", "drifted_share", "above", 0.0)
+    rule = AlertRuleSpec("any drift", "feature_drift", "drifted_share", "above", 0.0)
     opened.monitoring.add_rule("late", rule)
     writer = Journal(log.journal_folder(folder, "late"))
     answer(writer, 200, 1)
@@ -386,12 +386,12 @@ HURTS = {
     ),
     "stage history gone": Hurt(sql("DELETE FROM registry_stage_change"), "records", "stage change"),
     "a stage": Hurt(
-        sql("UPDATE registry_version SET stage = 'production' WHERE number = 2"),
+        sql("UPDATE registry_version SET stage = 'production' WHERE version = 2"),
         "records",
         "version late/2 was changed",
     ),
     "an alias moved": Hurt(
-        sql("UPDATE registry_alias SET number = 2 WHERE alias = 'champion'"),
+        sql("UPDATE registry_alias SET version = 2 WHERE alias = 'champion'"),
         "records",
         "alias late/champion was changed",
     ),
@@ -407,20 +407,20 @@ HURTS = {
         sql("DELETE FROM registry_gate_policy"), "records", "deleted by no command"
     ),
     "a version's figures": Hurt(
-        sql("""UPDATE registry_version SET metrics = '{"roc_auc":0.99}' WHERE number = 2"""),
+        sql("""UPDATE registry_version SET metrics = '{"roc_auc":0.99}' WHERE version = 2"""),
         "records",
         "version late/2",
     ),
     "a version's model file": Hurt(
         sql(
             "UPDATE registry_version SET digest = (SELECT digest FROM experiments_run_artifact)"
-            " WHERE number = 1"
+            " WHERE version = 1"
         ),
         "pointers",
         "names another model file",
     ),
     "a version's signature": Hurt(
-        sql("UPDATE registry_version SET signature = '{}' WHERE number = 2"), "records", "late/2"
+        sql("UPDATE registry_version SET signature = '{}' WHERE version = 2"), "records", "late/2"
     ),
     "a model file that no training wrote": Hurt(
         sql(
@@ -464,10 +464,12 @@ HURTS = {
     "points gone": Hurt(sql("DELETE FROM experiments_metric"), "metrics", "is missing"),
     # pointers and watching
     "the version a deployment wants": Hurt(
-        sql("UPDATE deployments_deployment SET number = 2"), "pointers", "late wants version 2"
+        sql("UPDATE deployments_deployment SET version = 2"), "pointers", "late wants version 2"
     ),
     "the version that answers": Hurt(
-        sql("UPDATE deployments_deployment SET serving = 2"), "pointers", "answered by version 2"
+        sql("UPDATE deployments_deployment SET serving_version = 2"),
+        "pointers",
+        "answered by version 2",
     ),
     "a revision": Hurt(
         sql("UPDATE deployments_revision SET \"by\" = 'eve'"), "records", "revision"
@@ -495,7 +497,7 @@ HURTS = {
         "dataset version flights/1",
     ),
     "a value that cannot be read": Hurt(
-        sql("UPDATE registry_version SET metrics = '{' WHERE number = 2"),
+        sql("UPDATE registry_version SET metrics = '{' WHERE version = 2"),
         "records",
         "cannot be read",
     ),
@@ -520,7 +522,9 @@ def examined(call: Call) -> Report:
 
 def test_a_sound_workspace_has_nothing_wrong(call: Call, sound: Path) -> None:
     report = examined(call)
-    assert {name: check["words"] for name, check in report.checks.items() if not check["ok"]} == {}
+    assert {
+        name: check["message"] for name, check in report.checks.items() if not check["ok"]
+    } == {}
     assert (report.code, report.ok) == (0, True)
     assert set(report.checks) == set(checks.names())
 
@@ -536,7 +540,7 @@ def test_damage_and_tampering_are_named(call: Call, sound: Path, name: str) -> N
     report = examined(call)
     assert (report.code, report.ok) == (1, False)
     assert not report.checks[hurt.check]["ok"]
-    assert hurt.words in report.checks[hurt.check]["words"]
+    assert hurt.words in report.checks[hurt.check]["message"]
 
 
 def test_people_read_what_is_wrong(call: Call, sound: Path) -> None:
@@ -560,15 +564,15 @@ def test_it_may_look_while_the_workspace_is_in_use(call: Call, workspace: Worksp
 def test_a_full_disk_is_named(call: Call, sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(sound)._replace(free=1_000_000)
     monkeypatch.setattr(space.shutil, "disk_usage", lambda _path: usage)
-    assert "only 1 MB are free" in examined(call).checks["space"]["words"]
+    assert "only 1 MB are free" in examined(call).checks["space"]["message"]
 
 
 def test_a_fingerprint_of_a_logged_dataset_is_no_artifact(call: Call, sound: Path) -> None:
     sql(
         "INSERT INTO experiments_source (experiment_id, name, digest, source_type, source, columns,"
         " profile) VALUES (1, 'd', '1a2b3c4d', 'code', '{}', '', '')",
-        "INSERT INTO interop_imported (source, kind, theirs, ours, state, digest, imported_at)"
-        " VALUES ('mlruns', 'run', 'a', 'b', 'whole', '99', 1)",
+        "INSERT INTO interop_imported (source, kind, external_id, local_id, state, digest,"
+        " imported_at) VALUES ('mlruns', 'run', 'a', 'b', 'whole', '99', 1)",
     )(sound)
     assert examined(call).code == 0
 

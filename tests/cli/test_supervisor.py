@@ -17,7 +17,7 @@ import pytest
 from harness.running_instance import wait_for
 from pilothouse.cli.supervisor import Child, Supervisor, is_orphan
 from pilothouse.kit.heartbeat import Heartbeat, read_beat
-from pilothouse.kit.processes import Address
+from pilothouse.kit.processes import ProcessAddress
 from pilothouse.kit.settings import Settings
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -52,8 +52,8 @@ def stranger() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def address(process: subprocess.Popen[bytes]) -> Address:
-    return Address("server", process.pid, psutil.Process(process.pid).create_time(), 5050)
+def address(process: subprocess.Popen[bytes]) -> ProcessAddress:
+    return ProcessAddress("server", process.pid, psutil.Process(process.pid).create_time(), 5050)
 
 
 def keep(place: Path, keeper: int, born: float, child: int) -> None:
@@ -144,7 +144,7 @@ def test_a_heart_stops_while_something_takes_too_long(
     with heart.during("jobs"):
         heart.beat()
         assert read_beat(place / "run", "worker") != before
-        monkeypatch.setattr("pilothouse.kit.heartbeat.LONGEST_ACT_SECONDS", 0.0)
+        monkeypatch.setattr("pilothouse.kit.heartbeat.MAX_ACTION_SECONDS", 0.0)
         before = read_beat(place / "run", "worker")
         heart.beat()
         assert read_beat(place / "run", "worker") == before

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import pilothouse
-from pilothouse.monitoring.checks import Limits
+from pilothouse.monitoring.checks import CheckLimits
 from pilothouse.monitoring.drift import BOTH, DriftTest, drift_tests
 from pilothouse.registry.gates import Verdict
 from pilothouse.testing.drift import check_drift_test
@@ -19,7 +19,7 @@ from pilothouse.testing.gates import check_gate
 from pilothouse.testing.plugin_kinds import KINDS
 from pilothouse.testing.trainers import check_trainer
 from pilothouse.testing.workflows import check_workflow
-from pilothouse.training.trainers import Hyper, trainers
+from pilothouse.training.trainers import Hyperparameter, trainers
 
 PACKAGE = Path(pilothouse.__file__).parent
 ALL = [
@@ -79,7 +79,7 @@ def test_a_gate_that_breaks_a_promise_is_told_which(name: str, gate: Any, words:
         ({"score": lambda pair: -1.0}, "never negative"),
         ({"score": lambda pair: 1.0}, "for equal columns"),
         ({"score": lambda pair: 0}, "must give a float"),
-        ({"limits": Limits(warn=0.3, fail=0.2)}, "warn before it fails"),
+        ({"limits": CheckLimits(warn=0.3, fail=0.2)}, "warn before it fails"),
         ({"kinds": frozenset({"picture"})}, "takes"),
     ],
 )
@@ -99,7 +99,7 @@ def test_a_trainer_that_breaks_a_promise_is_told_which() -> None:
         space = (*real.space, real.space[0])
 
     class Helpless(real):  # type: ignore[misc]
-        space = (*real.space, Hyper("warmth", "number", 1.0, 0.0, 1.0))
+        space = (*real.space, Hyperparameter("warmth", "number", 1.0, 0.0, 1.0))
 
     class Guesses(real):  # type: ignore[misc]
         @staticmethod

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.programs import free_port, running
-from pilothouse.kit.processes import Address, find
+from pilothouse.kit.processes import ProcessAddress, find
 from pilothouse.workspace import Workspace, open_workspace
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ class Ship:
     folder: Path
     process: subprocess.Popen[bytes]
 
-    def address(self, name: str) -> Address:
+    def address(self, name: str) -> ProcessAddress:
         """Where one of its processes is, once it is there."""
         return wait_for(lambda: find(self.folder / "run", name), f"{name} is up")
 
@@ -38,7 +38,7 @@ class Ship:
         os.kill(old.pid, signal.SIGKILL)
         wait_for(lambda: self._successor(name, old), f"{name} is up again")
 
-    def _successor(self, name: str, old: Address) -> Address | None:
+    def _successor(self, name: str, old: ProcessAddress) -> ProcessAddress | None:
         now = find(self.folder / "run", name)
         return now if now is not None and now.pid != old.pid else None
 

@@ -18,11 +18,11 @@ from pilothouse.deployments.controller.controller import Controller, stop_all
 from pilothouse.deployments.controller.replicas import MODULE
 from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.experiments.trusted_models import record_written
-from pilothouse.kit.processes import Address, find
+from pilothouse.kit.processes import ProcessAddress, find
 from pilothouse.kit.settings import Settings
 from pilothouse.models.signature import Field, Signature
 from pilothouse.registry import versions
-from pilothouse.registry.versions import Source
+from pilothouse.registry.versions import VersionSource
 from pilothouse.storage import Store, open_store
 from pilothouse.storage.migrate import migrate
 
@@ -85,7 +85,7 @@ def register(
     """Make the artifacts the next versions of a model."""
     for data in artifacts:
         digest = store.artifacts.put_bytes(data)
-        source = Source(digest, signature, example, metrics={}, imported="a test")
+        source = VersionSource(digest, signature, example, metrics={}, imported="a test")
         with store.write() as session:
             record_written(session, store, digest, "a test")
             versions.register_import(session, store, model, source)
@@ -141,7 +141,7 @@ class ServerProcess:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def start(self) -> Address:
+    def start(self) -> ProcessAddress:
         """Start it, on the port it had before, and wait until it answers."""
         log = self._store.log_folder / "server.log"
         changes = {"workspace": self._store.folder, "server_port": self._port}
@@ -170,7 +170,7 @@ class ServerProcess:
             self._process.kill()
             self._process.wait()
 
-    def _running(self) -> Address | None:
+    def _running(self) -> ProcessAddress | None:
         found = find(self._store.run_folder, "server")
         return found if found and found.pid == self.pid else None
 

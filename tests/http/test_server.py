@@ -216,7 +216,7 @@ def test_the_management_api_speaks_for_the_workspace(caller: httpx.Client) -> No
     ):
         answer = caller.get(f"/api/{noun}")
         assert (answer.status_code, type(answer.json())) == (200, list), noun
-    assert [row["number"] for row in caller.get("/api/models/late/versions").json()] == [2, 1]
+    assert [row["version"] for row in caller.get("/api/models/late/versions").json()] == [2, 1]
     traffic = caller.get("/api/deployments/flights/traffic?hours=1").json()
     assert type(traffic) is list
     missing = caller.get("/api/deployments/none")

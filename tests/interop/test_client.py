@@ -192,7 +192,7 @@ def test_a_model_is_logged_registered_pointed_at_and_loaded(
     assert b"MLmodel" in ours.store.artifacts.read(seen.digest)
     champion = ours.registry.champion("doubles")
     assert champion is not None
-    assert champion.number == 2
+    assert champion.version == 2
     assert set(ours.registry.history("doubles")["after"]) == {"staging"}
 
 

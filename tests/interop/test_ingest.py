@@ -17,7 +17,7 @@ from harness.tracking_calls import Caller
 from pilothouse.experiments import Points, recording
 from pilothouse.experiments.tables import Experiment
 from pilothouse.interop.mlflow.errors import ProtocolError, invalid
-from pilothouse.interop.mlflow.ingest import Ingest
+from pilothouse.interop.mlflow.ingest import WriteQueue
 from pilothouse.kit.errors import Conflict, NotFound, Unavailable
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
@@ -48,7 +48,7 @@ def test_eight_clients_at_once_are_all_answered(url: str) -> None:
 
 
 def test_what_is_refused_takes_nothing_of_the_others_with_it(store: Store) -> None:
-    ingest, gate = Ingest(store), threading.Event()
+    ingest, gate = WriteQueue(store), threading.Event()
 
     def add(name: str) -> Callable[[Session], str]:
         def work(session: Session) -> str:
@@ -82,7 +82,7 @@ def test_points_of_many_runs_are_written_as_one_and_refused_one_by_one(
 ) -> None:
     store, runs = workspace.store, [workspace.experiments.start("many") for _ in range(3)]
     workspace.experiments.archive(runs[2])
-    ingest, gate = Ingest(store), threading.Event()
+    ingest, gate = WriteQueue(store), threading.Event()
 
     def log(run: str, *steps: int) -> Future[Any]:
         points = [Points("m", steps, [step / 2 for step in steps])]
@@ -145,7 +145,7 @@ def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path) -> N
 
 
 def test_whoever_is_left_alone_is_still_answered_and_an_end_waits_for_nobody(store: Store) -> None:
-    ingest, gate = Ingest(store), threading.Event()
+    ingest, gate = WriteQueue(store), threading.Event()
     ingest.submit(lambda _: gate.wait(10))
     crowd = [ingest.submit(lambda _: "one of many") for _ in range(20)]
     gate.set()

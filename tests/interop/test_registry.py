@@ -133,7 +133,7 @@ def test_stages_and_aliases_are_seen_from_both_sides(
     assert frame["stage"].tolist() == ["production", "production"]
     champion = ours.registry.champion("m")
     assert champion is not None
-    assert champion.number == 2
+    assert champion.version == 2
     ours.registry.archive("m", 2, "tired")
     ours.registry.set_alias("m", "old", 1)
     told = caller.get("registered-models/get", name="m")["registered_model"]

@@ -390,7 +390,7 @@ class TestDelivery:
     def test_a_receiver_that_drips_is_left(
         self, inner: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(http_delivery, "LONGEST_S", 0.2)
+        monkeypatch.setattr(http_delivery, "MAX_SECONDS", 0.2)
         done = threading.Event()
 
         def drip(_: Received) -> tuple[int, dict[str, str], bytes]:
@@ -481,7 +481,7 @@ class TestAddresses:
 
     def test_a_url_is_read(self) -> None:
         target = addresses.parse("https://Hooks.example.com:8443/a/b?c=d#e")
-        assert target == addresses.Target("https", "hooks.example.com", 8443, "/a/b?c=d")
+        assert target == addresses.WebhookTarget("https", "hooks.example.com", 8443, "/a/b?c=d")
         assert addresses.parse("http://[2606:4700::1111]").host == "2606:4700::1111"
 
     @pytest.mark.parametrize(

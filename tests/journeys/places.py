@@ -44,7 +44,7 @@ def version(workspace: Workspace) -> Params:
 def newest_version(workspace: Workspace) -> Params:
     """The version that no decision has moved yet, or the newest."""
     name = model(workspace)["name"]
-    return {"ref": f"{name}@{workspace.registry.versions(name)['number'].max()}"}
+    return {"ref": f"{name}@{workspace.registry.versions(name)['version'].max()}"}
 
 
 def run(workspace: Workspace) -> Params:
@@ -222,7 +222,7 @@ PLACES: Mapping[str, Place] = {
     ),
     "window": Place("window", window, shows=("Columns by drift",)),
     "window-performance": Place(
-        "window", window, {"window_view": "Performance"}, ("Realised figures",)
+        "window", window, {"window_view": "Realised"}, ("Realised figures",)
     ),
     "window-results": Place("window", window, {"window_view": "Results"}, ("Results",)),
     "window-reports": Place("window", window, {"window_view": "Reports"}),

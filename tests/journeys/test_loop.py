@@ -55,7 +55,7 @@ def test_a_person_decides_what_the_retraining_proposed(visitor: Any, voyage: Any
     visitor.answer("Accept", "Accept", reason="it is better on the newest weeks", typed=MODEL)
     expect(visitor.key("page_header")).to_contain_text("Accepted")
     assert registry.promotion(waiting["id"]).decision_reason == "it is better on the newest weeks"
-    assert registry.champion(MODEL).number == waiting["number"]
+    assert registry.champion(MODEL).version == waiting["version"]
 
 
 def test_the_best_run_sails_the_loop(visitor: Any, voyage: Any) -> None:

@@ -43,7 +43,7 @@ def test_a_filter_adds_no_entry_and_another_object_does(visitor: Any, voyage: An
         visitor.search("Name, id, trainer or note", words)
     assert entries(visitor) == before
     names = voyage.workspace.registry.models()["name"]
-    first = voyage.workspace.registry.versions(names.iloc[0])["number"].min()
+    first = voyage.workspace.registry.versions(names.iloc[0])["version"].min()
     visitor.open(f"/version?ref={names.iloc[0]}@{first}")
     visitor.idle()
     visitor.page.evaluate("history.pushState({}, '', '/version?ref=another@1')")
@@ -96,9 +96,9 @@ def test_paper_has_the_page_alone(visitor: Any, voyage: Any) -> None:
 def test_a_second_tab_notices_a_decision(visitor: Any, voyage: Any) -> None:
     registry, name = voyage.workspace.registry, "second-tab"
     known = registry.models()["name"].iloc[0]
-    newest = registry.version(known, int(registry.versions(known)["number"].max()))
+    newest = registry.version(known, int(registry.versions(known)["version"].max()))
     version = registry.register(name, str(newest.run_id))
-    asked = registry.propose(name, version.number, "staging", "to be decided in another tab")
+    asked = registry.propose(name, version.version, "staging", "to be decided in another tab")
     visitor.open(f"/promotion?id={asked.id}")
     visitor.press("Reject")
     visitor.dialog("Reject this promotion")

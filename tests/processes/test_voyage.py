@@ -63,7 +63,7 @@ def test_the_proposal_carries_its_evidence(voyage: Any) -> None:
     compared = promotion.evidence["comparison"]
     assert compared["candidate"]["roc_auc"] > compared["champion"]["roc_auc"]
     assert promotion.origin == "retraining"
-    assert voyage.workspace.registry.champion(flights.MODEL).number == 1
+    assert voyage.workspace.registry.champion(flights.MODEL).version == 1
 
 
 def test_the_doctor_finds_nothing(voyage: Any) -> None:

@@ -8,14 +8,14 @@ from pilothouse_app.charts.bars import (
     stacked_over_time,
     two_distributions,
 )
-from pilothouse_app.charts.comparison import influence, over_steps
+from pilothouse_app.charts.comparison import over_steps, param_importance
 from pilothouse_app.charts.curves import calibration, cost, history, precision_recall, roc
 from pilothouse_app.charts.intervals import intervals
 from pilothouse_app.charts.live import counts_over_time
 from pilothouse_app.charts.matrix import confusion
 from pilothouse_app.charts.parallel import Axis, parallel
 from pilothouse_app.charts.series import by_group, over_time, states_over_time
-from pilothouse_app.charts.smoothed import courses
+from pilothouse_app.charts.smoothed import smoothed
 
 __all__ = [
     "Axis",
@@ -24,19 +24,19 @@ __all__ = [
     "confusion",
     "cost",
     "counts_over_time",
-    "courses",
     "frequencies",
     "grouped",
     "histogram",
     "history",
-    "influence",
     "intervals",
     "over_steps",
     "over_time",
     "parallel",
+    "param_importance",
     "precision_recall",
     "ranked",
     "roc",
+    "smoothed",
     "stacked_over_time",
     "states_over_time",
     "two_distributions",

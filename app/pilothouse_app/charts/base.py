@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 
 from pilothouse_app.charts.palette import palette
 
-MOST_POINTS = 1_500
-MOST_SERIES = 8
-LONGEST_NAME = 60  # characters of a name that a figure has room for
-LONGEST_TITLE = 120
+MAX_POINTS = 1_500
+MAX_SERIES = 8
+MAX_NAME_LENGTH = 60  # characters of a name that a figure has room for
+MAX_TITLE_LENGTH = 120
 # Lets the page shine through, so that it suits both appearances when a visitor switches.
 GRID = "rgba(120,135,160,0.2)"
 
@@ -30,12 +30,12 @@ def blank(
     """An empty figure in the house style, with titled axes."""
     figure = go.Figure(layout={"template": _template(dark)})
     figure.update_layout(showlegend=legend, hovermode=hover)
-    figure.update_xaxes(title_text=literal(x, LONGEST_TITLE) if x else None)
-    figure.update_yaxes(title_text=literal(y, LONGEST_TITLE) if y else None)
+    figure.update_xaxes(title_text=literal(x, MAX_TITLE_LENGTH) if x else None)
+    figure.update_yaxes(title_text=literal(y, MAX_TITLE_LENGTH) if y else None)
     return figure
 
 
-def plain(text: object, longest: int = LONGEST_NAME) -> str:
+def plain(text: object, longest: int = MAX_NAME_LENGTH) -> str:
     """A name on one line and no longer than a figure has room for.
 
     ECharts and the SVG figures draw it letter by letter; for Plotly it takes `literal`.
@@ -46,7 +46,7 @@ def plain(text: object, longest: int = LONGEST_NAME) -> str:
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
-def literal(text: object, longest: int = LONGEST_NAME) -> str:
+def literal(text: object, longest: int = MAX_NAME_LENGTH) -> str:
     """A name as Plotly draws it letter by letter: it reads tags and entities in all its texts.
 
     Placeholders (`%{y}`) are read only in templates: a name goes into the data, never into one.
@@ -73,7 +73,7 @@ def floats(values: Iterable[Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.asarray(list(values), dtype=np.float32)
 
 
-def thinned(length: int, most: int = MOST_POINTS) -> np.ndarray[Any, np.dtype[np.intp]]:
+def thinned(length: int, most: int = MAX_POINTS) -> np.ndarray[Any, np.dtype[np.intp]]:
     """Evenly spread positions, first and last included, of at most `most` points."""
     if length <= most:
         return np.arange(length)

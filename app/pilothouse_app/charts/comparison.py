@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import MOST_SERIES, blank, dashed, distinct, floats, thinned
+from pilothouse_app.charts.base import MAX_SERIES, blank, dashed, distinct, floats, thinned
 from pilothouse_app.charts.curves import FEW_STEPS, line
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_PARAMS = 14
+MAX_PARAMS = 14
 
 
-def influence(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
+def param_importance(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
     """Importance by parameter (columns param, importance, std, correlation), the largest on top.
 
     The colour says whether the metric rises or falls with the parameter; grey for words.
     """
     colours = palette(dark)
-    rows = frame.head(MOST_PARAMS).iloc[::-1]
+    rows = frame.head(MAX_PARAMS).iloc[::-1]
     chart = blank(dark, x="Loss of fit when its values are shuffled", legend=False, hover="closest")
     tones = [
         colours.reference
@@ -73,7 +73,7 @@ def over_steps(
     figure = blank(dark, x=x_title, y=title)
     colours = palette(dark).categorical
     titles = distinct(names.values())
-    for place, run in enumerate(list(names)[:MOST_SERIES]):
+    for place, run in enumerate(list(names)[:MAX_SERIES]):
         rows = frame[frame["run"] == run]
         if rows.empty:
             continue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import MOST_SERIES, blank, floats, literal, thinned
+from pilothouse_app.charts.base import MAX_SERIES, blank, floats, literal, thinned
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def history(frame: pd.DataFrame, *, dark: bool, title: str, names: Mapping[str, 
     """One metric over steps (columns run, step, value), a line for each run."""
     figure = blank(dark, x="Step", y=title)
     colours = palette(dark).categorical
-    runs = list(dict.fromkeys(frame["run"]))[:MOST_SERIES]
+    runs = list(dict.fromkeys(frame["run"]))[:MAX_SERIES]
     for place, run in enumerate(runs):
         rows = frame[frame["run"] == run]
         rows = rows.iloc[thinned(len(rows))]
@@ -112,7 +112,7 @@ def _overlay(
     baseline: str = "",
 ) -> None:
     colours = palette(dark).categorical
-    for place, (name, curve) in enumerate(list(curves.items())[:MOST_SERIES]):
+    for place, (name, curve) in enumerate(list(curves.items())[:MAX_SERIES]):
         if curve.empty:
             continue  # the run keeps its colour in the other curves
         rows = curve.iloc[thinned(len(curve), 300)]
@@ -137,7 +137,7 @@ def line(colour: str, is_baseline: bool) -> dict[str, object]:
 def _mark(figure: go.Figure, curves: Mapping[str, pd.DataFrame], marks: Marks, dark: bool) -> None:
     """A ringed point on each run's curve, in its colour."""
     colours = palette(dark)
-    for place, name in enumerate(list(curves)[:MOST_SERIES]):
+    for place, name in enumerate(list(curves)[:MAX_SERIES]):
         if name not in marks:
             continue
         x, y = marks[name]

@@ -15,7 +15,7 @@ from pilothouse_app.charts.palette import palette
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_COLUMNS = 24
+MAX_COLUMNS = 24
 
 
 def drift_heatmap(
@@ -27,7 +27,7 @@ def drift_heatmap(
     come in `order`, first on top.
     """
     colours = palette(dark)
-    names = list(order)[:MOST_COLUMNS][::-1]
+    names = list(order)[:MAX_COLUMNS][::-1]
     starts = sorted(frame["start"].unique())
     ratios = (frame["score"] / frame["threshold"]).to_numpy(dtype=np.float32)
     places = {name: number for number, name in enumerate(names)}

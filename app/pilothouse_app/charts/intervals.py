@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pilothouse_app.charts.base import GRID, LONGEST_TITLE, plain
+from pilothouse_app.charts.base import GRID, MAX_TITLE_LENGTH, plain
 from pilothouse_app.charts.palette import Palette, palette
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 VERDICTS = {"better": "good", "worse": "bad"}
 EDGE = 7.0  # per cent of the width on either side, for half a mark or a number of the axis
-LONGEST_LABEL = 44
-LONGEST_ALT = 2_000
+MAX_LABEL_LENGTH = 44
+MAX_ALT_LENGTH = 2_000
 ROW, FOOT = 44, 44  # pixels: a run under its name, and the axis below with its title
 TOP, NAME, MARK = 8, 12, 27  # where the first run begins, and its name and its mark below that
 TICKS = 4
@@ -49,7 +49,7 @@ def intervals(
         *_axis(scale, colours, title, bottom),
         *(line for place, row in enumerate(rows) for line in _run(row, place, scale, colours)),
     ]
-    name = escape(plain(alt, LONGEST_ALT), quote=True)
+    name = escape(plain(alt, MAX_ALT_LENGTH), quote=True)
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' width='100%' height='{bottom + FOOT}' "
         f"role='img' aria-label='{name}' {FONT} font-size='12'>"
@@ -116,7 +116,7 @@ def _axis(scale: _Scale, colours: Palette, title: str, bottom: int) -> Iterator[
         f"<line x1='{zero}' x2='{zero}' y1='4' y2='{bottom}' stroke='{colours.muted}' "
         "stroke-width='1.5' stroke-dasharray='5 4'/>"
     )
-    yield _text("50%", bottom + 36, plain(title, LONGEST_TITLE), colours.muted)
+    yield _text("50%", bottom + 36, plain(title, MAX_TITLE_LENGTH), colours.muted)
 
 
 def _run(row: dict[Any, Any], place: int, scale: _Scale, colours: Palette) -> Iterator[str]:
@@ -124,8 +124,8 @@ def _run(row: dict[Any, Any], place: int, scale: _Scale, colours: Palette) -> It
     y = top + MARK
     role = VERDICTS.get(row["verdict"], "muted") if row["comparable"] else "muted"
     tone = getattr(colours, role)
-    name = plain(row["label"], LONGEST_TITLE)
-    short = plain(name, LONGEST_LABEL)
+    name = plain(row["label"], MAX_TITLE_LENGTH)
+    short = plain(name, MAX_LABEL_LENGTH)
     ends = _interval(row)
     told = f"{name}: {_signed(row['delta'])}"
     if ends:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from pilothouse_app.charts.base import (
-    MOST_SERIES,
+    MAX_SERIES,
     blank,
     dashed,
     distinct,
@@ -47,7 +47,7 @@ def over_time(
     colours = palette(dark).categorical
     rows = frame.iloc[thinned(len(frame))]
     chart = blank(dark, y=y)
-    for place, (column, name) in enumerate(list(lines.items())[:MOST_SERIES]):
+    for place, (column, name) in enumerate(list(lines.items())[:MAX_SERIES]):
         chart.add_scatter(
             x=rows[at],
             y=floats(rows[column]),
@@ -100,7 +100,7 @@ def by_group(
 ) -> go.Figure:
     """One line per value of `group`, at most eight."""
     colours = palette(dark).categorical
-    groups = list(dict.fromkeys(frame[group]))[:MOST_SERIES]
+    groups = list(dict.fromkeys(frame[group]))[:MAX_SERIES]
     chart = blank(dark, y=y)
     drawn = distinct(groups)
     for place, name in enumerate(groups):

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import MOST_SERIES, blank, faded, floats, literal
+from pilothouse_app.charts.base import MAX_SERIES, blank, faded, floats, literal
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FEW = 30
+FEW_POINTS = 30
 FEW_STEPS = 12
 
 
-def courses(
+def smoothed(
     frame: pd.DataFrame,
     *,
     dark: bool,
@@ -35,7 +35,7 @@ def courses(
     """
     figure = blank(dark, x=x, hover="x unified" if len(titles) > 1 else "closest")
     colours = palette(dark).categorical
-    for place, (key, title) in enumerate(list(titles.items())[:MOST_SERIES]):
+    for place, (key, title) in enumerate(list(titles.items())[:MAX_SERIES]):
         rows = frame[frame["key"] == key]
         colour = colours[(first + place) % len(colours)]
         over: Any = rows["at"] if instants else floats(rows["x"])
@@ -66,7 +66,7 @@ def _line(
     figure.add_scatter(
         x=x,
         y=floats(y),
-        mode="lines+markers" if points <= FEW and title else "lines",
+        mode="lines+markers" if points <= FEW_POINTS and title else "lines",
         line={"width": width, "color": colour},
         marker={"size": 5},
         connectgaps=False,

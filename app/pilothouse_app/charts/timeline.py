@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROLES: Mapping[str, str] = {"succeeded": "accent", "running": "warn", "failed": "bad"}
-MOST_STEPS = 60
+MAX_STEPS = 60
 
 
 def steps_timeline(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
     """Steps (columns seq, name, status, started_at, ended_at) as bars over time, first on top."""
     colours = palette(dark)
-    rows = frame.tail(MOST_STEPS).iloc[::-1]
+    rows = frame.tail(MAX_STEPS).iloc[::-1]
     starts, ends = rows["started_at"], rows["ended_at"]
     lengths = [
         max(1.0, (end - start).total_seconds() * 1000)

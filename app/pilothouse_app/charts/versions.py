@@ -18,10 +18,10 @@ ROLES = {"production": "good", "staging": "accent"}
 def metric_by_version(frame: pd.DataFrame, *, dark: bool, value: str, y: str) -> go.Figure:
     """A metric by version number (columns number, stage), coloured by stage."""
     colours = palette(dark)
-    rows = frame.sort_values("number")
+    rows = frame.sort_values("version")
     chart = blank(dark, y=y, legend=False, hover="closest")
     chart.add_scatter(
-        x=[f"Version {number}" for number in rows["number"]],
+        x=[f"Version {number}" for number in rows["version"]],
         y=floats(rows[value]),
         mode="lines+markers",
         line={"width": 1.5, "color": colours.reference},

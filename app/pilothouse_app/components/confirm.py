@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pilothouse_app.components.dialogs import obeyed, pressed, reason_input
-from pilothouse_app.components.links import Address, go
+from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
+from pilothouse_app.components.links import PageAddress, go
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.toasts import toast_next
 
@@ -29,7 +29,7 @@ def confirm(
     icon: str = ":material/help:",
     type_to_confirm: str = "",
     needs_reason: bool = True,
-    then: Address | None = None,
+    then: PageAddress | None = None,
 ) -> None:
     """Open the dialog. The command gets the reason, runs once, and its refusal is shown inside."""
 
@@ -40,7 +40,9 @@ def confirm(
         reason = reason_input("confirm_reason") if needs_reason else ""
         ready = typed == type_to_confirm and bool(reason or not needs_reason)
         missing = "" if ready else _missing(typed == type_to_confirm)
-        if pressed(verb, "confirm", missing=missing) and obeyed(lambda: command(reason)):
+        if dialog_buttons(verb, "confirm", missing=missing) and run_or_show_error(
+            lambda: command(reason)
+        ):
             toast_next(done)
             if then:
                 go(then)

@@ -20,7 +20,7 @@ def reason_input(key: str) -> str:
     return (typed or "").strip()
 
 
-def pressed(verb: str, key: str, *, missing: str = "") -> bool:
+def dialog_buttons(verb: str, key: str, *, missing: str = "") -> bool:
     """Cancel and the command's own button, which is disabled while something is `missing`."""
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key=f"{key}_cancel"):
@@ -30,7 +30,7 @@ def pressed(verb: str, key: str, *, missing: str = "") -> bool:
         )
 
 
-def obeyed(command: Callable[[], object]) -> bool:
+def run_or_show_error(command: Callable[[], object]) -> bool:
     """Give the command; when it is refused, say so in place and answer False."""
     try:
         command()
@@ -40,7 +40,7 @@ def obeyed(command: Callable[[], object]) -> bool:
     return True
 
 
-def given(command: Callable[[], object]) -> bool:
+def run_from_callback(command: Callable[[], object]) -> bool:
     """Give a command from a callback; a refusal becomes a toast, and False."""
     try:
         command()

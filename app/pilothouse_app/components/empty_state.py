@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pilothouse_app.components.links import Address, link
+from pilothouse_app.components.links import PageAddress, link
 from pilothouse_app.components.markdown import literal
 
 
@@ -16,7 +16,7 @@ def empty(
     *,
     icon: str = ":material/inbox:",
     action: tuple[str, Callable[[], None]] | None = None,
-    to: tuple[str, Address] | None = None,
+    to: tuple[str, PageAddress] | None = None,
     key: str = "empty",
     border: bool = True,
 ) -> None:

@@ -12,13 +12,13 @@ import streamlit as st
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
 from pilothouse.kit.io_errors import in_words
 from pilothouse_app.components.diff import literal
-from pilothouse_app.components.links import HOME, Address, link, screen
+from pilothouse_app.components.links import HOME, PageAddress, link, screen
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def guarded(back: tuple[str, Address] | None = None) -> Iterator[None]:
+def error_boundary(back: tuple[str, PageAddress] | None = None) -> Iterator[None]:
     """Turn an error of a screen into a box on it; the page around it stays.
 
     `back` is the list that the screen's objects are in: an address of nothing leads there.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from pilothouse_app.components.links import Address, link
+from pilothouse_app.components.links import PageAddress, link
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.status import badge
 
@@ -18,7 +18,7 @@ def header(
     *,
     note: str = "",
     status: str = "",
-    back: tuple[str, Address] | None = None,
+    back: tuple[str, PageAddress] | None = None,
 ) -> Iterator[None]:
     """Title (with status) at the left; what is drawn inside the context stands at the right.
 

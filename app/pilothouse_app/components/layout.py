@@ -88,7 +88,7 @@ CODE = "[data-testid=stCode] code .token"
 NUMBERS = "[data-testid=stCode] code .linenumber"
 
 
-def steady() -> None:
+def inject_css() -> None:
     """Keep the header row equally tall, code readable, the focus in sight, and paper clean.
 
     The shell calls it.
@@ -106,7 +106,7 @@ def steady() -> None:
     st.html(f"<style>{STEADY}{LINES}{chosen}{code}{rules}</style>")
 
 
-def paper(key: str) -> None:
+def white_background(key: str) -> None:
     """Lay a filled block's frame on white: a page from elsewhere does not know of a dark one."""
     st.html(f"<style>.st-key-fill_{key} iframe{{background:#FFFFFF}}</style>")
 
@@ -121,7 +121,7 @@ def button_like(key: str) -> Iterator[None]:
 
 
 @contextmanager
-def stays_in_sight(key: str) -> Iterator[None]:
+def sticky(key: str) -> Iterator[None]:
     """A block that stays at the top of the window while a longer one beside it is scrolled."""
     st.html(
         f"<style>[data-testid=stColumn]:has(.st-key-sight_{key})"

@@ -52,7 +52,7 @@ ICONS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Address:
+class PageAddress:
     """A page of the app and the parameters that name an object on it."""
 
     page: str
@@ -65,34 +65,34 @@ class Address:
         return f"/{self.page}{query}"
 
 
-def address(kind: str, ref: str) -> Address:
+def address(kind: str, ref: str) -> PageAddress:
     """Where the object of a kind is shown; an unknown kind is shown on Activity by its ref."""
     page, param = PLACES.get(kind, ("activity", "activity_q"))
-    return Address(page, {param: ref})
+    return PageAddress(page, {param: ref})
 
 
-def screen(page: str, **params: str) -> Address:
+def screen(page: str, **params: str) -> PageAddress:
     """The address of a page that is not about one object, such as Compare."""
-    return Address(page, params)
+    return PageAddress(page, params)
 
 
-def compare(runs: Sequence[str], baseline: str = "") -> Address:
+def compare(runs: Sequence[str], baseline: str = "") -> PageAddress:
     """The address of a comparison of runs."""
     params = {"runs": ",".join(runs)}
-    return Address("compare", {**params, "baseline": baseline} if baseline else params)
+    return PageAddress("compare", {**params, "baseline": baseline} if baseline else params)
 
 
-def wanted(param: str) -> str:
+def query_param(param: str) -> str:
     """The parameter of this page's address, empty when it is not there."""
     return str(st.query_params.get(param, ""))
 
 
-def go(to: Address) -> None:
+def go(to: PageAddress) -> None:
     """Open an address now (not from a callback: there, use `go_next`)."""
     st.switch_page(_page(to.page), query_params=dict(to.params))
 
 
-def go_next(to: Address) -> None:
+def go_next(to: PageAddress) -> None:
     """Open an address once the running callback is over."""
     st.session_state[_TARGET] = (to.page, dict(to.params))
 
@@ -101,11 +101,11 @@ def follow() -> None:
     """Go where the last callback wanted to go; the shell calls it on every run."""
     target = st.session_state.pop(_TARGET, None)
     if target:
-        go(Address(*target))
+        go(PageAddress(*target))
 
 
 def link(
-    to: Address,
+    to: PageAddress,
     label: str,
     *,
     icon: str | None = None,
@@ -116,7 +116,7 @@ def link(
     st.page_link(_page(to.page), label=words, icon=icon, width=width, query_params=params)
 
 
-def jump(to: Address, label: str, *, key: str, icon: str | None = None) -> None:
+def jump(to: PageAddress, label: str, *, key: str, icon: str | None = None) -> None:
     """A link to another object on this same page, which a menu link would mark as open."""
     st.button(literal(label), icon=icon, type="tertiary", key=key, on_click=go_next, args=(to,))
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 SECONDS = 30  # for filters in which time itself plays a part
 
 
-def kept(name: str, ask: Callable[[], T]) -> T:
+def cached(name: str, ask: Callable[[], T]) -> T:
     """The answer to a question of this name: plain values, from the last time it was asked."""
     found: T = _kept(str(workspace().folder), workspace().version, name, ask)
     return found

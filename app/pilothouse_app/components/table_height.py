@@ -9,7 +9,7 @@ from typing import Literal
 from pilothouse_app.components.layout import fill
 from pilothouse_app.components.table import HEAD, ROW
 
-FEW = 8
+SHORT_TABLE_ROWS = 8
 
 
 def short(rows: int, most: int) -> Literal["content"] | int:
@@ -23,7 +23,7 @@ def tall(key: str, rows: int, *, reserve: float = 12) -> Iterator[Literal["stret
 
     A few rows in a table that fills the window would leave a sheet of empty lines under them.
     """
-    if rows <= FEW:
+    if rows <= SHORT_TABLE_ROWS:
         yield "content"
         return
     with fill(key, reserve=reserve, most=ROW * rows + HEAD):

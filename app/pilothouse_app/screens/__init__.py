@@ -9,7 +9,7 @@ from importlib import import_module
 
 import streamlit as st
 
-from pilothouse_app.components.links import Address
+from pilothouse_app.components.links import PageAddress
 from pilothouse_app.components.links import screen as address_of
 from pilothouse_app.components.screen import SECTIONS, Screen
 
@@ -24,7 +24,7 @@ def all_screens() -> tuple[tuple[Screen, Callable[[], None]], ...]:
     return tuple(sorted(found, key=lambda pair: (pair[0].order, pair[0].title)))
 
 
-def list_of(path: str) -> tuple[str, Address] | None:
+def list_of(path: str) -> tuple[str, PageAddress] | None:
     """The title and the address of the list that a detail page belongs to; None for the others."""
     known = {screen.path: screen for screen, _ in all_screens()}
     parent = known[path].parent if path in known else ""

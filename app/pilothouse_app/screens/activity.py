@@ -76,7 +76,7 @@ def render() -> None:
 def _chain(folder: str, entries: int) -> tuple[bool, str]:
     """Walked again when the log has grown, and once a minute."""
     state: ChainState = workspace().activity.verify()
-    return state.intact, state.words
+    return state.intact, state.message
 
 
 def _routine_switch() -> bool:

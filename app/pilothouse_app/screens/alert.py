@@ -12,7 +12,7 @@ from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import ago, number, rule_title, title, when
 from pilothouse_app.components.header import facts, header, section
-from pilothouse_app.components.links import address, link, screen, wanted
+from pilothouse_app.components.links import address, link, query_param, screen
 from pilothouse_app.components.live import refresh_when_changed
 from pilothouse_app.components.records import records
 from pilothouse_app.components.screen import Screen
@@ -38,7 +38,7 @@ SCREEN = Screen(
 
 def render() -> None:
     """The alert the address names."""
-    wanted_id = wanted("id")
+    wanted_id = query_param("id")
     inbox = screen("monitoring", monitoring_view="Alerts")
     if not wanted_id:
         with header("Alert", back=("Alerts", inbox)):

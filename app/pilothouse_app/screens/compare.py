@@ -12,16 +12,16 @@ from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import header
 from pilothouse_app.components.links import compare, go_next, link, screen
 from pilothouse_app.components.screen import Screen
-from pilothouse_app.features.compare.context import Chosen, Scene, chosen
-from pilothouse_app.features.compare.data import data
+from pilothouse_app.features.compare.context import Chosen, ComparisonContext, chosen
+from pilothouse_app.features.compare.data import data_view
 from pilothouse_app.features.compare.export import export_button
-from pilothouse_app.features.compare.histories import steps
-from pilothouse_app.features.compare.metrics import figures
-from pilothouse_app.features.compare.parallel import parallel
-from pilothouse_app.features.compare.settings import differing
-from pilothouse_app.features.compare.slices import slicing
-from pilothouse_app.features.compare.summary import summary
-from pilothouse_app.features.compare.threshold import operating
+from pilothouse_app.features.compare.histories import histories_view
+from pilothouse_app.features.compare.metrics import metrics_view
+from pilothouse_app.features.compare.parallel import parallel_view
+from pilothouse_app.features.compare.settings import settings_view
+from pilothouse_app.features.compare.slices import slices_view
+from pilothouse_app.features.compare.summary import summary_view
+from pilothouse_app.features.compare.threshold import threshold_view
 
 SCREEN = Screen(
     title="Compare",
@@ -33,14 +33,14 @@ SCREEN = Screen(
 )
 
 VIEWS = {
-    "summary": ("Summary", summary),
-    "metrics": ("Metrics", figures),
-    "settings": ("Parameters and code", differing),
-    "data": ("Data", data),
-    "curves": ("Curves and threshold", operating),
-    "slices": ("Slices and flips", slicing),
-    "parallel": ("Parallel and importance", parallel),
-    "history": ("Over steps", steps),
+    "summary": ("Summary", summary_view),
+    "metrics": ("Metrics", metrics_view),
+    "settings": ("Parameters and code", settings_view),
+    "data": ("Data", data_view),
+    "curves": ("Curves and threshold", threshold_view),
+    "slices": ("Slices and flips", slices_view),
+    "parallel": ("Parallel and importance", parallel_view),
+    "history": ("Over steps", histories_view),
 }
 WHOLE = ("curves", "parallel", "history")  # what asks for stored curves and histories
 
@@ -53,7 +53,7 @@ def render() -> None:
         return
     # The view is asked before it is drawn: only some need everything that runs kept.
     view = st.session_state.get("compare_view") or _addressed()
-    scene = Scene(which, whole=view in WHOLE)
+    scene = ComparisonContext(which, whole=view in WHOLE)
     with header("Compare", note=plural(len(scene.ids), "run")):
         _cautions(scene)
         _choose_baseline(scene, which)
@@ -81,7 +81,7 @@ def _nothing_chosen() -> None:
     )
 
 
-def _choose_baseline(scene: Scene, which: Chosen) -> None:
+def _choose_baseline(scene: ComparisonContext, which: Chosen) -> None:
     key = f"compare_baseline_{scene.compared.baseline}"
     st.selectbox(
         "Baseline",
@@ -101,10 +101,10 @@ def _rebase(key: str, runs: list[str]) -> None:
     go_next(compare(runs, baseline=st.session_state[key]))
 
 
-def _cautions(scene: Scene) -> None:
+def _cautions(scene: ComparisonContext) -> None:
     notes = scene.compared.notes
     unsure = [each.title.lower() for each in scene.compared.agreements if each.state == UNKNOWN]
-    lines = [literal(note.words) for note in notes]
+    lines = [literal(note.message) for note in notes]
     if unsure:
         lines.append(f"Not known whether all runs have the same {', '.join(unsure)}; see Data.")
     if lines:

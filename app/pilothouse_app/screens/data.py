@@ -31,7 +31,7 @@ SCREEN = Screen(
     order=10,
 )
 
-MOST_LISTED = 10
+MAX_LISTED = 10
 
 
 def render() -> None:
@@ -73,10 +73,10 @@ def render() -> None:
         alt="Datasets",
         opens=("dataset", "ref"),
         select="one",
-        height=min(len(found), MOST_LISTED) * 30 + 33,
+        height=min(len(found), MAX_LISTED) * 30 + 33,
     )
     ref = chosen[0] if chosen and chosen[0] in set(found["ref"]) else str(found["ref"].iloc[0])
-    _columns(ref, listed=min(len(found), MOST_LISTED))
+    _columns(ref, listed=min(len(found), MAX_LISTED))
 
 
 def _columns(ref: str, listed: int) -> None:

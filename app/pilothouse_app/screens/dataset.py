@@ -15,7 +15,7 @@ from pilothouse_app.components.filters import switch
 from pilothouse_app.components.formats import ago, count, plural, share, size, title
 from pilothouse_app.components.header import facts, header, section
 from pilothouse_app.components.layout import fill
-from pilothouse_app.components.links import address, go_next, screen, wanted
+from pilothouse_app.components.links import address, go_next, query_param, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import (
@@ -62,14 +62,14 @@ RESERVE = 17.5
 def render() -> None:
     """The version the address names."""
     back = ("Data", screen("data"))
-    if not wanted("ref"):
+    if not query_param("ref"):
         with header("Dataset", back=back):
             pass
         empty("Which dataset?", "The address names none.", to=("Open data", back[1]))
         return
-    version = workspace().data.version(wanted("ref"))
+    version = workspace().data.version(query_param("ref"))
     with header(
-        version.dataset, note=f"version {version.number}", status=_status(version), back=back
+        version.dataset, note=f"version {version.version}", status=_status(version), back=back
     ):
         _choose_version(version)
         register_data_button(version.dataset, primary=False)
@@ -87,7 +87,7 @@ def _status(version: DatasetVersionInfo) -> str:
 
 def _choose_version(version: DatasetVersionInfo) -> None:
     refs = list(workspace().data.versions(version.dataset)["ref"])
-    key = f"dataset_version_{version.number}"
+    key = f"dataset_version_{version.version}"
     if len(refs) > 1:
         st.selectbox(
             "Version",

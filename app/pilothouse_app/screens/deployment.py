@@ -13,7 +13,7 @@ from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import filter_bar, switch
 from pilothouse_app.components.formats import ago, title
 from pilothouse_app.components.header import facts, header
-from pilothouse_app.components.links import address, link, screen, wanted
+from pilothouse_app.components.links import address, link, query_param, screen
 from pilothouse_app.components.live import live, refresh_when_changed
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
@@ -51,7 +51,7 @@ CHANGING = ("starting", "swapping", "restarting", "stopping")
 
 def render() -> None:
     """The deployment the address names."""
-    name = wanted("name")
+    name = query_param("name")
     back = ("Deployments", screen("deployments"))
     if not name:
         with header("Deployment", back=back):
@@ -59,14 +59,14 @@ def render() -> None:
         empty("Which deployment?", "The address names none.", to=("Open deployments", back[1]))
         return
     deployment = workspace().deployments.deployment(name)
-    with header(name, status=deployment.status, note=deployment.words, back=back):
+    with header(name, status=deployment.status, note=deployment.message, back=back):
         _commands(deployment)
     _facts(deployment)
     last_failure(name)
     view, span = _bar(deployment)
     if view in ("traffic", "log"):
         changing = deployment.status in CHANGING
-        idle = 5.0 if deployment.desired == "running" else None
+        idle = 5.0 if deployment.desired_state == "running" else None
         live(
             lambda: _moving(name, view, span),
             key="deployment_live",
@@ -111,7 +111,7 @@ def _facts(deployment: DeploymentInfo) -> None:
             {
                 "Address": f"`/v2/models/{deployment.name}/infer`",
                 "Launched": f"{ago(deployment.created_at)} by {literal(deployment.created_by)}",
-                "Version before": str(deployment.previous or ""),
+                "Version before": str(deployment.previous_version or ""),
             }
         )
 
@@ -119,11 +119,11 @@ def _facts(deployment: DeploymentInfo) -> None:
 def _commands(deployment: DeploymentInfo) -> None:
     name, deployments = deployment.name, workspace().deployments
     retrain_button(name)
-    if deployment.desired == "stopped":
+    if deployment.desired_state == "stopped":
         if st.button("Resume", type="primary", icon=":material/play_arrow:", key="resume"):
             confirm(
                 "Resume this deployment",
-                f"**{name}** serves version {deployment.number} again.",
+                f"**{name}** serves version {deployment.version} again.",
                 verb="Resume",
                 command=lambda reason: deployments.resume(name, reason),
                 done=f"{name} is being started",
@@ -142,17 +142,18 @@ def _commands(deployment: DeploymentInfo) -> None:
     if st.button(
         "Roll back",
         icon=":material/undo:",
-        disabled=deployment.previous is None,
-        help="It has served no other version" if deployment.previous is None else None,
+        disabled=deployment.previous_version is None,
+        help="It has served no other version" if deployment.previous_version is None else None,
         key="roll_back",
     ):
         confirm(
-            f"Roll back to version {deployment.previous}",
-            f"New requests to **{name}** go to version {deployment.previous} again instead of "
-            f"version {deployment.number}; at once when it is still warm. No request fails.",
+            f"Roll back to version {deployment.previous_version}",
+            f"New requests to **{name}** go to version {deployment.previous_version} again "
+            f"instead of "
+            f"version {deployment.version}; at once when it is still warm. No request fails.",
             verb="Roll back",
             command=lambda reason: deployments.roll_back(name, reason),
-            done=f"{name} is rolled back to version {deployment.previous}",
+            done=f"{name} is rolled back to version {deployment.previous_version}",
         )
     if st.button("Swap version", type="primary", icon=":material/swap_horiz:", key="swap"):
         swap(name)
@@ -161,7 +162,7 @@ def _commands(deployment: DeploymentInfo) -> None:
 def _state(deployment: DeploymentInfo) -> object:
     """What the head of the page and its buttons are drawn for."""
     restarts = sum(replica.restarts for replica in deployment.replicas)
-    return deployment.status, deployment.words, deployment.generation, restarts
+    return deployment.status, deployment.message, deployment.generation, restarts
 
 
 def _moving(name: str, view: str, span: str) -> object:

@@ -45,7 +45,7 @@ SCREEN = Screen(
     order=10,
 )
 CHANGING = ("starting", "swapping", "restarting", "stopping")
-MOST_CARDS = 4
+MAX_CARDS = 4
 COLUMNS = {
     "name": name_column("Deployment", width=170),
     "status": status_column(width=88),
@@ -55,7 +55,7 @@ COLUMNS = {
     "restarts": number_column("Restarts", 0, width=70),
     "memory_mb": number_column("Memory, MB", 0, width=92),
     "updated_at": when_column("Changed", width=104),
-    "words": text_column("Now"),
+    "message": text_column("Now"),
 }
 
 
@@ -100,14 +100,14 @@ def _body(span: str) -> bool:
             shown, COLUMNS, key="deployments", alt="Deployments", ids="name",
             opens=("deployment", "name"), height=height,
         )  # fmt: skip
-    for row in records(found)[:MOST_CARDS]:
+    for row in records(found)[:MAX_CARDS]:
         _card(row, span)
     return bool(found["status"].isin(CHANGING).any())
 
 
 def _versions(found: pd.DataFrame) -> list[str]:
     return [
-        f"{model} {number}" for model, number in zip(found["model"], found["number"], strict=True)
+        f"{model} {number}" for model, number in zip(found["model"], found["version"], strict=True)
     ]
 
 

@@ -16,12 +16,12 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.bulk_actions import actions_menu
 from pilothouse_app.features.experiments.columns import catalog, shown_columns
 from pilothouse_app.features.experiments.filter_text import count_of, counted
-from pilothouse_app.features.experiments.groups import group_rows, meant_by
+from pilothouse_app.features.experiments.groups import filter_of_group, group_rows
 from pilothouse_app.features.experiments.import_dialog import import_button
 from pilothouse_app.features.experiments.saved_views import views_menu
 from pilothouse_app.features.experiments.state import State, current
 from pilothouse_app.features.experiments.table import KEY, run_rows
-from pilothouse_app.features.experiments.toolbar import nothing_meant, run_bar
+from pilothouse_app.features.experiments.toolbar import is_unfiltered, run_bar
 from pilothouse_app.features.pipelines.progress import running
 from pilothouse_app.features.training.dialog import training_button
 
@@ -34,14 +34,14 @@ SCREEN = Screen(
     order=20,
 )
 
-MOST_COMPARED = 10
+MAX_COMPARED = 10
 
 
 def render() -> None:
     """Draw the page."""
     room = workspace().experiments
     state = current()
-    meant = meant_by(state)
+    meant = filter_of_group(state)
     found, wrong = counted(meant)
     total = found if meant == RunFilter() else count_of(RunFilter())
     if not total and state == State() and not room.count(RunFilter(archived=True)):
@@ -57,7 +57,7 @@ def render() -> None:
     known = catalog()
     run_bar(state, known, wrong)
     if not found:
-        nothing_meant(state, wrong)
+        is_unfiltered(state, wrong)
     elif state.mode == "groups" and not state.inside:
         group_rows(state, known, shown_columns(state, known))
     else:
@@ -91,9 +91,9 @@ def _compare_link() -> None:
     """A link once there is something to compare: the browser goes there and asks no page twice."""
     chosen, icon = ticked(KEY), ":material/compare_arrows:"
     label = f"Compare ({len(chosen)})" if chosen else "Compare"
-    if 2 <= len(chosen) <= MOST_COMPARED:
+    if 2 <= len(chosen) <= MAX_COMPARED:
         with button_like("runs_compare"):
             link(compare(chosen), label, icon=icon)
     else:
-        few = f"Tick 2 to {MOST_COMPARED} runs in the table"
+        few = f"Tick 2 to {MAX_COMPARED} runs in the table"
         st.button(label, icon=icon, disabled=True, help=few, key="runs_too_few")

@@ -41,7 +41,7 @@ SCREEN = Screen(
 
 SPANS = {"1 h": 1.0, "24 h": 24.0, "7 d": 168.0}
 CHART, HEALTH = 214, 196
-MOST_WAITING = 7
+MAX_WAITING = 7
 
 
 def render() -> None:
@@ -93,7 +93,7 @@ def _body(span: str) -> bool:
 
 
 def _figures(now: Overview, span: str) -> list[Kpi]:
-    serving = now.deployments[now.deployments["serving"].notna()]
+    serving = now.deployments[now.deployments["serving_version"].notna()]
     firing = sum(alert["state"] == "firing" for alert in now.alerts)
     newest = now.promotions[0] if now.promotions else None
     return [
@@ -116,7 +116,7 @@ def _figures(now: Overview, span: str) -> list[Kpi]:
         Kpi(
             "Waiting for a decision",
             str(len(now.promotions)),
-            f"{newest['model']} {newest['number']}" if newest else "nothing",
+            f"{newest['model']} {newest['version']}" if newest else "nothing",
         ),
     ]
 
@@ -164,7 +164,7 @@ def _waiting(now: Overview) -> None:
             border=False,
         )
     with st.container(key="lines_attention"):
-        for item in now.attention[:MOST_WAITING]:
+        for item in now.attention[:MAX_WAITING]:
             attention_line(item)
 
 
@@ -187,8 +187,8 @@ def _production(now: Overview) -> None:
             "version": text_column("Version", width=96),
             "status": status_column(width=92),
             "drift": status_column("Drift", width=80),
-            "performance": status_column("Performance", width=96),
-            "words": text_column("Now"),
+            "performance": status_column("Realised", width=96),
+            "message": text_column("Now"),
         },
         key="home_deployments",
         ids="name",

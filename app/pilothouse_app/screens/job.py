@@ -14,7 +14,7 @@ from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import switch
 from pilothouse_app.components.formats import plural, title
 from pilothouse_app.components.header import facts, header, section
-from pilothouse_app.components.links import ICONS, address, go, link, screen, wanted
+from pilothouse_app.components.links import ICONS, address, go, link, query_param, screen
 from pilothouse_app.components.live import live
 from pilothouse_app.components.log_view import log_view
 from pilothouse_app.components.screen import Screen
@@ -51,7 +51,7 @@ SCREEN = Screen(
 
 def render() -> None:
     """The job the address names."""
-    wanted_id = wanted("id")
+    wanted_id = query_param("id")
     back = ("Pipelines", screen("pipelines"))
     if not wanted_id:
         with header("Job", back=back):

@@ -12,7 +12,7 @@ from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import header, section
-from pilothouse_app.components.links import screen, wanted
+from pilothouse_app.components.links import query_param, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import (
@@ -43,7 +43,7 @@ SCREEN = Screen(
 )
 RECENT = 10
 HISTORY = {
-    "number": number_column("Version", 0, width=64),
+    "version": number_column("Version", 0, width=64),
     "after": status_column("To", width=96),
     "at": when_column("When", width=100),
     "by": text_column("By", width=80),
@@ -60,7 +60,7 @@ PROMOTIONS = {
 
 def render() -> None:
     """The model the address names."""
-    name = wanted("name")
+    name = query_param("name")
     back = ("Registry", screen("registry"))
     if not name:
         with header("Model", back=back):
@@ -85,7 +85,7 @@ def _promote_button(name: str, versions: pd.DataFrame) -> None:
     upward = versions[versions["stage"].isin(["none", "staging"])]
     if upward.empty:
         return
-    newest = int(upward["number"].iloc[0])
+    newest = int(upward["version"].iloc[0])
     promote_button(workspace().registry.version(name, newest), label=f"Promote version {newest}")
 
 
@@ -106,8 +106,8 @@ def _versions(name: str, versions: pd.DataFrame, keys: Sequence[str]) -> None:
         "created_by": text_column("By", width=90),
     }
     frame = versions.assign(
-        version=[f"Version {number}" for number in versions["number"]],
-        ref=[f"{name}@{number}" for number in versions["number"]],
+        version=[f"Version {number}" for number in versions["version"]],
+        ref=[f"{name}@{number}" for number in versions["version"]],
     )
     with tall("versions", len(frame), reserve=40) as height:
         table(
@@ -145,7 +145,7 @@ def _promotions(name: str) -> None:
         return
     recent = found.head(RECENT)
     shown = recent.assign(
-        version=[f"Version {number}" for number in recent["number"]],
+        version=[f"Version {number}" for number in recent["version"]],
         gates=[readable(words) for words in recent["gates"]],
     )
     table(shown, PROMOTIONS, key="model_promotions", alt="Promotions", opens=("promotion", "id"))

@@ -14,7 +14,7 @@ from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import choose_one, filter_bar, switch
 from pilothouse_app.components.formats import title
 from pilothouse_app.components.header import header, section
-from pilothouse_app.components.links import address, go, link, screen, wanted
+from pilothouse_app.components.links import address, go, link, query_param, screen
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import table
 from pilothouse_app.components.table_height import tall
@@ -23,7 +23,7 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.alerts import inbox
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
 from pilothouse_app.features.monitoring.rules import add_rule_button, rules
-from pilothouse_app.features.monitoring.trends import courses, newest_figures
+from pilothouse_app.features.monitoring.trends import latest_metrics, trends
 from pilothouse_app.features.monitoring.windows import COLUMNS, described, pick_window
 from pilothouse_app.features.pipelines.progress import running
 from pilothouse_app.features.pipelines.start import retrain_button
@@ -80,20 +80,20 @@ def render() -> None:
 
 def _deployment(names: Sequence[str]) -> str:
     """The deployment in the address, or of the rule in it; else the first."""
-    asked = wanted("monitoring_deployment")
-    if wanted("rule"):
+    asked = query_param("monitoring_deployment")
+    if query_param("rule"):
         known = workspace().monitoring.rules()
-        asked = next(iter(known[known["id"] == wanted("rule")]["deployment"]), asked)
+        asked = next(iter(known[known["id"] == query_param("rule")]["deployment"]), asked)
     kept = str(st.session_state.get("monitoring_deployment", asked))
     return kept if kept in names else names[0]
 
 
 def _bar(names: Sequence[str], name: str) -> str:
     with filter_bar():
-        start = "rules" if wanted("rule") else VIEWS[0]
+        start = "rules" if query_param("rule") else VIEWS[0]
         view = switch("monitoring_view", VIEWS, "Show", default=start, words=title)
         # The first name is the widget's default: Streamlit leaves defaults out of the address.
-        first = name if wanted("rule") else names[0]
+        first = name if query_param("rule") else names[0]
         choose_one("monitoring_deployment", names, "Deployment", default=first)
         link(address("deployment", name), "Deployment", icon=":material/rocket_launch:")
         if view == "rules":
@@ -136,7 +136,7 @@ def _begin(name: str) -> None:
 
 
 def _monitor(name: str) -> None:
-    workspace().pipelines.watch(name)
+    workspace().pipelines.monitor(name)
     toast_next(f"{name} is monitored")
     st.rerun()
 
@@ -162,8 +162,8 @@ def _of_windows(view: str, name: str, windows: pd.DataFrame) -> None:
             )
     else:
         auc = workspace().monitoring.trend(name, "roc_auc", signal="performance")
-        newest_figures(windows, auc)
-        courses(name, windows, auc)
+        latest_metrics(windows, auc)
+        trends(name, windows, auc)
 
 
 def _drift(name: str, windows: pd.DataFrame) -> None:

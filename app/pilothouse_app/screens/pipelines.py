@@ -10,7 +10,7 @@ from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose, filter_bar, pager, switch
 from pilothouse_app.components.formats import plural, title
 from pilothouse_app.components.header import header
-from pilothouse_app.components.links import wanted
+from pilothouse_app.components.links import query_param
 from pilothouse_app.components.live import live
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.status import words
@@ -45,7 +45,7 @@ def render() -> None:
         demo_button()
         retrain_button()
     with filter_bar():
-        first = "schedules" if wanted("schedule") else "jobs"
+        first = "schedules" if query_param("schedule") else "jobs"
         view = switch("pipelines_view", VIEWS, "View", default=first, words=title)
         asked = _filters() if view == "jobs" else {}
         if view == "schedules":

@@ -14,13 +14,13 @@ from pilothouse_app.components.diff import literal, readable
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import DASH, ago, when
 from pilothouse_app.components.header import facts, header, section
-from pilothouse_app.components.links import address, compare, link, screen, wanted
+from pilothouse_app.components.links import address, compare, link, query_param, screen
 from pilothouse_app.components.live import refresh_when_changed
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.formatting import favourites, metric_title, metric_value
 from pilothouse_app.features.registry.gates import verdict_table, verdict_words
-from pilothouse_app.features.registry.promote import consequence, decide_buttons, todays
+from pilothouse_app.features.registry.promote import consequence, current_evaluation, decide_buttons
 
 if TYPE_CHECKING:
     from pilothouse.registry.info import PromotionInfo
@@ -39,7 +39,7 @@ _OF_NO_ROWS = re.compile(r"_(seconds|bytes)$")
 
 def render() -> None:
     """The promotion the address names."""
-    wanted_id = wanted("id")
+    wanted_id = query_param("id")
     back = ("Registry", screen("registry"))
     if not wanted_id:
         with header("Promotion", back=back):
@@ -47,7 +47,7 @@ def render() -> None:
         empty("Which promotion?", "The address names none.", to=("Open the registry", back[1]))
         return
     promotion = workspace().registry.promotion(wanted_id)
-    title = f"{promotion.model} {promotion.number} to {promotion.stage}"
+    title = f"{promotion.model} {promotion.version} to {promotion.stage}"
     with header(title, status=promotion.status, back=back):
         if promotion.status == "pending":
             decide_buttons(promotion)
@@ -104,15 +104,15 @@ def _request(promotion: PromotionInfo) -> None:
 
 def _outlook(promotion: PromotionInfo) -> None:
     """What accepting would do, or why it cannot be accepted now."""
-    now = todays(promotion)
+    now = current_evaluation(promotion)
     if not now.accepted:
         st.warning(
-            f"{literal(readable(now.words))}.",
+            f"{literal(readable(now.message))}.",
             title="The gates would refuse it now",
             icon=":material/block:",
         )
         return
-    version = workspace().registry.version(promotion.model, promotion.number)
+    version = workspace().registry.version(promotion.model, promotion.version)
     st.info(consequence(version, promotion.stage), title="If you accept", icon=":material/info:")
 
 
@@ -153,7 +153,7 @@ def _metric_table(
     rows = [
         {
             "Metric": metric_title(key),
-            f"Version {promotion.number}": metric_value(key, candidate[key]),
+            f"Version {promotion.version}": metric_value(key, candidate[key]),
             "Champion": metric_value(key, champion[key]) if key in champion else DASH,
         }
         for key in _keys(candidate)
@@ -164,7 +164,7 @@ def _metric_table(
 def _gates(promotion: PromotionInfo) -> None:
     later, when_said = promotion.decision_verdicts, "What the gates said at the decision"
     if promotion.status == "pending":
-        later, when_said = todays(promotion).verdicts, "What the gates say now"
+        later, when_said = current_evaluation(promotion).verdicts, "What the gates say now"
     if later is not None:
         same = later == promotion.verdicts
         section(when_said, verdict_words(later) + (", as when it was asked" if same else ""))

@@ -43,7 +43,7 @@ SCREEN = Screen(
     order=0,
 )
 STATUSES = ("pending", "accepted", "rejected", "refused")
-MOST_CARDS = 3
+MAX_CARDS = 3
 SIZE = 50
 MODELS = {
     "name": name_column("Model", width=190),
@@ -141,10 +141,10 @@ def _pending(waiting: pd.DataFrame) -> None:
     if waiting.empty:
         return
     section("Waiting for a decision", plural(len(waiting), "promotion"))
-    for promotion in records(waiting)[:MOST_CARDS]:
+    for promotion in records(waiting)[:MAX_CARDS]:
         _card(promotion)
-    if len(waiting) > MOST_CARDS:
-        st.markdown(f":gray[and {len(waiting) - MOST_CARDS} more below]")
+    if len(waiting) > MAX_CARDS:
+        st.markdown(f":gray[and {len(waiting) - MAX_CARDS} more below]")
 
 
 def _card(row: dict[str, Any]) -> None:
@@ -159,7 +159,7 @@ def _card(row: dict[str, Any]) -> None:
         with st.container(gap="xsmall", width="stretch"):
             link(
                 address("promotion", promotion.id),
-                f"{promotion.model} {promotion.number} to {promotion.stage}",
+                f"{promotion.model} {promotion.version} to {promotion.stage}",
                 icon=":material/how_to_vote:",
             )
             st.markdown(
@@ -191,7 +191,7 @@ def _promotions() -> None:
         )
         return
     shown = found.assign(
-        version=[f"{m} {n}" for m, n in zip(found["model"], found["number"], strict=True)],
+        version=[f"{m} {n}" for m, n in zip(found["model"], found["version"], strict=True)],
         to=found["stage"],
         gates=[readable(words) for words in found["gates"]],
         why=[readable(late or early) for late, early in _reasons(found)],

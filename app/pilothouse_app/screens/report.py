@@ -9,7 +9,7 @@ import streamlit as st
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import ago, count, size
 from pilothouse_app.components.header import facts, header
-from pilothouse_app.components.links import address, link, screen, wanted
+from pilothouse_app.components.links import address, link, query_param, screen
 from pilothouse_app.components.live import live
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
@@ -31,7 +31,7 @@ SCREEN = Screen(
 
 def render() -> None:
     """The report the address names."""
-    wanted_id = wanted("id")
+    wanted_id = query_param("id")
     if not wanted_id:
         with header("Report", back=("Monitoring", screen("monitoring"))):
             pass

@@ -11,7 +11,7 @@ from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import switch
 from pilothouse_app.components.formats import ago, duration, plural, title
 from pilothouse_app.components.header import facts, header
-from pilothouse_app.components.links import ICONS, address, jump, link, screen, wanted
+from pilothouse_app.components.links import ICONS, address, jump, link, query_param, screen
 from pilothouse_app.components.live import live
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
@@ -29,7 +29,7 @@ from pilothouse_app.features.run import (
     reproduce,
     trials,
 )
-from pilothouse_app.features.run.actions import colour_badge, marks_menu, star_button
+from pilothouse_app.features.run.actions import actions_menu, colour_badge, star_button
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
@@ -59,16 +59,16 @@ VIEWS: dict[str, Callable[[RunInfo], None]] = {
 def render() -> None:
     """The run the address names."""
     back = ("Experiments", screen("experiments"))
-    if not wanted("id"):
+    if not query_param("id"):
         with header("Run", back=back):
             pass
         empty("Which run?", "The address names none.", to=("Open experiments", back[1]))
         return
-    run = workspace().experiments.run(wanted("id"))
+    run = workspace().experiments.run(query_param("id"))
     with header(run.name, status=run.status, back=back):
         colour_badge(run)
         star_button(run)
-        marks_menu(run)
+        actions_menu(run)
         if run.status == "finished" and run.archived_at is None:
             compare_button(run)
             register_button(run)

@@ -15,7 +15,7 @@ from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import ago, plural
 from pilothouse_app.components.header import facts, header, section
 from pilothouse_app.components.kpis import Kpi, kpi_row
-from pilothouse_app.components.links import address, link, screen, wanted
+from pilothouse_app.components.links import address, link, query_param, screen
 from pilothouse_app.components.live import refresh_when_changed
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import (
@@ -28,7 +28,7 @@ from pilothouse_app.components.table import (
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.launch import launch_button
 from pilothouse_app.features.experiments.formatting import favourites, metric_title, metric_value
-from pilothouse_app.features.registry.external_version import logged_elsewhere
+from pilothouse_app.features.registry.external_version import external_version
 from pilothouse_app.features.registry.gates import verdict_table, verdict_words
 from pilothouse_app.features.registry.promote import pending, promote_button
 from pilothouse_app.features.registry.signature import signature_frame
@@ -59,7 +59,7 @@ MOVES = {
 
 def render() -> None:
     """The version the address names."""
-    model, _, number = wanted("ref").rpartition("@")
+    model, _, number = query_param("ref").rpartition("@")
     back = (model or "Registry", address("model", model) if model else screen("registry"))
     if not model:
         with header("Version", back=back):
@@ -69,7 +69,7 @@ def render() -> None:
     if not number.isdigit():
         raise Invalid(f"{number!r} is no version number.")
     version = workspace().registry.version(model, int(number))
-    with header(f"{model} {version.number}", status=version.stage, back=back):
+    with header(f"{model} {version.version}", status=version.stage, back=back):
         _commands(version)
     refresh_when_changed(lambda: _state(model, int(number)), key="version_changes")
     _origin(version)
@@ -81,12 +81,12 @@ def render() -> None:
         _standing(version)
 
 
-def _state(model: str, number: int) -> object:
+def _state(model: str, version: int) -> object:
     """What the badges and buttons of the page are drawn for."""
     registry = workspace().registry
-    version = registry.version(model, number)
-    waiting = pending(version)
-    return version.stage, version.aliases, waiting.id if waiting else ""
+    model_version = registry.version(model, version)
+    waiting = pending(model_version)
+    return model_version.stage, model_version.aliases, waiting.id if waiting else ""
 
 
 def _commands(version: VersionInfo) -> None:
@@ -94,7 +94,7 @@ def _commands(version: VersionInfo) -> None:
         "Archive", icon=":material/archive:", key="version_archive"
     ):
         _confirm_archive(version)
-    launch_button(version.model, version.number)
+    launch_button(version.model, version.version)
     promote_button(version)
 
 
@@ -102,11 +102,11 @@ def _confirm_archive(version: VersionInfo) -> None:
     champion = " It is the champion: the model is left without one." if version.is_champion else ""
     confirm(
         "Archive this version",
-        f"**{version.model} {version.number}** is taken out of use.{champion} "
+        f"**{version.model} {version.version}** is taken out of use.{champion} "
         "Deployments that serve it go on. It can be promoted again.",
         verb="Archive",
-        command=lambda reason: workspace().registry.archive(version.model, version.number, reason),
-        done=f"{version.model} {version.number} is archived",
+        command=lambda reason: workspace().registry.archive(version.model, version.version, reason),
+        done=f"{version.model} {version.version} is archived",
         type_to_confirm=version.model if version.is_champion else "",
     )
 
@@ -135,7 +135,7 @@ def _origin(version: VersionInfo) -> None:
 
 def _figures(version: VersionInfo) -> None:
     champion = workspace().registry.champion(version.model)
-    other = champion if champion and champion.number != version.number else None
+    other = champion if champion and champion.version != version.version else None
     figures = [
         Kpi(
             metric_title(key), metric_value(key, version.metrics[key]), _beside(version, other, key)
@@ -158,7 +158,7 @@ def _beside(version: VersionInfo, champion: VersionInfo | None, key: str) -> str
 def _inputs(version: VersionInfo) -> None:
     signature = version.signature
     if not signature.can_be_served:
-        logged_elsewhere(version)
+        external_version(version)
         return
     section("Inputs", f"{plural(len(signature.inputs), 'column')}, predicts {signature.target}")
     table(
@@ -174,21 +174,21 @@ def _standing(version: VersionInfo) -> None:
     if version.stage != "production":
         waiting = pending(version)
         evidence = waiting.evidence.get("comparison") if waiting else None
-        decision = registry.assess(version.model, version.number, "production", evidence)
+        decision = registry.assess(version.model, version.version, "production", evidence)
         section("Would it pass to production?", verdict_words(decision.verdicts))
         verdict_table(decision.verdicts)
     moves = registry.history(version.model)
-    moves = moves[moves["number"] == version.number].rename(columns={"after": "to"})
+    moves = moves[moves["version"] == version.version].rename(columns={"after": "to"})
     section("Stages", plural(len(moves), "move"))
     if moves.empty:
         st.markdown(":gray[It has no stage yet.]")
     else:
         table(moves, MOVES, key="version_moves", alt="Moves between stages")
-    _promotions(registry.promotions(model=version.model), version.number)
+    _promotions(registry.promotions(model=version.model), version.version)
 
 
-def _promotions(promotions: pd.DataFrame, number: int) -> None:
-    own = promotions[promotions["number"] == number]
+def _promotions(promotions: pd.DataFrame, version: int) -> None:
+    own = promotions[promotions["version"] == version]
     own = own.assign(gates=[readable(words) for words in own["gates"]])
     if own.empty:
         return

@@ -15,7 +15,7 @@ from pilothouse_app.components.filters import choose, filter_bar, switch
 from pilothouse_app.components.formats import ago, count, number, plural, share, title
 from pilothouse_app.components.header import facts, header, section
 from pilothouse_app.components.kpis import Kpi, kpi_row
-from pilothouse_app.components.links import Address, address, go, link, screen, wanted
+from pilothouse_app.components.links import PageAddress, address, go, link, query_param, screen
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.status import words
 from pilothouse_app.components.table import number_column, status_column, table, text_column
@@ -63,7 +63,7 @@ BRIEF = {
 
 def render() -> None:
     """The window the address names."""
-    wanted_id = wanted("id")
+    wanted_id = query_param("id")
     if not wanted_id:
         with header("Window", back=("Monitoring", screen("monitoring"))):
             pass
@@ -92,7 +92,7 @@ def render() -> None:
         _reports(window)
 
 
-def _remove_button(window: WindowInfo, back: Address) -> None:
+def _remove_button(window: WindowInfo, back: PageAddress) -> None:
     if st.button("Remove", icon=":material/delete:", key="window_remove"):
         confirm(
             "Remove this window",
@@ -121,7 +121,11 @@ def _report_button(window: WindowInfo) -> None:
 
 def _facts(window: WindowInfo) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        link(address("version", window.version), window.version, icon=":material/deployed_code:")
+        link(
+            address("version", window.version_ref),
+            window.version_ref,
+            icon=":material/deployed_code:",
+        )
         link(
             address("deployment", window.deployment),
             window.deployment,
@@ -129,7 +133,7 @@ def _facts(window: WindowInfo) -> None:
         )
         judged = f"{ago(window.evaluated_at)}, revision {window.revision}"
         facts({"Drift": words(window.drift_status),
-               "Performance": words(window.performance_status), "Judged": judged})  # fmt: skip
+               "Realised": words(window.performance_status), "Judged": judged})  # fmt: skip
 
 
 def _figures(window: WindowInfo) -> None:

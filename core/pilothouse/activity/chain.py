@@ -39,7 +39,7 @@ class ChainState:
     intact: bool
     entries: int
     broken_at: int | None
-    words: str
+    message: str
 
 
 def record(
@@ -98,7 +98,7 @@ def _append(
     return entry
 
 
-def hear(name: str, listener: Listener) -> None:
+def subscribe(name: str, listener: Listener) -> None:
     """Tell a listener of every entry from now on, in the transaction that writes it.
 
     What it writes is kept or lost with the change; a name listens once. Floors above the log use

@@ -103,10 +103,10 @@ def key_columns(table: type[Table]) -> tuple[str, ...]:
 def hash_of(table: type[Table], rows: Iterable[Mapping[Any, Any]]) -> str:
     """The hash of what rows say in the sealed columns; missing values count for nothing."""
     assert table.seal is not None
-    left_out = table.seal.without
+    left_out, former = table.seal.without, table.seal.former
     plain = [
         {
-            name: _plain(value)
+            former.get(name, name): _plain(value)
             for name, value in row.items()
             if name not in left_out and value is not None
         }

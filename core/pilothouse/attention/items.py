@@ -90,7 +90,7 @@ def _promotions(session: Session) -> Iterator[Item]:
             ref=row.id,
             key=row.id,
             occurrence="",
-            title=f"{row.model} {row.number} to {row.stage}",
+            title=f"{row.model} {row.version} to {row.stage}",
             state=PENDING,
             message=row.reason,
             at=row.requested_at,
@@ -159,7 +159,7 @@ def _crash_loop(row: Deployment, occurrence: str, state: str, message: str, at: 
         ref=row.name,
         key=row.name,
         occurrence=occurrence,
-        title=f"{row.name}: version {row.number} keeps ending",
+        title=f"{row.name}: version {row.version} keeps ending",
         state=state,
         message=message,
         at=at,
@@ -177,6 +177,6 @@ def _noted_crash_loops(session: Session) -> dict[str, ActivityEntry]:
 
 def _last_end(session: Session, row: Deployment) -> str:
     query = select(Replica.last_exit).where(
-        Replica.deployment == row.name, Replica.number == row.number, Replica.last_exit != ""
+        Replica.deployment == row.name, Replica.version == row.version, Replica.last_exit != ""
     )
     return session.exec(query).first() or ""

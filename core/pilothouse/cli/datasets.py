@@ -15,7 +15,7 @@ from pilothouse.kit.errors import Invalid
 from pilothouse.kit.spreadsheets import to_csv
 
 if TYPE_CHECKING:
-    from pilothouse.data.info import ContractReport, DatasetVersionInfo, Rule
+    from pilothouse.data.info import ContractReport, ContractRule, DatasetVersionInfo
 
 BREACH_CODE = 3  # that of a refusal
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -134,9 +134,9 @@ def _diff(workspace: Path | None, as_json: bool, before: str, after: str) -> Non
     if as_json:
         parts = {"schema": diff.schema, "columns": diff.columns}
         frames = {name: frame.to_dict(orient="records") for name, frame in parts.items()}
-        click.echo(to_json({"message": diff.words, "same": diff.same, **frames}))
+        click.echo(to_json({"message": diff.message, "same": diff.same, **frames}))
         return
-    click.echo(diff.words)
+    click.echo(diff.message)
     if not diff.schema.empty:
         show(diff.schema, False)
     show(diff.columns, False)
@@ -172,7 +172,7 @@ def _check(workspace: Path | None, as_json: bool, ref: str, file: Path) -> None:
     if as_json:
         click.echo(to_json(_report(report)))
     else:
-        click.echo(report.words if report.ok else "\n".join(report.lines))
+        click.echo(report.message if report.ok else "\n".join(report.lines))
     if not report.ok:
         raise SystemExit(BREACH_CODE)
 
@@ -200,7 +200,7 @@ def _rule(
     click.echo(to_json(asdict(after)) if as_json else f"{contract.ref} {column}: {after.to_json()}")
 
 
-def _changed(rule: Rule, changes: Mapping[str, Any]) -> Rule:
+def _changed(rule: ContractRule, changes: Mapping[str, Any]) -> ContractRule:
     """The rule with what the options of the command say."""
     if changes["any_value"]:
         rule = replace(rule, categories=None)
@@ -369,7 +369,7 @@ def _report(report: ContractReport) -> dict[str, Any]:
         "ref": report.ref,
         "ok": report.ok,
         "rows": report.rows,
-        "message": report.words,
+        "message": report.message,
         "checks": report.checks.to_dict(orient="records"),
         "failures": report.failures.to_dict(orient="records"),
     }

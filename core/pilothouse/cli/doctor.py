@@ -44,25 +44,25 @@ def doctor(workspace: Path | None, as_json: bool) -> None:
         click.echo(to_json(report))
     else:
         for name, check in report["checks"].items():
-            click.echo(f"{'ok  ' if check['ok'] else 'BAD '} {name}: {check['words']}")
+            click.echo(f"{'ok  ' if check['ok'] else 'BAD '} {name}: {check['message']}")
     sys.exit(0 if report["ok"] else 1)
 
 
 def examine(workspace: Path | None) -> dict[str, Any]:
     """Every check's verdict and words, and the versions in use; nothing is changed."""
     from pilothouse.storage import open_store
-    from pilothouse.workspace.checks import Verdict, run_all
+    from pilothouse.workspace.checks import CheckVerdict, run_all
 
     settings = settings_of(workspace)
     try:
         require_workspace(settings)
         store = open_store(settings)
     except PilothouseError as broken:
-        verdicts = {"database": Verdict(False, str(broken))}
+        verdicts = {"database": CheckVerdict(False, str(broken))}
     else:
         verdicts = run_all(store)
         store.engine.dispose()
-    checks = {name: {"ok": v.ok, "words": v.words, **v.details} for name, v in verdicts.items()}
+    checks = {name: {"ok": v.ok, "message": v.message, **v.details} for name, v in verdicts.items()}
     return {
         "ok": all(verdict.ok for verdict in verdicts.values()),
         "workspace": str(settings.folder),

@@ -14,8 +14,8 @@ from pilothouse.cli.options import json_option, settings_of, to_json, workspace_
 from pilothouse.cli.up import Stop, raise_stop
 
 if TYPE_CHECKING:
-    from pilothouse.interop.importing.preview import Look
-    from pilothouse.interop.importing.report import Report
+    from pilothouse.interop.importing.preview import ImportPreview
+    from pilothouse.interop.importing.report import ImportReport
     from pilothouse.workspace import Workspace
 
 INTERRUPTED, FAULTY = 130, 1
@@ -71,7 +71,7 @@ def mlflow(
     try:
         signal.signal(signal.SIGTERM, raise_stop)
         if only_look:
-            _show_look(opened.imports.look(source, artifacts=beside), as_json)
+            _show_look(opened.imports.preview(source, artifacts=beside), as_json)
             return
         report = _brought(opened, source, experiments=experiments, into=into, artifacts=beside)
     except (Stop, KeyboardInterrupt):
@@ -83,25 +83,25 @@ def mlflow(
     sys.exit(FAULTY if report.faults else 0)
 
 
-def _brought(workspace: Workspace, source: str, **wanted: Any) -> Report:
+def _brought(workspace: Workspace, source: str, **wanted: Any) -> ImportReport:
     def tell(share: float, words: str) -> None:
         click.echo(f"{share:4.0%} {words}" if share else words, err=True)
 
-    return workspace.imports.bring(source, tell=tell, **wanted)
+    return workspace.imports.run(source, tell=tell, **wanted)
 
 
-def _show(report: Report, as_json: bool) -> None:
+def _show(report: ImportReport, as_json: bool) -> None:
     if as_json:
         click.echo(to_json(report.to_json()))
         return
     for words, counts in (
         ("Brought", report.brought),
         ("Brought up to date", report.changed),
-        ("Here already", report.known),
+        ("Here already", report.already_imported),
     ):
         if told := _counted(counts):
             click.echo(f"{words}: {told}.")
-    if not any(map(_counted, (report.brought, report.changed, report.known))):
+    if not any(map(_counted, (report.brought, report.changed, report.already_imported))):
         click.echo("There was nothing to bring.")
     for line in report.frame().to_dict("records"):
         click.echo(f"{line['outcome']}: {line['kind']} {line['name']}: {line['why']}")
@@ -118,7 +118,7 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(told)
 
 
-def _show_look(look: Look, as_json: bool) -> None:
+def _show_look(look: ImportPreview, as_json: bool) -> None:
     if as_json:
         click.echo(to_json(look.to_json()))
         return

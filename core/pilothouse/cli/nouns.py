@@ -47,7 +47,7 @@ attention = _group("attention", "What needs a person.")
 jobs = _group("jobs", "Durable work.")
 activity = _group("activity", "Who did what, when and why.")
 LONG, PAGE = 1_000_000, 1_000
-MOST_UNMATCHED = 20
+MAX_UNMATCHED = 20
 
 
 @runs.command("list")
@@ -177,10 +177,10 @@ def label(
     click.echo(f"{report.accepted:,} labels of {report.rows:,} rows")
     if report.unlabelled:
         click.echo(f"{report.unlabelled:,} rows have no id or no label")
-    for word in report.unmatched[:MOST_UNMATCHED]:
+    for word in report.unmatched[:MAX_UNMATCHED]:
         click.echo(f"no prediction has the id {word}")
-    if len(report.unmatched) > MOST_UNMATCHED:
-        click.echo(f"and {len(report.unmatched) - MOST_UNMATCHED:,} more ids have none")
+    if len(report.unmatched) > MAX_UNMATCHED:
+        click.echo(f"and {len(report.unmatched) - MAX_UNMATCHED:,} more ids have none")
 
 
 @jobs.command("cancel")

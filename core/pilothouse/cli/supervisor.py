@@ -17,10 +17,10 @@ import psutil
 
 from pilothouse.kit.folders import workspace_folder
 from pilothouse.kit.heartbeat import read_beat
-from pilothouse.kit.processes import Address, find, is_running
+from pilothouse.kit.processes import ProcessAddress, find, is_running
 from pilothouse.kit.settings import Settings
 
-LONGEST_PAUSE_S = 10.0
+MAX_PAUSE_S = 10.0
 HEALTHY_AFTER_S = 30.0
 STOP_SECONDS = 8.0
 MANY_DEATHS = 4
@@ -29,7 +29,7 @@ HANGS_AFTER_S = 60.0  # without a change of a heartbeat that there was
 
 
 @dataclass(frozen=True)
-class Keeper:
+class ProcessKeeper:
     """Who started a process and is to end it, and which process that is."""
 
     pid: int
@@ -45,7 +45,7 @@ class Child:
     command: list[str]
     folder: Path
     process: subprocess.Popen[bytes] | None = None
-    adopted: Address | None = None
+    adopted: ProcessAddress | None = None
     started: float = 0.0
     pause: float = 0.2
     due: float = 0.0
@@ -69,7 +69,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        own = Keeper(os.getpid(), psutil.Process().create_time(), self.process.pid)
+        own = ProcessKeeper(os.getpid(), psutil.Process().create_time(), self.process.pid)
         _keeper_file(self.folder, self.name).write_text(json.dumps(asdict(own)), encoding="utf-8")
         self.started = time.monotonic()
 
@@ -88,7 +88,7 @@ class Child:
                 self.pause, self.deaths = 0.2, 0
         elif self.process is not None:
             self.process, self.due = None, now + self.pause
-            self.pause = min(self.pause * 2, LONGEST_PAUSE_S)
+            self.pause = min(self.pause * 2, MAX_PAUSE_S)
             self.deaths += 1
         elif now >= self.due:
             self.adopted = find(self.folder / "run", self.name)
@@ -188,11 +188,11 @@ class Supervisor:
                     yield psutil.Process(pid)
 
 
-def is_orphan(folder: Path, address: Address) -> bool:
+def is_orphan(folder: Path, address: ProcessAddress) -> bool:
     """Whether the supervisor that started a process is gone without having ended it."""
     try:
         words = _keeper_file(folder, address.name).read_text(encoding="utf-8")
-        keeper = Keeper(**json.loads(words))
+        keeper = ProcessKeeper(**json.loads(words))
     except (OSError, ValueError, TypeError):
         return False  # nobody's: somebody started it by hand
     return keeper.child == address.pid and not is_running(keeper.pid, keeper.create_time)

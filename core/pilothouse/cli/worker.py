@@ -54,14 +54,14 @@ def _loop(store: Store, stop: threading.Event) -> None:
     from pilothouse.deployments.controller.controller import Controller
     from pilothouse.experiments.metrics.packed_history import compact_waiting
     from pilothouse.jobs.engine import Engine
-    from pilothouse.pipelines.auto_monitor import watch_new
+    from pilothouse.pipelines.auto_monitor import monitor_new
 
     controller = Controller(store)
     heart = Heartbeat(store.run_folder, "worker")
     threads = [
         heart.start(stop),
         _every(DEPLOYMENT_TICK_S, _beating(heart, controller.tick, "tick"), stop, "deployments"),
-        _every(WATCH_TICK_S, lambda: watch_new(store), stop, "watching"),
+        _every(WATCH_TICK_S, lambda: monitor_new(store), stop, "watching"),
         _every(COMPACTION_TICK_S, lambda: _compact(store), stop, "compaction"),
         _every(HISTORIES_TICK_S, lambda: compact_waiting(store), stop, "histories"),
     ]
@@ -86,9 +86,9 @@ def _beating(heart: Heartbeat, act: Callable[[], object], name: str) -> Callable
 
 def _compact(store: Store) -> None:
     """Turn sealed journals into Parquet, in a process of its own that gives its memory back."""
-    from pilothouse.deployments.prediction_log.compaction import waiting
+    from pilothouse.deployments.prediction_log.compaction import pending
 
-    if waiting(store.folder):
+    if pending(store.folder):
         command = [
             sys.executable,
             "-m",

@@ -47,7 +47,7 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class Settings:
+class RecordedSettings:
     """What runs recorded beside themselves: training specifications and environments by run id."""
 
     specs: Mapping[str, Mapping[str, Any]]
@@ -71,7 +71,7 @@ class Settings:
         return bool(self.environments.get(run.id, {}).get("packages"))
 
 
-def agreements(runs: Sequence[RunInfo], settings: Settings) -> tuple[Agreement, ...]:
+def agreements(runs: Sequence[RunInfo], settings: RecordedSettings) -> tuple[Agreement, ...]:
     """What the runs agree on, for each subject that decides whether they can be compared."""
     subjects: tuple[tuple[str, str, Compare, Describe], ...] = (
         ("data", "Data", compare_data, describe_data),
@@ -200,14 +200,14 @@ def describe_data(run: RunInfo) -> str:
     return ", ".join(f"{name} ({role})" if role else name for name, role in recorded_data(run))
 
 
-def _compare_target(a: RunInfo, b: RunInfo, settings: Settings) -> State:
+def _compare_target(a: RunInfo, b: RunInfo, settings: RecordedSettings) -> State:
     left, right = settings.of(a, TARGET), settings.of(b, TARGET)
     target = compare_values([left.get("target"), right.get("target")])
     positive = {left.get("positive"), right.get("positive")} - {None}
     return DIFFERS if len(positive) > 1 else target
 
 
-def _compare_split(a: RunInfo, b: RunInfo, settings: Settings) -> State:
+def _compare_split(a: RunInfo, b: RunInfo, settings: RecordedSettings) -> State:
     left, right = settings.of(a, SPLIT), settings.of(b, SPLIT)
     if any(left[name] != right[name] for name in left.keys() & right.keys()):
         return DIFFERS
@@ -217,7 +217,7 @@ def _compare_split(a: RunInfo, b: RunInfo, settings: Settings) -> State:
     return SAME if is_complete else UNKNOWN
 
 
-def _describe_settings(run: RunInfo, settings: Settings, names: Mapping[str, str]) -> str:
+def _describe_settings(run: RunInfo, settings: RecordedSettings, names: Mapping[str, str]) -> str:
     values = settings.of(run, names)
     first, *others = names
     parts = [values[first]] if first in values else []
@@ -234,7 +234,7 @@ def _describe_rows(run: RunInfo) -> str:
     return run.tags.get(HELD_OUT, "")[:DIGEST_LENGTH]
 
 
-def compare_evaluation(a: RunInfo, b: RunInfo, settings: Settings) -> State:
+def compare_evaluation(a: RunInfo, b: RunInfo, settings: RecordedSettings) -> State:
     """Whether the same release, or else the same commit, computed the metrics of both."""
     releases = [settings.release(a), settings.release(b)]
     if all(releases):
@@ -244,7 +244,7 @@ def compare_evaluation(a: RunInfo, b: RunInfo, settings: Settings) -> State:
     return UNKNOWN
 
 
-def _describe_evaluation(run: RunInfo, settings: Settings) -> str:
+def _describe_evaluation(run: RunInfo, settings: RecordedSettings) -> str:
     release = settings.release(run)
     if release:
         return f"Pilothouse {release}"

@@ -21,12 +21,12 @@ from pilothouse.comparison import disagreements as flips
 from pilothouse.comparison import verdict as standing
 from pilothouse.comparison.code_diff import CodeDiff
 from pilothouse.comparison.comparison import Comparison
-from pilothouse.comparison.importance import Influence
+from pilothouse.comparison.importance import ParamImportance
 from pilothouse.comparison.predictions import Aligned, Predictions
-from pilothouse.comparison.significance import Evidence
-from pilothouse.comparison.slices import LEAST_ROWS, Slices
-from pilothouse.comparison.thresholds import Operating
-from pilothouse.comparison.verdict import Standing
+from pilothouse.comparison.significance import SignificanceReport
+from pilothouse.comparison.slices import MIN_ROWS, Slices
+from pilothouse.comparison.thresholds import ThresholdReport
+from pilothouse.comparison.verdict import ComparisonVerdict
 from pilothouse.experiments import details
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.metrics import definitions
@@ -57,40 +57,44 @@ class Comparisons(Service):
         with self._store.read() as session:
             return compare.compare(session, self._store, runs, baseline, labels=labels, whole=whole)
 
-    def weigh(self, comparison: Comparison) -> Evidence:
+    def significance(self, comparison: Comparison) -> SignificanceReport:
         """What folds, seeds and predictions of the same rows say of each difference."""
         with self._store.read() as session:
-            return significance.weigh(session, self._store, comparison.runs, comparison.labels)
+            return significance.significance(
+                session, self._store, comparison.runs, comparison.labels
+            )
 
-    def settled(self, comparison: Comparison, evidence: Evidence) -> pd.DataFrame:
+    def metrics_with_verdicts(
+        self, comparison: Comparison, evidence: SignificanceReport
+    ) -> pd.DataFrame:
         """The comparison's metrics with what the evidence makes of each difference."""
-        return standing.settled(comparison.metrics, evidence.findings)
+        return standing.metrics_with_verdicts(comparison.metrics, evidence.findings)
 
-    def standing(
+    def verdict(
         self,
         comparison: Comparison,
-        evidence: Evidence,
+        evidence: SignificanceReport,
         metric: str = "",
         *,
         rows: pd.DataFrame | None = None,
-    ) -> Standing | None:
+    ) -> ComparisonVerdict | None:
         """Which run is best by a metric, by how much, and whether that is more than noise.
 
         `rows` are the settled ones, for those who have them already.
         """
-        known = self.settled(comparison, evidence) if rows is None else rows
-        return standing.standing(comparison, known, evidence.left_out, metric)
+        known = self.metrics_with_verdicts(comparison, evidence) if rows is None else rows
+        return standing.verdict(comparison, known, evidence.left_out, metric)
 
-    def operate(
+    def at_threshold(
         self,
         runs: Sequence[str],
         threshold: float | None = None,
         *,
-        false_alarm: float = 1.0,
-        miss: float = 1.0,
+        false_positive_cost: float = 1.0,
+        false_negative_cost: float = 1.0,
         baseline: str | None = None,
         labels: Mapping[str, str] | None = None,
-    ) -> Operating:
+    ) -> ThresholdReport:
         """Runs under one threshold (the baseline's own when none is given) and these costs.
 
         From stored predictions; a run without any is left out. Raises Invalid when none has any.
@@ -100,7 +104,9 @@ class Comparisons(Service):
         found = self._predictions(infos)
         names |= labels or {}
         chosen = thresholds.middle(list(found.values())) if threshold is None else threshold
-        return thresholds.operate(found, names, chosen, false_alarm, miss)
+        return thresholds.at_threshold(
+            found, names, chosen, false_positive_cost, false_negative_cost
+        )
 
     def slices(
         self,
@@ -109,7 +115,7 @@ class Comparisons(Service):
         *,
         columns: Sequence[str] | None = None,
         threshold: float | None = None,
-        least_rows: int = LEAST_ROWS,
+        min_rows: int = MIN_ROWS,
         baseline: str | None = None,
     ) -> Slices:
         """A metric on each part of the held-out rows, by some columns or all; worst part first."""
@@ -121,7 +127,7 @@ class Comparisons(Service):
             run: predictions.features(self._store, each, columns) for run, each in found.items()
         }
         at = thresholds.middle(list(found.values())) if threshold is None else threshold
-        return slices.slices(found, frames, labels, kind, at, least_rows)
+        return slices.slices(found, frames, labels, kind, at, min_rows)
 
     def own_threshold(self, run: str) -> float:
         """The threshold that a run's own figures were measured at; 0.5 when it tells none."""
@@ -136,7 +142,7 @@ class Comparisons(Service):
         found = predictions.predictions(self._store, infos[0])
         return [] if found is None else predictions.feature_names(self._store, found)
 
-    def flips(
+    def disagreements(
         self, runs: Sequence[str], threshold: float, baseline: str | None = None
     ) -> pd.DataFrame:
         """How many shared rows each run decides otherwise than the baseline, and who is right.
@@ -145,9 +151,9 @@ class Comparisons(Service):
         """
         with self._store.read() as session:
             infos, labels = self._in_order(session, runs, baseline)
-        return flips.flips(self._aligned(infos, labels), labels, threshold)
+        return flips.disagreements(self._aligned(infos, labels), labels, threshold)
 
-    def flipped(self, run: str, baseline: str, threshold: float) -> pd.DataFrame:
+    def disagreeing_rows(self, run: str, baseline: str, threshold: float) -> pd.DataFrame:
         """The rows that a run decides otherwise than the baseline, farthest apart first.
 
         Columns: row, target, baseline, run (scores), right, then the features. Raises Invalid when
@@ -159,12 +165,14 @@ class Comparisons(Service):
         if run not in aligned.runs:
             raise Invalid(f"the rows cannot be paired: {aligned.left_out.get(run, 'one run')}")
         ours = self._predictions(infos[:1])[baseline]
-        return flips.flipped(aligned, predictions.features(self._store, ours), run, threshold)
+        return flips.disagreeing_rows(
+            aligned, predictions.features(self._store, ours), run, threshold
+        )
 
-    def parameter_influence(self, metric: str, filter: RunFilter | None = None) -> Influence:
+    def param_importance(self, metric: str, filter: RunFilter | None = None) -> ParamImportance:
         """How much a metric follows each parameter over finished runs; it takes about a second."""
         with self._store.read() as session:
-            return importance.influence(session, self._store, metric, filter)
+            return importance.param_importance(session, self._store, metric, filter)
 
     def code_diff(self, run: str, baseline: str) -> CodeDiff:
         """What changed in the code from the baseline to a run."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 PATCH = "code.patch"
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 PATIENCE_SECONDS = 10
-MOST_BYTES = 200_000
-MOST_LINES = 2_000
+MAX_BYTES = 200_000
+MAX_LINES = 2_000
 CONTEXT = 3
 COLUMNS = ("left_line", "left", "right_line", "right", "kind")
 
@@ -39,7 +39,7 @@ class CodeDiff:
     the stored patches side by side, in rows of `COLUMNS` (kind: same, changed, left, right, gap).
     """
 
-    words: str
+    message: str
     committed: str
     uncommitted: pd.DataFrame
 
@@ -49,7 +49,7 @@ def code_diff(store: Store, run: RunInfo, baseline: RunInfo, folders: Sequence[P
     committed, words = _committed(run, baseline, folders)
     left, right = _patch(store, baseline), _patch(store, run)
     told = [words, _of_patches(run, baseline, left, right)]
-    return CodeDiff(" ".join(filter(None, told)), committed, beside(left or "", right or ""))
+    return CodeDiff(" ".join(filter(None, told)), committed, side_by_side(left or "", right or ""))
 
 
 def _committed(run: RunInfo, baseline: RunInfo, folders: Sequence[Path]) -> tuple[str, str]:
@@ -61,13 +61,13 @@ def _committed(run: RunInfo, baseline: RunInfo, folders: Sequence[Path]) -> tupl
     for folder in folders:
         text = between(folder, baseline.commit, run.commit)
         if text is not None:
-            short = len(text) < MOST_BYTES
-            return text, words if short else f"{words} Shown: the first {MOST_BYTES // 1000} kB."
+            short = len(text) < MAX_BYTES
+            return text, words if short else f"{words} Shown: the first {MAX_BYTES // 1000} kB."
     return "", f"{words} No repository with both commits is at hand here."
 
 
 def between(folder: Path, before: str, after: str) -> str | None:
-    """Git's difference between two commits, at most `MOST_BYTES`; None when git cannot tell."""
+    """Git's difference between two commits, at most `MAX_BYTES`; None when git cannot tell."""
     if not COMMIT.fullmatch(before) or not COMMIT.fullmatch(after) or not folder.is_dir():
         return None
     options = ["--no-color", "--no-ext-diff", "--no-textconv", "--stat", "--patch", "-M"]
@@ -83,7 +83,7 @@ def between(folder: Path, before: str, after: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return answer.stdout[:MOST_BYTES].decode(errors="replace") if answer.returncode == 0 else None
+    return answer.stdout[:MAX_BYTES].decode(errors="replace") if answer.returncode == 0 else None
 
 
 def _patch(store: Store, run: RunInfo) -> str | None:
@@ -107,11 +107,11 @@ def _of_patches(run: RunInfo, baseline: RunInfo, left: str | None, right: str | 
     return "Their uncommitted changes differ."
 
 
-def beside(left: str, right: str) -> pd.DataFrame:
+def side_by_side(left: str, right: str) -> pd.DataFrame:
     """Two texts side by side: what differs, with `CONTEXT` lines around it."""
     import pandas as pd
 
-    ours, theirs = left.splitlines()[:MOST_LINES], right.splitlines()[:MOST_LINES]
+    ours, theirs = left.splitlines()[:MAX_LINES], right.splitlines()[:MAX_LINES]
     rows = list(_beside(ours, theirs)) if ours != theirs else []
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

@@ -14,7 +14,7 @@ from pilothouse.comparison.agreement import (
     DIFFERS,
     SPLIT,
     TARGET,
-    Settings,
+    RecordedSettings,
     compare_data,
     compare_evaluation,
     compare_rows,
@@ -37,7 +37,7 @@ class Note:
 
     subject: str
     run: str
-    words: str
+    message: str
     grave: bool = True
 
 
@@ -45,7 +45,7 @@ def notes(
     runs: Sequence[RunInfo],
     baseline: RunInfo,
     labels: Mapping[str, str],
-    settings: Settings,
+    settings: RecordedSettings,
     kinds: MetricKinds,
 ) -> tuple[Note, ...]:
     """What stands between each run and the baseline."""
@@ -95,7 +95,7 @@ def _on_evaluation(
     run: RunInfo,
     baseline: RunInfo,
     label: str,
-    settings: Settings,
+    settings: RecordedSettings,
 ) -> list[Note]:
     """Another release or commit of what computed the figures."""
     if compare_evaluation(run, baseline, settings) != DIFFERS:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
-from pilothouse.comparison.agreement import Agreement, Settings, agreements, describe_data
+from pilothouse.comparison.agreement import Agreement, RecordedSettings, agreements, describe_data
 from pilothouse.comparison.comparability import Note, notes
 from pilothouse.comparison.curves import CURVES, overlay, read_json
 from pilothouse.experiments import details
@@ -31,7 +31,7 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-FEWEST, MOST = 2, 10
+MIN_RUNS, MAX_RUNS = 2, 10
 HISTORY_POINTS = 500
 FOLD = "fold_"
 MAX_NUMERAL = 100  # characters: beyond, it is compared as text
@@ -97,7 +97,7 @@ class Comparison:
         found: dict[str, tuple[str, ...]] = {}
         for note in self.notes:
             if note.grave:
-                found[note.run] = (*found.get(note.run, ()), note.words)
+                found[note.run] = (*found.get(note.run, ()), note.message)
         return found
 
 
@@ -120,7 +120,7 @@ def compare(
     cautions: list[Note] = []
     specs = _files(store, runs, "spec.json", cautions)
     environments = _files(store, runs, "environment.json", cautions)
-    kinds, settings = metric_kinds(session), Settings(specs, environments)
+    kinds, settings = metric_kinds(session), RecordedSettings(specs, environments)
     found = notes(runs, runs[0], labels, settings, kinds)
     return Comparison(
         runs=runs,
@@ -144,10 +144,10 @@ def compare(
 def _chosen(run_ids: Sequence[str], baseline: str | None) -> list[str]:
     first = [baseline] if baseline else []
     ids = list(dict.fromkeys([*first, *run_ids]))
-    if not FEWEST <= len(ids) <= MOST:
+    if not MIN_RUNS <= len(ids) <= MAX_RUNS:
         raise Invalid(
-            f"a comparison takes {FEWEST} to {MOST} runs; these are {len(ids)}.",
-            fields={"runs": f"choose {FEWEST} to {MOST}"},
+            f"a comparison takes {MIN_RUNS} to {MAX_RUNS} runs; these are {len(ids)}.",
+            fields={"runs": f"choose {MIN_RUNS} to {MAX_RUNS}"},
         )
     return ids
 

@@ -14,7 +14,7 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_POINTS = 400
+MAX_POINTS = 400
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def overlay(
 ) -> pd.DataFrame:
     """One curve of every run that has it, as rows of run, label and the curve's columns.
 
-    Each is thinned to at most `MOST_POINTS`, ends kept. Raises Invalid when a file is no such
+    Each is thinned to at most `MAX_POINTS`, ends kept. Raises Invalid when a file is no such
     curve, NotFound or Unavailable when its bytes are gone or damaged.
     """
     import pandas as pd
@@ -93,7 +93,7 @@ def _frame(store: Store, run: RunInfo, label: str, curve: Curve) -> pd.DataFrame
 def _thinned(frame: pd.DataFrame) -> pd.DataFrame:
     import numpy as np
 
-    if len(frame) <= MOST_POINTS:
+    if len(frame) <= MAX_POINTS:
         return frame
-    places = np.linspace(0, len(frame) - 1, MOST_POINTS).round().astype(int)
+    places = np.linspace(0, len(frame) - 1, MAX_POINTS).round().astype(int)
     return frame.iloc[np.unique(places)].reset_index(drop=True)

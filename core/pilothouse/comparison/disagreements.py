@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 COLUMNS = ("run", "label", "rows", "flipped", "share", "right", "wrong", "to_positive")
 
 
-def flips(aligned: Aligned, labels: Mapping[str, str], threshold: float) -> pd.DataFrame:
+def disagreements(aligned: Aligned, labels: Mapping[str, str], threshold: float) -> pd.DataFrame:
     """A row per run but the baseline, of `COLUMNS`.
 
     `right` counts flipped rows where the run is right and the baseline wrong, `wrong` the others.
@@ -33,7 +33,9 @@ def flips(aligned: Aligned, labels: Mapping[str, str], threshold: float) -> pd.D
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def flipped(aligned: Aligned, features: pd.DataFrame, run: str, threshold: float) -> pd.DataFrame:
+def disagreeing_rows(
+    aligned: Aligned, features: pd.DataFrame, run: str, threshold: float
+) -> pd.DataFrame:
     """The flipped rows of a run, farthest apart first.
 
     Columns: row (its place in the dataset version, or among the held-out rows), target, baseline

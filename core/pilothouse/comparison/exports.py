@@ -114,11 +114,11 @@ def snippet(folder: str, comparison: Comparison) -> str:
         *named,
         "]",
         "compared = ws.comparison.compare(runs, baseline=runs[0])",
-        "evidence = ws.comparison.weigh(compared)",
+        "evidence = ws.comparison.significance(compared)",
         "compared.table        # a row per metric, a column per run",
         "compared.params       # what differs comes first",
         "evidence.findings     # intervals and p values against the baseline",
-        "ws.comparison.settled(compared, evidence)   # every metric with its verdict",
+        "ws.comparison.metrics_with_verdicts(compared, evidence)   # every metric with its verdict",
     ]
     return "\n".join(lines) + "\n"
 

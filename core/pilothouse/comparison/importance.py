@@ -21,9 +21,9 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-FEWEST_RUNS = 8
-MOST_RUNS = 1_000
-MOST_PARAMS = 40
+MIN_RUNS = 8
+MAX_RUNS = 1_000
+MAX_PARAMS = 40
 TREES = 100
 REPEATS = 5
 WEAK, FAIR = 0.2, 0.6
@@ -32,7 +32,7 @@ COLUMNS = ("param", "importance", "std", "correlation", "values")
 
 
 @dataclass(frozen=True, eq=False)
-class Influence:
+class ParamImportance:
     """How much a metric follows each parameter, most first, in a frame of `COLUMNS`.
 
     `correlation` is Spearman's, NaN for parameters that are words. `fit` is the out-of-bag R2 of
@@ -43,16 +43,16 @@ class Influence:
     runs: int
     fit: float
     frame: pd.DataFrame
-    words: str
+    message: str
 
 
-def influence(
+def param_importance(
     session: Session, store: Store, metric: str, filter: RunFilter | None = None
-) -> Influence:
+) -> ParamImportance:
     """The influence of parameters on the last value of a metric, over the newest finished runs."""
     columns = f"metrics.{metric}"
     runs = listing.runs(
-        session, store.now(), filter or RunFilter(statuses=(FINISHED,)), size=MOST_RUNS
+        session, store.now(), filter or RunFilter(statuses=(FINISHED,)), size=MAX_RUNS
     )
     if columns not in runs:
         return _nothing(metric, 0)
@@ -60,28 +60,30 @@ def influence(
     return of_frame(runs, metric)
 
 
-def of_frame(runs: pd.DataFrame, metric: str) -> Influence:
+def of_frame(runs: pd.DataFrame, metric: str) -> ParamImportance:
     """The influence within a frame of `params.<key>` columns, trainer, and the metric."""
     told = _inputs(runs)
-    if len(runs) < FEWEST_RUNS or told.empty:
+    if len(runs) < MIN_RUNS or told.empty:
         return _nothing(metric, len(runs), told)
     y = runs[f"metrics.{metric}"].to_numpy(dtype=float)
     if y.min() == y.max():
         return _nothing(metric, len(runs), told, "every run has the same value")
     fit, importances, spreads = _forest(told, y)
     frame = _frame(told, y, importances, spreads)
-    return Influence(metric, len(runs), fit, frame, _worth(fit, len(runs), len(told.columns)))
+    return ParamImportance(metric, len(runs), fit, frame, _worth(fit, len(runs), len(told.columns)))
 
 
-def _nothing(metric: str, runs: int, told: pd.DataFrame | None = None, why: str = "") -> Influence:
+def _nothing(
+    metric: str, runs: int, told: pd.DataFrame | None = None, why: str = ""
+) -> ParamImportance:
     import pandas as pd
 
     empty = pd.DataFrame(columns=list(COLUMNS))
-    if not why and told is not None and told.empty and runs >= FEWEST_RUNS:
+    if not why and told is not None and told.empty and runs >= MIN_RUNS:
         why = "no parameter differs between them"
     if not why:
-        why = f"at least {FEWEST_RUNS} finished runs with the metric are needed"
-    return Influence(metric, runs, math.nan, empty, f"{runs:,} runs: {why}.")
+        why = f"at least {MIN_RUNS} finished runs with the metric are needed"
+    return ParamImportance(metric, runs, math.nan, empty, f"{runs:,} runs: {why}.")
 
 
 def _inputs(runs: pd.DataFrame) -> pd.DataFrame:
@@ -90,7 +92,7 @@ def _inputs(runs: pd.DataFrame) -> pd.DataFrame:
     chosen = runs[[*(["trainer"] if "trainer" in runs else []), *names]]
     told = chosen.rename(columns=lambda name: name.removeprefix("params."))
     differing = [name for name in told.columns if _distinct(told[name]) > 1]
-    return told[differing[:MOST_PARAMS]]
+    return told[differing[:MAX_PARAMS]]
 
 
 def _text(value: Any) -> str | None:

@@ -33,7 +33,7 @@ TARGET, SCORE, ROW = "__target", "__score", "__row"
 OWN = (TARGET, SCORE, ROW)
 REFERENCE_ROWS = 50_000  # of more, training keeps as many, drawn with the run's seed
 MIDDLE = 0.5
-MOST_KEPT = 32
+MAX_CACHED = 32
 _kept: dict[tuple[str, str], Scored] = {}  # what a digest names never changes
 _lock = threading.Lock()
 
@@ -131,7 +131,7 @@ def _scored(store: Store, digest: str, name: str) -> Scored:
     if found is None:
         found = _read(store, digest, name)
         with _lock:
-            while len(_kept) >= MOST_KEPT:
+            while len(_kept) >= MAX_CACHED:
                 _kept.pop(next(iter(_kept)))
             _kept[key] = found
     return found

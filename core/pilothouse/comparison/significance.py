@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 
 from pilothouse.comparison.curves import read_json
 from pilothouse.comparison.predictions import HELD_OUT, Predictions, align, predictions
-from pilothouse.comparison.statistics import METHODS, Finding
+from pilothouse.comparison.statistics import METHODS, TestResult
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.metrics.kinds import MetricKind
 from pilothouse.experiments.tables import FINISHED, Experiment, Param, Run, RunMetric
@@ -26,8 +26,8 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("run", "metric", "method", "n", "unit", "delta", "low", "high", "p", "decided")
-MOST_SEEDS = 200
+COLUMNS = ("run", "metric", "method", "n", "unit", "delta", "low", "high", "p", "significant")
+MAX_SEEDS = 200
 TELLING = 4
 # A figure on the kept rows that is farther from the logged one is another figure.
 NEAR = 0.01
@@ -37,7 +37,7 @@ SETTINGS = ("folds", "cv_rows", "split", "test_share")
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class SignificanceReport:
     """Findings as a frame of `COLUMNS`, a row per run, metric and method, the strongest first.
 
     `rows` counts the held-out rows that runs share with the baseline; `left_out` says, for each
@@ -49,9 +49,9 @@ class Evidence:
     left_out: Mapping[str, str]
 
 
-def weigh(
+def significance(
     session: Session, store: Store, runs: Sequence[RunInfo], labels: Mapping[str, str]
-) -> Evidence:
+) -> SignificanceReport:
     """What is known of each run's differences to the first."""
     import pandas as pd
 
@@ -68,7 +68,7 @@ def weigh(
     told += _of_folds(store, runs)
     told += _of_seeds(session, runs)
     rows = len(aligned.y) if aligned is not None and len(aligned.runs) > 1 else 0
-    return Evidence(pd.DataFrame(told, columns=list(COLUMNS)), rows, left_out)
+    return SignificanceReport(pd.DataFrame(told, columns=list(COLUMNS)), rows, left_out)
 
 
 def words(finding: Mapping[Any, Any], kind: MetricKind) -> str:
@@ -88,7 +88,7 @@ def _signed(value: float, kind: MetricKind) -> str:
     return format(value, f"+{kind.format}") if value == value else "unknown"
 
 
-def _row(run: str, metric: str, found: Finding) -> tuple[Any, ...]:
+def _row(run: str, metric: str, found: TestResult) -> tuple[Any, ...]:
     return (run, metric, *(getattr(found, name) for name in COLUMNS[2:]))
 
 
@@ -222,7 +222,7 @@ def _of(group: Mapping[str, Mapping[str, float]], metric: str) -> list[float]:
 
 
 def _siblings(session: Session, run: RunInfo) -> list[str]:
-    """The run, and of the newest `MOST_SEEDS` those that differ from it in nothing but the seed."""
+    """The run, and of the newest `MAX_SEEDS` those that differ from it in nothing but the seed."""
     ours = _seeded(run.seed, run.params)
     if ours is None:
         return [run.id]
@@ -237,7 +237,7 @@ def _siblings(session: Session, run: RunInfo) -> list[str]:
             col(Run.archived_at).is_(None),
         )
         .order_by(col(Run.created_at).desc())
-        .limit(MOST_SEEDS)
+        .limit(MAX_SEEDS)
     )
     newest = query.subquery()
     alike_in = [  # most are told apart by a few parameters, and never read in full

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     Codes = npt.NDArray[np.int64]
 
 RANGES = 5
-MOST_VALUES = 12
-FEW_NUMBERS = 8
-LEAST_ROWS = 50
+MAX_VALUES = 12
+MAX_DISTINCT_NUMBERS = 8
+MIN_ROWS = 50
 OTHERS, MISSING = "others", "missing"
 COLUMNS = (
     *("column", "segment", "run", "label", "rows", "share", "positive_rate"),
@@ -79,7 +79,7 @@ def slices(
     labels: Mapping[str, str],
     kind: MetricKind,
     threshold: float,
-    least_rows: int = LEAST_ROWS,
+    min_rows: int = MIN_ROWS,
 ) -> Slices:
     """The metric on every part of every column of `frames`, which have each run's features.
 
@@ -100,7 +100,7 @@ def slices(
         cut = _cut(frames[baseline][name])
         parts = _parts(cut, name, found, frames, kind, threshold)
         for segment, by_run in parts.items():
-            told = {run: each for run, each in by_run.items() if each[0] >= least_rows}
+            told = {run: each for run, each in by_run.items() if each[0] >= min_rows}
             small += len(told) < len(by_run)
             rows += _rows(name, segment, told, found, overall, labels, kind, baseline)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -111,7 +111,7 @@ def slices(
         na_position="last",
         kind="stable",
     )
-    return Slices(frame.drop(columns="place").reset_index(drop=True), kind.key, small, least_rows)
+    return Slices(frame.drop(columns="place").reset_index(drop=True), kind.key, small, min_rows)
 
 
 Part = tuple[int, float, float]  # rows, share of positives, the metric's value
@@ -179,12 +179,12 @@ def _cut(column: pd.Series[Any]) -> _Cut:
 
     present = column.dropna()
     is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if not is_number or present.nunique() <= FEW_NUMBERS:
+    if not is_number or present.nunique() <= MAX_DISTINCT_NUMBERS:
         counts = present.map(_plain).value_counts()
-        chosen = sorted(counts.index[:MOST_VALUES], key=_order)
+        chosen = sorted(counts.index[:MAX_VALUES], key=_order)
         names = [str(value) for value in chosen]
         codes = {value: place for place, value in enumerate(chosen)}
-        if len(counts) > MOST_VALUES:
+        if len(counts) > MAX_VALUES:
             codes[OTHERS] = len(names)
             names.append(OTHERS)
         return _Cut(tuple(names), codes=codes)

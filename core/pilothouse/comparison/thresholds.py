@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 POINTS = 200
 STEPS = 101
 BINS = 10
-FEW = 10  # rows of a bin: fewer say little of a share
+MIN_BIN_ROWS = 10  # rows of a bin: fewer say little of a share
 RATES = ("recall", "false_positive_rate", "precision", "specificity", "f1", "accuracy")
 
 
 @dataclass(frozen=True, eq=False)
-class Operating:
+class ThresholdReport:
     """What a threshold and costs come to.
 
     `points` has a row per run: run, label, rows, threshold (its own), tp, fp, fn, tn, `RATES`,
@@ -42,24 +42,24 @@ class Operating:
     curves: Mapping[str, pd.DataFrame]
 
 
-def operate(
+def at_threshold(
     found: Mapping[str, Predictions],
     labels: Mapping[str, str],
     threshold: float,
-    false_alarm: float,
-    miss: float,
-) -> Operating:
+    false_positive_cost: float,
+    false_negative_cost: float,
+) -> ThresholdReport:
     """Hold every run's predictions against one threshold.
 
     Raises Invalid for a threshold outside 0 to 1, or for costs below 0 or both 0.
     """
     import pandas as pd
 
-    _check(threshold, false_alarm, miss)
+    _check(threshold, false_positive_cost, false_negative_cost)
     paths = {run: _Path.of(each.scored) for run, each in found.items()}
     points = [
         {"run": run, "label": labels[run], "threshold": found[run].threshold}
-        | path.at(threshold, false_alarm, miss)
+        | path.at(threshold, false_positive_cost, false_negative_cost)
         for run, path in paths.items()
     ]
     curves = {
@@ -67,10 +67,10 @@ def operate(
             [pd.DataFrame({"run": run, "label": labels[run]} | columns) for run, columns in drawn],
             ignore_index=True,
         )
-        for name, drawn in _curves(found, paths, false_alarm, miss).items()
+        for name, drawn in _curves(found, paths, false_positive_cost, false_negative_cost).items()
         if drawn
     }
-    return Operating(threshold, pd.DataFrame(points), curves)
+    return ThresholdReport(threshold, pd.DataFrame(points), curves)
 
 
 def _check(threshold: float, false_alarm: float, miss: float) -> None:
@@ -195,7 +195,7 @@ def _calibration(scored: Scored) -> dict[str, Any]:
 
     place = np.clip((scored.score * BINS).astype(int), 0, BINS - 1)
     count = np.bincount(place, minlength=BINS)
-    filled = count >= FEW
+    filled = count >= MIN_BIN_ROWS
     told = np.bincount(place, scored.score, BINS)[filled] / count[filled]
     true = np.bincount(place, scored.y, BINS)[filled] / count[filled]
     return {"predicted": told, "observed": true, "count": count[filled]}

@@ -21,7 +21,7 @@ MANY = 3  # pairs: beyond, one of them is likely to look different by luck
 
 
 @dataclass(frozen=True)
-class Standing:
+class ComparisonVerdict:
     """The answer to "which is best?" by one metric.
 
     `best` is the run with the best value among comparable ones (empty when no way is known to be
@@ -37,7 +37,7 @@ class Standing:
     cautions: tuple[str, ...]
 
 
-def settled(metrics: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
+def metrics_with_verdicts(metrics: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
     """The rows of a comparison's `metrics` with the strongest finding for each.
 
     A better, worse or differing value that its finding cannot tell from luck becomes `noise`. Adds
@@ -48,17 +48,17 @@ def settled(metrics: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
     order = {method: place for place, method in enumerate(PREFERRED)}
     ranked = findings.assign(rank=findings["method"].map(order)).sort_values("rank", kind="stable")
     strongest = ranked.drop_duplicates(["run", "metric"])
-    kept = strongest[["run", "metric", *EVIDENCE, "decided"]]
+    kept = strongest[["run", "metric", *EVIDENCE, "significant"]]
     frame = metrics.merge(kept, on=["run", "metric"], how="left")
-    unsure = frame["decided"].eq(False) & frame["verdict"].isin(["better", "worse", "differs"])
+    unsure = frame["significant"].eq(False) & frame["verdict"].isin(["better", "worse", "differs"])
     frame["verdict"] = frame["verdict"].mask(unsure, "noise")
     frame["method"] = frame["method"].where(frame["method"].notna(), "")
-    return pd.DataFrame(frame.drop(columns="decided"))
+    return pd.DataFrame(frame.drop(columns="significant"))
 
 
-def standing(
+def verdict(
     comparison: Comparison, rows: pd.DataFrame, left_out: Mapping[str, str], metric: str = ""
-) -> Standing | None:
+) -> ComparisonVerdict | None:
     """The verdict by a metric, or by the one that decides; None when no run has it.
 
     `rows` are the settled ones.
@@ -74,7 +74,7 @@ def standing(
     choose = max if kind.direction == "higher" else min
     best = choose(fair or by_run, key=lambda run: (fair or by_run)[run]["value"])
     row = by_run[best]
-    return Standing(
+    return ComparisonVerdict(
         metric=key,
         best=best,
         verdict=str(row["verdict"]),
@@ -86,13 +86,13 @@ def standing(
 
 def _without_direction(
     comparison: Comparison, metric: str, by_run: Mapping[str, Mapping[Any, Any]]
-) -> Standing:
+) -> ComparisonVerdict:
     """Nobody is best by a metric of which nobody knows whether more of it is better."""
     kind = comparison.kinds.of(metric)
     values = [row["value"] for row in by_run.values()]
     low, high = kind.write(min(values)), kind.write(max(values))
     spread = f"all have {low}" if low == high else f"from {low} to {high}"
-    return Standing(
+    return ComparisonVerdict(
         metric=metric,
         best="",
         verdict="differs" if low != high else "same",

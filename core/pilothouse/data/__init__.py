@@ -6,9 +6,9 @@ from pilothouse.data.info import (
     ColumnProfile,
     Contract,
     ContractReport,
+    ContractRule,
     DatasetVersionInfo,
     Profile,
-    Rule,
 )
 from pilothouse.data.lifecycle import Use
 from pilothouse.data.reading_options import ReadOptions
@@ -22,11 +22,11 @@ __all__ = [
     "Contract",
     "ContractBreach",
     "ContractReport",
+    "ContractRule",
     "Data",
     "DatasetVersionInfo",
     "Profile",
     "ReadOptions",
     "ReadingReport",
-    "Rule",
     "Use",
 ]

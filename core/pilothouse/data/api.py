@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import col, func, or_, select
 
 from pilothouse.data import lifecycle, versions
-from pilothouse.data.contract_api import ContractVerbs
+from pilothouse.data.contract_api import ContractCommands
 from pilothouse.data.contract_enforcement import OnBreach
 from pilothouse.data.info import ColumnProfile, DatasetVersionInfo, Profile
 from pilothouse.data.lifecycle import Use, Uses
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from pilothouse.data.booleans import BooleanWords
     from pilothouse.data.diff import DataDiff
     from pilothouse.data.reading.preview import Preview
-    from pilothouse.data.reading.reader import Reading
+    from pilothouse.data.reading.reader import ReadTable
     from pilothouse.data.reading_report import ReadingReport
 
 LISTED = (
-    "number",
+    "version",
     "rows",
     "columns",
     "bytes",
@@ -53,7 +53,7 @@ DERIVED = {"status": "archived_at"}  # a column of the listing that is made from
 UNCHANGED: Any = object()
 
 
-class Data(ContractVerbs):
+class Data(ContractCommands):
     """The datasets of a workspace.
 
     `uses` looks up what uses a version in every room; without it no version can be deleted.
@@ -118,7 +118,7 @@ class Data(ContractVerbs):
         draft = versions.draft(self._store, table, content, words, held, report)
         tell(0.95, "storing the version")
         at = report.event_time
-        said = versions.Origin(origin, licence, tags, parent, at, note)
+        said = versions.VersionOrigin(origin, licence, tags, parent, at, note)
         with self._store.write() as session:
             return versions.register(session, self._store, name, draft, said)
 
@@ -183,7 +183,7 @@ class Data(ContractVerbs):
         types: Mapping[str, Type],
         options: ReadOptions | None,
         parent: str | None,
-    ) -> Reading:
+    ) -> ReadTable:
         """The content, where the words of yes/no columns in use are known from their dataset."""
         from pilothouse.data.reading.reader import read, with_booleans
 
@@ -252,7 +252,7 @@ class Data(ContractVerbs):
             last = select(func.max(number)).where(name.not_in(current)).group_by(name)
             which = or_(which, number.in_(last))
         frame = self._listing(which, name)
-        return frame.rename(columns={"dataset": "name", "number": "latest"})
+        return frame.rename(columns={"dataset": "name", "version": "latest"})
 
     def versions(self, name: str) -> pd.DataFrame:
         """Versions of a dataset, newest first, archived ones too. Raises NotFound.
@@ -260,7 +260,7 @@ class Data(ContractVerbs):
         Columns: ref, number, rows, columns, bytes, content_hash, parent, source, licence, tags,
         event_time, note, created_at, created_by, status, superseded_by, breach.
         """
-        newest_first = col(DatasetVersion.number).desc()
+        newest_first = col(DatasetVersion.version).desc()
         frame = self._listing(DatasetVersion.dataset == name, newest_first).drop(columns="dataset")
         if frame.empty:
             self.version(name)  # which says that there is none

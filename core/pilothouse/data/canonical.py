@@ -31,7 +31,7 @@ ARROW: dict[Type, Any] = {
     "time": INSTANT,
 }
 FORM = b"pilothouse content 1"
-LARGEST = 2.0**63
+MAX_INT64 = 2.0**63
 TEXTS = tuple(
     getattr(pa.types, name)
     for name in ("is_string", "is_large_string", "is_string_view")
@@ -214,7 +214,7 @@ def _numbers(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     values: npt.NDArray[Any] = column.fill_null(0).to_numpy()
     if values.dtype.kind == "f":
         values = values + 0.0
-        if (np.abs(values) < LARGEST).all() and (values == np.trunc(values)).all():
+        if (np.abs(values) < MAX_INT64).all() and (values == np.trunc(values)).all():
             return values.astype(np.int64)
     return values
 

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from pilothouse.activity import record
 from pilothouse.data import versions
-from pilothouse.data.info import Contract, ContractReport, Rule
+from pilothouse.data.info import Contract, ContractReport, ContractRule
 from pilothouse.data.tables import DatasetVersion
 from pilothouse.storage.service import Service
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ContractVerbs(Service):
+class ContractCommands(Service):
     """The contracts of dataset versions: read, checked, edited."""
 
     def contract(self, ref: str) -> Contract:
@@ -39,7 +39,7 @@ class ContractVerbs(Service):
     def edit_contract(
         self,
         ref: str,
-        rules: Sequence[Rule] = (),
+        rules: Sequence[ContractRule] = (),
         *,
         tolerance: float | None = None,
         reason: str = "",

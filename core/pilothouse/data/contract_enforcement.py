@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from pilothouse.data import versions
 from pilothouse.data.info import Contract, ContractReport
-from pilothouse.data.versions import Held
+from pilothouse.data.versions import BreachedContract
 from pilothouse.kit.errors import Invalid, Refused
 
 if TYPE_CHECKING:
@@ -59,18 +59,18 @@ def current_contract(session: Session, name: str) -> Contract | None:
     return contract.read(versions.info(row), row.contract_json) if row else None
 
 
-def hold(current: Contract | None, name: str, table: pa.Table, on_breach: str) -> Held:
+def hold(current: Contract | None, name: str, table: pa.Table, on_breach: str) -> BreachedContract:
     """Hold a canonical table against the contract in force. Raises ContractBreach, Invalid."""
     from pilothouse.data.contracts import changes, check
 
     check_way(on_breach)
     if current is None:
-        return Held()
+        return BreachedContract()
     report = check.check_table(current, table)
     if not report.ok and on_breach == "refuse":
         breach = ContractBreach(
             f"this is refused as a new version of the dataset {name!r}, "
-            f"for it breaks the contract of {current.ref}: {report.words}.",
+            f"for it breaks the contract of {current.ref}: {report.message}.",
             report,
             hint="Register the right file, give this one a dataset of its own, edit the contract "
             "of the dataset, or register it all the same (on_breach='accept').",
@@ -78,4 +78,4 @@ def hold(current: Contract | None, name: str, table: pa.Table, on_breach: str) -
         breach.remedy = {"kind": "breach", "ref": current.ref, "lines": list(report.lines)}
         raise breach
     after = changes.carried(current, report, table)
-    return Held(current.ref, after, "" if report.ok else report.words)
+    return BreachedContract(current.ref, after, "" if report.ok else report.message)

@@ -25,7 +25,7 @@ SLIGHT, CLEAR, LARGE = 0.05, 0.1, 0.25
 SAME = "same"
 SCHEMA = ("column", "change", "before", "after")
 SHIFT = (
-    *("column", "type", "shift", "words", "missing_before", "missing_after"),
+    *("column", "type", "shift", "message", "missing_before", "missing_after"),
     *("mean_before", "mean_after", "median_before", "median_after"),
     *("distinct_before", "distinct_after", "new_values"),
 )
@@ -44,7 +44,7 @@ class DataDiff:
     after: DatasetVersionInfo
     schema: pd.DataFrame
     columns: pd.DataFrame
-    words: str
+    message: str
 
     @property
     def same(self) -> bool:

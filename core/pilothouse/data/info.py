@@ -24,7 +24,7 @@ class DatasetVersionInfo:
 
     ref: str
     dataset: str
-    number: int
+    version: int
     content_hash: str
     digest: str
     rows: int
@@ -146,7 +146,7 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ContractRule:
     """What a contract says of a column. A bound that is None is not set."""
 
     column: str
@@ -171,12 +171,12 @@ class Contract:
     """
 
     ref: str
-    rules: tuple[Rule, ...]
+    rules: tuple[ContractRule, ...]
     tolerance: float
     pandera: Mapping[str, Any]
     edited: bool = False
 
-    def rule(self, column: str) -> Rule:
+    def rule(self, column: str) -> ContractRule:
         """The rule of a column. Raises NotFound."""
         for rule in self.rules:
             if rule.column == column:
@@ -206,7 +206,7 @@ class ContractReport:
     ref: str
     rows: int
     ok: bool
-    words: str
+    message: str
     checks: pd.DataFrame
     failures: pd.DataFrame
     lines: tuple[str, ...] = ()

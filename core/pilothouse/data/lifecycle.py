@@ -133,4 +133,4 @@ def _save(session: Session, version: DatasetVersion) -> None:
 
 
 def _ref(version: DatasetVersion) -> str:
-    return f"{version.dataset}@{version.number}"
+    return f"{version.dataset}@{version.version}"

@@ -30,15 +30,19 @@ class DatasetVersion(Table, table=True):
     """Content that never changes, with its profile; what people say of it can be corrected."""
 
     __tablename__ = "data_dataset_version"
-    seal: ClassVar[Seal | None] = Seal(by=("dataset", "number"))
+    seal: ClassVar[Seal | None] = Seal(by=("dataset", "version"), former={"version": "number"})
     __table_args__ = (
-        UniqueConstraint("dataset", "number"),
+        UniqueConstraint(
+            "dataset",
+            "version",
+            name="uq_data_dataset_version_dataset_number",  # see revision 0012
+        ),
         UniqueConstraint("dataset", "content_hash"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     dataset: str = Field(foreign_key="data_dataset.name")
-    number: int
+    version: int
     content_hash: str = Field(index=True)
     digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
     rows: int

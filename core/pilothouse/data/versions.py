@@ -50,7 +50,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Held:
+class BreachedContract:
     """New data held against a dataset's contract: `against` is the version that has it, if any."""
 
     against: str = ""
@@ -59,7 +59,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Origin:
+class VersionOrigin:
     """What people say of a version: where it came from and what it may be used for."""
 
     source: str = ""
@@ -75,7 +75,7 @@ def draft(
     table: pa.Table,
     content_hash: str,
     words: Mapping[str, tuple[str, str]] | None = None,
-    held: Held | None = None,
+    held: BreachedContract | None = None,
     reading: ReadingReport | None = None,
 ) -> Draft:
     """Store a canonical table and compute what is stored of it.
@@ -87,7 +87,7 @@ def draft(
     from pilothouse.data.canonical import schema_of
     from pilothouse.data.contracts import contract
 
-    held = held or Held()
+    held = held or BreachedContract()
     digest, size = _keep(store, table)
     return Draft(
         content_hash=content_hash,
@@ -104,7 +104,7 @@ def draft(
 
 
 def register(
-    session: Session, store: Store, name: str, content: Draft, origin: Origin
+    session: Session, store: Store, name: str, content: Draft, origin: VersionOrigin
 ) -> DatasetVersionInfo:
     """Give content its number under a name; content that is there already keeps the one it has.
 
@@ -117,7 +117,7 @@ def register(
     if existing:
         return existing
     current = newest(session, name)
-    if content.against != (f"{name}@{current.number}" if current else ""):
+    if content.against != (f"{name}@{current.version}" if current else ""):
         raise Conflict(
             f"another version of the dataset {name!r} was registered, archived or superseded "
             "in the meantime.",
@@ -130,7 +130,7 @@ def register(
     session.add(dataset)
     version = DatasetVersion(
         dataset=name,
-        number=number,
+        version=number,
         content_hash=content.content_hash,
         digest=content.digest,
         rows=content.rows,
@@ -159,7 +159,7 @@ def register(
     }
     if content.breach:
         about["accepted breach"] = content.breach
-    ref = f"{name}@{version.number}"
+    ref = f"{name}@{version.version}"
     record(session, store, "registered", "dataset", ref, after=about, reason=origin.note)
     return info(version)
 
@@ -183,7 +183,7 @@ def newest(session: Session, name: str) -> DatasetVersion | None:
     query = (
         select(DatasetVersion)
         .where(DatasetVersion.dataset == name, in_use())
-        .order_by(col(DatasetVersion.number).desc())
+        .order_by(col(DatasetVersion.version).desc())
     )
     return session.exec(query.limit(1)).first()
 
@@ -214,7 +214,7 @@ def row(session: Session, ref: str) -> DatasetVersion:
             )
         return current
     query = select(DatasetVersion).where(
-        DatasetVersion.dataset == name, DatasetVersion.number == int(number)
+        DatasetVersion.dataset == name, DatasetVersion.version == int(number)
     )
     version = session.exec(query).first()
     if version is None:
@@ -293,11 +293,11 @@ def repair(store: Store, version: DatasetVersionInfo, table: pa.Table) -> None:
 def info(version: DatasetVersion, *, existed: bool = False) -> DatasetVersionInfo:
     """A row as a fact."""
     same = (
-        "dataset number content_hash digest rows columns bytes parent source licence tags "
+        "dataset version content_hash digest rows columns bytes parent source licence tags "
         "event_time note created_at created_by superseded_by"
     )
     return DatasetVersionInfo(
-        ref=f"{version.dataset}@{version.number}",
+        ref=f"{version.dataset}@{version.version}",
         schema=tuple(map(Column.from_json, version.columns_json)),
         status=status(version.archived_at, version.superseded_by),
         breach=version.breach or "",
@@ -340,5 +340,5 @@ def _dataset(session: Session, store: Store, name: str) -> Dataset:
 
 
 def _latest(session: Session, name: str) -> int:
-    query = select(func.max(DatasetVersion.number)).where(col(DatasetVersion.dataset) == name)
+    query = select(func.max(DatasetVersion.version)).where(col(DatasetVersion.dataset) == name)
     return session.exec(query).one() or 0

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from pilothouse.activity import record
 from pilothouse.deployments import client, commands, label_file
-from pilothouse.deployments.controller.replicas import Places
+from pilothouse.deployments.controller.replicas import ReplicaPaths
 from pilothouse.deployments.failure import Failure, failing, failure_of
 from pilothouse.deployments.gateway import labels as label_requests
 from pilothouse.deployments.info import DeploymentInfo, deployment_info, status
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 COLUMNS = (
     "name",
     "model",
-    "number",
-    "serving",
-    "previous",
-    "desired",
+    "version",
+    "serving_version",
+    "previous_version",
+    "desired_state",
     "status",
-    "words",
+    "message",
     "ready",
     "replicas",
     "restarts",
@@ -50,31 +50,33 @@ class Deployments(Service):
     """What serves, and what it answered."""
 
     def launch(
-        self, name: str, model: str, number: int, reason: str = "", *, replicas: int = 1
+        self, name: str, model: str, version: int, reason: str = "", *, replicas: int = 1
     ) -> DeploymentInfo:
         """Serve a model version under a new name.
 
         Raises NotFound without the version, Conflict when the name is taken, Refused when archived.
         """
         with self._store.write() as session:
-            version = commands.servable(session, model, number)
-            commands.launch(session, self._store, name, version, reason, replicas)
+            model_version = commands.servable(session, model, version)
+            commands.launch(session, self._store, name, model_version, reason, replicas)
         return self.deployment(name)
 
-    def not_servable(self, model: str, number: int) -> str:
+    def not_servable(self, model: str, version: int) -> str:
         """Why a version cannot be served, with what to do; nothing when it can."""
         with self._store.read() as session:
             try:
-                commands.servable(session, model, number)
+                commands.servable(session, model, version)
             except Refused as refusal:
                 return str(refusal)
         return ""
 
-    def swap(self, name: str, number: int, reason: str = "") -> DeploymentInfo:
+    def switch_version(self, name: str, version: int, reason: str = "") -> DeploymentInfo:
         """Serve another version of the model: it takes over when it is ready, no request fails."""
         with self._store.write() as session:
-            version = commands.servable(session, commands.require(session, name).model, number)
-            commands.swap(session, self._store, name, version, reason)
+            model_version = commands.servable(
+                session, commands.require(session, name).model, version
+            )
+            commands.switch_version(session, self._store, name, model_version, reason)
         return self.deployment(name)
 
     def roll_back(self, name: str, reason: str = "") -> DeploymentInfo:
@@ -126,17 +128,17 @@ class Deployments(Service):
         end = time.monotonic() + seconds
         while (info := self.deployment(name)).status != "ready":
             if time.monotonic() > end:
-                raise Unavailable(f"{name!r} is not ready: {info.words}", hint="See its log.")
+                raise Unavailable(f"{name!r} is not ready: {info.message}", hint="See its log.")
             time.sleep(POLL_SECONDS)
         return info
 
     def logs(self, name: str, lines: int = 200) -> str:
         """The last lines that the processes of the wanted version wrote."""
         info = self.deployment(name)
-        places = Places(self._store.run_folder, self._store.log_folder)
+        places = ReplicaPaths(self._store.run_folder, self._store.log_folder)
         parts = []
         for ordinal in range(info.replica_count):
-            file = places.log_file(name, info.number, ordinal)
+            file = places.log_file(name, info.version, ordinal)
             if file.exists():
                 parts += file.read_text(errors="replace").splitlines()[-lines:]
         return "\n".join(parts[-lines:])
@@ -144,11 +146,11 @@ class Deployments(Service):
     def failure(self, name: str) -> Failure | None:
         """Why the wanted version ended last, while it does not answer again; None when it does."""
         info = self.deployment(name)
-        replica = failing(info.replicas, info.number)
-        if info.desired == "stopped" or replica is None:
+        replica = failing(info.replicas, info.version)
+        if info.desired_state == "stopped" or replica is None:
             return None
-        places = Places(self._store.run_folder, self._store.log_folder)
-        return failure_of(replica, places.log_file(name, replica.number, replica.ordinal))
+        places = ReplicaPaths(self._store.run_folder, self._store.log_folder)
+        return failure_of(replica, places.log_file(name, replica.version, replica.ordinal))
 
     def predict(
         self,
@@ -278,13 +280,13 @@ def _row(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[Any, ...]
     return (
         deployment.name,
         deployment.model,
-        deployment.number,
-        deployment.serving,
-        deployment.previous,
-        deployment.desired,
+        deployment.version,
+        deployment.serving_version,
+        deployment.previous_version,
+        deployment.desired_state,
         word,
         words,
-        sum(r.state == "ready" and r.number == deployment.serving for r in replicas),
+        sum(r.state == "ready" and r.version == deployment.serving_version for r in replicas),
         deployment.replicas,
         sum(r.restarts for r in replicas),
         round(sum(r.rss_bytes for r in replicas) / 2**20, 1),

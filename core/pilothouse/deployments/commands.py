@@ -22,7 +22,7 @@ from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
 ARCHIVED = "archived"
-MOST_REPLICAS = 8
+MAX_REPLICAS = 8
 
 
 def launch(
@@ -30,14 +30,14 @@ def launch(
 ) -> None:
     """Want a version to be served under a new name."""
     _check_name(session, name)
-    if not 1 <= replicas <= MOST_REPLICAS:
-        words = f"between 1 and {MOST_REPLICAS}"
+    if not 1 <= replicas <= MAX_REPLICAS:
+        words = f"between 1 and {MAX_REPLICAS}"
         raise Invalid(f"the number of processes must be {words}.", fields={"replicas": words})
     now = store.now()
     deployment = Deployment(
         name=name,
         model=version.model,
-        number=version.number,
+        version=version.version,
         replicas=replicas,
         created_at=now,
         created_by=store.actor,
@@ -50,13 +50,15 @@ def launch(
     record(session, store, "launched", "deployment", name, after=after, reason=reason)
 
 
-def swap(session: Session, store: Store, name: str, version: VersionInfo, reason: str) -> None:
+def switch_version(
+    session: Session, store: Store, name: str, version: VersionInfo, reason: str
+) -> None:
     """Want another version of the same model; the old one answers until the new one is ready."""
     deployment = require(session, name)
-    if version.number == deployment.number:
-        raise Conflict(f"{name!r} serves version {version.number} already.")
-    before = {"version": f"{deployment.model}@{deployment.number}"}
-    deployment.previous, deployment.number = deployment.number, version.number
+    if version.version == deployment.version:
+        raise Conflict(f"{name!r} serves version {version.version} already.")
+    before = {"version": f"{deployment.model}@{deployment.version}"}
+    deployment.previous_version, deployment.version = deployment.version, version.version
     _change(session, store, deployment)
     _revise(session, store, deployment, version, "swapped", reason)
     after = {"version": version.ref}
@@ -66,12 +68,12 @@ def swap(session: Session, store: Store, name: str, version: VersionInfo, reason
 def roll_back(session: Session, store: Store, name: str, reason: str) -> None:
     """Want the version before. Still warm, it answers at once: only a pointer moves."""
     deployment = require(session, name)
-    if deployment.previous is None:
-        raise Conflict(f"{name!r} has served no version before {deployment.number}.")
-    left, target = deployment.number, deployment.previous
-    deployment.number, deployment.previous = target, left
-    if any(r.state == READY and r.number == target for r in of(session, name)):
-        deployment.serving = target
+    if deployment.previous_version is None:
+        raise Conflict(f"{name!r} has served no version before {deployment.version}.")
+    left, target = deployment.version, deployment.previous_version
+    deployment.version, deployment.previous_version = target, left
+    if any(r.state == READY and r.version == target for r in of(session, name)):
+        deployment.serving_version = target
         deployment.warm_until = store.now() + WARM
     _change(session, store, deployment)
     served = revisions(session, name, target)[0]
@@ -104,15 +106,15 @@ def resume(session: Session, store: Store, name: str, reason: str) -> None:
 
 def _want(session: Session, store: Store, name: str, desired: str, reason: str) -> None:
     deployment = require(session, name)
-    if deployment.desired == desired == "stopped":
+    if deployment.desired_state == desired == "stopped":
         raise Conflict(f"{name!r} is stopped already.")
-    before = {"state": deployment.desired}
-    deployment.desired = desired
+    before = {"state": deployment.desired_state}
+    deployment.desired_state = desired
     if desired == "stopped":
         deployment.warm_until = None
     _change(session, store, deployment)
     verb = "stopped" if desired == "stopped" else "resumed"
-    served = revisions(session, name, deployment.number)[0]
+    served = revisions(session, name, deployment.version)[0]
     _append(session, store, deployment, served, verb, reason)
     after = {"state": desired}
     record(session, store, verb, "deployment", name, before=before, after=after, reason=reason)
@@ -130,32 +132,32 @@ def require(session: Session, name: str) -> Deployment:
 def of(session: Session, name: str) -> Sequence[Replica]:
     """The processes of a deployment."""
     query = select(Replica).where(Replica.deployment == name)
-    return session.exec(query.order_by(col(Replica.number).desc(), col(Replica.ordinal))).all()
+    return session.exec(query.order_by(col(Replica.version).desc(), col(Replica.ordinal))).all()
 
 
-def revisions(session: Session, name: str, number: int | None = None) -> Sequence[Revision]:
+def revisions(session: Session, name: str, version: int | None = None) -> Sequence[Revision]:
     """The revisions of a deployment, newest first."""
     query = select(Revision).where(Revision.deployment == name)
-    if number is not None:
-        query = query.where(Revision.number == number)
+    if version is not None:
+        query = query.where(Revision.version == version)
     return session.exec(query.order_by(col(Revision.seq).desc())).all()
 
 
-def servable(session: Session, model: str, number: int) -> VersionInfo:
+def servable(session: Session, model: str, version: int) -> VersionInfo:
     """The version to serve.
 
     Raises NotFound without it, Refused when it was taken out of use or cannot be served from here.
     """
-    version = versions.find(session, model, number)
-    if not version.signature.can_be_served:
+    model_version = versions.find(session, model, version)
+    if not model_version.signature.can_be_served:
         raise Refused(
-            f"{version.ref} was logged by another program, which did not say what it answers.",
+            f"{model_version.ref} was logged by another program that did not describe its outputs.",
             hint="Train it here to serve it from here.",
         )
-    trusted_models.require_written(session, version.digest, version.ref)
-    if version.stage == ARCHIVED:
-        raise Refused(f"{version.ref} is archived.", hint="Move it out of the archive first.")
-    return version
+    trusted_models.require_written(session, model_version.digest, model_version.ref)
+    if model_version.stage == ARCHIVED:
+        raise Refused(f"{model_version.ref} is archived.", hint="Move it out of the archive first.")
+    return model_version
 
 
 def _check_name(session: Session, name: str) -> None:
@@ -184,7 +186,7 @@ def _revise(
         seq=0,
         action=action,
         model=version.model,
-        number=version.number,
+        version=version.version,
         digest=version.digest,
         signature=version.signature.to_json(),
         example=[dict(row) for row in version.input_example],
@@ -202,7 +204,7 @@ def _append(
     newest = select(func.max(Revision.seq)).where(Revision.deployment == deployment.name)
     kept: dict[str, Any] = {
         part: getattr(served, part)
-        for part in ("model", "number", "digest", "signature", "example")
+        for part in ("model", "version", "digest", "signature", "example")
     }
     session.add(
         Revision(

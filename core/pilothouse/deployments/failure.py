@@ -31,7 +31,7 @@ def failing(replicas: Sequence[ReplicaInfo], version: int) -> ReplicaInfo | None
     ended = [
         replica
         for replica in replicas
-        if replica.number == version and replica.last_exit and replica.state != READY
+        if replica.version == version and replica.last_exit and replica.state != READY
     ]
     return max(ended, key=lambda r: (r.state == CRASH_LOOP, r.restarts), default=None)
 
@@ -39,7 +39,7 @@ def failing(replicas: Sequence[ReplicaInfo], version: int) -> ReplicaInfo | None
 def failure_of(replica: ReplicaInfo, log: Path) -> Failure:
     """The end of a process with the last error in its log."""
     return Failure(
-        version=replica.number,
+        version=replica.version,
         ended=replica.last_exit,
         error=last_error(tail(log)),
         restarts=replica.restarts,

@@ -7,18 +7,20 @@ from sqlmodel import col
 
 from pilothouse.deployments.tables import Deployment
 from pilothouse.experiments.query.runs import Entity
-from pilothouse.experiments.query.sql import Condition, Known
+from pilothouse.experiments.query.sql import Condition, FieldSpec
 from pilothouse.registry.fields import of_versions
 from pilothouse.registry.tables import ModelVersion
 
-ANSWERS = func.coalesce(col(Deployment.serving), col(Deployment.number))
+ANSWERS = func.coalesce(col(Deployment.serving_version), col(Deployment.version))
 STATES = {state.upper(): state for state in ("running", "stopped")}
 
 
 def _deployed(holds: Condition) -> Condition:
     """A condition on deployments becomes one on the runs whose versions they serve."""
     serves = select(col(Deployment.name)).where(
-        col(Deployment.model) == col(ModelVersion.model), col(ModelVersion.number) == ANSWERS, holds
+        col(Deployment.model) == col(ModelVersion.model),
+        col(ModelVersion.version) == ANSWERS,
+        holds,
     )
     return of_versions(serves.correlate(ModelVersion).exists())
 
@@ -27,11 +29,11 @@ DEPLOYMENTS = Entity(
     ("deployments", "deployment"),
     "Deployments",
     {
-        "name": Known("Deployment", "text", col(Deployment.name), _deployed),
-        "model": Known("Deployed model", "text", col(Deployment.model), _deployed),
-        "version": Known("Deployed version", "number", ANSWERS, _deployed),
-        "state": Known(
-            "Deployment's state", "choice", col(Deployment.desired), _deployed, spelled=STATES
+        "name": FieldSpec("Deployment", "text", col(Deployment.name), _deployed),
+        "model": FieldSpec("Deployed model", "text", col(Deployment.model), _deployed),
+        "version": FieldSpec("Deployed version", "number", ANSWERS, _deployed),
+        "state": FieldSpec(
+            "Deployment's state", "choice", col(Deployment.desired_state), _deployed, spelled=STATES
         ),
     },
 )

@@ -16,7 +16,7 @@ from pilothouse.models.signature import Signature
 class ReplicaInfo:
     """One model process: starting, ready, stopping, failed or crash_loop."""
 
-    number: int
+    version: int
     ordinal: int
     state: str
     pid: int | None
@@ -35,7 +35,7 @@ class RevisionInfo:
     seq: int
     action: str
     model: str
-    number: int
+    version: int
     reason: str
     by: str
     at: datetime
@@ -47,12 +47,12 @@ class DeploymentInfo:
 
     name: str
     model: str
-    number: int
-    serving: int | None
-    previous: int | None
-    desired: str
+    version: int
+    serving_version: int | None
+    previous_version: int | None
+    desired_state: str
     status: str
-    words: str
+    message: str
     generation: int
     replica_count: int
     warm_until: datetime | None
@@ -70,27 +70,27 @@ class DeploymentInfo:
     @property
     def version_ref(self) -> str:
         """The address of the wanted version."""
-        return f"{self.model}@{self.number}"
+        return f"{self.model}@{self.version}"
 
 
 def status(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[str, str]:
     """One word for a badge and one sentence for a person."""
-    wanted = [r for r in replicas if r.number == deployment.number]
+    wanted = [r for r in replicas if r.version == deployment.version]
     ready = sum(r.state == "ready" for r in wanted)
-    answers = any(r.state == "ready" and r.number == deployment.serving for r in replicas)
-    number, looping = deployment.number, any(map(is_looping, wanted))
-    if deployment.desired == "stopped":
+    answers = any(r.state == "ready" and r.version == deployment.serving_version for r in replicas)
+    number, looping = deployment.version, any(map(is_looping, wanted))
+    if deployment.desired_state == "stopped":
         left = [r for r in replicas if r.pid is not None]
         return ("stopping", "Answering its last requests.") if left else ("stopped", "Stopped.")
     if looping:
-        still = f"; version {deployment.serving} still answers" if answers else ""
+        still = f"; version {deployment.serving_version} still answers" if answers else ""
         return "crash_loop", f"Version {number} keeps ending right after its start{still}."
-    if answers and deployment.serving == number:
+    if answers and deployment.serving_version == number:
         if ready < deployment.replicas:
             return "degraded", f"{ready} of {deployment.replicas} processes of version {number}."
         return "ready", f"Version {number} answers."
     if answers:
-        return "swapping", f"Version {deployment.serving} answers until {number} is ready."
+        return "swapping", f"Version {deployment.serving_version} answers until {number} is ready."
     if any(r.restarts for r in wanted):
         return "restarting", f"Version {number} ended and is being started again."
     return "starting", f"Version {number} is being loaded and warmed."
@@ -101,16 +101,16 @@ def deployment_info(
 ) -> DeploymentInfo:
     """The facts of one deployment; revisions come newest first."""
     word, words = status(deployment, replicas)
-    current = next(r for r in revisions if r.number == deployment.number)
+    current = next(r for r in revisions if r.version == deployment.version)
     return DeploymentInfo(
         name=deployment.name,
         model=deployment.model,
-        number=deployment.number,
-        serving=deployment.serving,
-        previous=deployment.previous,
-        desired=deployment.desired,
+        version=deployment.version,
+        serving_version=deployment.serving_version,
+        previous_version=deployment.previous_version,
+        desired_state=deployment.desired_state,
         status=word,
-        words=words,
+        message=words,
         generation=deployment.generation,
         replica_count=deployment.replicas,
         warm_until=deployment.warm_until,
@@ -128,7 +128,7 @@ def replica_info(replica: Replica) -> ReplicaInfo:
     """The facts of one model process."""
     started, ready = replica.started_at, replica.ready_at
     return ReplicaInfo(
-        number=replica.number,
+        version=replica.version,
         ordinal=replica.ordinal,
         state=replica.state,
         pid=replica.pid,
@@ -147,7 +147,7 @@ def revision_info(revision: Revision) -> RevisionInfo:
         seq=revision.seq,
         action=revision.action,
         model=revision.model,
-        number=revision.number,
+        version=revision.version,
         reason=revision.reason,
         by=revision.by,
         at=revision.at,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments.gateway.labels import match_labels
-from pilothouse.deployments.gateway.request import MAX_ID, brief, check_instants, name_list
+from pilothouse.deployments.gateway.request import MAX_ID, check_instants, excerpt, join_names
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Label, Signature
@@ -141,7 +141,7 @@ def _chosen(
     for part, name in (("ids", chosen.id), ("labels", chosen.label), ("instants", chosen.at)):
         if name is not None and name not in names:
             what = f"there is no column {name!r}" if name else f"no column holds the {part}"
-            raise Invalid(f"{what}.", hint=f"The columns are: {name_list(names)}.")
+            raise Invalid(f"{what}.", hint=f"The columns are: {join_names(names)}.")
     return chosen
 
 
@@ -156,8 +156,8 @@ def _once(rows: list[int], ids: list[str], labels: list[Any], columns: LabelColu
         at = first.setdefault(ids[row], row)
         if labels[at] != labels[row]:
             raise Invalid(
-                f"{columns.id} {brief(ids[row])} has two labels: {brief(labels[at])} in row "
-                f"{at + 1} and {brief(labels[row])} in row {row + 1}."
+                f"{columns.id} {excerpt(ids[row])} has two labels: {excerpt(labels[at])} in row "
+                f"{at + 1} and {excerpt(labels[row])} in row {row + 1}."
             )
     return list(first.values())
 
@@ -167,9 +167,9 @@ def _classes(
 ) -> list[Label]:
     wrong = next((row for row in rows if signature.match_label(labels[row]) is None), None)
     if wrong is not None:
-        known = name_list(repr(label) for label in signature.classes)
+        known = join_names(repr(label) for label in signature.classes)
         raise Invalid(
-            f"row {wrong + 1}, column {columns.label!r}: {brief(labels[wrong])} is no class of "
+            f"row {wrong + 1}, column {columns.label!r}: {excerpt(labels[wrong])} is no class of "
             "the model.",
             hint=f"Known: {known}.",
         )
@@ -189,7 +189,7 @@ def _times(table: pa.Table, name: str | None, now_ms: int) -> list[int]:
     else:
         sample = next((value for value in column.to_pylist() if value is not None), None)
         raise Invalid(
-            f"column {name!r} holds no times, such as {brief(sample)}.",
+            f"column {name!r} holds no times, such as {excerpt(sample)}.",
             hint="Times are ISO 8601, such as 2026-01-31T12:00:00Z, or milliseconds since 1970.",
         )
     filled = [now_ms if at is None else at for at in times]

@@ -16,17 +16,18 @@ class Deployment(Table, table=True):
 
     __tablename__ = "deployments_deployment"
     seal: ClassVar[Seal | None] = Seal(
-        without=("serving", "warm_until", "generation", "updated_at")
+        without=("serving_version", "warm_until", "generation", "updated_at"),
+        former={"version": "number", "previous_version": "previous", "desired_state": "desired"},
     )
 
     name: str = Field(primary_key=True)
     model: str = Field(index=True)
-    number: int
-    previous: int | None = None
-    desired: str = "running"
+    version: int
+    previous_version: int | None = None
+    desired_state: str = "running"
     replicas: int = 1
     generation: int = 1
-    serving: int | None = None
+    serving_version: int | None = None
     warm_until: datetime | None = Field(default=None, sa_type=Utc)
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
@@ -37,7 +38,7 @@ class Revision(Table, table=True):
     """One change of what is wanted, with all a model process needs to serve its version."""
 
     __tablename__ = "deployments_revision"
-    seal: ClassVar[Seal | None] = Seal(by=("deployment", "seq"))
+    seal: ClassVar[Seal | None] = Seal(by=("deployment", "seq"), former={"version": "number"})
     __table_args__ = (UniqueConstraint("deployment", "seq"),)
 
     id: int | None = Field(default=None, primary_key=True)
@@ -45,7 +46,7 @@ class Revision(Table, table=True):
     seq: int
     action: str
     model: str
-    number: int
+    version: int
     digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
     signature: dict[str, Any] = Field(sa_type=Json)
     example: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json)
@@ -58,11 +59,18 @@ class Replica(Table, table=True):
     """One model process as the controller last saw it. Identity is pid, create time and token."""
 
     __tablename__ = "deployments_replica"
-    __table_args__ = (UniqueConstraint("deployment", "number", "ordinal"),)
+    __table_args__ = (
+        UniqueConstraint(
+            "deployment",
+            "version",
+            "ordinal",
+            name="uq_deployments_replica_deployment_number_ordinal",  # see revision 0012
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     deployment: str = Field(foreign_key="deployments_deployment.name", index=True)
-    number: int
+    version: int
     ordinal: int
     state: str
     token: str = ""

@@ -20,7 +20,7 @@ from pilothouse.experiments import (
     run_annotations,
 )
 from pilothouse.experiments.code_patch import Program, log_patch, program
-from pilothouse.experiments.inspection import Looking
+from pilothouse.experiments.inspection import RunInspection
 from pilothouse.experiments.metrics import definitions, packed_history
 from pilothouse.experiments.metrics.definitions import MetricKinds
 from pilothouse.experiments.metrics.kinds import Direction
@@ -32,7 +32,7 @@ from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.run_table import default_columns, fields, filters, groups, rows, tree
 from pilothouse.experiments.run_table import saved_views as views
 from pilothouse.experiments.run_table import varying_columns as differing
-from pilothouse.experiments.run_table.default_columns import UsualKeys
+from pilothouse.experiments.run_table.default_columns import DefaultColumns
 from pilothouse.experiments.run_table.fields import QueryField
 from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse.experiments.run_table.saved_views import ViewInfo
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
 
-class Experiments(Looking):
+class Experiments(RunInspection):
     """The experiments of a workspace; filters may ask for the `entities` of other rooms too."""
 
     def __init__(self, store: Store, entities: Sequence[Entity] = ()) -> None:
@@ -103,15 +103,15 @@ class Experiments(Looking):
         with suppress(Unavailable):  # the worker compacts what is left
             packed_history.compact(self._store, run)
 
-    def end_open(self, job_id: str, status: str, error: str = "") -> int:
+    def close_open_runs(self, job_id: str, status: str, error: str = "") -> int:
         """End every run that a job has left open, when it can end them itself no more; how many."""
         with self._store.write() as session:
-            return lifecycle.end_open(session, self._store, job_id, status, error)
+            return lifecycle.close_open_runs(session, self._store, job_id, status, error)
 
-    def unfinished_run(self, job_id: str) -> str | None:
+    def resume_candidate(self, job_id: str) -> str | None:
         """The run that a job has started and not ended, for a job that runs again."""
         with self._store.read() as session:
-            return lifecycle.unfinished(session, job_id)
+            return lifecycle.resume_candidate(session, job_id)
 
     def annotate(self, run: str, note: str) -> None:
         """Put a note on a run."""
@@ -236,10 +236,10 @@ class Experiments(Looking):
                 as_logged=as_logged,
             )
 
-    def usual_keys(self, filter: RunFilter | None = None) -> UsualKeys:
+    def default_columns(self, filter: RunFilter | None = None) -> DefaultColumns:
         """The metrics and parameters that the newest runs of a filter have, most telling first."""
         with self._store.read() as session:
-            return default_columns.usual_keys(session, self._meant(session, filter))
+            return default_columns.default_columns(session, self._meant(session, filter))
 
     def count(self, filter: RunFilter | None = None, most: int | None = None) -> int:
         """How many runs the filter means; counted no further than `most`, when that is given."""
@@ -279,11 +279,11 @@ class Experiments(Looking):
         with self._store.read() as session:
             return groups.count(session, self._meant(session, filter, whole=True), by)
 
-    def members_filter(
+    def group_filter(
         self, filter: RunFilter | None, by: Sequence[str], values: Sequence[Any]
     ) -> RunFilter:
         """The filter that means the members of a group; None stands for a value they lack."""
-        return groups.members_filter(filter or RunFilter(), by, values)
+        return groups.group_filter(filter or RunFilter(), by, values)
 
     def _meant(
         self, session: Session, filter: RunFilter | None, *, whole: bool = False
@@ -300,17 +300,17 @@ class Experiments(Looking):
     def metric_keys(self, experiment: str | None = None) -> list[str]:
         """Every metric that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return keys.known(session, keys.METRIC, experiment)
+            return keys.distinct_keys(session, keys.METRIC, experiment)
 
     def param_keys(self, experiment: str | None = None) -> list[str]:
         """Every parameter that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return keys.known(session, keys.PARAM, experiment)
+            return keys.distinct_keys(session, keys.PARAM, experiment)
 
     def tag_keys(self, experiment: str | None = None) -> list[str]:
         """Every tag that a run has, of one experiment or of all."""
         with self._store.read() as session:
-            return keys.known(session, keys.TAG, experiment)
+            return keys.distinct_keys(session, keys.TAG, experiment)
 
     def query_fields(self, experiment: str | None = None) -> list[QueryField]:
         """What `RunFilter.query` can ask: name, title, kind, operators, and choices where few."""
@@ -322,15 +322,17 @@ class Experiments(Looking):
         with self._store.read() as session:
             return keys.facets(session)
 
-    def ids(self, filter: RunFilter | None = None, most: int = run_annotations.MOST) -> list[str]:
+    def ids(
+        self, filter: RunFilter | None = None, most: int = run_annotations.MAX_RUNS
+    ) -> list[str]:
         """The ids of the newest runs that the filter means, at most so many, for a bulk command."""
         with self._store.read() as session:
             return rows.ids(session, self._meant(session, filter), most)
 
-    def differing(self, filter: RunFilter | None = None) -> tuple[str, ...]:
+    def varying_columns(self, filter: RunFilter | None = None) -> tuple[str, ...]:
         """The columns in which the newest runs that the filter means differ."""
         with self._store.read() as session:
-            return differing.differing(session, self._meant(session, filter))
+            return differing.varying_columns(session, self._meant(session, filter))
 
     def tree(self) -> tuple[ExperimentNode, ...]:
         """The experiments as a tree made from the slashes in their names, with counts of runs."""

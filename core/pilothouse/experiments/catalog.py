@@ -17,13 +17,13 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-LONGEST_NAME = 250
+MAX_NAME_LENGTH = 250
 COLUMNS = ("name", "note", "runs", "running", "last_run_at", "created_at", "created_by")
 
 
 def create(session: Session, store: Store, name: str, note: str = "") -> Experiment:
     """Make an experiment. Raises Conflict when the name is taken, Invalid when it cannot be one."""
-    name = checked(name, "an experiment's", LONGEST_NAME)
+    name = checked(name, "an experiment's", MAX_NAME_LENGTH)
     if _find(session, name):
         raise Conflict(f"an experiment named {name!r} exists already.")
     experiment = Experiment(name=name, note=note, created_at=store.now(), created_by=store.actor)

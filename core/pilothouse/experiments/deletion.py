@@ -34,7 +34,7 @@ from pilothouse.storage import Store, Table
 OF_RUNS: tuple[Any, ...] = (Param, RunTag, RunArtifact, RunInput, SourceUse, RunModel, RunMetric)
 ROOM = "experiments_"
 CHUNK = 500
-MOST_NAMED = 5
+MAX_LISTED = 5
 
 
 def delete(session: Session, store: Store, run_ids: Sequence[str], reason: str = "") -> int:
@@ -137,7 +137,7 @@ def _delete(session: Session, ids: Sequence[str]) -> None:
             connection.execute(deleting(Run).where(col(Run.id).in_(part)))
     except IntegrityError as used:  # by a room whose tables this process has not loaded
         raise Conflict("something else rests on these runs.") from used
-    keys.forget(session, sorted(experiments), lost)
+    keys.drop_keys(session, sorted(experiments), lost)
 
 
 def _keys(session: Session, table: Any, ids: Sequence[str]) -> set[str]:
@@ -154,8 +154,8 @@ def _experiment(session: Session, number: int) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + more
 
 
 def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,4 +1,4 @@
-"""Looking closely at runs: facts, courses, files, what they read and made, their families."""
+"""RunInspection closely at runs: facts, courses, files, what they read and made, their families."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from pilothouse.experiments import details, lineage
 from pilothouse.experiments import logged_models as logged
 from pilothouse.experiments.details import ChildRun, RunInfo
-from pilothouse.experiments.files.browse import Files
+from pilothouse.experiments.files.browse import RunFiles
 from pilothouse.experiments.logged_models import LoggedModelInfo, SourceInfo
 from pilothouse.experiments.metrics import history
 from pilothouse.experiments.metrics import smoothing as courses
-from pilothouse.experiments.metrics.smoothing import Course
+from pilothouse.experiments.metrics.smoothing import CurveOptions
 from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Looking(Service):
+class RunInspection(Service):
     """The verbs of experiments that look at runs one by one."""
 
     def run(self, id: str) -> RunInfo:
@@ -61,22 +61,28 @@ class Looking(Service):
         with self._store.read() as session:
             return history.history(session, runs, keys, max_points, since=since, low=low, high=high)
 
-    def courses(self, run: str, keys: Sequence[str], course: Course | None = None) -> pd.DataFrame:
+    def curves(
+        self, run: str, keys: Sequence[str], course: CurveOptions | None = None
+    ) -> pd.DataFrame:
         """A run's metrics as charts show them: a frame of key, x, value, smooth, step, at."""
         with self._store.read() as session:
-            return courses.courses(session, run, keys, course or Course())
+            return courses.curves(session, run, keys, course or CurveOptions())
 
-    def follow(
-        self, run: str, keys: Sequence[str], course: Course, held: pd.DataFrame | None = None
+    def poll(
+        self,
+        run: str,
+        keys: Sequence[str],
+        course: CurveOptions,
+        previous: pd.DataFrame | None = None,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """For a page that polls: the courses, and the points to hand in as `held` next time."""
         with self._store.read() as session:
-            return courses.follow(session, run, keys, course, held)
+            return courses.poll(session, run, keys, course, previous)
 
     @cached_property
-    def files(self) -> Files:
+    def files(self) -> RunFiles:
         """The files of runs and logged models: listed and looked into."""
-        return Files(self._store)
+        return RunFiles(self._store)
 
     def logged_models(self, run: str) -> tuple[LoggedModelInfo, ...]:
         """The models that an MLflow client logged in a run, or that the run read."""

@@ -29,7 +29,7 @@ REMEMBER = (
 )
 
 
-def remember(session: Session, run_id: str, kind: str, keys: Iterable[str]) -> None:
+def register_keys(session: Session, run_id: str, kind: str, keys: Iterable[str]) -> None:
     """Note keys that a run has; whoever writes rows of `TABLES` says so here."""
     # In one order everywhere: on PostgreSQL two writers would else wait for each other.
     rows = [(kind, key, run_id) for key in sorted(set(keys))]
@@ -39,7 +39,7 @@ def remember(session: Session, run_id: str, kind: str, keys: Iterable[str]) -> N
         connection.exec_driver_sql(REMEMBER.format(mark), rows)
 
 
-def forget(session: Session, experiments: Sequence[int], lost: Mapping[str, Set[str]]) -> None:
+def drop_keys(session: Session, experiments: Sequence[int], lost: Mapping[str, Set[str]]) -> None:
     """Drop those keys, by kind, that no run of these experiments has any more."""
     for kind, keys in lost.items():
         table = TABLES[kind]
@@ -56,7 +56,7 @@ def forget(session: Session, experiments: Sequence[int], lost: Mapping[str, Set[
         session.connection().execute(delete(KnownKey).where(*meant, ~has_it))
 
 
-def known(session: Session, kind: str, experiment: str | None = None) -> list[str]:
+def distinct_keys(session: Session, kind: str, experiment: str | None = None) -> list[str]:
     """Every key of a kind, of one experiment or of all, in order."""
     query = select(col(KnownKey.key)).where(col(KnownKey.kind) == kind).distinct()
     if experiment is not None:

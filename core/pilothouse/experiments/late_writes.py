@@ -39,7 +39,7 @@ PENDING = "LOGGED_MODEL_PENDING"
 # Autologging writes this file anew whenever it meets another metric of a run that has ended.
 GROWING = frozenset({"metric_info.json"})
 EVIDENCE = "training."  # tags in which training says which rows it kept for judging
-MOST_LISTED = 20
+MAX_LISTED = 20
 CHUNK = 500
 Values = Mapping[str, Any]
 
@@ -98,7 +98,7 @@ def _holds(session: Session, owner: str) -> list[Hold]:
 
 def beginning(values: Mapping[str, Any]) -> dict[str, Any]:
     """The first of many values, and how many more there are, as the activity log keeps them."""
-    first, more = dict(list(values.items())[:MOST_LISTED]), len(values) - MOST_LISTED
+    first, more = dict(list(values.items())[:MAX_LISTED]), len(values) - MAX_LISTED
     return first if more <= 0 else first | {"…": f"{more} more"}
 
 

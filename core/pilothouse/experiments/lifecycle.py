@@ -92,7 +92,9 @@ def close_holds(session: Session, run_id: str) -> None:
     session.execute(ended.values(closed=True))
 
 
-def end_open(session: Session, store: Store, job_id: str, status: str, error: str = "") -> int:
+def close_open_runs(
+    session: Session, store: Store, job_id: str, status: str, error: str = ""
+) -> int:
     """End every run that a job has left open, when nobody is there any more to end it; how many."""
     query = select(col(Run.id)).where(col(Run.job_id) == job_id, col(Run.status).not_in(ENDED))
     left = list(session.scalars(query))
@@ -118,7 +120,7 @@ def annotate(session: Session, store: Store, run_id: str, note: str) -> None:
     )
 
 
-def unfinished(session: Session, job_id: str) -> str | None:
+def resume_candidate(session: Session, job_id: str) -> str | None:
     """The newest top-level run that a job has started and not ended, for a job that runs again."""
     query = (
         select(col(Run.id))

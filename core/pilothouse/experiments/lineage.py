@@ -16,10 +16,10 @@ from pilothouse.experiments.tables import Param, Run, RunMetric
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_RUNS = 500
-MOST_LEVELS = 8
-MOST_METRICS = 6
-MOST_PARAMS = 6
+MAX_RUNS = 500
+MAX_LEVELS = 8
+MAX_METRICS = 6
+MAX_PARAMS = 6
 COLUMNS = ("id", "name", "level", "status", "trainer", "created_at", "duration_s")
 
 
@@ -28,7 +28,7 @@ def ancestors(session: Session, run_id: str) -> tuple[ChildRun, ...]:
     found: list[ChildRun] = []
     above = select(col(Run.parent_id)).where(col(Run.id) == run_id)
     parent = session.scalars(above).first()
-    while parent is not None and len(found) < MOST_LEVELS:
+    while parent is not None and len(found) < MAX_LEVELS:
         row = session.get(Run, parent)
         if row is None or any(row.id == each.id for each in found):
             break
@@ -40,7 +40,7 @@ def ancestors(session: Session, run_id: str) -> tuple[ChildRun, ...]:
 def descendants(session: Session, run_id: str) -> pd.DataFrame:
     """The runs below a run in the order of a tree: `COLUMNS`, `params.<key>`, `metrics.<key>`.
 
-    At most `MOST_RUNS`; the metrics that most of them have, the parameters that differ among them.
+    At most `MAX_RUNS`; the metrics that most of them have, the parameters that differ among them.
     """
     import pandas as pd
 
@@ -48,7 +48,7 @@ def descendants(session: Session, run_id: str) -> pd.DataFrame:
     ids = [row["id"] for row in rows]
     metrics, params = _metrics(session, ids), _params(session, ids)
     told = [row | metrics.get(row["id"], {}) | params.get(row["id"], {}) for row in rows]
-    keys = [*COLUMNS, *_commonest(params, MOST_PARAMS), *_commonest(metrics, MOST_METRICS)]
+    keys = [*COLUMNS, *_commonest(params, MAX_PARAMS), *_commonest(metrics, MAX_METRICS)]
     return pd.DataFrame(told, columns=keys)
 
 
@@ -56,19 +56,19 @@ def _below(session: Session, run_id: str) -> dict[str, list[Run]]:
     """The runs right under each run, level by level."""
     found: dict[str, list[Run]] = {}
     level, seen = [run_id], {run_id}
-    for _ in range(MOST_LEVELS):
+    for _ in range(MAX_LEVELS):
         query = (
             select(Run)
             .where(col(Run.parent_id).in_(level), col(Run.archived_at).is_(None))
             .order_by(col(Run.created_at), col(Run.id))
-            .limit(MOST_RUNS - len(seen) + 1)
+            .limit(MAX_RUNS - len(seen) + 1)
         )
         rows = [row for row in session.scalars(query) if row.id not in seen]
         for row in rows:
             found.setdefault(str(row.parent_id), []).append(row)
         seen |= {row.id for row in rows}
         level = [row.id for row in rows]
-        if not level or len(seen) > MOST_RUNS:
+        if not level or len(seen) > MAX_RUNS:
             break
     return found
 

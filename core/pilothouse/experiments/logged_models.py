@@ -35,7 +35,7 @@ STATUSES = {
 
 
 @dataclass(frozen=True)
-class Figure:
+class LoggedMetric:
     """A figure of a logged model, on a dataset when one was named."""
 
     key: str
@@ -60,7 +60,7 @@ class LoggedModelInfo:
     updated_at: datetime
     params: Mapping[str, str]
     tags: Mapping[str, str]
-    figures: tuple[Figure, ...]
+    figures: tuple[LoggedMetric, ...]
     use: str = OUTPUT
     step: int | None = None
 
@@ -142,17 +142,17 @@ def _words(session: Session, table: Any, ids: Sequence[str]) -> dict[str, dict[s
     return found
 
 
-def _figures(session: Session, ids: Sequence[str]) -> dict[str, tuple[Figure, ...]]:
+def _figures(session: Session, ids: Sequence[str]) -> dict[str, tuple[LoggedMetric, ...]]:
     """The newest figure of each key and dataset."""
     query = (
         select(LoggedModelMetric)
         .where(col(LoggedModelMetric.model_id).in_(ids))
         .order_by(*(col(getattr(LoggedModelMetric, name)) for name in ("key", "step", "at")))
     )
-    newest: dict[str, dict[tuple[str, str, str], Figure]] = defaultdict(dict)
+    newest: dict[str, dict[tuple[str, str, str], LoggedMetric]] = defaultdict(dict)
     for row in session.scalars(query):
         value = math.nan if row.value is None else row.value
-        figure = Figure(row.key, value, row.step, row.dataset_name, row.dataset_digest)
+        figure = LoggedMetric(row.key, value, row.step, row.dataset_name, row.dataset_digest)
         newest[row.model_id][figure.key, figure.dataset, figure.digest] = figure
     return defaultdict(tuple, {model: tuple(each.values()) for model, each in newest.items()})
 

@@ -46,8 +46,8 @@ from pilothouse.kit.clock import EPOCH
 from pilothouse.kit.errors import Conflict, Invalid, Refused
 from pilothouse.storage import Store
 
-LONGEST_KEY = 250
-LONGEST_VALUE = 6000
+MAX_KEY_LENGTH = 250
+MAX_VALUE_LENGTH = 6000
 INSTANTS = ("first_at", "last_at")
 NUMBERS = ("first", "last", "min", "max", "best")
 Named = tuple[str, str]  # a metric by its run and its key
@@ -70,7 +70,7 @@ MERGE = (
 )
 _FRESH = ("run_id", "key", *_SUMMARY)
 INSERT_FRESH = f"INSERT INTO {RunMetric.__tablename__} ({', '.join(_FRESH)}) VALUES"
-MOST_FRESH, MOST_LISTED = 1000, 20
+MAX_FRESH, MAX_LISTED = 1000, 20
 WIDTH, LONG = 5, 50
 APPEND = f"INSERT INTO {Metric.__tablename__} (series, step, at, value, nan) VALUES"
 
@@ -96,7 +96,7 @@ def log_params(session: Session, run_id: str, params: Mapping[str, ParamValue]) 
     ]
     if rows:
         session.connection().execute(insert(Param), rows)
-        keys.remember(session, run_id, keys.PARAM, texts.keys() - known.keys())
+        keys.register_keys(session, run_id, keys.PARAM, texts.keys() - known.keys())
 
 
 def param_text(value: ParamValue) -> str:
@@ -107,8 +107,8 @@ def param_text(value: ParamValue) -> str:
         text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     else:
         text = str(value)
-    if len(text) > LONGEST_VALUE:
-        raise Invalid(f"a parameter's value is longer than {LONGEST_VALUE} characters.")
+    if len(text) > MAX_VALUE_LENGTH:
+        raise Invalid(f"a parameter's value is longer than {MAX_VALUE_LENGTH} characters.")
     return text
 
 
@@ -128,10 +128,10 @@ def _number(text: str) -> float | None:
 
 
 def _key(key: str, noun: str) -> str:
-    if not key or len(key) > LONGEST_KEY or key != key.strip():
+    if not key or len(key) > MAX_KEY_LENGTH or key != key.strip():
         raise Invalid(
             f"{key[:40]!r} cannot name a {noun}.",
-            hint=f"A name has 1 to {LONGEST_KEY} characters and no space at its ends.",
+            hint=f"A name has 1 to {MAX_KEY_LENGTH} characters and no space at its ends.",
         )
     return key
 
@@ -170,9 +170,9 @@ def log_points_of(
     better = directions(session, {key for _, key in histories})
     fresh = {name: summarise(each, better[name[1]]) for name, each in histories.items()}
     _merge_known(session, known, fresh, better)
-    series = {name: each.number for name, each in known.items()}
+    series = {name: each.id for name, each in known.items()}
     series |= _insert_fresh(session, {n: s for n, s in fresh.items() if n not in known})
-    blocked = {each.number for each in known.values() if each.has_block}
+    blocked = {each.id for each in known.values() if each.has_block}
     _append(session, {series[name]: history for name, history in histories.items()}, blocked)
     for run_id in late:
         _record_late(session, store, run_id, late[run_id], known, fresh)
@@ -198,7 +198,7 @@ def _check_held(
         return
     for (run, key), history in histories.items():
         if run == run_id and (run, key) in known:
-            there = packed_history.read(session, [known[run, key].number])[known[run, key].number]
+            there = packed_history.read(session, [known[run, key].id])[known[run, key].id]
             old = there.history()
             points = set(map(old.key, range(len(old))))
             if any(history.key(place) not in points for place in range(len(history))):
@@ -236,7 +236,7 @@ def _record_late(
 
 def _figures(values: Mapping[str, float]) -> dict[str, float | str]:
     """Figures as the activity log keeps them: JSON has no word for what is no number."""
-    first = list(values.items())[:MOST_LISTED]
+    first = list(values.items())[:MAX_LISTED]
     plain = {key: value if math.isfinite(value) else str(value) for key, value in first}
     more = len(values) - len(first)
     return plain | ({"…": f"{more} more"} if more else {})
@@ -258,7 +258,7 @@ def _collect(
 class _Series:
     """What is known of a metric that the run has already."""
 
-    number: int
+    id: int
     summary: MetricSummary
     has_block: bool
 
@@ -318,7 +318,7 @@ def _merge_known(
     better: Mapping[str, Direction],
 ) -> None:
     rows = [
-        {"series": each.number} | _columns(merge(each.summary, fresh[name], better[name[1]]))
+        {"series": each.id} | _columns(merge(each.summary, fresh[name], better[name[1]]))
         for name, each in known.items()
     ]
     if rows:
@@ -329,14 +329,14 @@ def _insert_fresh(session: Session, fresh: Mapping[Named, MetricSummary]) -> dic
     """New series; as a plain statement, since they are most of what a first batch costs."""
     connection, numbers = session.connection(), dict[Named, int]()
     rows = [(*name, *_bare(summary)) for name, summary in fresh.items()]
-    for start in range(0, len(rows), MOST_FRESH):
-        part = rows[start : start + MOST_FRESH]
+    for start in range(0, len(rows), MAX_FRESH):
+        part = rows[start : start + MAX_FRESH]
         values = _marks(connection, len(_FRESH), len(part))
         sql = f"{INSERT_FRESH} {values} RETURNING run_id, key, id"
         found = connection.exec_driver_sql(sql, tuple(chain.from_iterable(part)))
         numbers |= {(run_id, key): number for run_id, key, number in found}
     for run_id in sorted({run_id for run_id, _ in fresh}):
-        keys.remember(session, run_id, keys.METRIC, [k for run, k in fresh if run == run_id])
+        keys.register_keys(session, run_id, keys.METRIC, [k for run, k in fresh if run == run_id])
     return numbers
 
 
@@ -402,7 +402,7 @@ def tag(session: Session, run_id: str, tags: Mapping[str, str]) -> None:
     require_open(session, run_id)
     for key, value in tags.items():
         session.merge(RunTag(run_id=run_id, key=_key(key, "tag"), value=str(value)))
-    keys.remember(session, run_id, keys.TAG, tags)
+    keys.register_keys(session, run_id, keys.TAG, tags)
 
 
 def untag(session: Session, run_id: str, keys: Iterable[str]) -> None:

@@ -16,14 +16,14 @@ from pilothouse import activity
 from pilothouse.experiments import keys
 from pilothouse.experiments.lifecycle import no_run
 from pilothouse.experiments.names import checked
-from pilothouse.experiments.recording import LONGEST_KEY, LONGEST_VALUE
+from pilothouse.experiments.recording import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 from pilothouse.experiments.tables import Run, RunTag
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.storage import Store
 
 STARRED, COLOUR = "pilothouse.starred", "pilothouse.colour"
 COLOURS = ("blue", "orange", "green", "violet", "red", "teal", "amber", "grey")
-MOST = 1_000
+MAX_RUNS = 1_000
 
 Named = dict[str, str]  # run -> its name
 
@@ -71,7 +71,7 @@ def tag_many(
 
 def rename(session: Session, store: Store, run: str, name: str) -> None:
     """Give a run another name. Raises Invalid when it is empty or too long."""
-    trimmed = checked(name, "a run's", LONGEST_KEY)
+    trimmed = checked(name, "a run's", MAX_KEY_LENGTH)
     old = _open(session, [run])[run]
     session.execute(update(Run).where(col(Run.id) == run).values(name=trimmed))
     _record(
@@ -116,10 +116,10 @@ def _set(
     if rows:
         session.execute(insert(RunTag), rows)
         for run in named:
-            keys.remember(session, run, keys.TAG, tags)
+            keys.register_keys(session, run, keys.TAG, tags)
     if remove:
         of_them = select(col(Run.experiment_id)).where(col(Run.id).in_(list(named))).distinct()
-        keys.forget(session, list(session.scalars(of_them)), {keys.TAG: set(remove)})
+        keys.drop_keys(session, list(session.scalars(of_them)), {keys.TAG: set(remove)})
     return {"tags": before} if before else None
 
 
@@ -138,9 +138,9 @@ def _open(session: Session, runs: Sequence[str]) -> Named:
 def _rows(session: Session, runs: Sequence[str]) -> Sequence[Any]:
     """Id, name and `archived_at` of each run, held against other writers."""
     wanted = list(dict.fromkeys(runs))
-    if not 1 <= len(wanted) <= MOST:
+    if not 1 <= len(wanted) <= MAX_RUNS:
         raise Invalid(
-            f"a command is for 1 to {MOST:,} runs, not for {len(wanted):,}.",
+            f"a command is for 1 to {MAX_RUNS:,} runs, not for {len(wanted):,}.",
             hint="Narrow the filter, and give the command once for each part.",
         )
     query = select(col(Run.id), col(Run.name), col(Run.archived_at))
@@ -151,11 +151,14 @@ def _rows(session: Session, runs: Sequence[str]) -> Sequence[Any]:
 
 
 def _check_tag(key: str, value: str) -> None:
-    if not key.strip() or len(key) > LONGEST_KEY:
-        raise Invalid(f"a tag's key has 1 to {LONGEST_KEY} characters.", fields={"key": "required"})
-    if len(value) > LONGEST_VALUE:
+    if not key.strip() or len(key) > MAX_KEY_LENGTH:
         raise Invalid(
-            f"a tag's value has at most {LONGEST_VALUE:,} characters.", fields={"value": "too long"}
+            f"a tag's key has 1 to {MAX_KEY_LENGTH} characters.", fields={"key": "required"}
+        )
+    if len(value) > MAX_VALUE_LENGTH:
+        raise Invalid(
+            f"a tag's value has at most {MAX_VALUE_LENGTH:,} characters.",
+            fields={"value": "too long"},
         )
     if key == COLOUR and value not in COLOURS:
         raise Invalid(f"{value!r} is no colour of a run.", hint=f"Known: {', '.join(COLOURS)}.")

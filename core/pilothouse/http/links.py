@@ -21,7 +21,7 @@ from pilothouse.kit.processes import find
 from pilothouse.storage import Store
 
 ROOT, OPEN = "/", "/open"
-LONGEST, LONGEST_NUMBER = 2000, 18
+MAX_URL_LENGTH, MAX_NUMBER_LENGTH = 2000, 18
 SCRIPT = 'location.replace("/open?at=" + encodeURIComponent(location.hash.slice(1)));'
 _HASH = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
 POLICY = f"default-src 'none'; script-src 'sha256-{_HASH}'; frame-ancestors 'none'"
@@ -45,7 +45,7 @@ def answer(store: Store, path: str, query: str) -> Answer:
     if app is None:
         words = "The app of this workspace is not running. Start it with <code>pilothouse up</code>"
         return _page(503, f"{words}, then reload this page.")
-    at = parse_qs(query).get("at", [""])[0][:LONGEST]
+    at = parse_qs(query).get("at", [""])[0][:MAX_URL_LENGTH]
     with store.read() as session:
         page, params = target(session, at)
     url = f"{app.url}/{page}{f'?{urlencode(params)}' if params else ''}"
@@ -81,7 +81,7 @@ def _logged_model(session: Session, parts: list[str], query: str) -> Target:
 
 def _experiment(session: Session, parts: list[str], query: str) -> Target:
     number = parts[1]
-    if not number.isdecimal() or len(number) > LONGEST_NUMBER:
+    if not number.isdecimal() or len(number) > MAX_NUMBER_LENGTH:
         return EXPERIMENTS, {}
     name = session.scalars(select(col(Experiment.name)).where(col(Experiment.id) == int(number)))
     first = name.first()

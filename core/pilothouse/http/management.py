@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.server")
-MOST = 10_000
+MAX_ROWS = 10_000
 HOT = (
     ("post", "/v2/models/{deployment}/infer", "Predict (Open Inference Protocol v2)."),
     ("get", "/v2/models/{deployment}", "The tensors a deployment takes and gives."),
@@ -57,7 +57,7 @@ def build(store: Store) -> Any:
 
 def _lists(app: FastAPI, workspace: Workspace) -> None:
     def listing(path: str, words: str, frame_of: Callable[[int], pd.DataFrame]) -> None:
-        def answer(limit: int = Query(100, ge=1, le=MOST)) -> Response:
+        def answer(limit: int = Query(100, ge=1, le=MAX_ROWS)) -> Response:
             return _json(records(frame_of(limit).head(limit)))
 
         app.get(f"/api/{path}", summary=words, operation_id=path, tags=["lists"])(answer)

@@ -59,23 +59,23 @@ class Server:
         )
         self._management: asyncio.Task[App] | None = None
         self._protocol: asyncio.Task[Protocol] | None = None
-        self._duties: list[asyncio.Task[None]] = []
+        self._background_tasks: list[asyncio.Task[None]] = []
         self.connections: Iterable[Any] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or follow the process's life."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._lifespan(receive, send)
         elif scope["type"] == "http":
             await self._answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = self._stranger(scope)
+        refused = self._check_host_and_origin(scope)
         path = scope["path"]
         if refused is not None:
             await respond(send, refusal(refused))
         elif paths.owns(path):
-            await (await self._spoken())(scope, receive, send)
+            await (await self._mlflow_app())(scope, receive, send)
         elif self.gateway.owns(path):
             await self.gateway(scope, receive, send)
         elif path in ("/healthz", "/readyz", "/metrics"):
@@ -84,10 +84,10 @@ class Server:
             query = scope["query_string"].decode("latin-1")
             await respond(send, await asyncio.to_thread(links.answer, self.store, path, query))
         else:
-            management = await self._managed()
+            management = await self._management_app()
             await management(scope, receive, send)
 
-    def _stranger(self, scope: Scope) -> Refused | None:
+    def _check_host_and_origin(self, scope: Scope) -> Refused | None:
         """A page of another site must reach us neither by a name of its own nor by a form."""
         app = find(self.store.run_folder, "app") if _has_origin(scope) else None
         ports = {app.port if app is not None else self.store.settings.app_port}
@@ -100,7 +100,7 @@ class Server:
         ready = path == "/healthz" or self.routes.loaded
         return Answer(200 if ready else 503, b'{"status":"ok"}' if ready else b'{"status":"wait"}')
 
-    async def _managed(self) -> App:
+    async def _management_app(self) -> App:
         if self._management is None:
             self._management = asyncio.create_task(asyncio.to_thread(self._build))
         return await asyncio.shield(self._management)
@@ -111,17 +111,17 @@ class Server:
         made: App = build(self.store)
         return made
 
-    async def _spoken(self) -> Protocol:
+    async def _mlflow_app(self) -> Protocol:
         if self._protocol is None:
-            self._protocol = asyncio.create_task(asyncio.to_thread(self._speak))
+            self._protocol = asyncio.create_task(asyncio.to_thread(self._build_mlflow_app))
         return await asyncio.shield(self._protocol)
 
-    def _speak(self) -> Protocol:
+    def _build_mlflow_app(self) -> Protocol:
         from pilothouse.interop.mlflow.application import Protocol
 
         return Protocol(self.store, allow_reset=self._allow_reset)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         await self.start()
         await send({"type": "lifespan.startup.complete"})
@@ -132,7 +132,7 @@ class Server:
     async def start(self) -> None:
         """Read the routes once, then keep them fresh and journals short."""
         await self.routes.look()
-        self._duties = [
+        self._background_tasks = [
             asyncio.create_task(self.routes.follow()),
             asyncio.create_task(self._tidy()),
             asyncio.create_task(self._deliver()),
@@ -141,12 +141,12 @@ class Server:
 
     async def stop(self) -> None:
         """Seal the journals and hang up."""
-        for duty in self._duties:
+        for duty in self._background_tasks:
             duty.cancel()
-        await asyncio.gather(*self._duties, return_exceptions=True)
+        await asyncio.gather(*self._background_tasks, return_exceptions=True)
         self.gateway.close()
         if self._protocol is not None:
-            await asyncio.to_thread((await self._spoken()).close)
+            await asyncio.to_thread((await self._mlflow_app()).close)
 
     async def _tidy(self) -> None:
         while True:

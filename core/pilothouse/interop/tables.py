@@ -59,8 +59,8 @@ class Imported(Table, table=True):
 
     source: str = Field(primary_key=True)
     kind: str = Field(primary_key=True)
-    theirs: str = Field(primary_key=True)
-    ours: str
+    external_id: str = Field(primary_key=True)
+    local_id: str
     state: str
     digest: str = ""
     imported_at: datetime = Field(sa_type=Utc)

@@ -208,7 +208,7 @@ class Jobs(Service):
         subject: tuple[str, str] = ("", ""),
     ) -> None:
         """Submit a job at each time a cron expression (UTC) names. Conflict for a name twice."""
-        plan = schedules.Plan(name, cron, kind, args, title, subject)
+        plan = schedules.ScheduleSpec(name, cron, kind, args, title, subject)
         with self._store.write() as session:
             schedules.add(session, self._store, plan)
 

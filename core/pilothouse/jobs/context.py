@@ -36,7 +36,7 @@ class Computer(Protocol):
         ...
 
 
-class JobRun:
+class JobContext:
     """One run of a job. Between steps a workflow is deterministic: no clock, no random draw."""
 
     def __init__(
@@ -54,10 +54,10 @@ class JobRun:
         self._may_go_on = may_go_on
         self.span(0.0, 1.0)
 
-    def acting_as(self, actor: str) -> JobRun:
+    def acting_as(self, actor: str) -> JobContext:
         """The same run, whose next steps are signed by what does them, not by who asked for it."""
         store = self.store.acting_as(actor)
-        run = JobRun(store, self.id, self._stepper, self._computer, self._may_go_on)
+        run = JobContext(store, self.id, self._stepper, self._computer, self._may_go_on)
         run.span(*self._span)
         return run
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from sqlmodel import Session, col, func, select
 
-from pilothouse.jobs.context import JobRun, workflows
+from pilothouse.jobs.context import JobContext, workflows
 from pilothouse.jobs.logs import to_log
 from pilothouse.jobs.preload import import_for_jobs
 from pilothouse.jobs.process_pool import Children, Interrupted
@@ -176,7 +176,7 @@ def _carry_out(
     log.info("%s begins", kind)
     try:
         step = _durable_step(children, store, job_id)
-        run = JobRun(store, job_id, step, children.compute, children.may_go_on)
+        run = JobContext(store, job_id, step, children.compute, children.may_go_on)
         result = workflows.get(kind)(run, **args)
         _end(store, job_id, SUCCEEDED, result=result, progress=1.0, message="")
         log.info("%s ended well", kind)

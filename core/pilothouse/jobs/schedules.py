@@ -38,7 +38,7 @@ def next_time(cron: str, after: datetime) -> datetime:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScheduleSpec:
     """What is submitted again and again, and when: five fields of cron in UTC."""
 
     name: str
@@ -49,7 +49,7 @@ class Plan:
     subject: tuple[str, str] = ("", "")
 
 
-def add(session: Session, store: Store, plan: Plan) -> None:
+def add(session: Session, store: Store, plan: ScheduleSpec) -> None:
     """Begin with a schedule. Raises Invalid without a name, Conflict for a name twice."""
     if not plan.name.strip():
         raise Invalid("a schedule needs a name.", fields={"name": "needed"})

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BEAT_SECONDS = 1.0
-LONGEST_ACT_SECONDS = 120.0
+MAX_ACTION_SECONDS = 120.0
 log = logging.getLogger(__name__)
 
 
@@ -38,7 +38,7 @@ class Heartbeat:
     def beat(self) -> None:
         """Change the file, unless an act hangs."""
         now = time.monotonic()
-        if all(now - began < LONGEST_ACT_SECONDS for began in list(self._began.values())):
+        if all(now - began < MAX_ACTION_SECONDS for began in list(self._began.values())):
             self._count += 1
             partial = self._path.with_suffix(".part")
             partial.write_text(f"{os.getpid()} {self._count}", encoding="ascii")

@@ -43,13 +43,13 @@ DISK = {
     errno.ENFILE: MANY,
 }
 PRIMARY = 0xFF  # SQLite's number without the details
-DEEPEST = 8
+MAX_DEPTH = 8
 
 
 def in_words(error: BaseException) -> Unavailable | None:
     """The state that an error of disk or database means; None for any other error."""
     cause: BaseException | None = error
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         if cause is None:
             return None
         words = _words(cause)

@@ -13,7 +13,7 @@ CLOCK_SLACK_S = 2.0  # Linux tells the time of boot, on which this rests, to the
 
 
 @dataclass(frozen=True)
-class Address:
+class ProcessAddress:
     """A running process: what it is, who it is, and its loopback port (0 for none)."""
 
     name: str
@@ -27,19 +27,21 @@ class Address:
         return f"http://127.0.0.1:{self.port}"
 
 
-def announce(folder: Path, name: str, port: int = 0) -> Address:
+def announce(folder: Path, name: str, port: int = 0) -> ProcessAddress:
     """Write this process's address into the folder, for the others to read."""
-    own = Address(name, os.getpid(), psutil.Process().create_time(), port)
+    own = ProcessAddress(name, os.getpid(), psutil.Process().create_time(), port)
     partial = folder / f"{name}.{own.pid}.part"
     partial.write_text(json.dumps(asdict(own)), encoding="utf-8")
     os.replace(partial, folder / f"{name}.json")
     return own
 
 
-def find(folder: Path, name: str) -> Address | None:
+def find(folder: Path, name: str) -> ProcessAddress | None:
     """The address of a process that runs now, or None."""
     try:
-        address = Address(**json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
+        address = ProcessAddress(
+            **json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        )
     except (OSError, ValueError, TypeError):
         return None
     return address if is_running(address.pid, address.create_time) else None

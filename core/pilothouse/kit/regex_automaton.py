@@ -19,7 +19,7 @@ from functools import lru_cache
 from pilothouse.kit.errors import Invalid
 from pilothouse.kit.regex_parser import ANY, Chain, Chars, Choice, Edge, Node, Repeat, read
 
-LARGEST = 500
+MAX_STATES = 500
 KEPT = 20_000
 
 
@@ -79,7 +79,7 @@ class Pattern:
         return state.ends
 
     def _place(self) -> int:
-        if len(self._free) > LARGEST:
+        if len(self._free) > MAX_STATES:
             raise Invalid("the regular expression repeats too much to be searched with.")
         self._free.append([])
         self._edges.append(None)

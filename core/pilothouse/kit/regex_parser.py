@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from pilothouse.kit.errors import Invalid
 
-LONGEST = 200
-MOST_TIMES = 100
-WIDEST = 10_000
-DEEPEST = 20
+MAX_LENGTH = 200
+MAX_REPEATS = 100
+MAX_NODES = 10_000
+MAX_DEPTH = 20
 Ranges = tuple[tuple[str, str], ...]
 DIGITS: Ranges = (("0", "9"),)
 WORD: Ranges = (("0", "9"), ("A", "Z"), ("_", "_"), ("a", "z"))
@@ -76,8 +76,8 @@ def read(text: str) -> tuple[Node, bool]:
 
     Raises Invalid with the place of what it cannot be.
     """
-    if len(text) > LONGEST:
-        raise Invalid(f"a regular expression has at most {LONGEST} characters.")
+    if len(text) > MAX_LENGTH:
+        raise Invalid(f"a regular expression has at most {MAX_LENGTH} characters.")
     folds = text.startswith("(?i)")
     return _Reader(text, 4 if folds else 0).whole(), folds
 
@@ -148,8 +148,8 @@ class _Reader:
         if end < 0 or not _counts(low) or not (high == "" or _counts(high)):
             raise self._wrong("a repetition is {2}, {2,} or {2,3}; a brace itself is \\{")
         least, most = int(low), int(high) if high else None if comma else int(low)
-        if max(least, most or 0) > MOST_TIMES or (most is not None and most < least):
-            raise self._wrong(f"a repetition counts up to {MOST_TIMES}, the lower number first")
+        if max(least, most or 0) > MAX_REPEATS or (most is not None and most < least):
+            raise self._wrong(f"a repetition counts up to {MAX_REPEATS}, the lower number first")
         self._place = end + 1
         return least, most
 
@@ -175,8 +175,8 @@ class _Reader:
             self._place += 2
         self._take()
         self._depth += 1
-        if self._depth > DEEPEST:
-            raise self._wrong(f"it nests deeper than {DEEPEST} groups")
+        if self._depth > MAX_DEPTH:
+            raise self._wrong(f"it nests deeper than {MAX_DEPTH} groups")
         node = self._choice()
         self._depth -= 1
         if self._peek() != ")":
@@ -219,7 +219,7 @@ class _Reader:
         self._take()
         high = self._one()
         first, last = low.ranges[0][0], high.ranges[0][0]
-        if not high.is_one or not 0 <= ord(last) - ord(first) <= WIDEST:
+        if not high.is_one or not 0 <= ord(last) - ord(first) <= MAX_NODES:
             raise self._wrong("this range ends before it starts, or is too wide")
         return ((first, last),)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pilothouse.kit.errors import Invalid
 
-MOST_COLUMNS = 500
+MAX_COLUMNS = 500
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def columns(value: Any) -> tuple[ColumnInfo, ...]:
     except ValueError:
         return ()
     found = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    return tuple(map(_column, found[:MOST_COLUMNS]))
+    return tuple(map(_column, found[:MAX_COLUMNS]))
 
 
 def _column(told: Mapping[str, Any]) -> ColumnInfo:

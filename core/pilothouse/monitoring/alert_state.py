@@ -17,7 +17,7 @@ Phase = Literal["inactive", "pending", "firing"]
 
 
 @dataclass(frozen=True)
-class Standing:
+class AlertState:
     """The phase, the breaches and clear windows in a row, and where the episode began."""
 
     phase: Phase = "inactive"
@@ -26,9 +26,9 @@ class Standing:
     opened: int | None = None
 
 
-def step(
-    now: Standing, verdict: Verdict, place: int, for_windows: int, clear_windows: int
-) -> Standing:
+def advance(
+    now: AlertState, verdict: Verdict, place: int, for_windows: int, clear_windows: int
+) -> AlertState:
     """The standing after one more window, the `place`-th."""
     if verdict == "unknown":
         return now
@@ -36,18 +36,18 @@ def step(
         breaches = now.breaches + 1
         firing = now.phase == "firing" or breaches >= for_windows
         opened = place if now.opened is None else now.opened
-        return Standing("firing" if firing else "pending", breaches, 0, opened)
+        return AlertState("firing" if firing else "pending", breaches, 0, opened)
     clears = now.clears + 1 if verdict == "clear" else 0
     if now.phase != "firing" or clears >= clear_windows:
-        return Standing(clears=clears)
-    return Standing("firing", 0, clears, now.opened)
+        return AlertState(clears=clears)
+    return AlertState("firing", 0, clears, now.opened)
 
 
-def stand(verdicts: Iterable[Verdict], for_windows: int, clear_windows: int) -> Standing:
+def evaluate(verdicts: Iterable[Verdict], for_windows: int, clear_windows: int) -> AlertState:
     """The standing after all of these windows, oldest first."""
-    now = Standing()
+    now = AlertState()
     for place, verdict in enumerate(verdicts):
-        now = step(now, verdict, place, for_windows, clear_windows)
+        now = advance(now, verdict, place, for_windows, clear_windows)
     return now
 
 

@@ -20,7 +20,7 @@ from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring import rules
-from pilothouse.monitoring.alert_state import Condition, Standing, Verdict, combine, stand
+from pilothouse.monitoring.alert_state import AlertState, Condition, Verdict, combine, evaluate
 from pilothouse.monitoring.checks import ERROR, INSUFFICIENT
 from pilothouse.monitoring.tables import (
     ACKNOWLEDGED,
@@ -51,12 +51,12 @@ VERBS = {PENDING: "opened", FIRING: "fired", ACKNOWLEDGED: "acknowledged", RESOL
 
 
 @dataclass(frozen=True)
-class Reading:
+class WindowReading:
     """What a rule says of one window, with the result that says it loudest."""
 
     window: Window
     verdict: Verdict
-    loudest: CheckResult | None
+    worst_result: CheckResult | None
 
 
 def follow(session: Session, store: Store, window: Window) -> None:
@@ -115,7 +115,7 @@ def without_window(session: Session, store: Store, window: Window) -> None:
         if alert is None:
             continue
         readings = read(session, rule)
-        now = stand([r.verdict for r in readings], rule.for_windows, rule.clear_windows)
+        now = evaluate([r.verdict for r in readings], rule.for_windows, rule.clear_windows)
         if _is_over(alert, now):
             _end(session, store, alert, None, note)
         else:
@@ -126,7 +126,7 @@ def without_window(session: Session, store: Store, window: Window) -> None:
 def _follow(session: Session, store: Store, rule: AlertRule, window: Window) -> None:
     readings = read(session, rule)
     verdicts = [reading.verdict for reading in readings]
-    now = stand(verdicts, rule.for_windows, rule.clear_windows)
+    now = evaluate(verdicts, rule.for_windows, rule.clear_windows)
     alert = _open_alert(session, rule)
     if alert is not None and _is_over(alert, now):
         _end(session, store, alert, window, "the condition has cleared")
@@ -143,12 +143,12 @@ def _follow(session: Session, store: Store, rule: AlertRule, window: Window) -> 
         _move(session, store, alert, FIRING, window, alert.message)
 
 
-def _is_over(alert: Alert, now: Standing) -> bool:
+def _is_over(alert: Alert, now: AlertState) -> bool:
     """Nothing is wrong any more; or what fired has cleared and something new has begun."""
     return now.phase == "inactive" or (now.phase == "pending" and alert.state != PENDING)
 
 
-def read(session: Session, rule: AlertRule) -> list[Reading]:
+def read(session: Session, rule: AlertRule) -> list[WindowReading]:
     """What the rule says of each window that counts for it, oldest first."""
     windows = _windows(session, rule)
     found = _results(session, rule, windows)
@@ -163,14 +163,14 @@ def condition_of(rule: AlertRule) -> Condition:
     return Condition(kind, rule.threshold, rule.clear_threshold)  # type: ignore[arg-type]  # checked
 
 
-def _reading(window: Window, results: Sequence[CheckResult], condition: Condition) -> Reading:
+def _reading(window: Window, results: Sequence[CheckResult], condition: Condition) -> WindowReading:
     said: list[tuple[Verdict, CheckResult]] = [
         (_verdict(result, condition), result) for result in results
     ]
     breaches = [result for verdict, result in said if verdict == "breach"]
     others = [result for verdict, result in said if verdict != "unknown"]
     loudest = _loudest(breaches or others, condition)
-    return Reading(window, combine([verdict for verdict, _ in said]), loudest)
+    return WindowReading(window, combine([verdict for verdict, _ in said]), loudest)
 
 
 def _verdict(result: CheckResult, condition: Condition) -> Verdict:
@@ -240,7 +240,11 @@ def fingerprint(rule: AlertRule) -> str:
 
 
 def _begin(
-    session: Session, store: Store, rule: AlertRule, readings: Sequence[Reading], now: Standing
+    session: Session,
+    store: Store,
+    rule: AlertRule,
+    readings: Sequence[WindowReading],
+    now: AlertState,
 ) -> Alert:
     assert now.opened is not None
     first = readings[now.opened].window
@@ -266,18 +270,20 @@ def _begin(
     return alert
 
 
-def _update(alert: Alert, rule: AlertRule, readings: Sequence[Reading], now: Standing) -> None:
+def _update(
+    alert: Alert, rule: AlertRule, readings: Sequence[WindowReading], now: AlertState
+) -> None:
     """Bring the alert up to the newest window that said anything."""
-    spoken = [reading for reading in readings[now.opened :] if reading.loudest is not None]
+    spoken = [reading for reading in readings[now.opened :] if reading.worst_result is not None]
     breaches = [reading for reading in spoken if reading.verdict == "breach"]
     last = (breaches or spoken)[-1]
     alert.breaches = len(breaches)
     alert.first_window = spoken[0].window.id
     alert.last_window = spoken[-1].window.id
-    if last.loudest is not None:
-        alert.score = last.loudest.score
-        alert.limit = _limit(rule, last.loudest)
-        alert.message = words(rule, last.loudest, last.window)
+    if last.worst_result is not None:
+        alert.score = last.worst_result.score
+        alert.limit = _limit(rule, last.worst_result)
+        alert.message = words(rule, last.worst_result, last.window)
 
 
 def _limit(rule: AlertRule, result: CheckResult) -> float | None:

@@ -11,7 +11,7 @@ from pilothouse.jobs import Progress
 from pilothouse.monitoring import alerts, baselines, frames, monitors, rules
 from pilothouse.monitoring import report_requests as reports
 from pilothouse.monitoring.monitor_config import MonitorInfo
-from pilothouse.monitoring.rules import Rule, RuleInfo
+from pilothouse.monitoring.rules import AlertRuleSpec, RuleInfo
 from pilothouse.monitoring.window_store import remove as remove_window
 from pilothouse.monitoring.window_store import require as require_window
 from pilothouse.monitoring.windows import Span
@@ -30,7 +30,7 @@ class WindowInfo:
     start: datetime
     end: datetime
     model: str
-    number: int
+    version: int
     rows: int
     labelled: int
     coverage: float | None
@@ -47,9 +47,9 @@ class WindowInfo:
     evaluated_at: datetime
 
     @property
-    def version(self) -> str:
+    def version_ref(self) -> str:
         """The address of the model version: model@number."""
-        return f"{self.model}@{self.number}"
+        return f"{self.model}@{self.version}"
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Monitoring(Service):
         """Features by drift over threshold times importance; columns as in `frames.RANKING`."""
         with self._store.read() as session:
             row = require_window(session, window)
-            importance = baselines.importance(self._store, session, row.model, row.number)
+            importance = baselines.importance(self._store, session, row.model, row.version)
             return frames.drift_ranking(session, window, importance)
 
     def distributions(self, window: str, column: str) -> pd.DataFrame:
@@ -169,7 +169,7 @@ class Monitoring(Service):
         with self._store.read() as session:
             return frames.rules(session, deployment)
 
-    def add_rule(self, deployment: str, rule: Rule) -> str:
+    def add_rule(self, deployment: str, rule: AlertRuleSpec) -> str:
         """Watch a deployment by one more rule and return its id.
 
         Raises NotFound when nobody monitors it, Invalid for a bad rule, Conflict for a taken name.

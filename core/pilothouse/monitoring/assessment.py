@@ -21,30 +21,30 @@ from pilothouse.monitoring.checks import (
     PREDICTION_DRIFT,
     WARN,
     Check,
-    Limits,
+    CheckLimits,
     worst,
 )
 from pilothouse.monitoring.distances import Floats
 from pilothouse.monitoring.drift import (
     CategoryPair,
     DriftTest,
-    NotJudged,
+    NotEvaluated,
     NumberPair,
     Pair,
     drift_tests,
 )
-from pilothouse.monitoring.monitor_config import Plan
+from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import (
-    Needs,
-    Realised,
+    MinimumRows,
+    Performance,
+    compute_performance,
     performance_checks,
     performance_status,
-    realise,
 )
 from pilothouse.monitoring.profiles import (
     ColumnReference,
     NumberReference,
-    Unreadable,
+    UnreadableProfile,
     category_window,
     number_window,
 )
@@ -57,7 +57,7 @@ SCORE = "score"
 
 
 @dataclass(frozen=True)
-class Rows:
+class WindowRows:
     """The rows of a window: features by their names in the signature, scores, what came true."""
 
     features: pd.DataFrame
@@ -73,7 +73,7 @@ class Assessment:
     """Everything that is said of one window, and the profile that its pages draw from."""
 
     checks: tuple[Check, ...]
-    realised: Realised
+    realised: Performance
     profile: Mapping[str, Any]
     mean_score: float | None
 
@@ -106,7 +106,9 @@ class Assessment:
         return worst([self.drift_status, self.performance_status])
 
 
-def assess(reference: ReferenceProfile, rows: Rows, plan: Plan, threshold: float) -> Assessment:
+def assess(
+    reference: ReferenceProfile, rows: WindowRows, plan: MonitorConfig, threshold: float
+) -> Assessment:
     """Judge a window. A column that cannot be read gives one row of status error."""
     checks: list[Check] = []
     drawn: dict[str, Any] = {}
@@ -117,8 +119,8 @@ def assess(reference: ReferenceProfile, rows: Rows, plan: Plan, threshold: float
         checks += column_checks(signal, column, found, plan)
         drawn[f"{signal}/{column}"] = draw(found)
     checks.append(_share(checks, plan, reference.rows, len(rows)))
-    realised = realise(rows.score, rows.truth, threshold)
-    needs = Needs(plan.min_labelled, plan.min_coverage, plan.tolerances)
+    realised = compute_performance(rows.score, rows.truth, threshold)
+    needs = MinimumRows(plan.min_labelled, plan.min_coverage, plan.tolerances)
     checks += performance_checks(realised, reference.figures, needs, reference.rows)
     finite = rows.score[np.isfinite(rows.score)]
     return Assessment(
@@ -129,7 +131,9 @@ def assess(reference: ReferenceProfile, rows: Rows, plan: Plan, threshold: float
     )
 
 
-def _columns(reference: ReferenceProfile, rows: Rows) -> Iterator[tuple[str, str, Pair | str]]:
+def _columns(
+    reference: ReferenceProfile, rows: WindowRows
+) -> Iterator[tuple[str, str, Pair | str]]:
     """Each watched column with its pair of profiles, or with the words of why there is none."""
     import pandas as pd
 
@@ -150,11 +154,11 @@ def _pair(reference: ColumnReference, column: pd.Series[Any]) -> Pair | str:
         return CategoryPair(reference, category_window(reference, column))
     try:
         return NumberPair(reference, *number_window(reference, column))
-    except Unreadable as wrong:
+    except UnreadableProfile as wrong:
         return str(wrong)
 
 
-def column_checks(signal: str, column: str, pair: Pair, plan: Plan) -> list[Check]:
+def column_checks(signal: str, column: str, pair: Pair, plan: MonitorConfig) -> list[Check]:
     """What every test that takes the column's kind says of it."""
     kind = pair.reference.kind
     return [
@@ -164,7 +168,9 @@ def column_checks(signal: str, column: str, pair: Pair, plan: Plan) -> list[Chec
     ]
 
 
-def _check(signal: str, column: str, name: str, test: DriftTest, pair: Pair, plan: Plan) -> Check:
+def _check(
+    signal: str, column: str, name: str, test: DriftTest, pair: Pair, plan: MonitorConfig
+) -> Check:
     limits = limits_of(name, test, plan)
     missing = test.counts_missing
     n_reference = pair.reference.rows if missing else pair.reference.present
@@ -176,7 +182,7 @@ def _check(signal: str, column: str, name: str, test: DriftTest, pair: Pair, pla
         try:
             score = test.score(pair)
             status = limits.judge(score)
-        except NotJudged as why:
+        except NotEvaluated as why:
             message = str(why)
     return Check(
         signal if test.signal == FEATURE_DRIFT else test.signal,
@@ -195,14 +201,14 @@ def _check(signal: str, column: str, name: str, test: DriftTest, pair: Pair, pla
     )
 
 
-def limits_of(name: str, test: DriftTest, plan: Plan) -> Limits:
+def limits_of(name: str, test: DriftTest, plan: MonitorConfig) -> CheckLimits:
     """A test's limits, as the plan changed them."""
     own = plan.limits.get(name, {})
     warn, fail = own.get("warn", test.limits.warn), own.get("fail", test.limits.fail)
-    return Limits(warn, fail, test.limits.direction)
+    return CheckLimits(warn, fail, test.limits.direction)
 
 
-def _fault(signal: str, column: str, words: str, plan: Plan, rows: int) -> Check:
+def _fault(signal: str, column: str, words: str, plan: MonitorConfig, rows: int) -> Check:
     name = plan.primary["number"]
     return Check(
         signal, name, column, drift_tests.get(name).title, ERROR,
@@ -210,11 +216,11 @@ def _fault(signal: str, column: str, words: str, plan: Plan, rows: int) -> Check
     )  # fmt: skip
 
 
-def _share(checks: list[Check], plan: Plan, n_reference: int, n_current: int) -> Check:
+def _share(checks: list[Check], plan: MonitorConfig, n_reference: int, n_current: int) -> Check:
     """The share of features that have drifted, of those that could be judged."""
     primaries = [c for c in checks if c.signal == FEATURE_DRIFT and c.primary]
     judged = [c for c in primaries if c.score is not None]
-    limits = Limits(plan.drifted_share / 2, plan.drifted_share)
+    limits = CheckLimits(plan.drifted_share / 2, plan.drifted_share)
     score = sum(c.status == FAIL for c in judged) / len(judged) if judged else None
     return Check(
         FEATURE_DRIFT,
@@ -234,7 +240,7 @@ def _share(checks: list[Check], plan: Plan, n_reference: int, n_current: int) ->
 def draw(pair: Pair) -> dict[str, Any]:
     """What a page needs to draw a column: both rows of counts in the same cells, and the means."""
     reference, window = pair.reference, pair.window
-    before, after = pair.drawn
+    before, after = pair.bin_counts
     facts: dict[str, Any] = {
         "kind": reference.kind,
         "reference": before.tolist(),
@@ -253,7 +259,7 @@ def draw(pair: Pair) -> dict[str, Any]:
     return facts | {"labels": list({**pair.reference.counts, **pair.window.counts})}
 
 
-def _calibration(realised: Realised) -> dict[str, list[float]] | None:
+def _calibration(realised: Performance) -> dict[str, list[float]] | None:
     curve = realised.calibration
     if curve is None:
         return None

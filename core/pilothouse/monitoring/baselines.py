@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PATH = "reference.parquet"
-MOST_KEPT = 4
+MAX_CACHED = 4
 _kept: dict[str, ReferenceProfile] = {}  # by digest: what a digest names never changes
 
 
@@ -42,45 +42,45 @@ class Baseline:
     digest: str
 
 
-def baseline(store: Store, model: str, number: int) -> Baseline:
+def baseline(store: Store, model: str, version: int) -> Baseline:
     """The baseline of a version; its profile is computed the first time.
 
     Raises NotFound without the version, Conflict when it was imported without held-out rows.
     """
     with store.read() as session:
-        signature, source = _source(session, model, number)
-        row = session.get(tables.Reference, (model, number))
+        signature, source = _source(session, model, version)
+        row = session.get(tables.Reference, (model, version))
         known = row.digest if row is not None and row.source == source else None
-    digest = known or _compute(store, model, number, signature, source)
+    digest = known or _compute(store, model, version, signature, source)
     return Baseline(signature, _load(store, digest), digest)
 
 
-def held_out(store: Store, model: str, number: int) -> pd.DataFrame:
+def held_out(store: Store, model: str, version: int) -> pd.DataFrame:
     """The held-out rows of a version's run: features, `__target` and `__score`."""
     with store.read() as session:
-        _, source = _source(session, model, number)
+        _, source = _source(session, model, version)
     return _frame(store.artifacts.local_path(source))
 
 
-def _source(session: Session, model: str, number: int) -> tuple[Signature, str]:
-    version = versions.require(session, model, number)
-    if version.run_id is None:
+def _source(session: Session, model: str, version: int) -> tuple[Signature, str]:
+    model_version = versions.require(session, model, version)
+    if model_version.run_id is None:
         raise Conflict(
-            f"{model}@{number} was imported and has no held-out rows to compare with.",
+            f"{model}@{version} was imported and has no held-out rows to compare with.",
             hint="Deploy a version that a run of this workspace made.",
         )
-    signature = Signature.from_json(version.signature)
-    return signature, details.artifact(session, version.run_id, PATH).digest
+    signature = Signature.from_json(model_version.signature)
+    return signature, details.artifact(session, model_version.run_id, PATH).digest
 
 
-def _compute(store: Store, model: str, number: int, signature: Signature, source: str) -> str:
+def _compute(store: Store, model: str, version: int, signature: Signature, source: str) -> str:
     profile = profile_reference(_frame(store.artifacts.local_path(source)), signature)
     digest = store.artifacts.put_bytes(to_bytes(profile))
     with store.write() as session:
         session.merge(
             tables.Reference(
                 model=model,
-                number=number,
+                version=version,
                 source=source,
                 digest=digest,
                 rows=profile.rows,
@@ -92,7 +92,7 @@ def _compute(store: Store, model: str, number: int, signature: Signature, source
 
 def _load(store: Store, digest: str) -> ReferenceProfile:
     if digest not in _kept:
-        while len(_kept) >= MOST_KEPT:
+        while len(_kept) >= MAX_CACHED:
             _kept.pop(next(iter(_kept)))
         _kept[digest] = from_bytes(store.artifacts.read(digest))
     return _kept[digest]
@@ -104,14 +104,14 @@ def _frame(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def importance(store: Store, session: Session, model: str, number: int) -> Mapping[str, float]:
+def importance(store: Store, session: Session, model: str, version: int) -> Mapping[str, float]:
     """The permutation importance of each column of a version, from its run; empty without one."""
     import json
 
-    version = versions.require(session, model, number)
-    if version.run_id is None:
+    model_version = versions.require(session, model, version)
+    if model_version.run_id is None:
         return {}
-    files = details.run(session, version.run_id).artifacts
+    files = details.run(session, model_version.run_id).artifacts
     digest = next((file.digest for file in files if file.path == "importance.json"), None)
     if digest is None:
         return {}

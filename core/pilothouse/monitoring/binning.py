@@ -15,7 +15,7 @@ WEIGHED_APART = 20  # and up to so many, for the weights as well
 TENTHS = np.arange(1, 10) / 10
 TAIL = 0.001
 STRETCH = 3.0  # extremes that stretch the range more than so often do not set the cells' width
-MOST = 40
+MAX_BINS = 40
 
 Closed = Literal["left", "right"]
 
@@ -78,7 +78,7 @@ def even_grid(values: Floats) -> Grid:
 def _even_cuts(values: Floats) -> Floats:
     try:
         cuts = np.histogram_bin_edges(values, "doane")
-        return cuts if len(cuts) <= MOST + 1 else np.histogram_bin_edges(values, MOST)
+        return cuts if len(cuts) <= MAX_BINS + 1 else np.histogram_bin_edges(values, MAX_BINS)
     except ValueError:  # the values are so close that even cells between them have no width
         return np.unique(np.quantile(values, np.linspace(0, 1, 11)))
 

@@ -18,7 +18,7 @@ Direction = Literal["above", "below"]
 
 
 @dataclass(frozen=True)
-class Limits:
+class CheckLimits:
     """Where a score warns and where it fails; `direction` says on which side the bad lies."""
 
     warn: float

@@ -17,8 +17,8 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_EMPTY = 8
-MOST_DUE = 400  # at once, the oldest first: what is left is due the next time
+MAX_EMPTY = 8
+MAX_DUE = 400  # at once, the oldest first: what is left is due the next time
 
 
 def due(store: Store, deployment: str, until: datetime) -> list[Span]:
@@ -42,7 +42,7 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
         span
         for span in _with_gaps(sorted(newest), plan.period)
         if span.end <= until and (span not in judged or _is_news(newest.get(span), judged[span]))
-    ][:MOST_DUE]
+    ][:MAX_DUE]
 
 
 def _heard(window: Window) -> datetime | None:
@@ -72,7 +72,7 @@ def _with_gaps(busy: list[Span], period: Period) -> Iterator[Span]:
     """Busy windows, each with the first empty ones between it and the next busy one."""
     for span, following in zip(busy, [*busy[1:], busy[-1]], strict=True):
         yield span
-        yield from tile(span.end, following.start, period)[:MOST_EMPTY]
+        yield from tile(span.end, following.start, period)[:MAX_EMPTY]
 
 
 def _received(store: Store, deployment: str) -> pd.DataFrame:

@@ -15,10 +15,10 @@ from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
 from pilothouse.monitoring import alerts, baselines, monitors, window_data, window_store
 from pilothouse.monitoring.assessment import assess
-from pilothouse.monitoring.monitor_config import Plan
+from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.rules import RETRAIN
 from pilothouse.monitoring.tables import Window
-from pilothouse.monitoring.window_store import Judged
+from pilothouse.monitoring.window_store import EvaluatedWindow
 from pilothouse.monitoring.windows import Span, span_of_ms
 from pilothouse.storage import Store
 
@@ -50,31 +50,31 @@ def evaluate_job(
     frame = window_data.observe(store, deployment, span)
     groups = window_data.by_version(frame) if len(frame) else [(*serving, frame)]
     heard = window_data.heard_until(frame)
-    judged = [judge(store, deployment, span, plan, *group, heard) for group in groups]
+    judged = [evaluate_window(store, deployment, span, plan, *group, heard) for group in groups]
     progress(0.9, f"{len(frame):,} rows judged")
     with store.write() as session:
         return _answer(session, [_store(session, store, each, restore) for each in judged])
 
 
-def judge(
+def evaluate_window(
     store: Store,
     deployment: str,
     span: Span,
-    plan: Plan,
+    plan: MonitorConfig,
     model: str,
-    number: int,
+    version: int,
     frame: pd.DataFrame,
     heard: datetime | None = None,
-) -> Judged:
+) -> EvaluatedWindow:
     """The judgement of one version's rows of a window; its profile is put among the artifacts."""
-    baseline = baselines.baseline(store, model, number)
+    baseline = baselines.baseline(store, model, version)
     names = (*baseline.profile.columns, *baseline.profile.faults)
     rows = window_data.rows_of(frame, baseline.signature, names)
     settings = json.dumps(asdict(plan), sort_keys=True)
     content = window_data.content(frame, rows, baseline.digest, settings)
     found = assess(baseline.profile, rows, plan, baseline.signature.threshold)
     digest = store.artifacts.put_bytes(window_store.profile_bytes(found))
-    return Judged(deployment, model, number, span, content, digest, found, heard)
+    return EvaluatedWindow(deployment, model, version, span, content, digest, found, heard)
 
 
 def due_job(
@@ -93,14 +93,14 @@ def due_job(
 
 def _serving(session: Session, deployment: str) -> tuple[str, int]:
     row = commands.require(session, deployment)
-    return row.model, row.serving or row.number
+    return row.model, row.serving_version or row.version
 
 
-def _store(session: Session, store: Store, judged: Judged, restore: bool) -> Window:
-    existing = window_store.known(session, judged)
+def _store(session: Session, store: Store, judged: EvaluatedWindow, restore: bool) -> Window:
+    existing = window_store.stored_windows(session, judged)
     if existing is not None and existing.removed_at is not None and not restore:
         return existing
-    window, is_new = window_store.keep(session, store, judged)
+    window, is_new = window_store.store_window(session, store, judged)
     if is_new:
         alerts.follow(session, store.acting_as(MONITOR), window)
     return window

@@ -23,7 +23,7 @@ from pilothouse.storage import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_ROWS = 50_000
+MAX_ROWS = 50_000
 SEED = 20_130_301
 PREDICTION = "prediction score"
 
@@ -36,35 +36,35 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
     if asked.digest is not None:
         return {"report": report, "digest": asked.digest}
     progress(0.05, "reading rows")
-    baseline = baselines.baseline(store, window.model, window.number)
+    baseline = baselines.baseline(store, window.model, window.version)
     kinds = {field.name: KINDS[field.type] for field in watched(baseline.signature)}
     frame = window_data.observe(store, window.deployment, Span(window.start, window.end))
-    mine = frame[(frame["model"] == window.model) & (frame["version"] == window.number)]
+    mine = frame[(frame["model"] == window.model) & (frame["version"] == window.version)]
     rows = window_data.rows_of(mine, baseline.signature, list(kinds))
     current = sample(rows.features.assign(**{PREDICTION: rows.score}))
-    held_out = baselines.held_out(store, window.model, window.number)
+    held_out = baselines.held_out(store, window.model, window.version)
     reference = sample(held_out.rename(columns={SCORE: PREDICTION}))
     progress(0.2, "starting Evidently")
     page = evidently_page(reference, current, {**kinds, PREDICTION: "number"})
     digest = store.artifacts.put_bytes(page)
-    made = report_requests.Made(
+    made = report_requests.RenderedReport(
         digest, len(page), len(current), len(reference), _sampling(len(mine))
     )
     with store.write() as session:
-        report_requests.keep(session, store, report, made)
+        report_requests.store_report(session, store, report, made)
     return {"report": report, "digest": digest}
 
 
 def sample(frame: pd.DataFrame) -> pd.DataFrame:
-    """At most `MOST_ROWS` of the rows, drawn evenly with a stated seed, in their own order."""
-    if len(frame) <= MOST_ROWS:
+    """At most `MAX_ROWS` of the rows, drawn evenly with a stated seed, in their own order."""
+    if len(frame) <= MAX_ROWS:
         return frame
-    places = np.random.default_rng(SEED).choice(len(frame), MOST_ROWS, replace=False)
+    places = np.random.default_rng(SEED).choice(len(frame), MAX_ROWS, replace=False)
     return frame.iloc[np.sort(places)]
 
 
 def _sampling(rows: int) -> dict[str, Any]:
-    return {"of": rows, "most": MOST_ROWS, "seed": SEED, "sampled": rows > MOST_ROWS}
+    return {"of": rows, "most": MAX_ROWS, "seed": SEED, "sampled": rows > MAX_ROWS}
 
 
 def evidently_page(reference: pd.DataFrame, current: pd.DataFrame, kinds: dict[str, Kind]) -> bytes:

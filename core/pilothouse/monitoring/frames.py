@@ -29,7 +29,7 @@ WINDOWS = (
     "start",
     "end",
     "model",
-    "number",
+    "version",
     "rows",
     "labelled",
     "coverage",
@@ -71,7 +71,7 @@ TREND = (
     "start",
     "end",
     "model",
-    "number",
+    "version",
     "signal",
     "column",
     "score",
@@ -146,7 +146,7 @@ RULES = (
     "created_by",
 )
 EVENTS = ("at", "before", "after", "by", "window_id", "note")
-MOST_BARS = 30
+MAX_BARS = 30
 OTHERS = "others"
 NUMBERS = (
     "score",
@@ -218,7 +218,7 @@ def trend(
     session: Session, deployment: str, check: str, column: str | None, signal: str | None
 ) -> pd.DataFrame:
     """One check's scores over a deployment's windows, oldest first; columns as in `TREND`."""
-    of_window = {"window": "id"} | {n: n for n in ("start", "end", "model", "number")}
+    of_window = {"window": "id"} | {n: n for n in ("start", "end", "model", "version")}
     chosen = [
         getattr(Window, of_window[name]) if name in of_window else getattr(CheckResult, name)
         for name in TREND
@@ -325,7 +325,7 @@ def _longest(
     order = sorted(
         range(len(labels)), key=lambda i: -max(before[i] / whole[0], after[i] / whole[1])
     )
-    kept, rest = order[:MOST_BARS], order[MOST_BARS:]
+    kept, rest = order[:MAX_BARS], order[MAX_BARS:]
     shown = [labels[i] for i in kept], [before[i] for i in kept], [after[i] for i in kept]
     if rest:
         shown[0].append(f"{len(rest)} {OTHERS}")

@@ -19,7 +19,7 @@ TOLERANCES: Mapping[str, float] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class MonitorConfig:
     """The settings of a monitor.
 
     `primary` names the drift test that decides for each kind of column; `limits` changes a test's
@@ -43,7 +43,7 @@ class MonitorInfo:
     """A deployment's monitor as it stands."""
 
     deployment: str
-    plan: Plan
+    plan: MonitorConfig
     created_at: datetime
     created_by: str
     updated_at: datetime

@@ -11,13 +11,13 @@ from sqlmodel import Session
 from pilothouse.activity import record
 from pilothouse.deployments import commands
 from pilothouse.kit.errors import Invalid, NotFound
-from pilothouse.monitoring.monitor_config import MonitorInfo, Plan
+from pilothouse.monitoring.monitor_config import MonitorConfig, MonitorInfo
 from pilothouse.monitoring.rules import DEFAULT_RULES, add_rule
 from pilothouse.monitoring.tables import Monitor
 from pilothouse.monitoring.windows import require_period
 from pilothouse.storage import Store
 
-SETTINGS = tuple(field.name for field in fields(Plan))
+SETTINGS = tuple(field.name for field in fields(MonitorConfig))
 
 
 def ensure_monitor(session: Session, store: Store, deployment: str, **settings: Any) -> MonitorInfo:
@@ -29,7 +29,7 @@ def ensure_monitor(session: Session, store: Store, deployment: str, **settings: 
     known = session.get(Monitor, deployment)
     if known is not None:
         return change_monitor(session, store, deployment, settings) if settings else _info(known)
-    plan = _checked(Plan(), settings)
+    plan = _checked(MonitorConfig(), settings)
     now = store.now()
     monitor = Monitor(
         deployment=deployment,
@@ -81,7 +81,7 @@ def monitor_info(session: Session, deployment: str) -> MonitorInfo:
     return _info(require(session, deployment))
 
 
-def _checked(plan: Plan, settings: Mapping[str, Any]) -> Plan:
+def _checked(plan: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfig:
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown:
         raise Invalid(
@@ -101,7 +101,7 @@ def _checked(plan: Plan, settings: Mapping[str, Any]) -> Plan:
     return new
 
 
-def _check_tests(plan: Plan) -> None:
+def _check_tests(plan: MonitorConfig) -> None:
     from pilothouse.monitoring.drift import drift_tests
 
     for name in plan.limits:
@@ -113,12 +113,12 @@ def _check_tests(plan: Plan) -> None:
             )
 
 
-def _columns(plan: Plan) -> dict[str, Any]:
+def _columns(plan: MonitorConfig) -> dict[str, Any]:
     return asdict(plan)
 
 
-def _plan(monitor: Monitor) -> Plan:
-    return Plan(**{name: getattr(monitor, name) for name in SETTINGS})
+def _plan(monitor: Monitor) -> MonitorConfig:
+    return MonitorConfig(**{name: getattr(monitor, name) for name in SETTINGS})
 
 
 def _info(monitor: Monitor) -> MonitorInfo:

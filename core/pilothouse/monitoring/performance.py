@@ -1,4 +1,4 @@
-"""Realised performance: how good the scores were, as far as what came true is known.
+"""Performance performance: how good the scores were, as far as what came true is known.
 
 Pure functions on arrays, numpy only. scikit-learn is the tests' oracle.
 """
@@ -18,8 +18,8 @@ from pilothouse.monitoring.checks import (
     PERFORMANCE,
     WARN,
     Check,
+    CheckLimits,
     Direction,
-    Limits,
     worst,
 )
 from pilothouse.monitoring.distances import Floats
@@ -49,7 +49,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Realised:
+class Performance:
     """What is known of a window's rows. `figures` is empty unless both classes occurred."""
 
     rows: int
@@ -69,18 +69,18 @@ class Realised:
         return self.positives / self.labelled if self.labelled else None
 
 
-def realise(score: Floats, truth: Floats, threshold: float) -> Realised:
+def compute_performance(score: Floats, truth: Floats, threshold: float) -> Performance:
     """Judge scores by what came true: `truth` is 1, 0, or NaN where it is not known."""
     known = np.isfinite(truth) & np.isfinite(score)
     y, said = truth[known] == 1, score[known]
     positives, labelled = int(y.sum()), len(y)
     both = 0 < positives < labelled
     curve = calibration(y, said) if labelled else None
-    figures = figures_of(y, said, threshold) if both else {}
-    return Realised(len(score), labelled, positives, figures, curve)
+    figures = metrics_of(y, said, threshold) if both else {}
+    return Performance(len(score), labelled, positives, figures, curve)
 
 
-def figures_of(y: BOOLS, score: Floats, threshold: float) -> dict[str, float]:
+def metrics_of(y: BOOLS, score: Floats, threshold: float) -> dict[str, float]:
     """The figures of labelled rows of which some are positive and some are not."""
     return {
         "roc_auc": roc_auc(y, score),
@@ -125,7 +125,7 @@ def calibration_error(curve: Calibration) -> float:
 
 
 @dataclass(frozen=True)
-class Needs:
+class MinimumRows:
     """What must be known before performance is judged, and how far it may fall.
 
     `tolerances` says for each metric how far beyond the reference's own figure is too far.
@@ -137,7 +137,7 @@ class Needs:
 
 
 def performance_checks(
-    realised: Realised, reference: Mapping[str, float], needs: Needs, n_reference: int = 0
+    realised: Performance, reference: Mapping[str, float], needs: MinimumRows, n_reference: int = 0
 ) -> list[Check]:
     """Label coverage, then every metric against the reference's figure less what is tolerated."""
     lack = _lack(realised, needs)
@@ -158,7 +158,7 @@ def performance_checks(
     ]
 
 
-def _lack(realised: Realised, needs: Needs) -> str:
+def _lack(realised: Performance, needs: MinimumRows) -> str:
     if realised.labelled < needs.labelled:
         return f"{realised.labelled:,} labels; {needs.labelled:,} are needed"
     if realised.coverage < needs.coverage:
@@ -168,9 +168,9 @@ def _lack(realised: Realised, needs: Needs) -> str:
 
 def _metric_check(
     name: str,
-    realised: Realised,
+    realised: Performance,
     reference: Mapping[str, float],
-    needs: Needs,
+    needs: MinimumRows,
     lack: str,
     n_reference: int,
 ) -> Check:
@@ -199,12 +199,12 @@ def _metric_check(
     )
 
 
-def limits_of(name: str, base: float | None, tolerance: float | None) -> Limits | None:
+def limits_of(name: str, base: float | None, tolerance: float | None) -> CheckLimits | None:
     """A metric's limits: it warns half way to where it fails."""
     if base is None or tolerance is None:
         return None
     sign = -1 if DIRECTIONS[name] == "below" else 1
-    return Limits(base + sign * tolerance / 2, base + sign * tolerance, DIRECTIONS[name])
+    return CheckLimits(base + sign * tolerance / 2, base + sign * tolerance, DIRECTIONS[name])
 
 
 def performance_status(checks: list[Check]) -> str:

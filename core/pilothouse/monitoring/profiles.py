@@ -24,10 +24,10 @@ Kind = Literal["number", "category"]
 SAMPLE = 100_000
 SEED = 20_130_301
 CATEGORIES = 5_000
-WIDEST = 1e140
+MAX_MAGNITUDE = 1e140
 
 
-class Unreadable(ValueError):
+class UnreadableProfile(ValueError):
     """A column holds what its kind cannot be; the words say what."""
 
 
@@ -198,8 +198,8 @@ def sorted_numbers(column: pd.Series[Any]) -> Floats:
     try:
         numbers = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
     except (ValueError, TypeError) as wrong:
-        raise Unreadable(f"it holds what is no number: {wrong}") from wrong
-    values: Floats = np.sort(np.clip(numbers[np.isfinite(numbers)], -WIDEST, WIDEST))
+        raise UnreadableProfile(f"it holds what is no number: {wrong}") from wrong
+    values: Floats = np.sort(np.clip(numbers[np.isfinite(numbers)], -MAX_MAGNITUDE, MAX_MAGNITUDE))
     return values
 
 

@@ -13,13 +13,13 @@ import numpy as np
 from pilothouse.models.signature import Field, Signature
 from pilothouse.monitoring.binning import grid_from_json
 from pilothouse.monitoring.distances import Floats
-from pilothouse.monitoring.performance import figures_of
+from pilothouse.monitoring.performance import metrics_of
 from pilothouse.monitoring.profiles import (
     CategoryReference,
     ColumnReference,
     Kind,
     NumberReference,
-    Unreadable,
+    UnreadableProfile,
     category_reference,
     number_reference,
 )
@@ -59,7 +59,7 @@ def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferencePro
     for field in watched(signature):
         try:
             columns[field.name] = _column(frame, field)
-        except Unreadable as wrong:
+        except UnreadableProfile as wrong:
             faults[field.name] = str(wrong)
     y = frame[TARGET].to_numpy() == 1
     both = 0 < int(y.sum()) < len(y)
@@ -68,7 +68,7 @@ def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferencePro
         rows=len(frame),
         columns=columns,
         score=number_reference(SCORE, frame[SCORE]),
-        figures=figures_of(y, score, signature.threshold) if both else {},
+        figures=metrics_of(y, score, signature.threshold) if both else {},
         base_rate=float(y.mean()) if len(y) else None,
         faults=faults,
     )
@@ -81,7 +81,7 @@ def watched(signature: Signature) -> tuple[Field, ...]:
 
 def _column(frame: pd.DataFrame, field: Field) -> ColumnReference:
     if field.name not in frame:
-        raise Unreadable("the reference has no such column")
+        raise UnreadableProfile("the reference has no such column")
     if KINDS[field.type] == "number":
         return number_reference(field.name, frame[field.name])
     return category_reference(field.name, frame[field.name])

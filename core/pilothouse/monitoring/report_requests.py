@@ -16,7 +16,7 @@ from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring import window_store
-from pilothouse.monitoring.tables import Report, Window
+from pilothouse.monitoring.tables import DriftReport, Window
 from pilothouse.storage import Store
 
 READY = "ready"
@@ -43,7 +43,7 @@ class ReportInfo:
 
 
 @dataclass(frozen=True)
-class Made:
+class RenderedReport:
     """A page that was made, and of how many rows."""
 
     digest: str
@@ -62,7 +62,7 @@ def request(session: Session, store: Store, window_id: str) -> str:
         session, store, KIND, {"report": report_id}, title=title, subject=("report", report_id)
     )
     session.add(
-        Report(
+        DriftReport(
             id=report_id,
             window_id=window_id,
             job_id=job,
@@ -75,7 +75,7 @@ def request(session: Session, store: Store, window_id: str) -> str:
     return report_id
 
 
-def keep(session: Session, store: Store, report_id: str, made: Made) -> None:
+def store_report(session: Session, store: Store, report_id: str, made: RenderedReport) -> None:
     """Say that a report's page is there."""
     report = require(session, report_id)
     report.digest, report.bytes, report.rows = made.digest, made.bytes, made.rows
@@ -92,9 +92,9 @@ def _title(window: Window) -> str:
     return f"Drift report of {window.deployment} from {window.start:%Y-%m-%d}"
 
 
-def require(session: Session, report_id: str) -> Report:
+def require(session: Session, report_id: str) -> DriftReport:
     """The report's row. Raises NotFound."""
-    found = session.get(Report, report_id)
+    found = session.get(DriftReport, report_id)
     if found is None:
         raise NotFound(f"there is no report {report_id!r}.")
     return found
@@ -108,7 +108,11 @@ def info(session: Session, report_id: str) -> ReportInfo:
 
 def of_window(session: Session, window_id: str) -> list[ReportInfo]:
     """The reports of a window, newest first."""
-    query = select(Report).where(Report.window_id == window_id).order_by(col(Report.id).desc())
+    query = (
+        select(DriftReport)
+        .where(DriftReport.window_id == window_id)
+        .order_by(col(DriftReport.id).desc())
+    )
     return [_info(report, session.get(Job, report.job_id)) for report in session.exec(query)]
 
 
@@ -123,7 +127,7 @@ def html(session: Session, store: Store, report_id: str) -> bytes:
     return store.artifacts.read(report.digest)
 
 
-def _info(report: Report, job: Job | None) -> ReportInfo:
+def _info(report: DriftReport, job: Job | None) -> ReportInfo:
     status = READY if report.digest else (job.status if job else "failed")
     if status == SUCCEEDED:
         status = "failed"

@@ -30,7 +30,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Rule:
+class AlertRuleSpec:
     """A rule as it is written: `column` is a glob; `clear_threshold` is softer than `threshold`.
 
     `for_windows` breaches in a row fire, `clear_windows` clear windows in a row resolve.
@@ -51,7 +51,7 @@ class Rule:
 
 
 DEFAULT_RULES = (
-    Rule(
+    AlertRuleSpec(
         name="performance",
         signal=PERFORMANCE,
         check="roc_auc",
@@ -61,7 +61,7 @@ DEFAULT_RULES = (
         severity="critical",
         action=RETRAIN,
     ),
-    Rule(
+    AlertRuleSpec(
         name="drift",
         signal=FEATURE_DRIFT,
         check=DRIFTED_SHARE,
@@ -78,11 +78,11 @@ class RuleInfo:
 
     id: str
     deployment: str
-    rule: Rule
+    rule: AlertRuleSpec
     enabled: bool
 
 
-def add_rule(session: Session, store: Store, deployment: str, rule: Rule) -> str:
+def add_rule(session: Session, store: Store, deployment: str, rule: AlertRuleSpec) -> str:
     """Watch results by a rule and return its id. Raises Invalid, or Conflict for a taken name."""
     _check(rule)
     known = select(AlertRule).where(AlertRule.deployment == deployment, AlertRule.name == rule.name)
@@ -113,7 +113,7 @@ def change_rule(
         raise Invalid(
             f"a rule has no {', '.join(unknown)}.", fields=dict.fromkeys(unknown, "unknown")
         )
-    after = Rule(**{**before, **changes})
+    after = AlertRuleSpec(**{**before, **changes})
     _check(after)
     for name, value in changes.items():
         setattr(row, name, value)
@@ -157,9 +157,11 @@ def enabled(session: Session, deployment: str) -> list[AlertRule]:
     return list(session.exec(query.order_by(col(AlertRule.name))))
 
 
-def rule_of(row: AlertRule) -> Rule:
+def rule_of(row: AlertRule) -> AlertRuleSpec:
     """The rule as it is written."""
-    return Rule(**{name: getattr(row, name) for name in Rule.__dataclass_fields__})
+    return AlertRuleSpec(
+        **{name: getattr(row, name) for name in AlertRuleSpec.__dataclass_fields__}
+    )
 
 
 def rule_info(row: AlertRule) -> RuleInfo:
@@ -167,7 +169,7 @@ def rule_info(row: AlertRule) -> RuleInfo:
     return RuleInfo(row.id, row.deployment, rule_of(row), row.enabled)
 
 
-def _check(rule: Rule) -> None:
+def _check(rule: AlertRuleSpec) -> None:
     fields = {
         name: f"one of {', '.join(choices)}"
         for name, choices in CHOICES.items()
@@ -186,7 +188,7 @@ def _check(rule: Rule) -> None:
         raise Invalid(f"this rule cannot be used ({words}).", fields=fields)
 
 
-def _clears_beyond(rule: Rule) -> bool:
+def _clears_beyond(rule: AlertRuleSpec) -> bool:
     if rule.clear_threshold is None:
         return False
     if rule.condition == "below":

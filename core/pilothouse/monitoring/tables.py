@@ -47,15 +47,15 @@ class Reference(Table, table=True):
     """The profile that a model version's windows are held against, by the digest of its bytes."""
 
     __tablename__ = "monitoring_reference"
-    seal: ClassVar[Seal | None] = Seal()
+    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
     __table_args__ = (
         ForeignKeyConstraint(
-            ["model", "number"], ["registry_version.model", "registry_version.number"]
+            ["model", "version"], ["registry_version.model", "registry_version.version"]
         ),
     )
 
     model: str = Field(primary_key=True)
-    number: int = Field(primary_key=True)
+    version: int = Field(primary_key=True)
     source: str
     digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
     rows: int
@@ -70,16 +70,19 @@ class Window(Table, table=True):
     """
 
     __tablename__ = "monitoring_window"
-    seal: ClassVar[Seal | None] = Seal()
+    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
     __table_args__ = (
-        UniqueConstraint("deployment", "start", "end", "model", "number"),
+        UniqueConstraint(
+            *("deployment", "start", "end", "model", "version"),
+            name="uq_monitoring_window_deployment_start_end_model_number",  # see revision 0012
+        ),
         Index(None, "deployment", "start"),
     )
 
     id: str = Field(primary_key=True)
     deployment: str = Field(foreign_key="deployments_deployment.name")
     model: str
-    number: int
+    version: int
     start: datetime = Field(sa_type=Utc)
     end: datetime = Field(sa_type=Utc)
     rows: int
@@ -213,7 +216,7 @@ class AlertEvent(Table, table=True):
     note: str = ""
 
 
-class Report(Table, table=True):
+class DriftReport(Table, table=True):
     """A page made of a window on demand; without a digest its job says how it goes."""
 
     __tablename__ = "monitoring_report"

@@ -14,7 +14,7 @@ import numpy as np
 
 from pilothouse.deployments.prediction_log import log
 from pilothouse.models.signature import Signature
-from pilothouse.monitoring.assessment import Rows
+from pilothouse.monitoring.assessment import WindowRows
 from pilothouse.monitoring.distances import Floats
 from pilothouse.monitoring.windows import Span
 from pilothouse.storage import Store
@@ -56,12 +56,12 @@ def by_version(frame: pd.DataFrame) -> list[tuple[str, int, pd.DataFrame]]:
     return sorted(groups, key=lambda group: -len(group[2]))
 
 
-def rows_of(frame: pd.DataFrame, signature: Signature, names: Sequence[str]) -> Rows:
+def rows_of(frame: pd.DataFrame, signature: Signature, names: Sequence[str]) -> WindowRows:
     """Features under their names in the signature, scores, and what came true as 1, 0 or NaN."""
     found = {log.feature_column(name): name for name in names}
     present = [column for column in found if column in frame]
     score: Floats = frame["score"].to_numpy(dtype=np.float64, na_value=np.nan)
-    return Rows(frame[present].rename(columns=found), score, truth(frame[LABEL], signature))
+    return WindowRows(frame[present].rename(columns=found), score, truth(frame[LABEL], signature))
 
 
 def truth(labels: pd.Series[Any], signature: Signature) -> Floats:
@@ -74,7 +74,7 @@ def truth(labels: pd.Series[Any], signature: Signature) -> Floats:
     return np.asarray(np.array([*truths, np.nan])[codes], dtype=np.float64)
 
 
-def content(frame: pd.DataFrame, rows: Rows, *others: str) -> str:
+def content(frame: pd.DataFrame, rows: WindowRows, *others: str) -> str:
     """A digest of everything a judgement rests on: the same digest gives the same judgement."""
     digest = hashlib.sha256("\n".join([*others, *frame["prediction_id"]]).encode())
     digest.update(rows.score.tobytes())

@@ -23,12 +23,12 @@ COLUMNS = tuple(field.name for field in fields(Check))
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluatedWindow:
     """An assessment, what it is of, its profile's digest, and the digest of what it rests on."""
 
     deployment: str
     model: str
-    number: int
+    version: int
     span: Span
     content: str
     profile: str
@@ -36,21 +36,21 @@ class Judged:
     heard_until: datetime | None = None
 
 
-def known(session: Session, judged: Judged) -> Window | None:
+def stored_windows(session: Session, judged: EvaluatedWindow) -> Window | None:
     """The window's row, if it was judged before."""
     query = select(Window).where(
         Window.deployment == judged.deployment,
         Window.model == judged.model,
-        Window.number == judged.number,
+        Window.version == judged.version,
         Window.start == judged.span.start,
         Window.end == judged.span.end,
     )
     return session.exec(query).first()
 
 
-def keep(session: Session, store: Store, judged: Judged) -> tuple[Window, bool]:
+def store_window(session: Session, store: Store, judged: EvaluatedWindow) -> tuple[Window, bool]:
     """Store a window's judgement; the window, and whether this is a new revision of it."""
-    window = known(session, judged)
+    window = stored_windows(session, judged)
     if window is not None and window.content == judged.content and window.removed_at is None:
         window.heard_until = judged.heard_until
         session.add(window)
@@ -61,7 +61,7 @@ def keep(session: Session, store: Store, judged: Judged) -> tuple[Window, bool]:
             id=uuid7(to_ms(now)),
             deployment=judged.deployment,
             model=judged.model,
-            number=judged.number,
+            version=judged.version,
             start=judged.span.start,
             end=judged.span.end,
             revision=0,
@@ -80,7 +80,7 @@ def keep(session: Session, store: Store, judged: Judged) -> tuple[Window, bool]:
     return window, True
 
 
-def _facts(judged: Judged) -> dict[str, Any]:
+def _facts(judged: EvaluatedWindow) -> dict[str, Any]:
     found, realised = judged.assessment, judged.assessment.realised
     return {
         "rows": realised.rows,
@@ -99,7 +99,7 @@ def _facts(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _add_results(session: Session, window: Window, judged: Judged) -> None:
+def _add_results(session: Session, window: Window, judged: EvaluatedWindow) -> None:
     session.add_all(
         CheckResult(
             window_id=window.id,

@@ -13,7 +13,7 @@ from pilothouse.pipelines import auto_monitor
 from pilothouse.storage.service import Service
 
 DEMO = "demo_flights"
-MOST_WEEKS = 52
+MAX_WEEKS = 52
 
 
 class Pipelines(Service):
@@ -27,8 +27,8 @@ class Pipelines(Service):
         """
         if not reason.strip():
             raise Invalid("a retraining needs a reason.", fields={"reason": "needed"})
-        if not 1 <= weeks <= MOST_WEEKS:
-            raise Invalid(f"{weeks} weeks is no window.", fields={"weeks": f"1 to {MOST_WEEKS}"})
+        if not 1 <= weeks <= MAX_WEEKS:
+            raise Invalid(f"{weeks} weeks is no window.", fields={"weeks": f"1 to {MAX_WEEKS}"})
         with self._store.write() as session:
             commands.require(session, deployment)
             under_way = select(Job.id).where(
@@ -58,13 +58,13 @@ class Pipelines(Service):
             )
             return job
 
-    def watch(self, deployment: str) -> None:
+    def monitor(self, deployment: str) -> None:
         """See to it that a deployment is monitored: a monitor, and an evaluation every hour.
 
         What is there already stays as it is. Raises NotFound without the deployment.
         """
         with self._store.write() as session:
-            auto_monitor.watch(session, self._store, deployment)
+            auto_monitor.monitor(session, self._store, deployment)
 
     def evaluate(self, deployment: str) -> str:
         """Ask for the evaluation of every window that is due; the job's id. Raises NotFound."""
@@ -81,8 +81,8 @@ class Pipelines(Service):
 
     def start_demo(self, weeks: int | None = None) -> str:
         """Ask for the flights demo, once in a workspace; the id of its newest job."""
-        if weeks is not None and not 1 <= weeks <= MOST_WEEKS:
-            raise Invalid(f"{weeks} weeks is no demo.", fields={"weeks": f"1 to {MOST_WEEKS}"})
+        if weeks is not None and not 1 <= weeks <= MAX_WEEKS:
+            raise Invalid(f"{weeks} weeks is no demo.", fields={"weeks": f"1 to {MAX_WEEKS}"})
         with self._store.write() as session:
             return _newest_demo(session) or submit(
                 session, self._store, DEMO, {"weeks": weeks}, title="Sail the flights demo"

@@ -15,12 +15,12 @@ from pilothouse.storage import Store
 HOURLY = "7 * * * *"
 
 
-def watch(session: Session, store: Store, deployment: str) -> None:
+def monitor(session: Session, store: Store, deployment: str) -> None:
     """Begin to monitor a deployment and to evaluate it every hour, unless that is so already."""
     monitors.ensure_monitor(session, store, deployment)
     name = f"Evaluate {deployment}"
     if schedules.find(session, name) is None:
-        plan = schedules.Plan(
+        plan = schedules.ScheduleSpec(
             name,
             HOURLY,
             "evaluate_windows",
@@ -31,7 +31,7 @@ def watch(session: Session, store: Store, deployment: str) -> None:
         schedules.add(session, store, plan)
 
 
-def watch_new(store: Store) -> list[str]:
+def monitor_new(store: Store) -> list[str]:
     """Begin to watch every deployment that nobody monitors yet; their names.
 
     A version that was imported has no reference to hold its windows against, so it is left alone.
@@ -41,7 +41,7 @@ def watch_new(store: Store) -> list[str]:
         .join(
             ModelVersion,
             (col(ModelVersion.model) == Deployment.model)
-            & (col(ModelVersion.number) == Deployment.number),
+            & (col(ModelVersion.version) == Deployment.version),
         )
         .where(
             col(ModelVersion.run_id).is_not(None),
@@ -52,5 +52,5 @@ def watch_new(store: Store) -> list[str]:
         names = list(session.exec(trained))
     for name in names:
         with store.write() as session:
-            watch(session, store.acting_as(WORKER), name)
+            monitor(session, store.acting_as(WORKER), name)
     return names

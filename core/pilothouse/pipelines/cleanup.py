@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pilothouse.experiments import Experiments
-from pilothouse.jobs import JobRun
+from pilothouse.jobs import JobContext
 from pilothouse.kit.errors import Cancelled, PilothouseError
 
 
 @contextmanager
-def runs_ended(job: JobRun) -> Iterator[None]:
+def runs_ended(job: JobContext) -> Iterator[None]:
     """When a workflow stops for good, its open runs say so; the error goes on.
 
     A child says so itself, but not one that was killed, nor a job cancelled between two workers:
@@ -22,5 +22,5 @@ def runs_ended(job: JobRun) -> Iterator[None]:
     except PilothouseError as stopped:
         status = "cancelled" if isinstance(stopped, Cancelled) else "failed"
         words = "" if isinstance(stopped, Cancelled) else stopped.message
-        Experiments(job.store).end_open(job.id, status, words)
+        Experiments(job.store).close_open_runs(job.id, status, words)
         raise

@@ -20,7 +20,7 @@ from pilothouse.kit.ids import uuid7_of
 from pilothouse.monitoring import Monitoring
 from pilothouse.pipelines import evaluation
 from pilothouse.pipelines.api import Pipelines
-from pilothouse.pipelines.replay import Line
+from pilothouse.pipelines.replay import ReplayClient
 from pilothouse.registry import Registry
 from pilothouse.storage import Store
 from pilothouse.training import TrainingSpec
@@ -83,13 +83,13 @@ def put_into_service(store: Store, progress: Progress, *, run: str) -> dict[str,
     registry, deployments = Registry(store, try_version), Deployments(store)
     version = registry.register(MODEL, run)
     if registry.champion(MODEL) is None:
-        registry.promote(MODEL, version.number, "production", "the best of the candidates")
-    progress(0.3, f"launching {MODEL}@{version.number}")
+        registry.promote(MODEL, version.version, "production", "the best of the candidates")
+    progress(0.3, f"launching {MODEL}@{version.version}")
     if DEPLOYMENT not in set(deployments.deployments()["name"]):
-        deployments.launch(DEPLOYMENT, MODEL, version.number, "the champion goes into service")
+        deployments.launch(DEPLOYMENT, MODEL, version.version, "the champion goes into service")
     deployments.wait_until_ready(DEPLOYMENT)
-    Pipelines(store).watch(DEPLOYMENT)
-    return {"version": version.number, "run": run}
+    Pipelines(store).monitor(DEPLOYMENT)
+    return {"version": version.version, "run": run}
 
 
 def send_week(store: Store, progress: Progress, *, week_ms: int, is_last: bool) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def send_week(store: Store, progress: Progress, *, week_ms: int, is_last: bool) 
 
     The week before is evaluated again, for some of its labels came after its end.
     """
-    line = Line(store.run_folder)
+    line = ReplayClient(store.run_folder)
     start, end = from_ms(week_ms), from_ms(week_ms) + WEEK
     sent = departing(START, end)
     leaving = sent[sent[WHEN] >= start]
@@ -131,7 +131,7 @@ def summary(store: Store, progress: Progress) -> dict[str, Any]:
     return {
         "runs": Experiments(store).count(),
         "versions": len(registry.versions(MODEL)),
-        "champion": f"{MODEL}@{champion.number}" if champion else None,
+        "champion": f"{MODEL}@{champion.version}" if champion else None,
         "deployment": DEPLOYMENT,
         "predictions": len(rows),
         "labels": len(labels),
@@ -160,12 +160,12 @@ def _parts(frame: pd.DataFrame) -> list[pd.DataFrame]:
     return [frame.iloc[first : first + BATCH] for first in range(0, len(frame), BATCH)]
 
 
-def _predict(line: Line, rows: pd.DataFrame) -> int:
+def _predict(line: ReplayClient, rows: pd.DataFrame) -> int:
     columns = {name: _tensor(rows[name]) for name in samples.FLIGHT_FEATURES}
     return line.predict(DEPLOYMENT, columns, _ids(rows), _ms(rows[WHEN]))
 
 
-def _label(line: Line, rows: pd.DataFrame) -> int:
+def _label(line: ReplayClient, rows: pd.DataFrame) -> int:
     labels = rows[TARGET].astype(int).tolist()
     return line.label(DEPLOYMENT, _ids(rows), labels, _ms(rows[KNOWN_AT]))
 

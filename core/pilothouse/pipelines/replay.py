@@ -21,7 +21,7 @@ BUSY = (429, 502, 503, 504)
 
 
 @dataclass
-class Line:
+class ReplayClient:
     """A kept-alive connection to the workspace's server that outlives the server's restarts.
 
     What is sent must be safe to send twice: predictions and labels carry their own ids.

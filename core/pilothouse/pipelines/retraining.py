@@ -18,7 +18,7 @@ from pilothouse.kit.clock import from_ms
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.models.signature import Signature
 from pilothouse.registry import Registry
-from pilothouse.registry.evidence import Comparison
+from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 from pilothouse.training import TrainingSpec
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 NEWEST = timedelta(days=7)
-LEAST_ROWS = 500
+MIN_ROWS = 500
 EVENT_TIME = "event_at"
 
 
@@ -44,10 +44,10 @@ def snapshot(
     spec = _champion_spec(store, champion)
     progress(0.1, "reading labelled predictions")
     rows = _labelled(store, deployment, spec.target, weeks, until_ms)
-    if len(rows) < LEAST_ROWS:
+    if len(rows) < MIN_ROWS:
         raise Invalid(
             f"{deployment!r} has {len(rows)} labelled predictions in these {weeks} weeks; "
-            f"{LEAST_ROWS} are needed.",
+            f"{MIN_ROWS} are needed.",
             hint="Post labels, or choose a longer window.",
         )
     first, last = rows[EVENT_TIME].min(), rows[EVENT_TIME].max()
@@ -78,7 +78,7 @@ def snapshot(
         "dataset": version.ref,
         "rows": len(rows),
         "model": champion.model,
-        "champion": champion.number,
+        "champion": champion.version,
         "contract": {"dataset": version.ref, "against": champion.dataset, "columns": columns},
         "spec": again.to_json(),
     }
@@ -100,7 +100,7 @@ def check_contract(
     report = data.check(against, data.frame(dataset, names), columns=names)
     if not report.ok:
         breach = ContractBreach(
-            f"{dataset} breaks the contract of {against}: {report.words}",
+            f"{dataset} breaks the contract of {against}: {report.message}",
             report,
             hint="If the source of the data is at fault, repair it. If the data is right, accept "
             f"it into the contract of {against}, or edit the contract; then run the job again.",
@@ -114,11 +114,11 @@ def compare(
     store: Store, progress: Progress, *, run: str, model: str, champion: int
 ) -> dict[str, Any]:
     """Score the held-out (newest) rows with the champion too: both ROC AUCs on the same rows."""
-    from pilothouse.training.holdout_evaluation import judge_job
+    from pilothouse.training.holdout_evaluation import evaluate_job
 
     version = Registry(store).version(model, champion)
     rival = {"digest": version.digest, "signature": version.signature.to_json()}
-    judged = judge_job(store, progress, run=run, rivals={version.ref: rival})
+    judged = evaluate_job(store, progress, run=run, rivals={version.ref: rival})
     figures = {
         "rows": judged["count"],
         "challenger": judged["own"]["roc_auc"],
@@ -143,7 +143,7 @@ def propose(
     """Register the run's model and leave its promotion, with the comparison, to a person."""
     registry = Registry(store.acting_as(RETRAINING), try_version)
     version = registry.register(model, run)
-    evidence = Comparison(
+    evidence = ChampionComparison(
         against=f"{model}@{champion}",
         candidate={"roc_auc": compared["challenger"]},
         champion={"roc_auc": compared["champion"]},
@@ -152,14 +152,14 @@ def propose(
     words = reason or "retrained on the newest labelled rows"
     promotion = registry.propose(
         model,
-        version.number,
+        version.version,
         "production",
         words,
         evidence,
         origin="retraining",
         promotion_id=f"retraining-{run[:12]}",
     )
-    return {"version": version.number, "promotion": promotion.id}
+    return {"version": version.version, "promotion": promotion.id}
 
 
 def as_trained(rows: pd.DataFrame, signature: Signature) -> pd.DataFrame:
@@ -177,7 +177,7 @@ def as_trained(rows: pd.DataFrame, signature: Signature) -> pd.DataFrame:
 def _champion(store: Store, deployment: str) -> VersionInfo:
     """The model's champion, or the version that serves while there is none."""
     served, registry = Deployments(store).deployment(deployment), Registry(store)
-    return registry.champion(served.model) or registry.version(served.model, served.number)
+    return registry.champion(served.model) or registry.version(served.model, served.version)
 
 
 def _champion_spec(store: Store, champion: VersionInfo) -> TrainingSpec:

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 from pilothouse.kit.errors import Refused
 from pilothouse.registry import external_versions as logged_elsewhere
 from pilothouse.registry import frames, load_trials, policy, promotion, stages, versions
-from pilothouse.registry.evidence import Comparison
-from pilothouse.registry.external_versions import LoggedElsewhere
+from pilothouse.registry.evidence import ChampionComparison
+from pilothouse.registry.external_versions import ExternalVersion
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
-from pilothouse.registry.policy import Decision, GateRule
+from pilothouse.registry.policy import GateDecision, GateRule
 from pilothouse.registry.promotion import Request
 from pilothouse.registry.tables import REFUSED
-from pilothouse.registry.versions import Source
+from pilothouse.registry.versions import VersionSource
 from pilothouse.storage import Store
 from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Evidence = Comparison | Mapping[str, Any] | None
+Evidence = ChampionComparison | Mapping[str, Any] | None
 
 
 class Registry(Service):
@@ -44,7 +44,7 @@ class Registry(Service):
         self._try(version)
         return version
 
-    def register_import(self, model: str, source: Source, note: str = "") -> VersionInfo:
+    def register_import(self, model: str, source: VersionSource, note: str = "") -> VersionInfo:
         """Make a model from elsewhere the next version; `source.imported` names its origin."""
         with self._store.write(durable=True) as session:
             return versions.register_import(session, self._store, model, source, note)
@@ -74,10 +74,10 @@ class Registry(Service):
         with self._store.read() as session:
             return versions.find(session, model, which)
 
-    def logged_elsewhere(self, model: str, number: int) -> LoggedElsewhere | None:
+    def external_version(self, model: str, version: int) -> ExternalVersion | None:
         """What is known of a version that another program logged; None of one trained here."""
         with self._store.read() as session:
-            return logged_elsewhere.find(session, self._store, model, number)
+            return logged_elsewhere.find(session, self._store, model, version)
 
     def champion(self, model: str) -> VersionInfo | None:
         """The version in production, when there is one."""
@@ -94,16 +94,18 @@ class Registry(Service):
         with self._store.read() as session:
             return versions.of_run(session, run)
 
-    def assess(self, model: str, number: int, stage: str, evidence: Evidence = None) -> Decision:
+    def assess(
+        self, model: str, version: int, stage: str, evidence: Evidence = None
+    ) -> GateDecision:
         """What the gates before a stage say of a version today; it is tried if it never was."""
-        self._try(self.version(model, number))
+        self._try(self.version(model, version))
         with self._store.read() as session:
-            return promotion.weigh(session, model, number, stage, _comparison(evidence))
+            return promotion.evaluate_gates(session, model, version, stage, _comparison(evidence))
 
     def propose(
         self,
         model: str,
-        number: int,
+        version: int,
         stage: str,
         reason: str,
         evidence: Evidence = None,
@@ -117,15 +119,15 @@ class Registry(Service):
         Conflict when another waits for this version, or when it is in that stage already.
         """
         compared = _comparison(evidence)
-        request = Request(model, number, stage, reason, origin, compared, promotion_id)
-        self._try(self.version(model, number), again=True)
+        request = Request(model, version, stage, reason, origin, compared, promotion_id)
+        self._try(self.version(model, version), again=True)
         with self._store.write(durable=True) as session:
             return promotion.propose(session, self._store, request)
 
     def promote(
         self,
         model: str,
-        number: int,
+        version: int,
         stage: str,
         reason: str,
         evidence: Evidence = None,
@@ -135,8 +137,8 @@ class Registry(Service):
     ) -> PromotionInfo:
         """Move a version up now. Raises Refused, which says which gate and by how much."""
         compared = _comparison(evidence)
-        request = Request(model, number, stage, reason, origin, compared, promotion_id)
-        self._try(self.version(model, number), again=True)
+        request = Request(model, version, stage, reason, origin, compared, promotion_id)
+        self._try(self.version(model, version), again=True)
         with self._store.write(durable=True) as session:
             info = promotion.promote(session, self._store, request)
         return _unless_refused(info)
@@ -148,7 +150,7 @@ class Registry(Service):
         """
         if accept:
             pending = self.promotion(promotion_id)
-            self._try(self.version(pending.model, pending.number), again=True)
+            self._try(self.version(pending.model, pending.version), again=True)
         with self._store.write(durable=True) as session:
             info = promotion.decide(session, self._store, promotion_id, accept, reason)
         return _unless_refused(info)
@@ -163,20 +165,22 @@ class Registry(Service):
         with self._store.read() as session:
             return frames.promotions(session, status, model)
 
-    def archive(self, model: str, number: int, reason: str = "") -> None:
+    def archive(self, model: str, version: int, reason: str = "") -> None:
         """Take a version out of use; out of production, it is the champion no more."""
         with self._store.write(durable=True) as session:
-            stages.archive(session, self._store, model, number, reason)
+            stages.archive(session, self._store, model, version, reason)
 
-    def set_alias(self, model: str, alias: str, number: int | None, reason: str = "") -> int | None:
+    def set_alias(
+        self, model: str, alias: str, version: int | None, reason: str = ""
+    ) -> int | None:
         """Point an alias at a version, or take it away (None); the number it left."""
         with self._store.write(durable=True) as session:
-            return stages.set_alias(session, self._store, model, alias, number, reason)
+            return stages.set_alias(session, self._store, model, alias, version, reason)
 
     def _try(self, version: VersionInfo, *, again: bool = False) -> None:
         """See to it that a trial of the version is kept, when one can be made here."""
         if self._attempt is not None:
-            load_trials.run(self._store, version, self._attempt, again=again)
+            load_trials.run_trial(self._store, version, self._attempt, again=again)
 
     def history(self, model: str) -> pd.DataFrame:
         """Every move between stages, newest first: at, number, before, after, by, reason."""
@@ -194,10 +198,10 @@ class Registry(Service):
             policy.set_rules(session, self._store, stage, chosen, reason)
 
 
-def _comparison(evidence: Evidence) -> Comparison | None:
-    if evidence is None or isinstance(evidence, Comparison):
+def _comparison(evidence: Evidence) -> ChampionComparison | None:
+    if evidence is None or isinstance(evidence, ChampionComparison):
         return evidence
-    return Comparison.from_json(evidence)
+    return ChampionComparison.from_json(evidence)
 
 
 def _unless_refused(info: PromotionInfo) -> PromotionInfo:
@@ -206,7 +210,7 @@ def _unless_refused(info: PromotionInfo) -> PromotionInfo:
     standing = [verdict for verdict in info.newest_verdicts if not verdict.passed]
     raise Refused(
         f"{info.ref} may not go to {info.stage}: "
-        + "; ".join(f"{verdict.gate}: {verdict.words}" for verdict in standing)
+        + "; ".join(f"{verdict.gate}: {verdict.message}" for verdict in standing)
         + ".",
         hint="The attempt and its evidence are kept with the model's promotions.",
     )

@@ -34,7 +34,7 @@ def rename(session: Session, store: Store, model: Model, name: str) -> Model:
     changes = {"model": name, "updated_at": store.now()}
     _copy(session, ModelVersion, col(ModelVersion.model) == old, changes)
     for number in session.scalars(
-        select(col(ModelVersion.number)).where(col(ModelVersion.model) == old)
+        select(col(ModelVersion.version)).where(col(ModelVersion.model) == old)
     ).all():
         late_writes.rename(session, f"{old}@{number}", f"{name}@{number}")
     for table in (*OF_VERSION, ModelTag):
@@ -70,9 +70,11 @@ def _copy(session: Session, table: Any, holds: Any, changes: dict[str, Any]) -> 
 def delete_version(session: Session, store: Store, version: ModelVersion) -> None:
     """Remove a version; its number is not given again."""
     facts = {"stage": version.stage, "digest": version.digest, "source": version.import_source}
-    model, number = version.model, version.number
+    model, number = version.model, version.version
     for table in (StageChange, *(t for t in OF_VERSION if t is not StageChange)):
-        session.execute(delete(table).where(col(table.model) == model, col(table.number) == number))
+        session.execute(
+            delete(table).where(col(table.model) == model, col(table.version) == number)
+        )
     late_writes.release(session, f"{model}@{number}")
     session.delete(version)
     session.execute(update(Model).where(col(Model.name) == model).values(updated_at=store.now()))
@@ -83,7 +85,7 @@ def delete_version(session: Session, store: Store, version: ModelVersion) -> Non
 def delete_model(session: Session, store: Store, model: Model) -> None:
     """Remove a model with everything of it; its name is free again."""
     query = select(ModelVersion).where(col(ModelVersion.model) == model.name)
-    for version in session.scalars(query.order_by(col(ModelVersion.number))).all():
+    for version in session.scalars(query.order_by(col(ModelVersion.version))).all():
         delete_version(session, store, version)
     session.execute(delete(ModelTag).where(col(ModelTag.model) == model.name))
     name = model.name

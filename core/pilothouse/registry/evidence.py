@@ -46,7 +46,7 @@ class TrialFact:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ChampionComparison:
     """Figures of a candidate and of one other version, measured on the same rows.
 
     `against` is the other's ref ("late@1"), `rows` says which rows they are.
@@ -62,7 +62,7 @@ class Comparison:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Comparison:
+    def from_json(cls, value: Mapping[str, Any]) -> ChampionComparison:
         """A comparison from plain values. Raises Invalid when a part is missing."""
         try:
             return cls(
@@ -80,12 +80,12 @@ class Evidence:
     """Everything a gate may look at. Gates are pure functions of it."""
 
     model: str
-    number: int
+    version: int
     stage: str
     candidate: Side
     champion: Side | None = None
     contract: ContractFact | None = None
-    comparison: Comparison | None = None
+    comparison: ChampionComparison | None = None
     inputs: tuple[str, ...] = field(default=())
     directions: Mapping[str, Direction] = field(default_factory=dict)
     trial: TrialFact | None = None

@@ -28,7 +28,7 @@ class LoggedFile:
 
 
 @dataclass(frozen=True)
-class LoggedElsewhere:
+class ExternalVersion:
     """A version that another program logged. `model` is None when no MLmodel file can be read."""
 
     source: str
@@ -38,18 +38,18 @@ class LoggedElsewhere:
     model: MlModel | None
 
 
-def find(session: Session, store: Store, model: str, number: int) -> LoggedElsewhere | None:
+def find(session: Session, store: Store, model: str, version: int) -> ExternalVersion | None:
     """What is known of a version, or None when a training here made it. Raises NotFound."""
-    version = require(session, model, number)
-    origin = session.get(VersionOrigin, (model, number))
-    if not version.import_source:
+    model_version = require(session, model, version)
+    origin = session.get(VersionOrigin, (model, version))
+    if not model_version.import_source:
         return None
-    files = _files(store, version.digest) if origin is not None else ()
+    files = _files(store, model_version.digest) if origin is not None else ()
     tags = select(VersionTag.key, VersionTag.value).where(
-        VersionTag.model == model, VersionTag.number == number
+        VersionTag.model == model, VersionTag.version == version
     )
-    return LoggedElsewhere(
-        source=origin.source if origin else version.import_source,
+    return ExternalVersion(
+        source=origin.source if origin else model_version.import_source,
         logged_model=origin.logged_model if origin else "",
         files=files,
         tags=dict(session.exec(tags.order_by(col(VersionTag.key))).all()),

@@ -6,17 +6,17 @@ from sqlalchemy import and_, select, union_all
 from sqlmodel import col
 
 from pilothouse.experiments.query.runs import Entity
-from pilothouse.experiments.query.sql import Condition, Known
+from pilothouse.experiments.query.sql import Condition, FieldSpec
 from pilothouse.experiments.tables import Run
 from pilothouse.registry.tables import STAGES, Alias, ModelVersion, VersionOrigin
 
 SPELLED = {stage.upper(): stage for stage in STAGES}
 OWN_ORIGIN = and_(
     col(VersionOrigin.model) == col(ModelVersion.model),
-    col(VersionOrigin.number) == col(ModelVersion.number),
+    col(VersionOrigin.version) == col(ModelVersion.version),
 )
 OWN_ALIAS = and_(
-    col(Alias.model) == col(ModelVersion.model), col(Alias.number) == col(ModelVersion.number)
+    col(Alias.model) == col(ModelVersion.model), col(Alias.version) == col(ModelVersion.version)
 )
 
 
@@ -37,9 +37,11 @@ MODELS = Entity(
     ("models", "model"),
     "Models",
     {
-        "name": Known("Model", "text", col(ModelVersion.model), of_versions),
-        "version": Known("Model version", "number", col(ModelVersion.number), of_versions),
-        "stage": Known("Stage", "choice", col(ModelVersion.stage), of_versions, spelled=SPELLED),
-        "alias": Known("Alias", "text", col(Alias.alias), _of_aliases),
+        "name": FieldSpec("Model", "text", col(ModelVersion.model), of_versions),
+        "version": FieldSpec("Model version", "number", col(ModelVersion.version), of_versions),
+        "stage": FieldSpec(
+            "Stage", "choice", col(ModelVersion.stage), of_versions, spelled=SPELLED
+        ),
+        "alias": FieldSpec("Alias", "text", col(Alias.alias), _of_aliases),
     },
 )

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, or_, select, true, tuple_
 from sqlmodel import Session, col
 
 from pilothouse.kit.errors import NotFound
+from pilothouse.registry.gates import Verdict
 from pilothouse.registry.tables import (
     CHAMPION,
     PENDING,
@@ -37,7 +38,7 @@ MODELS = (
     "note",
 )
 VERSIONS = (
-    "number",
+    "version",
     "stage",
     "run_id",
     "import_source",
@@ -50,7 +51,7 @@ VERSIONS = (
 PROMOTIONS = (
     "id",
     "model",
-    "number",
+    "version",
     "stage",
     "status",
     "reason",
@@ -62,7 +63,7 @@ PROMOTIONS = (
     "decision_reason",
 )
 OWNER = "owner"
-HISTORY = ("at", "number", "before", "after", "by", "reason", "promotion_id")
+HISTORY = ("at", "version", "before", "after", "by", "reason", "promotion_id")
 
 
 def models(
@@ -79,9 +80,9 @@ def models(
     query = (
         select(
             col(Model.name),
-            func.count(col(ModelVersion.number)),
-            func.max(col(ModelVersion.number)),
-            select(col(Alias.number))
+            func.count(col(ModelVersion.version)),
+            func.max(col(ModelVersion.version)),
+            select(col(Alias.version))
             .where(col(Alias.model) == col(Model.name), col(Alias.alias) == CHAMPION)
             .scalar_subquery(),
             pending,
@@ -115,7 +116,7 @@ def model_list(session: Session, search: str, page: int, size: int) -> pd.DataFr
     judged = frame["champion"].fillna(frame["latest"]).fillna(0)  # a model may have no version
     pairs = list(zip(names, judged.astype(int).tolist(), strict=True))
     query = select(col(ModelVersion.model), col(ModelVersion.metrics)).where(
-        tuple_(col(ModelVersion.model), col(ModelVersion.number)).in_(pairs)
+        tuple_(col(ModelVersion.model), col(ModelVersion.version)).in_(pairs)
     )
     metrics = {row.model: row.metrics for row in session.execute(query)}
     rows = zip(names, frame["created_by"], strict=True)
@@ -153,7 +154,7 @@ def versions(session: Session, model: str) -> pd.DataFrame:
     query = (
         select(*columns)
         .where(col(ModelVersion.model) == model)
-        .order_by(col(ModelVersion.number).desc())
+        .order_by(col(ModelVersion.version).desc())
     )
     rows = session.execute(query).all()
     frame = _frame([row[:-1] for row in rows], VERSIONS, instants=("created_at",))
@@ -193,7 +194,7 @@ def history(session: Session, model: str) -> pd.DataFrame:
 def in_production(session: Session) -> list[tuple[str, int]]:
     """Model and number of every version in production."""
     query = (
-        select(col(ModelVersion.model), col(ModelVersion.number))
+        select(col(ModelVersion.model), col(ModelVersion.version))
         .where(col(ModelVersion.stage) == PRODUCTION)
         .order_by(col(ModelVersion.model))
     )
@@ -210,5 +211,7 @@ def _frame(rows: Any, columns: Sequence[str], instants: Sequence[str]) -> pd.Dat
 
 
 def _standing(verdicts: Sequence[dict[str, Any]]) -> str:
-    standing = [f"{v['gate']}: {v['words']}" for v in verdicts if v["outcome"] != "passed"]
+    standing = [
+        f"{v['gate']}: {Verdict.from_json(v).message}" for v in verdicts if v["outcome"] != "passed"
+    ]
     return "; ".join(standing) or "all passed"

@@ -17,7 +17,7 @@ class VersionInfo:
     """A model version: its bytes by digest, what it takes, how good it was, where it stands."""
 
     model: str
-    number: int
+    version: int
     stage: str
     aliases: tuple[str, ...]
     run_id: str | None
@@ -40,7 +40,7 @@ class VersionInfo:
     @property
     def ref(self) -> str:
         """Its address: model@number."""
-        return f"{self.model}@{self.number}"
+        return f"{self.model}@{self.version}"
 
     @property
     def is_champion(self) -> bool:
@@ -54,7 +54,7 @@ class PromotionInfo:
 
     id: str
     model: str
-    number: int
+    version: int
     stage: str
     status: str
     reason: str
@@ -77,7 +77,7 @@ class PromotionInfo:
     @property
     def ref(self) -> str:
         """The version that is to move: model@number."""
-        return f"{self.model}@{self.number}"
+        return f"{self.model}@{self.version}"
 
     @property
     def newest_verdicts(self) -> tuple[Verdict, ...]:
@@ -89,7 +89,7 @@ def version_info(row: ModelVersion, aliases: tuple[str, ...]) -> VersionInfo:
     """The facts of a version's row."""
     return VersionInfo(
         model=row.model,
-        number=row.number,
+        version=row.version,
         stage=row.stage,
         aliases=aliases,
         run_id=row.run_id,

@@ -30,7 +30,7 @@ def find(session: Session, tried: VersionInfo) -> TrialFact | None:
     return TrialFact(row.message)
 
 
-def run(store: Store, tried: VersionInfo, attempt: Try, *, again: bool = False) -> None:
+def run_trial(store: Store, tried: VersionInfo, attempt: Try, *, again: bool = False) -> None:
     """Try a version unless it was tried; `again` also when it could not answer the last time."""
     with store.read() as session:
         known = find(session, tried)

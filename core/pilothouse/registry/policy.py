@@ -24,7 +24,7 @@ class GateRule:
     gate: str
     params: Mapping[str, Any] = field(default_factory=dict)
 
-    def judge(self, evidence: Evidence) -> Verdict:
+    def evaluate(self, evidence: Evidence) -> Verdict:
         """The gate's verdict. Raises NotFound when there is no such gate."""
         return gates.get(self.gate)(evidence, **self.params)
 
@@ -44,7 +44,7 @@ DEFAULT: Mapping[str, tuple[GateRule, ...]] = {
 
 
 @dataclass(frozen=True)
-class Decision:
+class GateDecision:
     """What all gates before a stage say together of one version."""
 
     evidence: Evidence
@@ -56,15 +56,15 @@ class Decision:
         return all(verdict.passed for verdict in self.verdicts)
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """Which gates stand in the way, and by how much."""
         standing = [verdict for verdict in self.verdicts if not verdict.passed]
-        return "; ".join(f"{verdict.gate}: {verdict.words}" for verdict in standing)
+        return "; ".join(f"{verdict.gate}: {verdict.message}" for verdict in standing)
 
 
-def assess(evidence: Evidence, rules: Sequence[GateRule]) -> Decision:
+def assess(evidence: Evidence, rules: Sequence[GateRule]) -> GateDecision:
     """The verdict of every rule on the evidence."""
-    return Decision(evidence, tuple(rule.judge(evidence) for rule in rules))
+    return GateDecision(evidence, tuple(rule.evaluate(evidence) for rule in rules))
 
 
 def rules(session: Session, stage: str) -> tuple[GateRule, ...]:

@@ -12,20 +12,20 @@ from sqlmodel import Session, select
 
 from pilothouse.activity import record
 from pilothouse.data import versions as data_versions
-from pilothouse.experiments.metrics.directions import said
+from pilothouse.experiments.metrics.directions import described_direction
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
 from pilothouse.registry import load_trials, stages, versions
 from pilothouse.registry.evidence import (
-    Comparison,
+    ChampionComparison,
     ContractFact,
     Evidence,
     Side,
     evidence_hash,
 )
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
-from pilothouse.registry.policy import Decision, GateRule, assess, rules
+from pilothouse.registry.policy import GateDecision, GateRule, assess, rules
 from pilothouse.registry.tables import ACCEPTED, PENDING, REFUSED, REJECTED, Promotion
 from pilothouse.storage import Store
 
@@ -40,26 +40,26 @@ class Request:
     """
 
     model: str
-    number: int
+    version: int
     stage: str
     reason: str
     origin: str = "person"
-    comparison: Comparison | None = None
+    comparison: ChampionComparison | None = None
     promotion_id: str = ""
 
 
-def weigh(
+def evaluate_gates(
     session: Session,
     model: str,
-    number: int,
+    version: int,
     stage: str,
-    comparison: Comparison | None = None,
-) -> Decision:
+    comparison: ChampionComparison | None = None,
+) -> GateDecision:
     """Gather the evidence on a version and let the gates before the stage judge it."""
     chosen = rules(session, stage)
     if all(rule.gate != ANSWERS for rule in chosen):
         chosen = (GateRule(ANSWERS), *chosen)  # whatever people set, a model must be able to serve
-    return assess(_evidence(session, model, number, stage, comparison), chosen)
+    return assess(_evidence(session, model, version, stage, comparison), chosen)
 
 
 def propose(session: Session, store: Store, request: Request) -> PromotionInfo:
@@ -69,7 +69,7 @@ def propose(session: Session, store: Store, request: Request) -> PromotionInfo:
     """
     if (made := session.get(Promotion, request.promotion_id)) is not None:
         return promotion_info(made)
-    versions.require(session, request.model, request.number)
+    versions.require(session, request.model, request.version)
     _refuse_second(session, request)
     promotion = _file(session, store, request, PENDING)
     record(
@@ -93,7 +93,7 @@ def promote(session: Session, store: Store, request: Request) -> PromotionInfo:
     """
     if (made := session.get(Promotion, request.promotion_id)) is not None:
         return promotion_info(made)
-    versions.require(session, request.model, request.number)
+    versions.require(session, request.model, request.version)
     _refuse_second(session, request)
     promotion = _file(session, store, request, ACCEPTED)
     promotion.decided_by, promotion.decided_at = store.actor, store.now()
@@ -143,24 +143,24 @@ def require(session: Session, promotion_id: str) -> Promotion:
 
 
 def _evidence(
-    session: Session, model: str, number: int, stage: str, comparison: Comparison | None
+    session: Session, model: str, version: int, stage: str, comparison: ChampionComparison | None
 ) -> Evidence:
-    candidate = versions.find(session, model, number)
+    candidate = versions.find(session, model, version)
     champion = versions.champion(session, model)
-    if champion is not None and champion.number == number:
+    if champion is not None and champion.version == version:
         champion = None
     if comparison is not None and (champion is None or comparison.against != champion.ref):
         comparison = None
     return Evidence(
         model=model,
-        number=number,
+        version=version,
         stage=stage,
         candidate=_side(candidate),
         champion=None if champion is None else _side(champion),
         contract=_contract(session, candidate),
         comparison=comparison,
         inputs=candidate.signature.names,
-        directions=said(session),
+        directions=described_direction(session),
         trial=load_trials.find(session, candidate),
     )
 
@@ -178,15 +178,17 @@ def _side(version: VersionInfo) -> Side:
 
 def _file(session: Session, store: Store, request: Request, status: str) -> Promotion:
     _need(request.reason)
-    version = versions.require(session, request.model, request.number)
+    version = versions.require(session, request.model, request.version)
     if version.stage == request.stage:
-        raise Conflict(f"{request.model}@{request.number} is in {request.stage} already.")
-    decision = weigh(session, request.model, request.number, request.stage, request.comparison)
+        raise Conflict(f"{request.model}@{request.version} is in {request.stage} already.")
+    decision = evaluate_gates(
+        session, request.model, request.version, request.stage, request.comparison
+    )
     evidence = decision.evidence.to_json()
     promotion = Promotion(
         id=request.promotion_id or uuid7(to_ms(store.now())),
         model=request.model,
-        number=request.number,
+        version=request.version,
         stage=request.stage,
         status=status,
         reason=request.reason,
@@ -202,11 +204,13 @@ def _file(session: Session, store: Store, request: Request, status: str) -> Prom
     return promotion
 
 
-def _again(session: Session, promotion: Promotion) -> Decision:
+def _again(session: Session, promotion: Promotion) -> GateDecision:
     """The gates' word of today. A comparison counts as long as it is with today's champion."""
     frozen = promotion.evidence.get("comparison")
-    comparison = Comparison.from_json(frozen) if frozen else None
-    decision = weigh(session, promotion.model, promotion.number, promotion.stage, comparison)
+    comparison = ChampionComparison.from_json(frozen) if frozen else None
+    decision = evaluate_gates(
+        session, promotion.model, promotion.version, promotion.stage, comparison
+    )
     evidence = decision.evidence.to_json()
     promotion.decision_evidence = evidence
     promotion.decision_evidence_hash = evidence_hash(evidence)
@@ -215,7 +219,7 @@ def _again(session: Session, promotion: Promotion) -> Decision:
 
 
 def _carry_out(session: Session, store: Store, promotion: Promotion, reason: str) -> None:
-    version = versions.require(session, promotion.model, promotion.number)
+    version = versions.require(session, promotion.model, promotion.version)
     if not store.artifacts.exists(version.digest):
         raise Unavailable(
             f"{_title(promotion)} is impossible: the model's artifact is not in the store.",
@@ -228,7 +232,7 @@ def _carry_out(session: Session, store: Store, promotion: Promotion, reason: str
         store,
         "promoted",
         "version",
-        f"{promotion.model}@{promotion.number}",
+        f"{promotion.model}@{promotion.version}",
         before=before,
         after=stages.standing(session, version) | {"promotion": promotion.id},
         reason=reason,
@@ -244,7 +248,7 @@ def _record_refusal(session: Session, store: Store, promotion: Promotion, reason
         "promotion",
         promotion.id,
         name=_title(promotion),
-        after={verdict.gate: verdict.words for verdict in said if not verdict.passed},
+        after={verdict.gate: verdict.message for verdict in said if not verdict.passed},
         reason=reason,
     )
 
@@ -252,12 +256,12 @@ def _record_refusal(session: Session, store: Store, promotion: Promotion, reason
 def _refuse_second(session: Session, request: Request) -> None:
     query = select(Promotion).where(
         Promotion.model == request.model,
-        Promotion.number == request.number,
+        Promotion.version == request.version,
         Promotion.status == PENDING,
     )
     if session.exec(query).first() is not None:
         raise Conflict(
-            f"a promotion of {request.model}@{request.number} waits for a decision.",
+            f"a promotion of {request.model}@{request.version} waits for a decision.",
             hint="Accept or reject that one first.",
         )
 
@@ -281,4 +285,4 @@ def _need(reason: str) -> None:
 
 
 def _title(promotion: Promotion) -> str:
-    return f"{promotion.model}@{promotion.number} to {promotion.stage}"
+    return f"{promotion.model}@{promotion.version} to {promotion.stage}"

@@ -35,29 +35,29 @@ def move(
     """
     if stage == PRODUCTION:
         for other in _in_production(session, version.model) if alone else ():
-            words = f"replaced by {version.model}@{version.number}"
+            words = f"replaced by {version.model}@{version.version}"
             _change(session, store, other, ARCHIVED, words, promotion_id)
-        _point(session, store, version.model, CHAMPION, version.number)
+        _point(session, store, version.model, CHAMPION, version.version)
     elif version.stage == PRODUCTION and _points_at(session, version):
         _unpoint(session, version.model, CHAMPION)
     _change(session, store, version, stage, reason, promotion_id)
 
 
-def archive(session: Session, store: Store, model: str, number: int, reason: str) -> None:
+def archive(session: Session, store: Store, model: str, version: int, reason: str) -> None:
     """Take a version out of use. Conflict when it is archived already."""
-    version = require(session, model, number)
-    if version.stage == ARCHIVED:
-        raise Conflict(f"{model}@{number} is archived already.")
-    before = standing(session, version)
-    move(session, store, version, ARCHIVED, reason)
+    model_version = require(session, model, version)
+    if model_version.stage == ARCHIVED:
+        raise Conflict(f"{model}@{version} is archived already.")
+    before = standing(session, model_version)
+    move(session, store, model_version, ARCHIVED, reason)
     record(
         session,
         store,
         "archived",
         "version",
-        f"{model}@{number}",
+        f"{model}@{version}",
         before=before,
-        after=standing(session, version),
+        after=standing(session, model_version),
         reason=reason,
     )
 
@@ -65,12 +65,12 @@ def archive(session: Session, store: Store, model: str, number: int, reason: str
 def standing(session: Session, version: ModelVersion) -> dict[str, str | None]:
     """A version's stage and its model's champion, as the activity log tells them."""
     kept = session.get(Alias, (version.model, CHAMPION))
-    champion = f"{version.model}@{kept.number}" if kept else None
+    champion = f"{version.model}@{kept.version}" if kept else None
     return {"stage": version.stage, "champion": champion}
 
 
 def set_alias(
-    session: Session, store: Store, model: str, alias: str, number: int | None, reason: str
+    session: Session, store: Store, model: str, alias: str, version: int | None, reason: str
 ) -> int | None:
     """Point an alias at a version (None takes it away) and return the number it left.
 
@@ -85,30 +85,30 @@ def set_alias(
             fields={"alias": "digits only"},
         )
     kept = session.get(Alias, (model, alias))
-    left = kept.number if kept else None
-    if number is None:
+    left = kept.version if kept else None
+    if version is None:
         _unpoint(session, model, alias)
     else:
-        require(session, model, number)
-        _point(session, store, model, alias, number)
-    _record_alias(session, store, model, alias, left, number, reason)
+        require(session, model, version)
+        _point(session, store, model, alias, version)
+    _record_alias(session, store, model, alias, left, version, reason)
     return left
 
 
 def move_champion(
-    session: Session, store: Store, model: str, number: int | None, reason: str
+    session: Session, store: Store, model: str, version: int | None, reason: str
 ) -> None:
     """Point the champion at a version that no gate can weigh, whatever its stage is.
 
     Other registries know aliases without stages; their programs move this one too.
     """
     kept = session.get(Alias, (model, CHAMPION))
-    left = kept.number if kept else None
-    if number is None:
+    left = kept.version if kept else None
+    if version is None:
         _unpoint(session, model, CHAMPION)
     else:
-        _point(session, store, model, CHAMPION, number)
-    _record_alias(session, store, model, CHAMPION, left, number, reason)
+        _point(session, store, model, CHAMPION, version)
+    _record_alias(session, store, model, CHAMPION, left, version, reason)
 
 
 def _record_alias(
@@ -117,18 +117,18 @@ def _record_alias(
     model: str,
     alias: str,
     left: int | None,
-    number: int | None,
+    version: int | None,
     reason: str,
 ) -> None:
-    ref = model if number is None else f"{model}@{number}"
+    ref = model if version is None else f"{model}@{version}"
     record(
         session,
         store,
         "aliased",
-        "model" if number is None else "version",
+        "model" if version is None else "version",
         ref,
         before={alias: left},
-        after={alias: number},
+        after={alias: version},
         reason=reason,
     )
 
@@ -137,7 +137,7 @@ def _in_production(session: Session, model: str) -> list[ModelVersion]:
     query = select(ModelVersion).where(
         ModelVersion.model == model, ModelVersion.stage == PRODUCTION
     )
-    return list(session.exec(query.order_by(col(ModelVersion.number))))
+    return list(session.exec(query.order_by(col(ModelVersion.version))))
 
 
 def _change(
@@ -150,7 +150,7 @@ def _change(
 ) -> None:
     change = StageChange(
         model=version.model,
-        number=version.number,
+        version=version.version,
         before=version.stage,
         after=stage,
         at=store.now(),
@@ -165,10 +165,14 @@ def _change(
     session.flush()
 
 
-def _point(session: Session, store: Store, model: str, alias: str, number: int) -> None:
+def _point(session: Session, store: Store, model: str, alias: str, version: int) -> None:
     session.merge(
         Alias(
-            model=model, alias=alias, number=number, changed_at=store.now(), changed_by=store.actor
+            model=model,
+            alias=alias,
+            version=version,
+            changed_at=store.now(),
+            changed_by=store.actor,
         )
     )
     session.flush()
@@ -176,7 +180,7 @@ def _point(session: Session, store: Store, model: str, alias: str, number: int) 
 
 def _points_at(session: Session, version: ModelVersion) -> bool:
     kept = session.get(Alias, (version.model, CHAMPION))
-    return kept is not None and kept.number == version.number
+    return kept is not None and kept.version == version.version
 
 
 def _unpoint(session: Session, model: str, alias: str) -> None:

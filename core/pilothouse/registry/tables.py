@@ -50,7 +50,7 @@ class ModelVersion(Table, table=True):
     """A model that can be served: whence it comes, its bytes, what it takes, how good it was."""
 
     __tablename__ = "registry_version"
-    seal: ClassVar[Seal | None] = Seal()
+    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
     __table_args__ = (
         CheckConstraint("run_id IS NOT NULL OR import_source <> ''", name="has_a_source"),
         CheckConstraint("length(digest) = 64", name="has_an_artifact"),
@@ -58,7 +58,7 @@ class ModelVersion(Table, table=True):
     )
 
     model: str = Field(primary_key=True, foreign_key="registry_model.name")
-    number: int = Field(primary_key=True)
+    version: int = Field(primary_key=True)
     run_id: str | None = Field(default=None, foreign_key="experiments_run.id", index=True)
     import_source: str = ""
     digest: str = Field(sa_column_kwargs=OF_ARTIFACT)
@@ -78,15 +78,15 @@ class VersionTag(Table, table=True):
     """A word about a version."""
 
     __tablename__ = "registry_version_tag"
-    seal: ClassVar[Seal | None] = Seal()
+    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
     __table_args__ = (
         ForeignKeyConstraint(
-            ["model", "number"], ["registry_version.model", "registry_version.number"]
+            ["model", "version"], ["registry_version.model", "registry_version.version"]
         ),
     )
 
     model: str = Field(primary_key=True)
-    number: int = Field(primary_key=True)
+    version: int = Field(primary_key=True)
     key: str = Field(primary_key=True)
     value: str
 
@@ -95,15 +95,15 @@ class VersionOrigin(Table, table=True):
     """Where an imported version says it comes from; its files are listed in its artifact."""
 
     __tablename__ = "registry_version_origin"
-    seal: ClassVar[Seal | None] = Seal()
+    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
     __table_args__ = (
         ForeignKeyConstraint(
-            ["model", "number"], ["registry_version.model", "registry_version.number"]
+            ["model", "version"], ["registry_version.model", "registry_version.version"]
         ),
     )
 
     model: str = Field(primary_key=True)
-    number: int = Field(primary_key=True)
+    version: int = Field(primary_key=True)
     source: str
     location: str
     run: str = ""
@@ -115,16 +115,16 @@ class Alias(Table, table=True):
     """A movable name of one version of a model."""
 
     __tablename__ = "registry_alias"
-    seal: ClassVar[Seal | None] = Seal()
+    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
     __table_args__ = (
         ForeignKeyConstraint(
-            ["model", "number"], ["registry_version.model", "registry_version.number"]
+            ["model", "version"], ["registry_version.model", "registry_version.version"]
         ),
     )
 
     model: str = Field(primary_key=True)
     alias: str = Field(primary_key=True)
-    number: int
+    version: int
     changed_at: datetime = Field(sa_type=Utc)
     changed_by: str
 
@@ -133,17 +133,17 @@ class StageChange(Table, table=True):
     """One move of a version from a stage to another; rows are only ever added."""
 
     __tablename__ = "registry_stage_change"
-    seal: ClassVar[Seal | None] = Seal()
+    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
     __table_args__ = (
         ForeignKeyConstraint(
-            ["model", "number"], ["registry_version.model", "registry_version.number"]
+            ["model", "version"], ["registry_version.model", "registry_version.version"]
         ),
         Index(None, "model", "at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     model: str
-    number: int
+    version: int
     before: str
     after: str
     at: datetime = Field(sa_type=Utc)
@@ -159,15 +159,15 @@ class Promotion(Table, table=True):
     """
 
     __tablename__ = "registry_promotion"
-    seal: ClassVar[Seal | None] = Seal()
+    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
     __table_args__ = (
         ForeignKeyConstraint(
-            ["model", "number"], ["registry_version.model", "registry_version.number"]
+            ["model", "version"], ["registry_version.model", "registry_version.version"]
         ),
         Index(
             "ix_registry_promotion_one_pending",
             "model",
-            "number",
+            "version",
             unique=True,
             sqlite_where=text("status = 'pending'"),
             postgresql_where=text("status = 'pending'"),
@@ -177,7 +177,7 @@ class Promotion(Table, table=True):
 
     id: str = Field(primary_key=True)
     model: str
-    number: int
+    version: int
     stage: str
     status: str
     reason: str

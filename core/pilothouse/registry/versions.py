@@ -27,7 +27,7 @@ from pilothouse.registry.tables import CHAMPION, Alias, Model, ModelTag, ModelVe
 from pilothouse.storage import Store, Table
 
 NUMBER = re.compile(r"[0-9]{1,9}")
-MOST = 999_999_999
+MAX_VERSION = 999_999_999
 MODEL_FOLDER = "model"
 MODEL_PATH = "model/model.joblib"
 SIGNATURE_PATH = "model/signature.json"
@@ -37,7 +37,7 @@ Beside = Callable[[ModelVersion], Iterable[Table]]
 
 
 @dataclass(frozen=True)
-class Source:
+class VersionSource:
     """Everything a version is made of; `run` or `imported` says whence.
 
     `rests_on` names further runs and logged models that stay as they are, with the folder of the
@@ -72,7 +72,7 @@ def register_import(
     session: Session,
     store: Store,
     model: str,
-    source: Source,
+    source: VersionSource,
     note: str = "",
     beside: Beside = lambda _: (),
 ) -> VersionInfo:
@@ -85,15 +85,15 @@ def register_import(
     return _add(session, store, model, source, note, beside)
 
 
-def require(session: Session, model: str, number: int) -> ModelVersion:
+def require(session: Session, model: str, version: int) -> ModelVersion:
     """The version's row, for writers. Raises NotFound that tells the latest."""
-    row = session.get(ModelVersion, (model, number)) if 0 < number <= MOST else None
+    row = session.get(ModelVersion, (model, version)) if 0 < version <= MAX_VERSION else None
     if row is not None:
         return row
     latest = _latest(session, model)
     if latest == 0:
         raise NotFound(f"no model named {model!r}", hint=_known(session))
-    raise NotFound(f"no version {number} of {model!r}; the latest is {latest}.")
+    raise NotFound(f"no version {version} of {model!r}; the latest is {latest}.")
 
 
 def find(session: Session, model: str, which: int | str) -> VersionInfo:
@@ -103,13 +103,13 @@ def find(session: Session, model: str, which: int | str) -> VersionInfo:
     alias = session.get(Alias, (model, which))
     if alias is None:
         raise NotFound(f"no version of {model!r} has the alias {which!r}.")
-    return _info(session, require(session, model, alias.number))
+    return _info(session, require(session, model, alias.version))
 
 
 def champion(session: Session, model: str) -> VersionInfo | None:
     """The version in production, when there is one."""
     alias = session.get(Alias, (model, CHAMPION))
-    return None if alias is None else find(session, model, alias.number)
+    return None if alias is None else find(session, model, alias.version)
 
 
 def of_run(session: Session, run: str) -> list[VersionInfo]:
@@ -120,7 +120,7 @@ def of_run(session: Session, run: str) -> list[VersionInfo]:
 
 def aliases(session: Session, model: str) -> dict[int, tuple[str, ...]]:
     """The aliases of each version that has any."""
-    query = select(Alias.number, Alias.alias).where(Alias.model == model).order_by(Alias.alias)
+    query = select(Alias.version, Alias.alias).where(Alias.model == model).order_by(Alias.alias)
     found: dict[int, tuple[str, ...]] = {}
     for number, alias in session.exec(query):
         found[number] = (*found.get(number, ()), alias)
@@ -128,10 +128,10 @@ def aliases(session: Session, model: str) -> dict[int, tuple[str, ...]]:
 
 
 def _info(session: Session, row: ModelVersion) -> VersionInfo:
-    return version_info(row, aliases(session, row.model).get(row.number, ()))
+    return version_info(row, aliases(session, row.model).get(row.version, ()))
 
 
-def _run_source(session: Session, store: Store, run_id: str) -> Source:
+def _run_source(session: Session, store: Store, run_id: str) -> VersionSource:
     run = lifecycle.require(session, run_id)
     if run.status != FINISHED:
         raise Conflict(
@@ -146,7 +146,7 @@ def _run_source(session: Session, store: Store, run_id: str) -> Source:
             fields={"run": "has no model"},
         )
     example = files.get(EXAMPLE_PATH)
-    return Source(
+    return VersionSource(
         run=run_id,
         rests_on=((run_id, MODEL_FOLDER),),
         digest=files[MODEL_PATH],
@@ -177,7 +177,7 @@ def _add(
     session: Session,
     store: Store,
     model: str,
-    source: Source,
+    source: VersionSource,
     note: str,
     beside: Beside = lambda _: (),
 ) -> VersionInfo:
@@ -189,7 +189,7 @@ def _add(
     owner.updated_at = now
     row = ModelVersion(
         model=model,
-        number=owner.last_number,
+        version=owner.last_number,
         run_id=source.run,
         import_source=source.imported,
         digest=source.digest,
@@ -209,13 +209,13 @@ def _add(
     session.add_all(beside(row))
     session.flush()
     rests_on = ({source.run: None} if source.run else {}) | dict(source.rests_on)
-    late_writes.hold(session, f"{model}@{row.number}", rests_on.items())
+    late_writes.hold(session, f"{model}@{row.version}", rests_on.items())
     record(
         session,
         store,
         "registered",
         "version",
-        f"{model}@{row.number}",
+        f"{model}@{row.version}",
         after={"run": source.run, "import": source.imported, "digest": source.digest},
         reason=note,
     )
@@ -248,7 +248,7 @@ def add_model(
 
 
 def _latest(session: Session, model: str) -> int:
-    query = select(func.max(ModelVersion.number)).where(ModelVersion.model == model)
+    query = select(func.max(ModelVersion.version)).where(ModelVersion.model == model)
     return session.exec(query).one() or 0
 
 

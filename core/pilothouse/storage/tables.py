@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -61,11 +62,13 @@ class Seal:
     """How rows of a table are sealed in the activity log, see `activity/seals.py`.
 
     `without` are columns that change without a command; `by` are the columns that group rows which
-    are written together, when that is not one row a key.
+    are written together, when that is not one row a key. `former` gives the name under which a
+    renamed column is hashed, so that seals from before the renaming still hold.
     """
 
     without: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
+    former: Mapping[str, str] = field(default_factory=dict)
 
 
 class Table(SQLModel, registry=_registry):

@@ -12,7 +12,7 @@ from pilothouse.monitoring.drift import (
     BOTH,
     CategoryPair,
     DriftTest,
-    NotJudged,
+    NotEvaluated,
     NumberPair,
     Pair,
 )
@@ -83,7 +83,7 @@ def _score(name: str, test: DriftTest, weighed: Pair) -> float | None:
     """The score, checked; None when the test says in words that it cannot judge."""
     try:
         score = test.score(weighed)
-    except NotJudged as unsure:
+    except NotEvaluated as unsure:
         _check_words(name, str(unsure))
         return None
     assert isinstance(score, float), f"{name} must give a float, not {type(score).__name__}"

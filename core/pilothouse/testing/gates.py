@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 
-from pilothouse.registry.evidence import Comparison, ContractFact, Evidence, Side
+from pilothouse.registry.evidence import ChampionComparison, ContractFact, Evidence, Side
 from pilothouse.registry.gates import Gate, Verdict
 
 FIGURES = {"roc_auc": 0.71, "average_precision": 0.4, "log_loss": 0.5, "brier": 0.17}
@@ -25,7 +25,7 @@ def examples() -> Iterator[Evidence]:
                 yield Evidence(
                     "late", 2, "production", candidate, champion, contract, None, COLUMNS
                 )
-    rows = Comparison("late@1", worse, better, "the newest window")
+    rows = ChampionComparison("late@1", worse, better, "the newest window")
     yield Evidence("late", 2, "staging", candidate, Side("late@1", "b" * 64, {}), comparison=rows)
 
 
@@ -56,8 +56,8 @@ def _check_verdict(name: str, verdict: Verdict) -> None:
     assert isinstance(verdict, Verdict), f"{name} must answer with a Verdict"
     assert verdict.gate == name, f"{name} signs as {verdict.gate!r}"
     assert verdict.outcome in ("passed", "failed", "inconclusive"), f"{name}: {verdict.outcome!r}"
-    assert verdict.words.strip(), f"{name} gives no words"
-    assert "\n" not in verdict.words, f"{name} must say it in one line"
+    assert verdict.message.strip(), f"{name} gives no words"
+    assert "\n" not in verdict.message, f"{name} must say it in one line"
     for figure in (verdict.figure, verdict.limit):
         assert figure is None or math.isfinite(figure), f"{name}: {figure} is no figure"
     kept = json.loads(json.dumps(verdict.to_json(), allow_nan=False))

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from pilothouse.training.encoding import Encoder
-from pilothouse.training.trainers import Columns, Hyper, Trainer, Value, settle
+from pilothouse.training.trainers import Columns, Hyperparameter, Trainer, Value, resolve_params
 
 ROWS = 240
 COLUMNS = Columns(numbers=("distance", "hour", "blank"), categories=("carrier",))
@@ -40,14 +40,14 @@ def check_trainer(name: str, trainer: Trainer) -> None:
     assert len(set(names)) == len(names), f"{name} declares a parameter twice"
     for hyper in trainer.space:
         _check_hyper(name, hyper)
-    defaults = settle(trainer, {})
+    defaults = resolve_params(trainer, {})
     _check_pipeline(name, trainer, defaults)
     for hyper in trainer.space:
         for edge in _edges(hyper):
             trainer.build(COLUMNS, defaults | {hyper.name: edge}, seed=0)
 
 
-def _check_hyper(name: str, hyper: Hyper) -> None:
+def _check_hyper(name: str, hyper: Hyperparameter) -> None:
     what = f"the parameter {hyper.name} of {name}"
     assert hyper.read(hyper.default) == hyper.default, f"{what}: its default is outside of it"
     assert hyper.help.endswith("."), f"{what} needs a sentence of help"
@@ -60,7 +60,7 @@ def _check_hyper(name: str, hyper: Hyper) -> None:
         assert not hyper.log or hyper.low > 0, f"{what} is drawn on a log scale from 0"
 
 
-def _edges(hyper: Hyper) -> tuple[Value, ...]:
+def _edges(hyper: Hyperparameter) -> tuple[Value, ...]:
     limits = tuple(hyper.read(limit) for limit in (hyper.low, hyper.high) if limit is not None)
     return hyper.choices or limits
 

@@ -16,7 +16,7 @@ from pilothouse.kit.ids import run_id
 from pilothouse.models.signature import Label
 from pilothouse.storage.service import Service
 from pilothouse.training.spec import TrainingSpec
-from pilothouse.training.trainers import Hyper, trainers
+from pilothouse.training.trainers import Hyperparameter, trainers
 
 if TYPE_CHECKING:
     from pilothouse.training.features import ColumnUse
@@ -29,7 +29,7 @@ class TrainerInfo:
 
     name: str
     title: str
-    space: tuple[Hyper, ...]
+    space: tuple[Hyperparameter, ...]
 
 
 class Training(Service):

@@ -28,7 +28,7 @@ from pilothouse.training.progress import Step, evaluation_phase, fitting_phases
 from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.splits import Split, thin
 from pilothouse.training.trainers import Value, trainers
-from pilothouse.training.training_data import Ground
+from pilothouse.training.training_data import TrainingData
 
 MODEL_PATH = "model/model.joblib"
 REFERENCE_ROWS = 50_000
@@ -55,7 +55,7 @@ class Candidate:
 
 
 def fit_candidate(
-    ground: Ground, spec: TrainingSpec, params: Mapping[str, Value], step: Step
+    ground: TrainingData, spec: TrainingSpec, params: Mapping[str, Value], step: Step
 ) -> Candidate:
     """Fit and judge one set of parameters; `step` hears of each phase and may stop the work."""
     scored = []
@@ -85,7 +85,7 @@ def fit_candidate(
 
 
 def _fit(
-    ground: Ground,
+    ground: TrainingData,
     spec: TrainingSpec,
     params: Mapping[str, Value],
     train: npt.NDArray[np.intp],
@@ -107,7 +107,7 @@ def _told_of_convergence() -> Iterator[None]:
         log.warning("%s", str(warning.message).splitlines()[0])
 
 
-def _threshold(ground: Ground, spec: TrainingSpec, scored: list[Scores]) -> float:
+def _threshold(ground: TrainingData, spec: TrainingSpec, scored: list[Scores]) -> float:
     """The spec's, or the one with the best Youden index on rows that no fold was fitted on."""
     if spec.threshold is not None:
         return spec.threshold
@@ -118,7 +118,7 @@ def _threshold(ground: Ground, spec: TrainingSpec, scored: list[Scores]) -> floa
 
 
 def _fold_scores(
-    ground: Ground, spec: TrainingSpec, scored: list[Scores]
+    ground: TrainingData, spec: TrainingSpec, scored: list[Scores]
 ) -> dict[str, list[float]]:
     names = dict.fromkeys((*FOLD_METRICS, spec.metric))
     threshold = spec.threshold or DEFAULT_THRESHOLD
@@ -137,7 +137,7 @@ def _spread(metric: str, values: list[float]) -> dict[str, float]:
 
 
 def _documents(
-    ground: Ground,
+    ground: TrainingData,
     spec: TrainingSpec,
     pipeline: Pipeline,
     found: Evaluation,
@@ -166,7 +166,7 @@ def _fold_table(splits: tuple[Split, ...], folds: Mapping[str, list[float]]) -> 
     }
 
 
-def _example(ground: Ground) -> list[dict[str, Any]]:
+def _example(ground: TrainingData) -> list[dict[str, Any]]:
     rows = ground.frame.iloc[ground.split.test[:EXAMPLE_ROWS]]
     records: list[dict[str, Any]] = json.loads(rows.to_json(orient="records"))
     return records
@@ -178,7 +178,7 @@ def _dump(pipeline: Pipeline) -> bytes:
     return buffer.getvalue()
 
 
-def _reference(ground: Ground, score: Scores, seed: int) -> bytes:
+def _reference(ground: TrainingData, score: Scores, seed: int) -> bytes:
     """The held-out rows with what was true and what was said: the reference of later windows.
 
     `__row` is a row's place in the dataset version, by which a comparison finds it in other runs.
@@ -194,7 +194,7 @@ def _reference(ground: Ground, score: Scores, seed: int) -> bytes:
     return buffer.getvalue()
 
 
-def _settled(ground: Ground, spec: TrainingSpec, params: Mapping[str, Value]) -> TrainingSpec:
+def _settled(ground: TrainingData, spec: TrainingSpec, params: Mapping[str, Value]) -> TrainingSpec:
     """The spec that makes this very model again: all that was left open is settled."""
     return replace(
         spec,
@@ -207,7 +207,7 @@ def _settled(ground: Ground, spec: TrainingSpec, params: Mapping[str, Value]) ->
     )
 
 
-def _rows(ground: Ground) -> dict[str, Any]:
+def _rows(ground: TrainingData) -> dict[str, Any]:
     return {
         "fitted": len(ground.split.train),
         "held_out": len(ground.split.test),

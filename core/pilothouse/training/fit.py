@@ -17,7 +17,7 @@ from pilothouse.training.progress import Report, TrainingProgress, reading_phase
 from pilothouse.training.search import Search
 from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.trainers import trainers
-from pilothouse.training.training_data import Ground, lay, read_sheet
+from pilothouse.training.training_data import TrainingData, build, read_training_table
 
 SHARED = (
     "dataset",
@@ -51,7 +51,7 @@ def train_all_job(
     """Train several specs in a process: a result each in `trainings`, the best of all in `run`."""
     wanted = [TrainingSpec.from_json(spec) for spec in specs]
     reporter = TrainingProgress(progress, sum(max(spec.trials, 1) for spec in wanted))
-    shop = _Shop(store, job_id, reporter)
+    shop = _TrainingContext(store, job_id, reporter)
     with reporter.beating():
         trainings = [shop.train(spec, str(slot)) for slot, spec in enumerate(wanted)]
     best = max(trainings, key=lambda result: _merit(result["metric"], result["value"]))
@@ -73,36 +73,36 @@ def _value(spec: TrainingSpec, metrics: Mapping[str, float]) -> float:
 
 
 @dataclass
-class _Shop:
+class _TrainingContext:
     """One job at work; specs that ask for the same rows share them."""
 
     store: Store
     job_id: str
     progress: TrainingProgress
-    laid: dict[str, Ground] = field(default_factory=dict)
+    laid: dict[str, TrainingData] = field(default_factory=dict)
 
     def train(self, spec: TrainingSpec, slot: str) -> dict[str, Any]:
-        place = runs.Place(self.job_id, slot, spec.name or None)
+        place = runs.RunLocation(self.job_id, slot, spec.name or None)
         if spec.trials:
             return self._search(spec, place)
         run, metrics = self._try(spec, place)
         return _result(spec, run, None, [run], metrics)
 
-    def _try(self, spec: TrainingSpec, place: runs.Place) -> tuple[str, Mapping[str, float]]:
+    def _try(self, spec: TrainingSpec, place: runs.RunLocation) -> tuple[str, Mapping[str, float]]:
         self.progress.begin_try(_title(spec, place.slot))
-        ticket = runs.take_up(self.store, spec, place)
+        ticket = runs.resume_or_start(self.store, spec, place)
         if ticket.metrics is not None:
             return ticket.run, ticket.metrics
-        with runs.told_of_its_end(self.store, ticket.run):
+        with runs.finish_run_on_exit(self.store, ticket.run):
             params = {**spec.params}
             self.progress(reading_phase(spec.dataset))
             candidate = fit_candidate(self._ground(spec), spec, params, self.progress)
             runs.write_candidate(self.store, ticket.run, spec, params, candidate)
         return ticket.run, candidate.metrics
 
-    def _search(self, spec: TrainingSpec, place: runs.Place) -> dict[str, Any]:
-        parent = runs.take_up(self.store, spec, place)
-        with runs.told_of_its_end(self.store, parent.run):
+    def _search(self, spec: TrainingSpec, place: runs.RunLocation) -> dict[str, Any]:
+        parent = runs.resume_or_start(self.store, spec, place)
+        with runs.finish_run_on_exit(self.store, parent.run):
             trials, values, best = self._trials(spec, place, parent.run)
             run, metrics = trials[best]
             if parent.metrics is None:
@@ -111,25 +111,25 @@ class _Shop:
         return _result(spec, run, parent.run, [trial for trial, _ in trials], metrics)
 
     def _trials(
-        self, spec: TrainingSpec, place: runs.Place, parent: str
+        self, spec: TrainingSpec, place: runs.RunLocation, parent: str
     ) -> tuple[list[tuple[str, Mapping[str, float]]], list[float], int]:
         direction = metric_kind(spec.metric).direction
         search = Search(trainers.get(spec.trainer), spec.params, direction, spec.seed)
         trials, values = [], []
         for number in range(spec.trials):
-            tried = replace(spec, params=search.ask())
+            tried = replace(spec, params=search.suggest())
             name = f"{spec.name or spec.trainer}-{number + 1}"
             slot = f"{place.slot}/{number}"
             trials.append(self._try(tried, replace(place, slot=slot, name=name, parent=parent)))
             values.append(_value(spec, trials[-1][1]))
-            search.tell(values[-1])
+            search.report(values[-1])
         return trials, values, search.best
 
-    def _ground(self, spec: TrainingSpec) -> Ground:
+    def _ground(self, spec: TrainingSpec) -> TrainingData:
         value = spec.to_json()
         key = repr([value[name] for name in SHARED] + [not spec.folds and spec.trials > 0])
         if key not in self.laid:
-            self.laid[key] = lay(read_sheet(self.store, spec.dataset), spec)
+            self.laid[key] = build(read_training_table(self.store, spec.dataset), spec)
         return self.laid[key]
 
 

@@ -22,7 +22,7 @@ from pilothouse.storage import Store
 from pilothouse.training.evaluation import Floats, Labels, figures
 
 
-def judge_job(
+def evaluate_job(
     store: Store,
     progress: Callable[[float, str], None],
     *,

@@ -15,7 +15,7 @@ from pilothouse.storage import Store
 from pilothouse.training.features import ColumnUse, column_uses, features
 from pilothouse.training.spec import AUTO, TrainingSpec
 from pilothouse.training.target import read_target
-from pilothouse.training.training_data import Sheet, divide, read_sheet
+from pilothouse.training.training_data import Table, divide, read_training_table
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,13 @@ def target_classes(store: Store, version: DatasetVersionInfo, target: str) -> di
     Raises Invalid unless there are two.
     """
     sheet = _read(store, version, TrainingSpec(version.ref, target, split="random"))
-    words = sheet.words.get(target)
+    words = sheet.boolean_words.get(target)
     settled = read_target(sheet.frame[target], sheet.types[target], words, None)
     other, positive = settled.classes
     return {positive: settled.counts[positive], other: settled.counts[other]}
 
 
-def _read(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> Sheet:
+def _read(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> Table:
     """The target, and the time column where the split may need one."""
     names = [spec.target]
     time_name = spec.time_column or version.event_time
@@ -99,5 +99,5 @@ def _read(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> Shee
             hint=f"It has {', '.join(version.column_names)}.",
             fields={field: "no such column"},
         )
-    sheet = read_sheet(store, version.ref, names)
+    sheet = read_training_table(store, version.ref, names)
     return replace(sheet, event_time=version.event_time)

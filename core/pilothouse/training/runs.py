@@ -41,7 +41,7 @@ FOLD = "fold_"
 
 
 @dataclass(frozen=True)
-class Place:
+class RunLocation:
     """Where a try belongs: its job, its slot there, its name, and the run it is a trial of."""
 
     job_id: str
@@ -58,7 +58,7 @@ class Ticket:
     metrics: Mapping[str, float] | None = None
 
 
-def take_up(store: Store, spec: TrainingSpec, place: Place) -> Ticket:
+def resume_or_start(store: Store, spec: TrainingSpec, place: RunLocation) -> Ticket:
     """The run of a slot: the finished one, the one a killed attempt left open, or a new one."""
     running = code_patch.program(store, Path(__file__).parent)
     with store.write() as session:
@@ -121,7 +121,7 @@ def write_search(
 
 
 @contextmanager
-def told_of_its_end(store: Store, run: str) -> Iterator[None]:
+def finish_run_on_exit(store: Store, run: str) -> Iterator[None]:
     """A run whose work stops says so: cancelled, or failed and why. The error goes on."""
     try:
         yield
@@ -138,7 +138,7 @@ def _end(store: Store, run: str, status: str, error: str) -> None:
         lifecycle.finish(session, store, run, status, error)
 
 
-def _find(session: Session, place: Place) -> Run | None:
+def _find(session: Session, place: RunLocation) -> Run | None:
     query = (
         select(Run)
         .join(RunTag, col(RunTag.run_id) == col(Run.id))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pilothouse.training.trainers import Hyper, Trainer, Value
+from pilothouse.training.trainers import Hyperparameter, Trainer, Value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -35,12 +35,12 @@ class Search:
         self._study.enqueue_trial({name: self._start[name] for name in self._space})
         self._open: Trial | None = None
 
-    def ask(self) -> dict[str, Value]:
+    def suggest(self) -> dict[str, Value]:
         """The next parameters to try, complete."""
         self._open = self._study.ask(self._space)
         return {**self._start, **self._open.params}
 
-    def tell(self, value: float) -> None:
+    def report(self, value: float) -> None:
         """How good the parameters asked for last were."""
         if self._open is None:
             raise ValueError("nothing was asked")
@@ -53,7 +53,7 @@ class Search:
         return int(self._study.best_trial.number)
 
 
-def _distribution(hyper: Hyper) -> BaseDistribution:
+def _distribution(hyper: Hyperparameter) -> BaseDistribution:
     from optuna.distributions import (
         CategoricalDistribution,
         FloatDistribution,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from pilothouse.kit.errors import Invalid
-from pilothouse.training.trainers import settle, trainers
+from pilothouse.training.trainers import resolve_params, trainers
 
 METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1")
 AUTO = "auto"
@@ -68,7 +68,7 @@ class TrainingSpec:
         if wrong := {name: words for name, words in self._wrong() if words}:
             words = "; ".join(f"{name} {said}" for name, said in wrong.items())
             raise Invalid(f"this training cannot run: {words}.", fields=wrong)
-        return replace(self, params=settle(trainers.get(self.trainer), self.params))
+        return replace(self, params=resolve_params(trainers.get(self.trainer), self.params))
 
     def _wrong(self) -> list[tuple[str, str]]:
         return [

@@ -20,7 +20,7 @@ MAX_LISTED = 6
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetColumn:
     """The labelled rows of a version and their labels.
 
     `classes` are the other class and the positive one, `counts` their rows. `y` is 1 for the
@@ -30,7 +30,7 @@ class Target:
     name: str
     classes: tuple[Label, Label]
     counts: Mapping[Label, int]
-    words: Words | None
+    boolean_words: Words | None
     y: Labels
     rows: Rows
 
@@ -42,7 +42,7 @@ class Target:
 
 def read_target(
     column: pd.Series[Any], kind: str, words: Words | None, positive: Label | None
-) -> Target:
+) -> TargetColumn:
     """Settle the classes of a target; without a choice the rarer class is the positive one.
 
     Raises Invalid when there are not two classes or `positive` is none of them.
@@ -62,7 +62,7 @@ def read_target(
     classes = _order(name, counts, words, positive)
     truth = {value: to_label(value, words) == classes[1] for value in present.unique()}
     y = present.map(truth).to_numpy().astype(np.int8)
-    return Target(name, classes, counts, words, y, rows)
+    return TargetColumn(name, classes, counts, words, y, rows)
 
 
 def to_label(value: Any, words: Words | None) -> Label:

@@ -20,7 +20,7 @@ from pilothouse.training.columns import Columns
 from pilothouse.training.features import ColumnUse, column_uses, features
 from pilothouse.training.spec import AUTO, TrainingSpec
 from pilothouse.training.splits import Instants, Kind, Labels, Rows, Split, folds, hold_out, thin
-from pilothouse.training.target import Target, Words, read_target
+from pilothouse.training.target import TargetColumn, Words, read_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ VALIDATION_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Table:
     """A dataset version as training reads it."""
 
     ref: str
@@ -40,11 +40,11 @@ class Sheet:
     types: Mapping[str, FieldType]
     profile: tuple[ColumnProfile, ...]
     event_time: str | None = None
-    words: Mapping[str, Words] = field(default_factory=dict)
+    boolean_words: Mapping[str, Words] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Ground:
+class TrainingData:
     """Labelled rows with their features, which of them are held out, and the folds of the others.
 
     `y` is 1 for the positive class. `origin` is each row's position among the `rows` of the
@@ -58,7 +58,7 @@ class Ground:
     target: str
     y: Labels
     classes: tuple[Label, Label]
-    words: Mapping[str, Words]
+    boolean_words: Mapping[str, Words]
     uses: tuple[ColumnUse, ...]
     origin: Rows
     rows: int
@@ -81,7 +81,7 @@ class Ground:
             classes=self.classes,
             positive=self.classes[1],
             threshold=threshold,
-            target_words=self.words.get(self.target),
+            target_words=self.boolean_words.get(self.target),
         )
 
     def _field(self, fitted: pd.DataFrame, name: str, encoder: Encoder) -> Field:
@@ -90,7 +90,7 @@ class Ground:
         if kind == "string":
             return Field(name, kind, required, categories=encoder.known(name))
         if kind == "boolean":
-            return Field(name, kind, required, boolean_words=self.words.get(name))
+            return Field(name, kind, required, boolean_words=self.boolean_words.get(name))
         low, high = _bounds(column)
         return Field(name, kind, required, low=low, high=high)
 
@@ -111,7 +111,7 @@ def _bounds(column: pd.Series[Any]) -> tuple[float | None, float | None]:
     return float(present.min()), float(present.max())
 
 
-def read_sheet(store: Store, ref: str, columns: Sequence[str] | None = None) -> Sheet:
+def read_training_table(store: Store, ref: str, columns: Sequence[str] | None = None) -> Table:
     """A dataset version, or some of its columns, with what is known of every column."""
     with store.read() as session:
         version = versions.row(session, ref)
@@ -121,16 +121,16 @@ def read_sheet(store: Store, ref: str, columns: Sequence[str] | None = None) -> 
     types = {column.name: column.type for column in info.schema}
     words = {column.name: column.boolean_words for column in info.schema}
     spelt = {name: pair for name, pair in words.items() if pair is not None}
-    return Sheet(info.ref, frame, types, profile, info.event_time, spelt)
+    return Table(info.ref, frame, types, profile, info.event_time, spelt)
 
 
-def lay(sheet: Sheet, spec: TrainingSpec) -> Ground:
+def build(sheet: Table, spec: TrainingSpec) -> TrainingData:
     """Settle labels, features, held-out rows and folds. Raises Invalid that names the field."""
     divided = divide(sheet, spec)
     target = divided.target
     uses = column_uses(sheet.profile, spec.target, _time_name(sheet, spec), spec.features)
     columns = features(uses, spec.features, sheet.ref)
-    return Ground(
+    return TrainingData(
         dataset=sheet.ref,
         frame=sheet.frame.iloc[target.rows][list(columns.names)],
         types=sheet.types,
@@ -138,7 +138,7 @@ def lay(sheet: Sheet, spec: TrainingSpec) -> Ground:
         target=spec.target,
         y=target.y,
         classes=target.classes,
-        words=sheet.words,
+        boolean_words=sheet.boolean_words,
         uses=uses,
         origin=target.rows,
         rows=len(sheet.frame),
@@ -152,20 +152,20 @@ def lay(sheet: Sheet, spec: TrainingSpec) -> Ground:
 class Divided:
     """The labelled rows, which of them are held out and in which way, the folds of the others."""
 
-    target: Target
+    target: TargetColumn
     kind: Kind
     split: Split
     folds: list[Split]
 
 
-def divide(sheet: Sheet, spec: TrainingSpec) -> Divided:
+def divide(sheet: Table, spec: TrainingSpec) -> Divided:
     """Settle the labels, the held-out rows and the folds.
 
     It needs the target and, for a split by time, the time column only. Raises Invalid that names
     the field.
     """
     column = _column(sheet, spec.target, "target")
-    words = sheet.words.get(spec.target)
+    words = sheet.boolean_words.get(spec.target)
     target = read_target(column, sheet.types[spec.target], words, spec.positive)
     if spec.split != AUTO:
         return _divide(sheet, spec, target, cast("Kind", spec.split))
@@ -177,7 +177,7 @@ def divide(sheet: Sheet, spec: TrainingSpec) -> Divided:
     return _divide(sheet, spec, target, "stratified")
 
 
-def _divide(sheet: Sheet, spec: TrainingSpec, target: Target, kind: Kind) -> Divided:
+def _divide(sheet: Table, spec: TrainingSpec, target: TargetColumn, kind: Kind) -> Divided:
     at = _instants(sheet, spec, target.rows) if kind == "time" else None
     split = hold_out(kind, target.y, at, share=spec.test_share, seed=spec.seed)
     return Divided(target, kind, split, _folds(spec, kind, split.train, target.y, at))
@@ -198,7 +198,7 @@ def _folds(
     return [Split(drawn[each.train], drawn[each.test]) for each in inner]
 
 
-def _column(sheet: Sheet, name: str, field: str) -> pd.Series[Any]:
+def _column(sheet: Table, name: str, field: str) -> pd.Series[Any]:
     if name not in sheet.frame.columns:
         raise Invalid(
             f"{sheet.ref} has no column {name!r}.",
@@ -208,11 +208,11 @@ def _column(sheet: Sheet, name: str, field: str) -> pd.Series[Any]:
     return sheet.frame[name]
 
 
-def _time_name(sheet: Sheet, spec: TrainingSpec) -> str | None:
+def _time_name(sheet: Table, spec: TrainingSpec) -> str | None:
     return spec.time_column or sheet.event_time
 
 
-def _instants(sheet: Sheet, spec: TrainingSpec, labelled: Rows) -> Instants:
+def _instants(sheet: Table, spec: TrainingSpec, labelled: Rows) -> Instants:
     name = _time_name(sheet, spec)
     if not name:
         raise Invalid(

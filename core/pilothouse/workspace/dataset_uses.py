@@ -25,7 +25,7 @@ def dataset_uses(session: Session, ref: str) -> list[Use]:
 
 
 def _models(session: Session, ref: str) -> list[Use]:
-    query = select(ModelVersion.model, ModelVersion.number).where(ModelVersion.dataset == ref)
+    query = select(ModelVersion.model, ModelVersion.version).where(ModelVersion.dataset == ref)
     names = [f"{model}@{number}" for model, number in session.exec(query)]
     return [Use("version", name, name, "trained on it") for name in names]
 
@@ -44,7 +44,7 @@ def _runs(session: Session, ref: str) -> list[Use]:
 
 
 def _datasets(session: Session, ref: str) -> list[Use]:
-    query = select(DatasetVersion.dataset, DatasetVersion.number, DatasetVersion.parent).where(
+    query = select(DatasetVersion.dataset, DatasetVersion.version, DatasetVersion.parent).where(
         or_(col(DatasetVersion.parent) == ref, col(DatasetVersion.superseded_by) == ref)
     )
     return [

@@ -144,14 +144,14 @@ def test_whatever_single_field_is_changed_is_found(
 @pytest.mark.parametrize("column", JSONS)
 def test_an_entry_that_cannot_be_read_breaks_the_chain(filled: Store, column: str) -> None:
     found = verdict(filled, column, "{torn", 3)
-    assert (found.intact, found.words) == (False, "an entry from 1 on cannot be read")
+    assert (found.intact, found.message) == (False, "an entry from 1 on cannot be read")
 
 
 def test_the_words_say_what_broke_and_where(filled: Store) -> None:
-    assert verdict(filled, "reason", "worse", 2).words == (
+    assert verdict(filled, "reason", "worse", 2).message == (
         "entry 2 was changed after it was written"
     )
-    assert verdict(filled, "previous_hash", "0" * 64, 4).words == (
+    assert verdict(filled, "previous_hash", "0" * 64, 4).message == (
         "entry 4 does not follow its predecessor"
     )
     with filled.write() as session:

@@ -28,7 +28,7 @@ from pilothouse.workspace.checks import checks
 def flaws(store: Store) -> list[str]:
     found: list[str] = list(checks.get("records")(store).details.get("flaws", []))
     state = verify_anchored(store)
-    return found + ([] if state.intact else [state.words])
+    return found + ([] if state.intact else [state.message])
 
 
 def note(store: Store, words: str = "tried") -> None:
@@ -134,11 +134,11 @@ def test_a_column_that_changes_without_a_command_is_not_sealed(workspace: Worksp
         now = store.now()
         session.add(
             Deployment(
-                name="a", model="m", number=1, created_at=now, created_by="ada", updated_at=now
+                name="a", model="m", version=1, created_at=now, created_by="ada", updated_at=now
             )
         )
     with store.write() as session:
-        session.get_one(Deployment, "a").serving = 1
+        session.get_one(Deployment, "a").serving_version = 1
     assert len(entries(store)) == 1
     assert flaws(store) == []
 

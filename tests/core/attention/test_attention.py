@@ -116,14 +116,14 @@ def deploy(store: Store) -> None:
             Deployment(
                 name="late",
                 model="late",
-                number=2,
+                version=2,
                 created_at=now,
                 created_by="ada",
                 updated_at=now,
             )
         )
         session.flush()
-        session.add(Replica(deployment="late", number=2, ordinal=0, state="starting"))
+        session.add(Replica(deployment="late", version=2, ordinal=0, state="starting"))
 
 
 def crash(store: Store, *, noted: bool = True) -> None:

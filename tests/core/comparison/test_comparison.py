@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from pilothouse.comparison import Comparisons
 from pilothouse.comparison.comparison import Comparison, differ
-from pilothouse.comparison.curves import MOST_POINTS
+from pilothouse.comparison.curves import MAX_POINTS
 from pilothouse.experiments import Experiments
 from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.experiments.tables import Experiment, Source, SourceUse
@@ -139,7 +139,7 @@ def test_curves_are_overlaid_and_thinned(room: Experiments, comparisons: Compari
     assert list(curves) == ["roc", "pr", "calibration", "importance"]
     frame = curves["roc"]
     assert frame.columns.tolist() == ["run", "label", "fpr", "tpr", "threshold"]
-    assert frame.groupby("run").size().to_dict() == {a: MOST_POINTS, b: 3}
+    assert frame.groupby("run").size().to_dict() == {a: MAX_POINTS, b: 3}
     ours = frame[frame["run"] == a]
     assert (ours["fpr"].iloc[0], ours["fpr"].iloc[-1]) == (0.0, 1.0)
     assert curves["pr"].empty
@@ -161,7 +161,7 @@ def test_different_data_and_split_are_pointed_out(
 ) -> None:
     a = trained(room, "a", spec={"split": "random", "seed": 1, "test_share": 0.2})
     b = trained(room, "b", data="flights@2", spec={"split": "random", "seed": 2, "test_share": 0.2})
-    words = [(note.subject, note.words) for note in comparisons.compare([a, b]).notes]
+    words = [(note.subject, note.message) for note in comparisons.compare([a, b]).notes]
     assert words == [
         ("data", "b read flights@2 for training; the baseline read flights@1 for training."),
         ("split", "the seed of the split differs: b has 2, the baseline 1."),
@@ -189,7 +189,7 @@ def test_a_difference_of_settings_shows_what_differs(
     a = trained(room, "a", spec=spec | {name: first})
     b = trained(room, "b", spec=spec | {name: second})
     (note,) = comparisons.compare([a, b]).notes
-    assert note.words.endswith(f": {words}.")
+    assert note.message.endswith(f": {words}.")
 
 
 def test_runs_on_the_same_rows_carry_no_caution(
@@ -217,7 +217,7 @@ def test_another_target_is_pointed_out(room: Experiments, comparisons: Compariso
     a, b = (trained(room, name, spec={"target": name}) for name in ("late", "cancelled"))
     (note,) = comparisons.compare([a, b]).notes
     assert (note.subject, note.grave) == ("target", True)
-    assert note.words == "the target differs: cancelled has cancelled, the baseline late."
+    assert note.message == "the target differs: cancelled has cancelled, the baseline late."
 
 
 def test_a_metric_described_anew_between_two_runs_is_pointed_out(
@@ -231,7 +231,7 @@ def test_a_metric_described_anew_between_two_runs_is_pointed_out(
     comparison = comparisons.compare([a, b])
     (note,) = comparison.notes
     assert (note.subject, note.grave) == ("metric", False)
-    assert "the description of Area was changed" in note.words
+    assert "the description of Area was changed" in note.message
     assert comparison.metrics["title"].tolist() == ["Area", "Area"]
     assert comparison.metrics["reaches"].tolist() == [False, False]
 
@@ -245,7 +245,7 @@ def test_another_release_of_the_evaluation_is_a_caution(
     )
     comparison = comparisons.compare([a, b])
     (note,) = comparison.notes
-    assert note.words == "b was evaluated by Pilothouse 0.2, the baseline by 0.1."
+    assert note.message == "b was evaluated by Pilothouse 0.2, the baseline by 0.1."
     assert comparison.incomparable == {}
 
 
@@ -288,7 +288,7 @@ def test_an_unfinished_run_is_pointed_out(room: Experiments, comparisons: Compar
     a, b = trained(room, "a"), room.start("flights", "b", trainer="rf", code=UNKNOWN)
     room.log_input(b, "flights@1")
     notes = comparisons.compare([a, b]).notes
-    assert [note.words for note in notes] == ["b is running: its figures may be partial."]
+    assert [note.message for note in notes] == ["b is running: its figures may be partial."]
 
 
 def test_histories_are_laid_over_each_other(room: Experiments, comparisons: Comparisons) -> None:
@@ -387,8 +387,8 @@ def test_runs_that_recorded_nothing_agree_on_nothing(
     assert {each.subject: each.state for each in comparison.agreements} == dict.fromkeys(
         ["data", "target", "split", "rows", "evaluation"], "unknown"
     )
-    evidence = comparisons.weigh(comparison)
-    standing = comparisons.standing(comparison, evidence)
+    evidence = comparisons.significance(comparison)
+    standing = comparisons.verdict(comparison, evidence)
     assert standing is not None
     caution = "It is not known whether b and the baseline were measured on the same data."
     assert caution in standing.cautions

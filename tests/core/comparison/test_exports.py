@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pilothouse.comparison import Comparisons, exports
-from pilothouse.comparison.code_diff import beside, between
+from pilothouse.comparison.code_diff import between, side_by_side
 from pilothouse.comparison.comparison import Comparison
 from pilothouse.experiments import Experiments
 from pilothouse.experiments.provenance.git import UNKNOWN, CodeIdentity
@@ -40,7 +40,9 @@ def compared(room: Experiments, comparisons: Comparisons) -> tuple[Comparison, p
         room.finish(run)
         runs.append(run)
     comparison = comparisons.compare(runs)
-    return comparison, comparisons.settled(comparison, comparisons.weigh(comparison))
+    return comparison, comparisons.metrics_with_verdicts(
+        comparison, comparisons.significance(comparison)
+    )
 
 
 def test_csv_and_parquet_hold_every_row(compared: Any) -> None:
@@ -107,7 +109,7 @@ def test_parameters_leave_exactly_as_they_were_logged(
         room.log_metrics(runs[-1], {"loss": 0.5})
         room.finish(runs[-1])
     comparison = comparisons.compare(runs)
-    settled = comparisons.settled(comparison, comparisons.weigh(comparison))
+    settled = comparisons.metrics_with_verdicts(comparison, comparisons.significance(comparison))
     csv = pd.read_csv(
         io.BytesIO(exports.to_csv(comparison, settled)), dtype=str, keep_default_na=False
     )
@@ -173,20 +175,20 @@ def test_uncommitted_changes_are_laid_side_by_side(
         room.log_artifact(run, "code.patch", patch.encode())
         runs.append(run)
     told = comparisons.code_diff(runs[1], runs[0])
-    assert "Both ran at commit aaaaaaaaaaaa." in told.words
-    assert "differ" in told.words
+    assert "Both ran at commit aaaaaaaaaaaa." in told.message
+    assert "differ" in told.message
     assert told.uncommitted["kind"].tolist() == ["changed", "same", "right"]
     assert told.uncommitted["left"].tolist() == ["+rate = 1", " same", ""]
     bare = room.start("a", code=CodeIdentity("b" * 40, dirty=True))
     told = comparisons.code_diff(bare, runs[0])
-    assert "were not kept" in told.words
-    assert "No repository" in told.words
+    assert "were not kept" in told.message
+    assert "No repository" in told.message
 
 
 def test_long_texts_show_only_what_differs() -> None:
     left = [str(number) for number in range(200)]
     right = [*left[:50], "new", *left[50:150], *left[151:]]
-    told = beside("\n".join(left), "\n".join(right))
+    told = side_by_side("\n".join(left), "\n".join(right))
     assert (told["kind"] == "gap").sum() == 1
     assert (told["kind"] == "same").sum() == 12
-    assert beside("a\nb", "a\nb").empty
+    assert side_by_side("a\nb", "a\nb").empty

@@ -77,19 +77,19 @@ def scored(room: Experiments) -> Scored:
 
 def strongest(comparisons: Comparisons, *runs: str) -> dict[tuple[str, str], dict[Any, Any]]:
     """The strongest finding of the second run by metric."""
-    evidence = comparisons.weigh(comparisons.compare(runs))
+    evidence = comparisons.significance(comparisons.compare(runs))
     return {(row["metric"], row["method"]): row for row in evidence.findings.to_dict("records")}
 
 
 def test_rows_are_paired_by_their_place_whatever_their_order(
-    room: Experiments, scored: Scored
+    room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
     a = scored("a", 0.2)
     better = rows(0.5)
     straight = strongest(comparisons, a, scored("b", frame=better))
     mixed = strongest(comparisons, a, scored("c", frame=better.sample(frac=1, random_state=1)))
     told = straight["roc_auc", "delong"]
-    assert (told["n"], told["decided"]) == (ROWS, True)
+    assert (told["n"], told["significant"]) == (ROWS, True)
     for key, row in straight.items():
         assert mixed[key]["delta"] == pytest.approx(row["delta"])
     assert mixed["roc_auc", "delong"]["p"] == pytest.approx(told["p"])
@@ -99,12 +99,12 @@ def test_only_the_rows_that_both_kept_are_weighed(
     room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
     a, b = scored("a"), scored("b", frame=rows(0.5).iloc[:400])
-    evidence = comparisons.weigh(comparisons.compare([a, b]))
+    evidence = comparisons.significance(comparisons.compare([a, b]))
     assert (evidence.rows, dict(evidence.left_out)) == (400, {})
     few = scored("few", frame=rows(0.5).iloc[:100])
     assert (
         "only 100 of the baseline's rows"
-        in comparisons.weigh(comparisons.compare([a, few])).left_out[few]
+        in comparisons.significance(comparisons.compare([a, few])).left_out[few]
     )
 
 
@@ -113,13 +113,14 @@ def test_older_runs_without_places_are_paired_by_order_when_that_is_certain(
 ) -> None:
     a = scored("a", frame=rows(0.2).drop(columns="__row"))
     b = scored("b", frame=rows(0.5).drop(columns="__row"), seed=2)
-    assert comparisons.weigh(comparisons.compare([a, b])).rows == ROWS
+    assert comparisons.significance(comparisons.compare([a, b])).rows == ROWS
     short = scored("short", frame=rows(0.5).drop(columns="__row").iloc[:500])
     assert (
-        "without their places" in comparisons.weigh(comparisons.compare([a, short])).left_out[short]
+        "without their places"
+        in comparisons.significance(comparisons.compare([a, short])).left_out[short]
     )
     placed = scored("placed", 0.5)
-    assert comparisons.weigh(comparisons.compare([a, placed, b])).rows == ROWS
+    assert comparisons.significance(comparisons.compare([a, placed, b])).rows == ROWS
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_rows_that_cannot_be_paired_say_why(
 ) -> None:
     told = told | {"metrics": {"roc_auc": 0.5, "log_loss": 0.5, "average_precision": 0.5}}
     a, b = scored("a"), scored("b", **told)
-    evidence = comparisons.weigh(comparisons.compare([a, b]))
+    evidence = comparisons.significance(comparisons.compare([a, b]))
     assert evidence.rows == 0
     assert words in evidence.left_out[b]
     assert evidence.findings.empty
@@ -148,13 +149,13 @@ def test_without_predictions_there_is_no_finding(
     a, b = scored("a"), room.start("flights", "bare", code=UNKNOWN)
     room.log_metrics(b, {"roc_auc": 0.99})
     room.log_input(b, "flights@1")
-    evidence = comparisons.weigh(comparisons.compare([a, b]))
+    evidence = comparisons.significance(comparisons.compare([a, b]))
     assert evidence.findings.empty
     assert "kept no predictions" in evidence.left_out[b]
     comparison = comparisons.compare([a, b])
-    rows = comparisons.settled(comparison, evidence)
+    rows = comparisons.metrics_with_verdicts(comparison, evidence)
     assert set(rows[rows["run"] == b]["verdict"]) <= {"better", "worse", "unknown"}
-    told = comparisons.standing(comparison, evidence)
+    told = comparisons.verdict(comparison, evidence)
     assert told is not None
     assert "not known" in told.sentence
 
@@ -165,12 +166,12 @@ def test_a_baseline_without_predictions_is_why_nobody_is_paired(
     a, b = room.start("flights", "bare", code=UNKNOWN), scored("b")
     assert (
         "the baseline kept no predictions"
-        in comparisons.weigh(comparisons.compare([a, b])).left_out[b]
+        in comparisons.significance(comparisons.compare([a, b])).left_out[b]
     )
 
 
 def test_a_figure_that_the_rows_do_not_bear_out_is_not_weighed(
-    room: Experiments, scored: Scored
+    room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
     """Logged from elsewhere, it is another quantity than the rows tell of."""
     a, b = scored("a"), scored("b", 0.5, metrics={"log_loss": 5.0})
@@ -184,13 +185,15 @@ def test_a_difference_within_noise_is_no_improvement(
 ) -> None:
     a, twin, b = scored("a", 0.3), scored("twin", 0.3, draw=5), scored("b", 0.6)
     comparison = comparisons.compare([a, twin, b])
-    evidence = comparisons.weigh(comparison)
-    verdicts = comparisons.settled(comparison, evidence).set_index(["metric", "run"])["verdict"]
+    evidence = comparisons.significance(comparison)
+    verdicts = comparisons.metrics_with_verdicts(comparison, evidence).set_index(["metric", "run"])[
+        "verdict"
+    ]
     assert verdicts["roc_auc", b] == "better"
     assert verdicts["log_loss", b] == "better"
     assert verdicts["roc_auc", twin] == "noise"
     assert verdicts["roc_auc", a] == "baseline"
-    told = comparisons.standing(comparison, evidence, "roc_auc")
+    told = comparisons.verdict(comparison, evidence, "roc_auc")
     assert told is not None
     assert (told.best, told.verdict) == (b, "better")
     assert "b is best" in told.sentence
@@ -203,11 +206,13 @@ def test_a_tolerance_makes_a_difference_the_same(
     a, b = scored("a", 0.3), scored("b", 0.33)
     room.describe_metric("roc_auc", tolerance=0.2)
     comparison = comparisons.compare([a, b])
-    evidence = comparisons.weigh(comparison)
-    told = comparisons.standing(comparison, evidence, "roc_auc")
+    evidence = comparisons.significance(comparison)
+    told = comparisons.verdict(comparison, evidence, "roc_auc")
     assert told is not None
     assert told.verdict in ("same", "baseline")
-    verdicts = comparisons.settled(comparison, evidence).set_index(["metric", "run"])["verdict"]
+    verdicts = comparisons.metrics_with_verdicts(comparison, evidence).set_index(["metric", "run"])[
+        "verdict"
+    ]
     assert verdicts["roc_auc", b] == "same"
 
 
@@ -216,8 +221,8 @@ def test_what_is_not_comparable_is_never_the_best(
 ) -> None:
     a, b = scored("a", 0.3), scored("b", 0.6, held_out="d2")
     comparison = comparisons.compare([a, b])
-    evidence = comparisons.weigh(comparison)
-    told = comparisons.standing(comparison, evidence, "roc_auc")
+    evidence = comparisons.significance(comparison)
+    told = comparisons.verdict(comparison, evidence, "roc_auc")
     assert told is not None
     assert told.best == a
     assert "nothing comparable" in told.sentence
@@ -230,31 +235,35 @@ CV = "cv_roc_auc_mean"
 FOLDS = {"fold": [1, 2, 3], "rows_fitted": [400, 400, 400], "rows_judged": [200, 200, 200]}
 
 
-def test_scores_of_the_same_folds_are_paired(room: Experiments, scored: Scored) -> None:
+def test_scores_of_the_same_folds_are_paired(
+    room: Experiments, comparisons: Comparisons, scored: Scored
+) -> None:
     low, high = (FOLDS | {"roc_auc": each} for each in ([0.6, 0.7, 0.8], [0.62, 0.72, 0.82]))
     a = scored("a", metrics={CV: 0.70}, folds=low)
     b = scored("b", metrics={CV: 0.72}, folds=high)
     told = strongest(comparisons, a, b)[CV, "folds"]
-    assert (told["n"], told["unit"], told["decided"]) == (3, "folds", True)
+    assert (told["n"], told["unit"], told["significant"]) == (3, "folds", True)
     other = scored("c", metrics={CV: 0.72}, folds=high, seed=9)
-    assert not strongest(comparisons, a, other)[CV, "folds_apart"]["decided"]
+    assert not strongest(comparisons, a, other)[CV, "folds_apart"]["significant"]
 
 
-def test_a_broken_table_of_folds_is_no_evidence(room: Experiments, scored: Scored) -> None:
+def test_a_broken_table_of_folds_is_no_evidence(
+    room: Experiments, comparisons: Comparisons, scored: Scored
+) -> None:
     a = scored("a", metrics={"cv_roc_auc_mean": 0.7}, folds={"roc_auc": [0.6, 0.7], "fold": [1]})
     b = scored("b", metrics={"cv_roc_auc_mean": 0.7}, folds={"roc_auc": ["x", "y"]})
     assert not any(method.startswith("folds") for _, method in strongest(comparisons, a, b))
 
 
 def test_runs_that_differ_in_their_seed_alone_are_a_group(
-    room: Experiments, scored: Scored
+    room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
     for seed, cost in ((1, 1.0), (2, 1.1), (3, 0.9)):
         a = scored("a", seed=seed, metrics={"cost": cost})
     for seed, cost in ((1, 2.0), (2, 2.1), (3, 1.9)):
         b = scored("b", seed=seed, metrics={"cost": cost}, params={"trees": 99})
     told = strongest(comparisons, a, b)["cost", "seeds"]
-    assert (told["n"], told["unit"], told["decided"]) == (6, "runs", True)
+    assert (told["n"], told["unit"], told["significant"]) == (6, "runs", True)
     assert told["delta"] == pytest.approx(1.0)
     same_group = scored("a", seed=4, metrics={"cost": 1.0})
     assert ("cost", "seeds") not in strongest(comparisons, a, same_group)
@@ -264,7 +273,7 @@ def test_one_threshold_and_its_costs(
     room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
     a, b = scored("a", 0.3), scored("b", 0.6)
-    told = comparisons.operate([a, b], 0.4, false_alarm=1, miss=5)
+    told = comparisons.at_threshold([a, b], 0.4, false_positive_cost=1, false_negative_cost=5)
     frame = rows(0.3)
     said, yes = frame["__score"] >= 0.4, frame["__target"] == 1
     point = told.points.iloc[0]
@@ -273,7 +282,7 @@ def test_one_threshold_and_its_costs(
     assert point["cost"] == point["fp"] + 5 * point["fn"]
     assert point["precision"] == pytest.approx(yes[said].mean())
     assert set(told.curves) == {"roc", "pr", "calibration", "cost"}
-    assert comparisons.operate([a, b]).threshold == 0.5, "the baseline's own"
+    assert comparisons.at_threshold([a, b]).threshold == 0.5, "the baseline's own"
     for curve in told.curves.values():
         assert set(curve["run"]) == {a, b}
 
@@ -283,13 +292,19 @@ def test_no_threshold_is_cheaper_than_the_best(
     room: Experiments, comparisons: Comparisons, scored: Scored, costs: tuple[float, float]
 ) -> None:
     run = scored("a", 0.3)
-    best = comparisons.operate([run], 0.5, false_alarm=costs[0], miss=costs[1]).points.iloc[0]
+    best = comparisons.at_threshold(
+        [run], 0.5, false_positive_cost=costs[0], false_negative_cost=costs[1]
+    ).points.iloc[0]
     tried = [
-        comparisons.operate([run], at, false_alarm=costs[0], miss=costs[1]).points.iloc[0]["cost"]
+        comparisons.at_threshold(
+            [run], at, false_positive_cost=costs[0], false_negative_cost=costs[1]
+        ).points.iloc[0]["cost"]
         for at in np.linspace(0, 1, 41)
     ]
     assert best["best_cost"] <= min(tried)
-    again = comparisons.operate([run], best["best_threshold"], false_alarm=costs[0], miss=costs[1])
+    again = comparisons.at_threshold(
+        [run], best["best_threshold"], false_positive_cost=costs[0], false_negative_cost=costs[1]
+    )
     assert again.points.iloc[0]["cost"] == pytest.approx(best["best_cost"])
 
 
@@ -298,19 +313,19 @@ def test_a_threshold_and_costs_that_cannot_be(
 ) -> None:
     run = scored("a")
     with pytest.raises(Invalid, match="between 0 and 1"):
-        comparisons.operate([run], 1.5)
+        comparisons.at_threshold([run], 1.5)
     with pytest.raises(Invalid, match="above 0"):
-        comparisons.operate([run], 0.5, false_alarm=0, miss=0)
+        comparisons.at_threshold([run], 0.5, false_positive_cost=0, false_negative_cost=0)
     bare = room.start("flights", "bare", code=UNKNOWN)
     with pytest.raises(Invalid, match="kept predictions"):
-        comparisons.operate([bare], 0.5)
+        comparisons.at_threshold([bare], 0.5)
 
 
 def test_every_row_is_in_one_slice_of_a_column(
     room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
     a, b = scored("a", 0.3), scored("b", 0.5)
-    told = comparisons.slices([a, b], "accuracy", threshold=0.5, least_rows=1)
+    told = comparisons.slices([a, b], "accuracy", threshold=0.5, min_rows=1)
     for _, part in told.frame[told.frame["run"] == a].groupby("column"):
         assert part["rows"].sum() == ROWS
     assert set(told.frame["column"]) == {"hour", "carrier", "delay"}
@@ -342,7 +357,7 @@ def test_small_slices_are_counted_and_not_shown(
     room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
     a = scored("a")
-    told = comparisons.slices([a], "log_loss", columns=["hour"], least_rows=10_000)
+    told = comparisons.slices([a], "log_loss", columns=["hour"], min_rows=10_000)
     assert told.frame.empty
     assert told.small == 5
     with pytest.raises(Invalid, match="cannot be measured"):
@@ -355,12 +370,12 @@ def test_flips_are_the_rows_that_are_decided_otherwise(
 ) -> None:
     a, b = scored("a", 0.3), scored("b", 0.5)
     ours, theirs = rows(0.3), rows(0.5)
-    told = comparisons.flips([a, b], 0.45).iloc[0]
+    told = comparisons.disagreements([a, b], 0.45).iloc[0]
     flipped = (ours["__score"] >= 0.45) != (theirs["__score"] >= 0.45)
     right = flipped & ((theirs["__score"] >= 0.45) == (theirs["__target"] == 1))
     assert (told["flipped"], told["right"]) == (flipped.sum(), right.sum())
     assert told["right"] + told["wrong"] == told["flipped"]
-    frame = comparisons.flipped(b, a, 0.45)
+    frame = comparisons.disagreeing_rows(b, a, 0.45)
     assert sorted(frame["row"]) == ours[flipped]["__row"].tolist()
     assert frame.columns.tolist()[:5] == ["row", "target", "baseline", "run", "right"]
     assert (frame["right"] == "run").sum() == told["right"]
@@ -374,9 +389,9 @@ def test_flips_of_rows_that_are_not_shared_are_refused(
     room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
     a, b = scored("a"), scored("b", held_out="d2")
-    assert comparisons.flips([a, b], 0.5).empty
+    assert comparisons.disagreements([a, b], 0.5).empty
     with pytest.raises(Invalid, match="other rows"):
-        comparisons.flipped(b, a, 0.5)
+        comparisons.disagreeing_rows(b, a, 0.5)
 
 
 def test_influence_finds_the_parameter_that_a_metric_follows(
@@ -390,14 +405,14 @@ def test_influence_finds_the_parameter_that_a_metric_follows(
         room.log_metrics(run, {"score": 1 / depth + rng.normal(0, 0.01), "flat": 1.0})
         if place % 20:
             room.finish(run)
-    told = comparisons.parameter_influence("score", RunFilter(experiment="tuning"))
+    told = comparisons.param_importance("score", RunFilter(experiment="tuning"))
     assert told.runs == 57, "unfinished runs do not count"
     assert told.frame["param"].iloc[0] == "depth"
     assert told.frame["correlation"].iloc[0] < -0.9
     assert told.fit > 0.6
     assert np.isnan(told.frame.set_index("param").loc["words", "correlation"])
-    assert "the same value" in comparisons.parameter_influence("flat").words
-    assert comparisons.parameter_influence("nothing").frame.empty
+    assert "the same value" in comparisons.param_importance("flat").message
+    assert comparisons.param_importance("nothing").frame.empty
 
 
 def test_influence_over_too_few_runs_says_so(
@@ -405,6 +420,6 @@ def test_influence_over_too_few_runs_says_so(
 ) -> None:
     for place in range(3):
         scored(f"r{place}", params={"trees": place})
-    told = comparisons.parameter_influence("roc_auc")
+    told = comparisons.param_importance("roc_auc")
     assert told.frame.empty
-    assert "at least 8 finished runs" in told.words
+    assert "at least 8 finished runs" in told.message

@@ -73,9 +73,9 @@ def test_delongs_p_value_is_that_of_its_z() -> None:
 def test_a_model_held_against_itself_is_noise() -> None:
     y, scores = drawn(300, 1, models=1)
     (found,) = delong(y, np.repeat(scores, 2, axis=0))
-    assert (found.delta, found.p, found.decided) == (0.0, 1.0, False)
+    assert (found.delta, found.p, found.significant) == (0.0, 1.0, False)
     same = bootstrap(y, np.repeat(scores, 2, axis=0), [0.5, 0.5], ["f1"])["f1"][0]
-    assert (same.delta, same.low, same.high, same.decided) == (0.0, 0.0, 0.0, False)
+    assert (same.delta, same.low, same.high, same.significant) == (0.0, 0.0, 0.0, False)
 
 
 def test_delong_says_nothing_where_a_class_is_too_rare() -> None:
@@ -93,7 +93,7 @@ def test_mcnemar_on_agrestis_approval_of_the_prime_minister() -> None:
         pytest.approx(-0.0213, abs=1e-4),
     )
     assert found.p == pytest.approx(stats.chi2.sf((64 - 1) ** 2 / 236, 1))
-    assert found.decided
+    assert found.significant
 
 
 @given(st.integers(0, 40), st.integers(0, 40))
@@ -210,7 +210,7 @@ def test_an_interval_covers_the_truth_as_often_as_it_says() -> None:
         rng = np.random.default_rng(seed)
         y = (rng.random(300) < 0.4).astype(np.int8)
         scores = np.clip(0.4 + 0.2 * y + rng.normal(0, 0.25, (2, 300)), 0, 1)
-        wrong += delong(y, scores)[0].decided
+        wrong += delong(y, scores)[0].significant
     assert stats.binomtest(wrong, 200, 0.05).pvalue > 0.001
 
 

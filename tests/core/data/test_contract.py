@@ -79,7 +79,7 @@ def test_a_broken_feed_is_told(goods: Workspace, what: str) -> None:
     breaking, column, check = BROKEN[what]
     report = goods.data.check("goods", breaking(good()))
     assert not report.ok
-    assert column in report.words
+    assert column in report.message
     assert [tuple(row) for row in report.checks[["column", "check"]].to_numpy()] == [
         (column, check)
     ]
@@ -118,4 +118,4 @@ def test_the_winter_contract_of_the_flights_holds_all_year(workspace: Workspace)
     features = list(samples.FLIGHT_FEATURES)
     workspace.data.register("winter", flights[flights["month"] <= 2])
     report = workspace.data.check("winter", flights[features], columns=features)
-    assert report.ok, report.words
+    assert report.ok, report.message

@@ -46,12 +46,12 @@ def test_schema_rows_and_shift_are_told(workspace: Workspace) -> None:
     changes = {row["column"]: row["change"] for row in told.schema.to_dict("records")}
     assert changes == {"gone": "gone", "fresh": "new", "code": "type"}
     by_column = told.columns.set_index("column")
-    assert by_column.loc["temp", "words"] == "large"
+    assert by_column.loc["temp", "message"] == "large"
     assert by_column.loc["carrier", "new_values"] == "UA"
-    assert by_column.loc["code", "words"] == "cannot tell"
+    assert by_column.loc["code", "message"] == "cannot tell"
     assert told.columns["column"].iloc[0] == "temp"
-    assert "-100 rows (500 to 400)" in told.words
-    assert "clear shift in temp and" not in told.words
+    assert "-100 rows (500 to 400)" in told.message
+    assert "clear shift in temp and" not in told.message
     assert not told.same
 
 
@@ -63,7 +63,7 @@ def test_a_version_is_itself(workspace: Workspace) -> None:
     assert told.same
     assert told.columns["shift"].tolist() == [0.0, 0.0, 0.0]
     assert told.columns["mean_before"].isna().tolist().count(True) == 2
-    assert "the same content" in told.words
+    assert "the same content" in told.message
 
 
 @settings(deadline=None, max_examples=40)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pilothouse.data import ContractBreach, Rule
+from pilothouse.data import ContractBreach, ContractRule
 from pilothouse.data.contracts.contract import form
 from pilothouse.jobs import Progress
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
@@ -158,7 +158,7 @@ def test_a_rule_that_its_column_cannot_have_is_refused(registered: Workspace, wh
 
 def test_a_rule_for_a_column_that_is_not_there_is_refused(registered: Workspace) -> None:
     with pytest.raises(NotFound, match="says nothing of 'weight'"):
-        registered.data.edit_contract("sales", [Rule("weight", "number", False)])
+        registered.data.edit_contract("sales", [ContractRule("weight", "number", False)])
     with pytest.raises(Invalid, match="no share of rows"):
         registered.data.edit_contract("sales", tolerance=1.5)
 
@@ -172,12 +172,12 @@ def test_pandera_reads_every_form(registered: Workspace) -> None:
     import pandera.pandas as pandera
 
     rules = [
-        Rule("a", "number", False, low=1.5),
-        Rule("b", "integer", True, high=2.0, required=False),
-        Rule("c", "string", False, categories=("x", "y")),
-        Rule("d", "time", True),
-        Rule("e", "boolean", False),
-        Rule("f", "number", True, 0.0, 1.0),
+        ContractRule("a", "number", False, low=1.5),
+        ContractRule("b", "integer", True, high=2.0, required=False),
+        ContractRule("c", "string", False, categories=("x", "y")),
+        ContractRule("d", "time", True),
+        ContractRule("e", "boolean", False),
+        ContractRule("f", "number", True, 0.0, 1.0),
     ]
     import json
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pilothouse.data import Data, ReadOptions
-from pilothouse.data.reading.reader import Reading, read
+from pilothouse.data.reading.reader import ReadTable, read
 from pilothouse.kit.errors import Invalid, Unavailable
 from pilothouse.storage import Store
 
@@ -40,7 +40,7 @@ def column(content: bytes, **options: Any) -> Any:
     return reading.report["v"].type, values
 
 
-def dates(reading: Reading, name: str = "v") -> list[str | None]:
+def dates(reading: ReadTable, name: str = "v") -> list[str | None]:
     return [None if at is None else f"{at:%Y-%m-%d}" for at in reading.table[name].to_pylist()]
 
 

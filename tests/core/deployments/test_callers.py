@@ -17,9 +17,9 @@ from pilothouse.deployments.gateway.labels import check_labels
 from pilothouse.deployments.gateway.reader_process import pack, unpack
 from pilothouse.deployments.gateway.request import (
     GZIP_MEMBERS,
-    Limits,
-    brief,
+    RequestLimits,
     check_instants,
+    excerpt,
     inflate,
 )
 from pilothouse.kit.errors import Invalid, TooLarge
@@ -171,7 +171,7 @@ def test_a_label_of_the_right_value_and_another_type_is_taken(label: Any) -> Non
 def test_labels_of_a_boolean_target_are_taken_in_its_words() -> None:
     words = Signature(SIGNATURE.inputs, "late", ("No", "Yes"), "Yes", target_words=("No", "Yes"))
     body = orjson.dumps({"ids": ["a", "b", "c", "d"], "labels": ["yes", True, 0, "No"]})
-    labels = read_labels(body, words, Limits(), MILLISECONDS).labels
+    labels = read_labels(body, words, RequestLimits(), MILLISECONDS).labels
     assert labels == ["Yes", "Yes", "No", "No"]
     with pytest.raises(Invalid, match="label 0 is 2"):
         check_labels(words, ["a"], [2], None, MILLISECONDS)
@@ -192,11 +192,11 @@ def test_what_is_bounded_is_refused_before_its_work() -> None:
     with pytest.raises(TooLarge, match="20000 columns"):
         scored(",".join(f"c{i}" for i in range(20_000)).encode() + b"\n1")
     with pytest.raises(TooLarge, match="more than 3 rows"):
-        invocations.parse(b"c\n" + b"a\n" * 9, "text/csv", SIGNATURE, Limits(max_rows=3))
+        invocations.parse(b"c\n" + b"a\n" * 9, "text/csv", SIGNATURE, RequestLimits(max_rows=3))
     wide = Signature(tuple(Field(f"f{i}", "number", False) for i in range(1_000)), "y", (0, 1), 1)
     body = orjson.dumps({"instances": [{}] * 10_000})
     with pytest.raises(TooLarge, match="10000 rows of 1000 columns"):
-        read_request("invocations", JSON, body, wide, Limits())
+        read_request("invocations", JSON, body, wide, RequestLimits())
 
 
 def test_a_large_value_is_named_in_few_characters() -> None:
@@ -204,7 +204,7 @@ def test_a_large_value_is_named_in_few_characters() -> None:
     for _ in range(500):
         deep = [deep, {"k" * 500: deep}]
     for value in ("x" * 10**6, list(range(10**5)), {i: i for i in range(10**5)}, deep):
-        assert len(brief(value)) < 1_000
+        assert len(excerpt(value)) < 1_000
 
 
 def test_light_bodies_are_told_by_their_values() -> None:

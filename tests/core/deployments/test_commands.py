@@ -13,8 +13,8 @@ from pilothouse.storage import Store
 
 def test_a_launch_is_a_wish_until_a_controller_sees_it(deployments: Deployments) -> None:
     info = deployments.launch("flights", "late", 1, "first")
-    assert (info.status, info.serving, info.replicas) == ("starting", None, ())
-    assert [(r.action, r.number, r.reason, r.by) for r in info.revisions] == [
+    assert (info.status, info.serving_version, info.replicas) == ("starting", None, ())
+    assert [(r.action, r.version, r.reason, r.by) for r in info.revisions] == [
         ("launched", 1, "first", "ada")
     ]
     assert info.signature.names == ("distance", "carrier", "wind")
@@ -27,9 +27,9 @@ def test_every_change_is_a_revision_and_an_activity(
     deployments: Deployments, registered: Store
 ) -> None:
     deployments.launch("flights", "late", 1)
-    deployments.swap("flights", 2, "better")
+    deployments.switch_version("flights", 2, "better")
     info = deployments.roll_back("flights", "worse")
-    assert (info.number, info.previous) == (1, 2)
+    assert (info.version, info.previous_version) == (1, 2)
     deployments.stop("flights", "night")
     info = deployments.resume("flights", "day")
     assert [r.action for r in info.revisions] == [
@@ -55,7 +55,7 @@ def test_what_is_not_there_is_named(deployments: Deployments) -> None:
     with pytest.raises(NotFound, match="latest is 2"):
         deployments.launch("flights", "late", 3)
     with pytest.raises(NotFound, match="no deployment 'flights'"):
-        deployments.swap("flights", 2)
+        deployments.switch_version("flights", 2)
     deployments.launch("flights", "late", 1)
     with pytest.raises(NotFound, match="Known: flights"):
         deployments.deployment("other")
@@ -66,7 +66,7 @@ def test_what_makes_no_sense_is_a_conflict(deployments: Deployments) -> None:
     with pytest.raises(Conflict, match="already"):
         deployments.launch("flights", "late", 2)
     with pytest.raises(Conflict, match="serves version 1 already"):
-        deployments.swap("flights", 1)
+        deployments.switch_version("flights", 1)
     with pytest.raises(Conflict, match="no version before"):
         deployments.roll_back("flights")
 

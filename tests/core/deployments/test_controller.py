@@ -41,7 +41,7 @@ def tick_until(controller: Controller, ready: Callable[[], T | None], seconds: f
 
 def ready(deployments: Deployments, number: int = 1) -> DeploymentInfo | None:
     info = deployments.deployment("flights")
-    return info if info.status == "ready" and info.serving == number else None
+    return info if info.status == "ready" and info.serving_version == number else None
 
 
 def only_pid(info: DeploymentInfo) -> int:
@@ -229,15 +229,15 @@ def test_a_version_that_cannot_load_ends_in_a_crash_loop_while_the_old_one_answe
     monkeypatch.setattr("pilothouse.deployments.controller.reconcile.BACK_OFF_SECONDS", (0,))
     register(registered, "late", b"no pickle at all")
     pid = only_pid(launched(deployments, controller))
-    deployments.swap("flights", 3)
+    deployments.switch_version("flights", 3)
     tick_until(controller, lambda: deployments.deployment("flights").status == "crash_loop", 120)
     info = deployments.deployment("flights")
-    assert info.serving == 1
+    assert info.serving_version == 1
     assert only_pid(info) == pid
-    broken = next(r for r in info.replicas if r.number == 3)
+    broken = next(r for r in info.replicas if r.version == 3)
     assert broken.restarts >= CRASH_LOOP_AFTER
     assert broken.last_exit == "exit code 1"
-    assert "still answers" in info.words
+    assert "still answers" in info.message
     assert "Error" in deployments.logs("flights")
     entries = Activity(registered).entries(kind="deployment", actor="controller")
     assert entries[["verb", "ref", "reason"]].to_numpy().tolist() == [
@@ -246,7 +246,7 @@ def test_a_version_that_cannot_load_ends_in_a_crash_loop_while_the_old_one_answe
 
 
 def test_sockets_lie_where_only_we_may_enter(registered: Store) -> None:
-    places = processes.Places(registered.run_folder, registered.log_folder)
+    places = processes.ReplicaPaths(registered.run_folder, registered.log_folder)
     socket = places.socket("0123456789abcdef")
     assert len(os.fsencode(socket)) < 108
     assert os.stat(os.path.dirname(socket)).st_mode & 0o777 == 0o700

@@ -102,7 +102,7 @@ def test_a_damaged_line_costs_no_other_and_is_set_aside(
     [aside] = damage.listing(tmp_path, "late")
     assert (aside.deployment, aside.lines) == ("late", 1)
     assert aside.reason
-    assert compaction.waiting(tmp_path) == []
+    assert compaction.pending(tmp_path) == []
 
 
 def test_what_was_set_aside_is_what_was_written(tmp_path: Path, writer: Journal) -> None:
@@ -222,7 +222,7 @@ def test_a_segment_that_the_disk_refuses_waits_and_the_others_go_on(
 
     monkeypatch.setattr(compaction, "_write", refuse)
     assert compaction.compact(tmp_path).segments == 1
-    assert [path.name for path in compaction.waiting(tmp_path)] == [first.name]
+    assert [path.name for path in compaction.pending(tmp_path)] == [first.name]
     assert ids(tmp_path) == ["a", "b"]
     monkeypatch.undo()
     assert compaction.compact(tmp_path).segments == 1

@@ -17,7 +17,7 @@ from pilothouse.deployments.tables import Deployment, Revision
 from pilothouse.experiments.tables import WrittenModel
 from pilothouse.experiments.trusted_models import is_written
 from pilothouse.kit.errors import Refused
-from pilothouse.registry.versions import Source
+from pilothouse.registry.versions import VersionSource
 from pilothouse.training.holdout_evaluation import _judge
 from pilothouse.workspace import Workspace
 
@@ -43,7 +43,7 @@ def foreign(workspace: Workspace, mark: Path) -> str:
     buffer = io.BytesIO()
     joblib.dump(Bomb(mark), buffer)
     digest = workspace.store.artifacts.put_bytes(buffer.getvalue())
-    source = Source(digest, SIGNATURE, EXAMPLE, {"roc_auc": 0.9}, imported="a client")
+    source = VersionSource(digest, SIGNATURE, EXAMPLE, {"roc_auc": 0.9}, imported="a client")
     workspace.registry.register_import("odd", source)
     return digest
 
@@ -74,7 +74,7 @@ def test_a_deployment_of_it_starts_no_process(
             Deployment(
                 name="odd",
                 model="odd",
-                number=1,
+                version=1,
                 replicas=1,
                 created_at=now,
                 created_by="ada",
@@ -88,7 +88,7 @@ def test_a_deployment_of_it_starts_no_process(
                 seq=1,
                 action="launched",
                 model="odd",
-                number=1,
+                version=1,
                 digest=foreign,
                 signature=SIGNATURE.to_json(),
                 example=EXAMPLE,

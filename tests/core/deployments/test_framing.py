@@ -16,8 +16,8 @@ from pilothouse.deployments.model_server.framing import (
     FrameClient,
     Frames,
     FrameServer,
-    ask,
     frame,
+    request,
 )
 
 messages = st.lists(st.tuples(st.integers(0, 2**32 - 1), st.binary(max_size=300)), max_size=8)
@@ -52,7 +52,7 @@ def test_answers_find_their_askers_out_of_order(tmp_path: Path) -> None:
         server = await loop.create_unix_server(lambda: FrameServer(slow_first), path)
         client = await FrameClient.connect(path)
         answers = await asyncio.gather(*(client.request(p) for p in (b"slow", b"a", b"b")))
-        plain = await asyncio.to_thread(ask, path, b"hello", 1.0)
+        plain = await asyncio.to_thread(request, path, b"hello", 1.0)
         client.close()
         server.close()
         return [*answers, plain]
@@ -82,7 +82,7 @@ def test_a_broken_line_tells_everyone_who_waits(tmp_path: Path) -> None:
         client = await FrameClient.connect(path)
         waiting = asyncio.ensure_future(client.request(b"x"))
         await asked.wait()
-        made[0].hang_up()
+        made[0].close()
         with pytest.raises(ConnectionError):
             await waiting
         assert not client.is_open

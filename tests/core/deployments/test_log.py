@@ -284,9 +284,9 @@ os.kill(os.getpid(), 9)
 
 def test_the_segment_of_a_living_writer_is_left_alone(tmp_path: Path, writer: Journal) -> None:
     answered(writer, ["a"])
-    assert compaction.waiting(tmp_path) == []
+    assert compaction.pending(tmp_path) == []
     writer.seal()
-    assert len(compaction.waiting(tmp_path)) == 1
+    assert len(compaction.pending(tmp_path)) == 1
 
 
 KILLED = """
@@ -325,7 +325,7 @@ def test_a_compaction_killed_anywhere_neither_loses_nor_doubles(tmp_path: Path) 
         if ended == 0:
             break
     assert ended == 0
-    assert compaction.waiting(tmp_path) == []
+    assert compaction.pending(tmp_path) == []
 
 
 def test_crowded_dates_are_merged(tmp_path: Path, writer: Journal) -> None:
@@ -417,6 +417,6 @@ def test_whatever_was_answered_reads_back(
     writer.seal()
     if compacted:
         compaction.compact(folder)
-    tables = log._union(folder, "late", log.PREDICTIONS, log.Wanted())
+    tables = log._union(folder, "late", log.PREDICTIONS, log.LogQuery())
     read = tables.select(["prediction_id", "distance", "carrier", "stops"]).to_pylist()
     assert sorted(tuple(row.values()) for row in read) == sorted(sent)

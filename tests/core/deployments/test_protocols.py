@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from pilothouse.deployments.gateway import invocations, oip
-from pilothouse.deployments.gateway.request import Predicted, inflate, read_json
+from pilothouse.deployments.gateway.request import InferenceResponse, inflate, read_json
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Field, Signature
 
@@ -82,7 +82,7 @@ def test_one_event_time_counts_for_all_rows() -> None:
 
 
 def test_an_answer_carries_labels_probabilities_and_ids() -> None:
-    predicted = Predicted(
+    predicted = InferenceResponse(
         "late", 2, "7", SIGNATURE, ["p", "q"], [[0.9, 0.1], [0.2, 0.8]], [0.1, 0.8], ["no", "yes"]
     )
     body = oip.answer(predicted)

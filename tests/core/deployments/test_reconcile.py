@@ -4,54 +4,66 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from pilothouse.deployments.controller.reconcile import Plan, back_off, choose_serving, plan
+from pilothouse.deployments.controller.reconcile import (
+    ReconcilePlan,
+    back_off,
+    choose_serving,
+    plan,
+)
 from pilothouse.deployments.tables import Deployment, Replica
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def wanted(number: int, serving: int | None = None, **more: object) -> Deployment:
-    facts: dict[str, object] = {"name": "d", "model": "m", "number": number, "serving": serving}
+    facts: dict[str, object] = {
+        "name": "d",
+        "model": "m",
+        "version": number,
+        "serving_version": serving,
+    }
     times = {"created_at": NOW, "updated_at": NOW, "created_by": "ada"}
     return Deployment(**{**facts, **times, **more})
 
 
 def process(number: int, state: str, ordinal: int = 0, **more: object) -> Replica:
     return Replica(
-        **{"deployment": "d", "number": number, "ordinal": ordinal, "state": state, **more}
+        **{"deployment": "d", "version": number, "ordinal": ordinal, "state": state, **more}
     )
 
 
 def test_what_is_wanted_and_absent_is_started() -> None:
-    assert plan(wanted(1), [], NOW) == Plan(None, ((1, 0),), ())
+    assert plan(wanted(1), [], NOW) == ReconcilePlan(None, ((1, 0),), ())
     two = wanted(1, replicas=2)
-    assert plan(two, [process(1, "ready")], NOW) == Plan(1, ((1, 1),), ())
+    assert plan(two, [process(1, "ready")], NOW) == ReconcilePlan(1, ((1, 1),), ())
 
 
 def test_what_is_right_is_left_alone() -> None:
-    assert plan(wanted(1, 1), [process(1, "ready")], NOW) == Plan(1, (), ())
-    assert plan(wanted(1), [process(1, "starting")], NOW) == Plan(None, (), ())
+    assert plan(wanted(1, 1), [process(1, "ready")], NOW) == ReconcilePlan(1, (), ())
+    assert plan(wanted(1), [process(1, "starting")], NOW) == ReconcilePlan(None, (), ())
 
 
 def test_the_old_version_answers_until_the_new_one_is_ready() -> None:
     old = process(1, "ready")
-    assert plan(wanted(2, 1, previous=1), [old], NOW) == Plan(1, ((2, 0),), ())
+    assert plan(wanted(2, 1, previous_version=1), [old], NOW) == ReconcilePlan(1, ((2, 0),), ())
     starting = [old, process(2, "starting")]
-    assert plan(wanted(2, 1, previous=1), starting, NOW) == Plan(1, (), ())
+    assert plan(wanted(2, 1, previous_version=1), starting, NOW) == ReconcilePlan(1, (), ())
     ready = [old, process(2, "ready")]
-    assert plan(wanted(2, 1, previous=1), ready, NOW) == Plan(2, (), ((1, 0),))
+    assert plan(wanted(2, 1, previous_version=1), ready, NOW) == ReconcilePlan(2, (), ((1, 0),))
 
 
 def test_the_previous_version_stays_warm_for_a_while() -> None:
     both = [process(1, "ready"), process(2, "ready")]
     until = NOW + timedelta(minutes=1)
-    assert plan(wanted(2, 2, previous=1, warm_until=until), both, NOW).stops == ()
-    assert plan(wanted(2, 2, previous=1, warm_until=until), both, until).stops == ((1, 0),)
+    assert plan(wanted(2, 2, previous_version=1, warm_until=until), both, NOW).stops == ()
+    assert plan(wanted(2, 2, previous_version=1, warm_until=until), both, until).stops == ((1, 0),)
 
 
 def test_a_stopped_deployment_stops_everything() -> None:
     both = [process(1, "ready"), process(2, "stopping")]
-    assert plan(wanted(1, 1, desired="stopped"), both, NOW) == Plan(None, (), ((1, 0),))
+    assert plan(wanted(1, 1, desired_state="stopped"), both, NOW) == ReconcilePlan(
+        None, (), ((1, 0),)
+    )
 
 
 def test_a_crashed_process_waits_its_turn() -> None:
@@ -64,9 +76,12 @@ def test_a_crashed_process_waits_its_turn() -> None:
 
 def test_a_looping_version_gives_way_to_the_warm_one() -> None:
     looping = process(2, "crash_loop", fast_crashes=5)
-    assert choose_serving(wanted(2, 2, previous=1), [looping, process(1, "ready")]) == 1
+    assert choose_serving(wanted(2, 2, previous_version=1), [looping, process(1, "ready")]) == 1
     assert (
-        choose_serving(wanted(2, 2, previous=1), [process(2, "failed"), process(1, "ready")]) == 2
+        choose_serving(
+            wanted(2, 2, previous_version=1), [process(2, "failed"), process(1, "ready")]
+        )
+        == 2
     )
 
 
@@ -76,6 +91,6 @@ def test_a_clock_that_is_put_back_neither_delays_a_start_nor_keeps_a_version_war
     assert plan(wanted(1, 1), [resting], NOW).starts == ()
     assert plan(wanted(1, 1), [resting], NOW - day).starts == ((1, 0),)
     both = [process(1, "ready"), process(2, "ready")]
-    warm = wanted(2, 2, previous=1, warm_until=NOW + timedelta(minutes=9))
+    warm = wanted(2, 2, previous_version=1, warm_until=NOW + timedelta(minutes=9))
     assert plan(warm, both, NOW).stops == ()
     assert plan(warm, both, NOW - day).stops == ((1, 0),)

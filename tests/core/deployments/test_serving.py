@@ -168,7 +168,7 @@ def test_a_swap_and_a_roll_back_fail_no_request(
 ) -> None:
     with Load(server.url) as load:
         load.more()
-        launched.swap("flights", 2, "better")
+        launched.switch_version("flights", 2, "better")
         wait_for(lambda: load.versions[-1] == 2)
         load.more()
         began = time.monotonic()
@@ -181,7 +181,7 @@ def test_a_swap_and_a_roll_back_fail_no_request(
     assert sorted(launched.predictions("flights")["prediction_id"]) == sorted(load.sent)
     info = launched.deployment("flights")
     assert all(r.restarts == 0 for r in info.replicas)
-    assert {r.number for r in info.replicas if r.state == "ready"} == {1, 2}
+    assert {r.version for r in info.replicas if r.state == "ready"} == {1, 2}
 
 
 def test_a_killed_model_process_fails_no_request(
@@ -299,7 +299,7 @@ def test_traffic_is_counted(launched: Deployments, caller: httpx.Client) -> None
 def test_too_many_waiting_callers_are_told_to_come_back(
     deployments: Deployments, registered: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pilothouse.deployments.gateway.gateway.MOST_IN_FLIGHT", 3)
+    monkeypatch.setattr("pilothouse.deployments.gateway.gateway.MAX_IN_FLIGHT", 3)
     monkeypatch.setattr("pilothouse.deployments.gateway.gateway.WAIT_SECONDS", 1.0)
     deployments.launch("flights", "late", 1)
     routes = Routes(registered)

@@ -14,7 +14,7 @@ from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.experiments.tables import KnownKey, Metric, Run, RunMetric
 from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.registry import versions
-from pilothouse.registry.versions import Source
+from pilothouse.registry.versions import VersionSource
 from pilothouse.storage import Store, Table
 
 
@@ -96,7 +96,7 @@ def test_a_run_that_a_version_rests_on_stays(room: Experiments, store: Store) ->
     room.archive(run)
     digest = store.artifacts.put_bytes(b"a model")
     with store.write() as session:
-        source = Source(digest, SIGNATURE, EXAMPLE, metrics={}, imported="a test", run=run)
+        source = VersionSource(digest, SIGNATURE, EXAMPLE, metrics={}, imported="a test", run=run)
         versions.register_import(session, store, "late", source)
     with pytest.raises(Conflict, match="registry version late 1 rests on"):
         room.delete([run])

@@ -53,7 +53,7 @@ def test_figures_are_those_of_the_members(fleet: Experiments) -> None:
     assert frame["n"].tolist() == sorted(frame["n"], reverse=True)
     assert frame.attrs["groups"] == len(frame) == fleet.group_count(None, BY)
     for _, row in frame.iterrows():
-        meant = fleet.members_filter(None, BY, [row[name] for name in BY])
+        meant = fleet.group_filter(None, BY, [row[name] for name in BY])
         of_group = members(fleet, meant)
         assert len(of_group) == row["n"], meant
         for column, worst in ((LOSS, math.inf), (AUC, -math.inf)):
@@ -119,7 +119,7 @@ def test_a_group_opens_to_its_members(fleet: Experiments, by: list[str], values:
     frame = fleet.groups(base, by, size=100)
     shown = [[None if v != v else v for v in row] for row in frame[by].to_numpy().tolist()]
     expected = frame["n"].tolist()[shown.index(values)]
-    assert fleet.count(fleet.members_filter(base, by, values)) == expected > 0
+    assert fleet.count(fleet.group_filter(base, by, values)) == expected > 0
 
 
 def test_groups_by_a_parameter_are_of_its_exact_text(room: Experiments) -> None:
@@ -135,7 +135,7 @@ def test_groups_by_a_parameter_are_of_its_exact_text(room: Experiments) -> None:
     assert sizes == {text: 1 + place % 3 for place, text in enumerate(logged)}
     assert room.group_count(None, ["params.code"]) == len(logged)
     for place, text in enumerate(logged):
-        of_group = room.runs(room.members_filter(None, ["params.code"], [text]), columns=["name"])
+        of_group = room.runs(room.group_filter(None, ["params.code"], [text]), columns=["name"])
         assert len(of_group) == sizes[text], text
         assert frame.set_index("params.code")[LOSS][text] == place
         best = frame.set_index("params.code")[f"{LOSS}.best_run"][text]
@@ -177,4 +177,4 @@ def test_what_cannot_be_is_refused(
 
 def test_a_group_has_as_many_values_as_columns(room: Experiments) -> None:
     with pytest.raises(Invalid, match="as many values"):
-        room.members_filter(None, BY, ["tree"])
+        room.group_filter(None, BY, ["tree"])

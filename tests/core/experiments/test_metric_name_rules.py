@@ -162,7 +162,7 @@ def test_without_a_direction_values_differ_and_none_is_best(store: Store) -> Non
     summary = room.run(runs[0]).metrics["oddness"]
     assert (summary.last, summary.max, summary.best_step) == (1.0, 1.0, None)
     assert math.isnan(summary.best)
-    standing = Comparisons(store).standing(comparison, Comparisons(store).weigh(comparison))
+    standing = Comparisons(store).verdict(comparison, Comparisons(store).significance(comparison))
     assert standing is not None
     assert standing.best == ""
     assert standing.sentence == (

@@ -184,7 +184,7 @@ def test_compaction_that_breaks_off_leaves_everything(
 def test_large_histories_take_several_transactions(
     room: Experiments, store: Store, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packed_history, "MOST_AT_ONCE", 5)
+    monkeypatch.setattr(packed_history, "MAX_AT_ONCE", 5)
     for key in "abcd":
         send(room, run, key, [(s, 0, 1.0) for s in range(3)])
     with store.write() as session:

@@ -18,7 +18,7 @@ from sqlmodel import col
 from pilothouse.experiments import Experiments, RunFilter
 from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.experiments.run_table.filters import conditions
-from pilothouse.experiments.run_table.paging import asked_of_each
+from pilothouse.experiments.run_table.paging import distinct_queries
 from pilothouse.experiments.tables import Run
 from pilothouse.kit.clock import FixedClock
 from pilothouse.storage import Store
@@ -101,7 +101,7 @@ def test_a_condition_asked_of_each_run_means_the_same(fleet: Experiments, store:
             for condition in conditions(filter):
                 for claim in (condition, ~condition):
                     usual = session.scalars(select(col(Run.id)).where(claim))
-                    asked = session.scalars(select(col(Run.id)).where(asked_of_each(claim)))
+                    asked = session.scalars(select(col(Run.id)).where(distinct_queries(claim)))
                     assert set(usual) == set(asked)
     assert fleet.count() > 0
 

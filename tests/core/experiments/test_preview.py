@@ -96,16 +96,16 @@ def test_broken_json_is_said_to_be(data: bytes) -> None:
 
 
 def test_json_that_is_too_long_is_not_read_whole() -> None:
-    source = io.BytesIO(b"[" + b"1," * preview.MOST_JSON + b"1]")
+    source = io.BytesIO(b"[" + b"1," * preview.MAX_JSON + b"1]")
     with pytest.raises(Invalid, match="too much to draw"):
         preview.document(source, "a.json")
-    assert source.tell() == preview.MOST_JSON + 1
+    assert source.tell() == preview.MAX_JSON + 1
 
 
 def test_the_first_rows_of_a_csv() -> None:
     frame = pd.DataFrame({"a": range(2_500), "b": ["NA"] * 2_500})
     found = preview.table(io.BytesIO(frame.to_csv(index=False).encode()), "a.csv")
-    assert len(found.frame) == preview.MOST_ROWS
+    assert len(found.frame) == preview.MAX_ROWS
     assert (found.rows, found.whole, found.columns) == (None, False, 2)
     assert found.frame["b"][0] == "NA"  # as it stands there, not as pandas would have it
 
@@ -119,7 +119,7 @@ def test_a_small_tsv_is_whole() -> None:
 def test_of_a_csv_longer_than_its_bound_whole_lines_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(preview, "MOST_TABLE", 25)
+    monkeypatch.setattr(preview, "MAX_TABLE", 25)
     found = preview.table(io.BytesIO(b"a,b\n" + b"111,222\n" * 50), "a.csv")
     assert found.frame["b"].tolist() == ["222", "222"]
     assert not found.whole
@@ -138,11 +138,11 @@ def test_the_first_rows_of_a_parquet_file_with_what_no_cell_can_show() -> None:
     ).to_parquet(out)
     out.seek(0)
     found = preview.table(out, "a.parquet")
-    assert (found.rows, found.whole, len(found.frame)) == (3_000, False, preview.MOST_ROWS)
+    assert (found.rows, found.whole, len(found.frame)) == (3_000, False, preview.MAX_ROWS)
     first = found.frame.iloc[0]
     assert first["list"] == "[1 2]"
     assert isinstance(first["bytes"], str)
-    assert len(first["long"]) == preview.LONGEST_CELL
+    assert len(first["long"]) == preview.MAX_CELL_LENGTH
     assert str(found.frame["at"].dtype).startswith("datetime64")
 
 
@@ -157,7 +157,7 @@ def test_a_parquet_file_without_rows_has_its_columns() -> None:
 def test_parquet_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.BytesIO()
     pd.DataFrame({"a": [0] * 100_000}).to_parquet(out)
-    monkeypatch.setattr(preview, "MOST_PARQUET", 1)
+    monkeypatch.setattr(preview, "MAX_PARQUET", 1)
     out.seek(0)
     with pytest.raises(Invalid, match="unpacks to more"):
         preview.table(out, "a.parquet")

@@ -124,7 +124,7 @@ def test_binary_files_are_named_and_not_kept(repository: Path) -> None:
 def test_a_long_patch_is_cut_between_files(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pilothouse.experiments.provenance.git.MOST_BYTES", 4096)
+    monkeypatch.setattr("pilothouse.experiments.provenance.git.MAX_BYTES", 4096)
     for name in ("a.py", "b.py", "c.py"):
         (repository / name).write_text("x = 1\n" * 300)
         git(repository, "add", name)

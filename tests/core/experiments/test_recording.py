@@ -141,9 +141,9 @@ def test_nothing_is_written_to_a_run_that_is_not_there(room: Experiments) -> Non
 def test_a_job_that_runs_again_finds_its_unfinished_run(room: Experiments) -> None:
     run = room.start("flights", job_id="job-1", code=UNKNOWN)
     room.start("flights", job_id="job-1", parent=run, code=UNKNOWN)
-    assert room.unfinished_run("job-1") == run
+    assert room.resume_candidate("job-1") == run
     room.finish(run)
-    assert room.unfinished_run("job-1") is None
+    assert room.resume_candidate("job-1") is None
 
 
 def test_a_child_belongs_to_its_parents_experiment(room: Experiments, run: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from pilothouse.activity import Activity
 from pilothouse.experiments import Experiments, RunFilter
 from pilothouse.experiments.provenance.git import UNKNOWN
-from pilothouse.experiments.run_annotations import COLOUR, COLOURS, MOST, STARRED
+from pilothouse.experiments.run_annotations import COLOUR, COLOURS, MAX_RUNS, STARRED
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.storage import Store
 
@@ -125,7 +125,7 @@ def test_a_run_gets_another_name(room: Experiments, runs: list[str], store: Stor
         room.rename(runs[0], "   ")
 
 
-@pytest.mark.parametrize("count", [0, MOST + 1])
+@pytest.mark.parametrize("count", [0, MAX_RUNS + 1])
 def test_a_command_has_a_bound(room: Experiments, count: int) -> None:
     with pytest.raises(Invalid, match="for 1 to 1,000 runs"):
         room.star([f"{number:032x}" for number in range(count)])

@@ -59,7 +59,7 @@ def test_trees_counts_and_differences_are_the_same(both: Both, filter: RunFilter
     tops = same(both, lambda room: sorted(room.ids(roots)))
     below = same(both, lambda room: room.children(found, filter))
     assert len(tops) + sum(below.values()) == len(found)
-    assert same(both, lambda room: room.differing(filter))
+    assert same(both, lambda room: room.varying_columns(filter))
     assert same(both, lambda room: room.tree())
 
 

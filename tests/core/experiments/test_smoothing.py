@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilothouse.experiments.metrics import history
-from pilothouse.experiments.metrics.smoothing import Course, smooth
+from pilothouse.experiments.metrics.smoothing import CurveOptions, smooth
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.workspace import Workspace
@@ -52,34 +52,36 @@ def run(workspace: Workspace, clock: FixedClock) -> str:
 
 
 def test_a_course_over_steps(workspace: Workspace, run: str) -> None:
-    found = workspace.experiments.courses(run, ["lr", "loss"])
+    found = workspace.experiments.curves(run, ["lr", "loss"])
     assert list(found["key"].unique()) == ["lr", "loss"]
     assert len(found) == 150
     assert (found["value"] == found["smooth"]).all()
 
 
 def test_a_course_over_the_time_since_the_run_began(workspace: Workspace, run: str) -> None:
-    found = workspace.experiments.courses(run, ["loss"], Course(over="relative", low=10, high=20))
+    found = workspace.experiments.curves(
+        run, ["loss"], CurveOptions(over="relative", low=10, high=20)
+    )
     assert found["x"].tolist() == [10, 12, 14, 16, 18, 20]
     assert found["step"].tolist() == [5, 6, 7, 8, 9, 10]
 
 
 def test_a_course_over_another_metric_takes_the_same_steps(workspace: Workspace, run: str) -> None:
-    found = workspace.experiments.courses(run, ["loss"], Course(over="metric", against="lr"))
+    found = workspace.experiments.curves(run, ["loss"], CurveOptions(over="metric", against="lr"))
     assert found["step"].tolist() == list(range(0, 100, 2))
     assert found["x"].tolist() == [s / 10 for s in range(0, 100, 2)]
 
 
 def test_a_smooth_line_stays_when_one_looks_closer(workspace: Workspace, run: str) -> None:
-    whole = workspace.experiments.courses(run, ["loss"], Course(weight=0.9)).set_index("step")
-    near = workspace.experiments.courses(run, ["loss"], Course(weight=0.9, low=40, high=50))
+    whole = workspace.experiments.curves(run, ["loss"], CurveOptions(weight=0.9)).set_index("step")
+    near = workspace.experiments.curves(run, ["loss"], CurveOptions(weight=0.9, low=40, high=50))
     assert near["step"].tolist() == list(range(40, 51))
     assert near["smooth"].tolist() == whole.loc[40:50, "smooth"].tolist()
 
 
 def test_a_stretch_shows_what_the_whole_had_to_leave_out(workspace: Workspace, run: str) -> None:
-    assert len(workspace.experiments.courses(run, ["loss"], Course(most=20))) < 30
-    near = workspace.experiments.courses(run, ["loss"], Course(most=20, low=30, high=45))
+    assert len(workspace.experiments.curves(run, ["loss"], CurveOptions(most=20))) < 30
+    near = workspace.experiments.curves(run, ["loss"], CurveOptions(most=20, low=30, high=45))
     assert near["step"].tolist() == list(range(30, 46))
 
 
@@ -89,7 +91,7 @@ def test_a_spike_survives_thinning_and_smoothing(workspace: Workspace) -> None:
     values = np.sin(np.arange(5_000) / 500)
     values[[1_111, 3_333]] = 50, -50
     room.log_history(run, "loss", range(5_000), values.tolist())
-    found = room.courses(run, ["loss"], Course(weight=0.9, most=200)).set_index("step")
+    found = room.curves(run, ["loss"], CurveOptions(weight=0.9, most=200)).set_index("step")
     assert len(found) <= 200
     assert (found.loc[1_111, "value"], found.loc[3_333, "value"]) == (50, -50)
     assert found.loc[1_111, "smooth"] == pytest.approx(5, abs=1)
@@ -98,8 +100,8 @@ def test_a_spike_survives_thinning_and_smoothing(workspace: Workspace) -> None:
 def test_of_a_run_that_goes_on_only_what_is_new_is_read(
     workspace: Workspace, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, course = workspace.experiments, Course(weight=0.9)
-    found, held = room.follow(run, ["loss", "lr"], course)
+    room, course = workspace.experiments, CurveOptions(weight=0.9)
+    found, held = room.poll(run, ["loss", "lr"], course)
     for step in (100, 101):
         room.log_metrics(run, {"loss": 0.5}, step)
     room.log_metrics(run, {"lr": 7.0}, 3)  # before its last point: the series is told anew
@@ -112,10 +114,10 @@ def test_of_a_run_that_goes_on_only_what_is_new_is_read(
         return frame
 
     monkeypatch.setattr(history, "history", spied)
-    found, held = room.follow(run, ["loss", "lr"], course, held)
+    found, held = room.poll(run, ["loss", "lr"], course, held)
     assert read == [2]
-    assert found.equals(room.courses(run, ["loss", "lr"], course))
-    again, _ = room.follow(run, ["loss", "lr"], course, held)
+    assert found.equals(room.curves(run, ["loss", "lr"], course))
+    again, _ = room.poll(run, ["loss", "lr"], course, held)
     assert again.equals(found)
     assert read[-1] == 0
 
@@ -123,38 +125,38 @@ def test_of_a_run_that_goes_on_only_what_is_new_is_read(
 def test_what_is_held_is_bounded(
     workspace: Workspace, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pilothouse.experiments.metrics.smoothing.MOST_HELD", 60)
-    _, held = workspace.experiments.follow(run, ["loss"], Course())
+    monkeypatch.setattr("pilothouse.experiments.metrics.smoothing.MAX_CACHED_POINTS", 60)
+    _, held = workspace.experiments.poll(run, ["loss"], CurveOptions())
     workspace.experiments.log_metrics(run, {"loss": 0.5}, 100)
-    found, held = workspace.experiments.follow(run, ["loss"], Course(), held)
+    found, held = workspace.experiments.poll(run, ["loss"], CurveOptions(), held)
     assert len(held) <= 30
     assert {0, 100} <= set(found["step"])
 
 
 def test_a_metric_without_points_has_an_empty_course(workspace: Workspace, run: str) -> None:
-    assert workspace.experiments.courses(run, ["nothing"]).empty
-    assert workspace.experiments.courses(run, []).empty
-    over = Course(over="metric", against="nothing")
-    assert workspace.experiments.courses(run, ["loss"], over).empty
+    assert workspace.experiments.curves(run, ["nothing"]).empty
+    assert workspace.experiments.curves(run, []).empty
+    over = CurveOptions(over="metric", against="nothing")
+    assert workspace.experiments.curves(run, ["loss"], over).empty
 
 
 @pytest.mark.parametrize(
     ("course", "field"),
     [
-        (Course(over="moon"), "over"),
-        (Course(over="metric"), "against"),
-        (Course(weight=1.0), "weight"),
-        (Course(most=2), "most"),
+        (CurveOptions(over="moon"), "over"),
+        (CurveOptions(over="metric"), "against"),
+        (CurveOptions(weight=1.0), "weight"),
+        (CurveOptions(most=2), "most"),
     ],
 )
 def test_a_course_that_cannot_be_names_what_is_wrong(
-    workspace: Workspace, run: str, course: Course, field: str
+    workspace: Workspace, run: str, course: CurveOptions, field: str
 ) -> None:
     with pytest.raises(Invalid) as refused:
-        workspace.experiments.courses(run, ["loss"], course)
+        workspace.experiments.curves(run, ["loss"], course)
     assert list(refused.value.fields) == [field]
 
 
 def test_an_unknown_run_has_no_course(workspace: Workspace) -> None:
     with pytest.raises(NotFound):
-        workspace.experiments.courses("0" * 32, ["loss"])
+        workspace.experiments.curves("0" * 32, ["loss"])

@@ -94,5 +94,5 @@ def test_only_what_tells_runs_apart_differs(room: Experiments) -> None:
     room.tag_many([one], {"team": "north", "mlflow.note": "x", "pilothouse.starred": "yes"})
     room.finish(two)
     expected = ("params.kind", "params.rate", "metrics.auc", "tags.team", "status")
-    assert room.differing() == expected
-    assert room.differing(RunFilter(text="one")) == ()
+    assert room.varying_columns() == expected
+    assert room.varying_columns(RunFilter(text="one")) == ()

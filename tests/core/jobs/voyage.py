@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pilothouse.jobs import JobRun, Progress, workflows
+from pilothouse.jobs import JobContext, Progress, workflows
 from pilothouse.kit.errors import Invalid
 from pilothouse.storage import Store
 from pilothouse.workspace import open_workspace
@@ -72,13 +72,13 @@ def tick_on(store: Store, progress: Progress, trace: str, sign: str = "enough") 
 
 
 @workflows.register("steps")
-def steps(job: JobRun, *, trace: str, words: list[str]) -> dict[str, Any]:
+def steps(job: JobContext, *, trace: str, words: list[str]) -> dict[str, Any]:
     """One step for each word."""
     return {"words": [job.step(word, leave, job.store, trace, word) for word in words]}
 
 
 @workflows.register("child")
-def child(job: JobRun, *, number: int) -> dict[str, Any]:
+def child(job: JobContext, *, number: int) -> dict[str, Any]:
     """One computation in a child."""
     job.span(0.2, 0.6)
     found: dict[str, Any] = job.compute("square", "voyage:square", number=number)
@@ -86,19 +86,19 @@ def child(job: JobRun, *, number: int) -> dict[str, Any]:
 
 
 @workflows.register("target")
-def target(job: JobRun, *, name: str, args: dict[str, Any]) -> dict[str, Any]:
+def target(job: JobContext, *, name: str, args: dict[str, Any]) -> dict[str, Any]:
     """Any computation in a child."""
     return {"result": job.compute(name, f"voyage:{name}", **args)}
 
 
 @workflows.register("lookout")
-def lookout(job: JobRun, *, trace: str) -> dict[str, Any]:
+def lookout(job: JobContext, *, trace: str) -> dict[str, Any]:
     """A step that does its waiting in the worker itself."""
     return {"result": job.step("look", tick_on, job.store, job.reporter(), trace)}
 
 
 @workflows.register("stumble")
-def stumble(job: JobRun, *, trace: str, sign: str) -> dict[str, Any]:
+def stumble(job: JobContext, *, trace: str, sign: str) -> dict[str, Any]:
     """Three steps of which the second fails until its sign is there."""
     first = job.step("first", leave, job.store, trace, "first")
     second = job.step("second", fail_without, job.store, trace, sign)
@@ -106,7 +106,7 @@ def stumble(job: JobRun, *, trace: str, sign: str) -> dict[str, Any]:
 
 
 @workflows.register("unwritable")
-def unwritable(job: JobRun) -> dict[str, Any]:
+def unwritable(job: JobContext) -> dict[str, Any]:
     """A result that is no plain value."""
     return {"result": job.step("look", lambda: {1, 2}) and object()}
 

@@ -152,7 +152,7 @@ def _register(store: Store, number: int, frame: pd.DataFrame) -> None:
         session.add(
             ModelVersion(
                 model="late",
-                number=number,
+                version=number,
                 run_id=run,
                 digest=digest,
                 signature=SIGNATURE.to_json(),
@@ -178,7 +178,7 @@ def desk(store: Store, clock: FixedClock) -> Desk:
             Deployment(
                 name="late",
                 model="late",
-                number=1,
+                version=1,
                 created_at=now,
                 created_by="ada",
                 updated_at=now,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse.monitoring.alert_state import Condition, Verdict, combine, stand
+from pilothouse.monitoring.alert_state import Condition, Verdict, combine, evaluate
 
 LETTERS: dict[str, Verdict] = {"b": "breach", "x": "between", "c": "clear", "?": "unknown"}
 histories = st.text(alphabet="bbcx?", max_size=40)
@@ -14,7 +14,7 @@ often = st.integers(1, 4)
 
 
 def phase(history: str, for_windows: int = 2, clear_windows: int = 2) -> str:
-    return stand((LETTERS[letter] for letter in history), for_windows, clear_windows).phase
+    return evaluate((LETTERS[letter] for letter in history), for_windows, clear_windows).phase
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_enough_clear_windows_end_everything(
 def test_an_episode_begins_with_a_breach(
     history: str, for_windows: int, clear_windows: int
 ) -> None:
-    now = stand((LETTERS[letter] for letter in history), for_windows, clear_windows)
+    now = evaluate((LETTERS[letter] for letter in history), for_windows, clear_windows)
     assert (now.opened is None) == (now.phase == "inactive")
     if now.opened is not None:
         assert history[now.opened] == "b"

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
-from pilothouse.monitoring.rules import Rule
+from pilothouse.monitoring.rules import AlertRuleSpec
 from pilothouse.monitoring.tables import Alert
 
 ROWS = 1_500
@@ -188,7 +188,7 @@ def test_drifted_columns_fire_the_drift_rule_without_an_action(desk: Any) -> Non
 
 
 def test_a_rule_on_columns_by_glob_names_the_worst(desk: Any) -> None:
-    rule = Rule(
+    rule = AlertRuleSpec(
         "hours", "feature_drift", "psi", "above", 0.2, column="h*", for_windows=1, clear_windows=1
     )
     desk.monitoring.add_rule("late", rule)
@@ -231,7 +231,7 @@ def test_a_changed_rule_holds_from_the_next_window(desk: Any) -> None:
 def test_a_rule_that_makes_no_sense_is_refused_at_its_field(
     desk: Any, wrong: dict[str, Any], field: str
 ) -> None:
-    good = Rule("mine", "feature_drift", "psi", "above", 0.2)
+    good = AlertRuleSpec("mine", "feature_drift", "psi", "above", 0.2)
     with pytest.raises(Invalid) as refused:
         desk.monitoring.add_rule("late", dataclasses.replace(good, **wrong))
     assert set(refused.value.fields) == {field}
@@ -239,10 +239,12 @@ def test_a_rule_that_makes_no_sense_is_refused_at_its_field(
 
 def test_a_name_is_taken_once_and_what_is_not_there_is_said_so(desk: Any) -> None:
     with pytest.raises(Conflict):
-        desk.monitoring.add_rule("late", Rule("drift", "feature_drift", "psi", "above", 0.2))
+        desk.monitoring.add_rule(
+            "late", AlertRuleSpec("drift", "feature_drift", "psi", "above", 0.2)
+        )
     with pytest.raises(NotFound):
         desk.monitoring.alert("none")
     with pytest.raises(NotFound):
         desk.monitoring.pause_rule("none")
     with pytest.raises(NotFound):
-        desk.monitoring.add_rule("nobody", Rule("x", "feature_drift", "psi", "above", 0.2))
+        desk.monitoring.add_rule("nobody", AlertRuleSpec("x", "feature_drift", "psi", "above", 0.2))

@@ -81,7 +81,7 @@ def test_many_categories_become_bars_that_can_be_read(desk: Any) -> None:
     frame["carrier"] = [f"C{i % 70:02}" for i in range(len(frame))]
     desk.log(frame, desk.week(0))
     bins = desk.monitoring.distributions(desk.evaluate(desk.week(0))["window"], "carrier")
-    assert len(bins) == frames.MOST_BARS + 1
+    assert len(bins) == frames.MAX_BARS + 1
     assert bins["label"].iloc[-1].endswith("others")
     assert bins["current"].sum() == pytest.approx(1)
 

@@ -15,7 +15,7 @@ from scipy import stats
 from pilothouse.monitoring.drift import (
     CategoryPair,
     DriftTest,
-    NotJudged,
+    NotEvaluated,
     NumberPair,
     Pair,
     drift_tests,
@@ -62,7 +62,7 @@ def test_every_score_of_numbers_is_finite_and_zero_for_the_same(
     test: DriftTest, a: np.ndarray, b: np.ndarray
 ) -> None:
     if "number" not in test.kinds:
-        with pytest.raises(NotJudged):
+        with pytest.raises(NotEvaluated):
             test.score(numbers(a, b))
         return
     found = test.score(numbers(a, b))
@@ -77,7 +77,7 @@ def test_every_score_of_categories_is_finite_and_zero_for_the_same(
     test: DriftTest, a: list[str], b: list[str]
 ) -> None:
     if "category" not in test.kinds:
-        with pytest.raises(NotJudged):
+        with pytest.raises(NotEvaluated):
             test.score(categories(a, b))
         return
     found = test.score(categories(a, b))

@@ -13,7 +13,7 @@ from pilothouse.activity import Activity
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import NotFound
 from pilothouse.monitoring import evaluate
-from pilothouse.monitoring.due_windows import MOST_EMPTY
+from pilothouse.monitoring.due_windows import MAX_EMPTY
 from pilothouse.monitoring.evaluate import due_job
 
 SIXTIES, LAST_DAY = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 12, 20, tzinfo=UTC)
@@ -27,7 +27,7 @@ def test_one_event_of_another_century_does_not_cost_its_decades(desk: Any) -> No
     desk.log(desk.draw(1, seed=1), SIXTIES)
     desk.log(desk.draw(50, seed=2), desk.week(0))
     found = starts(desk, desk.week(3))
-    assert len(found) <= 3 + 2 * MOST_EMPTY
+    assert len(found) <= 3 + 2 * MAX_EMPTY
     assert found[-1] == to_ms(desk.week(0))
 
 
@@ -62,7 +62,7 @@ def test_labels_that_arrive_during_an_evaluation_make_the_window_due_again(
     desk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = desk.log(desk.draw(300, seed=4), desk.week(0), labelled=0.0)
-    judge = evaluate.judge
+    judge = evaluate.evaluate_window
 
     def slow_judge(*args: Any) -> Any:
         desk.clock.advance(timedelta(minutes=1))
@@ -70,11 +70,11 @@ def test_labels_that_arrive_during_an_evaluation_make_the_window_due_again(
         desk.clock.advance(timedelta(minutes=1))
         return judge(*args)
 
-    monkeypatch.setattr(evaluate, "judge", slow_judge)
+    monkeypatch.setattr(evaluate, "evaluate_window", slow_judge)
     window = desk.evaluate(desk.week(0))
     assert window["labelled"] == 0
     assert starts(desk, desk.week(1)) == [to_ms(desk.week(0))]
-    monkeypatch.setattr(evaluate, "judge", judge)
+    monkeypatch.setattr(evaluate, "evaluate_window", judge)
     assert desk.evaluate(desk.week(0))["labelled"] == 100
     assert starts(desk, desk.week(1)) == []
 

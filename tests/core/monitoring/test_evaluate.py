@@ -110,7 +110,7 @@ def test_an_empty_window_is_insufficient_of_the_version_that_serves(desk: Any) -
     answer = desk.evaluate(desk.week(0))
     assert (answer["rows"], answer["status"]) == (0, "insufficient")
     info = desk.monitoring.window(answer["window"])
-    assert info.version == "late@1"
+    assert info.version_ref == "late@1"
     assert info.drifted_share is None
     assert info.coverage is None
     assert set(desk.monitoring.results(answer["window"])["status"]) == {"insufficient"}
@@ -171,7 +171,7 @@ def test_two_versions_in_one_week_are_judged_apart(desk: Any) -> None:
     desk.log(desk.draw(900, seed=23), desk.week(0))
     desk.as_version(2).log(desk.draw(600, seed=24), desk.week(0))
     answer = desk.evaluate(desk.week(0))
-    windows = desk.monitoring.windows("late").set_index("number")
+    windows = desk.monitoring.windows("late").set_index("version")
     assert windows["rows"].to_dict() == {1: 900, 2: 600}
     assert answer["window"] == windows["id"][1]
     assert sorted(answer["windows"]) == sorted(windows["id"])

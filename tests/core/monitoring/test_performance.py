@@ -1,4 +1,4 @@
-"""Realised figures against scikit-learn, and when they may be judged at all."""
+"""Performance figures against scikit-learn, and when they may be judged at all."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hypothesis.extra import numpy as arrays
 from sklearn import metrics
 
 from pilothouse.monitoring.performance import (
-    Needs,
+    MinimumRows,
+    compute_performance,
     performance_checks,
     performance_status,
-    realise,
 )
 
-NEEDS = Needs(labelled=10, coverage=0.5, tolerances={"roc_auc": 0.05, "log_loss": 0.1})
+NEEDS = MinimumRows(labelled=10, coverage=0.5, tolerances={"roc_auc": 0.05, "log_loss": 0.1})
 scored = st.integers(2, 80).flatmap(
     lambda rows: st.tuples(
         arrays.arrays(np.int64, rows, elements=st.integers(0, 1)),
@@ -28,7 +28,7 @@ scored = st.integers(2, 80).flatmap(
 @given(scored)
 def test_figures_are_scikit_learns(rows: tuple[np.ndarray, np.ndarray]) -> None:
     y, score = rows
-    found = realise(score, y.astype(float), 0.5)
+    found = compute_performance(score, y.astype(float), 0.5)
     if len(set(y.tolist())) < 2:
         assert found.figures == {}
         return
@@ -41,7 +41,7 @@ def test_figures_are_scikit_learns(rows: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_rows_without_a_label_count_as_rows_only() -> None:
     score = np.array([0.1, 0.9, 0.8, 0.3])
-    found = realise(score, np.array([0, 1, np.nan, np.nan]), 0.5)
+    found = compute_performance(score, np.array([0, 1, np.nan, np.nan]), 0.5)
     assert (found.rows, found.labelled, found.positives) == (4, 2, 1)
     assert found.coverage == 0.5
     assert found.base_rate == 0.5
@@ -51,14 +51,14 @@ def test_rows_without_a_label_count_as_rows_only() -> None:
 def test_calibration_of_a_score_that_says_what_happens() -> None:
     score = np.repeat([0.25, 0.75], 100)
     truth = np.concatenate([np.arange(100) < 25, np.arange(100) < 75]).astype(float)
-    found = realise(score, truth, 0.5)
+    found = compute_performance(score, truth, 0.5)
     assert found.figures["calibration_error"] == pytest.approx(0)
     assert found.calibration is not None
     assert found.calibration.count == (100, 100)
 
 
 def _checks(score: np.ndarray, truth: np.ndarray, reference: dict[str, float]) -> dict:
-    found = performance_checks(realise(score, truth, 0.5), reference, NEEDS)
+    found = performance_checks(compute_performance(score, truth, 0.5), reference, NEEDS)
     return {check.check: check for check in found}
 
 

@@ -15,7 +15,7 @@ from pilothouse.models.signature import Field, Signature
 from pilothouse.monitoring.profiles import (
     CATEGORIES,
     SAMPLE,
-    Unreadable,
+    UnreadableProfile,
     category_reference,
     category_window,
     number_reference,
@@ -69,7 +69,7 @@ def test_a_nullable_or_object_column_of_numbers_is_read() -> None:
 
 
 def test_texts_in_a_column_of_numbers_are_unreadable() -> None:
-    with pytest.raises(Unreadable, match="no number"):
+    with pytest.raises(UnreadableProfile, match="no number"):
         number_reference("x", pd.Series(["ten", "11"]))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pilothouse.jobs import JobRun, workflows
+from pilothouse.jobs import JobContext, workflows
 from pilothouse.workspace import Workspace
 
 
@@ -37,5 +37,5 @@ def test_a_job_signs_as_what_it_is(
         return act()
 
     with pytest.raises(Enough):
-        workflows.get(kind)(JobRun(workspace.store, "a-job", at_once, computed), **args)
+        workflows.get(kind)(JobContext(workspace.store, "a-job", at_once, computed), **args)
     assert actors == [signed]

@@ -8,7 +8,7 @@ import pytest
 
 from harness import serving
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
-from pilothouse.pipelines.auto_monitor import watch_new
+from pilothouse.pipelines.auto_monitor import monitor_new
 from pilothouse.training import TrainingSpec
 from pilothouse.workspace import Workspace
 
@@ -34,8 +34,8 @@ def deployed(workspace: Workspace) -> Workspace:
 
 
 def test_a_new_deployment_is_watched_once(deployed: Workspace) -> None:
-    assert watch_new(deployed.store) == [NAME]
-    assert watch_new(deployed.store) == []
+    assert monitor_new(deployed.store) == [NAME]
+    assert monitor_new(deployed.store) == []
     assert deployed.monitoring.monitor_info(NAME).plan.period == "week"
     schedules = deployed.jobs.schedules()
     assert schedules["kind"].tolist() == ["evaluate_windows"]
@@ -45,8 +45,8 @@ def test_a_new_deployment_is_watched_once(deployed: Workspace) -> None:
 
 def test_watching_again_changes_nothing(deployed: Workspace) -> None:
     deployed.monitoring.monitor(NAME, period="day")
-    deployed.pipelines.watch(NAME)
-    deployed.pipelines.watch(NAME)
+    deployed.pipelines.monitor(NAME)
+    deployed.pipelines.monitor(NAME)
     assert deployed.monitoring.monitor_info(NAME).plan.period == "day"
     assert len(deployed.jobs.schedules()) == 1
 
@@ -54,12 +54,12 @@ def test_watching_again_changes_nothing(deployed: Workspace) -> None:
 def test_an_imported_version_is_left_alone(workspace: Workspace) -> None:
     serving.register(workspace.store, NAME, serving.trained())
     workspace.deployments.launch(NAME, NAME, 1, "from elsewhere")
-    assert watch_new(workspace.store) == []
+    assert monitor_new(workspace.store) == []
 
 
 def test_what_is_not_there_cannot_be_watched(workspace: Workspace) -> None:
     with pytest.raises(NotFound):
-        workspace.pipelines.watch("nothing")
+        workspace.pipelines.monitor("nothing")
 
 
 def test_a_retraining_needs_a_reason_and_happens_once(deployed: Workspace) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pilothouse.deployments import Deployments
-from pilothouse.jobs import JobRun
+from pilothouse.jobs import JobContext
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Cancelled, NotFound, PilothouseError, Unavailable
 from pilothouse.pipelines.retraining import _end
@@ -53,7 +53,7 @@ def test_runs_of_a_training_that_was_killed_say_so(
         return act()
 
     with pytest.raises(type(stop)):
-        train(JobRun(workspace.store, JOB, at_once, killed), spec={})
+        train(JobContext(workspace.store, JOB, at_once, killed), spec={})
     found = {run: experiments.run(run) for run in (parent, done, trial, other)}
     assert [found[run].status for run in found] == [status, "finished", status, "running"]
     assert found[trial].error == words
@@ -94,5 +94,5 @@ def test_a_retraining_cancelled_between_two_workers_ends_its_run(workspace: Work
         raise Cancelled("")
 
     with pytest.raises(Cancelled):
-        retrain(JobRun(workspace.store, JOB, cancelled, cancelled), deployment="late")
+        retrain(JobContext(workspace.store, JOB, cancelled, cancelled), deployment="late")
     assert workspace.experiments.run(run).status == "cancelled"

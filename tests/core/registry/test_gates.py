@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pilothouse.experiments.metrics.kinds import judge
 from pilothouse.kit.errors import NotFound
 from pilothouse.registry.evidence import (
-    Comparison,
+    ChampionComparison,
     ContractFact,
     Evidence,
     Side,
@@ -48,14 +48,14 @@ def test_every_gate_answers_with_words_and_keeps_its_name(gate: str) -> None:
         verdict = gates.get(gate)(shown)
         assert verdict.gate == gate
         assert verdict.outcome in ("passed", "failed", "inconclusive")
-        assert verdict.words
+        assert verdict.message
         assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))) == verdict
 
 
 def test_a_threshold_says_how_much_is_missing() -> None:
-    verdict = GateRule("metric_threshold", {"threshold": 0.75}).judge(evidence(0.7))
+    verdict = GateRule("metric_threshold", {"threshold": 0.75}).evaluate(evidence(0.7))
     assert (verdict.outcome, verdict.figure, verdict.limit) == ("failed", 0.7, 0.75)
-    assert verdict.words == "ROC AUC 0.7000 is 0.0500 below the threshold 0.7500"
+    assert verdict.message == "ROC AUC 0.7000 is 0.0500 below the threshold 0.7500"
 
 
 @given(figure=FIGURES, threshold=FIGURES, metric=st.sampled_from(["roc_auc", "log_loss"]))
@@ -65,14 +65,14 @@ def test_a_threshold_passes_exactly_on_its_good_side(
     shown = Evidence("late", 2, "production", Side("late@2", "a" * 64, {metric: figure}))
     rule = GateRule("metric_threshold", {"metric": metric, "threshold": threshold})
     good = figure >= threshold if metric == "roc_auc" else figure <= threshold
-    assert rule.judge(shown).passed is good
+    assert rule.evaluate(shown).passed is good
 
 
 @given(figure=FIGURES, champion=FIGURES, margin=st.floats(0, 0.5))
 def test_the_champion_is_beaten_when_no_more_than_the_margin_is_lost(
     figure: float, champion: float, margin: float
 ) -> None:
-    verdict = GateRule("beats_champion", {"margin": margin}).judge(evidence(figure, champion))
+    verdict = GateRule("beats_champion", {"margin": margin}).evaluate(evidence(figure, champion))
     lost = champion - figure
     if abs(lost - margin) > 1e-9:
         assert verdict.passed is (lost < margin)
@@ -81,24 +81,24 @@ def test_the_champion_is_beaten_when_no_more_than_the_margin_is_lost(
 
 
 def test_a_figure_exactly_at_the_margin_passes() -> None:
-    assert GateRule("beats_champion", {"margin": 0.005}).judge(evidence(0.695, 0.7)).passed
+    assert GateRule("beats_champion", {"margin": 0.005}).evaluate(evidence(0.695, 0.7)).passed
 
 
 def test_a_loss_is_better_when_it_is_lower() -> None:
     low, high = (Side(f"late@{n}", "a" * 64, {"log_loss": v}) for n, v in ((2, 0.4), (1, 0.5)))
     shown = Evidence("late", 2, "production", low, high)
-    assert GateRule("beats_champion", {"metric": "log_loss", "margin": 0}).judge(shown).passed
+    assert GateRule("beats_champion", {"metric": "log_loss", "margin": 0}).evaluate(shown).passed
     worse = Evidence("late", 2, "production", high, low)
-    verdict = GateRule("beats_champion", {"metric": "log_loss", "margin": 0.01}).judge(worse)
-    assert "is worse by 0.1000, 0.0900 more than the margin of 0.01" in verdict.words
+    verdict = GateRule("beats_champion", {"metric": "log_loss", "margin": 0.01}).evaluate(worse)
+    assert "is worse by 0.1000, 0.0900 more than the margin of 0.01" in verdict.message
 
 
 def test_people_say_which_way_a_metric_is_better() -> None:
     low, high = (Side(f"late@{n}", "a" * 64, {"queue": v}) for n, v in ((2, 3.0), (1, 5.0)))
     rule = GateRule("beats_champion", {"metric": "queue", "margin": 0})
-    assert not rule.judge(Evidence("late", 2, "production", low, high)).passed
+    assert not rule.evaluate(Evidence("late", 2, "production", low, high)).passed
     said = Evidence("late", 2, "production", low, high, directions={"queue": "lower"})
-    assert rule.judge(said).passed
+    assert rule.evaluate(said).passed
 
 
 def test_without_a_champion_nothing_is_to_beat() -> None:
@@ -110,40 +110,40 @@ def test_a_figure_that_was_not_measured_is_inconclusive_and_does_not_let_through
         decision = assess(shown, [GateRule("metric_threshold")])
         assert decision.verdicts[0].outcome == "inconclusive"
         assert not decision.accepted
-        assert "ROC AUC was not measured" in decision.words
+        assert "ROC AUC was not measured" in decision.message
 
 
 def test_a_comparison_on_the_same_rows_goes_before_each_ones_own_figures() -> None:
-    compared = Comparison("late@1", {"roc_auc": 0.71}, {"roc_auc": 0.62}, "the newest week")
+    compared = ChampionComparison("late@1", {"roc_auc": 0.71}, {"roc_auc": 0.62}, "the newest week")
     shown = evidence(0.7, 0.75, held_out=("a", "b"), comparison=compared)
     assert not gates.get("beats_champion")(evidence(0.7, 0.75)).passed
     verdict = gates.get("beats_champion")(shown)
     assert verdict.passed
-    assert "is better by 0.0900" in verdict.words
-    assert Comparison.from_json(json.loads(json.dumps(compared.to_json()))) == compared
+    assert "is better by 0.0900" in verdict.message
+    assert ChampionComparison.from_json(json.loads(json.dumps(compared.to_json()))) == compared
 
 
 def test_the_words_say_when_the_rows_were_not_the_same() -> None:
-    told = gates.get("beats_champion")(evidence(0.7, 0.7, held_out=("a", "b"))).words
+    told = gates.get("beats_champion")(evidence(0.7, 0.7, held_out=("a", "b"))).message
     assert told.endswith("(each on rows of its own)")
-    assert "rows" not in gates.get("beats_champion")(evidence(0.7, 0.7)).words
+    assert "rows" not in gates.get("beats_champion")(evidence(0.7, 0.7)).message
 
 
 def test_a_contract_must_cover_every_input() -> None:
     rule = GateRule("has_contract")
-    assert rule.judge(evidence()).words == "flights@1 has no schema contract"
+    assert rule.evaluate(evidence()).message == "flights@1 has no schema contract"
     part = ContractFact("flights@1", ("a",), uncovered=("b",))
-    failed = rule.judge(evidence(contract=part, inputs=("a", "b")))
+    failed = rule.evaluate(evidence(contract=part, inputs=("a", "b")))
     assert (failed.outcome, failed.figure, failed.limit) == ("failed", 1.0, 2.0)
     whole = ContractFact("flights@1", ("a", "b"))
-    assert rule.judge(evidence(contract=whole, inputs=("a", "b"))).passed
+    assert rule.evaluate(evidence(contract=whole, inputs=("a", "b"))).passed
 
 
 def test_a_decision_names_every_gate_that_stands_in_the_way() -> None:
     decision = assess(evidence(0.55, 0.7), DEFAULT["production"])
     assert not decision.accepted
     for gate in ("metric_threshold", "beats_champion", "has_contract"):
-        assert f"{gate}: " in decision.words
+        assert f"{gate}: " in decision.message
 
 
 def test_the_digest_of_evidence_tells_any_change() -> None:
@@ -154,4 +154,4 @@ def test_the_digest_of_evidence_tells_any_change() -> None:
 
 def test_an_unknown_gate_lists_the_known_ones() -> None:
     with pytest.raises(NotFound, match="has_contract"):
-        GateRule("horoscope").judge(evidence())
+        GateRule("horoscope").evaluate(evidence())

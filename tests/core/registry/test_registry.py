@@ -13,10 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
 from pilothouse.models.signature import Field, Signature
-from pilothouse.registry.evidence import Comparison, evidence_hash
+from pilothouse.registry.evidence import ChampionComparison, evidence_hash
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import Model, ModelVersion
-from pilothouse.registry.versions import Source
+from pilothouse.registry.versions import VersionSource
 from pilothouse.workspace import Workspace
 
 pytestmark = pytest.mark.usefixtures("answering")
@@ -75,8 +75,8 @@ class TestVersions:
     ) -> None:
         runs = [train(), train()]
         registry = workspace.registry
-        assert [registry.register("late", run).number for run in [*runs, runs[0]]] == [1, 2, 1]
-        assert registry.register("other", runs[0]).number == 1
+        assert [registry.register("late", run).version for run in [*runs, runs[0]]] == [1, 2, 1]
+        assert registry.register("other", runs[0]).version == 1
 
     def test_a_run_must_have_finished_and_have_a_model(
         self, workspace: Workspace, train: Train
@@ -99,12 +99,12 @@ class TestVersions:
 
     def test_an_import_is_named_and_its_bytes_are_here(self, workspace: Workspace) -> None:
         digest = workspace.store.artifacts.put_bytes(b"a model from elsewhere")
-        source = Source(digest, SIGNATURE, [], {"roc_auc": 0.7}, imported="mlflow: churn/4")
+        source = VersionSource(digest, SIGNATURE, [], {"roc_auc": 0.7}, imported="mlflow: churn/4")
         version = workspace.registry.register_import("late", source)
         assert (version.run_id, version.import_source) == (None, "mlflow: churn/4")
         with pytest.raises(Invalid):
-            workspace.registry.register_import("late", Source(digest, SIGNATURE, [], {}))
-        lost = Source("f" * 64, SIGNATURE, [], {}, imported="somewhere")
+            workspace.registry.register_import("late", VersionSource(digest, SIGNATURE, [], {}))
+        lost = VersionSource("f" * 64, SIGNATURE, [], {}, imported="somewhere")
         with pytest.raises(NotFound, match="not in the store"):
             workspace.registry.register_import("late", lost)
 
@@ -117,7 +117,7 @@ class TestVersions:
         at = workspace.store.now()
         row = ModelVersion(
             model="late",
-            number=1,
+            version=1,
             digest=digest,
             signature={},
             input_example=[],
@@ -158,7 +158,7 @@ class TestPromotion:
         assert [verdict.outcome for verdict in info.verdicts] == ["passed"] * 4
         champion = registry.champion("late")
         assert champion is not None
-        assert (champion.number, champion.stage, champion.aliases) == (
+        assert (champion.version, champion.stage, champion.aliases) == (
             1,
             "production",
             ("champion",),
@@ -171,13 +171,13 @@ class TestPromotion:
     ) -> None:
         registry = workspace.registry
         for auc in (0.7, 0.72):
-            number = registry.register("late", train(auc)).number
+            number = registry.register("late", train(auc)).version
             registry.promote("late", number, "production", f"try {number}")
             clock.advance(timedelta(days=1))
         assert registry.version("late", 1).stage == "archived"
         assert registry.champion("late") == registry.version("late", 2)
         history = registry.history("late")
-        moves = list(zip(history["number"], history["before"], history["after"], strict=True))
+        moves = list(zip(history["version"], history["before"], history["after"], strict=True))
         assert moves == [
             (2, "none", "production"),
             (1, "production", "archived"),
@@ -199,7 +199,7 @@ class TestPromotion:
         assert "0.1650 more than the margin" in told.value.message
         assert registry.version("late", 2).stage == "none"
         kept = registry.promotions("refused")
-        assert kept["number"].tolist() == [2]
+        assert kept["version"].tolist() == [2]
         assert "metric_threshold" in kept["gates"][0]
         assert verbs(workspace)[0] == "refused"
 
@@ -211,7 +211,7 @@ class TestPromotion:
         before = len(verbs(workspace))
         decision = registry.assess("late", 1, "production")
         assert not decision.accepted
-        assert "0.0200 below" in decision.words
+        assert "0.0200 below" in decision.message
         assert registry.assess("late", 1, "staging").accepted
         assert len(verbs(workspace)) == before
         assert registry.promotions().empty
@@ -330,7 +330,9 @@ class TestDecisions:
         registry.register("late", train(0.68, held_out="march"))
         registry.promote("late", 1, "production", "first")
         assert not registry.assess("late", 2, "production").accepted
-        compared = Comparison("late@1", {"roc_auc": 0.68}, {"roc_auc": 0.61}, "march").to_json()
+        compared = ChampionComparison(
+            "late@1", {"roc_auc": 0.68}, {"roc_auc": 0.61}, "march"
+        ).to_json()
         assert registry.assess("late", 2, "production", compared).accepted
         proposal = registry.propose("late", 2, "production", "drift", compared)
         assert registry.decide(proposal.id, True, "agreed").status == "accepted"
@@ -342,7 +344,7 @@ class TestDecisions:
         for auc in (0.75, 0.68):
             registry.register("late", train(auc))
         registry.promote("late", 1, "production", "first")
-        compared = Comparison("late@9", {"roc_auc": 0.68}, {"roc_auc": 0.61}, "march")
+        compared = ChampionComparison("late@9", {"roc_auc": 0.68}, {"roc_auc": 0.61}, "march")
         assert not registry.assess("late", 2, "production", compared).accepted
 
 
@@ -366,7 +368,7 @@ class TestGatesAndAliases:
 
     def test_without_a_contract_nothing_is_promoted(self, workspace: Workspace) -> None:
         digest = workspace.store.artifacts.put_bytes(b"a model")
-        source = Source(digest, SIGNATURE, [], {"roc_auc": 0.9}, imported="elsewhere")
+        source = VersionSource(digest, SIGNATURE, [], {"roc_auc": 0.9}, imported="elsewhere")
         workspace.registry.register_import("late", source)
         with pytest.raises(Refused, match="has_contract"):
             workspace.registry.promote("late", 1, "staging", "try")
@@ -379,7 +381,7 @@ class TestGatesAndAliases:
             registry.register("late", train())
         assert registry.set_alias("late", "challenger", 1) is None
         assert registry.set_alias("late", "challenger", 2) == 1
-        assert registry.version("late", "challenger").number == 2
+        assert registry.version("late", "challenger").version == 2
         assert registry.set_alias("late", "challenger", None) == 2
         with pytest.raises(NotFound):
             registry.version("late", "challenger")
@@ -411,7 +413,7 @@ class TestGatesAndAliases:
         registry.register("late", train(0.8))
         registry.promote("late", 2, "production", "best")
         frame = registry.versions("late")
-        assert frame["number"].tolist() == [2, 1]
+        assert frame["version"].tolist() == [2, 1]
         assert frame["aliases"].tolist() == ["champion", ""]
         assert frame["metrics.roc_auc"].tolist() == [0.8, 0.7]
         model = registry.models().iloc[0]

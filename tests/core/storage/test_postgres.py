@@ -76,7 +76,7 @@ def test_a_transaction_that_was_taken_back_leaves_no_gap_in_the_log(ship: Worksp
         fail_after_recording(ship.store)
     with ship.store.write() as session:
         record(session, ship.store, "closed", "job", "x")
-    assert ship.activity.verify().words == "2 entries, unbroken"
+    assert ship.activity.verify().message == "2 entries, unbroken"
 
 
 def test_a_reader_sees_one_instant(ship: Workspace) -> None:
@@ -101,7 +101,7 @@ def test_writers_at_once_keep_the_chain(ship: Workspace) -> None:
     for thread in threads:
         thread.join()
     with ship.store.read() as session:
-        assert verify(session).words == "80 entries, unbroken"
+        assert verify(session).message == "80 entries, unbroken"
 
 
 def test_a_workspace_is_searched_and_counted(ship: Workspace) -> None:

@@ -95,8 +95,8 @@ def test_a_run_keeps_what_was_used_and_why_and_learns_from_times(workspace: Work
     field = {each["name"]: each for each in signature["inputs"]}["opened"]
     assert pd.Timestamp(field["low"], unit="ms").year == 2024
     version = workspace.registry.register("customers", run)
-    decision = workspace.registry.assess("customers", version.number, "staging")
-    assert decision.verdicts[0].passed, decision.verdicts[0].words
+    decision = workspace.registry.assess("customers", version.version, "staging")
+    assert decision.verdicts[0].passed, decision.verdicts[0].message
 
 
 def test_an_identifier_of_whole_numbers_does_not_leak_the_target(workspace: Workspace) -> None:

@@ -19,7 +19,7 @@ from pilothouse.kit.errors import Cancelled, Invalid, NotFound
 from pilothouse.models.signature import Signature
 from pilothouse.training import TrainingSpec
 from pilothouse.training.fit import train_all_job, train_job
-from pilothouse.training.holdout_evaluation import judge_job
+from pilothouse.training.holdout_evaluation import evaluate_job
 from pilothouse.workspace import Workspace
 
 FILES = {
@@ -314,7 +314,7 @@ def test_another_model_is_judged_on_the_very_same_rows(workspace: Workspace, dat
         "signature": read(workspace, rival, "model/signature.json"),
     }
     progress = Progress(workspace.store, None)
-    found = judge_job(workspace.store, progress, run=run, rivals={"shop@1": other})
+    found = evaluate_job(workspace.store, progress, run=run, rivals={"shop@1": other})
     known = workspace.experiments.run(rival).metrics
     assert found["rivals"]["shop@1"]["roc_auc"] == pytest.approx(known["roc_auc"].last)
     own = workspace.experiments.run(run).metrics

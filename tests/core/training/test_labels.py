@@ -18,7 +18,7 @@ from pilothouse.deployments.model_server.server import Predictor
 from pilothouse.kit.errors import Invalid, Refused
 from pilothouse.models.signature import Label, Signature
 from pilothouse.registry.evidence import Evidence
-from pilothouse.registry.versions import Source
+from pilothouse.registry.versions import VersionSource
 from pilothouse.training import TrainingSpec
 from pilothouse.training.target import read_target
 from pilothouse.workspace import Workspace
@@ -99,7 +99,7 @@ def test_a_model_process_answers_with_the_class_that_was_chosen(
     _, signature, example = files(workspace, run)
     assert signature.match_label(common) == signature.positive
     version = workspace.registry.register("visits", run)
-    verdict = workspace.registry.assess("visits", version.number, "staging").verdicts[0]
+    verdict = workspace.registry.assess("visits", version.version, "staging").verdicts[0]
     assert (verdict.gate, verdict.outcome) == ("answers_example", "passed")
     assert len(example) > 0
 
@@ -112,14 +112,14 @@ def test_a_version_that_cannot_answer_its_example_says_so_before_it_is_promoted(
     _, signature, example = files(workspace, run)
     digest = {f.path: f.digest for f in workspace.experiments.run(run).artifacts}
     other = replace(signature, classes=("good", "bad"), positive="bad", target_words=None)
-    source = Source(digest["model/model.joblib"], other, example, {}, imported="elsewhere")
+    source = VersionSource(digest["model/model.joblib"], other, example, {}, imported="elsewhere")
     version = workspace.registry.register_import("odd", source)
     workspace.registry.set_gates("staging", [])
-    decision = workspace.registry.assess("odd", version.number, "staging")
+    decision = workspace.registry.assess("odd", version.version, "staging")
     assert not decision.accepted
-    assert "the model knows the classes" in decision.words
+    assert "the model knows the classes" in decision.message
     with pytest.raises(Refused, match="cannot answer its example"):
-        workspace.registry.promote("odd", version.number, "staging", "please")
+        workspace.registry.promote("odd", version.version, "staging", "please")
 
 
 def test_a_version_that_was_never_tried_does_not_pass() -> None:

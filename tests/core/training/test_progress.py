@@ -29,7 +29,7 @@ from pilothouse.training.progress import (
     phase_share,
     reading_phase,
 )
-from pilothouse.training.trainers import Columns, Hyper, Value, trainers
+from pilothouse.training.trainers import Columns, Hyperparameter, Value, trainers
 from pilothouse.workspace import Workspace
 
 WAIT_SECONDS = 20.0
@@ -66,7 +66,7 @@ class SlowTrainer:
     """A trainer that reports nothing itself while it fits."""
 
     title = "Slow model"
-    space: tuple[Hyper, ...] = ()
+    space: tuple[Hyperparameter, ...] = ()
     reports = Reports()
 
     @staticmethod

@@ -15,7 +15,7 @@ from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.training.encoding import Encoder
 from pilothouse.training.importance import importance
 from pilothouse.training.search import Search
-from pilothouse.training.trainers import Columns, Hyper, Trainer, settle, trainers
+from pilothouse.training.trainers import Columns, Hyperparameter, Trainer, resolve_params, trainers
 
 COLUMNS = Columns(("size", "old", "count"), ("colour", "kind"))
 
@@ -46,7 +46,7 @@ def trainer(request: pytest.FixtureRequest) -> Trainer:
 
 def test_it_learns_from_missing_values_and_answers_for_what_it_never_saw(trainer: Trainer) -> None:
     frame, y = rows(1500)
-    model = trainer.build(COLUMNS, settle(trainer, {}), 0).fit(frame, y)
+    model = trainer.build(COLUMNS, resolve_params(trainer, {}), 0).fit(frame, y)
     unseen, truth = rows(500, seed=1)
     unseen.loc[:20, "colour"] = "ultraviolet"
     score = model.predict_proba(unseen)[:, 1]
@@ -56,7 +56,7 @@ def test_it_learns_from_missing_values_and_answers_for_what_it_never_saw(trainer
 
 def test_it_answers_the_same_from_plain_lists_and_in_any_column_order(trainer: Trainer) -> None:
     frame, y = rows(600)
-    model = trainer.build(COLUMNS, settle(trainer, {}), 0).fit(frame, y)
+    model = trainer.build(COLUMNS, resolve_params(trainer, {}), 0).fit(frame, y)
     plain = {
         name: [None if pd.isna(value) else value for value in frame[name]]
         for name in reversed(frame.columns)
@@ -66,21 +66,21 @@ def test_it_answers_the_same_from_plain_lists_and_in_any_column_order(trainer: T
 
 def test_the_same_seed_makes_the_same_model(trainer: Trainer) -> None:
     frame, y = rows(600)
-    params = settle(trainer, {})
+    params = resolve_params(trainer, {})
     one, two = (trainer.build(COLUMNS, params, 5).fit(frame, y) for _ in range(2))
     np.testing.assert_array_equal(one.predict_proba(frame), two.predict_proba(frame))
 
 
 def test_its_defaults_lie_in_its_space_and_a_search_starts_there(trainer: Trainer) -> None:
-    params = settle(trainer, {})
+    params = resolve_params(trainer, {})
     assert params == {hyper.name: hyper.default for hyper in trainer.space}
-    assert Search(trainer, params, "higher", 0).ask() == params
+    assert Search(trainer, params, "higher", 0).suggest() == params
 
 
 def test_it_is_read_back_without_pandas(trainer: Trainer) -> None:
     frame, y = rows(300)
     buffer = io.BytesIO()
-    joblib.dump(trainer.build(COLUMNS, settle(trainer, {}), 0).fit(frame, y), buffer)
+    joblib.dump(trainer.build(COLUMNS, resolve_params(trainer, {}), 0).fit(frame, y), buffer)
     program = """
 import io, sys
 class NoPandas:
@@ -100,13 +100,13 @@ assert not {"pandas", "optuna", "sqlmodel"} & set(sys.modules)
 def test_a_column_that_is_all_missing_in_training_does_no_harm(trainer: Trainer) -> None:
     frame, y = rows(300)
     frame = frame.assign(size=np.nan, colour=None)
-    model = trainer.build(COLUMNS, settle(trainer, {}), 0).fit(frame, y)
+    model = trainer.build(COLUMNS, resolve_params(trainer, {}), 0).fit(frame, y)
     assert np.isfinite(model.predict_proba(frame)).all()
 
 
 def test_importance_puts_the_columns_that_matter_first(trainer: Trainer) -> None:
     frame, y = rows(1500)
-    model = trainer.build(COLUMNS, settle(trainer, {}), 0).fit(frame, y)
+    model = trainer.build(COLUMNS, resolve_params(trainer, {}), 0).fit(frame, y)
     found = importance(model, COLUMNS, frame, y, 0)
     assert set(found["column"][:2]) == {"size", "colour"} or found["column"][0] == "size"
     assert sorted(found["column"]) == sorted(COLUMNS.names)
@@ -132,27 +132,29 @@ def test_what_is_infinite_or_unknown_is_missing() -> None:
 @pytest.mark.parametrize(
     ("hyper", "value", "wanted"),
     [
-        (Hyper("depth", "integer", 3, 1, 9), 2.5, "whole number"),
-        (Hyper("depth", "integer", 3, 1, 9), 10, "between 1 and 9"),
-        (Hyper("rate", "number", 0.1, 0.01, 1), "fast", "a number"),
-        (Hyper("rate", "number", 0.1, 0.01, 1), float("nan"), "between"),
-        (Hyper("kind", "choice", "a", choices=("a", "b")), "c", "one of a, b"),
+        (Hyperparameter("depth", "integer", 3, 1, 9), 2.5, "whole number"),
+        (Hyperparameter("depth", "integer", 3, 1, 9), 10, "between 1 and 9"),
+        (Hyperparameter("rate", "number", 0.1, 0.01, 1), "fast", "a number"),
+        (Hyperparameter("rate", "number", 0.1, 0.01, 1), float("nan"), "between"),
+        (Hyperparameter("kind", "choice", "a", choices=("a", "b")), "c", "one of a, b"),
     ],
 )
-def test_a_value_outside_the_space_is_named(hyper: Hyper, value: object, wanted: str) -> None:
+def test_a_value_outside_the_space_is_named(
+    hyper: Hyperparameter, value: object, wanted: str
+) -> None:
     with pytest.raises(Invalid, match=wanted) as told:
         hyper.read(value)
     assert list(told.value.fields) == [f"params.{hyper.name}"]
 
 
 def test_values_take_the_type_of_their_parameter() -> None:
-    assert repr(Hyper("depth", "integer", 3, 1, 9).read("4")) == "4"
-    assert repr(Hyper("rate", "number", 0.1, 0.01, 1).read(1)) == "1.0"
+    assert repr(Hyperparameter("depth", "integer", 3, 1, 9).read("4")) == "4"
+    assert repr(Hyperparameter("rate", "number", 0.1, 0.01, 1).read(1)) == "1.0"
 
 
 def test_an_unknown_parameter_and_an_unknown_trainer_list_the_known_ones() -> None:
     with pytest.raises(Invalid, match="learning_rate"):
-        settle(trainers.get("hist_gradient_boosting"), {"depth": 3})
+        resolve_params(trainers.get("hist_gradient_boosting"), {"depth": 3})
     with pytest.raises(NotFound, match="random_forest"):
         trainers.get("oracle")
 
@@ -161,13 +163,13 @@ def test_a_search_told_the_same_answers_asks_the_same_questions() -> None:
     trainer = trainers.get("random_forest")
     asked = []
     for _ in range(2):
-        search = Search(trainer, settle(trainer, {}), "lower", 4)
+        search = Search(trainer, resolve_params(trainer, {}), "lower", 4)
         proposals = []
         for value in (3.0, 1.0, 2.0, 5.0):
-            proposals.append(search.ask())
-            search.tell(value)
+            proposals.append(search.suggest())
+            search.report(value)
         assert search.best == 1
         asked.append(proposals)
     assert asked[0] == asked[1]
     for proposal in asked[0]:
-        assert settle(trainer, proposal) == proposal
+        assert resolve_params(trainer, proposal) == proposal

@@ -18,7 +18,7 @@ from sqlmodel import text
 
 from harness.running_instance import wait_for
 from pilothouse.interop.importing import importer
-from pilothouse.jobs import JobRun, Progress, workflows
+from pilothouse.jobs import JobContext, Progress, workflows
 from pilothouse.jobs.process_pool import find
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Cancelled, Conflict, NotFound
@@ -56,7 +56,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(many: Path, tmp_path: Path) -> dict[str, Any]:
     """What an import that nobody disturbs makes of it."""
     opened = open_workspace(settings=Settings(workspace=tmp_path / "whole", actor="ada"))
-    assert opened.imports.bring(str(many)).brought["runs"] == RUNS
+    assert opened.imports.run(str(many)).brought["runs"] == RUNS
     found = seen(opened)
     opened.store.engine.dispose()
     return found
@@ -114,7 +114,7 @@ def test_stopped_within_a_long_run_it_goes_on(
     for attempt in range(200):
         left = 5 + 7 * attempt
         try:
-            workspace.imports.bring(str(few.parent), tell=stop)
+            workspace.imports.run(str(few.parent), tell=stop)
             break
         except Cancelled:
             stops += 1
@@ -138,7 +138,7 @@ def in_this_process(workspace: Workspace, job: str) -> dict[str, Any]:
         return act()
 
     info = workspace.jobs.job(job)
-    run = JobRun(workspace.store, job, step, compute)
+    run = JobContext(workspace.store, job, step, compute)
     result: dict[str, Any] = workflows.get(info.kind)(run, **info.args)
     with workspace.store.write() as session:
         row = session.get(Job, job)
@@ -179,8 +179,8 @@ def test_what_is_no_source_never_becomes_a_job(workspace: Workspace, tmp_path: P
 
 
 def test_the_import_is_in_the_log_once(workspace: Workspace, many: Path) -> None:
-    workspace.imports.bring(str(many))
-    workspace.imports.bring(str(many))
+    workspace.imports.run(str(many))
+    workspace.imports.run(str(many))
     entries = workspace.activity.entries(kind="experiment")
     assert sorted(entries["verb"]) == ["created", "imported"]
     assert workspace.activity.verify().intact

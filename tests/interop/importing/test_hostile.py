@@ -14,7 +14,7 @@ from seen import seen
 
 from pilothouse.interop.importing import coerce
 from pilothouse.interop.importing.mlflow import metric_files
-from pilothouse.interop.importing.report import Report
+from pilothouse.interop.importing.report import ImportReport
 from pilothouse.interop.importing.sandbox import Root, mapping
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
 from pilothouse.kit.settings import Settings
@@ -51,14 +51,14 @@ def store_folder(tmp_path: Path) -> Path:
     return root
 
 
-def told(report: Report) -> dict[tuple[str, str], str]:
+def told(report: ImportReport) -> dict[tuple[str, str], str]:
     """What the report says: by outcome and kind, the last why."""
     return {(line.outcome, line.kind): line.why for line in report.lines}
 
 
-def bring(workspace: Workspace, folder: Path) -> Report:
+def bring(workspace: Workspace, folder: Path) -> ImportReport:
     """Import a folder in which one run is good: that one always comes whole."""
-    report = workspace.imports.bring(str(folder))
+    report = workspace.imports.run(str(folder))
     good = workspace.experiments.run(RUN)
     assert (good.status, good.values) == ("finished", {"loss": 0.25})
     assert [file.path for file in good.artifacts] == ["a.txt"]
@@ -244,7 +244,7 @@ def test_a_file_that_is_too_large_is_told_and_asked_for_again(
     report = bring(opened, store_folder)
     assert "PILOTHOUSE_MAX_ARTIFACT_MB" in told(report)["skipped", "file"]
     (store_folder / "1" / OTHER / "artifacts" / "bomb").write_bytes(b"defused")
-    assert opened.imports.bring(str(store_folder)).changed == {"runs": 1}
+    assert opened.imports.run(str(store_folder)).changed == {"runs": 1}
     assert "bomb" in seen(opened)["runs"][OTHER]["files"]
     opened.store.engine.dispose()
 
@@ -287,7 +287,7 @@ def test_absurd_numbers_everywhere(workspace: Workspace, store_folder: Path) -> 
     (model / "version-2000000000" / "meta.yaml").write_text("version: 2000000000\nsource: /etc\n")
     report = bring(workspace, store_folder)
     assert workspace.experiments.run(OTHER).status == "running"
-    assert [int(n) for n in workspace.registry.versions("m")["number"]] == [1]
+    assert [int(n) for n in workspace.registry.versions("m")["version"]] == [1]
     assert told(report)["skipped", "alias"] == "version 7 is not here"
     assert told(report)["skipped", "files"] == "they are said to be at /etc, and are not here"
 
@@ -313,7 +313,7 @@ def test_a_file_that_is_no_database(
     path = tmp_path / "mlflow.db"
     path.write_bytes(content)
     with pytest.raises(error):
-        workspace.imports.bring(str(path))
+        workspace.imports.run(str(path))
 
 
 def made(path: Path, *statements: str) -> Path:
@@ -340,7 +340,7 @@ TABLES = (
 def test_a_database_of_something_else(workspace: Workspace, tmp_path: Path) -> None:
     path = made(tmp_path / "other.db", "CREATE TABLE songs (name)")
     with pytest.raises(Invalid, match="no MLflow database: it has no table 'experiments'"):
-        workspace.imports.bring(str(path))
+        workspace.imports.run(str(path))
 
 
 def test_a_view_in_place_of_a_table_is_not_asked(workspace: Workspace, tmp_path: Path) -> None:
@@ -351,7 +351,7 @@ def test_a_view_in_place_of_a_table_is_not_asked(workspace: Workspace, tmp_path:
         "SELECT i AS key FROM n",
     )
     with pytest.raises(Invalid, match="no table 'metrics'"):
-        workspace.imports.bring(str(path))
+        workspace.imports.run(str(path))
 
 
 def test_cells_of_every_kind_but_the_right_one(workspace: Workspace, tmp_path: Path) -> None:
@@ -368,7 +368,7 @@ def test_cells_of_every_kind_but_the_right_one(workspace: Workspace, tmp_path: P
         f"('m', 1e999, 1700000000001, 1, '{OTHER}'), ('m', 'x', 1, 2, '{OTHER}'), "
         f"('m', 1, 1e300, 3, '{OTHER}'), ('m', 1, 1, 9e30, '{OTHER}'), (x'ff', 1, 1, 1, '{OTHER}')",
     )
-    report = workspace.imports.bring(str(path))
+    report = workspace.imports.run(str(path))
     runs = seen(workspace)["runs"]
     assert set(runs) == {RUN, OTHER}
     assert runs[OTHER]["params"] == {"k": "\N{REPLACEMENT CHARACTER}" * 2, "7": "8"}
@@ -391,7 +391,7 @@ def test_a_schema_of_tomorrow_is_read_as_far_as_it_is_known(
         "ALTER TABLE runs ADD COLUMN mood TEXT",
         "CREATE TABLE spells (name)",
     )
-    report = workspace.imports.bring(str(path))
+    report = workspace.imports.run(str(path))
     assert [line.name for line in report.lines if line.kind == "database"] == ["ffffffffffff"]
     assert (report.brought["runs"], report.faults) == (1, 0)
 
@@ -399,22 +399,22 @@ def test_a_schema_of_tomorrow_is_read_as_far_as_it_is_known(
 @pytest.mark.parametrize("given", ["", "ftp://x/y", "http://", "http://a b/", "https://:x@/"])
 def test_what_is_no_source(workspace: Workspace, given: str) -> None:
     with pytest.raises(Invalid):
-        workspace.imports.bring(given)
+        workspace.imports.run(given)
 
 
 def test_what_is_not_there(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="nothing at"):
-        workspace.imports.look(str(tmp_path / "nothing"))
+        workspace.imports.preview(str(tmp_path / "nothing"))
     with pytest.raises(Invalid, match="holds no experiment"):
-        workspace.imports.look(str(tmp_path))
+        workspace.imports.preview(str(tmp_path))
 
 
 def test_a_folder_that_holds_both_asks_which(workspace: Workspace, store_folder: Path) -> None:
     made(store_folder.parent / "mlflow.db", *TABLES)
     with pytest.raises(Invalid, match=r"both mlflow\.db and mlruns"):
-        workspace.imports.bring(str(store_folder.parent))
+        workspace.imports.run(str(store_folder.parent))
     (store_folder.parent / "mlflow.db").unlink()
-    assert workspace.imports.bring(str(store_folder.parent)).brought["runs"] == 2
+    assert workspace.imports.run(str(store_folder.parent)).brought["runs"] == 2
 
 
 def test_an_address_with_a_password_is_refused_without_saying_it(workspace: Workspace) -> None:

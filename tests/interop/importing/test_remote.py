@@ -11,11 +11,11 @@ import httpx
 import pytest
 from seen import seen
 
-from pilothouse.interop.importing.importer import bring_from
+from pilothouse.interop.importing.importer import import_from
 from pilothouse.interop.importing.mlflow import http_client as wire
-from pilothouse.interop.importing.mlflow.http_client import Wire
+from pilothouse.interop.importing.mlflow.http_client import HttpClient
 from pilothouse.interop.importing.mlflow.rest import RemoteSource
-from pilothouse.interop.importing.report import Notes, Report
+from pilothouse.interop.importing.report import ImportReport, Notes
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Refused, Unavailable
 from pilothouse.workspace import Workspace
 
@@ -59,15 +59,15 @@ class Server:
             return httpx.Response(404, json={"error_code": "ENDPOINT_NOT_FOUND"})
         return told if isinstance(told, httpx.Response) else httpx.Response(200, json=told)
 
-    def wire(self) -> Wire:
+    def wire(self) -> HttpClient:
         transport = httpx.MockTransport(self)
-        return Wire(URL, wait=self.waited.append, transport=transport)
+        return HttpClient(URL, wait=self.waited.append, transport=transport)
 
-    def bring(self, workspace: Workspace) -> Report:
+    def bring(self, workspace: Workspace) -> ImportReport:
         notes = Notes()
         source = RemoteSource(self.wire(), notes)
         try:
-            return bring_from(workspace.store, source, notes)
+            return import_from(workspace.store, source, notes)
         finally:
             source.close()
 
@@ -101,7 +101,7 @@ def test_nobody_is_followed_elsewhere(workspace: Workspace, to: str) -> None:
 def test_an_answer_without_end_is_left(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "MOST_JSON", 1_000)
+    monkeypatch.setattr(wire, "MAX_JSON", 1_000)
 
     def endless() -> Iterator[bytes]:
         while True:
@@ -236,7 +236,7 @@ def test_a_history_that_breaks_off_is_asked_for_next_time(workspace: Workspace) 
     server.odd["metrics/get-history"] = {"metrics": [{"value": 1, "timestamp": 1, "step": 0}]}
     again = server.bring(workspace)
     assert (again.faults, again.brought["points"]) == (0, 1)
-    assert server.bring(workspace).known["runs"] == 1
+    assert server.bring(workspace).already_imported["runs"] == 1
 
 
 def test_credentials_are_sent_and_never_told(
@@ -261,4 +261,4 @@ def test_credentials_are_sent_and_never_told(
 
 def test_a_server_that_is_not_there(workspace: Workspace) -> None:
     with pytest.raises(Unavailable, match="cannot be reached"):
-        workspace.imports.look("http://127.0.0.1:9/")
+        workspace.imports.preview("http://127.0.0.1:9/")

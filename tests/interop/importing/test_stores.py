@@ -32,7 +32,7 @@ def dump(workspace: Workspace) -> dict[str, list[Any]]:
 
 @every_store
 def test_everything_is_as_it_was_and_comes_once(workspace: Workspace, written: Written) -> None:
-    report = workspace.imports.bring(written.source)
+    report = workspace.imports.run(written.source)
     assert [line for line in report.lines if line.outcome != "skipped"] == []
     wanted, found = expected(written.told), seen(workspace)
     for kind in ("experiments", "runs", "logged_models", "models"):
@@ -42,10 +42,10 @@ def test_everything_is_as_it_was_and_comes_once(workspace: Workspace, written: W
                 assert found[kind][name][field] == value, (kind, name, field)
     assert report.brought["runs"] == len(wanted["runs"])
     before = dump(workspace)
-    again = workspace.imports.bring(written.source)
+    again = workspace.imports.run(written.source)
     assert dump(workspace) == before
     assert not any(again.brought.values())
-    assert again.known["runs"] == len(wanted["runs"])
+    assert again.already_imported["runs"] == len(wanted["runs"])
     assert again.changed == {}
     assert workspace.activity.verify().intact
 
@@ -53,7 +53,7 @@ def test_everything_is_as_it_was_and_comes_once(workspace: Workspace, written: W
 @every_store
 def test_looking_counts_and_writes_nothing(workspace: Workspace, written: Written) -> None:
     before = dump(workspace)
-    look = workspace.imports.look(written.source)
+    look = workspace.imports.preview(written.source)
     assert dump(workspace) == before
     wanted = written.told
     assert look.runs == len(wanted["runs"])
@@ -64,7 +64,7 @@ def test_looking_counts_and_writes_nothing(workspace: Workspace, written: Writte
 
 
 def test_runs_stand_below_their_parents(workspace: Workspace, folder_store: Written) -> None:
-    workspace.imports.bring(folder_store.source)
+    workspace.imports.run(folder_store.source)
     named = {run["name"]: number for number, run in folder_store.told["runs"].items()}
     runs = workspace.experiments
     assert runs.run(named["child"]).parent_id == named["parent"]
@@ -72,7 +72,7 @@ def test_runs_stand_below_their_parents(workspace: Workspace, folder_store: Writ
 
 
 def test_what_tags_say_stands_in_our_columns(workspace: Workspace, folder_store: Written) -> None:
-    workspace.imports.bring(folder_store.source)
+    workspace.imports.run(folder_store.source)
     [number] = [n for n, r in folder_store.told["runs"].items() if r["name"] == "parent"]
     run, tags = workspace.experiments.run(number), folder_store.told["runs"][number]["tags"]
     assert (run.note, run.source) == ("a note", tags["mlflow.source.name"])
@@ -82,21 +82,21 @@ def test_what_tags_say_stands_in_our_columns(workspace: Workspace, folder_store:
 
 
 def test_versions_know_their_files(workspace: Workspace, database_store: Written) -> None:
-    workspace.imports.bring(database_store.source)
+    workspace.imports.run(database_store.source)
     first, fourth = (workspace.registry.version("doubles", number) for number in (1, 4))
     assert b"MLmodel" in workspace.store.artifacts.read(first.digest)
     assert b"a.json" in workspace.store.artifacts.read(fourth.digest)
     champion = workspace.registry.champion("doubles")
     assert champion is not None
-    assert champion.number == 1
+    assert champion.version == 1
 
 
 def test_a_moved_folder_is_the_same_history(
     workspace: Workspace, folder_store: Written, mlruns: Path
 ) -> None:
-    workspace.imports.bring(folder_store.source)
+    workspace.imports.run(folder_store.source)
     before = seen(workspace)
-    report = workspace.imports.bring(str(mlruns))
+    report = workspace.imports.run(str(mlruns))
     assert (report.brought["runs"], report.brought["versions"]) == (0, 0)
     assert seen(workspace) == before
 
@@ -104,21 +104,21 @@ def test_a_moved_folder_is_the_same_history(
 def test_only_the_experiments_that_are_asked_for_come(
     workspace: Workspace, folder_store: Written
 ) -> None:
-    report = workspace.imports.bring(folder_store.source, experiments=["old"], into="from/ml/")
+    report = workspace.imports.run(folder_store.source, experiments=["old"], into="from/ml/")
     assert set(seen(workspace)["experiments"]) == {"from/ml/old"}
     assert report.brought["runs"] == 1
     assert {line.kind for line in report.lines} == {"version", "prompts"}
 
 
 def test_what_is_new_comes_and_what_is_here_stays(workspace: Workspace, mlruns: Path) -> None:
-    workspace.imports.bring(str(mlruns))
+    workspace.imports.run(str(mlruns))
     [live] = [path for path in mlruns.glob("*/*/meta.yaml") if "run_name: live" in path.read_text()]
     run = live.parent.name
     workspace.experiments.annotate(run, "a note of ours")
     live.write_text(live.read_text().replace("status: 1", "status: 3"))
     (live.parent / "metrics" / "loss").write_text("1700000000000 0.5 0\n1700000000001 0.25 1\n")
     (live.parent / "artifacts" / "late.txt").write_text("late")
-    report = workspace.imports.bring(str(mlruns))
+    report = workspace.imports.run(str(mlruns))
     assert (report.changed, report.brought["points"]) == ({"runs": 1}, 2)
     found = workspace.experiments.run(run)
     assert (found.status, found.note, found.values["loss"]) == ("finished", "a note of ours", 0.25)
@@ -133,7 +133,7 @@ def test_a_database_without_the_tables_of_mlflow_3(workspace: Workspace, mlflow_
         connection.execute("ALTER TABLE runs DROP COLUMN deleted_time")
         connection.execute("UPDATE alembic_version SET version_num = 'bd07f7e963c5'")
     connection.close()
-    report = workspace.imports.bring(f"sqlite:///{mlflow_db}")
+    report = workspace.imports.run(f"sqlite:///{mlflow_db}")
     assert report.faults == 0
     assert report.brought["runs"] == 7
     assert report.brought["logged_models"] == 0
@@ -144,7 +144,7 @@ def test_files_of_a_database_may_lie_elsewhere(
     workspace: Workspace, mlflow_db: Path, tmp_path: Path
 ) -> None:
     (mlflow_db.parent / "mlruns").rename(tmp_path / "kept")
-    report = workspace.imports.bring(str(mlflow_db), artifacts=str(tmp_path / "kept"))
+    report = workspace.imports.run(str(mlflow_db), artifacts=str(tmp_path / "kept"))
     assert report.brought["files"] == 9
 
 
@@ -155,7 +155,7 @@ def test_a_database_is_only_read(workspace: Workspace, mlflow_db: Path) -> None:
     before = {path: path.read_bytes() for path in mlflow_db.parent.iterdir() if path.is_file()}
     for path in before:
         path.chmod(0o444)
-    workspace.imports.bring(str(mlflow_db))
+    workspace.imports.run(str(mlflow_db))
     after = {path: path.read_bytes() for path in mlflow_db.parent.iterdir() if path.is_file()}
     assert after == before
 
@@ -165,12 +165,12 @@ def test_on_postgresql(tmp_path: Path, folder_store: Written) -> None:
     with postgresql() as url:
         settings = Settings(workspace=tmp_path / "pg", actor="ada", database_url=url)
         opened = open_workspace(settings=settings)
-        first = opened.imports.bring(folder_store.source)
+        first = opened.imports.run(folder_store.source)
         assert (first.faults, first.brought["runs"]) == (0, len(folder_store.told["runs"]))
         wanted, found = expected(folder_store.told), seen(opened)
         assert found["runs"] == wanted["runs"]
         assert found["models"] == wanted["models"]
-        again = opened.imports.bring(folder_store.source)
+        again = opened.imports.run(folder_store.source)
         assert (any(again.brought.values()), again.changed) == (False, {})
         opened.store.engine.dispose()
 
@@ -189,7 +189,7 @@ def test_history_is_no_news_to_webhooks(workspace: Workspace, folder_store: Writ
     )
     with workspace.store.write() as session:
         session.add(hook)
-    workspace.imports.bring(folder_store.source)
+    workspace.imports.run(folder_store.source)
     with workspace.store.read() as session:
         assert session.execute(text("SELECT count(*) FROM interop_delivery")).scalar_one() == 0
     versions = workspace.registry.versions("doubles")
@@ -200,10 +200,10 @@ def test_what_is_here_from_elsewhere_is_a_conflict(
     workspace: Workspace, folder_store: Written, mlruns: Path
 ) -> None:
     first = next(iter(folder_store.told["runs"]))
-    workspace.imports.bring(folder_store.source)
+    workspace.imports.run(folder_store.source)
     with workspace.store.write() as session:
         session.execute(text("DELETE FROM interop_imported WHERE kind = 'run'"))
-    report = workspace.imports.bring(folder_store.source)
+    report = workspace.imports.run(folder_store.source)
     assert report.outcomes["conflict"] == len(folder_store.told["runs"])
     assert first in {line.name for line in report.lines}
     assert report.brought["runs"] == 0
@@ -212,44 +212,44 @@ def test_what_is_here_from_elsewhere_is_a_conflict(
 def test_histories_become_blocks_and_take_what_is_new(
     workspace: Workspace, mlruns: Path, folder_store: Written
 ) -> None:
-    workspace.imports.bring(str(mlruns))
+    workspace.imports.run(str(mlruns))
     before = seen(workspace)
     compact_waiting(workspace.store)
     assert seen(workspace) == before
     [child] = [n for n, run in folder_store.told["runs"].items() if run["name"] == "child"]
     [loss] = mlruns.glob(f"*/{child}/metrics/loss")
     loss.write_text(loss.read_text() + "1700000000000 0.75 9\n")
-    assert workspace.imports.bring(str(mlruns)).changed == {"runs": 1}
+    assert workspace.imports.run(str(mlruns)).changed == {"runs": 1}
     assert list(workspace.experiments.history([child], ["loss"])["value"]) == [0.1, 0.75]
     assert workspace.experiments.run(child).metrics["loss"].count == 2
 
 
 def test_what_was_deleted_or_archived_here_stays_so(workspace: Workspace, mlruns: Path) -> None:
-    workspace.imports.bring(str(mlruns))
+    workspace.imports.run(str(mlruns))
     named = {run["name"]: number for number, run in seen(workspace)["runs"].items()}
     workspace.experiments.archive(named["killed"])
     workspace.experiments.delete([named["killed"]])
     workspace.experiments.archive(named["child"])
     [loss] = mlruns.glob(f"*/{named['child']}/metrics/loss")
     loss.write_text(loss.read_text() + "1700000000000 0.75 9\n")
-    report = workspace.imports.bring(str(mlruns))
+    report = workspace.imports.run(str(mlruns))
     whys = {line.name: line.why for line in report.lines if line.kind == "run"}
     assert whys == {
         named["killed"]: "it came before and was deleted here since",
         named["child"]: "it is archived here: restore it to bring what is new",
     }
     workspace.experiments.restore(named["child"])
-    assert workspace.imports.bring(str(mlruns)).changed == {"runs": 1}
+    assert workspace.imports.run(str(mlruns)).changed == {"runs": 1}
     assert workspace.experiments.run(named["child"]).values["loss"] == 0.75
 
 
 def test_a_parameter_that_differs_is_a_conflict_and_ours_stays(
     workspace: Workspace, mlruns: Path
 ) -> None:
-    workspace.imports.bring(str(mlruns))
+    workspace.imports.run(str(mlruns))
     [depth] = mlruns.glob("*/*/params/depth")
     depth.write_text("4")
-    report = workspace.imports.bring(str(mlruns))
+    report = workspace.imports.run(str(mlruns))
     [line] = [line for line in report.lines if line.outcome == "conflict"]
     assert line.why == "it is '3' here and '4' there; ours stays"
     assert workspace.experiments.run(depth.parents[1].name).params["depth"] == "3"
@@ -259,21 +259,21 @@ def test_a_champion_of_ours_is_not_pushed_aside(
     workspace: Workspace, folder_store: Written
 ) -> None:
     from pilothouse.models.signature import UNKNOWN
-    from pilothouse.registry.versions import Source
+    from pilothouse.registry.versions import VersionSource
 
     digest = workspace.store.artifacts.put_bytes(b"{}")
-    source = Source(digest, UNKNOWN, [], {}, imported="MLflow: by hand")
+    source = VersionSource(digest, UNKNOWN, [], {}, imported="MLflow: by hand")
     workspace.registry.register_import("doubles", source)
     with workspace.store.write() as session:
         from pilothouse.registry import stages
 
         stages.move_champion(session, workspace.store, "doubles", 1, "ours")
-    report = workspace.imports.bring(folder_store.source)
+    report = workspace.imports.run(folder_store.source)
     champion = workspace.registry.champion("doubles")
     assert champion is not None
-    assert champion.number == 1
+    assert champion.version == 1
     told = {(line.outcome, line.kind, line.name) for line in report.lines}
     assert ("conflict", "alias", "doubles@champion") in told
     assert ("skipped", "stage", "doubles 2") in told
     assert ("noted", "version", "doubles 1") in told
-    assert [int(n) for n in workspace.registry.versions("doubles")["number"]] == [4, 3, 2, 1]
+    assert [int(n) for n in workspace.registry.versions("doubles")["version"]] == [4, 3, 2, 1]

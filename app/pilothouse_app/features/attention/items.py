@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse_app.components.dialogs import given, obeyed, pressed, reason_input
+from pilothouse_app.components.dialogs import (
+    dialog_buttons,
+    reason_input,
+    run_from_callback,
+    run_or_show_error,
+)
 from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.links import ICONS, address, link
@@ -53,7 +58,7 @@ def _key(item: str) -> str:
 
 
 def _dismiss(item: str) -> None:
-    if given(lambda: workspace().attention.dismiss([item])):
+    if run_from_callback(lambda: workspace().attention.dismiss([item])):
         toast_next("Dismissed. It can be put back under Needs a person.")
 
 
@@ -65,7 +70,7 @@ def dismiss_dialog(ids: Sequence[str]) -> None:
         "Nothing else changes: no decision is made, no alert is resolved."
     )
     reason = reason_input("dismiss_reason")
-    if pressed("Dismiss", "dismiss_items") and obeyed(
+    if dialog_buttons("Dismiss", "dismiss_items") and run_or_show_error(
         lambda: workspace().attention.dismiss(ids, reason)
     ):
         untick(TABLE)
@@ -75,6 +80,6 @@ def dismiss_dialog(ids: Sequence[str]) -> None:
 
 def put_back(ids: Sequence[str]) -> None:
     """Put dismissed items on the list again; as a callback."""
-    if given(lambda: workspace().attention.restore(ids)):
+    if run_from_callback(lambda: workspace().attention.restore(ids)):
         untick(TABLE)
         toast_next(f"{plural(len(ids), 'item')} put back")

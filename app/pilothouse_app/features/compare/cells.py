@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.experiments.metrics.kinds import MetricKind
-    from pilothouse_app.features.compare.context import Scene
+    from pilothouse_app.features.compare.context import ComparisonContext
 
 COLOURS = {"better": "green", "worse": "red", "noise": "gray", "same": "gray", "differs": "blue"}
 WORDS = {
@@ -118,7 +118,7 @@ def metric_name(kind: MetricKind) -> str:
     return " ".join(told)
 
 
-def run_name(scene: Scene, run: str) -> str:
+def run_name(scene: ComparisonContext, run: str) -> str:
     """A run's name in a heading: the baseline is marked, and what is not comparable with it."""
     name = literal(scene.labels[run])
     if run == scene.compared.baseline:

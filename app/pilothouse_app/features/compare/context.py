@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pilothouse.comparison.significance import Evidence
+from pilothouse.comparison.significance import SignificanceReport
 from pilothouse.kit.errors import Invalid
 from pilothouse_app.components.charting import Picture
-from pilothouse_app.components.links import wanted
+from pilothouse_app.components.links import query_param
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.register_model import champions
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.comparison.comparison import Comparison
-    from pilothouse.comparison.verdict import Standing
+    from pilothouse.comparison.verdict import ComparisonVerdict
 
-MOST = 10
-MOST_DRAWN = 8
+MAX_RUNS = 10
+MAX_DRAWN = 8
 EVIDENCE_FILES = ("reference.parquet", "folds.json", "confusion.json")
 
 
@@ -46,15 +46,15 @@ class Chosen:
 def chosen() -> Chosen:
     """What the address names. Raises NotFound, Invalid for what is not there or has no run."""
     labels: dict[str, str] = {}
-    runs = [_run(ref.strip(), labels) for ref in wanted("runs").split(",") if ref.strip()]
+    runs = [_run(ref.strip(), labels) for ref in query_param("runs").split(",") if ref.strip()]
     runs = list(dict.fromkeys(runs))
     known = champions()
-    asked = wanted("baseline").strip()
+    asked = query_param("baseline").strip()
     if asked:
         baseline = _run(asked, labels)
     else:
         inside = next((run for run in known if run in runs), "")
-        baseline = inside or (known[0] if known and runs and len(runs) < MOST else "")
+        baseline = inside or (known[0] if known and runs and len(runs) < MAX_RUNS else "")
     return Chosen(tuple(runs), labels, baseline, tuple(known))
 
 
@@ -69,11 +69,11 @@ def _run(ref: str, labels: dict[str, str]) -> str:
             f"{ref} was imported, so there is no run to compare.",
             hint="Compare versions that a run of this workspace made.",
         )
-    labels[version.run_id] = f"{version.model} {version.number}"
+    labels[version.run_id] = f"{version.model} {version.version}"
     return version.run_id
 
 
-class Scene:
+class ComparisonContext:
     """The comparison on the page. What a view does not ask for is not computed."""
 
     def __init__(self, which: Chosen, *, whole: bool) -> None:
@@ -100,24 +100,24 @@ class Scene:
     @property
     def drawn(self) -> list[str]:
         """The names of the runs that charts show: no more than there are colours."""
-        return [self.labels[run] for run in self.ids[:MOST_DRAWN]]
+        return [self.labels[run] for run in self.ids[:MAX_DRAWN]]
 
     @cached_property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> SignificanceReport:
         """What folds, seeds and predictions say; the same evidence is weighed once."""
         findings, rows, left_out = _weighed(
             str(workspace().folder), self.key, tuple(self.labels.items()), self.compared
         )
-        return Evidence(findings, rows, left_out)
+        return SignificanceReport(findings, rows, left_out)
 
     @cached_property
     def rows(self) -> pd.DataFrame:
         """Every metric of every run with its verdict."""
-        return workspace().comparison.settled(self.compared, self.evidence)
+        return workspace().comparison.metrics_with_verdicts(self.compared, self.evidence)
 
-    def standing(self, metric: str = "") -> Standing | None:
+    def standing(self, metric: str = "") -> ComparisonVerdict | None:
         """The verdict by a metric, or by the one that decides."""
-        return workspace().comparison.standing(self.compared, self.evidence, metric, rows=self.rows)
+        return workspace().comparison.verdict(self.compared, self.evidence, metric, rows=self.rows)
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -148,7 +148,7 @@ def _weighed(
     folder: str, key: Any, labels: Any, _compared: Comparison
 ) -> tuple[pd.DataFrame, int, dict[str, str]]:
     """Plain values, for a class is made anew when its module is; ttl because seeds may join."""
-    found = workspace().comparison.weigh(_compared)
+    found = workspace().comparison.significance(_compared)
     return found.findings, found.rows, dict(found.left_out)
 
 
@@ -157,16 +157,16 @@ def picture() -> Picture:
     return "svg" if st.session_state.get("compare_picture") == "SVG" else "png"
 
 
-def capped(scene: Scene) -> None:
+def capped(scene: ComparisonContext) -> None:
     """An honest word when there are more runs than colours."""
-    if len(scene.ids) > MOST_DRAWN:
-        left = literal(", ".join(scene.labels[run] for run in scene.ids[MOST_DRAWN:]))
+    if len(scene.ids) > MAX_DRAWN:
+        left = literal(", ".join(scene.labels[run] for run in scene.ids[MAX_DRAWN:]))
         st.markdown(
-            f":small[:gray[Drawn: the baseline and the next {MOST_DRAWN - 1} runs. Not: {left}.]]"
+            f":small[:gray[Drawn: the baseline and the next {MAX_DRAWN - 1} runs. Not: {left}.]]"
         )
 
 
-def missing_predictions(scene: Scene) -> bool:
+def missing_predictions(scene: ComparisonContext) -> bool:
     """Say which runs have no stored predictions; whether nobody has any."""
     without = [scene.labels[run] for run in scene.ids if run not in scene.scored]
     if without and scene.scored:

@@ -23,7 +23,7 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.compare.cells import run_name
-from pilothouse_app.features.compare.context import Scene
+from pilothouse_app.features.compare.context import ComparisonContext
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import InputInfo
@@ -36,13 +36,13 @@ STATES = {
 CHANGES = {"new": "new column", "gone": "column gone", "type": "other type"}
 
 
-def data(scene: Scene) -> None:
+def data_view(scene: ComparisonContext) -> None:
     """The datasets side by side, whether they can be compared, and a diff of two versions."""
     _guard(scene)
     _diff(scene)
 
 
-def _guard(scene: Scene) -> None:
+def _guard(scene: ComparisonContext) -> None:
     """What the runs agree on, then every reason for care, in words, run by run."""
     section("Comparability", f"each run against {literal(scene.baseline_label)}")
     _agreements(scene)
@@ -52,10 +52,10 @@ def _guard(scene: Scene) -> None:
     with st.container(border=True, key="compare_notes"):
         for note in notes:
             icon = ":orange[:material/warning:]" if note.grave else ":gray[:material/info:]"
-            st.markdown(f"{icon} {literal(note.words)}")
+            st.markdown(f"{icon} {literal(note.message)}")
 
 
-def _agreements(scene: Scene) -> None:
+def _agreements(scene: ComparisonContext) -> None:
     """Subject by subject: the same, different, or not known, with what each run recorded."""
     cells = [
         {
@@ -91,7 +91,7 @@ def _rows(inputs: tuple[InputInfo, ...]) -> str:
     return ", ".join(counts)
 
 
-def _diff(scene: Scene) -> None:
+def _diff(scene: ComparisonContext) -> None:
     refs = list(dict.fromkeys(one.dataset for run in scene.compared.runs for one in run.inputs))
     section("What changed in the data")
     if len(refs) < 2:
@@ -117,7 +117,7 @@ def _diff(scene: Scene) -> None:
     except PilothouseError as unknown:
         error_box(unknown)
         return
-    st.markdown(literal(found.words))
+    st.markdown(literal(found.message))
     if len(found.schema):
         schema = found.schema.assign(change=[CHANGES[each] for each in found.schema["change"]])
         shown = schema.rename(columns=str.capitalize).map(lambda text: literal(text) or DASH)
@@ -126,7 +126,7 @@ def _diff(scene: Scene) -> None:
         _shifts(found.columns)
 
 
-def _one_version(scene: Scene, ref: str) -> str:
+def _one_version(scene: ComparisonContext, ref: str) -> str:
     """Who read the only registered version: all runs, or those that say so."""
     silent = [scene.labels[run.id] for run in scene.compared.runs if not run.inputs]
     if not silent:
@@ -141,7 +141,7 @@ def _shifts(columns: pd.DataFrame) -> None:
         {
             "column": text_column("Column", width=150),
             "shift": bar_column("Shift", 0.0, 1.0, digits=2, width=130),
-            "words": text_column("In words", width=90),
+            "message": text_column("In words", width=90),
             "missing_before": percent_column("Missing before", width=110),
             "missing_after": percent_column("after", width=80),
             "mean_before": number_column("Mean before", 2, width=100),

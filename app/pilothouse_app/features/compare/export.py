@@ -9,7 +9,7 @@ import streamlit as st
 
 from pilothouse.comparison import exports
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.compare.context import Scene
+from pilothouse_app.features.compare.context import ComparisonContext
 from pilothouse_app.features.compare.summary import drawn_differences, ordered
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pilothouse.comparison.comparison import Comparison
 
 
-def export_button(scene: Scene) -> None:
+def export_button(scene: ComparisonContext) -> None:
     """The popover with every form; nothing is made before it is asked for."""
     with st.popover(
         "Export", icon=":material/download:", key="compare_export", on_change="rerun"
@@ -27,7 +27,7 @@ def export_button(scene: Scene) -> None:
             _forms(scene)
 
 
-def _forms(scene: Scene) -> None:
+def _forms(scene: ComparisonContext) -> None:
     compared = scene.compared
     st.markdown("**The whole comparison**")
     with st.container(horizontal=True):
@@ -69,6 +69,6 @@ def _forms(scene: Scene) -> None:
     st.code(exports.snippet(str(workspace().folder), compared), language="python", height=260)
 
 
-def _markdown(scene: Scene, compared: Comparison, rows: pd.DataFrame) -> str:
+def _markdown(scene: ComparisonContext, compared: Comparison, rows: pd.DataFrame) -> str:
     told = scene.standing()
     return exports.to_markdown(compared, rows, "" if told is None else told.sentence)

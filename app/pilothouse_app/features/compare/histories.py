@@ -12,14 +12,14 @@ from pilothouse_app.components.filters import choose, choose_one, filter_bar
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import section
 from pilothouse_app.features.compare.cells import BETTER
-from pilothouse_app.features.compare.context import MOST_DRAWN, Scene, capped, picture
+from pilothouse_app.features.compare.context import MAX_DRAWN, ComparisonContext, capped, picture
 
-MOST_CHARTS = 8
+MAX_CHARTS = 8
 X = {"step": "Step", "minutes": "Minutes since the run began"}
 OVER = {"step": "Over steps", "minutes": "Over minutes since the run began"}
 
 
-def steps(scene: Scene) -> None:
+def histories_view(scene: ComparisonContext) -> None:
     """A chart a metric, over steps or over time."""
     points, kinds = scene.compared.history, scene.compared.kinds
     keys = list(dict.fromkeys(points["key"])) if not points.empty else []
@@ -45,11 +45,11 @@ def steps(scene: Scene) -> None:
             "Logarithmic", key="compare_log", bind="query-params", persist_state="session"
         )
     capped(scene)
-    shown = [only] if only else keys[:MOST_CHARTS]
-    if len(keys) > MOST_CHARTS and not only:
-        left = plural(len(keys) - MOST_CHARTS, "metric")
+    shown = [only] if only else keys[:MAX_CHARTS]
+    if len(keys) > MAX_CHARTS and not only:
+        left = plural(len(keys) - MAX_CHARTS, "metric")
         st.markdown(f":small[:gray[{left} more: choose one to see it.]]")
-    names = {run: scene.labels[run] for run in scene.ids[:MOST_DRAWN]}
+    names = {run: scene.labels[run] for run in scene.ids[:MAX_DRAWN]}
     grid = st.grid(min(2, len(shown)), min_column_width=400, gap="small")
     for key in shown:
         kind = kinds.of(key)

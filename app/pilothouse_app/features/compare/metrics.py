@@ -24,13 +24,13 @@ from pilothouse_app.features.compare.cells import (
     tone,
     value_cell,
 )
-from pilothouse_app.features.compare.context import Scene
+from pilothouse_app.features.compare.context import ComparisonContext
 from pilothouse_app.features.experiments.metric_definitions import describe_button
 
-MOST_BESIDE = 5
+MAX_SIDE_BY_SIDE = 5
 
 
-def figures(scene: Scene) -> None:
+def metrics_view(scene: ComparisonContext) -> None:
     """The metrics, searched and with or without what is identical."""
     keys = list(dict.fromkeys(scene.rows["metric"]))
     with filter_bar():
@@ -49,7 +49,7 @@ def figures(scene: Scene) -> None:
     if not shown:
         nothing_found("metrics")
         return
-    if len(scene.ids) > MOST_BESIDE:
+    if len(scene.ids) > MAX_SIDE_BY_SIDE:
         _wide(scene, shown, extremes=extremes)
     else:
         st.table(
@@ -71,7 +71,7 @@ def hide_identical() -> bool:
     )
 
 
-def _wanted(scene: Scene, key: str, query: str, hide: bool) -> bool:
+def _wanted(scene: ComparisonContext, key: str, query: str, hide: bool) -> bool:
     title = scene.compared.kinds.of(key).title
     if query and query.lower() not in f"{title} {key}".lower():
         return False
@@ -79,7 +79,7 @@ def _wanted(scene: Scene, key: str, query: str, hide: bool) -> bool:
     return not hide or values.nunique(dropna=False) > 1
 
 
-def _cells(scene: Scene, keys: list[str], *, extremes: bool) -> pd.DataFrame:
+def _cells(scene: ComparisonContext, keys: list[str], *, extremes: bool) -> pd.DataFrame:
     kinds = scene.compared.kinds
     rows = scene.rows[scene.rows["metric"].isin(keys)]
     told = rows.assign(
@@ -95,7 +95,7 @@ def _cells(scene: Scene, keys: list[str], *, extremes: bool) -> pd.DataFrame:
     return headed(cells, "Metric")
 
 
-def _wide(scene: Scene, keys: list[str], *, extremes: bool) -> None:
+def _wide(scene: ComparisonContext, keys: list[str], *, extremes: bool) -> None:
     """Many runs: a table that scrolls under its first column, the same in words and colours."""
     kinds, colours = scene.compared.kinds, palette(dark())
     rows = scene.rows[scene.rows["metric"].isin(keys)]
@@ -130,7 +130,7 @@ def _wide(scene: Scene, keys: list[str], *, extremes: bool) -> None:
     )
 
 
-def _evidence(scene: Scene, keys: list[str]) -> None:
+def _evidence(scene: ComparisonContext, keys: list[str]) -> None:
     findings = scene.evidence.findings
     findings = findings[findings["metric"].isin(keys)]
     opened = st.expander(
@@ -162,7 +162,7 @@ def _evidence(scene: Scene, keys: list[str]) -> None:
                 "low": list(findings["low"]),
                 "high": list(findings["high"]),
                 "p": [p_words(p) if p == p else DASH for p in findings["p"]],
-                "told": ["a difference" if each else "noise" for each in findings["decided"]],
+                "told": ["a difference" if each else "noise" for each in findings["significant"]],
             }
         )
         table(

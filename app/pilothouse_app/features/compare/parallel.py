@@ -16,17 +16,17 @@ from pilothouse_app.components.formats import plural, title
 from pilothouse_app.components.header import section
 from pilothouse_app.components.table import name_column, number_column, table, text_column, ticked
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.compare.context import Scene, picture
+from pilothouse_app.features.compare.context import ComparisonContext, picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MOST_AXES = 8
-LONGEST_WORD = 12
+MAX_AXES = 8
+MAX_LABEL_LENGTH = 12
 HEIGHT = 400
 
 
-def parallel(scene: Scene) -> None:
+def parallel_view(scene: ComparisonContext) -> None:
     """Lines and rows of the same runs, then the influence of parameters over the experiment."""
     compared = scene.compared
     frame = compared.axes.assign(trainer=[title(run.trainer or "none") for run in compared.runs])
@@ -59,12 +59,12 @@ def parallel(scene: Scene) -> None:
     _influence(scene)
 
 
-def _axes(scene: Scene, frame: pd.DataFrame) -> list[charts.Axis]:
+def _axes(scene: ComparisonContext, frame: pd.DataFrame) -> list[charts.Axis]:
     """The trainer, then what every run has: a line may not jump over an axis."""
     told = [name for name in frame.columns if name.startswith(("params.", "metrics."))]
     told = [name for name in told if frame[name].notna().all()]
     told = [name for name in told if not name.endswith(("_std", "_seconds"))]
-    told = [name for name in told if _is_short(frame[name])][:MOST_AXES]
+    told = [name for name in told if _is_short(frame[name])][:MAX_AXES]
     trainers = sorted(frame["trainer"].unique())
     first = charts.Axis("trainer", "Trainer", trainers)
     return [first, *(_axis(scene, frame, name) for name in told)]
@@ -72,10 +72,10 @@ def _axes(scene: Scene, frame: pd.DataFrame) -> list[charts.Axis]:
 
 def _is_short(column: pd.Series[Any]) -> bool:
     """Whether the words of a column fit between two axes."""
-    return column.dtype.kind in "fiu" or all(len(str(each)) <= LONGEST_WORD for each in column)
+    return column.dtype.kind in "fiu" or all(len(str(each)) <= MAX_LABEL_LENGTH for each in column)
 
 
-def _axis(scene: Scene, frame: pd.DataFrame, name: str) -> charts.Axis:
+def _axis(scene: ComparisonContext, frame: pd.DataFrame, name: str) -> charts.Axis:
     kind, _, key = name.partition(".")
     words = scene.compared.kinds.of(key).title if kind == "metrics" else key
     if frame[name].dtype.kind in "fiu":
@@ -83,7 +83,7 @@ def _axis(scene: Scene, frame: pd.DataFrame, name: str) -> charts.Axis:
     return charts.Axis(name, words, sorted({str(value) for value in frame[name]}))
 
 
-def _within(scene: Scene, frame: pd.DataFrame, axes: Sequence[charts.Axis]) -> set[str]:
+def _within(scene: ComparisonContext, frame: pd.DataFrame, axes: Sequence[charts.Axis]) -> set[str]:
     """The runs inside the chosen range of the chosen axis; all of them without one."""
     numeric = {axis.title: axis.column for axis in axes if not axis.categories}
     ranged = [name for name, column in numeric.items() if frame[column].nunique() > 1]
@@ -114,7 +114,7 @@ def _within(scene: Scene, frame: pd.DataFrame, axes: Sequence[charts.Axis]) -> s
 
 
 def _lines(
-    scene: Scene, frame: pd.DataFrame, axes: Sequence[charts.Axis], within: set[str]
+    scene: ComparisonContext, frame: pd.DataFrame, axes: Sequence[charts.Axis], within: set[str]
 ) -> None:
     shown = frame.assign(
         id=frame["run"],
@@ -142,7 +142,7 @@ def _lines(
     )
 
 
-def _influence(scene: Scene) -> None:
+def _influence(scene: ComparisonContext) -> None:
     compared = scene.compared
     keys = list(dict.fromkeys(scene.compared.metrics["metric"]))
     experiment = compared.runs[0].experiment
@@ -167,13 +167,13 @@ def _influence(scene: Scene) -> None:
         _drawn(scene, frame, fit)
 
 
-def _drawn(scene: Scene, frame: pd.DataFrame, fit: float) -> None:
+def _drawn(scene: ComparisonContext, frame: pd.DataFrame, fit: float) -> None:
     left, right = st.columns(2, gap="medium")
     named = frame.assign(param=list(frame["param"]))
     with left:
         section("Parameters", "blue: the metric rises with it, orange: it falls, grey: words")
         figure(
-            charts.influence(named, dark=dark()),
+            charts.param_importance(named, dark=dark()),
             key="compare_influence_chart",
             height=max(220, 60 + 26 * min(len(named), 14)),
             alt=f"Influence of parameters; {named['param'].iloc[0]} matters most, fit {fit:.2f}",
@@ -183,7 +183,7 @@ def _drawn(scene: Scene, frame: pd.DataFrame, fit: float) -> None:
         _columns(scene)
 
 
-def _columns(scene: Scene) -> None:
+def _columns(scene: ComparisonContext) -> None:
     """The permutation importance of the data's columns, as each run kept it."""
     importance = scene.compared.curves.get("importance")
     if importance is None or importance.empty:
@@ -216,5 +216,5 @@ def _followed(
 ) -> tuple[pd.DataFrame, str, float]:
     """Plain values, for a class is made anew when its module is."""
     which = RunFilter(experiment=experiment, statuses=("finished",), metric=metric)
-    found = workspace().comparison.parameter_influence(metric, which)
-    return found.frame, found.words, found.fit
+    found = workspace().comparison.param_importance(metric, which)
+    return found.frame, found.message, found.fit

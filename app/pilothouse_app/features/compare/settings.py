@@ -14,7 +14,7 @@ from pilothouse_app.components.formats import parameter, plural, title
 from pilothouse_app.components.header import section
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.compare.cells import run_name
-from pilothouse_app.features.compare.context import Scene
+from pilothouse_app.features.compare.context import ComparisonContext
 from pilothouse_app.features.compare.metrics import hide_identical
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ KINDS = {
 }
 
 
-def differing(scene: Scene) -> None:
+def settings_view(scene: ComparisonContext) -> None:
     """One table of parameters, code facts and packages; then what changed in the code."""
     with filter_bar():
         query = search("compare_q", "Parameter, fact or package", resets=PAGE_KEY)
@@ -48,7 +48,7 @@ def differing(scene: Scene) -> None:
     _code(scene)
 
 
-def _rows(scene: Scene, query: str, *, hide: bool) -> pd.DataFrame:
+def _rows(scene: ComparisonContext, query: str, *, hide: bool) -> pd.DataFrame:
     compared = scene.compared
     frames = [
         frame.rename(columns={noun: "key"}).assign(what=what)
@@ -96,7 +96,7 @@ def _jump(places: list[int], at: int) -> None:
     st.session_state[PAGE_KEY] = places[at] // PAGE + 1
 
 
-def _table(scene: Scene, rows: pd.DataFrame, places: list[int]) -> None:
+def _table(scene: ComparisonContext, rows: pd.DataFrame, places: list[int]) -> None:
     at = _at(places)
     current = places[at] if 0 <= at < len(places) else -1
     start = 0
@@ -141,7 +141,7 @@ def _cell(value: object, differs: bool, is_current: bool) -> str:
     return told if differs else f":gray[{told}]"
 
 
-def _code(scene: Scene) -> None:
+def _code(scene: ComparisonContext) -> None:
     section("Code", f"from {literal(scene.baseline_label)} to another run")
     others = [run.id for run in scene.compared.others]
     run = choose_one(
@@ -154,14 +154,14 @@ def _code(scene: Scene) -> None:
     chosen = next(each for each in others if scene.labels[each] == run)
     found = workspace().comparison.code_diff(chosen, scene.compared.baseline)
     with st.container(border=True):
-        st.markdown(literal(found.words))
+        st.markdown(literal(found.message))
         if found.committed:
             st.code(found.committed, language="diff", height=420)
         if len(found.uncommitted):
             _beside(scene, found, run)
 
 
-def _beside(scene: Scene, found: CodeDiff, run: str) -> None:
+def _beside(scene: ComparisonContext, found: CodeDiff, run: str) -> None:
     frame = found.uncommitted
     shown = pd.DataFrame(
         {

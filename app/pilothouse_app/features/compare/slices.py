@@ -17,7 +17,7 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.table import number_column, table, text_column
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.compare.cells import delta_text, is_nothing, run_name, unbroken
-from pilothouse_app.features.compare.context import Scene, missing_predictions
+from pilothouse_app.features.compare.context import ComparisonContext, missing_predictions
 from pilothouse_app.features.compare.threshold import shared_threshold
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from pilothouse.experiments.metrics.kinds import MetricKind
 
 PAGE = 20
-LEAST = (20, 50, 100, 200, 500, 1000)
+MIN_ROWS_CHOICES = (20, 50, 100, 200, 500, 1000)
 
 
-def slicing(scene: Scene) -> None:
+def slices_view(scene: ComparisonContext) -> None:
     """The slice table, worst first, and under it the flips."""
     if not scene.scored:
         empty(
@@ -46,7 +46,7 @@ def slicing(scene: Scene) -> None:
     _flips(scene, threshold)
 
 
-def _controls(scene: Scene) -> tuple[str, str, int]:
+def _controls(scene: ComparisonContext) -> tuple[str, str, int]:
     kinds = scene.compared.kinds
     deciding = scene.compared.deciding
     metric = choose_one(
@@ -69,7 +69,7 @@ def _controls(scene: Scene) -> tuple[str, str, int]:
     )
     least = choose_one(
         "compare_least",
-        [str(each) for each in LEAST],
+        [str(each) for each in MIN_ROWS_CHOICES],
         "Least rows",
         default="50",
         words=lambda each: f"At least {each} rows",
@@ -79,7 +79,9 @@ def _controls(scene: Scene) -> tuple[str, str, int]:
     return metric, column, int(least)
 
 
-def _slices(scene: Scene, metric: str, column: str, threshold: float, least: int) -> None:
+def _slices(
+    scene: ComparisonContext, metric: str, column: str, threshold: float, least: int
+) -> None:
     kind = scene.compared.kinds.of(metric)
     at = threshold if metric in DECIDED else 0.5  # others do not ask for one
     frame, small = _sliced(
@@ -113,13 +115,13 @@ def _sliced(
 ) -> tuple[pd.DataFrame, int]:
     """Plain values, for a class is made anew when its module is."""
     found = workspace().comparison.slices(
-        runs, metric, columns=[column] if column else None, threshold=at, least_rows=least
+        runs, metric, columns=[column] if column else None, threshold=at, min_rows=least
     )
     return found.frame, found.small
 
 
 def _slice_cells(
-    scene: Scene, frame: pd.DataFrame, shown: pd.DataFrame, kind: MetricKind
+    scene: ComparisonContext, frame: pd.DataFrame, shown: pd.DataFrame, kind: MetricKind
 ) -> pd.DataFrame:
     by_part = {
         part: {row["run"]: row for row in rows.to_dict("records")}
@@ -142,7 +144,7 @@ def _slice_cells(
     return pd.DataFrame(cells)
 
 
-def _value(scene: Scene, row: dict[Any, Any] | None, kind: MetricKind) -> str:
+def _value(scene: ComparisonContext, row: dict[Any, Any] | None, kind: MetricKind) -> str:
     """The figure, how far behind the run's whole it is, and the difference to the baseline."""
     if row is None or row["value"] != row["value"]:
         return DASH
@@ -162,7 +164,7 @@ def _value(scene: Scene, row: dict[Any, Any] | None, kind: MetricKind) -> str:
     return f"{told} :small[:{colour}[{sign} {delta_text(row, kind)}]]"
 
 
-def _flips(scene: Scene, threshold: float) -> None:
+def _flips(scene: ComparisonContext, threshold: float) -> None:
     section(
         "Flips",
         f"rows decided otherwise than by {literal(scene.baseline_label)} at {threshold:.3f}",
@@ -171,7 +173,7 @@ def _flips(scene: Scene, threshold: float) -> None:
         st.markdown(":gray[The baseline kept no predictions.]")
         return
     ws = workspace().comparison
-    told = ws.flips(scene.ids, threshold)
+    told = ws.disagreements(scene.ids, threshold)
     for words in scene.evidence.left_out.values():
         st.markdown(f":orange[:material/warning:] {literal(words)}")
     if told.empty:
@@ -190,7 +192,7 @@ def _flips(scene: Scene, threshold: float) -> None:
     _rows(scene, run, label, threshold)
 
 
-def _flip_cells(scene: Scene, told: pd.DataFrame) -> pd.DataFrame:
+def _flip_cells(scene: ComparisonContext, told: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in told.to_dict("records"):
         net = row["right"] - row["wrong"]
@@ -209,8 +211,8 @@ def _flip_cells(scene: Scene, told: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _rows(scene: Scene, run: str, label: str, threshold: float) -> None:
-    frame = workspace().comparison.flipped(run, scene.compared.baseline, threshold)
+def _rows(scene: ComparisonContext, run: str, label: str, threshold: float) -> None:
+    frame = workspace().comparison.disagreeing_rows(run, scene.compared.baseline, threshold)
     page = int(st.session_state.get("compare_flip_page", 1))
     page = min(page, max(1, -(-len(frame) // PAGE)))
     shown = frame.iloc[(page - 1) * PAGE : page * PAGE]

@@ -19,7 +19,7 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import address, link
 from pilothouse_app.features.compare.cells import BETTER, badge, delta_text, run_name, unbroken
-from pilothouse_app.features.compare.context import Scene
+from pilothouse_app.features.compare.context import ComparisonContext
 from pilothouse_app.features.experiments.metric_definitions import describe_button
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ ICONS = {
 }
 
 
-def summary(scene: Scene) -> None:
+def summary_view(scene: ComparisonContext) -> None:
     """The verdict first, then the runs by one metric, then what else differs."""
     keys = list(dict.fromkeys(scene.rows["metric"]))
     if not keys:
@@ -69,7 +69,7 @@ def summary(scene: Scene) -> None:
             link(address("run", run.id), scene.labels[run.id], icon=":material/timeline:")
 
 
-def _verdict(scene: Scene, metric: str) -> None:
+def _verdict(scene: ComparisonContext, metric: str) -> None:
     told = scene.standing(metric)
     if told is None:
         return
@@ -82,7 +82,7 @@ def _verdict(scene: Scene, metric: str) -> None:
             st.markdown("  \n".join(lines))
 
 
-def ordered(scene: Scene, metric: str) -> pd.DataFrame:
+def ordered(scene: ComparisonContext, metric: str) -> pd.DataFrame:
     """The baseline, then the others, the best first."""
     rows = scene.rows[scene.rows["metric"] == metric]
     is_baseline = rows["run"] == scene.compared.baseline
@@ -91,7 +91,7 @@ def ordered(scene: Scene, metric: str) -> pd.DataFrame:
     return pd.concat([rows[is_baseline], others], ignore_index=True)
 
 
-def _table(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
+def _table(scene: ComparisonContext, rows: pd.DataFrame, metric: str) -> None:
     kind = scene.compared.kinds.of(metric)
     section(literal(kind.title), BETTER[kind.direction])
     cells = [
@@ -108,7 +108,7 @@ def _table(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
     )
 
 
-def _evidence(row: dict[object, object], scene: Scene) -> str:
+def _evidence(row: dict[object, object], scene: ComparisonContext) -> str:
     from pilothouse.comparison.verdict import evidence_words
 
     if row["verdict"] == "baseline":
@@ -118,7 +118,9 @@ def _evidence(row: dict[object, object], scene: Scene) -> str:
     return f":small[:gray[{literal(told)}]]" if told else ":small[:gray[none]]"
 
 
-def drawn_differences(scene: Scene, rows: pd.DataFrame, metric: str, *, dark: bool) -> str:
+def drawn_differences(
+    scene: ComparisonContext, rows: pd.DataFrame, metric: str, *, dark: bool
+) -> str:
     """The differences of ordered rows to the baseline as SVG; empty when no run has both values."""
     kind = scene.compared.kinds.of(metric)
     others = rows[(rows["verdict"] != "baseline") & rows["delta"].abs().lt(math.inf)]
@@ -134,7 +136,7 @@ def drawn_differences(scene: Scene, rows: pd.DataFrame, metric: str, *, dark: bo
     )
 
 
-def _differences(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
+def _differences(scene: ComparisonContext, rows: pd.DataFrame, metric: str) -> None:
     section(f"Difference to {literal(scene.baseline_label)}", "95 % intervals")
     drawn = drawn_differences(scene, rows, metric, dark=dark())
     if drawn:
@@ -143,7 +145,7 @@ def _differences(scene: Scene, rows: pd.DataFrame, metric: str) -> None:
         st.markdown(":gray[No run has both values.]")
 
 
-def _what_differs(scene: Scene) -> None:
+def _what_differs(scene: ComparisonContext) -> None:
     compared = scene.compared
     params = compared.params
     commits = {run.commit for run in compared.runs if run.commit}

@@ -15,13 +15,18 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.compare.cells import run_name, unbroken
-from pilothouse_app.features.compare.context import Scene, capped, missing_predictions, picture
+from pilothouse_app.features.compare.context import (
+    ComparisonContext,
+    capped,
+    missing_predictions,
+    picture,
+)
 from pilothouse_app.features.experiments.formatting import by_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pilothouse.comparison.thresholds import Operating
+    from pilothouse.comparison.thresholds import ThresholdReport
 
 HEIGHT = 300
 LEGEND = 20  # a line of two names
@@ -33,17 +38,17 @@ STORED = (
 )
 
 
-def operating(scene: Scene) -> None:
+def threshold_view(scene: ComparisonContext) -> None:
     """The slider and the costs, the confusion of each run under them, the curves with its place."""
     if not scene.scored:
         _stored(scene)
         return
     threshold, false_alarm, miss = controls(scene)
-    found = workspace().comparison.operate(
+    found = workspace().comparison.at_threshold(
         scene.scored,
         threshold,
-        false_alarm=false_alarm,
-        miss=miss,
+        false_positive_cost=false_alarm,
+        false_negative_cost=miss,
         labels=scene.labels,
     )
     missing_predictions(scene)
@@ -52,7 +57,7 @@ def operating(scene: Scene) -> None:
     _curves(scene, found)
 
 
-def controls(scene: Scene) -> tuple[float, float, float]:
+def controls(scene: ComparisonContext) -> tuple[float, float, float]:
     """The shared threshold and the two costs; they live in the address."""
     left, middle, right = st.columns([6, 2, 2], gap="medium", vertical_alignment="bottom")
     with left:
@@ -83,7 +88,7 @@ def controls(scene: Scene) -> tuple[float, float, float]:
     return threshold, false_alarm or 0.0, miss or 0.0
 
 
-def shared_threshold(scene: Scene) -> float:
+def shared_threshold(scene: ComparisonContext) -> float:
     """The slider of the threshold that all runs share; it begins at the baseline's own."""
     own = workspace().comparison.own_threshold(scene.scored[0])
     told = st.slider(
@@ -101,7 +106,7 @@ def shared_threshold(scene: Scene) -> float:
     return float(told)
 
 
-def _points(scene: Scene, found: Operating) -> None:
+def _points(scene: ComparisonContext, found: ThresholdReport) -> None:
     section("Under this threshold", "the best cost of each run is at its own best threshold")
     apart = scene.compared.incomparable
     fair = found.points[~found.points["run"].isin(list(apart))]
@@ -139,7 +144,7 @@ def _cost(cost: float, cheapest: float, comparable: bool) -> str:
     return f"**{cost:.4f}** :green-badge[lowest]" if lowest else f"{cost:.4f}"
 
 
-def _curves(scene: Scene, found: Operating) -> None:
+def _curves(scene: ComparisonContext, found: ThresholdReport) -> None:
     points = {row["label"]: row for row in found.points.to_dict("records")}
     at = {label: (row["false_positive_rate"], row["recall"]) for label, row in points.items()}
     precise = {label: (row["recall"], row["precision"]) for label, row in points.items()}
@@ -181,7 +186,7 @@ def _curves(scene: Scene, found: Operating) -> None:
             )
 
 
-def _stored(scene: Scene) -> None:
+def _stored(scene: ComparisonContext) -> None:
     """Without predictions a threshold cannot move: the curves that runs kept, as they are."""
     curves = scene.compared.curves
     labels = scene.drawn

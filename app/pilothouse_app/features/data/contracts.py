@@ -11,7 +11,7 @@ import streamlit as st
 
 from pilothouse.data.schema import NAMES, NUMERIC
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.dialogs import obeyed, pressed, reason_input
+from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import share
 from pilothouse_app.components.header import section
@@ -22,7 +22,7 @@ from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
-    from pilothouse.data.info import Contract, DatasetVersionInfo, Rule
+    from pilothouse.data.info import Contract, ContractRule, DatasetVersionInfo
     from pilothouse.jobs.api import JobInfo
 
 MAX_TOLERANCE = 50.0
@@ -97,12 +97,14 @@ def _rule_form(contract: Contract, column: str) -> None:
         disabled=not reason,
         help=None if reason else "Give a reason first",
         key=f"{key}_save",
-    ) and obeyed(lambda: workspace().data.edit_contract(contract.ref, [after], reason=reason)):
+    ) and run_or_show_error(
+        lambda: workspace().data.edit_contract(contract.ref, [after], reason=reason)
+    ):
         toast_next(f"The rule of {column} is saved")
         st.rerun()
 
 
-def _range(rule: Rule, key: str) -> Rule:
+def _range(rule: ContractRule, key: str) -> ContractRule:
     left, right = st.columns(2)
     with left:
         low = st.number_input(
@@ -127,7 +129,7 @@ def _float(end: float | None) -> float | None:
     return None if end is None else float(end)
 
 
-def _categories(rule: Rule, key: str) -> Rule:
+def _categories(rule: ContractRule, key: str) -> ContractRule:
     listed = st.toggle(
         "Only the values in a list", rule.categories is not None, key=f"{key}_listed"
     )
@@ -160,7 +162,7 @@ def _tolerance(contract: Contract) -> None:
     missing = "" if reason else "Give a reason first"
     if tolerance == contract.tolerance:
         missing = "Nothing is changed yet"
-    if pressed("Save", "tolerance", missing=missing) and obeyed(
+    if dialog_buttons("Save", "tolerance", missing=missing) and run_or_show_error(
         lambda: workspace().data.edit_contract(contract.ref, tolerance=tolerance, reason=reason)
     ):
         toast_next("The tolerance is saved")
@@ -231,9 +233,9 @@ def _accept(job_id: str, remedy: dict[str, Any]) -> None:
             "run again from the step that failed.]"
         )
     reason = reason_input("remedy_reason")
-    if pressed(
+    if dialog_buttons(
         "Accept and run again", "remedy", missing="" if reason else "Give a reason first"
-    ) and obeyed(lambda: data.accept_data(ref, remedy["data"], columns, reason)):
+    ) and run_or_show_error(lambda: data.accept_data(ref, remedy["data"], columns, reason)):
         again = workspace().jobs.retry(job_id, reason)
         toast_next(f"The contract of {ref} is widened, and the job goes on")
         go(address("job", again))

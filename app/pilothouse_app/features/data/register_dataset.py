@@ -10,7 +10,7 @@ import streamlit as st
 from pilothouse.data import ReadOptions
 from pilothouse.kit.errors import Invalid, PilothouseError
 from pilothouse.kit.names import DATASET
-from pilothouse_app.components.dialogs import pressed
+from pilothouse_app.components.dialogs import dialog_buttons
 from pilothouse_app.components.diff import literal
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import title
@@ -78,7 +78,7 @@ def _register(dataset: str) -> None:
     elif lines and not accepted:
         missing = "It breaks the contract: choose another file, or decide to register it"
     verb = "Register all the same" if accepted else "Register"
-    if not pressed(verb, "data", missing=missing):
+    if not dialog_buttons(verb, "data", missing=missing):
         return
     about = {
         "origin": origin,

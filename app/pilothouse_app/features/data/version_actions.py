@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.dialogs import obeyed, pressed, reason_input
+from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.links import ICONS, address, link, screen
@@ -81,7 +81,7 @@ def _edit(version: DatasetVersionInfo) -> None:
     missing = "" if reason else "Give a reason first"
     if after == before:
         missing = "Nothing is changed yet"
-    if pressed("Save", key, missing=missing) and obeyed(
+    if dialog_buttons("Save", key, missing=missing) and run_or_show_error(
         lambda: workspace().data.edit(
             version.ref,
             origin=after[0],
@@ -127,9 +127,9 @@ def _supersede(version: DatasetVersionInfo) -> None:
     by = st.selectbox("Superseded by", others, key="dataset_supersede_by")
     reason = reason_input("dataset_supersede_reason")
     missing = "" if reason else "Give a reason first"
-    if pressed("Mark as superseded", "dataset_supersede", missing=missing) and obeyed(
-        lambda: workspace().data.supersede(version.ref, by, reason)
-    ):
+    if dialog_buttons(
+        "Mark as superseded", "dataset_supersede", missing=missing
+    ) and run_or_show_error(lambda: workspace().data.supersede(version.ref, by, reason)):
         _done(f"{version.ref} is superseded by {by}")
 
 

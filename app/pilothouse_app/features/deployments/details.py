@@ -75,8 +75,8 @@ def processes(deployment: DeploymentInfo) -> None:
     section("Processes", plural(deployment.replica_count, "wanted", "wanted"))
     rows = [
         {
-            "id": f"{replica.number}-{replica.ordinal}",
-            "process": f"Version {replica.number}, no. {replica.ordinal + 1}",
+            "id": f"{replica.version}-{replica.ordinal}",
+            "process": f"Version {replica.version}, no. {replica.ordinal + 1}",
             "state": replica.state,
             "pid": replica.pid,
             "restarts": replica.restarts,
@@ -99,8 +99,8 @@ def revisions(deployment: DeploymentInfo) -> None:
         {
             "seq": revision.seq,
             "what": title(revision.action),
-            "version": f"{revision.model} {revision.number}",
-            "ref": f"{revision.model}@{revision.number}",
+            "version": f"{revision.model} {revision.version}",
+            "ref": f"{revision.model}@{revision.version}",
             "at": revision.at,
             "by": revision.by,
             "reason": revision.reason,

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pilothouse.deployments.label_file import LabelColumns, LabelReport
 from pilothouse.kit.errors import PilothouseError
-from pilothouse_app.components.dialogs import pressed, reason_input
+from pilothouse_app.components.dialogs import dialog_buttons, reason_input
 from pilothouse_app.components.diff import literal
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count, plural
@@ -72,7 +72,7 @@ def upload_labels(deployment: DeploymentInfo) -> None:
         missing = "Choose the columns first"
     elif file is not None and not reason:
         missing = "Give a reason first"
-    if pressed("Add labels", "label", missing=missing) and file is not None:
+    if dialog_buttons("Add labels", "label", missing=missing) and file is not None:
         _add(deployment.name, file, columns, reason)
 
 

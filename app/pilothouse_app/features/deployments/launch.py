@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.kit.names import DEPLOYMENT
-from pilothouse_app.components.dialogs import obeyed, pressed, reason_input
+from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.links import address, go
 from pilothouse_app.components.name_input import name_input
-from pilothouse_app.components.query_cache import kept
+from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from pilothouse.registry.info import VersionInfo
 
 NEW = "A new deployment"
-MOST_PROCESSES = 8
+MAX_PROCESSES = 8
 
 
-def launch_button(model: str = "", number: int = 0, *, primary: bool = False) -> None:
+def launch_button(model: str = "", version: int = 0, *, primary: bool = False) -> None:
     """The button that opens the launch of a version, or of any."""
-    against = workspace().deployments.not_servable(model, number) if model and number else ""
+    against = workspace().deployments.not_servable(model, version) if model and version else ""
     if st.button(
         "Launch",
         type="primary" if primary else "secondary",
@@ -35,43 +35,43 @@ def launch_button(model: str = "", number: int = 0, *, primary: bool = False) ->
         disabled=bool(against),
         help=literal(against) if against else None,
     ):
-        launch(model, number)
+        launch(model, version)
 
 
 @st.dialog("Launch", width="medium", icon=":material/rocket_launch:")
-def launch(model: str, number: int) -> None:
+def launch(model: str, version: int) -> None:
     """The wizard: version, place, name, processes, reason, and what will happen."""
-    version = _version(model, number)
-    if version is None:
+    model_version = _version(model, version)
+    if model_version is None:
         return
     ws = workspace()
-    if reason_against := ws.deployments.not_servable(version.model, version.number):
+    if reason_against := ws.deployments.not_servable(model_version.model, model_version.version):
         st.info(literal(reason_against), title="It cannot be served", icon=":material/info:")
         return
-    existing = ws.deployments.serving(version.model)
+    existing = ws.deployments.serving(model_version.model)
     place = st.selectbox("Where", [NEW, *existing], key="launch_place") if existing else NEW
     if place == NEW:
-        name, processes, missing = _name_and_processes(version.model)
-        what = _launched(version, name, processes)
+        name, processes, missing = _name_and_processes(model_version.model)
+        what = _launched(model_version, name, processes)
     else:
         name, processes, missing = place, 0, ""
-        what = swapped(ws.deployments.deployment(place), version.number)
+        what = switch_version(ws.deployments.deployment(place), model_version.version)
     with st.container(border=True, key="launch_preview"):
         st.markdown("**What will happen**\n\n" + "\n".join(f"1. {line}" for line in what))
     reason = reason_input("launch_reason")
     missing = missing or ("" if reason else "Give a reason first")
-    if not pressed("Launch" if place == NEW else "Swap", "launch", missing=missing):
+    if not dialog_buttons("Launch" if place == NEW else "Swap", "launch", missing=missing):
         return
 
     def act() -> object:
         if place == NEW:
             return ws.deployments.launch(
-                name, version.model, version.number, reason, replicas=processes
+                name, model_version.model, model_version.version, reason, replicas=processes
             )
-        return ws.deployments.swap(place, version.number, reason)
+        return ws.deployments.switch_version(place, model_version.version, reason)
 
-    if obeyed(act):
-        toast_next(f"{name}: {version.model} {version.number} is being started")
+    if run_or_show_error(act):
+        toast_next(f"{name}: {model_version.model} {model_version.version} is being started")
         go(address("deployment", name))
 
 
@@ -80,31 +80,35 @@ def swap(name: str) -> None:
     """Another version under the same name, without a failed request."""
     ws = workspace()
     deployment = ws.deployments.deployment(name)
-    numbers = [each for each in _servable(deployment.model) if each != deployment.number]
+    numbers = [each for each in _servable(deployment.model) if each != deployment.version]
     if not numbers:
         st.markdown(f"**{literal(deployment.model)}** has no other version that could be served.")
         return
     number = st.selectbox(
-        "Version", numbers, format_func=lambda each: f"Version {each}", key="swap_number"
+        "Version",
+        numbers,
+        format_func=lambda each: f"Version {each}",
+        key="swap_number",
     )
-    lines = "\n".join(f"1. {line}" for line in swapped(deployment, number))
+    lines = "\n".join(f"1. {line}" for line in switch_version(deployment, number))
     with st.container(border=True, key="swap_preview"):
         st.markdown(f"**What will happen**\n\n{lines}")
     reason = reason_input("swap_reason")
     missing = "" if reason else "Give a reason first"
-    if pressed("Swap", "swap", missing=missing) and obeyed(
-        lambda: ws.deployments.swap(name, number, reason)
+    if dialog_buttons("Swap", "swap", missing=missing) and run_or_show_error(
+        lambda: ws.deployments.switch_version(name, number, reason)
     ):
         toast_next(f"{name} is being swapped to version {number}")
         st.rerun()
 
 
-def swapped(deployment: DeploymentInfo, number: int) -> list[str]:
+def switch_version(deployment: DeploymentInfo, version: int) -> list[str]:
     """What a swap does, in order."""
     return [
-        f"A process loads version {number}; version {deployment.number} answers meanwhile.",
-        f"Once it is ready, new requests to **{literal(deployment.name)}** go to version {number}.",
-        f"Version {deployment.number} is kept warm for ten minutes, for a roll back in a second.",
+        f"A process loads version {version}; version {deployment.version} answers meanwhile.",
+        f"Once it is ready, new requests to **{literal(deployment.name)}** go to version "
+        f"{version}.",
+        f"Version {deployment.version} is kept warm for ten minutes, for a roll back in a second.",
     ]
 
 
@@ -112,18 +116,18 @@ def _launched(version: VersionInfo, name: str, processes: int) -> list[str]:
     shown = name or "the name"
     return [
         f"{plural(processes, 'process', 'processes')} of its own "
-        f"{'starts' if processes == 1 else 'start'} and loads {version.model} {version.number}; "
+        f"{'starts' if processes == 1 else 'start'} and loads {version.model} {version.version}; "
         "its digest is checked first.",
         f"Once ready, it answers at `/v2/models/{shown}/infer`.",
         "Every prediction is logged, and its windows are watched for drift.",
     ]
 
 
-def _version(model: str, number: int) -> VersionInfo | None:
+def _version(model: str, version: int) -> VersionInfo | None:
     registry = workspace().registry
-    if model and number:
-        st.markdown(f"**{literal(model)} {number}**")
-        return registry.version(model, number)
+    if model and version:
+        st.markdown(f"**{literal(model)} {version}**")
+        return registry.version(model, version)
     models = list(registry.models()["name"])
     if not models:
         st.markdown("There is no model version yet: register a finished run first.")
@@ -134,7 +138,7 @@ def _version(model: str, number: int) -> VersionInfo | None:
         st.markdown("None of its versions can be served: each is archived or made elsewhere.")
         return None
     champion = registry.champion(chosen)
-    first = numbers.index(champion.number) if champion and champion.number in numbers else 0
+    first = numbers.index(champion.version) if champion and champion.version in numbers else 0
     which = st.selectbox(
         "Version",
         numbers,
@@ -147,8 +151,8 @@ def _version(model: str, number: int) -> VersionInfo | None:
 
 def _servable(model: str) -> list[int]:
     versions = workspace().registry.versions(model)
-    numbers = [int(number) for number in versions[versions["stage"] != "archived"]["number"]]
-    return kept(f"servable versions of {model}", lambda: _without_refused(model, numbers))
+    numbers = [int(number) for number in versions[versions["stage"] != "archived"]["version"]]
+    return cached(f"servable versions of {model}", lambda: _without_refused(model, numbers))
 
 
 def _without_refused(model: str, numbers: list[int]) -> list[int]:
@@ -156,9 +160,9 @@ def _without_refused(model: str, numbers: list[int]) -> list[int]:
     return [number for number in numbers if not deployments.not_servable(model, number)]
 
 
-def _named(number: int, champion: VersionInfo | None) -> str:
-    known = champion is not None and champion.number == number
-    return f"Version {number}, the champion" if known else f"Version {number}"
+def _named(version: int, champion: VersionInfo | None) -> str:
+    known = champion is not None and champion.version == version
+    return f"Version {version}, the champion" if known else f"Version {version}"
 
 
 def _name_and_processes(model: str) -> tuple[str, int, str]:
@@ -171,7 +175,5 @@ def _name_and_processes(model: str) -> tuple[str, int, str]:
         taken=taken,
         taken_message="is that of another deployment",
     )
-    processes = st.number_input(
-        "Processes", 1, MOST_PROCESSES, 1, key="launch_processes", width=130
-    )
+    processes = st.number_input("Processes", 1, MAX_PROCESSES, 1, key="launch_processes", width=130)
     return name, int(processes), missing

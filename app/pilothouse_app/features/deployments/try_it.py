@@ -18,7 +18,7 @@ from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import duration, number, plural, share
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
-from pilothouse_app.components.layout import stays_in_sight
+from pilothouse_app.components.layout import sticky
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.record_form import (
     record_form,
@@ -43,14 +43,14 @@ def try_it(deployment: DeploymentInfo) -> None:
 @st.fragment
 def _part(deployment: DeploymentInfo) -> None:
     """Drawn alone: what is typed must not draw the whole page anew."""
-    signature, key = deployment.signature, f"try_{deployment.name}_{deployment.number}"
+    signature, key = deployment.signature, f"try_{deployment.name}_{deployment.version}"
     example = deployment.input_example[0] if deployment.input_example else {}
     record = record_of(signature, example, key=key)
     left, right = st.columns([62, 38], gap="medium")
     with left:
-        section("Input", f"what version {deployment.number} takes; the example is filled in")
+        section("Input", f"what version {deployment.version} takes; the example is filled in")
         record_form(signature, record, key=key)
-    with right, stays_in_sight("try_answer"):
+    with right, sticky("try_answer"):
         section("Answer", "over HTTP, logged like any other")
         with st.container(horizontal=True):
             pressed = st.button(

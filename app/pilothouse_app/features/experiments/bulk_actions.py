@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse.experiments.run_annotations import COLOURS, MOST
-from pilothouse_app.components.dialogs import obeyed, pressed, reason_input
+from pilothouse.experiments.run_annotations import COLOURS, MAX_RUNS
+from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.formats import count, plural
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import ticked, untick
@@ -68,8 +68,8 @@ def _runs(scope: Scope, key: str) -> list[str]:
     words = {
         TICKED: f"{count(len(scope.ticked))} ticked",
         ALL: f"All {count(scope.total)} found"
-        if scope.total <= MOST
-        else f"The newest {count(MOST)} of {count(scope.total)} found",
+        if scope.total <= MAX_RUNS
+        else f"The newest {count(MAX_RUNS)} of {count(scope.total)} found",
     }
     offered = [TICKED, ALL] if scope.ticked else [ALL]
     chosen = st.segmented_control(
@@ -96,7 +96,7 @@ def _star(scope: Scope) -> None:
         "Star", [True, False], default=True, required=True, key="star_on",
         format_func=lambda on: "Put a star" if on else "Take the star off",
     )  # fmt: skip
-    if pressed("Apply", "star") and obeyed(
+    if dialog_buttons("Apply", "star") and run_or_show_error(
         lambda: workspace().experiments.star(runs, bool(choice))
     ):
         _done(f"{plural(len(runs), 'run')} {'starred' if choice else 'without a star'}")
@@ -106,7 +106,9 @@ def _star(scope: Scope) -> None:
 def _colour(scope: Scope) -> None:
     runs = _runs(scope, "colour")
     name = colour_input("colour_name", COLOURS[0])
-    if pressed("Apply", "colour") and obeyed(lambda: workspace().experiments.colour(runs, name)):
+    if dialog_buttons("Apply", "colour") and run_or_show_error(
+        lambda: workspace().experiments.colour(runs, name)
+    ):
         _done(f"{plural(len(runs), 'run')}: {name or 'no colour'}")
 
 
@@ -125,7 +127,7 @@ def _tag(scope: Scope) -> None:
     remove = st.multiselect("Take off", known, placeholder="Tags to remove", key="tag_remove")
     tags = {str(key): value or ""} if key else {}
     missing = "" if tags or remove else "Choose a tag first"
-    if pressed("Apply", "tag", missing=missing) and obeyed(
+    if dialog_buttons("Apply", "tag", missing=missing) and run_or_show_error(
         lambda: workspace().experiments.tag_many(runs, tags, remove)
     ):
         _done(f"{plural(len(runs), 'run')} tagged")
@@ -153,7 +155,7 @@ def _archive(scope: Scope) -> None:
     )
     reason = reason_input("archive_reason")
     missing = "" if reason else "Give a reason first"
-    if pressed("Archive", "archive", missing=missing) and obeyed(
+    if dialog_buttons("Archive", "archive", missing=missing) and run_or_show_error(
         lambda: workspace().experiments.archive_many(runs, reason)
     ):
         _done(f"{plural(len(runs), 'run')} archived")
@@ -163,7 +165,9 @@ def _archive(scope: Scope) -> None:
 def _restore(scope: Scope) -> None:
     runs = _runs(scope, "restore")
     st.markdown(f"**{plural(len(runs), 'run')}** will be back in tables and counts.")
-    if pressed("Restore", "restore") and obeyed(lambda: workspace().experiments.restore_many(runs)):
+    if dialog_buttons("Restore", "restore") and run_or_show_error(
+        lambda: workspace().experiments.restore_many(runs)
+    ):
         _done(f"{plural(len(runs), 'run')} restored")
 
 
@@ -182,7 +186,7 @@ def _delete(scope: Scope) -> None:
     reason = reason_input("delete_reason")
     missing = "" if typed == asked else f"Type {asked} first"
     missing = missing or ("" if reason else "Give a reason first")
-    if pressed("Delete for good", "delete", missing=missing) and obeyed(
+    if dialog_buttons("Delete for good", "delete", missing=missing) and run_or_show_error(
         lambda: workspace().experiments.delete(runs, reason)
     ):
         _done(f"{plural(len(runs), 'run')} deleted")

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.experiments.run_table.default_columns import UsualKeys
+from pilothouse.experiments.run_table.default_columns import DefaultColumns
 from pilothouse.experiments.run_table.filters import RESERVED
 from pilothouse.experiments.run_table.tree import ExperimentNode
 from pilothouse.kit.errors import Invalid
-from pilothouse_app.components.query_cache import kept
+from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.table import (
     DOWN,
     UP,
@@ -31,7 +31,14 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.formatting import BARS
-from pilothouse_app.features.experiments.state import NEWEST, State, change, chosen, current, held
+from pilothouse_app.features.experiments.state import (
+    NEWEST,
+    State,
+    change,
+    chosen,
+    current,
+    sync_widget,
+)
 
 if TYPE_CHECKING:
     from pilothouse.experiments.metrics.definitions import MetricKinds
@@ -58,9 +65,9 @@ OWN: Mapping[str, tuple[str, Callable[[str], Any]]] = {
 }
 KINDS = {"metrics": "Metric", "params": "Parameter", "tags": "Tag"}
 WORDS_FIRST = ("name", "experiment", "trainer", "status", "user", "source")  # from A to Z
-MOST_DIFFERING = 24
+MAX_DIFFERING = 24
 USUAL_METRICS, USUAL_PARAMS = 3, 2
-MOST_TALL = 9
+MAX_LIST_ROWS = 9
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ class Catalog:
 
 def catalog() -> Catalog:
     """What the workspace's runs have."""
-    metrics, params, tags, nodes = kept("catalog", _catalog)
+    metrics, params, tags, nodes = cached("catalog", _catalog)
     kinds = workspace().experiments.metric_kinds()
     return Catalog(metrics, params, tags, kinds, tuple(ExperimentNode(*each) for each in nodes))
 
@@ -134,10 +141,10 @@ def shown_columns(state: State, known: Catalog) -> list[str]:
     """The columns to draw, in order: the chosen ones, the usual ones, or the ones that differ."""
     if state.differ:
         meant = state.meant
-        differing = kept(
-            f"differing {meant!r}", lambda: list(workspace().experiments.differing(meant))
+        differing = cached(
+            f"differing {meant!r}", lambda: list(workspace().experiments.varying_columns(meant))
         )
-        return list(dict.fromkeys([*differing[:MOST_DIFFERING], "duration_s", NEWEST]))
+        return list(dict.fromkeys([*differing[:MAX_DIFFERING], "duration_s", NEWEST]))
     return list(state.columns) or usual_columns(state, known)
 
 
@@ -152,19 +159,19 @@ def usual_columns(state: State, known: Catalog) -> list[str]:
     return ["status", *metrics, *how, *whose, NEWEST, "duration_s"]
 
 
-def usual_keys(state: State) -> UsualKeys:
+def usual_keys(state: State) -> DefaultColumns:
     """The keys of the newest runs that are meant; of none when the filter cannot be read."""
     meant = state.meant
     try:
-        keys = kept(
-            f"usual {meant!r}", lambda: _plain_keys(workspace().experiments.usual_keys(meant))
+        keys = cached(
+            f"usual {meant!r}", lambda: _plain_keys(workspace().experiments.default_columns(meant))
         )
     except Invalid:
-        return UsualKeys((), (), has_trainer=True)
-    return UsualKeys(*keys)
+        return DefaultColumns((), (), has_trainer=True)
+    return DefaultColumns(*keys)
 
 
-def _plain_keys(usual: UsualKeys) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+def _plain_keys(usual: DefaultColumns) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
     """Plain values, for a class is made anew when its module is."""
     return usual.metrics, usual.params, usual.has_trainer
 
@@ -207,7 +214,7 @@ def columns_popover(state: State, known: Catalog) -> None:
         _sort(state, known)
         st.toggle(
             "Only what differs",
-            key=held("runs_differ", state.differ),
+            key=sync_widget("runs_differ", state.differ),
             on_change=chosen,
             args=("runs_differ", "differ"),
             help="Parameters, metrics and tags in which the newest 500 of these runs differ",
@@ -223,7 +230,7 @@ def _sort(state: State, known: Catalog) -> None:
             "Sort",
             options,
             format_func=known.words,
-            key=held("runs_sort", state.sort),
+            key=sync_widget("runs_sort", state.sort),
             on_change=_sorted,
             args=(options,),
             width=230,
@@ -232,7 +239,7 @@ def _sort(state: State, known: Catalog) -> None:
             "Order",
             [True, False],
             format_func=lambda rising: f"{UP} Rising" if rising else f"{DOWN} Falling",
-            key=held("runs_rising", state.rising),
+            key=sync_widget("runs_rising", state.rising),
             required=True,
             on_change=chosen,
             args=("runs_rising", "rising"),
@@ -255,7 +262,7 @@ def _choice(state: State, known: Catalog) -> None:
             index=None,
             format_func=lambda column: f"{_kind(column)}: {known.words(column)}",
             placeholder="Metric, parameter, tag, …",
-            key=held("runs_add", None),
+            key=sync_widget("runs_add", None),
             on_change=_add,
             args=(shown, others),
             width=290,
@@ -289,7 +296,7 @@ def _choice(state: State, known: Catalog) -> None:
         "down": press_column(" ", lambda column: _move(shown, column, 1), width=38),
         "off": press_column("  ", lambda column: _drop(shown, column), width=38),
     }
-    tall = 34 + 30 * min(MOST_TALL, len(shown))
+    tall = 34 + 30 * min(MAX_LIST_ROWS, len(shown))
     table(pd.DataFrame(rows), looks, key="runs_chosen", alt="Columns that are shown", height=tall)
 
 

@@ -189,7 +189,7 @@ def _row(
         return None
     part = st.session_state.get(f"build_part_{place}", LAST)
     named = column if part == LAST or not column.startswith("metrics.") else f"{column}@{part}"
-    return query.Comparison(query.Field.of(named), operator, value)
+    return query.Comparison(query.FieldReference.of(named), operator, value)
 
 
 def _field(place: int, begun: str, fields: Mapping[str, QueryField], known: Catalog) -> str | None:

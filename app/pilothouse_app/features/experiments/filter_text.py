@@ -8,9 +8,9 @@ import streamlit as st
 
 from pilothouse.kit.errors import Invalid
 from pilothouse_app.components.diff import literal
-from pilothouse_app.components.query_cache import kept
+from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.state import State, chosen, held
+from pilothouse_app.features.experiments.state import State, chosen, sync_widget
 
 if TYPE_CHECKING:
     from pilothouse.experiments.run_table.filters import RunFilter
@@ -22,7 +22,7 @@ def filter_box(state: State) -> None:
     """The text of the filter."""
     st.text_input(
         "Filter",
-        key=held("runs_filter", state.filter),
+        key=sync_widget("runs_filter", state.filter),
         placeholder=f"Filter, such as  {EXAMPLE}",
         icon=":material/filter_alt:",
         label_visibility="collapsed",
@@ -52,4 +52,4 @@ def counted(meant: RunFilter) -> tuple[int, Invalid | None]:
 
 def count_of(meant: RunFilter) -> int:
     """How many runs a filter means."""
-    return kept(f"count {meant!r}", lambda: workspace().experiments.count(meant))
+    return cached(f"count {meant!r}", lambda: workspace().experiments.count(meant))

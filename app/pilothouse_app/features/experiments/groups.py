@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.experiments.run_table.groups import MOST_BY
+from pilothouse.experiments.run_table.groups import MAX_BY
 from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import DASH, missing, title
 from pilothouse_app.components.layout import fill
-from pilothouse_app.components.query_cache import kept
+from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.table import (
     DOWN,
     UP,
@@ -32,22 +32,22 @@ from pilothouse_app.features.experiments.columns import (
     metric_part,
     usual_keys,
 )
-from pilothouse_app.features.experiments.pager import foot
-from pilothouse_app.features.experiments.state import COUNT, State, change, held
+from pilothouse_app.features.experiments.pager import table_footer
+from pilothouse_app.features.experiments.state import COUNT, State, change, sync_widget
 
 if TYPE_CHECKING:
     from pilothouse.experiments.run_table.filters import RunFilter
 
 OWN = ("trainer", "experiment", "status", "user", "seed", "commit", "source")
-MOST_METRICS = 4
+MAX_METRICS = 4
 
 
-def meant_by(state: State) -> RunFilter:
+def filter_of_group(state: State) -> RunFilter:
     """The runs that are looked at: all that are meant, or the members of the opened group."""
     if not state.inside:
         return state.meant
     values = [json.loads(value) for value in state.within]
-    return workspace().experiments.members_filter(state.meant, state.by, values)
+    return workspace().experiments.group_filter(state.meant, state.by, values)
 
 
 def group_by(state: State, known: Catalog) -> None:
@@ -58,12 +58,12 @@ def group_by(state: State, known: Catalog) -> None:
     st.multiselect(
         "Group by",
         options,
-        key=held("runs_by", list(state.by)),
+        key=sync_widget("runs_by", list(state.by)),
         format_func=known.words,
         placeholder="Group by …",
         label_visibility="collapsed",
         width="stretch",
-        max_selections=MOST_BY,
+        max_selections=MAX_BY,
         on_change=_grouped,
         args=(options,),
     )
@@ -110,7 +110,9 @@ def group_rows(state: State, known: Catalog, columns: Sequence[str]) -> None:
     ordered = replace(state, sort=sort, rising=state.rising and sort == state.sort)
     body = st.container()
     asked = f"groups {state.by!r} {state.meant!r}"
-    page = foot(state, kept(asked, lambda: room.group_count(state.meant, state.by)), "group")
+    page = table_footer(
+        state, cached(asked, lambda: room.group_count(state.meant, state.by)), "group"
+    )
     frame = room.groups(state.meant, state.by, metrics, sort, not ordered.rising, page, state.size)
     shown, looks = _drawn(frame, ordered, known, metrics)
     with body, fill("runs", reserve=17.2, most=34 + 30 * max(1, len(frame))):
@@ -133,7 +135,7 @@ def _sorts(column: str, known: Sequence[str], state: State) -> None:
 def _metrics(columns: Sequence[str], state: State) -> list[str]:
     found = [column for column in columns if column.startswith("metrics.")]
     usual = usual_keys(state).metrics[:USUAL_METRICS]
-    return (found or [f"metrics.{key}" for key in usual])[:MOST_METRICS]
+    return (found or [f"metrics.{key}" for key in usual])[:MAX_METRICS]
 
 
 def _drawn(

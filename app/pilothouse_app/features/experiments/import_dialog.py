@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.components.dialogs import obeyed, pressed
+from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import count, plural, size
 from pilothouse_app.components.header import facts
@@ -27,13 +27,13 @@ from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
-    from pilothouse.interop.importing.report import Report
+    from pilothouse.interop.importing.report import ImportReport
     from pilothouse.jobs.api import JobInfo
 
 KIND = "import_mlflow"
 LOOK = "import_look"
-MOST_SHOWN = 200
-FEW, MOST_TOLD = 6, 5
+MAX_SHOWN = 200
+FEW_LINES, MAX_TOLD = 6, 5
 FOUND = {
     "name": name_column("Experiment", width=260),
     "runs": number_column("Runs", 0, width=80),
@@ -77,8 +77,8 @@ def _import() -> None:
         _preview(look)
         chosen, into = _choices(look)
     missing = "" if look else "Look first"
-    if pressed("Import", "import", missing=missing):
-        obeyed(lambda: _start(source, chosen, into))
+    if dialog_buttons("Import", "import", missing=missing):
+        run_or_show_error(lambda: _start(source, chosen, into))
 
 
 def _source() -> str:
@@ -95,12 +95,12 @@ def _source() -> str:
         if st.button("Look", icon=":material/search:", disabled=not source, key="import_look_go"):
             st.session_state.pop(LOOK, None)
             with st.spinner("Looking"):
-                obeyed(lambda: _look(source))
+                run_or_show_error(lambda: _look(source))
     return source
 
 
 def _look(source: str) -> None:
-    st.session_state[LOOK] = (source, workspace().imports.look(source).to_json())
+    st.session_state[LOOK] = (source, workspace().imports.preview(source).to_json())
 
 
 def _looked(source: str) -> Mapping[str, Any] | None:
@@ -124,16 +124,16 @@ def _preview(look: Mapping[str, Any]) -> None:
         return
     rows = [
         {**each, "state": "deleted" if each["deleted"] else "active"}
-        for each in experiments[:MOST_SHOWN]
+        for each in experiments[:MAX_SHOWN]
     ]
     frame = pd.DataFrame(rows)
     frame["runs"] = frame["runs"].astype("Int64")
-    height: Any = "content" if len(frame) <= FEW else 34 + 30 * FEW
+    height: Any = "content" if len(frame) <= FEW_LINES else 34 + 30 * FEW_LINES
     table(frame, FOUND, key="import_found", alt="What the source holds", height=height)
     others = (f"{noun} ({count(number)})" for noun, number in look["others"].items())
     faults = (f"{line['kind']} {line['name']}: {line['why']}" for line in look["faults"])
     for words, told in (("Stays where it is", others), ("Cannot be read", faults)):
-        if listed := list(islice(told, MOST_TOLD)):
+        if listed := list(islice(told, MAX_TOLD)):
             st.markdown(f":gray[{words}: {literal(', '.join(listed))}]")
 
 
@@ -176,7 +176,7 @@ def import_report(job: JobInfo) -> None:
     told = {
         "Brought": _counted(report.brought),
         "Brought up to date": _counted(report.changed),
-        "Here already": _counted(report.known),
+        "Here already": _counted(report.already_imported),
     }
     for words, counts in told.items():
         if counts:
@@ -187,7 +187,7 @@ def import_report(job: JobInfo) -> None:
     _lines(report)
 
 
-def _lines(report: Report) -> None:
+def _lines(report: ImportReport) -> None:
     if not report.lines:
         st.markdown(":gray[Everything came as it was.]")
         return

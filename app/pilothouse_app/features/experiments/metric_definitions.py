@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.experiments.metrics.kinds import Direction
-from pilothouse_app.components.dialogs import obeyed, pressed, reason_input
+from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
@@ -88,8 +88,8 @@ def describe(keys: Sequence[str]) -> None:
         help="Differences up to this count as the same",
     )
     reason = reason_input(f"note_reason_{key}")
-    if pressed("Save", "note", missing="" if (title or "").strip() else "A title is needed"):
-        done = obeyed(
+    if dialog_buttons("Save", "note", missing="" if (title or "").strip() else "A title is needed"):
+        done = run_or_show_error(
             lambda: workspace().experiments.describe_metric(
                 key,
                 title=title.strip(),

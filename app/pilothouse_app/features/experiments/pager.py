@@ -6,12 +6,12 @@ import streamlit as st
 
 from pilothouse_app.components.formats import count, plural
 from pilothouse_app.components.table import ticked, untick
-from pilothouse_app.features.experiments.state import SIZES, State, change, chosen, held
+from pilothouse_app.features.experiments.state import SIZES, State, change, chosen, sync_widget
 
 TABLE = "runs"
 
 
-def foot(state: State, found: int, noun: str) -> int:
+def table_footer(state: State, found: int, noun: str) -> int:
     """Which rows these are, how many to a page, and the pages; the page that is shown."""
     pages = max(1, -(-found // state.size))
     page = min(state.page, pages)
@@ -32,7 +32,7 @@ def foot(state: State, found: int, noun: str) -> int:
                     "Rows to a page",
                     SIZES,
                     format_func=lambda size: f"{size} rows",
-                    key=held("runs_size", state.size),
+                    key=sync_widget("runs_size", state.size),
                     on_change=chosen,
                     args=("runs_size", "size"),
                     label_visibility="collapsed",

@@ -81,5 +81,5 @@ def _registered(model: str, run_id: str, note: str) -> None:
     except PilothouseError as refusal:
         error_box(refusal)
         return
-    toast_next(f"{version.model} {version.number} is registered")
+    toast_next(f"{version.model} {version.version} is registered")
     go(address("version", version.ref))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.experiments.run_annotations import COLOURS
-from pilothouse_app.components.dialogs import obeyed, pressed
+from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import title
 from pilothouse_app.components.workspace import workspace
@@ -25,7 +25,7 @@ def rename(run: RunInfo, done: Done) -> None:
     """Give a run another name."""
     name = st.text_input("Name", run.name, live=True, key=f"run_name_{run.id}") or ""
     missing = "" if name.strip() else "Give a name first"
-    if pressed("Rename", "run_rename", missing=missing) and obeyed(
+    if dialog_buttons("Rename", "run_rename", missing=missing) and run_or_show_error(
         lambda: workspace().experiments.rename(run.id, name)
     ):
         done(f"{literal(run.name)} is {literal(name.strip())} now")
@@ -38,7 +38,7 @@ def note(run: RunInfo, done: Done) -> None:
         "Note, in Markdown", run.note, height=260, key=f"run_note_{run.id}",
         placeholder="What is worth knowing about this run",
     )  # fmt: skip
-    if pressed("Save note", "run_note") and obeyed(
+    if dialog_buttons("Save note", "run_note") and run_or_show_error(
         lambda: workspace().experiments.annotate(run.id, text or "")
     ):
         done(f"The note of {literal(run.name)} is saved")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
-from pilothouse_app.components.dialogs import obeyed, pressed
+from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.diff import literal
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.state import State, put, read, written
+from pilothouse_app.features.experiments.state import State, read, set_state, written
 
 if TYPE_CHECKING:
     from pilothouse.experiments.run_table.saved_views import ViewInfo
@@ -98,7 +98,7 @@ def _do(
         _open(known[picked])
     elif picked == ALL:
         st.session_state.pop(OPENED, None)
-        put(State())
+        set_state(State())
         st.rerun()
     elif picked == SAVE_AS or opened is None:
         _save_as(state, opened)
@@ -120,7 +120,7 @@ def _do(
 
 def _open(view: ViewInfo) -> None:
     st.session_state[OPENED] = view.id
-    put(read(view.state))
+    set_state(read(view.state))
     st.rerun()
 
 
@@ -153,7 +153,7 @@ def _save_as(state: State, opened: ViewInfo | None) -> None:
     if taken:
         st.markdown(":orange[:material/warning:] There is one of this name: it will be replaced.")
     missing = "" if name.strip() else "Give a name first"
-    if pressed("Save", "view", missing=missing) and obeyed(
+    if dialog_buttons("Save", "view", missing=missing) and run_or_show_error(
         lambda: _saved(name, state, bool(team), start)
     ):
         toast_next(f"{name.strip()} is saved")
@@ -172,7 +172,7 @@ def _saved(name: str, state: State, team: bool, start: bool) -> None:
 def _rename(view: ViewInfo) -> None:
     name = st.text_input("Name", view.name, key=f"view_rename_{view.id}", live=True) or ""
     missing = "" if name.strip() else "Give a name first"
-    if pressed("Rename", "view_rename", missing=missing) and obeyed(
+    if dialog_buttons("Rename", "view_rename", missing=missing) and run_or_show_error(
         lambda: workspace().experiments.rename_view(view.id, name)
     ):
         toast_next(f"{view.name} is {name.strip()} now")
@@ -185,7 +185,7 @@ def _delete(view: ViewInfo) -> None:
     st.markdown(
         f"**{literal(view.name)}** will be gone. {whose}; the runs it showed stay as they are."
     )
-    if pressed("Delete", "view_delete") and obeyed(
+    if dialog_buttons("Delete", "view_delete") and run_or_show_error(
         lambda: workspace().experiments.delete_view(view.id)
     ):
         st.session_state.pop(OPENED, None)

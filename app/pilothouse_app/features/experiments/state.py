@@ -146,13 +146,13 @@ def current() -> State:
         st.session_state[_KEPT] = asked
     elif kept is None:
         view = workspace().experiments.default_view()
-        put(read(view.state) if view else State())
+        set_state(read(view.state) if view else State())
     elif not asked and kept:
-        put(read(kept))
+        set_state(read(kept))
     return read(st.session_state[_KEPT])
 
 
-def put(state: State) -> None:
+def set_state(state: State) -> None:
     """Make this the state, and the address say so; from a callback, or right before a rerun."""
     params = written(state)
     st.session_state[_KEPT] = params
@@ -161,10 +161,10 @@ def put(state: State) -> None:
 
 def change(**changes: Any) -> None:
     """Change some of the state; unless the page is chosen, the first page is next."""
-    put(replace(read(st.session_state[_KEPT]), **{"page": 1, **changes}))
+    set_state(replace(read(st.session_state[_KEPT]), **{"page": 1, **changes}))
 
 
-def held(key: str, value: Any) -> str:
+def sync_widget(key: str, value: Any) -> str:
     """The key of a widget that shows this value now, whatever it showed before."""
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value

@@ -12,18 +12,18 @@ import streamlit as st
 
 from pilothouse.experiments.run_annotations import COLOUR, STARRED
 from pilothouse.experiments.run_table.filters import RunFilter
-from pilothouse_app.components.dialogs import given
+from pilothouse_app.components.dialogs import run_from_callback
 from pilothouse_app.components.formats import title
 from pilothouse_app.components.layout import fill
 from pilothouse_app.components.live import live
-from pilothouse_app.components.query_cache import kept
+from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.table import badges_column, name_column, press_column, table, touched
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.bulk_actions import SWATCHES
 from pilothouse_app.features.experiments.columns import Catalog, sort_by
 from pilothouse_app.features.experiments.filter_text import count_of
 from pilothouse_app.features.experiments.formatting import as_words
-from pilothouse_app.features.experiments.pager import foot
+from pilothouse_app.features.experiments.pager import table_footer
 from pilothouse_app.features.experiments.register_model import champions
 from pilothouse_app.features.experiments.state import State, change, current
 
@@ -34,8 +34,8 @@ STAR_ON, STAR_OFF = "★", "☆"
 CLOSED, OPEN = ":material/chevron_right:", ":material/expand_more:"
 NARROW, WIDE = 190, 260
 INDENT = "\u2003"
-MOST_CHILDREN = 100
-MOST_OPEN = 20
+MAX_CHILDREN = 100
+MAX_OPEN = 20
 TRAIL = 3  # rem, of the way back to all groups
 COMMIT = 8
 
@@ -45,9 +45,9 @@ def run_rows(
 ) -> None:
     """Draw a page of the runs that are meant, with its foot."""
     body, tree = st.container(), state.mode == "tree"
-    page = foot(state, _roots(meant) if tree else found, "tree" if tree else "run")
+    page = table_footer(state, _roots(meant) if tree else found, "tree" if tree else "run")
     asked = f"page {state!r} {page} {columns!r}"
-    frame = kept(asked, lambda: _page(state, meant, columns, page))
+    frame = cached(asked, lambda: _page(state, meant, columns, page))
     draw = partial(_draw, state, known, columns)
     alive = list(frame.loc[frame["status"].isin(ALIVE), "id"])
     with body:
@@ -110,7 +110,7 @@ def _grown(runs: list[str], level: int, state: State, meant: RunFilter) -> Itera
 
 
 def _runs(
-    meant: RunFilter, state: State, columns: Sequence[str], page: int = 1, size: int = MOST_CHILDREN
+    meant: RunFilter, state: State, columns: Sequence[str], page: int = 1, size: int = MAX_CHILDREN
 ) -> pd.DataFrame:
     return workspace().experiments.runs(
         meant,
@@ -189,7 +189,7 @@ def _with_marks(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def _turn_star(starred: set[str], run: str) -> None:
-    given(lambda: workspace().experiments.star([run], run not in starred))
+    run_from_callback(lambda: workspace().experiments.star([run], run not in starred))
 
 
 def _with_branches(
@@ -211,7 +211,7 @@ def _with_branches(
         _turn_branch,
         width=64,
         pinned=True,
-        help=f"Press to see the runs under a run, {MOST_CHILDREN} of them at most",
+        help=f"Press to see the runs under a run, {MAX_CHILDREN} of them at most",
     )
     return frame.assign(branch=branch, name=names), {"branch": press, **fixed}
 
@@ -219,5 +219,5 @@ def _with_branches(
 def _turn_branch(run: str) -> None:
     state = current()
     others = tuple(each for each in state.open if each != run)
-    opened = (*others, run)[-MOST_OPEN:] if run not in state.open else others
+    opened = (*others, run)[-MAX_OPEN:] if run not in state.open else others
     change(open=opened, page=state.page)

@@ -21,7 +21,7 @@ from pilothouse_app.features.experiments.state import (
     State,
     change,
     chosen,
-    held,
+    sync_widget,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run_bar(state: State, known: Catalog, wrong: Invalid | None) -> None:
             "View",
             MODES,
             format_func=MODE_WORDS.__getitem__,
-            key=held("runs_mode", state.mode),
+            key=sync_widget("runs_mode", state.mode),
             required=True,
             on_change=chosen,
             args=("runs_mode", "mode"),
@@ -58,7 +58,7 @@ def run_bar(state: State, known: Catalog, wrong: Invalid | None) -> None:
     trail(state, known)
 
 
-def nothing_meant(state: State, wrong: Invalid | None) -> None:
+def is_unfiltered(state: State, wrong: Invalid | None) -> None:
     """The empty state of a table: of the archive, of a filter, of a filter that means nothing."""
     if wrong is not None:
         empty("The filter cannot be used", "What is wrong with it stands under it.", key="nothing",
@@ -85,7 +85,7 @@ def _clear(state: State) -> None:
 def _text(state: State) -> None:
     st.text_input(
         "Search",
-        key=held("runs_text", state.text),
+        key=sync_widget("runs_text", state.text),
         placeholder="Name, id, trainer or note",
         type="search",
         label_visibility="collapsed",
@@ -110,7 +110,7 @@ def _experiment(state: State, known: Catalog) -> None:
         "Experiment",
         options,
         index=None,
-        key=held("runs_experiment", state.experiment or None),
+        key=sync_widget("runs_experiment", state.experiment or None),
         placeholder="All experiments",
         format_func=shown,
         label_visibility="collapsed",
@@ -125,7 +125,7 @@ def _show(state: State) -> None:
         "Show",
         SHOWN,
         index=None,
-        key=held("runs_show", state.show or None),
+        key=sync_widget("runs_show", state.show or None),
         placeholder="All runs",
         format_func=lambda name: SHOW_WORDS.get(name) or words(name),
         label_visibility="collapsed",

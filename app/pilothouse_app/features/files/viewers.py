@@ -18,7 +18,7 @@ from pilothouse_app.components.diff import literal, pairs
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count, plural, size
 from pilothouse_app.components.header import section
-from pilothouse_app.components.layout import fill, paper
+from pilothouse_app.components.layout import fill, white_background
 from pilothouse_app.components.markdown import formatted
 from pilothouse_app.components.table import ROW, table, text_column
 from pilothouse_app.components.table_height import short
@@ -26,7 +26,7 @@ from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import ArtifactInfo
-    from pilothouse.experiments.files.browse import Files
+    from pilothouse.experiments.files.browse import RunFiles
     from pilothouse.models.mlmodel import ColumnInfo
 
 RESERVE = 17
@@ -63,13 +63,13 @@ def viewer(owner: str, file: ArtifactInfo) -> None:
         error_box(refusal)
 
 
-def _image(files: Files, owner: str, file: ArtifactInfo) -> None:
+def _image(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     files.image(owner, file.path)  # says what is wrong with it, before a browser is asked
     name = literal(file.path.rpartition("/")[2])
     st.markdown(f"![{name}]({file_url(owner, file, shown=True)})")
 
 
-def _table(files: Files, owner: str, file: ArtifactInfo) -> None:
+def _table(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     rows = files.table(owner, file.path)
     _rows(rows.frame, rows.rows, rows.whole, rows.columns, file.path)
 
@@ -94,7 +94,7 @@ def _rows(frame: pd.DataFrame, total: int | None, whole: bool, columns: int, pat
         )
 
 
-def _json(files: Files, owner: str, file: ArtifactInfo) -> None:
+def _json(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     value = files.document(owner, file.path)
     rows = preview.rows_of(value)
     if rows is not None:
@@ -108,12 +108,12 @@ def _json(files: Files, owner: str, file: ArtifactInfo) -> None:
     st.json(value, expanded=2)
 
 
-def _text(files: Files, owner: str, file: ArtifactInfo) -> None:
+def _text(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     found = files.text(owner, file.path)
     _code(found.text, found.language or None, file, found.whole)
 
 
-def _patch(files: Files, owner: str, file: ArtifactInfo) -> None:
+def _patch(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     found = files.text(owner, file.path)
     _code(found.text, "diff", file, found.whole)
 
@@ -136,7 +136,7 @@ def code_block(text: str, language: str | None, *, key: str, reserve: float) -> 
         st.code(text or " ", language=language, line_numbers=True, wrap_lines=True)
 
 
-def _markdown(files: Files, owner: str, file: ArtifactInfo) -> None:
+def _markdown(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     found = files.text(owner, file.path)
     _told_if_cut(file, found.whole)
     with st.container(border=True):
@@ -155,23 +155,23 @@ def markdown_text(text: str) -> None:
 
 def _told_if_cut(file: ArtifactInfo, whole: bool) -> None:
     if not whole:
-        words = f"The first {size(preview.MOST_TEXT)} of {size(file.size)}; download it for more."
+        words = f"The first {size(preview.MAX_TEXT)} of {size(file.size)}; download it for more."
         st.markdown(f":gray[{words}]")
 
 
-def _html(files: Files, owner: str, file: ArtifactInfo) -> None:
+def _html(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     files.find(owner, file.path)
     st.markdown(":gray[Shown apart: its scripts reach neither this app nor any network.]")
     _framed(file, file_url(owner, file, shown=True), "page")
 
 
 def _framed(file: ArtifactInfo, url: str, what: str) -> None:
-    paper("file_html")
+    white_background("file_html")
     with fill("file_html", reserve=RESERVE + 1, least=420):
         st.iframe(url, height="stretch", alt=f"The {what} {file.path}")
 
 
-def _model(files: Files, owner: str, file: ArtifactInfo) -> None:
+def _model(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     found = files.model(owner, file.path)
     pairs({FACTS.get(name, name): value for name, value in found.facts.items()}, alt="Model")
     left, right = st.columns(2, gap="medium")
@@ -205,12 +205,12 @@ def columns_table(columns: tuple[ColumnInfo, ...], *, alt: str) -> None:
     table(frame, looks, key=f"columns_{alt}", ids="name", alt=alt, height=height)
 
 
-def _other(_files: Files, _owner: str, file: ArtifactInfo) -> None:
+def _other(_files: RunFiles, _owner: str, file: ArtifactInfo) -> None:
     what = "A PDF" if file.path.lower().endswith(".pdf") else "A file of this kind"
     st.markdown(f":gray[{what} is not shown here, and nothing in it is run. Download it.]")
 
 
-_VIEWERS: dict[str, Callable[[Files, str, ArtifactInfo], Any]] = {
+_VIEWERS: dict[str, Callable[[RunFiles, str, ArtifactInfo], Any]] = {
     preview.IMAGE: _image,
     preview.TABLE: _table,
     preview.JSON: _json,

@@ -101,7 +101,7 @@ def _with_health(deployments: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFra
     """Each deployment with its version, and the newest window's drift and performance."""
     newest = windows.groupby("deployment").tail(1).set_index("deployment")
     known = deployments.join(newest[["drift_status", "performance_status"]], on="name")
-    names = zip(known["model"], known["number"], strict=True)
+    names = zip(known["model"], known["version"], strict=True)
     return known.assign(
         version=[f"{model} {number}" for model, number in names],
         drift=known["drift_status"].fillna(""),

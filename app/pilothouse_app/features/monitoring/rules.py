@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.monitoring.rules import Rule
+from pilothouse.monitoring.rules import AlertRuleSpec
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.dialogs import obeyed, pressed
+from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import rule_title, title
-from pilothouse_app.components.links import wanted
+from pilothouse_app.components.links import query_param
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.table import number_column, status_column, table, text_column
@@ -62,7 +62,7 @@ def rules(deployment: str) -> None:
         ticked = table(
             rule_frame(found), COLUMNS, key="rules", alt="Alert rules", select="one", height=height
         )
-    chosen = records(found[found["id"].isin(ticked[-1:] or [wanted("rule")])])
+    chosen = records(found[found["id"].isin(ticked[-1:] or [query_param("rule")])])
     with actions:
         if chosen:
             _actions(chosen[0])
@@ -133,10 +133,12 @@ def add_rule(deployment: str) -> None:
     retrain = st.toggle("Retrain when it fires; the result is only proposed", key="rule_retrain")
     name = st.text_input("Name", value=what, key=f"rule_name_{check}_{signal}") or ""
     st.markdown(":gray[It holds for windows evaluated from now on.]")
-    if pressed("Add", "rule", missing="" if name.strip() else "Give a name first") and obeyed(
+    if dialog_buttons(
+        "Add", "rule", missing="" if name.strip() else "Give a name first"
+    ) and run_or_show_error(
         lambda: workspace().monitoring.add_rule(
             deployment,
-            Rule(
+            AlertRuleSpec(
                 name=name.strip(),
                 signal=signal,
                 check=check,

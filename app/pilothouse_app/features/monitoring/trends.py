@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HEIGHT = 250
 
 
-def newest_figures(windows: pd.DataFrame, auc: pd.DataFrame) -> None:
+def latest_metrics(windows: pd.DataFrame, auc: pd.DataFrame) -> None:
     """The newest window's figures, and of the newest labelled one what was realised."""
     newest = records(windows.tail(1))[0]
     judged = records(auc[auc["score"].notna()].tail(1))
@@ -54,7 +54,7 @@ def _came_true(newest: dict[str, Any]) -> str:
     return "" if rate == DASH else f"{rate} came true"
 
 
-def courses(deployment: str, windows: pd.DataFrame, auc: pd.DataFrame) -> None:
+def trends(deployment: str, windows: pd.DataFrame, auc: pd.DataFrame) -> None:
     """Four small charts on one time axis."""
     left, right = st.columns(2, gap="medium")
     with left:

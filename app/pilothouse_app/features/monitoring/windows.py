@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COLUMNS = {
     "span": name_column("Window", width=176),
     "status": status_column(width=92),
-    "number": number_column("Version", 0, width=66),
+    "version": number_column("Version", 0, width=66),
     "roc_auc": number_column("ROC AUC", 3, width=78),
     "drift_status": status_column("Drift", width=92),
     "drifted": number_column("Drifted", 0, width=62, help="Columns over their threshold"),

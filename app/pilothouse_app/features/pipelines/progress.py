@@ -14,7 +14,7 @@ from pilothouse_app.components.workspace import workspace
 if TYPE_CHECKING:
     from pilothouse.jobs.api import JobInfo
 
-MOST = 3
+MAX_LINES = 3
 
 
 def running(kinds: Sequence[str] = ()) -> bool:
@@ -39,8 +39,8 @@ def _active(kinds: Sequence[str]) -> list[JobInfo]:
 
 def _lines(kinds: Sequence[str]) -> bool:
     jobs = _active(kinds)
-    for job in jobs[:MOST]:
+    for job in jobs[:MAX_LINES]:
         job_line(job)
-    if len(jobs) > MOST:
-        st.markdown(f":small[:gray[and {len(jobs) - MOST} more]]")
+    if len(jobs) > MAX_LINES:
+        st.markdown(f":small[:gray[and {len(jobs) - MAX_LINES} more]]")
     return bool(jobs)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.dialogs import obeyed, pressed
+from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.links import address, link, wanted
+from pilothouse_app.components.links import address, link, query_param
 from pilothouse_app.components.records import records
 from pilothouse_app.components.table import status_column, table, text_column, when_column
 from pilothouse_app.components.table_height import tall
@@ -56,7 +56,7 @@ def schedules() -> None:
             _described(found), COLUMNS, key="schedules", alt="Schedules", ids="name", select="one",
             height=height,
         )  # fmt: skip
-    chosen = records(found[found["name"].isin(ticked[-1:] or [wanted("schedule")])])
+    chosen = records(found[found["name"].isin(ticked[-1:] or [query_param("schedule")])])
     with actions:
         if chosen:
             _actions(chosen[0])
@@ -127,7 +127,7 @@ def add_schedule() -> None:
     suggested = f"{KINDS[kind]} of {deployment}"
     name = st.text_input("Name", value=suggested, key=f"schedule_name_{kind}_{deployment}") or ""
     missing = "" if name.strip() and cron.strip() else "Give a name and a time first"
-    if pressed("Add", "schedule", missing=missing) and obeyed(
+    if dialog_buttons("Add", "schedule", missing=missing) and run_or_show_error(
         lambda: _add(name.strip(), cron.strip(), kind, deployment)
     ):
         toast_next(f"{name} is scheduled")

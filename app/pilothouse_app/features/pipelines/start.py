@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.dialogs import obeyed, pressed, reason_input
+from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.links import address, go, link
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
@@ -64,8 +64,8 @@ def _retrain(deployment: str) -> None:
     )
     reason = reason_input("retrain_why")
     missing = "" if reason else "Give a reason first"
-    if pressed("Retrain", "retrain", missing=missing):
-        obeyed(lambda: _start_retraining(chosen, reason))
+    if dialog_buttons("Retrain", "retrain", missing=missing):
+        run_or_show_error(lambda: _start_retraining(chosen, reason))
 
 
 def _start_retraining(deployment: str, reason: str) -> None:

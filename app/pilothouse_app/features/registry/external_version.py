@@ -16,7 +16,7 @@ from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.models.mlmodel import MlModel
-    from pilothouse.registry.external_versions import LoggedElsewhere
+    from pilothouse.registry.external_versions import ExternalVersion
     from pilothouse.registry.info import VersionInfo
 
 SHOWN_ROWS = 10
@@ -28,9 +28,9 @@ COLUMNS = {
 FILES = {"path": name_column("File", width=300), "size": text_column("Size", width=90)}
 
 
-def logged_elsewhere(version: VersionInfo) -> None:
+def external_version(version: VersionInfo) -> None:
     """What the program that logged it says of the version."""
-    logged = workspace().registry.logged_elsewhere(version.model, version.number)
+    logged = workspace().registry.external_version(version.model, version.version)
     model = logged.model if logged else None
     inputs = model.inputs if model else ()
     section("Inputs", plural(len(inputs), "column") if inputs else "")
@@ -57,7 +57,7 @@ def _inputs(model: MlModel) -> None:
         st.markdown(f":gray[Can be loaded as] {literal(', '.join(model.flavors))}")
 
 
-def _files(logged: LoggedElsewhere) -> None:
+def _files(logged: ExternalVersion) -> None:
     section("Files", plural(len(logged.files), "file") if logged.files else "none are listed")
     if logged.files:
         rows = [{"path": file.path, "size": size(file.size)} for file in logged.files]
@@ -66,7 +66,7 @@ def _files(logged: LoggedElsewhere) -> None:
         table(frame, FILES, key="version_files", ids="path", alt="Files", height=height)
 
 
-def _tags(logged: LoggedElsewhere) -> None:
+def _tags(logged: ExternalVersion) -> None:
     section("Tags", plural(len(logged.tags), "tag") if logged.tags else "none")
     if logged.tags:
         pairs(dict(logged.tags), alt="Tags of the version")

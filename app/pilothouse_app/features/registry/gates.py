@@ -40,7 +40,7 @@ def verdict_table(verdicts: Sequence[Verdict]) -> None:
             "Verdict": badge_text(verdict.outcome),
             "Figure": figure_text(verdict.figure),
             "Limit": figure_text(verdict.limit),
-            "In words": literal(verdict.words),
+            "In words": literal(verdict.message),
         }
         for verdict in verdicts
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.dialogs import obeyed, reason_input
+from pilothouse_app.components.dialogs import reason_input, run_or_show_error
 from pilothouse_app.components.formats import title
 from pilothouse_app.components.links import address, go
 from pilothouse_app.components.markdown import literal
@@ -17,7 +17,7 @@ from pilothouse_app.features.registry.gates import verdict_table, verdict_words
 
 if TYPE_CHECKING:
     from pilothouse.registry.info import PromotionInfo, VersionInfo
-    from pilothouse.registry.policy import Decision
+    from pilothouse.registry.policy import GateDecision
 
 PRODUCTION = "production"
 STAGES = ("staging", PRODUCTION)
@@ -40,28 +40,28 @@ def promote_button(version: VersionInfo, *, label: str = "Promote", key: str = "
         disabled=at_top,
         help="It is in production already" if at_top else None,
     ):
-        promote(version.model, version.number)
+        promote(version.model, version.version)
 
 
 def pending(version: VersionInfo) -> PromotionInfo | None:
     """The promotion of this version that waits for a decision."""
     registry = workspace().registry
     found = registry.promotions("pending", version.model)
-    ids = list(found[found["number"] == version.number]["id"])
+    ids = list(found[found["version"] == version.version]["id"])
     return registry.promotion(str(ids[0])) if ids else None
 
 
 @st.dialog("Promote", width="medium", icon=":material/arrow_upward:")
-def promote(model: str, number: int) -> None:
+def promote(model: str, version: int) -> None:
     """The dialog: stage, what it means, what the gates say now, reason, and the name typed."""
     ws = workspace()
-    version = ws.registry.version(model, number)
-    stages = [stage for stage in STAGES if stage != version.stage]
+    model_version = ws.registry.version(model, version)
+    stages = [stage for stage in STAGES if stage != model_version.stage]
     stage = st.segmented_control(
         "To", stages, default=stages[-1], required=True, format_func=title, key="promote_stage"
     )
-    decision = ws.registry.assess(model, number, str(stage))
-    st.markdown(consequence(version, str(stage)))
+    decision = ws.registry.assess(model, version, str(stage))
+    st.markdown(consequence(model_version, str(stage)))
     st.markdown(f"**Gates** &nbsp;:gray[{verdict_words(decision.verdicts)}]")
     verdict_table(decision.verdicts)
     reason, typed = _reason_and_name(model if stage == PRODUCTION else "")
@@ -82,25 +82,27 @@ def promote(model: str, number: int) -> None:
             help=_missing(decision.accepted, bool(reason), typed),
             key="promote_go",
         )
-    if asked and obeyed(lambda: ws.registry.propose(model, number, str(stage), reason)):
-        toast_next(f"{model} {number} waits for a decision")
+    if asked and run_or_show_error(lambda: ws.registry.propose(model, version, str(stage), reason)):
+        toast_next(f"{model} {version} waits for a decision")
         st.rerun()
-    if pressed and obeyed(lambda: ws.registry.promote(model, number, str(stage), reason)):
-        toast_next(f"{model} {number} is in {stage}")
+    if pressed and run_or_show_error(
+        lambda: ws.registry.promote(model, version, str(stage), reason)
+    ):
+        toast_next(f"{model} {version} is in {stage}")
         st.rerun()
 
 
 def consequence(version: VersionInfo, stage: str) -> str:
     """What a promotion does, in words."""
     model = literal(version.model)
-    name = f"**{model} {version.number}**"
+    name = f"**{model} {version.version}**"
     if stage != PRODUCTION:
         return f"{name} moves from {_stage(version.stage)} to staging. No traffic moves."
     champion = workspace().registry.champion(version.model)
-    if champion is None or champion.number == version.number:
+    if champion is None or champion.version == version.version:
         return f"{name} becomes the first champion of {model}. Deployments stay as they are."
     return (
-        f"{name} becomes the champion and **version {champion.number}** goes to the archive. "
+        f"{name} becomes the champion and **version {champion.version}** goes to the archive. "
         "Deployments keep the version they serve until they are swapped."
     )
 
@@ -127,11 +129,11 @@ def _missing(accepted: bool, reason: bool, typed: bool) -> str | None:
     return None if typed else "Type the name first"
 
 
-def todays(promotion: PromotionInfo) -> Decision:
+def current_evaluation(promotion: PromotionInfo) -> GateDecision:
     """What the gates say of a waiting promotion now, on the comparison that came with it."""
     return workspace().registry.assess(
         promotion.model,
-        promotion.number,
+        promotion.version,
         promotion.stage,
         promotion.evidence.get("comparison"),
     )
@@ -140,8 +142,8 @@ def todays(promotion: PromotionInfo) -> Decision:
 def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
     """Accept and reject, for a promotion that waits."""
     ws = workspace()
-    what = f"{promotion.model} {promotion.number}"
-    now = todays(promotion)
+    what = f"{promotion.model} {promotion.version}"
+    now = current_evaluation(promotion)
     here = address("promotion", promotion.id)
     if st.button("Reject", icon=":material/close:", key=f"{key}_reject"):
         confirm(
@@ -157,10 +159,10 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
         type="primary",
         icon=":material/check:",
         disabled=not now.accepted,
-        help=None if now.accepted else f"{verdict_words(now.verdicts)}: {now.words}",
+        help=None if now.accepted else f"{verdict_words(now.verdicts)}: {now.message}",
         key=f"{key}_accept",
     ):
-        version = ws.registry.version(promotion.model, promotion.number)
+        version = ws.registry.version(promotion.model, promotion.version)
         confirm(
             f"Accept: {what} to {promotion.stage}",
             f"{consequence(version, promotion.stage)} The gates are asked again now.",

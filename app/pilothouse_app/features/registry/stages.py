@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LADDER = ("none", "staging", "production", "archived")
-MOST = 4
+MAX_VERSIONS = 4
 
 
 def stage_ladder(model: str, versions: pd.DataFrame) -> None:
@@ -26,15 +26,15 @@ def stage_ladder(model: str, versions: pd.DataFrame) -> None:
                 st.markdown(f"{words(stage)} &nbsp;:gray[{len(standing) or ''}]")
                 if not standing:
                     st.markdown(":small[:gray[No version]]")
-                for version in standing[:MOST]:
+                for version in standing[:MAX_VERSIONS]:
                     _chip(model, version)
-                if len(standing) > MOST:
-                    st.markdown(f":small[:gray[and {len(standing) - MOST} more]]")
+                if len(standing) > MAX_VERSIONS:
+                    st.markdown(f":small[:gray[and {len(standing) - MAX_VERSIONS} more]]")
 
 
 def _chip(model: str, version: dict[str, object]) -> None:
     names = str(version["aliases"])
-    number = str(version["number"])
+    number = str(version["version"])
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         link(
             address("version", f"{model}@{number}"),

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pilothouse.experiments.run_annotations import COLOUR, STARRED
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.dialogs import given, obeyed, pressed
+from pilothouse_app.components.dialogs import dialog_buttons, run_from_callback, run_or_show_error
 from pilothouse_app.components.formats import title
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.toasts import toast_next
@@ -56,11 +56,11 @@ def star_button(run: RunInfo) -> None:
 
 
 def _star(run_id: str, starred: bool) -> None:
-    if given(lambda: workspace().experiments.star([run_id], starred)):
+    if run_from_callback(lambda: workspace().experiments.star([run_id], starred)):
         toast_next("Starred" if starred else "The star is off")
 
 
-def marks_menu(run: RunInfo) -> None:
+def actions_menu(run: RunInfo) -> None:
     """What else can be done with a run, in one menu."""
     if run.archived_at is not None:
         if st.button("Restore", icon=":material/unarchive:", key="run_restore"):
@@ -94,7 +94,7 @@ def tags_button(run: RunInfo) -> None:
 @st.dialog("Colour", icon=":material/palette:")
 def _colour(run: RunInfo) -> None:
     name = colour_input(f"run_colour_{run.id}", run.tags.get(COLOUR, NONE))
-    if pressed("Apply", "run_colour") and obeyed(
+    if dialog_buttons("Apply", "run_colour") and run_or_show_error(
         lambda: workspace().experiments.colour([run.id], name)
     ):
         _done(f"{run.name}: {name or 'no colour'}")
@@ -119,7 +119,7 @@ def _tags(run: RunInfo) -> None:
     changed = {key: value for key, value in after.items() if before.get(key) != value}
     removed = [key for key in before if key not in after]
     missing = "" if changed or removed else "Nothing is changed yet"
-    if pressed("Save tags", "run_tags", missing=missing) and obeyed(
+    if dialog_buttons("Save tags", "run_tags", missing=missing) and run_or_show_error(
         lambda: workspace().experiments.tag_many([run.id], changed, removed)
     ):
         _done("The tags are saved")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.experiments.metrics.smoothing import METRIC, RELATIVE, STEP, WALL, Course
+from pilothouse.experiments.metrics.smoothing import METRIC, RELATIVE, STEP, WALL, CurveOptions
 from pilothouse_app import charts
 from pilothouse_app.components.charting import CONFIG, dark
 from pilothouse_app.components.diff import literal
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 PAGE = 6
 TOGETHER = 8
-MOST_AXES = 100
+MAX_AXES = 100
 AGAINST = "against "
 FOLD = "fold_"  # these are the rows of a table, with the evaluation
 WORDS = {STEP: "Step", RELATIVE: "Seconds since the start", WALL: "Time of day"}
@@ -47,11 +47,11 @@ HELD = "run_growing"  # the points of a run that goes on, and of which metrics t
 
 
 @dataclass(frozen=True)
-class Asked:
+class CurveRequest:
     """What the controls say."""
 
     keys: tuple[str, ...]
-    course: Course
+    course: CurveOptions
     together: bool
     log_x: bool
     log_y: bool
@@ -92,7 +92,7 @@ def draw(run: RunInfo) -> None:
             live(lambda: _growing(run.id, keys, shown, asked), key="run_live", busy=True)
         else:
             st.session_state.pop(HELD, None)
-            found = workspace().experiments.courses(run.id, shown, asked.course)
+            found = workspace().experiments.curves(run.id, shown, asked.course)
             _charts(run, shown, asked, found)
 
 
@@ -104,7 +104,7 @@ def _page(keys: list[str], together: bool) -> list[str]:
     return keys[(page - 1) * PAGE : page * PAGE]
 
 
-def _controls(run: RunInfo, keys: list[str]) -> Asked:
+def _controls(run: RunInfo, keys: list[str]) -> CurveRequest:
     with filter_bar():
         chosen = _metrics(keys)
         layout = switch("run_layout", list(LAYOUTS), "Charts", words=LAYOUTS.__getitem__)
@@ -114,7 +114,7 @@ def _controls(run: RunInfo, keys: list[str]) -> Asked:
             persist_state="session", help="Exponential; the raw line stays faint behind",
         )  # fmt: skip
         log_x, log_y = _axes(run.status != "running")
-    course = Course(
+    course = CurveOptions(
         over=METRIC if over.startswith(AGAINST) else over,
         against=over.removeprefix(AGAINST) if over.startswith(AGAINST) else "",
         weight=weight,
@@ -123,7 +123,7 @@ def _controls(run: RunInfo, keys: list[str]) -> Asked:
     )
     began = run.started_at or run.created_at
     shown = tuple(chosen or keys)
-    return Asked(shown, course, layout == "together", log_x, log_y, began, kinds())
+    return CurveRequest(shown, course, layout == "together", log_x, log_y, began, kinds())
 
 
 def _metrics(keys: list[str]) -> list[str]:
@@ -141,7 +141,7 @@ def _metrics(keys: list[str]) -> list[str]:
 
 
 def _over(keys: list[str]) -> str:
-    options = [STEP, RELATIVE, WALL, *(f"{AGAINST}{key}" for key in keys[:MOST_AXES])]
+    options = [STEP, RELATIVE, WALL, *(f"{AGAINST}{key}" for key in keys[:MAX_AXES])]
     if st.session_state.get("run_x", STEP) not in options:
         del st.session_state["run_x"]  # of another run
     return choose_one(
@@ -186,7 +186,7 @@ def _first_page() -> None:
     st.session_state["run_page"] = 1
 
 
-def _growing(run_id: str, known: list[str], shown: list[str], asked: Asked) -> bool:
+def _growing(run_id: str, known: list[str], shown: list[str], asked: CurveRequest) -> bool:
     """The charts of a run that goes on; whether it still does."""
     run = workspace().experiments.run(run_id)
     if set(stepped(run)) != set(known):
@@ -198,31 +198,31 @@ def _growing(run_id: str, known: list[str], shown: list[str], asked: Asked) -> b
     return run.status == "running"
 
 
-def _followed(run_id: str, shown: list[str], course: Course) -> pd.DataFrame:
+def _followed(run_id: str, shown: list[str], course: CurveOptions) -> pd.DataFrame:
     """The courses so far; of points that were read before, none is read again."""
     what = [run_id, *shown, course.against]
     known = st.session_state.get(HELD)
     held = known[1] if known and known[0] == what else None
-    found, held = workspace().experiments.follow(run_id, shown, course, held)
+    found, held = workspace().experiments.poll(run_id, shown, course, held)
     st.session_state[HELD] = (what, held)
     return found
 
 
-def _charts(run: RunInfo, shown: list[str], asked: Asked, found: pd.DataFrame) -> None:
+def _charts(run: RunInfo, shown: list[str], asked: CurveRequest, found: pd.DataFrame) -> None:
     if asked.together:
         _together(run, shown, found, asked)
     else:
         _each(run, shown, found, asked)
 
 
-def _together(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: Asked) -> None:
+def _together(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: CurveRequest) -> None:
     if len(asked.keys) > len(keys):
         st.markdown(f":gray[The first {len(keys)} of {len(asked.keys)}; choose others above.]")
     with st.container(border=True):
         _chart(run, keys, found, asked, height=460)
 
 
-def _each(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: Asked) -> None:
+def _each(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: CurveRequest) -> None:
     columns = 2 if len(keys) > 1 else 1
     with st.grid(columns, min_column_width=380, gap="small") as grid:
         pass
@@ -246,7 +246,7 @@ def _chart(
     run: RunInfo,
     keys: Sequence[str],
     found: pd.DataFrame,
-    asked: Asked,
+    asked: CurveRequest,
     *,
     height: int,
     first: int = 0,
@@ -254,7 +254,7 @@ def _chart(
     if found.empty:
         st.markdown(":gray[No point lies in this stretch.]")
         return
-    figure = charts.courses(
+    figure = charts.smoothed(
         found,
         dark=dark(),
         titles={key: asked.title(key) for key in keys},

@@ -16,7 +16,7 @@ from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import search
 from pilothouse_app.components.formats import count, plural, size
 from pilothouse_app.components.header import section
-from pilothouse_app.components.links import wanted
+from pilothouse_app.components.links import query_param
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import press_column, table, text_column
 from pilothouse_app.components.table_height import tall
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments.files.browse import Node
 
 PATH, FOLDER = "run_path", "run_folder"
-MOST = 1_000
+MAX_FILES = 1_000
 INDENT = "\u2003"
 UP = ".."
 
@@ -43,16 +43,16 @@ def draw(run: RunInfo) -> None:
 def browser(owner: str, files: Sequence[ArtifactInfo], *, key: str, alt: str) -> None:
     """The tree and the file that is chosen in it."""
     left, right = st.columns([36, 64], gap="medium")
-    chosen = next((file for file in files if file.path == wanted(PATH)), None)
+    chosen = next((file for file in files if file.path == query_param(PATH)), None)
     with left:
         _tree(files, key, alt)
     with right:
         if chosen is not None:
             viewer(owner, chosen)
-        elif wanted(PATH):
+        elif query_param(PATH):
             empty(
                 "No such file",
-                f"There is none at {literal(wanted(PATH))}.",
+                f"There is none at {literal(query_param(PATH))}.",
                 icon=":material/search_off:",
             )
         else:
@@ -60,7 +60,7 @@ def browser(owner: str, files: Sequence[ArtifactInfo], *, key: str, alt: str) ->
 
 
 def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
-    folder = wanted(FOLDER)
+    folder = query_param(FOLDER)
     below = [file for file in files if file.path.startswith(f"{folder}/")] if folder else files
     weight = size(sum(file.size for file in below))
     with st.container(
@@ -71,7 +71,7 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
         )
         words = search(f"{key}_q", "File", width=150).lower() if len(files) > 12 else ""
     found = [file for file in below if words in file.path.lower()]
-    nodes = tree(found)[:MOST]
+    nodes = tree(found)[:MAX_FILES]
     frame = pd.DataFrame([_row(node, folder) for node in nodes if node.path != folder])
     if folder:
         up = pd.DataFrame([{"id": UP, "name": "↑ All files", "size": ""}])
@@ -85,8 +85,8 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
     }
     with tall(key, len(frame), reserve=17.5) as height:
         table(frame, looks, key=key, alt=alt, height=height)
-    if len(found) > MOST:
-        st.markdown(f":gray[The first {count(MOST)} rows; search, or open a folder.]")
+    if len(found) > MAX_FILES:
+        st.markdown(f":gray[The first {count(MAX_FILES)} rows; search, or open a folder.]")
 
 
 def _row(node: Node, folder: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ import streamlit as st
 from pilothouse_app.components.diff import literal, pairs
 from pilothouse_app.components.formats import count, plural, title
 from pilothouse_app.components.header import section
-from pilothouse_app.components.links import ICONS, address, jump, link, wanted
+from pilothouse_app.components.links import ICONS, address, jump, link, query_param
 from pilothouse_app.components.records import records
 from pilothouse_app.components.status import badge_text
 from pilothouse_app.components.table import number_column, press_column, table, text_column
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments.logged_models import LoggedModelInfo, SourceInfo
     from pilothouse.registry.info import VersionInfo
 
-MOST = 6
+MAX_ITEMS = 6
 SHOWN = 6
 SOURCE = "run_source"
 NOTHING = ":gray[Nothing is known.]"
@@ -78,10 +78,10 @@ def _run(run: RunInfo) -> None:
     for one in above:
         jump(address("run", one.id), one.name, icon=ICONS["run"], key=f"run_above_{one.id}")
     st.markdown(f"{'└ ' if above else ''}**{literal(run.name)}** {badge_text(run.status)}")
-    for one in run.children[:MOST]:
+    for one in run.children[:MAX_ITEMS]:
         jump(address("run", one.id), one.name, icon=ICONS["run"], key=f"run_below_{one.id}")
-    if len(run.children) > MOST:
-        more = count(len(run.children) - MOST)
+    if len(run.children) > MAX_ITEMS:
+        more = count(len(run.children) - MAX_ITEMS)
         st.markdown(f":gray[and {more} more, see the trials]")
     link(address("experiment", run.experiment), run.experiment, icon=ICONS["experiment"])
     if run.job_id:
@@ -94,7 +94,7 @@ def _made(models: Sequence[LoggedModelInfo], versions: Sequence[VersionInfo]) ->
         marks = [*version.aliases, *([] if version.stage == "none" else [version.stage])]
         if marks:
             st.markdown(" ".join(map(badge_text, dict.fromkeys(marks))))
-    for model in [model for model in models if model.use != "input"][:MOST]:
+    for model in [model for model in models if model.use != "input"][:MAX_ITEMS]:
         st.button(
             model.name,
             icon=":material/deployed_code:",
@@ -124,7 +124,7 @@ def _serves(versions: Sequence[VersionInfo]) -> None:
 
 
 def _whole(deployment: dict[str, object]) -> int:
-    number = deployment["serving"]
+    number = deployment["serving_version"]
     return int(number) if isinstance(number, int | float) and number == number else 0
 
 
@@ -155,7 +155,7 @@ def _sources(sources: Sequence[SourceInfo]) -> None:
         }
         height = short(len(rows), SHOWN)
         table(pd.DataFrame(rows), looks, key="run_sources", alt="Logged datasets", height=height)
-    chosen = wanted(SOURCE)
+    chosen = query_param(SOURCE)
     _source(sources[ids.index(chosen) if chosen in ids else 0])
 
 

@@ -12,7 +12,7 @@ from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import switch
 from pilothouse_app.components.formats import plural, title, when
 from pilothouse_app.components.header import section
-from pilothouse_app.components.links import ICONS, address, jump, wanted
+from pilothouse_app.components.links import ICONS, address, jump, query_param
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import (
     name_column,
@@ -51,7 +51,7 @@ def draw(run: RunInfo) -> None:
         return
     if len(models) > 1:
         _list(models)
-    _one(run, next((model for model in models if model.id == wanted(MODEL)), models[-1]))
+    _one(run, next((model for model in models if model.id == query_param(MODEL)), models[-1]))
 
 
 def _list(models: tuple[LoggedModelInfo, ...]) -> None:

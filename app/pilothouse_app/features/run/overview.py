@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments.metrics.kinds import MetricKind
     from pilothouse.experiments.metrics.summary import MetricSummary
 
-MOST_KPIS = 6
+MAX_KPIS = 6
 SIDE = 15  # rows of a table beside the metrics, before it scrolls
 
 
@@ -53,8 +53,8 @@ def figures(run: RunInfo) -> None:
     singles = [key for key in keys if run.metrics[key].count == 1]
     known = kinds()
     kpi_row(
-        [_kpi(run, known.of(key)) for key in by_interest(singles or keys)[:MOST_KPIS]],
-        columns=MOST_KPIS,
+        [_kpi(run, known.of(key)) for key in by_interest(singles or keys)[:MAX_KPIS]],
+        columns=MAX_KPIS,
     )
 
 

@@ -15,7 +15,7 @@ from pilothouse_app.components.diff import literal
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count, plural, title
 from pilothouse_app.components.links import address, go
-from pilothouse_app.components.query_cache import kept
+from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.table import name_column, table, text_column
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
@@ -23,7 +23,7 @@ from pilothouse_app.features.experiments.formatting import metric_title
 
 if TYPE_CHECKING:
     from pilothouse.data.info import DatasetVersionInfo
-    from pilothouse.training.trainers import Hyper
+    from pilothouse.training.trainers import Hyperparameter
 
 SPLIT_WORDS = {
     "auto": "By time if the data has an event time",
@@ -101,7 +101,7 @@ def _preview(spec: dict[str, Any]) -> bool:
         return False
     name = f"training preview {json.dumps(spec, sort_keys=True, default=str)}"
     try:
-        lines, columns = kept(name, lambda: _previewed(spec))
+        lines, columns = cached(name, lambda: _previewed(spec))
     except PilothouseError as refusal:
         error_box(refusal)
         return False
@@ -133,7 +133,7 @@ def _positive(version: DatasetVersionInfo, target: str | None, given: Mapping[st
     if target is None:
         return None
     try:
-        classes = kept(
+        classes = cached(
             f"target classes {version.ref} {target}",
             lambda: workspace().training.target_classes(version.ref, target),
         )
@@ -262,7 +262,9 @@ def _model(task: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _params(trainer: str, space: tuple[Hyper, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+def _params(
+    trainer: str, space: tuple[Hyperparameter, ...], given: Mapping[str, Any]
+) -> dict[str, Any]:
     columns = st.columns(3)
     values: dict[str, Any] = {}
     for place, hyper in enumerate(space):
@@ -271,7 +273,7 @@ def _params(trainer: str, space: tuple[Hyper, ...], given: Mapping[str, Any]) ->
     return values
 
 
-def _param(trainer: str, hyper: Hyper, value: Any) -> Any:
+def _param(trainer: str, hyper: Hyperparameter, value: Any) -> Any:
     key, label = f"train_{trainer}_{hyper.name}", title(hyper.name)
     if hyper.kind == "choice":
         known = value if value in hyper.choices else hyper.default

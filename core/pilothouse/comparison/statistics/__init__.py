@@ -2,9 +2,9 @@
 
 `ranking` weighs two ROC AUCs on the same rows (DeLong), `discordance` two sets of decisions
 (McNemar), `resampling` any metric on the same rows (paired bootstrap), `repeats` scores of folds
-and of seeds (Student). Each answers with a `Finding`, which says how it knows.
+and of seeds (Student). Each answers with a `TestResult`, which says how it knows.
 """
 
-from pilothouse.comparison.statistics.result import LEVEL, METHODS, SHORT, Finding
+from pilothouse.comparison.statistics.result import LEVEL, METHODS, SHORT, TestResult
 
-__all__ = ["LEVEL", "METHODS", "SHORT", "Finding"]
+__all__ = ["LEVEL", "METHODS", "SHORT", "TestResult"]

@@ -5,7 +5,7 @@ all of them cancels out. The interval is between percentiles of the differences:
 Tibshirani, An introduction to the bootstrap (1993), chapter 13; paired as in Berg-Kirkpatrick,
 Burkett and Klein, An empirical investigation of statistical significance in NLP (2012).
 
-A click waits for this, so of more than `MOST_ROWS` rows a part is drawn once and resampled; its
+A click waits for this, so of more than `MAX_ROWS` rows a part is drawn once and resampled; its
 spread is brought to that of all rows by the root of the share (Politis, Romano and Wolf,
 Subsampling, 1999), around the difference on all rows.
 """
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from pilothouse.comparison.statistics.result import LEVEL, Finding, Floats, Labels
+from pilothouse.comparison.statistics.result import LEVEL, Floats, Labels, TestResult
 from pilothouse.comparison.statistics.weighted_metrics import (
     Measure,
     Places,
@@ -30,14 +30,14 @@ from pilothouse.comparison.statistics.weighted_metrics import (
 
 Weights = npt.NDArray[np.float32]
 RESAMPLES = 400
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 BLOCK = 40
 SEED = 20_130_301
 
 
 def bootstrap(
     y: Labels, scores: Floats, thresholds: Sequence[float], keys: Sequence[str]
-) -> Mapping[str, list[Finding]]:
+) -> Mapping[str, list[TestResult]]:
     """For each metric, each later model's figure held against the first's.
 
     The draws have a fixed seed: the same question has the same answer.
@@ -62,18 +62,18 @@ def bootstrap(
     }
 
 
-def _finding(delta: float, spread: Floats, rows: int) -> Finding:
+def _finding(delta: float, spread: Floats, rows: int) -> TestResult:
     told = spread[np.isfinite(spread)]  # a draw without a class has no figure
     if not len(told):
-        return Finding("bootstrap", rows, "rows", delta, np.nan, np.nan)
+        return TestResult("bootstrap", rows, "rows", delta, np.nan, np.nan)
     low, high = np.quantile(told, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Finding("bootstrap", rows, "rows", delta, delta + float(low), delta + float(high))
+    return TestResult("bootstrap", rows, "rows", delta, delta + float(low), delta + float(high))
 
 
 def _drawn(rows: int) -> Places:
-    if rows <= MOST_ROWS:
+    if rows <= MAX_ROWS:
         return np.arange(rows)
-    return np.sort(np.random.default_rng(SEED).choice(rows, MOST_ROWS, replace=False))
+    return np.sort(np.random.default_rng(SEED).choice(rows, MAX_ROWS, replace=False))
 
 
 def _weights(rows: int) -> Iterator[Weights]:

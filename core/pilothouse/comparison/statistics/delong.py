@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from pilothouse.comparison.statistics.result import Finding, Floats, Labels, normal
+from pilothouse.comparison.statistics.result import Floats, Labels, TestResult, normal
 
 
 def midranks(values: Floats) -> Floats:
@@ -45,7 +45,7 @@ def areas(y: Labels, scores: Floats) -> tuple[Floats, Floats]:
     return found, covariance
 
 
-def delong(y: Labels, scores: Floats) -> list[Finding]:
+def delong(y: Labels, scores: Floats) -> list[TestResult]:
     """Each later model's ROC AUC held against the first's; none when a class is too rare."""
     if min(int((y == 1).sum()), int((y != 1).sum())) < 2:
         return []

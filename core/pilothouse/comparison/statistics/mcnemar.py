@@ -12,13 +12,13 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from pilothouse.comparison.statistics.result import LEVEL, Finding, two_sided
+from pilothouse.comparison.statistics.result import LEVEL, TestResult, two_sided
 
-FEW = 50
+EXACT_BELOW = 50
 Flags = npt.NDArray[np.bool_]
 
 
-def mcnemar(right: Flags, baseline_right: Flags) -> Finding:
+def mcnemar(right: Flags, baseline_right: Flags) -> TestResult:
     """Whether one model is right more often than the baseline, from rows where just one is."""
     won = int(np.count_nonzero(right & ~baseline_right))
     lost = int(np.count_nonzero(baseline_right & ~right))
@@ -26,13 +26,13 @@ def mcnemar(right: Flags, baseline_right: Flags) -> Finding:
     delta = (won - lost) / rows
     error = math.sqrt(won + lost - (won - lost) ** 2 / rows) / rows
     reach = NormalDist().inv_cdf((1 + LEVEL) / 2) * error
-    return Finding("mcnemar", rows, "rows", delta, delta - reach, delta + reach, p_of(won, lost))
+    return TestResult("mcnemar", rows, "rows", delta, delta - reach, delta + reach, p_of(won, lost))
 
 
 def p_of(won: int, lost: int) -> float:
     """The two-sided p value of a split of the discordant rows under even chances."""
     discordant = won + lost
-    if discordant < FEW:
+    if discordant < EXACT_BELOW:
         tail: int = sum(math.comb(discordant, k) for k in range(min(won, lost) + 1))
         return min(1.0, float(2 * tail / 2**discordant))
     return two_sided(max(abs(won - lost) - 1, 0) / math.sqrt(discordant))

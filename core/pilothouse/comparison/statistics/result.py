@@ -32,7 +32,7 @@ SHORT: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class TestResult:
     """A difference (this run minus the baseline) with its interval at `LEVEL`.
 
     `n` counts what was weighed, in `unit`; `p` is NaN where the method gives only an interval.
@@ -47,7 +47,7 @@ class Finding:
     p: float = math.nan
 
     @property
-    def decided(self) -> bool:
+    def significant(self) -> bool:
         """Whether the difference is more than noise: by its p value, else by its interval."""
         if not math.isnan(self.p):
             return self.p < 1 - LEVEL
@@ -59,19 +59,21 @@ def two_sided(z: float) -> float:
     return math.erfc(abs(z) / math.sqrt(2))
 
 
-def normal(method: str, n: int, unit: str, delta: float, error: float) -> Finding:
+def normal(method: str, n: int, unit: str, delta: float, error: float) -> TestResult:
     """A finding whose difference is normal with this standard error."""
     from statistics import NormalDist
 
     reach = NormalDist().inv_cdf((1 + LEVEL) / 2) * error
     p = two_sided(delta / error) if error > 0 else float(delta == 0)
-    return Finding(method, n, unit, delta, delta - reach, delta + reach, p)
+    return TestResult(method, n, unit, delta, delta - reach, delta + reach, p)
 
 
-def student(method: str, n: int, unit: str, delta: float, error: float, freedom: float) -> Finding:
+def student(
+    method: str, n: int, unit: str, delta: float, error: float, freedom: float
+) -> TestResult:
     """A finding whose difference over its standard error is Student's t."""
     from scipy.special import stdtr, stdtrit
 
     reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
     p = float(2 * stdtr(freedom, -abs(delta / error))) if error > 0 else float(delta == 0)
-    return Finding(method, n, unit, delta, delta - reach, delta + reach, p)
+    return TestResult(method, n, unit, delta, delta - reach, delta + reach, p)

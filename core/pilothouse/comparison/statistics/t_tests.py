@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pilothouse.comparison.statistics.result import Finding, student
+from pilothouse.comparison.statistics.result import TestResult, student
 
 
 def folds(
     scores: Sequence[float], baseline: Sequence[float], judged_over_fitted: float
-) -> Finding | None:
+) -> TestResult | None:
     """Scores of the same folds, in the same order; None with fewer than two."""
     differences = np.subtract(scores, baseline)
     count = len(differences)
@@ -30,7 +30,7 @@ def folds(
 
 def folds_apart(
     scores: Sequence[float], baseline: Sequence[float], judged_over_fitted: float
-) -> Finding | None:
+) -> TestResult | None:
     """Scores of folds that are not the same rows: the same correction, without the pairing."""
     few = min(len(scores), len(baseline))
     if few < 2:
@@ -40,7 +40,7 @@ def folds_apart(
     return student("folds_apart", few, "folds", delta, math.sqrt(sum(parts)), few - 1)
 
 
-def seeds(scores: Sequence[float], baseline: Sequence[float]) -> Finding | None:
+def seeds(scores: Sequence[float], baseline: Sequence[float]) -> TestResult | None:
     """Scores of runs that differ in nothing but their seed; None with fewer than two on a side."""
     if min(len(scores), len(baseline)) < 2:
         return None

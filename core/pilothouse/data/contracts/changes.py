@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pilothouse.data.contracts import contract
-from pilothouse.data.info import Contract, ContractReport, Rule
+from pilothouse.data.info import Contract, ContractReport, ContractRule
 from pilothouse.data.schema import NAMES, NUMERIC
 from pilothouse.kit.errors import Invalid
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 MAX_CATEGORIES = 500  # a longer list of allowed values says that any value is allowed
 
 
-def stored(rules: Iterable[Rule], tolerance: float, *, edited: bool) -> dict[str, Any]:
+def stored(rules: Iterable[ContractRule], tolerance: float, *, edited: bool) -> dict[str, Any]:
     """What is stored of a contract."""
     return {**contract.form(rules), "tolerance": tolerance, "edited": edited}
 
 
 def edited(
-    before: Contract, rules: Sequence[Rule] = (), tolerance: float | None = None
+    before: Contract, rules: Sequence[ContractRule] = (), tolerance: float | None = None
 ) -> dict[str, Any]:
     """The contract with some rules put in the place of its own. Raises Invalid, NotFound."""
     if tolerance is not None and not 0 <= tolerance < 1:
@@ -43,7 +43,7 @@ def edited(
 
 
 def replaced(
-    before: Contract, rules: Sequence[Rule], tolerance: float | None = None
+    before: Contract, rules: Sequence[ContractRule], tolerance: float | None = None
 ) -> dict[str, Any]:
     """The contract with some rules put in the place of its own, which may change their types."""
     changes = {rule.column: rule for rule in rules}
@@ -54,7 +54,7 @@ def replaced(
     )
 
 
-def _checked(before: Rule, rule: Rule) -> Rule:
+def _checked(before: ContractRule, rule: ContractRule) -> ContractRule:
     """The rule, if its column can have it."""
     name, kind = rule.column, before.type
     problem = ""
@@ -77,7 +77,7 @@ def _checked(before: Rule, rule: Rule) -> Rule:
     return rule
 
 
-def with_values(before: Contract, values: Mapping[str, Sequence[str]]) -> list[Rule]:
+def with_values(before: Contract, values: Mapping[str, Sequence[str]]) -> list[ContractRule]:
     """Rules that allow more values. Raises Invalid for a column that has no list of them."""
     rules = []
     for name, more in values.items():
@@ -91,7 +91,7 @@ def with_values(before: Contract, values: Mapping[str, Sequence[str]]) -> list[R
     return rules
 
 
-def widened(before: Contract, report: ContractReport, table: pa.Table) -> list[Rule]:
+def widened(before: Contract, report: ContractReport, table: pa.Table) -> list[ContractRule]:
     """The rules that a table breaks, each so far widened that it does not."""
     broken = report.checks[~report.checks["passed"].astype(bool)]
     return [
@@ -105,8 +105,8 @@ def _part(table: pa.Table, name: str) -> pa.ChunkedArray | None:
 
 
 def _widened(
-    rule: Rule, checks: set[str], broken: pd.DataFrame, column: pa.ChunkedArray | None
-) -> Rule:
+    rule: ContractRule, checks: set[str], broken: pd.DataFrame, column: pa.ChunkedArray | None
+) -> ContractRule:
     if column is None:
         return replace(rule, required=False)
     if "type" in checks:
@@ -123,7 +123,7 @@ def _widened(
     return rule
 
 
-def _range(rule: Rule, column: pa.ChunkedArray) -> tuple[float | None, float | None]:
+def _range(rule: ContractRule, column: pa.ChunkedArray) -> tuple[float | None, float | None]:
     """The rule's range and the one that would be inferred of the column, in one.
 
     An infinite value has no range around it: the end on its side is not limited any more.

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from pilothouse.data.booleans import read_booleans
 from pilothouse.data.canonical import ARROW, canonical, type_of
-from pilothouse.data.info import Contract, ContractReport, Rule
+from pilothouse.data.info import Contract, ContractReport, ContractRule
 from pilothouse.data.reading.frames import from_frame
 from pilothouse.data.schema import NAMES, fits
 from pilothouse.kit.errors import Invalid
@@ -64,7 +64,7 @@ def check_table(
     return _report(contract, table.num_rows, rules, parts)
 
 
-def _chosen(contract: Contract, columns: Sequence[str] | None) -> list[Rule]:
+def _chosen(contract: Contract, columns: Sequence[str] | None) -> list[ContractRule]:
     rules = {rule.column: rule for rule in contract.rules}
     unknown = [name for name in columns or () if name not in rules]
     if unknown:
@@ -75,7 +75,7 @@ def _chosen(contract: Contract, columns: Sequence[str] | None) -> list[Rule]:
     return [rules[name] for name in (rules if columns is None else columns)]
 
 
-def _part(rule: Rule, frame: pd.DataFrame) -> Part:
+def _part(rule: ContractRule, frame: pd.DataFrame) -> Part:
     """A frame's column in canonical form; why it has none; or None when it is absent."""
     if rule.column not in frame.columns:
         return None
@@ -87,7 +87,7 @@ def _part(rule: Rule, frame: pd.DataFrame) -> Part:
         return mixed.message
 
 
-def _worded_as(rule: Rule, column: Any) -> Any:
+def _worded_as(rule: ContractRule, column: Any) -> Any:
     """A column of yes/no texts as the booleans that its rule asks for."""
     if rule.type != "boolean" or type_of(column.type) != "string":
         return column
@@ -95,7 +95,7 @@ def _worded_as(rule: Rule, column: Any) -> Any:
     return column if booleans is None else booleans[0]
 
 
-def _breaches(rule: Rule, column: Part) -> Iterator[Breach]:
+def _breaches(rule: ContractRule, column: Part) -> Iterator[Breach]:
     """The checks of a rule that a column breaks."""
     name = rule.column
     if column is None:
@@ -130,7 +130,9 @@ def _breach(
     return Breach(name, check, limit, count, tuple(pairs), values)
 
 
-def _failing(rule: Rule, column: pa.ChunkedArray) -> Iterator[tuple[str, str, pa.ChunkedArray]]:
+def _failing(
+    rule: ContractRule, column: pa.ChunkedArray
+) -> Iterator[tuple[str, str, pa.ChunkedArray]]:
     """Each value check of a rule: its name, its limit in words, and the rows that fail as true."""
     if not rule.nullable:
         yield "not missing", "", pc.is_null(column)
@@ -147,7 +149,7 @@ def _failing(rule: Rule, column: pa.ChunkedArray) -> Iterator[tuple[str, str, pa
         yield "range", span_words(rule), pc.fill_null(either, False)
 
 
-def span_words(rule: Rule) -> str:
+def span_words(rule: ContractRule) -> str:
     """The range that a rule allows."""
     if rule.low is None and rule.high is None:
         return ""
@@ -156,7 +158,7 @@ def span_words(rule: Rule) -> str:
     return f"{rule.low:g} to {rule.high:g}"
 
 
-def _is_of_type(column: pa.ChunkedArray, rule: Rule) -> bool:
+def _is_of_type(column: pa.ChunkedArray, rule: ContractRule) -> bool:
     """Whether the values can stand where the rule expects its type."""
     kind = type_of(column.type)
     if fits(kind, rule.type):
@@ -167,14 +169,14 @@ def _is_of_type(column: pa.ChunkedArray, rule: Rule) -> bool:
     return bool(pc.all(pc.equal(column, pc.trunc(column))).as_py())
 
 
-def _as_type(column: pa.ChunkedArray, rule: Rule) -> pa.ChunkedArray:
+def _as_type(column: pa.ChunkedArray, rule: ContractRule) -> pa.ChunkedArray:
     if column.null_count == len(column):
         return pa.chunked_array([pa.nulls(len(column), ARROW[rule.type])])
     return pc.cast(column, ARROW[rule.type], safe=False)
 
 
 def _report(
-    contract: Contract, rows: int, rules: Sequence[Rule], parts: Sequence[Part]
+    contract: Contract, rows: int, rules: Sequence[ContractRule], parts: Sequence[Part]
 ) -> ContractReport:
     import pandas as pd
 
@@ -199,7 +201,7 @@ def _report(
         ref=contract.ref,
         rows=rows,
         ok=broken.empty,
-        words=_first(lines) or f"{rows:,} rows meet the contract of {contract.ref}",
+        message=_first(lines) or f"{rows:,} rows meet the contract of {contract.ref}",
         checks=checks,
         failures=pd.DataFrame(failures, columns=list(FAILURES)).astype({"row": "Int64"}),
         lines=lines,

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pilothouse.data.canonical import type_of
-from pilothouse.data.info import Contract, DatasetVersionInfo, Rule
+from pilothouse.data.info import Contract, ContractRule, DatasetVersionInfo
 from pilothouse.data.schema import NUMERIC, Type
 
 TOLERANCE = 0.01
@@ -41,10 +41,10 @@ def infer(table: pa.Table) -> dict[str, Any]:
     return form([inferred(name, table[name]) for name in table.column_names])
 
 
-def inferred(name: str, column: pa.ChunkedArray) -> Rule:
+def inferred(name: str, column: pa.ChunkedArray) -> ContractRule:
     """What a contract says of a column when nobody has said anything else."""
     kind = type_of(column.type)
-    rule = Rule(name, kind, column.null_count > 0)
+    rule = ContractRule(name, kind, column.null_count > 0)
     if kind == "string":
         return replace(rule, categories=_closed_list(column))
     if kind in NUMERIC and not _is_identifier(column):
@@ -53,7 +53,7 @@ def inferred(name: str, column: pa.ChunkedArray) -> Rule:
     return rule
 
 
-def form(rules: Iterable[Rule]) -> dict[str, Any]:
+def form(rules: Iterable[ContractRule]) -> dict[str, Any]:
     """Rules in pandera's JSON form, written by pandera itself."""
     import pandera.pandas as pandera
 
@@ -109,7 +109,7 @@ def _range(column: pa.ChunkedArray) -> tuple[float | None, float | None]:
     return 0.0 if 0 <= low <= NEAR_ZERO * span else low - span, high + span
 
 
-def _checks(rule: Rule) -> list[Any]:
+def _checks(rule: ContractRule) -> list[Any]:
     import pandera.pandas as pandera
 
     checks = []
@@ -124,9 +124,9 @@ def _checks(rule: Rule) -> list[Any]:
     return checks
 
 
-def _rule(name: str, stored: Mapping[str, Any]) -> Rule:
+def _rule(name: str, stored: Mapping[str, Any]) -> ContractRule:
     within, among = stored.get("in_range", {}), stored.get("isin")
-    return Rule(
+    return ContractRule(
         name,
         TYPES[stored["dtype"]],
         bool(stored.get("nullable", False)),

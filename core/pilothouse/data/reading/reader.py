@@ -38,11 +38,11 @@ ROW_GROUP = 1 << 17
 PACKED = (*COMPRESSIONS.values(), "zip")
 PREVIEW_BYTES = 1 << 20
 UNDERSTOOD_AS_MISSING = frozenset((*MISSING, *TYPED_MISSING))
-__all__ = ["Reading", "from_frame", "read", "read_content", "read_table", "write_parquet"]
+__all__ = ["ReadTable", "from_frame", "read", "read_content", "read_table", "write_parquet"]
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadTable:
     """A canonical table, the words of its yes/no columns, and how it was read."""
 
     table: pa.Table
@@ -55,7 +55,7 @@ def read(
     filename: str = "",
     types: Mapping[str, Type] | None = None,
     options: ReadOptions = AUTOMATIC,
-) -> Reading:
+) -> ReadTable:
     """The canonical table of a file, of an upload's bytes, or of a frame, and how it was read.
 
     Raises NotFound when there is no such file; Invalid, naming row and column, when it cannot be
@@ -88,7 +88,7 @@ def read_content(
     scratch: Path,
     on_problem: OnProblem | None = None,
     most_rows: int | None = None,
-) -> Reading:
+) -> ReadTable:
     """The canonical table of a file's content; of its first rows when these are limited."""
     kind = kind_of(content)
     if kind in PACKED:
@@ -131,7 +131,7 @@ def _delimited(
     options: ReadOptions,
     on_problem: OnProblem | None,
     most_rows: int | None,
-) -> Reading:
+) -> ReadTable:
     """A CSV file, whose cells are texts until they are recognised."""
     cells = read_csv(content, options.separator, most_rows)
     _check_names(types, cells.texts.column_names)
@@ -155,7 +155,7 @@ def _stored(
     format: str,
     *,
     texts: bool = False,
-) -> Reading:
+) -> ReadTable:
     """A table whose columns have types of their own; with `texts` dates may be texts."""
     plain = canonical(table)
     result = recognised(retyped(plain, types, options), table, types, options, dates_in_texts=texts)
@@ -163,7 +163,7 @@ def _stored(
     return _made(result, report)
 
 
-def with_booleans(reading: Reading, words: Mapping[str, BooleanWords]) -> Reading:
+def with_booleans(reading: ReadTable, words: Mapping[str, BooleanWords]) -> ReadTable:
     """Texts that have only one of a dataset's yes/no words as the booleans they are there."""
     table, pairs, columns = reading.table, dict(reading.boolean_words), []
     for at, column in enumerate(reading.report.columns):
@@ -183,10 +183,10 @@ def with_booleans(reading: Reading, words: Mapping[str, BooleanWords]) -> Readin
     )
 
 
-def _made(result: Typed, report: ReadingReport) -> Reading:
+def _made(result: Typed, report: ReadingReport) -> ReadTable:
     table = canonical(result.table)
     _check_cells(table)
-    return Reading(table, result.words, recognise_event_time(table, report))
+    return ReadTable(table, result.words, recognise_event_time(table, report))
 
 
 def _check_cells(table: pa.Table) -> None:

@@ -19,7 +19,7 @@ LIKELY = (
     *("logged_at", "created_at", "datetime", "date_time", "time", "date", "datum", "zeit"),
     *("fecha", "fecha_hora", "data_hora", "day", "at", "when"),
 )  # these do when the rows are in their order
-LEAST_ROWS = 8  # in order: fewer are so by chance
+MIN_ROWS = 8  # in order: fewer are so by chance
 
 
 def recognise_event_time(table: pa.Table, report: ReadingReport) -> ReadingReport:
@@ -55,7 +55,7 @@ def _by_name(columns: list[str], names: tuple[str, ...]) -> list[str]:
 
 def _is_in_order(column: pa.ChunkedArray) -> bool:
     """Whether no row is missing and none goes back in time, or none goes forward."""
-    if column.null_count or len(column) < LEAST_ROWS:
+    if column.null_count or len(column) < MIN_ROWS:
         return False
     steps = np.diff(column.cast(pa.int64()).to_numpy())
     moving = bool((steps != 0).any())

@@ -22,10 +22,10 @@ from pilothouse.data.type_inference.number_columns import DIGITS, formed_number,
 from pilothouse.data.type_inference.text_column import (
     TYPED_MISSING,
     Clues,
-    Decision,
     Open,
     TextColumn,
     Typed,
+    TypeDecision,
     all_match,
     any_match,
     is_allowed,
@@ -55,7 +55,7 @@ def typed(
     whose form its values leave open; with `on_problem` that is called and the column stays text.
     """
     columns = [TextColumn(name, texts[name], options) for name in texts.column_names]
-    made: dict[str, Decision] = {}
+    made: dict[str, TypeDecision] = {}
     undecided: list[TextColumn] = []
     for column in columns:
         try:
@@ -88,7 +88,7 @@ def retyped(table: pa.Table, types: Mapping[str, Type], options: ReadOptions = A
             made[name] = _retyped(name, column, own, declared, options)
         else:
             reason = "declared" if name in types else f"the file says {NAMES[own]}"
-            made[name] = Decision(column, own, reason)
+            made[name] = TypeDecision(column, own, reason)
     return _table(made)
 
 
@@ -99,7 +99,7 @@ def _decide(
     on_problem: OnProblem | None,
     *,
     last: bool,
-) -> Decision:
+) -> TypeDecision:
     declared = types.get(column.name)
     try:
         if declared:
@@ -109,13 +109,13 @@ def _decide(
         if on_problem is None:
             raise
         on_problem(column.name, problem)
-        return Decision(column.texts, "string", "kept as text", notes=(problem.message,))
+        return TypeDecision(column.texts, "string", "kept as text", notes=(problem.message,))
 
 
-def _recognised(column: TextColumn, clues: Clues, *, last: bool) -> Decision:
+def _recognised(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecision:
     """The first type that reads all values, or text. Raises Open while other columns may tell."""
     if not column.present:
-        return Decision(column.texts, "string", "it has no values")
+        return TypeDecision(column.texts, "string", "it has no values")
     if not column.may_be_typed:
         return _settled_words(column)
     decision = (
@@ -129,20 +129,20 @@ def _recognised(column: TextColumn, clues: Clues, *, last: bool) -> Decision:
     return _nearly(column, clues, last=last) or _text(column)
 
 
-def _settled_words(column: TextColumn) -> Decision:
+def _settled_words(column: TextColumn) -> TypeDecision:
     """A column with few digits: yes/no words, or text."""
-    decision = _boolean(column) or Decision(column.texts, "string", "values are words")
+    decision = _boolean(column) or TypeDecision(column.texts, "string", "values are words")
     counted = column.counted_words if decision.type == "boolean" else ()
     return replace(decision, missing_words=counted)
 
 
-def declared_as(column: TextColumn, kind: Type, clues: Clues, *, last: bool = True) -> Decision:
+def declared_as(column: TextColumn, kind: Type, clues: Clues, *, last: bool = True) -> TypeDecision:
     """The column in the type declared. Raises Invalid that names the row that does not fit."""
     if kind == "string":
-        return Decision(column.texts, "string", "declared as text; words are values")
+        return TypeDecision(column.texts, "string", "declared as text; words are values")
     if not column.present:
         empty = pa.chunked_array([pa.nulls(len(column.values), ARROW[kind])])
-        return Decision(empty, kind, "declared; it has no values")
+        return TypeDecision(empty, kind, "declared; it has no values")
     column = column if column.options.missing is not None else column.without(TYPED_MISSING)
     if kind == "boolean":
         decision = _boolean(column, declared=True)
@@ -159,7 +159,7 @@ def declared_as(column: TextColumn, kind: Type, clues: Clues, *, last: bool = Tr
     return replace(decision, reason=reason, missing_words=column.counted_words)
 
 
-def _as_kind(column: TextColumn, decision: Decision, kind: Type) -> Decision | None:
+def _as_kind(column: TextColumn, decision: TypeDecision, kind: Type) -> TypeDecision | None:
     """Numbers as the kind of number declared, or None when it cannot hold them."""
     if decision.type == kind:
         return decision
@@ -191,22 +191,22 @@ def _floats(column: TextColumn, whole: pa.ChunkedArray) -> pa.ChunkedArray:
     return floats
 
 
-def _boolean(column: TextColumn, *, declared: bool = False) -> Decision | None:
+def _boolean(column: TextColumn, *, declared: bool = False) -> TypeDecision | None:
     result = read_booleans(column.values, declared=declared)
     if result is None:
         if not declared or not all_match(column.values, r"^[01]$"):
             return None
         booleans = pc.if_else(pc.is_null(column.values), None, pc.equal(column.values, "1"))
-        return Decision(booleans, "boolean", "1 is true and 0 is false")
+        return TypeDecision(booleans, "boolean", "1 is true and 0 is false")
     booleans, words = result
     form = f"{words[1]}/{words[0]}" if words else "true/false"
-    return Decision(booleans, "boolean", f"all values are {form}", form, words=words)
+    return TypeDecision(booleans, "boolean", f"all values are {form}", form, boolean_words=words)
 
 
 # Text, and columns that are nearly something else
 
 
-def _nearly(column: TextColumn, clues: Clues, *, last: bool) -> Decision | None:
+def _nearly(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecision | None:
     """A column whose few other values mean missing; otherwise they are mistakes, which is told."""
     for kind in ("number", "time"):
         strays = _strays(column, kind)
@@ -224,10 +224,10 @@ def _nearly(column: TextColumn, clues: Clues, *, last: bool) -> Decision | None:
     return None
 
 
-def _text(column: TextColumn, note: str = "") -> Decision:
+def _text(column: TextColumn, note: str = "") -> TypeDecision:
     """A text column, with a note when most of its values read as something else."""
     notes = [note] if note else _half_read(column)
-    return Decision(column.texts, "string", "values are words", notes=tuple(notes))
+    return TypeDecision(column.texts, "string", "values are words", notes=tuple(notes))
 
 
 def _half_read(column: TextColumn) -> list[str]:
@@ -287,7 +287,7 @@ def _mixed(column: TextColumn, kind: Type, strays: list[int], *, declared: bool 
 # Files as a whole
 
 
-def _clues(separator: str, made: Sequence[Decision]) -> Clues:
+def _clues(separator: str, made: Sequence[TypeDecision]) -> Clues:
     """What the decided columns agree on."""
     decimals = {decision.decimal for decision in made if decision.decimal}
     orders: dict[str, set[DateOrder]] = {}
@@ -303,7 +303,7 @@ def _clues(separator: str, made: Sequence[Decision]) -> Clues:
 
 def _settle_missing_words(
     columns: list[TextColumn],
-    made: dict[str, Decision],
+    made: dict[str, TypeDecision],
     types: Mapping[str, Type],
     options: ReadOptions,
 ) -> None:
@@ -332,20 +332,20 @@ def _settle_missing_words(
         )
 
 
-def _table(made: Mapping[str, Decision]) -> Typed:
+def _table(made: Mapping[str, TypeDecision]) -> Typed:
     return Typed(
         pa.table({name: decision.column for name, decision in made.items()}),
-        {name: decision.words for name, decision in made.items() if decision.words},
+        {name: decision.boolean_words for name, decision in made.items() if decision.boolean_words},
         tuple(decision.reading(name) for name, decision in made.items()),
     )
 
 
 def _retyped(
     name: str, column: pa.ChunkedArray, own: Type, declared: Type, options: ReadOptions
-) -> Decision:
+) -> TypeDecision:
     if declared == "number" and own == "integer":
         _check_exact(name, column)
-        return Decision(column.cast(ARROW["number"]), "number", "declared")
+        return TypeDecision(column.cast(ARROW["number"]), "number", "declared")
     texts = column.cast(ARROW["string"])
     decision = declared_as(TextColumn(name, texts, options), declared, Clues())
     return replace(decision, reason="declared")

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from pilothouse.data.type_inference import numbers
 from pilothouse.data.type_inference.text_column import (
     Clues,
-    Decision,
     Open,
     TextColumn,
+    TypeDecision,
     all_match,
     any_match,
     cast,
@@ -26,24 +26,24 @@ DIGITS = r"^[-+]?\d+$"
 
 def plain_number(
     column: TextColumn, clues: Clues, *, last: bool, codes: bool = False
-) -> Decision | None:
+) -> TypeDecision | None:
     """Numbers as programs write them. Codes such as 007 are none, unless declared to be."""
     values, options = column.values, column.options
     whole = cast(values, "integer")
     if whole is not None:
         if not codes and any_match(values, CODE):
-            return Decision(
+            return TypeDecision(
                 column.texts, "string", "codes: some values begin with zero",
                 notes=("kept as text because values such as 007 would lose their zeros",),
             )  # fmt: skip
-        return Decision(whole, "integer", "all values are whole numbers")
+        return TypeDecision(whole, "integer", "all values are whole numbers")
     if options.decimal == "," or options.thousands == ".":
         return None
     read = cast(values, "number")
     if read is None:
         return None
     if not codes and any_match(values, r"^[-+]?0[0-9]"):
-        return Decision(column.texts, "string", "codes: some values begin with zero")
+        return TypeDecision(column.texts, "string", "codes: some values begin with zero")
     if options.decimal is None and all_match(values, GROUPED):
         decimal = clues.decimal
         if decimal is None and not last:
@@ -54,21 +54,21 @@ def plain_number(
     return replace(_number_of(column, values, read), decimal=evidence)
 
 
-def _number_of(column: TextColumn, plain: pa.ChunkedArray, read: pa.ChunkedArray) -> Decision:
+def _number_of(column: TextColumn, plain: pa.ChunkedArray, read: pa.ChunkedArray) -> TypeDecision:
     """Floats; whole numbers when missing values are why the file writes them as 3.0."""
     whole = numbers.whole_texts(plain)
     if whole is not None and (read.null_count or not numbers.is_exact(plain)):
         integers = cast(whole, "integer")
         if integers is not None:
             reason = "all values are whole; .0 stands there because others are missing"
-            return Decision(integers, "integer", reason)
+            return TypeDecision(integers, "integer", reason)
     if not numbers.is_exact(plain):
-        return Decision(
+        return TypeDecision(
             column.texts, "string", "numbers with more digits than a float holds",
             notes=("kept as text because these numbers have more digits than a number can hold",),
         )  # fmt: skip
     notes = _infinite_note(read)
-    return Decision(read, "number", "all values are numbers", notes=notes)
+    return TypeDecision(read, "number", "all values are numbers", notes=notes)
 
 
 def _infinite_note(read: pa.ChunkedArray) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ def _infinite_note(read: pa.ChunkedArray) -> tuple[str, ...]:
     return (f"{endless:,} values are infinite",) if endless else ()
 
 
-def formed_number(column: TextColumn, clues: Clues, *, last: bool) -> Decision | None:
+def formed_number(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecision | None:
     """Numbers with decimal commas, thousands, currencies or percent signs."""
     forms = column.forms()
     if not forms:
@@ -99,23 +99,23 @@ def formed_number(column: TextColumn, clues: Clues, *, last: bool) -> Decision |
         read = pc.if_else(column.infinite, endless, read)
     whole = cast(plain, "integer") if not pc.any(column.infinite).as_py() else None
     if whole is not None:
-        decision = Decision(whole, "integer", "all values are whole numbers")
+        decision = TypeDecision(whole, "integer", "all values are whole numbers")
     else:
         decision = _number_of(column, plain, read)
     return _described(decision, form, named, note, column)
 
 
-def _as_text(column: TextColumn, note: str) -> Decision:
-    return Decision(column.texts, "string", "values are words", notes=(note,))
+def _as_text(column: TextColumn, note: str) -> TypeDecision:
+    return TypeDecision(column.texts, "string", "values are words", notes=(note,))
 
 
 def _described(
-    decision: Decision,
+    decision: TypeDecision,
     form: numbers.NumberForm,
     units: list[str],
     note: str,
     column: TextColumn,
-) -> Decision:
+) -> TypeDecision:
     """A decision whose reason names the form of the numbers, and whose evidence it is."""
     if decision.type == "string":
         return decision

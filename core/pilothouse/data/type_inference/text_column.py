@@ -39,7 +39,7 @@ class Clues:
 
 
 @dataclass(frozen=True)
-class Decision:
+class TypeDecision:
     """A column in its type, why, and what it tells about other columns."""
 
     column: pa.ChunkedArray
@@ -47,7 +47,7 @@ class Decision:
     reason: str
     form: str = ""
     notes: tuple[str, ...] = ()
-    words: BooleanWords | None = None
+    boolean_words: BooleanWords | None = None
     decimal: str | None = None
     order: tuple[str, DateOrder] | None = None
     missing_words: tuple[tuple[str, int], ...] = ()

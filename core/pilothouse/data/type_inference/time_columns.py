@@ -10,9 +10,9 @@ from pilothouse.data.reading_options import DateOrder
 from pilothouse.data.type_inference import dates
 from pilothouse.data.type_inference.text_column import (
     Clues,
-    Decision,
     Open,
     TextColumn,
+    TypeDecision,
     any_match,
     cast,
 )
@@ -21,13 +21,13 @@ from pilothouse.kit.errors import Invalid
 SORTED_LEAST = 8  # values before their order in time says which number is the month
 
 
-def time_decision(column: TextColumn, clues: Clues, *, last: bool) -> Decision | None:
+def time_decision(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecision | None:
     """Instants, of dates and times in any form that is understood."""
     iso = _iso_times(column.values)
     if iso is not None:
         zoned = any_match(column.values, rf"({dates.ZONE})$") and any_match(column.values, r":")
         reason = "all values are ISO dates or times" + ("" if zoned else ", read as UTC")
-        return Decision(iso, "time", reason, "yyyy-mm-dd")
+        return TypeDecision(iso, "time", reason, "yyyy-mm-dd")
     times = column.times
     orders = times.fitting_orders()
     if not orders:
@@ -40,7 +40,7 @@ def time_decision(column: TextColumn, clues: Clues, *, last: bool) -> Decision |
             "0 to 68 as 2000 to 2068"
         )
     evidence = (times.separator, orders[0]) if len(orders) == 1 and times.numeric.any() else None
-    return Decision(
+    return TypeDecision(
         times.instants(order), "time", f"all values are dates or times{how}",
         times.form(order), tuple(notes), order=evidence,
     )  # fmt: skip
@@ -101,7 +101,7 @@ def _iso_times(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
     return None
 
 
-def epoch_decision(column: TextColumn) -> Decision | None:
+def epoch_decision(column: TextColumn) -> TypeDecision | None:
     """Whole numbers declared as times: seconds to nanoseconds since 1970, by their size."""
     whole = cast(column.values, "integer")
     if whole is None:
@@ -116,4 +116,6 @@ def epoch_decision(column: TextColumn) -> Decision | None:
     else:
         unit, micro = "nanoseconds", pc.divide(whole, 1000)
     instants = micro.cast(pa.int64()).cast(ARROW["time"])
-    return Decision(instants, "time", f"whole numbers are {unit} since 1970", f"{unit} since 1970")
+    return TypeDecision(
+        instants, "time", f"whole numbers are {unit} since 1970", f"{unit} since 1970"
+    )

@@ -21,7 +21,7 @@ from pilothouse.activity.actors import CONTROLLER
 from pilothouse.deployments import replica_states
 from pilothouse.deployments.controller import reconcile as planning
 from pilothouse.deployments.controller import replicas as processes
-from pilothouse.deployments.controller.replicas import Places
+from pilothouse.deployments.controller.replicas import ReplicaPaths
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, NEW, READY, STARTING, STOPPING
 from pilothouse.deployments.route_generation import increment_generation
@@ -94,15 +94,15 @@ class Controller:
             self.places.sockets.rmdir()
 
     @property
-    def places(self) -> Places:
+    def places(self) -> ReplicaPaths:
         """Where this workspace's model processes leave their files."""
-        return Places(self.store.run_folder, self.store.log_folder)
+        return ReplicaPaths(self.store.run_folder, self.store.log_folder)
 
     def _read(self) -> list[tuple[Deployment, list[Replica]]]:
         with self.store.read() as session:
             wanted = session.exec(select(Deployment).order_by(Deployment.name)).all()
             found = session.exec(
-                select(Replica).order_by(col(Replica.number), col(Replica.ordinal))
+                select(Replica).order_by(col(Replica.version), col(Replica.ordinal))
             ).all()
         return [(d, [r for r in found if r.deployment == d.name]) for d in wanted]
 
@@ -143,7 +143,7 @@ class Controller:
             return
         replica.last_exit = words
         self._count_crash(replica, self._age(replica, watch))
-        log.warning("%s version %d: %s", replica.deployment, replica.number, words)
+        log.warning("%s version %d: %s", replica.deployment, replica.version, words)
         self._save(replica, routes=True)
 
     def _age(self, replica: Replica, watch: _Watch | None) -> timedelta:
@@ -175,7 +175,7 @@ class Controller:
                 replica_states.CRASH_LOOPED,
                 "deployment",
                 replica.deployment,
-                after={"version": replica.number, "crashes": replica.fast_crashes},
+                after={"version": replica.version, "crashes": replica.fast_crashes},
                 reason=replica.last_exit,
             )
 
@@ -184,10 +184,10 @@ class Controller:
         if processes.state(replica, ASK_SECONDS) is not None:
             replica.state, replica.ready_at = READY, now
             replica.rss_bytes = processes.memory(replica.pid or 0)
-            log.info("%s version %d is ready", replica.deployment, replica.number)
+            log.info("%s version %d is ready", replica.deployment, replica.version)
             self._save(replica, routes=True)
         elif self._watch(replica).seconds_in(STARTING) > START_SECONDS:
-            log.warning("%s version %d did not start", replica.deployment, replica.number)
+            log.warning("%s version %d did not start", replica.deployment, replica.version)
             processes.send(replica, signal.SIGKILL)
 
     def _look_at_health(self, replica: Replica) -> None:
@@ -199,7 +199,7 @@ class Controller:
         watch.misses = 0 if answer is not None else watch.misses + 1
         stuck = answer is not None and answer.get("busy_seconds", 0.0) > BUSY_SECONDS
         if watch.misses >= MISSES or stuck:
-            log.warning("%s version %d hangs", replica.deployment, replica.number)
+            log.warning("%s version %d hangs", replica.deployment, replica.version)
             processes.send(replica, signal.SIGKILL)
             return
         self._note_health(replica, watch)
@@ -226,10 +226,10 @@ class Controller:
 
     def _act(self, deployment: Deployment, found: list[Replica]) -> None:
         steps = planning.plan(deployment, found, self.store.now())
-        if steps.serving != deployment.serving:
-            self._switch(deployment, steps.serving)
+        if steps.serving_version != deployment.serving_version:
+            self._switch(deployment, steps.serving_version)
             steps = planning.plan(deployment, found, self.store.now())  # who is warm has changed
-        by_key = {(r.number, r.ordinal): r for r in found}
+        by_key = {(r.version, r.ordinal): r for r in found}
         for key in steps.stops:
             self._stop(by_key[key])
         for number, ordinal in steps.starts:
@@ -241,9 +241,9 @@ class Controller:
             row = session.get_one(Deployment, deployment.name)
             if row.generation != deployment.generation:
                 return  # wanted otherwise in the meantime: look again
-            if row.serving is not None and serving is not None:
+            if row.serving_version is not None and serving is not None:
                 row.warm_until = self.store.now() + replica_states.WARM
-            row.serving = deployment.serving = serving
+            row.serving_version = deployment.serving_version = serving
             deployment.warm_until = row.warm_until
             increment_generation(session)
         log.info("%s is now answered by version %s", deployment.name, serving)
@@ -256,15 +256,15 @@ class Controller:
         self._save(replica, routes=True)
 
     def _start(
-        self, deployment: Deployment, replica: Replica | None, number: int, ordinal: int
+        self, deployment: Deployment, replica: Replica | None, version: int, ordinal: int
     ) -> None:
         """Write down the token, then spawn: if killed in between, the next one finds the token."""
         replica = replica or Replica(
-            deployment=deployment.name, number=number, ordinal=ordinal, state=NEW
+            deployment=deployment.name, version=version, ordinal=ordinal, state=NEW
         )
         token = secrets.token_hex(16)
         try:
-            launch = self._launch(deployment.name, number, token)
+            launch = self._launch(deployment.name, version, token)
         except PilothouseError as refused:  # the artifact is gone or damaged: say so, try again
             replica.last_exit = str(refused)
             self._count_crash(replica, timedelta(0))
@@ -277,17 +277,17 @@ class Controller:
         replica.pid, replica.create_time = processes.spawn(launch, token, self.places, ordinal)
         self._watches[token] = _Watch(born=time.monotonic())
         self._save(replica)
-        log.info("%s version %d: process %d", deployment.name, number, replica.pid)
+        log.info("%s version %d: process %d", deployment.name, version, replica.pid)
 
-    def _launch(self, name: str, number: int, token: str) -> Launch:
+    def _launch(self, name: str, version: int, token: str) -> Launch:
         with self.store.read() as session:
-            revision = newest_revision(session, name, number)
-            ref = f"{revision.model}@{number}"
+            revision = newest_revision(session, name, version)
+            ref = f"{revision.model}@{version}"
             trusted_models.require_written(session, revision.digest, ref)
         return Launch(
             deployment=name,
             model=revision.model,
-            number=number,
+            version=version,
             artifact=str(self.store.artifacts.local_path(revision.digest)),
             digest=revision.digest,
             socket=self.places.socket(token),
@@ -312,9 +312,9 @@ class Controller:
         replica.state = ""
 
 
-def newest_revision(session: Session, name: str, number: int) -> Revision:
+def newest_revision(session: Session, name: str, version: int) -> Revision:
     """What serving a version of a deployment needs, as last written down."""
-    query = select(Revision).where(Revision.deployment == name, Revision.number == number)
+    query = select(Revision).where(Revision.deployment == name, Revision.version == version)
     return session.exec(query.order_by(col(Revision.seq).desc()).limit(1)).one()
 
 

@@ -27,33 +27,35 @@ FAST_CRASH = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReconcilePlan:
     """The version that should answer, the processes to start, and those to stop."""
 
-    serving: int | None
+    serving_version: int | None
     starts: tuple[tuple[int, int], ...]
     stops: tuple[tuple[int, int], ...]
 
 
-def plan(deployment: Deployment, replicas: Sequence[Replica], now: datetime) -> Plan:
+def plan(deployment: Deployment, replicas: Sequence[Replica], now: datetime) -> ReconcilePlan:
     """The next steps of one deployment; a process is (version number, ordinal)."""
-    if deployment.desired == "stopped":
-        return Plan(None, (), tuple((r.number, r.ordinal) for r in replicas if r.state != STOPPING))
+    if deployment.desired_state == "stopped":
+        return ReconcilePlan(
+            None, (), tuple((r.version, r.ordinal) for r in replicas if r.state != STOPPING)
+        )
     serving = choose_serving(deployment, replicas)
     wanted = {(n, i) for n in _needed(deployment, serving) for i in range(deployment.replicas)}
     kept = wanted | {
-        (r.number, r.ordinal)
+        (r.version, r.ordinal)
         for r in replicas
-        if r.number == deployment.previous and _is_warm(deployment, r, now)
+        if r.version == deployment.previous_version and _is_warm(deployment, r, now)
     }
-    resting = {(r.number, r.ordinal) for r in replicas if not _may_start(r, now)}
+    resting = {(r.version, r.ordinal) for r in replicas if not _may_start(r, now)}
     starts = sorted(wanted - resting)
     stops = sorted(
-        (r.number, r.ordinal)
+        (r.version, r.ordinal)
         for r in replicas
-        if (r.number, r.ordinal) not in kept and r.state != STOPPING
+        if (r.version, r.ordinal) not in kept and r.state != STOPPING
     )
-    return Plan(serving, tuple(starts), tuple(stops))
+    return ReconcilePlan(serving, tuple(starts), tuple(stops))
 
 
 def choose_serving(deployment: Deployment, replicas: Sequence[Replica]) -> int | None:
@@ -61,13 +63,13 @@ def choose_serving(deployment: Deployment, replicas: Sequence[Replica]) -> int |
 
     A wanted version that keeps crashing gives way to the one before, if that is still warm.
     """
-    ready = {r.number for r in replicas if r.state == READY}
-    looping = any(is_looping(r) and r.number == deployment.number for r in replicas)
-    if deployment.number in ready or deployment.serving in ready:
-        return deployment.number if deployment.number in ready else deployment.serving
-    if looping and deployment.previous in ready:
-        return deployment.previous
-    return deployment.serving
+    ready = {r.version for r in replicas if r.state == READY}
+    looping = any(is_looping(r) and r.version == deployment.version for r in replicas)
+    if deployment.version in ready or deployment.serving_version in ready:
+        return deployment.version if deployment.version in ready else deployment.serving_version
+    if looping and deployment.previous_version in ready:
+        return deployment.previous_version
+    return deployment.serving_version
 
 
 def back_off(fast_crashes: int) -> timedelta:
@@ -77,7 +79,7 @@ def back_off(fast_crashes: int) -> timedelta:
 
 
 def _needed(deployment: Deployment, serving: int | None) -> Collection[int]:
-    return {deployment.number} if serving is None else {deployment.number, serving}
+    return {deployment.version} if serving is None else {deployment.version, serving}
 
 
 def _is_warm(deployment: Deployment, replica: Replica, now: datetime) -> bool:

@@ -19,7 +19,7 @@ import orjson
 import psutil
 
 from pilothouse.deployments.model_server.child_environment import environment
-from pilothouse.deployments.model_server.framing import ASK, GOOD, ask
+from pilothouse.deployments.model_server.framing import ASK, GOOD, request
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.tables import Replica
 from pilothouse.kit import processes
@@ -31,7 +31,7 @@ KEEP_LOG_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Places:
+class ReplicaPaths:
     """Where model processes of one workspace leave their files."""
 
     run: Path
@@ -41,9 +41,9 @@ class Places:
         """What the process is told; taking it away ends the process."""
         return self.run / "models" / f"{token}.json"
 
-    def log_file(self, deployment: str, number: int, ordinal: int) -> Path:
+    def log_file(self, deployment: str, version: int, ordinal: int) -> Path:
         """What the process says."""
-        return self.logs / "deployments" / f"{deployment}-v{number}-{ordinal}.log"
+        return self.logs / "deployments" / f"{deployment}-v{version}-{ordinal}.log"
 
     def socket(self, token: str) -> str:
         """Where the process listens: a short path in a folder that only we may enter."""
@@ -68,12 +68,12 @@ def _private(folder: Path) -> None:
     folder.chmod(0o700)
 
 
-def spawn(launch: Launch, token: str, places: Places, ordinal: int) -> tuple[int, float]:
+def spawn(launch: Launch, token: str, places: ReplicaPaths, ordinal: int) -> tuple[int, float]:
     """Start a model process in a session of its own; return its pid and create time."""
     launch_file = places.launch_file(token)
     launch_file.parent.mkdir(parents=True, exist_ok=True)
     launch.write(launch_file)
-    log_file = places.log_file(launch.deployment, launch.number, ordinal)
+    log_file = places.log_file(launch.deployment, launch.version, ordinal)
     _make_room(log_file)
     appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     arguments = [sys.executable, "-P", "-m", MODULE, str(launch_file), "--token", token]
@@ -124,7 +124,7 @@ def exit_words(pid: int | None) -> str:
 def state(replica: Replica, timeout: float) -> dict[str, Any] | None:
     """What the process says of itself, or None when it does not answer as itself."""
     try:
-        answer = ask(replica.socket, ASK, timeout)
+        answer = request(replica.socket, ASK, timeout)
     except OSError:
         return None
     found: dict[str, Any] = orjson.loads(answer[1:]) if answer[:1] == GOOD else {}
@@ -145,7 +145,7 @@ def send(replica: Replica, number: signal.Signals) -> None:
         os.kill(replica.pid, number)
 
 
-def found_by_token(places: Places) -> dict[str, tuple[int, float]]:
+def found_by_token(places: ReplicaPaths) -> dict[str, tuple[int, float]]:
     """Every model process of this workspace: token to pid and create time."""
     folder = str(places.run / "models")
     found = {}
@@ -157,7 +157,7 @@ def found_by_token(places: Places) -> dict[str, tuple[int, float]]:
     return found
 
 
-def forget(token: str, places: Places) -> None:
+def forget(token: str, places: ReplicaPaths) -> None:
     """Take away what was left for a process: one that still runs ends by itself."""
     if token:
         places.launch_file(token).unlink(missing_ok=True)

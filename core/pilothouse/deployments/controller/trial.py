@@ -34,7 +34,7 @@ def try_version(store: Store, version: VersionInfo) -> str:
         launch = Launch(
             deployment="trial",
             model=version.model,
-            number=version.number,
+            version=version.version,
             artifact=str(artifact),
             digest=version.digest,
             socket="",

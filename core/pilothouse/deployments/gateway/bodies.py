@@ -15,7 +15,7 @@ import orjson
 from pilothouse.deployments.gateway import invocations, oip
 from pilothouse.deployments.gateway.columns import check
 from pilothouse.deployments.gateway.labels import Labels, check_labels
-from pilothouse.deployments.gateway.request import Limits, Wanted, read_json
+from pilothouse.deployments.gateway.request import InferenceRequest, RequestLimits, read_json
 from pilothouse.kit.errors import Invalid, TooLarge
 from pilothouse.models.signature import Signature
 
@@ -69,7 +69,7 @@ def count_values(body: bytes) -> int:
 
 
 def read_request(
-    form: Form, content_type: str, body: bytes, signature: Signature, limits: Limits
+    form: Form, content_type: str, body: bytes, signature: Signature, limits: RequestLimits
 ) -> CheckedRequest:
     """A request for predictions. Raises Invalid in words that say what is wrong."""
     wanted = _parsed(form, content_type, body, signature, limits)
@@ -95,14 +95,14 @@ def read_request(
 
 
 def _parsed(
-    form: Form, content_type: str, body: bytes, signature: Signature, limits: Limits
-) -> Wanted:
+    form: Form, content_type: str, body: bytes, signature: Signature, limits: RequestLimits
+) -> InferenceRequest:
     if form == "oip":
         return oip.parse(read_json(body), signature, limits)
     return invocations.parse(body, content_type, signature, limits)
 
 
-def read_labels(body: bytes, signature: Signature, limits: Limits, now_ms: int) -> Labels:
+def read_labels(body: bytes, signature: Signature, limits: RequestLimits, now_ms: int) -> Labels:
     """The labels in a body. Raises Invalid in words that say what is wrong."""
     value = read_json(body)
     ids, labels = value.get("ids"), value.get("labels")

@@ -27,7 +27,7 @@ from pilothouse.deployments.gateway.bodies import (
 )
 from pilothouse.deployments.gateway.labels import Labels
 from pilothouse.deployments.gateway.reader_process import pack, unpack
-from pilothouse.deployments.gateway.request import Limits
+from pilothouse.deployments.gateway.request import RequestLimits
 from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.deployments.model_server.framing import REFUSED, FrameClient
 from pilothouse.kit.errors import Invalid, PilothouseError, TooLarge, Unavailable
@@ -53,7 +53,7 @@ class _Process:
 class BodyReader:
     """Reads the bodies of one server's requests."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: RequestLimits) -> None:
         self.limits = limits
         self._lock = asyncio.Lock()
         self._process: _Process | None = None

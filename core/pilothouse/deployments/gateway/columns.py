@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pilothouse.deployments.gateway.request import MAX_ID, MAX_NAMES, brief, name_list
+from pilothouse.deployments.gateway.request import MAX_ID, MAX_NAMES, excerpt, join_names
 from pilothouse.kit.clock import MAX_MS, to_ms
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Field, Signature
@@ -66,15 +66,15 @@ def _check_names(
     fields |= dict.fromkeys(absent, "this column is missing")
     words = []
     if absent:
-        words.append(f"missing columns: {name_list(absent)}")
+        words.append(f"missing columns: {join_names(absent)}")
     others = unknown if unused is None else list(unused)
     if others:
         label = "unknown columns" if unused is None else "columns that are not used"
         guesses = [_guess(name, absent) for name in others[:MAX_NAMES]]
-        words.append(f"{label}: {name_list([*guesses, *others[MAX_NAMES:]])}")
+        words.append(f"{label}: {join_names([*guesses, *others[MAX_NAMES:]])}")
     raise Invalid(
         f"{'; '.join(words)}.",
-        hint=f"The model takes: {name_list(signature.names)}.",
+        hint=f"The model takes: {join_names(signature.names)}.",
         fields=fields,
     )
 
@@ -125,7 +125,7 @@ def _whole(value: float | None, row: int) -> int | None:
     if value is None or isinstance(value, int):
         return value
     if not value.is_integer() or abs(value) > EXACT:
-        raise Invalid(f"row {row} is {brief(value)}, and a whole number is needed")
+        raise Invalid(f"row {row} is {excerpt(value)}, and a whole number is needed")
     return int(value)
 
 
@@ -153,7 +153,7 @@ def _boolean(value: Any, row: int, words: Mapping[str, bool]) -> bool | None:
         return bool(value)
     truth = words.get(value.strip().casefold()) if type(value) is str else None
     if truth is None:
-        raise Invalid(f"row {row} is {brief(value)}, and true or false is needed")
+        raise Invalid(f"row {row} is {excerpt(value)}, and true or false is needed")
     return truth
 
 
@@ -175,14 +175,14 @@ def _instant(value: float | str | None, row: int) -> int | None:
     try:
         at = datetime.fromisoformat(value)
     except ValueError as bad:
-        raise Invalid(f"row {row} is {brief(value)}, which is no ISO 8601 time") from bad
+        raise Invalid(f"row {row} is {excerpt(value)}, which is no ISO 8601 time") from bad
     return to_ms(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
 def _first_wrong(values: list[Any], kinds: tuple[type, ...], wanted: str) -> Invalid:
     for row, value in enumerate(values):
         if value is not None and type(value) not in kinds:
-            return Invalid(f"row {row} is {brief(value)}, and {wanted} is needed")
+            return Invalid(f"row {row} is {excerpt(value)}, and {wanted} is needed")
     raise AssertionError("called without a wrong value")
 
 

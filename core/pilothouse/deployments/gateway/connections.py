@@ -18,7 +18,7 @@ SILENT_SECONDS = 3.0
 BUSY_SECONDS = 15.0
 
 
-class Line:
+class ModelConnection:
     """A connection to one model process with what is known of the process's health."""
 
     def __init__(self, client: FrameClient) -> None:
@@ -37,7 +37,7 @@ class Line:
         silent = self._asked_at is not None and now - self._asked_at > SILENT_SECONDS
         return not silent and self._busy <= BUSY_SECONDS
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Ask the process how it is, unless it was asked just now."""
         now = asyncio.get_running_loop().time()
         if self._asked_at is None and now - self._answered_at >= ASK_EVERY and self.client.is_open:

@@ -25,9 +25,9 @@ import orjson
 from pilothouse.deployments.gateway import invocations, oip
 from pilothouse.deployments.gateway.bodies import CheckedRequest, Form
 from pilothouse.deployments.gateway.body_reader import BodyReader
-from pilothouse.deployments.gateway.metrics import Measures
-from pilothouse.deployments.gateway.request import Limits, Predicted, inflate
-from pilothouse.deployments.gateway.routes import Route, Routes
+from pilothouse.deployments.gateway.metrics import GatewayMetrics
+from pilothouse.deployments.gateway.request import InferenceResponse, RequestLimits, inflate
+from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
 from pilothouse.deployments.model_server.framing import GOOD, PREDICT, REFUSED
 from pilothouse.deployments.prediction_log.id_index import count_unknown
 from pilothouse.deployments.prediction_log.journal import Journal
@@ -54,7 +54,7 @@ log = logging.getLogger("pilothouse.gateway")
 WAIT_SECONDS = 5.0
 PREDICT_SECONDS = 30.0
 RETRY_SECONDS = 25.0
-MOST_IN_FLIGHT = 512
+MAX_IN_FLIGHT = 512
 INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?/infer")
 MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?(/ready)?")
 ROOM = re.compile(r"/deployments/([^/]+)/(invocations|labels)")
@@ -72,13 +72,13 @@ class Gateway:
     max_body: int
     max_rows: int
     version: str
-    measures: Measures = field(default_factory=Measures)
+    measures: GatewayMetrics = field(default_factory=GatewayMetrics)
     budget: BodyBudget = field(default_factory=BodyBudget)
     _journals: dict[str, Journal] = field(default_factory=dict)
     _in_flight: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.reader = BodyReader(Limits(self.max_rows, self.max_body))
+        self.reader = BodyReader(RequestLimits(self.max_rows, self.max_body))
 
     def owns(self, path: str) -> bool:
         """Whether a path is one of the gateway's."""
@@ -163,10 +163,10 @@ class Gateway:
 
     async def _predict(
         self, name: str, read: Read, began: float
-    ) -> tuple[CheckedRequest, Predicted]:
+    ) -> tuple[CheckedRequest, InferenceResponse]:
         """Predict, count and write down. A request that fails is counted and written down too."""
-        if self._in_flight[name] >= MOST_IN_FLIGHT:
-            raise Unavailable(f"{name!r} has {MOST_IN_FLIGHT} requests waiting.")
+        if self._in_flight[name] >= MAX_IN_FLIGHT:
+            raise Unavailable(f"{name!r} has {MAX_IN_FLIGHT} requests waiting.")
         self._in_flight[name] += 1
         try:
             return await self._answered(name, read, began)
@@ -178,7 +178,7 @@ class Gateway:
 
     async def _answered(
         self, name: str, read: Read, began: float
-    ) -> tuple[CheckedRequest, Predicted]:
+    ) -> tuple[CheckedRequest, InferenceResponse]:
         """Predict, once more when the process ends meanwhile: predicting changes nothing.
 
         The second try has time of its own: a process that hangs is noticed late.
@@ -202,18 +202,22 @@ class Gateway:
         raise Unavailable(f"two processes of {name!r} ended while they predicted this.")
 
     def _note(
-        self, route: Route, request: CheckedRequest, predicted: Predicted, began: float
+        self,
+        route: DeploymentRoute,
+        request: CheckedRequest,
+        predicted: InferenceResponse,
+        began: float,
     ) -> None:
         """Write down an answer before it is sent."""
         journal = self._journal(route.name)
         at = journal.stamp()
         ms = round((time.perf_counter() - began) * 1_000, 3)
         journal.predictions(
-            route.number,
+            route.version,
             route.signature,
             {
                 "at": at,
-                "version": route.number,
+                "version": route.version,
                 "rows": request.rows,
                 "ms": ms,
                 "status": 200,
@@ -224,10 +228,10 @@ class Gateway:
                 "columns": request.columns(),
             },
         )
-        self.measures.count(route.name, route.number, 200, request.rows, ms)
+        self.measures.count(route.name, route.version, 200, request.rows, ms)
 
     def _note_refusal(self, name: str, status: int, began: float) -> None:
-        number = self.routes.get(name).number
+        number = self.routes.get(name).version
         journal = self._journal(name)
         ms = round((time.perf_counter() - began) * 1_000, 3)
         line = {"at": journal.stamp(), "version": number, "rows": 0, "ms": ms, "status": status}
@@ -258,10 +262,10 @@ class Gateway:
         if only_ready:
             ready = self.routes.is_ready(name)
             return json_answer({"name": name, "ready": ready}, status=200 if ready else 503)
-        return json_answer(oip.metadata(name, route.number, route.signature), route.number)
+        return json_answer(oip.metadata(name, route.version, route.signature), route.version)
 
     def _check_version(self, name: str, number: str | None) -> None:
-        serving = self.routes.get(name).number
+        serving = self.routes.get(name).version
         if number is not None and int(number) != serving:
             raise NotFound(f"{name!r} is answered by version {serving}, not {number}.")
 
@@ -309,7 +313,7 @@ def _not_allowed(method: str) -> PilothouseError:
     return Invalid(f"{method} is not answered here.")
 
 
-def _predicted(route: Route, request: CheckedRequest, raw: bytes) -> Predicted:
+def _predicted(route: DeploymentRoute, request: CheckedRequest, raw: bytes) -> InferenceResponse:
     if raw[:1] == REFUSED:
         raise Invalid(f"the model cannot predict these rows: {str(raw[1:], 'utf-8', 'replace')}.")
     if raw[:1] != GOOD:
@@ -318,9 +322,9 @@ def _predicted(route: Route, request: CheckedRequest, raw: bytes) -> Predicted:
     rows: list[list[float]] = orjson.loads(memoryview(raw)[1:])
     column = signature.classes.index(signature.positive)
     scores = [row[column] for row in rows]
-    return Predicted(
+    return InferenceResponse(
         deployment=route.name,
-        version=route.number,
+        version=route.version,
         request_id=request.request_id,
         signature=signature,
         prediction_ids=request.prediction_ids or uuid7s(request.rows),

@@ -14,14 +14,14 @@ from typing import Any
 
 from pilothouse.deployments.gateway.request import (
     MAX_COLUMNS,
-    Limits,
-    Predicted,
-    Wanted,
-    brief,
+    InferenceRequest,
+    InferenceResponse,
+    RequestLimits,
     event_times,
+    excerpt,
     from_rows,
-    own_ids,
     read_json,
+    requested_ids,
 )
 from pilothouse.kit.errors import Invalid, TooLarge
 from pilothouse.models.signature import Field, Signature
@@ -35,16 +35,16 @@ Table = tuple[dict[str, list[Any]], int, tuple[str, ...]]
 
 
 def parse(
-    body: bytes, content_type: str, signature: Signature, limits: Limits | None = None
-) -> Wanted:
+    body: bytes, content_type: str, signature: Signature, limits: RequestLimits | None = None
+) -> InferenceRequest:
     """A request's columns. Raises Invalid when the form is none of MLflow's."""
-    limits = limits or Limits()
+    limits = limits or RequestLimits()
     if content_type == "text/csv":
         columns, rows, unused = _csv(body, signature, limits)
-        return Wanted(columns, rows, unused=unused)
+        return InferenceRequest(columns, rows, unused=unused)
     if content_type not in ("application/json", ""):
         raise Invalid(
-            f"the content type {brief(content_type)} is not understood.",
+            f"the content type {excerpt(content_type)} is not understood.",
             hint="Send application/json or text/csv.",
         )
     value = read_json(body, bare_nan=True)
@@ -55,10 +55,12 @@ def parse(
     params = value.get("params") or {}
     if not isinstance(params, dict):
         raise Invalid("`params` must be an object.")
-    return Wanted(columns, rows, event_times(params, rows), own_ids(params, rows), unused=unused)
+    return InferenceRequest(
+        columns, rows, event_times(params, rows), requested_ids(params, rows), unused=unused
+    )
 
 
-def answer(predicted: Predicted) -> dict[str, Any]:
+def answer(predicted: InferenceResponse) -> dict[str, Any]:
     """The response body."""
     return {
         "predictions": predicted.labels,
@@ -67,7 +69,7 @@ def answer(predicted: Predicted) -> dict[str, Any]:
     }
 
 
-def _split(value: Any, signature: Signature, limits: Limits) -> Table:
+def _split(value: Any, signature: Signature, limits: RequestLimits) -> Table:
     if not isinstance(value, dict) or not isinstance(value.get("data"), list):
         raise Invalid("`dataframe_split` must be an object with `columns` and `data`.")
     names = value.get("columns", list(signature.names))
@@ -79,20 +81,22 @@ def _split(value: Any, signature: Signature, limits: Limits) -> Table:
     return _rows(value["data"], tuple(map(str, names)), signature, limits)
 
 
-def _records(value: Any, signature: Signature, limits: Limits) -> Table:
+def _records(value: Any, signature: Signature, limits: RequestLimits) -> Table:
     if not isinstance(value, list):
         raise Invalid("the rows must be a list.")
     return _rows(value, signature.names, signature, limits)
 
 
-def _rows(rows: list[Any], names: tuple[str, ...], signature: Signature, limits: Limits) -> Table:
+def _rows(
+    rows: list[Any], names: tuple[str, ...], signature: Signature, limits: RequestLimits
+) -> Table:
     limits.check_rows(len(rows))
     limits.check_cells(len(rows), signature)
     columns, unused = from_rows(rows, names, signature.names)
     return columns, len(rows), unused
 
 
-def _inputs(value: Any, signature: Signature, limits: Limits) -> Table:
+def _inputs(value: Any, signature: Signature, limits: RequestLimits) -> Table:
     if isinstance(value, list):
         return _records(value, signature, limits)
     if not isinstance(value, dict) or not value:
@@ -122,7 +126,7 @@ def _check_count(columns: int, signature: Signature) -> None:
         raise TooLarge(f"there are {columns} columns; at most {most} are read.")
 
 
-def _csv(body: bytes, signature: Signature, limits: Limits) -> Table:
+def _csv(body: bytes, signature: Signature, limits: RequestLimits) -> Table:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as broken:
@@ -138,7 +142,7 @@ def _csv(body: bytes, signature: Signature, limits: Limits) -> Table:
     except csv.Error as broken:
         raise Invalid(f"the CSV cannot be read: {broken}.") from broken
     if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise Invalid(f"the CSV has the column {brief(twice[0])} more than once.")
+        raise Invalid(f"the CSV has the column {excerpt(twice[0])} more than once.")
     limits.check_rows(len(data))
     limits.check_cells(len(data), signature)
     columns, unused = from_rows(data, tuple(names), signature.names)
@@ -149,7 +153,7 @@ def _csv(body: bytes, signature: Signature, limits: Limits) -> Table:
     return typed, len(data), unused
 
 
-def _csv_rows(lines: Any, width: int, limits: Limits) -> list[list[str]]:
+def _csv_rows(lines: Any, width: int, limits: RequestLimits) -> list[list[str]]:
     """The rows, as far as their number is allowed; an empty line is no row."""
     data: list[list[str]] = []
     for number, line in enumerate(lines):

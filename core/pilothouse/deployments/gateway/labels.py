@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pilothouse.deployments.gateway.request import MAX_ID, brief, check_instants, name_list
+from pilothouse.deployments.gateway.request import MAX_ID, check_instants, excerpt, join_names
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Label, Signature
@@ -90,6 +90,6 @@ def _match(signature: Signature, value: Any, row: int) -> Label:
     if label is not None:
         return label
     raise Invalid(
-        f"label {row} is {brief(value)}, which is no class of the model.",
-        hint=f"Known: {name_list(repr(label) for label in signature.classes)}.",
+        f"label {row} is {excerpt(value)}, which is no class of the model.",
+        hint=f"Known: {join_names(repr(label) for label in signature.classes)}.",
     )

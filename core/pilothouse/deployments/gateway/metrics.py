@@ -24,7 +24,7 @@ class Histogram:
 
 
 @dataclass
-class Measures:
+class GatewayMetrics:
     """Counters by deployment, version and status."""
 
     requests: Counter[tuple[str, int, int]] = field(default_factory=Counter)

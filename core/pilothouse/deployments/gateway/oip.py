@@ -11,13 +11,13 @@ from typing import Any
 
 from pilothouse.deployments.gateway.request import (
     MAX_ID,
-    Limits,
-    Predicted,
-    Wanted,
-    brief,
+    InferenceRequest,
+    InferenceResponse,
+    RequestLimits,
     event_times,
-    name_list,
-    own_ids,
+    excerpt,
+    join_names,
+    requested_ids,
 )
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature
@@ -36,7 +36,9 @@ SPARE_TENSORS = 100  # unknown ones are named in the refusal; more of them are o
 PLATFORM = "pilothouse_sklearn"
 
 
-def parse(body: dict[str, Any], signature: Signature, limits: Limits | None = None) -> Wanted:
+def parse(
+    body: dict[str, Any], signature: Signature, limits: RequestLimits | None = None
+) -> InferenceRequest:
     """A request's columns. Raises Invalid in words that name the tensor."""
     tensors = body.get("inputs")
     if not isinstance(tensors, list) or not tensors:
@@ -46,7 +48,7 @@ def parse(body: dict[str, Any], signature: Signature, limits: Limits | None = No
             f"there are {len(tensors)} tensors, and the model takes {len(signature.inputs)}."
         )
     outputs = _outputs(body.get("outputs"))
-    limits = limits or Limits()
+    limits = limits or RequestLimits()
     if len(tensors) == 1 and _is_matrix(tensors[0]):
         columns, rows = _matrix(tensors[0], signature, limits)
     else:
@@ -54,11 +56,11 @@ def parse(body: dict[str, Any], signature: Signature, limits: Limits | None = No
     parameters = body.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise Invalid("`parameters` must be an object.")
-    return Wanted(
+    return InferenceRequest(
         columns=columns,
         rows=rows,
         event_ms=event_times(parameters, rows),
-        prediction_ids=own_ids(parameters, rows),
+        prediction_ids=requested_ids(parameters, rows),
         request_id=_request_id(body.get("id")),
         outputs=outputs,
     )
@@ -72,7 +74,7 @@ def _request_id(value: Any) -> str:
     return str(value)
 
 
-def answer(predicted: Predicted, outputs: tuple[str, ...] = ()) -> dict[str, Any]:
+def answer(predicted: InferenceResponse, outputs: tuple[str, ...] = ()) -> dict[str, Any]:
     """The response body."""
     made = [_tensor(name, predicted) for name in outputs or OUTPUTS]
     return {
@@ -112,36 +114,36 @@ def _is_matrix(tensor: Any) -> bool:
 
 
 def _matrix(
-    tensor: dict[str, Any], signature: Signature, limits: Limits
+    tensor: dict[str, Any], signature: Signature, limits: RequestLimits
 ) -> tuple[dict[str, list[Any]], int]:
     name, (rows, width), data = _parts(tensor, limits)
     names = signature.names
     if width != len(names):
         raise Invalid(
-            f"tensor {brief(name)} has {width} columns, and {len(names)} are needed.",
-            hint=f"In this order: {name_list(names)}.",
+            f"tensor {excerpt(name)} has {width} columns, and {len(names)} are needed.",
+            hint=f"In this order: {join_names(names)}.",
         )
     return {column: data[i::width] for i, column in enumerate(names)}, rows
 
 
-def _columns(tensors: list[Any], limits: Limits) -> tuple[dict[str, list[Any]], int]:
+def _columns(tensors: list[Any], limits: RequestLimits) -> tuple[dict[str, list[Any]], int]:
     columns: dict[str, list[Any]] = {}
     rows = -1
     for tensor in tensors:
         name, shape, data = _parts(tensor, limits)
         if len(shape) == 2 and shape[1] != 1:
             raise Invalid(
-                f"tensor {brief(name)} has shape {brief(shape)}; a column has shape [n] or [n, 1]."
+                f"tensor {excerpt(name)} has shape {excerpt(shape)}; columns are [n] or [n, 1]."
             )
         if rows not in (-1, shape[0]):
-            raise Invalid(f"tensor {brief(name)} has {shape[0]} rows, the one before has {rows}.")
+            raise Invalid(f"tensor {excerpt(name)} has {shape[0]} rows, the one before has {rows}.")
         if name in columns:
-            raise Invalid(f"tensor {brief(name)} is given twice.")
+            raise Invalid(f"tensor {excerpt(name)} is given twice.")
         columns[name], rows = data, shape[0]
     return columns, rows
 
 
-def _parts(tensor: Any, limits: Limits) -> tuple[str, list[int], list[Any]]:
+def _parts(tensor: Any, limits: RequestLimits) -> tuple[str, list[int], list[Any]]:
     """A tensor's name, shape and flat data. Its shape is checked before its data is read."""
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
         raise Invalid("each tensor must be an object with a `name`.")
@@ -149,33 +151,33 @@ def _parts(tensor: Any, limits: Limits) -> tuple[str, list[int], list[Any]]:
     kind = tensor.get("datatype")
     if not isinstance(kind, str) or kind not in KNOWN:
         raise Invalid(
-            f"tensor {brief(name)} has the datatype {brief(kind)}.",
+            f"tensor {excerpt(name)} has the datatype {excerpt(kind)}.",
             hint=f"Known: {', '.join(sorted(KNOWN))}.",
         )
     shape = _shape(name, tensor.get("shape"))
     if not isinstance(data, list):
-        raise Invalid(f"tensor {brief(name)} needs its `data` as a list.")
+        raise Invalid(f"tensor {excerpt(name)} needs its `data` as a list.")
     size = shape[0] * (shape[1] if len(shape) == 2 else 1)
     if shape[0] <= len(data):
         limits.check_rows(shape[0])
         data = _flat(name, data, len(shape))
     if len(data) != size:
         raise Invalid(
-            f"tensor {brief(name)} has {len(data)} values, its shape {shape} needs {size}."
+            f"tensor {excerpt(name)} has {len(data)} values, its shape {shape} needs {size}."
         )
     return name, shape, data
 
 
 def _shape(name: str, shape: Any) -> list[int]:
     if not isinstance(shape, list) or not shape:
-        raise Invalid(f"tensor {brief(name)} needs a `shape` of whole numbers.")
+        raise Invalid(f"tensor {excerpt(name)} needs a `shape` of whole numbers.")
     if len(shape) > 2:
         raise Invalid(
-            f"tensor {brief(name)} has {len(shape)} dimensions; a table has at most 2.",
+            f"tensor {excerpt(name)} has {len(shape)} dimensions; a table has at most 2.",
             hint="A column has shape [n] or [n, 1], a table [n, columns].",
         )
     if any(type(n) is not int or n < 0 for n in shape):
-        raise Invalid(f"tensor {brief(name)} needs a `shape` of whole numbers.")
+        raise Invalid(f"tensor {excerpt(name)} needs a `shape` of whole numbers.")
     return shape
 
 
@@ -184,9 +186,9 @@ def _flat(name: str, data: list[Any], dimensions: int) -> list[Any]:
     if not data or not isinstance(data[0], list):
         return data
     if dimensions == 1 and not all(isinstance(part, list) and len(part) == 1 for part in data):
-        raise Invalid(f"tensor {brief(name)} has nested `data`; its shape has one dimension.")
+        raise Invalid(f"tensor {excerpt(name)} has nested `data`; its shape has one dimension.")
     if not all(isinstance(part, list) for part in data):
-        raise Invalid(f"tensor {brief(name)} mixes lists and values in `data`.")
+        raise Invalid(f"tensor {excerpt(name)} mixes lists and values in `data`.")
     return list(chain.from_iterable(data))
 
 
@@ -201,14 +203,14 @@ def _outputs(value: Any) -> tuple[str, ...]:
     for name in names:
         if name not in OUTPUTS:
             raise Invalid(
-                f"there is no output {brief(name)}.", hint=f"Known: {', '.join(OUTPUTS)}."
+                f"there is no output {excerpt(name)}.", hint=f"Known: {', '.join(OUTPUTS)}."
             )
         if names.count(name) > 1:
             raise Invalid(f"the output {name!r} is named more than once.")
     return tuple(str(name) for name in names)
 
 
-def _tensor(name: str, predicted: Predicted) -> dict[str, Any]:
+def _tensor(name: str, predicted: InferenceResponse) -> dict[str, Any]:
     rows = len(predicted.prediction_ids)
     if name == "predict":
         kind = _label_type(predicted.signature)

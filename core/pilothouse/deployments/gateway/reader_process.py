@@ -24,7 +24,7 @@ from pilothouse.deployments.gateway.bodies import (
     read_labels,
     read_request,
 )
-from pilothouse.deployments.gateway.request import Limits
+from pilothouse.deployments.gateway.request import RequestLimits
 from pilothouse.deployments.model_server.framing import GOOD, REFUSED, Frames, frame
 from pilothouse.kit.errors import Invalid, PilothouseError, TooLarge
 from pilothouse.models.signature import Signature
@@ -64,7 +64,7 @@ def request_head(request: CheckedRequest) -> dict[str, Any]:
 def _read(head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
     if head["form"] == "json":
         return _count_json(body, head["max_values"]), b""
-    limits, signature = Limits(**head["limits"]), Signature.from_json(head["signature"])
+    limits, signature = RequestLimits(**head["limits"]), Signature.from_json(head["signature"])
     if head["form"] == "labels":
         labels = read_labels(body, signature, limits, head["now_ms"])
         return {"ids": labels.ids, "labels": labels.labels, "times": labels.times}, b""

@@ -26,7 +26,7 @@ BRIEF_TEXT, BRIEF_ITEMS, BRIEF_DEPTH = 60, 4, 2
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """How large a request may be."""
 
     max_rows: int = 10_000
@@ -50,7 +50,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class InferenceRequest:
     """A request for predictions: columns as given, row count, and the caller's own facts."""
 
     columns: dict[str, list[Any]]
@@ -63,7 +63,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Predicted:
+class InferenceResponse:
     """An answer: one label, one row of class probabilities and one id per row."""
 
     deployment: str
@@ -76,7 +76,7 @@ class Predicted:
     labels: list[Any] = field(default_factory=list)
 
 
-def brief(value: Any, depth: int = BRIEF_DEPTH) -> str:
+def excerpt(value: Any, depth: int = BRIEF_DEPTH) -> str:
     """A value for a message: in a few dozen characters, however large it is."""
     if isinstance(value, str):
         more = len(value) > BRIEF_TEXT
@@ -84,16 +84,16 @@ def brief(value: Any, depth: int = BRIEF_DEPTH) -> str:
     if isinstance(value, list | dict) and depth == 0:
         return "[...]" if isinstance(value, list) else "{...}"
     if isinstance(value, list):
-        items = [brief(item, depth - 1) for item in value[:BRIEF_ITEMS]]
+        items = [excerpt(item, depth - 1) for item in value[:BRIEF_ITEMS]]
         return f"[{', '.join(items)}{', ...' if len(value) > BRIEF_ITEMS else ''}]"
     if isinstance(value, dict):
         pairs = islice(value.items(), BRIEF_ITEMS)
-        items = [f"{brief(k, depth - 1)}: {brief(v, depth - 1)}" for k, v in pairs]
+        items = [f"{excerpt(k, depth - 1)}: {excerpt(v, depth - 1)}" for k, v in pairs]
         return f"{{{', '.join(items)}{', ...' if len(value) > BRIEF_ITEMS else ''}}}"
     return repr(value)[:BRIEF_TEXT]
 
 
-def name_list(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Names for a message: the first few, and how many more there are."""
     listed = list(names)
     words = ", ".join(name[:MAX_ID] for name in listed[:MAX_NAMES])
@@ -138,7 +138,7 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
     """
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise Invalid(
-            f"the content encoding {brief(encoding)} is not understood.", hint="Use gzip."
+            f"the content encoding {excerpt(encoding)} is not understood.", hint="Use gzip."
         )
     pieces: list[bytes] = []
     size = start = 0
@@ -182,7 +182,7 @@ def from_rows(
         if len(row) != len(names):
             raise Invalid(
                 f"row {number} has {len(row)} values, and {len(names)} are needed.",
-                hint=f"In this order: {name_list(names)}.",
+                hint=f"In this order: {join_names(names)}.",
             )
     needed_names = set(needed)
     columns = {n: [row[i] for row in rows] for i, n in enumerate(names) if n in needed_names}
@@ -232,7 +232,7 @@ def check_instants(name: str, values: list[Any]) -> None:
 def _refuse_instant(name: str, row: int, at: Any) -> NoReturn:
     unit = isinstance(at, float) and MIN_MS <= at * 1_000 < MAX_EVENT_MS
     raise Invalid(
-        f"{name} must be milliseconds since 1970 as whole numbers; row {row} is {brief(at)}"
+        f"{name} must be milliseconds since 1970 as whole numbers; row {row} is {excerpt(at)}"
         f"{', which looks like seconds' if unit else ''}.",
         hint="Such as 1764547200000.",
     )
@@ -249,7 +249,7 @@ def _unit_of(at: int) -> str:
     return "looks like seconds" if 0 <= at < MIN_MS else "is no plausible instant"
 
 
-def own_ids(parameters: Mapping[str, Any], rows: int) -> list[str] | None:
+def requested_ids(parameters: Mapping[str, Any], rows: int) -> list[str] | None:
     """`prediction_ids`: the caller's ids, so that sending a request again counts it once."""
     ids = parameters.get("prediction_ids")
     if ids is None:

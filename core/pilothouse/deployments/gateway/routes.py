@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
-from pilothouse.deployments.gateway.connections import Line
+from pilothouse.deployments.gateway.connections import ModelConnection
 from pilothouse.deployments.model_server.framing import FrameClient
 from pilothouse.deployments.tables import Deployment, Replica, Revision, RouteGeneration
 from pilothouse.kit.errors import NotFound, Unavailable
@@ -28,12 +28,12 @@ GENERATION = text("SELECT value FROM deployments_route_generation WHERE id = 1")
 
 
 @dataclass(frozen=True)
-class Route:
+class DeploymentRoute:
     """One deployment as the gateway sees it: tokens and sockets of the processes that answer."""
 
     name: str
     model: str
-    number: int
+    version: int
     stopped: bool
     signature: Signature
     replicas: tuple[tuple[str, str], ...]
@@ -45,7 +45,7 @@ def generation(engine: Engine) -> int:
         return int(connection.execute(GENERATION).scalar() or 0)
 
 
-def read_routes(store: Store) -> tuple[int, dict[str, Route]]:
+def read_routes(store: Store) -> tuple[int, dict[str, DeploymentRoute]]:
     """The whole table and the counter it belongs to."""
     with store.read() as session:
         counter = session.get(RouteGeneration, 1)
@@ -55,22 +55,22 @@ def read_routes(store: Store) -> tuple[int, dict[str, Route]]:
         return (counter.value if counter else 0), table
 
 
-def _route(session: Session, deployment: Deployment, ready: Sequence[Replica]) -> Route:
-    number = deployment.serving or deployment.number
+def _route(session: Session, deployment: Deployment, ready: Sequence[Replica]) -> DeploymentRoute:
+    number = deployment.serving_version or deployment.version
     query = select(Revision).where(
-        Revision.deployment == deployment.name, Revision.number == number
+        Revision.deployment == deployment.name, Revision.version == number
     )
     revision = session.exec(query.order_by(col(Revision.seq).desc()).limit(1)).one()
-    return Route(
+    return DeploymentRoute(
         name=deployment.name,
         model=revision.model,
-        number=number,
-        stopped=deployment.desired == "stopped",
+        version=number,
+        stopped=deployment.desired_state == "stopped",
         signature=Signature.from_json(revision.signature),
         replicas=tuple(
             (r.token, r.socket)
             for r in ready
-            if r.deployment == deployment.name and r.number == deployment.serving
+            if r.deployment == deployment.name and r.version == deployment.serving_version
         ),
     )
 
@@ -80,8 +80,8 @@ class Routes:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._table: dict[str, Route] = {}
-        self._lines: dict[str, Line] = {}
+        self._table: dict[str, DeploymentRoute] = {}
+        self._lines: dict[str, ModelConnection] = {}
         self._answering: frozenset[str] = frozenset()
         self._generation = -1
         self._changed = asyncio.Event()
@@ -92,7 +92,7 @@ class Routes:
         """Every deployment, stopped ones too."""
         return sorted(self._table)
 
-    def get(self, name: str) -> Route:
+    def get(self, name: str) -> DeploymentRoute:
         """A deployment's route. Raises NotFound in words that list the known ones."""
         route = self._table.get(name)
         if route is None:
@@ -100,7 +100,7 @@ class Routes:
             raise NotFound(f"there is no deployment {name!r}.", hint=f"Known: {known}.")
         return route
 
-    async def known(self, name: str) -> Route:
+    async def known(self, name: str) -> DeploymentRoute:
         """The same, after another look when the name is new."""
         if name not in self._table:
             await self.look()
@@ -110,7 +110,7 @@ class Routes:
         """Whether a request would be answered without waiting."""
         return self._line_of(self.get(name)) is not None
 
-    async def line(self, name: str, deadline: float) -> tuple[Route, FrameClient]:
+    async def line(self, name: str, deadline: float) -> tuple[DeploymentRoute, FrameClient]:
         """The route and a line to a ready process, waiting for one until the loop's deadline.
 
         Raises NotFound for an unknown name, Unavailable when stopped or out of time.
@@ -131,7 +131,7 @@ class Routes:
                     f"no process of {name!r} is ready.", hint="Try again in a few seconds."
                 ) from late
 
-    def _line_of(self, route: Route) -> FrameClient | None:
+    def _line_of(self, route: DeploymentRoute) -> FrameClient | None:
         lines = [self._lines.get(token) for token, _ in route.replicas]
         ready = [line.client for line in lines if line is not None and line.answers]
         return min(ready, key=lambda line: line.in_flight, default=None)
@@ -166,7 +166,7 @@ class Routes:
 
     async def _open(self, token: str, socket: str) -> None:
         try:
-            self._lines[token] = Line(await FrameClient.connect(socket))
+            self._lines[token] = ModelConnection(await FrameClient.connect(socket))
         except OSError:
             self._lines.pop(token, None)  # gone: the controller will say so, or it comes back
         else:
@@ -182,7 +182,7 @@ class Routes:
     def _ask_lines(self) -> None:
         """Ask every process how it is; one that answers again is told to those who wait."""
         for line in self._lines.values():
-            line.ask()
+            line.request()
         answering = frozenset(token for token, line in self._lines.items() if line.answers)
         if answering - self._answering:
             self._announce()

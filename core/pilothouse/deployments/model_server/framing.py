@@ -73,9 +73,9 @@ class FrameServer(asyncio.Protocol):
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
         except BrokenFrame:
-            self.hang_up()
+            self.close()
 
-    def hang_up(self) -> None:
+    def close(self) -> None:
         """End the connection at once."""
         if self._transport is not None:
             self._transport.abort()
@@ -157,7 +157,7 @@ class FrameClient(asyncio.Protocol):
                 waiting.set_exception(ConnectionResetError("the model process went away"))
 
 
-def ask(path: str | Path, payload: bytes, timeout: float) -> bytes:
+def request(path: str | Path, payload: bytes, timeout: float) -> bytes:
     """Ask once and wait, for callers without an event loop. Raises OSError."""
     frames = Frames()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:

@@ -51,7 +51,7 @@ class Launch:
 
     deployment: str
     model: str
-    number: int
+    version: int
     artifact: str
     digest: str
     socket: str
@@ -166,7 +166,7 @@ def _is_unnamed(model: Any) -> bool:
     return isinstance(model.steps[0][1], Encoder)
 
 
-class ModelProcess:
+class ModelServer:
     """The answers of one model process."""
 
     def __init__(self, predictor: Predictor, launch: Launch, token: str) -> None:
@@ -199,7 +199,7 @@ class ModelProcess:
             "pid": os.getpid(),
             "deployment": self._launch.deployment,
             "model": self._launch.model,
-            "number": self._launch.number,
+            "version": self._launch.version,
             "in_flight": self._batches.in_flight,
             "served_rows": self._batches.served_rows,
             "batches": self._batches.batches,
@@ -214,7 +214,7 @@ class ModelProcess:
             await asyncio.sleep(0.02)
 
 
-async def listen(process: ModelProcess, launch: Launch, launch_file: Path) -> None:
+async def listen(process: ModelServer, launch: Launch, launch_file: Path) -> None:
     """Answer until told to stop or until the launch file is gone."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -249,10 +249,10 @@ def main() -> None:
     if given.check:
         check(launch)
         return
-    log.info("loading %s version %d", launch.model, launch.number)
+    log.info("loading %s version %d", launch.model, launch.version)
     predictor = load(launch)
     warm(predictor, launch)
-    asyncio.run(listen(ModelProcess(predictor, launch, given.token), launch, given.launch))
+    asyncio.run(listen(ModelServer(predictor, launch, given.token), launch, given.launch))
 
 
 if __name__ == "__main__":

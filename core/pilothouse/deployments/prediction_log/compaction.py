@@ -36,7 +36,7 @@ KEYS = {
 
 
 @dataclass(frozen=True)
-class Compacted:
+class CompactionResult:
     """What one pass did."""
 
     segments: int
@@ -44,25 +44,25 @@ class Compacted:
     merged_files: int
 
 
-def waiting(workspace: Path) -> list[Path]:
+def pending(workspace: Path) -> list[Path]:
     """The sealed segments that wait for compaction, in every deployment's journal."""
     return [p for folder in _journals(workspace) for p in journal.sealed(folder)]
 
 
-def compact(workspace: Path) -> Compacted:
+def compact(workspace: Path) -> CompactionResult:
     """Compact every sealed segment and merge crowded dates; a second compactor does nothing."""
     lock = workspace / "run" / "compaction.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(lock, timeout=0):
-            paths = waiting(workspace)
+            paths = pending(workspace)
             for folder in _journals(workspace):
                 _try_index(workspace, folder.name)
             rows = [_try_segment(workspace, path) for path in paths]
             done = [count for count in rows if count is not None]
-            return Compacted(len(done), sum(done), _merge_crowded(workspace))
+            return CompactionResult(len(done), sum(done), _merge_crowded(workspace))
     except Timeout:
-        return Compacted(0, 0, 0)
+        return CompactionResult(0, 0, 0)
 
 
 def _try_index(workspace: Path, deployment: str) -> None:
@@ -92,7 +92,7 @@ def _try_segment(workspace: Path, path: Path) -> int | None:
 
 def _compact_segment(workspace: Path, path: Path) -> int:
     segment = journal.read(path)
-    sifted = segment_rows.sift(segment)
+    sifted = segment_rows.check_lines(segment)
     if sifted.damaged:
         damage.set_lines_aside(workspace, segment, sifted.damaged)
     rows = 0

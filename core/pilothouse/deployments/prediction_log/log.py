@@ -53,7 +53,7 @@ log = logging.getLogger("pilothouse.log")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LogQuery:
     """Which rows of a tree: of which dates, which columns, how many of the newest suffice, and of
     which predictions."""
 
@@ -88,7 +88,7 @@ def predictions(
     """
     wanted = None if columns is None else list(dict.fromkeys([*columns]))
     read = None if wanted is None else list(dict.fromkeys([*wanted, *FACTS]))
-    table = _union(workspace, deployment, PREDICTIONS, Wanted(start, end, read, newest))
+    table = _union(workspace, deployment, PREDICTIONS, LogQuery(start, end, read, newest))
     if table is None:
         return _empty(wanted or FACTS)
     table = _between(table, "event_at", start, end)
@@ -107,7 +107,7 @@ def predictions(
 
 def _first_received(workspace: Path, deployment: str, ids: pd.Series[str]) -> pd.Series[Any]:
     """When each of some ids was first received, whatever its event time."""
-    query = Wanted(columns=["prediction_id", "received_at"], ids=ids)
+    query = LogQuery(columns=["prediction_id", "received_at"], ids=ids)
     table = _union(workspace, deployment, PREDICTIONS, query)
     if table is None:
         return _empty(("prediction_id", "received_at")).set_index("prediction_id")["received_at"]
@@ -135,7 +135,7 @@ def labels(
     label may have any date, before its prediction's too, so no date is left out for them.
     """
     day = start and start.replace(hour=0, minute=0, second=0, microsecond=0)
-    table = _union(workspace, deployment, LABELS, Wanted(day, ids=ids))
+    table = _union(workspace, deployment, LABELS, LogQuery(day, ids=ids))
     if table is None:
         return _empty(LABEL_COLUMNS)
     frame: pd.DataFrame = _between(table, "label_at", day, None).to_pandas()
@@ -163,7 +163,7 @@ def requests(
     workspace: Path, deployment: str, start: datetime | None, end: datetime | None
 ) -> pd.DataFrame:
     """Requests received in start <= received_at < end: rows, latency, status, version."""
-    table = _union(workspace, deployment, REQUESTS, Wanted(start, end))
+    table = _union(workspace, deployment, REQUESTS, LogQuery(start, end))
     if table is None:
         return _empty(("received_at", "version", "rows", "latency_ms", "status"))
     frame: pd.DataFrame = _between(table, "received_at", start, end).to_pandas()
@@ -173,7 +173,7 @@ def requests(
     )
 
 
-def _union(workspace: Path, deployment: str, tree: str, wanted: Wanted) -> pa.Table | None:
+def _union(workspace: Path, deployment: str, tree: str, wanted: LogQuery) -> pa.Table | None:
     live, stored = _read(workspace, deployment, tree, wanted)
     if wanted.columns is not None:
         live = [t.select([c for c in wanted.columns if c in t.column_names]) for t in live]
@@ -194,7 +194,7 @@ def _of_ids(parts: list[pa.Table], ids: pd.Series[str] | None) -> list[pa.Table]
 
 
 def _read(
-    workspace: Path, deployment: str, tree: str, wanted: Wanted
+    workspace: Path, deployment: str, tree: str, wanted: LogQuery
 ) -> tuple[list[pa.Table], list[pa.Table]]:
     """The tables of the journal and those of files; looked at anew when files were merged."""
     for _ in range(TRIES):
@@ -211,7 +211,7 @@ def _read(
     )
 
 
-def _stored(folder: Path, tree: str, wanted: Wanted, enough: int | None) -> list[pa.Table]:
+def _stored(folder: Path, tree: str, wanted: LogQuery, enough: int | None) -> list[pa.Table]:
     """The tables of the files asked for; of the newest segments until there are enough rows."""
     files = parquet_files(folder, wanted.start, wanted.end)
     if enough is None:

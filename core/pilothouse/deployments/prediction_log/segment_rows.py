@@ -38,7 +38,7 @@ PER_MS = 1_000  # microseconds
 
 
 @dataclass(frozen=True)
-class Line:
+class SegmentLine:
     """One line that could be read: its number in the segment, from 1, its kind and its value."""
 
     number: int
@@ -55,7 +55,7 @@ class DamagedLine:
 
 
 @dataclass(frozen=True)
-class Sifted:
+class CheckedLines:
     """A segment's rows of every tree, and the lines that gave none because they are damaged."""
 
     tables: Mapping[str, list[pa.Table]]
@@ -67,9 +67,9 @@ def feature_column(name: str) -> str:
     return f"feature.{name}" if name in FACTS else name
 
 
-def sift(segment: Segment) -> Sifted:
+def check_lines(segment: Segment) -> CheckedLines:
     """Everything in a segment that can be read, and everything that cannot."""
-    lines: list[Line] = []
+    lines: list[SegmentLine] = []
     damaged: dict[int, str] = {}
     for number, raw in enumerate(segment.lines, 1):
         line, flaw = _read(number, raw)
@@ -83,7 +83,7 @@ def sift(segment: Segment) -> Sifted:
         damaged |= flawed
     tables[REQUESTS] = _request_tables(segment)
     named = tuple(DamagedLine(number, damaged[number]) for number in sorted(damaged))
-    return Sifted(tables, named)
+    return CheckedLines(tables, named)
 
 
 def tables(segment: Segment, tree: str) -> list[pa.Table]:
@@ -100,7 +100,7 @@ def tables(segment: Segment, tree: str) -> list[pa.Table]:
     return _build(lines, tree)[0]
 
 
-def _read(number: int, raw: bytes) -> tuple[Line | None, str]:
+def _read(number: int, raw: bytes) -> tuple[SegmentLine | None, str]:
     """A line and what is wrong with it; without a line when it cannot be read at all."""
     kind = kind_of(raw)
     if kind not in KINDS:
@@ -111,7 +111,7 @@ def _read(number: int, raw: bytes) -> tuple[Line | None, str]:
         return None, "it is no JSON"
     if not isinstance(value, dict):
         return None, "it holds no object"
-    return Line(number, kind, value), _SHAPES[kind](value)
+    return SegmentLine(number, kind, value), _SHAPES[kind](value)
 
 
 def _request_flaw(value: dict[str, Any]) -> str:
@@ -177,7 +177,7 @@ _SHAPES: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
-def _build(lines: list[Line], tree: str) -> tuple[list[pa.Table], dict[int, str]]:
+def _build(lines: list[SegmentLine], tree: str) -> tuple[list[pa.Table], dict[int, str]]:
     """The tables of lines; when they cannot be built, those of the lines that can alone."""
     build = _label_tables if tree == LABELS else _prediction_tables
     try:
@@ -187,7 +187,7 @@ def _build(lines: list[Line], tree: str) -> tuple[list[pa.Table], dict[int, str]
 
 
 def _one_by_one(
-    lines: list[Line], build: Callable[[list[Line]], list[pa.Table]]
+    lines: list[SegmentLine], build: Callable[[list[SegmentLine]], list[pa.Table]]
 ) -> tuple[list[pa.Table], dict[int, str]]:
     """A table a line: those that differ in their types stay apart, those of no type are named."""
     types = [line for line in lines if line.kind == "t"]
@@ -211,7 +211,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     return pa.ArrowException, OverflowError, TypeError, ValueError
 
 
-def _prediction_tables(lines: list[Line]) -> list[pa.Table]:
+def _prediction_tables(lines: list[SegmentLine]) -> list[pa.Table]:
     types = {line.value["version"]: line.value["types"] for line in lines if line.kind == "t"}
     by_version: dict[tuple[str, int], dict[str, list[Any]]] = {}
     for line in lines:
@@ -280,7 +280,7 @@ def _arrow_types() -> dict[str, Any]:
     }
 
 
-def _label_tables(lines: list[Line]) -> list[pa.Table]:
+def _label_tables(lines: list[SegmentLine]) -> list[pa.Table]:
     import pyarrow as pa
 
     rows: dict[str, list[Any]] = {name: [] for name in LABEL_COLUMNS}

@@ -22,7 +22,7 @@ from pilothouse.models import mlmodel
 from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
-    from pilothouse.experiments.files.preview import Rows, Text
+    from pilothouse.experiments.files.preview import TablePreview, TextPreview
     from pilothouse.models.mlmodel import MlModel
 
 # Up to here a file is read whole and verified; of a longer one a part is read as it lies there.
@@ -43,7 +43,7 @@ class Node:
     files: int = 1
 
 
-class Files(Service):
+class RunFiles(Service):
     """The files of runs and logged models; `owner` is the id of either.
 
     Every verb raises NotFound for an owner or a path that is not there, Unavailable when the bytes
@@ -68,11 +68,11 @@ class Files(Service):
         """A verified file on this machine."""
         return self._store.artifacts.local_path(self.find(owner, path).digest)
 
-    def text(self, owner: str, path: str) -> Text:
+    def text(self, owner: str, path: str) -> TextPreview:
         """The beginning of a text."""
         return self._look(owner, path, preview.text)
 
-    def table(self, owner: str, path: str) -> Rows:
+    def table(self, owner: str, path: str) -> TablePreview:
         """The first rows of a CSV, TSV or Parquet file."""
         return self._look(owner, path, preview.table)
 
@@ -87,8 +87,8 @@ class Files(Service):
     def image(self, owner: str, path: str) -> tuple[bytes, str]:
         """An image's bytes and media type, which is told by the bytes and not by the name."""
         kept = self.find(owner, path)
-        if kept.size > preview.MOST_IMAGE:
-            most = preview.MOST_IMAGE >> 20
+        if kept.size > preview.MAX_IMAGE:
+            most = preview.MAX_IMAGE >> 20
             raise Invalid(
                 f"{path} is larger than {most} MB, too much to draw.", hint="Download it."
             )

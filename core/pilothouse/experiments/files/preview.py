@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 IMAGE, TABLE, JSON, MARKDOWN, TEXT, HTML, PATCH, MODEL, PDF, OTHER = (
     *("image", "table", "json", "markdown", "text", "html", "patch", "model", "pdf", "other"),
 )
-MOST_TEXT = 256 << 10
-MOST_JSON = 2 << 20
-MOST_TABLE = 8 << 20
-MOST_PARQUET = 512 << 20
-MOST_IMAGE = 20 << 20
-MOST_ROWS = 1_000
-MOST_COLUMNS = 200
-LONGEST_CELL = 500
+MAX_TEXT = 256 << 10
+MAX_JSON = 2 << 20
+MAX_TABLE = 8 << 20
+MAX_PARQUET = 512 << 20
+MAX_IMAGE = 20 << 20
+MAX_ROWS = 1_000
+MAX_COLUMNS = 200
+MAX_CELL_LENGTH = 500
 
 KINDS = {
     IMAGE: ("png", "jpg", "jpeg", "gif", "webp", "svg"),
@@ -52,7 +52,7 @@ PLAIN_NAMES = ("dockerfile", "makefile", "license", "readme", "requirements", ".
 
 
 @dataclass(frozen=True)
-class Text:
+class TextPreview:
     """The beginning of a text; `whole` when there is no more of it."""
 
     text: str
@@ -61,7 +61,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Rows:
+class TablePreview:
     """The first rows of a table; `rows` is how many there are, where the file says so."""
 
     frame: pd.DataFrame
@@ -91,11 +91,11 @@ def _name(path: str) -> tuple[str, str]:
     return name, name.rpartition(".")[2] if "." in name else ""
 
 
-def text(source: BinaryIO, path: str, most: int = MOST_TEXT) -> Text:
+def text(source: BinaryIO, path: str, most: int = MAX_TEXT) -> TextPreview:
     """The beginning of a text in UTF-8. Raises Invalid when it is none."""
     head = source.read(most + 1)
     whole = len(head) <= most
-    return Text(_decoded(head[:most], path, whole), whole, language_of(path))
+    return TextPreview(_decoded(head[:most], path, whole), whole, language_of(path))
 
 
 def _decoded(data: bytes, path: str, whole: bool) -> str:
@@ -111,11 +111,11 @@ def _decoded(data: bytes, path: str, whole: bool) -> str:
 
 
 def document(source: BinaryIO, path: str) -> Any:
-    """A JSON value. Raises Invalid when it is none, or longer than `MOST_JSON`."""
-    data = source.read(MOST_JSON + 1)
-    if len(data) > MOST_JSON:
+    """A JSON value. Raises Invalid when it is none, or longer than `MAX_JSON`."""
+    data = source.read(MAX_JSON + 1)
+    if len(data) > MAX_JSON:
         raise Invalid(
-            f"{path} is longer than {MOST_JSON >> 20} MB, too much to draw.", hint="Download it."
+            f"{path} is longer than {MAX_JSON >> 20} MB, too much to draw.", hint="Download it."
         )
     try:
         # What JSON does not know (NaN) is told as a word: browsers refuse the whole document.
@@ -124,14 +124,14 @@ def document(source: BinaryIO, path: str) -> Any:
         raise _no(path, "JSON", str(wrong)) from wrong
 
 
-def table(source: BinaryIO, path: str, most: int = MOST_ROWS) -> Rows:
+def table(source: BinaryIO, path: str, most: int = MAX_ROWS) -> TablePreview:
     """The first rows of a CSV, TSV or Parquet file. Raises Invalid when it is none."""
     ending = _name(path)[1]
     found = _parquet(source, path, most) if ending == "parquet" else _delimited(source, path, most)
-    return Rows(_short(found.frame), found.rows, found.whole, found.columns)
+    return TablePreview(_short(found.frame), found.rows, found.whole, found.columns)
 
 
-def rows_of(value: Any, most: int = MOST_ROWS) -> Rows | None:
+def rows_of(value: Any, most: int = MAX_ROWS) -> TablePreview | None:
     """A JSON value as rows when it is a table written as `columns` and `data`, as MLflow does."""
     import pandas as pd
 
@@ -143,8 +143,8 @@ def rows_of(value: Any, most: int = MOST_ROWS) -> Rows | None:
     if not all(isinstance(row, list) and len(row) == len(names) for row in data):
         return None
     frame = pd.DataFrame(data[:most], columns=[str(name) for name in names])
-    shown = _short(frame.iloc[:, :MOST_COLUMNS])
-    return Rows(shown, len(data), len(data) <= most, len(names))
+    shown = _short(frame.iloc[:, :MAX_COLUMNS])
+    return TablePreview(shown, len(data), len(data) <= most, len(names))
 
 
 def figure_of(value: Any) -> dict[str, Any] | None:
@@ -159,13 +159,13 @@ def figure_of(value: Any) -> dict[str, Any] | None:
     return {"data": data, "layout": layout, "frames": frames}
 
 
-def _delimited(source: BinaryIO, path: str, most: int) -> Rows:
+def _delimited(source: BinaryIO, path: str, most: int) -> TablePreview:
     import pandas as pd
 
-    head = source.read(MOST_TABLE + 1)
-    all_read = len(head) <= MOST_TABLE
+    head = source.read(MAX_TABLE + 1)
+    all_read = len(head) <= MAX_TABLE
     if not all_read:
-        head = head[: head.rfind(b"\n", 0, MOST_TABLE) + 1]
+        head = head[: head.rfind(b"\n", 0, MAX_TABLE) + 1]
     words = _decoded(head, path, whole=True)
     tab = _name(path)[1] == "tsv"
     try:
@@ -177,26 +177,26 @@ def _delimited(source: BinaryIO, path: str, most: int) -> Rows:
         raise _no(path, "TSV" if tab else "CSV", str(wrong)) from wrong
     whole = all_read and len(frame) <= most
     rows = len(frame) if whole else None
-    return Rows(frame.iloc[:most, :MOST_COLUMNS], rows, whole, len(frame.columns))
+    return TablePreview(frame.iloc[:most, :MAX_COLUMNS], rows, whole, len(frame.columns))
 
 
-def _parquet(source: BinaryIO, path: str, most: int) -> Rows:
+def _parquet(source: BinaryIO, path: str, most: int) -> TablePreview:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(source, pre_buffer=False)
         meta, names = file.metadata, file.schema_arrow.names
-        if meta.num_row_groups and meta.row_group(0).total_byte_size > MOST_PARQUET:
-            most_mb = MOST_PARQUET >> 20
+        if meta.num_row_groups and meta.row_group(0).total_byte_size > MAX_PARQUET:
+            most_mb = MAX_PARQUET >> 20
             raise Invalid(f"{path} unpacks to more than {most_mb} MB at once.", hint="Download it.")
-        shown = names[:MOST_COLUMNS]
+        shown = names[:MAX_COLUMNS]
         batch = next(file.iter_batches(batch_size=most, columns=shown, use_threads=False), None)
         frame = (file.schema_arrow.empty_table() if batch is None else batch).to_pandas()
     except (pa.ArrowException, OSError, ValueError) as wrong:
         raise _no(path, "Parquet", str(wrong)) from wrong
     total = int(meta.num_rows)
-    return Rows(frame.iloc[:most], total, total <= most, len(names))
+    return TablePreview(frame.iloc[:most], total, total <= most, len(names))
 
 
 def _short(frame: pd.DataFrame) -> pd.DataFrame:
@@ -206,7 +206,7 @@ def _short(frame: pd.DataFrame) -> pd.DataFrame:
     def cell(value: Any) -> Any:
         if isinstance(value, (bytes, list, dict)) or hasattr(value, "tolist"):
             value = str(value)
-        return value[:LONGEST_CELL] if isinstance(value, str) else value
+        return value[:MAX_CELL_LENGTH] if isinstance(value, str) else value
 
     found: dict[str, Any] = {}
     for place, name in enumerate(map(str, frame.columns)):

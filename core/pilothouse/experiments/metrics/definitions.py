@@ -19,7 +19,7 @@ from pilothouse.experiments.tables import KnownKey, MetricNote, RunMetric
 from pilothouse.kit.errors import Invalid
 from pilothouse.storage import Store
 
-LONGEST = 80
+MAX_TEXT_LENGTH = 80
 RUNS_AT_ONCE = 200
 BEST: Mapping[Direction, Any] = {"higher": RunMetric.max, "lower": RunMetric.min}
 # By the metric's own row; `series` is its number.
@@ -109,12 +109,12 @@ def _check(key: str, said: Description) -> None:
     faults: dict[str, str] = {}
     if not key.strip():
         faults["key"] = "names no metric"
-    if said.title is not None and not 0 < len(said.title.strip()) <= LONGEST:
-        faults["title"] = f"has 1 to {LONGEST} characters"
+    if said.title is not None and not 0 < len(said.title.strip()) <= MAX_TEXT_LENGTH:
+        faults["title"] = f"has 1 to {MAX_TEXT_LENGTH} characters"
     if said.direction not in (None, "higher", "lower", "unknown"):
         faults["direction"] = "is higher, lower or unknown"
-    if len(said.unit) > LONGEST:
-        faults["unit"] = f"has at most {LONGEST} characters"
+    if len(said.unit) > MAX_TEXT_LENGTH:
+        faults["unit"] = f"has at most {MAX_TEXT_LENGTH} characters"
     if said.format is not None and not _writes(said.format):
         faults["format"] = "is one such as .4f, .2% or ,.0f"
     if said.target is not None and not math.isfinite(said.target):

@@ -15,10 +15,10 @@ SAID = f"SELECT key, direction FROM {MetricNote.__tablename__} WHERE direction I
 
 def directions(session: Session, keys: Iterable[str]) -> dict[str, Direction]:
     """The better direction of each of these metrics."""
-    told = said(session)
+    told = described_direction(session)
     return {key: told.get(key) or metric_kind(key).direction for key in keys}
 
 
-def said(session: Session) -> dict[str, Direction]:
+def described_direction(session: Session) -> dict[str, Direction]:
     """The better direction of every metric of which people have said it."""
     return {row[0]: row[1] for row in session.connection().exec_driver_sql(SAID)}

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from pilothouse.experiments.metrics.packed_history import Columns
+    from pilothouse.experiments.metrics.packed_history import SeriesColumns
 
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
 
 COLUMNS = ("run", "key", "step", "at", "value")
 CURSOR, WHOLE = "cursor", "whole"
-LEAST = 12
+MIN_POINTS = 12
 FURTHEST = 1e307
 Cursor = Mapping[str, Sequence[int]]  # series -> how many points, the last one's step and instant
 
@@ -35,7 +35,7 @@ class _Series:
 
     run: str
     key: str
-    number: int
+    id: int
     count: int
 
 
@@ -57,46 +57,48 @@ def history(
     cannot be continued, so it is told anew, and `attrs["whole"]` names it as (run, key).
     """
     grown = [each for each in _series(session, runs, keys) if _has_grown(each, since or {})]
-    found: dict[int, Columns] = {}
+    found: dict[int, SeriesColumns] = {}
     for each in grown:
         if (columns := _later(session, each, since or {})) is not None:
-            found[each.number] = columns
-    anew = [each.number for each in grown if each.number not in found]
+            found[each.id] = columns
+    anew = [each.id for each in grown if each.id not in found]
     found |= packed_history.read(session, anew)
-    told = [(each, _cut(found[each.number], max_points, low, high)) for each in grown]
+    told = [(each, _cut(found[each.id], max_points, low, high)) for each in grown]
     frame = _frame(told)
-    places = {str(each.number): _place(each, found[each.number]) for each in grown}
+    places = {str(each.id): _place(each, found[each.id]) for each in grown}
     frame.attrs[CURSOR] = dict(since or {}) | places
-    frame.attrs[WHOLE] = [(each.run, each.key) for each in grown if each.number in anew]
+    frame.attrs[WHOLE] = [(each.run, each.key) for each in grown if each.id in anew]
     return frame
 
 
 def _has_grown(series: _Series, since: Cursor) -> bool:
-    return series.count != since.get(str(series.number), (0,))[0]
+    return series.count != since.get(str(series.id), (0,))[0]
 
 
-def _place(series: _Series, columns: Columns) -> list[int]:
+def _place(series: _Series, columns: SeriesColumns) -> list[int]:
     return [series.count, int(columns.steps[-1]), int(columns.instants[-1])]
 
 
-def _later(session: Session, series: _Series, since: Cursor) -> Columns | None:
+def _later(session: Session, series: _Series, since: Cursor) -> SeriesColumns | None:
     """The points after the place that was told last; None when others came before it too."""
-    if str(series.number) not in since:
+    if str(series.id) not in since:
         return None
-    count, step, instant = since[str(series.number)]
-    near = packed_history.read(session, [series.number], low=step)[series.number]
+    count, step, instant = since[str(series.id)]
+    near = packed_history.read(session, [series.id], low=step)[series.id]
     later = near.at((near.steps > step) | (near.instants > instant))
     return later if len(later) == series.count - count else None
 
 
-def _cut(columns: Columns, most: int | None, low: int | None, high: int | None) -> Columns:
+def _cut(
+    columns: SeriesColumns, most: int | None, low: int | None, high: int | None
+) -> SeriesColumns:
     columns = packed_history.between(columns, low, high)
     if most is not None and len(columns) > most:
         columns = columns.at(thin(columns.values, most))
     return columns
 
 
-def _frame(told: Sequence[tuple[_Series, Columns]]) -> pd.DataFrame:
+def _frame(told: Sequence[tuple[_Series, SeriesColumns]]) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
@@ -139,7 +141,7 @@ def thin(values: Floats, most: int) -> Ints:
     """
     import numpy as np
 
-    most = max(most, LEAST)
+    most = max(most, MIN_POINTS)
     missing = np.isnan(values)
     numbers = np.flatnonzero(~missing)
     edges = _edges(missing, most // 4) if missing.any() else np.array([], dtype=np.int64)

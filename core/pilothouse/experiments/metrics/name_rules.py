@@ -377,7 +377,7 @@ def _marks(words: Sequence[str]) -> Iterator[tuple[Direction, int]]:
 
 def _phrases(words: Sequence[str]) -> Iterator[tuple[Direction, int, int]]:
     """The listed phrases in a name, the longest first."""
-    for length in range(min(_LONGEST, len(words)), 1, -1):
+    for length in range(min(_MAX_WORDS, len(words)), 1, -1):
         for start in range(len(words) - length + 1):
             direction = _PHRASE.get(" ".join(words[start : start + length]))
             if direction is not None:
@@ -400,7 +400,7 @@ def _flat(words: Sequence[str]) -> str:
 
 
 _PHRASE = {phrase: direction for direction, listed in PHRASES.items() for phrase in listed}
-_LONGEST = max(phrase.count(" ") + 1 for phrase in _PHRASE)
+_MAX_WORDS = max(phrase.count(" ") + 1 for phrase in _PHRASE)
 _LISTED: dict[str, Direction] = {
     _flat(words_of(name)): direction
     for of_library in NAMES.values()

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LEVEL = 1
 WORD = 8
-MOST_AT_ONCE = 100_000  # points of one transaction, so that other writers wait no longer
+MAX_AT_ONCE = 100_000  # points of one transaction, so that other writers wait no longer
 CHUNK = 500
 MAX_BUFFERED = 1 << 24  # points: a damaged count must not ask for all memory
 QUIET_S = 30
@@ -50,7 +50,7 @@ NAMES = ", ".join(name for name, _ in ROW)
 
 
 @dataclass(frozen=True)
-class Columns:
+class SeriesColumns:
     """A history in the order of its key: steps, microseconds, and values with NaN as NaN."""
 
     steps: Ints
@@ -60,11 +60,11 @@ class Columns:
     def __len__(self) -> int:
         return len(self.values)
 
-    def at(self, places: Any) -> Columns:
+    def at(self, places: Any) -> SeriesColumns:
         """The points at some places."""
-        return Columns(self.steps[places], self.instants[places], self.values[places])
+        return SeriesColumns(self.steps[places], self.instants[places], self.values[places])
 
-    def by_time(self) -> Columns:
+    def by_time(self) -> SeriesColumns:
         """The points by instant, then step, then value."""
         import numpy as np
 
@@ -95,7 +95,7 @@ def _differences(numbers: Sequence[int]) -> array[int]:
     return array("Q", [(b - a) & MASK for a, b in pairwise(chain((0,), numbers))])
 
 
-def unpack(data: bytes, count: int) -> Columns:
+def unpack(data: bytes, count: int) -> SeriesColumns:
     """The points of a block. Raises Unavailable when its bytes are damaged."""
     import numpy as np
 
@@ -107,7 +107,7 @@ def unpack(data: bytes, count: int) -> Columns:
         raise _damaged(f"{count} points were stored, and it holds {len(plain)} bytes")
     integers = np.frombuffer(plain, np.int64, 2 * count)
     steps, instants = np.cumsum(integers[:count]), np.cumsum(integers[count:])
-    return Columns(steps, instants, np.frombuffer(plain, np.float64, count, 2 * WORD * count))
+    return SeriesColumns(steps, instants, np.frombuffer(plain, np.float64, count, 2 * WORD * count))
 
 
 def _damaged(reason: str) -> Unavailable:
@@ -119,9 +119,9 @@ def _damaged(reason: str) -> Unavailable:
 
 def read(
     session: Session, series: Sequence[int], low: int | None = None, high: int | None = None
-) -> dict[int, Columns]:
+) -> dict[int, SeriesColumns]:
     """The histories of series that have points, between two steps when they are given."""
-    found: dict[int, Columns] = {}
+    found: dict[int, SeriesColumns] = {}
     for part in _chunks(series):
         found |= _blocks(session, part)
         for number, rows in _rows(session, part, low, high):
@@ -132,7 +132,7 @@ def read(
     return {number: columns for number, columns in cut.items() if len(columns)}
 
 
-def _blocks(session: Session, series: Sequence[int]) -> dict[int, Columns]:
+def _blocks(session: Session, series: Sequence[int]) -> dict[int, SeriesColumns]:
     columns = col(Block.series), col(Block.count), col(Block.data)
     query = select(*columns).where(col(Block.series).in_(series))
     rows = session.connection().execute(query)
@@ -141,12 +141,12 @@ def _blocks(session: Session, series: Sequence[int]) -> dict[int, Columns]:
 
 def _rows(
     session: Session, series: Sequence[int], low: int | None, high: int | None
-) -> Iterator[tuple[int, Columns]]:
+) -> Iterator[tuple[int, SeriesColumns]]:
     import numpy as np
 
     rows = np.array(_fetched(session, series, low, high), dtype=ROW)
     values = np.where(rows["nan"], np.nan, rows["value"])
-    whole = Columns(rows["step"].copy(), rows["at"].copy(), values)
+    whole = SeriesColumns(rows["step"].copy(), rows["at"].copy(), values)
     known, starts = np.unique(rows["series"], return_index=True)
     ends = np.append(starts[1:], len(rows))
     for number, start, stop in zip(known, starts, ends, strict=False):
@@ -171,11 +171,11 @@ def _fetched(
         cursor.close()
 
 
-def _merged(block: Columns, rows: Columns) -> Columns:
+def _merged(block: SeriesColumns, rows: SeriesColumns) -> SeriesColumns:
     """Points of both, in the order of their key; one that is in both is one."""
     import numpy as np
 
-    both = Columns(
+    both = SeriesColumns(
         np.concatenate([block.steps, rows.steps]),
         np.concatenate([block.instants, rows.instants]),
         np.concatenate([block.values, rows.values]),
@@ -189,7 +189,7 @@ def _merged(block: Columns, rows: Columns) -> Columns:
     return both.at(ordered[fresh])
 
 
-def between(columns: Columns, low: int | None, high: int | None) -> Columns:
+def between(columns: SeriesColumns, low: int | None, high: int | None) -> SeriesColumns:
     """The points between two steps, both included; None is no bound."""
     start = 0 if low is None else columns.steps.searchsorted(low, "left")
     stop = None if high is None else columns.steps.searchsorted(high, "right")
@@ -286,7 +286,7 @@ def _groups(session: Session, run_id: str) -> list[list[int]]:
     )
     groups, points = [list[int]()], 0
     for number, count in session.execute(query):
-        if groups[-1] and points + count > MOST_AT_ONCE:
+        if groups[-1] and points + count > MAX_AT_ONCE:
             groups.append([])
             points = 0
         groups[-1].append(number)

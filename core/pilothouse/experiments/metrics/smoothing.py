@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 STEP, RELATIVE, WALL, METRIC = "step", "relative", "wall", "metric"
 OVERS = (STEP, RELATIVE, WALL, METRIC)
 COLUMNS = ("key", "x", "value", "smooth", "step", "at")
-MOST_POINTS = 1_000
-MOST_HELD = 20_000
+MAX_POINTS = 1_000
+MAX_CACHED_POINTS = 20_000
 
 
 @dataclass(frozen=True)
-class Course:
+class CurveOptions:
     """What is asked of a course.
 
     `over` is step, relative (seconds since the run began), wall (the same seconds, to be shown as
@@ -46,7 +46,7 @@ class Course:
     weight: float = 0.0
     low: float | None = None
     high: float | None = None
-    most: int = MOST_POINTS
+    most: int = MAX_POINTS
 
     def check(self) -> None:
         """Raise Invalid, naming what cannot be."""
@@ -54,26 +54,30 @@ class Course:
             "over": "" if self.over in OVERS else f"is none of {', '.join(OVERS)}",
             "against": "choose a metric" if self.over == METRIC and not self.against else "",
             "weight": "" if 0 <= self.weight < 1 else "must be 0 to below 1",
-            "most": "" if self.most >= history.LEAST else f"must be {history.LEAST} or more",
+            "most": ""
+            if self.most >= history.MIN_POINTS
+            else f"must be {history.MIN_POINTS} or more",
         }
         if faults := {name: words for name, words in wrong.items() if words}:
             raise Invalid("this course cannot be drawn.", fields=faults)
 
 
-def courses(session: Session, run_id: str, keys: Sequence[str], course: Course) -> pd.DataFrame:
+def curves(
+    session: Session, run_id: str, keys: Sequence[str], course: CurveOptions
+) -> pd.DataFrame:
     """The courses of a run's metrics: a frame of `COLUMNS`, by key (in the order given) and x.
 
     Raises NotFound without the run, Invalid when the course cannot be.
     """
-    return follow(session, run_id, keys, course)[0]
+    return poll(session, run_id, keys, course)[0]
 
 
-def follow(
+def poll(
     session: Session,
     run_id: str,
     keys: Sequence[str],
-    course: Course,
-    held: pd.DataFrame | None = None,
+    course: CurveOptions,
+    previous: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The courses, and the points to hand in as `held` next time for the same run and metrics.
 
@@ -82,9 +86,9 @@ def follow(
     course.check()
     run = require(session, run_id)
     wanted = [*keys, course.against] if course.over == METRIC else list(keys)
-    since = None if held is None else held.attrs[history.CURSOR]
+    since = None if previous is None else previous.attrs[history.CURSOR]
     later = history.history(session, [run_id], list(dict.fromkeys(wanted)), since=since)
-    points = later if held is None else _joined(held, later)
+    points = later if previous is None else _joined(previous, later)
     return _drawn(points, keys, run.started_at or run.created_at, course), points
 
 
@@ -102,13 +106,13 @@ def _joined(held: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
 
 
 def _bounded(rows: pd.DataFrame) -> pd.DataFrame:
-    if len(rows) <= MOST_HELD:
+    if len(rows) <= MAX_CACHED_POINTS:
         return rows
-    return rows.iloc[history.thin(rows["value"].to_numpy(), MOST_HELD // 2)]
+    return rows.iloc[history.thin(rows["value"].to_numpy(), MAX_CACHED_POINTS // 2)]
 
 
 def _drawn(
-    points: pd.DataFrame, keys: Sequence[str], began: datetime, course: Course
+    points: pd.DataFrame, keys: Sequence[str], began: datetime, course: CurveOptions
 ) -> pd.DataFrame:
     import pandas as pd
 
@@ -124,7 +128,7 @@ def _empty() -> pd.DataFrame:
 
 
 def _one(
-    points: pd.DataFrame, began: datetime, course: Course, other: pd.DataFrame | None
+    points: pd.DataFrame, began: datetime, course: CurveOptions, other: pd.DataFrame | None
 ) -> pd.DataFrame:
     found = _placed(points, began, course, other)
     found = found.assign(smooth=smooth(found["value"].to_numpy(), course.weight))
@@ -137,7 +141,7 @@ def _one(
 
 
 def _placed(
-    points: pd.DataFrame, began: datetime, course: Course, other: pd.DataFrame | None
+    points: pd.DataFrame, began: datetime, course: CurveOptions, other: pd.DataFrame | None
 ) -> pd.DataFrame:
     """The points with their x, in the order in which a line joins them."""
     if course.over == STEP:

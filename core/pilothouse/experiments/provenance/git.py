@@ -12,8 +12,8 @@ from threading import Timer
 
 PATIENCE_SECONDS = 5
 PATCH = "code.patch"
-MOST_BYTES = 1 << 20
-MOST_UNTRACKED = 50
+MAX_BYTES = 1 << 20
+MAX_UNTRACKED = 50
 # A repository's own configuration may name programs and odd forms of a diff: none are to be used.
 PLAIN = ("-c", "core.fsmonitor=false", "-c", "core.quotepath=false")
 DIFF = (
@@ -56,18 +56,18 @@ def identity(folder: Path) -> CodeIdentity:
 def patch(folder: Path) -> bytes | None:
     """What the folder's repository holds beyond its commit, as `git apply` takes it; None if none.
 
-    At most `MOST_BYTES`, cut between files. What is not kept (binary and untracked files) is
+    At most `MAX_BYTES`, cut between files. What is not kept (binary and untracked files) is
     listed in the lines before the first file, which git skips.
     """
     changed = _output(folder, *DIFF)
     if not changed.startswith(SECTION):
         return None
-    whole = len(changed) <= MOST_BYTES
+    whole = len(changed) <= MAX_BYTES
     texts, binaries = _sections(changed if whole else _whole_files(changed))
     told = [f"# Binary, not kept: {name}" for name in binaries]
     told += _untracked(folder)
     if not whole:
-        told.append(f"# Cut at {MOST_BYTES >> 10} kB: the files after the last one are left out.")
+        told.append(f"# Cut at {MAX_BYTES >> 10} kB: the files after the last one are left out.")
     return "".join(f"{line}\n" for line in told).encode() + b"".join(texts)
 
 
@@ -91,7 +91,7 @@ def extent_of(patch: str) -> Extent:
 
 
 def _whole_files(changed: bytes) -> bytes:
-    return changed[: changed.rfind(b"\n" + SECTION, 0, MOST_BYTES) + 1]
+    return changed[: changed.rfind(b"\n" + SECTION, 0, MAX_BYTES) + 1]
 
 
 def _sections(changed: bytes) -> tuple[list[bytes], list[str]]:
@@ -109,8 +109,8 @@ def _sections(changed: bytes) -> tuple[list[bytes], list[str]]:
 def _untracked(folder: Path) -> list[str]:
     listed = _output(folder, "ls-files", "--others", "--exclude-standard", "--full-name", ":/")
     names = listed.decode(errors="replace").splitlines()
-    told = [f"# Untracked, not kept: {name}" for name in names[:MOST_UNTRACKED]]
-    more = len(names) - MOST_UNTRACKED
+    told = [f"# Untracked, not kept: {name}" for name in names[:MAX_UNTRACKED]]
+    more = len(names) - MAX_UNTRACKED
     return [*told, f"# Untracked, not kept: {more} more"] if more > 0 else told
 
 
@@ -151,8 +151,8 @@ def _output(folder: Path, *words: str) -> bytes:
     patience = Timer(PATIENCE_SECONDS, process.kill)
     patience.start()
     with process:
-        found = process.stdout.read(MOST_BYTES + 1) if process.stdout else b""
+        found = process.stdout.read(MAX_BYTES + 1) if process.stdout else b""
         in_time = patience.is_alive()
     patience.cancel()
-    cut = in_time and len(found) > MOST_BYTES  # git was stopped, because no more is wanted
+    cut = in_time and len(found) > MAX_BYTES  # git was stopped, because no more is wanted
     return found if cut or process.returncode == 0 else b""

@@ -6,16 +6,16 @@ One grammar serves the run table, saved views, the address and MLflow's protocol
 evaluated: every value becomes a bound parameter.
 """
 
-from pilothouse.experiments.query.parse import Unreadable, named, of, parse, quoted, write
+from pilothouse.experiments.query.parse import ParseError, named, of, parse, quoted, write
 from pilothouse.experiments.query.tree import (
     EVERYTHING,
-    Both,
+    And,
     Comparison,
-    Either,
-    Field,
+    FieldReference,
     Not,
     Now,
-    Place,
+    Or,
+    Position,
     Tree,
     Value,
     simple,
@@ -23,15 +23,15 @@ from pilothouse.experiments.query.tree import (
 
 __all__ = [
     "EVERYTHING",
-    "Both",
+    "And",
     "Comparison",
-    "Either",
-    "Field",
+    "FieldReference",
     "Not",
     "Now",
-    "Place",
+    "Or",
+    "ParseError",
+    "Position",
     "Tree",
-    "Unreadable",
     "Value",
     "named",
     "of",

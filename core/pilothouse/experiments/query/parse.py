@@ -15,13 +15,13 @@ from pilothouse.experiments.query.tree import (
     EVERYTHING,
     JOINERS,
     TEXT,
-    Both,
+    And,
     Comparison,
-    Either,
-    Field,
+    FieldReference,
     Not,
     Now,
-    Place,
+    Or,
+    Position,
     Single,
     Tree,
     Value,
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from lark import Lark, Token
     from lark.exceptions import UnexpectedInput
 
-LONGEST = 100_000
-DEEPEST = 50
-MOST_CLAIMS = 300
-MOST_VALUES = 10_000
+MAX_LENGTH = 100_000
+MAX_DEPTH = 50
+MAX_CLAIMS = 300
+MAX_VALUES = 10_000
 SHOWN = 40
 SECONDS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 EXAMPLE = "metrics.auc > 0.8 or name = 'forest'"
@@ -48,7 +48,7 @@ SPAN = re.compile(r"(\d+)(?:\.(\d+))?([smhdw])", re.IGNORECASE)
 OTHER_WORDS = {"&": "AND", "|": "OR", "!": "NOT", "~": "=~", "[": "(", "{": "(", ";": "AND"}
 
 
-class Unreadable(Invalid):
+class ParseError(Invalid):
     """A filter that cannot be read: where, from which words on, and what was expected there."""
 
     def __init__(self, text: str, at: int, expected: str, *, kind: str = "") -> None:
@@ -82,13 +82,13 @@ def parse(text: str) -> Tree:
 
 
 def _check(text: str) -> None:
-    if len(text) > LONGEST:
-        raise Unreadable(
-            text, LONGEST, f"a filter has at most {LONGEST:,} characters", kind="length"
+    if len(text) > MAX_LENGTH:
+        raise ParseError(
+            text, MAX_LENGTH, f"a filter has at most {MAX_LENGTH:,} characters", kind="length"
         )
     for at, character in enumerate(text):
         if character == "\0" or "\ud800" <= character <= "\udfff":
-            raise Unreadable(text, at, "this character can stand in no text", kind="sign")
+            raise ParseError(text, at, "this character can stand in no text", kind="sign")
 
 
 @cache
@@ -123,19 +123,19 @@ class _Guard:
                 depth -= opened.pop()
             claims += token.type in ("AND", "OR")
             values += token.type == "COMMA"
-            _bound(token, depth, DEEPEST, "it nests deeper than {} levels")
-            _bound(token, claims, MOST_CLAIMS - 1, "it has more than 300 claims")
-            _bound(token, values, MOST_VALUES, "its lists have more than {:,} values")
+            _bound(token, depth, MAX_DEPTH, "it nests deeper than {} levels")
+            _bound(token, claims, MAX_CLAIMS - 1, "it has more than 300 claims")
+            _bound(token, values, MAX_VALUES, "its lists have more than {:,} values")
             yield token
 
 
 def _bound(token: Token, count: int, most: int, words: str) -> None:
     if count > most:
         before = " " * (token.start_pos or 0)
-        raise Unreadable(f"{before}{token}", len(before), words.format(most), kind="size")
+        raise ParseError(f"{before}{token}", len(before), words.format(most), kind="size")
 
 
-def _explained(text: str, stuck: UnexpectedInput) -> Unreadable:
+def _explained(text: str, stuck: UnexpectedInput) -> ParseError:
     from lark.exceptions import UnexpectedToken
 
     if not isinstance(stuck, UnexpectedToken):
@@ -144,18 +144,18 @@ def _explained(text: str, stuck: UnexpectedInput) -> Unreadable:
     at = len(text.rstrip()) if token.type == "$END" else token.start_pos
     accepted = stuck.accepts
     if "NULL" in accepted:
-        return Unreadable(text, at, "expected NULL, NAN or NOT before one of them", kind="operator")
+        return ParseError(text, at, "expected NULL, NAN or NOT before one of them", kind="operator")
     if "SIGN" in accepted:
         words = "expected an operator such as =, >, LIKE, CONTAINS or IN"
-        return Unreadable(text, at, words, kind="operator")
+        return ParseError(text, at, words, kind="operator")
     if "NUMBER" in accepted:
         return _no_value(text, at, token)
     if "NAME" in accepted:
         words = f"expected a comparison such as {EXAMPLE}"
-        return Unreadable(text, at, words, kind="comparison")
+        return ParseError(text, at, words, kind="comparison")
     if "AND" in accepted:
         closing = " or )" if "RPAR" in accepted else ""
-        return Unreadable(text, at, f"expected AND, OR{closing} or the end", kind="joiner")
+        return ParseError(text, at, f"expected AND, OR{closing} or the end", kind="joiner")
     return _no_sign(text, at, accepted)
 
 
@@ -168,31 +168,31 @@ _SIGNS = {  # by what alone could follow
 }
 
 
-def _no_sign(text: str, at: int, accepted: set[str]) -> Unreadable:
+def _no_sign(text: str, at: int, accepted: set[str]) -> ParseError:
     words = next((words for name, words in _SIGNS.items() if name in accepted), "something else")
-    return Unreadable(text, at, f"expected {words}", kind="sign")
+    return ParseError(text, at, f"expected {words}", kind="sign")
 
 
-def _no_value(text: str, at: int, token: Token) -> Unreadable:
+def _no_value(text: str, at: int, token: Token) -> ParseError:
     if token.type == "NAME":
         words = f"a text stands in quotes, as in {quoted(str(token)[:SHOWN])}"
-        return Unreadable(text, at, words, kind="unquoted")
+        return ParseError(text, at, words, kind="unquoted")
     if token.type == "LPAR":
-        return Unreadable(text, at, "one value is expected; a list goes with IN", kind="value")
+        return ParseError(text, at, "one value is expected; a list goes with IN", kind="value")
     words = "expected a value: a number, a text in quotes, a span such as 2h, or now - 7d"
-    return Unreadable(text, at, words, kind="value")
+    return ParseError(text, at, words, kind="value")
 
 
-def _strange(text: str, at: int) -> Unreadable:
+def _strange(text: str, at: int) -> ParseError:
     sign = text[at]
     if sign in "'\"`":
-        return Unreadable(text, at, f"the quote {sign} is never closed", kind="quote")
+        return ParseError(text, at, f"the quote {sign} is never closed", kind="quote")
     if sign.isdigit() or sign in ".+-":
         words = "this is neither a number nor a span such as 30s, 5m, 2h, 7d or 1w"
-        return Unreadable(text, at, words, kind="value")
+        return ParseError(text, at, words, kind="value")
     if sign in OTHER_WORDS:
-        return Unreadable(text, at, f"{sign!r} means nothing here; try {OTHER_WORDS[sign]}")
-    return Unreadable(text, at, f"{sign!r} means nothing here")
+        return ParseError(text, at, f"{sign!r} means nothing here; try {OTHER_WORDS[sign]}")
+    return ParseError(text, at, f"{sign!r} means nothing here")
 
 
 class _Reader:
@@ -204,7 +204,7 @@ class _Reader:
     def tree(self, node: Any) -> Tree:
         if node.data in ("both", "either"):
             parts = tuple(self.tree(part) for part in node.children if hasattr(part, "data"))
-            return Both(parts) if node.data == "both" else Either(parts)
+            return And(parts) if node.data == "both" else Or(parts)
         if node.data == "negation":
             return Not(self.tree(node.children[1]))
         if node.data == "word":
@@ -231,25 +231,25 @@ class _Reader:
         place = self._place(first, end, given)
         return Comparison(field, _operator(operators), value, place, raw)
 
-    def _place(self, first: Token, last: Token, value: Token | None = None) -> Place:
+    def _place(self, first: Token, last: Token, value: Token | None = None) -> Position:
         start, end = first.start_pos or 0, last.end_pos or 0
-        return Place(start + 1, self._text[start:end], ((value or first).start_pos or 0) + 1)
+        return Position(start + 1, self._text[start:end], ((value or first).start_pos or 0) + 1)
 
-    def _field(self, node: Any) -> tuple[Field, Token]:
+    def _field(self, node: Any) -> tuple[FieldReference, Token]:
         token = node.children[-1]
         found = named(str(token))
         if not found.key:
-            raise Unreadable(self._text, token.start_pos, "a key is expected after the dot")
+            raise ParseError(self._text, token.start_pos, "a key is expected after the dot")
         if node.data == "name":
             return found, token
-        return Field(found.entity, found.key, node.children[0].lower()), node.children[0]
+        return FieldReference(found.entity, found.key, node.children[0].lower()), node.children[0]
 
     def _value(self, token: Token) -> Single:
         try:
             value: Single = _VALUES[token.type](token)
         except (OverflowError, ValueError):  # or more digits than Python reads
             words = "this span is longer than time itself"
-            raise Unreadable(self._text, token.start_pos or 0, words) from None
+            raise ParseError(self._text, token.start_pos or 0, words) from None
         return value
 
 
@@ -258,12 +258,12 @@ def _operator(tokens: Sequence[Token]) -> str:
     return {"==": "=", "<>": "!="}.get(word, word)
 
 
-def named(text: str) -> Field:
+def named(text: str) -> FieldReference:
     """The field of a name as filters write it: `metrics.auc`, ``tags.`a b` ``, `name`."""
     if text[:1] in '`"':
-        return Field("", _unquoted(text))
+        return FieldReference("", _unquoted(text))
     entity, dot, key = text.partition(".")
-    return Field(entity, _unquoted(key)) if dot else Field("", entity)
+    return FieldReference(entity, _unquoted(key)) if dot else FieldReference("", entity)
 
 
 def _unquoted(text: str) -> str:
@@ -300,10 +300,10 @@ def write(tree: Tree) -> str:
     if isinstance(tree, Comparison):
         return _written(tree)
     if isinstance(tree, Not):
-        return f"NOT {_inside(tree.part, (Both, Either))}"
-    if isinstance(tree, Both):
-        return " AND ".join(_inside(part, (Both, Either)) for part in tree.parts)
-    return " OR ".join(_inside(part, (Either,)) for part in tree.parts)
+        return f"NOT {_inside(tree.part, (And, Or))}"
+    if isinstance(tree, And):
+        return " AND ".join(_inside(part, (And, Or)) for part in tree.parts)
+    return " OR ".join(_inside(part, (Or,)) for part in tree.parts)
 
 
 def of(joiner: str, claims: Sequence[Comparison]) -> str:
@@ -327,7 +327,7 @@ def _written(claim: Comparison) -> str:
     return f"{name} {claim.operator} {_written_value(claim.value)}"
 
 
-def written_name(field: Field) -> str:
+def written_name(field: FieldReference) -> str:
     """A field as filters write it; keys that are no plain word stand in backticks."""
     if field.part:
         return f"{field.part}({written_name(replace(field, part=''))})"

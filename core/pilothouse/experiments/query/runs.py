@@ -32,14 +32,14 @@ from pilothouse.experiments.query.parse import parse, written_name
 from pilothouse.experiments.query.sql import (
     NANS,
     Condition,
+    FieldSpec,
     Kind,
-    Known,
-    claimed,
     condition,
     listed,
+    predicate_condition,
     unfit,
 )
-from pilothouse.experiments.query.tree import PARTS, TEXT, Comparison, Field, Tree
+from pilothouse.experiments.query.tree import PARTS, TEXT, Comparison, FieldReference, Tree
 from pilothouse.experiments.tables import (
     CANCELLED,
     QUEUED,
@@ -58,7 +58,7 @@ from pilothouse.storage import Utc
 
 SPELLINGS = {status.upper(): status for status in STATUSES}
 SPELLINGS |= {"KILLED": CANCELLED, "SCHEDULED": QUEUED}
-FEW = 2000
+FEW_RUNS = 2000
 SEEKS = ("=", ">", ">=", "<", "<=", "IN")
 Few = Callable[[Select[Any]], bool]
 YES_NO = {"YES": "yes", "NO": "no", "TRUE": "yes", "FALSE": "no"}
@@ -74,18 +74,18 @@ class Entity:
 
     names: tuple[str, ...]
     title: str
-    fields: Mapping[str, Known] = field(default_factory=dict)
-    any_key: Callable[[Field], Known] | None = None
+    fields: Mapping[str, FieldSpec] = field(default_factory=dict)
+    any_key: Callable[[FieldReference], FieldSpec] | None = None
 
 
 def _own(
     title: str, kind: Kind, column: Any, *, optional: bool = False, spelled: Any = None
-) -> Known:
+) -> FieldSpec:
     """A column of the run itself; where a run may be without, no claim about it holds then."""
     present = column.is_not(None)
     if kind == "text":
         present = and_(present, column != "")
-    return Known(
+    return FieldSpec(
         title,
         kind,
         column,
@@ -125,15 +125,15 @@ def _in_experiment(holds: Condition) -> Condition:
     return col(Run.experiment_id).in_(experiments.correlate(None))
 
 
-def _starred() -> Known:
+def _starred() -> FieldSpec:
     marked = select(col(RunTag.run_id)).where(
         col(RunTag.key) == STARRED, col(RunTag.value) == "yes"
     )
     column = case((col(Run.id).in_(marked.correlate(None)), "yes"), else_="no")
-    return Known("Starred", "choice", column, spelled=YES_NO)
+    return FieldSpec("Starred", "choice", column, spelled=YES_NO)
 
 
-def own_fields(now: datetime) -> dict[str, Known]:
+def own_fields(now: datetime) -> dict[str, FieldSpec]:
     """The run's own facts by our names and MLflow's; a run that goes on lasts until now."""
     ended = func.coalesce(col(Run.ended_at), literal(now, Utc))
     lasted = type_coerce(ended, BigInteger) - type_coerce(col(Run.started_at), BigInteger)
@@ -142,8 +142,8 @@ def own_fields(now: datetime) -> dict[str, Known]:
         "name": _own("Name", "text", col(Run.name)),
         "id": _own("Id", "text", col(Run.id)),
         "status": _own("Status", "choice", col(Run.status), spelled=SPELLINGS),
-        "experiment": Known("Experiment", "text", col(Experiment.name), _in_experiment),
-        "experiment_id": Known(
+        "experiment": FieldSpec("Experiment", "text", col(Experiment.name), _in_experiment),
+        "experiment_id": FieldSpec(
             "Experiment's number", "text", cast(col(Experiment.id), String), _in_experiment
         ),
         "trainer": _own("Trainer", "text", col(Run.trainer), optional=True),
@@ -180,27 +180,27 @@ ALIASES = {
 }
 
 
-def _metric(named: Field) -> Known:
+def _metric(named: FieldReference) -> FieldSpec:
     part = named.part or "last"
     within = _Of(RunMetric, (col(RunMetric.key) == named.key,), indexed=part == "last")
     more = () if part == "count" else NANS
-    return Known(named.column, "number", col(getattr(RunMetric, part)), within, more=more)
+    return FieldSpec(named.column, "number", col(getattr(RunMetric, part)), within, more=more)
 
 
-def _param(named: Field) -> Known:
+def _param(named: FieldReference) -> FieldSpec:
     within = _Of(Param, (col(Param.key) == named.key,), indexed=True)
-    return Known(named.column, "either", col(Param.value), within, number=col(Param.number))
+    return FieldSpec(named.column, "either", col(Param.value), within, number=col(Param.number))
 
 
-def _tag(named: Field) -> Known:
+def _tag(named: FieldReference) -> FieldSpec:
     within = _Of(RunTag, (col(RunTag.key) == named.key,), indexed=True)
-    return Known(named.column, "text", col(RunTag.value), within)
+    return FieldSpec(named.column, "text", col(RunTag.value), within)
 
 
-def _dataset(title: str, theirs: Any, ours: Any) -> Known:
+def _dataset(title: str, theirs: Any, ours: Any) -> FieldSpec:
     logged = _Of(SourceUse, (col(SourceUse.source_id) == col(Source.id),))
-    read = () if ours is None else (Known(title, "text", ours, _Of(RunInput)),)
-    return Known(title, "text", theirs, logged, also=read)
+    read = () if ours is None else (FieldSpec(title, "text", ours, _Of(RunInput)),)
+    return FieldSpec(title, "text", theirs, logged, also=read)
 
 
 METRICS = Entity(("metrics", "metric"), "Metrics", any_key=_metric)
@@ -213,7 +213,7 @@ DATASETS = Entity(
         "name": _dataset("Dataset", col(Source.name), before(col(RunInput.dataset), "@")),
         "digest": _dataset("Dataset's digest", col(Source.digest), None),
         "context": _dataset("Dataset's role", col(SourceUse.role), col(RunInput.role)),
-        "version": Known("Dataset version", "text", col(RunInput.dataset), _Of(RunInput)),
+        "version": FieldSpec("Dataset version", "text", col(RunInput.dataset), _Of(RunInput)),
     },
 )
 OF_RUNS = (METRICS, PARAMS, TAGS, DATASETS)
@@ -260,7 +260,7 @@ class RunLanguage:
             self._check_word(claim)
         if claim.field == TEXT:
             return _has_words(claim)
-        return claimed(self.known(claim), claim, self.now)
+        return predicate_condition(self.known(claim), claim, self.now)
 
     def _few(self) -> Few | None:
         session = self._session
@@ -270,12 +270,15 @@ class RunLanguage:
             return lambda _rows: True
 
         def few(rows: Select[Any]) -> bool:
-            some = rows.limit(FEW + 1).subquery()
-            return int(session.execute(select(func.count()).select_from(some)).scalar_one()) <= FEW
+            some = rows.limit(FEW_RUNS + 1).subquery()
+            return (
+                int(session.execute(select(func.count()).select_from(some)).scalar_one())
+                <= FEW_RUNS
+            )
 
         return few
 
-    def known(self, claim: Comparison) -> Known:
+    def known(self, claim: Comparison) -> FieldSpec:
         """What is known of the claim's field. Raises Invalid when there is no such field."""
         found = self._found(claim)
         within = found.within
@@ -283,7 +286,7 @@ class RunLanguage:
             return replace(found, within=replace(within, few=self._few()))
         return found
 
-    def _found(self, claim: Comparison) -> Known:
+    def _found(self, claim: Comparison) -> FieldSpec:
         named = claim.field
         if named.part and (named.entity not in METRICS.names or named.part not in PARTS):
             raise self._no_part(claim)
@@ -297,7 +300,7 @@ class RunLanguage:
             return entity.any_key(named)
         return self._listed(claim, entity.fields, named.key)
 
-    def _listed(self, claim: Comparison, fields: Mapping[str, Known], key: str) -> Known:
+    def _listed(self, claim: Comparison, fields: Mapping[str, FieldSpec], key: str) -> FieldSpec:
         if key in fields:
             return fields[key]
         entity = claim.field.entity
@@ -313,7 +316,7 @@ class RunLanguage:
         names = [each.names[0] for each in self.entities]
         named = claim.field
         near = get_close_matches(named.entity, names, 2)
-        written = [written_name(Field(each, named.key)) for each in near or names[:3]]
+        written = [written_name(FieldReference(each, named.key)) for each in near or names[:3]]
         words = f"nothing is called {named.entity!r}{_meant(written)}"
         return unfit(claim, words, f"Before a dot stands one of: {', '.join(names)}.")
 
@@ -327,7 +330,7 @@ class RunLanguage:
 
     def _check_word(self, claim: Comparison) -> None:
         """A word that names a field was to be compared with something."""
-        word = claim.place.words
+        word = claim.position.text
         entity, dot, _ = word.partition(".")
         names = {name for each in self.entities for name in each.names}
         if word in self.own or word in ALIASES or (dot and entity in names):

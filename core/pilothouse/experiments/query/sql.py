@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from pilothouse.experiments.query.dialects import ilike, like, matches
 from pilothouse.experiments.query.parse import quoted
-from pilothouse.experiments.query.tree import Both, Comparison, Not, Now, Single, Tree, Value
+from pilothouse.experiments.query.tree import And, Comparison, Not, Now, Single, Tree, Value
 from pilothouse.kit.clock import EPOCH
 from pilothouse.kit.errors import Invalid
 
@@ -52,7 +52,7 @@ OPERATORS: Mapping[Kind, tuple[str, ...]] = {
     "choice": ("=", "!=", "IN", "NOT IN", *NULLS),
     "either": (*ORDERS, *PATTERNS, "IN", "NOT IN", *NULLS),
 }
-LONGEST_PATTERN = 1000
+MAX_PATTERN_LENGTH = 1000
 EXACT = float(1 << 53)  # from here on, whole numbers share a float with their neighbours
 NUMBERS = re.compile(r"[+-]?[0-9.][0-9A-Za-z.+-]*")
 LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
@@ -70,7 +70,7 @@ def _same(holds: Condition) -> Condition:
 
 
 @dataclass(frozen=True)
-class Known:
+class FieldSpec:
     """A field that can be asked about: its kind, the column that holds it, and where that lies.
 
     `within` makes a condition on the column one on the run; `present` says that there is a value.
@@ -86,7 +86,7 @@ class Known:
     present: Condition = field(default_factory=true)
     number: Column | None = None
     more: tuple[str, ...] = ()
-    also: tuple[Known, ...] = ()
+    also: tuple[FieldSpec, ...] = ()
     spelled: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -109,10 +109,10 @@ def condition(tree: Tree, claim: Claim) -> Condition:
     parts = [condition(part, claim) for part in tree.parts]
     if not parts:
         return true()
-    return and_(*parts) if isinstance(tree, Both) else or_(*parts)
+    return and_(*parts) if isinstance(tree, And) else or_(*parts)
 
 
-def claimed(known: Known, claim: Comparison, now: datetime) -> Condition:
+def predicate_condition(known: FieldSpec, claim: Comparison, now: datetime) -> Condition:
     """A claim about a field. Raises Invalid when its operator or its value do not fit the field."""
     if claim.operator not in known.operators:
         raise unfit(claim, f"{_subject(claim)} is asked with {listed(known.operators)}")
@@ -125,8 +125,8 @@ def claimed(known: Known, claim: Comparison, now: datetime) -> Condition:
 
 def unfit(claim: Comparison, words: str, hint: str = "", *, at_value: bool = False) -> Invalid:
     """A claim that can be read but not be meant: where it stands, and what would be right."""
-    column = claim.place.value_column if at_value else claim.place.column
-    near = claim.raw if at_value else claim.place.words
+    column = claim.position.value_column if at_value else claim.position.column
+    near = claim.raw if at_value else claim.position.text
     where = f"at column {column}, near {near[:80]!r}" if column else f"about {claim.field.column}"
     return Invalid(
         f"the filter cannot be used {where}: {words}{'' if words.endswith('?') else '.'}",
@@ -155,7 +155,7 @@ def _subject(claim: Comparison) -> str:
     return claim.field.column
 
 
-def _against(known: Known, claim: Comparison, now: datetime) -> Condition:
+def _against(known: FieldSpec, claim: Comparison, now: datetime) -> Condition:
     if claim.operator in NANS:
         is_nan = known.column.is_(None)
         return is_nan if claim.operator == "IS NAN" else not_(is_nan)
@@ -227,8 +227,8 @@ def textual(column: Column, claim: Comparison) -> Condition:
     negated, _, kind = operator.rpartition(" ")
     if operator in ("=~", "!~"):
         return _matching(column, value, claim)
-    if len(value) > LONGEST_PATTERN:
-        raise _misfit(claim, f"a pattern has at most {LONGEST_PATTERN} characters")
+    if len(value) > MAX_PATTERN_LENGTH:
+        raise _misfit(claim, f"a pattern has at most {MAX_PATTERN_LENGTH} characters")
     made = {"LIKE": like, "ILIKE": ilike, "CONTAINS": contains}.get(kind)
     if made is None:
         raise unfit(claim, f"a text is asked with {listed(TEXTS)}")
@@ -377,7 +377,7 @@ def _micros(at: datetime) -> int:
     return (at - EPOCH) // timedelta(microseconds=1)
 
 
-def _spelled(known: Known, claim: Comparison) -> Comparison:
+def _spelled(known: FieldSpec, claim: Comparison) -> Comparison:
     """The claim with its choices as we spell them. Raises Invalid for one that there is not."""
     values = _values(claim)
     ours: list[Single] = []

@@ -14,16 +14,16 @@ PARTS = ("best", "min", "max", "first", "last", "count")
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """Where a claim stands in a filter: its column, counted from 1, its words, and its value's."""
 
     column: int = 0
-    words: str = ""
+    text: str = ""
     value_column: int = 0
 
 
 @dataclass(frozen=True)
-class Field:
+class FieldReference:
     """What a claim is about: `metrics.auc` has an entity and a key, `name` has a key alone.
 
     `part` is the aggregate of a metric's history that is meant, as in `best(metrics.auc)`.
@@ -34,7 +34,7 @@ class Field:
     part: str = ""
 
     @classmethod
-    def of(cls, column: str) -> Field:
+    def of(cls, column: str) -> FieldReference:
         """The field that a column of a run table shows: `metrics.f1 score@best`, `name`."""
         entity, dot, key = column.partition(".")
         head, at, part = key.rpartition("@")
@@ -69,23 +69,23 @@ class Comparison:
     stood alone.
     """
 
-    field: Field
+    field: FieldReference
     operator: str
     value: Value
-    place: Place = kept(default=Place(), compare=False)
+    position: Position = kept(default=Position(), compare=False)
     raw: str = kept(default="", compare=False)
     bare: bool = kept(default=False, compare=False)
 
 
 @dataclass(frozen=True)
-class Both:
+class And:
     """Every part holds; without any part, everything does."""
 
     parts: tuple[Tree, ...]
 
 
 @dataclass(frozen=True)
-class Either:
+class Or:
     """At least one part holds."""
 
     parts: tuple[Tree, ...]
@@ -98,12 +98,12 @@ class Not:
     part: Tree
 
 
-Tree = Comparison | Both | Either | Not
+Tree = Comparison | And | Or | Not
 
-EVERYTHING = Both(())
-TEXT = Field("", "text")
+EVERYTHING = And(())
+TEXT = FieldReference("", "text")
 CONTAINS = "CONTAINS"
-JOINERS: Mapping[str, type[Both] | type[Either]] = {"AND": Both, "OR": Either}
+JOINERS: Mapping[str, type[And] | type[Or]] = {"AND": And, "OR": Or}
 
 
 def simple(tree: Tree) -> tuple[str, list[Comparison]] | None:
@@ -115,4 +115,4 @@ def simple(tree: Tree) -> tuple[str, list[Comparison]] | None:
     claims = [part for part in tree.parts if isinstance(part, Comparison)]
     if len(claims) < len(tree.parts):
         return None
-    return ("AND" if isinstance(tree, Both) else "OR"), claims
+    return ("AND" if isinstance(tree, And) else "OR"), claims

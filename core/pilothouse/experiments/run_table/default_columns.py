@@ -16,7 +16,7 @@ from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse.experiments.run_table.rows import ids
 from pilothouse.experiments.tables import Param, Run, RunMetric
 
-AMONG = 200
+NEWEST_RUNS = 200
 WELL_KNOWN = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
 # Metrics of unseen rows say more than those of the rows that were fitted.
 FITTED = frozenset(("train", "training", "learn", "fold", "search"))
@@ -25,7 +25,7 @@ _DIGITS = re.compile(r"([0-9]+)")
 
 
 @dataclass(frozen=True)
-class UsualKeys:
+class DefaultColumns:
     """Keys that the newest runs of a filter have, the most telling first.
 
     `params` are those in which these runs differ; `has_trainer` is false for runs of other
@@ -37,13 +37,15 @@ class UsualKeys:
     has_trainer: bool
 
 
-def usual_keys(session: Session, filter: RunFilter | None = None, among: int = AMONG) -> UsualKeys:
+def default_columns(
+    session: Session, filter: RunFilter | None = None, among: int = NEWEST_RUNS
+) -> DefaultColumns:
     """What the newest runs of a filter have."""
     newest = ids(session, filter, among)
     if not newest:
-        return UsualKeys((), (), False)
+        return DefaultColumns((), (), False)
     trainers = select(func.count(col(Run.trainer))).where(col(Run.id).in_(newest))
-    return UsualKeys(
+    return DefaultColumns(
         tuple(_metrics(session, newest)),
         tuple(_params(session, newest)),
         bool(session.scalar(trainers)),

@@ -12,11 +12,11 @@ from sqlmodel import Session, col
 from pilothouse.experiments import keys
 from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.experiments.query.runs import METRICS, PARAMS, TAGS, RunLanguage
-from pilothouse.experiments.query.sql import NANS, OPERATORS, Known
+from pilothouse.experiments.query.sql import NANS, OPERATORS, FieldSpec
 from pilothouse.experiments.tables import Param
 
 Kind = Literal["text", "number", "time", "choice"]
-MOST_CHOICES = 50
+MAX_CHOICES = 50
 AT_ONCE = 100
 
 
@@ -47,14 +47,14 @@ def query_fields(
     found = [_field(name, known, occurring.get(name, ())) for name, known in language.own.items()]
     found += [
         QueryField(f"metrics.{key}", metric_kind(key).title, "number", of_metrics)
-        for key in keys.known(session, keys.METRIC, experiment)
+        for key in keys.distinct_keys(session, keys.METRIC, experiment)
     ]
-    params = keys.known(session, keys.PARAM, experiment)
+    params = keys.distinct_keys(session, keys.PARAM, experiment)
     textual = _textual(session, params)
     found += [_param(key, is_text=key in textual) for key in params]
     found += [
         QueryField(f"tags.{key}", key, "text", OPERATORS["text"])
-        for key in keys.known(session, keys.TAG, experiment)
+        for key in keys.distinct_keys(session, keys.TAG, experiment)
     ]
     return found + _elsewhere(language)
 
@@ -68,8 +68,8 @@ def _elsewhere(language: RunLanguage) -> list[QueryField]:
     ]
 
 
-def _field(name: str, known: Known, occurring: Sequence[str] = ()) -> QueryField:
-    choices = known.choices or (tuple(occurring) if len(occurring) <= MOST_CHOICES else ())
+def _field(name: str, known: FieldSpec, occurring: Sequence[str] = ()) -> QueryField:
+    choices = known.choices or (tuple(occurring) if len(occurring) <= MAX_CHOICES else ())
     kinds: Mapping[str, Kind] = {"number": "number", "time": "time", "choice": "choice"}
     kind = "choice" if choices else kinds.get(known.kind, "text")
     return QueryField(name, known.title, kind, known.operators, choices)

@@ -20,7 +20,7 @@ from pilothouse.experiments.metrics.directions import directions
 from pilothouse.experiments.metrics.name_rules import Direction
 from pilothouse.experiments.run_table.columns import Keyed, check_own, keyed
 from pilothouse.experiments.run_table.filters import RunFilter, conditions
-from pilothouse.experiments.run_table.rows import LARGEST_PAGE, values
+from pilothouse.experiments.run_table.rows import MAX_PAGE_SIZE, values
 from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric
 from pilothouse.kit.errors import Invalid
 
@@ -33,7 +33,7 @@ OWN = (
     *("name", "parent_id"),
 )
 NOT_TEXTS = ("dirty", "seed")
-MOST_BY = 6
+MAX_BY = 6
 LEVEL = 0.95
 SAMPLE = 100
 ALL = func.count().over().label("groups")
@@ -133,8 +133,8 @@ def groups(
     """
     import pandas as pd
 
-    if page < 1 or not 1 <= size <= LARGEST_PAGE:
-        raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {LARGEST_PAGE}.")
+    if page < 1 or not 1 <= size <= MAX_PAGE_SIZE:
+        raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {MAX_PAGE_SIZE}.")
     parts, figures = _parts(by), _figures(session, filter, columns)
     sums: list[Any] = [
         value.label(f"{figure.title}.{name}")
@@ -168,18 +168,18 @@ def count(session: Session, filter: RunFilter, by: Sequence[str]) -> int:
     return int(session.scalar(counted) or 0)
 
 
-def members_filter(filter: RunFilter, by: Sequence[str], values: Sequence[Any]) -> RunFilter:
+def group_filter(filter: RunFilter, by: Sequence[str], values: Sequence[Any]) -> RunFilter:
     """The filter that means the members of one group; None stands for a value that they lack."""
     if len(by) != len(values):
         raise Invalid(f"a group by {len(by)} columns has as many values, not {len(values)}.")
     _parts(by)
     claims = tuple(_claim(name, value) for name, value in zip(by, values, strict=True))
     told = (query.parse(filter.query),) if filter.query.strip() else ()
-    return replace(filter, query=query.write(query.Both((*told, *claims))))
+    return replace(filter, query=query.write(query.And((*told, *claims))))
 
 
 def _claim(name: str, value: Any) -> query.Comparison:
-    field = query.Field.of("parent" if name == "parent_id" else name)
+    field = query.FieldReference.of("parent" if name == "parent_id" else name)
     if value is None:
         return query.Comparison(field, "IS NULL", None)
     if isinstance(value, bool):
@@ -190,8 +190,8 @@ def _claim(name: str, value: Any) -> query.Comparison:
 
 
 def _parts(by: Sequence[str]) -> list[_Part]:
-    if not 1 <= len(set(by)) == len(by) <= MOST_BY:
-        raise Invalid(f"runs are grouped by 1 to {MOST_BY} columns, each once.")
+    if not 1 <= len(set(by)) == len(by) <= MAX_BY:
+        raise Invalid(f"runs are grouped by 1 to {MAX_BY} columns, each once.")
     return [_part(name) for name in by]
 
 

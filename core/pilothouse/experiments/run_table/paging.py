@@ -18,7 +18,7 @@ from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression
 from sqlmodel import Session, col
 
-from pilothouse.experiments.query import Both, Comparison, parse
+from pilothouse.experiments.query import And, Comparison, parse
 from pilothouse.experiments.query.runs import METRICS
 from pilothouse.experiments.query.sql import numeric
 from pilothouse.experiments.run_table.columns import Keyed, check_own, keyed, own_columns
@@ -29,8 +29,8 @@ Conditions = Sequence[ColumnElement[bool]]
 Ids = Select[*tuple[Any, ...]]
 FIRST_STEPS = 5  # for each run of a page
 RANGES = (">", ">=", "<", "<=", "=")
-LEAST_SHARE = 0.01
-LONGEST_STRETCH = 50_000
+MIN_SHARE = 0.01
+MAX_STRETCH = 50_000
 RUNS: Any = Run.__table__  # type: ignore[attr-defined]
 
 
@@ -62,7 +62,7 @@ def page(
     return _sorted_by_own(session, now, filter, name, descending, page)
 
 
-def asked_of_each(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def distinct_queries(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """The same condition, asked of one run after the other: IN (SELECT ...) becomes EXISTS.
 
     An IN makes the whole list first, which does not pay when a page ends after a hundred runs.
@@ -118,7 +118,7 @@ def _bounds(filter: RunFilter, by: Keyed, table: Any) -> list[ColumnElement[bool
     if by.key not in filter.query:
         return found
     tree = parse(filter.query)
-    for claim in tree.parts if isinstance(tree, Both) else (tree,):
+    for claim in tree.parts if isinstance(tree, And) else (tree,):
         if isinstance(claim, Comparison) and claim.operator in RANGES:
             field = claim.field
             if field.entity in METRICS.names and field.key == by.key:
@@ -178,13 +178,13 @@ def _walk(session: Session, path: _Path, holds: Conditions, page: Page) -> list[
         if missing <= 0 or not path.is_longer(session, passed):
             return found
         share = len(found) / passed
-        if share < LEAST_SHARE or not path.is_longer(session, missing / share**2):
+        if share < MIN_SHARE or not path.is_longer(session, missing / share**2):
             return None
-        steps = min(LONGEST_STRETCH, int(1.2 * missing / share) + 1)
+        steps = min(MAX_STRETCH, int(1.2 * missing / share) + 1)
 
 
 def _of_each(filter: RunFilter) -> list[ColumnElement[bool]]:
-    return [asked_of_each(condition) for condition in conditions(filter)]
+    return [distinct_queries(condition) for condition in conditions(filter)]
 
 
 def _of_all(filter: RunFilter) -> list[ColumnElement[bool]]:

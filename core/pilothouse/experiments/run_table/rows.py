@@ -32,7 +32,7 @@ from pilothouse.kit.errors import Invalid
 if TYPE_CHECKING:
     import pandas as pd
 
-LARGEST_PAGE = 10_000
+MAX_PAGE_SIZE = 10_000
 CHUNK = 1000
 FIGURES: Mapping[KeyedTable, tuple[str, ...]] = {
     RunMetric: PARTS,
@@ -61,8 +61,8 @@ def runs(
     with one of `PARTS`. Parameters that are numbers come as numbers, or with `as_logged` as the
     text that was logged. Raises Invalid for a column that cannot be.
     """
-    if page < 1 or not 1 <= size <= LARGEST_PAGE:
-        raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {LARGEST_PAGE}.")
+    if page < 1 or not 1 <= size <= MAX_PAGE_SIZE:
+        raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {MAX_PAGE_SIZE}.")
     wanted = None if columns is None else list(dict.fromkeys(("id", *columns)))
     extras = checked(wanted or ())
     asked = Page((page - 1) * size, size)

@@ -19,8 +19,8 @@ from pilothouse.experiments.tables import View
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
 from pilothouse.storage import Store
 
-LONGEST_NAME = 80
-LONGEST_STATE = 8_000
+MAX_NAME_LENGTH = 80
+MAX_STATE_LENGTH = 8_000
 TEAM = ""
 
 
@@ -58,7 +58,7 @@ def save(
     session: Session, store: Store, name: str, state: Mapping[str, str], *, team: bool = False
 ) -> ViewInfo:
     """Keep a state under a name, in place of what was kept there."""
-    name, owner = checked(name, "a view's", LONGEST_NAME), TEAM if team else store.actor
+    name, owner = checked(name, "a view's", MAX_NAME_LENGTH), TEAM if team else store.actor
     kept, now = _checked_state(state), store.now()
     row = _named(session, owner, name)
     before = None if row is None else {"state": row.state["params"]}
@@ -74,7 +74,7 @@ def save(
 
 def rename(session: Session, store: Store, view: int, name: str) -> ViewInfo:
     """Give a view another name. Raises Conflict when its owner has one of that name."""
-    row, name = _require(session, store, view), checked(name, "a view's", LONGEST_NAME)
+    row, name = _require(session, store, view), checked(name, "a view's", MAX_NAME_LENGTH)
     if row.name == name:
         return _info(row)
     if _named(session, row.owner, name):
@@ -116,7 +116,7 @@ def _named(session: Session, owner: str, name: str) -> View | None:
 
 
 def _checked_state(state: Mapping[str, str]) -> dict[str, str]:
-    if sum(len(key) + len(value) for key, value in state.items()) > LONGEST_STATE:
+    if sum(len(key) + len(value) for key, value in state.items()) > MAX_STATE_LENGTH:
         raise Invalid("this is more than a view can keep.", hint="Show fewer columns.")
     return dict(state)
 

@@ -12,12 +12,12 @@ from pilothouse.experiments.run_table.filters import RESERVED, RunFilter
 from pilothouse.experiments.run_table.rows import ids
 from pilothouse.experiments.tables import Param, Run, RunMetric, RunTag
 
-AMONG = 500
+NEWEST_RUNS = 500
 OWN = ("status", "trainer", "source", "commit", "dirty", "seed", "user")
 
 
-def differing(
-    session: Session, filter: RunFilter | None = None, among: int = AMONG
+def varying_columns(
+    session: Session, filter: RunFilter | None = None, among: int = NEWEST_RUNS
 ) -> tuple[str, ...]:
     """The columns in which the newest runs of a filter differ: params, metrics, tags, their own.
 

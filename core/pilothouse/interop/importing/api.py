@@ -11,8 +11,8 @@ from sqlmodel import Session, col, select
 
 from pilothouse.interop.importing import importer as bring
 from pilothouse.interop.importing import preview
-from pilothouse.interop.importing.preview import Look
-from pilothouse.interop.importing.report import Report
+from pilothouse.interop.importing.preview import ImportPreview
+from pilothouse.interop.importing.report import ImportReport
 from pilothouse.interop.importing.sources import named
 from pilothouse.jobs import submit
 from pilothouse.jobs.tables import ENDED, Job
@@ -25,14 +25,14 @@ KIND = "import_mlflow"
 class Imports(Service):
     """Bringing the history that another tracker kept."""
 
-    def look(self, source: str, *, artifacts: str = "") -> Look:
+    def preview(self, source: str, *, artifacts: str = "") -> ImportPreview:
         """What lies in a folder, an mlflow.db or a server; nothing is written.
 
         Raises NotFound, Invalid or Unavailable when it cannot be read.
         """
-        return preview.look(self._store, source, artifacts)
+        return preview.preview(self._store, source, artifacts)
 
-    def bring(
+    def run(
         self,
         source: str,
         *,
@@ -40,12 +40,12 @@ class Imports(Service):
         into: str = "",
         artifacts: str = "",
         tell: Callable[[float, str], None] = lambda _share, _words: None,
-    ) -> Report:
+    ) -> ImportReport:
         """Bring it now, in this process; `tell` hears the share that is done and what comes next.
 
         Raises NotFound, Invalid or Unavailable when nothing of it can be read.
         """
-        return bring.bring(
+        return bring.run_import(
             self._store,
             source,
             experiments=experiments,
@@ -78,7 +78,7 @@ class Imports(Service):
                 raise Conflict(f"{place} is being imported already.")
             return submit(session, self._store, KIND, args, title=f"Import {_short(place)}")
 
-    def report(self, job: str) -> Report:
+    def report(self, job: str) -> ImportReport:
         """What came of an import. Raises NotFound for another job, Conflict before it has ended."""
         with self._store.read() as session:
             row = session.get(Job, job)
@@ -86,7 +86,7 @@ class Imports(Service):
             raise NotFound(f"no import is the job {job!r}.")
         if row.result is None:
             raise Conflict(f"the import is {row.status}: there is no report of it.")
-        return Report.from_json(row.result)
+        return ImportReport.from_json(row.result)
 
 
 def _is_under_way(session: Session, place: str) -> bool:

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from typing import IO
 
 from pilothouse.experiments.recording import artifact_path
-from pilothouse.interop.importing.records import File, LoggedModel, Run, Source
+from pilothouse.interop.importing.records import (
+    FileRecord,
+    ImportSource,
+    LoggedModelRecord,
+    RunRecord,
+)
 from pilothouse.interop.importing.report import Notes
-from pilothouse.interop.mlflow.artifact_paths import LONGEST, Kept
+from pilothouse.interop.mlflow.artifact_paths import MAX_PATH_LENGTH, Kept
 from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
 from pilothouse.storage import Store
 
@@ -18,20 +23,20 @@ IN_MEMORY = 1 << 20
 
 
 @dataclass(frozen=True)
-class Files:
+class ImportedFiles:
     """The files of a run or a logged model that are kept, and whether those are all."""
 
-    kept: tuple[Kept, ...]
+    stored: tuple[Kept, ...]
     whole: bool
 
 
 def keep_files(
     store: Store,
-    source: Source,
+    source: ImportSource,
     notes: Notes,
-    owner: Run | LoggedModel,
+    owner: RunRecord | LoggedModelRecord,
     go_on: Callable[[str], None],
-) -> Files:
+) -> ImportedFiles:
     """Keep the bytes of every file; what cannot be read or is too large becomes a line."""
     kept, whole = list[Kept](), True
     for file in source.files(owner):
@@ -39,7 +44,7 @@ def keep_files(
         name = f"{owner.id}/{file.path}"
         try:
             kept.append(_keep(store, source, file))
-        except TooLarge as large:
+        except ArtifactTooLarge as large:
             notes.skipped("file", name, large.message)
             whole = False
         except Invalid as unfit:
@@ -47,17 +52,17 @@ def keep_files(
         except PilothouseError as broken:
             notes.broken("file", name, broken.message)
             whole = False
-    return Files(tuple(kept), whole)
+    return ImportedFiles(tuple(kept), whole)
 
 
-class TooLarge(Invalid):
+class ArtifactTooLarge(Invalid):
     """A file that is larger than the settings allow."""
 
 
-def _keep(store: Store, source: Source, file: File) -> Kept:
+def _keep(store: Store, source: ImportSource, file: FileRecord) -> Kept:
     path = artifact_path(file.path)
-    if len(path) > LONGEST:
-        raise Invalid(f"its path has more than {LONGEST} characters")
+    if len(path) > MAX_PATH_LENGTH:
+        raise Invalid(f"its path has more than {MAX_PATH_LENGTH} characters")
     limit = store.settings.max_artifact_mb << 20
     if file.size is not None and file.size > limit:
         raise _too_large(store)
@@ -70,7 +75,7 @@ def _keep(store: Store, source: Source, file: File) -> Kept:
     return Kept(path, digest, size)
 
 
-def _copy(source: Source, file: File, body: IO[bytes], limit: int, store: Store) -> int:
+def _copy(source: ImportSource, file: FileRecord, body: IO[bytes], limit: int, store: Store) -> int:
     size = 0
     for piece in source.read(file):
         size += len(piece)
@@ -80,6 +85,6 @@ def _copy(source: Source, file: File, body: IO[bytes], limit: int, store: Store)
     return size
 
 
-def _too_large(store: Store) -> TooLarge:
+def _too_large(store: Store) -> ArtifactTooLarge:
     most = store.settings.max_artifact_mb
-    return TooLarge(f"larger than {most:,} MB (PILOTHOUSE_MAX_ARTIFACT_MB)")
+    return ArtifactTooLarge(f"larger than {most:,} MB (PILOTHOUSE_MAX_ARTIFACT_MB)")

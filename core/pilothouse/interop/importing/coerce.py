@@ -16,8 +16,8 @@ INT64 = 1 << 63
 EARLIEST_US = (datetime(1, 1, 2, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 LATEST_US = (datetime(9999, 12, 31, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 # What MLflow's SQL store writes for an infinity.
-LARGEST = 1.7976931348623157e308
-LONGEST_SHOWN = 120
+MAX_FLOAT = 1.7976931348623157e308
+MAX_EXCERPT_LENGTH = 120
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
 STATUS = {
@@ -61,7 +61,7 @@ def figure(value: Any) -> float | None:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    return math.copysign(math.inf, number) if abs(number) == LARGEST else number
+    return math.copysign(math.inf, number) if abs(number) == MAX_FLOAT else number
 
 
 def micros(ms: Any) -> int | None:
@@ -90,7 +90,7 @@ def status(value: Any) -> str:
     return STATUS.get(text(value), "")
 
 
-def shown(value: Any, most: int = LONGEST_SHOWN) -> str:
+def shown(value: Any, most: int = MAX_EXCERPT_LENGTH) -> str:
     """Somebody else's words in one short line that a terminal and a page can show."""
     cut = text(value)[: most + 1]
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)

@@ -19,18 +19,18 @@ from pilothouse.activity import record
 from pilothouse.experiments.metrics.summary import Points
 from pilothouse.experiments.tables import Experiment, ExperimentTag, LoggedModel, Run
 from pilothouse.interop.importing import ledger, records, write_logged_models, write_runs
-from pilothouse.interop.importing.artifacts import Files, keep_files
+from pilothouse.interop.importing.artifacts import ImportedFiles, keep_files
 from pilothouse.interop.importing.coerce import stamp
-from pilothouse.interop.importing.ledger import BEGUN, PARTLY, WHOLE, Memory
-from pilothouse.interop.importing.records import Source
-from pilothouse.interop.importing.report import Notes, Report
+from pilothouse.interop.importing.ledger import BEGUN, PARTLY, WHOLE, ImportLedger
+from pilothouse.interop.importing.records import ImportSource
+from pilothouse.interop.importing.report import ImportReport, Notes
 from pilothouse.interop.importing.sanitise import cut, is_fit_key, pairs
 from pilothouse.interop.importing.sources import open_source
 from pilothouse.interop.importing.write_registry import Shelf
 from pilothouse.interop.mlflow import webhooks
 from pilothouse.interop.mlflow.experiments import (
-    LONGEST_NAME,
-    LONGEST_VALUE,
+    MAX_NAME_LENGTH,
+    MAX_VALUE_LENGTH,
     ensure_default,
 )
 from pilothouse.interop.mlflow.run_serialisation import NOTE
@@ -56,12 +56,12 @@ def import_job(
     artifacts: str = "",
 ) -> dict[str, Any]:
     """Bring a source in a child process; the result is the report as JSON."""
-    return bring(
+    return run_import(
         store, source, experiments=experiments, into=into, artifacts=artifacts, tell=progress
     ).to_json()
 
 
-def bring(
+def run_import(
     store: Store,
     source: str,
     *,
@@ -69,7 +69,7 @@ def bring(
     into: str = "",
     artifacts: str = "",
     tell: Tell = lambda _share, _words: None,
-) -> Report:
+) -> ImportReport:
     """Bring what a folder, database or server holds, and say what came and what did not.
 
     `tell` hears how far it is, and may raise to stop it: what came until then stays. Raises
@@ -78,20 +78,20 @@ def bring(
     notes = Notes()
     opened = open_source(source, notes, artifacts)
     try:
-        return bring_from(store, opened, notes, experiments=experiments, into=into, tell=tell)
+        return import_from(store, opened, notes, experiments=experiments, into=into, tell=tell)
     finally:
         opened.close()
 
 
-def bring_from(
+def import_from(
     store: Store,
-    source: Source,
+    source: ImportSource,
     notes: Notes,
     *,
     experiments: Sequence[str] = (),
     into: str = "",
     tell: Tell = lambda _share, _words: None,
-) -> Report:
+) -> ImportReport:
     """Bring what an opened source holds; `notes` are those that its reader tells."""
     return _Import(store, source, notes, into, tell).everything(experiments)
 
@@ -99,7 +99,9 @@ def bring_from(
 class _Import:
     """One import on its way."""
 
-    def __init__(self, store: Store, source: Source, notes: Notes, into: str, tell: Tell) -> None:
+    def __init__(
+        self, store: Store, source: ImportSource, notes: Notes, into: str, tell: Tell
+    ) -> None:
         self._store = store
         self._source = source
         self._notes = notes
@@ -110,9 +112,9 @@ class _Import:
         self._places: dict[str, int] = {}
         self._noted: set[int] = set()
         with store.read() as session:
-            self._memory = Memory(session, source.name)
+            self._memory = ImportLedger(session, source.name)
 
-    def everything(self, wanted: Sequence[str]) -> Report:
+    def everything(self, wanted: Sequence[str]) -> ImportReport:
         """Bring what was asked for, in the order in which one thing needs the other."""
         self._go_on("looking")
         chosen = self._chosen(wanted)
@@ -140,7 +142,7 @@ class _Import:
             share = self._done / self._expected if self._expected else 0.0
             self._tell(min(share, 0.99), words)
 
-    def _chosen(self, wanted: Sequence[str]) -> list[records.Experiment]:
+    def _chosen(self, wanted: Sequence[str]) -> list[records.ExperimentRecord]:
         found = list(self._source.experiments())
         known_names = {experiment.name for experiment in found}
         if missing := [name for name in wanted if name not in known_names]:
@@ -148,11 +150,11 @@ class _Import:
             raise NotFound(f"there is no experiment named {missing[0]!r}.", hint=f"Known: {names}.")
         return [experiment for experiment in found if not wanted or experiment.name in wanted]
 
-    def _experiment(self, experiment: records.Experiment) -> None:
+    def _experiment(self, experiment: records.ExperimentRecord) -> None:
         """See to it that there is an experiment for its runs; an empty Default is none."""
         name = f"{self._into}/{experiment.name}" if self._into else experiment.name
-        if len(name) > LONGEST_NAME or not name.strip():
-            words = f"a name has 1 to {LONGEST_NAME} characters"
+        if len(name) > MAX_NAME_LENGTH or not name.strip():
+            words = f"a name has 1 to {MAX_NAME_LENGTH} characters"
             self._notes.broken("experiment", name, words)
             return
         if experiment.name == DEFAULT_NAME and self._is_empty(experiment):
@@ -176,12 +178,12 @@ class _Import:
                 )
         self._places[experiment.id] = place
 
-    def _is_empty(self, experiment: records.Experiment) -> bool:
+    def _is_empty(self, experiment: records.ExperimentRecord) -> bool:
         runs_of, models_of = self._source.runs, self._source.logged_models
         return not any(True for each in (runs_of, models_of) for _ in each(experiment))
 
     def _made(
-        self, session: Session, experiment: records.Experiment, name: str, place: int | None
+        self, session: Session, experiment: records.ExperimentRecord, name: str, place: int | None
     ) -> int:
         """The experiment of that name, made with their facts when it is not there."""
         if place is None and name == DEFAULT_NAME:
@@ -192,17 +194,17 @@ class _Import:
             self._notes.brought["experiments"] += 1
         else:
             self._notes.changed["experiments"] += 1
-        tags = pairs(experiment.tags, self._notes, "tag", name, LONGEST_VALUE)
+        tags = pairs(experiment.tags, self._notes, "tag", name, MAX_VALUE_LENGTH)
         for key, value in tags.items():
             session.merge(ExperimentTag(experiment_id=place, key=key, value=value))
         session.flush()
         return place
 
-    def _new(self, session: Session, experiment: records.Experiment, name: str) -> int:
+    def _new(self, session: Session, experiment: records.ExperimentRecord, name: str) -> int:
         created = experiment.created_at or self._store.now()
         row = Experiment(
             name=name,
-            note=cut(experiment.tags.get(NOTE, ""), LONGEST_VALUE, self._notes, "note", name),
+            note=cut(experiment.tags.get(NOTE, ""), MAX_VALUE_LENGTH, self._notes, "note", name),
             created_at=created,
             updated_at=experiment.updated_at or created,
             created_by=self._store.actor,
@@ -226,7 +228,7 @@ class _Import:
             record(session, self._store, "imported", "experiment", row.name, after=from_where)
             self._noted.add(place)
 
-    def _logged_models(self, experiment: records.Experiment) -> None:
+    def _logged_models(self, experiment: records.ExperimentRecord) -> None:
         place = self._places.get(experiment.id)
         if place is None:
             return
@@ -248,11 +250,11 @@ class _Import:
                 self._write_model(model, place, files, is_new=not is_here)
 
     def _write_model(
-        self, model: records.LoggedModel, place: int, files: Files, *, is_new: bool
+        self, model: records.LoggedModelRecord, place: int, files: ImportedFiles, *, is_new: bool
     ) -> None:
         with self._store.write() as session:
             self._note_once(session, place)
-            write_logged_models.write(session, self._store, self._notes, model, place, files.kept)
+            write_logged_models.write(session, self._store, self._notes, model, place, files.stored)
             self._remember(session, ledger.LOGGED_MODEL, model.id, model.stamp, whole=files.whole)
         self._count("logged_models", files, is_new=is_new)
 
@@ -269,12 +271,12 @@ class _Import:
             digest=digest,
         )
 
-    def _count(self, noun: str, files: Files, *, is_new: bool) -> None:
+    def _count(self, noun: str, files: ImportedFiles, *, is_new: bool) -> None:
         (self._notes.brought if is_new else self._notes.changed)[noun] += 1
-        self._notes.brought["files"] += len(files.kept)
-        self._notes.brought["bytes"] += sum(file.size for file in files.kept)
+        self._notes.brought["files"] += len(files.stored)
+        self._notes.brought["bytes"] += sum(file.size for file in files.stored)
 
-    def _runs(self, experiment: records.Experiment) -> None:
+    def _runs(self, experiment: records.ExperimentRecord) -> None:
         place = self._places.get(experiment.id)
         if place is None:
             return
@@ -291,7 +293,7 @@ class _Import:
                 self._run(run, place, seen.get(run.id), here.get(run.id))
 
     def _run(
-        self, run: records.Run, place: int, seen: ledger.Known | None, here: Run | None
+        self, run: records.RunRecord, place: int, seen: ledger.LedgerEntry | None, here: Run | None
     ) -> None:
         if here is None and seen is not None:
             self._notes.skipped("run", run.id, DELETED)
@@ -306,7 +308,7 @@ class _Import:
         else:
             self._bring(run, place, is_new=seen is None or seen.state == BEGUN)
 
-    def _bring(self, run: records.Run, place: int, *, is_new: bool) -> None:
+    def _bring(self, run: records.RunRecord, place: int, *, is_new: bool) -> None:
         files = keep_files(self._store, self._source, self._notes, run, self._still)
         is_first, points = True, 0
         try:
@@ -318,7 +320,7 @@ class _Import:
                         write_runs.begin(session, self._store, self._notes, run, place)
                         self._begun(session, run)
                     write_runs.log(
-                        session, self._store, run.id, portion, files.kept if is_last else ()
+                        session, self._store, run.id, portion, files.stored if is_last else ()
                     )
                     if is_last:
                         write_runs.end(session, self._store, run)
@@ -336,10 +338,10 @@ class _Import:
     def _still(self, _path: str) -> None:
         self._go_on(self._words)
 
-    def _begun(self, session: Session, run: records.Run) -> None:
+    def _begun(self, session: Session, run: records.RunRecord) -> None:
         self._memory.keep(session, self._store, ledger.RUN, run.id, run.id, state=BEGUN)
 
-    def _fit(self, run: records.Run) -> Iterator[Points]:
+    def _fit(self, run: records.RunRecord) -> Iterator[Points]:
         """The run's points, of the metrics that have a fit name."""
         for stretch in self._source.points(run):
             if is_fit_key(stretch.key):
@@ -368,7 +370,7 @@ class _Import:
             self._notes.changed["versions"] += found.changed
 
 
-def _pages(found: Iterator[records.Run], size: int) -> Iterator[list[records.Run]]:
+def _pages(found: Iterator[records.RunRecord], size: int) -> Iterator[list[records.RunRecord]]:
     while page := list(islice(found, size)):
         yield list({run.id: run for run in page}.values())  # a server may tell one twice
 
@@ -377,9 +379,9 @@ def _rows(ids: Sequence[str]) -> Any:
     return select(Run).where(col(Run.id).in_(ids))
 
 
-def _place(session: Session, seen: ledger.Known | None, name: str) -> int | None:
+def _place(session: Session, seen: ledger.LedgerEntry | None, name: str) -> int | None:
     """The experiment that it became before, when that is meant; else the one of that name."""
-    if seen is not None and (row := session.get(Experiment, int(seen.ours))) is not None:
+    if seen is not None and (row := session.get(Experiment, int(seen.local_id))) is not None:
         return row.id if row.name == name else _named(session, name)
     return _named(session, name)
 

@@ -20,11 +20,11 @@ CHUNK = 400
 
 
 @dataclass(frozen=True)
-class Known:
+class LedgerEntry:
     """Something that is here already, and from which source."""
 
     source: str
-    ours: str
+    local_id: str
     state: str
     digest: str
 
@@ -33,7 +33,7 @@ class Known:
         return self.state == WHOLE and self.digest == digest
 
 
-class Memory:
+class ImportLedger:
     """What has come from a source, and from others: a folder that was moved is another one."""
 
     def __init__(self, session: Session, source: str) -> None:
@@ -41,21 +41,23 @@ class Memory:
         others = session.scalars(select(col(Imported.source)).distinct()).all()
         self._sources = list({source, *others})
 
-    def of(self, session: Session, kind: str, theirs: Sequence[str]) -> Mapping[str, Known]:
+    def of(self, session: Session, kind: str, theirs: Sequence[str]) -> Mapping[str, LedgerEntry]:
         """Those of a kind that are known, by their ids; what came from this source goes first."""
-        found: dict[str, Known] = {}
+        found: dict[str, LedgerEntry] = {}
         for start in range(0, len(theirs), CHUNK):
             query = select(Imported).where(
                 col(Imported.source).in_(self._sources),
                 col(Imported.kind) == kind,
-                col(Imported.theirs).in_(list(theirs[start : start + CHUNK])),
+                col(Imported.external_id).in_(list(theirs[start : start + CHUNK])),
             )
             for row in session.scalars(query):
-                if row.source == self.source or row.theirs not in found:
-                    found[row.theirs] = Known(row.source, row.ours, row.state, row.digest)
+                if row.source == self.source or row.external_id not in found:
+                    found[row.external_id] = LedgerEntry(
+                        row.source, row.local_id, row.state, row.digest
+                    )
         return found
 
-    def one(self, session: Session, kind: str, theirs: str) -> Known | None:
+    def one(self, session: Session, kind: str, theirs: str) -> LedgerEntry | None:
         """One of a kind, when it is known."""
         return self.of(session, kind, [theirs]).get(theirs)
 
@@ -75,8 +77,8 @@ class Memory:
             Imported(
                 source=self.source,
                 kind=kind,
-                theirs=theirs,
-                ours=ours,
+                external_id=theirs,
+                local_id=ours,
                 state=state,
                 digest=digest,
                 imported_at=store.now(),

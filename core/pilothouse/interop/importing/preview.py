@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from pilothouse.interop.importing import ledger
-from pilothouse.interop.importing.records import Source
-from pilothouse.interop.importing.report import Line, Notes
+from pilothouse.interop.importing.records import ImportSource
+from pilothouse.interop.importing.report import Notes, ReportLine
 from pilothouse.interop.importing.sources import open_source
 from pilothouse.interop.tables import Imported
 from pilothouse.storage import Store
@@ -23,7 +23,7 @@ COLUMNS = ("name", "runs", "deleted", "created_at")
 
 
 @dataclass(frozen=True)
-class Look:
+class ImportPreview:
     """What lies in a source. `runs` and `bytes` are None where only reading it all would tell."""
 
     source: str
@@ -36,7 +36,7 @@ class Look:
     versions: int
     others: Mapping[str, int]
     bytes: int | None
-    faults: tuple[Line, ...]
+    faults: tuple[ReportLine, ...]
 
     def frame(self) -> pd.DataFrame:
         """One row per experiment: its name, runs, whether it is deleted, when it was made."""
@@ -52,7 +52,7 @@ class Look:
         return told | {"faults": [vars(line) for line in self.faults]}
 
 
-def look(store: Store, source: str, artifacts: str = "") -> Look:
+def preview(store: Store, source: str, artifacts: str = "") -> ImportPreview:
     """Count what a source holds. Raises NotFound, Invalid or Unavailable when it cannot be read."""
     notes = Notes()
     opened = open_source(source, notes, artifacts)
@@ -62,7 +62,7 @@ def look(store: Store, source: str, artifacts: str = "") -> Look:
         opened.close()
 
 
-def _look(store: Store, source: Source, notes: Notes) -> Look:
+def _look(store: Store, source: ImportSource, notes: Notes) -> ImportPreview:
     found = [
         {
             "name": experiment.name,
@@ -75,7 +75,7 @@ def _look(store: Store, source: Source, notes: Notes) -> Look:
     counts = [each["runs"] for each in found]
     models = list(source.models())
     others = {noun: count for noun, count in source.others().items() if count}
-    return Look(
+    return ImportPreview(
         source=source.name,
         kind=source.kind,
         written_by=source.written_by,

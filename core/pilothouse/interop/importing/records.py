@@ -14,7 +14,7 @@ INPUT, OUTPUT = "input", "output"
 
 
 @dataclass(frozen=True)
-class Experiment:
+class ExperimentRecord:
     """An experiment; `id` is the source's own."""
 
     id: str
@@ -26,7 +26,7 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DatasetRecord:
     """A dataset that a run read."""
 
     name: str
@@ -48,7 +48,7 @@ class ModelUse:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """A run without its histories and files; `stamp` changes when anything of it does."""
 
     id: str
@@ -64,7 +64,7 @@ class Run:
     deleted_at: datetime | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
-    datasets: tuple[Dataset, ...] = ()
+    datasets: tuple[DatasetRecord, ...] = ()
     uses: tuple[ModelUse, ...] = ()
     metrics: tuple[str, ...] = ()
     files_at: str = ""
@@ -72,7 +72,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Figure:
+class MetricRecord:
     """A figure of a logged model."""
 
     key: str
@@ -85,7 +85,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class LoggedModel:
+class LoggedModelRecord:
     """A model that a program logged."""
 
     id: str
@@ -100,16 +100,16 @@ class LoggedModel:
     deleted: bool = False
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[MetricRecord, ...] = ()
     files_at: str = ""
     stamp: str = ""
 
 
 @dataclass(frozen=True)
-class Version:
+class VersionRecord:
     """A version of a registered model; `stage` is one of our stages."""
 
-    number: int
+    version: int
     source: str
     stage: str
     run_id: str = ""
@@ -122,7 +122,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelRecord:
     """A registered model with its versions by number."""
 
     name: str
@@ -131,19 +131,19 @@ class Model:
     updated_at: datetime | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, int] = field(default_factory=dict)
-    versions: tuple[Version, ...] = ()
+    versions: tuple[VersionRecord, ...] = ()
 
 
 @dataclass(frozen=True)
-class File:
+class FileRecord:
     """A file: its path at its owner, its size where that is known, where the source finds it."""
 
     path: str
     size: int | None
-    place: str
+    location: str
 
 
-class Source(Protocol):
+class ImportSource(Protocol):
     """Somebody else's store, read only. What cannot be read is told to the report, not raised."""
 
     @property
@@ -161,35 +161,35 @@ class Source(Protocol):
         """The version or schema that wrote it, where that is known."""
         ...
 
-    def experiments(self) -> Iterator[Experiment]:
+    def experiments(self) -> Iterator[ExperimentRecord]:
         """Every experiment, the deleted ones too."""
         ...
 
-    def count(self, experiment: Experiment) -> int | None:
+    def count(self, experiment: ExperimentRecord) -> int | None:
         """How many runs it has, None when only reading them all would tell."""
         ...
 
-    def runs(self, experiment: Experiment) -> Iterator[Run]:
+    def runs(self, experiment: ExperimentRecord) -> Iterator[RunRecord]:
         """Its runs, page by page inside, the deleted ones too."""
         ...
 
-    def points(self, run: Run) -> Iterator[Points]:
+    def points(self, run: RunRecord) -> Iterator[Points]:
         """Its histories in stretches of at most `BATCH` points."""
         ...
 
-    def logged_models(self, experiment: Experiment) -> Iterator[LoggedModel]:
+    def logged_models(self, experiment: ExperimentRecord) -> Iterator[LoggedModelRecord]:
         """Its logged models; none where they are not known yet."""
         ...
 
-    def files(self, owner: Run | LoggedModel) -> Iterator[File]:
+    def files(self, owner: RunRecord | LoggedModelRecord) -> Iterator[FileRecord]:
         """The files of a run or a logged model."""
         ...
 
-    def read(self, file: File) -> Iterator[bytes]:
+    def read(self, file: FileRecord) -> Iterator[bytes]:
         """The bytes of a file in pieces. Raises Unavailable when it cannot be read."""
         ...
 
-    def models(self) -> Iterator[Model]:
+    def models(self) -> Iterator[ModelRecord]:
         """Every registered model; prompts are none."""
         ...
 

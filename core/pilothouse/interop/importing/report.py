@@ -18,13 +18,13 @@ NOUNS = (
     *("experiments", "runs", "points", "files", "bytes"),
     *("logged_models", "models", "versions"),
 )
-MOST_LINES = 1_000
-LONGEST_WHY = 300
+MAX_LINES = 1_000
+MAX_REASON_LENGTH = 300
 COLUMNS = ("outcome", "kind", "name", "why")
 
 
 @dataclass(frozen=True)
-class Line:
+class ReportLine:
     """One thing that did not come as it was: what it is, what became of it, and why."""
 
     outcome: str
@@ -34,15 +34,15 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Report:
+class ImportReport:
     """An import that has ended. `known` was here already, `changed` was and got what is new."""
 
     source: str
     kind: str
     brought: Mapping[str, int]
-    known: Mapping[str, int]
+    already_imported: Mapping[str, int]
     changed: Mapping[str, int]
-    lines: tuple[Line, ...]
+    lines: tuple[ReportLine, ...]
     outcomes: Mapping[str, int]
 
     @property
@@ -69,7 +69,7 @@ class Report:
             "source": self.source,
             "kind": self.kind,
             "brought": dict(self.brought),
-            "known": dict(self.known),
+            "known": dict(self.already_imported),
             "changed": dict(self.changed),
             "faults": self.faults,
             "outcomes": dict(self.outcomes),
@@ -78,15 +78,15 @@ class Report:
         }
 
     @staticmethod
-    def from_json(told: Mapping[str, Any]) -> Report:
+    def from_json(told: Mapping[str, Any]) -> ImportReport:
         """The report that `to_json` wrote."""
-        return Report(
+        return ImportReport(
             source=told["source"],
             kind=told["kind"],
             brought=told["brought"],
-            known=told["known"],
+            already_imported=told["known"],
             changed=told["changed"],
-            lines=tuple(Line(**line) for line in told["lines"]),
+            lines=tuple(ReportLine(**line) for line in told["lines"]),
             outcomes=told["outcomes"],
         )
 
@@ -99,7 +99,7 @@ class Notes:
         self.known: Counter[str] = Counter()
         self.changed: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
-        self._lines: dict[Line, None] = {}
+        self._lines: dict[ReportLine, None] = {}
 
     def skipped(self, kind: str, name: Any, why: str) -> None:
         """It is there and does not come, and that is no fault."""
@@ -118,16 +118,16 @@ class Notes:
         self._say(NOTED, kind, name, why)
 
     def _say(self, outcome: str, kind: str, name: Any, why: str) -> None:
-        line = Line(outcome, kind, shown(name), shown(why, LONGEST_WHY))
+        line = ReportLine(outcome, kind, shown(name), shown(why, MAX_REASON_LENGTH))
         if line not in self._lines:
             self.outcomes[outcome] += 1
-            if len(self._lines) < MOST_LINES:
+            if len(self._lines) < MAX_LINES:
                 self._lines[line] = None
 
-    def report(self, source: str, kind: str) -> Report:
+    def report(self, source: str, kind: str) -> ImportReport:
         """What has been told so far."""
         counted = {noun: self.brought[noun] for noun in NOUNS}
-        return Report(
+        return ImportReport(
             source,
             kind,
             counted,

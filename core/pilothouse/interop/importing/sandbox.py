@@ -20,8 +20,8 @@ from urllib.parse import unquote
 from pilothouse.kit.errors import Invalid, Unavailable
 
 PIECE = 1 << 20
-MOST_YAML = 4 << 20
-DEEPEST_YAML, DEEPEST = 16, 64
+MAX_YAML = 4 << 20
+MAX_YAML_DEPTH, MAX_DEPTH = 16, 64
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # A pipe or a device would make whoever opens it wait.
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -109,7 +109,7 @@ class Root:
             for entry in entries:
                 if entry.is_file:
                     yield entry
-                elif entry.path.count("/") - path.count("/") > DEEPEST:
+                elif entry.path.count("/") - path.count("/") > MAX_DEPTH:
                     tell(entry.path, "it lies too deep")
                 else:
                     waiting.append(entry.path)
@@ -145,7 +145,7 @@ class Root:
 
     def yaml(self, path: str) -> dict[str, Any]:
         """A YAML file that holds a mapping. Raises Unavailable or Invalid, saying why."""
-        return mapping(self.whole(path, MOST_YAML))
+        return mapping(self.whole(path, MAX_YAML))
 
     def rerooted(self, uri: str, owner: str) -> str | None:
         """Where a path of the machine that wrote it lies in this folder; None when it does not.
@@ -195,7 +195,7 @@ def mapping(data: bytes) -> dict[str, Any]:
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
-            if depth > DEEPEST_YAML:
+            if depth > MAX_YAML_DEPTH:
                 raise Invalid("its YAML is nested too deep.")
         found = yaml.load(data, Loader=loader)
     except (yaml.YAMLError, ValueError, OverflowError) as broken:

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 
 from pilothouse.experiments import recording
 from pilothouse.interop.importing.report import Notes
-from pilothouse.interop.mlflow.runs import LONGEST_VALUE as LONGEST_TAG
+from pilothouse.interop.mlflow.runs import MAX_VALUE_LENGTH as MAX_TAG_LENGTH
 
-LONGEST_KEY = recording.LONGEST_KEY
+MAX_KEY_LENGTH = recording.MAX_KEY_LENGTH
 
 
 def is_fit_key(key: str) -> bool:
     """Whether a text can name a metric, a parameter or a tag here."""
-    return 0 < len(key) <= LONGEST_KEY and key == key.strip()
+    return 0 < len(key) <= MAX_KEY_LENGTH and key == key.strip()
 
 
 def pairs(
-    words: Mapping[str, str], notes: Notes, noun: str, owner: str, most: int = LONGEST_TAG
+    words: Mapping[str, str], notes: Notes, noun: str, owner: str, most: int = MAX_TAG_LENGTH
 ) -> dict[str, str]:
     """Keys and values that can be kept: odd keys are left out, long values are cut."""
     found = {}
@@ -39,6 +39,6 @@ def cut(value: str, most: int, notes: Notes, noun: str, name: str) -> str:
 def _why_not(key: str) -> str:
     if not key:
         return "it has no key"
-    if len(key) > LONGEST_KEY:
-        return f"its key has {len(key):,} characters; {LONGEST_KEY} are the most"
+    if len(key) > MAX_KEY_LENGTH:
+        return f"its key has {len(key):,} characters; {MAX_KEY_LENGTH} are the most"
     return "its key begins or ends with a space"

@@ -7,10 +7,10 @@ from pathlib import Path
 from pilothouse.interop.importing.mlflow import folder
 from pilothouse.interop.importing.mlflow.database import DatabaseSource
 from pilothouse.interop.importing.mlflow.folder import FolderSource
-from pilothouse.interop.importing.mlflow.http_client import Wire, checked
+from pilothouse.interop.importing.mlflow.http_client import HttpClient, checked
 from pilothouse.interop.importing.mlflow.rest import RemoteSource
 from pilothouse.interop.importing.mlflow.sqlite import is_sqlite
-from pilothouse.interop.importing.records import Source
+from pilothouse.interop.importing.records import ImportSource
 from pilothouse.interop.importing.report import Notes
 from pilothouse.interop.importing.sandbox import Root, local_path
 from pilothouse.kit.errors import Invalid, NotFound, Unavailable
@@ -47,11 +47,11 @@ def _path(text: str) -> str:
     return text
 
 
-def open_source(given: str, notes: Notes, artifacts: str = "") -> Source:
+def open_source(given: str, notes: Notes, artifacts: str = "") -> ImportSource:
     """Open a source for reading. Raises NotFound, Invalid or Unavailable, saying what to do."""
     place = named(given)
     if place.startswith(("http:", "https:")):
-        return RemoteSource(Wire(place), notes)
+        return RemoteSource(HttpClient(place), notes)
     path = Path(place)
     beside = Path(artifacts).expanduser() if artifacts else None
     if beside is not None and not beside.is_dir():
@@ -62,7 +62,7 @@ def open_source(given: str, notes: Notes, artifacts: str = "") -> Source:
         raise Unavailable(f"{path} cannot be read: {broken.strerror}.") from broken
 
 
-def _local(path: Path, notes: Notes, artifacts: Path | None) -> Source:
+def _local(path: Path, notes: Notes, artifacts: Path | None) -> ImportSource:
     if path.is_file():
         if not is_sqlite(path):
             raise Invalid(f"{path.name} is no SQLite database.", hint=HINT)

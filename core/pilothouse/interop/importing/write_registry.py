@@ -13,13 +13,17 @@ from pilothouse.experiments.tables import LoggedModel, Run
 from pilothouse.interop.importing import ledger as known
 from pilothouse.interop.importing import records
 from pilothouse.interop.importing.coerce import stamp
-from pilothouse.interop.importing.ledger import Memory
+from pilothouse.interop.importing.ledger import ImportLedger
 from pilothouse.interop.importing.report import Notes
 from pilothouse.interop.importing.sandbox import local_path
 from pilothouse.interop.importing.sanitise import cut, pairs
 from pilothouse.interop.mlflow.model_versions import kept_origin, last_figures, manifest
-from pilothouse.interop.mlflow.registered_models import LONGEST_NAME, LONGEST_NOTE, LONGEST_VALUE
-from pilothouse.interop.mlflow.sources import Origin, origin
+from pilothouse.interop.mlflow.registered_models import (
+    MAX_NAME_LENGTH,
+    MAX_NOTE_LENGTH,
+    MAX_VALUE_LENGTH,
+)
+from pilothouse.interop.mlflow.sources import ModelSource, origin
 from pilothouse.interop.tables import Imported
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.models.signature import UNKNOWN
@@ -36,7 +40,7 @@ from pilothouse.registry.tables import (
     StageChange,
     VersionTag,
 )
-from pilothouse.registry.versions import MOST, Source, add_model, register_import
+from pilothouse.registry.versions import MAX_VERSION, VersionSource, add_model, register_import
 from pilothouse.storage import Store
 
 REASON = "as it was where it was imported from"
@@ -55,13 +59,13 @@ class Registered:
 class Shelf:
     """Writes registered models of one source."""
 
-    def __init__(self, store: Store, notes: Notes, memory: Memory, *, all_runs: bool) -> None:
+    def __init__(self, store: Store, notes: Notes, memory: ImportLedger, *, all_runs: bool) -> None:
         self._store = store
         self._notes = notes
         self._memory = memory
         self._all_runs = all_runs
 
-    def put(self, session: Session, model: records.Model) -> Registered:
+    def put(self, session: Session, model: records.ModelRecord) -> Registered:
         """Bring a model with whatever of it is new, in the caller's transaction."""
         found = Registered()
         wanted = [version for version in model.versions if self._is_wanted(session, model, version)]
@@ -73,47 +77,49 @@ class Shelf:
         found.models = int(self._model(session, model, name))
         numbers: dict[int, int] = {}
         for version in wanted:
-            numbers[version.number] = self._version(session, model, name, version, found)
+            numbers[version.version] = self._version(session, model, name, version, found)
         self._aliases(session, model, name, numbers)
         return found
 
-    def _is_wanted(self, session: Session, model: records.Model, version: records.Version) -> bool:
+    def _is_wanted(
+        self, session: Session, model: records.ModelRecord, version: records.VersionRecord
+    ) -> bool:
         """Whether the run of a version has come, when not all of them were asked for."""
         if self._all_runs:
             return True
         run, made = session.get(Run, version.run_id), session.get(LoggedModel, version.model_id)
         if run is None and made is None:
-            name = f"{model.name} {version.number}"
+            name = f"{model.name} {version.version}"
             self._notes.skipped("version", name, "its experiment was not asked for")
         return run is not None or made is not None
 
     def _name(self, name: str) -> str | None:
         """The name here: MLflow once allowed slashes and colons."""
         ours = re.sub(r"[/:]", "-", name)
-        if not ours.strip() or len(ours) > LONGEST_NAME:
-            self._notes.broken("model", name, f"a name has 1 to {LONGEST_NAME} characters")
+        if not ours.strip() or len(ours) > MAX_NAME_LENGTH:
+            self._notes.broken("model", name, f"a name has 1 to {MAX_NAME_LENGTH} characters")
             return None
         if ours != name:
             self._notes.noted("model", name, f"it is {ours} here: no name has slashes or colons")
         return ours
 
-    def _model(self, session: Session, model: records.Model, name: str) -> bool:
+    def _model(self, session: Session, model: records.ModelRecord, name: str) -> bool:
         """See to it that there is such a model; whether it was made just now."""
         digest = stamp(model.note, dict(model.tags))
         seen = self._memory.one(session, known.MODEL, model.name)
         row = session.get(Model, name)
         is_from_here = seen is not None and seen.source == self._memory.source
-        is_ours = row is None or (seen is not None and is_from_here and seen.ours == name)
+        is_ours = row is None or (seen is not None and is_from_here and seen.local_id == name)
         if row is not None and (not is_ours or (seen and seen.is_as(digest))):
             return False
         is_new = row is None
-        note = cut(model.note, LONGEST_NOTE, self._notes, "model", name)
+        note = cut(model.note, MAX_NOTE_LENGTH, self._notes, "model", name)
         row = row or add_model(session, self._store, name, note)
         row.note = note
         row.created_at = model.created_at or row.created_at
         row.updated_at = model.updated_at or row.updated_at
         session.add(row)
-        for key, value in pairs(model.tags, self._notes, "tag", name, LONGEST_VALUE).items():
+        for key, value in pairs(model.tags, self._notes, "tag", name, MAX_VALUE_LENGTH).items():
             session.merge(ModelTag(model=name, key=key, value=value))
         session.flush()
         self._memory.keep(session, self._store, known.MODEL, model.name, name, digest=digest)
@@ -122,23 +128,27 @@ class Shelf:
     def _version(
         self,
         session: Session,
-        model: records.Model,
+        model: records.ModelRecord,
         name: str,
-        version: records.Version,
+        version: records.VersionRecord,
         found: Registered,
     ) -> int:
         """The number of the version here, whether it came now or before."""
-        theirs = f"{model.name}/{version.number}"
+        theirs = f"{model.name}/{version.version}"
         identity = stamp(version.created_at, version.source, version.run_id, version.model_id)
         digest = f"{identity} {stamp(version.stage, version.note, dict(version.tags))}"
         seen = self._seen(session, theirs, identity)
-        row = session.get(ModelVersion, (name, int(seen.ours.rpartition("@")[2]))) if seen else None
+        row = (
+            session.get(ModelVersion, (name, int(seen.local_id.rpartition("@")[2])))
+            if seen
+            else None
+        )
         if seen is not None and row is None:
             self._notes.skipped("version", theirs, "it came before and was deleted here since")
             return 0
         if seen is not None and row is not None and seen.is_as(digest):
             found.known += 1
-            return row.number
+            return row.version
         if row is None:
             row = self._registered(session, name, version)
             found.versions += 1
@@ -150,12 +160,12 @@ class Shelf:
             self._store,
             known.VERSION,
             theirs,
-            f"{name}@{row.number}",
+            f"{name}@{row.version}",
             digest=digest,
         )
-        return row.number
+        return row.version
 
-    def _seen(self, session: Session, theirs: str, identity: str) -> known.Known | None:
+    def _seen(self, session: Session, theirs: str, identity: str) -> known.LedgerEntry | None:
         """What is known of a version; another source's of the same name may be another model."""
         seen = self._memory.one(session, known.VERSION, theirs)
         is_same = seen is not None and (
@@ -163,14 +173,16 @@ class Shelf:
         )
         return seen if is_same else None
 
-    def _registered(self, session: Session, name: str, version: records.Version) -> ModelVersion:
+    def _registered(
+        self, session: Session, name: str, version: records.VersionRecord
+    ) -> ModelVersion:
         looked = self._origin(session, name, version)
         owner = session.get(Model, name)
         assert owner is not None
-        if (owner.last_number or 0) < version.number <= MOST:
-            owner.last_number = version.number - 1
+        if (owner.last_number or 0) < version.version <= MAX_VERSION:
+            owner.last_number = version.version - 1
         known_run = version.run_id if session.get(Run, version.run_id) else None
-        imported = Source(
+        imported = VersionSource(
             digest=manifest(self._store, looked),
             signature=UNKNOWN,
             input_example=[],
@@ -186,18 +198,18 @@ class Shelf:
             name,
             imported,
             beside=lambda row: [kept_origin(row, looked, version.run_link)],
-        ).number
+        ).version
         row = session.get(ModelVersion, (name, number))
         assert row is not None
         row.created_at = version.created_at or row.created_at
         owner.updated_at = updated
-        if number != version.number:
+        if number != version.version:
             words = f"it is number {number} here: {name} has versions of its own"
-            self._notes.noted("version", f"{name} {version.number}", words)
+            self._notes.noted("version", f"{name} {version.version}", words)
         session.flush()
         return row
 
-    def _origin(self, session: Session, name: str, version: records.Version) -> Origin:
+    def _origin(self, session: Session, name: str, version: records.VersionRecord) -> ModelSource:
         """Where the version's files are here; where they are said to be, when they are not."""
         source = version.source or "unknown"
         for given, run_id, model_id in _ways(version):
@@ -208,15 +220,15 @@ class Shelf:
             if looked.files:
                 return looked
         words = f"they are said to be at {source}, and are not here"
-        self._notes.skipped("files", f"{name} {version.number}", words)
-        return Origin(source, source, version.run_id, version.model_id)
+        self._notes.skipped("files", f"{name} {version.version}", words)
+        return ModelSource(source, source, version.run_id, version.model_id)
 
-    def _tell(self, session: Session, row: ModelVersion, version: records.Version) -> None:
+    def _tell(self, session: Session, row: ModelVersion, version: records.VersionRecord) -> None:
         """The note, tags and stage that they say now."""
-        owner = f"{row.model} {version.number}"
-        row.note = cut(version.note, LONGEST_NOTE, self._notes, "version", owner)
-        for key, value in pairs(version.tags, self._notes, "tag", owner, LONGEST_VALUE).items():
-            session.merge(VersionTag(model=row.model, number=row.number, key=key, value=value))
+        owner = f"{row.model} {version.version}"
+        row.note = cut(version.note, MAX_NOTE_LENGTH, self._notes, "version", owner)
+        for key, value in pairs(version.tags, self._notes, "tag", owner, MAX_VALUE_LENGTH).items():
+            session.merge(VersionTag(model=row.model, version=row.version, key=key, value=value))
         if version.stage != row.stage:
             self._move(session, row, version.stage)
         row.updated_at = version.updated_at or row.updated_at
@@ -224,7 +236,7 @@ class Shelf:
         session.flush()
 
     def _move(self, session: Session, row: ModelVersion, stage: str) -> None:
-        owner = f"{row.model} {row.number}"
+        owner = f"{row.model} {row.version}"
         if _moved_by_people(session, row):
             self._notes.skipped("stage", owner, f"it is {row.stage} here, where it was moved since")
             return
@@ -239,7 +251,7 @@ class Shelf:
             self._store,
             "archived" if stage == ARCHIVED else "moved",
             "version",
-            f"{row.model}@{row.number}",
+            f"{row.model}@{row.version}",
             before=before,
             after=stages.standing(session, row),
             reason=REASON,
@@ -247,19 +259,19 @@ class Shelf:
 
     def _champion_of_others(self, session: Session, name: str) -> bool:
         alias = session.get(Alias, (name, CHAMPION))
-        return alias is not None and not self._is_from_here(session, name, alias.number)
+        return alias is not None and not self._is_from_here(session, name, alias.version)
 
     def _is_from_here(self, session: Session, name: str, number: int) -> bool:
         """Whether a version of ours was imported from this source."""
-        query = select(col(Imported.theirs)).where(
+        query = select(col(Imported.external_id)).where(
             col(Imported.source) == self._memory.source,
             col(Imported.kind) == known.VERSION,
-            col(Imported.ours) == f"{name}@{number}",
+            col(Imported.local_id) == f"{name}@{number}",
         )
         return session.scalars(query).first() is not None
 
     def _aliases(
-        self, session: Session, model: records.Model, name: str, numbers: dict[int, int]
+        self, session: Session, model: records.ModelRecord, name: str, numbers: dict[int, int]
     ) -> None:
         """Point their aliases at what their versions became, unless ours point elsewhere."""
         digest = stamp(dict(model.aliases), numbers)
@@ -276,10 +288,10 @@ class Shelf:
 
     def _point(self, session: Session, name: str, alias: str, number: int) -> None:
         kept = session.get(Alias, (name, alias))
-        if kept is not None and kept.number == number:
+        if kept is not None and kept.version == number:
             return
-        if kept is not None and not self._is_from_here(session, name, kept.number):
-            words = f"it points at {kept.number} here, and stays there"
+        if kept is not None and not self._is_from_here(session, name, kept.version):
+            words = f"it points at {kept.version} here, and stays there"
             self._notes.conflict("alias", f"{name}@{alias}", words)
             return
         try:
@@ -291,7 +303,7 @@ class Shelf:
             self._notes.broken("alias", f"{name}@{alias}", unfit.message)
 
 
-def _ways(version: records.Version) -> list[tuple[str, str, str]]:
+def _ways(version: records.VersionRecord) -> list[tuple[str, str, str]]:
     """The sources under which a version's files may be found here."""
     run, model, found = version.run_id, version.model_id, []
     if model:
@@ -309,7 +321,7 @@ def _moved_by_people(session: Session, row: ModelVersion) -> bool:
     """Whether the last move of a version was not an import's."""
     query = (
         select(col(StageChange.reason))
-        .where(col(StageChange.model) == row.model, col(StageChange.number) == row.number)
+        .where(col(StageChange.model) == row.model, col(StageChange.version) == row.version)
         .order_by(col(StageChange.id).desc())
         .limit(1)
     )

@@ -24,19 +24,19 @@ from pilothouse.interop.importing import records
 from pilothouse.interop.importing.report import Notes
 from pilothouse.interop.importing.sanitise import cut, pairs
 from pilothouse.interop.mlflow.artifact_paths import Kept
-from pilothouse.interop.mlflow.recording import LONGEST_DATASET, LONGEST_PARAM, use_dataset
+from pilothouse.interop.mlflow.recording import MAX_DATASET_LENGTHS, MAX_PARAM_LENGTH, use_dataset
 from pilothouse.interop.mlflow.run_serialisation import PARENT, RUN_NAME
 from pilothouse.interop.mlflow.runs import set_tags
 from pilothouse.kit import ids
 from pilothouse.storage import Store
 
-LONGEST_WORD = 500
+MAX_TEXT_LENGTH = 500
 AT_ONCE = 500  # keys in one statement: databases count what is bound to one
 HIGHEST = 1_000  # runs above a run; more than that is a circle or nonsense
 
 
 def begin(
-    session: Session, store: Store, notes: Notes, run: records.Run, experiment_id: int
+    session: Session, store: Store, notes: Notes, run: records.RunRecord, experiment_id: int
 ) -> None:
     """Make the run, or take up the one that is here, and write all of it but points and files."""
     row = session.get(Run, run.id)
@@ -55,22 +55,22 @@ def begin(
         _use_model(session, notes, row, use)
 
 
-def _made(store: Store, run: records.Run, experiment_id: int) -> Run:
+def _made(store: Store, run: records.RunRecord, experiment_id: int) -> Run:
     began = run.started_at or run.ended_at or store.now()
     return Run(
         id=run.id,
         experiment_id=experiment_id,
-        name=(run.name or run.tags.get(RUN_NAME, ""))[:LONGEST_WORD] or ids.run_name(run.id),
+        name=(run.name or run.tags.get(RUN_NAME, ""))[:MAX_TEXT_LENGTH] or ids.run_name(run.id),
         status=RUNNING,
         created_at=began,
         started_at=began,
-        user=run.user[:LONGEST_WORD],
-        source=run.source[:LONGEST_WORD],
-        commit=run.commit[:LONGEST_WORD] or None,
+        user=run.user[:MAX_TEXT_LENGTH],
+        source=run.source[:MAX_TEXT_LENGTH],
+        commit=run.commit[:MAX_TEXT_LENGTH] or None,
     )
 
 
-def _tag(session: Session, notes: Notes, row: Run, run: records.Run) -> None:
+def _tag(session: Session, notes: Notes, row: Run, run: records.RunRecord) -> None:
     """Set what they say now; what they have not changed may have been changed here since."""
     tags = pairs(run.tags, notes, "tag", run.id)
     query = select(col(RunTag.key), col(RunTag.value)).where(col(RunTag.run_id) == run.id)
@@ -80,8 +80,8 @@ def _tag(session: Session, notes: Notes, row: Run, run: records.Run) -> None:
         set_tags(session, row, fresh)
 
 
-def _log_params(session: Session, notes: Notes, run: records.Run) -> None:
-    params = pairs(run.params, notes, "parameter", run.id, LONGEST_PARAM)
+def _log_params(session: Session, notes: Notes, run: records.RunRecord) -> None:
+    params = pairs(run.params, notes, "parameter", run.id, MAX_PARAM_LENGTH)
     query = select(col(Param.key), col(Param.value)).where(col(Param.run_id) == run.id)
     known = {row.key: row.value for row in session.execute(query)}
     for key, value in params.items():
@@ -93,10 +93,10 @@ def _log_params(session: Session, notes: Notes, run: records.Run) -> None:
         recording.log_params(session, run.id, dict(fresh[start : start + AT_ONCE]))
 
 
-def _use_dataset(session: Session, notes: Notes, row: Run, dataset: records.Dataset) -> None:
+def _use_dataset(session: Session, notes: Notes, row: Run, dataset: records.DatasetRecord) -> None:
     words = {
         name: cut(getattr(dataset, name), most, notes, "dataset", f"{dataset.name} {name}")
-        for name, most in LONGEST_DATASET.items()
+        for name, most in MAX_DATASET_LENGTHS.items()
     }
     use_dataset(session, row, words, pairs(dataset.tags, notes, "dataset", dataset.name))
 
@@ -123,7 +123,7 @@ def log(
         recording.log_artifact(session, run_id, file.path, file.digest, file.size)
 
 
-def end(session: Session, store: Store, run: records.Run) -> None:
+def end(session: Session, store: Store, run: records.RunRecord) -> None:
     """Give the run the end that it had; one that still runs goes on running."""
     row = session.get(Run, run.id)
     assert row is not None

@@ -18,7 +18,7 @@ import orjson
 from sqlalchemy.exc import DataError, IntegrityError
 
 from pilothouse.deployments.gateway.body_reader import BodyReader
-from pilothouse.deployments.gateway.request import Limits
+from pilothouse.deployments.gateway.request import RequestLimits
 from pilothouse.interop.mlflow import (
     artifact_paths,
     artifacts,
@@ -40,7 +40,7 @@ from pilothouse.interop.mlflow import (
 )
 from pilothouse.interop.mlflow.compaction import Compactor
 from pilothouse.interop.mlflow.errors import ProtocolError, invalid, translated
-from pilothouse.interop.mlflow.ingest import Ingest
+from pilothouse.interop.mlflow.ingest import WriteQueue
 from pilothouse.interop.mlflow.request_fields import Fields, Several
 from pilothouse.interop.mlflow.routing import Call, Route
 from pilothouse.interop.mlflow.webhooks import endpoints
@@ -94,14 +94,14 @@ class Protocol:
 
     def __init__(self, store: Store, *, allow_reset: bool = False) -> None:
         self.store = store
-        self.ingest = Ingest(store)
+        self.ingest = WriteQueue(store)
         self._compactor = Compactor(store, self.ingest)
         self._allow_reset = allow_reset
         self._table = _Table(ROUTES)
         self._default: asyncio.Task[None] | None = None
         self._budget = BodyBudget()
         self._max_body = store.settings.max_body_mb << 20
-        self._reader = BodyReader(Limits(max_body=self._max_body))
+        self._reader = BodyReader(RequestLimits(max_body=self._max_body))
         webhooks.listen()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -24,13 +24,13 @@ from pilothouse.storage import Store
 OF_RUN = re.compile(r"(?:[^/]+/)*?([0-9a-f]{32})/artifacts(?:/(.*))?", re.DOTALL)
 OF_MODEL = re.compile(r"(?:[^/]+/)*?models/(m-[0-9a-f]{32})/artifacts(?:/(.*))?", re.DOTALL)
 DRIVE = re.compile(r"[A-Za-z]:")
-LONGEST = 1000
+MAX_PATH_LENGTH = 1000
 RUN, MODEL, NOBODY = "run", "model", "nobody"
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Place:
+class ArtifactLocation:
     """Whose folder, and the path inside it ("" is the folder itself)."""
 
     kind: str
@@ -54,23 +54,23 @@ def clean(path: str) -> str:
     # A drive's letter would be a place of its own on the machine of whoever downloads.
     drives = DRIVE.match(path) or any(DRIVE.fullmatch(part) for part in path.split("/"))
     bad = climbs(path) or path.startswith(("/", "\\")) or "\\" in path or drives
-    if bad or len(path) > LONGEST or "//" in trimmed or "#" in path or "\0" in path:
+    if bad or len(path) > MAX_PATH_LENGTH or "//" in trimmed or "#" in path or "\0" in path:
         raise invalid("Invalid path")
     return "/".join(part for part in trimmed.split("/") if part != ".")
 
 
-def locate(session: Session, path: str) -> Place:
+def locate(session: Session, path: str) -> ArtifactLocation:
     """Whose a path below the server's artifact root is."""
     whole = clean(path)
     if found := OF_MODEL.fullmatch(whole):
         model = session.get(LoggedModel, found[1])
         if model and _is_below(whole, logged_models.root_of(session, model)):
-            return Place(MODEL, model.id, found[2] or "", whole)
+            return ArtifactLocation(MODEL, model.id, found[2] or "", whole)
     if found := OF_RUN.fullmatch(whole):
         run = session.get(Run, found[1])
         if run and _is_below(whole, run_serialisation.root_of(session, run)):
-            return Place(RUN, run.id, found[2] or "", whole)
-    return Place(NOBODY, "", whole, whole)
+            return ArtifactLocation(RUN, run.id, found[2] or "", whole)
+    return ArtifactLocation(NOBODY, "", whole, whole)
 
 
 def _is_below(path: str, root: str) -> bool:
@@ -78,7 +78,7 @@ def _is_below(path: str, root: str) -> bool:
     return path == place or path.startswith(f"{place}/")
 
 
-def find(session: Session, place: Place) -> Kept:
+def find(session: Session, place: ArtifactLocation) -> Kept:
     """The file at a place. Raises when there is none, or a folder."""
     key = (place.owner, place.inside)
     table: Any = RunArtifact if place.kind == RUN else File
@@ -90,7 +90,7 @@ def find(session: Session, place: Place) -> Kept:
     raise absent(f"No such artifact: '{place.given}'")
 
 
-def below(session: Session, place: Place) -> list[Kept]:
+def below(session: Session, place: ArtifactLocation) -> list[Kept]:
     """Every file in the folder at a place."""
     table, owner = _table(place)
     query = select(table).where(owner == place.owner).order_by(col(table.path))
@@ -104,13 +104,13 @@ def below(session: Session, place: Place) -> list[Kept]:
     ]
 
 
-def _table(place: Place) -> tuple[Any, Any]:
+def _table(place: ArtifactLocation) -> tuple[Any, Any]:
     if place.kind == RUN:
         return RunArtifact, col(RunArtifact.run_id)
     return File, col(File.root)
 
 
-def keep(session: Session, store: Store, place: Place, digest: str, size: int) -> None:
+def keep(session: Session, store: Store, place: ArtifactLocation, digest: str, size: int) -> None:
     """Name kept bytes as the file at a place; the same place again is the newer file."""
     if not place.inside:
         raise invalid("Invalid path")
@@ -124,7 +124,7 @@ def keep(session: Session, store: Store, place: Place, digest: str, size: int) -
     session.flush()
 
 
-def remove(session: Session, store: Store, place: Place) -> None:
+def remove(session: Session, store: Store, place: ArtifactLocation) -> None:
     """Take away the file at a place, or every file in the folder; the bytes stay kept."""
     paths = [kept.path for kept in below(session, place)] + [place.inside]
     if place.kind == RUN:

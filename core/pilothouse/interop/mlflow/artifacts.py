@@ -14,9 +14,9 @@ from urllib.parse import quote
 from sqlmodel import Session, col, select
 
 from pilothouse.interop.mlflow import artifact_paths, logged_models, run_serialisation, sources
-from pilothouse.interop.mlflow.artifact_paths import MODEL, RUN, Kept, Place
+from pilothouse.interop.mlflow.artifact_paths import MODEL, RUN, ArtifactLocation, Kept
 from pilothouse.interop.mlflow.errors import invalid
-from pilothouse.interop.mlflow.ingest import Ingest
+from pilothouse.interop.mlflow.ingest import WriteQueue
 from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.interop.mlflow.routing import Call, Route, reading
 from pilothouse.interop.mlflow.runs import run_id_of
@@ -28,25 +28,25 @@ from pilothouse.storage import Store
 
 IN_MEMORY = 1 << 20
 PIECE = 1 << 18
-MOST_SMALL = 10 << 20
+MAX_SMALL = 10 << 20
 TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 USUAL = {"mlmodel": "text/plain", "mlproject": "text/plain"}
 INLINE = ("text/plain", "application/json", "image/png", "image/jpeg", "image/gif", "text/csv")
 Json = dict[str, Any]
-Locate = Callable[[Session], Place]
+Locate = Callable[[Session], ArtifactLocation]
 
 
 def _list_of_run(call: Call) -> Json:
     run = run_serialisation.find(call.session, run_id_of(call.fields))
     inside = artifact_paths.clean(call.fields.text("path"))
-    found = artifact_paths.below(call.session, Place(RUN, run.id, inside))
+    found = artifact_paths.below(call.session, ArtifactLocation(RUN, run.id, inside))
     return _listed(run_serialisation.root_of(call.session, run), found, inside)
 
 
 def _list_of_model(call: Call) -> Json:
     model = logged_models.find(call.session, call.fields.needed("model_id"))
     inside = artifact_paths.clean(call.fields.text("artifact_directory_path"))
-    found = artifact_paths.below(call.session, Place(MODEL, model.id, inside))
+    found = artifact_paths.below(call.session, ArtifactLocation(MODEL, model.id, inside))
     return _listed(logged_models.root_of(call.session, model), found, inside)
 
 
@@ -67,10 +67,10 @@ def list_place(session: Session, path: str) -> Json:
 def of_run(fields: Fields) -> Locate:
     """The file that `get-artifact` asks for."""
 
-    def locate(session: Session) -> Place:
+    def locate(session: Session) -> ArtifactLocation:
         run = run_serialisation.find(session, run_id_of(fields))
         path = artifact_paths.clean(fields.needed("path"))
-        return Place(RUN, run.id, path, path)
+        return ArtifactLocation(RUN, run.id, path, path)
 
     return locate
 
@@ -78,10 +78,10 @@ def of_run(fields: Fields) -> Locate:
 def of_model(model_id: str, fields: Fields) -> Locate:
     """A file of a logged model."""
 
-    def locate(session: Session) -> Place:
+    def locate(session: Session) -> ArtifactLocation:
         model = logged_models.find(session, model_id)
         path = artifact_paths.clean(fields.needed("artifact_file_path"))
-        return Place(MODEL, model.id, path, path)
+        return ArtifactLocation(MODEL, model.id, path, path)
 
     return locate
 
@@ -89,11 +89,11 @@ def of_model(model_id: str, fields: Fields) -> Locate:
 def of_version(fields: Fields) -> Locate:
     """The file of a model version that `model-versions/get-artifact` asks for."""
 
-    def locate(session: Session) -> Place:
+    def locate(session: Session) -> ArtifactLocation:
         path = artifact_paths.clean(fields.needed("path"))
         version = find_version(session, fields.needed("name"), fields.needed("version"))
         query = select(VersionOrigin).where(
-            col(VersionOrigin.model) == version.model, col(VersionOrigin.number) == version.number
+            col(VersionOrigin.model) == version.model, col(VersionOrigin.version) == version.version
         )
         location = sources.location_of(session, version, session.exec(query).first())
         scheme, _, root = location.partition(":")
@@ -147,7 +147,7 @@ def _headers(kept: Kept) -> list[tuple[bytes, bytes]]:
 
 
 async def receive_file(
-    store: Store, ingest: Ingest, path: str, scope: Scope, receive: Receive
+    store: Store, ingest: WriteQueue, path: str, scope: Scope, receive: Receive
 ) -> None:
     """Take a file in, keep it by content, and name it once it is whole."""
     artifact_paths.clean(path)
@@ -163,7 +163,7 @@ async def receive_file(
 
 async def receive_small(
     store: Store,
-    ingest: Ingest,
+    ingest: WriteQueue,
     fields: Fields,
     scope: Scope,
     receive: Receive,
@@ -176,7 +176,7 @@ async def receive_small(
             raise invalid(f"Request must specify {field}.")
     inside = artifact_paths.clean(path)
     try:
-        body = await read_body(scope, receive, MOST_SMALL, grow)
+        body = await read_body(scope, receive, MAX_SMALL, grow)
     except TooLarge:
         raise invalid("Artifact size is too large. Max size is 10MB.") from None
     if not body:
@@ -185,7 +185,9 @@ async def receive_small(
 
     def name(session: Session) -> None:
         run = run_serialisation.find(session, run_id)
-        artifact_paths.keep(session, store, Place(RUN, run.id, inside, inside), digest, len(body))
+        artifact_paths.keep(
+            session, store, ArtifactLocation(RUN, run.id, inside, inside), digest, len(body)
+        )
 
     await asyncio.wrap_future(ingest.submit(name))
 

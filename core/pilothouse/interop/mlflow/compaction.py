@@ -8,18 +8,18 @@ import threading
 from functools import partial
 
 from pilothouse.experiments.metrics import definitions, packed_history
-from pilothouse.interop.mlflow.ingest import Ingest, Work
+from pilothouse.interop.mlflow.ingest import Work, WriteQueue
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.compaction")
-MOST_WAITING = 1000  # beyond that the worker finds them by itself
+MAX_PENDING = 1000  # beyond that the worker finds them by itself
 
 
 class Compactor:
     """A thread that reads and packs; what it writes goes through the one writer of the server."""
 
-    def __init__(self, store: Store, ingest: Ingest) -> None:
+    def __init__(self, store: Store, ingest: WriteQueue) -> None:
         self._store = store
         self._ingest = ingest
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -28,7 +28,7 @@ class Compactor:
 
     def add(self, run_id: str) -> None:
         """Compact a run that has ended, when there is time."""
-        if self._waiting.qsize() < MOST_WAITING:
+        if self._waiting.qsize() < MAX_PENDING:
             self._waiting.put(run_id)
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from sqlmodel import Session, col
 
 from pilothouse.activity import record
 from pilothouse.experiments.query import Comparison
-from pilothouse.experiments.query.sql import Known
+from pilothouse.experiments.query.sql import FieldSpec
 from pilothouse.experiments.tables import Experiment, ExperimentTag, Run, Source, SourceUse
 from pilothouse.interop.mlflow import search_syntax
 from pilothouse.interop.mlflow.errors import absent, exists, invalid
@@ -32,9 +32,9 @@ from pilothouse.interop.mlflow.search_syntax import Language, Order
 from pilothouse.kit.clock import to_ms
 from pilothouse.storage import Store
 
-LONGEST_NAME, LONGEST_KEY, LONGEST_VALUE = 500, 250, 20_000
-MOST = 50_000
-MOST_IN_DATASETS, MOST_DATASETS, LONGEST_NUMBER = 20, 1000, 18
+MAX_NAME_LENGTH, MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 500, 250, 20_000
+MAX_RESULTS = 50_000
+MAX_IN_DATASETS, MAX_DATASETS, MAX_NUMBER_LENGTH = 20, 1000, 18
 DEFAULT = "0"
 LANGUAGE = Language(
     entities={"attribute": "attribute", "attributes": "attribute", "tag": "tag", "tags": "tag"},
@@ -92,7 +92,7 @@ def below(location: str, *parts: str) -> str:
 
 def _create(call: Call) -> dict[str, Any]:
     fields = call.fields
-    name = fields.needed("name", most=LONGEST_NAME)
+    name = fields.needed("name", most=MAX_NAME_LENGTH)
     tags = _tags(fields)
     location = checked_location(fields.text("artifact_location"))
     if call.session.scalars(select(Experiment).where(col(Experiment.name) == name)).first():
@@ -136,7 +136,7 @@ def _add(
 
 def _tags(fields: Fields) -> dict[str, str]:
     return {
-        row.needed("key", most=LONGEST_KEY): row.text("value", most=LONGEST_VALUE)
+        row.needed("key", most=MAX_KEY_LENGTH): row.text("value", most=MAX_VALUE_LENGTH)
         for row in fields.rows("tags")
     }
 
@@ -179,7 +179,7 @@ def _described(found: Experiment, tags: list[dict[str, str]]) -> dict[str, Any]:
 
 def _update(call: Call) -> dict[str, Any]:
     fields = call.fields
-    given, name = fields.needed("experiment_id"), fields.needed("new_name", most=LONGEST_NAME)
+    given, name = fields.needed("experiment_id"), fields.needed("new_name", most=MAX_NAME_LENGTH)
     found = find(call.session, given)
     if found.archived_at is not None:
         raise invalid("Cannot rename a non-active experiment.")
@@ -235,8 +235,8 @@ def _touch(
 
 def _set_tag(call: Call) -> dict[str, Any]:
     fields = call.fields
-    given, key = fields.needed("experiment_id"), fields.needed("key", most=LONGEST_KEY)
-    value = fields.text("value", most=LONGEST_VALUE)
+    given, key = fields.needed("experiment_id"), fields.needed("key", most=MAX_KEY_LENGTH)
+    value = fields.text("value", most=MAX_VALUE_LENGTH)
     found = find_active(call.session, given)
     call.session.merge(ExperimentTag(experiment_id=found.id or 0, key=key, value=value))
     return {}
@@ -277,12 +277,12 @@ def _search_datasets(call: Call) -> dict[str, Any]:
     given = call.fields.texts("experiment_ids")
     if not given:
         raise invalid("SearchDatasets request must specify at least one experiment_id.")
-    if len(given) > MOST_IN_DATASETS:
+    if len(given) > MAX_IN_DATASETS:
         raise invalid(
-            f"SearchDatasets request cannot specify more than {MOST_IN_DATASETS} experiment_ids. "
+            f"SearchDatasets request cannot specify more than {MAX_IN_DATASETS} experiment_ids. "
             f"Received {len(given)} experiment_ids."
         )
-    numbers = [int(each) for each in given if each.isdecimal() and len(each) <= LONGEST_NUMBER]
+    numbers = [int(each) for each in given if each.isdecimal() and len(each) <= MAX_NUMBER_LENGTH]
     columns = (col(Source.experiment_id), col(Source.name), col(Source.digest), col(SourceUse.role))
     query = (
         select(*columns)
@@ -290,7 +290,7 @@ def _search_datasets(call: Call) -> dict[str, Any]:
         .where(col(Source.experiment_id).in_(numbers))
         .distinct()
         .order_by(*columns)
-        .limit(MOST_DATASETS)
+        .limit(MAX_DATASETS)
     )
     found = [
         {"experiment_id": str(number), "name": name, "digest": digest}
@@ -302,8 +302,8 @@ def _search_datasets(call: Call) -> dict[str, Any]:
 
 def _size(fields: Fields) -> int:
     size = fields.whole("max_results")
-    if size <= 0 or size > MOST:
-        why = "be a positive integer" if size <= 0 else f"be at most {MOST}"
+    if size <= 0 or size > MAX_RESULTS:
+        why = "be a positive integer" if size <= 0 else f"be at most {MAX_RESULTS}"
         raise invalid(f"Invalid value {size} for parameter 'max_results' supplied. It must {why}")
     return size
 
@@ -324,9 +324,9 @@ def _holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
         known = search_syntax.keyed(col(Experiment.id), of, named, col(ExperimentTag.value), key)
         return search_syntax.asked(known, claim, "tag", now)
     if LANGUAGE.attribute(key) in INSTANTS:
-        return search_syntax.asked(Known(key, "time", INSTANTS[key]), claim, "attribute", now)
+        return search_syntax.asked(FieldSpec(key, "time", INSTANTS[key]), claim, "attribute", now)
     column = cast(col(Experiment.id), String) if key == "experiment_id" else col(Experiment.name)
-    return search_syntax.asked(Known(key, "text", column), claim, "attribute", now)
+    return search_syntax.asked(FieldSpec(key, "text", column), claim, "attribute", now)
 
 
 def _ordered(wanted: Iterable[Order]) -> list[ColumnElement[Any]]:

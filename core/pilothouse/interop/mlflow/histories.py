@@ -17,10 +17,10 @@ from pilothouse.interop.mlflow.run_serialisation import point
 from pilothouse.interop.mlflow.runs import run_id_of
 
 if TYPE_CHECKING:
-    from pilothouse.experiments.metrics.packed_history import Columns
+    from pilothouse.experiments.metrics.packed_history import SeriesColumns
 
-MOST, MOST_IN_INTERVAL, USUAL_INTERVAL = 25_000, 2500, 320
-MOST_RUNS = 100
+MAX_RESULTS, MAX_IN_INTERVAL, USUAL_INTERVAL = 25_000, 2500, 320
+MAX_RUNS = 100
 Json = dict[str, Any]
 
 
@@ -30,7 +30,7 @@ def _read(
     key: str,
     first: int | None = None,
     last: int | None = None,
-) -> dict[str, Columns]:
+) -> dict[str, SeriesColumns]:
     """The histories of one metric by run."""
     query = select(col(RunMetric.run_id), col(RunMetric.id)).where(
         col(RunMetric.run_id).in_(runs), col(RunMetric.key) == key
@@ -40,7 +40,7 @@ def _read(
     return {run_id: found[series[run_id]] for run_id in runs if series.get(run_id) in found}
 
 
-def _told(key: str, columns: Columns) -> Iterator[Json]:
+def _told(key: str, columns: SeriesColumns) -> Iterator[Json]:
     parts = columns.values, columns.instants, columns.steps
     for value, at, step in zip(*(part.tolist() for part in parts), strict=True):
         yield point(key, value, at, step)
@@ -49,13 +49,13 @@ def _told(key: str, columns: Columns) -> Iterator[Json]:
 def _history(call: Call) -> Json:
     fields = call.fields
     run_id, key = run_id_of(fields), fields.needed("metric_key")
-    size = fields.whole("max_results", MOST)
+    size = fields.whole("max_results", MAX_RESULTS)
     if size <= 0:
         raise invalid(
             f"Invalid value {size} for parameter 'max_results' supplied. "
             "It must be a positive integer."
         )
-    offset, size = offset_of(fields.text("page_token")), min(size, MOST)
+    offset, size = offset_of(fields.text("page_token")), min(size, MAX_RESULTS)
     found = _read(call.session, [run_id], key).get(run_id)
     if found is None:
         return {}
@@ -70,15 +70,15 @@ def _bulk(call: Call) -> Json:
     runs = fields.texts("run_id")
     if not runs:
         raise invalid("GetMetricHistoryBulk request must specify at least one run_id.")
-    if len(runs) > MOST_RUNS:
+    if len(runs) > MAX_RUNS:
         raise invalid(
-            f"GetMetricHistoryBulk request cannot specify more than {MOST_RUNS} run_ids. "
+            f"GetMetricHistoryBulk request cannot specify more than {MAX_RUNS} run_ids. "
             f"Received {len(runs)} run_ids."
         )
     if not fields.has("metric_key"):
         raise invalid("GetMetricHistoryBulk request must specify a metric_key.")
     key = fields.text("metric_key")
-    most = min(max(fields.whole("max_results", MOST), 1), MOST)
+    most = min(max(fields.whole("max_results", MAX_RESULTS), 1), MAX_RESULTS)
     found: list[Json] = []
     for run_id, columns in _read(call.session, sorted(set(runs)), key).items():
         first = columns.by_time().at(slice(0, most))
@@ -92,15 +92,15 @@ def _interval(call: Call) -> Json:
     runs = fields.texts("run_ids")
     if not runs:
         raise missing("run_ids")
-    if len(runs) > MOST_RUNS:
+    if len(runs) > MAX_RUNS:
         raise invalid(
-            f"GetMetricHistoryBulkInterval request must specify at most {MOST_RUNS} run_ids. "
+            f"GetMetricHistoryBulkInterval request must specify at most {MAX_RUNS} run_ids. "
             f"Received {len(runs)} run_ids. {SEE}"
         )
     key = fields.needed("metric_key")
     most = fields.whole("max_results", USUAL_INTERVAL)
-    if not 1 <= most <= MOST_IN_INTERVAL:
-        raise invalid(f"max_results must be between 1 and {MOST_IN_INTERVAL}. {SEE}")
+    if not 1 <= most <= MAX_IN_INTERVAL:
+        raise invalid(f"max_results must be between 1 and {MAX_IN_INTERVAL}. {SEE}")
     first, last = _bounds(call)
     found: list[Json] = []
     for run_id, columns in _read(call.session, runs, key, first, last).items():

@@ -29,7 +29,7 @@ from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.ingest")
-MOST_AT_ONCE = 256
+MAX_AT_ONCE = 256
 MOMENT_S = 0.002
 Work = Callable[[Session], Any]
 OfRun = tuple[str, Sequence[Points]]
@@ -51,7 +51,7 @@ class _Item:
             self.done.set_exception(self.error)
 
 
-class Ingest:
+class WriteQueue:
     """The one writer of a server; `submit` from any thread, `close` at the end."""
 
     def __init__(self, store: Store) -> None:
@@ -97,7 +97,7 @@ class Ingest:
         item, until = self._waiting.get(), time.monotonic() + MOMENT_S
         while item is not None:
             items.append(item)
-            if len(items) == MOST_AT_ONCE:
+            if len(items) == MAX_AT_ONCE:
                 break
             patience = until - time.monotonic() if len(items) < self._expected else 0
             try:
@@ -108,12 +108,12 @@ class Ingest:
         return items, item is None
 
     def _commit(self, items: list[_Item]) -> None:
-        if not self._together(items):
-            self._apart(items)
+        if not self._commit_batch(items):
+            self._commit_one_by_one(items)
         for item in items:
             item.tell()
 
-    def _together(self, items: list[_Item]) -> bool:
+    def _commit_batch(self, items: list[_Item]) -> bool:
         """Do all of them as they are; whether that went well, or nothing of it was kept."""
         try:
             with self._store.write() as session:
@@ -126,7 +126,7 @@ class Ingest:
             return False
         return True
 
-    def _apart(self, items: list[_Item]) -> None:
+    def _commit_one_by_one(self, items: list[_Item]) -> None:
         try:
             with self._store.write() as session:
                 for item in items:

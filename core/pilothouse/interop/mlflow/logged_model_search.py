@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, case, or_, select
 from sqlmodel import col
 
 from pilothouse.experiments.query import Comparison
-from pilothouse.experiments.query.sql import Condition, Known
+from pilothouse.experiments.query.sql import Condition, FieldSpec
 from pilothouse.experiments.tables import (
     LoggedModel,
     LoggedModelMetric,
@@ -23,7 +23,7 @@ from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.interop.mlflow.routing import Call, Route, reading
 from pilothouse.interop.mlflow.search_syntax import Language
 
-DEFAULT_SIZE, MOST = 100, 50_000
+DEFAULT_SIZE, MAX_RESULTS = 100, 50_000
 COLUMNS: dict[str, Any] = {
     "name": col(LoggedModel.name),
     "model_id": col(LoggedModel.id),
@@ -49,7 +49,7 @@ def _search(call: Call) -> dict[str, Any]:
     numbers = [int(each) for each in fields.texts("experiment_ids") if each.isdecimal()]
     if not fields.texts("experiment_ids"):
         raise missing("experiment_ids")
-    size = min(fields.whole("max_results") or DEFAULT_SIZE, MOST)
+    size = min(fields.whole("max_results") or DEFAULT_SIZE, MAX_RESULTS)
     if size < 0:
         raise invalid(f"Invalid value {size} for parameter 'max_results' supplied.")
     offset = offset_of(fields.text("page_token"))
@@ -84,7 +84,7 @@ def _search(call: Call) -> dict[str, Any]:
 def _holds(call: Call, claim: Comparison, datasets: Datasets) -> ColumnElement[bool]:
     entity, key = LANGUAGE.entity(claim.field.entity), claim.field.key
     if entity == "metric":
-        known = Known(key, "number", col(LoggedModelMetric.value), _with_figure(key, datasets))
+        known = FieldSpec(key, "number", col(LoggedModelMetric.value), _with_figure(key, datasets))
     elif entity in ("param", "tag"):
         table: Any = LoggedModelParam if entity == "param" else LoggedModelTag
         columns = col(LoggedModel.id), col(table.model_id), col(table.key), col(table.value)
@@ -93,12 +93,12 @@ def _holds(call: Call, claim: Comparison, datasets: Datasets) -> ColumnElement[b
     elif key not in COLUMNS:
         raise invalid(f"Invalid attribute key '{key}' specified.")
     else:
-        known = Known(key, "time" if key in INSTANTS else "text", COLUMNS[key])
+        known = FieldSpec(key, "time" if key in INSTANTS else "text", COLUMNS[key])
     _check_operator(known, claim, entity)
     return search_syntax.asked(known, claim, entity, call.store.now())
 
 
-def _check_operator(known: Known, claim: Comparison, entity: str) -> None:
+def _check_operator(known: FieldSpec, claim: Comparison, entity: str) -> None:
     if claim.operator not in known.operators:
         listed = ", ".join(f"'{each}'" for each in known.operators)
         raise invalid(

@@ -35,7 +35,7 @@ PENDING, READY, FAILED = "LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_M
 STATUSES = {"1": PENDING, "2": READY, "3": FAILED} | {each: each for each in (PENDING, READY)}
 STATUSES |= {FAILED: FAILED}
 FORBIDDEN = ("/", ":", ".", "%", '"', "'")
-LONGEST_KEY, LONGEST_PARAM, LONGEST_TAG = 250, 6000, 8000
+MAX_KEY_LENGTH, MAX_PARAM_LENGTH, MAX_TAG_LENGTH = 250, 6000, 8000
 # The client writes into this one, right after it registered a version, which version that is.
 BOOKKEEPING = frozenset({"mlflow.modelVersions"})
 Json = dict[str, Any]
@@ -138,12 +138,16 @@ def _name(given: str, model_id: str) -> str:
 
 def _params(fields: Fields) -> dict[str, str]:
     rows = fields.rows("params")
-    return {r.needed("key", most=LONGEST_KEY): r.text("value", most=LONGEST_PARAM) for r in rows}
+    return {
+        r.needed("key", most=MAX_KEY_LENGTH): r.text("value", most=MAX_PARAM_LENGTH) for r in rows
+    }
 
 
 def _tags(fields: Fields) -> dict[str, str]:
     rows = fields.rows("tags")
-    return {r.needed("key", most=LONGEST_KEY): r.text("value", most=LONGEST_TAG) for r in rows}
+    return {
+        r.needed("key", most=MAX_KEY_LENGTH): r.text("value", most=MAX_TAG_LENGTH) for r in rows
+    }
 
 
 def _write(

@@ -19,7 +19,7 @@ from pilothouse.experiments.metrics.summary import Points
 from pilothouse.interop.mlflow.errors import bad_value, missing, too_long
 from pilothouse.interop.mlflow.request_fields import LATEST_MS, Fields
 
-LONGEST_KEY = 250
+MAX_KEY_LENGTH = 250
 EXACT = 1 << 53
 GOOD_NAME = re.compile(r"[/\w.\- :]*")
 
@@ -102,7 +102,7 @@ def _is_good(key: str) -> bool:
     """Whether `check_name` and the store would take the key."""
     normal = posixpath.normpath(key)
     return (
-        0 < len(key) <= LONGEST_KEY
+        0 < len(key) <= MAX_KEY_LENGTH
         and key == key.strip() == normal
         and not normal.startswith((".", "/"))
         and GOOD_NAME.fullmatch(key) is not None
@@ -153,8 +153,8 @@ def _point(fields: Fields, of: str) -> Point:
 
 def check_name(key: str, noun: str, field: str) -> None:
     """Raise when the key cannot name a metric or a parameter: it may become a file's name."""
-    if len(key) > LONGEST_KEY:
-        raise too_long(noun, LONGEST_KEY)
+    if len(key) > MAX_KEY_LENGTH:
+        raise too_long(noun, MAX_KEY_LENGTH)
     if not GOOD_NAME.fullmatch(key):
         raise bad_value(
             field,

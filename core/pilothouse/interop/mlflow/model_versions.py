@@ -14,9 +14,9 @@ from pilothouse.experiments.tables import LoggedModelTag, Run, RunMetric
 from pilothouse.interop.mlflow import sources
 from pilothouse.interop.mlflow.errors import invalid
 from pilothouse.interop.mlflow.registered_models import (
-    LONGEST_KEY,
-    LONGEST_NOTE,
-    LONGEST_VALUE,
+    MAX_KEY_LENGTH,
+    MAX_NOTE_LENGTH,
+    MAX_VALUE_LENGTH,
     REASON,
     promote,
     put_tag,
@@ -26,7 +26,7 @@ from pilothouse.interop.mlflow.registered_models import (
 )
 from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
-from pilothouse.interop.mlflow.sources import Origin, origin
+from pilothouse.interop.mlflow.sources import ModelSource, origin
 from pilothouse.interop.mlflow.version_serialisation import (
     STAGE,
     find_model,
@@ -44,7 +44,7 @@ from pilothouse.registry.tables import (
     VersionOrigin,
     VersionTag,
 )
-from pilothouse.registry.versions import Source, register_import
+from pilothouse.registry.versions import VersionSource, register_import
 from pilothouse.storage import Store, Table
 
 VERSIONS_TAG = "mlflow.modelVersions"
@@ -54,10 +54,10 @@ Json = dict[str, Any]
 def _create(call: Call) -> Json:
     fields, session = call.fields, call.session
     name, source = fields.needed("name"), fields.needed("source")
-    tags, note = tags_of(fields), fields.text("description", most=LONGEST_NOTE)
+    tags, note = tags_of(fields), fields.text("description", most=MAX_NOTE_LENGTH)
     looked = origin(session, source, fields.text("run_id"), fields.text("model_id"))
     find_model(session, name)
-    imported = Source(
+    imported = VersionSource(
         digest=manifest(call.store, looked),
         signature=UNKNOWN,
         input_example=[],
@@ -71,16 +71,16 @@ def _create(call: Call) -> Json:
     def beside(version: ModelVersion) -> Iterator[Table]:
         yield kept_origin(version, looked, run_link)
         for key, value in tags.items():
-            yield VersionTag(model=name, number=version.number, key=key, value=value)
+            yield VersionTag(model=name, version=version.version, key=key, value=value)
 
-    number = register_import(session, call.store, name, imported, note, beside).number
+    number = register_import(session, call.store, name, imported, note, beside).version
     version = find_version(session, name, str(number))
     if looked.model_id:
         _tell_logged_model(session, looked.model_id, name, number)
     return _told(session, version)
 
 
-def manifest(store: Store, looked: Origin) -> str:
+def manifest(store: Store, looked: ModelSource) -> str:
     """The digest of the list of a version's files with theirs: it stands for all of them."""
     told = {"source": looked.source, "location": looked.location, "files": list(looked.files)}
     return store.artifacts.put_bytes(json.dumps(told, sort_keys=True, indent=1).encode())
@@ -92,11 +92,11 @@ def last_figures(session: Session, run_id: str) -> dict[str, float]:
     return {key: value for key, value in session.execute(query) if value is not None}
 
 
-def kept_origin(version: ModelVersion, looked: Origin, run_link: str) -> VersionOrigin:
+def kept_origin(version: ModelVersion, looked: ModelSource, run_link: str) -> VersionOrigin:
     """The row that says where an imported version comes from."""
     return VersionOrigin(
         model=version.model,
-        number=version.number,
+        version=version.version,
         source=looked.source,
         location=looked.location,
         run=looked.run_id,
@@ -132,13 +132,13 @@ def _get(call: Call) -> Json:
 
 def _download_uri(call: Call) -> Json:
     version = _asked_for(call)
-    kept = call.session.get(VersionOrigin, (version.model, version.number))
+    kept = call.session.get(VersionOrigin, (version.model, version.version))
     return {"artifact_uri": sources.location_of(call.session, version, kept)}
 
 
 def _update(call: Call) -> Json:
     version = _asked_for(call)
-    before, version.note = version.note, call.fields.text("description", most=LONGEST_NOTE)
+    before, version.note = version.note, call.fields.text("description", most=MAX_NOTE_LENGTH)
     version.updated_at = call.store.now()
     call.session.add(version)
     record(
@@ -146,7 +146,7 @@ def _update(call: Call) -> Json:
         call.store,
         "annotated",
         "version",
-        f"{version.model}@{version.number}",
+        f"{version.model}@{version.version}",
         before={"note": before},
         after={"note": version.note},
     )
@@ -174,21 +174,23 @@ def _delete(call: Call) -> Json:
 def _set_tag(call: Call) -> Json:
     fields = call.fields
     name, given = fields.needed("name"), fields.needed("version")
-    key = fields.needed("key", most=LONGEST_KEY)
-    value = fields.text("value", most=LONGEST_VALUE)
+    key = fields.needed("key", most=MAX_KEY_LENGTH)
+    value = fields.text("value", most=MAX_VALUE_LENGTH)
     version = find_version(call.session, name, given)
-    put_tag(call, VersionTag(model=name, number=version.number, key=key, value=value), ref(version))
+    put_tag(
+        call, VersionTag(model=name, version=version.version, key=key, value=value), ref(version)
+    )
     return {}
 
 
 def ref(version: ModelVersion) -> str:
     """How the activity log names a version."""
-    return f"{version.model}@{version.number}"
+    return f"{version.model}@{version.version}"
 
 
 def _delete_tag(call: Call) -> Json:
     version, key = _asked_for(call), call.fields.needed("key")
-    take_tag(call, VersionTag, (version.model, version.number, key), ref(version))
+    take_tag(call, VersionTag, (version.model, version.version, key), ref(version))
     return {}
 
 
@@ -217,7 +219,7 @@ def _archive_others(call: Call, version: ModelVersion, stage: str) -> None:
     query = select(ModelVersion).where(
         col(ModelVersion.model) == version.model,
         col(ModelVersion.stage) == stage,
-        col(ModelVersion.number) != version.number,
+        col(ModelVersion.version) != version.version,
     )
     for other in call.session.scalars(query).all():
         _move(call, other, ARCHIVED)
@@ -231,7 +233,7 @@ def _move(call: Call, version: ModelVersion, stage: str) -> None:
         call.store,
         "archived" if stage == ARCHIVED else "moved",
         "version",
-        f"{version.model}@{version.number}",
+        f"{version.model}@{version.version}",
         before=before,
         after=stages.standing(call.session, version),
         reason=REASON,

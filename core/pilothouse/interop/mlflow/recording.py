@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.experiments import late_writes, recording
-from pilothouse.experiments.late_writes import MOST_LISTED, Late
+from pilothouse.experiments.late_writes import MAX_LISTED, Late
 from pilothouse.experiments.tables import Param, Run, RunModel, RunTag, Source, SourceUse
 from pilothouse.interop.mlflow import logged_models, metric_batches
 from pilothouse.interop.mlflow.errors import invalid, missing
@@ -32,13 +32,13 @@ from pilothouse.kit.clock import from_ms
 from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.storage import Store
 
-LONGEST_PARAM = recording.LONGEST_VALUE
-MOST_METRICS, MOST_PARAMS, MOST_TAGS, MOST_AT_ONCE = 1000, 100, 100, 1000
-MOST_DATASETS = 1000
+MAX_PARAM_LENGTH = recording.MAX_VALUE_LENGTH
+MAX_METRICS, MAX_PARAMS, MAX_TAGS, MAX_AT_ONCE = 1000, 100, 100, 1000
+MAX_DATASETS = 1000
 HISTORY = "mlflow.log-model.history"
 OF_A_MODEL = {"run_id", "artifact_path", "flavors", "utc_time_created"}
-LONGEST_DATASET = {"name": 500, "digest": 36, "source": 65_535, "schema": 1_048_575}
-LONGEST_DATASET |= {"profile": 16_777_215, "source_type": 36}
+MAX_DATASET_LENGTHS = {"name": 500, "digest": 36, "source": 65_535, "schema": 1_048_575}
+MAX_DATASET_LENGTHS |= {"profile": 16_777_215, "source_type": 36}
 
 
 def _log_metric(call: Call) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _log_model_metric(session: Session, run_id: str, point: Point) -> None:
 def _log_param(call: Call) -> dict[str, Any]:
     fields = call.fields
     run_id, key = run_id_of(fields), fields.needed("key")
-    value = fields.text("value")[:LONGEST_PARAM]
+    value = fields.text("value")[:MAX_PARAM_LENGTH]
     check_name(key, "Param key", "key")
     known = _log_params(call.session, call.store, run_id, {key: value})
     if known:
@@ -146,7 +146,7 @@ def _log_batch(call: Call) -> dict[str, Any]:
 
 def _params(fields: Fields) -> dict[str, str]:
     rows = fields.rows("params")
-    found = {row.needed("key"): row.text("value")[:LONGEST_PARAM] for row in rows}
+    found = {row.needed("key"): row.text("value")[:MAX_PARAM_LENGTH] for row in rows}
     for place, key in enumerate(found):
         check_name(key, "Param key", f"params[{place}].key")
     if len(found) < len(rows):
@@ -162,10 +162,10 @@ def _params(fields: Fields) -> dict[str, str]:
 def _check_sizes(metrics: int, params: int, tags: int) -> None:
     total = "metrics, params, and tags"
     for noun, count, most in (
-        ("metrics", metrics, MOST_METRICS),
-        ("params", params, MOST_PARAMS),
-        ("tags", tags, MOST_TAGS),
-        (total, metrics + params + tags, MOST_AT_ONCE),
+        ("metrics", metrics, MAX_METRICS),
+        ("params", params, MAX_PARAMS),
+        ("tags", tags, MAX_TAGS),
+        (total, metrics + params + tags, MAX_AT_ONCE),
     ):
         if count > most:
             raise invalid(
@@ -191,13 +191,13 @@ def _log_inputs(call: Call) -> dict[str, Any]:
     run_id = run_id_of(fields)
     run = find_active(session, run_id)
     datasets = fields.rows("datasets")
-    if len(datasets) > MOST_DATASETS:
-        raise invalid(f"At most {MOST_DATASETS} datasets can be logged at once.")
+    if len(datasets) > MAX_DATASETS:
+        raise invalid(f"At most {MAX_DATASETS} datasets can be logged at once.")
     over = late_writes.of(session, run_id)
     names: list[str] = []
     for row in datasets:
         given = row.inner("dataset")
-        texts = {name: given.text(name, most=most) for name, most in LONGEST_DATASET.items()}
+        texts = {name: given.text(name, most=most) for name, most in MAX_DATASET_LENGTHS.items()}
         tags = pairs(row.rows("tags"))
         if over is not None and over.versions:
             _check_use(session, over, run, texts, tags)
@@ -207,7 +207,7 @@ def _log_inputs(call: Call) -> dict[str, Any]:
         _use_model(session, run.id, row, INPUT)
         names.append(row.text("model_id"))
     if over is not None and names:
-        over.record(session, call.store, {}, {"inputs": names[:MOST_LISTED]})
+        over.record(session, call.store, {}, {"inputs": names[:MAX_LISTED]})
     return {}
 
 
@@ -232,7 +232,7 @@ def _check_use(
 def use_dataset(
     session: Session, run: Run, texts: Mapping[str, str], tags: Mapping[str, str]
 ) -> None:
-    """Say that a run read a dataset, told by the words of `LONGEST_DATASET`; its tags add up."""
+    """Record that a run read a dataset, within `MAX_DATASET_LENGTHS`; its tags add up."""
     source = _source(session, run.experiment_id, texts)
     known = session.get(SourceUse, (run.id, source.id))
     all_tags = {**(known.tags if known else {}), **tags}
@@ -281,7 +281,7 @@ def _log_outputs(call: Call) -> dict[str, Any]:
         _use_model(call.session, run.id, row, OUTPUT)
     if over is not None:
         models = [row.text("model_id") for row in fields.rows("models")]
-        over.record(call.session, call.store, {}, {"outputs": models[:MOST_LISTED]})
+        over.record(call.session, call.store, {}, {"outputs": models[:MAX_LISTED]})
     return {}
 
 

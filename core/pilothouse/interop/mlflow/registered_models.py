@@ -36,8 +36,8 @@ from pilothouse.registry.tables import (
 )
 from pilothouse.registry.versions import add_model
 
-LONGEST_NAME, LONGEST_KEY, LONGEST_VALUE, LONGEST_ALIAS = 256, 250, 100_000, 255
-LONGEST_NOTE = 100_000
+MAX_NAME_LENGTH, MAX_KEY_LENGTH, MAX_VALUE_LENGTH, MAX_ALIAS_LENGTH = 256, 250, 100_000, 255
+MAX_NOTE_LENGTH = 100_000
 GOOD_ALIAS = re.compile(r"[\w-]+")
 RESERVED_ALIAS = re.compile(r"v\d+", re.IGNORECASE)
 REASON = "asked for by an MLflow client"
@@ -49,7 +49,7 @@ def _create(call: Call) -> Json:
     name, tags = _name(fields, "name"), tags_of(fields)
     if session.get(Model, name) is not None:
         raise exists(f"Registered Model (name={name}) already exists.")
-    note = fields.text("description", most=LONGEST_NOTE)
+    note = fields.text("description", most=MAX_NOTE_LENGTH)
     made = add_model(session, call.store, name, note, tags)
     return _told(session, made)
 
@@ -58,15 +58,17 @@ def _name(fields: Fields, field: str) -> str:
     name = fields.needed(field)
     if "/" in name or ":" in name:
         raise invalid(f"Invalid model name '{name}'. Names cannot contain '/' or ':'.")
-    if len(name) > LONGEST_NAME:
-        raise too_long(field, LONGEST_NAME)
+    if len(name) > MAX_NAME_LENGTH:
+        raise too_long(field, MAX_NAME_LENGTH)
     return name
 
 
 def tags_of(fields: Fields) -> dict[str, str]:
     """Tags of a model or a version, checked."""
     rows = fields.rows("tags")
-    return {r.needed("key", most=LONGEST_KEY): r.text("value", most=LONGEST_VALUE) for r in rows}
+    return {
+        r.needed("key", most=MAX_KEY_LENGTH): r.text("value", most=MAX_VALUE_LENGTH) for r in rows
+    }
 
 
 def _told(session: Session, model: Model) -> Json:
@@ -79,7 +81,7 @@ def _get(call: Call) -> Json:
 
 def _update(call: Call) -> Json:
     model = find_model(call.session, call.fields.needed("name"))
-    before, model.note = model.note, call.fields.text("description", most=LONGEST_NOTE)
+    before, model.note = model.note, call.fields.text("description", most=MAX_NOTE_LENGTH)
     model.updated_at = call.store.now()
     call.session.add(model)
     record(
@@ -120,8 +122,8 @@ def refuse_served(session: Session, model: str) -> None:
 
 def _set_tag(call: Call) -> Json:
     fields = call.fields
-    name, key = fields.needed("name"), fields.needed("key", most=LONGEST_KEY)
-    value = fields.text("value", most=LONGEST_VALUE)
+    name, key = fields.needed("name"), fields.needed("key", most=MAX_KEY_LENGTH)
+    value = fields.text("value", most=MAX_VALUE_LENGTH)
     find_model(call.session, name)
     put_tag(call, ModelTag(model=name, key=key, value=value), name)
     return {}
@@ -129,7 +131,7 @@ def _set_tag(call: Call) -> Json:
 
 def put_tag(call: Call, tag: ModelTag | VersionTag, ref: str) -> None:
     """Keep a tag of a model or a version, and write down that it was set."""
-    key = (tag.model, tag.key) if isinstance(tag, ModelTag) else (tag.model, tag.number, tag.key)
+    key = (tag.model, tag.key) if isinstance(tag, ModelTag) else (tag.model, tag.version, tag.key)
     known: Any = call.session.get(type(tag), key)
     before = None if known is None else {tag.key: known.value}
     call.session.merge(tag)
@@ -170,9 +172,9 @@ def _set_alias(call: Call) -> Json:
     name, alias = fields.needed("name"), _alias(fields)
     version = find_version(session, name, fields.needed("version"))
     if alias != CHAMPION:
-        stages.set_alias(session, call.store, name, alias, version.number, REASON)
+        stages.set_alias(session, call.store, name, alias, version.version, REASON)
     elif version.import_source:
-        stages.move_champion(session, call.store, name, version.number, REASON)
+        stages.move_champion(session, call.store, name, version.version, REASON)
     else:
         promote(call, version, PRODUCTION)
     return {}
@@ -185,8 +187,8 @@ def _alias(fields: Fields) -> str:
             f"Invalid alias name: '{alias}'. Names may only contain alphanumerics, underscores "
             "(_), and dashes (-)."
         )
-    if len(alias) > LONGEST_ALIAS:
-        raise too_long("alias", LONGEST_ALIAS)
+    if len(alias) > MAX_ALIAS_LENGTH:
+        raise too_long("alias", MAX_ALIAS_LENGTH)
     if alias.lower() == "latest":
         raise invalid("'latest' alias name (case insensitive) is reserved.")
     if RESERVED_ALIAS.fullmatch(alias):
@@ -198,10 +200,10 @@ def promote(call: Call, version: ModelVersion, stage: str) -> None:
     """Move one of our own versions up, when its gates let it. Raises Refused with their words."""
     if version.stage == stage:
         return
-    request = Request(version.model, version.number, stage, REASON, origin="mlflow")
+    request = Request(version.model, version.version, stage, REASON, origin="mlflow")
     told = promotion.promote(call.session, call.store, request)
     if told.status == REFUSED:
-        words = "; ".join(v.words for v in told.newest_verdicts if v.outcome != "passed")
+        words = "; ".join(v.message for v in told.newest_verdicts if v.outcome != "passed")
         raise Refused(f"the gates before {stage} refuse {told.ref}: {words}")
 
 
@@ -224,7 +226,7 @@ def _by_alias(call: Call) -> Json:
     kept = call.session.get(Alias, (name, alias))
     if kept is None:
         raise invalid(f"Registered model alias {alias} not found.")
-    found = find_version(call.session, name, str(kept.number))
+    found = find_version(call.session, name, str(kept.version))
     return {"model_version": versions(call.session, [found])[0]}
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, not_, or_, select
 from sqlmodel import col
 
 from pilothouse.experiments.query import Comparison
-from pilothouse.experiments.query.sql import Known
+from pilothouse.experiments.query.sql import FieldSpec
 from pilothouse.interop.mlflow import search_syntax
 from pilothouse.interop.mlflow.errors import invalid
 from pilothouse.interop.mlflow.pagination import offset_of, page
@@ -53,7 +53,7 @@ def _models(call: Call) -> dict[str, Any]:
 def _model_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
     key, now = claim.field.key, call.store.now()
     if MODELS.entity(claim.field.entity) == "attribute":
-        known = Known(MODELS.attribute(key), "text", col(Model.name))
+        known = FieldSpec(MODELS.attribute(key), "text", col(Model.name))
         if claim.operator not in known.operators:
             raise invalid(f"Invalid comparator for attribute: {claim.operator}")
         return search_syntax.asked(known, claim, "attribute", now)
@@ -61,7 +61,7 @@ def _model_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
     return _tagged(search_syntax.keyed(*columns, key), claim, now)
 
 
-def _tagged(known: Known, claim: Comparison, now: datetime) -> ColumnElement[bool]:
+def _tagged(known: FieldSpec, claim: Comparison, now: datetime) -> ColumnElement[bool]:
     """A claim about a tag; what is no prompt does not say so, and is found by that all the same."""
     holds = search_syntax.asked(known, claim, "tag", now)
     if claim.field.key == PROMPT and claim.operator == "!=":
@@ -75,20 +75,20 @@ def _versions(call: Call) -> dict[str, Any]:
     holds = search_syntax.condition(
         fields.text("filter"), lambda claim: _version_holds(call, claim)
     )
-    columns = {"name": col(ModelVersion.model), "version_number": col(ModelVersion.number)}
+    columns = {"name": col(ModelVersion.model), "version_number": col(ModelVersion.version)}
     order = _ordered(fields.texts("order_by"), VERSIONS_ORDER, columns | VERSION_TIMES)
     query = (
         select(ModelVersion)
         .outerjoin(
             VersionOrigin,
             (col(VersionOrigin.model) == col(ModelVersion.model))
-            & (col(VersionOrigin.number) == col(ModelVersion.number)),
+            & (col(VersionOrigin.version) == col(ModelVersion.version)),
         )
         .where(holds)
         .order_by(
             *(order or [VERSION_TIMES["last_updated_timestamp"].desc()]),
             col(ModelVersion.model),
-            col(ModelVersion.number).desc(),
+            col(ModelVersion.version).desc(),
         )
     )
     found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
@@ -105,14 +105,14 @@ def _version_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
         return _tagged(_version_tag(claim.field.key), claim, now)
     key = VERSIONS.attribute(claim.field.key)
     if key == "version_number":
-        known = Known(key, "number", col(ModelVersion.number))
+        known = FieldSpec(key, "number", col(ModelVersion.version))
         return search_syntax.asked(known, search_syntax.respelled(claim, _numbered), key, now)
     run = func.coalesce(col(VersionOrigin.run), col(ModelVersion.run_id), "")
     made = func.coalesce("runs:/" + col(ModelVersion.run_id) + "/model", "")
     source = func.coalesce(col(VersionOrigin.source), made)
     columns: dict[str, Any] = {"name": col(ModelVersion.model), "run_id": run}
     return search_syntax.asked(
-        Known(key, "text", columns.get(key, source)), claim, "attribute", now
+        FieldSpec(key, "text", columns.get(key, source)), claim, "attribute", now
     )
 
 
@@ -121,17 +121,17 @@ def _numbered(value: Any) -> Any:
     return float(value) if isinstance(value, str) and value.isdecimal() else value
 
 
-def _version_tag(key: str) -> Known:
+def _version_tag(key: str) -> FieldSpec:
     def within(holds: ColumnElement[bool]) -> ColumnElement[bool]:
         own = select(VersionTag).where(
             col(VersionTag.model) == col(ModelVersion.model),
-            col(VersionTag.number) == col(ModelVersion.number),
+            col(VersionTag.version) == col(ModelVersion.version),
             col(VersionTag.key) == key,
             holds,
         )
         return own.correlate(ModelVersion).exists()
 
-    return Known(key, "text", col(VersionTag.value), within)
+    return FieldSpec(key, "text", col(VersionTag.value), within)
 
 
 def _ordered(wanted: list[str], language: Language, columns: dict[str, Any]) -> list[Any]:

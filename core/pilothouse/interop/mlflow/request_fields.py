@@ -11,7 +11,7 @@ from typing import Any
 from pilothouse.interop.mlflow.errors import bad_value, invalid, missing, too_long, wrong_type
 
 INT64 = 1 << 63
-MOST_OF = {"order_by": 32}  # each may cost a join, of which databases take few
+MAX_ITEMS = {"order_by": 32}  # each may cost a join, of which databases take few
 LATEST_MS = 253_402_300_799_999  # the end of the year 9999, the last instant that we can keep
 
 
@@ -121,7 +121,7 @@ class Fields:
             return []
         if not isinstance(value, list):
             raise wrong_type(self._of + name, value)
-        most = MOST_OF.get(name, len(value))
+        most = MAX_ITEMS.get(name, len(value))
         if len(value) > most:
             raise invalid(f"At most {most} values of '{name}' can be given. Got {len(value)}.")
         return value

@@ -13,7 +13,7 @@ from sqlmodel import col
 from pilothouse.deployments.fields import DEPLOYMENTS
 from pilothouse.experiments.query import Comparison
 from pilothouse.experiments.query.runs import DATASETS, RunLanguage
-from pilothouse.experiments.query.sql import Known
+from pilothouse.experiments.query.sql import FieldSpec
 from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric, RunTag
 from pilothouse.interop.mlflow import search_syntax
 from pilothouse.interop.mlflow.errors import invalid
@@ -32,8 +32,8 @@ from pilothouse.interop.mlflow.run_serialisation import (
 from pilothouse.interop.mlflow.search_syntax import Language, Order
 from pilothouse.registry.fields import MODELS
 
-DEFAULT_SIZE, MOST = 1000, 50_000
-MOST_EXPERIMENTS = 10_000
+DEFAULT_SIZE, MAX_RESULTS = 1000, 50_000
+MAX_EXPERIMENTS = 10_000
 ALIASES = {
     "run name": "run_name",
     "Run name": "run_name",
@@ -77,10 +77,10 @@ ROOMS = (MODELS, DEPLOYMENTS)
 def _search(call: Call) -> dict[str, Any]:
     fields = call.fields
     numbers = [int(each) for each in fields.texts("experiment_ids") if each.isdecimal()]
-    size = fields.page_size(DEFAULT_SIZE, MOST)
+    size = fields.page_size(DEFAULT_SIZE, MAX_RESULTS)
     offset = offset_of(fields.text("page_token"))
-    if len(numbers) > MOST_EXPERIMENTS:
-        raise invalid(f"At most {MOST_EXPERIMENTS} experiments can be searched at once.")
+    if len(numbers) > MAX_EXPERIMENTS:
+        raise invalid(f"At most {MAX_EXPERIMENTS} experiments can be searched at once.")
     language = RunLanguage(call.store.now(), ROOMS, call.session)
     query = select(Run).where(
         col(Run.experiment_id).in_(numbers),
@@ -129,7 +129,7 @@ def _has_attribute(language: RunLanguage, claim: Comparison) -> ColumnElement[bo
         return search_syntax.asked(language.own[OURS[key]], claim, "attribute", language.now)
     if key == "status":
         claim = search_syntax.respelled(claim, lambda value: STATUS.get(value, value))
-    return search_syntax.asked(Known(key, "text", _text(key)), claim, "attribute", language.now)
+    return search_syntax.asked(FieldSpec(key, "text", _text(key)), claim, "attribute", language.now)
 
 
 def _text(key: str) -> Any:

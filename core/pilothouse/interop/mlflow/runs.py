@@ -34,7 +34,7 @@ from pilothouse.kit import ids
 from pilothouse.kit.clock import from_ms, to_ms
 from pilothouse.storage import Store
 
-LONGEST_KEY, LONGEST_VALUE = 250, 8000
+MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 250, 8000
 # What a tag says that we keep in a column of our own.
 MIRRORED = {RUN_NAME: "name", SOURCE_NAME: "source", COMMIT: "commit", NOTE: "note"}
 
@@ -81,7 +81,7 @@ def _name(given: str, tags: Mapping[str, str], run_id: str) -> str:
 def tags_of(fields: Fields) -> dict[str, str]:
     """Tags of a request; a value that is too long is cut, as in the protocol."""
     rows = fields.rows("tags")
-    return {r.needed("key", most=LONGEST_KEY): r.text("value")[:LONGEST_VALUE] for r in rows}
+    return {r.needed("key", most=MAX_KEY_LENGTH): r.text("value")[:MAX_VALUE_LENGTH] for r in rows}
 
 
 def set_tags(session: Session, run: Run, tags: Mapping[str, str]) -> None:
@@ -94,7 +94,7 @@ def set_tags(session: Session, run: Run, tags: Mapping[str, str]) -> None:
             _set_parent(session, run, value)
     session.add(run)
     session.flush()
-    keys.remember(session, run.id, keys.TAG, tags)
+    keys.register_keys(session, run.id, keys.TAG, tags)
 
 
 def change_tags(call: Call, run: Run, tags: Mapping[str, str]) -> None:
@@ -166,7 +166,7 @@ def _set_tag(call: Call) -> dict[str, Any]:
     run_id, key = run_id_of(fields), fields.needed("key")
     check_name(key, "key", "key")
     run = find_active(call.session, run_id)
-    change_tags(call, run, {key: fields.text("value")[:LONGEST_VALUE]})
+    change_tags(call, run, {key: fields.text("value")[:MAX_VALUE_LENGTH]})
     return {}
 
 

@@ -15,15 +15,15 @@ from typing import Any
 from sqlalchemy import SQLColumnExpression, select
 
 from pilothouse.experiments import query
-from pilothouse.experiments.query import Comparison, Unreadable
+from pilothouse.experiments.query import Comparison, ParseError
 from pilothouse.experiments.query.sql import (
     INSTANT,
     NULLS,
     ORDERS,
     TEXTS,
     Condition,
-    Known,
-    claimed,
+    FieldSpec,
+    predicate_condition,
 )
 from pilothouse.experiments.query.sql import condition as condition_of
 from pilothouse.interop.mlflow.errors import invalid, wrong_type
@@ -72,18 +72,18 @@ def condition(text: str, compare: Compare) -> Condition:
         raise invalid(f"Invalid filter '{text[:40]}'. Could not be parsed.")
     try:
         tree = query.parse(text)
-    except Unreadable as stuck:
+    except ParseError as stuck:
         raise _unreadable(text, stuck) from None
 
     def claim(each: Comparison) -> Condition:
         if each.bare:
-            raise invalid(f"Invalid clause(s) in filter string: '{each.place.words[:SHOWN]}'")
+            raise invalid(f"Invalid clause(s) in filter string: '{each.position.text[:SHOWN]}'")
         return compare(each)
 
     return condition_of(tree, claim)
 
 
-def _unreadable(text: str, stuck: Unreadable) -> Exception:
+def _unreadable(text: str, stuck: ParseError) -> Exception:
     if stuck.kind == "length":
         return wrong_type("filter", text[:40])
     if stuck.kind == "size":
@@ -99,15 +99,15 @@ def _unreadable(text: str, stuck: Unreadable) -> Exception:
     return invalid(f"Invalid clause(s) in filter string: '{words[:SHOWN]}' {why}")
 
 
-def asked(known: Known, claim: Comparison, noun: str, now: datetime) -> Condition:
+def asked(known: FieldSpec, claim: Comparison, noun: str, now: datetime) -> Condition:
     """A claim about a field, when the protocol lets it be made. Raises in its words otherwise."""
     if claim.operator not in NULLS:
         checks = {"text": _check_text, "number": _check_number, "time": _check_instant}
         checks.get(known.kind, _check_text)(known, claim, noun)
-    return claimed(known, claim, now)
+    return predicate_condition(known, claim, now)
 
 
-def _check_text(known: Known, claim: Comparison, noun: str) -> None:
+def _check_text(known: FieldSpec, claim: Comparison, noun: str) -> None:
     _check_operator(claim, TEXTS)
     if isinstance(claim.value, tuple):
         _check_list(claim.value, claim.raw)
@@ -129,7 +129,7 @@ def _check_list(values: tuple[Any, ...], raw: str) -> None:
         )
 
 
-def _check_number(known: Known, claim: Comparison, noun: str) -> None:
+def _check_number(known: FieldSpec, claim: Comparison, noun: str) -> None:
     given = claim.value if isinstance(claim.value, tuple) else (claim.value,)
     if claim.operator in known.more:
         return
@@ -138,7 +138,7 @@ def _check_number(known: Known, claim: Comparison, noun: str) -> None:
     _check_operator(claim, (*ORDERS, "IN", "NOT IN"))
 
 
-def _check_instant(known: Known, claim: Comparison, noun: str) -> None:
+def _check_instant(known: FieldSpec, claim: Comparison, noun: str) -> None:
     value = claim.value
     if isinstance(value, query.Now) or (isinstance(value, str) and INSTANT.fullmatch(value)):
         return _check_operator(claim, ORDERS)
@@ -157,13 +157,13 @@ def _check_operator(claim: Comparison, known: tuple[str, ...]) -> None:
 
 def keyed(
     own: SQLColumnExpression[Any], of: Any, key: Any, value: Any, named: str, *rest: Condition
-) -> Known:
+) -> FieldSpec:
     """A tag, or a parameter, of a thing: `of`, `key` and `value` are the columns of its table."""
 
     def within(holds: Condition) -> Condition:
         return own.in_(select(of).where(key == named, *rest, holds).correlate(None))
 
-    return Known(named, "text", value, within)
+    return FieldSpec(named, "text", value, within)
 
 
 def respelled(claim: Comparison, spelled: Callable[[Any], Any]) -> Comparison:

@@ -30,11 +30,11 @@ PROMPTS = ("dummy-source", "prompt-template")
 PLAIN = ("runs", "models", OWN)  # a query or a fragment means nothing in these
 RUNS = re.compile(r"/+([^/]+)(?:/(.*))?")
 REGISTERED = re.compile(r"/+([^/@]+)(?:/(\d+)|@([^/]+))/?")
-MOST_UNQUOTINGS = 10
+MAX_UNQUOTINGS = 10
 
 
 @dataclass(frozen=True)
-class Origin:
+class ModelSource:
     """A source that was looked into: its place, the run and logged model, and its files."""
 
     source: str
@@ -45,7 +45,7 @@ class Origin:
     rests_on: tuple[tuple[str, str | None], ...] = ()
 
 
-def origin(session: Session, source: str, run_id: str, model_id: str) -> Origin:
+def origin(session: Session, source: str, run_id: str, model_id: str) -> ModelSource:
     """Look into a source. Raises in the protocol's words when it may not be one."""
     found = SCHEME.fullmatch(source)
     if source in PROMPTS:
@@ -68,7 +68,7 @@ def origin(session: Session, source: str, run_id: str, model_id: str) -> Origin:
 
 def climbs(path: str) -> bool:
     """Whether the path, unquoted as often as it can be, leaves where it begins."""
-    for _ in range(MOST_UNQUOTINGS):
+    for _ in range(MAX_UNQUOTINGS):
         plain = unquote(path)
         if plain == path:
             return ".." in re.split(r"[/\\]", path) or "\0" in path
@@ -76,23 +76,23 @@ def climbs(path: str) -> bool:
     return True
 
 
-def _of_run(session: Session, source: str, path: str, run_id: str) -> Origin:
+def _of_run(session: Session, source: str, path: str, run_id: str) -> ModelSource:
     parts = RUNS.fullmatch(path)
     if parts is None:
         raise _elsewhere_than(source, "run_id")
     run = session.get(Run, parts[1])
     if run is None and session.get(Run, run_id) is None:
         # Both are runs of another server: there are no files here that this could lead to.
-        return Origin(source, source, run_id)
+        return ModelSource(source, source, run_id)
     if run is None or run.id != run_id:
         raise _elsewhere_than(source, "run_id")
     inside = (parts[2] or "").strip("/")
     location = _below(run_serialisation.root_of(session, run), inside)
     files, rests_on = _files_of_run(session, run_id, inside), ((run_id, inside),)
-    return Origin(source, location, run_id, files=files, rests_on=rests_on)
+    return ModelSource(source, location, run_id, files=files, rests_on=rests_on)
 
 
-def _of_model(session: Session, source: str, path: str, run_id: str, model_id: str) -> Origin:
+def _of_model(session: Session, source: str, path: str, run_id: str, model_id: str) -> ModelSource:
     parts = RUNS.fullmatch(path)
     registered = REGISTERED.fullmatch(path)
     if registered is not None:
@@ -105,15 +105,15 @@ def _of_model(session: Session, source: str, path: str, run_id: str, model_id: s
     inside = (parts[2] or "").strip("/")
     location = _below(logged_models.root_of(session, model), inside)
     files, rests_on = _files_of_model(session, model_id, inside), ((model_id, inside),)
-    return Origin(source, location, run_id or model.run_id, model_id, files, rests_on)
+    return ModelSource(source, location, run_id or model.run_id, model_id, files, rests_on)
 
 
-def _of_version(session: Session, source: str, given: re.Match[str], run_id: str) -> Origin:
+def _of_version(session: Session, source: str, given: re.Match[str], run_id: str) -> ModelSource:
     """A copy of a version: what it is made of, this one is made of too."""
     model, number = given[1], given[2]
     if number is None:
         alias = session.get(Alias, (model, given[3]))
-        number = "0" if alias is None else str(alias.number)
+        number = "0" if alias is None else str(alias.version)
     version = session.get(ModelVersion, (model, int(number)))
     if version is None:
         raise absent(f"Model Version (name={model}, version={number}) not found")
@@ -121,9 +121,9 @@ def _of_version(session: Session, source: str, given: re.Match[str], run_id: str
     rests_on = late_writes.rests_on(session, f"{model}@{number}")
     if kept is None:
         location, run = location_of(session, version, kept), run_id or version.run_id or ""
-        return Origin(source, location, run, rests_on=rests_on)
+        return ModelSource(source, location, run, rests_on=rests_on)
     run = run_id or kept.run
-    return Origin(source, kept.location, run, kept.logged_model, rests_on=rests_on)
+    return ModelSource(source, kept.location, run, kept.logged_model, rests_on=rests_on)
 
 
 def location_of(session: Session, version: ModelVersion, kept: VersionOrigin | None) -> str:
@@ -136,19 +136,19 @@ def location_of(session: Session, version: ModelVersion, kept: VersionOrigin | N
     )
 
 
-def _of_place(session: Session, source: str, run_id: str, model_id: str) -> Origin:
+def _of_place(session: Session, source: str, run_id: str, model_id: str) -> ModelSource:
     run, model = session.get(Run, run_id), session.get(LoggedModel, model_id)
     if (
         run is not None
         and (inside := _inside(source, run_serialisation.root_of(session, run))) is not None
     ):
         files = _files_of_run(session, run_id, inside)
-        return Origin(source, source, run_id, files=files, rests_on=((run_id, inside),))
+        return ModelSource(source, source, run_id, files=files, rests_on=((run_id, inside),))
     if model is not None:
         inside = _inside(source, logged_models.root_of(session, model))
         if inside is not None:
             files, run_of = _files_of_model(session, model_id, inside), run_id or model.run_id
-            return Origin(source, source, run_of, model_id, files, ((model_id, inside),))
+            return ModelSource(source, source, run_of, model_id, files, ((model_id, inside),))
     raise _elsewhere_than(source, "model_id" if model_id and not run_id else "run_id")
 
 
@@ -164,7 +164,7 @@ def _below(root: str, inside: str) -> str:
     return below(root, inside) if inside else root
 
 
-def _elsewhere(source: str, scheme: str, path: str, run_id: str, model_id: str) -> Origin:
+def _elsewhere(source: str, scheme: str, path: str, run_id: str, model_id: str) -> ModelSource:
     """A place that this server never opens: the words are kept for whoever does."""
     if scheme in HOSTS:
         raise invalid(
@@ -174,7 +174,7 @@ def _elsewhere(source: str, scheme: str, path: str, run_id: str, model_id: str) 
         )
     if path.startswith("//") and "/" not in re.split(r"[?#]", path)[0].strip("/"):
         raise _relative(source)
-    return Origin(source, source, run_id, model_id)
+    return ModelSource(source, source, run_id, model_id)
 
 
 def _files_of_run(session: Session, run_id: str, inside: str) -> tuple[Mapping[str, Any], ...]:

@@ -72,16 +72,16 @@ def versions(
 
 
 def _versions(session: Session, found: Sequence[ModelVersion], with_aliases: bool) -> list[Json]:
-    keys = [(version.model, version.number) for version in found]
+    keys = [(version.model, version.version) for version in found]
     tags: dict[tuple[str, int], list[Json]] = defaultdict(list)
     for tag in _of(session, VersionTag, keys, col(VersionTag.key)):
-        tags[tag.model, tag.number].append({"key": tag.key, "value": tag.value})
+        tags[tag.model, tag.version].append({"key": tag.key, "value": tag.value})
     names: dict[tuple[str, int], list[str]] = defaultdict(list)
     for alias in _of(session, Alias, keys, col(Alias.alias)) if with_aliases else ():
-        names[alias.model, alias.number].append(alias.alias)
+        names[alias.model, alias.version].append(alias.alias)
     origins = {
-        (each.model, each.number): each
-        for each in _of(session, VersionOrigin, keys, col(VersionOrigin.number))
+        (each.model, each.version): each
+        for each in _of(session, VersionOrigin, keys, col(VersionOrigin.version))
     }
     return [
         _version(version, origins.get(key), tags[key], names[key])
@@ -90,7 +90,7 @@ def _versions(session: Session, found: Sequence[ModelVersion], with_aliases: boo
 
 
 def _of(session: Session, table: Any, keys: list[tuple[str, int]], order: Any) -> Any:
-    place = tuple_(col(table.model), col(table.number))
+    place = tuple_(col(table.model), col(table.version))
     return session.scalars(select(table).where(place.in_(keys)).order_by(order)).all()
 
 
@@ -101,7 +101,7 @@ def _version(
     ours = f"runs:/{run}/model" if run else version.import_source
     words: Json = {
         "name": version.model,
-        "version": str(version.number),
+        "version": str(version.version),
         "creation_timestamp": to_ms(version.created_at),
         "last_updated_timestamp": to_ms(version.updated_at or version.created_at),
         "current_stage": STAGE[version.stage],
@@ -127,7 +127,7 @@ def models(session: Session, found: Sequence[Model]) -> list[Json]:
     aliases: dict[str, list[Json]] = defaultdict(list)
     pointing = select(Alias).where(col(Alias.model).in_(names)).order_by(col(Alias.alias))
     for alias in session.scalars(pointing):
-        aliases[alias.model].append({"alias": alias.alias, "version": str(alias.number)})
+        aliases[alias.model].append({"alias": alias.alias, "version": str(alias.version)})
     return [
         _model(model)
         | _full(
@@ -156,9 +156,9 @@ def latest_versions(
     if stages:
         query = query.where(col(ModelVersion.stage).in_(stages))
     newest: dict[tuple[str, str], ModelVersion] = {}
-    for version in session.scalars(query.order_by(col(ModelVersion.number))):
+    for version in session.scalars(query.order_by(col(ModelVersion.version))):
         newest[version.model, version.stage] = version
-    return sorted(newest.values(), key=lambda version: (version.model, version.number))
+    return sorted(newest.values(), key=lambda version: (version.model, version.version))
 
 
 def _full(**lists: list[Any]) -> Json:

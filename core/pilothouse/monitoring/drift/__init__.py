@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from pilothouse.kit.plugins import Plugins
-from pilothouse.monitoring.checks import FEATURE_DRIFT, Limits
+from pilothouse.monitoring.checks import FEATURE_DRIFT, CheckLimits
 from pilothouse.monitoring.distances import Counts, Floats, Merged, merge
 from pilothouse.monitoring.profiles import (
     CategoryReference,
@@ -23,7 +23,7 @@ from pilothouse.monitoring.profiles import (
 )
 
 
-class NotJudged(Exception):
+class NotEvaluated(Exception):
     """A test cannot speak of this pair; the words say why."""
 
 
@@ -41,12 +41,12 @@ class NumberPair:
         return merge(self.reference.values, self.values)
 
     @property
-    def weighed(self) -> tuple[Counts, Counts]:
+    def decile_counts(self) -> tuple[Counts, Counts]:
         """Counts between the reference's deciles."""
         return self.reference.tenth_counts, self.window.tenth_counts
 
     @property
-    def drawn(self) -> tuple[Counts, Counts]:
+    def bin_counts(self) -> tuple[Counts, Counts]:
         """Counts in the cells that pages draw."""
         return self.reference.cell_counts, self.window.cell_counts
 
@@ -59,15 +59,15 @@ class CategoryPair:
     window: CategoryWindow
 
     @cached_property
-    def drawn(self) -> tuple[Counts, Counts]:
+    def bin_counts(self) -> tuple[Counts, Counts]:
         """Counts by category; those that only the window has come last."""
         names = {**self.reference.counts, **self.window.counts}
         return _in_order(self.reference.counts, names), _in_order(self.window.counts, names)
 
     @property
-    def weighed(self) -> tuple[Counts, Counts]:
+    def decile_counts(self) -> tuple[Counts, Counts]:
         """Counts by category."""
-        return self.drawn
+        return self.bin_counts
 
 
 Pair = NumberPair | CategoryPair
@@ -79,7 +79,7 @@ class DriftTest:
 
     title: str
     kinds: frozenset[str]
-    limits: Limits
+    limits: CheckLimits
     score: Callable[[Pair], float]
     signal: str = FEATURE_DRIFT
     counts_missing: bool = False

@@ -1,12 +1,12 @@
 """Kolmogorov-Smirnov statistic D, exact on the reference's kept sample."""
 
-from pilothouse.monitoring.checks import Limits
+from pilothouse.monitoring.checks import CheckLimits
 from pilothouse.monitoring.distances import kolmogorov_smirnov
 from pilothouse.monitoring.drift import (
     NUMBERS,
     CategoryPair,
     DriftTest,
-    NotJudged,
+    NotEvaluated,
     Pair,
     drift_tests,
 )
@@ -15,11 +15,11 @@ from pilothouse.monitoring.drift import (
 def score(pair: Pair) -> float:
     """The largest gap between the pair's distribution functions."""
     if isinstance(pair, CategoryPair):
-        raise NotJudged("categories have no order")
+        raise NotEvaluated("categories have no order")
     return kolmogorov_smirnov(pair.merged)
 
 
 # The limits are on D, not on a p-value: with thousands of rows a p-value rejects everything.
 drift_tests.register("ks")(
-    DriftTest("Kolmogorov-Smirnov D", NUMBERS, Limits(warn=0.1, fail=0.2), score)
+    DriftTest("Kolmogorov-Smirnov D", NUMBERS, CheckLimits(warn=0.1, fail=0.2), score)
 )

@@ -1,6 +1,6 @@
 """How far the share of rows without a value has moved."""
 
-from pilothouse.monitoring.checks import DATA_QUALITY, Limits
+from pilothouse.monitoring.checks import DATA_QUALITY, CheckLimits
 from pilothouse.monitoring.drift import BOTH, DriftTest, Pair, drift_tests
 
 
@@ -14,7 +14,7 @@ drift_tests.register("missing")(
     DriftTest(
         "Change of the missing rate",
         BOTH,
-        Limits(warn=0.02, fail=0.05),
+        CheckLimits(warn=0.02, fail=0.05),
         score,
         signal=DATA_QUALITY,
         counts_missing=True,

@@ -1,16 +1,16 @@
 """Population stability index, on the reference's deciles or on categories."""
 
-from pilothouse.monitoring.checks import Limits
+from pilothouse.monitoring.checks import CheckLimits
 from pilothouse.monitoring.distances import psi
 from pilothouse.monitoring.drift import BOTH, DriftTest, Pair, drift_tests
 
 
 def score(pair: Pair) -> float:
     """The index over the pair's weighed counts."""
-    return psi(*pair.weighed)
+    return psi(*pair.decile_counts)
 
 
 # Below .1 no change to speak of, above .2 a change to act on: the field's rule of thumb.
 drift_tests.register("psi")(
-    DriftTest("Population stability index", BOTH, Limits(warn=0.1, fail=0.2), score)
+    DriftTest("Population stability index", BOTH, CheckLimits(warn=0.1, fail=0.2), score)
 )

@@ -1,10 +1,10 @@
 """The share of rows whose category the reference never had."""
 
-from pilothouse.monitoring.checks import DATA_QUALITY, Limits
+from pilothouse.monitoring.checks import DATA_QUALITY, CheckLimits
 from pilothouse.monitoring.drift import (
     CATEGORIES,
     DriftTest,
-    NotJudged,
+    NotEvaluated,
     NumberPair,
     Pair,
     drift_tests,
@@ -14,9 +14,11 @@ from pilothouse.monitoring.drift import (
 def score(pair: Pair) -> float:
     """Rows with an unseen category over rows with any."""
     if isinstance(pair, NumberPair):
-        raise NotJudged("numbers are not categories")
+        raise NotEvaluated("numbers are not categories")
     if not pair.reference.complete:
-        raise NotJudged("the reference has too many categories to tell an unseen from a rare one")
+        raise NotEvaluated(
+            "the reference has too many categories to tell an unseen from a rare one"
+        )
     known = pair.reference.counts
     unseen = sum(count for name, count in pair.window.counts.items() if name not in known)
     return unseen / pair.window.present
@@ -26,7 +28,7 @@ drift_tests.register("unseen")(
     DriftTest(
         "Rate of unseen categories",
         CATEGORIES,
-        Limits(warn=0.005, fail=0.02),
+        CheckLimits(warn=0.005, fail=0.02),
         score,
         signal=DATA_QUALITY,
     )

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from pilothouse.monitoring.checks import Limits
+from pilothouse.monitoring.checks import CheckLimits
 from pilothouse.monitoring.distances import wasserstein
 from pilothouse.monitoring.drift import (
     NUMBERS,
     CategoryPair,
     DriftTest,
-    NotJudged,
+    NotEvaluated,
     Pair,
     drift_tests,
 )
@@ -17,11 +17,11 @@ from pilothouse.monitoring.drift import (
 def score(pair: Pair) -> float:
     """The distance in standard deviations; of a constant, in its own size, or in ones for 0."""
     if isinstance(pair, CategoryPair):
-        raise NotJudged("categories have no distance")
+        raise NotEvaluated("categories have no distance")
     scale = pair.reference.std or abs(float(pair.reference.values[0])) or 1.0
     return float(np.float64(wasserstein(pair.merged)) / scale)
 
 
 drift_tests.register("wasserstein")(
-    DriftTest("Wasserstein distance over the deviation", NUMBERS, Limits(0.1, 0.3), score)
+    DriftTest("Wasserstein distance over the deviation", NUMBERS, CheckLimits(0.1, 0.3), score)
 )

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from pilothouse.activity.actors import DEMO
-from pilothouse.jobs import JobRun, Jobs, workflows
+from pilothouse.jobs import JobContext, Jobs, workflows
 from pilothouse.kit.clock import from_ms
 from pilothouse.pipelines.cleanup import runs_ended
 from pilothouse.pipelines.flights import specs
@@ -17,14 +17,14 @@ TRAINED, SERVED, SENT = 0.2, 0.25, 0.98
 
 
 @workflows.register("demo_flights")
-def demo_flights(job: JobRun, weeks: int | None = None) -> dict[str, Any]:
+def demo_flights(job: JobContext, weeks: int | None = None) -> dict[str, Any]:
     """Train on January and February, promote, deploy, then live through the year week by week."""
     job = job.acting_as(DEMO)
     with runs_ended(job):
         return _sail(job, weeks)
 
 
-def _sail(job: JobRun, weeks: int | None) -> dict[str, Any]:
+def _sail(job: JobContext, weeks: int | None) -> dict[str, Any]:
     began = job.step("note the time", lambda: job.store.now().timestamp())
     job.span(0.0, 0.03)
     data = job.compute("register January and February", f"{PLACE}:register")
@@ -55,7 +55,7 @@ def _sail(job: JobRun, weeks: int | None) -> dict[str, Any]:
     return {**found, "seconds": round(ended - began, 1)}
 
 
-def _wait_for(job: JobRun, other: str) -> str:
+def _wait_for(job: JobContext, other: str) -> str:
     """Wait until another job has ended, however it ends; its status."""
     jobs, report = Jobs(job.store), job.reporter()
     while not (info := jobs.job(other)).ended:

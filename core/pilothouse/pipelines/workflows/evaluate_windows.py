@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from pilothouse.activity.actors import MONITOR
-from pilothouse.jobs import JobRun, workflows
+from pilothouse.jobs import JobContext, workflows
 from pilothouse.kit.clock import from_ms
 
 
 @workflows.register("evaluate_windows")
-def evaluate_windows(job: JobRun, deployment: str) -> dict[str, Any]:
+def evaluate_windows(job: JobContext, deployment: str) -> dict[str, Any]:
     """Evaluate the due windows one by one, each as a step, and react to alerts that fire."""
     job = job.acting_as(MONITOR)
     due = job.compute(

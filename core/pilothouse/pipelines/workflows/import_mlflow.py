@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pilothouse.jobs import JobRun, workflows
+from pilothouse.jobs import JobContext, workflows
 
 
 @workflows.register("import_mlflow")
 def import_mlflow(
-    job: JobRun,
+    job: JobContext,
     source: str,
     experiments: list[str] | None = None,
     into: str = "",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pilothouse.jobs import JobRun, workflows
+from pilothouse.jobs import JobContext, workflows
 
 
 @workflows.register("register_dataset")
 def register_dataset(
-    job: JobRun,
+    job: JobContext,
     name: str,
     path: str,
     filename: str = "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pilothouse.activity.actors import RETRAINING
-from pilothouse.jobs import JobRun, workflows
+from pilothouse.jobs import JobContext, workflows
 from pilothouse.pipelines.cleanup import runs_ended
 
 PLACE = "pilothouse.pipelines.retraining"
@@ -13,7 +13,7 @@ PLACE = "pilothouse.pipelines.retraining"
 
 @workflows.register("retrain")
 def retrain(
-    job: JobRun,
+    job: JobContext,
     deployment: str,
     reason: str = "",
     weeks: int = 8,
@@ -26,7 +26,7 @@ def retrain(
 
 
 def _retrain(
-    job: JobRun, deployment: str, reason: str, weeks: int, until_ms: int | None
+    job: JobContext, deployment: str, reason: str, weeks: int, until_ms: int | None
 ) -> dict[str, Any]:
     job.span(0.0, 0.15)
     snapshot = job.compute(

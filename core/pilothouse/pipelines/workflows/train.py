@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pilothouse.jobs import JobRun, workflows
+from pilothouse.jobs import JobContext, workflows
 from pilothouse.pipelines.cleanup import runs_ended
 
 
 @workflows.register("train")
-def train(job: JobRun, spec: dict[str, Any]) -> dict[str, Any]:
+def train(job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
     """Train in a child process; the result names the run."""
     with runs_ended(job):
         result: dict[str, Any] = job.compute(

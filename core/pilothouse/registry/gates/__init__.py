@@ -19,7 +19,7 @@ class Verdict:
     outcome: Outcome
     figure: float | None
     limit: float | None
-    words: str
+    message: str
 
     @property
     def passed(self) -> bool:
@@ -32,8 +32,11 @@ class Verdict:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Verdict:
-        """The verdict that was kept."""
-        return cls(**value)
+        """A stored verdict; before revision 0012 its message was stored as `words`."""
+        stored = dict(value)
+        if "words" in stored:
+            stored["message"] = stored.pop("words")
+        return cls(**stored)
 
 
 Gate = Callable[..., Verdict]  # of Evidence, and of parameters that are keywords with defaults

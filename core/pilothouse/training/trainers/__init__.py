@@ -18,7 +18,7 @@ Value = bool | int | float | str
 
 
 @dataclass(frozen=True)
-class Hyper:
+class Hyperparameter:
     """One parameter of a trainer: what it may be, its default, and whether a search varies it."""
 
     name: str
@@ -59,7 +59,7 @@ class Trainer(Protocol):
         ...
 
     @property
-    def space(self) -> tuple[Hyper, ...]:
+    def space(self) -> tuple[Hyperparameter, ...]:
         """What may be tuned."""
         ...
 
@@ -71,7 +71,7 @@ class Trainer(Protocol):
 trainers: Plugins[Trainer] = Plugins(__name__, "trainer")
 
 
-def settle(trainer: Trainer, params: Mapping[str, object]) -> dict[str, Value]:
+def resolve_params(trainer: Trainer, params: Mapping[str, object]) -> dict[str, Value]:
     """Every parameter of the trainer: those given, checked, and the defaults of the others.
 
     Raises Invalid for a value outside of the space and for a name that is not in it.

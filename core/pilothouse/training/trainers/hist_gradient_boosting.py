@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pilothouse.training.trainers import Columns, Hyper, Value, trainers
+from pilothouse.training.trainers import Columns, Hyperparameter, Value, trainers
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -17,11 +17,19 @@ class HistGradientBoostingTrainer:
 
     title = "Histogram gradient boosting"
     space = (
-        Hyper("learning_rate", "number", 0.1, 0.02, 0.5, log=True, help="Weight of each new tree."),
-        Hyper("max_iter", "integer", 100, 20, 500, tuned=False, help="Trees."),
-        Hyper("max_leaf_nodes", "integer", 31, 4, 127, log=True, help="Most leaves of a tree."),
-        Hyper("min_samples_leaf", "integer", 20, 5, 200, log=True, help="Fewest rows of a leaf."),
-        Hyper("l2_regularization", "number", 0.0, 0.0, 10.0, help="Penalty on leaf values."),
+        Hyperparameter(
+            "learning_rate", "number", 0.1, 0.02, 0.5, log=True, help="Weight of each new tree."
+        ),
+        Hyperparameter("max_iter", "integer", 100, 20, 500, tuned=False, help="Trees."),
+        Hyperparameter(
+            "max_leaf_nodes", "integer", 31, 4, 127, log=True, help="Most leaves of a tree."
+        ),
+        Hyperparameter(
+            "min_samples_leaf", "integer", 20, 5, 200, log=True, help="Fewest rows of a leaf."
+        ),
+        Hyperparameter(
+            "l2_regularization", "number", 0.0, 0.0, 10.0, help="Penalty on leaf values."
+        ),
     )
 
     @staticmethod

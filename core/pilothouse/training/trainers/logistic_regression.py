@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pilothouse.training.trainers import Columns, Hyper, Value, trainers
+from pilothouse.training.trainers import Columns, Hyperparameter, Value, trainers
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -19,15 +19,19 @@ class LogisticRegressionTrainer:
 
     title = "Logistic regression"
     space = (
-        Hyper("C", "number", 1.0, 1e-3, 1e3, log=True, help="Inverse strength of the L2 penalty."),
-        Hyper(
+        Hyperparameter(
+            "C", "number", 1.0, 1e-3, 1e3, log=True, help="Inverse strength of the L2 penalty."
+        ),
+        Hyperparameter(
             "class_weight",
             "choice",
             "none",
             choices=("none", "balanced"),
             help="Whether the rarer class weighs more.",
         ),
-        Hyper("max_iter", "integer", 300, 50, 2000, tuned=False, help="Most steps of the solver."),
+        Hyperparameter(
+            "max_iter", "integer", 300, 50, 2000, tuned=False, help="Most steps of the solver."
+        ),
     )
 
     @staticmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pilothouse.training.trainers import Columns, Hyper, Value, trainers
+from pilothouse.training.trainers import Columns, Hyperparameter, Value, trainers
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -17,17 +17,19 @@ class RandomForestTrainer:
 
     title = "Random forest"
     space = (
-        Hyper("n_estimators", "integer", 60, 10, 300, tuned=False, help="Trees."),
-        Hyper("max_depth", "integer", 10, 2, 20, help="Most levels of a tree."),
-        Hyper("min_samples_leaf", "integer", 20, 1, 200, log=True, help="Fewest rows of a leaf."),
-        Hyper(
+        Hyperparameter("n_estimators", "integer", 60, 10, 300, tuned=False, help="Trees."),
+        Hyperparameter("max_depth", "integer", 10, 2, 20, help="Most levels of a tree."),
+        Hyperparameter(
+            "min_samples_leaf", "integer", 20, 1, 200, log=True, help="Fewest rows of a leaf."
+        ),
+        Hyperparameter(
             "max_features",
             "choice",
             "sqrt",
             choices=("sqrt", "log2", "half"),
             help="Columns a split may choose from.",
         ),
-        Hyper(
+        Hyperparameter(
             "max_samples",
             "number",
             0.3,

@@ -24,31 +24,31 @@ MAX_LISTED = 100
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckVerdict:
     """Whether something is sound, in words, with details for programs."""
 
     ok: bool
-    words: str
+    message: str
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-Check = Callable[[Store], Verdict]
+Check = Callable[[Store], CheckVerdict]
 checks: Plugins[Check] = Plugins(__name__, "check")
 
 
-def verdict_of(sound: str, flaws: Sequence[str], **details: Any) -> Verdict:
+def verdict_of(sound: str, flaws: Sequence[str], **details: Any) -> CheckVerdict:
     """Sound when there is no flaw; else the first flaws in words, and more of them in details."""
     if not flaws:
-        return Verdict(True, sound, details)
+        return CheckVerdict(True, sound, details)
     words = "; ".join(flaws[:MAX_NAMED])
     if len(flaws) > MAX_NAMED:
         words += f"; and {len(flaws) - MAX_NAMED} more"
-    return Verdict(False, f"{words} ({sound})", {"flaws": list(flaws[:MAX_LISTED]), **details})
+    return CheckVerdict(False, f"{words} ({sound})", {"flaws": list(flaws[:MAX_LISTED]), **details})
 
 
-def run_all(store: Store) -> dict[str, Verdict]:
+def run_all(store: Store) -> dict[str, CheckVerdict]:
     """Every check's verdict by its name; after one of the first that fails, no more."""
-    verdicts: dict[str, Verdict] = {}
+    verdicts: dict[str, CheckVerdict] = {}
     for name in (*FIRST, *(name for name in checks.names() if name not in FIRST)):
         verdicts[name] = _guarded(checks.get(name), store)
         if not verdicts[name].ok and name in FIRST:
@@ -56,12 +56,12 @@ def run_all(store: Store) -> dict[str, Verdict]:
     return verdicts
 
 
-def _guarded(check: Check, store: Store) -> Verdict:
+def _guarded(check: Check, store: Store) -> CheckVerdict:
     try:
         return check(store)
     except DBAPIError as broken:
-        return Verdict(False, f"{broken.orig}")
+        return CheckVerdict(False, f"{broken.orig}")
     except (PilothouseError, SQLAlchemyError, sqlite3.Error, OSError) as broken:
-        return Verdict(False, str(broken))
+        return CheckVerdict(False, str(broken))
     except UNREADABLE as broken:
-        return Verdict(False, f"a value of the database cannot be read: {broken}")
+        return CheckVerdict(False, f"a value of the database cannot be read: {broken}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pilothouse.activity.chain import verify_anchored
 from pilothouse.storage import Store
-from pilothouse.workspace.checks import Verdict, checks
+from pilothouse.workspace.checks import CheckVerdict, checks
 
 
 @checks.register("activity")
-def activity(store: Store) -> Verdict:
+def activity(store: Store) -> CheckVerdict:
     """No entry of the activity log was changed, taken out, cut off or written anew."""
     chain = verify_anchored(store)
-    return Verdict(chain.intact, chain.words)
+    return CheckVerdict(chain.intact, chain.message)

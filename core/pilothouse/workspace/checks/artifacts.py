@@ -8,11 +8,11 @@ from pilothouse.kit.errors import PilothouseError
 from pilothouse.storage import Store, Table
 from pilothouse.storage.artifacts import DIGEST
 from pilothouse.storage.tables import ARTIFACT
-from pilothouse.workspace.checks import Verdict, checks, verdict_of
+from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 
 
 @checks.register("artifacts")
-def artifacts(store: Store) -> Verdict:
+def artifacts(store: Store) -> CheckVerdict:
     """Every artifact that is kept hashes to its name, and every one that is named is kept."""
     stored = set(store.artifacts.digests())
     named = named_digests(store)

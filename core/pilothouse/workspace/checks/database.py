@@ -5,16 +5,16 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from pilothouse.storage import Store
-from pilothouse.workspace.checks import Verdict, checks, verdict_of
+from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 
 
 @checks.register("database")
-def database(store: Store) -> Verdict:
+def database(store: Store) -> CheckVerdict:
     """Every page and index of the database is whole, and no row points at one that is not there."""
     with store.engine.connect() as connection:
         if not store.is_sqlite:
             connection.execute(text("SELECT 1"))
-            return Verdict(True, store.engine.dialect.name)
+            return CheckVerdict(True, store.engine.dialect.name)
         mode = str(connection.execute(text("PRAGMA journal_mode")).scalar())
         flaws = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(20)"))]
         if flaws == ["ok"]:

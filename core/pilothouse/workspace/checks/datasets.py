@@ -7,11 +7,11 @@ from sqlmodel import select
 from pilothouse.data.tables import DatasetVersion
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.storage import Store
-from pilothouse.workspace.checks import Verdict, checks, verdict_of
+from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 
 
 @checks.register("datasets")
-def datasets(store: Store) -> Verdict:
+def datasets(store: Store) -> CheckVerdict:
     """Every version of a dataset has a file with as many rows and columns as it says."""
     with store.read() as session:
         rows = session.exec(select(DatasetVersion)).all()
@@ -23,7 +23,7 @@ def _flaw(store: Store, row: DatasetVersion) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    name = f"{row.dataset}@{row.number}"
+    name = f"{row.dataset}@{row.version}"
     try:
         with store.artifacts.open(row.digest) as source:
             file = pq.ParquetFile(source)

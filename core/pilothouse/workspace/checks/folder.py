@@ -8,12 +8,12 @@ from pilothouse.activity.tables import ActivityEntry
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.tables import Deployment
 from pilothouse.storage import Store
-from pilothouse.workspace.checks import Verdict, checks, verdict_of
+from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 from pilothouse.workspace.checks.artifacts import named_digests
 
 
 @checks.register("folder")
-def folder(store: Store) -> Verdict:
+def folder(store: Store) -> CheckVerdict:
     """The database knows what lies in the folder: it is not an empty one over a full folder."""
     with store.read() as session:
         is_empty = session.exec(select(ActivityEntry.seq).limit(1)).first() is None

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from pilothouse.deployments.prediction_log import journal, segment_rows
 from pilothouse.storage import Store
-from pilothouse.workspace.checks import Verdict, checks, verdict_of
+from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 
 
 @checks.register("journals")
-def journals(store: Store) -> Verdict:
+def journals(store: Store) -> CheckVerdict:
     """Every line of every journal can be read, and nothing else lies there."""
     root = store.folder / "journal"
     if not root.exists():
-        return Verdict(True, "none yet")
+        return CheckVerdict(True, "none yet")
     if not root.is_dir():
-        return Verdict(False, f"{root} is no folder")
+        return CheckVerdict(False, f"{root} is no folder")
     flaws: list[str] = []
     count = 0
     for folder in sorted(root.iterdir()):
@@ -35,7 +35,7 @@ def journals(store: Store) -> Verdict:
 def _flaws(path: Path) -> list[str]:
     """What is wrong with a segment; one that is compacted meanwhile has nothing wrong."""
     try:
-        damaged = segment_rows.sift(journal.read(path)).damaged
+        damaged = segment_rows.check_lines(journal.read(path)).damaged
     except FileNotFoundError:
         return []
     except OSError as refused:

@@ -13,14 +13,14 @@ from pilothouse.experiments.tables import RunMetric
 from pilothouse.kit.errors import Unavailable
 from pilothouse.registry.tables import ModelVersion
 from pilothouse.storage import Store
-from pilothouse.workspace.checks import Verdict, checks, verdict_of
+from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 
 AT_ONCE = 500
 COMPARED = ("first", "first_step", "last", "last_step", "min", "max", "count")
 
 
 @checks.register("metrics")
-def metrics(store: Store) -> Verdict:
+def metrics(store: Store) -> CheckVerdict:
     """Histories are whole, summaries agree with them, versions with the runs they come from."""
     flaws: list[str] = []
     count = 0
@@ -78,7 +78,8 @@ def _versions(session: Session) -> Iterator[str]:
             is_later = row.last_at > version.created_at
             if registered is not None and not is_later and not _same(row.last, registered):
                 yield (
-                    f"{version.model}@{version.number} was registered with {row.key} {registered}, "
+                    f"{version.model}@{version.version} was registered with "
+                    f"{row.key} {registered}, "
                     f"its run has {row.last}"
                 )
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pilothouse.deployments.prediction_log import damage, log
 from pilothouse.storage import Store
-from pilothouse.workspace.checks import Verdict, checks, verdict_of
+from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 
 
 @checks.register("prediction_log")
-def prediction_log(store: Store) -> Verdict:
+def prediction_log(store: Store) -> CheckVerdict:
     """Every file of predictions, labels and requests can be read, and nothing else lies there."""
     flaws: list[str] = []
     count = 0
@@ -30,7 +30,7 @@ def prediction_log(store: Store) -> Verdict:
 
 
 @checks.register("set_aside")
-def set_aside(store: Store) -> Verdict:
+def set_aside(store: Store) -> CheckVerdict:
     """No damaged part was set aside; those that were are named until somebody moves them."""
     parts = damage.listing(store.folder)
     lines = sum(part.lines for part in parts)

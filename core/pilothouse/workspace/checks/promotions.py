@@ -9,11 +9,11 @@ from sqlmodel import Session, col, select
 from pilothouse.registry.evidence import evidence_hash
 from pilothouse.registry.tables import ACCEPTED, Alias, ModelVersion, Promotion, StageChange
 from pilothouse.storage import Store
-from pilothouse.workspace.checks import Verdict, checks, verdict_of
+from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 
 
 @checks.register("promotions")
-def promotions(store: Store) -> Verdict:
+def promotions(store: Store) -> CheckVerdict:
     """Evidence has the hash it had, accepted ones passed, stages follow their history."""
     with store.read() as session:
         rows = session.exec(select(Promotion)).all()
@@ -23,7 +23,7 @@ def promotions(store: Store) -> Verdict:
 
 
 def _flaws(row: Promotion) -> Iterator[str]:
-    name = f"promotion {row.id} of {row.model}@{row.number}"
+    name = f"promotion {row.id} of {row.model}@{row.version}"
     if evidence_hash(row.evidence) != row.evidence_hash:
         yield f"the evidence of {name} has another hash than it had"
     decision = row.decision_evidence
@@ -38,17 +38,17 @@ def _stages(session: Session) -> Iterator[str]:
     """Versions whose stage is not where their history ends, aliases of versions that are gone."""
     last: dict[tuple[str, int], StageChange] = {}
     for change in session.exec(select(StageChange).order_by(col(StageChange.id))):
-        key = (change.model, change.number)
+        key = (change.model, change.version)
         if key in last and last[key].after != change.before:
-            yield f"the history of {change.model}@{change.number} has a gap before {change.after}"
+            yield f"the history of {change.model}@{change.version} has a gap before {change.after}"
         last[key] = change
     versions = session.exec(select(ModelVersion)).all()
     for version in versions:
-        newest = last.get((version.model, version.number))
+        newest = last.get((version.model, version.version))
         if newest is not None and newest.after != version.stage:
-            name = f"{version.model}@{version.number}"
+            name = f"{version.model}@{version.version}"
             yield f"{name} is in {version.stage}, its history says {newest.after}"
-    known = {(version.model, version.number) for version in versions}
+    known = {(version.model, version.version) for version in versions}
     for alias in session.exec(select(Alias)):
-        if (alias.model, alias.number) not in known:
+        if (alias.model, alias.version) not in known:
             yield f"the alias {alias.alias} of {alias.model} names a version that is not there"

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pilothouse.activity import seals
 from pilothouse.activity.chain import UNREADABLE, latest_seals
 from pilothouse.storage import Store, Table
-from pilothouse.workspace.checks import Verdict, checks, verdict_of
+from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 from pilothouse.workspace.tables import NOUNS
 
 
 @checks.register("records")
-def records(store: Store) -> Verdict:
+def records(store: Store) -> CheckVerdict:
     """Versions, aliases, promotions, policies, windows and so on are as a command left them."""
     flaws: list[str] = []
     count = 0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pilothouse.storage import Store
 from pilothouse.storage.migrate import schema_state
-from pilothouse.workspace.checks import Verdict, checks
+from pilothouse.workspace.checks import CheckVerdict, checks
 
 
 @checks.register("schema")
-def schema(store: Store) -> Verdict:
+def schema(store: Store) -> CheckVerdict:
     """The database has the schema that this program knows."""
     state = schema_state(store)
-    return Verdict(state.current, f"revision {state.revision}, this program knows {state.head}")
+    return CheckVerdict(
+        state.current, f"revision {state.revision}, this program knows {state.head}"
+    )

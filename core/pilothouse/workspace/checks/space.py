@@ -6,7 +6,7 @@ import os
 import shutil
 
 from pilothouse.storage import Store
-from pilothouse.workspace.checks import Verdict, checks, verdict_of
+from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 
 MIN_FREE_BYTES = 200 << 20
 MIN_FREE_SHARE = 0.01
@@ -14,7 +14,7 @@ MIN_FREE_FILES = 1_000
 
 
 @checks.register("space")
-def space(store: Store) -> Verdict:
+def space(store: Store) -> CheckVerdict:
     """There is room for what comes, and the folder may be written."""
     usage = shutil.disk_usage(store.folder)
     flaws = []

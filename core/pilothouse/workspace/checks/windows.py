@@ -9,11 +9,11 @@ from sqlmodel import select
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.monitoring.tables import CheckResult, Reference, Window
 from pilothouse.storage import Store
-from pilothouse.workspace.checks import Verdict, checks, verdict_of
+from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 
 
 @checks.register("windows")
-def windows(store: Store) -> Verdict:
+def windows(store: Store) -> CheckVerdict:
     """Every window has a profile that can be read and results, every reference its rows."""
     with store.read() as session:
         rows = session.exec(select(Window)).all()
@@ -31,7 +31,7 @@ def windows(store: Store) -> Verdict:
         try:
             store.artifacts.local_path(reference.digest)
         except PilothouseError as refused:
-            name = f"{reference.model}@{reference.number}"
+            name = f"{reference.model}@{reference.version}"
             flaws.append(f"the reference of {name} cannot be read: {refused.message}")
     return verdict_of(f"{len(rows)} windows, {len(references)} references", flaws)
 

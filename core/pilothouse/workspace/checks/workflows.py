@@ -7,17 +7,17 @@ import sqlite3
 
 from pilothouse.storage import Store
 from pilothouse.storage.urls import WORKFLOWS_FILE
-from pilothouse.workspace.checks import Verdict, checks
+from pilothouse.workspace.checks import CheckVerdict, checks
 
 
 @checks.register("workflows")
-def workflows(store: Store) -> Verdict:
+def workflows(store: Store) -> CheckVerdict:
     """The database of durable workflows is whole."""
     file = store.folder / WORKFLOWS_FILE
     if store.settings.database_url:
-        return Verdict(True, "kept with the rest")
+        return CheckVerdict(True, "kept with the rest")
     if not file.exists():
-        return Verdict(True, "none yet")
+        return CheckVerdict(True, "none yet")
     with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
         words = str(connection.execute("PRAGMA quick_check").fetchone()[0])
-    return Verdict(words == "ok", f"quick_check {words}")
+    return CheckVerdict(words == "ok", f"quick_check {words}")

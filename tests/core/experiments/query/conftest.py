@@ -81,16 +81,18 @@ def _serve(workspace: Workspace, a: str, b: str, c: str) -> None:
     with workspace.store.write() as session:
         session.add(Model(name="late", **by))
         session.flush()
-        first = ModelVersion(model="late", number=1, run_id=a, stage="production", **kept, **by)
-        second = ModelVersion(model="late", number=2, import_source="mlflow", **kept, **by)
+        first = ModelVersion(model="late", version=1, run_id=a, stage="production", **kept, **by)
+        second = ModelVersion(model="late", version=2, import_source="mlflow", **kept, **by)
         session.add_all([first, second])
         session.flush()
-        session.add(VersionOrigin(model="late", number=2, source="runs:/b", location="", run=b))
+        session.add(VersionOrigin(model="late", version=2, source="runs:/b", location="", run=b))
         session.add(
-            Alias(model="late", alias="champion", number=1, changed_at=NOON, changed_by="ada")
+            Alias(model="late", alias="champion", version=1, changed_at=NOON, changed_by="ada")
         )
         session.add(
-            Deployment(name="live", model="late", number=2, serving=1, updated_at=NOON, **by)
+            Deployment(
+                name="live", model="late", version=2, serving_version=1, updated_at=NOON, **by
+            )
         )
         source = Source(experiment_id=2, name="pixels", digest="d1", source_type="x", source="y")
         session.add(source)

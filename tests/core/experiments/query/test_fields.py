@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pilothouse.experiments import RunFilter, query
-from pilothouse.experiments.query import Comparison, Field, Now
+from pilothouse.experiments.query import Comparison, FieldReference, Now
 from pilothouse.experiments.query.sql import PATTERNS
 from pilothouse.workspace import Workspace
 
@@ -24,7 +24,7 @@ def test_every_field_can_be_asked_by_every_operator_that_it_names(fleet: Workspa
                 value = (value or "",)
             elif field.name.startswith("params."):
                 value = "a" if operator in PATTERNS else 1.0
-            text = query.of("AND", [Comparison(Field.of(field.name), operator, value)])
+            text = query.of("AND", [Comparison(FieldReference.of(field.name), operator, value)])
             assert room.count(RunFilter(query=text)) >= 0, text
 
 

@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 from pilothouse.experiments import query
 from pilothouse.experiments.query import (
     EVERYTHING,
-    Both,
+    And,
     Comparison,
-    Either,
-    Field,
+    FieldReference,
     Not,
     Now,
+    Or,
+    ParseError,
     Tree,
-    Unreadable,
     parse,
     write,
 )
 from pilothouse.experiments.query.tree import PARTS
 
-AUC = Comparison(Field("metrics", "auc"), ">", 0.8)
-FOREST = Comparison(Field("", "text"), "CONTAINS", "forest")
+AUC = Comparison(FieldReference("metrics", "auc"), ">", 0.8)
+FOREST = Comparison(FieldReference("", "text"), "CONTAINS", "forest")
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 KEYS = st.one_of(
     st.sampled_from(
@@ -36,9 +36,9 @@ KEYS = st.one_of(
     TEXTS.filter(bool),
 )
 FIELDS = st.one_of(
-    st.builds(Field, st.just(""), KEYS),
-    st.builds(Field, st.sampled_from(["metrics", "params", "tags", "größe", "x_1"]), KEYS),
-    st.builds(Field, st.just("metrics"), KEYS, st.sampled_from(PARTS)),
+    st.builds(FieldReference, st.just(""), KEYS),
+    st.builds(FieldReference, st.sampled_from(["metrics", "params", "tags", "größe", "x_1"]), KEYS),
+    st.builds(FieldReference, st.just("metrics"), KEYS, st.sampled_from(PARTS)),
 )
 SPANS = st.timedeltas(timedelta(0), timedelta(days=90_000))
 MOMENTS = st.builds(Now, st.timedeltas(timedelta(days=-90_000), timedelta(days=90_000)))
@@ -65,7 +65,7 @@ CLAIMS = st.one_of(
 
 def branches(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     several = st.lists(parts, min_size=2, max_size=3).map(tuple)
-    return st.one_of(st.builds(Both, several), st.builds(Either, several), st.builds(Not, parts))
+    return st.one_of(st.builds(And, several), st.builds(Or, several), st.builds(Not, parts))
 
 
 TREES = st.one_of(st.just(EVERYTHING), st.recursive(CLAIMS, branches, max_leaves=8))
@@ -86,7 +86,7 @@ def test_any_text_is_read_or_refused_in_words(text: str) -> None:
     refused = None
     try:
         tree = parse(text)
-    except Unreadable as unreadable:
+    except ParseError as unreadable:
         refused = unreadable
     if refused is None:
         assert parse(write(tree)) == tree
@@ -108,27 +108,36 @@ def test_any_text_is_read_or_refused_in_words(text: str) -> None:
         ("'forest'", FOREST),
         ('"forest"', FOREST),
         ("text contains 'forest'", FOREST),
-        ("metrics.auc > 0.8 and forest", Both((AUC, FOREST))),
-        ("forest OR metrics.auc > 0.8 AND forest", Either((FOREST, Both((AUC, FOREST))))),
-        ("(forest OR forest) and forest", Both((Either((FOREST, FOREST)), FOREST))),
+        ("metrics.auc > 0.8 and forest", And((AUC, FOREST))),
+        ("forest OR metrics.auc > 0.8 AND forest", Or((FOREST, And((AUC, FOREST))))),
+        ("(forest OR forest) and forest", And((Or((FOREST, FOREST)), FOREST))),
         ("NOT NOT forest", Not(Not(FOREST))),
-        ("not forest and forest", Both((Not(FOREST), FOREST))),
-        ("best(metrics.auc) > 1", Comparison(Field("metrics", "auc", "best"), ">", 1.0)),
-        ("BEST( metrics.`a b` ) > 1", Comparison(Field("metrics", "a b", "best"), ">", 1.0)),
-        ('`run name` == "it\'s"', Comparison(Field("", "run name"), "=", "it's")),
-        ("tags.a.b <> 'it''s'", Comparison(Field("tags", "a.b"), "!=", "it's")),
-        ("params.x in ('a', 2)", Comparison(Field("params", "x"), "IN", ("a", 2.0))),
-        ("id not  in ('a')", Comparison(Field("", "id"), "NOT IN", ("a",))),
-        ("name not like 'a%'", Comparison(Field("", "name"), "NOT LIKE", "a%")),
-        ("name =~ '^a'", Comparison(Field("", "name"), "=~", "^a")),
-        ("metrics.loss is nan", Comparison(Field("metrics", "loss"), "IS NAN", None)),
-        ("metrics.loss = -inf", Comparison(Field("metrics", "loss"), "=", float("-inf"))),
-        ("duration > 1h30m", Comparison(Field("", "duration"), ">", timedelta(hours=1.5))),
-        ("created > now - 7d", Comparison(Field("", "created"), ">", Now(-timedelta(days=7)))),
-        ("created > NOW-1w", Comparison(Field("", "created"), ">", Now(-timedelta(days=7)))),
-        ("created < now", Comparison(Field("", "created"), "<", Now())),
-        ("nowhere", Comparison(Field("", "text"), "CONTAINS", "nowhere")),
-        ("order = 'a'", Comparison(Field("", "order"), "=", "a")),
+        ("not forest and forest", And((Not(FOREST), FOREST))),
+        ("best(metrics.auc) > 1", Comparison(FieldReference("metrics", "auc", "best"), ">", 1.0)),
+        (
+            "BEST( metrics.`a b` ) > 1",
+            Comparison(FieldReference("metrics", "a b", "best"), ">", 1.0),
+        ),
+        ('`run name` == "it\'s"', Comparison(FieldReference("", "run name"), "=", "it's")),
+        ("tags.a.b <> 'it''s'", Comparison(FieldReference("tags", "a.b"), "!=", "it's")),
+        ("params.x in ('a', 2)", Comparison(FieldReference("params", "x"), "IN", ("a", 2.0))),
+        ("id not  in ('a')", Comparison(FieldReference("", "id"), "NOT IN", ("a",))),
+        ("name not like 'a%'", Comparison(FieldReference("", "name"), "NOT LIKE", "a%")),
+        ("name =~ '^a'", Comparison(FieldReference("", "name"), "=~", "^a")),
+        ("metrics.loss is nan", Comparison(FieldReference("metrics", "loss"), "IS NAN", None)),
+        ("metrics.loss = -inf", Comparison(FieldReference("metrics", "loss"), "=", float("-inf"))),
+        ("duration > 1h30m", Comparison(FieldReference("", "duration"), ">", timedelta(hours=1.5))),
+        (
+            "created > now - 7d",
+            Comparison(FieldReference("", "created"), ">", Now(-timedelta(days=7))),
+        ),
+        (
+            "created > NOW-1w",
+            Comparison(FieldReference("", "created"), ">", Now(-timedelta(days=7))),
+        ),
+        ("created < now", Comparison(FieldReference("", "created"), "<", Now())),
+        ("nowhere", Comparison(FieldReference("", "text"), "CONTAINS", "nowhere")),
+        ("order = 'a'", Comparison(FieldReference("", "order"), "=", "a")),
     ],
 )
 def test_a_filter_becomes_a_tree(text: str, tree: Tree) -> None:
@@ -181,7 +190,7 @@ def test_a_tree_is_written_in_one_way(text: str, canonical: str) -> None:
     ],
 )
 def test_what_cannot_be_read_is_told_in_its_place(text: str, column: int, words: str) -> None:
-    with pytest.raises(Unreadable, match="the filter cannot be read") as refused:
+    with pytest.raises(ParseError, match="the filter cannot be read") as refused:
         parse(text)
     assert re.search(words, str(refused.value))
     assert refused.value.column == column
@@ -189,7 +198,7 @@ def test_what_cannot_be_read_is_told_in_its_place(text: str, column: int, words:
 
 
 def test_brackets_that_close_do_not_add_up() -> None:
-    assert parse(" and ".join(["(a = 1)"] * 100)) == Both((parse("a = 1"),) * 100)
+    assert parse(" and ".join(["(a = 1)"] * 100)) == And((parse("a = 1"),) * 100)
     assert parse("(" * 50 + "a = 1" + ")" * 50) == parse("a = 1")
 
 
@@ -209,6 +218,8 @@ def test_a_builder_takes_flat_filters_apart_and_puts_them_together() -> None:
     "column", ["name", "metrics.auc", "metrics.f1 score@best", "tags.a.b", "params.x@y"]
 )
 def test_a_column_of_a_run_table_is_a_field(column: str) -> None:
-    assert Field.of(column).column == column
-    [claim] = query.simple(parse(query.of("AND", [Comparison(Field.of(column), "=", "a")])))[1]  # type: ignore[index]
-    assert claim.field == Field.of(column)
+    assert FieldReference.of(column).column == column
+    [claim] = query.simple(
+        parse(query.of("AND", [Comparison(FieldReference.of(column), "=", "a")]))
+    )[1]  # type: ignore[index]
+    assert claim.field == FieldReference.of(column)

@@ -239,7 +239,7 @@ def test_every_filter_and_its_opposite_are_the_whole(fleet: Workspace) -> None:
 def test_many_runs_are_looked_for_in_another_way_and_are_the_same(
     fleet: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "FEW", -1)
+    monkeypatch.setattr(runs, "FEW_RUNS", -1)
     wrong = {claim: found for claim, meant in FOUND if (found := names(fleet, claim)) != meant}
     assert wrong == {}
 

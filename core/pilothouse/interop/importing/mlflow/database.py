@@ -19,14 +19,14 @@ from pilothouse.interop.importing.records import (
     BATCH,
     INPUT,
     OUTPUT,
-    Dataset,
-    Experiment,
-    Figure,
-    LoggedModel,
-    Model,
+    DatasetRecord,
+    ExperimentRecord,
+    LoggedModelRecord,
+    MetricRecord,
+    ModelRecord,
     ModelUse,
-    Run,
-    Version,
+    RunRecord,
+    VersionRecord,
 )
 from pilothouse.interop.importing.report import Notes
 from pilothouse.interop.importing.sandbox import Root
@@ -71,7 +71,7 @@ class DatabaseSource(LocalFiles):
             words = "its schema is not known here; what looks familiar is read"
             notes.noted("database", self._tables.schema or "no schema version", words)
 
-    def experiments(self) -> Iterator[Experiment]:
+    def experiments(self) -> Iterator[ExperimentRecord]:
         """Every experiment, the deleted ones too."""
         columns = (
             *("experiment_id", "name", "lifecycle_stage", "creation_time"),
@@ -84,7 +84,7 @@ class DatabaseSource(LocalFiles):
                 self.notes.broken("experiment", number, "it has no name")
                 continue
             workspace = coerce.text(row["workspace"]) or DEFAULT
-            yield Experiment(
+            yield ExperimentRecord(
                 id=number,
                 name=name if workspace == DEFAULT else f"{workspace}/{name}",
                 deleted=row["lifecycle_stage"] == "deleted",
@@ -107,11 +107,11 @@ class DatabaseSource(LocalFiles):
             found[coerce.text(row[owner])][coerce.text(row[key])] = coerce.text(row[value])
         return found
 
-    def count(self, experiment: Experiment) -> int | None:
+    def count(self, experiment: ExperimentRecord) -> int | None:
         """How many runs it has."""
         return self._tables.count("runs", "experiment_id", experiment.id)
 
-    def runs(self, experiment: Experiment) -> Iterator[Run]:
+    def runs(self, experiment: ExperimentRecord) -> Iterator[RunRecord]:
         """Its runs by id, a page at a time."""
         columns = (
             *("run_uuid", "name", "source_name", "source_version", "user_id", "status"),
@@ -121,7 +121,7 @@ class DatabaseSource(LocalFiles):
         for page in self._tables.pages("runs", columns, owner, "run_uuid", PAGE):
             yield from self._runs(experiment, page)
 
-    def _runs(self, experiment: Experiment, page: Sequence[Row]) -> Iterator[Run]:
+    def _runs(self, experiment: ExperimentRecord, page: Sequence[Row]) -> Iterator[RunRecord]:
         ids = [coerce.text(row["run_uuid"]) for row in page]
         params, tags = self._words("params", "run_uuid", ids), self._words("tags", "run_uuid", ids)
         datasets, uses = self._datasets(ids), self._uses(ids)
@@ -138,11 +138,11 @@ class DatabaseSource(LocalFiles):
             seen = sorted(map(str, latest[number])), points.get(number, 0)
             yield self._run(experiment, row, facts, coerce.stamp(row, seen))
 
-    def _run(self, experiment: Experiment, row: Row, facts: Any, seen: str) -> Run:
+    def _run(self, experiment: ExperimentRecord, row: Row, facts: Any, seen: str) -> RunRecord:
         params, tags, datasets, uses = facts
         number, at = coerce.text(row["run_uuid"]), coerce.text(row["artifact_uri"])
         told = [vars(each) for each in (*datasets, *uses)]
-        return Run(
+        return RunRecord(
             id=number,
             experiment=experiment.id,
             status=coerce.status(row["status"]),
@@ -168,8 +168,8 @@ class DatabaseSource(LocalFiles):
             return []
         return [(each.path, each.size) for each in self.root.files(place, lambda _p, _w: None)]
 
-    def _datasets(self, ids: Sequence[str]) -> dict[str, list[Dataset]]:
-        found: dict[str, list[Dataset]] = defaultdict(list)
+    def _datasets(self, ids: Sequence[str]) -> dict[str, list[DatasetRecord]]:
+        found: dict[str, list[DatasetRecord]] = defaultdict(list)
         if not self._tables.has("inputs", "datasets"):
             return found
         rows = self._tables.query(DATASETS, ids)
@@ -179,7 +179,7 @@ class DatabaseSource(LocalFiles):
             run, use, *words = (coerce.text(each) for each in row.values())
             name, digest, source_type, source, schema, profile = words
             found[run].append(
-                Dataset(name, digest, source_type, source, schema, profile, tags[use])
+                DatasetRecord(name, digest, source_type, source, schema, profile, tags[use])
             )
         return found
 
@@ -194,7 +194,7 @@ class DatabaseSource(LocalFiles):
                 found[coerce.text(row["source_id"])].append(ModelUse(model, WAYS[ends], step))
         return found
 
-    def points(self, run: Run) -> Iterator[Points]:
+    def points(self, run: RunRecord) -> Iterator[Points]:
         """Its histories, metric by metric."""
         nan = "is_nan" if self._tables.has_column("metrics", "is_nan") else "0"
         bad = 0
@@ -212,7 +212,7 @@ class DatabaseSource(LocalFiles):
         if bad:
             self.notes.broken("metric", run.id, f"rows that are no points: {bad:,}")
 
-    def logged_models(self, experiment: Experiment) -> Iterator[LoggedModel]:
+    def logged_models(self, experiment: ExperimentRecord) -> Iterator[LoggedModelRecord]:
         """Its logged models; MLflow 2 has none."""
         columns = (
             *("model_id", "name", "artifact_location", "creation_timestamp_ms"),
@@ -223,7 +223,9 @@ class DatabaseSource(LocalFiles):
         for page in self._tables.pages("logged_models", columns, owner, "model_id", PAGE):
             yield from self._logged_models(experiment, page)
 
-    def _logged_models(self, experiment: Experiment, page: Sequence[Row]) -> Iterator[LoggedModel]:
+    def _logged_models(
+        self, experiment: ExperimentRecord, page: Sequence[Row]
+    ) -> Iterator[LoggedModelRecord]:
         ids = [coerce.text(row["model_id"]) for row in page]
         params = self._words("logged_model_params", "model_id", ids, "param_key", "param_value")
         tags = self._words("logged_model_tags", "model_id", ids, "tag_key", "tag_value")
@@ -233,7 +235,7 @@ class DatabaseSource(LocalFiles):
                 self.notes.skipped("logged model", number, "its name is no model id")
                 continue
             at, told = coerce.text(row["artifact_location"]), tuple(figures[number])
-            yield LoggedModel(
+            yield LoggedModelRecord(
                 id=number,
                 experiment=experiment.id,
                 name=coerce.text(row["name"]),
@@ -257,12 +259,12 @@ class DatabaseSource(LocalFiles):
                 ),
             )
 
-    def _figures(self, ids: Sequence[str]) -> dict[str, list[Figure]]:
+    def _figures(self, ids: Sequence[str]) -> dict[str, list[MetricRecord]]:
         columns = (
             *("model_id", "metric_name", "metric_timestamp_ms", "metric_step", "metric_value"),
             *("run_id", "dataset_name", "dataset_digest"),
         )
-        found: dict[str, list[Figure]] = defaultdict(list)
+        found: dict[str, list[MetricRecord]] = defaultdict(list)
         for row in self._tables.rows("logged_model_metrics", columns, where="model_id", among=ids):
             at = coerce.instant(row["metric_timestamp_ms"])
             value, step = coerce.figure(row["metric_value"]), coerce.whole(row["metric_step"])
@@ -271,11 +273,11 @@ class DatabaseSource(LocalFiles):
                 continue
             words = (coerce.text(row[name]) for name in columns[5:])
             found[coerce.text(row["model_id"])].append(
-                Figure(coerce.text(row["metric_name"]), value, at, step, *words)
+                MetricRecord(coerce.text(row["metric_name"]), value, at, step, *words)
             )
         return found
 
-    def models(self) -> Iterator[Model]:
+    def models(self) -> Iterator[ModelRecord]:
         """Every registered model."""
         self._prompts.clear()
         columns = ("name", "creation_time", "last_updated_time", "description", "workspace")
@@ -294,7 +296,7 @@ class DatabaseSource(LocalFiles):
         rows = self._tables.rows(table, wanted, where="name", among=[key[1]])
         return [row for row in rows if (coerce.text(row["workspace"]) or DEFAULT) == key[0]]
 
-    def _model(self, key: tuple[str, str], row: Row, tags: Mapping[str, str]) -> Model:
+    def _model(self, key: tuple[str, str], row: Row, tags: Mapping[str, str]) -> ModelRecord:
         aliases = {
             coerce.text(each["alias"]): coerce.whole(each["version"])
             for each in self._of_model("registered_model_aliases", ("alias", "version"), key)
@@ -303,7 +305,7 @@ class DatabaseSource(LocalFiles):
         for each in self._of_model("model_version_tags", ("version", "key", "value"), key):
             number = coerce.whole(each["version"])
             words[number][coerce.text(each["key"])] = coerce.text(each["value"])
-        return Model(
+        return ModelRecord(
             name=key[1] if key[0] == DEFAULT else f"{key[0]}-{key[1]}",
             note=coerce.text(row["description"]),
             created_at=coerce.instant(row["creation_time"]),
@@ -315,7 +317,7 @@ class DatabaseSource(LocalFiles):
 
     def _versions(
         self, key: tuple[str, str], words: Mapping[int | None, Mapping[str, str]]
-    ) -> list[Version]:
+    ) -> list[VersionRecord]:
         columns = (
             *("version", "creation_time", "last_updated_time", "description", "current_stage"),
             *("source", "run_id", "run_link", "storage_location", "status"),
@@ -327,8 +329,8 @@ class DatabaseSource(LocalFiles):
                 continue
             at = coerce.MODEL_ID.search(coerce.text(row["source"]))
             found.append(
-                Version(
-                    number=number,
+                VersionRecord(
+                    version=number,
                     source=coerce.text(row["source"]),
                     stage=OURS.get(stage.lower(), NONE),
                     run_id=coerce.text(row["run_id"]),
@@ -340,7 +342,7 @@ class DatabaseSource(LocalFiles):
                     tags=words.get(number, {}),
                 )
             )
-        return sorted(found, key=lambda version: version.number)
+        return sorted(found, key=lambda version: version.version)
 
     def others(self) -> Mapping[str, int]:
         """What other tables hold."""

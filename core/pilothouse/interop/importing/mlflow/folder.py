@@ -14,13 +14,13 @@ from pilothouse.interop.importing.mlflow.registry_folder import registered
 from pilothouse.interop.importing.records import (
     INPUT,
     OUTPUT,
-    Dataset,
-    Experiment,
-    Figure,
-    LoggedModel,
-    Model,
+    DatasetRecord,
+    ExperimentRecord,
+    LoggedModelRecord,
+    MetricRecord,
+    ModelRecord,
     ModelUse,
-    Run,
+    RunRecord,
 )
 from pilothouse.interop.importing.report import Notes
 from pilothouse.interop.importing.sandbox import Entry, Root, words
@@ -29,7 +29,7 @@ from pilothouse.kit.errors import PilothouseError
 TRASH, MODELS, TRACES = ".trash", "models", "traces"
 RESERVED = ("tags", "datasets", TRACES, MODELS)
 META = "meta.yaml"
-MOST_TEXT = 1 << 20
+MAX_TEXT = 1 << 20
 STATUSES = {"1": "LOGGED_MODEL_PENDING", "2": "LOGGED_MODEL_READY"}
 STATUSES |= {"3": "LOGGED_MODEL_UPLOAD_FAILED"}
 UNREADABLE = (OSError, PilothouseError)
@@ -60,7 +60,7 @@ class FolderSource(LocalFiles):
         self._places: dict[str, str] = {}
         self._prompts: set[str] = set()
 
-    def experiments(self) -> Iterator[Experiment]:
+    def experiments(self) -> Iterator[ExperimentRecord]:
         """Every experiment; those in the trash are deleted."""
         self._places.clear()
         for above in ("", TRASH):
@@ -72,7 +72,7 @@ class FolderSource(LocalFiles):
                     self._places[found.id] = entry.path
                     yield found
 
-    def _experiment(self, entry: Entry, *, is_trash: bool) -> Experiment | None:
+    def _experiment(self, entry: Entry, *, is_trash: bool) -> ExperimentRecord | None:
         if not _is_experiment(self.root, entry):
             if entry.name.isdigit():
                 self.notes.broken("experiment", entry.path, f"it has no {META}")
@@ -86,7 +86,7 @@ class FolderSource(LocalFiles):
             if meta is not None:
                 self.notes.broken("experiment", entry.path, "it has no name")
             return None
-        return Experiment(
+        return ExperimentRecord(
             id=entry.name,
             name=name,
             deleted=is_trash or meta.get("lifecycle_stage") == "deleted",
@@ -107,23 +107,23 @@ class FolderSource(LocalFiles):
         found = {}
         for entry in self.root.files(path, self.tell("value")):
             try:
-                body, is_cut = self.root.head(entry.path, MOST_TEXT)
+                body, is_cut = self.root.head(entry.path, MAX_TEXT)
             except UNREADABLE as broken:
                 self.notes.broken("value", entry.path, words(broken))
                 continue
             if is_cut:
-                self.notes.noted("value", entry.path, f"cut after {MOST_TEXT:,} bytes")
+                self.notes.noted("value", entry.path, f"cut after {MAX_TEXT:,} bytes")
             value = coerce.text(body)
             if not _is_utf8(body):
                 self.notes.noted("value", entry.path, "bytes that are no UTF-8 were replaced")
             found[entry.path.removeprefix(f"{path}/")] = value
         return found
 
-    def count(self, experiment: Experiment) -> int | None:
+    def count(self, experiment: ExperimentRecord) -> int | None:
         """How many of its folders are runs by their names."""
         return sum(1 for _ in self._run_folders(experiment, quiet=True))
 
-    def _run_folders(self, experiment: Experiment, *, quiet: bool = False) -> Iterator[Entry]:
+    def _run_folders(self, experiment: ExperimentRecord, *, quiet: bool = False) -> Iterator[Entry]:
         tell = (lambda _path, _why: None) if quiet else self.tell("run")
         for entry in self.root.folders(self._places[experiment.id], tell):
             if coerce.RUN_ID.fullmatch(entry.name):
@@ -131,7 +131,7 @@ class FolderSource(LocalFiles):
             elif entry.name not in RESERVED and not quiet:
                 self.notes.skipped("run", entry.path, "its name is no run id")
 
-    def runs(self, experiment: Experiment) -> Iterator[Run]:
+    def runs(self, experiment: ExperimentRecord) -> Iterator[RunRecord]:
         """Its runs, one folder each."""
         for entry in self._run_folders(experiment):
             meta = self._meta("run", entry.path)
@@ -145,7 +145,9 @@ class FolderSource(LocalFiles):
             except OSError as broken:
                 self.notes.broken("run", entry.path, words(broken))
 
-    def _run(self, experiment: Experiment, entry: Entry, meta: Mapping[str, Any]) -> Run:
+    def _run(
+        self, experiment: ExperimentRecord, entry: Entry, meta: Mapping[str, Any]
+    ) -> RunRecord:
         path = entry.path
         params, tags = self._texts(f"{path}/params"), self._texts(f"{path}/tags")
         uses = self._uses(path, "outputs", OUTPUT) + self._uses(path, "inputs", INPUT)
@@ -153,7 +155,7 @@ class FolderSource(LocalFiles):
         quiet = lambda _path, _why: None  # noqa: E731
         sizes = [(e.path, e.size) for e in self.root.files(f"{path}/metrics", quiet)]
         files = [(e.path, e.size) for e in self.root.files(f"{path}/artifacts", quiet)]
-        return Run(
+        return RunRecord(
             id=entry.name,
             experiment=experiment.id,
             status=coerce.status(meta.get("status")),
@@ -186,7 +188,7 @@ class FolderSource(LocalFiles):
                 found.append(ModelUse(model, direction, coerce.whole(meta.get("step")) or 0))
         return tuple(found)
 
-    def _datasets(self, experiment: Experiment, run: str) -> tuple[Dataset, ...]:
+    def _datasets(self, experiment: ExperimentRecord, run: str) -> tuple[DatasetRecord, ...]:
         found = []
         for entry in self.root.folders(f"{run}/inputs", self.tell("dataset")):
             meta = self._meta("dataset", entry.path)
@@ -199,7 +201,7 @@ class FolderSource(LocalFiles):
                 found.append(dataset(told, coerce.texts(meta.get("tags"))))
         return tuple(found)
 
-    def points(self, run: Run) -> Iterator[Points]:
+    def points(self, run: RunRecord) -> Iterator[Points]:
         """Its histories, line by line."""
         folder = f"{self._places[run.experiment]}/{run.id}/metrics"
         for entry in self.root.files(folder, self.tell("metric")):
@@ -212,7 +214,7 @@ class FolderSource(LocalFiles):
             if bad:
                 self.notes.broken("metric", entry.path, f"lines that are no points: {bad:,}")
 
-    def logged_models(self, experiment: Experiment) -> Iterator[LoggedModel]:
+    def logged_models(self, experiment: ExperimentRecord) -> Iterator[LoggedModelRecord]:
         """Its logged models, one folder each."""
         folder = f"{self._places[experiment.id]}/{MODELS}"
         for entry in self.root.folders(folder, self.tell("logged model")):
@@ -224,21 +226,21 @@ class FolderSource(LocalFiles):
                 yield self._logged_model(experiment, entry, meta)
 
     def _logged_model(
-        self, experiment: Experiment, entry: Entry, meta: Mapping[str, Any]
-    ) -> LoggedModel:
+        self, experiment: ExperimentRecord, entry: Entry, meta: Mapping[str, Any]
+    ) -> LoggedModelRecord:
         params, tags = self._texts(f"{entry.path}/params"), self._texts(f"{entry.path}/tags")
-        figures: list[Figure] = []
+        figures: list[MetricRecord] = []
         for metric in self.root.files(f"{entry.path}/metrics", self.tell("metric")):
             key = metric.path.removeprefix(f"{entry.path}/metrics/")
             try:
-                figures += metric_files.figures(key, self.root.head(metric.path, MOST_TEXT)[0])
+                figures += metric_files.figures(key, self.root.head(metric.path, MAX_TEXT)[0])
             except UNREADABLE as broken:
                 self.notes.broken("metric", metric.path, words(broken))
         files = [
             (each.path, each.size)
             for each in self.root.files(f"{entry.path}/artifacts", lambda _path, _why: None)
         ]
-        return LoggedModel(
+        return LoggedModelRecord(
             id=entry.name,
             experiment=experiment.id,
             name=coerce.text(meta.get("name")),
@@ -256,15 +258,15 @@ class FolderSource(LocalFiles):
             stamp=coerce.stamp(meta, params, tags, [vars(each) for each in figures], files),
         )
 
-    def place_of(self, owner: Run | LoggedModel) -> str | None:
+    def place_of(self, owner: RunRecord | LoggedModelRecord) -> str | None:
         """Where the files of a run or a logged model lie: with it, unless it says elsewhere."""
-        above = f"{MODELS}/" if isinstance(owner, LoggedModel) else ""
+        above = f"{MODELS}/" if isinstance(owner, LoggedModelRecord) else ""
         own = f"{self._places[owner.experiment]}/{above}{owner.id}/artifacts"
         if self.root.is_folder(own):
             return own
         return self.root.rerooted(owner.files_at, owner.id)
 
-    def models(self) -> Iterator[Model]:
+    def models(self) -> Iterator[ModelRecord]:
         """Every registered model in `models/`."""
         self._prompts.clear()
         for entry in self.root.folders(MODELS, self.tell("model")):
@@ -283,9 +285,9 @@ class FolderSource(LocalFiles):
         return {"prompts": len(self._prompts), "traces": traces}
 
 
-def dataset(told: Mapping[str, Any], tags: Mapping[str, str]) -> Dataset:
+def dataset(told: Mapping[str, Any], tags: Mapping[str, str]) -> DatasetRecord:
     """A dataset by the fields that the file store and the REST API share."""
-    return Dataset(
+    return DatasetRecord(
         name=coerce.text(told.get("name")),
         digest=coerce.text(told.get("digest")),
         source_type=coerce.text(told.get("source_type")),

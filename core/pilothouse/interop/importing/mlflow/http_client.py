@@ -22,7 +22,7 @@ from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Refused, U
 if TYPE_CHECKING:
     import httpx
 
-MOST_JSON = 256 << 20
+MAX_JSON = 256 << 20
 CONNECT_S, SILENCE_S, ANSWER_S = 10.0, 60.0, 300.0
 TRIES, FIRST_WAIT_S = 4, 0.5
 AGAIN = (408, 429, 500, 502, 503, 504)
@@ -37,7 +37,7 @@ class Answered(PilothouseError):
         self.answered = status
 
 
-class Wire:
+class HttpClient:
     """A connection to one server and no other."""
 
     def __init__(
@@ -98,8 +98,8 @@ class Wire:
         with self._answer(method, path, **words) as answer, _in_words(self.url):
             for piece in answer.iter_bytes():
                 body += piece
-                if len(body) > MOST_JSON:
-                    raise Invalid(f"{self.url} answers with more than {MOST_JSON >> 20} MB.")
+                if len(body) > MAX_JSON:
+                    raise Invalid(f"{self.url} answers with more than {MAX_JSON >> 20} MB.")
                 if time.monotonic() > end:
                     raise Unavailable(f"{self.url} does not come to the end of an answer.")
         try:

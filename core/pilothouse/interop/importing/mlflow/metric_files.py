@@ -6,9 +6,9 @@ from collections.abc import Generator, Iterable, Iterator
 
 from pilothouse.experiments.metrics.summary import Points
 from pilothouse.interop.importing import coerce
-from pilothouse.interop.importing.records import BATCH, Figure
+from pilothouse.interop.importing.records import BATCH, MetricRecord
 
-LONGEST = 4096
+MAX_LINE_LENGTH = 4096
 
 
 def points(key: str, pieces: Iterable[bytes]) -> Generator[Points, None, int]:
@@ -54,22 +54,22 @@ def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes | None]:
         if not others:
             rest, is_long = _longer(rest, first, is_long)
             continue
-        yield None if is_long or len(rest) + len(first) > LONGEST else rest + first
+        yield None if is_long or len(rest) + len(first) > MAX_LINE_LENGTH else rest + first
         *middle, rest = others
         for line in middle:
-            yield line if len(line) <= LONGEST else None
+            yield line if len(line) <= MAX_LINE_LENGTH else None
         rest, is_long = _longer(b"", rest, False)
     if rest or is_long:
         yield None
 
 
 def _longer(rest: bytes, more: bytes, is_long: bool) -> tuple[bytes, bool]:
-    if is_long or len(rest) + len(more) > LONGEST:
+    if is_long or len(rest) + len(more) > MAX_LINE_LENGTH:
         return b"", True
     return rest + more, False
 
 
-def figures(key: str, body: bytes) -> Iterator[Figure]:
+def figures(key: str, body: bytes) -> Iterator[MetricRecord]:
     """The figures of a logged model: `instant value step run`, then a dataset when it is of one."""
     for line in whole_lines([body]):
         words = coerce.text(line or b"").split(" ")
@@ -80,4 +80,4 @@ def figures(key: str, body: bytes) -> Iterator[Figure]:
         run = words[3] if len(words) > 3 else ""
         named = words[4:]
         dataset = (" ".join(named[:-1]), named[-1]) if len(named) > 1 else ("", "")
-        yield Figure(key, value, at, step, run, *dataset)
+        yield MetricRecord(key, value, at, step, run, *dataset)

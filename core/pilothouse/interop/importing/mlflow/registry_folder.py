@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pilothouse.interop.importing import coerce
-from pilothouse.interop.importing.records import Model, Version
+from pilothouse.interop.importing.records import ModelRecord, VersionRecord
 from pilothouse.interop.importing.report import Notes
 from pilothouse.interop.importing.sandbox import Entry, Root, words
 from pilothouse.interop.mlflow.version_serialisation import OURS
@@ -25,12 +25,12 @@ def registered(
     meta: Mapping[str, Any],
     tags: Mapping[str, str],
     texts: Texts,
-) -> Model:
+) -> ModelRecord:
     """The registered model in a folder, with its versions."""
     aliases = coerce.texts(meta.get("aliases")) | texts(f"{entry.path}/aliases")
     numbers = {alias: coerce.whole(number.strip()) for alias, number in aliases.items()}
-    versions = sorted(_versions(root, notes, entry, texts), key=lambda version: version.number)
-    return Model(
+    versions = sorted(_versions(root, notes, entry, texts), key=lambda version: version.version)
+    return ModelRecord(
         name=coerce.text(meta.get("name")) or entry.name,
         note=coerce.text(meta.get("description")),
         created_at=coerce.instant(meta.get("creation_timestamp")),
@@ -41,7 +41,7 @@ def registered(
     )
 
 
-def _versions(root: Root, notes: Notes, model: Entry, texts: Texts) -> Iterator[Version]:
+def _versions(root: Root, notes: Notes, model: Entry, texts: Texts) -> Iterator[VersionRecord]:
     def tell(path: str, why: str) -> None:
         notes.broken("version", path, why)
 
@@ -58,10 +58,10 @@ def _versions(root: Root, notes: Notes, model: Entry, texts: Texts) -> Iterator[
             yield version(number, meta, texts(f"{entry.path}/tags"))
 
 
-def version(number: int, meta: Mapping[str, Any], tags: Mapping[str, str]) -> Version:
+def version(number: int, meta: Mapping[str, Any], tags: Mapping[str, str]) -> VersionRecord:
     """A version by the fields that the file store and the REST API share."""
-    return Version(
-        number=number,
+    return VersionRecord(
+        version=number,
         source=coerce.text(meta.get("source")),
         stage=OURS.get(coerce.text(meta.get("current_stage")).lower(), NONE),
         run_id=coerce.text(meta.get("run_id")),

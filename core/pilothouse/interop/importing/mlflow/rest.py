@@ -11,20 +11,20 @@ from urllib.parse import quote
 from pilothouse.experiments.metrics.summary import Points
 from pilothouse.interop.importing import coerce
 from pilothouse.interop.importing.mlflow.folder import dataset
-from pilothouse.interop.importing.mlflow.http_client import Wire
+from pilothouse.interop.importing.mlflow.http_client import HttpClient
 from pilothouse.interop.importing.mlflow.registry_folder import version
 from pilothouse.interop.importing.records import (
     INPUT,
     OUTPUT,
-    Dataset,
-    Experiment,
-    Figure,
-    File,
-    LoggedModel,
-    Model,
+    DatasetRecord,
+    ExperimentRecord,
+    FileRecord,
+    LoggedModelRecord,
+    MetricRecord,
+    ModelRecord,
     ModelUse,
-    Run,
-    Version,
+    RunRecord,
+    VersionRecord,
 )
 from pilothouse.interop.importing.report import Notes
 from pilothouse.interop.mlflow.artifact_paths import clean
@@ -34,7 +34,7 @@ API = "/api/2.0/mlflow/"
 FILES = "/api/2.0/mlflow-artifacts/artifacts/"
 MODEL_FILES = "/ajax-api/2.0/mlflow/logged-models/{}/artifacts/files"
 EXPERIMENTS, RUNS, HISTORY, MODELS, COUNTED = 1_000, 100, 25_000, 100, 1_000
-MOST_PAGES, DEEPEST = 1_000_000, 64
+MAX_PAGES, MAX_DEPTH = 1_000_000, 64
 OWN = "mlflow-artifacts:"
 PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
 Json = dict[str, Any]
@@ -46,14 +46,14 @@ class RemoteSource:
 
     kind = "server"
 
-    def __init__(self, wire: Wire, notes: Notes) -> None:
+    def __init__(self, wire: HttpClient, notes: Notes) -> None:
         self.notes = notes
         self.name = wire.url
         self._wire = wire
         self._prompts: set[str] = set()
         self.written_by = "MLflow's REST API"
 
-    def experiments(self) -> Iterator[Experiment]:
+    def experiments(self) -> Iterator[ExperimentRecord]:
         """Every experiment, the deleted ones too."""
         fields = {"max_results": EXPERIMENTS, "view_type": "ALL"}
         for row in self._pages("experiments/search", "experiments", fields):
@@ -61,7 +61,7 @@ class RemoteSource:
             if not number or not name:
                 self.notes.broken("experiment", number or name, "it has no id or no name")
                 continue
-            yield Experiment(
+            yield ExperimentRecord(
                 id=number,
                 name=name,
                 deleted=row.get("lifecycle_stage") == "deleted",
@@ -73,7 +73,7 @@ class RemoteSource:
     def _pages(self, path: str, noun: str, fields: Json, *, get: bool = False) -> Iterator[Json]:
         """Every row of a listing; one that goes in a circle is left."""
         token, seen = "", set[str]()
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             words = fields | ({"page_token": token} if token else {})
             ask = self._wire.get if get else self._wire.post
             told = ask(API + path, **words)
@@ -86,7 +86,7 @@ class RemoteSource:
                 return
             seen.add(token)
 
-    def count(self, experiment: Experiment) -> int | None:
+    def count(self, experiment: ExperimentRecord) -> int | None:
         """How many runs it has, when they are not so many that counting is half the work."""
         fields = {
             "experiment_ids": [experiment.id],
@@ -96,7 +96,7 @@ class RemoteSource:
         told = self._wire.post(API + "runs/search", **fields)
         return None if told.get("next_page_token") else len(_rows(told.get("runs")))
 
-    def runs(self, experiment: Experiment) -> Iterator[Run]:
+    def runs(self, experiment: ExperimentRecord) -> Iterator[RunRecord]:
         """Its runs, the oldest first: those that start meanwhile come at the end."""
         fields = {
             "experiment_ids": [experiment.id],
@@ -112,7 +112,7 @@ class RemoteSource:
             else:
                 yield _run(experiment, number, info, row)
 
-    def points(self, run: Run) -> Iterator[Points]:
+    def points(self, run: RunRecord) -> Iterator[Points]:
         """Its histories, metric by metric."""
         for key in run.metrics:
             yield from self._points(run.id, key)
@@ -140,7 +140,7 @@ class RemoteSource:
         if bad:
             self.notes.broken("metric", f"{run}/{key}", f"rows that are no points: {bad:,}")
 
-    def logged_models(self, experiment: Experiment) -> Iterator[LoggedModel]:
+    def logged_models(self, experiment: ExperimentRecord) -> Iterator[LoggedModelRecord]:
         """Its logged models; MLflow 2 has none."""
         fields = {"experiment_ids": [experiment.id], "max_results": MODELS}
         try:
@@ -154,7 +154,7 @@ class RemoteSource:
         except NotFound:
             return
 
-    def files(self, owner: Run | LoggedModel) -> Iterator[File]:
+    def files(self, owner: RunRecord | LoggedModelRecord) -> Iterator[FileRecord]:
         """The files that the server lists, folder by folder."""
         waiting = [""]
         seen = {""}
@@ -173,10 +173,12 @@ class RemoteSource:
                 if row.get("is_dir") is True:
                     waiting.append(path)
                 else:
-                    yield File(path, coerce.whole(row.get("file_size")), self._place(owner, path))
+                    yield FileRecord(
+                        path, coerce.whole(row.get("file_size")), self._place(owner, path)
+                    )
 
-    def _listing(self, owner: Run | LoggedModel, folder: str) -> Iterator[Json]:
-        if isinstance(owner, LoggedModel):
+    def _listing(self, owner: RunRecord | LoggedModelRecord, folder: str) -> Iterator[Json]:
+        if isinstance(owner, LoggedModelRecord):
             path = f"logged-models/{owner.id}/artifacts/directories"
             fields = {"artifact_directory_path": folder} if folder else {}
         else:
@@ -185,35 +187,35 @@ class RemoteSource:
             fields = {"run_id": owner.id, "run_uuid": owner.id} | inside
         return self._pages(path, "files", fields, get=True)
 
-    def _path(self, owner: Run | LoggedModel, folder: str, told: str) -> str | None:
+    def _path(self, owner: RunRecord | LoggedModelRecord, folder: str, told: str) -> str | None:
         """A path as it was told, when it lies below the folder that was asked for."""
         try:
             path = clean(told)
         except PilothouseError:
             path = ""
         inside = path.startswith(f"{folder}/") if folder else bool(path)
-        if not inside or path.count("/") > DEEPEST:
+        if not inside or path.count("/") > MAX_DEPTH:
             self.notes.broken("file", f"{owner.id}/{told}", "it is no path inside its folder")
             return None
         return path
 
-    def _place(self, owner: Run | LoggedModel, path: str) -> str:
+    def _place(self, owner: RunRecord | LoggedModelRecord, path: str) -> str:
         if owner.files_at.startswith(OWN):
             root = owner.files_at.removeprefix(OWN).split("?")[0]
             # Of an address with a host only the path is asked for, of this server.
             root = "/".join(root.split("/")[3:]) if root.startswith("//") else root
             return FILES + quote(f"{root.strip('/')}/{path}")
-        if isinstance(owner, LoggedModel):
+        if isinstance(owner, LoggedModelRecord):
             return f"{MODEL_FILES.format(owner.id)}?artifact_file_path={quote(path, safe='')}"
         return f"/get-artifact?run_id={owner.id}&run_uuid={owner.id}&path={quote(path, safe='')}"
 
-    def read(self, file: File) -> Iterator[bytes]:
+    def read(self, file: FileRecord) -> Iterator[bytes]:
         """The bytes of a file."""
-        return self._wire.pieces(file.place)
+        return self._wire.pieces(file.location)
 
-    def models(self) -> Iterator[Model]:
+    def models(self) -> Iterator[ModelRecord]:
         """Every registered model, with the versions that a search of all versions finds."""
-        versions: dict[str, list[Version]] = defaultdict(list)
+        versions: dict[str, list[VersionRecord]] = defaultdict(list)
         fields: Json = {"max_results": EXPERIMENTS}
         for row in self._pages("model-versions/search", "model_versions", fields, get=True):
             number = coerce.whole(row.get("version"))
@@ -250,12 +252,12 @@ class RemoteSource:
         self._wire.close()
 
 
-def _run(experiment: Experiment, number: str, info: Json, row: Json) -> Run:
+def _run(experiment: ExperimentRecord, number: str, info: Json, row: Json) -> RunRecord:
     data, inputs, outputs = (_inner(row, name) for name in ("data", "inputs", "outputs"))
     used = [(each, INPUT) for each in _rows(inputs.get("model_inputs"))]
     used += [(each, OUTPUT) for each in _rows(outputs.get("model_outputs"))]
     keys = {coerce.text(each.get("key")) for each in _rows(data.get("metrics"))}
-    return Run(
+    return RunRecord(
         id=number,
         experiment=experiment.id,
         status=coerce.status(info.get("status")),
@@ -278,12 +280,14 @@ def _run(experiment: Experiment, number: str, info: Json, row: Json) -> Run:
     )
 
 
-def _dataset(row: Json) -> Dataset:
+def _dataset(row: Json) -> DatasetRecord:
     return dataset(_inner(row, "dataset"), _pairs(row.get("tags")))
 
 
-def _logged_model(experiment: Experiment, number: str, info: Json, data: Json) -> LoggedModel:
-    return LoggedModel(
+def _logged_model(
+    experiment: ExperimentRecord, number: str, info: Json, data: Json
+) -> LoggedModelRecord:
+    return LoggedModelRecord(
         id=number,
         experiment=experiment.id,
         name=coerce.text(info.get("name")),
@@ -301,28 +305,30 @@ def _logged_model(experiment: Experiment, number: str, info: Json, data: Json) -
     )
 
 
-def _figures(data: Json) -> Iterator[Figure]:
+def _figures(data: Json) -> Iterator[MetricRecord]:
     for row in _rows(data.get("metrics")):
         at, value = coerce.instant(row.get("timestamp")), coerce.figure(row.get("value"))
         step = coerce.whole(row.get("step", 0))
         if at is not None and value is not None and step is not None:
             words = (coerce.text(row.get(n)) for n in ("run_id", "dataset_name", "dataset_digest"))
-            yield Figure(coerce.text(row.get("key")), value, at, step, *words)
+            yield MetricRecord(coerce.text(row.get("key")), value, at, step, *words)
 
 
-def _model(name: str, row: Json, tags: Mapping[str, str], versions: list[Version]) -> Model:
+def _model(
+    name: str, row: Json, tags: Mapping[str, str], versions: list[VersionRecord]
+) -> ModelRecord:
     aliases = {
         coerce.text(each.get("alias")): coerce.whole(each.get("version"))
         for each in _rows(row.get("aliases"))
     }
-    return Model(
+    return ModelRecord(
         name=name,
         note=coerce.text(row.get("description")),
         created_at=coerce.instant(row.get("creation_timestamp")),
         updated_at=coerce.instant(row.get("last_updated_timestamp")),
         tags=tags,
         aliases={alias: number for alias, number in aliases.items() if number is not None},
-        versions=tuple(sorted(versions, key=lambda each: each.number)),
+        versions=tuple(sorted(versions, key=lambda each: each.version)),
     )
 
 

@@ -12,7 +12,7 @@ from pilothouse.kit.errors import Invalid, NotFound, Unavailable
 
 HEADER = b"SQLite format 3\0"
 WAL = b"\2\2"
-LONGEST_CELL = 64 << 20
+MAX_CELL_LENGTH = 64 << 20
 MANY = 400
 BUSY_S = 20.0
 Row = dict[str, Any]
@@ -190,7 +190,7 @@ def _connect(file: Path) -> sqlite3.Connection:
         uri += "&immutable=1"
     try:
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, check_same_thread=False)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_CELL)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_CELL_LENGTH)
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         for pragma in ("query_only = ON", "trusted_schema = OFF", "cell_size_check = ON"):
             connection.execute(f"PRAGMA {pragma}")

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 
 from sqlmodel import Session
 
-from pilothouse.activity import hear
+from pilothouse.activity import subscribe
 from pilothouse.activity.tables import ActivityEntry
 from pilothouse.storage import Store
 
@@ -25,7 +25,7 @@ _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
 def listen() -> None:
     """Let webhooks hear of whatever this process does in the registry."""
-    hear("webhooks", _hear)
+    subscribe("webhooks", _hear)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from pilothouse.kit.errors import Invalid, Refused, Unavailable
 
 SCHEMES = {"https": 443, "http": 80}
-LONGEST = 2048
+MAX_URL_LENGTH = 2048
 LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 NUMERIC = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
@@ -29,7 +29,7 @@ IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True)
-class Target:
+class WebhookTarget:
     """Where a URL leads: what to ask of which host at which port."""
 
     scheme: str
@@ -38,11 +38,16 @@ class Target:
     path: str
 
 
-def parse(url: str) -> Target:
+def parse(url: str) -> WebhookTarget:
     """Read a URL. Raises Invalid when it is none that is ever called."""
     if not url.strip():
         raise _bad(f"Webhook URL cannot be empty or just whitespace: {url!r}")
-    if len(url) > LONGEST or not url.isascii() or not url.isprintable() or set(url) & set(' \\"<>'):
+    if (
+        len(url) > MAX_URL_LENGTH
+        or not url.isascii()
+        or not url.isprintable()
+        or set(url) & set(' \\"<>')
+    ):
         raise _bad("Webhook URL must be plain ASCII without spaces and backslashes.")
     try:
         parts = urlsplit(url)
@@ -56,7 +61,7 @@ def parse(url: str) -> Target:
         raise _bad("Webhook URL must not include embedded credentials.")
     path = parts.path or "/"
     asked = f"{path}?{parts.query}" if parts.query else path
-    return Target(parts.scheme, _host(parts, url), port or SCHEMES[parts.scheme], asked)
+    return WebhookTarget(parts.scheme, _host(parts, url), port or SCHEMES[parts.scheme], asked)
 
 
 def _host(parts: SplitResult, url: str) -> str:
@@ -76,7 +81,7 @@ def _host(parts: SplitResult, url: str) -> str:
     return host
 
 
-def resolve(target: Target, *, private: bool) -> list[str]:
+def resolve(target: WebhookTarget, *, private: bool) -> list[str]:
     """The addresses of a target. `private` lets inner ones pass.
 
     Raises Unavailable when the name has none, Refused when any of them is not public.

@@ -29,7 +29,7 @@ WAITS = (
     timedelta(minutes=10),
     timedelta(minutes=10),
 )
-MOST_AT_ONCE = 4
+MAX_AT_ONCE = 4
 KEPT = timedelta(days=30)
 GIVEN_UP = "It was tried often enough."
 
@@ -45,7 +45,7 @@ class Courier:
     def look(self) -> list[str]:
         """Begin with whatever is due, and say of which webhooks."""
         with self._lock:
-            room = MOST_AT_ONCE - len(self._busy)
+            room = MAX_AT_ONCE - len(self._busy)
             found = self._due(room) if room > 0 else []
             for webhook in found:
                 thread = threading.Thread(target=self._serve, args=(webhook,), daemon=True)

@@ -32,8 +32,8 @@ from pilothouse.storage import Store
 
 NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
 STATUSES = {"1": ACTIVE, "2": DISABLED, ACTIVE: ACTIVE, DISABLED: DISABLED}
-USUAL, MOST = 100, 1000
-LONGEST_NOTE, LONGEST_SECRET = 1000, 1000
+USUAL, MAX_RESULTS = 100, 1000
+MAX_NOTE_LENGTH, MAX_SECRET_LENGTH = 1000, 1000
 Json = dict[str, Any]
 
 
@@ -62,8 +62,8 @@ def _create(call: Call) -> Json:
         id=str(uuid.uuid4()),
         name=_name(name),
         url=url,
-        description=fields.text("description", most=LONGEST_NOTE),
-        secret=fields.text("secret", most=LONGEST_SECRET) or None,
+        description=fields.text("description", most=MAX_NOTE_LENGTH),
+        secret=fields.text("secret", most=MAX_SECRET_LENGTH) or None,
         status=_status(fields) or ACTIVE,
         events=_events(fields),
         created_at=now,
@@ -151,8 +151,8 @@ def _get(call: Call) -> Json:
 
 def _list(call: Call) -> Json:
     size = call.fields.whole("max_results") or USUAL
-    if not 1 <= size <= MOST:
-        raise invalid(f"max_results must be between 1 and {MOST}.")
+    if not 1 <= size <= MAX_RESULTS:
+        raise invalid(f"max_results must be between 1 and {MAX_RESULTS}.")
     offset = offset_of(call.fields.text("page_token"))
     query = select(Webhook).order_by(col(Webhook.created_at).desc(), col(Webhook.id))
     found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
@@ -169,9 +169,9 @@ def _update(call: Call) -> Json:
     webhook.events = _events(fields) or webhook.events
     webhook.status = _status(fields) or webhook.status
     if fields.has("description"):
-        webhook.description = fields.text("description", most=LONGEST_NOTE)
+        webhook.description = fields.text("description", most=MAX_NOTE_LENGTH)
     if fields.has("secret"):
-        webhook.secret = fields.text("secret", most=LONGEST_SECRET) or None
+        webhook.secret = fields.text("secret", most=MAX_SECRET_LENGTH) or None
     webhook.updated_at = call.store.now()
     session.add(webhook)
     session.flush()

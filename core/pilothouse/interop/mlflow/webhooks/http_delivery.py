@@ -13,12 +13,12 @@ import time
 from dataclasses import dataclass
 
 from pilothouse.interop.mlflow.webhooks import addresses
-from pilothouse.interop.mlflow.webhooks.addresses import Target
+from pilothouse.interop.mlflow.webhooks.addresses import WebhookTarget
 from pilothouse.kit.errors import Invalid, PilothouseError, Refused, Unavailable
 
 SIGNATURE, TIMESTAMP, DELIVERY = "X-MLflow-Signature", "X-MLflow-Timestamp", "X-MLflow-Delivery-Id"
-LONGEST_S = 10.0
-MOST_READ = 10_000
+MAX_SECONDS = 10.0
+MAX_READ = 10_000
 BUSY = (408, 425, 429)
 
 
@@ -72,28 +72,28 @@ def sign(secret: str, delivery: str, timestamp: str, payload: str) -> str:
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def _post(target: Target, found: list[str], parcel: Parcel) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(target.host, target.port, timeout=LONGEST_S)
+def _post(target: WebhookTarget, found: list[str], parcel: Parcel) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(target.host, target.port, timeout=MAX_SECONDS)
     late = threading.Event()
     connection.sock = _connected(target, found)
     # A time-out of the socket begins anew with every byte; this one does not.
-    end = threading.Timer(LONGEST_S, _hang_up, (connection.sock, late))
+    end = threading.Timer(MAX_SECONDS, _hang_up, (connection.sock, late))
     end.daemon = True
     end.start()
     try:
         connection.request("POST", target.path, parcel.payload.encode(), _headers(target, parcel))
         answer = connection.getresponse()
-        return answer.status, answer.read(MOST_READ).decode("utf-8", "replace")
+        return answer.status, answer.read(MAX_READ).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException):
         if late.is_set():
-            raise Unavailable(f"it did not answer within {LONGEST_S:.0f} seconds.") from None
+            raise Unavailable(f"it did not answer within {MAX_SECONDS:.0f} seconds.") from None
         raise
     finally:
         end.cancel()
         connection.close()
 
 
-def _headers(target: Target, parcel: Parcel) -> dict[str, str]:
+def _headers(target: WebhookTarget, parcel: Parcel) -> dict[str, str]:
     timestamp = str(int(time.time()))
     host = f"[{target.host}]" if ":" in target.host else target.host
     usual = target.port == addresses.SCHEMES[target.scheme]
@@ -110,12 +110,12 @@ def _headers(target: Target, parcel: Parcel) -> dict[str, str]:
     return headers
 
 
-def _connected(target: Target, found: list[str]) -> socket.socket:
+def _connected(target: WebhookTarget, found: list[str]) -> socket.socket:
     """A socket to the first of the checked addresses that answers; the name is not asked again."""
     failed: OSError = OSError("no address")
     for address in found:
         try:
-            plain = socket.create_connection((address, target.port), timeout=LONGEST_S)
+            plain = socket.create_connection((address, target.port), timeout=MAX_SECONDS)
         except OSError as wrong:
             failed = wrong
             continue
