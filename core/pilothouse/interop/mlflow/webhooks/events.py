@@ -176,7 +176,7 @@ def _version_created(session: Session, model: str, number: int) -> Event:
         "version": str(number),
         "source": source,
         "run_id": run or None,
-        "tags": _tags(session, VersionTag, model=model, number=number),
+        "tags": _tags(session, VersionTag, model=model, version=number),
         "description": version.note or None,
     }
     return Event(VERSION, CREATED, data)
