@@ -124,8 +124,8 @@ def verify(session: Session, anchors: Sequence[Anchor] = ()) -> ChainState:
     except UNREADABLE:
         number = len(hashes) + 1
         return ChainState(False, len(hashes), number, f"an entry from {number} on cannot be read")
-    if words := anchor.flaw(anchors, hashes):
-        return ChainState(False, len(hashes), None, words)
+    if message := anchor.flaw(anchors, hashes):
+        return ChainState(False, len(hashes), None, message)
     return ChainState(True, len(hashes), None, f"{len(hashes)} entries, unbroken")
 
 
@@ -138,8 +138,8 @@ def verify_anchored(store: Store) -> ChainState:
     with store.read() as session:
         state = verify(session, anchors or ())
     if anchors is None and state.intact and state.entries and store.is_sqlite:
-        words = f"its anchor {anchor.FILE} beside the database is missing"
-        return ChainState(False, state.entries, None, words)
+        message = f"its anchor {anchor.FILE} beside the database is missing"
+        return ChainState(False, state.entries, None, message)
     return state
 
 
@@ -163,8 +163,8 @@ def _newest(session: Session) -> tuple[int, str]:
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
     newest = select(ActivityEntry.seq, ActivityEntry.hash).order_by(col(ActivityEntry.seq).desc())
-    found = session.exec(newest.limit(1)).first()
-    return (found[0] or 0, found[1]) if found else (0, GENESIS)
+    row = session.exec(newest.limit(1)).first()
+    return (row[0] or 0, row[1]) if row else (0, GENESIS)
 
 
 def _as_stored(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -176,7 +176,7 @@ def _as_stored(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _hash(entry: ActivityEntry) -> str:
-    words = [
+    values = [
         entry.previous_hash,
         (entry.at - EPOCH) // timedelta(microseconds=1),
         entry.actor,
@@ -189,8 +189,8 @@ def _hash(entry: ActivityEntry) -> str:
         entry.reason,
     ]
     if entry.seals is not None:  # entries of before there were seals have none to cover
-        words.append(entry.seals)
-    text_form = json.dumps(words, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        values.append(entry.seals)
+    text_form = json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(text_form.encode()).hexdigest()
 
 
@@ -201,9 +201,9 @@ def seal_all(session: Session, store: Store) -> None:
     missing: seals.Seals = {}
     for table in seals.sealed_tables():
         name = str(table.__tablename__)
-        known = latest.get(name, {})
+        sealed = latest.get(name, {})
         rows = seals.all_of(connection, table)
-        differing = {key: hashed for key, hashed in rows.items() if known.get(key) != hashed}
+        differing = {key: hashed for key, hashed in rows.items() if sealed.get(key) != hashed}
         if differing:
             missing[name] = dict(differing)
     if missing:

@@ -103,9 +103,9 @@ class Data(ContractCommands):
         tell(0.05, "reading the file")
         reading = self._read(name, source, filename, types or {}, options, parent)
         table = reading.table
-        words = {**self._parent_words(parent, table), **reading.boolean_words}
+        boolean_words = {**self._parent_words(parent, table), **reading.boolean_words}
         tell(0.5, f"comparing {table.num_rows:,} rows with what is there")
-        content = content_hash(table, words)
+        content = content_hash(table, boolean_words)
         with self._store.read() as session:
             existing = versions.find(session, name, content)
             current = enforcement.current_contract(session, name)
@@ -115,12 +115,12 @@ class Data(ContractCommands):
         held = enforcement.hold(current, name, table, on_breach)
         report = self._with_event_time(reading.report, table, event_time, parent)
         tell(0.65, f"profiling {table.num_columns:,} columns")
-        draft = versions.draft(self._store, table, content, words, held, report)
+        draft = versions.draft(self._store, table, content, boolean_words, held, report)
         tell(0.95, "storing the version")
         at = report.event_time
-        said = versions.VersionOrigin(origin, licence, tags, parent, at, note)
+        version_origin = versions.VersionOrigin(origin, licence, tags, parent, at, note)
         with self._store.write() as session:
-            return versions.register(session, self._store, name, draft, said)
+            return versions.register(session, self._store, name, draft, version_origin)
 
     def preview(
         self,
@@ -193,12 +193,12 @@ class Data(ContractCommands):
             schema = versions.info(current).schema if current else ()
         if parent and not schema:
             schema = self.version(parent).schema
-        words = {
+        boolean_words = {
             column.name: column.boolean_words
             for column in schema
             if column.boolean_words and column.name not in types
         }
-        return with_booleans(reading, words)
+        return with_booleans(reading, boolean_words)
 
     def _with_event_time(
         self, report: ReadingReport, table: pa.Table, name: str | None, parent: str | None

@@ -68,14 +68,14 @@ def read_booleans(
     return booleans, (false, true)
 
 
-def as_words(column: pa.ChunkedArray, words: BooleanWords) -> pa.ChunkedArray:
+def as_words(column: pa.ChunkedArray, pair: BooleanWords) -> pa.ChunkedArray:
     """Booleans written with their words again."""
-    return pc.if_else(column, pa.scalar(words[1]), pa.scalar(words[0]))
+    return pc.if_else(column, pa.scalar(pair[1]), pa.scalar(pair[0]))
 
 
-def _pair(words: set[str]) -> BooleanWords | None:
+def _pair(spellings: set[str]) -> BooleanWords | None:
     """The pair that has all of the words, when there is one; no word means both yes and no."""
-    return next((pair for pair in sorted(PAIRS) if words <= set(pair)), None)
+    return next((pair for pair in sorted(PAIRS) if spellings <= set(pair)), None)
 
 
 def _usual_spelling(column: pa.ChunkedArray, spellings: list[str]) -> str:

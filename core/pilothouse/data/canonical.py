@@ -75,16 +75,16 @@ def checked_names(names: Iterable[str]) -> list[str]:
 
 
 def schema_of(
-    table: pa.Table, words: Mapping[str, BooleanWords] | None = None
+    table: pa.Table, boolean_words: Mapping[str, BooleanWords] | None = None
 ) -> tuple[Column, ...]:
     """The columns of a canonical table; `words` are those of boolean columns by name."""
-    words = words or {}
+    boolean_words = boolean_words or {}
     return tuple(
         Column(
             field.name,
             type_of(field.type),
             table.column(field.name).null_count > 0,
-            words.get(field.name),
+            boolean_words.get(field.name),
         )
         for field in table.schema
     )
@@ -92,16 +92,16 @@ def schema_of(
 
 def type_of(arrow: pa.DataType) -> Type:
     """The type that a canonical Arrow type stands for."""
-    return next(name for name, known in ARROW.items() if known == arrow)
+    return next(name for name, arrow_type in ARROW.items() if arrow_type == arrow)
 
 
-def content_hash(table: pa.Table, words: Mapping[str, BooleanWords] | None = None) -> str:
+def content_hash(table: pa.Table, boolean_words: Mapping[str, BooleanWords] | None = None) -> str:
     """SHA-256 of a canonical table's content in hex; the words of booleans are content too."""
     whole = hashlib.sha256(FORM)
-    words = words or {}
+    boolean_words = boolean_words or {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind, digest = _column_digest(column)
-        spelling = [list(words[name])] if name in words else []
+        spelling = [list(boolean_words[name])] if name in boolean_words else []
         entry = [name, kind, len(column), digest, *spelling]
         whole.update(json.dumps(entry, ensure_ascii=False).encode())
     return whole.hexdigest()
@@ -113,18 +113,18 @@ def _column(name: str, column: pa.ChunkedArray) -> pa.Array:
         extension = isinstance(values, pa.BaseExtensionType)
         column = _printed(column) if extension else column.cast(values)
     try:
-        found = _cast(column)
+        converted = _cast(column)
     except pa.ArrowInvalid as bad:
         raise Invalid(
             f"column {name!r}: {str(bad).splitlines()[0]}.", fields={name: "has unusable values"}
         ) from bad
-    if found is None:
+    if converted is None:
         raise Invalid(
             f"column {name!r} holds {column.type}, not numbers, text, booleans or times.",
             hint="Unfold it into plain columns.",
             fields={name: f"holds {column.type}"},
         )
-    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+    return converted.combine_chunks() if isinstance(converted, pa.ChunkedArray) else converted
 
 
 def _cast(column: pa.ChunkedArray) -> pa.ChunkedArray | None:

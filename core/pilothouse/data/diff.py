@@ -53,13 +53,16 @@ class DataDiff:
 
 
 def diff(
-    before: DatasetVersionInfo, after: DatasetVersionInfo, ours: Profile, theirs: Profile
+    before: DatasetVersionInfo,
+    after: DatasetVersionInfo,
+    before_profile: Profile,
+    after_profile: Profile,
 ) -> DataDiff:
     """Hold two versions and their profiles together."""
     import pandas as pd
 
-    old = {column.name: column for column in ours.columns}
-    new = {column.name: column for column in theirs.columns}
+    old = {column.name: column for column in before_profile.columns}
+    new = {column.name: column for column in after_profile.columns}
     schema = pd.DataFrame(list(_schema(old, new)), columns=list(SCHEMA))
     rows = [_shift(old[name], new[name]) for name in old if name in new]
     columns = pd.DataFrame(rows, columns=list(SHIFT)).sort_values(
@@ -105,8 +108,8 @@ def _unseen(old: ColumnProfile, new: ColumnProfile) -> str:
     """Frequent values that the earlier version does not have, when all of its values are known."""
     if not old.top or len(old.top) < old.distinct:
         return ""
-    known = {value for value, _ in old.top}
-    return ", ".join(str(value) for value, _ in new.top if value not in known)
+    earlier_values = {value for value, _ in old.top}
+    return ", ".join(str(value) for value, _ in new.top if value not in earlier_values)
 
 
 def distance(old: ColumnProfile, new: ColumnProfile) -> float:
@@ -142,10 +145,10 @@ def _largest_gap(old: ColumnProfile, new: ColumnProfile) -> float:
     return max(_beyond(old, new), _beyond(new, old))
 
 
-def _beyond(ours: ColumnProfile, theirs: ColumnProfile) -> float:
+def _beyond(column: ColumnProfile, other: ColumnProfile) -> float:
     """How far ours, at its own edges, is above or below all that theirs can be there."""
-    edges, up_to = np.asarray(theirs.edges), _up_to(theirs)
-    at, share = np.asarray(ours.edges), _up_to(ours)
+    edges, up_to = np.asarray(other.edges), _up_to(other)
+    at, share = np.asarray(column.edges), _up_to(column)
     below = np.searchsorted(edges, at, side="right") - 1
     above = np.searchsorted(edges, at, side="left")
     least = np.where(below >= 0, up_to[below.clip(min=0)], 0.0)

@@ -27,16 +27,16 @@ def profile(table: pa.Table) -> Profile:
 def _column(name: str, column: pa.ChunkedArray) -> ColumnProfile:
     kind, present = type_of(column.type), column.drop_null()
     counted = pc.value_counts(present)
-    seen: dict[str, Any] = {}
+    statistics: dict[str, Any] = {}
     if kind in ("string", "boolean"):
-        seen["top"] = _top(counted)
+        statistics["top"] = _top(counted)
     elif len(present):
         if kind == "number":
-            seen["infinite"] = pc.sum(pc.is_inf(present)).as_py() or 0
-        seen |= _spread(_floats(present), whole=kind == "integer")
+            statistics["infinite"] = pc.sum(pc.is_inf(present)).as_py() or 0
+        statistics |= _spread(_floats(present), whole=kind == "integer")
         if kind == "time":
-            del seen["std"]
-    return ColumnProfile(name, kind, len(column), column.null_count, len(counted), **seen)
+            del statistics["std"]
+    return ColumnProfile(name, kind, len(column), column.null_count, len(counted), **statistics)
 
 
 def _floats(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:

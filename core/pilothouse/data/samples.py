@@ -41,9 +41,9 @@ def flights() -> Path:
 
     An installed package carries it; a checkout has it in `data/flights/`. Raises NotFound.
     """
-    for place in _PLACES:
-        if place.is_file():
-            return place
+    for path in _PLACES:
+        if path.is_file():
+            return path
     raise NotFound(
         "the flights are not here.", hint="Run `python data/flights/prepare.py` in a checkout."
     )

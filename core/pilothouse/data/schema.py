@@ -34,18 +34,21 @@ class Column:
     def to_json(self) -> dict[str, Any]:
         """A plain value; words only where there are some."""
         value = asdict(self)
-        words = value.pop("boolean_words")
-        return {**value, "boolean_words": list(words)} if words else value
+        boolean_words = value.pop("boolean_words")
+        return {**value, "boolean_words": list(boolean_words)} if boolean_words else value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Column:
         """The column that `to_json` wrote."""
-        words = value.get("boolean_words")
+        boolean_words = value.get("boolean_words")
         return cls(
-            value["name"], value["type"], value["nullable"], (words[0], words[1]) if words else None
+            value["name"],
+            value["type"],
+            value["nullable"],
+            (boolean_words[0], boolean_words[1]) if boolean_words else None,
         )
 
 
-def fits(found: Type, expected: Type) -> bool:
+def fits(actual: Type, expected: Type) -> bool:
     """Whether values of one type can stand where another is expected."""
-    return found == expected or (found == "integer" and expected == "number")
+    return actual == expected or (actual == "integer" and expected == "number")

@@ -74,7 +74,7 @@ def draft(
     store: Store,
     table: pa.Table,
     content_hash: str,
-    words: Mapping[str, tuple[str, str]] | None = None,
+    boolean_words: Mapping[str, tuple[str, str]] | None = None,
     held: BreachedContract | None = None,
     reading: ReadingReport | None = None,
 ) -> Draft:
@@ -94,7 +94,7 @@ def draft(
         digest=digest,
         rows=table.num_rows,
         bytes=size,
-        schema=schema_of(table, words),
+        schema=schema_of(table, boolean_words),
         profile=[column.to_json() for column in profile.profile(table).columns],
         contract=held.contract or contract.infer(table),
         reading=reading.to_json() if reading else None,

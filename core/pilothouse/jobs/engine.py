@@ -141,8 +141,8 @@ def _carry_over(store: Store, retry_of: str, job_id: str, first: int) -> None:
     with store.write() as session:
         for old in session.exec(done):
             if _step(session, job_id, old.seq) is None:
-                kept = old.model_dump(exclude={"id", "job_id", "message"})
-                session.add(JobStep(job_id=job_id, message="kept from the first try", **kept))
+                columns = old.model_dump(exclude={"id", "job_id", "message"})
+                session.add(JobStep(job_id=job_id, message="kept from the first try", **columns))
 
 
 def _first_unfinished(job_id: str) -> int | None:
@@ -189,9 +189,9 @@ def _carry_out(
         if children.closed:
             raise Interrupted from broken
         log.exception("%s failed", kind)
-        known = in_words(broken)
-        error = known.message if known else f"{type(broken).__name__}: {broken}"
-        hint = known.hint if known else "The log has the whole story."
+        unavailable = in_words(broken)
+        error = unavailable.message if unavailable else f"{type(broken).__name__}: {broken}"
+        hint = unavailable.hint if unavailable else "The log has the whole story."
         _end(store, job_id, FAILED, error=error, hint=hint)
 
 

@@ -58,6 +58,8 @@ class Progress:
         if self._job_id is None:
             return
         with self._store.read() as session:
-            asked = session.exec(select(Job.cancel_requested).where(Job.id == self._job_id)).first()
-        if asked:
+            cancel_requested = session.exec(
+                select(Job.cancel_requested).where(Job.id == self._job_id)
+            ).first()
+        if cancel_requested:
             raise Cancelled("the job was cancelled.")

@@ -27,14 +27,14 @@ def next_time(cron: str, after: datetime) -> datetime:
     try:
         if len(cron.split()) != FIELDS:  # croniter would take a sixth for seconds
             raise ValueError(f"there are not {FIELDS} fields")
-        found: datetime = croniter(cron, after).get_next(datetime)
+        instant: datetime = croniter(cron, after).get_next(datetime)
     except (CroniterError, ValueError, KeyError) as bad:
         raise Invalid(
             f"{cron!r} is no cron expression: {bad}.",
             hint="Write five fields in UTC, such as '0 6 * * 1' for Mondays at 06:00.",
             fields={"cron": "five fields in UTC"},
         ) from bad
-    return found
+    return instant
 
 
 @dataclass(frozen=True)

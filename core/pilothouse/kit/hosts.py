@@ -29,17 +29,17 @@ def refusal(headers: Iterable[tuple[bytes, bytes]], ports: Collection[int] = ())
 
 
 def _is_ours(origin: str, ports: Collection[int]) -> bool:
-    scheme, separator, place = origin.partition("://")
-    name, port = _split(place)
+    scheme, separator, address = origin.partition("://")
+    name, port = _split(address)
     return separator != "" and scheme == "http" and name in LOOPBACK and port in ports
 
 
-def _split(place: str) -> tuple[str, int | None]:
+def _split(address: str) -> tuple[str, int | None]:
     """A name and its port, 80 when none is said; None for what is no port."""
     try:
-        parts = urlsplit(f"//{place}")
+        parts = urlsplit(f"//{address}")
         port = HTTP_PORT if parts.port is None else parts.port
     except ValueError:
-        return place, None
-    bare = place.rsplit(":", 1)[0] if parts.port is not None else place
+        return address, None
+    bare = address.rsplit(":", 1)[0] if parts.port is not None else address
     return bare.lower(), port

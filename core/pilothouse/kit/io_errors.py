@@ -52,9 +52,9 @@ def in_words(error: BaseException) -> Unavailable | None:
     for _ in range(MAX_DEPTH):
         if cause is None:
             return None
-        words = _words(cause)
-        if words is not None:
-            message, hint = words
+        description = _words(cause)
+        if description is not None:
+            message, hint = description
             return Unavailable(message, hint=hint)
         cause = getattr(cause, "orig", None) or cause.__cause__
     return None

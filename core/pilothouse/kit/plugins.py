@@ -32,8 +32,8 @@ class Plugins(Generic[T]):
         """Make a kind known under `name`; a second one with the name is a Conflict."""
 
         def keep(kind: T) -> T:
-            known = self._found.get(name, kind)
-            if known is not kind and _address(known) != _address(kind):
+            existing = self._found.get(name, kind)
+            if existing is not kind and _address(existing) != _address(kind):
                 raise Conflict(f"a {self.noun} named {name!r} is registered already")
             self._found[name] = kind
             return kind

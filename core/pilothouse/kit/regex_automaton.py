@@ -41,9 +41,9 @@ class _State(dict[str, "_State"]):
     __slots__ = ("ends", "found", "leave", "places")
 
     def __init__(
-        self, places: frozenset[int], found: bool, ends: bool, leave: Callable[..., _State]
+        self, places: frozenset[int], matched: bool, ends: bool, leave: Callable[..., _State]
     ) -> None:
-        self.places, self.found, self.ends, self.leave = places, found, ends, leave
+        self.places, self.found, self.ends, self.leave = places, matched, ends, leave
 
     def __missing__(self, character: str) -> _State:
         self[character] = after = self.leave(self, character)
@@ -94,14 +94,14 @@ class Pattern:
             return after
         if isinstance(node, Repeat):
             return self._repeated(node, after)
-        place = self._place()
+        position = self._place()
         if isinstance(node, Chars):
-            self._steps[place] = node, after
+            self._steps[position] = node, after
         elif isinstance(node, Edge):
-            self._edges[place] = node.sign, after
+            self._edges[position] = node.sign, after
         else:
-            self._free[place] += [self._built(part, after) for part in node.parts]
-        return place
+            self._free[position] += [self._built(part, after) for part in node.parts]
+        return position
 
     def _repeated(self, node: Repeat, after: int) -> int:
         if node.high is None:
@@ -110,9 +110,9 @@ class Pattern:
             after = again
         else:
             for _ in range(node.high - node.low):
-                place = self._place()
-                self._free[place] += [after, self._built(node.part, after)]
-                after = place
+                position = self._place()
+                self._free[position] += [after, self._built(node.part, after)]
+                after = position
         for _ in range(node.low):
             after = self._built(node.part, after)
         return after
@@ -135,26 +135,26 @@ class Pattern:
             if step is not None and step[0].has(character, folds=self._folds)
         ]
         places = self._reached(stepped, "") | self._anew
-        known = self._states.get(places)
-        if known is None:
+        following = self._states.get(places)
+        if following is None:
             ends = self._last in self._reached(places, "$")
-            known = _State(places, self._last in places, ends, self._leave)
-            self._states[places] = known
-        return known
+            following = _State(places, self._last in places, ends, self._leave)
+            self._states[places] = following
+        return following
 
     def _reached(self, places: Iterable[int], edges: str) -> frozenset[int]:
         """Every place that is reached without a character, across the given ends of the text."""
-        waiting, seen = list(places), set(places)
+        waiting, reached = list(places), set(places)
         while waiting:
-            place = waiting.pop()
-            edge = self._edges[place]
-            onward = self._free[place]
+            position = waiting.pop()
+            edge = self._edges[position]
+            onward = self._free[position]
             if edge is not None and edge[0] in edges:
                 onward = [edge[1]]
-            fresh = [each for each in onward if each not in seen]
-            seen.update(fresh)
+            fresh = [target for target in onward if target not in reached]
+            reached.update(fresh)
             waiting += fresh
-        return frozenset(seen)
+        return frozenset(reached)
 
 
 def _posix(node: Node) -> str:

@@ -32,8 +32,8 @@ class Chars:
 
     def has(self, character: str, *, folds: bool) -> bool:
         """Whether the character is one of them; `folds` does not mind upper and lower case."""
-        known = (character, character.lower(), character.upper()) if folds else (character,)
-        inside = any(low <= each <= high for low, high in self.ranges for each in known)
+        variants = (character, character.lower(), character.upper()) if folds else (character,)
+        inside = any(low <= variant <= high for low, high in self.ranges for variant in variants)
         return inside != self.negated
 
 
@@ -83,9 +83,9 @@ def read(text: str) -> tuple[Node, bool]:
 
 
 class _Reader:
-    def __init__(self, text: str, place: int) -> None:
+    def __init__(self, text: str, position: int) -> None:
         self._text = text
-        self._place = place
+        self._place = position
         self._depth = 0
 
     def whole(self) -> Node:
@@ -94,10 +94,10 @@ class _Reader:
             raise self._wrong("this ) closes nothing")
         return node
 
-    def _wrong(self, words: str) -> Invalid:
+    def _wrong(self, problem: str) -> Invalid:
         near = self._text[self._place : self._place + 10]
         where = f"at character {self._place + 1}, near {near!r}" if near else "at its end"
-        return Invalid(f"the regular expression cannot be read {where}: {words}.")
+        return Invalid(f"the regular expression cannot be read {where}: {problem}.")
 
     def _peek(self) -> str:
         return self._text[self._place : self._place + 1]
@@ -135,11 +135,15 @@ class _Reader:
         return Repeat(node, *times)
 
     def _times(self) -> tuple[int, int | None] | None:
-        known: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
+        repetitions: dict[str, tuple[int, int | None]] = {
+            "*": (0, None),
+            "+": (1, None),
+            "?": (0, 1),
+        }
         sign = self._peek()
-        if sign in known:
+        if sign in repetitions:
             self._take()
-            return known[sign]
+            return repetitions[sign]
         return self._counted() if sign == "{" else None
 
     def _counted(self) -> tuple[int, int | None]:

@@ -75,6 +75,8 @@ def read_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as wrong:
         faults = {str(fault["loc"][0]): fault["msg"] for fault in wrong.errors()}
-        words = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
+        details = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
         hint = "Look at what is set as PILOTHOUSE_* in the environment."
-        raise Invalid(f"the settings cannot be read ({words}).", hint=hint, fields=faults) from None
+        raise Invalid(
+            f"the settings cannot be read ({details}).", hint=hint, fields=faults
+        ) from None

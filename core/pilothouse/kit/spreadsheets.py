@@ -17,10 +17,10 @@ STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 def to_csv(frame: pd.DataFrame) -> bytes:
     """The frame as CSV without its index, every text in it harmless to a spreadsheet."""
     safe = frame.rename(columns=escaped)
-    for place, kind in enumerate(safe.dtypes):
+    for index, kind in enumerate(safe.dtypes):
         if kind.kind == "O" or str(kind) in ("str", "string", "category"):
-            column = safe.iloc[:, place].astype(object).map(escaped)
-            safe.isetitem(place, column.to_numpy())
+            column = safe.iloc[:, index].astype(object).map(escaped)
+            safe.isetitem(index, column.to_numpy())
     return safe.to_csv(index=False).encode()
 
 

@@ -103,10 +103,10 @@ class Artifacts:
     def open(self, digest: str) -> BinaryIO:
         """The bytes as an open file, for who reads a part of much: unverified. Raises NotFound."""
         try:
-            found: BinaryIO = self._fs.open(self._path(digest), "rb")
+            file: BinaryIO = self._fs.open(self._path(digest), "rb")
         except FileNotFoundError as gone:
             raise _missing(digest) from gone
-        return found
+        return file
 
     def local_path(self, digest: str) -> Path:
         """A verified file on this machine: the artifact, or a cached copy of a remote one."""
@@ -167,10 +167,10 @@ def _hash(source: Any) -> str:
     return hashed.hexdigest()
 
 
-def _verify(digest: str, found: str) -> None:
-    if digest != found:
+def _verify(digest: str, actual: str) -> None:
+    if digest != actual:
         raise Unavailable(
-            f"the artifact {digest[:12]}… is damaged: its bytes hash to {found[:12]}….",
+            f"the artifact {digest[:12]}… is damaged: its bytes hash to {actual[:12]}….",
             hint="Restore it from a backup, or make it anew by running its job again.",
         )
 

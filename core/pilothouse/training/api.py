@@ -37,7 +37,9 @@ class Training(Service):
 
     def trainers(self) -> list[TrainerInfo]:
         """Every kind of model one can train, by name."""
-        return [TrainerInfo(name, each.title, each.space) for name, each in trainers.items()]
+        return [
+            TrainerInfo(name, trainer.title, trainer.space) for name, trainer in trainers.items()
+        ]
 
     def preview(self, spec: TrainingSpec) -> TrainingPreview:
         """What a training would do: its classes, its split, and the use of every column and why.
@@ -114,12 +116,12 @@ class Training(Service):
 def _settled(session: Session, spec: TrainingSpec) -> TrainingSpec:
     """The spec of today's dataset version; what a child would find out later is said at once."""
     checked, version = spec.checked(), versions.require(session, spec.dataset)
-    known = version.column_names
+    column_names = version.column_names
     for field, names in (("target", (spec.target,)), ("features", spec.features)):
-        if missing := [name for name in names if name not in known]:
+        if missing := [name for name in names if name not in column_names]:
             raise Invalid(
                 f"{version.ref} has no column {missing[0]!r}.",
-                hint=f"It has {', '.join(known)}.",
+                hint=f"It has {', '.join(column_names)}.",
                 fields={field: f"{missing[0]} is no column"},
             )
     return replace(checked, dataset=version.ref)

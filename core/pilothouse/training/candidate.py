@@ -71,16 +71,18 @@ def fit_candidate(
     seconds = time.perf_counter() - started
     step(evaluation_phase(len(ground.split.test)))
     y = ground.y[ground.split.test]
-    found = evaluate(y, score, threshold, (str(ground.classes[0]), str(ground.classes[1])))
+    evaluation = evaluate(y, score, threshold, (str(ground.classes[0]), str(ground.classes[1])))
     folds = _fold_scores(ground, spec, scored)
-    documents = _documents(ground, spec, pipeline, found, folds, threshold)
+    documents = _documents(ground, spec, pipeline, evaluation, folds, threshold)
     settled = _settled(ground, spec, params)
     documents["spec.json"] = settled.to_json()
     files = {path: _json(document) for path, document in documents.items()} | {
         MODEL_PATH: _dump(LabelledPipeline.of(pipeline, ground.classes)),
         "reference.parquet": _reference(ground, score, spec.seed),
     }
-    metrics = found.metrics | {"fit_seconds": seconds} | _spread(spec.metric, folds[spec.metric])
+    metrics = (
+        evaluation.metrics | {"fit_seconds": seconds} | _spread(spec.metric, folds[spec.metric])
+    )
     return Candidate(ground.dataset, settled, ground.held_out, metrics, folds[spec.metric], files)
 
 
@@ -140,14 +142,14 @@ def _documents(
     ground: TrainingData,
     spec: TrainingSpec,
     pipeline: Pipeline,
-    found: Evaluation,
+    evaluation: Evaluation,
     folds: Mapping[str, list[float]],
     threshold: float,
 ) -> dict[str, Any]:
     held_out = ground.frame.iloc[ground.split.test]
     y = ground.y[ground.split.test]
     return {
-        **found.documents(),
+        **evaluation.documents(),
         "importance.json": importance(pipeline, ground.columns, held_out, y, spec.seed),
         "folds.json": _fold_table(ground.folds, folds),
         "rows.json": _rows(ground),
@@ -183,11 +185,13 @@ def _reference(ground: TrainingData, score: Scores, seed: int) -> bytes:
 
     `__row` is a row's place in the dataset version, by which a comparison finds it in other runs.
     """
-    kept = thin(len(score), REFERENCE_ROWS, seed)
-    places = ground.split.test[kept]
+    sample = thin(len(score), REFERENCE_ROWS, seed)
+    places = ground.split.test[sample]
     rows = ground.frame.iloc[places]
     rows = rows.assign(
-        __target=ground.y[places], __score=score[kept], __row=ground.origin[places].astype("int64")
+        __target=ground.y[places],
+        __score=score[sample],
+        __row=ground.origin[places].astype("int64"),
     )
     buffer = io.BytesIO()
     rows.to_parquet(buffer, index=False, compression="zstd")

@@ -60,16 +60,16 @@ def evaluate(y: Labels, score: Floats, threshold: float, classes: tuple[str, str
 
 def figures(y: Labels, score: Floats, threshold: float) -> dict[str, float]:
     """The metrics every run has."""
-    said = score >= threshold
+    predicted = score >= threshold
     return {
         "roc_auc": float(measure.roc_auc_score(y, score)),
         "average_precision": float(measure.average_precision_score(y, score)),
         "log_loss": float(measure.log_loss(y, score, labels=[0, 1])),
         "brier": float(np.mean((score - y) ** 2)),
-        "accuracy": float(np.mean(said == (y == 1))),
-        "f1": float(measure.f1_score(y, said, zero_division=0.0)),
-        "precision": float(measure.precision_score(y, said, zero_division=0.0)),
-        "recall": float(measure.recall_score(y, said, zero_division=0.0)),
+        "accuracy": float(np.mean(predicted == (y == 1))),
+        "f1": float(measure.f1_score(y, predicted, zero_division=0.0)),
+        "precision": float(measure.precision_score(y, predicted, zero_division=0.0)),
+        "recall": float(measure.recall_score(y, predicted, zero_division=0.0)),
         "calibration_error": calibration_error(calibration_curve(y, score)),
     }
 
@@ -78,11 +78,11 @@ def roc_curve(y: Labels, score: Floats) -> Curve:
     """False against true positive rate, in at most `POINTS` points."""
     fpr, tpr, threshold = measure.roc_curve(y, score)
     threshold = np.minimum(threshold, 1.0)  # the first is infinite, which JSON cannot say
-    kept = along(fpr, tpr, POINTS)
+    indices = along(fpr, tpr, POINTS)
     return {
-        "fpr": fpr[kept].tolist(),
-        "tpr": tpr[kept].tolist(),
-        "threshold": threshold[kept].tolist(),
+        "fpr": fpr[indices].tolist(),
+        "tpr": tpr[indices].tolist(),
+        "threshold": threshold[indices].tolist(),
     }
 
 
@@ -90,21 +90,21 @@ def pr_curve(y: Labels, score: Floats) -> Curve:
     """Recall against precision, in at most `POINTS` points, by rising threshold."""
     precision, recall, threshold = measure.precision_recall_curve(y, score)
     threshold = np.append(threshold, 1.0)  # the last point has none: nothing is called positive
-    kept = along(recall, precision, POINTS)
+    indices = along(recall, precision, POINTS)
     return {
-        "recall": recall[kept].tolist(),
-        "precision": precision[kept].tolist(),
-        "threshold": threshold[kept].tolist(),
+        "recall": recall[indices].tolist(),
+        "precision": precision[indices].tolist(),
+        "threshold": threshold[indices].tolist(),
     }
 
 
 def calibration_curve(y: Labels, score: Floats, bins: int = BINS) -> Curve:
     """Mean prediction against observed share in equal bins of the score that are not empty."""
-    place = np.clip((score * bins).astype(int), 0, bins - 1)
-    count = np.bincount(place, minlength=bins)
+    bin_index = np.clip((score * bins).astype(int), 0, bins - 1)
+    count = np.bincount(bin_index, minlength=bins)
     filled = count > 0
-    predicted = np.bincount(place, score, bins)[filled] / count[filled]
-    observed = np.bincount(place, y, bins)[filled] / count[filled]
+    predicted = np.bincount(bin_index, score, bins)[filled] / count[filled]
+    observed = np.bincount(bin_index, y, bins)[filled] / count[filled]
     return {
         "predicted": predicted.tolist(),
         "observed": observed.tolist(),
@@ -134,5 +134,5 @@ def along(x: Floats, y: Floats, most: int) -> npt.NDArray[np.intp]:
         return np.arange(len(x))
     walked = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
     stops = np.linspace(0.0, walked[-1], most)
-    kept = np.unique(np.searchsorted(walked, stops[:-1], side="left"))
-    return np.append(kept[kept < len(x) - 1], len(x) - 1)
+    indices = np.unique(np.searchsorted(walked, stops[:-1], side="left"))
+    return np.append(indices[indices < len(x) - 1], len(x) - 1)

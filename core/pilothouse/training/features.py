@@ -150,9 +150,11 @@ def _text_objections(column: ColumnProfile, present: int) -> Iterator[str]:
 def _is_free_text(column: ColumnProfile) -> bool:
     """Whether its most frequent values read like sentences rather than like names of classes."""
     values = [value for value, _ in column.top]
-    words = sum(len(value.split()) for value in values) / len(values)
+    words_per_value = sum(len(value.split()) for value in values) / len(values)
     length = sum(len(value) for value in values) / len(values)
-    return column.distinct > MAX_CODES // 2 and (words >= TEXT_WORDS or length > TEXT_LENGTH)
+    return column.distinct > MAX_CODES // 2 and (
+        words_per_value >= TEXT_WORDS or length > TEXT_LENGTH
+    )
 
 
 def _integer_objections(column: ColumnProfile, present: int) -> Iterator[str]:

@@ -49,11 +49,11 @@ def train_all_job(
     store: Store, progress: Report, *, specs: Sequence[Mapping[str, Any]], job_id: str
 ) -> dict[str, Any]:
     """Train several specs in a process: a result each in `trainings`, the best of all in `run`."""
-    wanted = [TrainingSpec.from_json(spec) for spec in specs]
-    reporter = TrainingProgress(progress, sum(max(spec.trials, 1) for spec in wanted))
+    training_specs = [TrainingSpec.from_json(spec) for spec in specs]
+    reporter = TrainingProgress(progress, sum(max(spec.trials, 1) for spec in training_specs))
     shop = _TrainingContext(store, job_id, reporter)
     with reporter.beating():
-        trainings = [shop.train(spec, str(slot)) for slot, spec in enumerate(wanted)]
+        trainings = [shop.train(spec, str(slot)) for slot, spec in enumerate(training_specs)]
     best = max(trainings, key=lambda result: _merit(result["metric"], result["value"]))
     return {
         "trainings": trainings,
@@ -82,15 +82,17 @@ class _TrainingContext:
     laid: dict[str, TrainingData] = field(default_factory=dict)
 
     def train(self, spec: TrainingSpec, slot: str) -> dict[str, Any]:
-        place = runs.RunLocation(self.job_id, slot, spec.name or None)
+        location = runs.RunLocation(self.job_id, slot, spec.name or None)
         if spec.trials:
-            return self._search(spec, place)
-        run, metrics = self._try(spec, place)
+            return self._search(spec, location)
+        run, metrics = self._try(spec, location)
         return _result(spec, run, None, [run], metrics)
 
-    def _try(self, spec: TrainingSpec, place: runs.RunLocation) -> tuple[str, Mapping[str, float]]:
-        self.progress.begin_try(_title(spec, place.slot))
-        ticket = runs.resume_or_start(self.store, spec, place)
+    def _try(
+        self, spec: TrainingSpec, location: runs.RunLocation
+    ) -> tuple[str, Mapping[str, float]]:
+        self.progress.begin_try(_title(spec, location.slot))
+        ticket = runs.resume_or_start(self.store, spec, location)
         if ticket.metrics is not None:
             return ticket.run, ticket.metrics
         with runs.finish_run_on_exit(self.store, ticket.run):
@@ -100,10 +102,10 @@ class _TrainingContext:
             runs.write_candidate(self.store, ticket.run, spec, params, candidate)
         return ticket.run, candidate.metrics
 
-    def _search(self, spec: TrainingSpec, place: runs.RunLocation) -> dict[str, Any]:
-        parent = runs.resume_or_start(self.store, spec, place)
+    def _search(self, spec: TrainingSpec, location: runs.RunLocation) -> dict[str, Any]:
+        parent = runs.resume_or_start(self.store, spec, location)
         with runs.finish_run_on_exit(self.store, parent.run):
-            trials, values, best = self._trials(spec, place, parent.run)
+            trials, values, best = self._trials(spec, location, parent.run)
             run, metrics = trials[best]
             if parent.metrics is None:
                 dataset = self._ground(spec).dataset
@@ -111,7 +113,7 @@ class _TrainingContext:
         return _result(spec, run, parent.run, [trial for trial, _ in trials], metrics)
 
     def _trials(
-        self, spec: TrainingSpec, place: runs.RunLocation, parent: str
+        self, spec: TrainingSpec, location: runs.RunLocation, parent: str
     ) -> tuple[list[tuple[str, Mapping[str, float]]], list[float], int]:
         direction = metric_kind(spec.metric).direction
         search = Search(trainers.get(spec.trainer), spec.params, direction, spec.seed)
@@ -119,8 +121,8 @@ class _TrainingContext:
         for number in range(spec.trials):
             tried = replace(spec, params=search.suggest())
             name = f"{spec.name or spec.trainer}-{number + 1}"
-            slot = f"{place.slot}/{number}"
-            trials.append(self._try(tried, replace(place, slot=slot, name=name, parent=parent)))
+            slot = f"{location.slot}/{number}"
+            trials.append(self._try(tried, replace(location, slot=slot, name=name, parent=parent)))
             values.append(_value(spec, trials[-1][1]))
             search.report(values[-1])
         return trials, values, search.best

@@ -39,12 +39,12 @@ def evaluate_job(
     y = rows["__target"].to_numpy().astype(np.int8)
     threshold = _signature(store, run).threshold
     own = figures(y, rows["__score"].to_numpy().astype(float), threshold)
-    found = {}
-    for place, (name, rival) in enumerate(rivals.items()):
-        progress(place / len(rivals), f"judging {name}")
-        found[name] = _judge(store, name, rival, rows, y)
-    words = f"{len(rows):,} rows held out by run {run}"
-    return {"rows": words, "count": len(rows), "own": own, "rivals": found}
+    rival_metrics = {}
+    for index, (name, rival) in enumerate(rivals.items()):
+        progress(index / len(rivals), f"judging {name}")
+        rival_metrics[name] = _judge(store, name, rival, rows, y)
+    description = f"{len(rows):,} rows held out by run {run}"
+    return {"rows": description, "count": len(rows), "own": own, "rivals": rival_metrics}
 
 
 def _judge(
@@ -74,7 +74,7 @@ def _signature(store: Store, run: str) -> Signature:
 def _file(store: Store, run: str, path: str) -> bytes:
     with store.read() as session:
         lifecycle.require(session, run)
-        kept = session.get(RunArtifact, (run, path))
-    if kept is None:
+        artifact = session.get(RunArtifact, (run, path))
+    if artifact is None:
         raise NotFound(f"run {run} has no {path}.")
-    return store.artifacts.read(kept.digest)
+    return store.artifacts.read(artifact.digest)

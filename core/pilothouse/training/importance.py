@@ -28,9 +28,9 @@ def importance(
 
     `pipeline` is a fitted one whose first step makes the matrix columns that `columns` tells.
     """
-    kept = thin(len(y), ROWS, seed)
-    y = y[kept]
-    matrix = pipeline[0].transform(rows.iloc[kept])
+    sample = thin(len(y), ROWS, seed)
+    y = y[sample]
+    matrix = pipeline[0].transform(rows.iloc[sample])
     model = pipeline[1:]
     whole = roc_auc_score(y, model.predict_proba(matrix)[:, 1])
     rng = np.random.default_rng(seed)

@@ -80,8 +80,8 @@ def target_classes(store: Store, version: DatasetVersionInfo, target: str) -> di
     Raises Invalid unless there are two.
     """
     sheet = _read(store, version, TrainingSpec(version.ref, target, split="random"))
-    words = sheet.boolean_words.get(target)
-    settled = read_target(sheet.frame[target], sheet.types[target], words, None)
+    boolean_words = sheet.boolean_words.get(target)
+    settled = read_target(sheet.frame[target], sheet.types[target], boolean_words, None)
     other, positive = settled.classes
     return {positive: settled.counts[positive], other: settled.counts[other]}
 

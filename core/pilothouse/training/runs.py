@@ -58,28 +58,28 @@ class Ticket:
     metrics: Mapping[str, float] | None = None
 
 
-def resume_or_start(store: Store, spec: TrainingSpec, place: RunLocation) -> Ticket:
+def resume_or_start(store: Store, spec: TrainingSpec, location: RunLocation) -> Ticket:
     """The run of a slot: the finished one, the one a killed attempt left open, or a new one."""
     running = code_patch.program(store, Path(__file__).parent)
     with store.write() as session:
-        found = _find(session, place)
-        if found is not None:
-            return Ticket(found.id, _metrics(session, found.id) if _ended(found) else None)
+        existing = _find(session, location)
+        if existing is not None:
+            return Ticket(existing.id, _metrics(session, existing.id) if _ended(existing) else None)
         run = lifecycle.start(
             session,
             store,
             spec.experiment,
-            place.name,
+            location.name,
             trainer=spec.trainer,
-            parent=place.parent,
+            parent=location.parent,
             seed=spec.seed,
             source=SOURCE,
             code=running.identity,
-            job_id=place.job_id,
+            job_id=location.job_id,
         )
         code_patch.log_patch(session, run, running)
-        recording.tag(session, run, {**spec.tags, SLOT: place.slot})
-        if spec.note and place.parent is None:
+        recording.tag(session, run, {**spec.tags, SLOT: location.slot})
+        if spec.note and location.parent is None:
             lifecycle.annotate(session, store, run, spec.note)
     return Ticket(run)
 
@@ -95,15 +95,15 @@ def write_candidate(
     documents = dict(candidate.files) | {
         "environment.json": json.dumps(environment.capture().to_json()).encode()
     }
-    kept = {path: store.artifacts.put_bytes(data) for path, data in documents.items()}
+    digests = {path: store.artifacts.put_bytes(data) for path, data in documents.items()}
     with store.write() as session:
         recording.log_params(session, run, {**params, **_settings(spec, candidate.settled)})
         recording.log_points(session, store, run, _points(spec, candidate))
         recording.log_input(session, run, candidate.dataset, "training")
         recording.tag(session, run, {HELD_OUT: candidate.held_out})
-        for path, digest in kept.items():
+        for path, digest in digests.items():
             recording.log_artifact(session, run, path, digest, len(documents[path]))
-        trusted_models.record_written(session, store, kept[MODEL_PATH], run)
+        trusted_models.record_written(session, store, digests[MODEL_PATH], run)
         lifecycle.finish(session, store, run)
 
 
@@ -138,14 +138,14 @@ def _end(store: Store, run: str, status: str, error: str) -> None:
         lifecycle.finish(session, store, run, status, error)
 
 
-def _find(session: Session, place: RunLocation) -> Run | None:
+def _find(session: Session, location: RunLocation) -> Run | None:
     query = (
         select(Run)
         .join(RunTag, col(RunTag.run_id) == col(Run.id))
         .where(
-            Run.job_id == place.job_id,
+            Run.job_id == location.job_id,
             RunTag.key == SLOT,
-            RunTag.value == place.slot,
+            RunTag.value == location.slot,
             col(Run.status).not_in((FAILED, CANCELLED)),
         )
     )
@@ -158,8 +158,8 @@ def _ended(run: Run) -> bool:
 
 def _metrics(session: Session, run: str) -> dict[str, float]:
     query = select(RunMetric.key, RunMetric.last).where(RunMetric.run_id == run)
-    found = {key: value for key, value in session.exec(query) if value is not None}
-    return {key: value for key, value in found.items() if not key.startswith(FOLD)}
+    values = {key: value for key, value in session.exec(query) if value is not None}
+    return {key: value for key, value in values.items() if not key.startswith(FOLD)}
 
 
 def _settings(spec: TrainingSpec, settled: TrainingSpec | None = None) -> dict[str, Any]:

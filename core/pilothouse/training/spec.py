@@ -52,8 +52,8 @@ class TrainingSpec:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TrainingSpec:
         """A checked spec. Raises Invalid that names each wrong field, NotFound for the trainer."""
-        known = {each.name for each in fields(cls)}
-        if unknown := sorted(set(value) - known):
+        field_names = {item.name for item in fields(cls)}
+        if unknown := sorted(set(value) - field_names):
             raise Invalid(
                 f"a training has no {', '.join(unknown)}.", fields=dict.fromkeys(unknown, "unknown")
             )
@@ -65,9 +65,9 @@ class TrainingSpec:
 
     def checked(self) -> TrainingSpec:
         """The same spec, every parameter settled. Raises Invalid that names the wrong fields."""
-        if wrong := {name: words for name, words in self._wrong() if words}:
-            words = "; ".join(f"{name} {said}" for name, said in wrong.items())
-            raise Invalid(f"this training cannot run: {words}.", fields=wrong)
+        if wrong := {name: message for name, message in self._wrong() if message}:
+            message = "; ".join(f"{name} {problem}" for name, problem in wrong.items())
+            raise Invalid(f"this training cannot run: {message}.", fields=wrong)
         return replace(self, params=resolve_params(trainers.get(self.trainer), self.params))
 
     def _wrong(self) -> list[tuple[str, str]]:

@@ -41,7 +41,7 @@ class TargetColumn:
 
 
 def read_target(
-    column: pd.Series[Any], kind: str, words: Words | None, positive: Label | None
+    column: pd.Series[Any], kind: str, boolean_words: Words | None, positive: Label | None
 ) -> TargetColumn:
     """Settle the classes of a target; without a choice the rarer class is the positive one.
 
@@ -57,29 +57,29 @@ def read_target(
     present = column.iloc[rows]
     counts: dict[Label, int] = {}
     for value, count in present.value_counts().items():
-        label = to_label(value, words)
+        label = to_label(value, boolean_words)
         counts[label] = counts.get(label, 0) + int(count)
-    classes = _order(name, counts, words, positive)
-    truth = {value: to_label(value, words) == classes[1] for value in present.unique()}
+    classes = _order(name, counts, boolean_words, positive)
+    truth = {value: to_label(value, boolean_words) == classes[1] for value in present.unique()}
     y = present.map(truth).to_numpy().astype(np.int8)
-    return TargetColumn(name, classes, counts, words, y, rows)
+    return TargetColumn(name, classes, counts, boolean_words, y, rows)
 
 
-def to_label(value: Any, words: Words | None) -> Label:
+def to_label(value: Any, boolean_words: Words | None) -> Label:
     """A cell as the class that it means: a boolean as its word where its file had words.
 
     Whole floats are the integers that missing values turned into floats.
     """
     plain = value.item() if hasattr(value, "item") else value
-    if words is not None and isinstance(plain, bool):
-        return words[plain]
+    if boolean_words is not None and isinstance(plain, bool):
+        return boolean_words[plain]
     if isinstance(plain, float) and plain.is_integer():
         return int(plain)
     return plain  # type: ignore[no-any-return]  # a cell of a frame
 
 
 def _order(
-    name: str, counts: Mapping[Label, int], words: Words | None, positive: Label | None
+    name: str, counts: Mapping[Label, int], boolean_words: Words | None, positive: Label | None
 ) -> tuple[Label, Label]:
     labels = sorted(counts)
     if len(labels) != 2:
@@ -94,17 +94,19 @@ def _order(
     if positive is None or positive == "":
         chosen = first if counts[first] < counts[second] else second
     else:
-        chosen = _chosen(name, (first, second), words, positive)
+        chosen = _chosen(name, (first, second), boolean_words, positive)
     return (second, first) if chosen == first else (first, second)
 
 
-def _chosen(name: str, labels: tuple[Label, Label], words: Words | None, positive: Label) -> Label:
+def _chosen(
+    name: str, labels: tuple[Label, Label], boolean_words: Words | None, positive: Label
+) -> Label:
     """The class somebody named; a person may write it in another case."""
-    signature = Signature((), name, labels, labels[0], target_words=words)
+    signature = Signature((), name, labels, labels[0], target_words=boolean_words)
     label = signature.match_label(positive)
     if label is None:
         folded = str(positive).strip().casefold()
-        same = [each for each in labels if str(each).casefold() == folded]
+        same = [candidate for candidate in labels if str(candidate).casefold() == folded]
         label = same[0] if len(same) == 1 else None
     if label is None:
         raise Invalid(

@@ -119,8 +119,8 @@ def read_training_table(store: Store, ref: str, columns: Sequence[str] | None = 
         frame = versions.read_frame(store, session, info.ref, columns)
         profile = tuple(map(ColumnProfile.from_json, version.profile_json))
     types = {column.name: column.type for column in info.schema}
-    words = {column.name: column.boolean_words for column in info.schema}
-    spelt = {name: pair for name, pair in words.items() if pair is not None}
+    boolean_words = {column.name: column.boolean_words for column in info.schema}
+    spelt = {name: pair for name, pair in boolean_words.items() if pair is not None}
     return Table(info.ref, frame, types, profile, info.event_time, spelt)
 
 
@@ -165,8 +165,8 @@ def divide(sheet: Table, spec: TrainingSpec) -> Divided:
     the field.
     """
     column = _column(sheet, spec.target, "target")
-    words = sheet.boolean_words.get(spec.target)
-    target = read_target(column, sheet.types[spec.target], words, spec.positive)
+    boolean_words = sheet.boolean_words.get(spec.target)
+    target = read_target(column, sheet.types[spec.target], boolean_words, spec.positive)
     if spec.split != AUTO:
         return _divide(sheet, spec, target, cast("Kind", spec.split))
     if _time_name(sheet, spec):
@@ -195,7 +195,7 @@ def _folds(
         inner = [hold_out(kind, y[drawn], instants, share=VALIDATION_SHARE, seed=spec.seed)]
     else:
         inner = []
-    return [Split(drawn[each.train], drawn[each.test]) for each in inner]
+    return [Split(drawn[fold.train], drawn[fold.test]) for fold in inner]
 
 
 def _column(sheet: Table, name: str, field: str) -> pd.Series[Any]:

@@ -15,13 +15,13 @@ from pilothouse.workspace import Workspace
 @pytest.fixture
 def log(workspace: Workspace) -> Workspace:
     store = workspace.store
-    told = [
+    entries = [
         ("ada", "registered", "dataset", "flights@1", "first 100% of it"),
         ("ada", "promoted", "version", "delay@1", "better"),
         ("grace", "promoted", "version", "delay@2", "Even better"),
     ]
     with store.write() as session:
-        for actor, verb, kind, ref, reason in told:
+        for actor, verb, kind, ref, reason in entries:
             record(session, store.acting_as(actor), verb, kind, ref, reason=reason)
     return workspace
 
@@ -37,7 +37,7 @@ def test_entries_come_newest_first_by_page(log: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("filters", "names"),
     [
         ({"kind": "dataset"}, ["flights@1"]),
         ({"ref": "delay@1"}, ["delay@1"]),
@@ -50,10 +50,10 @@ def test_entries_come_newest_first_by_page(log: Workspace) -> None:
     ],
 )
 def test_entries_are_found_by_what_they_say(
-    log: Workspace, asked: dict[str, str], found: list[str]
+    log: Workspace, filters: dict[str, str], names: list[str]
 ) -> None:
-    assert refs(log, **asked) == found
-    assert log.activity.count(**asked) == len(found)
+    assert refs(log, **filters) == names
+    assert log.activity.count(**filters) == len(names)
 
 
 def test_facets_list_what_occurs(log: Workspace) -> None:

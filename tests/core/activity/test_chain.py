@@ -116,12 +116,12 @@ class _UndoneError(Exception):
 def verdict(store: Store, column: str, value: Any, seq: int) -> ChainState:
     """What is said of the chain after a change behind its back, which is then taken back."""
     change = text(f"UPDATE activity_entry SET {column} = :value WHERE seq = :seq")
-    found = []
+    states = []
     with suppress(_UndoneError), store.write() as session:
         session.execute(change, {"value": value, "seq": seq})
-        found.append(verify(session))
+        states.append(verify(session))
         raise _UndoneError
-    return found[0]
+    return states[0]
 
 
 @settings(max_examples=150, deadline=None)
@@ -143,8 +143,8 @@ def test_whatever_single_field_is_changed_is_found(
 
 @pytest.mark.parametrize("column", JSONS)
 def test_an_entry_that_cannot_be_read_breaks_the_chain(filled: Store, column: str) -> None:
-    found = verdict(filled, column, "{torn", 3)
-    assert (found.intact, found.message) == (False, "an entry from 1 on cannot be read")
+    state = verdict(filled, column, "{torn", 3)
+    assert (state.intact, state.message) == (False, "an entry from 1 on cannot be read")
 
 
 def test_the_words_say_what_broke_and_where(filled: Store) -> None:
@@ -162,13 +162,13 @@ def test_the_words_say_what_broke_and_where(filled: Store) -> None:
 @settings(max_examples=40, deadline=None)
 @given(before=st.none() | st.dictionaries(st.text() | st.integers(), PLAIN, max_size=4))
 def test_whatever_is_recorded_reads_back_unbroken(shared: Store, before: Any) -> None:
-    found = []
+    states = []
     with suppress(_UndoneError), shared.write() as session:
         record(session, shared, "changed", "job", "x", before=before, after={1: (2,), 10: 3, 9: 4})
         session.expunge_all()
-        found.append(verify(session))
+        states.append(verify(session))
         raise _UndoneError
-    assert found[0].intact
+    assert states[0].intact
 
 
 def test_an_enumeration_is_recorded_as_its_word(store: Store) -> None:

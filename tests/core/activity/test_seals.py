@@ -26,14 +26,14 @@ from pilothouse.workspace.checks import checks
 
 
 def flaws(store: Store) -> list[str]:
-    found: list[str] = list(checks.get("records")(store).details.get("flaws", []))
+    messages: list[str] = list(checks.get("records")(store).details.get("flaws", []))
     state = verify_anchored(store)
-    return found + ([] if state.intact else [state.message])
+    return messages + ([] if state.intact else [state.message])
 
 
-def note(store: Store, words: str = "tried") -> None:
+def note(store: Store, reason: str = "tried") -> None:
     with store.write() as session:
-        record(session, store, words, "thing", "a")
+        record(session, store, reason, "thing", "a")
 
 
 def set_gates(workspace: Workspace, threshold: float) -> None:

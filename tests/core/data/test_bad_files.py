@@ -53,7 +53,7 @@ def test_values_that_span_lines_and_names_of_any_script_are_kept(data: Data) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"", "empty"),
         (b"\xef\xbb\xbf", "empty"),
@@ -79,14 +79,14 @@ def test_values_that_span_lines_and_names_of_any_script_are_kept(data: Data) -> 
         (parquet(pa.table({"a": [b"\xff"]})), "column 'a' holds binary"),
     ],
 )
-def test_bad_files_are_refused_by_row_and_column(data: Data, content: bytes, words: str) -> None:
-    with pytest.raises(Invalid, match=f"(?s){words}"):
+def test_bad_files_are_refused_by_row_and_column(data: Data, content: bytes, message: str) -> None:
+    with pytest.raises(Invalid, match=f"(?s){message}"):
         data.register("file", content)
     assert data.datasets().empty
 
 
 @pytest.mark.parametrize(
-    ("frame", "words"),
+    ("frame", "message"),
     [
         (pd.DataFrame({"a": [1, "x", 2]}), "row 2, column 'a': 'x' is str"),
         (pd.DataFrame({"a": [1, 10**30]}), "row 2, column 'a': 1000.* cannot be kept"),
@@ -98,9 +98,9 @@ def test_bad_files_are_refused_by_row_and_column(data: Data, content: bytes, wor
     ],
 )
 def test_bad_frames_are_refused_by_row_and_column(
-    data: Data, frame: pd.DataFrame, words: str
+    data: Data, frame: pd.DataFrame, message: str
 ) -> None:
-    with pytest.raises(Invalid, match=words):
+    with pytest.raises(Invalid, match=message):
         data.register("frame", frame)
 
 

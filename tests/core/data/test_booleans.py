@@ -15,7 +15,7 @@ def data(store: Store) -> Data:
 
 
 @pytest.mark.parametrize(
-    ("texts", "words", "values"),
+    ("texts", "boolean_words", "values"),
     [
         (["yes", "no", "yes"], ("no", "yes"), [True, False, True]),
         (["Yes", "No", ""], ("No", "Yes"), [True, False, None]),
@@ -27,12 +27,12 @@ def data(store: Store) -> Data:
     ],
 )
 def test_yes_no_texts_of_a_file_are_booleans_with_their_words(
-    data: Data, texts: list[str], words: tuple[str, str] | None, values: list[bool | None]
+    data: Data, texts: list[str], boolean_words: tuple[str, str] | None, values: list[bool | None]
 ) -> None:
     rows = "\n".join(f"{at},{text}" for at, text in enumerate(texts))
     version = data.register("answers", f"id,answer\n{rows}\n".encode())
     column = version.schema[1]
-    assert (column.type, column.boolean_words) == ("boolean", words)
+    assert (column.type, column.boolean_words) == ("boolean", boolean_words)
     assert data.version(version.ref).schema == version.schema
     assert data.frame(version.ref)["answer"].tolist() == values
 

@@ -117,9 +117,9 @@ def test_kept_parquet_says_the_same(
     table = canonical(drawn[0])
     path = tmp_path_factory.mktemp("kept") / "content.parquet"
     write_parquet(table, path)
-    kept = pq.ParquetFile(path).read()
-    assert kept.schema.equals(table.schema)
-    assert content_hash(canonical(kept)) == content_hash(table)
+    stored = pq.ParquetFile(path).read()
+    assert stored.schema.equals(table.schema)
+    assert content_hash(canonical(stored)) == content_hash(table)
 
 
 def frames() -> dict[str, pd.DataFrame]:

@@ -42,28 +42,28 @@ def test_schema_rows_and_shift_are_told(workspace: Workspace) -> None:
     )
     a = workspace.data.register("flights", frame, types={"code": "string"}).ref
     b = workspace.data.register("flights", later, on_breach="accept").ref
-    told = workspace.data.diff(a, b)
-    changes = {row["column"]: row["change"] for row in told.schema.to_dict("records")}
+    result = workspace.data.diff(a, b)
+    changes = {row["column"]: row["change"] for row in result.schema.to_dict("records")}
     assert changes == {"gone": "gone", "fresh": "new", "code": "type"}
-    by_column = told.columns.set_index("column")
+    by_column = result.columns.set_index("column")
     assert by_column.loc["temp", "message"] == "large"
     assert by_column.loc["carrier", "new_values"] == "UA"
     assert by_column.loc["code", "message"] == "cannot tell"
-    assert told.columns["column"].iloc[0] == "temp"
-    assert "-100 rows (500 to 400)" in told.message
-    assert "clear shift in temp and" not in told.message
-    assert not told.same
+    assert result.columns["column"].iloc[0] == "temp"
+    assert "-100 rows (500 to 400)" in result.message
+    assert "clear shift in temp and" not in result.message
+    assert not result.same
 
 
 def test_a_version_is_itself(workspace: Workspace) -> None:
     at = [datetime(2026, 1, day, tzinfo=UTC) for day in range(1, 29)]
     frame = pd.DataFrame({"x": range(28), "at": at, "flag": [True, False] * 14})
     a = workspace.data.register("things", frame).ref
-    told = workspace.data.diff(a, a)
-    assert told.same
-    assert told.columns["shift"].tolist() == [0.0, 0.0, 0.0]
-    assert told.columns["mean_before"].isna().tolist().count(True) == 2
-    assert "the same content" in told.message
+    result = workspace.data.diff(a, a)
+    assert result.same
+    assert result.columns["shift"].tolist() == [0.0, 0.0, 0.0]
+    assert result.columns["mean_before"].isna().tolist().count(True) == 2
+    assert "the same content" in result.message
 
 
 @settings(deadline=None, max_examples=40)
@@ -73,10 +73,10 @@ def test_the_gap_is_never_more_than_kolmogorov_and_smirnovs(
 ) -> None:
     rng = np.random.default_rng(seed)
     a, b = rng.normal(0, 1, 400), rng.normal(moved, wide, 300)
-    told = distance(seen(a), seen(b))
+    gap = distance(seen(a), seen(b))
     exact = float(stats.ks_2samp(a, b).statistic)
-    assert -1e-9 <= told <= exact + 1e-9
-    assert told >= exact - 0.2, "thirty bins see most of it"
+    assert -1e-9 <= gap <= exact + 1e-9
+    assert gap >= exact - 0.2, "thirty bins see most of it"
 
 
 @settings(deadline=None)
@@ -95,8 +95,8 @@ def test_a_frequent_value_is_no_shift_when_the_bins_differ() -> None:
 
 
 @pytest.mark.parametrize(
-    ("apart", "words"),
+    ("apart", "text"),
     [(0.0, "same"), (0.06, "slight"), (0.2, "clear"), (0.5, "large"), (np.nan, "cannot tell")],
 )
-def test_a_distance_reads(apart: float, words: str) -> None:
-    assert shift_words(apart) == words
+def test_a_distance_reads(apart: float, text: str) -> None:
+    assert shift_words(apart) == text

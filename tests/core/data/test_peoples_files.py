@@ -181,10 +181,10 @@ def test_na_and_none_are_values_of_a_text_column_where_empty_cells_are_missing(d
     content = csv(*countries, separator=",")
     declared = data.register("declared", content, types={"v": "string"})
     assert data.frame(declared.ref)["v"].tolist() == countries
-    told = read(content)
-    assert told.table["v"].null_count == 10
-    assert told.report["v"].missing_words == (("NA", 5), ("None", 5))
-    assert "taken for missing" in told.report["v"].notes[0]
+    reading = read(content)
+    assert reading.table["v"].null_count == 10
+    assert reading.report["v"].missing_words == (("NA", 5), ("None", 5))
+    assert "taken for missing" in reading.report["v"].notes[0]
     beside_empty = read(csv(*countries, "", separator=","))
     assert beside_empty.table["v"].null_count == 1
     assert "taken as values" in beside_empty.report["v"].notes[0]

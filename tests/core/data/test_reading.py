@@ -88,7 +88,7 @@ def test_parquet_is_known_by_its_first_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"", "the file is empty"),
         (b" \n\n", "the file is empty"),
@@ -104,9 +104,9 @@ def test_parquet_is_known_by_its_first_bytes(tmp_path: Path) -> None:
         (b"t\n2013-01-01\n2013-01-02\nsoon\n", "row 3, column 't': 'soon' is no time"),
     ],
 )
-def test_a_bad_csv_is_answered_with_the_place(content: bytes, words: str) -> None:
+def test_a_bad_csv_is_answered_with_the_place(content: bytes, message: str) -> None:
     refused = refusal(content, "upload.csv")
-    assert words in refused.message
+    assert message in refused.message
     assert refused.fields
 
 

@@ -89,10 +89,10 @@ def alone(tmp_path: Path) -> Iterator[Workspace]:
 
 
 def test_a_job_does_its_steps_in_order_and_keeps_its_result(sea: Workspace) -> None:
-    job_id = sea.jobs.submit("steps", {"trace": "a", "words": ["one", "two"]}, title="Count")
+    job_id = sea.jobs.submit("steps", {"trace": "a", "labels": ["one", "two"]}, title="Count")
     job = ended(sea, job_id)
     assert (job.status, job.progress, job.error) == ("succeeded", 1.0, "")
-    assert job.result == {"words": ["one", "two"]}
+    assert job.result == {"labels": ["one", "two"]}
     assert job.started_at is not None
     assert job.created_at <= job.started_at
     assert [(s.name, s.status, s.attempts) for s in sea.jobs.steps(job_id)] == [
@@ -115,11 +115,11 @@ def test_a_child_computes_reports_and_writes_to_the_log_of_its_job(sea: Workspac
 
 
 def test_the_log_of_a_job_holds_nothing_of_another(sea: Workspace) -> None:
-    words = {"trace": "log", "words": ["mine"]}
-    mine, other = (sea.jobs.submit("steps", words, title="Log") for _ in range(2))
-    ended(sea, mine)
+    args = {"trace": "log", "labels": ["mine"]}
+    own, other = (sea.jobs.submit("steps", args, title="Log") for _ in range(2))
+    ended(sea, own)
     ended(sea, other)
-    assert sea.jobs.log(mine).count("step mine") == 1
+    assert sea.jobs.log(own).count("step mine") == 1
 
 
 def test_an_error_of_a_child_comes_through_with_its_hint(sea: Workspace) -> None:
@@ -162,7 +162,7 @@ def test_a_running_child_learns_that_its_job_was_cancelled(sea: Workspace) -> No
 
 
 def test_a_running_job_stops_before_its_next_step(sea: Workspace) -> None:
-    job_id = sea.jobs.submit("steps", {"trace": "stop", "words": ["wait-1", "b"]}, title="Stop")
+    job_id = sea.jobs.submit("steps", {"trace": "stop", "labels": ["wait-1", "b"]}, title="Stop")
     until(lambda: trace(sea, "stop") == ["wait-1"])
     sea.jobs.cancel(job_id)
     give_sign(sea, "wait-1")
@@ -180,19 +180,19 @@ def test_a_retry_continues_at_the_step_that_failed(sea: Workspace) -> None:
     second = sea.jobs.retry(first, "the chart is there")
     job = ended(sea, second)
     assert (job.status, job.retry_of) == ("succeeded", first)
-    assert job.result == {"words": ["first", "chart", "third"]}
+    assert job.result == {"labels": ["first", "chart", "third"]}
     assert trace(sea, "retry") == ["first", "try-chart", "try-chart", "third"]
     assert [step.name for step in sea.jobs.steps(second)] == ["first", "second", "third"]
 
 
 def test_a_retry_of_a_job_that_was_cancelled_between_steps_goes_on(sea: Workspace) -> None:
-    first = sea.jobs.submit("steps", {"trace": "on", "words": ["wait-2", "b"]}, title="Go on")
+    first = sea.jobs.submit("steps", {"trace": "on", "labels": ["wait-2", "b"]}, title="Go on")
     until(lambda: trace(sea, "on") == ["wait-2"])
     sea.jobs.cancel(first)
     give_sign(sea, "wait-2")
     ended(sea, first)
     second = ended(sea, sea.jobs.retry(first))
-    assert second.result == {"words": ["wait-2", "b"]}
+    assert second.result == {"labels": ["wait-2", "b"]}
     assert trace(sea, "on") == ["wait-2", "b"]
 
 
@@ -209,7 +209,7 @@ def test_a_result_that_cannot_be_written_fails_the_job(sea: Workspace) -> None:
 
 
 def test_a_schedule_that_was_missed_for_long_is_caught_up_by_one_job(sea: Workspace) -> None:
-    args = {"trace": "hourly", "words": ["rang"]}
+    args = {"trace": "hourly", "labels": ["rang"]}
     sea.jobs.add_schedule("bell", "0 * * * *", "steps", args, title="Bell")
     with sea.store.write() as session:
         bell = _bell(session)
@@ -227,16 +227,16 @@ def _bell(session: Session) -> JobSchedule:
 
 
 def test_a_killed_worker_is_followed_by_one_that_repeats_no_finished_step(alone: Workspace) -> None:
-    words = ["one", "wait-here", "three"]
+    labels = ["one", "wait-here", "three"]
     with worker(alone.folder) as first:
-        job_id = alone.jobs.submit("steps", {"trace": "kill", "words": words}, title="Sail")
+        job_id = alone.jobs.submit("steps", {"trace": "kill", "labels": labels}, title="Sail")
         until(lambda: trace(alone, "kill") == ["one", "wait-here"])
         first.send_signal(signal.SIGKILL)
     assert alone.jobs.job(job_id).status == "running"
     give_sign(alone, "wait-here")
     with worker(alone.folder):
         job = ended(alone, job_id)
-    assert (job.status, job.result) == ("succeeded", {"words": words})
+    assert (job.status, job.result) == ("succeeded", {"labels": labels})
     assert trace(alone, "kill") == ["one", "wait-here", "wait-here", "three"]
     assert [(s.name, s.attempts) for s in alone.jobs.steps(job_id)] == [
         ("one", 1),
@@ -246,13 +246,13 @@ def test_a_killed_worker_is_followed_by_one_that_repeats_no_finished_step(alone:
 
 
 def test_a_worker_that_is_stopped_leaves_its_jobs_to_the_next(alone: Workspace) -> None:
-    wanted = {
+    expected = {
         "below": ("target", {"name": "tick_on", "args": {"trace": "below"}}),
         "aloft": ("lookout", {"trace": "aloft"}),
     }
     with worker(alone.folder) as first:
-        ids = [alone.jobs.submit(*job, title=name) for name, job in wanted.items()]
-        until(lambda: all(trace(alone, name) == ["ticking"] for name in wanted))
+        ids = [alone.jobs.submit(*job, title=name) for name, job in expected.items()]
+        until(lambda: all(trace(alone, name) == ["ticking"] for name in expected))
         first.terminate()
         first.wait(PATIENCE_S)
     assert [alone.jobs.job(job_id).status for job_id in ids] == ["running", "running"]
@@ -260,7 +260,7 @@ def test_a_worker_that_is_stopped_leaves_its_jobs_to_the_next(alone: Workspace) 
     with worker(alone.folder):
         jobs = [ended(alone, job_id) for job_id in ids]
     assert [(job.status, job.result) for job in jobs] == [("succeeded", {"result": "done"})] * 2
-    assert all(trace(alone, name) == ["ticking", "ticking"] for name in wanted)
+    assert all(trace(alone, name) == ["ticking", "ticking"] for name in expected)
 
 
 @pytest.mark.parametrize("name", ["a%41 b?c#d", "it's über"])

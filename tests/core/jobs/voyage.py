@@ -72,17 +72,17 @@ def tick_on(store: Store, progress: Progress, trace: str, sign: str = "enough") 
 
 
 @workflows.register("steps")
-def steps(job: JobContext, *, trace: str, words: list[str]) -> dict[str, Any]:
+def steps(job: JobContext, *, trace: str, labels: list[str]) -> dict[str, Any]:
     """One step for each word."""
-    return {"words": [job.step(word, leave, job.store, trace, word) for word in words]}
+    return {"labels": [job.step(word, leave, job.store, trace, word) for word in labels]}
 
 
 @workflows.register("child")
 def child(job: JobContext, *, number: int) -> dict[str, Any]:
     """One computation in a child."""
     job.span(0.2, 0.6)
-    found: dict[str, Any] = job.compute("square", "voyage:square", number=number)
-    return found | {"parent": os.getpid()}
+    result: dict[str, Any] = job.compute("square", "voyage:square", number=number)
+    return result | {"parent": os.getpid()}
 
 
 @workflows.register("target")
@@ -102,7 +102,7 @@ def stumble(job: JobContext, *, trace: str, sign: str) -> dict[str, Any]:
     """Three steps of which the second fails until its sign is there."""
     first = job.step("first", leave, job.store, trace, "first")
     second = job.step("second", fail_without, job.store, trace, sign)
-    return {"words": [first, second, job.step("third", leave, job.store, trace, "third")]}
+    return {"labels": [first, second, job.step("third", leave, job.store, trace, "third")]}
 
 
 @workflows.register("unwritable")

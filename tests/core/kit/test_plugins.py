@@ -35,13 +35,13 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def boats() -> Plugins[Kind]:
     import fleet  # type: ignore[import-not-found]  # the fixture writes it
 
-    found: Plugins[Kind] = fleet.boats
-    return found
+    plugins: Plugins[Kind] = fleet.boats
+    return plugins
 
 
-def stranger(fleet: Path, name: str, words: str = "from afar") -> None:
+def stranger(fleet: Path, name: str, text: str = "from afar") -> None:
     """Another distribution, installed beside, that brings one kind by an entry point."""
-    (fleet.parent / "stranger.py").write_text(f"def kind():\n    return {words!r}\n")
+    (fleet.parent / "stranger.py").write_text(f"def kind():\n    return {text!r}\n")
     metadata = fleet.parent / "stranger-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
@@ -105,11 +105,11 @@ def test_a_kind_that_cannot_be_imported_is_named_each_time(fleet: Path) -> None:
 def test_threads_that_ask_at_once_all_see_every_kind(fleet: Path) -> None:
     slow = "import time\ntime.sleep(0.2)\n"
     (fleet / "yawl.py").write_text(slow + KIND.format(name="yawl", words="two masts"))
-    seen: list[list[str]] = []
-    known = boats()
-    threads = [threading.Thread(target=lambda: seen.append(known.names())) for _ in range(4)]
+    results: list[list[str]] = []
+    expected = boats()
+    threads = [threading.Thread(target=lambda: results.append(expected.names())) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert seen == [["dinghy", "yawl"]] * 4
+    assert results == [["dinghy", "yawl"]] * 4

@@ -56,7 +56,7 @@ def test_memory_stays_bounded_and_the_answer_right() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         ("(a", r"at its end: a \( is never closed"),
         ("a)", r"at character 2, near '\)'"),
@@ -80,8 +80,8 @@ def test_memory_stays_bounded_and_the_answer_right() -> None:
         ("(" * 21 + "a" + ")" * 21, "deeper than 20"),
     ],
 )
-def test_what_cannot_run_is_refused_in_its_place(text: str, words: str) -> None:
-    with pytest.raises(Invalid, match=words):
+def test_what_cannot_run_is_refused_in_its_place(text: str, message: str) -> None:
+    with pytest.raises(Invalid, match=message):
         pattern(text)
 
 

@@ -113,10 +113,10 @@ def test_eight_writers_at_once_wait_for_each_other(store: Store) -> None:
         try:
             for number in range(15):
                 with store.write(durable=number % 5 == 0) as session:
-                    known = len(jobs(session))
+                    count = len(jobs(session))
                     session.add(job(writer * 100 + number))
                     session.flush()
-                    assert len(jobs(session)) == known + 1
+                    assert len(jobs(session)) == count + 1
         except BaseException as broken:  # a thread's failure must fail the test
             failures.append(broken)
 
@@ -189,9 +189,9 @@ def test_an_unknown_database_is_invalid_and_its_password_is_not_repeated() -> No
 @given(st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=OFFSETS))
 def test_an_instant_is_kept_to_the_microsecond_in_utc(at: datetime) -> None:
     dialect = sa.create_engine("sqlite://").dialect
-    kept = Utc().process_bind_param(at, dialect)
-    back = Utc().process_result_value(kept, dialect)
-    assert isinstance(kept, int)
+    stored = Utc().process_bind_param(at, dialect)
+    back = Utc().process_result_value(stored, dialect)
+    assert isinstance(stored, int)
     assert back == at
     assert back.tzinfo is UTC
 
@@ -232,14 +232,14 @@ def test_every_write_of_anybody_changes_the_version(store: Store) -> None:
         session.execute(text("SELECT count(*) FROM experiments_run"))
     assert store.version() == before
     other = open_store(store.settings)
-    seen, seen_there = {before}, {other.version()}
+    versions, seen_there = {before}, {other.version()}
     for writer in (store, other, store):
         with writer.write() as session:
             session.execute(text("CREATE TABLE IF NOT EXISTS t (x)"))
             session.execute(text("INSERT INTO t VALUES (1)"))
-        seen.add(store.version())
+        versions.add(store.version())
         seen_there.add(other.version())
-    assert len(seen) == len(seen_there) == 4
+    assert len(versions) == len(seen_there) == 4
     other.engine.dispose()
     assert other.version() not in seen_there
     other.engine.dispose()
@@ -262,8 +262,8 @@ def test_asking_for_the_version_lets_nobody_else_write(store: Store) -> None:
         session.execute(text("CREATE TABLE t (x)"))
         store.version()
         command = [sys.executable, "-c", WRITE_TOO, str(store.folder / "pilothouse.db")]
-        told = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "database is locked"
+        completed = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "database is locked"
 
 
 def test_the_database_is_in_wal_mode(store: Store) -> None:
@@ -275,5 +275,5 @@ def test_the_database_is_in_wal_mode(store: Store) -> None:
 def test_no_pattern_can_keep_the_database_busy(store: Store) -> None:
     with store.read() as session:
         query = text("SELECT :value REGEXP :pattern")
-        found = session.execute(query, {"value": "a" * 5_000, "pattern": "(a*)*(a|a)*b"}).scalar()
-    assert found == 0
+        result = session.execute(query, {"value": "a" * 5_000, "pattern": "(a*)*(a|a)*b"}).scalar()
+    assert result == 0

@@ -54,10 +54,10 @@ def uses(workspace: Workspace, frame: pd.DataFrame, event_time: str | None) -> d
     """Why each column that is no feature is none, by column; nothing for those that are."""
     ref = workspace.data.register("customers", frame, event_time=event_time).ref
     profile = workspace.data.profile(ref).columns
-    found = column_uses(profile, "fraud", event_time, ())
-    assert [use.column for use in found] == list(frame.columns)
-    assert all(use.reason for use in found)
-    return {use.column: "" if use.used else use.reason for use in found}
+    by_column = column_uses(profile, "fraud", event_time, ())
+    assert [use.column for use in by_column] == list(frame.columns)
+    assert all(use.reason for use in by_column)
+    return {use.column: "" if use.used else use.reason for use in by_column}
 
 
 def test_every_column_says_why_it_is_used_or_not(workspace: Workspace) -> None:
@@ -79,8 +79,8 @@ def test_a_run_keeps_what_was_used_and_why_and_learns_from_times(workspace: Work
     ref = workspace.data.register("customers", customers(), event_time="at").ref
     spec = TrainingSpec(ref, "fraud", trainer="hist_gradient_boosting", folds=0)
     run = workspace.training.train_now(spec)
-    kept = json.loads(workspace.experiments.artifact(run, "columns.json"))
-    assert {each["column"] for each in kept if each["used"]} == {
+    column_uses = json.loads(workspace.experiments.artifact(run, "columns.json"))
+    assert {use["column"] for use in column_uses if use["used"]} == {
         *("visits", "cents", "amount", "plan", "paid", "opened"),
     }
     info = workspace.experiments.run(run)
@@ -92,7 +92,7 @@ def test_a_run_keeps_what_was_used_and_why_and_learns_from_times(workspace: Work
     importance = json.loads(workspace.experiments.artifact(run, "importance.json"))
     assert importance["column"][0] == "opened"
     signature = json.loads(workspace.experiments.artifact(run, "model/signature.json"))
-    field = {each["name"]: each for each in signature["inputs"]}["opened"]
+    field = {use["name"]: use for use in signature["inputs"]}["opened"]
     assert pd.Timestamp(field["low"], unit="ms").year == 2024
     version = workspace.registry.register("customers", run)
     decision = workspace.registry.assess("customers", version.version, "staging")
@@ -186,8 +186,12 @@ def test_a_reserved_name_is_no_feature_and_is_refused_when_chosen(
     frame["y"] = (frame["x"] + rng.normal(0, 0.5, 200) > 0.5).astype(int)
     ref = workspace.data.register("reserved", frame).ref
     run = workspace.training.train_now(TrainingSpec(ref, "y", **QUICK))
-    kept = json.loads(workspace.experiments.artifact(run, "columns.json"))
-    assert {each["column"]: each["used"] for each in kept} == {"x": True, name: False, "y": False}
+    column_uses = json.loads(workspace.experiments.artifact(run, "columns.json"))
+    assert {use["column"]: use["used"] for use in column_uses} == {
+        "x": True,
+        name: False,
+        "y": False,
+    }
     with pytest.raises(Invalid, match="its name is reserved") as refusal:
         workspace.training.train_now(TrainingSpec(ref, "y", features=("x", name), **QUICK))
     assert "features" in refusal.value.fields
@@ -201,7 +205,7 @@ def test_infinite_values_are_missing(workspace: Workspace) -> None:
     ref = workspace.data.register("ratios", frame).ref
     run = workspace.training.train_now(TrainingSpec(ref, "y", **QUICK))
     signature = json.loads(workspace.experiments.artifact(run, "model/signature.json"))
-    field = {each["name"]: each for each in signature["inputs"]}["ratio"]
+    field = {item["name"]: item for item in signature["inputs"]}["ratio"]
     assert not field["required"]
     assert np.isfinite([field["low"], field["high"]]).all()
 

@@ -79,8 +79,8 @@ def data(workspace: Workspace) -> str:
 
 
 def spec(data: str, **changes: Any) -> TrainingSpec:
-    said = {"trainer": "random_forest", "params": QUICK, "experiment": "shop", **changes}
-    return TrainingSpec(data, "bought", **said)
+    values = {"trainer": "random_forest", "params": QUICK, "experiment": "shop", **changes}
+    return TrainingSpec(data, "bought", **values)
 
 
 def read(workspace: Workspace, run: str, path: str) -> Any:
@@ -112,7 +112,7 @@ def test_a_run_has_everything(workspace: Workspace, data: str) -> None:
     assert METRICS | {"cv_roc_auc_mean", "cv_roc_auc_std"} <= set(info.metrics)
     assert info.metrics["fold_roc_auc"].count == 3
     assert info.params["max_depth"] == "4"
-    assert [(each.dataset, each.role) for each in info.inputs] == [(data, "training")]
+    assert [(item.dataset, item.role) for item in info.inputs] == [(data, "training")]
     assert info.metrics["roc_auc"].last > 0.6
 
 
@@ -273,9 +273,9 @@ def test_what_goes_wrong_is_written_with_the_run(workspace: Workspace, data: str
 def test_what_cannot_be_trained_names_the_field(
     workspace: Workspace, data: str, changes: dict[str, Any], field: str
 ) -> None:
-    with pytest.raises(Invalid) as told:
+    with pytest.raises(Invalid) as refusal:
         workspace.training.train_now(spec(data, **changes))
-    assert field in told.value.fields
+    assert field in refusal.value.fields
 
 
 def test_the_positive_class_and_the_threshold_can_be_chosen(
@@ -300,29 +300,31 @@ def test_submitting_asks_for_one_job_and_says_at_once_what_is_wrong(
     assert latest.args["spec"]["dataset"] == data
     with pytest.raises(NotFound):
         workspace.training.submit(spec("nowhere@1"))
-    with pytest.raises(Invalid) as told:
+    with pytest.raises(Invalid) as refusal:
         workspace.training.submit(TrainingSpec(data, "weather"))
-    assert "target" in told.value.fields
+    assert "target" in refusal.value.fields
 
 
 def test_another_model_is_judged_on_the_very_same_rows(workspace: Workspace, data: str) -> None:
     run = workspace.training.train_now(spec(data))
     rival = workspace.training.train_now(spec(data, trainer="logistic_regression", params={}))
-    digests = {each.path: each.digest for each in workspace.experiments.run(rival).artifacts}
+    digests = {
+        artifact.path: artifact.digest for artifact in workspace.experiments.run(rival).artifacts
+    }
     other = {
         "digest": digests["model/model.joblib"],
         "signature": read(workspace, rival, "model/signature.json"),
     }
     progress = Progress(workspace.store, None)
-    found = evaluate_job(workspace.store, progress, run=run, rivals={"shop@1": other})
-    known = workspace.experiments.run(rival).metrics
-    assert found["rivals"]["shop@1"]["roc_auc"] == pytest.approx(known["roc_auc"].last)
+    result = evaluate_job(workspace.store, progress, run=run, rivals={"shop@1": other})
+    recorded = workspace.experiments.run(rival).metrics
+    assert result["rivals"]["shop@1"]["roc_auc"] == pytest.approx(recorded["roc_auc"].last)
     own = workspace.experiments.run(run).metrics
-    assert found["own"]["f1"] == pytest.approx(own["f1"].last)
+    assert result["own"]["f1"] == pytest.approx(own["f1"].last)
 
 
 def test_a_form_can_be_built_from_the_trainers(workspace: Workspace) -> None:
-    found = {each.name: each for each in workspace.training.trainers()}
-    assert {"hist_gradient_boosting", "logistic_regression", "random_forest"} <= set(found)
-    depth = {hyper.name: hyper for hyper in found["random_forest"].space}["max_depth"]
+    trainers = {trainer.name: trainer for trainer in workspace.training.trainers()}
+    assert {"hist_gradient_boosting", "logistic_regression", "random_forest"} <= set(trainers)
+    depth = {hyper.name: hyper for hyper in trainers["random_forest"].space}["max_depth"]
     assert (depth.kind, depth.low, depth.high, depth.default) == ("integer", 2, 20, 10)

@@ -176,7 +176,7 @@ def test_a_boolean_target_has_the_words_of_its_file_as_classes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "kind", "words"),
+    ("values", "kind", "message"),
     [
         ([1, 1, 1], "integer", "1 distinct values"),
         ([None, None], "string", "0 distinct values"),
@@ -184,7 +184,7 @@ def test_a_boolean_target_has_the_words_of_its_file_as_classes() -> None:
         (pd.to_datetime(["2026-01-01", "2026-01-02"]), "time", "holds times"),
     ],
 )
-def test_a_target_without_two_classes_is_refused(values: Any, kind: str, words: str) -> None:
-    with pytest.raises(Invalid, match=words) as refusal:
+def test_a_target_without_two_classes_is_refused(values: Any, kind: str, message: str) -> None:
+    with pytest.raises(Invalid, match=message) as refusal:
         read_target(pd.Series(values, name="target"), kind, None, None)
     assert "target" in refusal.value.fields

@@ -33,32 +33,32 @@ def data(workspace: Workspace) -> str:
 
 
 def test_the_preview_tells_classes_split_and_columns(workspace: Workspace, data: str) -> None:
-    found = workspace.training.preview(TrainingSpec("payments", "outcome"))
-    assert (found.dataset, found.positive, found.split) == (data, "fraud", "time")
-    assert dict(found.classes) == {"fraud": 40, "legit": 360}
-    assert (found.fitted, found.held_out, found.without_label) == (320, 80, 0)
-    assert {use.column: use.used for use in found.columns} == {
+    preview = workspace.training.preview(TrainingSpec("payments", "outcome"))
+    assert (preview.dataset, preview.positive, preview.split) == (data, "fraud", "time")
+    assert dict(preview.classes) == {"fraud": 40, "legit": 360}
+    assert (preview.fitted, preview.held_out, preview.without_label) == (320, 80, 0)
+    assert {use.column: use.used for use in preview.columns} == {
         "payment_id": False,
         "amount": True,
         "at": False,
         "status": True,
         "outcome": False,
     }
-    text = "\n".join(found.lines)
+    text = "\n".join(preview.lines)
     assert "'fraud' 40 rows (positive)" in text
     assert "left out payment_id: it numbers the rows" in text
 
 
 def test_the_preview_agrees_with_the_training(workspace: Workspace, data: str) -> None:
     spec = TrainingSpec(data, "outcome", trainer="logistic_regression", folds=2)
-    found = workspace.training.preview(spec)
+    preview = workspace.training.preview(spec)
     run = workspace.training.train_now(spec)
     info = workspace.experiments.run(run)
     rows = workspace.experiments.files.document(run, "rows.json")
-    assert (rows["fitted"], rows["held_out"]) == (found.fitted, found.held_out)
-    assert (info.params["split"], info.params["positive"]) == (found.split, str(found.positive))
-    kept = workspace.experiments.files.document(run, "columns.json")
-    assert kept == [use.to_json() for use in found.columns]
+    assert (rows["fitted"], rows["held_out"]) == (preview.fitted, preview.held_out)
+    assert (info.params["split"], info.params["positive"]) == (preview.split, str(preview.positive))
+    column_uses = workspace.experiments.files.document(run, "columns.json")
+    assert column_uses == [use.to_json() for use in preview.columns]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,6 @@ def test_a_spec_survives_json_with_every_parameter_settled() -> None:
     ],
 )
 def test_what_is_wrong_is_named_by_its_field(changes: dict[str, object], field: str) -> None:
-    with pytest.raises(Invalid) as told:
+    with pytest.raises(Invalid) as refusal:
         TrainingSpec.from_json({"dataset": "flights@1", "target": "late", **changes})
-    assert field in told.value.fields
+    assert field in refusal.value.fields

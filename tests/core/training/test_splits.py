@@ -85,9 +85,9 @@ def test_the_seed_decides() -> None:
 
 def test_a_side_without_both_classes_is_invalid() -> None:
     y = np.array([1, *[0] * 99], dtype=np.int8)
-    with pytest.raises(Invalid, match="fewer than two classes") as told:
+    with pytest.raises(Invalid, match="fewer than two classes") as refusal:
         hold_out("random", y, None, share=0.2, seed=0)
-    assert "test_share" in told.value.fields
+    assert "test_share" in refusal.value.fields
 
 
 def test_a_split_by_time_needs_times() -> None:
@@ -97,6 +97,6 @@ def test_a_split_by_time_needs_times() -> None:
 
 @given(rows=st.integers(1, 300), most=st.integers(0, 300))
 def test_thinning_keeps_order_and_no_row_twice(rows: int, most: int) -> None:
-    kept = thin(rows, most, 0).tolist()
-    assert kept == sorted(set(kept))
-    assert len(kept) == (rows if most == 0 else min(rows, most))
+    positions = thin(rows, most, 0).tolist()
+    assert positions == sorted(set(positions))
+    assert len(positions) == (rows if most == 0 else min(rows, most))

@@ -107,10 +107,10 @@ def test_a_column_that_is_all_missing_in_training_does_no_harm(trainer: Trainer)
 def test_importance_puts_the_columns_that_matter_first(trainer: Trainer) -> None:
     frame, y = rows(1500)
     model = trainer.build(COLUMNS, resolve_params(trainer, {}), 0).fit(frame, y)
-    found = importance(model, COLUMNS, frame, y, 0)
-    assert set(found["column"][:2]) == {"size", "colour"} or found["column"][0] == "size"
-    assert sorted(found["column"]) == sorted(COLUMNS.names)
-    assert found["importance"] == sorted(found["importance"], reverse=True)
+    ranking = importance(model, COLUMNS, frame, y, 0)
+    assert set(ranking["column"][:2]) == {"size", "colour"} or ranking["column"][0] == "size"
+    assert sorted(ranking["column"]) == sorted(COLUMNS.names)
+    assert ranking["importance"] == sorted(ranking["importance"], reverse=True)
 
 
 def test_more_categories_than_codes_keeps_the_most_frequent() -> None:
@@ -130,7 +130,7 @@ def test_what_is_infinite_or_unknown_is_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hyper", "value", "wanted"),
+    ("hyper", "value", "message"),
     [
         (Hyperparameter("depth", "integer", 3, 1, 9), 2.5, "whole number"),
         (Hyperparameter("depth", "integer", 3, 1, 9), 10, "between 1 and 9"),
@@ -140,11 +140,11 @@ def test_what_is_infinite_or_unknown_is_missing() -> None:
     ],
 )
 def test_a_value_outside_the_space_is_named(
-    hyper: Hyperparameter, value: object, wanted: str
+    hyper: Hyperparameter, value: object, message: str
 ) -> None:
-    with pytest.raises(Invalid, match=wanted) as told:
+    with pytest.raises(Invalid, match=message) as refusal:
         hyper.read(value)
-    assert list(told.value.fields) == [f"params.{hyper.name}"]
+    assert list(refusal.value.fields) == [f"params.{hyper.name}"]
 
 
 def test_values_take_the_type_of_their_parameter() -> None:
@@ -161,7 +161,7 @@ def test_an_unknown_parameter_and_an_unknown_trainer_list_the_known_ones() -> No
 
 def test_a_search_told_the_same_answers_asks_the_same_questions() -> None:
     trainer = trainers.get("random_forest")
-    asked = []
+    suggested = []
     for _ in range(2):
         search = Search(trainer, resolve_params(trainer, {}), "lower", 4)
         proposals = []
@@ -169,7 +169,7 @@ def test_a_search_told_the_same_answers_asks_the_same_questions() -> None:
             proposals.append(search.suggest())
             search.report(value)
         assert search.best == 1
-        asked.append(proposals)
-    assert asked[0] == asked[1]
-    for proposal in asked[0]:
+        suggested.append(proposals)
+    assert suggested[0] == suggested[1]
+    for proposal in suggested[0]:
         assert resolve_params(trainer, proposal) == proposal

@@ -21,8 +21,8 @@ ROOMS = (
 
 def test_rooms_say_whose_they_are(workspace: Workspace) -> None:
     for room in ROOMS:
-        said = repr(getattr(workspace, room))
-        assert said == f"<{room.title()} of {workspace.folder}>"
+        text = repr(getattr(workspace, room))
+        assert text == f"<{room.title()} of {workspace.folder}>"
 
 
 def test_facts_are_one_short_line(workspace: Workspace) -> None:

@@ -163,11 +163,11 @@ def _stored(
     return _made(result, report)
 
 
-def with_booleans(reading: ReadTable, words: Mapping[str, BooleanWords]) -> ReadTable:
+def with_booleans(reading: ReadTable, boolean_words: Mapping[str, BooleanWords]) -> ReadTable:
     """Texts that have only one of a dataset's yes/no words as the booleans they are there."""
     table, pairs, columns = reading.table, dict(reading.boolean_words), []
     for at, column in enumerate(reading.report.columns):
-        pair = words.get(column.name)
+        pair = boolean_words.get(column.name)
         if pair and column.type == "string" and table.column(at).null_count < len(table):
             result = read_booleans(table.column(at), declared=True)
             if result is not None:
@@ -186,7 +186,7 @@ def with_booleans(reading: ReadTable, words: Mapping[str, BooleanWords]) -> Read
 def _made(result: Typed, report: ReadingReport) -> ReadTable:
     table = canonical(result.table)
     _check_cells(table)
-    return ReadTable(table, result.words, recognise_event_time(table, report))
+    return ReadTable(table, result.boolean_words, recognise_event_time(table, report))
 
 
 def _check_cells(table: pa.Table) -> None:

@@ -192,8 +192,8 @@ def _ints(rows: pa.StructArray, name: str) -> Ints:
 
 def _months(rows: pa.StructArray) -> Ints:
     names = pc.utf8_lower(rows.field("name"))
-    known = pa.array(list(MONTHS))
-    at = pc.index_in(names, known).fill_null(-1).to_numpy(zero_copy_only=False)
+    month_names = pa.array(list(MONTHS))
+    at = pc.index_in(names, month_names).fill_null(-1).to_numpy(zero_copy_only=False)
     numbers = np.array([*MONTHS.values(), 0], dtype=np.int64)
     return np.asarray(numbers[at], dtype=np.int64)
 

@@ -198,9 +198,11 @@ def _boolean(column: TextColumn, *, declared: bool = False) -> TypeDecision | No
             return None
         booleans = pc.if_else(pc.is_null(column.values), None, pc.equal(column.values, "1"))
         return TypeDecision(booleans, "boolean", "1 is true and 0 is false")
-    booleans, words = result
-    form = f"{words[1]}/{words[0]}" if words else "true/false"
-    return TypeDecision(booleans, "boolean", f"all values are {form}", form, boolean_words=words)
+    booleans, boolean_words = result
+    form = f"{boolean_words[1]}/{boolean_words[0]}" if boolean_words else "true/false"
+    return TypeDecision(
+        booleans, "boolean", f"all values are {form}", form, boolean_words=boolean_words
+    )
 
 
 # Text, and columns that are nearly something else
@@ -297,7 +299,7 @@ def _clues(separator: str, made: Sequence[TypeDecision]) -> Clues:
     return Clues(
         separator,
         decimals.pop() if len(decimals) == 1 else None,
-        {sign: found.pop() for sign, found in orders.items() if len(found) == 1},
+        {sign: candidates.pop() for sign, candidates in orders.items() if len(candidates) == 1},
     )
 
 

@@ -35,20 +35,20 @@ def recognised(
     `source` is the table as it came, whose types say what was changed. `dates_in_texts` is for
     formats that have no type for times, or whose users keep times as text.
     """
-    table, words, readings = result.table, dict(result.words), []
+    table, boolean_words, readings = result.table, dict(result.boolean_words), []
     for at, reading in enumerate(result.columns):
         column, stored = table.column(at), source.column(at).type
         if reading.name not in types:
             column, reading, pair = _recognised(column, stored, reading, options, dates_in_texts)
             table = table.set_column(at, reading.name, column)
             if pair:
-                words[reading.name] = pair
+                boolean_words[reading.name] = pair
         notes = (*reading.notes, *_notes(source.column(at), type_of(column.type)))
         if type_of(column.type) == "number":
             endless = pc.sum(pc.is_inf(column)).as_py() or 0
             notes = (*notes, f"{endless:,} values are infinite") if endless else notes
         readings.append(replace(reading, notes=notes, missing=column.null_count))
-    return Typed(table, words, tuple(readings))
+    return Typed(table, boolean_words, tuple(readings))
 
 
 def _recognised(
@@ -68,10 +68,10 @@ def _recognised(
         return column, reading, None
     booleans = read_booleans(column)
     if booleans is not None:
-        values, words = booleans
-        form = f"{words[1]}/{words[0]}" if words else "true/false"
+        values, boolean_words = booleans
+        form = f"{boolean_words[1]}/{boolean_words[0]}" if boolean_words else "true/false"
         reason = f"all values are {form}"
-        return values, replace(reading, type="boolean", reason=reason, form=form), words
+        return values, replace(reading, type="boolean", reason=reason, form=form), boolean_words
     texts = TextColumn(reading.name, column, options)
     sample = TextColumn(reading.name, column.drop_null().slice(0, SAMPLE), options)
     for kind in ("time", "number"):

@@ -65,7 +65,7 @@ class Typed:
     """A table in its types, with the words of its booleans and how each column was read."""
 
     table: pa.Table
-    words: Mapping[str, BooleanWords]
+    boolean_words: Mapping[str, BooleanWords]
     columns: tuple[ColumnReading, ...]
 
 
@@ -83,14 +83,14 @@ class TextColumn:
         blank = pc.equal(trimmed, "")
         self.texts = pc.if_else(blank, pa.scalar(None, pa.string()), texts)
         self.trimmed = pc.if_else(blank, pa.scalar(None, pa.string()), trimmed)
-        words = MISSING if options.missing is None else options.missing
-        self.values, self.word_counts = without_words(self.trimmed, words)
+        missing_words = MISSING if options.missing is None else options.missing
+        self.values, self.word_counts = without_words(self.trimmed, missing_words)
         self.present = len(self.values) - self.values.null_count
 
-    def without(self, words: Sequence[str]) -> TextColumn:
+    def without(self, missing_words: Sequence[str]) -> TextColumn:
         """The same column where more words are missing values."""
         other = TextColumn(self.name, self.texts, self.options)
-        other.values, counts = without_words(self.values, words)
+        other.values, counts = without_words(self.values, missing_words)
         other.word_counts = {**self.word_counts, **counts}
         other.present = len(other.values) - other.values.null_count
         return other
@@ -138,10 +138,10 @@ def is_allowed(form: numbers.NumberForm, options: ReadOptions) -> bool:
 
 
 def without_words(
-    texts: pa.ChunkedArray, words: Sequence[str]
+    texts: pa.ChunkedArray, missing_words: Sequence[str]
 ) -> tuple[pa.ChunkedArray, dict[str, int]]:
     """The texts without some words, and how often each of them occurs."""
-    hit = pc.is_in(texts, pa.array(list(words), pa.string()))
+    hit = pc.is_in(texts, pa.array(list(missing_words), pa.string()))
     if not pc.any(hit, min_count=0).as_py():
         return texts, {}
     counts = pc.value_counts(texts.filter(hit))

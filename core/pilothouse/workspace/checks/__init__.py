@@ -40,10 +40,12 @@ def verdict_of(sound: str, flaws: Sequence[str], **details: Any) -> CheckVerdict
     """Sound when there is no flaw; else the first flaws in words, and more of them in details."""
     if not flaws:
         return CheckVerdict(True, sound, details)
-    words = "; ".join(flaws[:MAX_NAMED])
+    message = "; ".join(flaws[:MAX_NAMED])
     if len(flaws) > MAX_NAMED:
-        words += f"; and {len(flaws) - MAX_NAMED} more"
-    return CheckVerdict(False, f"{words} ({sound})", {"flaws": list(flaws[:MAX_LISTED]), **details})
+        message += f"; and {len(flaws) - MAX_NAMED} more"
+    return CheckVerdict(
+        False, f"{message} ({sound})", {"flaws": list(flaws[:MAX_LISTED]), **details}
+    )
 
 
 def run_all(store: Store) -> dict[str, CheckVerdict]:

@@ -17,7 +17,7 @@ def folder(store: Store) -> CheckVerdict:
     """The database knows what lies in the folder: it is not an empty one over a full folder."""
     with store.read() as session:
         is_empty = session.exec(select(ActivityEntry.seq).limit(1)).first() is None
-        known = set(session.exec(select(Deployment.name)))
+        deployments = set(session.exec(select(Deployment.name)))
     flaws = []
     stored = set(store.artifacts.digests())
     if stored and not stored & set(named_digests(store)):
@@ -25,8 +25,8 @@ def folder(store: Store) -> CheckVerdict:
     for tree in ("journal", *log.TREES):
         root = store.folder / tree
         names = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-        unknown = sorted(set(names) - known)
+        unknown = sorted(set(names) - deployments)
         flaws += [f"{tree}/{name} is of no deployment that the database knows" for name in unknown]
     if is_empty and flaws:
         flaws.insert(0, "the database is empty and the folder is not")
-    return verdict_of(f"{len(known)} deployments, {len(stored)} artifacts", flaws)
+    return verdict_of(f"{len(deployments)} deployments, {len(stored)} artifacts", flaws)

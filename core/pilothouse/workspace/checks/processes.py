@@ -11,6 +11,6 @@ from pilothouse.workspace.checks import CheckVerdict, checks
 def processes(store: Store) -> CheckVerdict:
     """Which of app, server and worker run; one that does not is nothing wrong."""
     running = {name: find(store.run_folder, name) for name in ("app", "server", "worker")}
-    words = ", ".join(f"{n} {'runs' if a else 'does not run'}" for n, a in running.items())
+    states = ", ".join(f"{n} {'runs' if a else 'does not run'}" for n, a in running.items())
     pids = {name: address.pid if address else None for name, address in running.items()}
-    return CheckVerdict(True, words, {"pids": pids})
+    return CheckVerdict(True, states, {"pids": pids})

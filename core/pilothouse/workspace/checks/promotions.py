@@ -48,7 +48,7 @@ def _stages(session: Session) -> Iterator[str]:
         if newest is not None and newest.after != version.stage:
             name = f"{version.model}@{version.version}"
             yield f"{name} is in {version.stage}, its history says {newest.after}"
-    known = {(version.model, version.version) for version in versions}
+    registered = {(version.model, version.version) for version in versions}
     for alias in session.exec(select(Alias)):
-        if (alias.model, alias.version) not in known:
+        if (alias.model, alias.version) not in registered:
             yield f"the alias {alias.alias} of {alias.model} names a version that is not there"

@@ -19,5 +19,5 @@ def workflows(store: Store) -> CheckVerdict:
     if not file.exists():
         return CheckVerdict(True, "none yet")
     with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
-        words = str(connection.execute("PRAGMA quick_check").fetchone()[0])
-    return CheckVerdict(words == "ok", f"quick_check {words}")
+        result = str(connection.execute("PRAGMA quick_check").fetchone()[0])
+    return CheckVerdict(result == "ok", f"quick_check {result}")
