@@ -66,17 +66,17 @@ class Imports(Service):
 
         Raises NotFound or Invalid when it is no source, Conflict while it is being brought.
         """
-        place = named(source)
+        location = named(source)
         args = {
-            "source": place,
+            "source": location,
             "experiments": list(experiments),
             "into": into,
             "artifacts": str(Path(artifacts).expanduser().resolve()) if artifacts else "",
         }
         with self._store.write() as session:
-            if _is_under_way(session, place):
-                raise Conflict(f"{place} is being imported already.")
-            return submit(session, self._store, KIND, args, title=f"Import {_short(place)}")
+            if _is_under_way(session, location):
+                raise Conflict(f"{location} is being imported already.")
+            return submit(session, self._store, KIND, args, title=f"Import {_short(location)}")
 
     def report(self, job: str) -> ImportReport:
         """What came of an import. Raises NotFound for another job, Conflict before it has ended."""
@@ -89,17 +89,17 @@ class Imports(Service):
         return ImportReport.from_json(row.result)
 
 
-def _is_under_way(session: Session, place: str) -> bool:
+def _is_under_way(session: Session, location: str) -> bool:
     query = select(Job.args).where(Job.kind == KIND, col(Job.status).not_in(ENDED))
-    return any(_source(args) == place for args in session.exec(query))
+    return any(_source(args) == location for args in session.exec(query))
 
 
 def _source(args: Mapping[str, Any]) -> str:
     return str(args.get("source", ""))
 
 
-def _short(place: str) -> str:
+def _short(location: str) -> str:
     """The name that a reader knows a source by."""
-    if place.startswith(("http:", "https:")):
-        return urlsplit(place).netloc
-    return "/".join(Path(place).parts[-2:])
+    if location.startswith(("http:", "https:")):
+        return urlsplit(location).netloc
+    return "/".join(Path(location).parts[-2:])

@@ -38,12 +38,12 @@ def keep_files(
     go_on: Callable[[str], None],
 ) -> ImportedFiles:
     """Keep the bytes of every file; what cannot be read or is too large becomes a line."""
-    kept, whole = list[Kept](), True
+    stored, whole = list[Kept](), True
     for file in source.files(owner):
         go_on(file.path)
         name = f"{owner.id}/{file.path}"
         try:
-            kept.append(_keep(store, source, file))
+            stored.append(_keep(store, source, file))
         except ArtifactTooLarge as large:
             notes.skipped("file", name, large.message)
             whole = False
@@ -52,7 +52,7 @@ def keep_files(
         except PilothouseError as broken:
             notes.broken("file", name, broken.message)
             whole = False
-    return ImportedFiles(tuple(kept), whole)
+    return ImportedFiles(tuple(stored), whole)
 
 
 class ArtifactTooLarge(Invalid):

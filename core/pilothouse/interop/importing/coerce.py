@@ -82,7 +82,7 @@ def texts(value: Any) -> dict[str, str]:
     """A mapping of texts; what is no mapping is an empty one."""
     if not isinstance(value, dict):
         return {}
-    return {text(key): text(each) for key, each in value.items()}
+    return {text(key): text(item) for key, item in value.items()}
 
 
 def status(value: Any) -> str:
@@ -99,8 +99,8 @@ def shown(value: Any, most: int = MAX_EXCERPT_LENGTH) -> str:
 
 def stamp(*parts: Any) -> str:
     """A digest of facts: the same facts give the same one."""
-    told = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+    payload = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(payload.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def is_prompt(tags: Any) -> bool:

@@ -114,10 +114,10 @@ class _Import:
         with store.read() as session:
             self._memory = ImportLedger(session, source.name)
 
-    def everything(self, wanted: Sequence[str]) -> ImportReport:
+    def everything(self, selected: Sequence[str]) -> ImportReport:
         """Bring what was asked for, in the order in which one thing needs the other."""
         self._go_on("looking")
-        chosen = self._chosen(wanted)
+        chosen = self._chosen(selected)
         counts = [self._source.count(experiment) for experiment in chosen]
         self._expected = sum(count or 0 for count in counts)
         for experiment in chosen:
@@ -126,79 +126,85 @@ class _Import:
             self._logged_models(experiment)
         for experiment in chosen:
             self._runs(experiment)
-        for place in dict.fromkeys(self._places.values()):
-            self._link(place)
-        self._registry(all_runs=not wanted)
+        for experiment_id in dict.fromkeys(self._places.values()):
+            self._link(experiment_id)
+        self._registry(all_runs=not selected)
         for noun, count in self._source.others().items():
             if count:
                 self._notes.skipped(noun, f"{count:,} in all", "they have no place here")
         return self._notes.report(self._source.name, self._source.kind)
 
-    def _go_on(self, words: str) -> None:
+    def _go_on(self, message: str) -> None:
         """Tell how far we are, a few times a second; whoever listens may stop us."""
         now = time.monotonic()
         if now - self._told_at >= PATIENCE_S:
             self._told_at = now
             share = self._done / self._expected if self._expected else 0.0
-            self._tell(min(share, 0.99), words)
+            self._tell(min(share, 0.99), message)
 
-    def _chosen(self, wanted: Sequence[str]) -> list[records.ExperimentRecord]:
-        found = list(self._source.experiments())
-        known_names = {experiment.name for experiment in found}
-        if missing := [name for name in wanted if name not in known_names]:
+    def _chosen(self, selected: Sequence[str]) -> list[records.ExperimentRecord]:
+        experiments = list(self._source.experiments())
+        known_names = {experiment.name for experiment in experiments}
+        if missing := [name for name in selected if name not in known_names]:
             names = ", ".join(sorted(known_names)[:10]) or "none"
             raise NotFound(f"there is no experiment named {missing[0]!r}.", hint=f"Known: {names}.")
-        return [experiment for experiment in found if not wanted or experiment.name in wanted]
+        return [
+            experiment for experiment in experiments if not selected or experiment.name in selected
+        ]
 
     def _experiment(self, experiment: records.ExperimentRecord) -> None:
         """See to it that there is an experiment for its runs; an empty Default is none."""
         name = f"{self._into}/{experiment.name}" if self._into else experiment.name
         if len(name) > MAX_NAME_LENGTH or not name.strip():
-            words = f"a name has 1 to {MAX_NAME_LENGTH} characters"
-            self._notes.broken("experiment", name, words)
+            message = f"a name has 1 to {MAX_NAME_LENGTH} characters"
+            self._notes.broken("experiment", name, message)
             return
         if experiment.name == DEFAULT_NAME and self._is_empty(experiment):
             return
         digest = stamp(name, dict(experiment.tags))
         with self._store.read() as session:
-            seen = self._memory.one(session, ledger.EXPERIMENT, experiment.id)
-            place = _place(session, seen, name)
-        if place is not None and seen is not None and seen.is_as(digest):
+            entry = self._memory.one(session, ledger.EXPERIMENT, experiment.id)
+            experiment_id = _place(session, entry, name)
+        if experiment_id is not None and entry is not None and entry.is_as(digest):
             self._notes.known["experiments"] += 1
         else:
             with self._store.write() as session:
-                place = self._made(session, experiment, name, place)
+                experiment_id = self._made(session, experiment, name, experiment_id)
                 self._memory.keep(
                     session,
                     self._store,
                     ledger.EXPERIMENT,
                     experiment.id,
-                    str(place),
+                    str(experiment_id),
                     digest=digest,
                 )
-        self._places[experiment.id] = place
+        self._places[experiment.id] = experiment_id
 
     def _is_empty(self, experiment: records.ExperimentRecord) -> bool:
         runs_of, models_of = self._source.runs, self._source.logged_models
-        return not any(True for each in (runs_of, models_of) for _ in each(experiment))
+        return not any(True for reader in (runs_of, models_of) for _ in reader(experiment))
 
     def _made(
-        self, session: Session, experiment: records.ExperimentRecord, name: str, place: int | None
+        self,
+        session: Session,
+        experiment: records.ExperimentRecord,
+        name: str,
+        experiment_id: int | None,
     ) -> int:
         """The experiment of that name, made with their facts when it is not there."""
-        if place is None and name == DEFAULT_NAME:
+        if experiment_id is None and name == DEFAULT_NAME:
             ensure_default(session, self._store)
-            place = _named(session, name)
-        if place is None:
-            place = self._new(session, experiment, name)
+            experiment_id = _named(session, name)
+        if experiment_id is None:
+            experiment_id = self._new(session, experiment, name)
             self._notes.brought["experiments"] += 1
         else:
             self._notes.changed["experiments"] += 1
         tags = pairs(experiment.tags, self._notes, "tag", name, MAX_VALUE_LENGTH)
         for key, value in tags.items():
-            session.merge(ExperimentTag(experiment_id=place, key=key, value=value))
+            session.merge(ExperimentTag(experiment_id=experiment_id, key=key, value=value))
         session.flush()
-        return place
+        return experiment_id
 
     def _new(self, session: Session, experiment: records.ExperimentRecord, name: str) -> int:
         created = experiment.created_at or self._store.now()
@@ -220,41 +226,48 @@ class _Import:
     def _reason(self) -> str:
         return f"imported from {self._source.name}"
 
-    def _note_once(self, session: Session, place: int) -> None:
+    def _note_once(self, session: Session, experiment_id: int) -> None:
         """One entry of the log for all that an import brings into an experiment."""
-        row = session.get(Experiment, place)
-        if row is not None and place not in self._noted:
+        row = session.get(Experiment, experiment_id)
+        if row is not None and experiment_id not in self._noted:
             from_where = {"source": self._source.name}
             record(session, self._store, "imported", "experiment", row.name, after=from_where)
-            self._noted.add(place)
+            self._noted.add(experiment_id)
 
     def _logged_models(self, experiment: records.ExperimentRecord) -> None:
-        place = self._places.get(experiment.id)
-        if place is None:
+        experiment_id = self._places.get(experiment.id)
+        if experiment_id is None:
             return
         for model in self._source.logged_models(experiment):
             self._words = f"{experiment.name}: logged model {model.name}"
             self._go_on(self._words)
             with self._store.read() as session:
-                seen = self._memory.one(session, ledger.LOGGED_MODEL, model.id)
+                entry = self._memory.one(session, ledger.LOGGED_MODEL, model.id)
                 is_here = session.get(LoggedModel, model.id) is not None
-            if seen is not None and not is_here:
+            if entry is not None and not is_here:
                 self._notes.skipped("logged model", model.id, DELETED)
-            elif seen is not None and seen.is_as(model.stamp):
+            elif entry is not None and entry.is_as(model.stamp):
                 self._notes.known["logged_models"] += 1
-            elif is_here and seen is None:
-                words = "a logged model with this id is here already, from elsewhere"
-                self._notes.conflict("logged model", model.id, words)
+            elif is_here and entry is None:
+                message = "a logged model with this id is here already, from elsewhere"
+                self._notes.conflict("logged model", model.id, message)
             else:
                 files = keep_files(self._store, self._source, self._notes, model, self._still)
-                self._write_model(model, place, files, is_new=not is_here)
+                self._write_model(model, experiment_id, files, is_new=not is_here)
 
     def _write_model(
-        self, model: records.LoggedModelRecord, place: int, files: ImportedFiles, *, is_new: bool
+        self,
+        model: records.LoggedModelRecord,
+        experiment_id: int,
+        files: ImportedFiles,
+        *,
+        is_new: bool,
     ) -> None:
         with self._store.write() as session:
-            self._note_once(session, place)
-            write_logged_models.write(session, self._store, self._notes, model, place, files.stored)
+            self._note_once(session, experiment_id)
+            write_logged_models.write(
+                session, self._store, self._notes, model, experiment_id, files.stored
+            )
             self._remember(session, ledger.LOGGED_MODEL, model.id, model.stamp, whole=files.whole)
         self._count("logged_models", files, is_new=is_new)
 
@@ -277,38 +290,42 @@ class _Import:
         self._notes.brought["bytes"] += sum(file.size for file in files.stored)
 
     def _runs(self, experiment: records.ExperimentRecord) -> None:
-        place = self._places.get(experiment.id)
-        if place is None:
+        experiment_id = self._places.get(experiment.id)
+        if experiment_id is None:
             return
         for page in _pages(self._source.runs(experiment), PAGE):
             ids = [run.id for run in page]
             with self._store.read() as session:
-                seen = self._memory.of(session, ledger.RUN, ids)
+                entries = self._memory.of(session, ledger.RUN, ids)
                 here = {row.id: row for row in session.scalars(_rows(ids))}
             for run in page:
                 self._done += 1
                 total = f" of {self._expected:,}" if self._expected else ""
                 self._words = f"{experiment.name}: run {self._done:,}{total}"
                 self._go_on(self._words)
-                self._run(run, place, seen.get(run.id), here.get(run.id))
+                self._run(run, experiment_id, entries.get(run.id), here.get(run.id))
 
     def _run(
-        self, run: records.RunRecord, place: int, seen: ledger.LedgerEntry | None, here: Run | None
+        self,
+        run: records.RunRecord,
+        experiment_id: int,
+        entry: ledger.LedgerEntry | None,
+        here: Run | None,
     ) -> None:
-        if here is None and seen is not None:
+        if here is None and entry is not None:
             self._notes.skipped("run", run.id, DELETED)
-        elif seen is not None and seen.is_as(run.stamp):
+        elif entry is not None and entry.is_as(run.stamp):
             self._notes.known["runs"] += 1
-        elif here is not None and seen is None:
-            words = "a run with this id is here already, from elsewhere"
-            self._notes.conflict("run", run.id, words)
+        elif here is not None and entry is None:
+            message = "a run with this id is here already, from elsewhere"
+            self._notes.conflict("run", run.id, message)
         elif here is not None and here.archived_at is not None and not run.deleted:
-            words = "it is archived here: restore it to bring what is new"
-            self._notes.skipped("run", run.id, words)
+            message = "it is archived here: restore it to bring what is new"
+            self._notes.skipped("run", run.id, message)
         else:
-            self._bring(run, place, is_new=seen is None or seen.state == BEGUN)
+            self._bring(run, experiment_id, is_new=entry is None or entry.state == BEGUN)
 
-    def _bring(self, run: records.RunRecord, place: int, *, is_new: bool) -> None:
+    def _bring(self, run: records.RunRecord, experiment_id: int, *, is_new: bool) -> None:
         files = keep_files(self._store, self._source, self._notes, run, self._still)
         is_first, points = True, 0
         try:
@@ -316,8 +333,8 @@ class _Import:
                 self._still("")
                 with self._store.write() as session:
                     if is_first:
-                        self._note_once(session, place)
-                        write_runs.begin(session, self._store, self._notes, run, place)
+                        self._note_once(session, experiment_id)
+                        write_runs.begin(session, self._store, self._notes, run, experiment_id)
                         self._begun(session, run)
                     write_runs.log(
                         session, self._store, run.id, portion, files.stored if is_last else ()
@@ -347,31 +364,31 @@ class _Import:
             if is_fit_key(stretch.key):
                 yield stretch
             else:
-                words = "it cannot name a metric here"
-                self._notes.broken("metric", f"{run.id}/{stretch.key}", words)
+                message = "it cannot name a metric here"
+                self._notes.broken("metric", f"{run.id}/{stretch.key}", message)
 
-    def _link(self, place: int) -> None:
+    def _link(self, experiment_id: int) -> None:
         """Put runs below their parents; when there are none to put, nothing is written."""
         with self._store.read() as session:
-            waits = write_runs.waits_for_parent(session, place)
+            waits = write_runs.waits_for_parent(session, experiment_id)
         if waits:
             with self._store.write() as session:
-                write_runs.link(session, self._notes, place)
+                write_runs.link(session, self._notes, experiment_id)
 
     def _registry(self, *, all_runs: bool) -> None:
         shelf = Shelf(self._store, self._notes, self._memory, all_runs=all_runs)
         for model in self._source.models():
             self._go_on(f"registered model {model.name}")
             with webhooks.quiet(), self._store.write() as session:
-                found = shelf.put(session, model)
-            self._notes.brought["models"] += found.models
-            self._notes.brought["versions"] += found.versions
-            self._notes.known["versions"] += found.known
-            self._notes.changed["versions"] += found.changed
+                counts = shelf.put(session, model)
+            self._notes.brought["models"] += counts.models
+            self._notes.brought["versions"] += counts.versions
+            self._notes.known["versions"] += counts.unchanged
+            self._notes.changed["versions"] += counts.changed
 
 
-def _pages(found: Iterator[records.RunRecord], size: int) -> Iterator[list[records.RunRecord]]:
-    while page := list(islice(found, size)):
+def _pages(runs: Iterator[records.RunRecord], size: int) -> Iterator[list[records.RunRecord]]:
+    while page := list(islice(runs, size)):
         yield list({run.id: run for run in page}.values())  # a server may tell one twice
 
 
@@ -379,9 +396,9 @@ def _rows(ids: Sequence[str]) -> Any:
     return select(Run).where(col(Run.id).in_(ids))
 
 
-def _place(session: Session, seen: ledger.LedgerEntry | None, name: str) -> int | None:
+def _place(session: Session, entry: ledger.LedgerEntry | None, name: str) -> int | None:
     """The experiment that it became before, when that is meant; else the one of that name."""
-    if seen is not None and (row := session.get(Experiment, int(seen.local_id))) is not None:
+    if entry is not None and (row := session.get(Experiment, int(entry.local_id))) is not None:
         return row.id if row.name == name else _named(session, name)
     return _named(session, name)
 

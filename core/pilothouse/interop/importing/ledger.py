@@ -41,33 +41,35 @@ class ImportLedger:
         others = session.scalars(select(col(Imported.source)).distinct()).all()
         self._sources = list({source, *others})
 
-    def of(self, session: Session, kind: str, theirs: Sequence[str]) -> Mapping[str, LedgerEntry]:
+    def of(
+        self, session: Session, kind: str, external_ids: Sequence[str]
+    ) -> Mapping[str, LedgerEntry]:
         """Those of a kind that are known, by their ids; what came from this source goes first."""
-        found: dict[str, LedgerEntry] = {}
-        for start in range(0, len(theirs), CHUNK):
+        entries: dict[str, LedgerEntry] = {}
+        for start in range(0, len(external_ids), CHUNK):
             query = select(Imported).where(
                 col(Imported.source).in_(self._sources),
                 col(Imported.kind) == kind,
-                col(Imported.external_id).in_(list(theirs[start : start + CHUNK])),
+                col(Imported.external_id).in_(list(external_ids[start : start + CHUNK])),
             )
             for row in session.scalars(query):
-                if row.source == self.source or row.external_id not in found:
-                    found[row.external_id] = LedgerEntry(
+                if row.source == self.source or row.external_id not in entries:
+                    entries[row.external_id] = LedgerEntry(
                         row.source, row.local_id, row.state, row.digest
                     )
-        return found
+        return entries
 
-    def one(self, session: Session, kind: str, theirs: str) -> LedgerEntry | None:
+    def one(self, session: Session, kind: str, external_id: str) -> LedgerEntry | None:
         """One of a kind, when it is known."""
-        return self.of(session, kind, [theirs]).get(theirs)
+        return self.of(session, kind, [external_id]).get(external_id)
 
     def keep(
         self,
         session: Session,
         store: Store,
         kind: str,
-        theirs: str,
-        ours: str,
+        external_id: str,
+        local_id: str,
         *,
         state: str = WHOLE,
         digest: str = "",
@@ -77,8 +79,8 @@ class ImportLedger:
             Imported(
                 source=self.source,
                 kind=kind,
-                external_id=theirs,
-                local_id=ours,
+                external_id=external_id,
+                local_id=local_id,
                 state=state,
                 digest=digest,
                 imported_at=store.now(),

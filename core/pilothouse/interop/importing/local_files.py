@@ -28,17 +28,17 @@ class LocalFiles:
 
     def files(self, owner: RunRecord | LoggedModelRecord) -> Iterator[FileRecord]:
         """Every file of a run or a logged model."""
-        place = self.place_of(owner)
-        if place is None:
+        folder = self.place_of(owner)
+        if folder is None:
             self._tell_where(owner)
             return
-        for entry in self.root.files(place, self.tell("file")):
-            yield FileRecord(entry.path.removeprefix(f"{place}/"), entry.size, entry.path)
+        for entry in self.root.files(folder, self.tell("file")):
+            yield FileRecord(entry.path.removeprefix(f"{folder}/"), entry.size, entry.path)
 
     def _tell_where(self, owner: RunRecord | LoggedModelRecord) -> None:
         if is_elsewhere(owner.files_at):
-            words = f"they are at {owner.files_at}, which is not opened"
-            self.notes.skipped("files", owner.id, words)
+            message = f"they are at {owner.files_at}, which is not opened"
+            self.notes.skipped("files", owner.id, message)
 
     def read(self, file: FileRecord) -> Iterator[bytes]:
         """The bytes of a file."""

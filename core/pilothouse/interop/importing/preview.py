@@ -48,8 +48,8 @@ class ImportPreview:
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain values."""
-        told = {name: value for name, value in vars(self).items() if name != "faults"}
-        return told | {"faults": [vars(line) for line in self.faults]}
+        fields = {name: value for name, value in vars(self).items() if name != "faults"}
+        return fields | {"faults": [vars(line) for line in self.faults]}
 
 
 def preview(store: Store, source: str, artifacts: str = "") -> ImportPreview:
@@ -63,7 +63,7 @@ def preview(store: Store, source: str, artifacts: str = "") -> ImportPreview:
 
 
 def _look(store: Store, source: ImportSource, notes: Notes) -> ImportPreview:
-    found = [
+    experiments = [
         {
             "name": experiment.name,
             "runs": source.count(experiment),
@@ -72,14 +72,14 @@ def _look(store: Store, source: ImportSource, notes: Notes) -> ImportPreview:
         }
         for experiment in source.experiments()
     ]
-    counts = [each["runs"] for each in found]
+    counts = [row["runs"] for row in experiments]
     models = list(source.models())
     others = {noun: count for noun, count in source.others().items() if count}
     return ImportPreview(
         source=source.name,
         kind=source.kind,
         written_by=source.written_by,
-        experiments=tuple(found),
+        experiments=tuple(experiments),
         runs=None if None in counts else sum(count for count in counts if isinstance(count, int)),
         known_runs=_known_runs(store, source.name),
         models=len(models),

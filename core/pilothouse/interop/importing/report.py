@@ -78,16 +78,16 @@ class ImportReport:
         }
 
     @staticmethod
-    def from_json(told: Mapping[str, Any]) -> ImportReport:
+    def from_json(payload: Mapping[str, Any]) -> ImportReport:
         """The report that `to_json` wrote."""
         return ImportReport(
-            source=told["source"],
-            kind=told["kind"],
-            brought=told["brought"],
-            already_imported=told["known"],
-            changed=told["changed"],
-            lines=tuple(ReportLine(**line) for line in told["lines"]),
-            outcomes=told["outcomes"],
+            source=payload["source"],
+            kind=payload["kind"],
+            brought=payload["brought"],
+            already_imported=payload["known"],
+            changed=payload["changed"],
+            lines=tuple(ReportLine(**line) for line in payload["lines"]),
+            outcomes=payload["outcomes"],
         )
 
 

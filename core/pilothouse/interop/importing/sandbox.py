@@ -55,8 +55,8 @@ class Root:
             raise OSError(errno.EINVAL, "it is no path inside the folder")
         here = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            for place, part in enumerate(parts, 1):
-                there = os.open(part, flags if place == len(parts) else FOLDER, dir_fd=here)
+            for depth, part in enumerate(parts, 1):
+                there = os.open(part, flags if depth == len(parts) else FOLDER, dir_fd=here)
                 os.close(here)
                 here = there
             yield here
@@ -65,22 +65,22 @@ class Root:
 
     def entries(self, path: str = "", tell: Tell = lambda _path, _why: None) -> list[Entry]:
         """What lies in a folder, by name; links and names that are no text are told, not listed."""
-        found = []
-        with self._open(path, FOLDER) as folder, os.scandir(folder) as seen:
-            for each in seen:
-                where = f"{path}/{each.name}" if path else each.name
-                if each.is_symlink():
+        entries = []
+        with self._open(path, FOLDER) as folder, os.scandir(folder) as scanner:
+            for item in scanner:
+                where = f"{path}/{item.name}" if path else item.name
+                if item.is_symlink():
                     tell(where, "it is a link, and links are not followed")
-                elif not _is_text(each.name):
+                elif not _is_text(item.name):
                     tell(where, "its name is no text")
                 else:
-                    facts = each.stat(follow_symlinks=False)
+                    facts = item.stat(follow_symlinks=False)
                     is_folder, is_file = stat.S_ISDIR(facts.st_mode), stat.S_ISREG(facts.st_mode)
                     if is_folder or is_file:
-                        found.append(Entry(each.name, where, is_folder, is_file, facts.st_size))
+                        entries.append(Entry(item.name, where, is_folder, is_file, facts.st_size))
                     else:
                         tell(where, "it is neither a file nor a folder")
-        return sorted(found, key=lambda entry: entry.name)
+        return sorted(entries, key=lambda entry: entry.name)
 
     def folders(self, path: str = "", tell: Tell = lambda _path, _why: None) -> list[Entry]:
         """The folders in a folder; none when there is no such folder."""
@@ -127,21 +127,21 @@ class Root:
 
     def whole(self, path: str, most: int) -> bytes:
         """A small file whole. Raises Unavailable when unreadable, Invalid when it is larger."""
-        found = bytearray()
+        content = bytearray()
         for piece in self.pieces(path):
-            found += piece
-            if len(found) > most:
+            content += piece
+            if len(content) > most:
                 raise Invalid(f"it is larger than {most:,} bytes.")
-        return bytes(found)
+        return bytes(content)
 
     def head(self, path: str, most: int) -> tuple[bytes, bool]:
         """The first bytes of a file, and whether there are more."""
-        found = bytearray()
+        content = bytearray()
         for piece in self.pieces(path):
-            found += piece
-            if len(found) > most:
-                return bytes(found[:most]), True
-        return bytes(found), False
+            content += piece
+            if len(content) > most:
+                return bytes(content[:most]), True
+        return bytes(content), False
 
     def yaml(self, path: str) -> dict[str, Any]:
         """A YAML file that holds a mapping. Raises Unavailable or Invalid, saying why."""
@@ -165,16 +165,16 @@ class Root:
 
 def local_path(uri: str) -> str:
     """The path that a URI of a file means; of any other place, nothing."""
-    found = SCHEME.fullmatch(uri)
-    if found is None:
+    match = SCHEME.fullmatch(uri)
+    if match is None:
         return uri
-    return unquote(found[2].split("?")[0]) if found[1].lower() in LOCAL else ""
+    return unquote(match[2].split("?")[0]) if match[1].lower() in LOCAL else ""
 
 
 def is_elsewhere(uri: str) -> bool:
     """Whether a URI names a place that is no folder, such as a bucket."""
-    found = SCHEME.fullmatch(uri)
-    return found is not None and found[1].lower() not in LOCAL
+    match = SCHEME.fullmatch(uri)
+    return match is not None and match[1].lower() not in LOCAL
 
 
 def mapping(data: bytes) -> dict[str, Any]:
@@ -197,12 +197,12 @@ def mapping(data: bytes) -> dict[str, Any]:
                 depth -= 1
             if depth > MAX_YAML_DEPTH:
                 raise Invalid("its YAML is nested too deep.")
-        found = yaml.load(data, Loader=loader)
+        value = yaml.load(data, Loader=loader)
     except (yaml.YAMLError, ValueError, OverflowError) as broken:
         raise Invalid(f"it is no YAML that can be read ({type(broken).__name__}).") from broken
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise Invalid("it is empty or no YAML mapping.")
-    return found
+    return value
 
 
 def words(broken: Exception) -> str:

@@ -17,16 +17,16 @@ def is_fit_key(key: str) -> bool:
 
 
 def pairs(
-    words: Mapping[str, str], notes: Notes, noun: str, owner: str, most: int = MAX_TAG_LENGTH
+    values: Mapping[str, str], notes: Notes, noun: str, owner: str, most: int = MAX_TAG_LENGTH
 ) -> dict[str, str]:
     """Keys and values that can be kept: odd keys are left out, long values are cut."""
-    found = {}
-    for key, value in words.items():
+    accepted = {}
+    for key, value in values.items():
         if not is_fit_key(key):
             notes.broken(noun, f"{owner}/{key}", _why_not(key))
         else:
-            found[key] = cut(value, most, notes, noun, f"{owner}/{key}")
-    return found
+            accepted[key] = cut(value, most, notes, noun, f"{owner}/{key}")
+    return accepted
 
 
 def cut(value: str, most: int, notes: Notes, noun: str, name: str) -> str:

@@ -20,12 +20,12 @@ HINT = "Give an mlruns folder, an mlflow.db, or the http address of an MLflow se
 DATABASE, RUNS = "mlflow.db", "mlruns"
 
 
-def named(given: str) -> str:
+def named(source: str) -> str:
     """What a person named, in the one form that means the same from anywhere.
 
     Raises Invalid when it is nothing of the three, NotFound when there is no such path.
     """
-    text = given.strip()
+    text = source.strip()
     if not text:
         raise Invalid("an import needs a source.", hint=HINT, fields={"source": "needed"})
     if text.lower().startswith(("http:", "https:")):
@@ -47,12 +47,12 @@ def _path(text: str) -> str:
     return text
 
 
-def open_source(given: str, notes: Notes, artifacts: str = "") -> ImportSource:
+def open_source(source: str, notes: Notes, artifacts: str = "") -> ImportSource:
     """Open a source for reading. Raises NotFound, Invalid or Unavailable, saying what to do."""
-    place = named(given)
-    if place.startswith(("http:", "https:")):
-        return RemoteSource(HttpClient(place), notes)
-    path = Path(place)
+    location = named(source)
+    if location.startswith(("http:", "https:")):
+        return RemoteSource(HttpClient(location), notes)
+    path = Path(location)
     beside = Path(artifacts).expanduser() if artifacts else None
     if beside is not None and not beside.is_dir():
         raise NotFound(f"there is no folder at {beside}.")
@@ -69,10 +69,10 @@ def _local(path: Path, notes: Notes, artifacts: Path | None) -> ImportSource:
         return DatabaseSource(path, notes, artifacts)
     if folder.is_store(Root(path)):
         return FolderSource(path, notes)
-    inside = [found for found in (path / DATABASE, path / RUNS) if _is_source(found)]
+    inside = [candidate for candidate in (path / DATABASE, path / RUNS) if _is_source(candidate)]
     if len(inside) > 1:
         # Beside a database, `mlruns` holds its files; a store in it would have experiments.
-        names = " and ".join(found.name for found in inside)
+        names = " and ".join(candidate.name for candidate in inside)
         raise Invalid(f"{path} holds both {names}.", hint="Name the one that you mean.")
     if not inside:
         raise Invalid(f"{path} holds no experiment of MLflow.", hint=HINT)

@@ -31,7 +31,7 @@ def write(
     notes: Notes,
     model: records.LoggedModelRecord,
     experiment_id: int,
-    kept: Iterable[Kept],
+    files: Iterable[Kept],
 ) -> None:
     """Make the logged model, or bring the one that is here up to what they say now."""
     row = session.get(LoggedModel, model.id) or _made(store, model, experiment_id)
@@ -49,7 +49,7 @@ def write(
         session.merge(LoggedModelTag(model_id=model.id, key=key, value=value))
     for figure in model.figures:
         _log_figure(session, notes, model, figure)
-    for file in kept:
+    for file in files:
         session.merge(File(root=model.id, path=file.path, digest=file.digest, size=file.size))
     session.flush()
 

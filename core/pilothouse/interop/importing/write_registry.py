@@ -52,7 +52,7 @@ class Registered:
 
     models: int = 0
     versions: int = 0
-    known: int = 0
+    unchanged: int = 0
     changed: int = 0
 
 
@@ -67,19 +67,21 @@ class Shelf:
 
     def put(self, session: Session, model: records.ModelRecord) -> Registered:
         """Bring a model with whatever of it is new, in the caller's transaction."""
-        found = Registered()
-        wanted = [version for version in model.versions if self._is_wanted(session, model, version)]
-        if not wanted and not self._all_runs:
-            return found
+        counts = Registered()
+        selected = [
+            version for version in model.versions if self._is_wanted(session, model, version)
+        ]
+        if not selected and not self._all_runs:
+            return counts
         name = self._name(model.name)
         if name is None:
-            return found
-        found.models = int(self._model(session, model, name))
+            return counts
+        counts.models = int(self._model(session, model, name))
         numbers: dict[int, int] = {}
-        for version in wanted:
-            numbers[version.version] = self._version(session, model, name, version, found)
+        for version in selected:
+            numbers[version.version] = self._version(session, model, name, version, counts)
         self._aliases(session, model, name, numbers)
-        return found
+        return counts
 
     def _is_wanted(
         self, session: Session, model: records.ModelRecord, version: records.VersionRecord
@@ -95,22 +97,24 @@ class Shelf:
 
     def _name(self, name: str) -> str | None:
         """The name here: MLflow once allowed slashes and colons."""
-        ours = re.sub(r"[/:]", "-", name)
-        if not ours.strip() or len(ours) > MAX_NAME_LENGTH:
+        local_name = re.sub(r"[/:]", "-", name)
+        if not local_name.strip() or len(local_name) > MAX_NAME_LENGTH:
             self._notes.broken("model", name, f"a name has 1 to {MAX_NAME_LENGTH} characters")
             return None
-        if ours != name:
-            self._notes.noted("model", name, f"it is {ours} here: no name has slashes or colons")
-        return ours
+        if local_name != name:
+            self._notes.noted(
+                "model", name, f"it is {local_name} here: no name has slashes or colons"
+            )
+        return local_name
 
     def _model(self, session: Session, model: records.ModelRecord, name: str) -> bool:
         """See to it that there is such a model; whether it was made just now."""
         digest = stamp(model.note, dict(model.tags))
-        seen = self._memory.one(session, known.MODEL, model.name)
+        entry = self._memory.one(session, known.MODEL, model.name)
         row = session.get(Model, name)
-        is_from_here = seen is not None and seen.source == self._memory.source
-        is_ours = row is None or (seen is not None and is_from_here and seen.local_id == name)
-        if row is not None and (not is_ours or (seen and seen.is_as(digest))):
+        is_from_here = entry is not None and entry.source == self._memory.source
+        is_ours = row is None or (entry is not None and is_from_here and entry.local_id == name)
+        if row is not None and (not is_ours or (entry and entry.is_as(digest))):
             return False
         is_new = row is None
         note = cut(model.note, MAX_NOTE_LENGTH, self._notes, "model", name)
@@ -131,47 +135,47 @@ class Shelf:
         model: records.ModelRecord,
         name: str,
         version: records.VersionRecord,
-        found: Registered,
+        counts: Registered,
     ) -> int:
         """The number of the version here, whether it came now or before."""
-        theirs = f"{model.name}/{version.version}"
+        external_id = f"{model.name}/{version.version}"
         identity = stamp(version.created_at, version.source, version.run_id, version.model_id)
         digest = f"{identity} {stamp(version.stage, version.note, dict(version.tags))}"
-        seen = self._seen(session, theirs, identity)
+        entry = self._seen(session, external_id, identity)
         row = (
-            session.get(ModelVersion, (name, int(seen.local_id.rpartition("@")[2])))
-            if seen
+            session.get(ModelVersion, (name, int(entry.local_id.rpartition("@")[2])))
+            if entry
             else None
         )
-        if seen is not None and row is None:
-            self._notes.skipped("version", theirs, "it came before and was deleted here since")
+        if entry is not None and row is None:
+            self._notes.skipped("version", external_id, "it came before and was deleted here since")
             return 0
-        if seen is not None and row is not None and seen.is_as(digest):
-            found.known += 1
+        if entry is not None and row is not None and entry.is_as(digest):
+            counts.unchanged += 1
             return row.version
         if row is None:
             row = self._registered(session, name, version)
-            found.versions += 1
+            counts.versions += 1
         else:
-            found.changed += 1
+            counts.changed += 1
         self._tell(session, row, version)
         self._memory.keep(
             session,
             self._store,
             known.VERSION,
-            theirs,
+            external_id,
             f"{name}@{row.version}",
             digest=digest,
         )
         return row.version
 
-    def _seen(self, session: Session, theirs: str, identity: str) -> known.LedgerEntry | None:
+    def _seen(self, session: Session, external_id: str, identity: str) -> known.LedgerEntry | None:
         """What is known of a version; another source's of the same name may be another model."""
-        seen = self._memory.one(session, known.VERSION, theirs)
-        is_same = seen is not None and (
-            seen.source == self._memory.source or seen.digest.startswith(f"{identity} ")
+        entry = self._memory.one(session, known.VERSION, external_id)
+        is_same = entry is not None and (
+            entry.source == self._memory.source or entry.digest.startswith(f"{identity} ")
         )
-        return seen if is_same else None
+        return entry if is_same else None
 
     def _registered(
         self, session: Session, name: str, version: records.VersionRecord
@@ -204,23 +208,23 @@ class Shelf:
         row.created_at = version.created_at or row.created_at
         owner.updated_at = updated
         if number != version.version:
-            words = f"it is number {number} here: {name} has versions of its own"
-            self._notes.noted("version", f"{name} {version.version}", words)
+            message = f"it is number {number} here: {name} has versions of its own"
+            self._notes.noted("version", f"{name} {version.version}", message)
         session.flush()
         return row
 
     def _origin(self, session: Session, name: str, version: records.VersionRecord) -> ModelSource:
         """Where the version's files are here; where they are said to be, when they are not."""
         source = version.source or "unknown"
-        for given, run_id, model_id in _ways(version):
+        for local_source, run_id, model_id in _ways(version):
             try:
-                looked = origin(session, given, run_id, model_id)
+                looked = origin(session, local_source, run_id, model_id)
             except PilothouseError:
                 continue
             if looked.files:
                 return looked
-        words = f"they are said to be at {source}, and are not here"
-        self._notes.skipped("files", f"{name} {version.version}", words)
+        message = f"they are said to be at {source}, and are not here"
+        self._notes.skipped("files", f"{name} {version.version}", message)
         return ModelSource(source, source, version.run_id, version.model_id)
 
     def _tell(self, session: Session, row: ModelVersion, version: records.VersionRecord) -> None:
@@ -241,8 +245,8 @@ class Shelf:
             self._notes.skipped("stage", owner, f"it is {row.stage} here, where it was moved since")
             return
         if stage == PRODUCTION and self._champion_of_others(session, row.model):
-            words = f"{stage} there: {row.model} has a champion of its own here"
-            self._notes.skipped("stage", owner, words)
+            message = f"{stage} there: {row.model} has a champion of its own here"
+            self._notes.skipped("stage", owner, message)
             return
         before = stages.standing(session, row)
         stages.move(session, self._store, row, stage, REASON, alone=False)
@@ -275,24 +279,24 @@ class Shelf:
     ) -> None:
         """Point their aliases at what their versions became, unless ours point elsewhere."""
         digest = stamp(dict(model.aliases), numbers)
-        theirs = f"{model.name}@"
-        seen = self._memory.one(session, known.MODEL, theirs)
-        if not model.aliases or (seen is not None and seen.is_as(digest)):
+        external_id = f"{model.name}@"
+        entry = self._memory.one(session, known.MODEL, external_id)
+        if not model.aliases or (entry is not None and entry.is_as(digest)):
             return
         for alias, number in model.aliases.items():
             if not numbers.get(number):
                 self._notes.skipped("alias", f"{name}@{alias}", f"version {number} is not here")
                 continue
             self._point(session, name, alias, numbers[number])
-        self._memory.keep(session, self._store, known.MODEL, theirs, name, digest=digest)
+        self._memory.keep(session, self._store, known.MODEL, external_id, name, digest=digest)
 
     def _point(self, session: Session, name: str, alias: str, number: int) -> None:
-        kept = session.get(Alias, (name, alias))
-        if kept is not None and kept.version == number:
+        existing = session.get(Alias, (name, alias))
+        if existing is not None and existing.version == number:
             return
-        if kept is not None and not self._is_from_here(session, name, kept.version):
-            words = f"it points at {kept.version} here, and stays there"
-            self._notes.conflict("alias", f"{name}@{alias}", words)
+        if existing is not None and not self._is_from_here(session, name, existing.version):
+            message = f"it points at {existing.version} here, and stays there"
+            self._notes.conflict("alias", f"{name}@{alias}", message)
             return
         try:
             if alias == CHAMPION:
@@ -305,16 +309,16 @@ class Shelf:
 
 def _ways(version: records.VersionRecord) -> list[tuple[str, str, str]]:
     """The sources under which a version's files may be found here."""
-    run, model, found = version.run_id, version.model_id, []
+    run, model, candidates = version.run_id, version.model_id, []
     if model:
         _, _, inside = version.source.partition(f"{model}/")
         is_ours = version.source.startswith("models:/")
-        found.append((f"models:/{model}/{inside if is_ours else ''}".rstrip("/"), run, model))
+        candidates.append((f"models:/{model}/{inside if is_ours else ''}".rstrip("/"), run, model))
     if run and run in version.source:
         _, _, inside = (local_path(version.source) or version.source).partition(f"{run}/")
         inside = inside.removeprefix("artifacts/") if "://" not in inside else ""
-        found.append((f"runs:/{run}/{inside}".rstrip("/"), run, ""))
-    return found
+        candidates.append((f"runs:/{run}/{inside}".rstrip("/"), run, ""))
+    return candidates
 
 
 def _moved_by_people(session: Session, row: ModelVersion) -> bool:

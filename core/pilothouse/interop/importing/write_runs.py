@@ -74,8 +74,8 @@ def _tag(session: Session, notes: Notes, row: Run, run: records.RunRecord) -> No
     """Set what they say now; what they have not changed may have been changed here since."""
     tags = pairs(run.tags, notes, "tag", run.id)
     query = select(col(RunTag.key), col(RunTag.value)).where(col(RunTag.run_id) == run.id)
-    known = {row.key: row.value for row in session.execute(query)}
-    fresh = {key: value for key, value in tags.items() if known.get(key) != value}
+    existing = {row.key: row.value for row in session.execute(query)}
+    fresh = {key: value for key, value in tags.items() if existing.get(key) != value}
     if fresh:
         set_tags(session, row, fresh)
 
@@ -83,28 +83,28 @@ def _tag(session: Session, notes: Notes, row: Run, run: records.RunRecord) -> No
 def _log_params(session: Session, notes: Notes, run: records.RunRecord) -> None:
     params = pairs(run.params, notes, "parameter", run.id, MAX_PARAM_LENGTH)
     query = select(col(Param.key), col(Param.value)).where(col(Param.run_id) == run.id)
-    known = {row.key: row.value for row in session.execute(query)}
+    existing = {row.key: row.value for row in session.execute(query)}
     for key, value in params.items():
-        if known.get(key, value) != value:
-            words = f"it is {known[key]!r} here and {value!r} there; ours stays"
-            notes.conflict("parameter", f"{run.id}/{key}", words)
-    fresh = [(key, value) for key, value in params.items() if key not in known]
+        if existing.get(key, value) != value:
+            message = f"it is {existing[key]!r} here and {value!r} there; ours stays"
+            notes.conflict("parameter", f"{run.id}/{key}", message)
+    fresh = [(key, value) for key, value in params.items() if key not in existing]
     for start in range(0, len(fresh), AT_ONCE):
         recording.log_params(session, run.id, dict(fresh[start : start + AT_ONCE]))
 
 
 def _use_dataset(session: Session, notes: Notes, row: Run, dataset: records.DatasetRecord) -> None:
-    words = {
+    texts = {
         name: cut(getattr(dataset, name), most, notes, "dataset", f"{dataset.name} {name}")
         for name, most in MAX_DATASET_LENGTHS.items()
     }
-    use_dataset(session, row, words, pairs(dataset.tags, notes, "dataset", dataset.name))
+    use_dataset(session, row, texts, pairs(dataset.tags, notes, "dataset", dataset.name))
 
 
 def _use_model(session: Session, notes: Notes, row: Run, use: records.ModelUse) -> None:
     if session.get(LoggedModel, use.model_id) is None:
-        words = f"the logged model {use.model_id} of it is not here"
-        notes.skipped("model of a run", row.id, words)
+        message = f"the logged model {use.model_id} of it is not here"
+        notes.skipped("model of a run", row.id, message)
         return
     session.merge(
         RunModel(run_id=row.id, model_id=use.model_id, direction=use.direction, step=use.step)
@@ -113,13 +113,13 @@ def _use_model(session: Session, notes: Notes, row: Run, use: records.ModelUse) 
 
 
 def log(
-    session: Session, store: Store, run_id: str, stretches: Sequence[Points], kept: Iterable[Kept]
+    session: Session, store: Store, run_id: str, stretches: Sequence[Points], files: Iterable[Kept]
 ) -> None:
     """Append points and name files."""
     for start in range(0, len(stretches), AT_ONCE):
         part = stretches[start : start + AT_ONCE]
         recording.log_points(session, store, run_id, part, watch=False)
-    for file in kept:
+    for file in files:
         recording.log_artifact(session, run_id, file.path, file.digest, file.size)
 
 

@@ -83,9 +83,9 @@ MODEL_FILE = re.compile(r"logged-models/([^/]+)/artifacts/files")
 class NotHere(PilothouseError):
     """No route at this path, or not by this method."""
 
-    def __init__(self, status: int, words: str = "") -> None:
+    def __init__(self, status: int, message: str = "") -> None:
         usual = "There is nothing here." if status == 404 else "Not by this method."
-        super().__init__(words or usual)
+        super().__init__(message or usual)
         self.status = status
 
 
@@ -120,8 +120,8 @@ class Protocol:
         except Exception as failed:  # the edge of a request
             log.exception("a request failed")
             unknown = ProtocolError("INTERNAL_ERROR", "The server failed; its log says how.")
-            known = in_words(failed)
-            answer = _error(unknown if known is None else translated(known))
+            explained = in_words(failed)
+            answer = _error(unknown if explained is None else translated(explained))
         if answer is not None:
             await respond(send, answer)
 
@@ -156,30 +156,30 @@ class Protocol:
     async def _called(self, path: str, scope: Scope, receive: Receive, send: Send) -> Answer | None:
         if path == paths.UPLOAD:
             return await self._upload(scope, receive)
-        if found := MODEL_FILE.fullmatch(path):
-            await self._send_file(artifacts.of_model(found[1], Fields(_query(scope))), scope, send)
+        if match := MODEL_FILE.fullmatch(path):
+            await self._send_file(artifacts.of_model(match[1], Fields(_query(scope))), scope, send)
             return None
         return await self._api(path, scope, receive)
 
     async def _api(self, path: str, scope: Scope, receive: Receive) -> Answer:
         route, named = self._table.find(scope["method"], path)
         with self._budget.body() as grow:
-            given = await self._given(scope, receive, grow)
-        fields = Fields(given | named)
+            values = await self._given(scope, receive, grow)
+        fields = Fields(values | named)
         await self._with_default()
-        found: Any = None
+        prepared: Any = None
         if route.outside is not None:
-            found = await asyncio.to_thread(route.outside, self.store, fields)
+            prepared = await asyncio.to_thread(route.outside, self.store, fields)
         if not route.writes:
-            return await asyncio.to_thread(self._read, route, fields, found)
+            return await asyncio.to_thread(self._read, route, fields, prepared)
         points = None if route.logs is None else route.logs(fields)
         work = self.ingest.submit(
-            lambda s: route.handler(Call(s, self.store, fields, found)), points
+            lambda s: route.handler(Call(s, self.store, fields, prepared)), points
         )
-        told = await asyncio.wrap_future(work)
-        if path == "runs/update" and told["run_info"]["status"] in run_serialisation.ENDED:
-            self._compactor.add(told["run_info"]["run_id"])
-        return Answer(200, orjson.dumps(told), NOSNIFF) if told else EMPTY
+        response = await asyncio.wrap_future(work)
+        if path == "runs/update" and response["run_info"]["status"] in run_serialisation.ENDED:
+            self._compactor.add(response["run_info"]["run_id"])
+        return Answer(200, orjson.dumps(response), NOSNIFF) if response else EMPTY
 
     async def _given(
         self, scope: Scope, receive: Receive, grow: Callable[[int], None]
@@ -198,10 +198,10 @@ class Protocol:
         self._reader.end_if_idle()
         return _object(body)
 
-    def _read(self, route: Route, fields: Fields, found: Any) -> Answer:
+    def _read(self, route: Route, fields: Fields, prepared: Any) -> Answer:
         with self.store.read() as session:
-            told = route.handler(Call(session, self.store, fields, found))
-        return Answer(200, orjson.dumps(told), NOSNIFF)
+            response = route.handler(Call(session, self.store, fields, prepared))
+        return Answer(200, orjson.dumps(response), NOSNIFF)
 
     async def _with_default(self) -> None:
         """The first request makes sure of the experiment that clients take for granted."""
@@ -283,8 +283,8 @@ class _Table:
                 pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)
                 self._varying.append((re.compile(pattern), route))
             else:
-                kept = self._fixed.setdefault(route.path, {})
-                kept.update(dict.fromkeys(route.methods, route))
+                by_method = self._fixed.setdefault(route.path, {})
+                by_method.update(dict.fromkeys(route.methods, route))
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The route of a request and the parts that its path names."""
@@ -293,13 +293,13 @@ class _Table:
             if method in fixed:
                 return fixed[method], {}
             raise NotHere(405)
-        known = False
+        path_exists = False
         for pattern, route in self._varying:
-            if found := pattern.fullmatch(path):
-                known = True
+            if match := pattern.fullmatch(path):
+                path_exists = True
                 if method in route.methods:
-                    return route, found.groupdict()
-        raise NotHere(405 if known else 404)
+                    return route, match.groupdict()
+        raise NotHere(405 if path_exists else 404)
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -329,19 +329,19 @@ def _lenient(body: bytes) -> Any:
 def _query(scope: Scope) -> dict[str, Any]:
     text = scope["query_string"].decode("latin-1")
     try:
-        found = parse_qs(text, keep_blank_values=True, max_num_fields=10_000)
+        parsed = parse_qs(text, keep_blank_values=True, max_num_fields=10_000)
     except ValueError:
         raise invalid("The query has too many fields.") from None
-    return {name: Several(values) for name, values in found.items()}
+    return {name: Several(values) for name, values in parsed.items()}
 
 
 def _error(error: ProtocolError) -> Answer:
-    told = {"error_code": error.error_code, "message": error.message}
+    body = {"error_code": error.error_code, "message": error.message}
     retry = ((b"retry-after", b"1"),) if error.status == 503 else ()
-    return Answer(error.status, orjson.dumps(told), (*NOSNIFF, *retry))
+    return Answer(error.status, orjson.dumps(body), (*NOSNIFF, *retry))
 
 
 def _plain(refused: PilothouseError) -> Answer:
     codes = {404: "ENDPOINT_NOT_FOUND", 405: "BAD_REQUEST", 413: "BAD_REQUEST"}
-    told = {"error_code": codes[refused.status], "message": str(refused)}
-    return Answer(refused.status, orjson.dumps(told), NOSNIFF)
+    body = {"error_code": codes[refused.status], "message": str(refused)}
+    return Answer(refused.status, orjson.dumps(body), NOSNIFF)

@@ -36,7 +36,7 @@ class ArtifactLocation:
     kind: str
     owner: str
     inside: str
-    given: str = ""
+    full_path: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,94 +62,96 @@ def clean(path: str) -> str:
 def locate(session: Session, path: str) -> ArtifactLocation:
     """Whose a path below the server's artifact root is."""
     whole = clean(path)
-    if found := OF_MODEL.fullmatch(whole):
-        model = session.get(LoggedModel, found[1])
+    if match := OF_MODEL.fullmatch(whole):
+        model = session.get(LoggedModel, match[1])
         if model and _is_below(whole, logged_models.root_of(session, model)):
-            return ArtifactLocation(MODEL, model.id, found[2] or "", whole)
-    if found := OF_RUN.fullmatch(whole):
-        run = session.get(Run, found[1])
+            return ArtifactLocation(MODEL, model.id, match[2] or "", whole)
+    if match := OF_RUN.fullmatch(whole):
+        run = session.get(Run, match[1])
         if run and _is_below(whole, run_serialisation.root_of(session, run)):
-            return ArtifactLocation(RUN, run.id, found[2] or "", whole)
+            return ArtifactLocation(RUN, run.id, match[2] or "", whole)
     return ArtifactLocation(NOBODY, "", whole, whole)
 
 
 def _is_below(path: str, root: str) -> bool:
-    place = root.removeprefix("mlflow-artifacts:").partition("?")[0].lstrip("/")
-    return path == place or path.startswith(f"{place}/")
+    root_path = root.removeprefix("mlflow-artifacts:").partition("?")[0].lstrip("/")
+    return path == root_path or path.startswith(f"{root_path}/")
 
 
-def find(session: Session, place: ArtifactLocation) -> Kept:
+def find(session: Session, location: ArtifactLocation) -> Kept:
     """The file at a place. Raises when there is none, or a folder."""
-    key = (place.owner, place.inside)
-    table: Any = RunArtifact if place.kind == RUN else File
-    row = session.get(table, key) if place.inside else None
+    key = (location.owner, location.inside)
+    table: Any = RunArtifact if location.kind == RUN else File
+    row = session.get(table, key) if location.inside else None
     if row is not None:
         return Kept(row.path, row.digest, row.size)
-    if below(session, place):
-        raise invalid(f"Artifact path refers to a directory, not a file: '{place.given}'")
-    raise absent(f"No such artifact: '{place.given}'")
+    if below(session, location):
+        raise invalid(f"Artifact path refers to a directory, not a file: '{location.full_path}'")
+    raise absent(f"No such artifact: '{location.full_path}'")
 
 
-def below(session: Session, place: ArtifactLocation) -> list[Kept]:
+def below(session: Session, location: ArtifactLocation) -> list[Kept]:
     """Every file in the folder at a place."""
-    table, owner = _table(place)
-    query = select(table).where(owner == place.owner).order_by(col(table.path))
-    if place.inside:
-        query = query.where(col(table.path).startswith(f"{place.inside}/", autoescape=True))
+    table, owner = _table(location)
+    query = select(table).where(owner == location.owner).order_by(col(table.path))
+    if location.inside:
+        query = query.where(col(table.path).startswith(f"{location.inside}/", autoescape=True))
     rows = session.scalars(query).all()
     return [
         Kept(row.path, row.digest, row.size)
         for row in rows
-        if not place.inside or row.path.startswith(f"{place.inside}/")
+        if not location.inside or row.path.startswith(f"{location.inside}/")
     ]
 
 
-def _table(place: ArtifactLocation) -> tuple[Any, Any]:
-    if place.kind == RUN:
+def _table(location: ArtifactLocation) -> tuple[Any, Any]:
+    if location.kind == RUN:
         return RunArtifact, col(RunArtifact.run_id)
     return File, col(File.root)
 
 
-def keep(session: Session, store: Store, place: ArtifactLocation, digest: str, size: int) -> None:
+def keep(
+    session: Session, store: Store, location: ArtifactLocation, digest: str, size: int
+) -> None:
     """Name kept bytes as the file at a place; the same place again is the newer file."""
-    if not place.inside:
+    if not location.inside:
         raise invalid("Invalid path")
-    if place.kind == RUN:
-        late_writes.log_artifact(session, store, place.owner, place.inside, digest, size)
-    elif place.kind == MODEL:
-        model = session.get_one(LoggedModel, place.owner)
-        late_writes.keep_model_file(session, store, model, place.inside, digest, size)
+    if location.kind == RUN:
+        late_writes.log_artifact(session, store, location.owner, location.inside, digest, size)
+    elif location.kind == MODEL:
+        model = session.get_one(LoggedModel, location.owner)
+        late_writes.keep_model_file(session, store, model, location.inside, digest, size)
     else:
-        session.merge(File(root=place.owner, path=place.inside, digest=digest, size=size))
+        session.merge(File(root=location.owner, path=location.inside, digest=digest, size=size))
     session.flush()
 
 
-def remove(session: Session, store: Store, place: ArtifactLocation) -> None:
+def remove(session: Session, store: Store, location: ArtifactLocation) -> None:
     """Take away the file at a place, or every file in the folder; the bytes stay kept."""
-    paths = [kept.path for kept in below(session, place)] + [place.inside]
-    if place.kind == RUN:
-        late_writes.remove_artifacts(session, store, place.owner, paths)
-    elif place.kind == MODEL:
-        model = session.get_one(LoggedModel, place.owner)
+    paths = [file.path for file in below(session, location)] + [location.inside]
+    if location.kind == RUN:
+        late_writes.remove_artifacts(session, store, location.owner, paths)
+    elif location.kind == MODEL:
+        model = session.get_one(LoggedModel, location.owner)
         late_writes.remove_model_files(session, store, model, paths)
     else:
         for part in run_serialisation.chunks(paths):
             session.execute(
-                delete(File).where(col(File.root) == place.owner, col(File.path).in_(part))
+                delete(File).where(col(File.root) == location.owner, col(File.path).in_(part))
             )
 
 
-def listing(found: Iterable[Kept], inside: str, *, relative: bool) -> list[Json]:
+def listing(files: Iterable[Kept], inside: str, *, relative: bool) -> list[Json]:
     """What lies directly in a folder: files with their size, and folders, by name.
 
     Paths are told from the owner's folder on, or (`relative`) from the listed one on.
     """
     start = len(inside) + 1 if inside else 0
-    told: dict[str, Json] = {}
-    for kept in found:
-        name, slash, _ = kept.path[start:].partition("/")
-        path = name if relative else kept.path[:start] + name
-        told[name] = {"path": path, "is_dir": bool(slash)}
+    entries: dict[str, Json] = {}
+    for file in files:
+        name, slash, _ = file.path[start:].partition("/")
+        path = name if relative else file.path[:start] + name
+        entries[name] = {"path": path, "is_dir": bool(slash)}
         if not slash:
-            told[name]["file_size"] = kept.size
-    return [told[name] for name in sorted(told)]
+            entries[name]["file_size"] = file.size
+    return [entries[name] for name in sorted(entries)]

@@ -39,27 +39,27 @@ Locate = Callable[[Session], ArtifactLocation]
 def _list_of_run(call: Call) -> Json:
     run = run_serialisation.find(call.session, run_id_of(call.fields))
     inside = artifact_paths.clean(call.fields.text("path"))
-    found = artifact_paths.below(call.session, ArtifactLocation(RUN, run.id, inside))
-    return _listed(run_serialisation.root_of(call.session, run), found, inside)
+    files = artifact_paths.below(call.session, ArtifactLocation(RUN, run.id, inside))
+    return _listed(run_serialisation.root_of(call.session, run), files, inside)
 
 
 def _list_of_model(call: Call) -> Json:
     model = logged_models.find(call.session, call.fields.needed("model_id"))
     inside = artifact_paths.clean(call.fields.text("artifact_directory_path"))
-    found = artifact_paths.below(call.session, ArtifactLocation(MODEL, model.id, inside))
-    return _listed(logged_models.root_of(call.session, model), found, inside)
+    files = artifact_paths.below(call.session, ArtifactLocation(MODEL, model.id, inside))
+    return _listed(logged_models.root_of(call.session, model), files, inside)
 
 
-def _listed(root: str, found: list[Kept], inside: str) -> Json:
-    files = artifact_paths.listing(found, inside, relative=False)
+def _listed(root: str, stored: list[Kept], inside: str) -> Json:
+    files = artifact_paths.listing(stored, inside, relative=False)
     return {"root_uri": root} | ({"files": files} if files else {})
 
 
 def list_place(session: Session, path: str) -> Json:
     """What lies in a folder below the artifact root, by names."""
-    place = artifact_paths.locate(session, path)
+    location = artifact_paths.locate(session, path)
     files = artifact_paths.listing(
-        artifact_paths.below(session, place), place.inside, relative=True
+        artifact_paths.below(session, location), location.inside, relative=True
     )
     return {"files": files} if files else {}
 
@@ -111,25 +111,25 @@ def at(path: str) -> Locate:
 
 async def send_file(store: Store, locate: Locate, send: Send) -> None:
     """Stream a file out, as an attachment that no browser runs."""
-    kept, path = await asyncio.to_thread(_opened, store, locate)
-    await send({"type": "http.response.start", "status": 200, "headers": _headers(kept)})
+    file, path = await asyncio.to_thread(_opened, store, locate)
+    await send({"type": "http.response.start", "status": 200, "headers": _headers(file)})
     with path.open("rb") as source:
-        left = kept.size
+        left = file.size
         while left > 0 and (piece := await asyncio.to_thread(source.read, PIECE)):
             left -= len(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
-    if kept.size == 0:
+    if file.size == 0:
         await send({"type": "http.response.body", "body": b""})
 
 
 def _opened(store: Store, locate: Locate) -> tuple[Kept, Path]:
     with store.read() as session:
-        kept = artifact_paths.find(session, locate(session))
-    return kept, store.artifacts.local_path(kept.digest)
+        file = artifact_paths.find(session, locate(session))
+    return file, store.artifacts.local_path(file.digest)
 
 
-def _headers(kept: Kept) -> list[tuple[bytes, bytes]]:
-    name = PurePosixPath(kept.path).name
+def _headers(file: Kept) -> list[tuple[bytes, bytes]]:
+    name = PurePosixPath(file.path).name
     guessed = mimetypes.guess_type(name)[0] or USUAL.get(name.lower(), "application/octet-stream")
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
     quoted = name if TOKEN.fullmatch(name) else f'"{plain}"'
@@ -139,7 +139,7 @@ def _headers(kept: Kept) -> list[tuple[bytes, bytes]]:
     kind = guessed if guessed in INLINE or not guessed.startswith("text/") else "text/plain"
     return [
         (b"content-type", kind.encode()),
-        (b"content-length", str(kept.size).encode()),
+        (b"content-length", str(file.size).encode()),
         (b"content-disposition", held.encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"content-security-policy", b"sandbox; default-src 'none'"),

@@ -80,16 +80,16 @@ def translated(error: PilothouseError) -> ProtocolError:
     """One of our own refusals in the protocol's terms."""
     if isinstance(error, ProtocolError):
         return error
-    words = str(error)
+    message = str(error)
     if isinstance(error, NotFound):
-        return absent(words)
+        return absent(message)
     if isinstance(error, Invalid | Conflict):
-        return invalid(words)
+        return invalid(message)
     if isinstance(error, Refused):
-        return ProtocolError("PERMISSION_DENIED", words)
+        return ProtocolError("PERMISSION_DENIED", message)
     if isinstance(error, Unavailable):
-        return ProtocolError("TEMPORARILY_UNAVAILABLE", words)
-    return ProtocolError("INTERNAL_ERROR", words)
+        return ProtocolError("TEMPORARILY_UNAVAILABLE", message)
+    return ProtocolError("INTERNAL_ERROR", message)
 
 
 def _invalid_value(name: str, value: Any) -> str:

@@ -54,29 +54,32 @@ def ensure_default(session: Session, store: Store) -> None:
         _add(session, store, name, {}, "", number=int(DEFAULT))
 
 
-def find(session: Session, given: str) -> Experiment:
+def find(session: Session, experiment_id: str) -> Experiment:
     """The experiment of an id as text. Raises in the protocol's words."""
-    if not given.lstrip("-").isdecimal() or len(given) > 18:
-        raise invalid(f"Invalid experiment ID '{given}'. Experiment ID must be a valid integer.")
-    found = session.get(Experiment, int(given))
-    if found is None:
-        raise no_experiment(given)
-    return found
-
-
-def find_active(session: Session, given: str) -> Experiment:
-    """The experiment, when it is not deleted."""
-    found = find(session, given)
-    if found.archived_at is not None:
+    if not experiment_id.lstrip("-").isdecimal() or len(experiment_id) > 18:
         raise invalid(
-            f"The experiment {given} must be in the 'active' state. Current state is deleted."
+            f"Invalid experiment ID '{experiment_id}'. Experiment ID must be a valid integer."
         )
-    return found
+    experiment = session.get(Experiment, int(experiment_id))
+    if experiment is None:
+        raise no_experiment(experiment_id)
+    return experiment
 
 
-def no_experiment(given: str) -> Exception:
+def find_active(session: Session, experiment_id: str) -> Experiment:
+    """The experiment, when it is not deleted."""
+    experiment = find(session, experiment_id)
+    if experiment.archived_at is not None:
+        raise invalid(
+            f"The experiment {experiment_id} must be in the 'active' state. "
+            "Current state is deleted."
+        )
+    return experiment
+
+
+def no_experiment(experiment_id: str) -> Exception:
     """The error for an id that names none."""
-    return absent(f"No Experiment with id={given} exists")
+    return absent(f"No Experiment with id={experiment_id} exists")
 
 
 def artifact_root(experiment: Experiment) -> str:
@@ -142,77 +145,82 @@ def _tags(fields: Fields) -> dict[str, str]:
 
 
 def _get(call: Call) -> dict[str, Any]:
-    found = find(call.session, call.fields.needed("experiment_id"))
-    return {"experiment": described(call.session, [found])[0]}
+    experiment = find(call.session, call.fields.needed("experiment_id"))
+    return {"experiment": described(call.session, [experiment])[0]}
 
 
 def _get_by_name(call: Call) -> dict[str, Any]:
     name = call.fields.needed("experiment_name")
-    found = call.session.scalars(select(Experiment).where(col(Experiment.name) == name)).first()
-    if found is None:
+    experiment = call.session.scalars(
+        select(Experiment).where(col(Experiment.name) == name)
+    ).first()
+    if experiment is None:
         raise absent(f"Could not find experiment with name '{name}'")
-    return {"experiment": described(call.session, [found])[0]}
+    return {"experiment": described(call.session, [experiment])[0]}
 
 
-def described(session: Session, found: Sequence[Experiment]) -> list[dict[str, Any]]:
+def described(session: Session, experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
     """Experiments as the protocol writes them."""
-    numbers = [each.id for each in found]
+    numbers = [experiment.id for experiment in experiments]
     query = select(ExperimentTag).where(col(ExperimentTag.experiment_id).in_(numbers))
     tags: dict[int, list[dict[str, str]]] = {}
     for tag in session.scalars(query.order_by(col(ExperimentTag.key))):
         tags.setdefault(tag.experiment_id, []).append({"key": tag.key, "value": tag.value})
-    return [_described(each, tags.get(each.id or 0, [])) for each in found]
+    return [_described(experiment, tags.get(experiment.id or 0, [])) for experiment in experiments]
 
 
-def _described(found: Experiment, tags: list[dict[str, str]]) -> dict[str, Any]:
-    words = {
-        "experiment_id": str(found.id),
-        "name": found.name,
-        "artifact_location": artifact_root(found),
-        "lifecycle_stage": "active" if found.archived_at is None else "deleted",
-        "last_update_time": to_ms(found.updated_at or found.created_at),
-        "creation_time": to_ms(found.created_at),
+def _described(experiment: Experiment, tags: list[dict[str, str]]) -> dict[str, Any]:
+    info = {
+        "experiment_id": str(experiment.id),
+        "name": experiment.name,
+        "artifact_location": artifact_root(experiment),
+        "lifecycle_stage": "active" if experiment.archived_at is None else "deleted",
+        "last_update_time": to_ms(experiment.updated_at or experiment.created_at),
+        "creation_time": to_ms(experiment.created_at),
         "workspace": "default",
     }
-    return words | ({"tags": tags} if tags else {})
+    return info | ({"tags": tags} if tags else {})
 
 
 def _update(call: Call) -> dict[str, Any]:
     fields = call.fields
-    given, name = fields.needed("experiment_id"), fields.needed("new_name", most=MAX_NAME_LENGTH)
-    found = find(call.session, given)
-    if found.archived_at is not None:
+    experiment_id, name = (
+        fields.needed("experiment_id"),
+        fields.needed("new_name", most=MAX_NAME_LENGTH),
+    )
+    experiment = find(call.session, experiment_id)
+    if experiment.archived_at is not None:
         raise invalid("Cannot rename a non-active experiment.")
     taken = select(col(Experiment.id)).where(
-        col(Experiment.name) == name, col(Experiment.id) != found.id
+        col(Experiment.name) == name, col(Experiment.id) != experiment.id
     )
     if call.session.scalars(taken).first() is not None:
         raise exists(f"Experiment(name={name}) already exists.")
-    before, found.name = found.name, name
-    _touch(call, found, "renamed", before={"name": before}, after={"name": name})
+    before, experiment.name = experiment.name, name
+    _touch(call, experiment, "renamed", before={"name": before}, after={"name": name})
     return {}
 
 
 def _delete(call: Call) -> dict[str, Any]:
-    given = call.fields.needed("experiment_id")
-    found = find(call.session, given)
-    if found.archived_at is not None:
-        raise no_experiment(given)
-    found.archived_at = call.store.now()
+    experiment_id = call.fields.needed("experiment_id")
+    experiment = find(call.session, experiment_id)
+    if experiment.archived_at is not None:
+        raise no_experiment(experiment_id)
+    experiment.archived_at = call.store.now()
     # Its runs go with it, and come back with it: those that went before stay away.
-    _move_runs(call, found, None, found.archived_at)
-    _touch(call, found, "archived")
+    _move_runs(call, experiment, None, experiment.archived_at)
+    _touch(call, experiment, "archived")
     return {}
 
 
 def _restore(call: Call) -> dict[str, Any]:
-    given = call.fields.needed("experiment_id")
-    found = find(call.session, given)
-    if found.archived_at is None:
-        raise no_experiment(given)
-    _move_runs(call, found, found.archived_at, None)
-    found.archived_at = None
-    _touch(call, found, "restored")
+    experiment_id = call.fields.needed("experiment_id")
+    experiment = find(call.session, experiment_id)
+    if experiment.archived_at is None:
+        raise no_experiment(experiment_id)
+    _move_runs(call, experiment, experiment.archived_at, None)
+    experiment.archived_at = None
+    _touch(call, experiment, "restored")
     return {}
 
 
@@ -223,33 +231,35 @@ def _move_runs(call: Call, of: Experiment, before: datetime | None, after: datet
 
 def _touch(
     call: Call,
-    found: Experiment,
+    experiment: Experiment,
     verb: str,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    found.updated_at = call.store.now()
-    call.session.add(found)
-    record(call.session, call.store, verb, "experiment", found.name, before=before, after=after)
+    experiment.updated_at = call.store.now()
+    call.session.add(experiment)
+    record(
+        call.session, call.store, verb, "experiment", experiment.name, before=before, after=after
+    )
 
 
 def _set_tag(call: Call) -> dict[str, Any]:
     fields = call.fields
-    given, key = fields.needed("experiment_id"), fields.needed("key", most=MAX_KEY_LENGTH)
+    experiment_id, key = fields.needed("experiment_id"), fields.needed("key", most=MAX_KEY_LENGTH)
     value = fields.text("value", most=MAX_VALUE_LENGTH)
-    found = find_active(call.session, given)
-    call.session.merge(ExperimentTag(experiment_id=found.id or 0, key=key, value=value))
+    experiment = find_active(call.session, experiment_id)
+    call.session.merge(ExperimentTag(experiment_id=experiment.id or 0, key=key, value=value))
     return {}
 
 
 def _delete_tag(call: Call) -> dict[str, Any]:
-    given, key = call.fields.needed("experiment_id"), call.fields.needed("key")
-    found = find_active(call.session, given)
+    experiment_id, key = call.fields.needed("experiment_id"), call.fields.needed("key")
+    experiment = find_active(call.session, experiment_id)
     gone = delete(ExperimentTag).where(
-        col(ExperimentTag.experiment_id) == found.id, col(ExperimentTag.key) == key
+        col(ExperimentTag.experiment_id) == experiment.id, col(ExperimentTag.key) == key
     )
     if call.session.connection().execute(gone).rowcount == 0:
-        raise absent(f"No tag with name: {key} in experiment with id {given}")
+        raise absent(f"No tag with name: {key} in experiment with id {experiment_id}")
     return {}
 
 
@@ -265,24 +275,28 @@ def _search(call: Call) -> dict[str, Any]:
         )
         .order_by(*_ordered(search_syntax.orders(fields.texts("order_by"), LANGUAGE)))
     )
-    found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
-    answer = page("experiments", found, offset, size)
-    if found:
-        answer["experiments"] = described(call.session, found[:size])
+    rows = call.session.scalars(query.offset(offset).limit(size + 1)).all()
+    answer = page("experiments", rows, offset, size)
+    if rows:
+        answer["experiments"] = described(call.session, rows[:size])
     return answer
 
 
 def _search_datasets(call: Call) -> dict[str, Any]:
     """The datasets that the runs of some experiments have logged, each once by its context."""
-    given = call.fields.texts("experiment_ids")
-    if not given:
+    experiment_ids = call.fields.texts("experiment_ids")
+    if not experiment_ids:
         raise invalid("SearchDatasets request must specify at least one experiment_id.")
-    if len(given) > MAX_IN_DATASETS:
+    if len(experiment_ids) > MAX_IN_DATASETS:
         raise invalid(
             f"SearchDatasets request cannot specify more than {MAX_IN_DATASETS} experiment_ids. "
-            f"Received {len(given)} experiment_ids."
+            f"Received {len(experiment_ids)} experiment_ids."
         )
-    numbers = [int(each) for each in given if each.isdecimal() and len(each) <= MAX_NUMBER_LENGTH]
+    numbers = [
+        int(value)
+        for value in experiment_ids
+        if value.isdecimal() and len(value) <= MAX_NUMBER_LENGTH
+    ]
     columns = (col(Source.experiment_id), col(Source.name), col(Source.digest), col(SourceUse.role))
     query = (
         select(*columns)
@@ -292,12 +306,12 @@ def _search_datasets(call: Call) -> dict[str, Any]:
         .order_by(*columns)
         .limit(MAX_DATASETS)
     )
-    found = [
+    summaries = [
         {"experiment_id": str(number), "name": name, "digest": digest}
         | ({"context": role} if role else {})
         for number, name, digest, role in call.session.execute(query)
     ]
-    return {"dataset_summaries": found} if found else {}
+    return {"dataset_summaries": summaries} if summaries else {}
 
 
 def _size(fields: Fields) -> int:
@@ -321,28 +335,28 @@ def _holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
     key, now = claim.field.key, call.store.now()
     if LANGUAGE.entity(claim.field.entity) == "tag":
         of, named = col(ExperimentTag.experiment_id), col(ExperimentTag.key)
-        known = search_syntax.keyed(col(Experiment.id), of, named, col(ExperimentTag.value), key)
-        return search_syntax.asked(known, claim, "tag", now)
+        spec = search_syntax.keyed(col(Experiment.id), of, named, col(ExperimentTag.value), key)
+        return search_syntax.asked(spec, claim, "tag", now)
     if LANGUAGE.attribute(key) in INSTANTS:
         return search_syntax.asked(FieldSpec(key, "time", INSTANTS[key]), claim, "attribute", now)
     column = cast(col(Experiment.id), String) if key == "experiment_id" else col(Experiment.name)
     return search_syntax.asked(FieldSpec(key, "text", column), claim, "attribute", now)
 
 
-def _ordered(wanted: Iterable[Order]) -> list[ColumnElement[Any]]:
+def _ordered(orders: Iterable[Order]) -> list[ColumnElement[Any]]:
     columns: dict[str, Any] = {
         "name": col(Experiment.name),
         "experiment_id": col(Experiment.id),
         **INSTANTS,
     }
-    found: list[ColumnElement[Any]] = []
-    for order in wanted:
+    clauses: list[ColumnElement[Any]] = []
+    for order in orders:
         if order.entity != "attribute":
             raise invalid(f"Invalid order_by entity: {order.entity}")
         column = columns[order.key]
-        found.append(column.desc() if order.descending else column.asc())
-    newest = [] if found else [col(Experiment.created_at).desc()]
-    return [*found, *newest, col(Experiment.id).desc()]
+        clauses.append(column.desc() if order.descending else column.asc())
+    newest = [] if clauses else [col(Experiment.created_at).desc()]
+    return [*clauses, *newest, col(Experiment.id).desc()]
 
 
 ROUTES: tuple[Route, ...] = (

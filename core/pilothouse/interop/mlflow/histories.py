@@ -36,8 +36,8 @@ def _read(
         col(RunMetric.run_id).in_(runs), col(RunMetric.key) == key
     )
     series: dict[str, Any] = dict(session.execute(query).tuples().all())
-    found = packed_history.read(session, list(series.values()), first, last)
-    return {run_id: found[series[run_id]] for run_id in runs if series.get(run_id) in found}
+    columns = packed_history.read(session, list(series.values()), first, last)
+    return {run_id: columns[series[run_id]] for run_id in runs if series.get(run_id) in columns}
 
 
 def _told(key: str, columns: SeriesColumns) -> Iterator[Json]:
@@ -56,12 +56,12 @@ def _history(call: Call) -> Json:
             "It must be a positive integer."
         )
     offset, size = offset_of(fields.text("page_token")), min(size, MAX_RESULTS)
-    found = _read(call.session, [run_id], key).get(run_id)
-    if found is None:
+    columns = _read(call.session, [run_id], key).get(run_id)
+    if columns is None:
         return {}
     stop = offset + size + 1 if fields.has("max_results") else None
-    told = list(_told(key, found.by_time().at(slice(offset, stop))))
-    return page("metrics", told, offset, size if fields.has("max_results") else len(told))
+    points = list(_told(key, columns.by_time().at(slice(offset, stop))))
+    return page("metrics", points, offset, size if fields.has("max_results") else len(points))
 
 
 def _bulk(call: Call) -> Json:
@@ -79,11 +79,11 @@ def _bulk(call: Call) -> Json:
         raise invalid("GetMetricHistoryBulk request must specify a metric_key.")
     key = fields.text("metric_key")
     most = min(max(fields.whole("max_results", MAX_RESULTS), 1), MAX_RESULTS)
-    found: list[Json] = []
+    metrics: list[Json] = []
     for run_id, columns in _read(call.session, sorted(set(runs)), key).items():
         first = columns.by_time().at(slice(0, most))
-        found += [told | {"run_id": run_id} for told in _told(key, first)]
-    return {"metrics": found[:most]}
+        metrics += [item | {"run_id": run_id} for item in _told(key, first)]
+    return {"metrics": metrics[:most]}
 
 
 def _interval(call: Call) -> Json:
@@ -102,11 +102,11 @@ def _interval(call: Call) -> Json:
     if not 1 <= most <= MAX_IN_INTERVAL:
         raise invalid(f"max_results must be between 1 and {MAX_IN_INTERVAL}. {SEE}")
     first, last = _bounds(call)
-    found: list[Json] = []
+    metrics: list[Json] = []
     for run_id, columns in _read(call.session, runs, key, first, last).items():
         places = spaced(range(len(columns)), most)
-        found += [told | {"run_id": run_id} for told in _told(key, columns.at(places))]
-    return {"metrics": found} if found else {}
+        metrics += [item | {"run_id": run_id} for item in _told(key, columns.at(places))]
+    return {"metrics": metrics} if metrics else {}
 
 
 def _bounds(call: Call) -> tuple[int | None, int | None]:
@@ -131,7 +131,7 @@ def spaced(rows: Sequence[Any], most: int) -> list[Any]:
     if most == 1:
         return [rows[-1]]
     gap = (len(rows) - 1) / (most - 1)
-    return [rows[round(gap * place)] for place in range(most)]
+    return [rows[round(gap * index)] for index in range(most)]
 
 
 ROUTES: tuple[Route, ...] = (

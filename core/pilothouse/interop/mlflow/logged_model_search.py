@@ -38,7 +38,7 @@ COLUMNS: dict[str, Any] = {
 INSTANTS = {name for name in COLUMNS if name.endswith(("_time", "_timestamp"))}
 ENTITIES = ("attribute", "metric", "param", "tag")
 LANGUAGE = Language(
-    entities={name: each for each in ENTITIES for name in (each, f"{each}s")},
+    entities={name: entity for entity in ENTITIES for name in (entity, f"{entity}s")},
     attributes=frozenset(COLUMNS),
 )
 Datasets = list[tuple[str, str]]
@@ -46,7 +46,7 @@ Datasets = list[tuple[str, str]]
 
 def _search(call: Call) -> dict[str, Any]:
     fields = call.fields
-    numbers = [int(each) for each in fields.texts("experiment_ids") if each.isdecimal()]
+    numbers = [int(value) for value in fields.texts("experiment_ids") if value.isdecimal()]
     if not fields.texts("experiment_ids"):
         raise missing("experiment_ids")
     size = min(fields.whole("max_results") or DEFAULT_SIZE, MAX_RESULTS)
@@ -74,33 +74,33 @@ def _search(call: Call) -> dict[str, Any]:
     )
     if datasets and "metric" not in compared:
         query = query.where(_has_figure(datasets))
-    found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
-    answer = page("models", found, offset, size)
-    if found:
-        answer["models"] = logged_models.described(call.session, found[:size])
+    rows = call.session.scalars(query.offset(offset).limit(size + 1)).all()
+    answer = page("models", rows, offset, size)
+    if rows:
+        answer["models"] = logged_models.described(call.session, rows[:size])
     return answer
 
 
 def _holds(call: Call, claim: Comparison, datasets: Datasets) -> ColumnElement[bool]:
     entity, key = LANGUAGE.entity(claim.field.entity), claim.field.key
     if entity == "metric":
-        known = FieldSpec(key, "number", col(LoggedModelMetric.value), _with_figure(key, datasets))
+        spec = FieldSpec(key, "number", col(LoggedModelMetric.value), _with_figure(key, datasets))
     elif entity in ("param", "tag"):
         table: Any = LoggedModelParam if entity == "param" else LoggedModelTag
         columns = col(LoggedModel.id), col(table.model_id), col(table.key), col(table.value)
-        known = search_syntax.keyed(*columns, key)
+        spec = search_syntax.keyed(*columns, key)
         claim = search_syntax.respelled(claim, lambda value: _as_text(value, claim))
     elif key not in COLUMNS:
         raise invalid(f"Invalid attribute key '{key}' specified.")
     else:
-        known = FieldSpec(key, "time" if key in INSTANTS else "text", COLUMNS[key])
-    _check_operator(known, claim, entity)
-    return search_syntax.asked(known, claim, entity, call.store.now())
+        spec = FieldSpec(key, "time" if key in INSTANTS else "text", COLUMNS[key])
+    _check_operator(spec, claim, entity)
+    return search_syntax.asked(spec, claim, entity, call.store.now())
 
 
-def _check_operator(known: FieldSpec, claim: Comparison, entity: str) -> None:
-    if claim.operator not in known.operators:
-        listed = ", ".join(f"'{each}'" for each in known.operators)
+def _check_operator(spec: FieldSpec, claim: Comparison, entity: str) -> None:
+    if claim.operator not in spec.operators:
+        listed = ", ".join(f"'{operator}'" for operator in spec.operators)
         raise invalid(
             f"Invalid comparison operator for {entity}s.{claim.field.key}: '{claim.operator}'. "
             f"Expected one of ({listed})."
@@ -134,9 +134,9 @@ def _on(datasets: Datasets) -> ColumnElement[bool]:
     return or_(*(and_(name == n, digest == d) if d else name == n for n, d in datasets))
 
 
-def _ordered(wanted: list[Fields]) -> list[Any]:
-    found: list[Any] = []
-    for row in wanted:
+def _ordered(orders: list[Fields]) -> list[Any]:
+    clauses: list[Any] = []
+    for row in orders:
         descending = row.has("ascending") and not row.flag("ascending")
         name = row.text("field_name")
         if name.startswith(("metrics.", "metric.")):
@@ -145,9 +145,9 @@ def _ordered(wanted: list[Fields]) -> list[Any]:
             column = COLUMNS[name.removeprefix("attributes.")]
         else:
             raise invalid(f"Invalid order by field name: {name}")
-        found.append(case((column.is_(None), 1), else_=0))
-        found.append(column.desc() if descending else column.asc())
-    return [*found, col(LoggedModel.created_at).desc(), col(LoggedModel.id)]
+        clauses.append(case((column.is_(None), 1), else_=0))
+        clauses.append(column.desc() if descending else column.asc())
+    return [*clauses, col(LoggedModel.created_at).desc(), col(LoggedModel.id)]
 
 
 def _figure(key: str, row: Fields) -> Any:

@@ -32,7 +32,7 @@ from pilothouse.kit.clock import to_ms
 from pilothouse.storage import Store
 
 PENDING, READY, FAILED = "LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED"
-STATUSES = {"1": PENDING, "2": READY, "3": FAILED} | {each: each for each in (PENDING, READY)}
+STATUSES = {"1": PENDING, "2": READY, "3": FAILED} | {status: status for status in (PENDING, READY)}
 STATUSES |= {FAILED: FAILED}
 FORBIDDEN = ("/", ":", ".", "%", '"', "'")
 MAX_KEY_LENGTH, MAX_PARAM_LENGTH, MAX_TAG_LENGTH = 250, 6000, 8000
@@ -43,10 +43,10 @@ Json = dict[str, Any]
 
 def find(session: Session, model_id: str) -> LoggedModel:
     """The logged model of an id, unless it is deleted. Raises in the protocol's words."""
-    found = session.get(LoggedModel, model_id)
-    if found is None or found.archived_at is not None:
+    model = session.get(LoggedModel, model_id)
+    if model is None or model.archived_at is not None:
         raise absent(f"Logged model with ID '{model_id}' not found.")
-    return found
+    return model
 
 
 def root_of(session: Session, model: LoggedModel) -> str:
@@ -127,13 +127,13 @@ def _create(call: Call) -> Json:
     return {"model": described(session, [model])[0]}
 
 
-def _name(given: str, model_id: str) -> str:
-    if any(character in given for character in FORBIDDEN):
+def _name(requested: str, model_id: str) -> str:
+    if any(character in requested for character in FORBIDDEN):
         raise invalid(
-            f"Invalid model name ({given!r}) provided. Model name must be a non-empty string and "
-            f"cannot contain the following characters: {FORBIDDEN}"
+            f"Invalid model name ({requested!r}) provided. Model name must be a non-empty string "
+            f"and cannot contain the following characters: {FORBIDDEN}"
         )
-    return given or ids.run_name(model_id)
+    return requested or ids.run_name(model_id)
 
 
 def _params(fields: Fields) -> dict[str, str]:
@@ -243,14 +243,14 @@ def _delete_tag(call: Call) -> Json:
 def _log_params(call: Call) -> Json:
     model, params = find(call.session, _id(call.fields)), _params(call.fields)
     query = select(LoggedModelParam).where(col(LoggedModelParam.model_id) == model.id)
-    known = {param.key: param.value for param in call.session.scalars(query)}
+    existing = {param.key: param.value for param in call.session.scalars(query)}
     for key, value in params.items():
-        if known.get(key, value) != value:
+        if existing.get(key, value) != value:
             raise invalid(
                 f"Changing param values is not allowed. Param with key='{key}' was already logged "
-                f"with value='{known[key]}' for model ID='{model.id}'."
+                f"with value='{existing[key]}' for model ID='{model.id}'."
             )
-    fresh = {key: value for key, value in params.items() if key not in known}
+    fresh = {key: value for key, value in params.items() if key not in existing}
     if fresh and late_writes.held_by(call.session, [model.id]):
         after = {"params": late_writes.beginning(fresh)}
         late_writes.record_model(call.session, call.store, model, {}, after)
@@ -260,14 +260,17 @@ def _log_params(call: Call) -> Json:
 
 def described(session: Session, models: Sequence[LoggedModel]) -> list[Json]:
     """Logged models in full, in the order given."""
-    found = [model.id for model in models]
+    model_ids = [model.id for model in models]
     numbers = {model.experiment_id for model in models}
     owners = {
-        each.id: each
-        for each in session.scalars(select(Experiment).where(col(Experiment.id).in_(numbers)))
+        experiment.id: experiment
+        for experiment in session.scalars(select(Experiment).where(col(Experiment.id).in_(numbers)))
     }
-    tags, params = _words(session, LoggedModelTag, found), _words(session, LoggedModelParam, found)
-    metrics = _metrics(session, found)
+    tags, params = (
+        _words(session, LoggedModelTag, model_ids),
+        _words(session, LoggedModelParam, model_ids),
+    )
+    metrics = _metrics(session, model_ids)
     return [
         {
             "info": _info(model, _root(owners[model.experiment_id], model.id), tags[model.id]),
@@ -278,7 +281,7 @@ def described(session: Session, models: Sequence[LoggedModel]) -> list[Json]:
 
 
 def _info(model: LoggedModel, root: str, tags: list[Json]) -> Json:
-    words = {
+    info = {
         "model_id": model.id,
         "experiment_id": str(model.experiment_id),
         "name": model.name,
@@ -289,34 +292,36 @@ def _info(model: LoggedModel, root: str, tags: list[Json]) -> Json:
         "model_type": model.kind,
         "source_run_id": model.run_id,
     }
-    return words | _full(tags=tags)
+    return info | _full(tags=tags)
 
 
 def _full(**lists: list[Json]) -> Json:
     return {name: rows for name, rows in lists.items() if rows}
 
 
-def _words(session: Session, table: Any, found: Sequence[str]) -> dict[str, list[Json]]:
+def _words(session: Session, table: Any, model_ids: Sequence[str]) -> dict[str, list[Json]]:
     columns = col(table.model_id), col(table.key), col(table.value)
-    query = select(*columns).where(columns[0].in_(found)).order_by(*columns[:2])
-    words: dict[str, list[Json]] = defaultdict(list)
+    query = select(*columns).where(columns[0].in_(model_ids)).order_by(*columns[:2])
+    pairs: dict[str, list[Json]] = defaultdict(list)
     for model_id, key, value in session.connection().execute(query):
-        words[model_id].append({"key": key, "value": value})
-    return words
+        pairs[model_id].append({"key": key, "value": value})
+    return pairs
 
 
-def _metrics(session: Session, found: Sequence[str]) -> dict[str, list[Json]]:
+def _metrics(session: Session, model_ids: Sequence[str]) -> dict[str, list[Json]]:
     order = (getattr(LoggedModelMetric, name) for name in ("key", "step", "at", "run_id"))
     query = (
-        select(LoggedModelMetric).where(col(LoggedModelMetric.model_id).in_(found)).order_by(*order)
+        select(LoggedModelMetric)
+        .where(col(LoggedModelMetric.model_id).in_(model_ids))
+        .order_by(*order)
     )
     points: dict[str, list[Json]] = defaultdict(list)
     for row in session.scalars(query):
-        words = {"key": row.key, "value": figure(row.value), "timestamp": to_ms(row.at)}
-        words |= {"step": row.step, "model_id": row.model_id, "run_id": row.run_id}
+        point = {"key": row.key, "value": figure(row.value), "timestamp": to_ms(row.at)}
+        point |= {"step": row.step, "model_id": row.model_id, "run_id": row.run_id}
         if row.dataset_name:
-            words |= {"dataset_name": row.dataset_name, "dataset_digest": row.dataset_digest}
-        points[row.model_id].append(words)
+            point |= {"dataset_name": row.dataset_name, "dataset_digest": row.dataset_digest}
+        points[row.model_id].append(point)
     return points
 
 

@@ -69,10 +69,10 @@ def one(fields: Fields) -> Logged:
 
 def many(fields: Fields) -> Logged:
     """The metrics in a request's list."""
-    given = fields.plain_rows("metrics")
-    stretches = _plain(given)
+    raw_rows = fields.plain_rows("metrics")
+    stretches = _plain(raw_rows)
     if stretches is not None:
-        return Logged(stretches, [], len(given))
+        return Logged(stretches, [], len(raw_rows))
     rows = fields.rows("metrics")
     return _logged([_point(row, f"metrics[{i}].") for i, row in enumerate(rows)])
 

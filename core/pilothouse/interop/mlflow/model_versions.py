@@ -82,8 +82,12 @@ def _create(call: Call) -> Json:
 
 def manifest(store: Store, looked: ModelSource) -> str:
     """The digest of the list of a version's files with theirs: it stands for all of them."""
-    told = {"source": looked.source, "location": looked.location, "files": list(looked.files)}
-    return store.artifacts.put_bytes(json.dumps(told, sort_keys=True, indent=1).encode())
+    description = {
+        "source": looked.source,
+        "location": looked.location,
+        "files": list(looked.files),
+    }
+    return store.artifacts.put_bytes(json.dumps(description, sort_keys=True, indent=1).encode())
 
 
 def last_figures(session: Session, run_id: str) -> dict[str, float]:
@@ -107,13 +111,13 @@ def kept_origin(version: ModelVersion, looked: ModelSource, run_link: str) -> Ve
 
 def _tell_logged_model(session: Session, model_id: str, name: str, number: int) -> None:
     """Add to the tag in which a logged model lists its versions; clients append to it too."""
-    kept = session.get(LoggedModelTag, (model_id, VERSIONS_TAG))
+    tag = session.get(LoggedModelTag, (model_id, VERSIONS_TAG))
     try:
-        known = json.loads(kept.value) if kept else []
+        listed = json.loads(tag.value) if tag else []
     except ValueError:
-        known = []
-    told = [*(known if isinstance(known, list) else []), {"name": name, "version": number}]
-    session.merge(LoggedModelTag(model_id=model_id, key=VERSIONS_TAG, value=json.dumps(told)))
+        listed = []
+    entries = [*(listed if isinstance(listed, list) else []), {"name": name, "version": number}]
+    session.merge(LoggedModelTag(model_id=model_id, key=VERSIONS_TAG, value=json.dumps(entries)))
     session.flush()
 
 
@@ -132,8 +136,8 @@ def _get(call: Call) -> Json:
 
 def _download_uri(call: Call) -> Json:
     version = _asked_for(call)
-    kept = call.session.get(VersionOrigin, (version.model, version.version))
-    return {"artifact_uri": sources.location_of(call.session, version, kept)}
+    origin_row = call.session.get(VersionOrigin, (version.model, version.version))
+    return {"artifact_uri": sources.location_of(call.session, version, origin_row)}
 
 
 def _update(call: Call) -> Json:
@@ -173,10 +177,10 @@ def _delete(call: Call) -> Json:
 
 def _set_tag(call: Call) -> Json:
     fields = call.fields
-    name, given = fields.needed("name"), fields.needed("version")
+    name, version_text = fields.needed("name"), fields.needed("version")
     key = fields.needed("key", most=MAX_KEY_LENGTH)
     value = fields.text("value", most=MAX_VALUE_LENGTH)
-    version = find_version(call.session, name, given)
+    version = find_version(call.session, name, version_text)
     put_tag(
         call, VersionTag(model=name, version=version.version, key=key, value=value), ref(version)
     )

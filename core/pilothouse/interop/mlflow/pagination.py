@@ -29,15 +29,15 @@ def offset_of(token: str) -> int:
     return offset
 
 
-def page(name: str, found: Sequence[Any], offset: int, size: int) -> dict[str, Any]:
+def page(name: str, rows: Sequence[Any], offset: int, size: int) -> dict[str, Any]:
     """An answer from `size + 1` rows that were asked for: the rows, and a token if there are more.
 
     As in the protocol, what is empty is left out.
     """
     answer: dict[str, Any] = {}
-    if found:
-        answer[name] = list(found[:size])
-    if len(found) > size:
+    if rows:
+        answer[name] = list(rows[:size])
+    if len(rows) > size:
         token = base64.b64encode(b'{"offset": %d}' % (offset + size)).decode()
         answer["next_page_token"] = token
     return answer

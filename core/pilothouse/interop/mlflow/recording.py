@@ -99,11 +99,12 @@ def _log_param(call: Call) -> dict[str, Any]:
     run_id, key = run_id_of(fields), fields.needed("key")
     value = fields.text("value")[:MAX_PARAM_LENGTH]
     check_name(key, "Param key", "key")
-    known = _log_params(call.session, call.store, run_id, {key: value})
-    if known:
+    conflicts = _log_params(call.session, call.store, run_id, {key: value})
+    if conflicts:
         raise invalid(
-            f"Changing param values is not allowed. Param with key='{key}' was already logged with "
-            f"value='{known[key]}' for run ID='{run_id}'. Attempted logging new value '{value}'."
+            f"Changing param values is not allowed. Param with key='{key}' was already logged "
+            f"with value='{conflicts[key]}' for run ID='{run_id}'. "
+            f"Attempted logging new value '{value}'."
         )
     return {}
 
@@ -133,8 +134,8 @@ def _log_batch(call: Call) -> dict[str, Any]:
     run_id = run_id_of(fields)
     logged = metric_batches.many(fields)
     params, tags = _params(fields), tags_of(fields)
-    for place, key in enumerate(tags):
-        check_name(key, "key", f"tags[{place}].key")
+    for index, key in enumerate(tags):
+        check_name(key, "key", f"tags[{index}].key")
     _check_sizes(logged.count, len(fields.rows("params")), len(fields.rows("tags")))
     _log_points(call, run_id, logged)
     if params:
@@ -146,17 +147,17 @@ def _log_batch(call: Call) -> dict[str, Any]:
 
 def _params(fields: Fields) -> dict[str, str]:
     rows = fields.rows("params")
-    found = {row.needed("key"): row.text("value")[:MAX_PARAM_LENGTH] for row in rows}
-    for place, key in enumerate(found):
-        check_name(key, "Param key", f"params[{place}].key")
-    if len(found) < len(rows):
+    params = {row.needed("key"): row.text("value")[:MAX_PARAM_LENGTH] for row in rows}
+    for index, key in enumerate(params):
+        check_name(key, "Param key", f"params[{index}].key")
+    if len(params) < len(rows):
         keys = [row.needed("key") for row in rows]
         twice = sorted({key for key in keys if keys.count(key) > 1})
         raise invalid(
             f"Duplicate parameter keys have been submitted: {twice}. Please ensure the request "
             "contains only one param value per param key."
         )
-    return found
+    return params
 
 
 def _check_sizes(metrics: int, params: int, tags: int) -> None:
@@ -175,14 +176,15 @@ def _check_sizes(metrics: int, params: int, tags: int) -> None:
 
 
 def _log_all_params(call: Call, run_id: str, params: Mapping[str, str]) -> None:
-    known = _log_params(call.session, call.store, run_id, params)
-    if known:
-        told = [
-            {"key": key, "old_value": old, "new_value": params[key]} for key, old in known.items()
+    conflicts = _log_params(call.session, call.store, run_id, params)
+    if conflicts:
+        changes = [
+            {"key": key, "old_value": old, "new_value": params[key]}
+            for key, old in conflicts.items()
         ]
         raise invalid(
             "Changing param values is not allowed. Params were already logged="
-            f"'{told}' for run ID='{run_id}'."
+            f"'{changes}' for run ID='{run_id}'."
         )
 
 
@@ -196,8 +198,8 @@ def _log_inputs(call: Call) -> dict[str, Any]:
     over = late_writes.of(session, run_id)
     names: list[str] = []
     for row in datasets:
-        given = row.inner("dataset")
-        texts = {name: given.text(name, most=most) for name, most in MAX_DATASET_LENGTHS.items()}
+        dataset = row.inner("dataset")
+        texts = {name: dataset.text(name, most=most) for name, most in MAX_DATASET_LENGTHS.items()}
         tags = pairs(row.rows("tags"))
         if over is not None and over.versions:
             _check_use(session, over, run, texts, tags)
@@ -234,22 +236,22 @@ def use_dataset(
 ) -> None:
     """Record that a run read a dataset, within `MAX_DATASET_LENGTHS`; its tags add up."""
     source = _source(session, run.experiment_id, texts)
-    known = session.get(SourceUse, (run.id, source.id))
-    all_tags = {**(known.tags if known else {}), **tags}
+    existing = session.get(SourceUse, (run.id, source.id))
+    all_tags = {**(existing.tags if existing else {}), **tags}
     role = all_tags.get(CONTEXT, "")
     session.merge(SourceUse(run_id=run.id, source_id=source.id or 0, role=role, tags=all_tags))
     session.flush()
 
 
 def _source(session: Session, experiment_id: int, texts: Mapping[str, str]) -> Source:
-    known = select(Source).where(
+    query = select(Source).where(
         col(Source.experiment_id) == experiment_id,
         col(Source.name) == texts["name"],
         col(Source.digest) == texts["digest"],
     )
-    found = session.scalars(known).first()
-    if found is None:
-        found = Source(
+    source = session.scalars(query).first()
+    if source is None:
+        source = Source(
             experiment_id=experiment_id,
             name=texts["name"],
             digest=texts["digest"],
@@ -258,9 +260,9 @@ def _source(session: Session, experiment_id: int, texts: Mapping[str, str]) -> S
             columns=texts["schema"],
             profile=texts["profile"],
         )
-        session.add(found)
+        session.add(source)
         session.flush()
-    return found
+    return source
 
 
 def _use_model(session: Session, run_id: str, row: Fields, direction: str) -> None:
@@ -290,15 +292,15 @@ def _log_model(call: Call) -> dict[str, Any]:
     fields, session = call.fields, call.session
     run_id, text = run_id_of(fields), fields.needed("model_json")
     try:
-        told = json.loads(text)
+        model = json.loads(text)
     except ValueError:
         raise invalid(f"Malformed model info. \n {text[:200]} \n is not valid JSON.") from None
-    lacking = OF_A_MODEL if not isinstance(told, dict) else OF_A_MODEL - told.keys()
+    lacking = OF_A_MODEL if not isinstance(model, dict) else OF_A_MODEL - model.keys()
     if lacking:
         raise invalid(f"Model json is missing mandatory fields: {sorted(lacking)}")
     run = find_active(session, run_id)
-    kept = session.get(RunTag, (run_id, HISTORY))
-    history = [*(json.loads(kept.value) if kept else []), told]
+    tag = session.get(RunTag, (run_id, HISTORY))
+    history = [*(json.loads(tag.value) if tag else []), model]
     change_tags(call, run, {HISTORY: json.dumps(history)})
     return {}
 

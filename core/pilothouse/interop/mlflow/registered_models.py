@@ -132,8 +132,8 @@ def _set_tag(call: Call) -> Json:
 def put_tag(call: Call, tag: ModelTag | VersionTag, ref: str) -> None:
     """Keep a tag of a model or a version, and write down that it was set."""
     key = (tag.model, tag.key) if isinstance(tag, ModelTag) else (tag.model, tag.version, tag.key)
-    known: Any = call.session.get(type(tag), key)
-    before = None if known is None else {tag.key: known.value}
+    existing: Any = call.session.get(type(tag), key)
+    before = None if existing is None else {tag.key: existing.value}
     call.session.merge(tag)
     call.session.flush()
     kind, after = ("model" if isinstance(tag, ModelTag) else "version"), {tag.key: tag.value}
@@ -151,20 +151,20 @@ def take_tag(
     call: Call, table: type[ModelTag] | type[VersionTag], key: tuple[str | int, ...], ref: str
 ) -> None:
     """Take a tag away, when it is there, and write down that it was."""
-    known: Any = call.session.get(table, key)
-    if known is None:
+    existing: Any = call.session.get(table, key)
+    if existing is None:
         return
-    call.session.delete(known)
+    call.session.delete(existing)
     call.session.flush()
     kind = "model" if table is ModelTag else "version"
-    record(call.session, call.store, "untagged", kind, ref, before={known.key: known.value})
+    record(call.session, call.store, "untagged", kind, ref, before={existing.key: existing.value})
 
 
 def _latest(call: Call) -> Json:
     model = find_model(call.session, call.fields.needed("name"))
-    wanted = [stage_of(stage) for stage in call.fields.texts("stages")]
-    found = latest_versions(call.session, [model.name], wanted)
-    return {"model_versions": versions(call.session, found)} if found else {}
+    selected_stages = [stage_of(stage) for stage in call.fields.texts("stages")]
+    rows = latest_versions(call.session, [model.name], selected_stages)
+    return {"model_versions": versions(call.session, rows)} if rows else {}
 
 
 def _set_alias(call: Call) -> Json:
@@ -201,10 +201,10 @@ def promote(call: Call, version: ModelVersion, stage: str) -> None:
     if version.stage == stage:
         return
     request = Request(version.model, version.version, stage, REASON, origin="mlflow")
-    told = promotion.promote(call.session, call.store, request)
-    if told.status == REFUSED:
-        words = "; ".join(v.message for v in told.newest_verdicts if v.outcome != "passed")
-        raise Refused(f"the gates before {stage} refuse {told.ref}: {words}")
+    result = promotion.promote(call.session, call.store, request)
+    if result.status == REFUSED:
+        reasons = "; ".join(v.message for v in result.newest_verdicts if v.outcome != "passed")
+        raise Refused(f"the gates before {stage} refuse {result.ref}: {reasons}")
 
 
 def _delete_alias(call: Call) -> Json:
@@ -223,11 +223,11 @@ def _delete_alias(call: Call) -> Json:
 def _by_alias(call: Call) -> Json:
     name, alias = call.fields.needed("name"), call.fields.needed("alias")
     find_model(call.session, name)
-    kept = call.session.get(Alias, (name, alias))
-    if kept is None:
+    row = call.session.get(Alias, (name, alias))
+    if row is None:
         raise invalid(f"Registered model alias {alias} not found.")
-    found = find_version(call.session, name, str(kept.version))
-    return {"model_version": versions(call.session, [found])[0]}
+    version = find_version(call.session, name, str(row.version))
+    return {"model_version": versions(call.session, [version])[0]}
 
 
 ROUTES: tuple[Route, ...] = (

@@ -43,29 +43,29 @@ def _models(call: Call) -> dict[str, Any]:
     columns = {"name": col(Model.name), "timestamp": MODEL_TIMES["last_updated_timestamp"]}
     order = _ordered(fields.texts("order_by"), MODELS_ORDER, columns | MODEL_TIMES)
     query = select(Model).where(holds).order_by(*order, col(Model.name))
-    found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
-    answer = page("registered_models", found, offset, size)
-    if found:
-        answer["registered_models"] = models(call.session, found[:size])
+    rows = call.session.scalars(query.offset(offset).limit(size + 1)).all()
+    answer = page("registered_models", rows, offset, size)
+    if rows:
+        answer["registered_models"] = models(call.session, rows[:size])
     return answer
 
 
 def _model_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
     key, now = claim.field.key, call.store.now()
     if MODELS.entity(claim.field.entity) == "attribute":
-        known = FieldSpec(MODELS.attribute(key), "text", col(Model.name))
-        if claim.operator not in known.operators:
+        spec = FieldSpec(MODELS.attribute(key), "text", col(Model.name))
+        if claim.operator not in spec.operators:
             raise invalid(f"Invalid comparator for attribute: {claim.operator}")
-        return search_syntax.asked(known, claim, "attribute", now)
+        return search_syntax.asked(spec, claim, "attribute", now)
     columns = col(Model.name), col(ModelTag.model), col(ModelTag.key), col(ModelTag.value)
     return _tagged(search_syntax.keyed(*columns, key), claim, now)
 
 
-def _tagged(known: FieldSpec, claim: Comparison, now: datetime) -> ColumnElement[bool]:
+def _tagged(spec: FieldSpec, claim: Comparison, now: datetime) -> ColumnElement[bool]:
     """A claim about a tag; what is no prompt does not say so, and is found by that all the same."""
-    holds = search_syntax.asked(known, claim, "tag", now)
+    holds = search_syntax.asked(spec, claim, "tag", now)
     if claim.field.key == PROMPT and claim.operator == "!=":
-        return or_(holds, not_(known.within(known.present)))
+        return or_(holds, not_(spec.within(spec.present)))
     return holds
 
 
@@ -91,10 +91,10 @@ def _versions(call: Call) -> dict[str, Any]:
             col(ModelVersion.version).desc(),
         )
     )
-    found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
-    answer = page("model_versions", found, offset, size)
-    if found:
-        page_of = found[:size]
+    rows = call.session.scalars(query.offset(offset).limit(size + 1)).all()
+    answer = page("model_versions", rows, offset, size)
+    if rows:
+        page_of = rows[:size]
         answer["model_versions"] = versions(call.session, page_of, with_aliases=False)
     return answer
 
@@ -105,8 +105,8 @@ def _version_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
         return _tagged(_version_tag(claim.field.key), claim, now)
     key = VERSIONS.attribute(claim.field.key)
     if key == "version_number":
-        known = FieldSpec(key, "number", col(ModelVersion.version))
-        return search_syntax.asked(known, search_syntax.respelled(claim, _numbered), key, now)
+        spec = FieldSpec(key, "number", col(ModelVersion.version))
+        return search_syntax.asked(spec, search_syntax.respelled(claim, _numbered), key, now)
     run = func.coalesce(col(VersionOrigin.run), col(ModelVersion.run_id), "")
     made = func.coalesce("runs:/" + col(ModelVersion.run_id) + "/model", "")
     source = func.coalesce(col(VersionOrigin.source), made)
@@ -134,8 +134,8 @@ def _version_tag(key: str) -> FieldSpec:
     return FieldSpec(key, "text", col(VersionTag.value), within)
 
 
-def _ordered(wanted: list[str], language: Language, columns: dict[str, Any]) -> list[Any]:
-    return [_column(order, columns) for order in search_syntax.orders(wanted, language)]
+def _ordered(clauses: list[str], language: Language, columns: dict[str, Any]) -> list[Any]:
+    return [_column(order, columns) for order in search_syntax.orders(clauses, language)]
 
 
 def _column(order: Order, columns: dict[str, Any]) -> Any:

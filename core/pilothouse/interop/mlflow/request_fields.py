@@ -113,7 +113,7 @@ class Fields:
 
     def texts(self, name: str) -> list[str]:
         """A list of texts; numbers among them are read as their digits."""
-        return [_text_of(self._of + name, each) for each in self._list(name)]
+        return [_text_of(self._of + name, item) for item in self._list(name)]
 
     def _list(self, name: str) -> list[Any]:
         value = self._values.get(name)

@@ -11,7 +11,7 @@ from pilothouse.storage import Store
 
 KEPT = "alembic_version"
 NUMBERS = "sqlite_sequence"
-_known: dict[frozenset[str], list[Table]] = {}
+_cached_tables: dict[frozenset[str], list[Table]] = {}
 
 
 def empty(session: Session, store: Store) -> None:
@@ -31,11 +31,13 @@ def empty(session: Session, store: Store) -> None:
 def _tables(connection: Connection) -> list[Table]:
     """Every table that is there, the referring ones first; looked at anew when there are others."""
     names = frozenset(inspect(connection).get_table_names())
-    if names not in _known:
+    if names not in _cached_tables:
         there = MetaData()
         there.reflect(connection)
-        _known[names] = [table for table in reversed(there.sorted_tables) if table.name != KEPT]
-    return _known[names]
+        _cached_tables[names] = [
+            table for table in reversed(there.sorted_tables) if table.name != KEPT
+        ]
+    return _cached_tables[names]
 
 
 def _delete(connection: Connection, tables: list[Table]) -> None:

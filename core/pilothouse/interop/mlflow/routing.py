@@ -20,7 +20,7 @@ class Call:
     session: Session
     store: Store
     fields: Fields
-    found: Any = None
+    prepared: Any = None
 
 
 Handler = Callable[[Call], dict[str, Any]]

@@ -76,7 +76,7 @@ ROOMS = (MODELS, DEPLOYMENTS)
 
 def _search(call: Call) -> dict[str, Any]:
     fields = call.fields
-    numbers = [int(each) for each in fields.texts("experiment_ids") if each.isdecimal()]
+    numbers = [int(value) for value in fields.texts("experiment_ids") if value.isdecimal()]
     size = fields.page_size(DEFAULT_SIZE, MAX_RESULTS)
     offset = offset_of(fields.text("page_token"))
     if len(numbers) > MAX_EXPERIMENTS:
@@ -88,10 +88,10 @@ def _search(call: Call) -> dict[str, Any]:
         search_syntax.condition(fields.text("filter"), lambda claim: _holds(language, claim)),
     )
     query = _sorted(query, search_syntax.orders(fields.texts("order_by"), LANGUAGE))
-    found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
-    answer = page("runs", found, offset, size)
-    if found:
-        answer["runs"] = described(call.session, found[:size])
+    rows = call.session.scalars(query.offset(offset).limit(size + 1)).all()
+    answer = page("runs", rows, offset, size)
+    if rows:
+        answer["runs"] = described(call.session, rows[:size])
     return answer
 
 
@@ -105,10 +105,10 @@ def _holds(language: RunLanguage, claim: Comparison) -> ColumnElement[bool]:
         return language.claim(claim)
     if entity == "dataset":
         search_syntax.known_key("dataset", key, DATASET)
-    known = language.known(claim)
+    spec = language.known(claim)
     if entity == "tag" and key in MIRRORED:
-        known = replace(known, also=(language.own[MIRRORED[key]],))
-    return search_syntax.asked(known, claim, entity, language.now)
+        spec = replace(spec, also=(language.own[MIRRORED[key]],))
+    return search_syntax.asked(spec, claim, entity, language.now)
 
 
 def _is_ours(language: RunLanguage, claim: Comparison) -> bool:
@@ -168,18 +168,18 @@ def _place_of_files() -> Any:
     )
 
 
-def _sorted(query: Select[Run], wanted: list[Order]) -> Select[Run]:
+def _sorted(query: Select[Run], orders: list[Order]) -> Select[Run]:
     """Sort by each in turn: NaN and then missing values last, ties by newest start, then id."""
     columns: list[Any] = []
-    for place, order in enumerate(wanted):
-        query, missing_last, value = _order_column(query, order, place)
+    for index, order in enumerate(orders):
+        query, missing_last, value = _order_column(query, order, index)
         columns += [*missing_last, value.desc() if order.descending else value.asc()]
-    if not any(ALIASES.get(o.key, o.key) == "start_time" for o in wanted):
+    if not any(ALIASES.get(o.key, o.key) == "start_time" for o in orders):
         columns.append(col(Run.started_at).desc())
     return query.order_by(*columns, col(Run.id))
 
 
-def _order_column(query: Any, order: Order, place: int) -> tuple[Any, list[Any], Any]:
+def _order_column(query: Any, order: Order, index: int) -> tuple[Any, list[Any], Any]:
     if order.entity == "attribute":
         key = ALIASES.get(order.key, order.key)
         value = INSTANTS[key] if key in INSTANTS else _text(key)
@@ -187,7 +187,7 @@ def _order_column(query: Any, order: Order, place: int) -> tuple[Any, list[Any],
     if order.entity == "dataset":
         raise invalid("Invalid identifier type 'dataset'")
     table: Any = {"metric": RunMetric, "parameter": Param, "tag": RunTag}[order.entity]
-    named = select(table).where(col(table.key) == order.key).subquery(f"sorted_{place}")
+    named = select(table).where(col(table.key) == order.key).subquery(f"sorted_{index}")
     query = query.outerjoin(named, named.c.run_id == col(Run.id))
     value = named.c.last if order.entity == "metric" else named.c.value
     rank = case((named.c.run_id.is_(None), 2), (value.is_(None), 1), else_=0)

@@ -40,7 +40,7 @@ STATUS = {
     CANCELLED: "KILLED",
 }
 ENDED = tuple(STATUS[status] for status in tables.ENDED)
-OURS = {theirs: ours for ours, theirs in STATUS.items()}
+OURS = {name: status for status, name in STATUS.items()}
 NUMBERED = {"1": RUNNING, "2": QUEUED, "3": FINISHED, "4": FAILED, "5": CANCELLED}
 RUN_NAME, PARENT = "mlflow.runName", "mlflow.parentRunId"
 SOURCE_NAME, COMMIT, NOTE = "mlflow.source.name", "mlflow.source.git.commit", "mlflow.note.content"
@@ -50,18 +50,18 @@ Json = dict[str, Any]
 
 def find(session: Session, run_id: str) -> Run:
     """The run of an id. Raises in the protocol's words."""
-    found = session.get(Run, run_id)
-    if found is None:
+    run = session.get(Run, run_id)
+    if run is None:
         raise no_run(run_id)
-    return found
+    return run
 
 
 def find_active(session: Session, run_id: str) -> Run:
     """The run, when it is not deleted."""
-    found = find(session, run_id)
-    if found.archived_at is not None:
+    run = find(session, run_id)
+    if run.archived_at is not None:
         raise not_active(run_id)
-    return found
+    return run
 
 
 def no_run(run_id: str) -> Exception:
@@ -76,12 +76,12 @@ def not_active(run_id: str) -> Exception:
 
 def described(session: Session, runs: Sequence[Run]) -> list[Json]:
     """Runs in full, in the order given."""
-    found: list[Json] = []
+    serialised: list[Json] = []
     roots = _roots(session, {run.experiment_id for run in runs})
     for start in range(0, len(runs), CHUNK):
         part = runs[start : start + CHUNK]
-        found += _described(session, part, roots)
-    return found
+        serialised += _described(session, part, roots)
+    return serialised
 
 
 def root_of(session: Session, run: Run) -> str:
@@ -96,7 +96,7 @@ def run_root(experiment_root: str, run_id: str) -> str:
 
 def _roots(session: Session, numbers: set[int]) -> dict[int, str]:
     query = select(Experiment).where(col(Experiment.id).in_(numbers))
-    return {each.id or 0: artifact_root(each) for each in session.scalars(query)}
+    return {experiment.id or 0: artifact_root(experiment) for experiment in session.scalars(query)}
 
 
 def _described(session: Session, runs: Sequence[Run], roots: dict[int, str]) -> list[Json]:
@@ -122,7 +122,7 @@ def _full(**lists: list[Json]) -> Json:
 
 def info(run: Run, experiment_root: str) -> Json:
     """A run's own facts."""
-    words: Json = {
+    fields: Json = {
         "run_uuid": run.id,
         "experiment_id": str(run.experiment_id),
         "run_name": run.name,
@@ -134,29 +134,31 @@ def info(run: Run, experiment_root: str) -> Json:
         "run_id": run.id,
     }
     if run.ended_at is not None:
-        words["end_time"] = to_ms(run.ended_at)
-    return words
+        fields["end_time"] = to_ms(run.ended_at)
+    return fields
 
 
 def with_mirrored(run: Run, tags: list[Json]) -> list[Json]:
     """A run's tags, and those that the protocol expects where we keep a column."""
-    known = {tag["key"] for tag in tags}
-    ours = {RUN_NAME: run.name, PARENT: run.parent_id, SOURCE_NAME: run.source}
-    ours |= {COMMIT: run.commit, NOTE: run.note}
-    told = [{"key": key, "value": word} for key, word in ours.items() if word and key not in known]
+    tagged = {tag["key"] for tag in tags}
+    columns = {RUN_NAME: run.name, PARENT: run.parent_id, SOURCE_NAME: run.source}
+    columns |= {COMMIT: run.commit, NOTE: run.note}
+    added = [
+        {"key": key, "value": word} for key, word in columns.items() if word and key not in tagged
+    ]
     # A screen may have changed what a client once said of these two.
     newer = {RUN_NAME: run.name, NOTE: run.note}
-    kept = [tag | {"value": newer.get(tag["key"]) or tag["value"]} for tag in tags]
-    return [*kept, *told]
+    updated = [tag | {"value": newer.get(tag["key"]) or tag["value"]} for tag in tags]
+    return [*updated, *added]
 
 
 def _words(session: Session, table: Any, ids: Sequence[str]) -> dict[str, list[Json]]:
     columns = col(table.run_id), col(table.key), col(table.value)
     query = select(*columns).where(columns[0].in_(ids)).order_by(*columns[:2])
-    found: dict[str, list[Json]] = defaultdict(list)
+    pairs: dict[str, list[Json]] = defaultdict(list)
     for run_id, key, value in session.connection().execute(query):
-        found[run_id].append({"key": key, "value": value})
-    return found
+        pairs[run_id].append({"key": key, "value": value})
+    return pairs
 
 
 def _metrics(session: Session, ids: Sequence[str]) -> dict[str, list[Json]]:
@@ -165,10 +167,10 @@ def _metrics(session: Session, ids: Sequence[str]) -> dict[str, list[Json]]:
         *(type_coerce(col(RunMetric.last_at), BigInteger), col(RunMetric.last_step)),
     )
     query = select(*columns).where(columns[0].in_(ids)).order_by(*columns[:2])
-    found: dict[str, list[Json]] = defaultdict(list)
+    points: dict[str, list[Json]] = defaultdict(list)
     for run_id, key, value, at, step in session.connection().execute(query):
-        found[run_id].append(point(key, value, at, step))
-    return found
+        points[run_id].append(point(key, value, at, step))
+    return points
 
 
 def point(key: str, value: float | None, at_us: int, step: int) -> Json:
@@ -192,32 +194,32 @@ def _inputs(session: Session, ids: Sequence[str]) -> dict[str, list[Json]]:
         .where(col(SourceUse.run_id).in_(ids))
         .order_by(col(SourceUse.source_id))
     )
-    found: dict[str, list[Json]] = defaultdict(list)
+    inputs: dict[str, list[Json]] = defaultdict(list)
     for use, source in session.execute(query):
         tags = [{"key": key, "value": value} for key, value in use.tags.items()]
-        found[use.run_id].append(_full(tags=tags) | {"dataset": dataset(source)})
-    return found
+        inputs[use.run_id].append(_full(tags=tags) | {"dataset": dataset(source)})
+    return inputs
 
 
 def dataset(source: Source) -> Json:
     """A logged dataset as the protocol writes it."""
-    words = {
+    fields = {
         "name": source.name,
         "digest": source.digest,
         "source_type": source.source_type,
         "source": source.source,
     }
     more = {"schema": source.columns, "profile": source.profile}
-    return words | {name: text for name, text in more.items() if text}
+    return fields | {name: text for name, text in more.items() if text}
 
 
 def _models(session: Session, ids: Sequence[str]) -> dict[tuple[str, str], list[Json]]:
     query = select(RunModel).where(col(RunModel.run_id).in_(ids)).order_by(col(RunModel.model_id))
-    found: dict[tuple[str, str], list[Json]] = defaultdict(list)
-    for each in session.scalars(query):
-        step = {"step": each.step} if each.direction == OUTPUT else {}
-        found[each.run_id, each.direction].append({"model_id": each.model_id} | step)
-    return found
+    models: dict[tuple[str, str], list[Json]] = defaultdict(list)
+    for use in session.scalars(query):
+        step = {"step": use.step} if use.direction == OUTPUT else {}
+        models[use.run_id, use.direction].append({"model_id": use.model_id} | step)
+    return models
 
 
 def chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:

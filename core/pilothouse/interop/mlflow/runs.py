@@ -63,19 +63,19 @@ def _create(call: Call) -> dict[str, Any]:
     session.flush()
     set_tags(session, run, tags | {RUN_NAME: run.name})
     _note(session, call.store, "started", run)
-    told = described(session, [run])[0]
-    del told["outputs"]  # as in the protocol, a new run has said nothing of them
-    return {"run": told}
+    serialised = described(session, [run])[0]
+    del serialised["outputs"]  # as in the protocol, a new run has said nothing of them
+    return {"run": serialised}
 
 
-def _name(given: str, tags: Mapping[str, str], run_id: str) -> str:
+def _name(requested: str, tags: Mapping[str, str], run_id: str) -> str:
     tagged = tags.get(RUN_NAME, "")
-    if given and tagged and given != tagged:
+    if requested and tagged and requested != tagged:
         raise invalid(
             "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different "
-            f"values (run_name='{given}', mlflow.runName='{tagged}')."
+            f"values (run_name='{requested}', mlflow.runName='{tagged}')."
         )
-    return given or tagged or ids.run_name(run_id)
+    return requested or tagged or ids.run_name(run_id)
 
 
 def tags_of(fields: Fields) -> dict[str, str]:
@@ -145,8 +145,8 @@ def _update(call: Call) -> dict[str, Any]:
 
 def _status(fields: Fields) -> str:
     """The status asked for in our words; what is none changes nothing, as in the protocol."""
-    given = fields.word("status")
-    return OURS.get(given) or NUMBERED.get(given, "")
+    value = fields.word("status")
+    return OURS.get(value) or NUMBERED.get(value, "")
 
 
 def _delete(call: Call) -> dict[str, Any]:

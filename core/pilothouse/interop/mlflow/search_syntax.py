@@ -47,21 +47,21 @@ class Language:
 
     def entity(self, name: str) -> str:
         """The entity that a name stands for; none stands for an attribute. Raises when unknown."""
-        found = self.entities.get(name or ATTRIBUTE)
-        if found is None:
-            known = sorted(set(self.entities.values()))
-            raise invalid(f"Invalid entity type '{name}'. Valid values are {known}")
-        return found
+        entity = self.entities.get(name or ATTRIBUTE)
+        if entity is None:
+            valid = sorted(set(self.entities.values()))
+            raise invalid(f"Invalid entity type '{name}'. Valid values are {valid}")
+        return entity
 
     def attribute(self, key: str) -> str:
         """The key, when it is an attribute's."""
         return known_key("attribute", key, self.attributes)
 
 
-def known_key(noun: str, key: str, known: frozenset[str]) -> str:
+def known_key(noun: str, key: str, valid: frozenset[str]) -> str:
     """The key, when it is a known one."""
-    if key not in known:
-        listed = ", ".join(f"'{each}'" for each in sorted(known))
+    if key not in valid:
+        listed = ", ".join(f"'{item}'" for item in sorted(valid))
         raise invalid(f"Invalid {noun} key '{key}' specified. Valid keys are '{{{listed}}}'")
     return key
 
@@ -94,20 +94,20 @@ def _unreadable(text: str, stuck: ParseError) -> Exception:
             "Parameter value is either not quoted or unidentified quote types used for "
             f"string value {word}. Use either single or double quotes."
         )
-    words = stuck.rest or text.strip()
+    excerpt = stuck.rest or text.strip()
     why = f"({stuck.fields['filter']})"
-    return invalid(f"Invalid clause(s) in filter string: '{words[:SHOWN]}' {why}")
+    return invalid(f"Invalid clause(s) in filter string: '{excerpt[:SHOWN]}' {why}")
 
 
-def asked(known: FieldSpec, claim: Comparison, noun: str, now: datetime) -> Condition:
+def asked(spec: FieldSpec, claim: Comparison, noun: str, now: datetime) -> Condition:
     """A claim about a field, when the protocol lets it be made. Raises in its words otherwise."""
     if claim.operator not in NULLS:
         checks = {"text": _check_text, "number": _check_number, "time": _check_instant}
-        checks.get(known.kind, _check_text)(known, claim, noun)
-    return predicate_condition(known, claim, now)
+        checks.get(spec.kind, _check_text)(spec, claim, noun)
+    return predicate_condition(spec, claim, now)
 
 
-def _check_text(known: FieldSpec, claim: Comparison, noun: str) -> None:
+def _check_text(spec: FieldSpec, claim: Comparison, noun: str) -> None:
     _check_operator(claim, TEXTS)
     if isinstance(claim.value, tuple):
         _check_list(claim.value, claim.raw)
@@ -119,26 +119,26 @@ def _check_text(known: FieldSpec, claim: Comparison, noun: str) -> None:
 
 
 def _check_list(values: tuple[Any, ...], raw: str) -> None:
-    wanted = "While parsing a list in the query, expected "
+    prefix = "While parsing a list in the query, expected "
     if not values:
-        raise invalid(f"{wanted}a non-empty list of string values, but got empty list")
-    if not all(isinstance(each, str) for each in values):
+        raise invalid(f"{prefix}a non-empty list of string values, but got empty list")
+    if not all(isinstance(item, str) for item in values):
         raise invalid(
-            f"{wanted}string value, punctuation, or whitespace, "
+            f"{prefix}string value, punctuation, or whitespace, "
             f"but got different type in list: {raw[:SHOWN]}"
         )
 
 
-def _check_number(known: FieldSpec, claim: Comparison, noun: str) -> None:
-    given = claim.value if isinstance(claim.value, tuple) else (claim.value,)
-    if claim.operator in known.more:
+def _check_number(spec: FieldSpec, claim: Comparison, noun: str) -> None:
+    values = claim.value if isinstance(claim.value, tuple) else (claim.value,)
+    if claim.operator in spec.more:
         return
-    if not given or not all(isinstance(each, float) for each in given):
+    if not values or not all(isinstance(item, float) for item in values):
         raise invalid(f"Expected numeric value type for {noun}. Found {claim.raw[:SHOWN]}")
     _check_operator(claim, (*ORDERS, "IN", "NOT IN"))
 
 
-def _check_instant(known: FieldSpec, claim: Comparison, noun: str) -> None:
+def _check_instant(spec: FieldSpec, claim: Comparison, noun: str) -> None:
     value = claim.value
     if isinstance(value, query.Now) or (isinstance(value, str) and INSTANT.fullmatch(value)):
         return _check_operator(claim, ORDERS)
@@ -150,9 +150,9 @@ def _check_instant(known: FieldSpec, claim: Comparison, noun: str) -> None:
     return _check_operator(claim, ORDERS)
 
 
-def _check_operator(claim: Comparison, known: tuple[str, ...]) -> None:
-    if claim.operator not in known:
-        raise invalid(f"Invalid comparator '{claim.operator}' not one of '{set(known)}'")
+def _check_operator(claim: Comparison, valid: tuple[str, ...]) -> None:
+    if claim.operator not in valid:
+        raise invalid(f"Invalid comparator '{claim.operator}' not one of '{set(valid)}'")
 
 
 def keyed(
@@ -188,16 +188,16 @@ def orders(clauses: Sequence[str], language: Language) -> list[Order]:
 
 
 def _order(clause: str, language: Language) -> Order:
-    found = ORDER.fullmatch(clause)
-    if found is None or not found[1]:
+    match = ORDER.fullmatch(clause)
+    if match is None or not match[1]:
         raise invalid(f"Invalid order_by clause '{clause}'. Could not be parsed.")
-    if not IDENTIFIER.fullmatch(found[1]):
-        parts = found[1].split()
-        if len(parts) == 2 and found[2] is None:
+    if not IDENTIFIER.fullmatch(match[1]):
+        parts = match[1].split()
+        if len(parts) == 2 and match[2] is None:
             raise invalid(f"Invalid ordering key in order_by clause '{clause}'.")
         raise invalid(f"Invalid order_by clause '{clause}'. Could not be parsed.")
-    named = query.named(QUOTED_ENTITY.sub(r"\1.", found[1], count=1))
+    named = query.named(QUOTED_ENTITY.sub(r"\1.", match[1], count=1))
     entity = language.entity(named.entity)
     if entity == ATTRIBUTE:
         language.attribute(named.key)
-    return Order(entity, named.key, (found[2] or "").lower() == "desc")
+    return Order(entity, named.key, (match[2] or "").lower() == "desc")

@@ -47,12 +47,12 @@ class ModelSource:
 
 def origin(session: Session, source: str, run_id: str, model_id: str) -> ModelSource:
     """Look into a source. Raises in the protocol's words when it may not be one."""
-    found = SCHEME.fullmatch(source)
+    match = SCHEME.fullmatch(source)
     if source in PROMPTS:
         raise invalid(omitted.PROMPTS)
-    if found is None or found[1].lower() == "file" or len(found[1]) == 1:
+    if match is None or match[1].lower() == "file" or len(match[1]) == 1:
         raise _local(source)
-    scheme, path = found[1].lower(), found[2]
+    scheme, path = match[1].lower(), match[2]
     if climbs(path) or not path.strip("/"):
         raise _relative(source)
     if scheme in (*PLAIN, *HOSTS) and ("?" in path or "#" in path):
@@ -108,28 +108,28 @@ def _of_model(session: Session, source: str, path: str, run_id: str, model_id: s
     return ModelSource(source, location, run_id or model.run_id, model_id, files, rests_on)
 
 
-def _of_version(session: Session, source: str, given: re.Match[str], run_id: str) -> ModelSource:
+def _of_version(session: Session, source: str, match: re.Match[str], run_id: str) -> ModelSource:
     """A copy of a version: what it is made of, this one is made of too."""
-    model, number = given[1], given[2]
+    model, number = match[1], match[2]
     if number is None:
-        alias = session.get(Alias, (model, given[3]))
+        alias = session.get(Alias, (model, match[3]))
         number = "0" if alias is None else str(alias.version)
     version = session.get(ModelVersion, (model, int(number)))
     if version is None:
         raise absent(f"Model Version (name={model}, version={number}) not found")
-    kept = session.get(VersionOrigin, (model, int(number)))
+    origin_row = session.get(VersionOrigin, (model, int(number)))
     rests_on = late_writes.rests_on(session, f"{model}@{number}")
-    if kept is None:
-        location, run = location_of(session, version, kept), run_id or version.run_id or ""
+    if origin_row is None:
+        location, run = location_of(session, version, origin_row), run_id or version.run_id or ""
         return ModelSource(source, location, run, rests_on=rests_on)
-    run = run_id or kept.run
-    return ModelSource(source, kept.location, run, kept.logged_model, rests_on=rests_on)
+    run = run_id or origin_row.run
+    return ModelSource(source, origin_row.location, run, origin_row.logged_model, rests_on=rests_on)
 
 
-def location_of(session: Session, version: ModelVersion, kept: VersionOrigin | None) -> str:
+def location_of(session: Session, version: ModelVersion, origin_row: VersionOrigin | None) -> str:
     """Where the files of a version can be had; of one of ours, under its run."""
-    if kept is not None:
-        return kept.location
+    if origin_row is not None:
+        return origin_row.location
     run = session.get(Run, version.run_id) if version.run_id else None
     return (
         _below(run_serialisation.root_of(session, run), "model") if run else version.import_source
@@ -189,10 +189,10 @@ def _files_of_model(session: Session, model_id: str, inside: str) -> tuple[Mappi
 
 def _listed(rows: Any, inside: str) -> tuple[Mapping[str, Any], ...]:
     below = f"{inside}/" if inside else ""
-    found = sorted((row.path, row.digest, row.size) for row in rows)
+    files = sorted((row.path, row.digest, row.size) for row in rows)
     return tuple(
         {"path": path.removeprefix(below), "sha256": digest, "bytes": size}
-        for path, digest, size in found
+        for path, digest, size in files
         if path.startswith(below)
     )
 

@@ -25,54 +25,54 @@ from pilothouse.registry.tables import (
 )
 
 STAGE = {NONE: "None", STAGING: "Staging", PRODUCTION: "Production", ARCHIVED: "Archived"}
-OURS = {theirs.lower(): ours for ours, theirs in STAGE.items()}
+OURS = {name.lower(): stage for stage, name in STAGE.items()}
 CHUNK = 500
 Json = dict[str, Any]
 
 
 def find_model(session: Session, name: str) -> Model:
     """The registered model of a name. Raises in the protocol's words."""
-    found = session.get(Model, name)
-    if found is None:
+    model = session.get(Model, name)
+    if model is None:
         raise absent(f"Registered Model with name={name} not found")
-    return found
+    return model
 
 
 def find_version(session: Session, name: str, version: str) -> ModelVersion:
     """The version of a model by its number as text. Raises in the protocol's words."""
     if not version.isdecimal() or len(version) > 18:
         raise invalid(f"Parameter 'version' must be an integer, got '{version}'.")
-    found = session.get(ModelVersion, (name, int(version)))
-    if found is None:
+    row = session.get(ModelVersion, (name, int(version)))
+    if row is None:
         raise absent(f"Model Version (name={name}, version={version}) not found")
-    return found
+    return row
 
 
-def stage_of(given: str) -> str:
+def stage_of(text: str) -> str:
     """One of our stages by the protocol's word in any case."""
-    found = OURS.get(given.lower())
-    if found is None:
-        known = ", ".join(STAGE.values())
-        raise invalid(f"Invalid Model Version stage: {given}. Value must be one of {known}.")
-    return found
+    stage = OURS.get(text.lower())
+    if stage is None:
+        valid = ", ".join(STAGE.values())
+        raise invalid(f"Invalid Model Version stage: {text}. Value must be one of {valid}.")
+    return stage
 
 
 def versions(
-    session: Session, found: Sequence[ModelVersion], *, with_aliases: bool = True
+    session: Session, rows: Sequence[ModelVersion], *, with_aliases: bool = True
 ) -> list[Json]:
     """Versions in full, in the order given.
 
     In searches and inside a model the protocol leaves their aliases out, and older clients cannot
     write down what they do not expect there.
     """
-    told: list[Json] = []
-    for start in range(0, len(found), CHUNK):
-        told += _versions(session, found[start : start + CHUNK], with_aliases)
-    return told
+    serialised: list[Json] = []
+    for start in range(0, len(rows), CHUNK):
+        serialised += _versions(session, rows[start : start + CHUNK], with_aliases)
+    return serialised
 
 
-def _versions(session: Session, found: Sequence[ModelVersion], with_aliases: bool) -> list[Json]:
-    keys = [(version.model, version.version) for version in found]
+def _versions(session: Session, rows: Sequence[ModelVersion], with_aliases: bool) -> list[Json]:
+    keys = [(version.model, version.version) for version in rows]
     tags: dict[tuple[str, int], list[Json]] = defaultdict(list)
     for tag in _of(session, VersionTag, keys, col(VersionTag.key)):
         tags[tag.model, tag.version].append({"key": tag.key, "value": tag.value})
@@ -80,46 +80,46 @@ def _versions(session: Session, found: Sequence[ModelVersion], with_aliases: boo
     for alias in _of(session, Alias, keys, col(Alias.alias)) if with_aliases else ():
         names[alias.model, alias.version].append(alias.alias)
     origins = {
-        (each.model, each.version): each
-        for each in _of(session, VersionOrigin, keys, col(VersionOrigin.version))
+        (origin.model, origin.version): origin
+        for origin in _of(session, VersionOrigin, keys, col(VersionOrigin.version))
     }
     return [
         _version(version, origins.get(key), tags[key], names[key])
-        for key, version in zip(keys, found, strict=True)
+        for key, version in zip(keys, rows, strict=True)
     ]
 
 
 def _of(session: Session, table: Any, keys: list[tuple[str, int]], order: Any) -> Any:
-    place = tuple_(col(table.model), col(table.version))
-    return session.scalars(select(table).where(place.in_(keys)).order_by(order)).all()
+    key_columns = tuple_(col(table.model), col(table.version))
+    return session.scalars(select(table).where(key_columns.in_(keys)).order_by(order)).all()
 
 
 def _version(
-    version: ModelVersion, kept: VersionOrigin | None, tags: list[Json], names: list[str]
+    version: ModelVersion, origin: VersionOrigin | None, tags: list[Json], names: list[str]
 ) -> Json:
-    run = kept.run if kept else version.run_id or ""
-    ours = f"runs:/{run}/model" if run else version.import_source
-    words: Json = {
+    run = origin.run if origin else version.run_id or ""
+    own_source = f"runs:/{run}/model" if run else version.import_source
+    fields: Json = {
         "name": version.model,
         "version": str(version.version),
         "creation_timestamp": to_ms(version.created_at),
         "last_updated_timestamp": to_ms(version.updated_at or version.created_at),
         "current_stage": STAGE[version.stage],
         "description": version.note,
-        "source": kept.source if kept else ours,
+        "source": origin.source if origin else own_source,
         "run_id": run,
         "status": "READY",
-        "run_link": kept.run_link if kept else "",
+        "run_link": origin.run_link if origin else "",
     }
-    return words | _full(tags=tags, aliases=names)
+    return fields | _full(tags=tags, aliases=names)
 
 
-def models(session: Session, found: Sequence[Model]) -> list[Json]:
+def models(session: Session, rows: Sequence[Model]) -> list[Json]:
     """Registered models in full, in the order given."""
-    names = [model.name for model in found]
+    names = [model.name for model in rows]
     latest: dict[str, list[Json]] = defaultdict(list)
-    for told in versions(session, latest_versions(session, names), with_aliases=False):
-        latest[told["name"]].append(told)
+    for version in versions(session, latest_versions(session, names), with_aliases=False):
+        latest[version["name"]].append(version)
     tags: dict[str, list[Json]] = defaultdict(list)
     query = select(ModelTag).where(col(ModelTag.model).in_(names)).order_by(col(ModelTag.key))
     for tag in session.scalars(query):
@@ -135,17 +135,17 @@ def models(session: Session, found: Sequence[Model]) -> list[Json]:
             tags=tags[model.name],
             aliases=aliases[model.name],
         )
-        for model in found
+        for model in rows
     ]
 
 
 def _model(model: Model) -> Json:
-    words: Json = {
+    fields: Json = {
         "name": model.name,
         "creation_timestamp": to_ms(model.created_at),
         "last_updated_timestamp": to_ms(model.updated_at or model.created_at),
     }
-    return words | ({"description": model.note} if model.note else {})
+    return fields | ({"description": model.note} if model.note else {})
 
 
 def latest_versions(

@@ -68,8 +68,8 @@ class DatabaseSource(LocalFiles):
         self.written_by = self._tables.schema_words
         self._prompts: set[tuple[str, str]] = set()
         if not self._tables.is_known_schema:
-            words = "its schema is not known here; what looks familiar is read"
-            notes.noted("database", self._tables.schema or "no schema version", words)
+            message = "its schema is not known here; what looks familiar is read"
+            notes.noted("database", self._tables.schema or "no schema version", message)
 
     def experiments(self) -> Iterator[ExperimentRecord]:
         """Every experiment, the deleted ones too."""
@@ -102,10 +102,10 @@ class DatabaseSource(LocalFiles):
         value: str = "value",
     ) -> dict[str, dict[str, str]]:
         """Keys and values of many owners."""
-        found: dict[str, dict[str, str]] = defaultdict(dict)
+        pairs: dict[str, dict[str, str]] = defaultdict(dict)
         for row in self._tables.rows(table, (owner, key, value), where=owner, among=among):
-            found[coerce.text(row[owner])][coerce.text(row[key])] = coerce.text(row[value])
-        return found
+            pairs[coerce.text(row[owner])][coerce.text(row[key])] = coerce.text(row[value])
+        return pairs
 
     def count(self, experiment: ExperimentRecord) -> int | None:
         """How many runs it has."""
@@ -135,13 +135,15 @@ class DatabaseSource(LocalFiles):
                 self.notes.skipped("run", number, "its name is no run id")
                 continue
             facts = params[number], tags[number], tuple(datasets[number]), tuple(uses[number])
-            seen = sorted(map(str, latest[number])), points.get(number, 0)
-            yield self._run(experiment, row, facts, coerce.stamp(row, seen))
+            metric_state = sorted(map(str, latest[number])), points.get(number, 0)
+            yield self._run(experiment, row, facts, coerce.stamp(row, metric_state))
 
-    def _run(self, experiment: ExperimentRecord, row: Row, facts: Any, seen: str) -> RunRecord:
+    def _run(
+        self, experiment: ExperimentRecord, row: Row, facts: Any, metrics_stamp: str
+    ) -> RunRecord:
         params, tags, datasets, uses = facts
         number, at = coerce.text(row["run_uuid"]), coerce.text(row["artifact_uri"])
-        told = [vars(each) for each in (*datasets, *uses)]
+        inputs = [vars(item) for item in (*datasets, *uses)]
         return RunRecord(
             id=number,
             experiment=experiment.id,
@@ -159,40 +161,40 @@ class DatabaseSource(LocalFiles):
             datasets=datasets,
             uses=uses,
             files_at=at,
-            stamp=coerce.stamp(seen, params, tags, told, self._sizes(at, number)),
+            stamp=coerce.stamp(metrics_stamp, params, tags, inputs, self._sizes(at, number)),
         )
 
     def _sizes(self, at: str, owner: str) -> list[tuple[str, int]]:
-        place = self.root.rerooted(at, owner)
-        if place is None:
+        folder = self.root.rerooted(at, owner)
+        if folder is None:
             return []
-        return [(each.path, each.size) for each in self.root.files(place, lambda _p, _w: None)]
+        return [(entry.path, entry.size) for entry in self.root.files(folder, lambda _p, _w: None)]
 
     def _datasets(self, ids: Sequence[str]) -> dict[str, list[DatasetRecord]]:
-        found: dict[str, list[DatasetRecord]] = defaultdict(list)
+        datasets: dict[str, list[DatasetRecord]] = defaultdict(list)
         if not self._tables.has("inputs", "datasets"):
-            return found
+            return datasets
         rows = self._tables.query(DATASETS, ids)
         uses = [coerce.text(row["input_uuid"]) for row in rows]
         tags = self._words("input_tags", "input_uuid", uses, key="name")
         for row in rows:
-            run, use, *words = (coerce.text(each) for each in row.values())
-            name, digest, source_type, source, schema, profile = words
-            found[run].append(
+            run, use, *texts = (coerce.text(value) for value in row.values())
+            name, digest, source_type, source, schema, profile = texts
+            datasets[run].append(
                 DatasetRecord(name, digest, source_type, source, schema, profile, tags[use])
             )
-        return found
+        return datasets
 
     def _uses(self, ids: Sequence[str]) -> dict[str, list[ModelUse]]:
-        found: dict[str, list[ModelUse]] = defaultdict(list)
+        uses: dict[str, list[ModelUse]] = defaultdict(list)
         columns = ("source_type", "source_id", "destination_type", "destination_id", "step")
         for row in self._tables.rows("inputs", columns, where="source_id", among=ids):
             ends = coerce.text(row["source_type"]), coerce.text(row["destination_type"])
             model = coerce.text(row["destination_id"])
             if ends in WAYS and coerce.MODEL_ID.fullmatch(model):
                 step = coerce.whole(row["step"]) or 0
-                found[coerce.text(row["source_id"])].append(ModelUse(model, WAYS[ends], step))
-        return found
+                uses[coerce.text(row["source_id"])].append(ModelUse(model, WAYS[ends], step))
+        return uses
 
     def points(self, run: RunRecord) -> Iterator[Points]:
         """Its histories, metric by metric."""
@@ -234,7 +236,7 @@ class DatabaseSource(LocalFiles):
             if not coerce.MODEL_ID.fullmatch(number):
                 self.notes.skipped("logged model", number, "its name is no model id")
                 continue
-            at, told = coerce.text(row["artifact_location"]), tuple(figures[number])
+            at, metrics = coerce.text(row["artifact_location"]), tuple(figures[number])
             yield LoggedModelRecord(
                 id=number,
                 experiment=experiment.id,
@@ -248,13 +250,13 @@ class DatabaseSource(LocalFiles):
                 deleted=row["lifecycle_stage"] == "deleted",
                 params=params[number],
                 tags=tags[number],
-                figures=told,
+                figures=metrics,
                 files_at=at,
                 stamp=coerce.stamp(
                     row,
                     params[number],
                     tags[number],
-                    [vars(each) for each in told],
+                    [vars(metric) for metric in metrics],
                     self._sizes(at, number),
                 ),
             )
@@ -264,18 +266,18 @@ class DatabaseSource(LocalFiles):
             *("model_id", "metric_name", "metric_timestamp_ms", "metric_step", "metric_value"),
             *("run_id", "dataset_name", "dataset_digest"),
         )
-        found: dict[str, list[MetricRecord]] = defaultdict(list)
+        metrics: dict[str, list[MetricRecord]] = defaultdict(list)
         for row in self._tables.rows("logged_model_metrics", columns, where="model_id", among=ids):
             at = coerce.instant(row["metric_timestamp_ms"])
             value, step = coerce.figure(row["metric_value"]), coerce.whole(row["metric_step"])
             if at is None or value is None or step is None:
                 self.notes.broken("metric", row["model_id"], "a figure of it is no point")
                 continue
-            words = (coerce.text(row[name]) for name in columns[5:])
-            found[coerce.text(row["model_id"])].append(
-                MetricRecord(coerce.text(row["metric_name"]), value, at, step, *words)
+            texts = (coerce.text(row[name]) for name in columns[5:])
+            metrics[coerce.text(row["model_id"])].append(
+                MetricRecord(coerce.text(row["metric_name"]), value, at, step, *texts)
             )
-        return found
+        return metrics
 
     def models(self) -> Iterator[ModelRecord]:
         """Every registered model."""
@@ -284,27 +286,27 @@ class DatabaseSource(LocalFiles):
         for row in self._tables.rows("registered_models", columns, order="name"):
             key = coerce.text(row["workspace"]) or DEFAULT, coerce.text(row["name"])
             tags = self._of_model("registered_model_tags", ("key", "value"), key)
-            words = {coerce.text(each["key"]): coerce.text(each["value"]) for each in tags}
-            if coerce.is_prompt(words):
+            tag_values = {coerce.text(tag["key"]): coerce.text(tag["value"]) for tag in tags}
+            if coerce.is_prompt(tag_values):
                 self._prompts.add(key)
             elif key[1]:
-                yield self._model(key, row, words)
+                yield self._model(key, row, tag_values)
 
     def _of_model(self, table: str, columns: Sequence[str], key: tuple[str, str]) -> list[Row]:
         """The rows of a table that are of one registered model, in its workspace."""
-        wanted = (*columns, "workspace")
-        rows = self._tables.rows(table, wanted, where="name", among=[key[1]])
+        selected = (*columns, "workspace")
+        rows = self._tables.rows(table, selected, where="name", among=[key[1]])
         return [row for row in rows if (coerce.text(row["workspace"]) or DEFAULT) == key[0]]
 
     def _model(self, key: tuple[str, str], row: Row, tags: Mapping[str, str]) -> ModelRecord:
         aliases = {
-            coerce.text(each["alias"]): coerce.whole(each["version"])
-            for each in self._of_model("registered_model_aliases", ("alias", "version"), key)
+            coerce.text(item["alias"]): coerce.whole(item["version"])
+            for item in self._of_model("registered_model_aliases", ("alias", "version"), key)
         }
-        words: dict[int | None, dict[str, str]] = defaultdict(dict)
-        for each in self._of_model("model_version_tags", ("version", "key", "value"), key):
-            number = coerce.whole(each["version"])
-            words[number][coerce.text(each["key"])] = coerce.text(each["value"])
+        version_tags: dict[int | None, dict[str, str]] = defaultdict(dict)
+        for item in self._of_model("model_version_tags", ("version", "key", "value"), key):
+            number = coerce.whole(item["version"])
+            version_tags[number][coerce.text(item["key"])] = coerce.text(item["value"])
         return ModelRecord(
             name=key[1] if key[0] == DEFAULT else f"{key[0]}-{key[1]}",
             note=coerce.text(row["description"]),
@@ -312,23 +314,23 @@ class DatabaseSource(LocalFiles):
             updated_at=coerce.instant(row["last_updated_time"]),
             tags=tags,
             aliases={alias: number for alias, number in aliases.items() if number is not None},
-            versions=tuple(self._versions(key, words)),
+            versions=tuple(self._versions(key, version_tags)),
         )
 
     def _versions(
-        self, key: tuple[str, str], words: Mapping[int | None, Mapping[str, str]]
+        self, key: tuple[str, str], version_tags: Mapping[int | None, Mapping[str, str]]
     ) -> list[VersionRecord]:
         columns = (
             *("version", "creation_time", "last_updated_time", "description", "current_stage"),
             *("source", "run_id", "run_link", "storage_location", "status"),
         )
-        found = []
+        versions = []
         for row in self._of_model("model_versions", columns, key):
             number, stage = coerce.whole(row["version"]), coerce.text(row["current_stage"])
             if number is None or stage == DELETED:
                 continue
             at = coerce.MODEL_ID.search(coerce.text(row["source"]))
-            found.append(
+            versions.append(
                 VersionRecord(
                     version=number,
                     source=coerce.text(row["source"]),
@@ -339,10 +341,10 @@ class DatabaseSource(LocalFiles):
                     run_link=coerce.text(row["run_link"]),
                     created_at=coerce.instant(row["creation_time"]),
                     updated_at=coerce.instant(row["last_updated_time"]),
-                    tags=words.get(number, {}),
+                    tags=version_tags.get(number, {}),
                 )
             )
-        return sorted(found, key=lambda version: version.version)
+        return sorted(versions, key=lambda version: version.version)
 
     def others(self) -> Mapping[str, int]:
         """What other tables hold."""

@@ -45,7 +45,7 @@ def _in(root: Root, path: str) -> list[Entry]:
 
 
 def _is_experiment(root: Root, entry: Entry) -> bool:
-    return any(each.name == META and each.is_file for each in root.entries(entry.path))
+    return any(child.name == META and child.is_file for child in root.entries(entry.path))
 
 
 class FolderSource(LocalFiles):
@@ -67,10 +67,10 @@ class FolderSource(LocalFiles):
             for entry in self.root.folders(above, self.tell("experiment")):
                 if entry.name in (TRASH, MODELS):
                     continue
-                found = self._experiment(entry, is_trash=above == TRASH)
-                if found is not None:
-                    self._places[found.id] = entry.path
-                    yield found
+                experiment = self._experiment(entry, is_trash=above == TRASH)
+                if experiment is not None:
+                    self._places[experiment.id] = entry.path
+                    yield experiment
 
     def _experiment(self, entry: Entry, *, is_trash: bool) -> ExperimentRecord | None:
         if not _is_experiment(self.root, entry):
@@ -104,7 +104,7 @@ class FolderSource(LocalFiles):
 
     def _texts(self, path: str) -> dict[str, str]:
         """One file a key, its body the value; a key with slashes lies in folders."""
-        found = {}
+        values = {}
         for entry in self.root.files(path, self.tell("value")):
             try:
                 body, is_cut = self.root.head(entry.path, MAX_TEXT)
@@ -116,8 +116,8 @@ class FolderSource(LocalFiles):
             value = coerce.text(body)
             if not _is_utf8(body):
                 self.notes.noted("value", entry.path, "bytes that are no UTF-8 were replaced")
-            found[entry.path.removeprefix(f"{path}/")] = value
-        return found
+            values[entry.path.removeprefix(f"{path}/")] = value
+        return values
 
     def count(self, experiment: ExperimentRecord) -> int | None:
         """How many of its folders are runs by their names."""
@@ -173,33 +173,33 @@ class FolderSource(LocalFiles):
             uses=uses,
             files_at=coerce.text(meta.get("artifact_uri")),
             stamp=coerce.stamp(
-                meta, params, tags, sizes, files, [vars(each) for each in (*datasets, *uses)]
+                meta, params, tags, sizes, files, [vars(item) for item in (*datasets, *uses)]
             ),
         )
 
     def _uses(self, run: str, folder: str, direction: str) -> tuple[ModelUse, ...]:
-        found = []
+        uses = []
         for entry in self.root.folders(f"{run}/{folder}", self.tell("input")):
             meta = self._meta("input", entry.path)
             if meta is None or meta.get("source_type") == "DATASET":
                 continue
             model = entry.name if direction == OUTPUT else coerce.text(meta.get("source_id"))
             if coerce.MODEL_ID.fullmatch(model):
-                found.append(ModelUse(model, direction, coerce.whole(meta.get("step")) or 0))
-        return tuple(found)
+                uses.append(ModelUse(model, direction, coerce.whole(meta.get("step")) or 0))
+        return tuple(uses)
 
     def _datasets(self, experiment: ExperimentRecord, run: str) -> tuple[DatasetRecord, ...]:
-        found = []
+        datasets = []
         for entry in self.root.folders(f"{run}/inputs", self.tell("dataset")):
             meta = self._meta("dataset", entry.path)
             if meta is None or meta.get("source_type") != "DATASET":
                 continue
             number = coerce.text(meta.get("source_id"))
-            place = f"{self._places[experiment.id]}/datasets/{number}"
-            told = self._meta("dataset", place)
-            if told is not None:
-                found.append(dataset(told, coerce.texts(meta.get("tags"))))
-        return tuple(found)
+            folder = f"{self._places[experiment.id]}/datasets/{number}"
+            fields = self._meta("dataset", folder)
+            if fields is not None:
+                datasets.append(dataset(fields, coerce.texts(meta.get("tags"))))
+        return tuple(datasets)
 
     def points(self, run: RunRecord) -> Iterator[Points]:
         """Its histories, line by line."""
@@ -237,8 +237,8 @@ class FolderSource(LocalFiles):
             except UNREADABLE as broken:
                 self.notes.broken("metric", metric.path, words(broken))
         files = [
-            (each.path, each.size)
-            for each in self.root.files(f"{entry.path}/artifacts", lambda _path, _why: None)
+            (item.path, item.size)
+            for item in self.root.files(f"{entry.path}/artifacts", lambda _path, _why: None)
         ]
         return LoggedModelRecord(
             id=entry.name,
@@ -255,7 +255,7 @@ class FolderSource(LocalFiles):
             tags=tags,
             figures=tuple(figures),
             files_at=coerce.text(meta.get("artifact_location")),
-            stamp=coerce.stamp(meta, params, tags, [vars(each) for each in figures], files),
+            stamp=coerce.stamp(meta, params, tags, [vars(item) for item in figures], files),
         )
 
     def place_of(self, owner: RunRecord | LoggedModelRecord) -> str | None:
@@ -285,15 +285,15 @@ class FolderSource(LocalFiles):
         return {"prompts": len(self._prompts), "traces": traces}
 
 
-def dataset(told: Mapping[str, Any], tags: Mapping[str, str]) -> DatasetRecord:
+def dataset(fields: Mapping[str, Any], tags: Mapping[str, str]) -> DatasetRecord:
     """A dataset by the fields that the file store and the REST API share."""
     return DatasetRecord(
-        name=coerce.text(told.get("name")),
-        digest=coerce.text(told.get("digest")),
-        source_type=coerce.text(told.get("source_type")),
-        source=coerce.text(told.get("source")),
-        schema=coerce.text(told.get("schema")),
-        profile=coerce.text(told.get("profile")),
+        name=coerce.text(fields.get("name")),
+        digest=coerce.text(fields.get("digest")),
+        source_type=coerce.text(fields.get("source_type")),
+        source=coerce.text(fields.get("source")),
+        schema=coerce.text(fields.get("schema")),
+        profile=coerce.text(fields.get("profile")),
         tags=tags,
     )
 

@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 class Answered(PilothouseError):
     """The server answered, and it was no."""
 
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(f"the server answered {status}: {words}")
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"the server answered {status}: {message}")
         self.answered = status
 
 
@@ -92,10 +92,10 @@ class HttpClient:
             pause *= 2
         raise AssertionError("the last try either answers or raises")
 
-    def _asked(self, method: str, path: str, **words: Any) -> dict[str, Any]:
+    def _asked(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         end = time.monotonic() + ANSWER_S
         body = bytearray()
-        with self._answer(method, path, **words) as answer, _in_words(self.url):
+        with self._answer(method, path, **options) as answer, _in_words(self.url):
             for piece in answer.iter_bytes():
                 body += piece
                 if len(body) > MAX_JSON:
@@ -103,19 +103,19 @@ class HttpClient:
                 if time.monotonic() > end:
                     raise Unavailable(f"{self.url} does not come to the end of an answer.")
         try:
-            told = json.loads(body)
+            payload = json.loads(body)
         except (ValueError, RecursionError):
-            told = None
-        if not isinstance(told, dict):
+            payload = None
+        if not isinstance(payload, dict):
             raise Invalid(
                 f"{self.url} does not answer as an MLflow server does.",
                 hint="Give the address that MLflow's client is told as its tracking URI.",
             )
-        return told
+        return payload
 
     @contextmanager
-    def _answer(self, method: str, path: str, **words: Any) -> Iterator[httpx.Response]:
-        with _in_words(self.url), self._http.stream(method, path, **words) as answer:
+    def _answer(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:
+        with _in_words(self.url), self._http.stream(method, path, **options) as answer:
             _check(answer, self.url)
             self._has_answered = True
             yield answer

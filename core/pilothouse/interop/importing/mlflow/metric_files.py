@@ -37,12 +37,12 @@ def points(key: str, pieces: Iterable[bytes]) -> Generator[Points, None, int]:
 
 
 def _point(line: bytes | None) -> tuple[int, float, int] | None:
-    words = line.split(maxsplit=3) if line else []
-    if len(words) < 2:
+    parts = line.split(maxsplit=3) if line else []
+    if len(parts) < 2:
         return None
-    at = coerce.micros(words[0].decode("ascii", "replace"))
-    value = coerce.figure(words[1].decode("ascii", "replace"))
-    step = coerce.whole(words[2].decode("ascii", "replace")) if len(words) > 2 else 0
+    at = coerce.micros(parts[0].decode("ascii", "replace"))
+    value = coerce.figure(parts[1].decode("ascii", "replace"))
+    step = coerce.whole(parts[2].decode("ascii", "replace")) if len(parts) > 2 else 0
     return None if at is None or value is None or step is None else (at, value, step)
 
 
@@ -72,12 +72,12 @@ def _longer(rest: bytes, more: bytes, is_long: bool) -> tuple[bytes, bool]:
 def figures(key: str, body: bytes) -> Iterator[MetricRecord]:
     """The figures of a logged model: `instant value step run`, then a dataset when it is of one."""
     for line in whole_lines([body]):
-        words = coerce.text(line or b"").split(" ")
-        at, value = coerce.instant(words[0]), coerce.figure(words[1] if len(words) > 1 else "")
-        step = coerce.whole(words[2] if len(words) > 2 else 0)
+        parts = coerce.text(line or b"").split(" ")
+        at, value = coerce.instant(parts[0]), coerce.figure(parts[1] if len(parts) > 1 else "")
+        step = coerce.whole(parts[2] if len(parts) > 2 else 0)
         if at is None or value is None or step is None:
             continue
-        run = words[3] if len(words) > 3 else ""
-        named = words[4:]
+        run = parts[3] if len(parts) > 3 else ""
+        named = parts[4:]
         dataset = (" ".join(named[:-1]), named[-1]) if len(named) > 1 else ("", "")
         yield MetricRecord(key, value, at, step, run, *dataset)

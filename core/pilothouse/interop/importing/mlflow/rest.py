@@ -72,19 +72,19 @@ class RemoteSource:
 
     def _pages(self, path: str, noun: str, fields: Json, *, get: bool = False) -> Iterator[Json]:
         """Every row of a listing; one that goes in a circle is left."""
-        token, seen = "", set[str]()
+        token, visited = "", set[str]()
         for _ in range(MAX_PAGES):
-            words = fields | ({"page_token": token} if token else {})
+            request = fields | ({"page_token": token} if token else {})
             ask = self._wire.get if get else self._wire.post
-            told = ask(API + path, **words)
-            yield from _rows(told.get(noun))
-            token = coerce.text(told.get("next_page_token"))
+            response = ask(API + path, **request)
+            yield from _rows(response.get(noun))
+            token = coerce.text(response.get("next_page_token"))
             if not token:
                 return
-            if token in seen:
+            if token in visited:
                 self.notes.broken(noun, self.name, "the server tells the same page again and again")
                 return
-            seen.add(token)
+            visited.add(token)
 
     def count(self, experiment: ExperimentRecord) -> int | None:
         """How many runs it has, when they are not so many that counting is half the work."""
@@ -93,8 +93,8 @@ class RemoteSource:
             "run_view_type": "ALL",
             "max_results": COUNTED,
         }
-        told = self._wire.post(API + "runs/search", **fields)
-        return None if told.get("next_page_token") else len(_rows(told.get("runs")))
+        response = self._wire.post(API + "runs/search", **fields)
+        return None if response.get("next_page_token") else len(_rows(response.get("runs")))
 
     def runs(self, experiment: ExperimentRecord) -> Iterator[RunRecord]:
         """Its runs, the oldest first: those that start meanwhile come at the end."""
@@ -157,7 +157,7 @@ class RemoteSource:
     def files(self, owner: RunRecord | LoggedModelRecord) -> Iterator[FileRecord]:
         """The files that the server lists, folder by folder."""
         waiting = [""]
-        seen = {""}
+        visited = {""}
         while waiting:
             folder = waiting.pop()
             try:
@@ -167,9 +167,9 @@ class RemoteSource:
                 continue
             for row in rows:
                 path = self._path(owner, folder, coerce.text(row.get("path")))
-                if path is None or path in seen:
+                if path is None or path in visited:
                     continue
-                seen.add(path)
+                visited.add(path)
                 if row.get("is_dir") is True:
                     waiting.append(path)
                 else:
@@ -187,15 +187,15 @@ class RemoteSource:
             fields = {"run_id": owner.id, "run_uuid": owner.id} | inside
         return self._pages(path, "files", fields, get=True)
 
-    def _path(self, owner: RunRecord | LoggedModelRecord, folder: str, told: str) -> str | None:
+    def _path(self, owner: RunRecord | LoggedModelRecord, folder: str, raw: str) -> str | None:
         """A path as it was told, when it lies below the folder that was asked for."""
         try:
-            path = clean(told)
+            path = clean(raw)
         except PilothouseError:
             path = ""
         inside = path.startswith(f"{folder}/") if folder else bool(path)
         if not inside or path.count("/") > MAX_DEPTH:
-            self.notes.broken("file", f"{owner.id}/{told}", "it is no path inside its folder")
+            self.notes.broken("file", f"{owner.id}/{raw}", "it is no path inside its folder")
             return None
         return path
 
@@ -220,8 +220,8 @@ class RemoteSource:
         for row in self._pages("model-versions/search", "model_versions", fields, get=True):
             number = coerce.whole(row.get("version"))
             if number is not None:
-                told = version(number, row, _pairs(row.get("tags")))
-                versions[coerce.text(row.get("name"))].append(told)
+                record = version(number, row, _pairs(row.get("tags")))
+                versions[coerce.text(row.get("name"))].append(record)
         self._prompts.clear()
         fields = {"max_results": MODELS}
         for row in self._pages("registered-models/search", "registered_models", fields, get=True):
@@ -254,9 +254,9 @@ class RemoteSource:
 
 def _run(experiment: ExperimentRecord, number: str, info: Json, row: Json) -> RunRecord:
     data, inputs, outputs = (_inner(row, name) for name in ("data", "inputs", "outputs"))
-    used = [(each, INPUT) for each in _rows(inputs.get("model_inputs"))]
-    used += [(each, OUTPUT) for each in _rows(outputs.get("model_outputs"))]
-    keys = {coerce.text(each.get("key")) for each in _rows(data.get("metrics"))}
+    used = [(item, INPUT) for item in _rows(inputs.get("model_inputs"))]
+    used += [(item, OUTPUT) for item in _rows(outputs.get("model_outputs"))]
+    keys = {coerce.text(item.get("key")) for item in _rows(data.get("metrics"))}
     return RunRecord(
         id=number,
         experiment=experiment.id,
@@ -268,11 +268,11 @@ def _run(experiment: ExperimentRecord, number: str, info: Json, row: Json) -> Ru
         deleted=info.get("lifecycle_stage") == "deleted",
         params=_pairs(data.get("params")),
         tags=_pairs(data.get("tags")),
-        datasets=tuple(_dataset(each) for each in _rows(inputs.get("dataset_inputs"))),
+        datasets=tuple(_dataset(item) for item in _rows(inputs.get("dataset_inputs"))),
         uses=tuple(
-            ModelUse(model, direction, coerce.whole(each.get("step")) or 0)
-            for each, direction in used
-            if coerce.MODEL_ID.fullmatch(model := coerce.text(each.get("model_id")))
+            ModelUse(model, direction, coerce.whole(item.get("step")) or 0)
+            for item, direction in used
+            if coerce.MODEL_ID.fullmatch(model := coerce.text(item.get("model_id")))
         ),
         metrics=tuple(sorted(key for key in keys if key)),
         files_at=coerce.text(info.get("artifact_uri")),
@@ -310,16 +310,16 @@ def _figures(data: Json) -> Iterator[MetricRecord]:
         at, value = coerce.instant(row.get("timestamp")), coerce.figure(row.get("value"))
         step = coerce.whole(row.get("step", 0))
         if at is not None and value is not None and step is not None:
-            words = (coerce.text(row.get(n)) for n in ("run_id", "dataset_name", "dataset_digest"))
-            yield MetricRecord(coerce.text(row.get("key")), value, at, step, *words)
+            texts = (coerce.text(row.get(n)) for n in ("run_id", "dataset_name", "dataset_digest"))
+            yield MetricRecord(coerce.text(row.get("key")), value, at, step, *texts)
 
 
 def _model(
     name: str, row: Json, tags: Mapping[str, str], versions: list[VersionRecord]
 ) -> ModelRecord:
     aliases = {
-        coerce.text(each.get("alias")): coerce.whole(each.get("version"))
-        for each in _rows(row.get("aliases"))
+        coerce.text(item.get("alias")): coerce.whole(item.get("version"))
+        for item in _rows(row.get("aliases"))
     }
     return ModelRecord(
         name=name,
@@ -334,12 +334,12 @@ def _model(
 
 def _rows(value: Any) -> list[Json]:
     """The objects of a list; whatever else is in it is not looked at."""
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _inner(value: Json, name: str) -> Json:
-    found = value.get(name)
-    return found if isinstance(found, dict) else {}
+    inner = value.get(name)
+    return inner if isinstance(inner, dict) else {}
 
 
 def _pairs(value: Any) -> dict[str, str]:

@@ -89,18 +89,18 @@ class Tables:
 
     def _select(self, table: str, columns: Sequence[str]) -> str:
         there = self._columns[table]
-        told = (_quoted(name) if name in there else "NULL" for name in columns)
-        return f"SELECT {', '.join(told)} FROM {_quoted(table)}"
+        selected = (_quoted(name) if name in there else "NULL" for name in columns)
+        return f"SELECT {', '.join(selected)} FROM {_quoted(table)}"
 
     def query(
         self, query: str, among: Sequence[str], columns: Sequence[str] | None = None
     ) -> list[Row]:
         """The rows of a query of ours, whose `{}` stands for many values."""
-        found = []
+        rows = []
         for start in range(0, len(among), MANY):
             part = among[start : start + MANY]
-            found += self._mapped(query.format(",".join("?" * len(part))), part, columns)
-        return found
+            rows += self._mapped(query.format(",".join("?" * len(part))), part, columns)
+        return rows
 
     def pages(
         self, table: str, columns: Sequence[str], of: tuple[str, str], key: str, size: int
@@ -148,7 +148,7 @@ class Tables:
     ) -> list[Row]:
         try:
             cursor = self._connection.execute(query, tuple(values))
-            names = columns or [told[0] for told in cursor.description]
+            names = columns or [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
         except sqlite3.Error as broken:
             raise self._unreadable(broken) from broken

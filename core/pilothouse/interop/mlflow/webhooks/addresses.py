@@ -60,8 +60,10 @@ def parse(url: str) -> WebhookTarget:
     if "@" in parts.netloc:
         raise _bad("Webhook URL must not include embedded credentials.")
     path = parts.path or "/"
-    asked = f"{path}?{parts.query}" if parts.query else path
-    return WebhookTarget(parts.scheme, _host(parts, url), port or SCHEMES[parts.scheme], asked)
+    path_and_query = f"{path}?{parts.query}" if parts.query else path
+    return WebhookTarget(
+        parts.scheme, _host(parts, url), port or SCHEMES[parts.scheme], path_and_query
+    )
 
 
 def _host(parts: SplitResult, url: str) -> str:
@@ -87,11 +89,11 @@ def resolve(target: WebhookTarget, *, private: bool) -> list[str]:
     Raises Unavailable when the name has none, Refused when any of them is not public.
     """
     try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        records = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as wrong:
-        words = f"Cannot resolve Webhook URL hostname {target.host!r}: {wrong}"
-        raise Unavailable(words) from None
-    addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        message = f"Cannot resolve Webhook URL hostname {target.host!r}: {wrong}"
+        raise Unavailable(message) from None
+    addresses = list(dict.fromkeys(str(record[4][0]) for record in records))
     for address in addresses:
         if not private and not is_public(address):
             raise Refused(
@@ -113,7 +115,7 @@ def is_public(address: str) -> bool:
         ip: IP = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return all(_is_public(each) for each in (ip, *_inside(ip)))
+    return all(_is_public(candidate) for candidate in (ip, *_inside(ip)))
 
 
 def _is_public(ip: IP) -> bool:
@@ -127,12 +129,14 @@ def _inside(ip: IP) -> tuple[IP, ...]:
         return ()
     if ip in LOCAL_TRANSLATION or ip.is_site_local:
         return (ipaddress.IPv4Address(0),)
-    found: list[IP] = [each for each in (ip.ipv4_mapped, ip.sixtofour) if each is not None]
-    found += ip.teredo or ()
+    embedded: list[IP] = [
+        address for address in (ip.ipv4_mapped, ip.sixtofour) if address is not None
+    ]
+    embedded += ip.teredo or ()
     if any(ip in network for network in TRANSLATED):
-        found.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-    return tuple(found)
+        embedded.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+    return tuple(embedded)
 
 
-def _bad(words: str) -> Invalid:
-    return Invalid(words, fields={"url": "cannot be called"})
+def _bad(message: str) -> Invalid:
+    return Invalid(message, fields={"url": "cannot be called"})

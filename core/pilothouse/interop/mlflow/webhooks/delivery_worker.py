@@ -46,12 +46,12 @@ class Courier:
         """Begin with whatever is due, and say of which webhooks."""
         with self._lock:
             room = MAX_AT_ONCE - len(self._busy)
-            found = self._due(room) if room > 0 else []
-            for webhook in found:
+            webhooks = self._due(room) if room > 0 else []
+            for webhook in webhooks:
                 thread = threading.Thread(target=self._serve, args=(webhook,), daemon=True)
                 self._busy[webhook] = thread
                 thread.start()
-        return found
+        return webhooks
 
     def wait(self) -> None:
         """Wait until nothing is on its way."""
@@ -88,9 +88,9 @@ class Courier:
         """Bring one after the other, until none is due or one does not arrive."""
         try:
             while (parcel := self._take(webhook)) is not None:
-                told = send(parcel, private=self._store.settings.webhook_private_addresses)
-                self._write(parcel.id, told)
-                if not told.arrived:
+                result = send(parcel, private=self._store.settings.webhook_private_addresses)
+                self._write(parcel.id, result)
+                if not result.arrived:
                     return
         except (SQLAlchemyError, PilothouseError):
             log.exception("the deliveries of webhook %s failed", webhook)
@@ -122,17 +122,17 @@ class Courier:
         )
         return session.exec(query.order_by(col(Delivery.created_at), col(Delivery.id))).first()
 
-    def _write(self, delivery_id: str, told: Told) -> None:
+    def _write(self, delivery_id: str, result: Told) -> None:
         with self._store.write() as session:
             delivery = session.get(Delivery, delivery_id)
             if delivery is None:  # its webhook was deleted meanwhile
                 return
-            if told.arrived:
-                self._end(session, delivery, DELIVERED, told.code)
-            elif told.is_final or delivery.attempts >= len(WAITS):
-                self._end(session, delivery, FAILED, told.code, told.error)
+            if result.arrived:
+                self._end(session, delivery, DELIVERED, result.code)
+            elif result.is_final or delivery.attempts >= len(WAITS):
+                self._end(session, delivery, FAILED, result.code, result.error)
             else:
-                delivery.code, delivery.error = told.code, told.error
+                delivery.code, delivery.error = result.code, result.error
                 session.add(delivery)
 
     def _end(

@@ -86,21 +86,21 @@ def _name(name: str) -> str:
 
 
 def _status(fields: Fields) -> str:
-    given = fields.word("status")
-    if not given:
+    value = fields.word("status")
+    if not value:
         return ""
-    if given not in STATUSES:
-        raise invalid(f"Invalid value {given[:100]!r} for parameter 'status' supplied.")
-    return STATUSES[given]
+    if value not in STATUSES:
+        raise invalid(f"Invalid value {value[:100]!r} for parameter 'status' supplied.")
+    return STATUSES[value]
 
 
 def _events(fields: Fields) -> list[Json]:
-    found: list[Json] = []
+    events: list[Json] = []
     for row in fields.rows("events"):
         event = _event(row)
-        if event not in found:
-            found.append(event)
-    return found
+        if event not in events:
+            events.append(event)
+    return events
 
 
 def _event(row: Fields) -> Json:
@@ -114,35 +114,35 @@ def _event(row: Fields) -> Json:
     return {"entity": entity, "action": action}
 
 
-def _member(row: Fields, name: str, known: tuple[str, ...]) -> str:
+def _member(row: Fields, name: str, members: tuple[str, ...]) -> str:
     """One of the known words: given in capitals, or by its number from one on."""
-    given = row.word(name)
-    for number, word in enumerate(known, 1):
-        if given in (word.upper(), str(number)):
+    value = row.word(name)
+    for number, word in enumerate(members, 1):
+        if value in (word.upper(), str(number)):
             return word
-    raise invalid(f"Invalid value {given[:100]!r} for parameter 'events' supplied: unknown {name}.")
+    raise invalid(f"Invalid value {value[:100]!r} for parameter 'events' supplied: unknown {name}.")
 
 
 def find(session: Session, webhook_id: str) -> Webhook:
     """The webhook of an id. Raises in the protocol's words."""
-    found = session.get(Webhook, webhook_id)
-    if found is None:
+    webhook = session.get(Webhook, webhook_id)
+    if webhook is None:
         raise absent(f"Webhook with ID {webhook_id} not found.")
-    return found
+    return webhook
 
 
 def _told(webhook: Webhook) -> Json:
     """A webhook as the protocol writes it: everything but its secret."""
-    words: Json = {
+    fields: Json = {
         "webhook_id": webhook.id,
         "name": webhook.name,
         "url": webhook.url,
-        "events": [{k: word.upper() for k, word in each.items()} for each in webhook.events],
+        "events": [{k: word.upper() for k, word in event.items()} for event in webhook.events],
         "status": webhook.status,
         "creation_timestamp": to_ms(webhook.created_at),
         "last_updated_timestamp": to_ms(webhook.updated_at),
     }
-    return words | ({"description": webhook.description} if webhook.description else {})
+    return fields | ({"description": webhook.description} if webhook.description else {})
 
 
 def _get(call: Call) -> Json:
@@ -155,8 +155,8 @@ def _list(call: Call) -> Json:
         raise invalid(f"max_results must be between 1 and {MAX_RESULTS}.")
     offset = offset_of(call.fields.text("page_token"))
     query = select(Webhook).order_by(col(Webhook.created_at).desc(), col(Webhook.id))
-    found = call.session.scalars(query.offset(offset).limit(size + 1)).all()
-    return page("webhooks", [_told(each) for each in found], offset, size)
+    rows = call.session.scalars(query.offset(offset).limit(size + 1)).all()
+    return page("webhooks", [_told(row) for row in rows], offset, size)
 
 
 def _update(call: Call) -> Json:
@@ -192,25 +192,25 @@ def _try_out(store: Store, fields: Fields) -> Told:
     """Send an example of an event to a webhook, outside of any transaction."""
     with store.read() as session:
         webhook = find(session, fields.needed("webhook_id"))
-        asked = fields.inner("event")
-        event = _event(asked) if fields.has("event") else webhook.events[0]
-    words = payload(example(event["entity"], event["action"]), store)
-    parcel = Parcel(str(uuid.uuid4()), webhook.url, webhook.secret or "", words)
+        event_fields = fields.inner("event")
+        event = _event(event_fields) if fields.has("event") else webhook.events[0]
+    body = payload(example(event["entity"], event["action"]), store)
+    parcel = Parcel(str(uuid.uuid4()), webhook.url, webhook.secret or "", body)
     return send(parcel, private=store.settings.webhook_private_addresses)
 
 
 def _tried(call: Call) -> Json:
-    told: Told = call.found
-    if told.code is None:
-        words = f"Failed to test webhook: {told.error}"
-        return {"result": {"success": False, "error_message": words}}
-    result: Json = {"success": told.arrived, "response_status": told.code}
-    return {"result": result | {"response_body": told.body}}
+    delivery: Told = call.prepared
+    if delivery.code is None:
+        message = f"Failed to test webhook: {delivery.error}"
+        return {"result": {"success": False, "error_message": message}}
+    result: Json = {"success": delivery.arrived, "response_status": delivery.code}
+    return {"result": result | {"response_body": delivery.body}}
 
 
 def _facts(webhook: Webhook) -> Json:
     """What the activity log keeps: an address may hold a key of its own, so only its host."""
-    events = [f"{each['entity']}.{each['action']}" for each in webhook.events]
+    events = [f"{event['entity']}.{event['action']}" for event in webhook.events]
     host = addresses.parse(webhook.url).host
     return {"name": webhook.name, "host": host, "status": webhook.status, "events": events}
 

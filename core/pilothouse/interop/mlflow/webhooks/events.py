@@ -98,8 +98,8 @@ def note(session: Session, store: Store, entry: ActivityEntry) -> None:
 
 def payload(event: Event, store: Store) -> str:
     """What is sent of an event."""
-    told = {"entity": event.entity, "action": event.action}
-    return json.dumps(told | {"timestamp": store.now().isoformat(), "data": event.data})
+    header = {"entity": event.entity, "action": event.action}
+    return json.dumps(header | {"timestamp": store.now().isoformat(), "data": event.data})
 
 
 def example(entity: str, action: str) -> Event:
@@ -168,9 +168,9 @@ def _model_created(session: Session, name: str, tags: Mapping[str, str]) -> Even
 
 def _version_created(session: Session, model: str, number: int) -> Event:
     version = session.get_one(ModelVersion, (model, number))
-    kept = session.get(VersionOrigin, (model, number))
-    run = kept.run if kept else version.run_id
-    source = kept.source if kept else f"runs:/{run}/model" if run else version.import_source
+    origin = session.get(VersionOrigin, (model, number))
+    run = origin.run if origin else version.run_id
+    source = origin.source if origin else f"runs:/{run}/model" if run else version.import_source
     data = {
         "name": model,
         "version": str(number),
@@ -182,8 +182,8 @@ def _version_created(session: Session, model: str, number: int) -> Event:
     return Event(VERSION, CREATED, data)
 
 
-def _tagged(model: str, number: str, words: Mapping[str, Any], action: str) -> Iterator[Event]:
-    for key, value in words.items():
+def _tagged(model: str, number: str, tags: Mapping[str, Any], action: str) -> Iterator[Event]:
+    for key, value in tags.items():
         data: Json = {"name": model} | ({"version": number} if number else {}) | {"key": key}
         if action == SET:
             data["value"] = value

@@ -51,31 +51,31 @@ def send(parcel: Parcel, *, private: bool) -> Told:
     """Make the call and say what became of it; a failure is an answer too."""
     try:
         target = addresses.parse(parcel.url)
-        found = addresses.resolve(target, private=private)
-        code, body = _post(target, found, parcel)
+        ips = addresses.resolve(target, private=private)
+        code, body = _post(target, ips, parcel)
     except (Invalid, Refused) as never:
         return Told(error=str(never), is_final=True)
     except (PilothouseError, OSError, http.client.HTTPException) as failed:
-        words = str(failed) or type(failed).__name__
-        return Told(error=words[:500])
+        message = str(failed) or type(failed).__name__
+        return Told(error=message[:500])
     if 300 <= code < 400:
         return Told(code, body, "It answered with another address; none is followed.", True)
     repeats = code in BUSY or code >= 500
-    words = "" if code < 300 else f"It answered {code}."
-    return Told(code, body, words, is_final=not repeats)
+    message = "" if code < 300 else f"It answered {code}."
+    return Told(code, body, message, is_final=not repeats)
 
 
 def sign(secret: str, delivery: str, timestamp: str, payload: str) -> str:
     """The signature over id, instant and payload, as the protocol writes it."""
-    words = f"{delivery}.{timestamp}.{payload}".encode()
-    digest = hmac.new(secret.encode(), words, hashlib.sha256).digest()
+    signed = f"{delivery}.{timestamp}.{payload}".encode()
+    digest = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def _post(target: WebhookTarget, found: list[str], parcel: Parcel) -> tuple[int, str]:
+def _post(target: WebhookTarget, ips: list[str], parcel: Parcel) -> tuple[int, str]:
     connection = http.client.HTTPConnection(target.host, target.port, timeout=MAX_SECONDS)
     late = threading.Event()
-    connection.sock = _connected(target, found)
+    connection.sock = _connected(target, ips)
     # A time-out of the socket begins anew with every byte; this one does not.
     end = threading.Timer(MAX_SECONDS, _hang_up, (connection.sock, late))
     end.daemon = True
@@ -110,10 +110,10 @@ def _headers(target: WebhookTarget, parcel: Parcel) -> dict[str, str]:
     return headers
 
 
-def _connected(target: WebhookTarget, found: list[str]) -> socket.socket:
+def _connected(target: WebhookTarget, ips: list[str]) -> socket.socket:
     """A socket to the first of the checked addresses that answers; the name is not asked again."""
     failed: OSError = OSError("no address")
-    for address in found:
+    for address in ips:
         try:
             plain = socket.create_connection((address, target.port), timeout=MAX_SECONDS)
         except OSError as wrong:
