@@ -39,7 +39,7 @@ def test_it_makes_a_workspace_and_says_what_came(call: Call, folder: Path, mlrun
 
 
 def test_json_holds_the_whole_report(call: Call, mlruns: Path) -> None:
-    report = json.loads(call("import", "mlflow", str(mlruns), "--json", "--into", "old").out)
+    report = json.loads(call("import", "mlflow", str(mlruns), "--json", "--prefix", "old").out)
     assert report["source"] == f"folder:{mlruns}"
     assert report["brought"]["runs"] == 1
     assert (report["faults"], report["lines"], report["lines_more"]) == (0, [], 0)
@@ -53,11 +53,11 @@ def test_what_is_broken_ends_it_with_one(call: Call, mlruns: Path) -> None:
     assert "lines that are no points: 1" in said.out
 
 
-def test_looking_writes_nothing(call: Call, mlruns: Path) -> None:
-    said = call("import", "mlflow", str(mlruns), "--look")
+def test_a_dry_run_writes_nothing(call: Call, mlruns: Path) -> None:
+    said = call("import", "mlflow", str(mlruns), "--dry-run")
     assert said.code == 0
     assert "1 run" in said.out
-    told = json.loads(call("import", "mlflow", str(mlruns), "--look", "--json").out)
+    told = json.loads(call("import", "mlflow", str(mlruns), "--dry-run", "--json").out)
     assert (told["runs"], told["known_runs"]) == (1, 0)
     assert json.loads(call("runs", "list", "--json").out) == []
 

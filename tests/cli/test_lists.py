@@ -10,13 +10,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pilothouse.cli import nouns
-from pilothouse.cli.options import to_json
+from pilothouse.cli import runs
+from pilothouse.cli.output import to_json
 from pilothouse.workspace import Workspace
 
 Call = Callable[..., Any]
 
-NOUNS = ("datasets", "runs", "models", "deployments", "alerts", "jobs", "activity")
+NOUNS = (
+    *("datasets", "experiments", "runs", "models", "deployments", "monitors", "alerts", "jobs"),
+    *("schedules", "attention", "activity"),
+)
 
 
 def refuse(constant: str) -> Any:
@@ -44,7 +47,7 @@ def test_a_name_typed_wrong_makes_no_workspace(call: Call, folder: Path, noun: s
 def test_runs_come_whole_however_many_pages_they_fill(
     call: Call, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nouns, "PAGE", 2)
+    monkeypatch.setattr(runs, "PAGE", 2)
     made = [workspace.experiments.start("flights") for _ in range(5)]
     workspace.experiments.log_metrics(made[0], {"loss": float("nan"), "top": float("inf")})
     found = read(call("runs", "list", "--json").out)
@@ -58,7 +61,7 @@ def test_runs_come_whole_however_many_pages_they_fill(
 def test_a_filter_chooses_runs_and_says_what_it_cannot_read(
     call: Call, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nouns, "PAGE", 2)
+    monkeypatch.setattr(runs, "PAGE", 2)
     for name, loss in (("a", 0.1), ("b", 0.5), ("c", 0.9), ("d", 0.7)):
         run = workspace.experiments.start("flights", name)
         workspace.experiments.log_metrics(run, {"loss": loss})

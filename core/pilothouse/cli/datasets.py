@@ -2,49 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pilothouse.cli.options import json_option, opened, show, to_json, workspace_option
+from pilothouse.cli.command import Command, Group, verb
+from pilothouse.cli.options import FILE, NEW_FILE, PAIR, json_option
+from pilothouse.cli.output import Output, emit, text_of
 from pilothouse.cli.reading import reading_options, taken
+from pilothouse.data.api import Data
 from pilothouse.kit.errors import Invalid
 from pilothouse.kit.spreadsheets import to_csv
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pilothouse.data.info import ContractReport, ContractRule, DatasetVersionInfo
+    from pilothouse.workspace import Workspace
 
 BREACH_CODE = 3  # that of a refusal
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-reason_option = click.option("--reason", default="", help="Shown in the activity log.")
+datasets = Group(
+    "datasets",
+    help="Dataset versions: their content, contracts and descriptions.\n\n"
+    "REF is a dataset's name for its newest version in use, or name@version.",
+)
+ref_argument = click.argument("ref")
 
 
-@click.group(help="Dataset versions: their content, contracts and descriptions.")
-def datasets() -> None:
-    """REF is a dataset's name for its newest version in use, or name@version."""
-
-
-@datasets.command("list")
-@workspace_option
-@json_option
+@verb(
+    datasets, Data.datasets, name="list", example="pilothouse datasets list --json", own_help=True
+)
 @click.option("--archived", is_flag=True, help="With datasets that have no version in use.")
-def _list(workspace: Path | None, as_json: bool, archived: bool) -> None:
+def _list(ws: Workspace, archived: bool) -> pd.DataFrame:
     """Every dataset with its newest version in use."""
-    with opened(workspace) as ws:
-        show(ws.data.datasets(archived=archived), as_json)
+    return ws.data.datasets(archived=archived)
 
 
-@datasets.command("register")
-@workspace_option
-@json_option
+@verb(
+    datasets,
+    Data.register,
+    Data.reading,
+    writes=True,
+    make=True,
+    example=(
+        'pilothouse datasets register churn customers.csv --origin "CRM export"',
+        "pilothouse datasets register churn june.csv --on-breach accept --type zip=string",
+    ),
+    own_help=True,
+)
 @click.argument("name")
 @click.argument("file", type=FILE)
 @click.option("--origin", default="", help="Where it came from.")
 @click.option("--licence", default="", help="What it may be used for.")
 @click.option("--note", default="", help="What is in it, or what changed.")
+@click.option("--tag", "tags", type=PAIR, multiple=True, help="A tag; repeatable.")
+@click.option("--parent", default=None, help="The dataset version that it was made from.")
 @click.option(
     "--event-time",
     default=None,
@@ -58,27 +73,33 @@ def _list(workspace: Path | None, as_json: bool, archived: bool) -> None:
     help="What to do with data that breaks the contract of the dataset.",
 )
 @reading_options
-def _register(workspace: Path | None, as_json: bool, name: str, file: Path, **about: Any) -> None:
+def _register(
+    ws: Workspace, name: str, file: Path, tags: tuple[tuple[str, str], ...], **about: Any
+) -> Output:
     """Register a FILE as a version of the dataset NAME, and say how it was read.
 
     CSV, JSON lines, Parquet and Excel are read, compressed too.
     """
-    with opened(workspace, make=True) as ws:
-        version = ws.data.register(name, file, **taken(about))
-        report = ws.data.reading(version.ref)
-    if as_json:
-        click.echo(to_json({**_version(version), "reading": report and report.to_json()}))
-        return
-    click.echo(f"{version.ref}: {version.rows:,} rows, content {version.content_hash[:12]}")
-    click.echo("\n".join(report.lines() if report else ()))
+    version = ws.data.register(name, file, tags=dict(tags), **taken(about))
+    report = ws.data.reading(version.ref)
     if version.existed:
         state = "" if version.status == "active" else f"; it is {version.status}"
         click.echo(f"this content was registered before{state}", err=True)
     if version.breach:
         click.echo(f"it broke the contract: {version.breach}", err=True)
 
+    first = f"{version.ref}: {version.rows:,} rows, content {version.content_hash[:12]}"
+    lines = [first, *(report.lines() if report else ())]
+    value = {**_version(version), "reading": report and report.to_json()}
+    return Output(value, "\n".join(lines))
 
-@datasets.command("preview")
+
+@datasets.command(
+    "preview",
+    cls=Command,
+    apis=(Data.preview,),
+    examples=("pilothouse datasets preview customers.csv --separator ';'",),
+)
 @json_option
 @click.argument("file", type=FILE)
 @reading_options
@@ -87,100 +108,87 @@ def _preview(as_json: bool, file: Path, **about: Any) -> None:
     from pilothouse.data.reading.preview import preview
 
     result = preview(file, **taken(about))
-    if as_json:
-        click.echo(to_json({**result.report.to_json(), "problems": dict(result.problems)}))
-        return
-    click.echo("\n".join(result.report.lines()))
-    for problem in result.problems.values():
-        click.echo(problem, err=True)
+    value = {**result.report.to_json(), "problems": dict(result.problems)}
+    emit(Output(value, "\n".join(result.report.lines())), as_json)
+    if not as_json:
+        for problem in result.problems.values():
+            click.echo(problem, err=True)
 
 
-@datasets.command("show")
-@workspace_option
-@json_option
-@click.argument("ref")
-def _show(workspace: Path | None, as_json: bool, ref: str) -> None:
+@verb(
+    datasets, Data.version, name="show", example="pilothouse datasets show churn@2", own_help=True
+)
+@ref_argument
+def _show(ws: Workspace, ref: str) -> Output:
     """One version: what is said of it, and its columns."""
-    with opened(workspace) as ws:
-        version = ws.data.version(ref)
-        if as_json:
-            click.echo(to_json(_version(version)))
-            return
-        for name, value in _version(version).items():
-            if name != "schema" and value not in (None, "", {}):
-                click.echo(f"{name}: {value}")
-        show(ws.data.profile(version.ref).frame(), False)
+    version = ws.data.version(ref)
+    facts = {name: value for name, value in _version(version).items() if name != "schema"}
+    profile = ws.data.profile(version.ref).frame()
+    return Output(_version(version), f"{text_of(facts)}\n{text_of(profile)}")
 
 
-@datasets.command("versions")
-@workspace_option
-@json_option
+@verb(datasets, Data.versions, example="pilothouse datasets versions churn")
 @click.argument("name")
-def _versions(workspace: Path | None, as_json: bool, name: str) -> None:
-    """Every version of the dataset NAME, newest first, with its status."""
-    with opened(workspace) as ws:
-        show(ws.data.versions(name), as_json)
+def _versions(ws: Workspace, name: str) -> pd.DataFrame:
+    return ws.data.versions(name)
 
 
-@datasets.command("diff")
-@workspace_option
-@json_option
+@verb(datasets, Data.profile, example="pilothouse datasets profile churn@2 --json")
+@ref_argument
+def _profile(ws: Workspace, ref: str) -> pd.DataFrame:
+    return ws.data.profile(ref).frame()
+
+
+@verb(datasets, Data.diff, example="pilothouse datasets diff churn@1 churn@2")
 @click.argument("before")
 @click.argument("after")
-def _diff(workspace: Path | None, as_json: bool, before: str, after: str) -> None:
-    """What changed from the version BEFORE to the version AFTER."""
-    with opened(workspace) as ws:
-        diff = ws.data.diff(before, after)
-    if as_json:
-        parts = {"schema": diff.schema, "columns": diff.columns}
-        frames = {name: frame.to_dict(orient="records") for name, frame in parts.items()}
-        click.echo(to_json({"message": diff.message, "same": diff.same, **frames}))
-        return
-    click.echo(diff.message)
+def _diff(ws: Workspace, before: str, after: str) -> Output:
+    diff = ws.data.diff(before, after)
+    value = {
+        "message": diff.message,
+        "same": diff.same,
+        "schema": diff.schema,
+        "columns": diff.columns,
+    }
+    parts = [diff.message]
     if not diff.schema.empty:
-        show(diff.schema, False)
-    show(diff.columns, False)
+        parts.append(text_of(diff.schema))
+    return Output(value, "\n".join([*parts, text_of(diff.columns)]))
 
 
-@datasets.command("contract")
-@workspace_option
-@json_option
-@click.argument("ref")
-def _contract(workspace: Path | None, as_json: bool, ref: str) -> None:
-    """The rules that new data is held against."""
-    with opened(workspace) as ws:
-        contract = ws.data.contract(ref)
-    if as_json:
-        about = {"ref": contract.ref, "tolerance": contract.tolerance, "edited": contract.edited}
-        click.echo(to_json({**about, "rules": [asdict(rule) for rule in contract.rules]}))
-    else:
-        click.echo(f"{contract.ref}: {contract.tolerance:.2%} of rows may break a rule")
-        show(contract.frame(), False)
+@verb(datasets, Data.contract, example="pilothouse datasets contract churn")
+@ref_argument
+def _contract(ws: Workspace, ref: str) -> Output:
+    contract = ws.data.contract(ref)
+    about = {"ref": contract.ref, "tolerance": contract.tolerance, "edited": contract.edited}
+    value = {**about, "rules": contract.rules}
+    first = f"{contract.ref}: {contract.tolerance:.2%} of rows may break a rule"
+    return Output(value, f"{first}\n{text_of(contract.frame())}")
 
 
-@datasets.command("check")
-@workspace_option
-@json_option
-@click.argument("ref")
+@verb(datasets, Data.check, example="pilothouse datasets check churn june.csv", own_help=True)
+@ref_argument
 @click.argument("file", type=FILE)
-def _check(workspace: Path | None, as_json: bool, ref: str, file: Path) -> None:
-    """Hold a FILE against the contract of REF; exit code 3 when it breaks it."""
+def _check(ws: Workspace, ref: str, file: Path) -> Output:
+    """Check a FILE against the contract of REF; ends with 3 when it breaks it."""
     from pilothouse.data.reading.reader import read
 
-    with opened(workspace) as ws:
-        report = ws.data.check(ref, read(file, "", {}).table.to_pandas())
-    if as_json:
-        click.echo(to_json(_report(report)))
-    else:
-        click.echo(report.message if report.ok else "\n".join(report.lines))
-    if not report.ok:
-        raise SystemExit(BREACH_CODE)
+    report = ws.data.check(ref, read(file, "", {}).table.to_pandas())
+    text = report.message if report.ok else "\n".join(report.lines)
+    return Output(_report(report), text, exit_code=0 if report.ok else BREACH_CODE)
 
 
-@datasets.command("rule")
-@workspace_option
-@json_option
-@click.argument("ref")
+@verb(
+    datasets,
+    Data.edit_contract,
+    Data.accept_values,
+    name="rule",
+    writes=True,
+    reason=True,
+    example="pilothouse datasets rule churn plan --allow premium --nullable",
+    own_help=True,
+)
+@ref_argument
 @click.argument("column")
 @click.option("--allow", multiple=True, metavar="VALUE", help="Allow one more value; repeatable.")
 @click.option("--any-value", is_flag=True, help="Allow any value, without a list.")
@@ -188,16 +196,12 @@ def _check(workspace: Path | None, as_json: bool, ref: str, file: Path) -> None:
 @click.option("--high", default=None, metavar="NUMBER", help='Greatest allowed; "none" for none.')
 @click.option("--nullable/--not-nullable", default=None, help="Whether values may be missing.")
 @click.option("--required/--optional", default=None, help="Whether the column must be there.")
-@reason_option
-def _rule(
-    workspace: Path | None, as_json: bool, ref: str, column: str, reason: str, **changes: Any
-) -> None:
+def _rule(ws: Workspace, ref: str, column: str, reason: str, **changes: Any) -> Output:
     """Change the rule of a COLUMN in the contract of REF."""
-    with opened(workspace) as ws:
-        rule = _changed(ws.data.contract(ref).rule(column), changes)
-        contract = ws.data.edit_contract(ref, [rule], reason=reason)
+    rule = _changed(ws.data.contract(ref).rule(column), changes)
+    contract = ws.data.edit_contract(ref, [rule], reason=reason)
     after = contract.rule(column)
-    click.echo(to_json(asdict(after)) if as_json else f"{contract.ref} {column}: {after.to_json()}")
+    return Output(after, f"{contract.ref} {column}: {after.to_json()}")
 
 
 def _changed(rule: ContractRule, changes: Mapping[str, Any]) -> ContractRule:
@@ -227,136 +231,164 @@ def _end(name: str, text: str) -> float | None:
         raise Invalid(f"--{name} {text!r} is no number.", fields={name: "no number"}) from bad
 
 
-@datasets.command("tolerance")
-@workspace_option
-@click.argument("ref")
+@verb(
+    datasets,
+    Data.edit_contract,
+    name="tolerance",
+    writes=True,
+    reason=True,
+    example="pilothouse datasets tolerance churn 0.02",
+    own_help=True,
+)
+@ref_argument
 @click.argument("share", type=float)
-@reason_option
-def _tolerance(workspace: Path | None, ref: str, share: float, reason: str) -> None:
+def _tolerance(ws: Workspace, ref: str, share: float, reason: str) -> Output:
     """Let a SHARE of rows (0.02 is 2 %) break a rule of the contract of REF."""
-    with opened(workspace) as ws:
-        contract = ws.data.edit_contract(ref, tolerance=share, reason=reason)
-    click.echo(f"{contract.ref}: {contract.tolerance:.2%} of rows may break a rule")
+    contract = ws.data.edit_contract(ref, tolerance=share, reason=reason)
+    value = {"ref": contract.ref, "tolerance": contract.tolerance}
+    return Output(value, f"{contract.ref}: {contract.tolerance:.2%} of rows may break a rule")
 
 
-@datasets.command("accept")
-@workspace_option
-@click.argument("ref")
+@verb(
+    datasets,
+    Data.accept_data,
+    name="accept",
+    writes=True,
+    reason=True,
+    example='pilothouse datasets accept churn june@1 --column plan --reason "a new plan"',
+)
+@ref_argument
 @click.argument("data")
 @click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
-@reason_option
-def _accept(
-    workspace: Path | None, ref: str, data: str, columns: tuple[str, ...], reason: str
-) -> None:
-    """Widen the contract of REF so that the rows of the version DATA meet it."""
-    with opened(workspace) as ws:
-        contract = ws.data.accept_data(ref, data, list(columns) or None, reason)
-    click.echo(f"the contract of {contract.ref} accepts {data}")
+def _accept(ws: Workspace, ref: str, data: str, columns: tuple[str, ...], reason: str) -> Output:
+    contract = ws.data.accept_data(ref, data, list(columns) or None, reason)
+    value = {"ref": contract.ref, "rules": contract.rules}
+    return Output(value, f"the contract of {contract.ref} accepts {data}")
 
 
-@datasets.command("edit")
-@workspace_option
-@json_option
-@click.argument("ref")
+@verb(
+    datasets,
+    Data.edit,
+    writes=True,
+    reason=True,
+    example="pilothouse datasets edit churn@2 --licence internal --tag team=blue",
+)
+@ref_argument
 @click.option("--origin", default=None, help="Where it came from.")
 @click.option("--licence", default=None, help="What it may be used for.")
 @click.option("--note", default=None, help="What is in it.")
 @click.option("--event-time", default=None, help='The column of the event time; "" for none.')
-@click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A tag; repeatable.")
+@click.option("--tag", "tags", type=PAIR, multiple=True, help="A tag; repeatable.")
 @click.option("--untag", multiple=True, metavar="NAME", help="Take a tag away; repeatable.")
-@reason_option
 def _edit(
-    workspace: Path | None,
-    as_json: bool,
+    ws: Workspace,
     ref: str,
     reason: str,
-    tags: tuple[str, ...],
+    tags: tuple[tuple[str, str], ...],
     untag: tuple[str, ...],
     **fields: str | None,
-) -> None:
-    """Correct what is said of a version; its content never changes."""
+) -> Output:
+    """The content of a version never changes."""
     changes: dict[str, Any] = {name: text for name, text in fields.items() if text is not None}
     if "event_time" in changes:
         changes["event_time"] = changes["event_time"] or None
-    with opened(workspace) as ws:
-        if tags or untag:
-            pairs = (tag.partition("=") for tag in tags)
-            after = dict(ws.data.version(ref).tags) | {name: value for name, _, value in pairs}
-            changes["tags"] = {name: value for name, value in after.items() if name not in untag}
-        version = ws.data.edit(ref, **changes, reason=reason)
-    click.echo(to_json(_version(version)) if as_json else f"{version.ref} is corrected")
+    if tags or untag:
+        after = {**ws.data.version(ref).tags, **dict(tags)}
+        changes["tags"] = {name: value for name, value in after.items() if name not in untag}
+
+    version = ws.data.edit(ref, **changes, reason=reason)
+    return Output(_version(version), f"{version.ref} is corrected")
 
 
-@datasets.command("supersede")
-@workspace_option
-@click.argument("ref")
+@verb(
+    datasets,
+    Data.supersede,
+    writes=True,
+    reason=True,
+    example='pilothouse datasets supersede churn@1 churn@2 --reason "wrong dates"',
+)
+@ref_argument
 @click.argument("by")
-@reason_option
-def _supersede(workspace: Path | None, ref: str, by: str, reason: str) -> None:
-    """Say that the version BY replaces the version REF."""
-    with opened(workspace) as ws:
-        version = ws.data.supersede(ref, by, reason)
-    click.echo(f"{version.ref} is superseded by {version.superseded_by}")
+def _supersede(ws: Workspace, ref: str, by: str, reason: str) -> Output:
+    version = ws.data.supersede(ref, by, reason)
+    return Output(_version(version), f"{version.ref} is superseded by {version.superseded_by}")
 
 
-def _command(name: str, help: str, message: str) -> None:
-    """A command that calls the verb of its name on one version."""
-
-    @datasets.command(name, help=help)
-    @workspace_option
-    @click.argument("ref")
-    @reason_option
-    def _act(workspace: Path | None, ref: str, reason: str) -> None:
-        with opened(workspace) as ws:
-            act: Callable[..., Any] = getattr(ws.data, name)
-            ref = ws.data.version(ref).ref
-            act(ref, reason)
-        click.echo(message.format(ref))
+@verb(
+    datasets,
+    Data.archive,
+    writes=True,
+    reason=True,
+    example="pilothouse datasets archive churn@1",
+)
+@ref_argument
+def _archive(ws: Workspace, ref: str, reason: str) -> Output:
+    version = ws.data.archive(ref, reason)
+    return Output(_version(version), f"{version.ref} is archived")
 
 
-_command("archive", "Take a version out of use: nothing of it is lost.", "{} is archived")
-_command("restore", "Take back that a version is archived or superseded.", "{} is in use again")
-_command("delete", "Delete a version that nothing uses.", "{} is deleted")
+@verb(
+    datasets,
+    Data.restore,
+    writes=True,
+    reason=True,
+    example="pilothouse datasets restore churn@1",
+)
+@ref_argument
+def _restore(ws: Workspace, ref: str, reason: str) -> Output:
+    version = ws.data.restore(ref, reason)
+    return Output(_version(version), f"{version.ref} is in use again")
 
 
-@datasets.command("uses")
-@workspace_option
-@json_option
-@click.argument("ref")
-def _uses(workspace: Path | None, as_json: bool, ref: str) -> None:
-    """What uses a version: model versions, runs, other datasets, jobs, schedules."""
+@verb(
+    datasets,
+    Data.delete,
+    writes=True,
+    reason=True,
+    example='pilothouse datasets delete churn@1 --reason "the wrong file"',
+)
+@ref_argument
+def _delete(ws: Workspace, ref: str, reason: str) -> Output:
+    deleted = ws.data.delete(ref, reason)
+    return Output({"ref": deleted}, f"{deleted} is deleted")
+
+
+@verb(datasets, Data.uses, example="pilothouse datasets uses churn@1")
+@ref_argument
+def _uses(ws: Workspace, ref: str) -> pd.DataFrame:
     import pandas as pd
 
-    with opened(workspace) as ws:
-        uses = ws.data.uses(ref)
-    show(
-        pd.DataFrame([asdict(use) for use in uses], columns=["kind", "ref", "name", "how"]), as_json
-    )
+    rows = [asdict(use) for use in ws.data.uses(ref)]
+    return pd.DataFrame(rows, columns=["kind", "ref", "name", "how"])
 
 
-@datasets.command("export")
-@workspace_option
-@click.argument("ref")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@verb(
+    datasets,
+    Data.frame,
+    name="export",
+    example="pilothouse datasets export churn@2 churn.parquet",
+    own_help=True,
+)
+@ref_argument
+@click.argument("file", type=NEW_FILE)
 @click.option("--exact", is_flag=True, help="Leave text that a spreadsheet takes for a formula.")
-def _export(workspace: Path | None, ref: str, file: Path, exact: bool) -> None:
+def _export(ws: Workspace, ref: str, file: Path, exact: bool) -> Output:
     """Write the rows of a version to a FILE: .csv or .parquet.
 
     In a .csv, text that a spreadsheet would run as a formula gets an apostrophe before it.
     """
     if file.suffix not in (".csv", ".parquet"):
         raise Invalid(
-            f"{file.name!r} says not in which format.",
+            f"{file.name!r} names no format.",
             hint="End it in .csv or .parquet.",
             fields={"file": "ends in neither .csv nor .parquet"},
         )
-    with opened(workspace) as ws:
-        frame = ws.data.frame(ref)
+    frame = ws.data.frame(ref)
     if file.suffix == ".csv":
         file.write_bytes(frame.to_csv(index=False).encode() if exact else to_csv(frame))
     else:
         frame.to_parquet(file, index=False)
-    click.echo(f"{len(frame):,} rows are in {file}")
+    return Output({"file": str(file), "rows": len(frame)}, f"{len(frame):,} rows are in {file}")
 
 
 def _version(version: DatasetVersionInfo) -> dict[str, Any]:

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pilothouse.cli.options import json_option, settings_of, to_json, workspace_option
+from pilothouse.cli.command import Command, Group
+from pilothouse.cli.options import json_option, settings_of, workspace_option
+from pilothouse.cli.output import to_json
 from pilothouse.cli.supervisor import Supervisor, is_orphan
 from pilothouse.cli.up import Stop, close, raise_stop
 from pilothouse.kit.errors import PilothouseError, Unavailable
 from pilothouse.kit.processes import find
+from pilothouse.pipelines.api import Pipelines
 
 if TYPE_CHECKING:
     from pilothouse.kit.settings import Settings
@@ -28,19 +31,23 @@ INTERRUPTED = 130
 CREW = ("server", "worker")
 
 
-@click.group()
+@click.group(cls=Group)
 def demo() -> None:
-    """Sail the whole loop once on real data."""
+    """Run the end-to-end demo on real data."""
 
 
-@demo.command()
+@demo.command(
+    cls=Command,
+    apis=(Pipelines.start_demo, Pipelines.demo_job),
+    examples=("pilothouse demo flights --weeks 12",),
+)
 @workspace_option
 @json_option
 @click.option("--weeks", type=int, default=None, help="Send only the first weeks of flights.")
 def flights(workspace: Path | None, as_json: bool, weeks: int | None) -> None:
     """Train, promote, deploy, predict, label, watch, alert and retrain on the flights of 2013.
 
-    Interrupted, it goes on where it was when it is called again; ended, it prints what came of it.
+    Interrupted, it continues when it is called again; ended, it prints its results.
     """
     from pilothouse.workspace import open_workspace
 

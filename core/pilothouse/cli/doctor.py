@@ -10,13 +10,14 @@ from typing import Any
 import click
 
 from pilothouse import __version__
+from pilothouse.cli.command import Command
 from pilothouse.cli.options import (
     json_option,
     require_workspace,
     settings_of,
-    to_json,
     workspace_option,
 )
+from pilothouse.cli.output import to_json
 from pilothouse.kit.errors import PilothouseError
 
 PACKAGES = (
@@ -31,7 +32,7 @@ PACKAGES = (
 )
 
 
-@click.command()
+@click.command(cls=Command, examples=("pilothouse doctor --json",))
 @workspace_option
 @json_option
 def doctor(workspace: Path | None, as_json: bool) -> None:

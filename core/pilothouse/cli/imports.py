@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pilothouse.cli.options import json_option, settings_of, to_json, workspace_option
+from pilothouse.cli.command import Command, Group
+from pilothouse.cli.options import actor_option, json_option, settings_of, workspace_option
+from pilothouse.cli.output import to_json
 from pilothouse.cli.up import Stop, raise_stop
+from pilothouse.interop.importing.api import Imports
 
 if TYPE_CHECKING:
     from pilothouse.interop.importing.preview import ImportPreview
@@ -30,32 +33,41 @@ NOUNS = {
 }
 
 
-@click.group("import")
+@click.group("import", cls=Group)
 def imports() -> None:
-    """Bring your history from elsewhere."""
+    """Import experiments and runs from another tracker."""
 
 
-@imports.command()
+@imports.command(
+    cls=Command,
+    apis=(Imports.run, Imports.preview, Imports.start, Imports.report),
+    examples=(
+        "pilothouse import mlflow ./mlruns --dry-run",
+        "pilothouse import mlflow http://127.0.0.1:5000 --experiment churn --prefix old",
+    ),
+)
 @click.argument("source")
 @workspace_option
 @json_option
+@actor_option
 @click.option("--experiment", "experiments", multiple=True, help="Only this one; may be repeated.")
-@click.option("--into", default="", help="Put the experiments under this name, as NAME/theirs.")
+@click.option("--prefix", default="", help="Put the experiments under this name, as NAME/theirs.")
 @click.option(
     "--artifacts",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=None,
     help="Folder with the files of a database, when they do not lie beside it.",
 )
-@click.option("--look", "only_look", is_flag=True, help="Say what is there and write nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be imported; write nothing.")
 def mlflow(
     source: str,
     workspace: Path | None,
     as_json: bool,
+    actor: str | None,
     experiments: tuple[str, ...],
-    into: str,
+    prefix: str,
     artifacts: Path | None,
-    only_look: bool,
+    dry_run: bool,
 ) -> None:
     """Bring what MLflow kept in SOURCE: an mlruns folder, an mlflow.db, or a server's address.
 
@@ -66,14 +78,14 @@ def mlflow(
     from pilothouse.workspace import open_workspace
 
     named(source)  # before a workspace is made for a name typed wrong
-    opened = open_workspace(settings=settings_of(workspace))
+    opened = open_workspace(settings=settings_of(workspace), actor=actor)
     beside = str(artifacts) if artifacts else ""
     try:
         signal.signal(signal.SIGTERM, raise_stop)
-        if only_look:
+        if dry_run:
             _show_look(opened.imports.preview(source, artifacts=beside), as_json)
             return
-        report = _brought(opened, source, experiments=experiments, into=into, artifacts=beside)
+        report = _brought(opened, source, experiments=experiments, into=prefix, artifacts=beside)
     except (Stop, KeyboardInterrupt):
         click.echo("Stopped. Call it again, and it goes on where it was.", err=True)
         sys.exit(INTERRUPTED)

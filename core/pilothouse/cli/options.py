@@ -1,12 +1,11 @@
-"""Options that several commands share."""
+"""Options that several commands share, and opening the workspace that they name."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,10 @@ from pilothouse.kit.errors import NotFound
 from pilothouse.kit.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from pilothouse.workspace import Workspace
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
 workspace_option = click.option(
     "--workspace",
@@ -27,6 +27,79 @@ workspace_option = click.option(
     help="Folder that holds everything  [default: workspace, or PILOTHOUSE_WORKSPACE].",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+actor_option = click.option(
+    "--actor",
+    default=None,
+    help="Who does it, as shown in the activity log  [default: PILOTHOUSE_ACTOR].",
+)
+reason_option = click.option("--reason", default="", help="Why, as shown in the activity log.")
+
+
+class Instant(click.ParamType[datetime]):
+    """An instant in ISO 8601, such as 2026-03-01 or 2026-03-01T12:00+01:00; UTC unless it says."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The aware instant in UTC."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time in ISO 8601, such as 2026-03-01T12:00.", param, ctx)
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+class JsonValue(click.ParamType[Any]):
+    """A value as JSON."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not valid JSON: {error}.", param, ctx)
+
+
+class Pair(click.ParamType[tuple[str, str]]):
+    """NAME=VALUE, as a tuple of two texts."""
+
+    name = "name=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """The name and the value; only the first equals sign divides them."""
+        if isinstance(value, tuple):
+            return value
+        name, sign, text = str(value).partition("=")
+        if not sign or not name:
+            self.fail(f"{value!r} is not written as NAME=VALUE.", param, ctx)
+        return name, text
+
+
+INSTANT, JSON_VALUE, PAIR = Instant(), JsonValue(), Pair()
+
+
+def scalar(text: str) -> Any:
+    """A number, a boolean or null as JSON writes it, and anything else as the text that it is."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return text if isinstance(value, list | dict) else value
+
+
+def scalars(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Pairs of NAME=VALUE as a mapping, numbers as numbers."""
+    return {name: scalar(text) for name, text in pairs}
 
 
 def settings_of(workspace: Path | None, **changes: Any) -> Settings:
@@ -35,7 +108,7 @@ def settings_of(workspace: Path | None, **changes: Any) -> Settings:
 
 
 def require_workspace(settings: Settings) -> None:
-    """Raise NotFound when there is none: what only looks makes no folder of a name typed wrong."""
+    """Raise NotFound when there is none: reading makes no folder of a name typed wrong."""
     folder = settings.folder
     if not settings.database_url and not (folder / "pilothouse.db").exists():
         raise NotFound(
@@ -45,46 +118,17 @@ def require_workspace(settings: Settings) -> None:
 
 
 @contextmanager
-def opened(workspace: Path | None, *, make: bool = False) -> Iterator[Workspace]:
-    """The workspace, for one command. Raises NotFound when it is not there and not to be made."""
+def opened(
+    workspace: Path | None, *, make: bool = False, actor: str | None = None
+) -> Iterator[Workspace]:
+    """The workspace, for one command. Raises NotFound when it does not exist, unless `make`."""
     from pilothouse.workspace import open_workspace
 
     settings = settings_of(workspace)
     if not make:
         require_workspace(settings)
-    ws = open_workspace(settings=settings)
+    ws = open_workspace(settings=settings, actor=actor)
     try:
         yield ws
     finally:
         ws.store.engine.dispose()
-
-
-def show(frame: pd.DataFrame, as_json: bool) -> None:
-    """Print a frame as JSON records or as a table."""
-    if as_json:
-        click.echo(to_json(frame.to_dict(orient="records")))
-    elif frame.empty:
-        click.echo("Nothing here yet.")
-    else:
-        click.echo(frame.to_string(index=False))
-
-
-def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON that every reader takes: instants in ISO 8601; null for what is missing or no number."""
-    return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if value is None or value != value:  # NaN and NaT are not equal to themselves
-        return None
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value if isinstance(value, str | int) else str(value)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from pilothouse.cli.command import Command
 from pilothouse.cli.options import settings_of, workspace_option
 from pilothouse.cli.ports import require_free
 
 
-@click.command()
+@click.command(cls=Command, examples=("pilothouse app --port 8600",))
 @workspace_option
 @click.option("--port", type=int, default=None, help="Port on loopback  [default: 8501].")
 def app(workspace: Path | None, port: int | None) -> None:
@@ -22,7 +23,7 @@ def app(workspace: Path | None, port: int | None) -> None:
     serve(settings)
 
 
-@click.command()
+@click.command(cls=Command, examples=("pilothouse server --port 5051",))
 @workspace_option
 @click.option("--port", type=int, default=None, help="Port on loopback  [default: 5050].")
 @click.option("--allow-reset", is_flag=True, help="Let tests empty the workspace over HTTP.")
@@ -33,7 +34,7 @@ def server(workspace: Path | None, port: int | None, allow_reset: bool) -> None:
     serve(settings_of(workspace, server_port=port), allow_reset=allow_reset)
 
 
-@click.command()
+@click.command(cls=Command, examples=("pilothouse worker --workspace /srv/pilothouse",))
 @workspace_option
 def worker(workspace: Path | None) -> None:
     """Run the worker alone: what acts."""

@@ -7,28 +7,35 @@ import importlib
 import click
 
 from pilothouse import __version__
+from pilothouse.cli.command import Group
 
 COMMANDS = {
     "up": ("pilothouse.cli.up", "up", "Start app, server and worker, and open the app."),
     "app": ("pilothouse.cli.processes", "app", "Run the app alone."),
     "server": ("pilothouse.cli.processes", "server", "Run the server alone."),
     "worker": ("pilothouse.cli.processes", "worker", "Run the worker alone."),
-    "demo": ("pilothouse.cli.demo", "demo", "Sail the whole loop once on real data."),
-    "doctor": ("pilothouse.cli.doctor", "doctor", "Say whether a workspace is sound."),
-    "import": ("pilothouse.cli.imports", "imports", "Bring your history from MLflow."),
-    "datasets": ("pilothouse.cli.datasets", "datasets", "Dataset versions."),
-    "runs": ("pilothouse.cli.nouns", "runs", "Runs of experiments."),
-    "train": ("pilothouse.cli.nouns", "train", "Train a model on a dataset version."),
-    "models": ("pilothouse.cli.nouns", "models", "Registered models and their versions."),
-    "deployments": ("pilothouse.cli.nouns", "deployments", "What serves."),
-    "attention": ("pilothouse.cli.nouns", "attention", "What needs a person."),
-    "alerts": ("pilothouse.cli.nouns", "alerts", "What monitoring found."),
-    "jobs": ("pilothouse.cli.nouns", "jobs", "Durable work."),
-    "activity": ("pilothouse.cli.nouns", "activity", "Who did what, when and why."),
+    "demo": ("pilothouse.cli.demo", "demo", "Run the end-to-end demo on real data."),
+    "doctor": ("pilothouse.cli.doctor", "doctor", "Check everything that a workspace holds."),
+    "import": ("pilothouse.cli.imports", "imports", "Import experiments and runs from MLflow."),
+    "datasets": ("pilothouse.cli.datasets", "datasets", "Dataset versions and contracts."),
+    "experiments": ("pilothouse.cli.experiments", "experiments", "Experiments and their metrics."),
+    "runs": ("pilothouse.cli.runs", "runs", "Runs of experiments, and their comparison."),
+    "train": ("pilothouse.cli.training", "train", "Train a model on a dataset version."),
+    "trainers": ("pilothouse.cli.training", "trainers", "The kinds of model to train."),
+    "models": ("pilothouse.cli.models", "models", "Registered models, gates and promotions."),
+    "deployments": ("pilothouse.cli.deployments", "deployments", "Served model versions."),
+    "monitors": ("pilothouse.cli.monitors", "monitors", "Windows, drift and performance."),
+    "alerts": ("pilothouse.cli.alerts", "alerts", "Alerts and alert rules."),
+    "pipelines": ("pilothouse.cli.pipelines", "pipelines", "Retraining and evaluation."),
+    "jobs": ("pilothouse.cli.jobs", "jobs", "Jobs: durable work of the worker."),
+    "schedules": ("pilothouse.cli.schedules", "schedules", "Jobs by a clock."),
+    "attention": ("pilothouse.cli.attention", "attention", "What needs a person."),
+    "activity": ("pilothouse.cli.activity", "activity", "The audit log."),
+    "completion": ("pilothouse.cli.completion", "completion", "Completion for a shell."),
 }
 
 
-class Lazy(click.Group):
+class LazyGroup(Group):
     """A group that imports a command only when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -46,10 +53,26 @@ class Lazy(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, words) for name, (_, _, words) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Names for a shell, without importing the commands."""
+        return [
+            click.shell_completion.CompletionItem(name, help=text)
+            for name, (_, _, text) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="pilothouse")
 def root() -> None:
-    """Pilothouse: the room from which a team steers its models."""
+    """Pilothouse tracks experiments and registers, deploys and monitors models on one machine.
+
+    Every command of a noun takes --json, which prints plain JSON on stdout; messages go to stderr.
+
+    Exit codes: 0 done, 1 failed, 2 invalid input, 3 refused, 4 not found, 5 conflict with the
+    current state, 6 unavailable, 130 interrupted.
+    """

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pilothouse.cli.command import Command
 from pilothouse.cli.options import settings_of, workspace_option
 from pilothouse.cli.ports import require_free
 from pilothouse.cli.supervisor import Supervisor
@@ -30,9 +31,12 @@ class Stop(Exception):
     """Somebody asked the program to end."""
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    examples=("pilothouse up --demo", "pilothouse up --no-browser --app-port 8600"),
+)
 @workspace_option
-@click.option("--demo", is_flag=True, help="Sail the flights demo in a workspace that has not yet.")
+@click.option("--demo", is_flag=True, help="Run the flights demo, once in a workspace.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 @click.option("--app-port", type=int, default=None, help="Port of the app  [default: 8501].")
 @click.option("--server-port", type=int, default=None, help="Port of the server  [default: 5050].")

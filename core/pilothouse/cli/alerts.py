@@ -1,0 +1,173 @@
+"""`pilothouse alerts`: alerts of monitoring, and the rules that raise them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pilothouse.cli.command import Group, options_of, verb
+from pilothouse.cli.output import Output, text_of
+from pilothouse.monitoring.api import Monitoring
+from pilothouse.monitoring.checks import SIGNALS
+from pilothouse.monitoring.rules import ACTIONS, CONDITIONS, SEVERITIES, AlertRuleSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.workspace import Workspace
+
+alerts = Group("alerts", help="Alerts of monitoring, and the rules that raise them.")
+rules = Group("rules", help="Alert rules: which results are watched, and when they alert.")
+alerts.add_command(rules)
+alert_argument = click.argument("alert")
+note_option = click.option("--note", default="", help="Kept with the alert.")
+CHOICES = {
+    "signal": click.Choice(SIGNALS),
+    "condition": click.Choice(CONDITIONS),
+    "severity": click.Choice(SEVERITIES),
+    "action": click.Choice(ACTIONS),
+}
+
+
+@verb(
+    alerts,
+    Monitoring.alerts,
+    name="list",
+    example="pilothouse alerts list --state firing --json",
+    own_help=True,
+)
+@click.option("--state", default=None, help="pending, firing, acknowledged or resolved.")
+@click.option("--deployment", default=None)
+def _list(ws: Workspace, state: str | None, deployment: str | None) -> pd.DataFrame:
+    """Every alert, newest first."""
+    return ws.monitoring.alerts(state, deployment=deployment)
+
+
+@verb(
+    alerts,
+    Monitoring.alert,
+    Monitoring.alert_events,
+    name="show",
+    example="pilothouse alerts show ALERT",
+    own_help=True,
+)
+@alert_argument
+def _show(ws: Workspace, alert: str) -> Output:
+    """One alert with its transitions."""
+    info, events = ws.monitoring.alert(alert), ws.monitoring.alert_events(alert)
+    return Output({**asdict(info), "events": events}, f"{text_of(info)}\n\n{text_of(events)}")
+
+
+@verb(
+    alerts,
+    Monitoring.acknowledge,
+    writes=True,
+    example='pilothouse alerts acknowledge ALERT --note "we look at the sensor"',
+)
+@alert_argument
+@note_option
+def _acknowledge(ws: Workspace, alert: str, note: str) -> Output:
+    ws.monitoring.acknowledge(alert, note)
+    return Output(ws.monitoring.alert(alert), f"alert {alert} is acknowledged")
+
+
+@verb(
+    alerts,
+    Monitoring.resolve,
+    writes=True,
+    example='pilothouse alerts resolve ALERT --note "the sensor is replaced"',
+)
+@alert_argument
+@note_option
+def _resolve(ws: Workspace, alert: str, note: str) -> Output:
+    ws.monitoring.resolve(alert, note)
+    return Output(ws.monitoring.alert(alert), f"alert {alert} is resolved")
+
+
+@verb(rules, Monitoring.rules, name="list", example="pilothouse alerts rules list", own_help=True)
+@click.option("--deployment", default=None)
+def _rules(ws: Workspace, deployment: str | None) -> pd.DataFrame:
+    """Every alert rule."""
+    return ws.monitoring.rules(deployment)
+
+
+@verb(
+    rules,
+    Monitoring.add_rule,
+    name="add",
+    writes=True,
+    example=(
+        "pilothouse alerts rules add churn age-drift --signal feature_drift --check psi "
+        "--column age --condition above --threshold 0.2"
+    ),
+)
+@click.argument("deployment")
+@click.argument("name")
+@click.option("--signal", type=CHOICES["signal"], required=True)
+@click.option("--check", required=True, help="A drift test or a metric, such as psi or roc_auc.")
+@click.option("--condition", type=CHOICES["condition"], required=True)
+@click.option("--threshold", type=float, required=True)
+@click.option("--column", default="*", show_default=True, help="May have * and ?.")
+@click.option("--clear-threshold", type=float, default=None, help="  [default: the threshold].")
+@click.option("--for-windows", type=int, default=2, show_default=True, help="In a row, to fire.")
+@click.option("--clear-windows", type=int, default=2, show_default=True, help="To resolve.")
+@click.option("--severity", type=CHOICES["severity"], default="warning", show_default=True)
+@click.option("--action", type=CHOICES["action"], default="none", show_default=True)
+def _add(ws: Workspace, deployment: str, **fields: Any) -> Output:
+    rule = AlertRuleSpec(**fields)
+    id = ws.monitoring.add_rule(deployment, rule)
+    return Output({"id": id, "deployment": deployment, **asdict(rule)}, f"rule {id} is added")
+
+
+@verb(
+    rules,
+    Monitoring.change_rule,
+    name="change",
+    writes=True,
+    reason=True,
+    example='pilothouse alerts rules change RULE --threshold 0.3 --reason "too many alerts"',
+)
+@click.argument("rule")
+@click.option("--name", default=None)
+@click.option("--signal", type=CHOICES["signal"], default=None)
+@click.option("--check", default=None)
+@click.option("--condition", type=CHOICES["condition"], default=None)
+@click.option("--threshold", type=float, default=None)
+@click.option("--column", default=None)
+@click.option("--clear-threshold", type=float, default=None)
+@click.option("--for-windows", type=int, default=None)
+@click.option("--clear-windows", type=int, default=None)
+@click.option("--severity", type=CHOICES["severity"], default=None)
+@click.option("--action", type=CHOICES["action"], default=None)
+def _change(ws: Workspace, rule: str, reason: str, **fields: Any) -> Any:
+    return ws.monitoring.change_rule(rule, reason, **options_of(fields))
+
+
+@verb(
+    rules,
+    Monitoring.pause_rule,
+    name="pause",
+    writes=True,
+    reason=True,
+    example='pilothouse alerts rules pause RULE --reason "known for this week"',
+)
+@click.argument("rule")
+def _pause(ws: Workspace, rule: str, reason: str) -> Output:
+    ws.monitoring.pause_rule(rule, reason)
+    return Output({"rule": rule, "enabled": False}, f"rule {rule} is paused")
+
+
+@verb(
+    rules,
+    Monitoring.resume_rule,
+    name="resume",
+    writes=True,
+    reason=True,
+    example="pilothouse alerts rules resume RULE",
+)
+@click.argument("rule")
+def _resume(ws: Workspace, rule: str, reason: str) -> Output:
+    ws.monitoring.resume_rule(rule, reason)
+    return Output({"rule": rule, "enabled": True}, f"rule {rule} is in use again")

@@ -1,0 +1,320 @@
+"""`pilothouse deployments`: what serves, what it answered, and what came true."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pilothouse.cli.command import Group, verb
+from pilothouse.cli.options import FILE, INSTANT, JSON_VALUE
+from pilothouse.cli.output import Output, text_of
+from pilothouse.deployments.api import Deployments
+from pilothouse.kit.errors import Invalid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.deployments.info import DeploymentInfo
+    from pilothouse.workspace import Workspace
+
+deployments = Group("deployments", help="Model versions that are served, and their predictions.")
+MAX_UNMATCHED = 20
+name_argument = click.argument("name")
+start_option = click.option("--start", type=INSTANT, default=None, help="From this time on.")
+
+
+@verb(
+    deployments,
+    Deployments.deployments,
+    name="list",
+    example="pilothouse deployments list",
+    own_help=True,
+)
+def _list(ws: Workspace) -> pd.DataFrame:
+    """Every deployment with its state."""
+    return ws.deployments.deployments()
+
+
+@verb(
+    deployments,
+    Deployments.deployment,
+    Deployments.failure,
+    name="show",
+    example="pilothouse deployments show churn --json",
+)
+@name_argument
+def _show(ws: Workspace, name: str) -> Output:
+    info = ws.deployments.deployment(name)
+    failure = ws.deployments.failure(name)
+    hidden = ("signature", "input_example", "replicas", "revisions")
+    about = {key: value for key, value in vars(info).items() if key not in hidden}
+    lines = [text_of(about)]
+    lines += [f"replica: {text_of([replica])}" for replica in info.replicas]
+    lines += [f"revision: {text_of([revision])}" for revision in info.revisions]
+    if failure is not None:
+        lines.append(f"failure: {failure.error or failure.ended}")
+    return Output({**_facts(info), "failure": failure}, "\n".join(lines))
+
+
+def _facts(info: DeploymentInfo) -> dict[str, Any]:
+    return {**vars(info), "signature": info.signature.to_json()}
+
+
+@verb(
+    deployments,
+    Deployments.launch,
+    Deployments.not_servable,
+    writes=True,
+    reason=True,
+    example=(
+        "pilothouse deployments launch churn churn 3",
+        "pilothouse deployments launch churn churn 3 --replicas 2 --wait",
+    ),
+    own_help=True,
+)
+@name_argument
+@click.argument("model")
+@click.argument("version", type=int)
+@click.option("--replicas", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--wait", is_flag=True, help="Until it answers; see wait-until-ready.")
+def _launch(
+    ws: Workspace, name: str, model: str, version: int, replicas: int, wait: bool, reason: str
+) -> Output:
+    """Serve a VERSION of a MODEL as the deployment NAME; a running worker starts its processes."""
+    info = ws.deployments.launch(name, model, version, reason, replicas=replicas)
+    return _state(ws.deployments.wait_until_ready(name) if wait else info)
+
+
+@verb(
+    deployments,
+    Deployments.switch_version,
+    writes=True,
+    reason=True,
+    example='pilothouse deployments switch-version churn 4 --reason "promoted today"',
+)
+@name_argument
+@click.argument("version", type=int)
+@click.option("--wait", is_flag=True, help="Until it answers; see wait-until-ready.")
+def _switch_version(ws: Workspace, name: str, version: int, wait: bool, reason: str) -> Output:
+    info = ws.deployments.switch_version(name, version, reason)
+    return _state(ws.deployments.wait_until_ready(name) if wait else info)
+
+
+@verb(
+    deployments,
+    Deployments.roll_back,
+    name="rollback",
+    writes=True,
+    reason=True,
+    example='pilothouse deployments rollback churn --reason "too many false alarms"',
+)
+@name_argument
+@click.option("--wait", is_flag=True, help="Until it answers; see wait-until-ready.")
+def _rollback(ws: Workspace, name: str, wait: bool, reason: str) -> Output:
+    info = ws.deployments.roll_back(name, reason)
+    return _state(ws.deployments.wait_until_ready(name) if wait else info)
+
+
+@verb(
+    deployments,
+    Deployments.stop,
+    writes=True,
+    reason=True,
+    example="pilothouse deployments stop churn",
+)
+@name_argument
+def _stop(ws: Workspace, name: str, reason: str) -> Output:
+    return _state(ws.deployments.stop(name, reason))
+
+
+@verb(
+    deployments,
+    Deployments.resume,
+    writes=True,
+    reason=True,
+    example="pilothouse deployments resume churn --wait",
+)
+@name_argument
+@click.option("--wait", is_flag=True, help="Until it answers; see wait-until-ready.")
+def _resume(ws: Workspace, name: str, wait: bool, reason: str) -> Output:
+    info = ws.deployments.resume(name, reason)
+    return _state(ws.deployments.wait_until_ready(name) if wait else info)
+
+
+@verb(
+    deployments,
+    Deployments.wait_until_ready,
+    example="pilothouse deployments wait-until-ready churn --seconds 60",
+)
+@name_argument
+@click.option("--seconds", type=float, default=120.0, show_default=True)
+def _wait_until_ready(ws: Workspace, name: str, seconds: float) -> Output:
+    """Ends with 6 when it takes longer."""
+    return _state(ws.deployments.wait_until_ready(name, seconds))
+
+
+def _state(info: DeploymentInfo) -> Output:
+    return Output(_facts(info), f"{info.name}: {info.status}. {info.message}")
+
+
+@verb(deployments, Deployments.serving, example="pilothouse deployments serving churn")
+@click.argument("model")
+def _serving(ws: Workspace, model: str) -> list[str]:
+    ws.registry.versions(model)
+    return ws.deployments.serving(model)
+
+
+@verb(deployments, Deployments.signature, example="pilothouse deployments signature churn --json")
+@name_argument
+def _signature(ws: Workspace, name: str) -> Any:
+    return ws.deployments.signature(name)
+
+
+@verb(
+    deployments,
+    Deployments.predict,
+    example=(
+        "pilothouse deployments predict churn rows.csv",
+        """pilothouse deployments predict churn --record '{"age": 41, "plan": "basic"}' --json""",
+    ),
+    own_help=True,
+)
+@name_argument
+@click.argument("file", type=FILE, required=False)
+@click.option("--record", "records", type=JSON_VALUE, multiple=True, help="A row; repeatable.")
+@click.option("--event-time", type=INSTANT, default=None, help="When it happened  [default: now].")
+def _predict(
+    ws: Workspace,
+    name: str,
+    file: Path | None,
+    records: tuple[dict[str, Any], ...],
+    event_time: datetime | None,
+) -> Output:
+    """Predict rows with the deployment NAME, through the running server.
+
+    The rows are those of a FILE (CSV, JSON lines, Parquet or Excel) and of --record. Columns of a
+    file that the model does not take are left out.
+    """
+    ws.deployments.deployment(name)
+    if not all(isinstance(record, dict) for record in records):
+        raise Invalid("--record takes a JSON object.", fields={"record": "not an object"})
+    rows = [*records, *(_rows_of(ws, name, file) if file else [])]
+    if not rows:
+        raise Invalid("there are no rows to predict.", hint="Give a FILE or --record.")
+
+    answers = ws.deployments.predict(name, rows, event_time=event_time)
+    lines = [f"{a['prediction_id']}  {a['label']}  {a['score']:.4f}" for a in answers]
+    return Output(answers, "\n".join(lines))
+
+
+def _rows_of(ws: Workspace, name: str, file: Path) -> list[dict[str, Any]]:
+    """The rows of a file with the columns that the model takes."""
+    from pilothouse.data.reading.reader import read
+
+    inputs = {field.name for field in ws.deployments.signature(name).inputs}
+    table = read(file, "", {}).table
+    columns = [column for column in table.column_names if column in inputs]
+    rows: list[dict[str, Any]] = table.select(columns).to_pylist()
+    return rows
+
+
+@verb(
+    deployments,
+    Deployments.predictions,
+    example="pilothouse deployments predictions churn --limit 20",
+    own_help=True,
+)
+@name_argument
+@start_option
+@click.option("--end", type=INSTANT, default=None, help="Before this time.")
+@click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
+@click.option("--limit", type=click.IntRange(1), default=None, help="Only the last so many.")
+def _predictions(
+    ws: Workspace,
+    name: str,
+    start: datetime | None,
+    end: datetime | None,
+    columns: tuple[str, ...],
+    limit: int | None,
+) -> pd.DataFrame:
+    """The logged predictions of the deployment NAME, in the order they came."""
+    ws.deployments.deployment(name)
+    return ws.deployments.predictions(name, start, end, columns or None, limit)
+
+
+@verb(
+    deployments,
+    Deployments.label_from_file,
+    Deployments.label_columns,
+    Deployments.label,
+    name="label",
+    writes=True,
+    reason=True,
+    example="pilothouse deployments label churn outcomes.csv --id-column id --label-column left",
+    own_help=True,
+)
+@click.argument("deployment")
+@click.argument("file", type=FILE)
+@click.option("--id-column", default="", help="The column of prediction ids.")
+@click.option("--label-column", default="", help="The column of labels.")
+@click.option("--at-column", default="", help="The column of when it came true.")
+def _label(
+    ws: Workspace,
+    deployment: str,
+    file: Path,
+    id_column: str,
+    label_column: str,
+    at_column: str,
+    reason: str,
+) -> Output:
+    """Label predictions of a DEPLOYMENT from a CSV or Parquet FILE of ids and labels.
+
+    Columns that are not named are recognised by their names.
+    """
+    from pilothouse.deployments.label_file import LabelColumns
+
+    _, guess = ws.deployments.label_columns(deployment, file)
+    columns = LabelColumns(
+        id_column or guess.id, label_column or guess.label, at_column or guess.at
+    )
+    report = ws.deployments.label_from_file(deployment, file, "", columns, reason)
+
+    lines = [f"{report.accepted:,} labels of {report.rows:,} rows"]
+    if report.unlabelled:
+        lines.append(f"{report.unlabelled:,} rows have no id or no label")
+    lines += [f"no prediction has the id {id}" for id in report.unmatched[:MAX_UNMATCHED]]
+    if len(report.unmatched) > MAX_UNMATCHED:
+        lines.append(f"and {len(report.unmatched) - MAX_UNMATCHED:,} more ids have none")
+    return Output(report, "\n".join(lines))
+
+
+@verb(
+    deployments,
+    Deployments.labels,
+    Deployments.label_counts,
+    example="pilothouse deployments labels churn --json",
+)
+@name_argument
+@start_option
+def _labels(ws: Workspace, name: str, start: datetime | None) -> pd.DataFrame:
+    ws.deployments.deployment(name)
+    return ws.deployments.labels(name, start)
+
+
+@verb(deployments, Deployments.logs, example="pilothouse deployments logs churn --lines 50")
+@name_argument
+@click.option("--lines", type=click.IntRange(1), default=200, show_default=True)
+def _logs(ws: Workspace, name: str, lines: int) -> Output:
+    log = ws.deployments.logs(name, lines)
+    return Output({"log": log}, log)
+
+
+@verb(deployments, Deployments.traffic, example="pilothouse deployments traffic churn --hours 1")
+@name_argument
+@click.option("--hours", type=float, default=24.0, show_default=True)
+def _traffic(ws: Workspace, name: str, hours: float) -> pd.DataFrame:
+    ws.deployments.deployment(name)
+    return ws.deployments.traffic(name, hours)

@@ -1,0 +1,317 @@
+"""`pilothouse models`: registered models, their versions, stages, gates and promotions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pilothouse.cli.command import Group, verb
+from pilothouse.cli.options import FILE, PAIR, scalars
+from pilothouse.cli.output import Output, text_of
+from pilothouse.kit.errors import Invalid
+from pilothouse.registry.api import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.registry.info import PromotionInfo, VersionInfo
+    from pilothouse.registry.policy import GateRule
+    from pilothouse.workspace import Workspace
+
+models = Group("models", help="Registered models: versions, stages, gates and promotions.")
+model_argument = click.argument("model")
+version_argument = click.argument("version", type=int)
+stage_argument = click.argument("stage")
+evidence_option = click.option(
+    "--evidence",
+    type=FILE,
+    default=None,
+    help="JSON of a comparison with another version on the same rows: against, candidate, "
+    "champion (metrics of each) and rows.",
+)
+
+
+@verb(
+    models,
+    Registry.models,
+    Registry.model_list,
+    name="list",
+    example="pilothouse models list",
+    own_help=True,
+)
+def _list(ws: Workspace) -> pd.DataFrame:
+    """Every model with its champion."""
+    return ws.registry.models()
+
+
+@verb(models, Registry.versions, example="pilothouse models versions churn")
+@model_argument
+def _versions(ws: Workspace, model: str) -> pd.DataFrame:
+    return ws.registry.versions(model)
+
+
+@verb(
+    models,
+    Registry.version,
+    Registry.external_version,
+    name="show",
+    example=("pilothouse models show churn 3", "pilothouse models show churn champion --json"),
+    own_help=True,
+)
+@model_argument
+@click.argument("version")
+def _show(ws: Workspace, model: str, version: str) -> Output:
+    """One version of a MODEL; VERSION is a number or an alias, such as champion."""
+    which = int(version) if version.isdigit() else version
+    info = ws.registry.version(model, which)
+    external = ws.registry.external_version(model, info.version)
+    value = {**_facts(info), "external": external}
+    text = text_of({**value, "signature": None, "input_example": None})
+    return Output(value, text)
+
+
+@verb(models, Registry.champion, example="pilothouse models champion churn")
+@model_argument
+def _champion(ws: Workspace, model: str) -> Output:
+    ws.registry.versions(model)
+    info = ws.registry.champion(model)
+    return Output(info and _facts(info), info.ref if info else f"{model} has no champion")
+
+
+@verb(models, Registry.in_production, example="pilothouse models in-production")
+def _in_production(ws: Workspace) -> Output:
+    return _refs(ws.registry.in_production())
+
+
+@verb(models, Registry.of_run, example="pilothouse models of-run RUN")
+@click.argument("run")
+def _of_run(ws: Workspace, run: str) -> Output:
+    ws.experiments.run(run)
+    return _refs(ws.registry.of_run(run))
+
+
+def _refs(versions: list[VersionInfo]) -> Output:
+    lines = [f"{version.ref}  {version.stage}" for version in versions]
+    return Output([_facts(version) for version in versions], "\n".join(lines) or "None.")
+
+
+def _facts(info: VersionInfo) -> dict[str, Any]:
+    return {"ref": info.ref, **vars(info), "signature": info.signature.to_json()}
+
+
+@verb(
+    models,
+    Registry.register,
+    writes=True,
+    example='pilothouse models register churn RUN --note "with the corrected labels"',
+)
+@model_argument
+@click.argument("run")
+@click.option("--note", default="", help="What is in it, or what changed.")
+def _register(ws: Workspace, model: str, run: str, note: str) -> Output:
+    info = ws.registry.register(model, run, note)
+    return Output(_facts(info), info.ref)
+
+
+@verb(
+    models,
+    Registry.promote,
+    writes=True,
+    reason=True,
+    example='pilothouse models promote churn 3 production --reason "better since May"',
+)
+@model_argument
+@version_argument
+@stage_argument
+@evidence_option
+def _promote(
+    ws: Workspace, model: str, version: int, stage: str, evidence: Path | None, reason: str
+) -> Output:
+    """The gates before the STAGE decide; ends with 3 when one refuses."""
+    info = ws.registry.promote(model, version, stage, reason, _evidence(evidence))
+    return Output(info, f"{info.ref} is in {info.stage}")
+
+
+@verb(
+    models,
+    Registry.propose,
+    writes=True,
+    reason=True,
+    example='pilothouse models propose churn 3 production --reason "better since May"',
+)
+@model_argument
+@version_argument
+@stage_argument
+@evidence_option
+def _propose(
+    ws: Workspace, model: str, version: int, stage: str, evidence: Path | None, reason: str
+) -> Output:
+    """Decide it with `pilothouse models decide`."""
+    info = ws.registry.propose(model, version, stage, reason, _evidence(evidence))
+    return Output(info, f"promotion {info.id}: {info.status}\n{_verdicts_text(info)}".strip())
+
+
+def _evidence(file: Path | None) -> Any:
+    if file is None:
+        return None
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise Invalid(f"{file} is not valid JSON: {error}.", fields={"evidence": "no JSON"}) from (
+            error
+        )
+
+
+@verb(
+    models,
+    Registry.decide,
+    writes=True,
+    reason=True,
+    example=(
+        'pilothouse models decide PROMOTION --accept --reason "checked with the team"',
+        'pilothouse models decide PROMOTION --reject --reason "wrong period"',
+    ),
+)
+@click.argument("promotion")
+@click.option("--accept/--reject", "accept", required=True, help="What is decided.")
+def _decide(ws: Workspace, promotion: str, accept: bool, reason: str) -> Output:
+    info = ws.registry.decide(promotion, accept, reason)
+    return Output(info, f"promotion {info.id}: {info.status}")
+
+
+@verb(
+    models,
+    Registry.promotions,
+    example="pilothouse models promotions --status pending",
+)
+@click.option("--status", default=None, help="pending, accepted, rejected, refused, ...")
+@click.option("--model", default=None)
+def _promotions(ws: Workspace, status: str | None, model: str | None) -> pd.DataFrame:
+    return ws.registry.promotions(status, model)
+
+
+@verb(models, Registry.promotion, example="pilothouse models promotion PROMOTION --json")
+@click.argument("promotion")
+def _promotion(ws: Workspace, promotion: str) -> Output:
+    info = ws.registry.promotion(promotion)
+    hidden = ("evidence", "verdicts", "decision_evidence", "decision_verdicts")
+    about = {name: value for name, value in vars(info).items() if name not in hidden}
+    return Output(info, f"{text_of(about)}\n{_verdicts_text(info)}".strip())
+
+
+def _verdicts_text(info: PromotionInfo) -> str:
+    verdicts = info.newest_verdicts
+    return "\n".join(
+        f"{verdict.gate}: {verdict.outcome}. {verdict.message}" for verdict in verdicts
+    )
+
+
+@verb(
+    models,
+    Registry.assess,
+    example="pilothouse models assess churn 3 production",
+)
+@model_argument
+@version_argument
+@stage_argument
+@evidence_option
+def _assess(ws: Workspace, model: str, version: int, stage: str, evidence: Path | None) -> Output:
+    decision = ws.registry.assess(model, version, stage, _evidence(evidence))
+    lines = [f"{item.gate}: {item.outcome}. {item.message}" for item in decision.verdicts]
+    value = {"accepted": decision.accepted, "verdicts": decision.verdicts}
+    return Output(value, "\n".join(lines) or "No gates are configured for this stage.")
+
+
+@verb(models, Registry.gates, example="pilothouse models gates production")
+@stage_argument
+def _gates(ws: Workspace, stage: str) -> Output:
+    rules = ws.registry.gates(stage)
+    return Output([rule.to_json() for rule in rules], _gates_text(rules))
+
+
+@verb(
+    models,
+    Registry.set_gates,
+    writes=True,
+    reason=True,
+    example=(
+        "pilothouse models set-gates staging --gate has_contract --gate metric_threshold "
+        "--param metric_threshold.metric=roc_auc --param metric_threshold.threshold=0.7"
+    ),
+)
+@stage_argument
+@click.option("--gate", "names", multiple=True, help="A gate; repeatable. None removes all.")
+@click.option(
+    "--param", "params", type=PAIR, multiple=True, metavar="GATE.NAME=VALUE", help="Repeatable."
+)
+def _set_gates(
+    ws: Workspace,
+    stage: str,
+    names: tuple[str, ...],
+    params: tuple[tuple[str, str], ...],
+    reason: str,
+) -> Output:
+    """All gates of the stage are given: those that are not named are removed."""
+    from pilothouse.registry.policy import GateRule
+
+    by_gate: dict[str, list[tuple[str, str]]] = {name: [] for name in names}
+    for key, value in params:
+        gate, _, name = key.partition(".")
+        if gate not in by_gate:
+            raise Invalid(f"--param {key} is for a gate that is not given with --gate.")
+        by_gate[gate].append((name, value))
+
+    rules = tuple(GateRule(gate, scalars(pairs)) for gate, pairs in by_gate.items())
+    ws.registry.set_gates(stage, rules, reason)
+    return Output([asdict(rule) for rule in rules], _gates_text(rules))
+
+
+def _gates_text(rules: tuple[GateRule, ...]) -> str:
+    lines = [
+        " ".join([rule.gate, *(f"{name}={value}" for name, value in rule.params.items())])
+        for rule in rules
+    ]
+    return "\n".join(lines) or "No gates are configured for this stage."
+
+
+@verb(models, Registry.history, example="pilothouse models history churn")
+@model_argument
+def _history(ws: Workspace, model: str) -> pd.DataFrame:
+    ws.registry.versions(model)
+    return ws.registry.history(model)
+
+
+@verb(
+    models,
+    Registry.set_alias,
+    name="alias",
+    writes=True,
+    reason=True,
+    example=("pilothouse models alias churn shadow 4", "pilothouse models alias churn shadow"),
+)
+@model_argument
+@click.argument("alias")
+@click.argument("version", type=int, required=False)
+def _alias(ws: Workspace, model: str, alias: str, version: int | None, reason: str) -> Output:
+    """Without a VERSION the alias is taken away."""
+    before = ws.registry.set_alias(model, alias, version, reason)
+    text = f"{alias} is taken away" if version is None else f"{alias} is {model}@{version}"
+    return Output({"alias": alias, "version": version, "before": before}, text)
+
+
+@verb(
+    models,
+    Registry.archive,
+    writes=True,
+    reason=True,
+    example='pilothouse models archive churn 2 --reason "replaced by 3"',
+)
+@model_argument
+@version_argument
+def _archive(ws: Workspace, model: str, version: int, reason: str) -> Output:
+    ws.registry.archive(model, version, reason)
+    return Output({"model": model, "version": version}, f"{model}@{version} is archived")

@@ -1,0 +1,256 @@
+"""`pilothouse monitors`: windows of a deployment's predictions, their drift and performance."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from pilothouse.cli.command import Group, options_of, verb
+from pilothouse.cli.options import INSTANT, JSON_VALUE, NEW_FILE
+from pilothouse.cli.output import Output, text_of
+from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.monitoring.api import Monitoring
+from pilothouse.monitoring.checks import PERFORMANCE
+from pilothouse.monitoring.windows import Period
+from pilothouse.pipelines.api import Pipelines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pilothouse.workspace import Workspace
+
+monitors = Group("monitors", help="Windows of predictions: drift, performance and reports.")
+deployment_argument = click.argument("deployment")
+window_argument = click.argument("window")
+
+
+@verb(monitors, name="list", example="pilothouse monitors list")
+def _list(ws: Workspace) -> pd.DataFrame:
+    """Every deployment that is monitored, with its settings."""
+    import pandas as pd
+
+    rows = []
+    for name in ws.deployments.deployments()["name"]:
+        try:
+            info = ws.monitoring.monitor_info(name)
+        except NotFound:
+            continue
+        plan = info.plan
+        rows.append((name, plan.period, plan.enabled, plan.min_rows, plan.min_labelled))
+    columns = ["deployment", "period", "enabled", "min_rows", "min_labelled"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+@verb(monitors, Monitoring.monitor_info, name="show", example="pilothouse monitors show churn")
+@deployment_argument
+def _show(ws: Workspace, deployment: str) -> Output:
+    return _settings(ws.monitoring.monitor_info(deployment))
+
+
+def _settings(info: Any) -> Output:
+    about = {**vars(info), **vars(info.plan)}
+    del about["plan"]
+    return Output(about, text_of(about))
+
+
+@verb(
+    monitors,
+    Pipelines.monitor,
+    name="start",
+    writes=True,
+    example="pilothouse monitors start churn",
+    own_help=True,
+)
+@deployment_argument
+def _start(ws: Workspace, deployment: str) -> Output:
+    """Monitor a DEPLOYMENT with default rules, and evaluate its windows every hour."""
+    ws.pipelines.monitor(deployment)
+    info = _settings(ws.monitoring.monitor_info(deployment))
+    return Output(info.value, f"{deployment} is monitored")
+
+
+@verb(
+    monitors,
+    Monitoring.monitor,
+    name="change",
+    writes=True,
+    example=(
+        "pilothouse monitors change churn --period day --min-rows 500",
+        """pilothouse monitors change churn --limits '{"psi": {"warn": 0.1, "fail": 0.25}}'""",
+    ),
+    own_help=True,
+)
+@deployment_argument
+@click.option("--period", type=click.Choice(get_args(Period)), default=None)
+@click.option("--enabled/--disabled", "enabled", default=None, help="Whether windows are judged.")
+@click.option("--min-rows", type=int, default=None, help="Fewer predictions are not judged.")
+@click.option("--min-labelled", type=int, default=None, help="Of a window's performance.")
+@click.option("--min-coverage", type=float, default=None, help="Least share with a label.")
+@click.option("--drifted-share", type=float, default=None, help="Share of columns that may drift.")
+@click.option("--primary", type=JSON_VALUE, default=None, help='Such as {"number": "psi"}.')
+@click.option("--limits", type=JSON_VALUE, default=None, help="Of drift tests.")
+@click.option("--tolerances", type=JSON_VALUE, default=None, help="Of metrics.")
+def _change(ws: Workspace, deployment: str, **settings: Any) -> Output:
+    """Change how the windows of a DEPLOYMENT are judged; what is left out stays as it is."""
+    return _settings(ws.monitoring.monitor(deployment, **options_of(settings)))
+
+
+@verb(
+    monitors,
+    Monitoring.evaluate,
+    Pipelines.evaluate,
+    name="evaluate",
+    writes=True,
+    example=(
+        "pilothouse monitors evaluate churn",
+        "pilothouse monitors evaluate churn --start 2026-03-02 --end 2026-03-09",
+    ),
+    own_help=True,
+)
+@deployment_argument
+@click.option("--start", type=INSTANT, default=None, help="When the window begins.")
+@click.option("--end", type=INSTANT, default=None, help="When it ends.")
+def _evaluate(
+    ws: Workspace, deployment: str, start: datetime | None, end: datetime | None
+) -> Output:
+    """Evaluate windows of a DEPLOYMENT: one here and now, or by a job every one that is due.
+
+    Without --start and --end, a job for the worker evaluates every window that is due.
+    """
+    if (start is None) != (end is None):
+        raise Invalid("a window has a start and an end.", hint="Give --start and --end, or none.")
+    if start is None or end is None:
+        job = ws.pipelines.evaluate(deployment)
+        return Output({"job": job}, f"job {job}: a running worker evaluates the windows")
+    window = ws.monitoring.window(ws.monitoring.evaluate(deployment, start, end))
+    text = (
+        f"window {window.id}: {window.status} ({window.rows:,} rows, {window.labelled:,} labelled)"
+    )
+    return Output(window, text)
+
+
+@verb(
+    monitors, Monitoring.windows, example="pilothouse monitors windows churn --json", own_help=True
+)
+@click.argument("deployment", required=False)
+def _windows(ws: Workspace, deployment: str | None) -> pd.DataFrame:
+    """Evaluated windows of one DEPLOYMENT or of all, oldest first."""
+    if deployment is not None:
+        ws.monitoring.monitor_info(deployment)
+    return ws.monitoring.windows(deployment)
+
+
+@verb(monitors, Monitoring.window, example="pilothouse monitors window WINDOW")
+@window_argument
+def _window(ws: Workspace, window: str) -> Any:
+    return ws.monitoring.window(window)
+
+
+@verb(monitors, Monitoring.results, example="pilothouse monitors results WINDOW")
+@window_argument
+def _results(ws: Workspace, window: str) -> pd.DataFrame:
+    ws.monitoring.window(window)
+    return ws.monitoring.results(window)
+
+
+@verb(monitors, Monitoring.drift_ranking, name="drift", example="pilothouse monitors drift WINDOW")
+@window_argument
+def _drift(ws: Workspace, window: str) -> pd.DataFrame:
+    return ws.monitoring.drift_ranking(window)
+
+
+@verb(
+    monitors,
+    Monitoring.distributions,
+    example="pilothouse monitors distributions WINDOW age --json",
+)
+@window_argument
+@click.argument("column")
+def _distributions(ws: Workspace, window: str, column: str) -> pd.DataFrame:
+    return ws.monitoring.distributions(window, column)
+
+
+@verb(monitors, Monitoring.calibration, example="pilothouse monitors calibration WINDOW")
+@window_argument
+def _calibration(ws: Workspace, window: str) -> pd.DataFrame:
+    ws.monitoring.window(window)
+    return ws.monitoring.calibration(window)
+
+
+@verb(
+    monitors,
+    Monitoring.trend,
+    example="pilothouse monitors trend churn psi --column age",
+)
+@deployment_argument
+@click.argument("check")
+@click.option("--column", default=None)
+@click.option("--signal", default=None, help="Such as performance or feature_drift.")
+def _trend(
+    ws: Workspace, deployment: str, check: str, column: str | None, signal: str | None
+) -> pd.DataFrame:
+    ws.monitoring.monitor_info(deployment)
+    return ws.monitoring.trend(deployment, check, column, signal=signal)
+
+
+@verb(monitors, example="pilothouse monitors performance churn --metric roc_auc")
+@deployment_argument
+@click.option("--metric", default="roc_auc", show_default=True)
+def _performance(ws: Workspace, deployment: str, metric: str) -> pd.DataFrame:
+    """A metric over the windows of a deployment, from predictions that have a label."""
+    ws.monitoring.monitor_info(deployment)
+    return ws.monitoring.trend(deployment, metric, signal=PERFORMANCE)
+
+
+@verb(
+    monitors,
+    Monitoring.remove_window,
+    writes=True,
+    reason=True,
+    example='pilothouse monitors remove-window WINDOW --reason "wrong event times"',
+)
+@window_argument
+def _remove_window(ws: Workspace, window: str, reason: str) -> Output:
+    ws.monitoring.remove_window(window, reason)
+    return Output({"window": window}, f"window {window} is removed")
+
+
+@verb(
+    monitors,
+    Monitoring.request_report,
+    writes=True,
+    example="pilothouse monitors request-report WINDOW",
+)
+@window_argument
+def _request_report(ws: Workspace, window: str) -> Output:
+    """A running worker makes it; then `pilothouse monitors report` writes it to a file."""
+    report = ws.monitoring.request_report(window)
+    return Output({"report": report}, f"report {report}: a running worker makes it")
+
+
+@verb(monitors, Monitoring.reports, example="pilothouse monitors reports WINDOW")
+@window_argument
+def _reports(ws: Workspace, window: str) -> Output:
+    ws.monitoring.window(window)
+    reports = ws.monitoring.reports(window)
+    lines = [f"{report.id}  {report.status}" for report in reports]
+    return Output(reports, "\n".join(lines) or "Nothing here yet.")
+
+
+@verb(
+    monitors,
+    Monitoring.report,
+    Monitoring.report_html,
+    example="pilothouse monitors report REPORT --output report.html",
+)
+@click.argument("report")
+@click.option("--output", type=NEW_FILE, default=None, help="Write its page to this file.")
+def _report(ws: Workspace, report: str, output: Path | None) -> Output:
+    info = ws.monitoring.report(report)
+    if output is not None:
+        output.write_bytes(ws.monitoring.report_html(report))
+    place = f" in {output}" if output else ""
+    return Output(info, f"report {info.id}: {info.status}{place}")
