@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 import pilothouse
+from pilothouse.kit.errors import Invalid
+from pilothouse.kit.parameters import Parameter
 from pilothouse.monitoring.checks import CheckLimits
 from pilothouse.monitoring.drift import BOTH, DriftTest, drift_tests
-from pilothouse.registry.gates import Verdict
+from pilothouse.registry.gates import Verdict, gates
 from pilothouse.testing.drift import check_drift_test
 from pilothouse.testing.gates import check_gate
 from pilothouse.testing.plugin_kinds import KINDS
@@ -46,30 +48,53 @@ def test_every_kind_of_plugin_has_a_contract() -> None:
     assert declared == {kind.plugins.package for kind in KINDS}
 
 
-def passes_everything(evidence: object) -> Verdict:
-    return Verdict("lenient", "passed", None, None, "fine")
+def broken_gate(verdict: Verdict) -> Any:
+    """The gate `metric_threshold`, but for its one verdict on everything."""
+    real: Any = gates.get("metric_threshold")
 
+    class Broken(real):  # type: ignore[misc]  # a class that is only known at run time
+        @staticmethod
+        def evaluate(evidence: object, params: object) -> Verdict:
+            return verdict
 
-def says_nothing(evidence: object) -> Verdict:
-    return Verdict("mute", "failed", None, None, " ")
-
-
-def counts_to_nan(evidence: object) -> Verdict:
-    return Verdict("nan", "failed", float("nan"), 1.0, "a figure that is none")
+    return Broken
 
 
 @pytest.mark.parametrize(
-    ("name", "gate", "words"),
+    ("name", "verdict", "message"),
     [
-        ("lenient", passes_everything, "lets everything pass"),
-        ("mute", says_nothing, "gives no words"),
-        ("nan", counts_to_nan, "is no figure"),
-        ("other", says_nothing, "signs as 'mute'"),
+        ("lenient", Verdict("lenient", "passed", None, None, "fine"), "lets everything pass"),
+        ("mute", Verdict("mute", "failed", None, None, " "), "gives no message"),
+        ("nan", Verdict("nan", "failed", float("nan"), 1.0, "no number"), "is no figure"),
+        ("other", Verdict("mute", "failed", None, None, "worse"), "signs as 'mute'"),
     ],
 )
-def test_a_gate_that_breaks_a_promise_is_told_which(name: str, gate: Any, words: str) -> None:
-    with pytest.raises(AssertionError, match=words):
-        check_gate(name, gate)
+def test_a_gate_that_breaks_a_promise_is_told_which(
+    name: str, verdict: Verdict, message: str
+) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_gate(name, broken_gate(verdict))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"title": ""}, "needs a title"),
+        ({"title": "a gate."}, "is not a title"),
+        ({"description": "No sentence"}, "needs a description"),
+        ({"unit": None}, "unit of its result"),
+        ({"parameters": (Parameter("metric", "text", ""),)}, "sentence of help"),
+        ({"parameters": (Parameter("margin", "number", 2, high=1, help="Much."),)}, "at most 1"),
+        ({"parameters": (Parameter("way", "choice", "up", help="Which."),)}, "one of"),
+        ({"parameters": (Parameter("metric", "text", required=True, help="It."),)}, "a default"),
+    ],
+)
+def test_a_plugin_that_does_not_describe_itself_is_told_what_is_missing(
+    changes: dict[str, Any], message: str
+) -> None:
+    real: Any = gates.get("metric_threshold")
+    with pytest.raises((AssertionError, Invalid), match=message):
+        check_gate("metric_threshold", type("Undescribed", (real,), changes))
 
 
 @pytest.mark.parametrize(
@@ -96,10 +121,10 @@ def test_a_trainer_that_breaks_a_promise_is_told_which() -> None:
     real: Any = trainers.get("logistic_regression")
 
     class Twice(real):  # type: ignore[misc]  # a class that is only known at run time
-        space = (*real.space, real.space[0])
+        parameters = (*real.parameters, real.parameters[0])
 
     class Helpless(real):  # type: ignore[misc]
-        space = (*real.space, Hyperparameter("warmth", "number", 1.0, 0.0, 1.0))
+        parameters = (*real.parameters, Hyperparameter("warmth", "number", 1.0, 0.0, 1.0))
 
     class Guesses(real):  # type: ignore[misc]
         @staticmethod

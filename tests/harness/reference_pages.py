@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pilothouse.kit.errors import PilothouseError
+from pilothouse.kit.parameters import Parameter
 from pilothouse.kit.settings import Settings
 from pilothouse.testing.plugin_kinds import KINDS, Kind
 
@@ -61,7 +62,7 @@ def _kind(kind: Kind) -> str:
     package = kind.plugins.package
     contract = f"pilothouse.testing.{kind.check.__module__.rsplit('.', 1)[-1]}"
     rows = [
-        (f"`{name}`", _words(plugin), "<br>".join(_details(plugin)))
+        (f"`{name}`", _described(plugin), "<br>".join(_details(plugin)))
         for name, plugin in kind.plugins.items()
     ]
     return (
@@ -71,26 +72,35 @@ def _kind(kind: Kind) -> str:
     )
 
 
-def _words(plugin: Any) -> str:
-    """A plugin's title, and the sentence of its docstring when that is its own."""
-    title = getattr(plugin, "title", "")
-    said = _sentence(plugin) if inspect.isclass(plugin) or inspect.isroutine(plugin) else ""
-    return ". ".join(words for words in (title, said) if words)
+def _described(plugin: Any) -> str:
+    """A plugin's title, description and unit; a check is a function with a docstring."""
+    if inspect.isroutine(plugin):
+        return _sentence(plugin)
+    unit = getattr(plugin, "unit", "")
+    result = f"<br>Unit of the result: {unit}." if unit else ""
+    return f"**{plugin.title}**. {getattr(plugin, 'description', '')}{result}"
 
 
 def _details(plugin: Any) -> Iterator[str]:
-    if hasattr(plugin, "space"):
-        yield from (f"`{hyper.name}` = {hyper.default}: {hyper.help}" for hyper in plugin.space)
-    elif hasattr(plugin, "limits"):
+    if hasattr(plugin, "limits"):
         yield f"columns of {' and '.join(sorted(plugin.kinds))}"
         yield f"warns above {plugin.limits.warn:g}, fails above {plugin.limits.fail:g}"
-    else:
-        _, *parameters = inspect.signature(plugin).parameters.values()
-        for parameter in parameters:
-            is_needed = parameter.default is parameter.empty
-            yield f"`{parameter.name}`" + (
-                "" if is_needed else f" = {json.dumps(parameter.default)}"
-            )
+    elif hasattr(plugin, "parameters"):
+        yield from (_parameter(parameter) for parameter in plugin.parameters)
+    elif not hasattr(plugin, "description"):
+        _, *arguments = inspect.signature(plugin).parameters.values()
+        for argument in arguments:
+            is_needed = argument.default is argument.empty
+            yield f"`{argument.name}`" + ("" if is_needed else f" = {json.dumps(argument.default)}")
+
+
+def _parameter(parameter: Parameter) -> str:
+    """Name, default, type with its limits or choices and unit, and the help."""
+    default = "" if parameter.required else f" = {json.dumps(parameter.default)}"
+    limits = parameter.limits or ", ".join(map(str, parameter.choices))
+    kind = " ".join(part for part in (parameter.type, limits, parameter.unit) if part)
+    needed = ", required" if parameter.required else ""
+    return f"`{parameter.name}`{default} ({kind}{needed}): {parameter.help}"
 
 
 def _errors() -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlmodel import Session
 
 from pilothouse.activity import record
 from pilothouse.kit.errors import Invalid
+from pilothouse.kit.parameters import Params, read_params
 from pilothouse.registry.evidence import Evidence
 from pilothouse.registry.gates import Verdict, gates
 from pilothouse.registry.tables import GATED, PRODUCTION, STAGING, GatePolicy
@@ -25,8 +25,17 @@ class GateRule:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def evaluate(self, evidence: Evidence) -> Verdict:
-        """The gate's verdict. Raises NotFound when there is no such gate."""
-        return gates.get(self.gate)(evidence, **self.params)
+        """The gate's verdict. Raises NotFound for an unknown gate, Invalid for a parameter."""
+        return gates.get(self.gate).evaluate(evidence, self.read())
+
+    def read(self) -> Params:
+        """Every parameter of the gate, checked. Raises NotFound, or Invalid that names it."""
+        return read_params(f"the gate {self.gate}", gates.get(self.gate).parameters, self.params)
+
+    def checked(self) -> GateRule:
+        """The same rule with its own parameters in their types. Raises NotFound, or Invalid."""
+        params = self.read()
+        return replace(self, params={name: params[name] for name in self.params})
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -81,9 +90,7 @@ def set_rules(
 ) -> None:
     """Change the gates before a stage. Raises NotFound for a gate, Invalid for a parameter."""
     before = [rule.to_json() for rule in rules(session, stage)]
-    for rule in chosen:
-        _check_params(rule)
-    after = [rule.to_json() for rule in chosen]
+    after = [rule.checked().to_json() for rule in chosen]
     session.merge(
         GatePolicy(stage=stage, gates=after, changed_at=store.now(), changed_by=store.actor)
     )
@@ -106,15 +113,4 @@ def _check_stage(stage: str) -> None:
             f"no version is promoted to {stage!r}.",
             hint=f"Choose {' or '.join(GATED)}.",
             fields={"stage": f"must be {' or '.join(GATED)}"},
-        )
-
-
-def _check_params(rule: GateRule) -> None:
-    known = inspect.signature(gates.get(rule.gate)).parameters.values()
-    names = [each.name for each in known if each.kind is inspect.Parameter.KEYWORD_ONLY]
-    if unknown := sorted(set(rule.params) - set(names)):
-        raise Invalid(
-            f"the gate {rule.gate} has no {', '.join(unknown)}.",
-            hint=f"It has {', '.join(names) or 'no parameters'}.",
-            fields=dict.fromkeys(unknown, "unknown"),
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 from collections.abc import Iterator
 
+from pilothouse.kit.parameters import Params, read_params
 from pilothouse.registry.evidence import ChampionComparison, ContractFact, Evidence, Side
 from pilothouse.registry.gates import Gate, Verdict
+from pilothouse.testing.parameters import check_described, check_unit, edges
 
 FIGURES = {"roc_auc": 0.71, "average_precision": 0.4, "log_loss": 0.5, "brier": 0.17}
 COLUMNS = ("distance", "carrier")
@@ -31,32 +32,34 @@ def examples() -> Iterator[Evidence]:
 
 def check_gate(name: str, gate: Gate) -> None:
     """Raise AssertionError, with what is wrong, unless the gate keeps every promise."""
-    _check_parameters(name, gate)
+    check_described(name, gate)
+    check_unit(name, gate)
+    for parameter in gate.parameters:
+        assert not parameter.required, f"the parameter {parameter.name} of {name} needs a default"
+
+    defaults = read_params(name, gate.parameters, {})
     outcomes = set()
     for evidence in examples():
         before = evidence.to_json()
-        verdict = gate(evidence)
+        verdict = gate.evaluate(evidence, defaults)
         _check_verdict(name, verdict)
-        assert gate(evidence) == verdict, f"{name} says two things of the same evidence"
+        again = gate.evaluate(evidence, defaults)
+        assert again == verdict, f"{name} gives two verdicts on the same evidence"
         assert evidence.to_json() == before, f"{name} changes the evidence"
         outcomes.add(verdict.outcome)
     assert outcomes != {"passed"}, f"{name} lets everything pass: it is no gate"
 
-
-def _check_parameters(name: str, gate: Gate) -> None:
-    _, *parameters = inspect.signature(gate).parameters.values()
-    for parameter in parameters:
-        what = f"the parameter {parameter.name} of {name}"
-        assert parameter.kind is parameter.KEYWORD_ONLY, f"{what} must be a keyword"
-        assert parameter.default is not parameter.empty, f"{what} needs a default"
-        assert json.loads(json.dumps(parameter.default)) == parameter.default, f"{what}: plain"
+    for parameter in gate.parameters:
+        for edge in edges(parameter):
+            verdict = gate.evaluate(evidence, Params({**defaults, parameter.name: edge}))
+            _check_verdict(name, verdict)
 
 
 def _check_verdict(name: str, verdict: Verdict) -> None:
     assert isinstance(verdict, Verdict), f"{name} must answer with a Verdict"
     assert verdict.gate == name, f"{name} signs as {verdict.gate!r}"
     assert verdict.outcome in ("passed", "failed", "inconclusive"), f"{name}: {verdict.outcome!r}"
-    assert verdict.message.strip(), f"{name} gives no words"
+    assert verdict.message.strip(), f"{name} gives no message"
     assert "\n" not in verdict.message, f"{name} must say it in one line"
     for figure in (verdict.figure, verdict.limit):
         assert figure is None or math.isfinite(figure), f"{name}: {figure} is no figure"

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from pilothouse.testing.parameters import check_described, check_unit, edges
 from pilothouse.training.encoding import Encoder
 from pilothouse.training.trainers import Columns, Hyperparameter, Trainer, Value, resolve_params
 
@@ -35,34 +36,24 @@ def flights() -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
 
 def check_trainer(name: str, trainer: Trainer) -> None:
     """Raise AssertionError, with what is wrong, unless the trainer keeps every promise."""
-    assert trainer.title.strip(), f"{name} needs a title"
-    names = [hyper.name for hyper in trainer.space]
-    assert len(set(names)) == len(names), f"{name} declares a parameter twice"
-    for hyper in trainer.space:
+    check_described(name, trainer)
+    check_unit(name, trainer)
+    for hyper in trainer.parameters:
         _check_hyper(name, hyper)
     defaults = resolve_params(trainer, {})
     _check_pipeline(name, trainer, defaults)
-    for hyper in trainer.space:
-        for edge in _edges(hyper):
+    for hyper in trainer.parameters:
+        for edge in edges(hyper):
             trainer.build(COLUMNS, defaults | {hyper.name: edge}, seed=0)
 
 
 def _check_hyper(name: str, hyper: Hyperparameter) -> None:
     what = f"the parameter {hyper.name} of {name}"
-    assert hyper.read(hyper.default) == hyper.default, f"{what}: its default is outside of it"
-    assert hyper.help.endswith("."), f"{what} needs a sentence of help"
-    if hyper.kind == "choice":
-        assert hyper.choices, f"{what} offers nothing to choose from"
-    elif hyper.tuned:
+    assert not hyper.required, f"{what} needs a default"
+    if hyper.tuned and hyper.type != "choice":
         assert hyper.low is not None, f"{what} is tuned and has no lowest value"
         assert hyper.high is not None, f"{what} is tuned and has no highest value"
-        assert hyper.low < hyper.high, f"{what} has nothing between its limits"
         assert not hyper.log or hyper.low > 0, f"{what} is drawn on a log scale from 0"
-
-
-def _edges(hyper: Hyperparameter) -> tuple[Value, ...]:
-    limits = tuple(hyper.read(limit) for limit in (hyper.low, hyper.high) if limit is not None)
-    return hyper.choices or limits
 
 
 def _check_pipeline(name: str, trainer: Trainer, params: Mapping[str, Value]) -> None:

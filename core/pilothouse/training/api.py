@@ -29,7 +29,8 @@ class TrainerInfo:
 
     name: str
     title: str
-    space: tuple[Hyperparameter, ...]
+    description: str
+    parameters: tuple[Hyperparameter, ...]
 
 
 class Training(Service):
@@ -38,7 +39,8 @@ class Training(Service):
     def trainers(self) -> list[TrainerInfo]:
         """Every kind of model one can train, by name."""
         return [
-            TrainerInfo(name, trainer.title, trainer.space) for name, trainer in trainers.items()
+            TrainerInfo(name, trainer.title, trainer.description, trainer.parameters)
+            for name, trainer in trainers.items()
         ]
 
     def preview(self, spec: TrainingSpec) -> TrainingPreview:

@@ -27,7 +27,9 @@ class Search:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._start = dict(start)
-        self._space = {hyper.name: _distribution(hyper) for hyper in trainer.space if hyper.tuned}
+        self._space = {
+            hyper.name: _distribution(hyper) for hyper in trainer.parameters if hyper.tuned
+        }
         self._study = optuna.create_study(
             direction="maximize" if direction == "higher" else "minimize",
             sampler=optuna.samplers.TPESampler(seed=seed),
@@ -60,10 +62,10 @@ def _distribution(hyper: Hyperparameter) -> BaseDistribution:
         IntDistribution,
     )
 
-    if hyper.kind == "choice":
+    if hyper.type == "choice":
         return CategoricalDistribution(hyper.choices)
     if hyper.low is None or hyper.high is None:
         raise ValueError(f"{hyper.name} has no bounds to search within")
-    if hyper.kind == "integer":
+    if hyper.type == "integer":
         return IntDistribution(int(hyper.low), int(hyper.high), log=hyper.log)
     return FloatDistribution(hyper.low, hyper.high, log=hyper.log)

@@ -45,7 +45,7 @@ def gate(request: pytest.FixtureRequest) -> str:
 
 def test_every_gate_answers_with_words_and_keeps_its_name(gate: str) -> None:
     for shown in (evidence(), evidence(None), evidence(0.5, 0.6), evidence(None, 0.6)):
-        verdict = gates.get(gate)(shown)
+        verdict = GateRule(gate).evaluate(shown)
         assert verdict.gate == gate
         assert verdict.outcome in ("passed", "failed", "inconclusive")
         assert verdict.message
@@ -102,7 +102,7 @@ def test_people_say_which_way_a_metric_is_better() -> None:
 
 
 def test_without_a_champion_nothing_is_to_beat() -> None:
-    assert gates.get("beats_champion")(evidence(0.4)).passed
+    assert GateRule("beats_champion").evaluate(evidence(0.4)).passed
 
 
 def test_a_figure_that_was_not_measured_is_inconclusive_and_does_not_let_through() -> None:
@@ -116,17 +116,17 @@ def test_a_figure_that_was_not_measured_is_inconclusive_and_does_not_let_through
 def test_a_comparison_on_the_same_rows_goes_before_each_ones_own_figures() -> None:
     compared = ChampionComparison("late@1", {"roc_auc": 0.71}, {"roc_auc": 0.62}, "the newest week")
     shown = evidence(0.7, 0.75, held_out=("a", "b"), comparison=compared)
-    assert not gates.get("beats_champion")(evidence(0.7, 0.75)).passed
-    verdict = gates.get("beats_champion")(shown)
+    assert not GateRule("beats_champion").evaluate(evidence(0.7, 0.75)).passed
+    verdict = GateRule("beats_champion").evaluate(shown)
     assert verdict.passed
     assert "is better by 0.0900" in verdict.message
     assert ChampionComparison.from_json(json.loads(json.dumps(compared.to_json()))) == compared
 
 
 def test_the_words_say_when_the_rows_were_not_the_same() -> None:
-    told = gates.get("beats_champion")(evidence(0.7, 0.7, held_out=("a", "b"))).message
+    told = GateRule("beats_champion").evaluate(evidence(0.7, 0.7, held_out=("a", "b"))).message
     assert told.endswith("(each on rows of its own)")
-    assert "rows" not in gates.get("beats_champion")(evidence(0.7, 0.7)).message
+    assert "rows" not in GateRule("beats_champion").evaluate(evidence(0.7, 0.7)).message
 
 
 def test_a_contract_must_cover_every_input() -> None:

@@ -361,7 +361,7 @@ class TestGatesAndAliases:
         registry.set_gates("production", mild, reason="a hard problem")
         assert registry.promote("late", 1, "production", "good enough").status == "accepted"
         assert verbs(workspace).count("changed") == 1
-        with pytest.raises(Invalid, match="has no luck"):
+        with pytest.raises(Invalid, match="has no parameter 'luck'"):
             registry.set_gates("production", [GateRule("metric_threshold", {"luck": 1})])
         with pytest.raises(NotFound):
             registry.set_gates("production", [GateRule("horoscope")])

@@ -326,5 +326,5 @@ def test_another_model_is_judged_on_the_very_same_rows(workspace: Workspace, dat
 def test_a_form_can_be_built_from_the_trainers(workspace: Workspace) -> None:
     trainers = {trainer.name: trainer for trainer in workspace.training.trainers()}
     assert {"hist_gradient_boosting", "logistic_regression", "random_forest"} <= set(trainers)
-    depth = {hyper.name: hyper for hyper in trainers["random_forest"].space}["max_depth"]
-    assert (depth.kind, depth.low, depth.high, depth.default) == ("integer", 2, 20, 10)
+    depth = {hyper.name: hyper for hyper in trainers["random_forest"].parameters}["max_depth"]
+    assert (depth.type, depth.low, depth.high, depth.default) == ("integer", 2, 20, 10)

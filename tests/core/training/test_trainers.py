@@ -73,7 +73,7 @@ def test_the_same_seed_makes_the_same_model(trainer: Trainer) -> None:
 
 def test_its_defaults_lie_in_its_space_and_a_search_starts_there(trainer: Trainer) -> None:
     params = resolve_params(trainer, {})
-    assert params == {hyper.name: hyper.default for hyper in trainer.space}
+    assert params == {hyper.name: hyper.default for hyper in trainer.parameters}
     assert Search(trainer, params, "higher", 0).suggest() == params
 
 

@@ -1,4 +1,4 @@
-"""What gates said: one row a gate, its verdict, the figure and the limit it was held against."""
+"""Gates in the registry: the verdicts of a version, and the rules before each stage."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from pilothouse.registry.gates import gates
+from pilothouse.registry.policy import GateRule
+from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import DASH, number, plural, title
+from pilothouse_app.components.parameter_form import parameter_fields, parameter_label
 from pilothouse_app.components.status import badge_text
+from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.registry.gates import Verdict
 
 STAGES = ("staging", "production")
-GATES = {
-    "metric_threshold": "Metric reaches its threshold",
-    "beats_champion": "Not worse than the champion",
-    "has_contract": "Schema contract present",
-}
 
 
-def gate_words(gate: str) -> str:
-    """A gate's name as a reader says it."""
-    return GATES.get(gate, title(gate))
+def gate_title(name: str) -> str:
+    """A gate's title; of one that is not installed any more, its name in words."""
+    return gates.get(name).title if name in gates.names() else title(name)
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> None:
@@ -36,10 +36,10 @@ def verdict_table(verdicts: Sequence[Verdict]) -> None:
         return
     rows = [
         {
-            "Gate": gate_words(verdict.gate),
+            "Gate": gate_title(verdict.gate),
             "Verdict": badge_text(verdict.outcome),
-            "Figure": figure_text(verdict.figure),
-            "Limit": figure_text(verdict.limit),
+            "Figure": _with_unit(verdict.gate, verdict.figure),
+            "Limit": _with_unit(verdict.gate, verdict.limit),
             "In words": literal(verdict.message),
         }
         for verdict in verdicts
@@ -48,34 +48,134 @@ def verdict_table(verdicts: Sequence[Verdict]) -> None:
 
 
 def gate_rules() -> None:
-    """Which gates stand before which stage, with their parameters."""
+    """The gates before each stage, with their parameters, and the button that changes them."""
     with st.grid(2, gap="medium", min_column_width=320):
         for stage in STAGES:
             with st.container(border=True, height="stretch", key=f"gates_{stage}"):
-                st.markdown(f"**Before {stage}**")
-                rows = [
-                    {"Gate": gate_words(rule.gate), "With": _params(rule.params)}
-                    for rule in workspace().registry.gates(stage)
-                ]
-                if rows:
-                    st.table(
-                        pd.DataFrame(rows),
-                        border="horizontal",
-                        hide_index=True,
-                        hide_header=True,
-                        alt=f"Gates before {stage}",
-                    )
-                else:
-                    st.markdown(":gray[No gate]")
+                _stage_rules(stage)
 
 
-def _params(params: Mapping[str, Any]) -> str:
-    words = [f"{title(name)} {_param(value)}" for name, value in params.items()]
-    return ", ".join(words) or "every input of the model"
+def _stage_rules(stage: str) -> None:
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.markdown(f"**Before {stage}**")
+        st.button(
+            "Change",
+            icon=":material/edit:",
+            key=f"gates_edit_{stage}",
+            help=f"Choose which gates a version must pass before {stage}",
+            on_click=_begin_draft,
+            args=(stage,),
+        )
+    if st.session_state.get(f"gates_edit_{stage}"):
+        edit_gates(stage)
+
+    rows = [
+        {"Gate": gate_title(rule.gate), "With": _params(rule)}
+        for rule in workspace().registry.gates(stage)
+    ]
+    if rows:
+        st.table(
+            pd.DataFrame(rows),
+            border="horizontal",
+            hide_index=True,
+            hide_header=True,
+            alt=f"Gates before {stage}",
+        )
+    else:
+        st.markdown(":gray[No gate]")
+
+
+def _params(rule: GateRule) -> str:
+    """The parameters that were set, by their labels; of a gate without any, what it checks."""
+    if rule.gate not in gates.names():
+        return "this gate is not installed; a promotion is refused"
+    gate = gates.get(rule.gate)
+    labels = {parameter.name: parameter_label(parameter) for parameter in gate.parameters}
+    values = [
+        f"{labels.get(name, title(name))} {_param(value)}" for name, value in rule.params.items()
+    ]
+    return ", ".join(values) or gate.description
 
 
 def _param(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return str(value)
     return title(value) if isinstance(value, str) else f"{value:g}"
+
+
+def _begin_draft(stage: str) -> None:
+    """Start editing from the stored rules: plain values, a number for each so that keys are new."""
+    number = st.session_state.get("gates_drafts", 0) + 1
+    st.session_state["gates_drafts"] = number
+    st.session_state[f"gates_draft_{stage}"] = [
+        {"id": f"{number}_{index}", "gate": rule.gate, "params": dict(rule.params)}
+        for index, rule in enumerate(workspace().registry.gates(stage))
+    ]
+
+
+@st.dialog("Change the gates", width="large", icon=":material/rule:")
+def edit_gates(stage: str) -> None:
+    """The gates before a stage, each with its own form, made from what the gate declares."""
+    st.markdown(
+        f"A version must pass all of these before **{stage}**. "
+        "Pending promotions are judged by the new gates."
+    )
+    draft = st.session_state.get(f"gates_draft_{stage}", [])
+    rules = [_draft_rule(stage, item) for item in draft]
+    if not draft:
+        st.markdown(":gray[No gate: every version is let through.]")
+    _add_gate(stage)
+
+    reason = reason_input(f"gates_reason_{stage}")
+    if dialog_buttons(
+        "Save", f"gates_{stage}", missing="" if reason else "Give a reason first"
+    ) and run_or_show_error(lambda: workspace().registry.set_gates(stage, rules, reason)):
+        toast_next(f"The gates before {stage} have changed")
+        st.rerun()
+
+
+def _draft_rule(stage: str, item: Mapping[str, Any]) -> GateRule:
+    """One gate of the draft with its fields; what they hold now is the rule."""
+    name, key = item["gate"], f"gate_{item['id']}"
+    with st.container(border=True):
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            st.markdown(f"**{literal(gate_title(name))}**")
+            st.button(
+                "Remove", icon=":material/delete:", key=f"{key}_remove",
+                on_click=_remove_gate, args=(stage, item["id"]),
+            )  # fmt: skip
+        if name not in gates.names():
+            st.markdown(":gray[This gate is not installed. Remove it, or install its package.]")
+            return GateRule(name, item["params"])
+        gate = gates.get(name)
+        st.markdown(f":gray[{literal(gate.description)}]")
+        return GateRule(name, parameter_fields(gate.parameters, item["params"], key=key))
+
+
+def _add_gate(stage: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Another gate", gates.names(), format_func=gate_title, key=f"gates_new_{stage}"
+        )
+        st.button(
+            "Add", icon=":material/add:", key=f"gates_add_{stage}",
+            on_click=_append_gate, args=(stage,),
+        )  # fmt: skip
+
+
+def _append_gate(stage: str) -> None:
+    number = st.session_state.get("gates_drafts", 0) + 1
+    st.session_state["gates_drafts"] = number
+    name = st.session_state[f"gates_new_{stage}"]
+    draft = st.session_state.get(f"gates_draft_{stage}", [])
+    st.session_state[f"gates_draft_{stage}"] = [
+        *draft, {"id": f"{number}_new", "gate": name, "params": {}},
+    ]  # fmt: skip
+
+
+def _remove_gate(stage: str, item_id: str) -> None:
+    draft = st.session_state[f"gates_draft_{stage}"]
+    st.session_state[f"gates_draft_{stage}"] = [item for item in draft if item["id"] != item_id]
 
 
 def verdict_words(verdicts: Sequence[Verdict]) -> str:
@@ -84,6 +184,11 @@ def verdict_words(verdicts: Sequence[Verdict]) -> str:
     if not standing:
         return f"{plural(len(verdicts), 'gate')} passed"
     return f"{plural(len(standing), 'gate')} of {len(verdicts)} in the way"
+
+
+def _with_unit(name: str, value: float | None) -> str:
+    unit = gates.get(name).unit if name in gates.names() else ""
+    return f"{figure_text(value)} {unit}".strip() if value is not None else DASH
 
 
 def figure_text(value: float | None) -> str:

@@ -15,6 +15,7 @@ from pilothouse_app.components.diff import literal
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count, plural, title
 from pilothouse_app.components.links import address, go
+from pilothouse_app.components.parameter_form import parameter_fields
 from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.table import name_column, table, text_column
 from pilothouse_app.components.toasts import toast_next
@@ -23,7 +24,6 @@ from pilothouse_app.features.experiments.formatting import metric_title
 
 if TYPE_CHECKING:
     from pilothouse.data.info import DatasetVersionInfo
-    from pilothouse.training.trainers import Hyperparameter
 
 SPLIT_WORDS = {
     "auto": "By time if the data has an event time",
@@ -249,7 +249,9 @@ def _model(task: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     with st.expander("Parameters", icon=":material/tune:"):
         same = trainer == given.get("trainer")
         settled = dict(given.get("params") or {}) if same else {}
-        params = _params(str(trainer), known[str(trainer)].space, settled)
+        info = known[str(trainer)]
+        st.markdown(f":gray[{literal(info.description)}]")
+        params = parameter_fields(info.parameters, settled, key=f"train_{trainer}")
     return {
         **{name: given[name] for name in KEPT if name in given},
         **task,
@@ -260,41 +262,6 @@ def _model(task: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         "params": params,
         "seed": given.get("seed", 0),
     }
-
-
-def _params(
-    trainer: str, space: tuple[Hyperparameter, ...], given: Mapping[str, Any]
-) -> dict[str, Any]:
-    columns = st.columns(3)
-    values: dict[str, Any] = {}
-    for place, hyper in enumerate(space):
-        with columns[place % 3]:
-            values[hyper.name] = _param(trainer, hyper, given.get(hyper.name, hyper.default))
-    return values
-
-
-def _param(trainer: str, hyper: Hyperparameter, value: Any) -> Any:
-    key, label = f"train_{trainer}_{hyper.name}", title(hyper.name)
-    if hyper.kind == "choice":
-        known = value if value in hyper.choices else hyper.default
-        place = hyper.choices.index(known)
-        return st.selectbox(label, hyper.choices, index=place, key=key, help=hyper.help)
-    if hyper.kind == "integer":
-        return st.number_input(
-            label,
-            _whole(hyper.low),
-            _whole(hyper.high),
-            int(value),
-            key=key,
-            help=hyper.help,
-        )
-    return st.number_input(
-        label, hyper.low, hyper.high, float(value), key=key, help=hyper.help, format="%.4g"
-    )
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)
 
 
 def _start(spec: dict[str, Any]) -> None:

@@ -1,19 +1,23 @@
-"""What stands before a stage: each gate is a pure function from Evidence to a Verdict."""
+"""Gates before a stage: each is a pure function from Evidence to a Verdict, with its own words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from pilothouse.kit.parameters import Parameter, Params
 from pilothouse.kit.plugins import Plugins
+
+if TYPE_CHECKING:
+    from pilothouse.registry.evidence import Evidence
 
 Outcome = Literal["passed", "failed", "inconclusive"]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a gate says: the figure it looked at, the limit it held it against, and the words."""
+    """What a gate says: the figure it looked at, the limit it compared it with, and why."""
 
     gate: str
     outcome: Outcome
@@ -23,7 +27,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing stands in the way."""
+        """Whether the gate lets the version through."""
         return self.outcome == "passed"
 
     def to_json(self) -> dict[str, Any]:
@@ -39,5 +43,33 @@ class Verdict:
         return cls(**stored)
 
 
-Gate = Callable[..., Verdict]  # of Evidence, and of parameters that are keywords with defaults
+class Gate(Protocol):
+    """Judges a promotion. Forms, tables and the docs are made from what it says of itself."""
+
+    @property
+    def title(self) -> str:
+        """Its name for people, as a condition: "Not worse than the champion"."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """When it lets a version through, in a sentence or two."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """The unit of a verdict's figure and limit; "" when it is that of a metric or none."""
+        ...
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What people may set; each has a default."""
+        ...
+
+    def evaluate(self, evidence: Evidence, params: Params) -> Verdict:
+        """The verdict: a pure function of the evidence and of checked parameters."""
+        ...
+
+
+METRIC = Parameter("metric", "text", "roc_auc", help="The metric that is compared.")
 gates: Plugins[Gate] = Plugins(__name__, "gate")

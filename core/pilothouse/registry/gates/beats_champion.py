@@ -2,52 +2,65 @@
 
 from __future__ import annotations
 
+from pilothouse.kit.parameters import Parameter, Params
 from pilothouse.registry.evidence import Evidence
-from pilothouse.registry.gates import Verdict, gates
+from pilothouse.registry.gates import METRIC, Verdict, gates
 
 GATE = "beats_champion"
-ROUNDING = 1e-12  # a figure exactly at the limit passes, whatever subtraction makes of it
+ROUNDING = 1e-12  # 0.7 - 0.695 is a little more than 0.005: a figure exactly at the limit passes
 
 
 @gates.register(GATE)
-def beats_champion(
-    evidence: Evidence, /, *, metric: str = "roc_auc", margin: float = 0.005
-) -> Verdict:
-    """The candidate's metric is at most `margin` worse than the champion's.
+class BeatsChampion:
+    """Both are compared on the same rows when those are known; the message says when not."""
 
-    Both are measured on the same rows when that is known; when it is not, the words say so.
-    """
-    if evidence.champion is None:
-        return Verdict(GATE, "passed", None, None, "there is no champion to compare with")
-    kind = evidence.kind(metric)
-    figure, champion = evidence.figures(metric)
-    if figure is None or champion is None:
-        who = evidence.candidate.version if figure is None else evidence.champion.version
-        words = f"{kind.title} of {who} was not measured"
-        return Verdict(GATE, "inconclusive", figure, champion, words)
-    if kind.direction == "unknown":
-        words = f"whether more {kind.title} is better or worse is not known"
-        return Verdict(GATE, "inconclusive", figure, champion, words)
-    sign = 1 if kind.direction == "higher" else -1
-    limit = champion - sign * margin
-    worse = sign * (champion - figure)
-    words = _words(evidence, metric, figure, champion, worse, margin)
-    outcome = "passed" if worse - margin <= ROUNDING else "failed"
-    return Verdict(GATE, outcome, figure, limit, words)  # type: ignore[arg-type]  # one of the outcomes
+    title = "Not worse than the champion"
+    description = "The candidate's metric is at most `margin` worse than the champion's."
+    unit = ""
+    parameters = (
+        METRIC,
+        Parameter("margin", "number", 0.005, help="How much worse still passes."),
+    )
+
+    @staticmethod
+    def evaluate(evidence: Evidence, params: Params) -> Verdict:
+        """The figure is the candidate's metric, the limit the champion's less the margin."""
+        metric, margin = params.text("metric"), params.number("margin")
+        if evidence.champion is None:
+            return Verdict(GATE, "passed", None, None, "there is no champion to compare with")
+
+        kind = evidence.kind(metric)
+        figure, champion = evidence.figures(metric)
+        if figure is None or champion is None:
+            side = evidence.candidate if figure is None else evidence.champion
+            message = f"{kind.title} of {side.version} was not measured"
+            return Verdict(GATE, "inconclusive", figure, champion, message)
+        if kind.direction == "unknown":
+            message = f"whether more {kind.title} is better or worse is not known"
+            return Verdict(GATE, "inconclusive", figure, champion, message)
+
+        sign = 1 if kind.direction == "higher" else -1
+        limit = champion - sign * margin
+        loss = sign * (champion - figure)
+        message = _message(evidence, metric, figure, champion, loss, margin)
+        if loss - margin <= ROUNDING:
+            return Verdict(GATE, "passed", figure, limit, message)
+        return Verdict(GATE, "failed", figure, limit, message)
 
 
-def _words(
-    evidence: Evidence, metric: str, figure: float, champion: float, worse: float, margin: float
+def _message(
+    evidence: Evidence, metric: str, figure: float, champion: float, loss: float, margin: float
 ) -> str:
     kind = evidence.kind(metric)
     assert evidence.champion is not None
     name = evidence.champion.version
-    said = f"{kind.title} {kind.write(figure)} against {kind.write(champion)} of {name}"
-    if worse <= ROUNDING:
-        judged = "is equal" if worse >= -ROUNDING else f"is better by {kind.write(-worse)}"
-    elif worse - margin <= ROUNDING:
-        judged = f"is worse by {kind.write(worse)}, within the margin of {margin:g}"
+    values = f"{kind.title} {kind.write(figure)} against {kind.write(champion)} of {name}"
+
+    if loss <= ROUNDING:
+        result = "is equal" if loss >= -ROUNDING else f"is better by {kind.write(-loss)}"
+    elif loss - margin <= ROUNDING:
+        result = f"is worse by {kind.write(loss)}, within the margin of {margin:g}"
     else:
-        over = kind.write(worse - margin)
-        judged = f"is worse by {kind.write(worse)}, {over} more than the margin of {margin:g}"
-    return f"{said} {judged}" + ("" if evidence.same_rows else " (each on rows of its own)")
+        excess = kind.write(loss - margin)
+        result = f"is worse by {kind.write(loss)}, {excess} more than the margin of {margin:g}"
+    return f"{values} {result}" + ("" if evidence.same_rows else " (each on rows of its own)")

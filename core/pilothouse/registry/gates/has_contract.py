@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from pilothouse.kit.parameters import Parameter, Params
 from pilothouse.registry.evidence import Evidence
 from pilothouse.registry.gates import Verdict, gates
 
@@ -9,16 +12,28 @@ GATE = "has_contract"
 
 
 @gates.register(GATE)
-def has_contract(evidence: Evidence, /) -> Verdict:
-    """A contract is kept with the dataset version, and it covers every input of the model."""
-    wanted = float(len(evidence.inputs))
-    if evidence.contract is None:
-        data = evidence.candidate.dataset or "the candidate's data"
-        return Verdict(GATE, "failed", 0.0, wanted, f"{data} has no schema contract")
-    covered = wanted - len(evidence.contract.uncovered)
-    if evidence.contract.uncovered:
-        names = ", ".join(evidence.contract.uncovered)
-        words = f"the contract of {evidence.contract.dataset} says nothing of {names}"
-        return Verdict(GATE, "failed", covered, wanted, words)
-    words = f"the contract of {evidence.contract.dataset} covers all {covered:.0f} inputs"
-    return Verdict(GATE, "passed", covered, wanted, words)
+class HasContract:
+    """Inputs without a contract would be served unchecked."""
+
+    title = "Schema contract present"
+    description = (
+        "A contract is stored with the dataset version, and it covers every input of the model."
+    )
+    unit = "inputs"
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+
+    @staticmethod
+    def evaluate(evidence: Evidence, params: Params) -> Verdict:
+        """The figure is the number of inputs that the contract covers, the limit is all of them."""
+        inputs = float(len(evidence.inputs))
+        if evidence.contract is None:
+            data = evidence.candidate.dataset or "the candidate's data"
+            return Verdict(GATE, "failed", 0.0, inputs, f"{data} has no schema contract")
+
+        covered = inputs - len(evidence.contract.uncovered)
+        if evidence.contract.uncovered:
+            names = ", ".join(evidence.contract.uncovered)
+            message = f"the contract of {evidence.contract.dataset} does not cover {names}"
+            return Verdict(GATE, "failed", covered, inputs, message)
+        message = f"the contract of {evidence.contract.dataset} covers all {covered:.0f} inputs"
+        return Verdict(GATE, "passed", covered, inputs, message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pilothouse.training.trainers import Columns, Hyperparameter, Value, trainers
+from pilothouse.training.trainers import PROBABILITY, Columns, Hyperparameter, Value, trainers
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -16,11 +16,16 @@ class HistGradientBoostingTrainer:
     """Its defaults are scikit-learn's; an unseen category is taken as missing."""
 
     title = "Histogram gradient boosting"
-    space = (
+    description = (
+        "Takes missing values and categories as they are; an unseen category is taken as missing. "
+        "Its defaults are scikit-learn's."
+    )
+    unit = PROBABILITY
+    parameters = (
         Hyperparameter(
             "learning_rate", "number", 0.1, 0.02, 0.5, log=True, help="Weight of each new tree."
         ),
-        Hyperparameter("max_iter", "integer", 100, 20, 500, tuned=False, help="Trees."),
+        Hyperparameter("max_iter", "integer", 100, 20, 500, tuned=False, help="Number of trees."),
         Hyperparameter(
             "max_leaf_nodes", "integer", 31, 4, 127, log=True, help="Most leaves of a tree."
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pilothouse.training.trainers import Columns, Hyperparameter, Value, trainers
+from pilothouse.training.trainers import PROBABILITY, Columns, Hyperparameter, Value, trainers
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -18,7 +18,12 @@ class LogisticRegressionTrainer:
     """Missing numbers take the median; a missing or unseen category has no indicator."""
 
     title = "Logistic regression"
-    space = (
+    description = (
+        "Missing numbers take the median and are scaled; "
+        "a missing or unseen category has no indicator."
+    )
+    unit = PROBABILITY
+    parameters = (
         Hyperparameter(
             "C", "number", 1.0, 1e-3, 1e3, log=True, help="Inverse strength of the L2 penalty."
         ),

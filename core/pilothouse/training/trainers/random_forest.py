@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pilothouse.training.trainers import Columns, Hyperparameter, Value, trainers
+from pilothouse.training.trainers import PROBABILITY, Columns, Hyperparameter, Value, trainers
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -16,8 +16,19 @@ class RandomForestTrainer:
     """Missing numbers take the median; categories are codes, by how often they occur."""
 
     title = "Random forest"
-    space = (
-        Hyperparameter("n_estimators", "integer", 60, 10, 300, tuned=False, help="Trees."),
+    description = "Missing numbers take the median; categories are codes, by how often they occur."
+    unit = PROBABILITY
+    parameters = (
+        Hyperparameter(
+            "n_estimators",
+            "integer",
+            60,
+            10,
+            300,
+            title="Trees",
+            tuned=False,
+            help="Number of trees.",
+        ),
         Hyperparameter("max_depth", "integer", 10, 2, 20, help="Most levels of a tree."),
         Hyperparameter(
             "min_samples_leaf", "integer", 20, 1, 200, log=True, help="Fewest rows of a leaf."
