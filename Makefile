@@ -1,4 +1,4 @@
-# Two commands matter: `make up` opens the cockpit, `make test` proves it works.
+# `make up` opens the app, `make test` runs every test.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -8,45 +8,45 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKSPACE ?= workspace
 WORKS ?= start predict drift ingest mlflow client single tracking_start search histories table
-ALONE := tests/journeys tests/processes# these wait for processes of their own: not beside others
+ALONE := tests/journeys tests/processes# these start processes and measure time: not beside others
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help up test check bench docs format journeys chromium clean constraints
 
-help: ## Show this list
+help: ## List these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-up: $(BIN)/.installed ## Set up what is missing, open the app, and sail the demo the first time
+up: $(BIN)/.installed ## Install what is missing and open the app; on first start run the demo
 	$(BIN)/pilothouse up --workspace $(WORKSPACE) --demo
 
-test: $(BIN)/.ready chromium ## Set up what is missing and run every test
+test: $(BIN)/.ready chromium ## Install what is missing and run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
 	$(BIN)/python -m pytest $(ALONE)
 
-check: $(BIN)/.ready ## Lint, types, layers
+check: $(BIN)/.ready ## Check lint, format, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(BIN)/.ready ## Measure ours beside the reference
+bench: $(BIN)/.ready ## Measure Pilothouse beside a reference
 	@for work in $(WORKS); do $(BIN)/python tests/bench/run.py $$work; done
 
 docs: $(BIN)/.ready ## Write the reference pages that are generated from the code
 	PYTHONPATH=tests $(BIN)/python -m harness.reference_pages
 
-format: $(BIN)/.ready ## Put the code into shape
+format: $(BIN)/.ready ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-journeys: $(BIN)/.ready chromium ## Run only the tests that drive a browser
+journeys: $(BIN)/.ready chromium ## Run only the tests in a browser
 	$(BIN)/python -m pytest -m journey
 
-constraints: $(BIN)/.ready ## Write constraints.txt from what is installed
+constraints: $(BIN)/.ready ## Write constraints.txt from the installed packages
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pilothouse | grep -E '^[A-Za-z0-9_.-]+==' | LC_ALL=C sort -f > constraints.txt
 
-clean: ## Remove the environment and caches; workspaces stay
+clean: ## Remove the environment and caches; workspaces are kept
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 chromium:
