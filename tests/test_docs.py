@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import importlib
+import itertools
 import re
+import shlex
 import textwrap
 from collections.abc import Iterator
 from functools import cache
@@ -30,6 +32,8 @@ OTHER_VARIABLES = {"PILOTHOUSE_VERSION"}
 
 # Folders that pages name and that are not part of this repository.
 FOREIGN = ("tests/test_names.py", "tests/tracking/", "tests/webhooks/", "workspace/")
+
+SHELL = {"#", "|", ">", "&&", ";"}  # what follows is not an argument
 
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -169,7 +173,7 @@ def fault_of_command(line: str) -> str:
     """What is wrong with `pilothouse LINE`, or nothing."""
     command: click.Command = root
     context = click.Context(command)
-    words = re.split(r"\s+(?:#|\||>|&&|;)", line)[0].split()
+    words = list(itertools.takewhile(lambda word: word not in SHELL, shlex.split(line)))
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         name = words.pop(0).strip(",.:")
         found = command.get_command(context, name)
@@ -177,12 +181,21 @@ def fault_of_command(line: str) -> str:
             return f"there is no command {name}"
         command, context = found, click.Context(found, parent=context, info_name=name)
 
-    options = {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
-    options |= {"--help", "-h"}
-    for word in words:
-        option = word.strip("[]").partition("=")[0]
-        if option.startswith("--") and option not in options:
-            return f"{command.name} has no option {option}"
+    return fault_of_arguments(command, words) if words else ""  # without words it is a mention
+
+
+def fault_of_arguments(command: click.Command, words: list[str]) -> str:
+    """What click says of unknown options and of too few or too many arguments."""
+    if {"--help", "-h", "--version"} & set(words):
+        return ""
+    try:
+        command.make_context(command.name, [*words])
+    except (click.NoSuchOption, click.MissingParameter) as wrong:
+        return wrong.format_message()
+    except click.BadParameter:
+        return ""  # a placeholder, or a file that is not here
+    except click.UsageError as wrong:
+        return wrong.format_message()
     return ""
 
 
