@@ -10,7 +10,7 @@ from pilothouse_app.components.layout import inject_css
 from pilothouse_app.components.links import follow
 from pilothouse_app.components.toasts import show_toasts
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.screens import list_of, pages
+from pilothouse_app.screens import pages, parent_list
 
 STATIC = "/app/static"  # as files are served: handed over as files, they were read at every run
 
@@ -32,7 +32,7 @@ def main() -> None:
     page = st.navigation(pages(), expanded=True)
     inject_css()
     show_toasts()
-    with error_boundary(list_of(page.url_path)):
+    with error_boundary(parent_list(page.url_path)):
         st.sidebar.markdown(f":small[:gray[Workspace: {workspace().folder.name}]]")
         page.run()
 

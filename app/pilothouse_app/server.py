@@ -102,13 +102,13 @@ class OwnHost:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        words = hosts.refusal(scope["headers"]) if scope["type"] in ("http", "websocket") else ""
-        if not words:
+        refusal = hosts.refusal(scope["headers"]) if scope["type"] in ("http", "websocket") else ""
+        if not refusal:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await PlainTextResponse(words, status_code=403)(scope, receive, send)
+            await PlainTextResponse(refusal, status_code=403)(scope, receive, send)
         else:
-            await send({"type": "websocket.close", "code": 1008, "reason": words[:100]})
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal[:100]})
 
 
 class SecurityHeaders:
@@ -208,22 +208,22 @@ async def _file(request: Request) -> Response:
     """A file of a run or a logged model: shown where it is asked for and safe, else downloaded."""
     files = opened(os.environ[ENVIRONMENT]).experiments.files
     owner, path = request.path_params["owner"], request.path_params["path"]
-    shown = "shown" in request.query_params and kind_of(path)
+    inline_kind = "shown" in request.query_params and kind_of(path)
     try:
-        if shown == IMAGE:
+        if inline_kind == IMAGE:
             data, kind = await run_in_threadpool(files.image, owner, path)
             return Response(data, headers=_headers(FILE_POLICY), media_type=kind)
-        found = await run_in_threadpool(files.local, owner, path)
+        local_file = await run_in_threadpool(files.local, owner, path)
     except PilothouseError as refusal:
         return PlainTextResponse(str(refusal), status_code=refusal.status)
     # Opened alone, a page could go elsewhere with what it knows; in our frame it cannot.
-    if shown and request.headers.get("sec-fetch-dest", "iframe") == "iframe":
-        if shown == HTML:
-            return await run_in_threadpool(_page, request, found)
-        if shown == JSON and "figure" in request.query_params:
+    if inline_kind and request.headers.get("sec-fetch-dest", "iframe") == "iframe":
+        if inline_kind == HTML:
+            return await run_in_threadpool(_page, request, local_file)
+        if inline_kind == JSON and "figure" in request.query_params:
             return await run_in_threadpool(_figure, files, owner, path)
     return FileResponse(
-        found,
+        local_file,
         headers=_headers(FILE_POLICY),
         media_type="application/octet-stream",
         filename=path.rsplit("/", 1)[-1],

@@ -38,13 +38,13 @@ def script() -> None:
     from pilothouse_app.components.errors import error_boundary
     from pilothouse_app.components.links import follow
     from pilothouse_app.components.toasts import show_toasts
-    from pilothouse_app.screens import all_screens, list_of, pages
+    from pilothouse_app.screens import all_screens, pages, parent_list
 
     st.navigation(pages())
     follow()
     show_toasts()
     wanted = st.session_state["_test_path"]
-    with error_boundary(list_of(wanted)):
+    with error_boundary(parent_list(wanted)):
         next(render for screen, render in all_screens() if screen.path == wanted)()
 
 

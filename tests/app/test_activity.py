@@ -8,7 +8,8 @@ import pytest
 
 from pilothouse.activity import record
 from pilothouse.workspace import Workspace
-from pilothouse_app.components.diff import changed, literal
+from pilothouse_app.components.diff import changed_fields
+from pilothouse_app.components.markdown import literal
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_a_filter_without_a_match_says_so(visit, busy):
 
 
 def test_only_what_changed_is_shown():
-    rows = changed({"stage": "none", "rows": 3}, {"stage": "staging", "rows": 3})
+    rows = changed_fields({"stage": "none", "rows": 3}, {"stage": "staging", "rows": 3})
     assert rows.to_dict("records") == [{"Field": "Stage", "Before": "none", "After": "staging"}]
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilothouse_app import charts
-from pilothouse_app.charts.base import MAX_POINTS, thinned
+from pilothouse_app.charts.base import MAX_POINTS, thin_indices
 from pilothouse_app.charts.palette import DARK, LIGHT
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -46,7 +46,7 @@ def test_a_run_keeps_its_colour_when_another_has_no_curve():
 
 
 def test_long_curves_are_thinned_but_keep_their_ends():
-    places = thinned(20_000)
+    places = thin_indices(20_000)
     assert len(places) <= MAX_POINTS
     assert places[0] == 0
     assert places[-1] == 19_999

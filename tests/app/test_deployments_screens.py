@@ -12,7 +12,7 @@ from pilothouse.deployments.tables import Replica, Revision
 from pilothouse.models.signature import Field, Signature
 from pilothouse.workspace import Workspace
 from pilothouse_app.features.deployments.try_it import curl
-from pilothouse_app.features.registry.signature import unusual
+from pilothouse_app.features.registry.signature import value_warning
 
 
 def shown(page) -> str:
@@ -120,7 +120,7 @@ def test_what_training_never_saw_is_marked(tour):
     ],
 )
 def test_a_value_is_spoken_of_only_when_it_stands_out(field, value, note):
-    assert unusual(field, value) == note
+    assert value_warning(field, value) == note
 
 
 @pytest.fixture
@@ -281,14 +281,14 @@ def test_the_commands_are_read_by_the_server_as_they_are_written(tour, served):
     import json
 
     from pilothouse.deployments.gateway import invocations, oip
-    from pilothouse_app.features.deployments.code_examples import commands
+    from pilothouse_app.features.deployments.code_examples import example_commands
 
     deployment = served.deployments.deployment("late")
 
     def body(text):
         return json.loads(text.split("-d '", 1)[1].split("'\n#", 1)[0].rstrip("'"))
 
-    split, infer, _, labels, _ = commands(deployment, "http://127.0.0.1:5050")
+    split, infer, _, labels, _ = example_commands(deployment, "http://127.0.0.1:5050")
     for wanted in (
         invocations.parse(json.dumps(body(split)).encode(), "", deployment.signature),
         oip.parse(body(infer), deployment.signature),

@@ -11,7 +11,7 @@ from harness.synthetic_runs import launch_fleet
 from pilothouse.experiments import RunFilter
 from pilothouse.kit.clock import FixedClock
 from pilothouse.workspace import Workspace
-from pilothouse_app.features.experiments.state import State, read, written
+from pilothouse_app.features.experiments.state import State, from_params, to_params
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ STATE = State(
     show="failed",
     mode="groups",
     sort="metrics.auc@best",
-    rising=True,
+    ascending=True,
     columns=("status", "metrics.f1, weighted@best", "params.a=b&c"),
     differ=True,
     by=("params.kind", "trainer"),
@@ -71,15 +71,15 @@ STATE = State(
 
 
 def test_an_address_keeps_the_whole_state() -> None:
-    assert read(written(STATE)) == STATE
-    assert written(State()) == {}
+    assert from_params(to_params(STATE)) == STATE
+    assert to_params(State()) == {}
 
 
 @pytest.mark.parametrize(
     "param", ["runs_size", "runs_page", "runs_view", "runs_show", "runs_within"]
 )
 def test_an_address_that_means_nothing_is_taken_as_usual(param: str) -> None:
-    assert read({param: "-1 or 'x"}) == State()
+    assert from_params({param: "-1 or 'x"}) == State()
 
 
 def test_a_page_of_many_runs_is_drawn_and_the_next_one_addressed(visit, fleet):

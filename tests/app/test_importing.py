@@ -124,7 +124,7 @@ def test_a_store_without_experiments_says_so(
     page.text_input(key="import_source").set_value(str(mlruns))
     page.session_state["import_look"] = (str(mlruns), look)
     page.run()
-    assert "no experiment in it" in text_of(page)
+    assert "The source has no experiments" in text_of(page)
 
 
 def ended(workspace: Workspace, source: Path) -> str:
@@ -155,8 +155,8 @@ def test_a_second_import_says_that_all_is_here(
     (mlruns / "1" / RUN / "metrics" / "loss").write_text("1 0.5 0\n")
     ended(workspace, mlruns)
     page = visit("job", id=ended(workspace, mlruns))
-    assert "Here already" in text_of(page)
-    assert "Everything came as it was" in text_of(page)
+    assert "Already imported" in text_of(page)
+    assert "Everything was imported unchanged" in text_of(page)
 
 
 def test_before_it_has_ended_the_log_is_shown(
@@ -164,4 +164,4 @@ def test_before_it_has_ended_the_log_is_shown(
 ) -> None:
     page = visit("job", id=workspace.imports.start(str(mlruns)))
     assert not page.exception
-    assert "Brought" not in text_of(page)
+    assert ":gray[Imported]" not in text_of(page)

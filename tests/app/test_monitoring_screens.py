@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pilothouse.workspace import Workspace
-from pilothouse_app.features.monitoring.alerts import sentence_of
-from pilothouse_app.features.monitoring.windows import span_words
+from pilothouse_app.features.monitoring.alerts import alert_sentence
+from pilothouse_app.features.monitoring.windows import span_text
 
 
 def shown(page) -> str:
@@ -132,11 +132,11 @@ def test_a_page_without_an_object_asks_which(tour, path):
 )
 def test_a_window_is_named_by_its_days(days, words):
     start = datetime(2013, 2, 25, tzinfo=UTC)
-    assert span_words(start, start + timedelta(days=days)) == words
+    assert span_text(start, start + timedelta(days=days)) == words
 
 
 def test_raw_keys_become_words():
-    assert sentence_of("roc_auc was 0.6") == "ROC AUC was 0.6"
+    assert alert_sentence("roc_auc was 0.6") == "ROC AUC was 0.6"
 
 
 def test_a_deployment_that_nobody_monitors_can_be_monitored(tour, served):

@@ -10,8 +10,8 @@ from streamlit import config as options
 from streamlit.testing.v1 import AppTest
 
 from pilothouse_app.components import formats, layout
-from pilothouse_app.components.links import PLACES, address, compare
-from pilothouse_app.components.status import COLOURS, colour, words
+from pilothouse_app.components.links import PAGES, address, compare
+from pilothouse_app.components.status import COLOURS, colour, status_title
 from pilothouse_app.components.table import table_key
 from pilothouse_app.screens import all_screens
 from pilothouse_app.theme import FONTS, configuration
@@ -19,7 +19,7 @@ from pilothouse_app.theme import FONTS, configuration
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("kind", sorted(PLACES))
+@pytest.mark.parametrize("kind", sorted(PAGES))
 def test_every_kind_of_object_has_a_page_that_exists(kind):
     assert address(kind, "x").page in {screen.path for screen, _ in all_screens()}
 
@@ -77,7 +77,7 @@ def test_raw_keys_become_words():
 
 
 def test_every_status_has_words_and_a_colour():
-    assert all(words(status) and colour(status) for status in COLOURS)
+    assert all(status_title(status) and colour(status) for status in COLOURS)
     assert colour("never heard of") == "gray"
 
 

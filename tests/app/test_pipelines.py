@@ -8,7 +8,7 @@ import pytest
 
 from pilothouse.jobs.tables import Job, JobStep
 from pilothouse.workspace import Workspace
-from pilothouse_app.features.pipelines.jobs import span_words
+from pilothouse_app.features.pipelines.jobs import duration_text
 
 
 def shown(page) -> str:
@@ -113,4 +113,4 @@ def test_a_cancel_asks_for_a_reason(visit, workspace, job):
 
 
 def test_a_span_without_a_start_is_a_dash():
-    assert span_words(None, None) == "–"  # noqa: RUF001
+    assert duration_text(None, None) == "–"  # noqa: RUF001

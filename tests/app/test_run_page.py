@@ -21,7 +21,7 @@ from pilothouse.experiments.tables import (
 )
 from pilothouse.kit.clock import FixedClock
 from pilothouse.workspace import Workspace
-from pilothouse_app.features.experiments.formatting import by_interest
+from pilothouse_app.features.experiments.formatting import order_metrics
 from pilothouse_app.features.run.curves import _number
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40 + b"IEND\xaeB`\x82"
@@ -228,7 +228,7 @@ def test_courses_are_paged_and_telling_ones_come_first(visit, theirs):
 
 def test_metrics_in_natural_order_after_the_telling_ones():
     keys = ["layer_10", "layer_2", "grad", "val/loss", "roc_auc"]
-    assert by_interest(keys) == ["roc_auc", "val/loss", "grad", "layer_2", "layer_10"]
+    assert order_metrics(keys) == ["roc_auc", "val/loss", "grad", "layer_2", "layer_10"]
 
 
 @pytest.mark.parametrize("over", ["Seconds since the start", "Time of day", "Against lr"])

@@ -88,14 +88,14 @@ def grouped(
     drawn = distinct(largest)
     chart = blank(dark, legend=len(order) > 1, hover="closest")
     parts = distinct(order)
-    for place, part in enumerate(order):
+    for index, part in enumerate(order):
         rows = frame[frame[group] == part].set_index(label)[value].reindex(largest)
         chart.add_bar(
             x=floats(rows),
             y=drawn,
-            name=parts[place],
+            name=parts[index],
             orientation="h",
-            marker={"color": colours[place]},
+            marker={"color": colours[index]},
             hovertemplate="%{y}: %{x:.4f}",
         )
     chart.update_xaxes(showgrid=True)
@@ -154,20 +154,20 @@ def stacked_over_time(
     """
     chosen = palette(dark)
     chart = blank(dark, y=y)
-    told = {column: name for column, name in parts.items() if frame[column].any()}
-    for place, (column, name) in enumerate(told.items()):
+    named = {column: name for column, name in parts.items() if frame[column].any()}
+    for index, (column, name) in enumerate(named.items()):
         role = (colours or {}).get(column)
         chart.add_bar(
             x=frame[at],
             y=floats(frame[column]),
             name=literal(name),
             width=step_seconds * 850 if step_seconds else None,
-            marker={"color": getattr(chosen, role) if role else chosen.categorical[place]},
+            marker={"color": getattr(chosen, role) if role else chosen.categorical[index]},
         )
     if span:
         chart.update_xaxes(range=list(span))
     return chart.update_layout(
-        barmode="stack", showlegend=len(told) > 1, legend_traceorder="normal"
+        barmode="stack", showlegend=len(named) > 1, legend_traceorder="normal"
     )
 
 

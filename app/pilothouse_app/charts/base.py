@@ -73,7 +73,7 @@ def floats(values: Iterable[Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.asarray(list(values), dtype=np.float32)
 
 
-def thinned(length: int, most: int = MAX_POINTS) -> np.ndarray[Any, np.dtype[np.intp]]:
+def thin_indices(length: int, most: int = MAX_POINTS) -> np.ndarray[Any, np.dtype[np.intp]]:
     """Evenly spread positions, first and last included, of at most `most` points."""
     if length <= most:
         return np.arange(length)
@@ -82,7 +82,7 @@ def thinned(length: int, most: int = MAX_POINTS) -> np.ndarray[Any, np.dtype[np.
 
 def faded(colour: str, opacity: float) -> str:
     """A colour of the palette (`#RRGGBB`) let through."""
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import MAX_SERIES, blank, dashed, distinct, floats, thinned
+from pilothouse_app.charts.base import MAX_SERIES, blank, dashed, distinct, floats, thin_indices
 from pilothouse_app.charts.curves import FEW_STEPS, line
 from pilothouse_app.charts.palette import palette
 
@@ -34,7 +34,7 @@ def param_importance(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
         else colours.categorical[1]
         for value in rows["correlation"]
     ]
-    words = ["no order" if math.isnan(v) else f"{v:+.2f}" for v in rows["correlation"]]
+    correlations = ["no order" if math.isnan(v) else f"{v:+.2f}" for v in rows["correlation"]]
     chart.add_bar(
         x=floats(rows["importance"].clip(lower=0)),
         y=distinct(rows["param"]),
@@ -47,7 +47,7 @@ def param_importance(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
             "thickness": 1,
             "width": 3,
         },
-        customdata=words,
+        customdata=correlations,
         hovertemplate="%{y}: %{x:.3f}, correlation %{customdata}<extra></extra>",
     )
     chart.update_xaxes(showgrid=True, rangemode="tozero")
@@ -73,17 +73,17 @@ def over_steps(
     figure = blank(dark, x=x_title, y=title)
     colours = palette(dark).categorical
     titles = distinct(names.values())
-    for place, run in enumerate(list(names)[:MAX_SERIES]):
+    for index, run in enumerate(list(names)[:MAX_SERIES]):
         rows = frame[frame["run"] == run]
         if rows.empty:
             continue
-        rows = rows.iloc[thinned(len(rows))]
+        rows = rows.iloc[thin_indices(len(rows))]
         figure.add_scatter(
             x=floats(rows[x]),
             y=floats(rows["value"]),
-            name=titles[place],
+            name=titles[index],
             mode="lines" if len(rows) > 1 else "markers",
-            line=line(colours[place], run == baseline),
+            line=line(colours[index], run == baseline),
         )
     if x == "step" and len(frame) and frame["step"].max() <= FEW_STEPS:
         figure.update_xaxes(dtick=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import MAX_SERIES, blank, floats, literal, thinned
+from pilothouse_app.charts.base import MAX_SERIES, blank, floats, literal, thin_indices
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -86,15 +86,15 @@ def history(frame: pd.DataFrame, *, dark: bool, title: str, names: Mapping[str, 
     figure = blank(dark, x="Step", y=title)
     colours = palette(dark).categorical
     runs = list(dict.fromkeys(frame["run"]))[:MAX_SERIES]
-    for place, run in enumerate(runs):
+    for index, run in enumerate(runs):
         rows = frame[frame["run"] == run]
-        rows = rows.iloc[thinned(len(rows))]
+        rows = rows.iloc[thin_indices(len(rows))]
         figure.add_scatter(
             x=floats(rows["step"]),
             y=floats(rows["value"]),
             name=literal(names.get(run, run)),
             mode="lines" if len(rows) > 1 else "markers",
-            line={"width": 1.8, "color": colours[place]},
+            line={"width": 1.8, "color": colours[index]},
         )
     if len(frame) and frame["step"].max() <= FEW_STEPS:
         figure.update_xaxes(dtick=1)
@@ -112,16 +112,16 @@ def _overlay(
     baseline: str = "",
 ) -> None:
     colours = palette(dark).categorical
-    for place, (name, curve) in enumerate(list(curves.items())[:MAX_SERIES]):
+    for index, (name, curve) in enumerate(list(curves.items())[:MAX_SERIES]):
         if curve.empty:
             continue  # the run keeps its colour in the other curves
-        rows = curve.iloc[thinned(len(curve), 300)]
+        rows = curve.iloc[thin_indices(len(curve), 300)]
         figure.add_scatter(
             x=floats(rows[x]),
             y=floats(rows[y]),
             name=literal(name),
             mode="lines+markers" if markers else "lines",
-            line=line(colours[place], name == baseline),
+            line=line(colours[index], name == baseline),
             marker={"size": 6},
             hovertemplate="%{x:.3f}, %{y:.3f}",
         )
@@ -137,7 +137,7 @@ def line(colour: str, is_baseline: bool) -> dict[str, object]:
 def _mark(figure: go.Figure, curves: Mapping[str, pd.DataFrame], marks: Marks, dark: bool) -> None:
     """A ringed point on each run's curve, in its colour."""
     colours = palette(dark)
-    for place, name in enumerate(list(curves)[:MAX_SERIES]):
+    for index, name in enumerate(list(curves)[:MAX_SERIES]):
         if name not in marks:
             continue
         x, y = marks[name]
@@ -148,7 +148,7 @@ def _mark(figure: go.Figure, curves: Mapping[str, pd.DataFrame], marks: Marks, d
             mode="markers",
             marker={
                 "size": 11,
-                "color": colours.categorical[place],
+                "color": colours.categorical[index],
                 "line": {"width": 2, "color": colours.page},
             },
             showlegend=False,

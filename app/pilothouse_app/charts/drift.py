@@ -36,11 +36,11 @@ def drift_heatmap(
     for start, name, ratio in zip(frame["start"], frame["column"], ratios, strict=True):
         if name in places:
             cells[places[name], weeks[start]] = ratio
-    words = dict(zip(order, distinct(titles), strict=True))
+    row_titles = dict(zip(order, distinct(titles), strict=True))
     chart = blank(dark, legend=False, hover="closest")
     chart.add_heatmap(
         x=[day(start) for start in starts],
-        y=[words[name] for name in names],
+        y=[row_titles[name] for name in names],
         z=cells,
         zmin=0,
         zmax=3,
@@ -72,10 +72,10 @@ def distributions(frame: pd.DataFrame, *, dark: bool, most_ticks: int = 8) -> go
             customdata=[literal(label) for label in frame["label"]],
             hovertemplate="%{customdata}: %{y:.1%}",
         )
-    words = [_edge(label, low) for label, low in zip(frame["label"], frame["low"], strict=True)]
-    every = max(1, -(-len(words) // most_ticks)) if frame["low"].notna().any() else 1
-    places = list(range(0, len(words), every))
-    chart.update_xaxes(tickvals=places, ticktext=[words[place] for place in places])
+    edges = [_edge(label, low) for label, low in zip(frame["label"], frame["low"], strict=True)]
+    every = max(1, -(-len(edges) // most_ticks)) if frame["low"].notna().any() else 1
+    places = list(range(0, len(edges), every))
+    chart.update_xaxes(tickvals=places, ticktext=[edges[position] for position in places])
     chart.update_yaxes(tickformat=".0%")
     return chart.update_layout(bargap=0.2, bargroupgap=0.05, hovermode="closest")
 

@@ -47,7 +47,7 @@ def intervals(
     drawn = [
         *_band(scale, colours, tolerance, bottom),
         *_axis(scale, colours, title, bottom),
-        *(line for place, row in enumerate(rows) for line in _run(row, place, scale, colours)),
+        *(line for index, row in enumerate(rows) for line in _run(row, index, scale, colours)),
     ]
     name = escape(plain(alt, MAX_ALT_LENGTH), quote=True)
     return (
@@ -63,19 +63,21 @@ class _Scale:
     def __init__(self, low: float, high: float) -> None:
         self.low, self.high = low, high
 
-    def place(self, value: float) -> float:
+    def percent(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)
         return EDGE + (100 - 2 * EDGE) * share
 
-    def at(self, value: float) -> str:
-        """The place as an attribute."""
-        return f"{self.place(value):.3f}%"
+    def x(self, value: float) -> str:
+        """The position as an attribute."""
+        return f"{self.percent(value):.3f}%"
 
     def ticks(self) -> dict[float, str]:
         """Round values in the range, about `TICKS` of them, and how they are written."""
         rough = (self.high - self.low) / TICKS
         power = math.floor(math.log10(rough))
-        step = next(each * 10.0**power for each in (1, 2, 5, 10) if each * 10.0**power >= rough)
+        step = next(
+            factor * 10.0**power for factor in (1, 2, 5, 10) if factor * 10.0**power >= rough
+        )
         first, last = math.ceil(self.low / step), math.floor(self.high / step)
         form = f"+.{-power}f" if -6 < power < 0 else "+.6g"
         places = range(first, last + 1)
@@ -99,19 +101,19 @@ def _interval(row: dict[Any, Any]) -> tuple[float, ...]:
 
 def _band(scale: _Scale, colours: Palette, tolerance: float | None, bottom: int) -> Iterator[str]:
     if tolerance:
-        width = scale.place(tolerance) - scale.place(-tolerance)
+        width = scale.percent(tolerance) - scale.percent(-tolerance)
         yield (
-            f"<rect x='{scale.at(-tolerance)}' y='4' width='{width:.3f}%' height='{bottom - 4}' "
+            f"<rect x='{scale.x(-tolerance)}' y='4' width='{width:.3f}%' height='{bottom - 4}' "
             f"fill='{colours.muted}' opacity='0.12'><title>within tolerance</title></rect>"
         )
 
 
 def _axis(scale: _Scale, colours: Palette, title: str, bottom: int) -> Iterator[str]:
-    for tick, words in scale.ticks().items():
-        x = scale.at(tick)
+    for tick, text in scale.ticks().items():
+        x = scale.x(tick)
         yield f"<line x1='{x}' x2='{x}' y1='4' y2='{bottom}' stroke='{GRID}'/>"
-        yield _text(x, bottom + 16, words, colours.muted, size=11)
-    zero = scale.at(0)
+        yield _text(x, bottom + 16, text, colours.muted, size=11)
+    zero = scale.x(0)
     yield (
         f"<line x1='{zero}' x2='{zero}' y1='4' y2='{bottom}' stroke='{colours.muted}' "
         "stroke-width='1.5' stroke-dasharray='5 4'/>"
@@ -119,34 +121,32 @@ def _axis(scale: _Scale, colours: Palette, title: str, bottom: int) -> Iterator[
     yield _text("50%", bottom + 36, plain(title, MAX_TITLE_LENGTH), colours.muted)
 
 
-def _run(row: dict[Any, Any], place: int, scale: _Scale, colours: Palette) -> Iterator[str]:
-    top = TOP + ROW * place
+def _run(row: dict[Any, Any], index: int, scale: _Scale, colours: Palette) -> Iterator[str]:
+    top = TOP + ROW * index
     y = top + MARK
     role = VERDICTS.get(row["verdict"], "muted") if row["comparable"] else "muted"
     tone = getattr(colours, role)
     name = plain(row["label"], MAX_TITLE_LENGTH)
     short = plain(name, MAX_LABEL_LENGTH)
     ends = _interval(row)
-    told = f"{name}: {_signed(row['delta'])}"
+    tooltip = f"{name}: {_signed(row['delta'])}"
     if ends:
-        told += f" ({' to '.join(map(_signed, ends))})"
-    yield f"<g><title>{escape(told)}</title>"
+        tooltip += f" ({' to '.join(map(_signed, ends))})"
+    yield f"<g><title>{escape(tooltip)}</title>"
     yield _text("0", top + NAME, short, colours.text, anchor="start")
     if ends:
-        left, right = map(scale.at, ends)
+        left, right = map(scale.x, ends)
         across = f"x1='{left}' x2='{right}' y1='{y}' y2='{y}'"
         yield f"<line {across} stroke='{tone}' stroke-width='3'/>"
-    yield f"<circle cx='{scale.at(row['delta'])}' cy='{y}' r='5' fill='{tone}'/></g>"
+    yield f"<circle cx='{scale.x(row['delta'])}' cy='{y}' r='5' fill='{tone}'/></g>"
 
 
 def _signed(value: float, form: str = "+.6g") -> str:
     return format(value, form).replace("-", "\u2212")
 
 
-def _text(
-    x: str, y: int, words: str, colour: str, *, size: int = 12, anchor: str = "middle"
-) -> str:
+def _text(x: str, y: int, text: str, colour: str, *, size: int = 12, anchor: str = "middle") -> str:
     return (
         f"<text x='{x}' y='{y}' fill='{colour}' font-size='{size}' "
-        f"text-anchor='{anchor}'>{escape(words)}</text>"
+        f"text-anchor='{anchor}'>{escape(text)}</text>"
     )

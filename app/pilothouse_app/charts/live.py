@@ -29,18 +29,19 @@ def counts_over_time(
 ) -> dict[str, Any]:
     """Stacked counts by instant over a span: `parts` maps column to name, `colours` to a role."""
     chosen = palette(dark)
-    told = [column for column in parts if frame[column].any()]
+    columns = [column for column in parts if frame[column].any()]
     series = [
-        _bars(frame, at, column, parts[column], getattr(chosen, colours[column])) for column in told
+        _bars(frame, at, column, parts[column], getattr(chosen, colours[column]))
+        for column in columns
     ]
     start, end = (instant.timestamp() * 1000 for instant in span)
     return {
         "animation": False,
         "useUTC": True,
         "textStyle": {"fontFamily": "Inter, system-ui, sans-serif", "color": chosen.text},
-        "grid": {"left": 44, "right": 8, "top": 28 if len(told) > 1 else 10, "bottom": 24},
+        "grid": {"left": 44, "right": 8, "top": 28 if len(columns) > 1 else 10, "bottom": 24},
         "legend": {
-            "show": len(told) > 1,
+            "show": len(columns) > 1,
             "top": 0,
             "left": 0,
             "textStyle": {"color": chosen.muted, "fontSize": 11},

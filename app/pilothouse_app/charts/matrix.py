@@ -29,7 +29,7 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[float]], *, dark:
         ],
         texttemplate="%{text}",
         textfont={"size": 13},
-        colorscale=[[place / (len(ramp) - 1), colour] for place, colour in enumerate(ramp)],
+        colorscale=[[position / (len(ramp) - 1), colour] for position, colour in enumerate(ramp)],
         showscale=False,
         xgap=3,
         ygap=3,

@@ -41,12 +41,12 @@ def parallel(
         _series(
             row,
             axes,
-            colours.categorical[place % 8],
-            drawn[place],
+            colours.categorical[index % 8],
+            drawn[index],
             is_baseline=str(row[names]) == baseline,
             faded=chosen is not None and str(row[names]) not in chosen,
         )
-        for place, row in enumerate(frame.to_dict("records"))
+        for index, row in enumerate(frame.to_dict("records"))
     ]
     return {
         "animation": False,
@@ -65,7 +65,7 @@ def parallel(
             "bottom": 24,
             "parallelAxisDefault": _axis_look(colours.muted, colours.grid),
         },
-        "parallelAxis": [_axis(place, axis, frame) for place, axis in enumerate(axes)],
+        "parallelAxis": [_axis(index, axis, frame) for index, axis in enumerate(axes)],
         "series": series,
     }
 
@@ -82,12 +82,12 @@ def _axis_look(muted: str, grid: str) -> dict[str, Any]:
     }
 
 
-def _axis(place: int, axis: Axis, frame: pd.DataFrame) -> dict[str, Any]:
-    shared = {"dim": place, "name": plain(axis.title)}
+def _axis(index: int, axis: Axis, frame: pd.DataFrame) -> dict[str, Any]:
+    shared = {"dim": index, "name": plain(axis.title)}
     if axis.categories:
         left = {"align": "right", "margin": -10}  # words are longer than the gap to the next axis
-        words = list(_categories(axis).values())
-        return {**shared, "type": "category", "data": words, "axisLabel": left}
+        categories = list(_categories(axis).values())
+        return {**shared, "type": "category", "data": categories, "axisLabel": left}
     values = frame[axis.column]
     whole = {"minInterval": 1} if (values % 1 == 0).all() else {}
     return {**shared, "type": "value", "scale": True, **whole, **_range(values)}

@@ -15,7 +15,7 @@ from pilothouse_app.charts.base import (
     faded,
     floats,
     literal,
-    thinned,
+    thin_indices,
 )
 from pilothouse_app.charts.palette import palette
 
@@ -45,18 +45,18 @@ def over_time(
 ) -> go.Figure:
     """One line per column (`lines` maps column to name), with an optional threshold."""
     colours = palette(dark).categorical
-    rows = frame.iloc[thinned(len(frame))]
+    rows = frame.iloc[thin_indices(len(frame))]
     chart = blank(dark, y=y)
-    for place, (column, name) in enumerate(list(lines.items())[:MAX_SERIES]):
+    for index, (column, name) in enumerate(list(lines.items())[:MAX_SERIES]):
         chart.add_scatter(
             x=rows[at],
             y=floats(rows[column]),
             name=literal(name),
             mode="lines" if len(rows) > 40 else "lines+markers",
-            line={"width": 1.8, "color": colours[place]},
+            line={"width": 1.8, "color": colours[index]},
             marker={"size": 5},
             fill="tozeroy" if area else None,
-            fillcolor=faded(colours[place], 0.15) if area else None,
+            fillcolor=faded(colours[index], 0.15) if area else None,
             hovertemplate=f"%{{y:,.{digits}f}}",
         )
     if threshold is not None:
@@ -103,15 +103,15 @@ def by_group(
     groups = list(dict.fromkeys(frame[group]))[:MAX_SERIES]
     chart = blank(dark, y=y)
     drawn = distinct(groups)
-    for place, name in enumerate(groups):
+    for index, name in enumerate(groups):
         rows = frame[frame[group] == name]
-        rows = rows.iloc[thinned(len(rows))]
+        rows = rows.iloc[thin_indices(len(rows))]
         chart.add_scatter(
             x=rows[at],
             y=floats(rows[value]),
-            name=drawn[place],
+            name=drawn[index],
             mode="lines" if len(rows) > 40 else "lines+markers",
-            line={"width": 1.8, "color": colours[place]},
+            line={"width": 1.8, "color": colours[index]},
             marker={"size": 5},
             hovertemplate="%{y:,.3f}",
         )

@@ -35,14 +35,14 @@ def smoothed(
     """
     figure = blank(dark, x=x, hover="x unified" if len(titles) > 1 else "closest")
     colours = palette(dark).categorical
-    for place, (key, title) in enumerate(list(titles.items())[:MAX_SERIES]):
+    for index, (key, title) in enumerate(list(titles.items())[:MAX_SERIES]):
         rows = frame[frame["key"] == key]
-        colour = colours[(first + place) % len(colours)]
+        colour = colours[(first + index) % len(colours)]
         over: Any = rows["at"] if instants else floats(rows["x"])
         if smooth:
             _line(figure, over, rows["value"], faded(colour, 0.28), 1.0, "", len(rows))
-        shown = rows["smooth"] if smooth else rows["value"]
-        _line(figure, over, shown, colour, 1.8, title, len(rows))
+        line = rows["smooth"] if smooth else rows["value"]
+        _line(figure, over, line, colour, 1.8, title, len(rows))
     figure.update_layout(showlegend=len(titles) > 1)
     if not instants and len(frame) and _few_whole(frame["x"]):
         figure.update_xaxes(dtick=1)

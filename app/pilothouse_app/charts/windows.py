@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def judged_over_time(
+def status_over_time(
     frame: pd.DataFrame,
     *,
     dark: bool,

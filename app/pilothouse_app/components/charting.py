@@ -9,7 +9,7 @@ import streamlit as st
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-Picture = Literal["png", "svg"]
+ImageFormat = Literal["png", "svg"]
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
@@ -22,20 +22,25 @@ def dark() -> bool:
 
 
 def figure(
-    fig: go.Figure, *, key: str, alt: str, height: int = 300, picture: Picture = "png"
+    fig: go.Figure, *, key: str, alt: str, height: int = 300, image_format: ImageFormat = "png"
 ) -> None:
     """Draw a Plotly figure; `alt` says in a sentence what it shows.
 
     The camera of the chart's own bar saves it as a `picture`.
     """
-    saved = {"format": picture, "filename": key, "scale": 2 if picture == "png" else 1}
+    saved = {"format": image_format, "filename": key, "scale": 2 if image_format == "png" else 1}
     config = {**CONFIG, "toImageButtonOptions": saved}
     st.plotly_chart(fig, theme=None, config=config, key=key, height=height, alt=alt)
 
 
 def echart(
-    spec: dict[str, Any], *, key: str, alt: str, height: int = 340, picture: Picture = "png"
+    spec: dict[str, Any],
+    *,
+    key: str,
+    alt: str,
+    height: int = 340,
+    image_format: ImageFormat = "png",
 ) -> None:
     """Draw an ECharts specification; its own bar saves it as a `picture`."""
-    drawn: Literal["svg", "canvas"] = "svg" if picture == "svg" else "canvas"
+    drawn: Literal["svg", "canvas"] = "svg" if image_format == "svg" else "canvas"
     st.echarts_chart(spec, theme=None, key=key, height=height, alt=alt, renderer=drawn)

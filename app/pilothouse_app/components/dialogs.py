@@ -7,8 +7,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.errors import error_box
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.toasts import toast_next
 
 

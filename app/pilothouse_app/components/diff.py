@@ -12,7 +12,7 @@ import streamlit as st
 
 from pilothouse.experiments.metrics.kinds import METRICS
 from pilothouse_app.components.formats import DASH, TITLES, count, number, title
-from pilothouse_app.components.markdown import literal as literal
+from pilothouse_app.components.markdown import literal
 
 _KEYS = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 _DIGEST = re.compile(r"\b[0-9a-f]{40,}\b")  # one long word: it would widen its cell past the page
@@ -42,25 +42,27 @@ def value_text(value: object) -> str:
         return count(value)
     if isinstance(value, float):
         return number(value, 4).rstrip("0").rstrip(".")
-    if isinstance(value, dict) and not any(isinstance(each, dict) for each in value.values()):
-        return ", ".join(f"{name} {value_text(each)}" for name, each in value.items())
-    if isinstance(value, list) and all(isinstance(each, str | int) for each in value):
-        return ", ".join(str(each) for each in value)
+    if isinstance(value, dict) and not any(isinstance(item, dict) for item in value.values()):
+        return ", ".join(f"{name} {value_text(item)}" for name, item in value.items())
+    if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
+        return ", ".join(str(item) for item in value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return _DIGEST.sub(lambda found: f"{found[0][:12]}…", text)
+    return _DIGEST.sub(lambda match: f"{match[0][:12]}…", text)
 
 
-def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
+def changes_table(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
     """Draw each field that a command wrote; only the new value when there was none before."""
-    rows = changed(before, after)
+    rows = changed_fields(before, after)
     if rows.empty:
         st.markdown(":gray[This command changed no stored values.]")
         return
-    shown = rows if before else rows.drop(columns="Before").rename(columns={"After": "Value"})
-    st.table(shown.map(literal), border="horizontal", hide_index=True, alt="Changed values")
+    table = rows if before else rows.drop(columns="Before").rename(columns={"After": "Value"})
+    st.table(table.map(literal), border="horizontal", hide_index=True, alt="Changed values")
 
 
-def changed(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> pd.DataFrame:
+def changed_fields(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> pd.DataFrame:
     """A row for each field whose value differs: Field, Before, After, as text."""
     old, new = before or {}, after or {}
     names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
@@ -68,7 +70,7 @@ def changed(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -
     return pd.DataFrame(rows, columns=["Field", "Before", "After"])
 
 
-def pairs(values: Mapping[str, Any], *, alt: str) -> None:
+def pairs_table(values: Mapping[str, Any], *, alt: str) -> None:
     """Draw a few named values as a quiet two-column table."""
     rows = [(title(name), value_text(value)) for name, value in values.items()]
     frame = pd.DataFrame(rows, columns=["Field", "Value"]).map(literal)

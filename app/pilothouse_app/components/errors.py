@@ -11,8 +11,8 @@ import streamlit as st
 
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
 from pilothouse.kit.io_errors import in_words
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.links import HOME, PageAddress, link, screen
+from pilothouse_app.components.markdown import literal
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +65,8 @@ def show_unexpected(error: Exception) -> bool:
     """
     number = uuid.uuid4().hex[:8]
     log.error("screen fault %s", number, exc_info=error)
-    if known := in_words(error):
-        error_box(known)
+    if expected := in_words(error):
+        error_box(expected)
         return True
     st.error(
         f"This part of the page failed. The log has the details under **{number}**.",

@@ -38,12 +38,12 @@ def search(key: str, placeholder: str, *, resets: str = "", width: int = 260) ->
     return (text or "").strip()
 
 
-def choose(
+def choose_or_all(
     key: str,
     options: Sequence[str],
     everything: str,
     *,
-    words: Callable[[str], str] = str,
+    format_func: Callable[[str], str] = str,
     resets: str = "",
     width: int = 200,
 ) -> str:
@@ -54,7 +54,7 @@ def choose(
         index=None,
         key=key,
         placeholder=everything,
-        format_func=words,
+        format_func=format_func,
         label_visibility="collapsed",
         width=width,
         on_change=_first_page,
@@ -71,7 +71,7 @@ def choose_one(
     label: str,
     *,
     default: str,
-    words: Callable[[str], str] = str,
+    format_func: Callable[[str], str] = str,
     resets: str = "",
     width: int = 200,
 ) -> str:
@@ -81,7 +81,7 @@ def choose_one(
         options,
         index=list(options).index(default),
         key=key,
-        format_func=words,
+        format_func=format_func,
         label_visibility="collapsed",
         width=width,
         on_change=_first_page,
@@ -91,12 +91,12 @@ def choose_one(
     )
 
 
-def pick(
+def choose_many(
     key: str,
     options: Sequence[str],
     label: str,
     *,
-    words: Callable[[str], str] = str,
+    format_func: Callable[[str], str] = str,
     resets: str = "",
 ) -> list[str]:
     """Any of a few options as pills; none picked means all."""
@@ -105,7 +105,7 @@ def pick(
         options,
         selection_mode="multi",
         key=key,
-        format_func=words,
+        format_func=format_func,
         label_visibility="collapsed",
         on_change=_first_page,
         args=(resets,),
@@ -121,7 +121,7 @@ def switch(
     label: str,
     *,
     default: str = "",
-    words: Callable[[str], str] = str,
+    format_func: Callable[[str], str] = str,
 ) -> str:
     """One view of a few, as a segmented control."""
     chosen = st.segmented_control(
@@ -130,7 +130,7 @@ def switch(
         default=default or options[0],
         required=True,
         key=key,
-        format_func=words,
+        format_func=format_func,
         label_visibility="collapsed",
         bind="query-params",
         persist_state="session",

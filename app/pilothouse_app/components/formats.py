@@ -45,8 +45,8 @@ def title(name: str) -> str:
     """A raw key as a reader's words: `max_leaf_nodes` becomes `Max leaf nodes`."""
     if name in TITLES:
         return TITLES[name]
-    words = name.replace("__", " ").replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
+    text = name.replace("__", " ").replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
 
 
 def rule_title(name: str) -> str:

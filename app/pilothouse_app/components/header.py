@@ -49,8 +49,8 @@ def header(
 
 def facts(pairs: dict[str, str]) -> None:
     """A line of short facts under the header: muted name, then value (Markdown)."""
-    shown = [f":gray[{name}] {value}" for name, value in pairs.items() if value]
-    st.markdown(" &nbsp;·&nbsp; ".join(shown))
+    items = [f":gray[{name}] {value}" for name, value in pairs.items() if value]
+    st.markdown(" &nbsp;·&nbsp; ".join(items))
 
 
 def section(title: str, note: str = "") -> None:

@@ -25,7 +25,7 @@ class Kpi:
     change: float | str | None = None
     better: Literal["higher", "lower", "neither"] = "neither"
     # Only a line: Streamlit's bars and areas in a metric begin at the least value, not at zero.
-    course: Sequence[float] = field(default_factory=tuple)
+    trend: Sequence[float] = field(default_factory=tuple)
     help: str | None = None
 
 
@@ -38,14 +38,14 @@ _COLOURS: dict[str, Literal["normal", "inverse", "off"]] = {
 
 def kpi_row(kpis: Sequence[Kpi], *, columns: int = 0) -> None:
     """The figures side by side; all get the same parts, so that their heights agree."""
-    courses = any(len(kpi.course) for kpi in kpis)
+    courses = any(len(kpi.trend) for kpi in kpis)
     with st.grid(columns or len(kpis), min_column_width=128, gap="small"):
         for kpi in kpis:
             _tile(kpi, courses)
 
 
 def _tile(kpi: Kpi, courses: bool) -> None:
-    course = [float(value) for value in kpi.course] or [0.0, 0.0]
+    course = [float(value) for value in kpi.trend] or [0.0, 0.0]
     st.metric(
         literal(kpi.label),
         literal(kpi.value),

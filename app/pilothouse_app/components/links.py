@@ -18,7 +18,7 @@ HOME = ""
 _TARGET = "_follow"
 
 # kind -> (page, parameter that carries the ref)
-PLACES: Mapping[str, tuple[str, str]] = {
+PAGES: Mapping[str, tuple[str, str]] = {
     "dataset": ("dataset", "ref"),
     "experiment": ("experiments", "experiment"),
     "run": ("run", "id"),
@@ -67,7 +67,7 @@ class PageAddress:
 
 def address(kind: str, ref: str) -> PageAddress:
     """Where the object of a kind is shown; an unknown kind is shown on Activity by its ref."""
-    page, param = PLACES.get(kind, ("activity", "activity_q"))
+    page, param = PAGES.get(kind, ("activity", "activity_q"))
     return PageAddress(page, {param: ref})
 
 
@@ -82,9 +82,9 @@ def compare(runs: Sequence[str], baseline: str = "") -> PageAddress:
     return PageAddress("compare", {**params, "baseline": baseline} if baseline else params)
 
 
-def query_param(param: str) -> str:
+def query_param(name: str) -> str:
     """The parameter of this page's address, empty when it is not there."""
-    return str(st.query_params.get(param, ""))
+    return str(st.query_params.get(name, ""))
 
 
 def go(to: PageAddress) -> None:
@@ -112,19 +112,19 @@ def link(
     width: Literal["content", "stretch"] = "content",
 ) -> None:
     """A link to an address, drawn in place."""
-    words, params = literal(label), dict(to.params)
-    st.page_link(_page(to.page), label=words, icon=icon, width=width, query_params=params)
+    text, params = literal(label), dict(to.params)
+    st.page_link(_page(to.page), label=text, icon=icon, width=width, query_params=params)
 
 
-def jump(to: PageAddress, label: str, *, key: str, icon: str | None = None) -> None:
+def same_page_link(to: PageAddress, label: str, *, key: str, icon: str | None = None) -> None:
     """A link to another object on this same page, which a menu link would mark as open."""
     st.button(literal(label), icon=icon, type="tertiary", key=key, on_click=go_next, args=(to,))
 
 
 def _page(path: str) -> st.Page:
     """Streamlit knows a page by its path alone, so that parts need not import screens."""
-    return st.Page(_elsewhere, title=path or "Home", url_path=path, default=path == HOME)
+    return st.Page(_placeholder, title=path or "Home", url_path=path, default=path == HOME)
 
 
-def _elsewhere() -> None:
+def _placeholder() -> None:
     """Stands for a screen in an address; the shell runs the real one."""

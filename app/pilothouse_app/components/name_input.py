@@ -7,7 +7,7 @@ from collections.abc import Container
 import streamlit as st
 
 from pilothouse.kit.names import NameRule
-from pilothouse_app.components.diff import literal
+from pilothouse_app.components.markdown import literal
 
 
 def name_input(

@@ -1,4 +1,4 @@
-"""What is asked again on every run of a page, kept until anything is written to the workspace."""
+"""Query cache for page reruns, invalidated by any write to the workspace."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import streamlit as st
 from pilothouse_app.components.workspace import workspace
 
 T = TypeVar("T")
-SECONDS = 30  # for filters in which time itself plays a part
+SECONDS = 30  # an upper bound, for filters that depend on the current time
 
 
-def cached(name: str, ask: Callable[[], T]) -> T:
-    """The answer to a question of this name: plain values, from the last time it was asked."""
-    found: T = _kept(str(workspace().folder), workspace().version, name, ask)
-    return found
+def cached(name: str, read: Callable[[], T]) -> T:
+    """The value of a query of this name, read again only after a write; plain values only."""
+    value: T = _cached(str(workspace().folder), workspace().version, name, read)
+    return value
 
 
 @st.cache_data(ttl=SECONDS, max_entries=256, show_spinner=False)
-def _kept(folder: str, version: str, name: str, _ask: Callable[[], T]) -> T:
-    return _ask()
+def _cached(folder: str, version: str, name: str, _read: Callable[[], T]) -> T:
+    return _read()

@@ -62,13 +62,13 @@ COLOURS: dict[str, Colour] = {
     "recovered": "gray",
 }
 
-WORDS = {"fail": "Failing", "warn": "Warning", "crash_loop": "Crash loop", "ok": "OK",
+TITLES = {"fail": "Failing", "warn": "Warning", "crash_loop": "Crash loop", "ok": "OK",
          "none": "No stage"}  # fmt: skip
 
 
-def words(status: str) -> str:
+def status_title(status: str) -> str:
     """The status as a reader says it."""
-    return WORDS.get(status, title(status))
+    return TITLES.get(status, title(status))
 
 
 def colour(status: str) -> Colour:
@@ -78,9 +78,9 @@ def colour(status: str) -> Colour:
 
 def badge(status: str, *, help: str | None = None) -> None:
     """A small coloured label, drawn in place."""
-    st.badge(words(status), color=colour(status), help=help)
+    st.badge(status_title(status), color=colour(status), help=help)
 
 
 def badge_text(status: str, label: str = "") -> str:
     """The same label as Markdown, to be put inside a sentence or a table."""
-    return f":{colour(status)}-badge[{label or words(status)}]"
+    return f":{colour(status)}-badge[{label or status_title(status)}]"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import streamlit as st
 
 from pilothouse_app.components.links import address, go_next
-from pilothouse_app.components.status import COLOURS, colour, words
+from pilothouse_app.components.status import COLOURS, colour, status_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,7 +143,7 @@ def table(
     configs = {
         name: _config(key, look, name, frame, keyed, refs, opens) for name, look in columns.items()
     }
-    shown = _shown(frame, columns)
+    rows = _visible_cells(frame, columns)
     modes = [*(MODES[select]), *(["single-column"] if sorts else [])]
     options: dict[str, Any] = {}
     if modes:
@@ -153,7 +153,7 @@ def table(
             "selection_default": _ticked(key, refs),
         }
     st.dataframe(
-        shown,
+        rows,
         key=keyed,
         column_config=configs,
         hide_index=True,
@@ -185,12 +185,12 @@ def untick(key: str) -> None:
     _renew(key)
 
 
-def _shown(frame: pd.DataFrame, columns: Config) -> pd.DataFrame:
-    shown = frame.reindex(columns=list(columns)).reset_index(drop=True)
+def _visible_cells(frame: pd.DataFrame, columns: Config) -> pd.DataFrame:
+    rows = frame.reindex(columns=list(columns)).reset_index(drop=True)
     for name, look in columns.items():
         if isinstance(look, dict) and look.get("kind") == "status":
-            shown[name] = [[words(value)] if value else [] for value in frame[name]]
-    return shown
+            rows[name] = [[status_title(value)] if value else [] for value in frame[name]]
+    return rows
 
 
 def _config(
@@ -225,12 +225,12 @@ def _config(
 
 
 def _badges(look: dict[str, Any], statuses: Sequence[str]) -> Any:
-    known = statuses or list(COLOURS)[:1]
+    options = statuses or list(COLOURS)[:1]
     return st.column_config.MultiselectColumn(
         look["title"],
         width=look["width"],
-        options=[words(status) for status in known],
-        color=[colour(status) for status in known],
+        options=[status_title(status) for status in options],
+        color=[colour(status) for status in options],
     )
 
 
@@ -259,8 +259,8 @@ def _open(click: str, kind: str, refs: Sequence[str]) -> None:
 
 
 def _ticked(key: str, refs: Sequence[str]) -> Any:
-    kept = set(ticked(key))
-    return {"selection": {"rows": [place for place, ref in enumerate(refs) if ref in kept]}}
+    ids = set(ticked(key))
+    return {"selection": {"rows": [index for index, ref in enumerate(refs) if ref in ids]}}
 
 
 def _renew(key: str) -> None:

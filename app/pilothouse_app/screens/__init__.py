@@ -17,18 +17,16 @@ from pilothouse_app.components.screen import SECTIONS, Screen
 @cache
 def all_screens() -> tuple[tuple[Screen, Callable[[], None]], ...]:
     """Every screen with the function that draws it, in the order of the menu."""
-    modules = [
-        import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)
-    ]
-    found = [(module.SCREEN, module.render) for module in modules if hasattr(module, "SCREEN")]
-    return tuple(sorted(found, key=lambda pair: (pair[0].order, pair[0].title)))
+    modules = [import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
+    screens = [(module.SCREEN, module.render) for module in modules if hasattr(module, "SCREEN")]
+    return tuple(sorted(screens, key=lambda pair: (pair[0].order, pair[0].title)))
 
 
-def list_of(path: str) -> tuple[str, PageAddress] | None:
+def parent_list(path: str) -> tuple[str, PageAddress] | None:
     """The title and the address of the list that a detail page belongs to; None for the others."""
-    known = {screen.path: screen for screen, _ in all_screens()}
-    parent = known[path].parent if path in known else ""
-    return (known[parent].title, address_of(parent)) if parent else None
+    by_path = {screen.path: screen for screen, _ in all_screens()}
+    parent = by_path[path].parent if path in by_path else ""
+    return (by_path[parent].title, address_of(parent)) if parent else None
 
 
 def pages() -> dict[str, list[st.Page]]:
@@ -36,7 +34,7 @@ def pages() -> dict[str, list[st.Page]]:
     menu: dict[str, list[st.Page]] = {section: [] for section in SECTIONS}
     for screen, render in all_screens():
         menu[screen.section or ""].append(_page(screen, render))
-    return {section: shown for section, shown in menu.items() if shown}
+    return {section: entries for section, entries in menu.items() if entries}
 
 
 def _page(screen: Screen, render: Callable[[], None]) -> st.Page:

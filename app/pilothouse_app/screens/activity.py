@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pilothouse_app.components.diff import changes, literal
+from pilothouse_app.components.diff import changes_table
 from pilothouse_app.components.empty_state import empty, nothing_found
-from pilothouse_app.components.filters import choose, days, filter_bar, pager, search
+from pilothouse_app.components.filters import choose_or_all, days, filter_bar, pager, search
 from pilothouse_app.components.formats import plural, title, when
 from pilothouse_app.components.header import header
 from pilothouse_app.components.layout import fill
 from pilothouse_app.components.links import ICONS, address, link, screen
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import table, text_column, when_column
@@ -60,16 +61,16 @@ def render() -> None:
             to=("Register a dataset", screen("data")),
         )
         return
-    asked = {**_filters(ws.activity.facets()), "routine": routine}
-    matching = ws.activity.count(**asked)
+    filters = {**_filters(ws.activity.facets()), "routine": routine}
+    matching = ws.activity.count(**filters)
     if not matching:
-        hidden = not routine and ws.activity.count(**{**asked, "routine": True})
+        hidden = not routine and ws.activity.count(**{**filters, "routine": True})
         nothing_found("entries", more="Routine entries are hidden." if hidden else "")
         return
-    place = st.container()
+    body = st.container()
     page = pager(matching, key="activity_page", size=SIZE)
-    with place:
-        _log_and_entry(ws.activity.entries(**asked, page=page, size=SIZE), paged=matching > SIZE)
+    with body:
+        _log_and_entry(ws.activity.entries(**filters, page=page, size=SIZE), paged=matching > SIZE)
 
 
 @st.cache_data(ttl=60, max_entries=4, show_spinner=False)
@@ -96,12 +97,12 @@ def _first_page() -> None:
 
 
 def _chain_badge(chain: tuple[bool, str]) -> None:
-    intact, words = chain
+    intact, message = chain
     st.badge(
         "Chain verified" if intact else "Chain broken",
         icon=":material/verified:" if intact else ":material/gpp_bad:",
         color="green" if intact else "red",
-        help=f"Each entry's hash covers the entry before it: {words}.",
+        help=f"Each entry's hash covers the entry before it: {message}.",
     )
 
 
@@ -120,8 +121,13 @@ def _filters(facets: dict[str, list[str]]) -> dict[str, Any]:
 def _span() -> dict[str, datetime | None]:
     """The last hours or days, or a span of days from a calendar."""
     options = (*SPANS, DAYS)
-    span = choose(
-        "activity_span", options, "Any time", words=_span_words, resets="activity_page", width=140
+    span = choose_or_all(
+        "activity_span",
+        options,
+        "Any time",
+        format_func=_span_title,
+        resets="activity_page",
+        width=140,
     )
     if span == DAYS:
         since, until = days("activity_days", "Days, in UTC", resets="activity_page")
@@ -129,25 +135,27 @@ def _span() -> dict[str, datetime | None]:
     return {"since": datetime.now(UTC) - SPANS[span] if span else None}
 
 
-def _span_words(span: str) -> str:
+def _span_title(span: str) -> str:
     return "Choose days" if span == DAYS else f"Last {span}"
 
 
 def _one_of(facet: str, facets: dict[str, list[str]], everything: str) -> str:
-    words = str if facet == "actor" else title
+    format_func = str if facet == "actor" else title
     key, resets = f"activity_{facet}", "activity_page"
-    return choose(key, facets[facet], everything, words=words, resets=resets, width=140)
+    return choose_or_all(
+        key, facets[facet], everything, format_func=format_func, resets=resets, width=140
+    )
 
 
 def _log_and_entry(entries: pd.DataFrame, *, paged: bool) -> None:
-    shown = entries.assign(
+    rows = entries.assign(
         verb=[title(verb) for verb in entries["verb"]],
         kind=[title(kind) for kind in entries["kind"]],
     )
     log, entry = st.columns([70, 30], gap="medium")
     with log, fill("activity", reserve=15 if paged else 12):
         ticked = table(
-            shown, COLUMNS, key="activity", alt="Activity", ids="seq", select="one",
+            rows, COLUMNS, key="activity", alt="Activity", ids="seq", select="one",
             height="stretch",
         )  # fmt: skip
     with entry:
@@ -168,5 +176,5 @@ def _entry(entry: dict[str, Any]) -> None:
         st.markdown(f":gray[{when(entry['at'])} · {literal(entry['actor'])}]")
         if entry["reason"]:
             st.markdown(f"> {literal(entry['reason'])}")
-        changes(entry["before"], entry["after"])
+        changes_table(entry["before"], entry["after"])
         st.markdown(f":gray[Hash] `{str(entry['hash'])[:16]}…`")

@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse_app.charts.windows import judged_over_time
+from pilothouse_app.charts.windows import status_over_time
 from pilothouse_app.components.charting import dark, figure
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import ago, number, rule_title, title, when
 from pilothouse_app.components.header import facts, header, section
 from pilothouse_app.components.links import address, link, query_param, screen
 from pilothouse_app.components.live import refresh_when_changed
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.status import badge_text
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.monitoring.alerts import alert_buttons, sentence_of
+from pilothouse_app.features.monitoring.alerts import alert_buttons, alert_sentence
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
-from pilothouse_app.features.monitoring.rules import sentence
-from pilothouse_app.features.monitoring.windows import span_words
+from pilothouse_app.features.monitoring.rules import rule_sentence
+from pilothouse_app.features.monitoring.windows import span_text
 from pilothouse_app.features.pipelines.start import retrain_button
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ SCREEN = Screen(
 
 def render() -> None:
     """The alert the address names."""
-    wanted_id = query_param("id")
+    alert_id = query_param("id")
     inbox = screen("monitoring", monitoring_view="Alerts")
-    if not wanted_id:
+    if not alert_id:
         with header("Alert", back=("Alerts", inbox)):
             pass
         empty("Which alert?", "The address names none.", to=("Open the inbox", inbox))
         return
-    alert = workspace().monitoring.alert(wanted_id)
+    alert = workspace().monitoring.alert(alert_id)
     with header(
         f"{alert.deployment}: {rule_title(alert.name)}", status=alert.state, back=("Alerts", inbox)
     ):
@@ -53,16 +53,16 @@ def render() -> None:
             retrain_button(alert.deployment)
         alert_buttons(alert)
     refresh_when_changed(
-        lambda: workspace().monitoring.alert(wanted_id).state,
+        lambda: workspace().monitoring.alert(alert_id).state,
         key="alert_changes",
         message="This alert has changed elsewhere",
     )
-    st.markdown(f"**{literal(sentence_of(alert.message))}**")
+    st.markdown(f"**{literal(alert_sentence(alert.message))}**")
     _facts(alert)
     _links(alert)
     left, right = st.columns([58, 42], gap="medium")
     with left:
-        _course(alert)
+        _trend(alert)
     with right:
         _events(alert)
     section("What drifted in its last window")
@@ -89,8 +89,8 @@ def _links(alert: AlertInfo) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         for window_id in named:
             window = monitoring.window(window_id)
-            words = span_words(window.start, window.end)
-            link(address("window", window_id), words, icon=":material/date_range:")
+            label = span_text(window.start, window.end)
+            link(address("window", window_id), label, icon=":material/date_range:")
         link(
             screen("monitoring", monitoring_deployment=alert.deployment),
             alert.deployment,
@@ -99,19 +99,19 @@ def _links(alert: AlertInfo) -> None:
         link(address("rule", alert.rule_id), "Rule", icon=":material/rule:")
 
 
-def _course(alert: AlertInfo) -> None:
+def _trend(alert: AlertInfo) -> None:
     monitoring = workspace().monitoring
-    known = monitoring.rules(alert.deployment)
-    found = records(known[known["id"] == alert.rule_id])
-    if not found:
+    rules = monitoring.rules(alert.deployment)
+    matching = records(rules[rules["id"] == alert.rule_id])
+    if not matching:
         return
-    rule = found[0]
-    section("Breaches when", literal(sentence(rule)))
+    rule = matching[0]
+    section("Breaches when", literal(rule_sentence(rule)))
     trend = monitoring.trend(alert.deployment, str(rule["check"]), signal=str(rule["signal"]))
     if trend.empty or trend["column"].nunique() > 1:
         return
     figure(
-        judged_over_time(trend, dark=dark(), value="score", status="status", limit=alert.limit),
+        status_over_time(trend, dark=dark(), value="score", status="status", limit=alert.limit),
         key="alert_course",
         height=250,
         alt=f"{title(str(rule['check']))} by window with the limit of this rule",
@@ -127,4 +127,4 @@ def _events(alert: AlertInfo) -> None:
                 f"{literal(event['by'])}]"
             )
             if event["note"]:
-                st.markdown(literal(sentence_of(event["note"])))
+                st.markdown(literal(alert_sentence(event["note"])))

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty, nothing_found
-from pilothouse_app.components.filters import filter_bar, pick, switch
+from pilothouse_app.components.filters import choose_many, filter_bar, switch
 from pilothouse_app.components.formats import plural, title
 from pilothouse_app.components.header import header
 from pilothouse_app.components.links import screen
@@ -26,7 +26,7 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.table_height import tall
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.attention.items import TABLE, dismiss_dialog, item_title, put_back
+from pilothouse_app.features.attention.items import TABLE, dismiss_dialog, item_title, restore_items
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,17 +65,17 @@ def render() -> None:
     with header("Needs a person", note=plural(len(waiting), "item")):
         commands = st.container(width="content")
     with filter_bar():
-        view = switch("attention_view", VIEWS, "Show", words=title)
-        kinds = pick("attention_kind", KINDS, "Kind", words=title)
+        view = switch("attention_view", VIEWS, "Show", format_func=title)
+        kinds = choose_many("attention_kind", KINDS, "Kind", format_func=title)
     dismissed = view == "dismissed"
     with commands:
         _command(dismissed)
-    found = attention.items(dismissed=True) if dismissed else waiting
+    items = attention.items(dismissed=True) if dismissed else waiting
     refresh_when_changed(_ids, key="attention_live")
-    if not found:
-        _nothing(dismissed)
+    if not items:
+        _empty(dismissed)
         return
-    chosen = [item for item in found if not kinds or item.kind in kinds]
+    chosen = [item for item in items if not kinds or item.kind in kinds]
     if not chosen:
         nothing_found("items")
         return
@@ -90,16 +90,16 @@ def _ids() -> list[str]:
     return [item.id for item in workspace().attention.items()]
 
 
-def _command(gone: bool) -> None:
+def _command(dismissed: bool) -> None:
     """What may be done with the ticked rows of this view; ticks of the other one do not count."""
-    items = workspace().attention.items(dismissed=gone)
+    items = workspace().attention.items(dismissed=dismissed)
     ids = [item.id for item in items if item.id in set(ticked(TABLE))]
     count = f" ({len(ids)})" if ids else ""
     help = None if ids else "Tick rows of the table first"
-    if gone:
+    if dismissed:
         st.button(
             f"Put back{count}", type="primary", icon=":material/undo:", key="put_back",
-            disabled=not ids, help=help, on_click=put_back, args=(ids,),
+            disabled=not ids, help=help, on_click=restore_items, args=(ids,),
         )  # fmt: skip
     elif st.button(
         f"Dismiss{count}", type="primary", icon=":material/close:", key="dismiss",
@@ -108,7 +108,7 @@ def _command(gone: bool) -> None:
         dismiss_dialog(ids)
 
 
-def _nothing(dismissed: bool) -> None:
+def _empty(dismissed: bool) -> None:
     untick(TABLE)
     if dismissed:
         empty("Nothing has been dismissed", "What is taken off the list can be put back here.")

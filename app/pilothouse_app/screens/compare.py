@@ -5,14 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from pilothouse.comparison.agreement import UNKNOWN
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import switch
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import header
 from pilothouse_app.components.links import compare, go_next, link, screen
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
-from pilothouse_app.features.compare.context import Chosen, ComparisonContext, chosen
+from pilothouse_app.features.compare.context import ComparisonContext, Selection, selection
 from pilothouse_app.features.compare.data import data_view
 from pilothouse_app.features.compare.export import export_button
 from pilothouse_app.features.compare.histories import histories_view
@@ -47,26 +47,26 @@ WHOLE = ("curves", "parallel", "history")  # what asks for stored curves and his
 
 def render() -> None:
     """The runs and versions that the address names."""
-    which = chosen()
+    which = selection()
     if not which.enough:
         _nothing_chosen()
         return
     # The view is asked before it is drawn: only some need everything that runs kept.
-    view = st.session_state.get("compare_view") or _addressed()
-    scene = ComparisonContext(which, whole=view in WHOLE)
-    with header("Compare", note=plural(len(scene.ids), "run")):
-        _cautions(scene)
-        _choose_baseline(scene, which)
-        export_button(scene)
+    view = st.session_state.get("compare_view") or _view_from_address()
+    context = ComparisonContext(which, whole=view in WHOLE)
+    with header("Compare", note=plural(len(context.ids), "run")):
+        _cautions(context)
+        _choose_baseline(context, which)
+        export_button(context)
         link(screen("experiments"), "Choose others", icon=":material/checklist:")
-    view = switch("compare_view", list(VIEWS), "Show", words=lambda name: VIEWS[name][0])
-    VIEWS[view][1](scene)
+    view = switch("compare_view", list(VIEWS), "Show", format_func=lambda name: VIEWS[name][0])
+    VIEWS[view][1](context)
 
 
-def _addressed() -> str:
+def _view_from_address() -> str:
     """The view that the address names in its words, as bound widgets write them."""
-    words = str(st.query_params.get("compare_view", ""))
-    return next((name for name, (told, _) in VIEWS.items() if told == words), "summary")
+    title = str(st.query_params.get("compare_view", ""))
+    return next((name for name, (view_title, _) in VIEWS.items() if view_title == title), "summary")
 
 
 def _nothing_chosen() -> None:
@@ -81,17 +81,17 @@ def _nothing_chosen() -> None:
     )
 
 
-def _choose_baseline(scene: ComparisonContext, which: Chosen) -> None:
-    key = f"compare_baseline_{scene.compared.baseline}"
+def _choose_baseline(context: ComparisonContext, which: Selection) -> None:
+    key = f"compare_baseline_{context.compared.baseline}"
     st.selectbox(
         "Baseline",
-        scene.ids,
+        context.ids,
         format_func=lambda run: (
-            f"Baseline: {scene.labels[run]}" + (" (champion)" if run in which.champions else "")
+            f"Baseline: {context.labels[run]}" + (" (champion)" if run in which.champions else "")
         ),
         key=key,
         on_change=_rebase,
-        args=(key, scene.ids),
+        args=(key, context.ids),
         label_visibility="collapsed",
         width=320,
     )
@@ -101,9 +101,13 @@ def _rebase(key: str, runs: list[str]) -> None:
     go_next(compare(runs, baseline=st.session_state[key]))
 
 
-def _cautions(scene: ComparisonContext) -> None:
-    notes = scene.compared.notes
-    unsure = [each.title.lower() for each in scene.compared.agreements if each.state == UNKNOWN]
+def _cautions(context: ComparisonContext) -> None:
+    notes = context.compared.notes
+    unsure = [
+        agreement.title.lower()
+        for agreement in context.compared.agreements
+        if agreement.state == UNKNOWN
+    ]
     lines = [literal(note.message) for note in notes]
     if unsure:
         lines.append(f"Not known whether all runs have the same {', '.join(unsure)}; see Data.")

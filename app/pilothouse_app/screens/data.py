@@ -18,7 +18,7 @@ from pilothouse_app.components.table import (
     when_column,
 )
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.data.profile import PROFILE_COLUMNS, matching, profile_rows
+from pilothouse_app.features.data.profile import PROFILE_COLUMNS, matching_rows, profile_rows
 from pilothouse_app.features.data.register_dataset import register_data_button
 from pilothouse_app.features.pipelines.start import demo_button
 
@@ -37,10 +37,10 @@ MAX_LISTED = 10
 def render() -> None:
     """Draw the page."""
     ws = workspace()
-    known = ws.data.datasets()
-    with header("Data", note=plural(len(known), "dataset")):
+    datasets = ws.data.datasets()
+    with header("Data", note=plural(len(datasets), "dataset")):
         register_data_button()
-    if known.empty:
+    if datasets.empty:
         empty(
             "No datasets yet",
             "Register a CSV or Parquet file, or run the demo, which brings the flights of 2013.",
@@ -51,12 +51,12 @@ def render() -> None:
         return
     with filter_bar():
         text = search("data_q", "Name, source or licence")
-    found = matching(known, text, ("name", "source", "licence"))
-    if found.empty:
+    matching = matching_rows(datasets, text, ("name", "source", "licence"))
+    if matching.empty:
         nothing_found("datasets")
         return
     chosen = table(
-        found,
+        matching,
         {
             "name": name_column("Dataset", width=150),
             "latest": number_column("Version", 0, width=68),
@@ -73,10 +73,12 @@ def render() -> None:
         alt="Datasets",
         opens=("dataset", "ref"),
         select="one",
-        height=min(len(found), MAX_LISTED) * 30 + 33,
+        height=min(len(matching), MAX_LISTED) * 30 + 33,
     )
-    ref = chosen[0] if chosen and chosen[0] in set(found["ref"]) else str(found["ref"].iloc[0])
-    _columns(ref, listed=min(len(found), MAX_LISTED))
+    ref = (
+        chosen[0] if chosen and chosen[0] in set(matching["ref"]) else str(matching["ref"].iloc[0])
+    )
+    _columns(ref, listed=min(len(matching), MAX_LISTED))
 
 
 def _columns(ref: str, listed: int) -> None:

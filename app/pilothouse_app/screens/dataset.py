@@ -33,15 +33,15 @@ from pilothouse_app.features.data.profile import (
     PREVIEW_ROWS,
     PROFILE_COLUMNS,
     bins,
+    default_column,
     preview,
     profile_rows,
-    quantile_words,
-    telling,
+    quantile_values,
 )
 from pilothouse_app.features.data.reading_options import reading_report
 from pilothouse_app.features.data.register_dataset import register_data_button
 from pilothouse_app.features.data.version_actions import state_notice, version_menu
-from pilothouse_app.features.experiments.formatting import as_words, column_of
+from pilothouse_app.features.experiments.formatting import column_config, display_frame
 from pilothouse_app.features.training.dialog import training_button
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def render() -> None:
         version_menu(version)
     state_notice(version)
     _facts(version)
-    view = switch("dataset_view", VIEWS, "Show", words=title)
+    view = switch("dataset_view", VIEWS, "Show", format_func=title)
     BODIES[view](version)
 
 
@@ -114,8 +114,8 @@ def _facts(version: DatasetVersionInfo) -> None:
     )
     tags = " ".join(f":gray-badge[{name}: {value}]" for name, value in version.tags.items())
     made = f"from {version.parent}" if version.parent else ""
-    told = (version.source, version.note, made, f"hash {version.content_hash[:12]}")
-    st.markdown(f":small[:gray[{' · '.join(filter(None, told))}]] {tags}")
+    details = (version.source, version.note, made, f"hash {version.content_hash[:12]}")
+    st.markdown(f":small[:gray[{' · '.join(filter(None, details))}]] {tags}")
 
 
 def _columns(version: DatasetVersionInfo) -> None:
@@ -133,7 +133,7 @@ def _columns(version: DatasetVersionInfo) -> None:
             height="stretch",
         )
     with right, st.container(border=True):
-        _column(profile[chosen[0] if chosen else telling(profile)])
+        _column(profile[chosen[0] if chosen else default_column(profile)])
 
 
 def _column(column: ColumnProfile) -> None:
@@ -146,17 +146,17 @@ def _column(column: ColumnProfile) -> None:
         draw = charts.frequencies if column.top else charts.histogram
         chart = draw(labels, counts, dark=dark())
         figure(chart, key="dataset_column", height=270, alt=f"Values of {column.name}")
-    words = {
+    values = {
         "Missing": f"{count(column.missing)} ({share(column.missing_share)})",
         "Distinct": count(column.distinct),
-        **quantile_words(column),
+        **quantile_values(column),
     }
-    st.table(words, border="horizontal")
+    st.table(values, border="horizontal")
 
 
 def _rows(version: DatasetVersionInfo) -> None:
     rows = preview(workspace(), version.ref)
-    shown = min(PREVIEW_ROWS, version.rows)
+    visible = min(PREVIEW_ROWS, version.rows)
     with fill("preview", reserve=RESERVE):
         st.dataframe(
             rows,
@@ -164,7 +164,7 @@ def _rows(version: DatasetVersionInfo) -> None:
             row_height=30,
             hide_index=True,
             key="dataset_rows",
-            alt=f"The first {shown} rows",
+            alt=f"The first {visible} rows",
         )
 
 
@@ -185,7 +185,7 @@ def _versions(version: DatasetVersionInfo) -> None:
     frame = workspace().data.versions(version.dataset)
     with fill("versions", reserve=RESERVE, most=33 + 30 * len(frame)):
         table(
-            frame.assign(content_hash=[each[:12] for each in frame["content_hash"]]),
+            frame.assign(content_hash=[digest[:12] for digest in frame["content_hash"]]),
             {
                 "ref": name_column("Version", width=150),
                 "status": status_column(width=96),
@@ -223,12 +223,12 @@ def _runs(version: DatasetVersionInfo) -> None:
     section("Runs that read this version", plural(total, "run"))
     with fill("dataset_runs", reserve=RESERVE + 2, most=33 + 30 * len(frame)):
         table(
-            as_words(frame),
+            display_frame(frame),
             {
                 "name": name_column("Run"),
                 "status": status_column(),
                 "trainer": text_column("Trainer"),
-                "metrics.roc_auc": column_of("metrics.roc_auc"),
+                "metrics.roc_auc": column_config("metrics.roc_auc"),
                 "created_at": when_column("Created"),
             },
             key="dataset_runs",

@@ -8,13 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import filter_bar, switch
 from pilothouse_app.components.formats import ago, title
 from pilothouse_app.components.header import facts, header
 from pilothouse_app.components.links import address, link, query_param, screen
 from pilothouse_app.components.live import live, refresh_when_changed
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.details import (
@@ -28,9 +28,9 @@ from pilothouse_app.features.deployments.labels import labels_view
 from pilothouse_app.features.deployments.launch import swap
 from pilothouse_app.features.deployments.traffic import (
     SPANS,
+    deployment_traffic,
     traffic_charts,
-    traffic_figures,
-    traffic_of,
+    traffic_tiles,
 )
 from pilothouse_app.features.deployments.try_it import try_it
 from pilothouse_app.features.pipelines.start import retrain_button
@@ -68,7 +68,7 @@ def render() -> None:
         changing = deployment.status in CHANGING
         idle = 5.0 if deployment.desired_state == "running" else None
         live(
-            lambda: _moving(name, view, span),
+            lambda: _live_body(name, view, span),
             key="deployment_live",
             busy=changing,
             state=_state(deployment),
@@ -90,7 +90,7 @@ def render() -> None:
 
 def _bar(deployment: DeploymentInfo) -> tuple[str, str]:
     with filter_bar():
-        view = switch("deployment_view", VIEWS, "Show", words=title)
+        view = switch("deployment_view", VIEWS, "Show", format_func=title)
         span = "1 h"
         if view == "traffic":
             span = switch("deployment_span", tuple(SPANS), "Span", default="1 h")
@@ -165,7 +165,7 @@ def _state(deployment: DeploymentInfo) -> object:
     return deployment.status, deployment.message, deployment.generation, restarts
 
 
-def _moving(name: str, view: str, span: str) -> object:
+def _live_body(name: str, view: str, span: str) -> object:
     """What changes by itself; the state that the rest of the page must follow."""
     deployment = workspace().deployments.deployment(name)
     if view == "log":
@@ -176,7 +176,7 @@ def _moving(name: str, view: str, span: str) -> object:
 
 
 def _traffic(deployment: DeploymentInfo, span: str) -> None:
-    frame: pd.DataFrame = traffic_of(deployment.name, SPANS[span])
+    frame: pd.DataFrame = deployment_traffic(deployment.name, SPANS[span])
     if frame.empty:
         empty(
             f"No traffic in {span}",
@@ -185,6 +185,6 @@ def _traffic(deployment: DeploymentInfo, span: str) -> None:
             key="no_traffic",
         )
     else:
-        traffic_figures(frame, span)
+        traffic_tiles(frame, span)
         traffic_charts(frame, SPANS[span], key="deployment")
     processes(deployment)

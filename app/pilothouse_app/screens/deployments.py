@@ -28,9 +28,9 @@ from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.launch import launch_button
 from pilothouse_app.features.deployments.traffic import (
     SPANS,
+    deployment_traffic,
     traffic_charts,
-    traffic_figures,
-    traffic_of,
+    traffic_tiles,
 )
 
 if TYPE_CHECKING:
@@ -61,19 +61,19 @@ COLUMNS = {
 
 def render() -> None:
     """The table, and the traffic of each deployment under it."""
-    found = workspace().deployments.deployments()
-    with header("Deployments", note=plural(len(found), "deployment")):
-        if not found.empty:
+    deployments = workspace().deployments.deployments()
+    with header("Deployments", note=plural(len(deployments), "deployment")):
+        if not deployments.empty:
             span = switch("deployments_span", tuple(SPANS), "Span", default="1 h")
             launch_button(primary=True)
-    if found.empty:
-        _none()
+    if deployments.empty:
+        _empty()
         return
-    changing = bool(found["status"].isin(CHANGING).any())
+    changing = bool(deployments["status"].isin(CHANGING).any())
     live(lambda: _body(span), key="deployments_live", busy=changing, idle_seconds=5)
 
 
-def _none() -> None:
+def _empty() -> None:
     models = workspace().registry.models()
     if models.empty:
         empty(
@@ -93,27 +93,28 @@ def _none() -> None:
 
 def _body(span: str) -> bool:
     """Everything that moves; whether a deployment is changing."""
-    found = workspace().deployments.deployments()
-    shown = found.assign(version=_versions(found))
-    with tall("deployments", len(found), reserve=30) as height:
+    deployments = workspace().deployments.deployments()
+    rows = deployments.assign(version=_versions(deployments))
+    with tall("deployments", len(deployments), reserve=30) as height:
         table(
-            shown, COLUMNS, key="deployments", alt="Deployments", ids="name",
+            rows, COLUMNS, key="deployments", alt="Deployments", ids="name",
             opens=("deployment", "name"), height=height,
         )  # fmt: skip
-    for row in records(found)[:MAX_CARDS]:
+    for row in records(deployments)[:MAX_CARDS]:
         _card(row, span)
-    return bool(found["status"].isin(CHANGING).any())
+    return bool(deployments["status"].isin(CHANGING).any())
 
 
-def _versions(found: pd.DataFrame) -> list[str]:
+def _versions(deployments: pd.DataFrame) -> list[str]:
     return [
-        f"{model} {number}" for model, number in zip(found["model"], found["version"], strict=True)
+        f"{model} {number}"
+        for model, number in zip(deployments["model"], deployments["version"], strict=True)
     ]
 
 
 def _card(row: dict[str, Any], span: str) -> None:
     name = str(row["name"])
-    frame = traffic_of(name, SPANS[span])
+    frame = deployment_traffic(name, SPANS[span])
     with st.container(border=True, key=f"traffic_{name}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             link(address("deployment", name), name, icon=":material/rocket_launch:")
@@ -121,5 +122,5 @@ def _card(row: dict[str, Any], span: str) -> None:
         if frame.empty:
             section("No traffic", f"in the last {span}")
         else:
-            traffic_figures(frame, span)
+            traffic_tiles(frame, span)
             traffic_charts(frame, SPANS[span], key=f"traffic_{name}")

@@ -14,15 +14,15 @@ from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import ticked
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.bulk_actions import actions_menu
-from pilothouse_app.features.experiments.columns import catalog, shown_columns
-from pilothouse_app.features.experiments.filter_text import count_of, counted
-from pilothouse_app.features.experiments.groups import filter_of_group, group_rows
+from pilothouse_app.features.experiments.columns import column_catalog, visible_columns
+from pilothouse_app.features.experiments.filter_text import cached_count, count_or_error
+from pilothouse_app.features.experiments.groups import group_run_filter, group_table
 from pilothouse_app.features.experiments.import_dialog import import_button
 from pilothouse_app.features.experiments.saved_views import views_menu
-from pilothouse_app.features.experiments.state import State, current
-from pilothouse_app.features.experiments.table import KEY, run_rows
-from pilothouse_app.features.experiments.toolbar import is_unfiltered, run_bar
-from pilothouse_app.features.pipelines.progress import running
+from pilothouse_app.features.experiments.state import State, current_state
+from pilothouse_app.features.experiments.table import KEY, run_table
+from pilothouse_app.features.experiments.toolbar import empty_run_table, run_toolbar
+from pilothouse_app.features.pipelines.progress import running_jobs
 from pilothouse_app.features.training.dialog import training_button
 
 SCREEN = Screen(
@@ -40,44 +40,44 @@ MAX_COMPARED = 10
 def render() -> None:
     """Draw the page."""
     room = workspace().experiments
-    state = current()
-    meant = filter_of_group(state)
-    found, wrong = counted(meant)
-    total = found if meant == RunFilter() else count_of(RunFilter())
+    state = current_state()
+    run_filter = group_run_filter(state)
+    matching, error = count_or_error(run_filter)
+    total = matching if run_filter == RunFilter() else cached_count(RunFilter())
     if not total and state == State() and not room.count(RunFilter(archived=True)):
         _first_steps()
         return
-    with header("Experiments", note=_counted(found, total, state)):
+    with header("Experiments", note=_count_note(matching, total, state)):
         views_menu(state)
-        actions_menu(found, lambda: room.ids(meant), state.archived)
+        actions_menu(matching, lambda: room.ids(run_filter), state.archived)
         _compare_link()
         import_button()
         training_button()
-    running(JOBS)
-    known = catalog()
-    run_bar(state, known, wrong)
-    if not found:
-        is_unfiltered(state, wrong)
-    elif state.mode == "groups" and not state.inside:
-        group_rows(state, known, shown_columns(state, known))
+    running_jobs(JOBS)
+    catalog = column_catalog()
+    run_toolbar(state, catalog, error)
+    if not matching:
+        empty_run_table(state, error)
+    elif state.mode == "groups" and not state.in_group:
+        group_table(state, catalog, visible_columns(state, catalog))
     else:
-        run_rows(state, known, meant, shown_columns(state, known), found)
+        run_table(state, catalog, run_filter, visible_columns(state, catalog), matching)
 
 
 JOBS = ("train", "retrain", "demo_flights", "import_mlflow")
 
 
-def _counted(found: int, total: int, state: State) -> str:
+def _count_note(matching: int, total: int, state: State) -> str:
     if state.archived:
-        return f"{plural(found, 'archived run')}"
-    return plural(total, "run") if found == total else f"{found:,} of {plural(total, 'run')}"
+        return f"{plural(matching, 'archived run')}"
+    return plural(total, "run") if matching == total else f"{matching:,} of {plural(total, 'run')}"
 
 
 def _first_steps() -> None:
     with header("Experiments"):
         import_button()
         training_button()
-    if running(JOBS):
+    if running_jobs(JOBS):
         return
     empty(
         "No runs yet",

@@ -25,7 +25,7 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.attention.items import attention_line
-from pilothouse_app.features.experiments.formatting import as_words
+from pilothouse_app.features.experiments.formatting import display_frame
 from pilothouse_app.features.home.overview import Overview, is_new, overview
 from pilothouse_app.features.pipelines.progress import job_line
 from pilothouse_app.features.pipelines.start import demo_button
@@ -78,7 +78,7 @@ def _body(span: str) -> bool:
     with st.container():  # always there, so that what stands below is not drawn anew
         for job in now.jobs[:3]:
             job_line(job)
-    kpi_row(_figures(now, span))
+    kpi_row(_tiles(now, span))
     left, right = st.columns([63, 37], gap="small")
     with left, st.container(border=True, height="stretch"):
         _traffic(now, span)
@@ -92,7 +92,7 @@ def _body(span: str) -> bool:
     return bool(now.jobs)
 
 
-def _figures(now: Overview, span: str) -> list[Kpi]:
+def _tiles(now: Overview, span: str) -> list[Kpi]:
     serving = now.deployments[now.deployments["serving_version"].notna()]
     firing = sum(alert["state"] == "firing" for alert in now.alerts)
     newest = now.promotions[0] if now.promotions else None
@@ -219,7 +219,7 @@ def _runs(now: Overview) -> None:
         )
         return
     table(
-        as_words(now.runs).assign(created=[ago(at) for at in now.runs["created_at"]]),
+        display_frame(now.runs).assign(created=[ago(at) for at in now.runs["created_at"]]),
         {
             "name": name_column("Run", width=172),
             "metrics.roc_auc": number_column("AUC", 3, width=56),

@@ -9,7 +9,7 @@ import streamlit as st
 from pilothouse_app.charts.timeline import steps_timeline
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.diff import pairs
+from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import switch
 from pilothouse_app.components.formats import plural, title
@@ -28,10 +28,14 @@ from pilothouse_app.features.pipelines.jobs import (
     STEP_COLUMNS,
     job_facts,
     progress_line,
-    result_pairs,
+    result_fields,
     steps_frame,
 )
-from pilothouse_app.features.training.job_result import edit_again, is_training, training_outcome
+from pilothouse_app.features.training.job_result import (
+    edit_again_button,
+    is_training,
+    training_outcome,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
     from pilothouse.jobs.api import JobInfo
 
 # Their refs are long ids that say nothing to a reader.
-NAMELESS = ("run", "window", "alert", "rule", "report", "promotion", "job")
+WITHOUT_NAMES = ("run", "window", "alert", "rule", "report", "promotion", "job")
 SCREEN = Screen(
     title="Job",
     path="job",
@@ -51,18 +55,18 @@ SCREEN = Screen(
 
 def render() -> None:
     """The job the address names."""
-    wanted_id = query_param("id")
+    job_id = query_param("id")
     back = ("Pipelines", screen("pipelines"))
-    if not wanted_id:
+    if not job_id:
         with header("Job", back=back):
             pass
         empty("Which job?", "The address names none.", to=("Open pipelines", screen("pipelines")))
         return
-    job = workspace().jobs.job(wanted_id)
+    job = workspace().jobs.job(job_id)
     with header(job.title, status=job.status, back=back):
         _commands(job)
     view = _origin_and_view(job)
-    live(lambda: _body(wanted_id, view), key="job_live", busy=not job.ended, state=job.status)
+    live(lambda: _body(job_id, view), key="job_live", busy=not job.ended, state=job.status)
 
 
 def _commands(job: JobInfo) -> None:
@@ -78,7 +82,7 @@ def _commands(job: JobInfo) -> None:
         )
     remedy_buttons(job)
     if job.status in ("failed", "cancelled"):
-        edit_again(job)
+        edit_again_button(job)
     if job.status in ("failed", "cancelled") and st.button(
         "Retry",
         type="secondary" if job.remedy or is_training(job) else "primary",
@@ -104,10 +108,10 @@ def _origin_and_view(job: JobInfo) -> str:
     with st.container(horizontal=True, vertical_alignment="center"):
         first = ("report",) if is_import(job) else ()
         views = (*first, "log", "timeline", "details")
-        view = switch("job_view", views, "Show", words=title)
+        view = switch("job_view", views, "Show", format_func=title)
         if job.subject_ref:
             kind, ref = job.subject_kind, job.subject_ref
-            name = title(kind) if kind in NAMELESS else f"{title(kind)} {ref}"
+            name = title(kind) if kind in WITHOUT_NAMES else f"{title(kind)} {ref}"
             link(address(kind, ref), name, icon=ICONS.get(kind))
         if job.retry_of:
             link(address("job", job.retry_of), "First attempt", icon=":material/undo:")
@@ -135,13 +139,15 @@ def _body(job_id: str, view: str) -> str:
                 table(steps, STEP_COLUMNS, key="job_steps", alt="Steps", height=height)
     with right:
         section(title(view))
-        _beside(job, steps, view)
+        _detail(job, steps, view)
     return job.status
 
 
-def _beside(job: JobInfo, steps: pd.DataFrame, view: str) -> None:
+def _detail(job: JobInfo, steps: pd.DataFrame, view: str) -> None:
     if view == "details":
-        pairs({**result_pairs(job.result), **job.args, "id": job.id}, alt="Arguments and result")
+        pairs_table(
+            {**result_fields(job.result), **job.args, "id": job.id}, alt="Arguments and result"
+        )
     elif view == "log":
         log_view(workspace().jobs.log(job.id), key="job_log", reserve=19)
     elif not steps.empty:

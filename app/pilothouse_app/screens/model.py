@@ -25,9 +25,9 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.table_height import tall
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.formatting import favourites, metric_title
+from pilothouse_app.features.experiments.formatting import main_metrics, metric_title
 from pilothouse_app.features.registry.promote import promote_button
-from pilothouse_app.features.registry.stages import stage_ladder
+from pilothouse_app.features.registry.stages import stage_overview
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,12 +70,12 @@ def render() -> None:
     versions = workspace().registry.versions(name)
     with header(name, note=plural(len(versions), "version"), back=back):
         _promote_button(name, versions)
-    stage_ladder(name, versions)
+    stage_overview(name, versions)
     keys = _keys(versions)
     _versions(name, versions, keys)
     left, right = st.columns([45, 55], gap="medium")
     with left:
-        _course(versions, keys)
+        _trend(versions, keys)
         _history(name)
     with right:
         _promotions(name)
@@ -91,8 +91,8 @@ def _promote_button(name: str, versions: pd.DataFrame) -> None:
 
 def _keys(versions: pd.DataFrame) -> list[str]:
     """The metrics that are shown of every version."""
-    known = [str(column)[8:] for column in versions if str(column).startswith("metrics.")]
-    return favourites(known)
+    keys = [str(column)[8:] for column in versions if str(column).startswith("metrics.")]
+    return main_metrics(keys)
 
 
 def _versions(name: str, versions: pd.DataFrame, keys: Sequence[str]) -> None:
@@ -116,7 +116,7 @@ def _versions(name: str, versions: pd.DataFrame, keys: Sequence[str]) -> None:
         )  # fmt: skip
 
 
-def _course(versions: pd.DataFrame, keys: Sequence[str]) -> None:
+def _trend(versions: pd.DataFrame, keys: Sequence[str]) -> None:
     if not keys or len(versions) < 2:
         return
     section(literal(f"{metric_title(keys[0])} by version"), "each on its own held-out rows")
@@ -138,14 +138,14 @@ def _history(name: str) -> None:
 
 
 def _promotions(name: str) -> None:
-    found = workspace().registry.promotions(model=name)
-    section("Promotions", plural(len(found), "request"))
-    if found.empty:
+    promotions = workspace().registry.promotions(model=name)
+    section("Promotions", plural(len(promotions), "request"))
+    if promotions.empty:
         st.markdown(":gray[Nobody has asked to promote a version.]")
         return
-    recent = found.head(RECENT)
-    shown = recent.assign(
+    recent = promotions.head(RECENT)
+    rows = recent.assign(
         version=[f"Version {number}" for number in recent["version"]],
-        gates=[readable(words) for words in recent["gates"]],
+        gates=[readable(gates) for gates in recent["gates"]],
     )
-    table(shown, PROMOTIONS, key="model_promotions", alt="Promotions", opens=("promotion", "id"))
+    table(rows, PROMOTIONS, key="model_promotions", alt="Promotions", opens=("promotion", "id"))

@@ -22,10 +22,10 @@ from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.alerts import inbox
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
-from pilothouse_app.features.monitoring.rules import add_rule_button, rules
+from pilothouse_app.features.monitoring.rules import add_rule_button, rules_view
 from pilothouse_app.features.monitoring.trends import latest_metrics, trends
-from pilothouse_app.features.monitoring.windows import COLUMNS, described, pick_window
-from pilothouse_app.features.pipelines.progress import running
+from pilothouse_app.features.monitoring.windows import COLUMNS, choose_window, display_windows
+from pilothouse_app.features.pipelines.progress import running_jobs
 from pilothouse_app.features.pipelines.start import retrain_button
 
 if TYPE_CHECKING:
@@ -56,22 +56,22 @@ def render() -> None:
         )
         return
     name = _deployment(names)
-    if not monitored(name):
+    if not is_monitored(name):
         with header("Monitoring"):
             pass
         _bar(names, name)
-        _begin(name)
+        _not_monitored(name)
         return
     windows = workspace().monitoring.windows(name)
     status = str(windows["status"].iloc[-1]) if len(windows) else ""
     with header("Monitoring", status=status, note="newest window" if status else ""):
         _commands(name)
     view = _bar(names, name)
-    running(KINDS)
+    running_jobs(KINDS)
     if view == "alerts":
         inbox(name)
     elif view == "rules":
-        rules(name)
+        rules_view(name)
     elif windows.empty:
         _no_window()
     else:
@@ -80,18 +80,18 @@ def render() -> None:
 
 def _deployment(names: Sequence[str]) -> str:
     """The deployment in the address, or of the rule in it; else the first."""
-    asked = query_param("monitoring_deployment")
+    requested = query_param("monitoring_deployment")
     if query_param("rule"):
-        known = workspace().monitoring.rules()
-        asked = next(iter(known[known["id"] == query_param("rule")]["deployment"]), asked)
-    kept = str(st.session_state.get("monitoring_deployment", asked))
-    return kept if kept in names else names[0]
+        rules = workspace().monitoring.rules()
+        requested = next(iter(rules[rules["id"] == query_param("rule")]["deployment"]), requested)
+    selected = str(st.session_state.get("monitoring_deployment", requested))
+    return selected if selected in names else names[0]
 
 
 def _bar(names: Sequence[str], name: str) -> str:
     with filter_bar():
         start = "rules" if query_param("rule") else VIEWS[0]
-        view = switch("monitoring_view", VIEWS, "Show", default=start, words=title)
+        view = switch("monitoring_view", VIEWS, "Show", default=start, format_func=title)
         # The first name is the widget's default: Streamlit leaves defaults out of the address.
         first = name if query_param("rule") else names[0]
         choose_one("monitoring_deployment", names, "Deployment", default=first)
@@ -115,7 +115,7 @@ def _commands(name: str) -> None:
         go(address("job", job))
 
 
-def monitored(name: str) -> bool:
+def is_monitored(name: str) -> bool:
     """Whether the windows of a deployment are judged."""
     try:
         workspace().monitoring.monitor_info(name)
@@ -124,7 +124,7 @@ def monitored(name: str) -> bool:
     return True
 
 
-def _begin(name: str) -> None:
+def _not_monitored(name: str) -> None:
     empty(
         f"Nobody monitors {name} yet",
         "Monitoring gathers its predictions by week and raises an alert when performance falls or "
@@ -155,10 +155,10 @@ def _of_windows(view: str, name: str, windows: pd.DataFrame) -> None:
     if view == "drift":
         _drift(name, windows)
     elif view == "windows":
-        shown = described(windows)
-        with tall("windows", len(shown), reserve=12) as height:
+        rows = display_windows(windows)
+        with tall("windows", len(rows), reserve=12) as height:
             table(
-                shown, COLUMNS, key="windows", alt="Windows", opens=("window", "id"), height=height
+                rows, COLUMNS, key="windows", alt="Windows", opens=("window", "id"), height=height
             )
     else:
         auc = workspace().monitoring.trend(name, "roc_auc", signal="performance")
@@ -180,7 +180,7 @@ def _drift(name: str, windows: pd.DataFrame) -> None:
             height=80 + 19 * min(len(order), 24),
             alt="Drift of each column over its limit, by window; most telling columns on top",
         )
-    chosen = pick_window(windows, "monitoring_window")
+    chosen = choose_window(windows, "monitoring_window")
     ranking_and_distributions(chosen, key=f"drift_{chosen}")
     link(address("window", chosen), "Open this window", icon=":material/date_range:")
 

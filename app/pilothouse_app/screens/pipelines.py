@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pilothouse_app.components.empty_state import empty, nothing_found
-from pilothouse_app.components.filters import choose, filter_bar, pager, switch
+from pilothouse_app.components.filters import choose_or_all, filter_bar, pager, switch
 from pilothouse_app.components.formats import plural, title
 from pilothouse_app.components.header import header
 from pilothouse_app.components.links import query_param
 from pilothouse_app.components.live import live
 from pilothouse_app.components.screen import Screen
-from pilothouse_app.components.status import words
+from pilothouse_app.components.status import status_title
 from pilothouse_app.components.table import table
 from pilothouse_app.components.table_height import tall
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.pipelines.jobs import JOB_COLUMNS, KINDS, described, kind_words
-from pilothouse_app.features.pipelines.schedules import add_schedule_button, schedules
+from pilothouse_app.features.pipelines.jobs import JOB_COLUMNS, KINDS, display_jobs, kind_title
+from pilothouse_app.features.pipelines.schedules import add_schedule_button, schedules_view
 from pilothouse_app.features.pipelines.start import demo_button, retrain_button, start_demo
 
 if TYPE_CHECKING:
@@ -46,29 +46,31 @@ def render() -> None:
         retrain_button()
     with filter_bar():
         first = "schedules" if query_param("schedule") else "jobs"
-        view = switch("pipelines_view", VIEWS, "View", default=first, words=title)
-        asked = _filters() if view == "jobs" else {}
+        view = switch("pipelines_view", VIEWS, "View", default=first, format_func=title)
+        filters = _filters() if view == "jobs" else {}
         if view == "schedules":
             add_schedule_button()
     if view == "schedules":
-        schedules()
+        schedules_view()
     else:
-        _jobs(asked, busy=busy)
+        _jobs(filters, busy=busy)
 
 
 def _filters() -> dict[str, Any]:
     page = "pipelines_page"
-    status = choose("pipelines_status", STATES, "All states", words=words, resets=page, width=150)
-    kind = choose(
-        "pipelines_kind", tuple(KINDS), "All kinds", words=kind_words, resets=page, width=170
+    status = choose_or_all(
+        "pipelines_status", STATES, "All states", format_func=status_title, resets=page, width=150
+    )
+    kind = choose_or_all(
+        "pipelines_kind", tuple(KINDS), "All kinds", format_func=kind_title, resets=page, width=170
     )
     return {"status": status or None, "kind": kind or None}
 
 
-def _jobs(asked: dict[str, Any], *, busy: bool) -> None:
+def _jobs(filters: dict[str, Any], *, busy: bool) -> None:
     ws = workspace()
-    matching = ws.jobs.count(**asked)
-    if not matching and not any(asked.values()):
+    matching = ws.jobs.count(**filters)
+    if not matching and not any(filters.values()):
         empty(
             "No work has been asked for",
             "Training, evaluation, reports and retraining run as jobs that survive a restart.",
@@ -79,19 +81,19 @@ def _jobs(asked: dict[str, Any], *, busy: bool) -> None:
     if not matching:
         nothing_found("jobs")
         return
-    place = st.container()
+    body = st.container()
     page = pager(matching, key="pipelines_page", size=SIZE)
-    with place:
-        live(lambda: _table(asked, page, matching > SIZE), key="jobs_live", busy=busy)
+    with body:
+        live(lambda: _table(filters, page, matching > SIZE), key="jobs_live", busy=busy)
 
 
-def _table(asked: dict[str, Any], page: int, paged: bool) -> bool:
+def _table(filters: dict[str, Any], page: int, paged: bool) -> bool:
     """The rows, redrawn alone while something runs; whether something does."""
     ws = workspace()
-    jobs: pd.DataFrame = ws.jobs.jobs(**asked, page=page, size=SIZE)
+    jobs: pd.DataFrame = ws.jobs.jobs(**filters, page=page, size=SIZE)
     with tall("jobs", len(jobs), reserve=15 if paged else 12) as height:
         table(
-            described(jobs), JOB_COLUMNS, key="jobs", alt="Jobs", opens=("job", "id"),
+            display_jobs(jobs), JOB_COLUMNS, key="jobs", alt="Jobs", opens=("job", "id"),
             height=height,
         )  # fmt: skip
     return bool(ws.jobs.active())

@@ -10,16 +10,17 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.comparison.agreement import DIFFERS, SAME, compare_values
-from pilothouse_app.components.diff import literal, readable
+from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import DASH, ago, when
 from pilothouse_app.components.header import facts, header, section
 from pilothouse_app.components.links import address, compare, link, query_param, screen
 from pilothouse_app.components.live import refresh_when_changed
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.formatting import favourites, metric_title, metric_value
-from pilothouse_app.features.registry.gates import verdict_table, verdict_words
+from pilothouse_app.features.experiments.formatting import main_metrics, metric_title, metric_value
+from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
 from pilothouse_app.features.registry.promote import consequence, current_evaluation, decide_buttons
 
 if TYPE_CHECKING:
@@ -39,21 +40,21 @@ _OF_NO_ROWS = re.compile(r"_(seconds|bytes)$")
 
 def render() -> None:
     """The promotion the address names."""
-    wanted_id = query_param("id")
+    promotion_id = query_param("id")
     back = ("Registry", screen("registry"))
-    if not wanted_id:
+    if not promotion_id:
         with header("Promotion", back=back):
             pass
         empty("Which promotion?", "The address names none.", to=("Open the registry", back[1]))
         return
-    promotion = workspace().registry.promotion(wanted_id)
+    promotion = workspace().registry.promotion(promotion_id)
     title = f"{promotion.model} {promotion.version} to {promotion.stage}"
     with header(title, status=promotion.status, back=back):
         if promotion.status == "pending":
             decide_buttons(promotion)
     if promotion.status == "pending":
         refresh_when_changed(
-            lambda: workspace().registry.promotion(wanted_id).status,
+            lambda: workspace().registry.promotion(promotion_id).status,
             key="promotion_changes",
             message="This promotion was decided elsewhere",
         )
@@ -97,9 +98,9 @@ def _request(promotion: PromotionInfo) -> None:
     if promotion.status == "pending":
         _outlook(promotion)
         return
-    words = f"{when(promotion.decided_at)} by {literal(promotion.decided_by)}"
-    said = f"  \n{literal(promotion.decision_reason)}" if promotion.decision_reason else ""
-    st.markdown(f"**{promotion.status.capitalize()}** :gray[{words}]{said}")
+    decision = f"{when(promotion.decided_at)} by {literal(promotion.decided_by)}"
+    reason = f"  \n{literal(promotion.decision_reason)}" if promotion.decision_reason else ""
+    st.markdown(f"**{promotion.status.capitalize()}** :gray[{decision}]{reason}")
 
 
 def _outlook(promotion: PromotionInfo) -> None:
@@ -142,7 +143,7 @@ def _rows(key: str, candidate: Mapping[str, Any], champion: Mapping[str, Any]) -
 
 
 def _keys(metrics: Mapping[str, float]) -> list[str]:
-    return favourites(list(metrics), most=8)
+    return main_metrics(list(metrics), most=8)
 
 
 def _metric_table(
@@ -167,9 +168,9 @@ def _gates(promotion: PromotionInfo) -> None:
         later, when_said = current_evaluation(promotion).verdicts, "What the gates say now"
     if later is not None:
         same = later == promotion.verdicts
-        section(when_said, verdict_words(later) + (", as when it was asked" if same else ""))
+        section(when_said, verdict_summary(later) + (", as when it was asked" if same else ""))
         verdict_table(later)
         if same:
             return
-    section("What the gates said when it was asked", verdict_words(promotion.verdicts))
+    section("What the gates said when it was asked", verdict_summary(promotion.verdicts))
     verdict_table(promotion.verdicts)

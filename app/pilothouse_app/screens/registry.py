@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pilothouse_app.components.diff import literal, readable
+from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty, nothing_found
-from pilothouse_app.components.filters import choose, filter_bar, pager, search
+from pilothouse_app.components.filters import choose_or_all, filter_bar, pager, search
 from pilothouse_app.components.formats import ago, plural
 from pilothouse_app.components.header import header, section
 from pilothouse_app.components.links import address, link, screen
 from pilothouse_app.components.live import refresh_when_changed
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.screen import Screen
-from pilothouse_app.components.status import words
+from pilothouse_app.components.status import status_title
 from pilothouse_app.components.table import (
     name_column,
     number_column,
@@ -26,10 +27,10 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.table_height import tall
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.formatting import favourites, metric_title, metric_value
-from pilothouse_app.features.registry.gates import gate_rules, verdict_words
+from pilothouse_app.features.experiments.formatting import main_metrics, metric_title, metric_value
+from pilothouse_app.features.registry.gates import gate_overview, verdict_summary
 from pilothouse_app.features.registry.promote import decide_buttons
-from pilothouse_app.features.registry.stages import stage_ladder
+from pilothouse_app.features.registry.stages import stage_overview
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +91,7 @@ def render() -> None:
     if total == 1 and len(models) == 1:
         _ladder(str(models["name"].iloc[0]))
     _promotions()
-    gate_rules()
+    gate_overview()
 
 
 def _waiting() -> list[str]:
@@ -105,10 +106,10 @@ def _models(total: int) -> pd.DataFrame:
         with filter_bar():
             query = search("registry_q", "Name, owner or note", resets="registry_page")
     matching = registry.model_count(query)
-    place = st.container()
+    body = st.container()
     page = pager(matching, key="registry_page", size=SIZE)
     models = registry.model_list(query, page=page, size=SIZE)
-    with place:
+    with body:
         if models.empty:
             nothing_found("models", key="no_models")
             return models
@@ -132,7 +133,7 @@ def _with_use(models: pd.DataFrame) -> pd.DataFrame:
 
 def _metric(metrics: dict[str, float]) -> str:
     """The figure that says most of a version: `ROC AUC 0.7423`."""
-    for key in favourites(list(metrics), most=1):
+    for key in main_metrics(list(metrics), most=1):
         return f"{metric_title(key)} {metric_value(key, metrics[key])}"
     return ""
 
@@ -163,7 +164,7 @@ def _card(row: dict[str, Any]) -> None:
                 icon=":material/how_to_vote:",
             )
             st.markdown(
-                f":gray[{verdict_words(promotion.verdicts)} · asked by "
+                f":gray[{verdict_summary(promotion.verdicts)} · asked by "
                 f"{literal(promotion.requested_by)} {ago(promotion.requested_at)}]  \n"
                 f"{literal(readable(promotion.reason))}"
             )
@@ -172,32 +173,36 @@ def _card(row: dict[str, Any]) -> None:
 
 
 def _ladder(model: str) -> None:
-    stage_ladder(model, workspace().registry.versions(model))
+    stage_overview(model, workspace().registry.versions(model))
 
 
 def _promotions() -> None:
     with filter_bar():
         section("Promotions")
-        status = choose("registry_status", STATUSES, "All states", words=words, width=150)
-    found = workspace().registry.promotions(status or None)
-    if found.empty and status:
+        status = choose_or_all(
+            "registry_status", STATUSES, "All states", format_func=status_title, width=150
+        )
+    promotions = workspace().registry.promotions(status or None)
+    if promotions.empty and status:
         nothing_found("promotions")
         return
-    if found.empty:
+    if promotions.empty:
         empty(
             "No version has been promoted",
             "Open a version and promote it; gates judge it first.",
             key="no_promotions",
         )
         return
-    shown = found.assign(
-        version=[f"{m} {n}" for m, n in zip(found["model"], found["version"], strict=True)],
-        to=found["stage"],
-        gates=[readable(words) for words in found["gates"]],
-        why=[readable(late or early) for late, early in _reasons(found)],
+    rows = promotions.assign(
+        version=[
+            f"{m} {n}" for m, n in zip(promotions["model"], promotions["version"], strict=True)
+        ],
+        to=promotions["stage"],
+        gates=[readable(gates) for gates in promotions["gates"]],
+        why=[readable(late or early) for late, early in _reasons(promotions)],
     )
-    table(shown, PROMOTIONS, key="promotions", alt="Promotions", opens=("promotion", "id"))
+    table(rows, PROMOTIONS, key="promotions", alt="Promotions", opens=("promotion", "id"))
 
 
-def _reasons(found: pd.DataFrame) -> list[tuple[str, str]]:
-    return list(zip(found["decision_reason"], found["reason"], strict=True))
+def _reasons(promotions: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(zip(promotions["decision_reason"], promotions["reason"], strict=True))

@@ -14,7 +14,7 @@ from pilothouse_app.components.live import live
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.reports import report_page, report_path
-from pilothouse_app.features.monitoring.windows import span_words
+from pilothouse_app.features.monitoring.windows import span_text
 from pilothouse_app.features.pipelines.jobs import progress_line
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ SCREEN = Screen(
 
 def render() -> None:
     """The report the address names."""
-    wanted_id = query_param("id")
-    if not wanted_id:
+    report_id = query_param("id")
+    if not report_id:
         with header("Report", back=("Monitoring", screen("monitoring"))):
             pass
         empty("Which report?", "The address names none.", to=("Monitoring", screen("monitoring")))
         return
-    report = workspace().monitoring.report(wanted_id)
+    report = workspace().monitoring.report(report_id)
     window = workspace().monitoring.window(report.window_id)
-    span = span_words(window.start, window.end)
+    span = span_text(window.start, window.end)
     back = (f"{window.deployment}, {span}", address("window", window.id))
     with header("Drift report", status=report.status, note=span, back=back):
         if report.digest:

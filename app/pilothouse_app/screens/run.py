@@ -11,7 +11,14 @@ from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import switch
 from pilothouse_app.components.formats import ago, duration, plural, title
 from pilothouse_app.components.header import facts, header
-from pilothouse_app.components.links import ICONS, address, jump, link, query_param, screen
+from pilothouse_app.components.links import (
+    ICONS,
+    address,
+    link,
+    query_param,
+    same_page_link,
+    screen,
+)
 from pilothouse_app.components.live import live
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
@@ -73,10 +80,10 @@ def render() -> None:
             compare_button(run)
             register_button(run)
     _facts(run)
-    _said(run)
+    _notices(run)
     view = _view(run)
     if run.status in ("running", "queued") and view != "curves":
-        live(lambda: _alive(run.id), key="run_live", busy=True, state=run.status)
+        live(lambda: _live_line(run.id), key="run_live", busy=True, state=run.status)
     VIEWS[view](run)
 
 
@@ -94,7 +101,7 @@ def _facts(run: RunInfo) -> None:
     )
 
 
-def _said(run: RunInfo) -> None:
+def _notices(run: RunInfo) -> None:
     if run.archived_at is not None:
         st.info(
             "It stands in no table and no count; nothing of it is lost.",
@@ -108,17 +115,17 @@ def _said(run: RunInfo) -> None:
 def _view(run: RunInfo) -> str:
     """The view that is chosen among those that this run has."""
     has = {
-        "evaluation": evaluation.has(run),
+        "evaluation": evaluation.has_evaluation(run),
         "trials": bool(run.children),
         "models": bool(workspace().experiments.logged_models(run.id)),
     }
-    shown = [view for view in VIEWS if has.get(view, True)]
-    if st.session_state.get("run_view", shown[0]) not in shown:
-        st.session_state["run_view"] = shown[0]  # the run before this one had it
+    available = [view for view in VIEWS if has.get(view, True)]
+    if st.session_state.get("run_view", available[0]) not in available:
+        st.session_state["run_view"] = available[0]  # the run before this one had it
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
-        view = switch("run_view", shown, "Show", words=title)
+        view = switch("run_view", available, "Show", format_func=title)
         _relatives(run)
     return view
 
@@ -130,10 +137,10 @@ def _relatives(run: RunInfo) -> None:
             link(address("version", version.ref), label, icon=ICONS["version"])
         if run.parent_id:
             parent = address("run", run.parent_id)
-            jump(parent, "Run above", icon=":material/account_tree:", key="run_parent")
+            same_page_link(parent, "Run above", icon=":material/account_tree:", key="run_parent")
 
 
-def _alive(run_id: str) -> str:
+def _live_line(run_id: str) -> str:
     run = workspace().experiments.run(run_id)
     st.markdown(f":gray[{plural(len(run.metrics), 'metric')} so far]")
     return run.status

@@ -10,13 +10,14 @@ import streamlit as st
 from pilothouse.comparison.agreement import compare_values
 from pilothouse.kit.errors import Invalid
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.diff import literal, readable
+from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import ago, plural
 from pilothouse_app.components.header import facts, header, section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import address, link, query_param, screen
 from pilothouse_app.components.live import refresh_when_changed
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import (
     name_column,
@@ -27,10 +28,10 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.launch import launch_button
-from pilothouse_app.features.experiments.formatting import favourites, metric_title, metric_value
+from pilothouse_app.features.experiments.formatting import main_metrics, metric_title, metric_value
 from pilothouse_app.features.registry.external_version import external_version
-from pilothouse_app.features.registry.gates import verdict_table, verdict_words
-from pilothouse_app.features.registry.promote import pending, promote_button
+from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
+from pilothouse_app.features.registry.promote import pending_promotion, promote_button
 from pilothouse_app.features.registry.signature import signature_frame
 
 if TYPE_CHECKING:
@@ -73,19 +74,19 @@ def render() -> None:
         _commands(version)
     refresh_when_changed(lambda: _state(model, int(number)), key="version_changes")
     _origin(version)
-    _figures(version)
+    _tiles(version)
     left, right = st.columns([50, 50], gap="medium")
     with left:
         _inputs(version)
     with right:
-        _standing(version)
+        _status(version)
 
 
 def _state(model: str, version: int) -> object:
     """What the badges and buttons of the page are drawn for."""
     registry = workspace().registry
     model_version = registry.version(model, version)
-    waiting = pending(model_version)
+    waiting = pending_promotion(model_version)
     return model_version.stage, model_version.aliases, waiting.id if waiting else ""
 
 
@@ -120,33 +121,35 @@ def _origin(version: VersionInfo) -> None:
         if version.dataset:
             link(address("dataset", version.dataset), version.dataset, icon=":material/table_view:")
         link(screen("activity", activity_q=version.ref), "Activity", icon=":material/history:")
-    known = version.signature.can_be_served
+    servable = version.signature.can_be_served
     facts(
         {
             "Registered": f"{ago(version.created_at)} by {literal(version.created_by)}",
             "Imported from": literal(version.import_source),
             "Artifact": f"`{version.digest[:12]}`",
-            "Positive class": literal(str(version.signature.positive)) if known else "",
-            "Threshold": f"{version.signature.threshold:.3f}" if known else "",
+            "Positive class": literal(str(version.signature.positive)) if servable else "",
+            "Threshold": f"{version.signature.threshold:.3f}" if servable else "",
             "Note": literal(version.note),
         }
     )
 
 
-def _figures(version: VersionInfo) -> None:
+def _tiles(version: VersionInfo) -> None:
     champion = workspace().registry.champion(version.model)
     other = champion if champion and champion.version != version.version else None
     figures = [
         Kpi(
-            metric_title(key), metric_value(key, version.metrics[key]), _beside(version, other, key)
+            metric_title(key),
+            metric_value(key, version.metrics[key]),
+            _champion_note(version, other, key),
         )
-        for key in favourites(list(version.metrics), most=6)
+        for key in main_metrics(list(version.metrics), most=6)
     ]
     if figures:
         kpi_row(figures)
 
 
-def _beside(version: VersionInfo, champion: VersionInfo | None, key: str) -> str:
+def _champion_note(version: VersionInfo, champion: VersionInfo | None, key: str) -> str:
     """The champion's figure, and whether it was measured on the same held-out rows."""
     if champion is None or key not in champion.metrics:
         return ""
@@ -169,13 +172,13 @@ def _inputs(version: VersionInfo) -> None:
     )
 
 
-def _standing(version: VersionInfo) -> None:
+def _status(version: VersionInfo) -> None:
     registry = workspace().registry
     if version.stage != "production":
-        waiting = pending(version)
+        waiting = pending_promotion(version)
         evidence = waiting.evidence.get("comparison") if waiting else None
         decision = registry.assess(version.model, version.version, "production", evidence)
-        section("Would it pass to production?", verdict_words(decision.verdicts))
+        section("Would it pass to production?", verdict_summary(decision.verdicts))
         verdict_table(decision.verdicts)
     moves = registry.history(version.model)
     moves = moves[moves["version"] == version.version].rename(columns={"after": "to"})
@@ -189,7 +192,7 @@ def _standing(version: VersionInfo) -> None:
 
 def _promotions(promotions: pd.DataFrame, version: int) -> None:
     own = promotions[promotions["version"] == version]
-    own = own.assign(gates=[readable(words) for words in own["gates"]])
+    own = own.assign(gates=[readable(gates) for gates in own["gates"]])
     if own.empty:
         return
     section("Promotions", plural(len(own), "request"))

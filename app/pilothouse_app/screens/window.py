@@ -9,22 +9,22 @@ import streamlit as st
 from pilothouse_app.charts.curves import calibration
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import empty, nothing_found
-from pilothouse_app.components.filters import choose, filter_bar, switch
+from pilothouse_app.components.filters import choose_or_all, filter_bar, switch
 from pilothouse_app.components.formats import ago, count, number, plural, share, title
 from pilothouse_app.components.header import facts, header, section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import PageAddress, address, go, link, query_param, screen
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
-from pilothouse_app.components.status import words
+from pilothouse_app.components.status import status_title
 from pilothouse_app.components.table import number_column, status_column, table, text_column
 from pilothouse_app.components.table_height import tall
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
 from pilothouse_app.features.monitoring.reports import report_frame, report_table
-from pilothouse_app.features.monitoring.windows import span_words
+from pilothouse_app.features.monitoring.windows import span_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,25 +63,27 @@ BRIEF = {
 
 def render() -> None:
     """The window the address names."""
-    wanted_id = query_param("id")
-    if not wanted_id:
+    window_id = query_param("id")
+    if not window_id:
         with header("Window", back=("Monitoring", screen("monitoring"))):
             pass
         empty("Which window?", "The address names none.", to=("Monitoring", screen("monitoring")))
         return
-    window = workspace().monitoring.window(wanted_id)
+    window = workspace().monitoring.window(window_id)
     back = ("Monitoring", screen("monitoring", monitoring_deployment=window.deployment))
-    name = f"{window.deployment}, {span_words(window.start, window.end)}"
+    name = f"{window.deployment}, {span_text(window.start, window.end)}"
     with header(name, status=window.status, back=back):
         _remove_button(window, back[1])
         _report_button(window)
     _facts(window)
-    _figures(window)
+    _tiles(window)
     with filter_bar():
-        view = switch("window_view", VIEWS, "Show", words=title)
+        view = switch("window_view", VIEWS, "Show", format_func=title)
         signal = ""
         if view == "results":
-            signal = choose("window_signal", SIGNALS, "All signals", words=title, width=180)
+            signal = choose_or_all(
+                "window_signal", SIGNALS, "All signals", format_func=title, width=180
+            )
     if view == "drift":
         ranking_and_distributions(window.id, key="window")
     elif view == "performance":
@@ -132,11 +134,11 @@ def _facts(window: WindowInfo) -> None:
             icon=":material/rocket_launch:",
         )
         judged = f"{ago(window.evaluated_at)}, revision {window.revision}"
-        facts({"Drift": words(window.drift_status),
-               "Realised": words(window.performance_status), "Judged": judged})  # fmt: skip
+        facts({"Drift": status_title(window.drift_status),
+               "Realised": status_title(window.performance_status), "Judged": judged})  # fmt: skip
 
 
-def _figures(window: WindowInfo) -> None:
+def _tiles(window: WindowInfo) -> None:
     auc = window.figures.get("roc_auc")
     kpi_row(
         [
@@ -174,13 +176,13 @@ def _results(results: pd.DataFrame, signal: str, *, brief: bool = False) -> None
     if chosen.empty:
         nothing_found("results")
         return
-    shown = chosen.assign(
+    rows = chosen.assign(
         what=[str(column) if column else "All rows" for column in chosen["column"]],
         check=[title(str(check)) for check in chosen["check"]],
     )
-    with tall("results", len(shown), reserve=24) as height:
+    with tall("results", len(rows), reserve=24) as height:
         table(
-            shown,
+            rows,
             BRIEF if brief else RESULTS,
             key=f"results_{signal}",
             alt="Results",
@@ -189,8 +191,8 @@ def _results(results: pd.DataFrame, signal: str, *, brief: bool = False) -> None
 
 
 def _reports(window: WindowInfo) -> None:
-    found = report_frame(workspace().monitoring.reports(window.id))
-    if found.empty:
+    reports = report_frame(workspace().monitoring.reports(window.id))
+    if reports.empty:
         empty(
             "No report has been made",
             "Evidently's report shows every column in detail; it is made on demand and kept.",
@@ -198,4 +200,4 @@ def _reports(window: WindowInfo) -> None:
             key="no_reports",
         )
         return
-    report_table(found)
+    report_table(reports)

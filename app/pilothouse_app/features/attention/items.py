@@ -14,9 +14,9 @@ from pilothouse_app.components.dialogs import (
     run_from_callback,
     run_or_show_error,
 )
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.links import ICONS, address, link
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.status import badge
 from pilothouse_app.components.table import untick
 from pilothouse_app.components.toasts import toast_next
@@ -78,7 +78,7 @@ def dismiss_dialog(ids: Sequence[str]) -> None:
         st.rerun()
 
 
-def put_back(ids: Sequence[str]) -> None:
+def restore_items(ids: Sequence[str]) -> None:
     """Put dismissed items on the list again; as a callback."""
     if run_from_callback(lambda: workspace().attention.restore(ids)):
         untick(TABLE)

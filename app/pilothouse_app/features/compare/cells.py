@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import DASH
+from pilothouse_app.components.markdown import literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pilothouse_app.features.compare.context import ComparisonContext
 
 COLOURS = {"better": "green", "worse": "red", "noise": "gray", "same": "gray", "differs": "blue"}
-WORDS = {
+VERDICT_TITLES = {
     "better": "better",
     "worse": "worse",
     "noise": "within noise",
@@ -25,9 +25,15 @@ WORDS = {
 }
 MINUS = "−"  # noqa: RUF001
 SIGNS = {"higher": "↑", "lower": "↓", "unknown": ""}
-TONES = {"better": "good", "worse": "bad", "noise": "muted", "same": "muted", "differs": "text"}
+PALETTE_ROLES = {
+    "better": "good",
+    "worse": "bad",
+    "noise": "muted",
+    "same": "muted",
+    "differs": "text",
+}
 ARROWS = {"higher": ":material/north:", "lower": ":material/south:", "unknown": ""}
-BETTER = {
+DIRECTION_NOTES = {
     "higher": "higher is better",
     "lower": "lower is better",
     "unknown": "direction not known",
@@ -56,12 +62,12 @@ def badge(row: Mapping[Any, Any], kind: MetricKind) -> str:
         return f":orange-badge[:material/warning: {delta} not comparable]"
     if verdict == "same":
         return ":gray-badge[= same]"
-    if is_nothing(row["delta"], kind):
+    if rounds_to_zero(row["delta"], kind):
         return ":gray-badge[≈ equal]"
-    return f":{COLOURS[verdict]}-badge[{delta} {WORDS[verdict]}]"
+    return f":{COLOURS[verdict]}-badge[{delta} {VERDICT_TITLES[verdict]}]"
 
 
-def is_nothing(delta: float, kind: MetricKind) -> bool:
+def rounds_to_zero(delta: float, kind: MetricKind) -> bool:
     """Whether a difference is none in the digits that are shown."""
     return not any(char in "123456789" for char in format(abs(delta), kind.format))
 
@@ -75,64 +81,64 @@ def value_cell(row: Mapping[Any, Any], kind: MetricKind, *, extremes: bool) -> s
         value = f"**{value}** :small[{row['extreme']}]" if row["extreme"] == "best" else value
         if row["extreme"] == "worst":
             value = f"{value} :small[:gray[worst]]"
-    told = [value, badge(row, kind)]
+    parts = [value, badge(row, kind)]
     if row["reaches"] is True:
-        told.append(":green[:material/flag:]")
-    return " ".join(filter(None, told))
+        parts.append(":green[:material/flag:]")
+    return " ".join(filter(None, parts))
 
 
 def plain_cell(row: Mapping[Any, Any], kind: MetricKind, *, extremes: bool) -> str:
     """The same as `value_cell` without Markdown, for a table that is drawn on a canvas."""
     if math.isnan(row["value"]):
         return DASH
-    told = kind.write(row["value"])
+    text = kind.write(row["value"])
     if extremes and row["extreme"]:
-        told += f" ({row['extreme']})"
+        text += f" ({row['extreme']})"
     if row["verdict"] in ("baseline", "unknown"):
-        return told
+        return text
     delta = f"{arrow(row['delta'])} {delta_text(row, kind)}"
     if not row["comparable"]:
-        return f"{told}  {delta} not comparable"
-    if row["verdict"] == "same" or is_nothing(row["delta"], kind):
-        return f"{told}  {'= same' if row['verdict'] == 'same' else '≈ equal'}"
-    return f"{told}  {delta} {WORDS[row['verdict']]}"
+        return f"{text}  {delta} not comparable"
+    if row["verdict"] == "same" or rounds_to_zero(row["delta"], kind):
+        return f"{text}  {'= same' if row['verdict'] == 'same' else '≈ equal'}"
+    return f"{text}  {delta} {VERDICT_TITLES[row['verdict']]}"
 
 
-def tone(row: Mapping[Any, Any], kind: MetricKind) -> str:
+def palette_role(row: Mapping[Any, Any], kind: MetricKind) -> str:
     """The colour of a plain cell, as a role of the palette."""
     if row["verdict"] in ("baseline", "unknown"):
         return "text"
     if not row["comparable"]:
         return "warn"
-    return "muted" if is_nothing(row["delta"], kind) else TONES[row["verdict"]]
+    return "muted" if rounds_to_zero(row["delta"], kind) else PALETTE_ROLES[row["verdict"]]
 
 
 def metric_name(kind: MetricKind) -> str:
     """A metric's title with the way that is better, its target and its tolerance."""
     arrow = ARROWS[kind.direction]
-    told = [literal(kind.title) + (f" :gray[{arrow}]" if arrow else "")]
+    parts = [literal(kind.title) + (f" :gray[{arrow}]" if arrow else "")]
     if kind.target is not None:
-        told.append(f":small[:gray[target {kind.write(kind.target)}]]")
+        parts.append(f":small[:gray[target {kind.write(kind.target)}]]")
     if kind.tolerance:
-        told.append(f":small[:gray[±{kind.write(kind.tolerance)}]]")
-    return " ".join(told)
+        parts.append(f":small[:gray[±{kind.write(kind.tolerance)}]]")
+    return " ".join(parts)
 
 
-def run_name(scene: ComparisonContext, run: str) -> str:
+def run_name(context: ComparisonContext, run: str) -> str:
     """A run's name in a heading: the baseline is marked, and what is not comparable with it."""
-    name = literal(scene.labels[run])
-    if run == scene.compared.baseline:
+    name = literal(context.labels[run])
+    if run == context.compared.baseline:
         return f"{name} :blue-badge[baseline]"
-    apart = run in scene.compared.incomparable
+    apart = run in context.compared.incomparable
     return f"{name} :orange[:material/warning:]" if apart else name
 
 
-def unbroken(text: str) -> str:
+def no_break(text: str) -> str:
     """A figure with its unit, on one line of a cell."""
     return text.replace(" ", "\u00a0")
 
 
-def headed(cells: pd.DataFrame, corner: str) -> pd.DataFrame:
+def with_index_column(cells: pd.DataFrame, corner: str) -> pd.DataFrame:
     """Row names as the first column, under a heading of their own."""
     cells.index.name, cells.columns.name = corner, None
     return cells.reset_index()

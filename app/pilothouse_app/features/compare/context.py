@@ -11,11 +11,11 @@ import streamlit as st
 
 from pilothouse.comparison.significance import SignificanceReport
 from pilothouse.kit.errors import Invalid
-from pilothouse_app.components.charting import Picture
+from pilothouse_app.components.charting import ImageFormat
 from pilothouse_app.components.links import query_param
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.register_model import champions
+from pilothouse_app.features.experiments.register_model import champion_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ EVIDENCE_FILES = ("reference.parquet", "folds.json", "confusion.json")
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Selection:
     """The runs of the address by id, the words for those that were named as versions."""
 
     runs: tuple[str, ...]
@@ -43,19 +43,21 @@ class Chosen:
         return len({*self.runs, self.baseline} - {""}) >= 2
 
 
-def chosen() -> Chosen:
+def selection() -> Selection:
     """What the address names. Raises NotFound, Invalid for what is not there or has no run."""
     labels: dict[str, str] = {}
     runs = [_run(ref.strip(), labels) for ref in query_param("runs").split(",") if ref.strip()]
     runs = list(dict.fromkeys(runs))
-    known = champions()
-    asked = query_param("baseline").strip()
-    if asked:
-        baseline = _run(asked, labels)
+    champion_ids = champion_runs()
+    requested = query_param("baseline").strip()
+    if requested:
+        baseline = _run(requested, labels)
     else:
-        inside = next((run for run in known if run in runs), "")
-        baseline = inside or (known[0] if known and runs and len(runs) < MAX_RUNS else "")
-    return Chosen(tuple(runs), labels, baseline, tuple(known))
+        inside = next((run for run in champion_ids if run in runs), "")
+        baseline = inside or (
+            champion_ids[0] if champion_ids and runs and len(runs) < MAX_RUNS else ""
+        )
+    return Selection(tuple(runs), labels, baseline, tuple(champion_ids))
 
 
 def _run(ref: str, labels: dict[str, str]) -> str:
@@ -76,7 +78,7 @@ def _run(ref: str, labels: dict[str, str]) -> str:
 class ComparisonContext:
     """The comparison on the page. What a view does not ask for is not computed."""
 
-    def __init__(self, which: Chosen, *, whole: bool) -> None:
+    def __init__(self, which: Selection, *, whole: bool) -> None:
         self.chosen = which
         self.compared: Comparison = workspace().comparison.compare(
             which.runs, which.baseline or None, labels=which.labels, whole=whole
@@ -98,14 +100,14 @@ class ComparisonContext:
         return self.labels[self.compared.baseline]
 
     @property
-    def drawn(self) -> list[str]:
+    def drawn_labels(self) -> list[str]:
         """The names of the runs that charts show: no more than there are colours."""
         return [self.labels[run] for run in self.ids[:MAX_DRAWN]]
 
     @cached_property
     def evidence(self) -> SignificanceReport:
         """What folds, seeds and predictions say; the same evidence is weighed once."""
-        findings, rows, left_out = _weighed(
+        findings, rows, left_out = _significance(
             str(workspace().folder), self.key, tuple(self.labels.items()), self.compared
         )
         return SignificanceReport(findings, rows, left_out)
@@ -115,7 +117,7 @@ class ComparisonContext:
         """Every metric of every run with its verdict."""
         return workspace().comparison.metrics_with_verdicts(self.compared, self.evidence)
 
-    def standing(self, metric: str = "") -> ComparisonVerdict | None:
+    def verdict(self, metric: str = "") -> ComparisonVerdict | None:
         """The verdict by a metric, or by the one that decides."""
         return workspace().comparison.verdict(self.compared, self.evidence, metric, rows=self.rows)
 
@@ -138,37 +140,37 @@ class ComparisonContext:
         return next(r for r in self.compared.runs if r.id == run).has_artifact("reference.parquet")
 
     @property
-    def scored(self) -> list[str]:
+    def with_predictions(self) -> list[str]:
         """The runs that kept predictions, in order."""
         return [run for run in self.ids if self.has_predictions(run)]
 
 
 @st.cache_data(show_spinner="Weighing the evidence", max_entries=64, ttl=600)
-def _weighed(
+def _significance(
     folder: str, key: Any, labels: Any, _compared: Comparison
 ) -> tuple[pd.DataFrame, int, dict[str, str]]:
     """Plain values, for a class is made anew when its module is; ttl because seeds may join."""
-    found = workspace().comparison.significance(_compared)
-    return found.findings, found.rows, dict(found.left_out)
+    report = workspace().comparison.significance(_compared)
+    return report.findings, report.rows, dict(report.left_out)
 
 
-def picture() -> Picture:
+def image_format() -> ImageFormat:
     """The kind of picture that charts save."""
     return "svg" if st.session_state.get("compare_picture") == "SVG" else "png"
 
 
-def capped(scene: ComparisonContext) -> None:
+def note_undrawn_runs(context: ComparisonContext) -> None:
     """An honest word when there are more runs than colours."""
-    if len(scene.ids) > MAX_DRAWN:
-        left = literal(", ".join(scene.labels[run] for run in scene.ids[MAX_DRAWN:]))
+    if len(context.ids) > MAX_DRAWN:
+        left = literal(", ".join(context.labels[run] for run in context.ids[MAX_DRAWN:]))
         st.markdown(
             f":small[:gray[Drawn: the baseline and the next {MAX_DRAWN - 1} runs. Not: {left}.]]"
         )
 
 
-def missing_predictions(scene: ComparisonContext) -> bool:
+def note_missing_predictions(context: ComparisonContext) -> bool:
     """Say which runs have no stored predictions; whether nobody has any."""
-    without = [scene.labels[run] for run in scene.ids if run not in scene.scored]
-    if without and scene.scored:
+    without = [context.labels[run] for run in context.ids if run not in context.with_predictions]
+    if without and context.with_predictions:
         st.markdown(f":small[:gray[Without stored predictions: {literal(', '.join(without))}.]]")
-    return not scene.scored
+    return not context.with_predictions

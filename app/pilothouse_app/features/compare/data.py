@@ -8,12 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.filters import choose_one
 from pilothouse_app.components.formats import DASH, count
 from pilothouse_app.components.header import section
 from pilothouse_app.components.links import address, link
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import (
     bar_column,
     number_column,
@@ -36,17 +36,17 @@ STATES = {
 CHANGES = {"new": "new column", "gone": "column gone", "type": "other type"}
 
 
-def data_view(scene: ComparisonContext) -> None:
+def data_view(context: ComparisonContext) -> None:
     """The datasets side by side, whether they can be compared, and a diff of two versions."""
-    _guard(scene)
-    _diff(scene)
+    _comparability(context)
+    _diff(context)
 
 
-def _guard(scene: ComparisonContext) -> None:
+def _comparability(context: ComparisonContext) -> None:
     """What the runs agree on, then every reason for care, in words, run by run."""
-    section("Comparability", f"each run against {literal(scene.baseline_label)}")
-    _agreements(scene)
-    notes = scene.compared.notes
+    section("Comparability", f"each run against {literal(context.baseline_label)}")
+    _agreements(context)
+    notes = context.compared.notes
     if not notes:
         return
     with st.container(border=True, key="compare_notes"):
@@ -55,22 +55,22 @@ def _guard(scene: ComparisonContext) -> None:
             st.markdown(f"{icon} {literal(note.message)}")
 
 
-def _agreements(scene: ComparisonContext) -> None:
+def _agreements(context: ComparisonContext) -> None:
     """Subject by subject: the same, different, or not known, with what each run recorded."""
     cells = [
         {
-            "Subject": each.title,
-            "In all runs": STATES[each.state],
+            "Subject": agreement.title,
+            "In all runs": STATES[agreement.state],
             **{
-                run_name(scene, run): literal(each.values[run]) or ":gray[not recorded]"
-                for run in scene.ids
+                run_name(context, run): literal(agreement.values[run]) or ":gray[not recorded]"
+                for run in context.ids
             },
         }
-        for each in scene.compared.agreements
+        for agreement in context.compared.agreements
     ]
-    rows = {run.id: _rows(run.inputs) for run in scene.compared.runs}
+    rows = {run.id: _rows(run.inputs) for run in context.compared.runs}
     if any(rows.values()):
-        counts = {run_name(scene, run): rows[run] or DASH for run in scene.ids}
+        counts = {run_name(context, run): rows[run] or DASH for run in context.ids}
         cells.insert(1, {"Subject": "Rows", "In all runs": "", **counts})
     st.table(
         pd.DataFrame(cells),
@@ -91,12 +91,12 @@ def _rows(inputs: tuple[InputInfo, ...]) -> str:
     return ", ".join(counts)
 
 
-def _diff(scene: ComparisonContext) -> None:
-    refs = list(dict.fromkeys(one.dataset for run in scene.compared.runs for one in run.inputs))
+def _diff(context: ComparisonContext) -> None:
+    refs = list(dict.fromkeys(one.dataset for run in context.compared.runs for one in run.inputs))
     section("What changed in the data")
     if len(refs) < 2:
-        words = _one_version(scene, refs[0]) if refs else "No run read a registered dataset."
-        st.markdown(f":gray[{literal(words)}]")
+        text = _one_version(context, refs[0]) if refs else "No run read a registered dataset."
+        st.markdown(f":gray[{literal(text)}]")
         if refs:
             link(
                 address("dataset", refs[0]),
@@ -109,26 +109,26 @@ def _diff(scene: ComparisonContext) -> None:
         refs[1:],
         "Dataset version",
         default=refs[1],
-        words=lambda ref: f"From {refs[0]} to {ref}",
+        format_func=lambda ref: f"From {refs[0]} to {ref}",
         width=380,
     )
     try:
-        found = workspace().data.diff(refs[0], after)
+        diff = workspace().data.diff(refs[0], after)
     except PilothouseError as unknown:
         error_box(unknown)
         return
-    st.markdown(literal(found.message))
-    if len(found.schema):
-        schema = found.schema.assign(change=[CHANGES[each] for each in found.schema["change"]])
-        shown = schema.rename(columns=str.capitalize).map(lambda text: literal(text) or DASH)
-        st.table(shown, border="horizontal", hide_index=True, alt="Changes of the schema")
-    if len(found.columns):
-        _shifts(found.columns)
+    st.markdown(literal(diff.message))
+    if len(diff.schema):
+        schema = diff.schema.assign(change=[CHANGES[kind] for kind in diff.schema["change"]])
+        table = schema.rename(columns=str.capitalize).map(lambda text: literal(text) or DASH)
+        st.table(table, border="horizontal", hide_index=True, alt="Changes of the schema")
+    if len(diff.columns):
+        _shifts(diff.columns)
 
 
-def _one_version(scene: ComparisonContext, ref: str) -> str:
+def _one_version(context: ComparisonContext, ref: str) -> str:
     """Who read the only registered version: all runs, or those that say so."""
-    silent = [scene.labels[run.id] for run in scene.compared.runs if not run.inputs]
+    silent = [context.labels[run.id] for run in context.compared.runs if not run.inputs]
     if not silent:
         return f"All runs read {ref}."
     return f"The other runs read {ref}; no registered dataset is recorded for {', '.join(silent)}."

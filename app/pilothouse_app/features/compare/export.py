@@ -10,7 +10,7 @@ import streamlit as st
 from pilothouse.comparison import exports
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.compare.context import ComparisonContext
-from pilothouse_app.features.compare.summary import drawn_differences, ordered
+from pilothouse_app.features.compare.summary import differences_svg, ordered_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from pilothouse.comparison.comparison import Comparison
 
 
-def export_button(scene: ComparisonContext) -> None:
+def export_button(context: ComparisonContext) -> None:
     """The popover with every form; nothing is made before it is asked for."""
     with st.popover(
         "Export", icon=":material/download:", key="compare_export", on_change="rerun"
     ) as opened:
         if opened.open:
-            _forms(scene)
+            _downloads(context)
 
 
-def _forms(scene: ComparisonContext) -> None:
-    compared = scene.compared
+def _downloads(context: ComparisonContext) -> None:
+    compared = context.compared
     st.markdown("**The whole comparison**")
     with st.container(horizontal=True):
         for name, ending, kind, made in (
             ("CSV", "csv", "text/csv", exports.to_csv),
             ("Parquet", "parquet", "application/vnd.apache.parquet", exports.to_parquet),
             ("LaTeX", "tex", "application/x-tex", exports.to_latex),
-            ("Markdown", "md", "text/markdown", lambda *shown: _markdown(scene, *shown)),
+            ("Markdown", "md", "text/markdown", lambda *shown: _markdown(context, *shown)),
         ):
             st.download_button(
                 name,
-                partial(made, compared, scene.rows),
+                partial(made, compared, context.rows),
                 f"comparison.{ending}",
                 kind,
                 key=f"compare_{name.lower()}",
@@ -55,7 +55,7 @@ def _forms(scene: ComparisonContext) -> None:
         help="Each chart's own bar saves it: the camera, or the arrow",
     )
     metric = st.session_state.get("compare_metric") or compared.deciding
-    drawn = metric and drawn_differences(scene, ordered(scene, metric), metric, dark=False)
+    drawn = metric and differences_svg(context, ordered_rows(context, metric), metric, dark=False)
     if drawn:
         st.download_button(
             "The summary's differences (SVG)",
@@ -69,6 +69,6 @@ def _forms(scene: ComparisonContext) -> None:
     st.code(exports.snippet(str(workspace().folder), compared), language="python", height=260)
 
 
-def _markdown(scene: ComparisonContext, compared: Comparison, rows: pd.DataFrame) -> str:
-    told = scene.standing()
-    return exports.to_markdown(compared, rows, "" if told is None else told.sentence)
+def _markdown(context: ComparisonContext, compared: Comparison, rows: pd.DataFrame) -> str:
+    verdict = context.verdict()
+    return exports.to_markdown(compared, rows, "" if verdict is None else verdict.sentence)

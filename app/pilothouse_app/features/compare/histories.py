@@ -6,22 +6,27 @@ import streamlit as st
 
 from pilothouse_app import charts
 from pilothouse_app.components.charting import dark, figure
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.filters import choose, choose_one, filter_bar
+from pilothouse_app.components.filters import choose_one, choose_or_all, filter_bar
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import section
-from pilothouse_app.features.compare.cells import BETTER
-from pilothouse_app.features.compare.context import MAX_DRAWN, ComparisonContext, capped, picture
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.features.compare.cells import DIRECTION_NOTES
+from pilothouse_app.features.compare.context import (
+    MAX_DRAWN,
+    ComparisonContext,
+    image_format,
+    note_undrawn_runs,
+)
 
 MAX_CHARTS = 8
 X = {"step": "Step", "minutes": "Minutes since the run began"}
 OVER = {"step": "Over steps", "minutes": "Over minutes since the run began"}
 
 
-def histories_view(scene: ComparisonContext) -> None:
+def histories_view(context: ComparisonContext) -> None:
     """A chart a metric, over steps or over time."""
-    points, kinds = scene.compared.history, scene.compared.kinds
+    points, kinds = context.compared.history, context.compared.kinds
     keys = list(dict.fromkeys(points["key"])) if not points.empty else []
     if not keys:
         empty(
@@ -31,30 +36,34 @@ def histories_view(scene: ComparisonContext) -> None:
         )
         return
     with filter_bar():
-        only = choose(
-            "compare_history", keys, "All metrics", words=lambda key: kinds.of(key).title, width=260
+        only = choose_or_all(
+            "compare_history",
+            keys,
+            "All metrics",
+            format_func=lambda key: kinds.of(key).title,
+            width=260,
         )
         x = choose_one(
             "compare_x",
             list(X),
             "Over",
             default="step",
-            words=OVER.__getitem__,
+            format_func=OVER.__getitem__,
         )
         log = st.toggle(
             "Logarithmic", key="compare_log", bind="query-params", persist_state="session"
         )
-    capped(scene)
-    shown = [only] if only else keys[:MAX_CHARTS]
+    note_undrawn_runs(context)
+    visible = [only] if only else keys[:MAX_CHARTS]
     if len(keys) > MAX_CHARTS and not only:
         left = plural(len(keys) - MAX_CHARTS, "metric")
         st.markdown(f":small[:gray[{left} more: choose one to see it.]]")
-    names = {run: scene.labels[run] for run in scene.ids[:MAX_DRAWN]}
-    grid = st.grid(min(2, len(shown)), min_column_width=400, gap="small")
-    for key in shown:
+    names = {run: context.labels[run] for run in context.ids[:MAX_DRAWN]}
+    grid = st.grid(min(2, len(visible)), min_column_width=400, gap="small")
+    for key in visible:
         kind = kinds.of(key)
         with grid.cell(), st.container(border=True):
-            section(literal(kind.title), BETTER[kind.direction])
+            section(literal(kind.title), DIRECTION_NOTES[kind.direction])
             figure(
                 charts.over_steps(
                     points[points["key"] == key],
@@ -63,12 +72,12 @@ def histories_view(scene: ComparisonContext) -> None:
                     names=names,
                     x=x,
                     x_title=X[x],
-                    baseline=scene.compared.baseline,
+                    baseline=context.compared.baseline,
                     target=kind.target,
                     log=log,
                 ),
                 key=f"compare_history_{key}",
-                height=420 if len(shown) == 1 else 260,
+                height=420 if len(visible) == 1 else 260,
                 alt=f"{kind.title} by {X[x].lower()} and run",
-                picture=picture(),
+                image_format=image_format(),
             )

@@ -9,20 +9,20 @@ from pilothouse.comparison.significance import p_words
 from pilothouse.comparison.statistics import METHODS
 from pilothouse_app.charts.palette import palette
 from pilothouse_app.components.charting import dark
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import nothing_found
 from pilothouse_app.components.filters import filter_bar, search
 from pilothouse_app.components.formats import DASH, plural
 from pilothouse_app.components.header import section
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import number_column, table, text_column
 from pilothouse_app.features.compare.cells import (
     SIGNS,
-    headed,
     metric_name,
+    palette_role,
     plain_cell,
     run_name,
-    tone,
     value_cell,
+    with_index_column,
 )
 from pilothouse_app.features.compare.context import ComparisonContext
 from pilothouse_app.features.experiments.metric_definitions import describe_button
@@ -30,9 +30,9 @@ from pilothouse_app.features.experiments.metric_definitions import describe_butt
 MAX_SIDE_BY_SIDE = 5
 
 
-def metrics_view(scene: ComparisonContext) -> None:
+def metrics_view(context: ComparisonContext) -> None:
     """The metrics, searched and with or without what is identical."""
-    keys = list(dict.fromkeys(scene.rows["metric"]))
+    keys = list(dict.fromkeys(context.rows["metric"]))
     with filter_bar():
         query = search("compare_q", "Metric")
         hide = hide_identical()
@@ -44,24 +44,24 @@ def metrics_view(scene: ComparisonContext) -> None:
             help="Marks the best and the worst comparable run of each row",
         )
         describe_button(keys)
-    shown = [key for key in keys if _wanted(scene, key, query, hide)]
-    section("Metrics", f"difference to {literal(scene.baseline_label)}, the first column")
-    if not shown:
+    visible = [key for key in keys if _matches(context, key, query, hide)]
+    section("Metrics", f"difference to {literal(context.baseline_label)}, the first column")
+    if not visible:
         nothing_found("metrics")
         return
-    if len(scene.ids) > MAX_SIDE_BY_SIDE:
-        _wide(scene, shown, extremes=extremes)
+    if len(context.ids) > MAX_SIDE_BY_SIDE:
+        _wide(context, visible, extremes=extremes)
     else:
         st.table(
-            _cells(scene, shown, extremes=extremes),
+            _cells(context, visible, extremes=extremes),
             border="horizontal",
             hide_index=True,
             alt="Metrics by run",
         )
-    hidden = len(keys) - len(shown)
+    hidden = len(keys) - len(visible)
     if hidden:
         st.markdown(f":small[:gray[{plural(hidden, 'metric')} not shown.]]")
-    _evidence(scene, shown)
+    _evidence(context, visible)
 
 
 def hide_identical() -> bool:
@@ -71,40 +71,40 @@ def hide_identical() -> bool:
     )
 
 
-def _wanted(scene: ComparisonContext, key: str, query: str, hide: bool) -> bool:
-    title = scene.compared.kinds.of(key).title
+def _matches(context: ComparisonContext, key: str, query: str, hide: bool) -> bool:
+    title = context.compared.kinds.of(key).title
     if query and query.lower() not in f"{title} {key}".lower():
         return False
-    values = scene.rows[scene.rows["metric"] == key]["value"]
+    values = context.rows[context.rows["metric"] == key]["value"]
     return not hide or values.nunique(dropna=False) > 1
 
 
-def _cells(scene: ComparisonContext, keys: list[str], *, extremes: bool) -> pd.DataFrame:
-    kinds = scene.compared.kinds
-    rows = scene.rows[scene.rows["metric"].isin(keys)]
-    told = rows.assign(
+def _cells(context: ComparisonContext, keys: list[str], *, extremes: bool) -> pd.DataFrame:
+    kinds = context.compared.kinds
+    rows = context.rows[context.rows["metric"].isin(keys)]
+    with_text = rows.assign(
         cell=[
             value_cell(row, kinds.of(row["metric"]), extremes=extremes)
             for row in rows.to_dict("records")
         ]
     )
-    cells = told.pivot(index="metric", columns="run", values="cell").loc[keys, scene.ids]
+    cells = with_text.pivot(index="metric", columns="run", values="cell").loc[keys, context.ids]
     cells = cells.rename(
-        index=lambda key: metric_name(kinds.of(key)), columns=lambda run: run_name(scene, run)
+        index=lambda key: metric_name(kinds.of(key)), columns=lambda run: run_name(context, run)
     )
-    return headed(cells, "Metric")
+    return with_index_column(cells, "Metric")
 
 
-def _wide(scene: ComparisonContext, keys: list[str], *, extremes: bool) -> None:
+def _wide(context: ComparisonContext, keys: list[str], *, extremes: bool) -> None:
     """Many runs: a table that scrolls under its first column, the same in words and colours."""
-    kinds, colours = scene.compared.kinds, palette(dark())
-    rows = scene.rows[scene.rows["metric"].isin(keys)]
+    kinds, colours = context.compared.kinds, palette(dark())
+    rows = context.rows[context.rows["metric"].isin(keys)]
     texts, tones = {}, {}
     for row in rows.to_dict("records"):
-        place = row["metric"], scene.labels[row["run"]]
-        texts[place] = plain_cell(row, kinds.of(row["metric"]), extremes=extremes)
-        tones[place] = getattr(colours, tone(row, kinds.of(row["metric"])))
-    labels = [scene.labels[run] for run in scene.ids]
+        cell = row["metric"], context.labels[row["run"]]
+        texts[cell] = plain_cell(row, kinds.of(row["metric"]), extremes=extremes)
+        tones[cell] = getattr(colours, palette_role(row, kinds.of(row["metric"])))
+    labels = [context.labels[run] for run in context.ids]
     cells = pd.DataFrame([[texts[key, label] for label in labels] for key in keys], columns=labels)
     looks = pd.DataFrame(
         [[f"color: {tones[key, label]}" for label in labels] for key in keys], columns=labels
@@ -119,7 +119,7 @@ def _wide(scene: ComparisonContext, keys: list[str], *, extremes: bool) -> None:
             "Metric": st.column_config.TextColumn(pinned=True, width=170),
             **{
                 label: st.column_config.TextColumn(
-                    f"{label} (baseline)" if label == scene.baseline_label else label,
+                    f"{label} (baseline)" if label == context.baseline_label else label,
                     width=230 if extremes else 200,
                 )
                 for label in labels
@@ -130,8 +130,8 @@ def _wide(scene: ComparisonContext, keys: list[str], *, extremes: bool) -> None:
     )
 
 
-def _evidence(scene: ComparisonContext, keys: list[str]) -> None:
-    findings = scene.evidence.findings
+def _evidence(context: ComparisonContext, keys: list[str]) -> None:
+    findings = context.evidence.findings
     findings = findings[findings["metric"].isin(keys)]
     opened = st.expander(
         f"Evidence ({len(findings):,})",
@@ -142,27 +142,30 @@ def _evidence(scene: ComparisonContext, keys: list[str]) -> None:
     if not opened.open:
         return
     with opened:
-        for words in scene.evidence.left_out.values():
-            st.markdown(f":orange[:material/warning:] No pairing by rows: {literal(words)}")
+        for reason in context.evidence.left_out.values():
+            st.markdown(f":orange[:material/warning:] No pairing by rows: {literal(reason)}")
         if findings.empty:
             st.markdown(
                 ":gray[No folds, no other seeds and no shared predictions: a difference may be "
                 "luck.]"
             )
             return
-        kinds = scene.compared.kinds
+        kinds = context.compared.kinds
         frame = pd.DataFrame(
             {
-                "id": [f"{place}" for place in range(len(findings))],
+                "id": [f"{index}" for index in range(len(findings))],
                 "metric": [kinds.of(key).title for key in findings["metric"]],
-                "label": [scene.labels[run] for run in findings["run"]],
+                "label": [context.labels[run] for run in findings["run"]],
                 "method": [METHODS[method] for method in findings["method"]],
                 "n": [f"{n:,} {unit}" for n, unit in zip(findings["n"], findings["unit"])],  # noqa: B905
                 "delta": list(findings["delta"]),
                 "low": list(findings["low"]),
                 "high": list(findings["high"]),
                 "p": [p_words(p) if p == p else DASH for p in findings["p"]],
-                "told": ["a difference" if each else "noise" for each in findings["significant"]],
+                "told": [
+                    "a difference" if significant else "noise"
+                    for significant in findings["significant"]
+                ],
             }
         )
         table(

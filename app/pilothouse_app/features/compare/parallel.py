@@ -10,13 +10,13 @@ import streamlit as st
 from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse_app import charts
 from pilothouse_app.components.charting import dark, echart, figure
-from pilothouse_app.components.diff import literal
-from pilothouse_app.components.filters import choose, choose_one, filter_bar
+from pilothouse_app.components.filters import choose_one, choose_or_all, filter_bar
 from pilothouse_app.components.formats import plural, title
 from pilothouse_app.components.header import section
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, number_column, table, text_column, ticked
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.compare.context import ComparisonContext, picture
+from pilothouse_app.features.compare.context import ComparisonContext, image_format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,20 +26,20 @@ MAX_LABEL_LENGTH = 12
 HEIGHT = 400
 
 
-def parallel_view(scene: ComparisonContext) -> None:
+def parallel_view(context: ComparisonContext) -> None:
     """Lines and rows of the same runs, then the influence of parameters over the experiment."""
-    compared = scene.compared
+    compared = context.compared
     frame = compared.axes.assign(trainer=[title(run.trainer or "none") for run in compared.runs])
-    axes = _axes(scene, frame)
+    axes = _axes(context, frame)
     with filter_bar():
-        within = _within(scene, frame, axes)
-    picked = [run for run in ticked("compare_lines") if run in set(scene.ids)]
-    chosen = [run for run in scene.ids if run in within and (not picked or run in picked)]
+        within = _selected_range(context, frame, axes)
+    picked = [run for run in ticked("compare_lines") if run in set(context.ids)]
+    chosen = [run for run in context.ids if run in within and (not picked or run in picked)]
     section(
         "Parameters and metrics that all runs have",
         f"{plural(len(chosen), 'run')} highlighted: ticked in the table and inside the range",
     )
-    names = {scene.labels[run] for run in chosen}
+    names = {context.labels[run] for run in chosen}
     with st.container(border=True):
         echart(
             charts.parallel(
@@ -47,52 +47,56 @@ def parallel_view(scene: ComparisonContext) -> None:
                 axes,
                 dark=dark(),
                 names="label",
-                baseline=scene.baseline_label,
-                chosen=names if len(chosen) < len(scene.ids) else None,
+                baseline=context.baseline_label,
+                chosen=names if len(chosen) < len(context.ids) else None,
             ),
             key="compare_parallel",
             height=HEIGHT,
             alt="Parameters and metrics of each run as a line through parallel axes",
-            picture=picture(),
+            image_format=image_format(),
         )
-    _lines(scene, frame, axes, within)
-    _influence(scene)
+    _run_table(context, frame, axes, within)
+    _importance(context)
 
 
-def _axes(scene: ComparisonContext, frame: pd.DataFrame) -> list[charts.Axis]:
+def _axes(context: ComparisonContext, frame: pd.DataFrame) -> list[charts.Axis]:
     """The trainer, then what every run has: a line may not jump over an axis."""
-    told = [name for name in frame.columns if name.startswith(("params.", "metrics."))]
-    told = [name for name in told if frame[name].notna().all()]
-    told = [name for name in told if not name.endswith(("_std", "_seconds"))]
-    told = [name for name in told if _is_short(frame[name])][:MAX_AXES]
+    names = [name for name in frame.columns if name.startswith(("params.", "metrics."))]
+    names = [name for name in names if frame[name].notna().all()]
+    names = [name for name in names if not name.endswith(("_std", "_seconds"))]
+    names = [name for name in names if _is_short(frame[name])][:MAX_AXES]
     trainers = sorted(frame["trainer"].unique())
     first = charts.Axis("trainer", "Trainer", trainers)
-    return [first, *(_axis(scene, frame, name) for name in told)]
+    return [first, *(_axis(context, frame, name) for name in names)]
 
 
 def _is_short(column: pd.Series[Any]) -> bool:
     """Whether the words of a column fit between two axes."""
-    return column.dtype.kind in "fiu" or all(len(str(each)) <= MAX_LABEL_LENGTH for each in column)
+    return column.dtype.kind in "fiu" or all(
+        len(str(value)) <= MAX_LABEL_LENGTH for value in column
+    )
 
 
-def _axis(scene: ComparisonContext, frame: pd.DataFrame, name: str) -> charts.Axis:
+def _axis(context: ComparisonContext, frame: pd.DataFrame, name: str) -> charts.Axis:
     kind, _, key = name.partition(".")
-    words = scene.compared.kinds.of(key).title if kind == "metrics" else key
+    axis_title = context.compared.kinds.of(key).title if kind == "metrics" else key
     if frame[name].dtype.kind in "fiu":
-        return charts.Axis(name, words)
-    return charts.Axis(name, words, sorted({str(value) for value in frame[name]}))
+        return charts.Axis(name, axis_title)
+    return charts.Axis(name, axis_title, sorted({str(value) for value in frame[name]}))
 
 
-def _within(scene: ComparisonContext, frame: pd.DataFrame, axes: Sequence[charts.Axis]) -> set[str]:
+def _selected_range(
+    context: ComparisonContext, frame: pd.DataFrame, axes: Sequence[charts.Axis]
+) -> set[str]:
     """The runs inside the chosen range of the chosen axis; all of them without one."""
     numeric = {axis.title: axis.column for axis in axes if not axis.categories}
     ranged = [name for name, column in numeric.items() if frame[column].nunique() > 1]
-    axis = choose("compare_axis", ranged, "Filter by an axis", width=240)
+    axis = choose_or_all("compare_axis", ranged, "Filter by an axis", width=240)
     if not axis:
         st.markdown(
             ":gray[Choose an axis to keep a range of it, or tick rows below.]", width="content"
         )
-        return set(scene.ids)
+        return set(context.ids)
     values = frame[numeric[axis]].astype(float)
     low, high = float(values.min()), float(values.max())
     step = (high - low) / 100
@@ -109,31 +113,31 @@ def _within(scene: ComparisonContext, frame: pd.DataFrame, axes: Sequence[charts
         bind="query-params",
         persist_state="session",
     )
-    kept = (values >= chosen[0] - step / 2) & (values <= chosen[1] + step / 2)
-    return set(frame[kept]["run"])
+    selected = (values >= chosen[0] - step / 2) & (values <= chosen[1] + step / 2)
+    return set(frame[selected]["run"])
 
 
-def _lines(
-    scene: ComparisonContext, frame: pd.DataFrame, axes: Sequence[charts.Axis], within: set[str]
+def _run_table(
+    context: ComparisonContext, frame: pd.DataFrame, axes: Sequence[charts.Axis], within: set[str]
 ) -> None:
-    shown = frame.assign(
+    rows = frame.assign(
         id=frame["run"],
         name=frame["label"],
         inside=["yes" if run in within else "no" for run in frame["run"]],
     )
-    inside = [run in within for run in shown["run"]]
-    shown = pd.concat([shown[inside], shown[[not each for each in inside]]])
+    inside = [run in within for run in rows["run"]]
+    rows = pd.concat([rows[inside], rows[[not is_inside for is_inside in inside]]])
     columns: dict[str, Any] = {"name": name_column("Run", width=210)}
-    if len(within) < len(scene.ids):
+    if len(within) < len(context.ids):
         columns["inside"] = text_column("In range", width=80)
     for axis in axes:
         if axis.categories:
             columns[axis.column] = text_column(axis.title, width=140)
         else:
-            whole = bool((shown[axis.column] % 1 == 0).all())
+            whole = bool((rows[axis.column] % 1 == 0).all())
             columns[axis.column] = number_column(axis.title, 0 if whole else 4, width=128)
     table(
-        shown,
+        rows,
         columns,
         key="compare_lines",
         alt="Compared runs; a tick highlights their lines",
@@ -142,9 +146,9 @@ def _lines(
     )
 
 
-def _influence(scene: ComparisonContext) -> None:
-    compared = scene.compared
-    keys = list(dict.fromkeys(scene.compared.metrics["metric"]))
+def _importance(context: ComparisonContext) -> None:
+    compared = context.compared
+    keys = list(dict.fromkeys(context.compared.metrics["metric"]))
     experiment = compared.runs[0].experiment
     if not keys:
         return
@@ -154,20 +158,20 @@ def _influence(scene: ComparisonContext) -> None:
         keys,
         "Metric",
         default=compared.deciding or keys[0],
-        words=lambda key: compared.kinds.of(key).title,
+        format_func=lambda key: compared.kinds.of(key).title,
         width=260,
     )
-    frame, words, fit = _followed(
-        str(workspace().folder), experiment, metric, _stamp(experiment, metric)
+    frame, message, fit = _param_importance(
+        str(workspace().folder), experiment, metric, _cache_stamp(experiment, metric)
     )
     with st.container(border=True):
-        st.markdown(f"**{literal(compared.kinds.of(metric).title)}** :gray[{literal(words)}]")
+        st.markdown(f"**{literal(compared.kinds.of(metric).title)}** :gray[{literal(message)}]")
         if frame.empty:
             return
-        _drawn(scene, frame, fit)
+        _importance_charts(context, frame, fit)
 
 
-def _drawn(scene: ComparisonContext, frame: pd.DataFrame, fit: float) -> None:
+def _importance_charts(context: ComparisonContext, frame: pd.DataFrame, fit: float) -> None:
     left, right = st.columns(2, gap="medium")
     named = frame.assign(param=list(frame["param"]))
     with left:
@@ -177,15 +181,15 @@ def _drawn(scene: ComparisonContext, frame: pd.DataFrame, fit: float) -> None:
             key="compare_influence_chart",
             height=max(220, 60 + 26 * min(len(named), 14)),
             alt=f"Influence of parameters; {named['param'].iloc[0]} matters most, fit {fit:.2f}",
-            picture=picture(),
+            image_format=image_format(),
         )
     with right:
-        _columns(scene)
+        _columns(context)
 
 
-def _columns(scene: ComparisonContext) -> None:
+def _columns(context: ComparisonContext) -> None:
     """The permutation importance of the data's columns, as each run kept it."""
-    importance = scene.compared.curves.get("importance")
+    importance = context.compared.curves.get("importance")
     if importance is None or importance.empty:
         st.markdown(":gray[No run kept the importance of its columns.]")
         return
@@ -193,16 +197,16 @@ def _columns(scene: ComparisonContext) -> None:
     figure(
         charts.grouped(
             importance, dark=dark(), label="column", value="importance", group="label",
-            order=scene.drawn,
+            order=context.drawn_labels,
         ),
         key="compare_importance",
         height=360,
         alt="Importance of columns by run",
-        picture=picture(),
+        image_format=image_format(),
     )  # fmt: skip
 
 
-def _stamp(experiment: str, metric: str) -> tuple[int, str]:
+def _cache_stamp(experiment: str, metric: str) -> tuple[int, str]:
     """What changes when a run with this metric joins: how many there are, and the newest."""
     runs = workspace().experiments
     which = RunFilter(experiment=experiment, statuses=("finished",), metric=metric)
@@ -211,10 +215,10 @@ def _stamp(experiment: str, metric: str) -> tuple[int, str]:
 
 
 @st.cache_data(show_spinner="Growing a forest over the runs", max_entries=64)
-def _followed(
+def _param_importance(
     folder: str, experiment: str, metric: str, stamp: Any
 ) -> tuple[pd.DataFrame, str, float]:
     """Plain values, for a class is made anew when its module is."""
     which = RunFilter(experiment=experiment, statuses=("finished",), metric=metric)
-    found = workspace().comparison.param_importance(metric, which)
-    return found.frame, found.message, found.fit
+    importance = workspace().comparison.param_importance(metric, which)
+    return importance.frame, importance.message, importance.fit

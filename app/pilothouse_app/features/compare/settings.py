@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import nothing_found
 from pilothouse_app.components.filters import choose_one, filter_bar, pager, search
 from pilothouse_app.components.formats import parameter, plural, title
 from pilothouse_app.components.header import section
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.compare.cells import run_name
 from pilothouse_app.features.compare.context import ComparisonContext
@@ -31,25 +31,25 @@ KINDS = {
 }
 
 
-def settings_view(scene: ComparisonContext) -> None:
+def settings_view(context: ComparisonContext) -> None:
     """One table of parameters, code facts and packages; then what changed in the code."""
     with filter_bar():
         query = search("compare_q", "Parameter, fact or package", resets=PAGE_KEY)
         hide = hide_identical()
-        everything = _rows(scene, query, hide=hide)
-        places = [place for place, differs in enumerate(everything["differs"]) if differs]
-        _jumps(places)
+        everything = _rows(context, query, hide=hide)
+        places = [index for index, differs in enumerate(everything["differs"]) if differs]
+        _navigation(places)
     differ = f"{plural(len(places), 'row')} differ" if len(places) != 1 else "1 row differs"
     section("Parameters, code and packages", f"{differ}, {len(everything)} shown")
     if everything.empty:
         nothing_found("settings")
     else:
-        _table(scene, everything, places)
-    _code(scene)
+        _table(context, everything, places)
+    _code(context)
 
 
-def _rows(scene: ComparisonContext, query: str, *, hide: bool) -> pd.DataFrame:
-    compared = scene.compared
+def _rows(context: ComparisonContext, query: str, *, hide: bool) -> pd.DataFrame:
+    compared = context.compared
     frames = [
         frame.rename(columns={noun: "key"}).assign(what=what)
         for noun, what, frame in (
@@ -64,9 +64,9 @@ def _rows(scene: ComparisonContext, query: str, *, hide: bool) -> pd.DataFrame:
     return (rows[rows["differs"]] if hide else rows).reset_index(drop=True)
 
 
-def _jumps(places: list[int]) -> None:
+def _navigation(places: list[int]) -> None:
     """Buttons to the difference before and after the one that one is at."""
-    at = _at(places)
+    at = _current_difference(places)
     for step, name, icon in (
         (-1, "Previous difference", ":material/keyboard_arrow_up:"),
         (1, "Next difference", ":material/keyboard_arrow_down:"),
@@ -75,7 +75,7 @@ def _jumps(places: list[int]) -> None:
             name,
             icon=icon,
             key=f"compare_jump_{step}",
-            on_click=_jump,
+            on_click=_go_to,
             args=(places, at + step),
             disabled=not 0 <= at + step < len(places),
         )
@@ -83,7 +83,7 @@ def _jumps(places: list[int]) -> None:
         st.markdown(f":gray[{at + 1} of {len(places)}]", width="content")
 
 
-def _at(places: list[int]) -> int:
+def _current_difference(places: list[int]) -> int:
     """Which difference one is at; -1 before the first jump."""
     try:
         return min(int(st.query_params.get(AT, 0)), len(places)) - 1
@@ -91,31 +91,31 @@ def _at(places: list[int]) -> int:
         return -1
 
 
-def _jump(places: list[int], at: int) -> None:
+def _go_to(places: list[int], at: int) -> None:
     st.query_params[AT] = str(at + 1)
     st.session_state[PAGE_KEY] = places[at] // PAGE + 1
 
 
-def _table(scene: ComparisonContext, rows: pd.DataFrame, places: list[int]) -> None:
-    at = _at(places)
+def _table(context: ComparisonContext, rows: pd.DataFrame, places: list[int]) -> None:
+    at = _current_difference(places)
     current = places[at] if 0 <= at < len(places) else -1
     start = 0
     if len(rows) > PAGE:
-        known = max(1, -(-len(rows) // PAGE))
-        if st.session_state.get(PAGE_KEY, 1) > known:
-            st.session_state[PAGE_KEY] = known
+        pages = max(1, -(-len(rows) // PAGE))
+        if st.session_state.get(PAGE_KEY, 1) > pages:
+            st.session_state[PAGE_KEY] = pages
         start = (int(st.session_state.get(PAGE_KEY, 1)) - 1) * PAGE
     part = rows.iloc[start : start + PAGE]
     cells = [
         {
-            "Setting": _name(row, current == place),
+            "Setting": _name(row, current == index),
             "Kind": f":small[:gray[{row['what']}]]",
             **{
-                run_name(scene, run): _cell(row[run], row["differs"], current == place)
-                for run in scene.ids
+                run_name(context, run): _cell(row[run], row["differs"], current == index)
+                for run in context.ids
             },
         }
-        for place, row in part.iterrows()
+        for index, row in part.iterrows()
     ]
     st.table(
         pd.DataFrame(cells),
@@ -128,46 +128,46 @@ def _table(scene: ComparisonContext, rows: pd.DataFrame, places: list[int]) -> N
 
 def _name(row: pd.Series[Any], is_current: bool) -> str:
     key = str(row["key"])
-    words = literal(key)
+    name = literal(key)
     mark = ":blue[:material/arrow_forward:] " if is_current else ""
-    return f"{mark}**{words}**" if row["differs"] else f":gray[{words}]"
+    return f"{mark}**{name}**" if row["differs"] else f":gray[{name}]"
 
 
 def _cell(value: object, differs: bool, is_current: bool) -> str:
-    told = parameter(value)
-    told = literal(told if len(told) <= 60 else f"{told[:57]}…")
+    text = parameter(value)
+    text = literal(text if len(text) <= 60 else f"{text[:57]}…")
     if is_current:
-        return f":blue-background[{told}]"
-    return told if differs else f":gray[{told}]"
+        return f":blue-background[{text}]"
+    return text if differs else f":gray[{text}]"
 
 
-def _code(scene: ComparisonContext) -> None:
-    section("Code", f"from {literal(scene.baseline_label)} to another run")
-    others = [run.id for run in scene.compared.others]
+def _code(context: ComparisonContext) -> None:
+    section("Code", f"from {literal(context.baseline_label)} to another run")
+    others = [run.id for run in context.compared.others]
     run = choose_one(
         "compare_code_run",
-        [scene.labels[each] for each in others],
+        [context.labels[other] for other in others],
         "Run",
-        default=scene.labels[others[0]],
+        default=context.labels[others[0]],
         width=340,
     )
-    chosen = next(each for each in others if scene.labels[each] == run)
-    found = workspace().comparison.code_diff(chosen, scene.compared.baseline)
+    chosen = next(other for other in others if context.labels[other] == run)
+    diff = workspace().comparison.code_diff(chosen, context.compared.baseline)
     with st.container(border=True):
-        st.markdown(literal(found.message))
-        if found.committed:
-            st.code(found.committed, language="diff", height=420)
-        if len(found.uncommitted):
-            _beside(scene, found, run)
+        st.markdown(literal(diff.message))
+        if diff.committed:
+            st.code(diff.committed, language="diff", height=420)
+        if len(diff.uncommitted):
+            _side_by_side(context, diff, run)
 
 
-def _beside(scene: ComparisonContext, found: CodeDiff, run: str) -> None:
-    frame = found.uncommitted
-    shown = pd.DataFrame(
+def _side_by_side(context: ComparisonContext, diff: CodeDiff, run: str) -> None:
+    frame = diff.uncommitted
+    rows = pd.DataFrame(
         {
-            "at": [_line(each) for each in frame["left_line"]],
-            f"{scene.baseline_label} (uncommitted)": frame["left"],
-            "to": [_line(each) for each in frame["right_line"]],
+            "at": [_line(line) for line in frame["left_line"]],
+            f"{context.baseline_label} (uncommitted)": frame["left"],
+            "to": [_line(line) for line in frame["right_line"]],
             f"{run} (uncommitted)": frame["right"],
             "change": [
                 {"same": "", "gap": "…"}.get(kind, kind if kind == "changed" else "only here")
@@ -176,10 +176,10 @@ def _beside(scene: ComparisonContext, found: CodeDiff, run: str) -> None:
         }
     )
     st.dataframe(
-        shown,
+        rows,
         hide_index=True,
         row_height=26,
-        height=min(520, 60 + 26 * len(shown)),
+        height=min(520, 60 + 26 * len(rows)),
         column_config={
             "at": st.column_config.TextColumn("", width=48),
             "to": st.column_config.TextColumn("", width=48),

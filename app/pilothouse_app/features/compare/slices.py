@@ -9,15 +9,15 @@ import streamlit as st
 
 from pilothouse.comparison.statistics.weighted_metrics import DECIDED, KEYS
 from pilothouse.kit import spreadsheets
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.filters import choose, choose_one, filter_bar, pager
+from pilothouse_app.components.filters import choose_one, choose_or_all, filter_bar, pager
 from pilothouse_app.components.formats import DASH, count, plural, share, title
 from pilothouse_app.components.header import section
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import number_column, table, text_column
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.compare.cells import delta_text, is_nothing, run_name, unbroken
-from pilothouse_app.features.compare.context import ComparisonContext, missing_predictions
+from pilothouse_app.features.compare.cells import delta_text, no_break, rounds_to_zero, run_name
+from pilothouse_app.features.compare.context import ComparisonContext, note_missing_predictions
 from pilothouse_app.features.compare.threshold import shared_threshold
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ PAGE = 20
 MIN_ROWS_CHOICES = (20, 50, 100, 200, 500, 1000)
 
 
-def slices_view(scene: ComparisonContext) -> None:
+def slices_view(context: ComparisonContext) -> None:
     """The slice table, worst first, and under it the flips."""
-    if not scene.scored:
+    if not context.with_predictions:
         empty(
             "No predictions",
             "Slices and flips need predictions of held-out rows, which these runs did not keep.",
@@ -39,40 +39,40 @@ def slices_view(scene: ComparisonContext) -> None:
         )
         return
     with filter_bar():
-        metric, column, least = _controls(scene)
-    threshold = shared_threshold(scene)
-    missing_predictions(scene)
-    _slices(scene, metric, column, threshold, least)
-    _flips(scene, threshold)
+        metric, column, least = _controls(context)
+    threshold = shared_threshold(context)
+    note_missing_predictions(context)
+    _slices(context, metric, column, threshold, least)
+    _disagreements(context, threshold)
 
 
-def _controls(scene: ComparisonContext) -> tuple[str, str, int]:
-    kinds = scene.compared.kinds
-    deciding = scene.compared.deciding
+def _controls(context: ComparisonContext) -> tuple[str, str, int]:
+    kinds = context.compared.kinds
+    deciding = context.compared.deciding
     metric = choose_one(
         "compare_slice_metric",
         list(KEYS),
         "Metric",
         default=deciding if deciding in KEYS else "roc_auc",
-        words=lambda key: kinds.of(key).title,
+        format_func=lambda key: kinds.of(key).title,
         resets="compare_slice_page",
         width=220,
     )
-    columns = workspace().comparison.slice_columns(scene.scored[0])
-    column = choose(
+    columns = workspace().comparison.slice_columns(context.with_predictions[0])
+    column = choose_or_all(
         "compare_slice",
         columns,
         "All columns, worst first",
-        words=title,
+        format_func=title,
         resets="compare_slice_page",
         width=260,
     )
     least = choose_one(
         "compare_least",
-        [str(each) for each in MIN_ROWS_CHOICES],
+        [str(rows) for rows in MIN_ROWS_CHOICES],
         "Least rows",
         default="50",
-        words=lambda each: f"At least {each} rows",
+        format_func=lambda rows: f"At least {rows} rows",
         resets="compare_slice_page",
         width=190,
     )
@@ -80,12 +80,18 @@ def _controls(scene: ComparisonContext) -> tuple[str, str, int]:
 
 
 def _slices(
-    scene: ComparisonContext, metric: str, column: str, threshold: float, least: int
+    context: ComparisonContext, metric: str, column: str, threshold: float, least: int
 ) -> None:
-    kind = scene.compared.kinds.of(metric)
+    kind = context.compared.kinds.of(metric)
     at = threshold if metric in DECIDED else 0.5  # others do not ask for one
     frame, small = _sliced(
-        str(workspace().folder), scene.key, tuple(scene.scored), metric, column, at, least
+        str(workspace().folder),
+        context.key,
+        tuple(context.with_predictions),
+        metric,
+        column,
+        at,
+        least,
     )
     parts = frame[["column", "segment"]].drop_duplicates()
     section(
@@ -99,9 +105,9 @@ def _slices(
         return
     page = int(st.session_state.get("compare_slice_page", 1))
     page = min(page, max(1, -(-len(parts) // PAGE)))
-    shown = parts.iloc[(page - 1) * PAGE : page * PAGE]
+    visible = parts.iloc[(page - 1) * PAGE : page * PAGE]
     st.table(
-        _slice_cells(scene, frame, shown, kind),
+        _slice_cells(context, frame, visible, kind),
         border="horizontal",
         hide_index=True,
         alt="Metric by slice and run, worst slice first",
@@ -114,92 +120,96 @@ def _sliced(
     folder: str, key: Any, runs: tuple[str, ...], metric: str, column: str, at: float, least: int
 ) -> tuple[pd.DataFrame, int]:
     """Plain values, for a class is made anew when its module is."""
-    found = workspace().comparison.slices(
+    report = workspace().comparison.slices(
         runs, metric, columns=[column] if column else None, threshold=at, min_rows=least
     )
-    return found.frame, found.small
+    return report.frame, report.small
 
 
 def _slice_cells(
-    scene: ComparisonContext, frame: pd.DataFrame, shown: pd.DataFrame, kind: MetricKind
+    context: ComparisonContext, frame: pd.DataFrame, visible: pd.DataFrame, kind: MetricKind
 ) -> pd.DataFrame:
     by_part = {
         part: {row["run"]: row for row in rows.to_dict("records")}
         for part, rows in frame.groupby(["column", "segment"], sort=False)
     }
     cells = []
-    for column, segment in shown.itertuples(index=False):
-        told = by_part[column, segment]
-        first = next(iter(told.values()))
+    for column, segment in visible.itertuples(index=False):
+        by_run = by_part[column, segment]
+        first = next(iter(by_run.values()))
         cells.append(
             {
                 "Slice": f"**{literal(column)}** {literal(segment)}",
-                "Rows": unbroken(f"{count(first['rows'])} :small[:gray[{share(first['share'])}]]"),
-                "Positive": unbroken(share(first["positive_rate"])),
+                "Rows": no_break(f"{count(first['rows'])} :small[:gray[{share(first['share'])}]]"),
+                "Positive": no_break(share(first["positive_rate"])),
                 **{
-                    run_name(scene, run): _value(scene, told.get(run), kind) for run in scene.scored
+                    run_name(context, run): _value(context, by_run.get(run), kind)
+                    for run in context.with_predictions
                 },
             }
         )
     return pd.DataFrame(cells)
 
 
-def _value(scene: ComparisonContext, row: dict[Any, Any] | None, kind: MetricKind) -> str:
+def _value(context: ComparisonContext, row: dict[Any, Any] | None, kind: MetricKind) -> str:
     """The figure, how far behind the run's whole it is, and the difference to the baseline."""
     if row is None or row["value"] != row["value"]:
         return DASH
-    told = kind.write(row["value"])
+    text = kind.write(row["value"])
     if row["shortfall"] == row["worst"] and row["shortfall"] > 0:
-        told = f":red[**{told}**]"
-    is_baseline = row["run"] == scene.compared.baseline
-    if is_baseline or row["delta"] != row["delta"] or is_nothing(row["delta"], kind):
-        return told
+        text = f":red[**{text}**]"
+    is_baseline = row["run"] == context.compared.baseline
+    if is_baseline or row["delta"] != row["delta"] or rounds_to_zero(row["delta"], kind):
+        return text
     better = (row["delta"] > 0) == (kind.direction == "higher")
     sign = "▲" if row["delta"] > 0 else "▼"
     colour = "green" if better else "red"
     if kind.direction == "unknown":
         colour = "gray"
-    if row["run"] in scene.compared.incomparable:
+    if row["run"] in context.compared.incomparable:
         colour = "gray"
-    return f"{told} :small[:{colour}[{sign} {delta_text(row, kind)}]]"
+    return f"{text} :small[:{colour}[{sign} {delta_text(row, kind)}]]"
 
 
-def _flips(scene: ComparisonContext, threshold: float) -> None:
+def _disagreements(context: ComparisonContext, threshold: float) -> None:
     section(
         "Flips",
-        f"rows decided otherwise than by {literal(scene.baseline_label)} at {threshold:.3f}",
+        f"rows decided otherwise than by {literal(context.baseline_label)} at {threshold:.3f}",
     )
-    if not scene.has_predictions(scene.compared.baseline):
+    if not context.has_predictions(context.compared.baseline):
         st.markdown(":gray[The baseline kept no predictions.]")
         return
     ws = workspace().comparison
-    told = ws.disagreements(scene.ids, threshold)
-    for words in scene.evidence.left_out.values():
-        st.markdown(f":orange[:material/warning:] {literal(words)}")
-    if told.empty:
+    disagreements = ws.disagreements(context.ids, threshold)
+    for reason in context.evidence.left_out.values():
+        st.markdown(f":orange[:material/warning:] {literal(reason)}")
+    if disagreements.empty:
         return
     st.table(
-        _flip_cells(scene, told), border="horizontal", hide_index=True, alt="Flipped rows by run"
+        _disagreement_cells(context, disagreements),
+        border="horizontal",
+        hide_index=True,
+        alt="Flipped rows by run",
     )
-    names = [scene.labels[run] for run in told["run"]]
+    names = [context.labels[run] for run in disagreements["run"]]
     label = choose_one(
         "compare_flip_run", names, "Run", default=names[0], resets="compare_flip_page", width=340
     )
-    run = str(told["run"].iloc[names.index(label)])
-    if not int(told["flipped"].iloc[names.index(label)]):
+    run = str(disagreements["run"].iloc[names.index(label)])
+    if not int(disagreements["flipped"].iloc[names.index(label)]):
         st.markdown(":gray[No row is decided otherwise.]")
         return
-    _rows(scene, run, label, threshold)
+    _rows(context, run, label, threshold)
 
 
-def _flip_cells(scene: ComparisonContext, told: pd.DataFrame) -> pd.DataFrame:
+def _disagreement_cells(context: ComparisonContext, disagreements: pd.DataFrame) -> pd.DataFrame:
     rows = []
-    for row in told.to_dict("records"):
+    for row in disagreements.to_dict("records"):
         net = row["right"] - row["wrong"]
         colour = "green" if net > 0 else "red" if net < 0 else "gray"
         rows.append(
             {
-                "Run": literal(scene.labels[row["run"]]),
+                "Run": literal(context.labels[row["run"]]),
                 "Flipped": f"{count(row['flipped'])} of {count(row['rows'])}",
                 "Share": share(row["share"]),
                 "The run is right": count(row["right"]),
@@ -211,24 +221,24 @@ def _flip_cells(scene: ComparisonContext, told: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _rows(scene: ComparisonContext, run: str, label: str, threshold: float) -> None:
-    frame = workspace().comparison.disagreeing_rows(run, scene.compared.baseline, threshold)
+def _rows(context: ComparisonContext, run: str, label: str, threshold: float) -> None:
+    frame = workspace().comparison.disagreeing_rows(run, context.compared.baseline, threshold)
     page = int(st.session_state.get("compare_flip_page", 1))
     page = min(page, max(1, -(-len(frame) // PAGE)))
-    shown = frame.iloc[(page - 1) * PAGE : page * PAGE]
-    right = {"run": label, "baseline": scene.baseline_label}
-    shown = shown.assign(
-        id=[str(row) for row in shown["row"]], right=[right[each] for each in shown["right"]]
+    rows = frame.iloc[(page - 1) * PAGE : page * PAGE]
+    right = {"run": label, "baseline": context.baseline_label}
+    rows = rows.assign(
+        id=[str(row) for row in rows["row"]], right=[right[side] for side in rows["right"]]
     )
     table(
-        shown,
+        rows,
         {
             "row": number_column("Row", 0, width=76),
             "target": number_column("Truth", 0, width=64),
             "baseline": number_column("Baseline", 3, width=84),
             "run": number_column("Run", 3, width=76),
             "right": text_column("Right", width=170),
-            **{str(name): _feature(str(name), shown[name]) for name in _features(shown)},
+            **{str(name): _feature(str(name), rows[name]) for name in _features(rows)},
         },
         key="compare_flipped",
         alt="Flipped rows with their features, farthest apart first",

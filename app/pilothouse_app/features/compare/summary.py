@@ -12,13 +12,19 @@ import streamlit as st
 from pilothouse.comparison.agreement import DIFFERS, UNKNOWN, compare_values, recorded_data
 from pilothouse_app import charts
 from pilothouse_app.components.charting import dark
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.filters import choose_one, filter_bar
 from pilothouse_app.components.formats import DASH, count, plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import address, link
-from pilothouse_app.features.compare.cells import BETTER, badge, delta_text, run_name, unbroken
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.features.compare.cells import (
+    DIRECTION_NOTES,
+    badge,
+    delta_text,
+    no_break,
+    run_name,
+)
 from pilothouse_app.features.compare.context import ComparisonContext
 from pilothouse_app.features.experiments.metric_definitions import describe_button
 
@@ -39,67 +45,67 @@ ICONS = {
 }
 
 
-def summary_view(scene: ComparisonContext) -> None:
+def summary_view(context: ComparisonContext) -> None:
     """The verdict first, then the runs by one metric, then what else differs."""
-    keys = list(dict.fromkeys(scene.rows["metric"]))
+    keys = list(dict.fromkeys(context.rows["metric"]))
     if not keys:
         st.markdown(":gray[None of these runs has a metric yet.]")
         return
-    kinds = scene.compared.kinds
+    kinds = context.compared.kinds
     with filter_bar():
         metric = choose_one(
             "compare_metric",
             keys,
             "Metric",
-            default=scene.compared.deciding or keys[0],
-            words=lambda key: f"By {kinds.of(key).title}",
+            default=context.compared.deciding or keys[0],
+            format_func=lambda key: f"By {kinds.of(key).title}",
             width=260,
         )
         describe_button([metric, *(key for key in keys if key != metric)])
-    _verdict(scene, metric)
-    rows = ordered(scene, metric)
+    _verdict(context, metric)
+    rows = ordered_rows(context, metric)
     left, right = st.columns([12, 8], gap="small")
     with left, st.container(border=True, height="stretch"):
-        _table(scene, rows, metric)
+        _table(context, rows, metric)
     with right, st.container(border=True, height="stretch"):
-        _differences(scene, rows, metric)
-    _what_differs(scene)
+        _differences(context, rows, metric)
+    _what_differs(context)
     with st.container(horizontal=True, gap="medium"):
-        for run in scene.compared.runs:
-            link(address("run", run.id), scene.labels[run.id], icon=":material/timeline:")
+        for run in context.compared.runs:
+            link(address("run", run.id), context.labels[run.id], icon=":material/timeline:")
 
 
-def _verdict(scene: ComparisonContext, metric: str) -> None:
-    told = scene.standing(metric)
-    if told is None:
+def _verdict(context: ComparisonContext, metric: str) -> None:
+    verdict = context.verdict(metric)
+    if verdict is None:
         return
     with st.container(border=True, key="compare_verdict"):
-        icon = ICONS.get(told.verdict, ":gray[:material/anchor:]")
-        st.markdown(f"#### {icon} {literal(told.sentence)}", anchors=False)
-        lines = [f":gray[{literal(told.evidence)}]"] if told.evidence else []
-        lines += [f":orange[:material/warning:] {literal(each)}" for each in told.cautions]
+        icon = ICONS.get(verdict.verdict, ":gray[:material/anchor:]")
+        st.markdown(f"#### {icon} {literal(verdict.sentence)}", anchors=False)
+        lines = [f":gray[{literal(verdict.evidence)}]"] if verdict.evidence else []
+        lines += [f":orange[:material/warning:] {literal(caution)}" for caution in verdict.cautions]
         if lines:
             st.markdown("  \n".join(lines))
 
 
-def ordered(scene: ComparisonContext, metric: str) -> pd.DataFrame:
+def ordered_rows(context: ComparisonContext, metric: str) -> pd.DataFrame:
     """The baseline, then the others, the best first."""
-    rows = scene.rows[scene.rows["metric"] == metric]
-    is_baseline = rows["run"] == scene.compared.baseline
-    higher = scene.compared.kinds.direction(metric) == "higher"
+    rows = context.rows[context.rows["metric"] == metric]
+    is_baseline = rows["run"] == context.compared.baseline
+    higher = context.compared.kinds.direction(metric) == "higher"
     others = rows[~is_baseline].sort_values("value", ascending=not higher, na_position="last")
     return pd.concat([rows[is_baseline], others], ignore_index=True)
 
 
-def _table(scene: ComparisonContext, rows: pd.DataFrame, metric: str) -> None:
-    kind = scene.compared.kinds.of(metric)
-    section(literal(kind.title), BETTER[kind.direction])
+def _table(context: ComparisonContext, rows: pd.DataFrame, metric: str) -> None:
+    kind = context.compared.kinds.of(metric)
+    section(literal(kind.title), DIRECTION_NOTES[kind.direction])
     cells = [
         {
-            "Run": run_name(scene, row["run"]),
-            "Value": unbroken(kind.write(row["value"])),
+            "Run": run_name(context, row["run"]),
+            "Value": no_break(kind.write(row["value"])),
             "Against the baseline": badge(row, kind) or DASH,
-            "Evidence": _evidence(row, scene),
+            "Evidence": _evidence(row, context),
         }
         for row in rows.to_dict("records")
     ]
@@ -108,21 +114,21 @@ def _table(scene: ComparisonContext, rows: pd.DataFrame, metric: str) -> None:
     )
 
 
-def _evidence(row: dict[object, object], scene: ComparisonContext) -> str:
+def _evidence(row: dict[object, object], context: ComparisonContext) -> str:
     from pilothouse.comparison.verdict import evidence_words
 
     if row["verdict"] == "baseline":
         return DASH
-    told = evidence_words(row)
-    told = told.replace(" = ", "\u00a0=\u00a0").replace(" < ", "\u00a0<\u00a0")
-    return f":small[:gray[{literal(told)}]]" if told else ":small[:gray[none]]"
+    text = evidence_words(row)
+    text = text.replace(" = ", "\u00a0=\u00a0").replace(" < ", "\u00a0<\u00a0")
+    return f":small[:gray[{literal(text)}]]" if text else ":small[:gray[none]]"
 
 
-def drawn_differences(
-    scene: ComparisonContext, rows: pd.DataFrame, metric: str, *, dark: bool
+def differences_svg(
+    context: ComparisonContext, rows: pd.DataFrame, metric: str, *, dark: bool
 ) -> str:
     """The differences of ordered rows to the baseline as SVG; empty when no run has both values."""
-    kind = scene.compared.kinds.of(metric)
+    kind = context.compared.kinds.of(metric)
     others = rows[(rows["verdict"] != "baseline") & rows["delta"].abs().lt(math.inf)]
     if others.empty:
         return ""
@@ -136,21 +142,21 @@ def drawn_differences(
     )
 
 
-def _differences(scene: ComparisonContext, rows: pd.DataFrame, metric: str) -> None:
-    section(f"Difference to {literal(scene.baseline_label)}", "95 % intervals")
-    drawn = drawn_differences(scene, rows, metric, dark=dark())
+def _differences(context: ComparisonContext, rows: pd.DataFrame, metric: str) -> None:
+    section(f"Difference to {literal(context.baseline_label)}", "95 % intervals")
+    drawn = differences_svg(context, rows, metric, dark=dark())
     if drawn:
         st.markdown(f"<div>{drawn}</div>", unsafe_allow_html=True)
     else:
         st.markdown(":gray[No run has both values.]")
 
 
-def _what_differs(scene: ComparisonContext) -> None:
-    compared = scene.compared
+def _what_differs(context: ComparisonContext) -> None:
+    compared = context.compared
     params = compared.params
     commits = {run.commit for run in compared.runs if run.commit}
     datasets = {name for run in compared.runs for name, _ in recorded_data(run)}
-    shared = len(scene.ids) - 1 - len(scene.evidence.left_out) if scene.evidence.rows else 0
+    shared = len(context.ids) - 1 - len(context.evidence.left_out) if context.evidence.rows else 0
     kpi_row(
         [
             Kpi(
@@ -167,7 +173,7 @@ def _what_differs(scene: ComparisonContext) -> None:
             ),
             Kpi(
                 "Shared held-out rows",
-                count(scene.evidence.rows) if scene.evidence.rows else DASH,
+                count(context.evidence.rows) if context.evidence.rows else DASH,
                 f"{plural(shared, 'run')} paired" if shared else "none paired",
             ),
         ]

@@ -14,12 +14,12 @@ from pilothouse_app.components.formats import count, number, share
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.compare.cells import run_name, unbroken
+from pilothouse_app.features.compare.cells import no_break, run_name
 from pilothouse_app.features.compare.context import (
     ComparisonContext,
-    capped,
-    missing_predictions,
-    picture,
+    image_format,
+    note_missing_predictions,
+    note_undrawn_runs,
 )
 from pilothouse_app.features.experiments.formatting import by_label
 
@@ -38,31 +38,31 @@ STORED = (
 )
 
 
-def threshold_view(scene: ComparisonContext) -> None:
+def threshold_view(context: ComparisonContext) -> None:
     """The slider and the costs, the confusion of each run under them, the curves with its place."""
-    if not scene.scored:
-        _stored(scene)
+    if not context.with_predictions:
+        _stored_curves(context)
         return
-    threshold, false_alarm, miss = controls(scene)
-    found = workspace().comparison.at_threshold(
-        scene.scored,
+    threshold, false_positive_cost, false_negative_cost = controls(context)
+    report = workspace().comparison.at_threshold(
+        context.with_predictions,
         threshold,
-        false_positive_cost=false_alarm,
-        false_negative_cost=miss,
-        labels=scene.labels,
+        false_positive_cost=false_positive_cost,
+        false_negative_cost=false_negative_cost,
+        labels=context.labels,
     )
-    missing_predictions(scene)
-    _points(scene, found)
-    capped(scene)
-    _curves(scene, found)
+    note_missing_predictions(context)
+    _points(context, report)
+    note_undrawn_runs(context)
+    _curves(context, report)
 
 
-def controls(scene: ComparisonContext) -> tuple[float, float, float]:
+def controls(context: ComparisonContext) -> tuple[float, float, float]:
     """The shared threshold and the two costs; they live in the address."""
     left, middle, right = st.columns([6, 2, 2], gap="medium", vertical_alignment="bottom")
     with left:
-        threshold = shared_threshold(scene)
-    false_alarm = middle.number_input(
+        threshold = shared_threshold(context)
+    false_positive_cost = middle.number_input(
         "Cost of a false alarm",
         min_value=0.0,
         value=1.0,
@@ -72,7 +72,7 @@ def controls(scene: ComparisonContext) -> tuple[float, float, float]:
         bind="query-params",
         persist_state="session",
     )
-    miss = right.number_input(
+    false_negative_cost = right.number_input(
         "Cost of a miss",
         min_value=0.0,
         value=1.0,
@@ -82,16 +82,16 @@ def controls(scene: ComparisonContext) -> tuple[float, float, float]:
         bind="query-params",
         persist_state="session",
     )
-    if not (false_alarm or miss):
+    if not (false_positive_cost or false_negative_cost):
         st.markdown(":orange[:material/warning:] Both costs are 0: each counts as 1.")
         return threshold, 1.0, 1.0
-    return threshold, false_alarm or 0.0, miss or 0.0
+    return threshold, false_positive_cost or 0.0, false_negative_cost or 0.0
 
 
-def shared_threshold(scene: ComparisonContext) -> float:
+def shared_threshold(context: ComparisonContext) -> float:
     """The slider of the threshold that all runs share; it begins at the baseline's own."""
-    own = workspace().comparison.own_threshold(scene.scored[0])
-    told = st.slider(
+    own = workspace().comparison.own_threshold(context.with_predictions[0])
+    threshold = st.slider(
         "Threshold",
         min_value=0.0,
         max_value=1.0,
@@ -103,28 +103,28 @@ def shared_threshold(scene: ComparisonContext) -> float:
         persist_state="session",
         help="A row is called positive when its score reaches it; it begins at the first run's own",
     )
-    return float(told)
+    return float(threshold)
 
 
-def _points(scene: ComparisonContext, found: ThresholdReport) -> None:
+def _points(context: ComparisonContext, report: ThresholdReport) -> None:
     section("Under this threshold", "the best cost of each run is at its own best threshold")
-    apart = scene.compared.incomparable
-    fair = found.points[~found.points["run"].isin(list(apart))]
+    apart = context.compared.incomparable
+    fair = report.points[~report.points["run"].isin(list(apart))]
     cheapest = fair["cost_per_row"].min()
     cells = [
         {
-            "Run": run_name(scene, row["run"]),
-            "Precision": unbroken(share(row["precision"])),
-            "Recall": unbroken(share(row["recall"])),
-            "False alarms": unbroken(share(row["false_positive_rate"])),
+            "Run": run_name(context, row["run"]),
+            "Precision": no_break(share(row["precision"])),
+            "Recall": no_break(share(row["recall"])),
+            "False alarms": no_break(share(row["false_positive_rate"])),
             "F1": number(row["f1"]),
-            "True / false positive": unbroken(f"{count(row['tp'])} / {count(row['fp'])}"),
-            "True / false negative": unbroken(f"{count(row['tn'])} / {count(row['fn'])}"),
+            "True / false positive": no_break(f"{count(row['tp'])} / {count(row['fp'])}"),
+            "True / false negative": no_break(f"{count(row['tn'])} / {count(row['fn'])}"),
             "Cost per row": _cost(row["cost_per_row"], cheapest, row["run"] not in apart),
             "Best threshold": f"{row['best_threshold']:.3f}",
             "Cost there": number(row["best_cost"] / row["rows"], 4),
         }
-        for row in found.points.to_dict("records")
+        for row in report.points.to_dict("records")
     ]
     st.table(
         pd.DataFrame(cells),
@@ -144,19 +144,19 @@ def _cost(cost: float, cheapest: float, comparable: bool) -> str:
     return f"**{cost:.4f}** :green-badge[lowest]" if lowest else f"{cost:.4f}"
 
 
-def _curves(scene: ComparisonContext, found: ThresholdReport) -> None:
-    points = {row["label"]: row for row in found.points.to_dict("records")}
+def _curves(context: ComparisonContext, report: ThresholdReport) -> None:
+    points = {row["label"]: row for row in report.points.to_dict("records")}
     at = {label: (row["false_positive_rate"], row["recall"]) for label, row in points.items()}
     precise = {label: (row["recall"], row["precision"]) for label, row in points.items()}
     cheapest = {
         label: (row["best_threshold"], row["best_cost"] / row["rows"])
         for label, row in points.items()
     }
-    labels, base = scene.drawn, scene.baseline_label
+    labels, base = context.drawn_labels, context.baseline_label
     look = dark()
 
     def curve(name: str) -> dict[str, pd.DataFrame]:
-        return by_label(found.curves[name], labels)
+        return by_label(report.curves[name], labels)
 
     drawn = {
         "ROC": charts.roc(curve("roc"), dark=look, baseline=base, marks=at),
@@ -164,7 +164,7 @@ def _curves(scene: ComparisonContext, found: ThresholdReport) -> None:
             curve("pr"), dark=look, baseline=base, marks=precise
         ),
         "Cost by threshold": charts.cost(
-            curve("cost"), dark=look, threshold=found.threshold, baseline=base, marks=cheapest
+            curve("cost"), dark=look, threshold=report.threshold, baseline=base, marks=cheapest
         ),
         "Calibration": charts.calibration(curve("calibration"), dark=look, baseline=base),
     }
@@ -182,15 +182,15 @@ def _curves(scene: ComparisonContext, found: ThresholdReport) -> None:
                 key=f"compare_{name.split()[0].lower()}",
                 height=_height(labels),
                 alt=f"{name} of {len(labels)} runs",
-                picture=picture(),
+                image_format=image_format(),
             )
 
 
-def _stored(scene: ComparisonContext) -> None:
+def _stored_curves(context: ComparisonContext) -> None:
     """Without predictions a threshold cannot move: the curves that runs kept, as they are."""
-    curves = scene.compared.curves
-    labels = scene.drawn
-    drawn = [each for each in STORED if len(curves.get(each[1], ()))]
+    curves = context.compared.curves
+    labels = context.drawn_labels
+    drawn = [stored for stored in STORED if len(curves.get(stored[1], ()))]
     if not drawn:
         empty(
             "No curves",
@@ -201,15 +201,15 @@ def _stored(scene: ComparisonContext) -> None:
     st.markdown(
         ":gray[These runs kept curves but no predictions, so the threshold cannot be moved.]"
     )
-    capped(scene)
+    note_undrawn_runs(context)
     grid = st.grid(2, min_column_width=400, gap="small")
     for name, key, chart in drawn:
         with grid.cell(), st.container(border=True):
             section(literal(name))
             figure(
-                chart(by_label(curves[key], labels), dark=dark(), baseline=scene.baseline_label),
+                chart(by_label(curves[key], labels), dark=dark(), baseline=context.baseline_label),
                 key=f"compare_{key}",
                 height=_height(labels),
                 alt=f"{name} of {len(labels)} runs",
-                picture=picture(),
+                image_format=image_format(),
             )

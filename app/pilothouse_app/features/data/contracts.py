@@ -12,11 +12,11 @@ import streamlit as st
 from pilothouse.data.schema import NAMES, NUMERIC
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import share
 from pilothouse_app.components.header import section
 from pilothouse_app.components.layout import fill
 from pilothouse_app.components.links import address, go, screen
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, number_column, table, text_column
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
@@ -183,7 +183,7 @@ def remedy_buttons(job: JobInfo) -> None:
     ):
         _accept(job.id, remedy)
     if kind == "breach" and st.button(
-        "Register all the same", type="primary", icon=":material/rule:", key="remedy_register"
+        "Register anyway", type="primary", icon=":material/rule:", key="remedy_register"
     ):
         _register_anyway(job, remedy)
     if st.button("Edit the contract", icon=":material/edit:", key="remedy_edit"):
@@ -193,24 +193,24 @@ def remedy_buttons(job: JobInfo) -> None:
 def _register_anyway(job: JobInfo, remedy: dict[str, Any]) -> None:
     about = {**(job.args.get("about") or {}), "on_breach": "accept"}
     confirm(
-        "Register all the same",
+        "Register anyway",
         f"The data breaks the contract of **{literal(remedy['ref'])}**:\n\n"
-        f"{_listed(remedy['lines'])}\n\nRegistered all the same, it becomes the newest version, "
-        "which says how it broke the contract, and these rules are widened by it.",
-        verb="Register all the same",
+        f"{_bullet_list(remedy['lines'])}\n\nIf you register it anyway, it becomes "
+        "the newest version, the violations are recorded with it, and these rules are widened.",
+        verb="Register anyway",
         command=lambda reason: _submit(job, {**about, "note": about.get("note") or reason}),
-        done="The registration goes on",
+        done="The registration was restarted",
         icon=":material/rule:",
     )
 
 
 def _submit(job: JobInfo, about: dict[str, Any]) -> None:
     again = workspace().jobs.submit(job.kind, {**job.args, "about": about}, title=job.title)
-    toast_next("The registration goes on")
+    toast_next("The registration was restarted")
     go(address("job", again))
 
 
-def _listed(lines: Sequence[str]) -> str:
+def _bullet_list(lines: Sequence[str]) -> str:
     """The first of the broken rules as a list, and how many more there are."""
     more = [f"- and {len(lines) - MAX_LINES} more"] if len(lines) > MAX_LINES else []
     return "\n".join([*(f"- {literal(line)}" for line in lines[:MAX_LINES]), *more])
@@ -226,7 +226,7 @@ def _accept(job_id: str, remedy: dict[str, Any]) -> None:
     else:
         st.markdown(
             f"**{literal(remedy['data'])}** breaks the contract of **{literal(ref)}**:\n\n"
-            f"{_listed(report.lines)}"
+            f"{_bullet_list(report.lines)}"
         )
         st.markdown(
             ":gray[Accepted, these rules of the contract are widened by the data, and the job is "

@@ -37,13 +37,13 @@ PROFILE_COLUMNS = {
 }
 
 
-def matching(frame: pd.DataFrame, text: str, columns: Sequence[str]) -> pd.DataFrame:
+def matching_rows(frame: pd.DataFrame, text: str, columns: Sequence[str]) -> pd.DataFrame:
     """The rows that say every word of the text in one of the columns."""
-    told = frame[list(columns)].fillna("").agg(" ".join, axis=1).str.lower()
+    text_of_rows = frame[list(columns)].fillna("").agg(" ".join, axis=1).str.lower()
     for word in text.lower().split():
-        frame, told = (
-            frame[told.str.contains(word, regex=False)],
-            told[told.str.contains(word, regex=False)],
+        frame, text_of_rows = (
+            frame[text_of_rows.str.contains(word, regex=False)],
+            text_of_rows[text_of_rows.str.contains(word, regex=False)],
         )
     return frame
 
@@ -62,19 +62,19 @@ def _row(column: ColumnProfile) -> dict[str, Any]:
         "shape": list(column.counts) or [times for _, times in column.top],
         "typical": column.top[0][0]
         if column.top
-        else value_words(column, column.quantiles.get(0.5)),
-        "low": value_words(column, column.low),
-        "high": value_words(column, column.high),
+        else profile_value(column, column.quantiles.get(0.5)),
+        "low": profile_value(column, column.low),
+        "high": profile_value(column, column.high),
     }
 
 
-def telling(profile: Profile) -> str:
+def default_column(profile: Profile) -> str:
     """The first column worth a look: not an identifier, whose values all differ."""
-    told = [column.name for column in profile.columns if 1 < column.distinct < column.rows]
-    return told[0] if told else profile.columns[0].name
+    names = [column.name for column in profile.columns if 1 < column.distinct < column.rows]
+    return names[0] if names else profile.columns[0].name
 
 
-def value_words(column: ColumnProfile, value: float | None) -> str:
+def profile_value(column: ColumnProfile, value: float | None) -> str:
     """A figure of a profile in the words of its column: times are kept in milliseconds."""
     if value is None:
         return DASH
@@ -91,15 +91,15 @@ def bins(column: ColumnProfile) -> tuple[list[str], list[int]]:
         return [name for name, _ in column.top], [times for _, times in column.top]
     edges = column.edges
     middles = [(low + high) / 2 for low, high in pairwise(edges)]
-    return [value_words(column, middle) for middle in middles], list(column.counts)
+    return [profile_value(column, middle) for middle in middles], list(column.counts)
 
 
-def quantile_words(column: ColumnProfile) -> dict[str, str]:
+def quantile_values(column: ColumnProfile) -> dict[str, str]:
     """The quantiles as names and values of a short list."""
     names = {0.0: "Least", 0.05: "5 %", 0.25: "25 %", 0.5: "Median", 0.75: "75 %", 0.95: "95 %",
              1.0: "Greatest"}  # fmt: skip
     return {
-        name: value_words(column, column.quantiles[share])
+        name: profile_value(column, column.quantiles[share])
         for share, name in names.items()
         if share in column.quantiles
     }

@@ -12,9 +12,9 @@ from pilothouse.data import ReadingReport, ReadOptions
 from pilothouse.data.reading.preview import Preview
 from pilothouse.data.schema import NAMES, TYPES, Type
 from pilothouse.kit.errors import NotFound, PilothouseError
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import title
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, table, text_column
 from pilothouse_app.components.workspace import workspace
 
@@ -92,7 +92,7 @@ def _options() -> ReadOptions:
         with right:
             encoding = _choice("Encoding", {name: name for name in ENCODINGS}, "data_encoding")
             order = _choice("Order of dates", ORDERS, "data_date_order")
-        words = st.multiselect(
+        missing_values = st.multiselect(
             "Words for missing values",
             [],
             accept_new_options=True,
@@ -104,7 +104,7 @@ def _options() -> ReadOptions:
         separator=separator,
         decimal=decimal,
         date_order=order,  # type: ignore[arg-type]  # one of the two keys
-        missing=tuple(map(str, words)) or None,
+        missing=tuple(map(str, missing_values)) or None,
     )
 
 

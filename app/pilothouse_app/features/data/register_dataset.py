@@ -11,10 +11,10 @@ from pilothouse.data import ReadOptions
 from pilothouse.kit.errors import Invalid, PilothouseError
 from pilothouse.kit.names import DATASET
 from pilothouse_app.components.dialogs import dialog_buttons
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import title
 from pilothouse_app.components.links import address, go
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.name_input import name_input
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
@@ -72,12 +72,12 @@ def _register(dataset: str) -> None:
     origin, licence, note, tags = _about(dataset)
     content = (name, identity)
     contract, lines = _breach(content)
-    accepted = bool(lines) and _accepted(contract, lines)
+    accepted = bool(lines) and _confirm_breach(contract, lines)
     if not (file or path):
         missing = "Choose a file first"
     elif lines and not accepted:
         missing = "It breaks the contract: choose another file, or decide to register it"
-    verb = "Register all the same" if accepted else "Register"
+    verb = "Register anyway" if accepted else "Register"
     if not dialog_buttons(verb, "data", missing=missing):
         return
     about = {
@@ -93,7 +93,7 @@ def _register(dataset: str) -> None:
     if file is not None:
         about["filename"] = file.name
     options = choice.options if choice else ReadOptions()
-    remedy = _registered(name, path if file is None else file.getvalue(), options, about)
+    remedy = _submit_and_wait(name, path if file is None else file.getvalue(), options, about)
     if remedy and remedy.get("kind") == "breach":
         st.session_state[BREACH] = (content, remedy["ref"], list(remedy["lines"]))
         st.rerun(scope="fragment")
@@ -105,12 +105,12 @@ def _breach(content: tuple[str, str]) -> tuple[str, list[str]]:
     return (ref, lines) if tried == content else ("", [])
 
 
-def _accepted(ref: str, lines: list[str]) -> bool:
+def _confirm_breach(ref: str, lines: list[str]) -> bool:
     """Show how the data breaks the contract and ask whether it is to be registered all the same."""
-    shown = "\n".join(f"- {literal(line)}" for line in lines[:MAX_LINES])
+    listed = "\n".join(f"- {literal(line)}" for line in lines[:MAX_LINES])
     more = f"\n- and {len(lines) - MAX_LINES} more" if len(lines) > MAX_LINES else ""
     st.warning(
-        shown + more,
+        listed + more,
         title=literal(f"This breaks the contract of {ref}"),
         icon=":material/rule:",
     )
@@ -146,14 +146,14 @@ def _name(dataset: str, file: UploadedFile | None, path: str) -> tuple[str, str]
 
 def _about(dataset: str) -> tuple[str, str, str, dict[str, str]]:
     left, right = st.columns(2)
-    known = workspace().data.version(dataset) if dataset else None
+    current = workspace().data.version(dataset) if dataset else None
     with left:
         origin = st.text_input(
-            "Where it comes from", known.source if known else "", key="data_origin"
+            "Where it comes from", current.source if current else "", key="data_origin"
         )
     with right:
-        licence = st.text_input("Licence", known.licence if known else "", key="data_licence")
-        words = st.multiselect(
+        licence = st.text_input("Licence", current.licence if current else "", key="data_licence")
+        tag_texts = st.multiselect(
             "Tags",
             [],
             accept_new_options=True,
@@ -161,7 +161,7 @@ def _about(dataset: str) -> tuple[str, str, str, dict[str, str]]:
             key="data_tags",
         )
     note = st.text_input("Note", placeholder="What is in it, or what changed", key="data_note")
-    pairs = (str(word).partition("=") for word in words)
+    pairs = (str(word).partition("=") for word in tag_texts)
     return origin, licence, note, {name.strip(): value for name, _, value in pairs}
 
 
@@ -169,7 +169,7 @@ def _parent(dataset: str) -> str | None:
     return workspace().data.version(dataset).ref if dataset else None
 
 
-def _registered(
+def _submit_and_wait(
     name: str, source: Any, options: ReadOptions, about: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Submit the registration and open what came of it; what would mend a refusal, if there is."""

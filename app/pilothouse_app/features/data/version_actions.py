@@ -9,9 +9,9 @@ import streamlit as st
 
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.links import ICONS, address, link, screen
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
@@ -161,7 +161,7 @@ def _restore(version: DatasetVersionInfo) -> None:
 def _delete(version: DatasetVersionInfo) -> None:
     uses = workspace().data.uses(version.ref)
     if uses:
-        _used(version)
+        _uses_dialog(version)
         return
     confirm(
         "Delete this version",
@@ -178,7 +178,7 @@ def _delete(version: DatasetVersionInfo) -> None:
 
 
 @st.dialog("This version is used", icon=":material/delete:")
-def _used(version: DatasetVersionInfo) -> None:
+def _uses_dialog(version: DatasetVersionInfo) -> None:
     """What uses the version, each a link; such a version can only be archived."""
     uses = workspace().data.uses(version.ref)
     st.markdown(

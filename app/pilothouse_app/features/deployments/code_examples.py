@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pilothouse.deployments.info import DeploymentInfo
 
 ID, AT_MS = "order-17", 1_767_225_600_000
-WORDS = """
+INTRODUCTION = """
 Two facts may come with the rows of a prediction. `prediction_ids` are your own ids, one a row: a
 request that is sent again counts once, and labels are joined by them; without them the answer has
 ids of ours. `event_time` is when the event happened, in **milliseconds** since 1970, one for all
@@ -25,16 +25,16 @@ rows or one a row: windows of monitoring go by it; without it the time of receip
 
 def examples(deployment: DeploymentInfo) -> None:
     """The commands, with this deployment's own columns."""
-    st.markdown(WORDS)
+    st.markdown(INTRODUCTION)
     titles = ("MLflow's form", "Open Inference Protocol", "CSV", "Labels", "Python")
     server = find(workspace().folder / "run", "server")
     base = f"http://127.0.0.1:{server.port if server else 5050}"
-    for tab, text in zip(st.tabs(list(titles)), commands(deployment, base), strict=True):
+    for tab, text in zip(st.tabs(list(titles)), example_commands(deployment, base), strict=True):
         with tab:
             st.code(text, language=None, wrap_lines=True)
 
 
-def commands(deployment: DeploymentInfo, base: str) -> tuple[str, ...]:
+def example_commands(deployment: DeploymentInfo, base: str) -> tuple[str, ...]:
     """What to type, in the order of the tabs."""
     name, signature = deployment.name, deployment.signature
     record = dict(deployment.input_example[0]) if deployment.input_example else {}

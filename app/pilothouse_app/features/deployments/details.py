@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import DASH, duration, plural, title
 from pilothouse_app.components.header import section
 from pilothouse_app.components.log_view import log_view
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import (
     bar_column,
     name_column,
@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from pilothouse.deployments.info import DeploymentInfo
 
 RECENT = 200
-KNOWN = ("prediction_id", "model", "version", "event_at", "received_at", "latency_ms", "score")
+NON_FEATURES = (
+    "prediction_id",
+    "model",
+    "version",
+    "event_at",
+    "received_at",
+    "latency_ms",
+    "score",
+)
 PROCESSES = {
     "process": text_column("Process", width=150),
     "state": status_column("State", width=100),
@@ -132,7 +140,7 @@ def recent_predictions(name: str) -> None:
     if newest.empty:
         empty("No prediction is logged", "Send one with Try it.", key="no_predictions")
         return
-    features = [str(column) for column in newest.columns if column not in KNOWN]
+    features = [str(column) for column in newest.columns if column not in NON_FEATURES]
     columns = {
         "prediction_id": text_column("Prediction", width=150),
         "score": bar_column("Score", 0, 1, width=130),

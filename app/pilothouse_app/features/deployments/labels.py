@@ -10,11 +10,11 @@ import streamlit as st
 from pilothouse.deployments.label_file import LabelColumns, LabelReport
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count, plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import table, text_column
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.code_examples import examples

@@ -8,9 +8,9 @@ import streamlit as st
 
 from pilothouse.kit.names import DEPLOYMENT
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.links import address, go
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.name_input import name_input
 from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.toasts import toast_next
@@ -26,14 +26,14 @@ MAX_PROCESSES = 8
 
 def launch_button(model: str = "", version: int = 0, *, primary: bool = False) -> None:
     """The button that opens the launch of a version, or of any."""
-    against = workspace().deployments.not_servable(model, version) if model and version else ""
+    obstacle = workspace().deployments.not_servable(model, version) if model and version else ""
     if st.button(
         "Launch",
         type="primary" if primary else "secondary",
         icon=":material/rocket_launch:",
         key="launch",
-        disabled=bool(against),
-        help=literal(against) if against else None,
+        disabled=bool(obstacle),
+        help=literal(obstacle) if obstacle else None,
     ):
         launch(model, version)
 
@@ -45,30 +45,30 @@ def launch(model: str, version: int) -> None:
     if model_version is None:
         return
     ws = workspace()
-    if reason_against := ws.deployments.not_servable(model_version.model, model_version.version):
-        st.info(literal(reason_against), title="It cannot be served", icon=":material/info:")
+    if obstacle := ws.deployments.not_servable(model_version.model, model_version.version):
+        st.info(literal(obstacle), title="It cannot be served", icon=":material/info:")
         return
     existing = ws.deployments.serving(model_version.model)
-    place = st.selectbox("Where", [NEW, *existing], key="launch_place") if existing else NEW
-    if place == NEW:
+    target = st.selectbox("Where", [NEW, *existing], key="launch_place") if existing else NEW
+    if target == NEW:
         name, processes, missing = _name_and_processes(model_version.model)
-        what = _launched(model_version, name, processes)
+        steps = _launch_steps(model_version, name, processes)
     else:
-        name, processes, missing = place, 0, ""
-        what = switch_version(ws.deployments.deployment(place), model_version.version)
+        name, processes, missing = target, 0, ""
+        steps = swap_steps(ws.deployments.deployment(target), model_version.version)
     with st.container(border=True, key="launch_preview"):
-        st.markdown("**What will happen**\n\n" + "\n".join(f"1. {line}" for line in what))
+        st.markdown("**What will happen**\n\n" + "\n".join(f"1. {line}" for line in steps))
     reason = reason_input("launch_reason")
     missing = missing or ("" if reason else "Give a reason first")
-    if not dialog_buttons("Launch" if place == NEW else "Swap", "launch", missing=missing):
+    if not dialog_buttons("Launch" if target == NEW else "Swap", "launch", missing=missing):
         return
 
     def act() -> object:
-        if place == NEW:
+        if target == NEW:
             return ws.deployments.launch(
                 name, model_version.model, model_version.version, reason, replicas=processes
             )
-        return ws.deployments.switch_version(place, model_version.version, reason)
+        return ws.deployments.switch_version(target, model_version.version, reason)
 
     if run_or_show_error(act):
         toast_next(f"{name}: {model_version.model} {model_version.version} is being started")
@@ -80,29 +80,29 @@ def swap(name: str) -> None:
     """Another version under the same name, without a failed request."""
     ws = workspace()
     deployment = ws.deployments.deployment(name)
-    numbers = [each for each in _servable(deployment.model) if each != deployment.version]
-    if not numbers:
+    versions = [version for version in _servable(deployment.model) if version != deployment.version]
+    if not versions:
         st.markdown(f"**{literal(deployment.model)}** has no other version that could be served.")
         return
-    number = st.selectbox(
+    chosen = st.selectbox(
         "Version",
-        numbers,
-        format_func=lambda each: f"Version {each}",
+        versions,
+        format_func=lambda version: f"Version {version}",
         key="swap_number",
     )
-    lines = "\n".join(f"1. {line}" for line in switch_version(deployment, number))
+    lines = "\n".join(f"1. {line}" for line in swap_steps(deployment, chosen))
     with st.container(border=True, key="swap_preview"):
         st.markdown(f"**What will happen**\n\n{lines}")
     reason = reason_input("swap_reason")
     missing = "" if reason else "Give a reason first"
     if dialog_buttons("Swap", "swap", missing=missing) and run_or_show_error(
-        lambda: ws.deployments.switch_version(name, number, reason)
+        lambda: ws.deployments.switch_version(name, chosen, reason)
     ):
-        toast_next(f"{name} is being swapped to version {number}")
+        toast_next(f"{name} is being swapped to version {chosen}")
         st.rerun()
 
 
-def switch_version(deployment: DeploymentInfo, version: int) -> list[str]:
+def swap_steps(deployment: DeploymentInfo, version: int) -> list[str]:
     """What a swap does, in order."""
     return [
         f"A process loads version {version}; version {deployment.version} answers meanwhile.",
@@ -112,13 +112,13 @@ def switch_version(deployment: DeploymentInfo, version: int) -> list[str]:
     ]
 
 
-def _launched(version: VersionInfo, name: str, processes: int) -> list[str]:
-    shown = name or "the name"
+def _launch_steps(version: VersionInfo, name: str, processes: int) -> list[str]:
+    url_name = name or "the name"
     return [
         f"{plural(processes, 'process', 'processes')} of its own "
         f"{'starts' if processes == 1 else 'start'} and loads {version.model} {version.version}; "
         "its digest is checked first.",
-        f"Once ready, it answers at `/v2/models/{shown}/infer`.",
+        f"Once ready, it answers at `/v2/models/{url_name}/infer`.",
         "Every prediction is logged, and its windows are watched for drift.",
     ]
 
@@ -133,36 +133,36 @@ def _version(model: str, version: int) -> VersionInfo | None:
         st.markdown("There is no model version yet: register a finished run first.")
         return None
     chosen = st.selectbox("Model", models, key="launch_model")
-    numbers = _servable(chosen)
-    if not numbers:
+    versions = _servable(chosen)
+    if not versions:
         st.markdown("None of its versions can be served: each is archived or made elsewhere.")
         return None
     champion = registry.champion(chosen)
-    first = numbers.index(champion.version) if champion and champion.version in numbers else 0
-    which = st.selectbox(
+    first = versions.index(champion.version) if champion and champion.version in versions else 0
+    chosen_version = st.selectbox(
         "Version",
-        numbers,
+        versions,
         index=first,
-        format_func=lambda each: _named(each, champion),
+        format_func=lambda version: _version_title(version, champion),
         key=f"launch_number_{chosen}",
     )
-    return registry.version(chosen, which)
+    return registry.version(chosen, chosen_version)
 
 
 def _servable(model: str) -> list[int]:
     versions = workspace().registry.versions(model)
     numbers = [int(number) for number in versions[versions["stage"] != "archived"]["version"]]
-    return cached(f"servable versions of {model}", lambda: _without_refused(model, numbers))
+    return cached(f"servable versions of {model}", lambda: _only_servable(model, numbers))
 
 
-def _without_refused(model: str, numbers: list[int]) -> list[int]:
+def _only_servable(model: str, numbers: list[int]) -> list[int]:
     deployments = workspace().deployments
     return [number for number in numbers if not deployments.not_servable(model, number)]
 
 
-def _named(version: int, champion: VersionInfo | None) -> str:
-    known = champion is not None and champion.version == version
-    return f"Version {version}, the champion" if known else f"Version {version}"
+def _version_title(version: int, champion: VersionInfo | None) -> str:
+    is_champion = champion is not None and champion.version == version
+    return f"Version {version}, the champion" if is_champion else f"Version {version}"
 
 
 def _name_and_processes(model: str) -> tuple[str, int, str]:

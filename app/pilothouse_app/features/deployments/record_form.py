@@ -16,7 +16,7 @@ import streamlit as st
 from pilothouse_app.components.empty_state import nothing_found
 from pilothouse_app.components.filters import filter_bar
 from pilothouse_app.components.formats import missing, plural, title
-from pilothouse_app.features.registry.signature import seen, unusual
+from pilothouse_app.features.registry.signature import training_values, value_warning
 
 if TYPE_CHECKING:
     from pilothouse.models.signature import Field, Signature
@@ -29,7 +29,9 @@ def record_of(signature: Signature, example: Mapping[str, Any], *, key: str) -> 
     """The record as it stands; at first the example."""
     state = f"{key}_record"
     if state not in st.session_state:
-        st.session_state[state] = {f.name: _plain(example.get(f.name)) for f in signature.inputs}
+        st.session_state[state] = {
+            f.name: _json_value(example.get(f.name)) for f in signature.inputs
+        }
     record: dict[str, Any] = st.session_state[state]
     return record
 
@@ -42,7 +44,7 @@ def reset_record(signature: Signature, *, key: str) -> None:
 
 def record_form(signature: Signature, record: dict[str, Any], *, key: str) -> None:
     """Draw the inputs that are searched for, a page of them; what is typed goes to the record."""
-    fields = _searched(signature.inputs, key)
+    fields = _search_fields(signature.inputs, key)
     if not fields:
         nothing_found("inputs", key=f"{key}_nothing")
         return
@@ -54,13 +56,13 @@ def record_form(signature: Signature, record: dict[str, Any], *, key: str) -> No
                 _input(field, record, f"{key}_{field.name}")
 
 
-def unusual_values(signature: Signature, record: Mapping[str, Any]) -> dict[str, str]:
+def value_warnings(signature: Signature, record: Mapping[str, Any]) -> dict[str, str]:
     """What is to be said of the values of the whole record, by input; most need no word."""
-    notes = {field.name: unusual(field, record.get(field.name)) for field in signature.inputs}
+    notes = {field.name: value_warning(field, record.get(field.name)) for field in signature.inputs}
     return {name: note for name, note in notes.items() if note}
 
 
-def _searched(fields: Sequence[Field], key: str) -> list[Field]:
+def _search_fields(fields: Sequence[Field], key: str) -> list[Field]:
     """The fields whose name has the words; few need no search."""
     if len(fields) <= PAGE:
         return list(fields)
@@ -97,9 +99,9 @@ def _page(total: int, key: str) -> int:
 
 def _input(field: Field, record: dict[str, Any], key: str) -> None:
     if key not in st.session_state:
-        st.session_state[key] = _typed(field, record[field.name])
+        st.session_state[key] = _widget_value(field, record[field.name])
     _widget(field, key, (record, field, key))
-    if text := unusual(field, record[field.name]):
+    if text := value_warning(field, record[field.name]):
         colour = "red" if text == "needed" else "orange"
         st.markdown(f":small[:{colour}[:material/warning: {text}]]")
 
@@ -107,31 +109,33 @@ def _input(field: Field, record: dict[str, Any], key: str) -> None:
 def _widget(field: Field, key: str, args: tuple[Any, ...]) -> None:
     """Each can be emptied: its default is nothing, and what stands in it comes from the record."""
     label = title(field.name) + ("" if field.required else " (optional)")
-    hint = seen(field) or None
+    hint = training_values(field) or None
     if field.type == "boolean":
         off, on = field.boolean_words or ("No", "Yes")
         spelling = {False: off, True: on}
         st.selectbox(
             label, [False, True], index=None, format_func=spelling.__getitem__, key=key,
-            on_change=_keep, args=args, placeholder="Missing",
+            on_change=_store_value, args=args, placeholder="Missing",
         )  # fmt: skip
     elif field.categories:
         st.selectbox(
             label, list(field.categories), index=None, accept_new_options=True, key=key,
-            help=hint, on_change=_keep, args=args, placeholder="Missing",
+            help=hint, on_change=_store_value, args=args, placeholder="Missing",
         )  # fmt: skip
     elif field.type == "integer":
         st.number_input(
-            label, value=None, step=1, key=key, help=hint, on_change=_keep, args=args,
+            label, value=None, step=1, key=key, help=hint, on_change=_store_value, args=args,
             placeholder="Missing",
         )  # fmt: skip
     elif field.type == "number":
         st.number_input(
             label, value=None, step=_step(field), format="%.12g", key=key, help=hint,
-            on_change=_keep, args=args, placeholder="Missing",
+            on_change=_store_value, args=args, placeholder="Missing",
         )  # fmt: skip
     else:
-        st.text_input(label, key=key, help=hint, on_change=_keep, args=args, placeholder="Missing")
+        st.text_input(
+            label, key=key, help=hint, on_change=_store_value, args=args, placeholder="Missing"
+        )
 
 
 def _step(field: Field) -> float:
@@ -141,13 +145,13 @@ def _step(field: Field) -> float:
     return 10.0 ** math.floor(math.log10((field.high - field.low) / 50))
 
 
-def _keep(record: dict[str, Any], field: Field, key: str) -> None:
+def _store_value(record: dict[str, Any], field: Field, key: str) -> None:
     """What was typed becomes the record's value; an emptied box becomes none."""
     value = st.session_state[key]
     record[field.name] = None if value == "" else value
 
 
-def _typed(field: Field, value: Any) -> Any:
+def _widget_value(field: Field, value: Any) -> Any:
     """A record's value as its widget takes it."""
     if missing(value):
         return None
@@ -160,7 +164,7 @@ def _typed(field: Field, value: Any) -> Any:
     return float(value) if field.type == "number" else str(value)
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     """An example's value as it is sent: instants as text, what is missing as nothing."""
     if missing(value):
         return None

@@ -21,18 +21,18 @@ SPANS = {"1 h": 1.0, "6 h": 6.0, "24 h": 24.0, "7 d": 168.0}
 
 
 @st.cache_data(ttl=2, max_entries=32, show_spinner=False)
-def traffic(folder: str, deployment: str, hours: float) -> pd.DataFrame:
+def _cached_traffic(folder: str, deployment: str, hours: float) -> pd.DataFrame:
     """Traffic by time, read at most once in two seconds however many look at it."""
     return workspace().deployments.traffic(deployment, hours)
 
 
-def traffic_of(deployment: str, hours: float) -> pd.DataFrame:
+def deployment_traffic(deployment: str, hours: float) -> pd.DataFrame:
     """Traffic of a deployment of this workspace."""
-    found: pd.DataFrame = traffic(str(workspace().folder), deployment, hours)
-    return found
+    frame: pd.DataFrame = _cached_traffic(str(workspace().folder), deployment, hours)
+    return frame
 
 
-def traffic_figures(frame: pd.DataFrame, span: str) -> None:
+def traffic_tiles(frame: pd.DataFrame, span: str) -> None:
     """Requests, rows and errors of the span, and the newest latencies."""
     kpi_row(
         [
@@ -47,8 +47,8 @@ def traffic_figures(frame: pd.DataFrame, span: str) -> None:
 
 def newest_ms(frame: pd.DataFrame, column: str) -> str:
     """The last latency there is."""
-    known = frame[column].dropna()
-    value = float(known.iloc[-1]) if len(known) else None
+    values = frame[column].dropna()
+    value = float(values.iloc[-1]) if len(values) else None
     return DASH if missing(value) else f"{number(value, 1)} ms"
 
 

@@ -12,19 +12,19 @@ import streamlit as st
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.processes import find
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import duration, number, plural, share
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.layout import sticky
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.record_form import (
     record_form,
     record_of,
     reset_record,
-    unusual_values,
+    value_warnings,
 )
 
 if TYPE_CHECKING:
@@ -65,14 +65,14 @@ def _part(deployment: DeploymentInfo) -> None:
                 kwargs={"key": key},
             )
         event_time = _event_time(key)
-        _warn(unusual_values(signature, record))
+        _warn(value_warnings(signature, record))
         if pressed:
-            _ask(deployment.name, dict(record), event_time)
-        kept = st.session_state.get(ANSWER)
-        if kept and kept["deployment"] == deployment.name:
-            if kept["record"] != record:
+            _predict(deployment.name, dict(record), event_time)
+        response = st.session_state.get(ANSWER)
+        if response and response["deployment"] == deployment.name:
+            if response["record"] != record:
                 st.markdown(":small[:gray[For the values before your last change.]]")
-            _answer(kept, deployment)
+            _answer(response, deployment)
         elif not pressed:
             empty("No prediction yet", "Press Predict to send this record.", key="try_none")
 
@@ -103,7 +103,7 @@ def _event_time(key: str) -> datetime | None:
     return None if at is None else at.replace(tzinfo=UTC)
 
 
-def _ask(deployment: str, record: dict[str, Any], event_time: datetime | None) -> None:
+def _predict(deployment: str, record: dict[str, Any], event_time: datetime | None) -> None:
     began = time.perf_counter()
     try:
         answer = workspace().deployments.predict(deployment, [record], event_time=event_time)[0]
@@ -121,8 +121,8 @@ def _ask(deployment: str, record: dict[str, Any], event_time: datetime | None) -
     }
 
 
-def _answer(kept: dict[str, Any], deployment: DeploymentInfo) -> None:
-    answer, signature = kept["answer"], deployment.signature
+def _answer(response: dict[str, Any], deployment: DeploymentInfo) -> None:
+    answer, signature = response["answer"], deployment.signature
     kpi_row(
         [
             Kpi("Class", str(answer["label"]), literal(signature.target)),
@@ -133,13 +133,13 @@ def _answer(kept: dict[str, Any], deployment: DeploymentInfo) -> None:
                 help=literal(f"Probability of {signature.positive}"),
             ),
             Kpi("Version", str(answer["version"]), deployment.model),
-            Kpi("Round trip", duration(kept["seconds"]), "with HTTP"),
+            Kpi("Round trip", duration(response["seconds"]), "with HTTP"),
         ],
         columns=2,
     )
     st.markdown(f":gray[Prediction] `{answer['prediction_id']}`")
     st.markdown(":gray[The same from a terminal]")
-    command = curl(deployment.name, kept["record"], kept["event_time"])
+    command = curl(deployment.name, response["record"], response["event_time"])
     height: Literal["content"] | int = "content" if len(command) < LONG_COMMAND else CODE_HEIGHT
     st.code(command, language=None, wrap_lines=True, height=height)
 

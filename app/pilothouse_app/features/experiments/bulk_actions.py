@@ -43,29 +43,29 @@ class Scope:
     """Whom a command may be for: the ticked runs, and the newest that the filter finds."""
 
     ticked: tuple[str, ...]
-    found: tuple[str, ...]
+    matching: tuple[str, ...]
     total: int
 
 
-def actions_menu(found: int, meant: Callable[[], Sequence[str]], archived: bool) -> None:
+def actions_menu(total: int, read_ids: Callable[[], Sequence[str]], archived: bool) -> None:
     """The menu of commands; `meant` reads the ids that the filter finds, once one is opened."""
-    offered = _ARCHIVED if archived else _OPEN
+    offered = _ARCHIVE_COMMANDS if archived else _COMMANDS
     picked = st.menu_button(
         "Actions",
         list(offered),
         format_func=lambda name: f"{offered[name][0]} {name}",
         icon=":material/checklist:",
         key="runs_actions",
-        disabled=not found,
+        disabled=not total,
         help="For the ticked runs, or for all that are found",
     )
     if picked:
-        offered[picked][1](Scope(tuple(ticked(TABLE)), tuple(meant()), found))
+        offered[picked][1](Scope(tuple(ticked(TABLE)), tuple(read_ids()), total))
 
 
-def _runs(scope: Scope, key: str) -> list[str]:
+def _runs_input(scope: Scope, key: str) -> list[str]:
     """Ask for whom: the ticked ones unless none is."""
-    words = {
+    labels = {
         TICKED: f"{count(len(scope.ticked))} ticked",
         ALL: f"All {count(scope.total)} found"
         if scope.total <= MAX_RUNS
@@ -76,22 +76,22 @@ def _runs(scope: Scope, key: str) -> list[str]:
         "For",
         offered,
         default=offered[0],
-        format_func=words.__getitem__,
+        format_func=labels.__getitem__,
         required=True,
         key=f"{key}_scope",
     )
-    return list(scope.ticked if chosen == TICKED else scope.found)
+    return list(scope.ticked if chosen == TICKED else scope.matching)
 
 
-def _done(words: str) -> None:
+def _done(message: str) -> None:
     untick(TABLE)
-    toast_next(words)
+    toast_next(message)
     st.rerun()
 
 
 @st.dialog("Star", icon=":material/star:")
 def _star(scope: Scope) -> None:
-    runs = _runs(scope, "star")
+    runs = _runs_input(scope, "star")
     choice = st.segmented_control(
         "Star", [True, False], default=True, required=True, key="star_on",
         format_func=lambda on: "Put a star" if on else "Take the star off",
@@ -104,7 +104,7 @@ def _star(scope: Scope) -> None:
 
 @st.dialog("Colour", icon=":material/palette:")
 def _colour(scope: Scope) -> None:
-    runs = _runs(scope, "colour")
+    runs = _runs_input(scope, "colour")
     name = colour_input("colour_name", COLOURS[0])
     if dialog_buttons("Apply", "colour") and run_or_show_error(
         lambda: workspace().experiments.colour(runs, name)
@@ -114,17 +114,17 @@ def _colour(scope: Scope) -> None:
 
 @st.dialog("Tags", icon=":material/sell:")
 def _tag(scope: Scope) -> None:
-    runs = _runs(scope, "tag")
-    known = workspace().experiments.tag_keys()
+    runs = _runs_input(scope, "tag")
+    keys = workspace().experiments.tag_keys()
     left, right = st.columns(2)
     with left:
         key = st.selectbox(
-            "Set the tag", known, index=None, accept_new_options=True,
+            "Set the tag", keys, index=None, accept_new_options=True,
             placeholder="Choose or type a key", key="tag_key",
         )  # fmt: skip
     with right:
         value = st.text_input("to the value", key="tag_value", live=True)
-    remove = st.multiselect("Take off", known, placeholder="Tags to remove", key="tag_remove")
+    remove = st.multiselect("Take off", keys, placeholder="Tags to remove", key="tag_remove")
     tags = {str(key): value or ""} if key else {}
     missing = "" if tags or remove else "Choose a tag first"
     if dialog_buttons("Apply", "tag", missing=missing) and run_or_show_error(
@@ -138,17 +138,17 @@ def _for_one(dialog: Callable[[RunInfo, Done], None], scope: Scope) -> None:
     if len(scope.ticked) == 1:
         dialog(workspace().experiments.run(scope.ticked[0]), _done)
     else:
-        _which()
+        _choose_one_run()
 
 
 @st.dialog("Which run?", icon=":material/check_box:")
-def _which() -> None:
+def _choose_one_run() -> None:
     st.markdown("Tick the one run that is meant in the table, then come back.")
 
 
 @st.dialog("Archive", icon=":material/archive:")
 def _archive(scope: Scope) -> None:
-    runs = _runs(scope, "archive")
+    runs = _runs_input(scope, "archive")
     st.markdown(
         f"**{plural(len(runs), 'run')}** will be gone from tables and counts. Nothing of them is "
         "lost: **Archived** in the list of what is shown has them, and they can be restored."
@@ -163,7 +163,7 @@ def _archive(scope: Scope) -> None:
 
 @st.dialog("Restore", icon=":material/unarchive:")
 def _restore(scope: Scope) -> None:
-    runs = _runs(scope, "restore")
+    runs = _runs_input(scope, "restore")
     st.markdown(f"**{plural(len(runs), 'run')}** will be back in tables and counts.")
     if dialog_buttons("Restore", "restore") and run_or_show_error(
         lambda: workspace().experiments.restore_many(runs)
@@ -173,18 +173,18 @@ def _restore(scope: Scope) -> None:
 
 @st.dialog("Delete for good", icon=":material/delete_forever:")
 def _delete(scope: Scope) -> None:
-    runs = _runs(scope, "delete")
+    runs = _runs_input(scope, "delete")
     st.markdown(
         f"**{plural(len(runs), 'run')}** and the runs under them will be deleted with their "
         "metrics, parameters, tags and files. **This cannot be undone.** A run on which a model "
         "version rests is kept, and nothing is deleted then."
     )
-    asked = f"delete {count(len(runs))}"
+    expected = f"delete {count(len(runs))}"
     typed = st.text_input(
-        f"Type {literal(asked)} to confirm", placeholder=asked, live=True, key="delete_as"
+        f"Type {literal(expected)} to confirm", placeholder=expected, live=True, key="delete_as"
     )
     reason = reason_input("delete_reason")
-    missing = "" if typed == asked else f"Type {asked} first"
+    missing = "" if typed == expected else f"Type {expected} first"
     missing = missing or ("" if reason else "Give a reason first")
     if dialog_buttons("Delete for good", "delete", missing=missing) and run_or_show_error(
         lambda: workspace().experiments.delete(runs, reason)
@@ -192,7 +192,7 @@ def _delete(scope: Scope) -> None:
         _done(f"{plural(len(runs), 'run')} deleted")
 
 
-_OPEN: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
+_COMMANDS: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
     "Star": (":material/star:", _star),
     "Colour": (":material/palette:", _colour),
     "Tags": (":material/sell:", _tag),
@@ -200,7 +200,7 @@ _OPEN: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
     "Note": (":material/edit_note:", partial(_for_one, note)),
     "Archive": (":material/archive:", _archive),
 }
-_ARCHIVED: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
+_ARCHIVE_COMMANDS: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
     "Restore": (":material/unarchive:", _restore),
     "Delete for good": (":material/delete_forever:", _delete),
 }

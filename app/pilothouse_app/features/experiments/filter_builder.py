@@ -15,17 +15,17 @@ import streamlit as st
 
 from pilothouse.experiments import query
 from pilothouse.kit.errors import Invalid
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import plural
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.columns import (
+    AGGREGATE_TITLES,
+    AGGREGATES,
     LAST,
-    PART_WORDS,
-    PARTS,
-    Catalog,
-    metric_part,
+    ColumnCatalog,
+    split_aggregate,
 )
-from pilothouse_app.features.experiments.state import State, change
+from pilothouse_app.features.experiments.state import State, update_state
 
 if TYPE_CHECKING:
     from pilothouse.experiments.run_table.fields import QueryField
@@ -34,7 +34,7 @@ JOINERS = {"AND": "all of these", "OR": "any of these"}
 NULLS = ("IS NULL", "IS NOT NULL", "IS NAN", "IS NOT NAN")
 LISTS = ("IN", "NOT IN")
 ORDERS = ("=", "!=", ">", ">=", "<", "<=")
-WORDS: Mapping[str, str] = {
+OPERATOR_TITLES: Mapping[str, str] = {
     "=": "is",
     "!=": "is not",
     ">": "is above",
@@ -56,7 +56,7 @@ WORDS: Mapping[str, str] = {
     "IS NAN": "is not a number",
     "IS NOT NAN": "is a number",
 }
-TIME_WORDS: Mapping[str, str] = {
+TIME_OPERATOR_TITLES: Mapping[str, str] = {
     ">": "is after",
     ">=": "is since",
     "<": "is before",
@@ -74,48 +74,50 @@ ENTITIES = {
 _ROWS, _NEXT, _OPENED = "_build_rows", "_build_next", "_build_opened"
 
 
-def builder_button(state: State, known: Catalog) -> None:
+def builder_button(state: State, catalog: ColumnCatalog) -> None:
     """The button that opens the builder."""
     if st.button("Build", icon=":material/tune:", key="runs_build", help="Build a filter"):
-        _begin(state.filter)
-        _builder(state, known)
+        _load_filter(state.filter)
+        _builder(state, catalog)
 
 
-def _begin(text: str) -> None:
+def _load_filter(text: str) -> None:
     """Take up what the text says; what cannot be read or shown as rows begins anew."""
-    found = _simple(text)
-    joiner, claims = found or ("AND", [])
-    st.session_state[_OPENED] = found is not None
+    rows = _as_rows(text)
+    joiner, comparisons = rows or ("AND", [])
+    st.session_state[_OPENED] = rows is not None
     st.session_state["build_joiner"] = joiner
-    first: dict[int, query.Comparison | None] = dict(enumerate(claims)) or {0: None}
-    st.session_state[_ROWS] = [(place, _as_plain(claim)) for place, claim in first.items()]
+    first: dict[int, query.Comparison | None] = dict(enumerate(comparisons)) or {0: None}
+    st.session_state[_ROWS] = [
+        (index, _as_plain(comparison)) for index, comparison in first.items()
+    ]
     st.session_state[_NEXT] = len(first)
 
 
-def _simple(text: str) -> tuple[str, list[query.Comparison]] | None:
+def _as_rows(text: str) -> tuple[str, list[query.Comparison]] | None:
     try:
-        found = query.simple(query.parse(text))
+        rows = query.simple(query.parse(text))
     except Invalid:
         return None
-    return None if found is None else (found[0], list(found[1]))
+    return None if rows is None else (rows[0], list(rows[1]))
 
 
-def _as_plain(claim: query.Comparison | None) -> dict[str, Any] | None:
+def _as_plain(comparison: query.Comparison | None) -> dict[str, Any] | None:
     """A claim as plain values: session state keeps no class of ours."""
-    if claim is None:
+    if comparison is None:
         return None
-    value: Any = claim.value
+    value: Any = comparison.value
     if isinstance(value, query.Now):
         value = {"ago": -value.moved.total_seconds()}
     elif isinstance(value, timedelta):
         value = value.total_seconds()
     elif isinstance(value, tuple):
         value = list(value)
-    return {"column": claim.field.column, "operator": claim.operator, "value": value}
+    return {"column": comparison.field.column, "operator": comparison.operator, "value": value}
 
 
 @st.dialog("Build a filter", width="large", icon=":material/tune:")
-def _builder(state: State, known: Catalog) -> None:
+def _builder(state: State, catalog: ColumnCatalog) -> None:
     if not st.session_state[_OPENED] and state.filter:
         st.markdown(
             ":orange[:material/warning:] The filter says more than rows can show, so it stays "
@@ -133,32 +135,32 @@ def _builder(state: State, known: Catalog) -> None:
             label_visibility="collapsed",
         )
         st.markdown("hold", width="content")
-    claims = [_row(place, first, fields, known) for place, first in st.session_state[_ROWS]]
+    comparisons = [_row(index, first, fields, catalog) for index, first in st.session_state[_ROWS]]
     st.button("Add a condition", icon=":material/add:", key="build_add", on_click=_add)
-    ready = [claim for claim in claims if claim is not None]
+    ready = [comparison for comparison in comparisons if comparison is not None]
     text = query.of(str(joiner), ready) if ready else ""
-    _foot(state, text)
+    _footer(state, text)
 
 
-def _foot(state: State, text: str) -> None:
-    words, usable = _counted(state, text)
+def _footer(state: State, text: str) -> None:
+    message, usable = _count_message(state, text)
     with st.container(border=True):
-        st.markdown(words)
+        st.markdown(message)
         st.code(text or "(no filter)", language=None, wrap_lines=True)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="build_cancel"):
             st.rerun()
         if st.button("Apply", type="primary", key="build_go", disabled=not usable):
-            change(filter=text, within=())
+            update_state(filter=text, within=())
             st.rerun()
 
 
-def _counted(state: State, text: str) -> tuple[str, bool]:
+def _count_message(state: State, text: str) -> tuple[str, bool]:
     try:
-        found = workspace().experiments.count(replace(state.meant, query=text))
+        total = workspace().experiments.count(replace(state.run_filter, query=text))
     except Invalid as wrong:
         return f":red[:material/error: {literal(wrong.message)}]", False
-    return f"**{plural(found, 'run')}** found", True
+    return f"**{plural(total, 'run')}** found", True
 
 
 def _add() -> None:
@@ -167,115 +169,131 @@ def _add() -> None:
     st.session_state[_NEXT] = number + 1
 
 
-def _remove(place: int) -> None:
-    st.session_state[_ROWS] = [row for row in st.session_state[_ROWS] if row[0] != place]
+def _remove(index: int) -> None:
+    st.session_state[_ROWS] = [row for row in st.session_state[_ROWS] if row[0] != index]
 
 
 def _row(
-    place: int, first: dict[str, Any] | None, fields: Mapping[str, QueryField], known: Catalog
+    index: int,
+    first: dict[str, Any] | None,
+    fields: Mapping[str, QueryField],
+    catalog: ColumnCatalog,
 ) -> query.Comparison | None:
     """One row, and the claim it makes; None while it is not whole."""
-    begun = first or {}
+    initial = first or {}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        column = _field(place, str(begun.get("column", "")), fields, known)
+        column = _field(index, str(initial.get("column", "")), fields, catalog)
         if column is None:
             st.space("stretch")
         else:
-            operator = _operator(place, begun, fields[column])
-            value = _value(place, begun, fields[column], operator)
-        st.button("", icon=":material/close:", key=f"build_off_{place}", type="tertiary",
-                  on_click=_remove, args=(place,), help="Remove this condition")  # fmt: skip
+            operator = _operator(index, initial, fields[column])
+            value = _value(index, initial, fields[column], operator)
+        st.button("", icon=":material/close:", key=f"build_off_{index}", type="tertiary",
+                  on_click=_remove, args=(index,), help="Remove this condition")  # fmt: skip
     if column is None or (value is None and operator not in NULLS):
         return None
-    part = st.session_state.get(f"build_part_{place}", LAST)
-    named = column if part == LAST or not column.startswith("metrics.") else f"{column}@{part}"
-    return query.Comparison(query.FieldReference.of(named), operator, value)
+    part = st.session_state.get(f"build_part_{index}", LAST)
+    reference = column if part == LAST or not column.startswith("metrics.") else f"{column}@{part}"
+    return query.Comparison(query.FieldReference.of(reference), operator, value)
 
 
-def _field(place: int, begun: str, fields: Mapping[str, QueryField], known: Catalog) -> str | None:
-    key, part = metric_part(begun) if begun.startswith("metrics.") else (begun, LAST)
+def _field(
+    index: int, initial: str, fields: Mapping[str, QueryField], catalog: ColumnCatalog
+) -> str | None:
+    key, part = split_aggregate(initial) if initial.startswith("metrics.") else (initial, LAST)
     options = list(fields)
     column = st.selectbox(
         "Field",
         options,
         index=options.index(key) if key in fields else None,
-        format_func=lambda name: _field_words(fields[name], known),
+        format_func=lambda name: _field_title(fields[name], catalog),
         placeholder="Choose a field",
-        key=f"build_field_{place}",
+        key=f"build_field_{index}",
         label_visibility="collapsed",
         width=230,
     )
     if column and column.startswith("metrics."):
         st.selectbox(
             "Which value",
-            PARTS,
-            index=PARTS.index(part),
-            format_func=PART_WORDS.__getitem__,
-            key=f"build_part_{place}",
+            AGGREGATES,
+            index=AGGREGATES.index(part),
+            format_func=AGGREGATE_TITLES.__getitem__,
+            key=f"build_part_{index}",
             label_visibility="collapsed",
             width=100,
         )
     return column
 
 
-def _field_words(field: QueryField, known: Catalog) -> str:
+def _field_title(field: QueryField, catalog: ColumnCatalog) -> str:
     entity, dot, key = field.name.partition(".")
     if not dot:
         return field.title
-    words = known.kinds.of(key).title if entity == "metrics" else field.title
-    return f"{ENTITIES.get(entity, entity)}: {words}"
+    title = catalog.kinds.of(key).title if entity == "metrics" else field.title
+    return f"{ENTITIES.get(entity, entity)}: {title}"
 
 
-def _operator(place: int, begun: Mapping[str, Any], field: QueryField) -> str:
+def _operator(index: int, initial: Mapping[str, Any], field: QueryField) -> str:
     operators = list(field.operators)
-    begun_with = begun.get("operator")
-    words = {**WORDS, **TIME_WORDS} if field.kind == "time" else WORDS
+    first = initial.get("operator")
+    titles = (
+        {**OPERATOR_TITLES, **TIME_OPERATOR_TITLES} if field.kind == "time" else OPERATOR_TITLES
+    )
     return str(
         st.selectbox(
             "Operator",
             operators,
-            index=operators.index(begun_with) if begun_with in operators else _usual(field),
-            format_func=lambda operator: words.get(operator, operator),
-            key=f"build_operator_{place}_{field.name}",
+            index=operators.index(first) if first in operators else _default_operator(field),
+            format_func=lambda operator: titles.get(operator, operator),
+            key=f"build_operator_{index}_{field.name}",
             label_visibility="collapsed",
             width=170,
         )
     )
 
 
-def _usual(field: QueryField) -> int:
-    wanted = {"number": ">=", "time": ">=", "text": "CONTAINS"}.get(field.kind, "=")
-    return list(field.operators).index(wanted) if wanted in field.operators else 0
+def _default_operator(field: QueryField) -> int:
+    operator = {"number": ">=", "time": ">=", "text": "CONTAINS"}.get(field.kind, "=")
+    return list(field.operators).index(operator) if operator in field.operators else 0
 
 
-def _value(place: int, begun: Mapping[str, Any], field: QueryField, operator: str) -> Any:
+def _value(index: int, initial: Mapping[str, Any], field: QueryField, operator: str) -> Any:
     """The value that is given, as the language takes it; None while there is none."""
     kind = "list" if operator in LISTS else field.kind
-    key = f"build_value_{place}_{field.name}_{kind}"
-    first = begun.get("value") if begun.get("column", "").partition("@")[0] == field.name else None
+    key = f"build_value_{index}_{field.name}_{kind}"
+    first = (
+        initial.get("value") if initial.get("column", "").partition("@")[0] == field.name else None
+    )
     if operator in NULLS:
         st.space("stretch")
         return None
     if operator in LISTS:
-        return _many(key, first, field)
+        return _list_input(key, first, field)
     if field.kind == "time":
-        return _instant(key, first)
+        return _time_input(key, first)
     if field.kind == "number" and operator in ORDERS:
         start = float(first) if isinstance(first, int | float) else None
         return st.number_input(
-            "Value", value=start, format="%g", placeholder="Number", **_named(key), step=None
+            "Value",
+            value=start,
+            format="%g",
+            placeholder="Number",
+            **_widget_options(key),
+            step=None,
         )
     if field.choices:
-        return _choice(key, first, field)
-    typed = st.text_input("Value", str(first or ""), placeholder="Text", **_named(key)) or ""
+        return _choice_input(key, first, field)
+    typed = (
+        st.text_input("Value", str(first or ""), placeholder="Text", **_widget_options(key)) or ""
+    )
     return typed or None
 
 
-def _named(key: str) -> dict[str, Any]:
+def _widget_options(key: str) -> dict[str, Any]:
     return {"key": key, "label_visibility": "collapsed"}
 
 
-def _choice(key: str, first: Any, field: QueryField) -> str | None:
+def _choice_input(key: str, first: Any, field: QueryField) -> str | None:
     options = list(dict.fromkeys([*field.choices, *([first] if first else [])]))
     return st.selectbox(
         "Value",
@@ -283,57 +301,62 @@ def _choice(key: str, first: Any, field: QueryField) -> str | None:
         index=options.index(first) if first in options else None,
         placeholder="Choose, or type",
         accept_new_options=field.kind != "choice",
-        **_named(key),
+        **_widget_options(key),
     )
 
 
-def _many(key: str, first: Any, field: QueryField) -> tuple[Any, ...] | None:
-    begun = [str(each) for each in first] if isinstance(first, list) else []
-    given = st.multiselect(
+def _list_input(key: str, first: Any, field: QueryField) -> tuple[Any, ...] | None:
+    initial = [str(value) for value in first] if isinstance(first, list) else []
+    values = st.multiselect(
         "Values",
-        list(dict.fromkeys([*field.choices, *begun])),
-        default=begun,
+        list(dict.fromkeys([*field.choices, *initial])),
+        default=initial,
         placeholder="Choose or type values",
         accept_new_options=True,
-        **_named(key),
+        **_widget_options(key),
     )
-    plain = given if field.kind in ("text", "choice") else map(_number_or_text, given)
+    plain = values if field.kind in ("text", "choice") else map(_number_or_text, values)
     return tuple(plain) or None
 
 
-def _instant(key: str, first: Any) -> Any:
+def _time_input(key: str, first: Any) -> Any:
     """So long ago, or since a day."""
     by_day = st.session_state.get(f"{key}_how", "day" if isinstance(first, str) else "ago") == "day"
     if by_day:
         start = date.fromisoformat(first[:10]) if isinstance(first, str) else None
-        day = st.date_input("Day", start, width=224, **_named(f"{key}_day"))
+        day = st.date_input("Day", start, width=224, **_widget_options(f"{key}_day"))
         value: Any = day.isoformat() if isinstance(day, date) else None
     else:
-        value = _span(key, first.get("ago") if isinstance(first, dict) else None)
+        value = _ago_input(key, first.get("ago") if isinstance(first, dict) else None)
     st.selectbox(
         "Reckoned",
         ["ago", "day"],
         index=int(by_day),
-        format_func=lambda each: "ago" if each == "ago" else "as a day",
+        format_func=lambda form: "ago" if form == "ago" else "on a date",
         width=110,
-        **_named(f"{key}_how"),
+        **_widget_options(f"{key}_how"),
     )
     st.space("stretch")
     return value
 
 
-def _span(key: str, ago: float | None) -> query.Now:
+def _ago_input(key: str, ago: float | None) -> query.Now:
     unit = _unit(ago)
     count = st.number_input(
-        "How long", 0, None, int((ago or 7 * 86_400) / UNITS[unit][1]), width=110, **_named(key)
+        "How long",
+        0,
+        None,
+        int((ago or 7 * 86_400) / UNITS[unit][1]),
+        width=110,
+        **_widget_options(key),
     )
     chosen = st.selectbox(
         "Unit",
         list(UNITS),
         index=list(UNITS).index(unit),
-        format_func=lambda each: UNITS[each][0],
+        format_func=lambda unit: UNITS[unit][0],
         width=104,
-        **_named(f"{key}_unit"),
+        **_widget_options(f"{key}_unit"),
     )
     return query.Now(-timedelta(seconds=int(count) * UNITS[chosen][1]))
 

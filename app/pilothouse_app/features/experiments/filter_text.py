@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.kit.errors import Invalid
-from pilothouse_app.components.diff import literal
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.state import State, chosen, sync_widget
+from pilothouse_app.features.experiments.state import State, on_widget_change, sync_widget
 
 if TYPE_CHECKING:
     from pilothouse.experiments.run_table.filters import RunFilter
@@ -27,29 +27,29 @@ def filter_box(state: State) -> None:
         icon=":material/filter_alt:",
         label_visibility="collapsed",
         width="stretch",
-        on_change=chosen,
+        on_change=on_widget_change,
         args=("runs_filter", "filter", lambda typed: (typed or "").strip()),
     )
 
 
-def filter_error(wrong: Invalid | None) -> None:
+def filter_error(error: Invalid | None) -> None:
     """What is wrong with the filter, under it: the column and the words that would be right."""
-    if wrong is None:
+    if error is None:
         return
-    words = wrong.fields.get("filter") or wrong.message
+    message = error.fields.get("filter") or error.message
     with st.container(key="runs_wrong"):
-        told = literal(words[:1].upper() + words[1:])
-        st.markdown(f":red[:material/error: {told}.] :gray[{literal(wrong.hint)}]")
+        text = literal(message[:1].upper() + message[1:])
+        st.markdown(f":red[:material/error: {text}.] :gray[{literal(error.hint)}]")
 
 
-def counted(meant: RunFilter) -> tuple[int, Invalid | None]:
+def count_or_error(run_filter: RunFilter) -> tuple[int, Invalid | None]:
     """How many runs are found, or why the filter means nothing."""
     try:
-        return count_of(meant), None
+        return cached_count(run_filter), None
     except Invalid as wrong:
         return 0, wrong
 
 
-def count_of(meant: RunFilter) -> int:
+def cached_count(run_filter: RunFilter) -> int:
     """How many runs a filter means."""
-    return cached(f"count {meant!r}", lambda: workspace().experiments.count(meant))
+    return cached(f"count {run_filter!r}", lambda: workspace().experiments.count(run_filter))

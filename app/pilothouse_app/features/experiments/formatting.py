@@ -12,45 +12,45 @@ import pandas as pd
 from pilothouse.kit.errors import NotFound
 from pilothouse_app.components.formats import title
 from pilothouse_app.components.table import bar_column, number_column, text_column
-from pilothouse_app.features.experiments.metric_definitions import kinds
+from pilothouse_app.features.experiments.metric_definitions import metric_kinds
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
     from pilothouse.workspace import Workspace
 
 # The metric that decides, drawn as a bar from the value of guessing to 1.
-BARS = {"roc_auc": 0.0}  # metrics that are drawn as bars, and where those begin
-_TELLING = re.compile(r"loss|acc|auc|f1\b|error|rmse|mae\b|score|reward", re.IGNORECASE)
+BAR_METRICS = {"roc_auc": 0.0}  # metrics that are drawn as bars, and where those begin
+_QUALITY_METRIC = re.compile(r"loss|acc|auc|f1\b|error|rmse|mae\b|score|reward", re.IGNORECASE)
 _NUMBER = re.compile(r"([0-9]+)")
 FIRST = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
 
 
 def metric_title(key: str) -> str:
     """A metric's key as a reader's words."""
-    return kinds().of(key).title
+    return metric_kinds().of(key).title
 
 
 def metric_value(key: str, value: float) -> str:
     """A metric's value in its own format."""
-    return kinds().of(key).write(value)
+    return metric_kinds().of(key).write(value)
 
 
-def favourites(keys: Sequence[str], most: int = 3) -> list[str]:
+def main_metrics(keys: Sequence[str], most: int = 3) -> list[str]:
     """The metrics to show when nobody chose: the well-known ones first."""
-    known = [key for key in FIRST if key in keys]
-    return (known + [key for key in keys if key not in known])[:most]
+    well_known = [key for key in FIRST if key in keys]
+    return (well_known + [key for key in keys if key not in well_known])[:most]
 
 
-def by_interest(keys: Iterable[str]) -> list[str]:
+def order_metrics(keys: Iterable[str]) -> list[str]:
     """All metrics: the well-known ones, then losses and the like, then the rest by name.
 
     Numbers in names count as numbers: layer 2 stands before layer 10.
     """
     ordered = sorted(keys, key=_natural)
-    known = favourites(ordered, len(ordered))
-    telling = [key for key in known if key not in FIRST and _TELLING.search(key)]
-    well_known = [key for key in known if key in FIRST]
-    return list(dict.fromkeys([*well_known, *telling, *known]))
+    by_name = main_metrics(ordered, len(ordered))
+    telling = [key for key in by_name if key not in FIRST and _QUALITY_METRIC.search(key)]
+    well_known = [key for key in by_name if key in FIRST]
+    return list(dict.fromkeys([*well_known, *telling, *by_name]))
 
 
 def _natural(key: str) -> list[tuple[int, str]]:
@@ -58,30 +58,30 @@ def _natural(key: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def column_of(name: str) -> Any:
+def column_config(name: str) -> Any:
     """The look of a run table's `metrics.<key>` or `params.<key>` column."""
     kind, _, key = name.partition(".")
     if kind == "params":
         return text_column(key, width=110)
-    if key in BARS:
-        return bar_column(metric_title(key), BARS[key], 1.0, width=124)
-    return number_column(metric_title(key), _digits(kinds().of(key).format), width=118)
+    if key in BAR_METRICS:
+        return bar_column(metric_title(key), BAR_METRICS[key], 1.0, width=124)
+    return number_column(metric_title(key), _digits(metric_kinds().of(key).format), width=118)
 
 
-def as_words(frame: pd.DataFrame) -> pd.DataFrame:
+def display_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with trainers by their names and parameters as text, as a table shows them."""
     params = [name for name in frame.columns if name.startswith("params.")]
     texts = {name: [_text(value) for value in frame[name]] for name in params}
     return frame.assign(**texts, trainer=[title(name or "") for name in frame["trainer"]])
 
 
-def curve(ws: Workspace, run: RunInfo, path: str) -> pd.DataFrame | None:
+def json_frame(ws: Workspace, run: RunInfo, path: str) -> pd.DataFrame | None:
     """A file of columns that the run kept, or None when it kept none."""
-    kept = document(ws, run, path)
-    return None if kept is None else pd.DataFrame(kept)
+    columns = json_file(ws, run, path)
+    return None if columns is None else pd.DataFrame(columns)
 
 
-def document(ws: Workspace, run: RunInfo, path: str) -> Any:
+def json_file(ws: Workspace, run: RunInfo, path: str) -> Any:
     """A JSON file that the run kept, or None when it kept none."""
     if not run.has_artifact(path):
         return None

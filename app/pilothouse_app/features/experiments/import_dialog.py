@@ -1,4 +1,4 @@
-"""Bringing history from MLflow: a dialog that looks before it starts, and what came of it."""
+"""Importing from MLflow: a dialog with a preview of the source, and the report of the import."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import count, plural, size
 from pilothouse_app.components.header import facts
 from pilothouse_app.components.links import address, go, link, screen
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import (
     name_column,
     number_column,
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
     from pilothouse.jobs.api import JobInfo
 
 KIND = "import_mlflow"
-LOOK = "import_look"
-MAX_SHOWN = 200
-FEW_LINES, MAX_TOLD = 6, 5
-FOUND = {
+PREVIEW = "import_look"
+MAX_EXPERIMENTS = 200
+FEW_LINES, MAX_ITEMS = 6, 5
+EXPERIMENT_COLUMNS = {
     "name": name_column("Experiment", width=260),
     "runs": number_column("Runs", 0, width=80),
     "state": text_column("State", width=90),
     "created_at": when_column("Created", width=120),
 }
-LINES = {
+REPORT_COLUMNS = {
     "outcome": status_column("Outcome", width=92),
-    "kind": text_column("What", width=110),
+    "kind": text_column("Kind", width=110),
     "name": text_column("Name", width=360),
-    "why": text_column("Why"),
+    "why": text_column("Reason"),
 }
 NOUNS = {
     "experiments": "experiment",
@@ -60,28 +60,28 @@ NOUNS = {
 def import_button(*, key: str = "import") -> None:
     """The button that opens the dialog."""
     if st.button("Import", icon=":material/move_to_inbox:", key=key):
-        st.session_state.pop(LOOK, None)
+        st.session_state.pop(PREVIEW, None)
         _import()
 
 
 @st.dialog("Import from MLflow", width="large", icon=":material/move_to_inbox:")
 def _import() -> None:
     st.markdown(
-        "Runs with their whole history, files, logged models and the registry come as they were. "
-        "What is here already does not come twice, and nothing is written before you start."
+        "Imports runs with their full history, files, logged models and the model registry. "
+        "Runs imported earlier are skipped. Nothing is written until you start."
     )
-    source = _source()
-    look = _looked(source)
+    source = _source_input()
+    preview = _current_preview(source)
     chosen, into = list[str](), ""
-    if look is not None:
-        _preview(look)
-        chosen, into = _choices(look)
-    missing = "" if look else "Look first"
+    if preview is not None:
+        _draw_preview(preview)
+        chosen, into = _choices(preview)
+    missing = "" if preview else "Preview the source first"
     if dialog_buttons("Import", "import", missing=missing):
         run_or_show_error(lambda: _start(source, chosen, into))
 
 
-def _source() -> str:
+def _source_input() -> str:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         typed = st.text_input(
             "Folder, database or server",
@@ -92,64 +92,68 @@ def _source() -> str:
             key="import_source",
         )
         source = (typed or "").strip()
-        if st.button("Look", icon=":material/search:", disabled=not source, key="import_look_go"):
-            st.session_state.pop(LOOK, None)
-            with st.spinner("Looking"):
-                run_or_show_error(lambda: _look(source))
+        if st.button(
+            "Preview", icon=":material/search:", disabled=not source, key="import_look_go"
+        ):
+            st.session_state.pop(PREVIEW, None)
+            with st.spinner("Reading the source"):
+                run_or_show_error(lambda: _read_preview(source))
     return source
 
 
-def _look(source: str) -> None:
-    st.session_state[LOOK] = (source, workspace().imports.preview(source).to_json())
+def _read_preview(source: str) -> None:
+    st.session_state[PREVIEW] = (source, workspace().imports.preview(source).to_json())
 
 
-def _looked(source: str) -> Mapping[str, Any] | None:
-    """What was seen of this source, when it was looked at."""
-    seen, look = st.session_state.get(LOOK, ("", None))
-    return look if seen == source else None
+def _current_preview(source: str) -> Mapping[str, Any] | None:
+    """The preview of this source, if one was read."""
+    previewed, preview = st.session_state.get(PREVIEW, ("", None))
+    return preview if previewed == source else None
 
 
-def _preview(look: Mapping[str, Any]) -> None:
-    experiments = look["experiments"]
+def _draw_preview(preview: Mapping[str, Any]) -> None:
+    experiments = preview["experiments"]
     facts(
         {
-            "Found": f"a {look['kind']}, {literal(look['written_by'])}",
-            "": _counted({"runs": look["runs"], "models": look["models"]}),
-            "Files": size(look["bytes"]) if look["bytes"] is not None else "",
-            "Here already": plural(look["known_runs"], "run") if look["known_runs"] else "",
+            "Source": f"a {preview['kind']}, {literal(preview['written_by'])}",
+            "": _counts_text({"runs": preview["runs"], "models": preview["models"]}),
+            "Files": size(preview["bytes"]) if preview["bytes"] is not None else "",
+            "Already imported": plural(preview["known_runs"], "run")
+            if preview["known_runs"]
+            else "",
         }
     )
     if not experiments:
-        st.markdown(":gray[There is no experiment in it.]")
+        st.markdown(":gray[The source has no experiments.]")
         return
     rows = [
-        {**each, "state": "deleted" if each["deleted"] else "active"}
-        for each in experiments[:MAX_SHOWN]
+        {**experiment, "state": "deleted" if experiment["deleted"] else "active"}
+        for experiment in experiments[:MAX_EXPERIMENTS]
     ]
     frame = pd.DataFrame(rows)
     frame["runs"] = frame["runs"].astype("Int64")
     height: Any = "content" if len(frame) <= FEW_LINES else 34 + 30 * FEW_LINES
-    table(frame, FOUND, key="import_found", alt="What the source holds", height=height)
-    others = (f"{noun} ({count(number)})" for noun, number in look["others"].items())
-    faults = (f"{line['kind']} {line['name']}: {line['why']}" for line in look["faults"])
-    for words, told in (("Stays where it is", others), ("Cannot be read", faults)):
-        if listed := list(islice(told, MAX_TOLD)):
-            st.markdown(f":gray[{words}: {literal(', '.join(listed))}]")
+    table(frame, EXPERIMENT_COLUMNS, key="import_found", alt="What the source holds", height=height)
+    others = (f"{noun} ({count(number)})" for noun, number in preview["others"].items())
+    faults = (f"{line['kind']} {line['name']}: {line['why']}" for line in preview["faults"])
+    for label, items in (("Not imported", others), ("Cannot be read", faults)):
+        if listed := list(islice(items, MAX_ITEMS)):
+            st.markdown(f":gray[{label}: {literal(', '.join(listed))}]")
 
 
-def _choices(look: Mapping[str, Any]) -> tuple[list[str], str]:
+def _choices(preview: Mapping[str, Any]) -> tuple[list[str], str]:
     left, right = st.columns(2)
     with left:
-        names = [each["name"] for each in look["experiments"]]
+        names = [experiment["name"] for experiment in preview["experiments"]]
         chosen = st.multiselect(
             "Experiments", names, placeholder="All of them", key="import_experiments"
         )
     with right:
         into = st.text_input(
-            "Put them under",
-            placeholder="Nothing: they keep their names",
-            help="`old` makes `old/search` of `search`; runs of a name that is here already join "
-            "the experiment of that name.",
+            "Prefix",
+            placeholder="None: names are kept",
+            help="With `old`, `search` becomes `old/search`. Runs of an existing "
+            "experiment are added to it.",
             key="import_into",
         )
     return list(chosen), (into or "").strip()
@@ -157,7 +161,7 @@ def _choices(look: Mapping[str, Any]) -> tuple[list[str], str]:
 
 def _start(source: str, experiments: list[str], into: str) -> None:
     job = workspace().imports.start(source, experiments=experiments, into=into)
-    toast_next("The import is under way")
+    toast_next("Import started")
     go(address("job", job))
 
 
@@ -167,41 +171,47 @@ def is_import(job: JobInfo) -> bool:
 
 
 def import_report(job: JobInfo) -> None:
-    """What came, what was here already, and a line for everything that did not come as it was."""
+    """What was imported, what existed, and a line for each item that was changed or skipped."""
     if job.result is None:
-        words = "The report comes when it has ended." if not job.ended else "It made no report."
-        st.markdown(f":gray[{words} What came until now stays.]")
+        status = "No report was written." if job.ended else "The report appears when it has ended."
+        st.markdown(f":gray[{status} Data imported so far is kept.]")
         return
     report = workspace().imports.report(job.id)
-    told = {
-        "Brought": _counted(report.brought),
-        "Brought up to date": _counted(report.changed),
-        "Here already": _counted(report.already_imported),
+    sections = {
+        "Imported": _counts_text(report.brought),
+        "Updated": _counts_text(report.changed),
+        "Already imported": _counts_text(report.already_imported),
     }
-    for words, counts in told.items():
+    for label, counts in sections.items():
         if counts:
-            st.markdown(f":gray[{words}] &nbsp;{counts}")
-    if not any(told.values()):
-        st.markdown("There was nothing to bring.")
+            st.markdown(f":gray[{label}] &nbsp;{counts}")
+    if not any(sections.values()):
+        st.markdown("There was nothing to import.")
     link(screen("experiments"), "Open experiments", icon=":material/science:")
     _lines(report)
 
 
 def _lines(report: ImportReport) -> None:
     if not report.lines:
-        st.markdown(":gray[Everything came as it was.]")
+        st.markdown(":gray[Everything was imported unchanged.]")
         return
     lines = report.frame()
     with tall("import_lines", len(lines), reserve=19) as height:
-        table(lines, LINES, key="import_lines", alt="What did not come as it was", height=height)
+        table(
+            lines,
+            REPORT_COLUMNS,
+            key="import_lines",
+            alt="Items that were changed or skipped",
+            height=height,
+        )
     if report.untold:
         st.markdown(f":gray[and {plural(report.untold, 'line')} more]")
 
 
-def _counted(counts: Mapping[str, int | None]) -> str:
-    told = []
+def _counts_text(counts: Mapping[str, int | None]) -> str:
+    parts = []
     for key, noun in NOUNS.items():
         number = counts.get(key)
         if number:
-            told.append(plural(number, noun))
-    return ", ".join(told)
+            parts.append(plural(number, noun))
+    return ", ".join(parts)

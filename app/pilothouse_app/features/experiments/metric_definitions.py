@@ -31,7 +31,7 @@ FORMATS: dict[str, str] = {
 }
 
 
-def kinds() -> MetricKinds:
+def metric_kinds() -> MetricKinds:
     """Every metric's title, direction, format, unit, target and tolerance: `kinds().of(key)`."""
     return workspace().experiments.metric_kinds()
 
@@ -45,17 +45,20 @@ def describe_button(keys: Sequence[str], *, key: str = "metric_describe", label:
         disabled=not keys,
         help="Title, direction, unit, format, target and tolerance, for everybody",
     ):
-        describe(list(keys))
+        describe_metric(list(keys))
 
 
 @st.dialog("Describe a metric", icon=":material/edit_note:")
-def describe(keys: Sequence[str]) -> None:
+def describe_metric(keys: Sequence[str]) -> None:
     """How a metric is read, by everybody and everywhere in this workspace."""
-    known = kinds()
+    definitions = metric_kinds()
     key = st.selectbox(
-        "Metric", keys, format_func=lambda each: f"{known.of(each).title} ({each})", key="note_key"
+        "Metric",
+        keys,
+        format_func=lambda metric: f"{definitions.of(metric).title} ({metric})",
+        key="note_key",
     )
-    kind = known.of(key)
+    kind = definitions.of(key)
     title = st.text_input("Title", kind.title, key=f"note_title_{key}")
     direction = st.segmented_control(
         "Direction",
@@ -72,7 +75,7 @@ def describe(keys: Sequence[str]) -> None:
     shape = right.selectbox(
         "Written as",
         formats,
-        format_func=lambda each: FORMATS.get(each, each),
+        format_func=lambda spec: FORMATS.get(spec, spec),
         key=f"note_format_{key}",
     )
     target = left.number_input(

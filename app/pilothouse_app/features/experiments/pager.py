@@ -6,14 +6,20 @@ import streamlit as st
 
 from pilothouse_app.components.formats import count, plural
 from pilothouse_app.components.table import ticked, untick
-from pilothouse_app.features.experiments.state import SIZES, State, change, chosen, sync_widget
+from pilothouse_app.features.experiments.state import (
+    SIZES,
+    State,
+    on_widget_change,
+    sync_widget,
+    update_state,
+)
 
 TABLE = "runs"
 
 
-def table_footer(state: State, found: int, noun: str) -> int:
+def table_footer(state: State, total: int, noun: str) -> int:
     """Which rows these are, how many to a page, and the pages; the page that is shown."""
-    pages = max(1, -(-found // state.size))
+    pages = max(1, -(-total // state.size))
     page = min(state.page, pages)
     first = (page - 1) * state.size + 1
     with st.container(
@@ -22,18 +28,18 @@ def table_footer(state: State, found: int, noun: str) -> int:
         vertical_alignment="center",
         key="runs_foot",
     ):
-        last = min(found, first + state.size - 1)
-        which = f"{count(first)} to {count(last)} of {plural(found, noun)}"
-        which = which if pages > 1 else plural(found, noun)
-        _told(which)
+        last = min(total, first + state.size - 1)
+        which = f"{count(first)} to {count(last)} of {plural(total, noun)}"
+        which = which if pages > 1 else plural(total, noun)
+        _summary(which)
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
-            if found > SIZES[0]:
+            if total > SIZES[0]:
                 st.selectbox(
                     "Rows to a page",
                     SIZES,
                     format_func=lambda size: f"{size} rows",
                     key=sync_widget("runs_size", state.size),
-                    on_change=chosen,
+                    on_change=on_widget_change,
                     args=("runs_size", "size"),
                     label_visibility="collapsed",
                     width=110,
@@ -44,7 +50,7 @@ def table_footer(state: State, found: int, noun: str) -> int:
     return page
 
 
-def _told(which: str) -> None:
+def _summary(which: str) -> None:
     chosen = ticked(TABLE)
     with st.container(horizontal=True, vertical_alignment="center", width="content"):
         also = f" · {count(len(chosen))} ticked" if chosen else ""
@@ -56,4 +62,4 @@ def _told(which: str) -> None:
 
 
 def _paged(key: str) -> None:
-    change(page=int(st.session_state[key]))
+    update_state(page=int(st.session_state[key]))

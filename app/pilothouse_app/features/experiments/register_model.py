@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
 
 
-def champions() -> list[str]:
+def champion_runs() -> list[str]:
     """The runs behind what is in production."""
     return [version.run_id for version in workspace().registry.in_production() if version.run_id]
 
 
 def compare_button(run: RunInfo) -> None:
     """Opens the run beside the champion, when there is another run that is one."""
-    others = [champion for champion in champions() if champion != run.id]
+    others = [champion for champion in champion_runs() if champion != run.id]
     if others and st.button(
         "Compare with champion", icon=":material/compare_arrows:", key="run_compare"
     ):

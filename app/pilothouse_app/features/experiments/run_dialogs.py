@@ -9,8 +9,8 @@ import streamlit as st
 
 from pilothouse.experiments.run_annotations import COLOURS
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import title
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def colour_input(key: str, chosen: str) -> str | None:
         [*COLOURS, NONE],
         default=chosen,
         required=True,
-        format_func=lambda each: "No colour" if each == NONE else title(each),
+        format_func=lambda colour: "No colour" if colour == NONE else title(colour),
         key=key,
     )
     return None if name == NONE else str(name)

@@ -10,10 +10,10 @@ import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
-from pilothouse_app.components.diff import literal
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.state import State, read, set_state, written
+from pilothouse_app.features.experiments.state import State, from_params, set_state, to_params
 
 if TYPE_CHECKING:
     from pilothouse.experiments.run_table.saved_views import ViewInfo
@@ -39,63 +39,65 @@ ICONS = {
 }
 
 
-def lasting(state: State) -> dict[str, str]:
+def saved_params(state: State) -> dict[str, str]:
     """What a view keeps of a state: all but the page and the runs that happen to be open."""
-    return written(replace(state, page=1, open=()))
+    return to_params(replace(state, page=1, open=()))
 
 
 def views_menu(state: State) -> None:
     """The menu of views, its label the one that is open; a star says that it was changed."""
-    known = {view.id: view for view in workspace().experiments.views()}
-    opened = _opened(known, state)
-    changed = opened is not None and read(opened.state) != replace(state, page=1, open=())
-    options: list[str | int] = [*_offered(opened, changed), *known, ALL]
+    views = {view.id: view for view in workspace().experiments.views()}
+    opened = _current_view(views, state)
+    changed = opened is not None and from_params(opened.state) != replace(state, page=1, open=())
+    options: list[str | int] = [*_available_options(opened, changed), *views, ALL]
     picked = st.menu_button(
         _label(opened, changed),
         options,
-        format_func=lambda option: _words(option, known),
+        format_func=lambda option: _option_title(option, views),
         icon=":material/bookmark:",
         key="runs_views",
         help="Saved views: filter, columns, order, groups",
     )
     if picked is not None:
-        _do(picked, opened, known, state)
+        _run_option(picked, opened, views, state)
 
 
-def _opened(known: Mapping[int, ViewInfo], state: State) -> ViewInfo | None:
+def _current_view(views: Mapping[int, ViewInfo], state: State) -> ViewInfo | None:
     """The view that was opened here, or one that is just what the address says."""
-    found = known.get(st.session_state.get(OPENED, 0))
-    if found is not None:
-        return found
-    shown = lasting(state)
-    return next((view for view in known.values() if lasting(read(view.state)) == shown), None)
+    last = views.get(st.session_state.get(OPENED, 0))
+    if last is not None:
+        return last
+    params = saved_params(state)
+    return next(
+        (view for view in views.values() if saved_params(from_params(view.state)) == params), None
+    )
 
 
 def _label(opened: ViewInfo | None, changed: bool) -> str:
     return "Views" if opened is None else f"{literal(opened.name)}{' *' if changed else ''}"
 
 
-def _offered(opened: ViewInfo | None, changed: bool) -> list[str]:
+def _available_options(opened: ViewInfo | None, changed: bool) -> list[str]:
     if opened is None:
         return [SAVE_AS]
     default = NO_DEFAULT if opened.is_default else DEFAULT
     return [*([SAVE] if changed else []), SAVE_AS, default, RENAME, DELETE]
 
 
-def _words(option: str | int, known: Mapping[int, ViewInfo]) -> str:
+def _option_title(option: str | int, views: Mapping[int, ViewInfo]) -> str:
     if isinstance(option, str):
         return f"{ICONS[option]} {option}"
-    view = known[option]
+    view = views[option]
     icon = ":material/groups:" if view.is_team else ":material/bookmark:"
     return f"{icon} {literal(view.name)}{' (start)' if view.is_default else ''}"
 
 
-def _do(
-    picked: str | int, opened: ViewInfo | None, known: Mapping[int, ViewInfo], state: State
+def _run_option(
+    picked: str | int, opened: ViewInfo | None, views: Mapping[int, ViewInfo], state: State
 ) -> None:
     room = workspace().experiments
     if isinstance(picked, int):
-        _open(known[picked])
+        _open(views[picked])
     elif picked == ALL:
         st.session_state.pop(OPENED, None)
         set_state(State())
@@ -103,15 +105,15 @@ def _do(
     elif picked == SAVE_AS or opened is None:
         _save_as(state, opened)
     elif picked == SAVE:
-        _told(
-            lambda: room.save_view(opened.name, lasting(state), team=opened.is_team),
+        _run_and_toast(
+            lambda: room.save_view(opened.name, saved_params(state), team=opened.is_team),
             "is saved",
             opened,
         )
     elif picked in (DEFAULT, NO_DEFAULT):
         on = picked == DEFAULT
-        words = "is what the table starts with" if on else "is not started with any more"
-        _told(lambda: room.set_default_view(opened.id, on), words, opened)
+        outcome = "is what the table starts with" if on else "is not started with any more"
+        _run_and_toast(lambda: room.set_default_view(opened.id, on), outcome, opened)
     elif picked == RENAME:
         _rename(opened)
     else:
@@ -120,17 +122,17 @@ def _do(
 
 def _open(view: ViewInfo) -> None:
     st.session_state[OPENED] = view.id
-    set_state(read(view.state))
+    set_state(from_params(view.state))
     st.rerun()
 
 
-def _told(command: Callable[[], object], words: str, view: ViewInfo) -> None:
+def _run_and_toast(command: Callable[[], object], outcome: str, view: ViewInfo) -> None:
     try:
         command()
     except PilothouseError as refusal:
         toast_next(literal(str(refusal)), icon=":material/error:")
     else:
-        toast_next(f"{view.name} {words}")
+        toast_next(f"{view.name} {outcome}")
     st.rerun()
 
 
@@ -162,7 +164,7 @@ def _save_as(state: State, opened: ViewInfo | None) -> None:
 
 def _saved(name: str, state: State, team: bool, start: bool) -> None:
     room = workspace().experiments
-    view = room.save_view(name, lasting(state), team=team)
+    view = room.save_view(name, saved_params(state), team=team)
     if start:
         room.set_default_view(view.id)
     st.session_state[OPENED] = view.id

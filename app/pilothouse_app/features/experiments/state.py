@@ -23,11 +23,11 @@ MODES = ("list", "tree", "groups")
 SIZES = (50, 100)
 STATES = ("running", "finished", "failed", "cancelled", "queued")
 STAR, ARCHIVE = "starred", "archived"
-SHOWN = (STAR, *STATES, ARCHIVE)
+SHOW_OPTIONS = (STAR, *STATES, ARCHIVE)
 NEWEST = "created_at"
 COUNT = "n"
 
-_KEPT = "_runs_kept"
+_LAST_PARAMS = "_runs_kept"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class State:
     show: str = ""
     mode: str = "list"
     sort: str = NEWEST
-    rising: bool = False
+    ascending: bool = False
     columns: tuple[str, ...] = ()
     differ: bool = False
     by: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class State:
         return self.show == ARCHIVE
 
     @property
-    def inside(self) -> bool:
+    def in_group(self) -> bool:
         """Whether it is the members of one group that are looked at."""
         return self.mode == "groups" and 0 < len(self.by) == len(self.within)
 
@@ -65,7 +65,7 @@ class State:
         return NEWEST if self.sort == COUNT else self.sort
 
     @property
-    def meant(self) -> RunFilter:
+    def run_filter(self) -> RunFilter:
         """The runs that are meant, before they are grouped or made a tree."""
         return RunFilter(
             text=self.text,
@@ -77,57 +77,62 @@ class State:
         )
 
 
-# `experiment` is also how other pages name one; the rest begins with the table's name.
+# Links and saved views hold these names. `experiment` is also how other pages name one.
 PARAMS: Mapping[str, str] = {
     "text": "runs_q",
     "experiment": "experiment",
     "mode": "runs_view",
+    "ascending": "runs_rising",
     **{
         field.name: f"runs_{field.name}"
         for field in fields(State)
-        if field.name not in ("text", "experiment", "mode")
+        if field.name not in ("text", "experiment", "mode", "ascending")
     },
 }
-_CHOICES: Mapping[str, tuple[Any, ...]] = {"mode": MODES, "size": SIZES, "show": ("", *SHOWN)}
+_CHOICES: Mapping[str, tuple[Any, ...]] = {
+    "mode": MODES,
+    "size": SIZES,
+    "show": ("", *SHOW_OPTIONS),
+}
 
 
-def written(state: State) -> dict[str, str]:
+def to_params(state: State) -> dict[str, str]:
     """The state as parameters of an address; what is as usual is left out."""
-    usual = State()
+    default = State()
     return {
         param: _text(getattr(state, name))
         for name, param in PARAMS.items()
-        if getattr(state, name) != getattr(usual, name)
+        if getattr(state, name) != getattr(default, name)
     }
 
 
-def read(params: Mapping[str, str]) -> State:
+def from_params(params: Mapping[str, str]) -> State:
     """The state that an address says; what it cannot mean is taken as usual."""
-    usual = State()
-    found = {
-        name: _value(name, params[param], getattr(usual, name))
+    default = State()
+    values = {
+        name: _value(name, params[param], getattr(default, name))
         for name, param in PARAMS.items()
         if param in params
     }
-    return replace(usual, **found)
+    return replace(default, **values)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, tuple):
-        return ",".join(quote(each, safe="/@.:_- ()") for each in value)
+        return ",".join(quote(item, safe="/@.:_- ()") for item in value)
     return "yes" if value is True else str(value)
 
 
-def _value(name: str, text: str, usual: Any) -> Any:
-    if isinstance(usual, tuple):
-        found = tuple(unquote(each) for each in text.split(",") if each)
-        return found if name != "within" or all(map(_is_value, found)) else usual
-    if isinstance(usual, bool):
+def _value(name: str, text: str, default: Any) -> Any:
+    if isinstance(default, tuple):
+        items = tuple(unquote(item) for item in text.split(",") if item)
+        return items if name != "within" or all(map(_is_value, items)) else default
+    if isinstance(default, bool):
         return text == "yes"
-    value = max(1, int(text)) if isinstance(usual, int) and text.isdecimal() else text
-    if type(value) is not type(usual):
-        return usual
-    return value if name not in _CHOICES or value in _CHOICES[name] else usual
+    value = max(1, int(text)) if isinstance(default, int) and text.isdecimal() else text
+    if type(value) is not type(default):
+        return default
+    return value if name not in _CHOICES or value in _CHOICES[name] else default
 
 
 def _is_value(text: str) -> bool:
@@ -138,30 +143,32 @@ def _is_value(text: str) -> bool:
         return False
 
 
-def current() -> State:
+def current_state() -> State:
     """The state the address asks for; else the one the table was left at; else the default view."""
-    asked = {param: st.query_params[param] for param in PARAMS.values() if param in st.query_params}
-    kept = st.session_state.get(_KEPT)
-    if asked and asked != kept:
-        st.session_state[_KEPT] = asked
-    elif kept is None:
+    requested = {
+        param: st.query_params[param] for param in PARAMS.values() if param in st.query_params
+    }
+    previous = st.session_state.get(_LAST_PARAMS)
+    if requested and requested != previous:
+        st.session_state[_LAST_PARAMS] = requested
+    elif previous is None:
         view = workspace().experiments.default_view()
-        set_state(read(view.state) if view else State())
-    elif not asked and kept:
-        set_state(read(kept))
-    return read(st.session_state[_KEPT])
+        set_state(from_params(view.state) if view else State())
+    elif not requested and previous:
+        set_state(from_params(previous))
+    return from_params(st.session_state[_LAST_PARAMS])
 
 
 def set_state(state: State) -> None:
     """Make this the state, and the address say so; from a callback, or right before a rerun."""
-    params = written(state)
-    st.session_state[_KEPT] = params
+    params = to_params(state)
+    st.session_state[_LAST_PARAMS] = params
     st.query_params.from_dict(params)
 
 
-def change(**changes: Any) -> None:
+def update_state(**changes: Any) -> None:
     """Change some of the state; unless the page is chosen, the first page is next."""
-    set_state(replace(read(st.session_state[_KEPT]), **{"page": 1, **changes}))
+    set_state(replace(from_params(st.session_state[_LAST_PARAMS]), **{"page": 1, **changes}))
 
 
 def sync_widget(key: str, value: Any) -> str:
@@ -171,11 +178,11 @@ def sync_widget(key: str, value: Any) -> str:
     return key
 
 
-def chosen(
+def on_widget_change(
     key: str,
     field: str,
-    made: Callable[[Any], Any] = lambda value: value,
-    among: Collection[Any] | None = None,
+    convert: Callable[[Any], Any] = lambda value: value,
+    options: Collection[Any] | None = None,
 ) -> None:
     """The callback of such a widget: its value becomes a field of the state.
 
@@ -183,5 +190,5 @@ def chosen(
     such as a count, it reports the old words: what is not `among` the options is no choice.
     """
     value = st.session_state[key]
-    if value is None or among is None or value in among:
-        change(**{field: made(value)})
+    if value is None or options is None or value in options:
+        update_state(**{field: convert(value)})

@@ -20,15 +20,15 @@ from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.table import badges_column, name_column, press_column, table, touched
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.bulk_actions import SWATCHES
-from pilothouse_app.features.experiments.columns import Catalog, sort_by
-from pilothouse_app.features.experiments.filter_text import count_of
-from pilothouse_app.features.experiments.formatting import as_words
+from pilothouse_app.features.experiments.columns import ColumnCatalog, sort_by
+from pilothouse_app.features.experiments.filter_text import cached_count
+from pilothouse_app.features.experiments.formatting import display_frame
 from pilothouse_app.features.experiments.pager import table_footer
-from pilothouse_app.features.experiments.register_model import champions
-from pilothouse_app.features.experiments.state import State, change, current
+from pilothouse_app.features.experiments.register_model import champion_runs
+from pilothouse_app.features.experiments.state import State, current_state, update_state
 
 KEY = "runs"
-ALIVE = ("running", "queued")
+ACTIVE = ("running", "queued")
 CHAMPION = "Champion"
 STAR_ON, STAR_OFF = "★", "☆"
 CLOSED, OPEN = ":material/chevron_right:", ":material/expand_more:"
@@ -36,62 +36,62 @@ NARROW, WIDE = 190, 260
 INDENT = "\u2003"
 MAX_CHILDREN = 100
 MAX_OPEN = 20
-TRAIL = 3  # rem, of the way back to all groups
+BREADCRUMB = 3  # rem, of the way back to all groups
 COMMIT = 8
 
 
-def run_rows(
-    state: State, known: Catalog, meant: RunFilter, columns: Sequence[str], found: int
+def run_table(
+    state: State, catalog: ColumnCatalog, run_filter: RunFilter, columns: Sequence[str], total: int
 ) -> None:
     """Draw a page of the runs that are meant, with its foot."""
     body, tree = st.container(), state.mode == "tree"
-    page = table_footer(state, _roots(meant) if tree else found, "tree" if tree else "run")
-    asked = f"page {state!r} {page} {columns!r}"
-    frame = cached(asked, lambda: _page(state, meant, columns, page))
-    draw = partial(_draw, state, known, columns)
-    alive = list(frame.loc[frame["status"].isin(ALIVE), "id"])
+    page = table_footer(state, _roots(run_filter) if tree else total, "tree" if tree else "run")
+    cache_key = f"page {state!r} {page} {columns!r}"
+    frame = cached(cache_key, lambda: _page(state, run_filter, columns, page))
+    draw = partial(_draw, state, catalog, columns)
+    alive = list(frame.loc[frame["status"].isin(ACTIVE), "id"])
     with body:
         if not alive:
             draw(frame)
             return
-        seen = _pulse(meant)
+        drawn_state = _refresh_state(run_filter)
         live(
             lambda: (
-                _fresh(frame, _runs(replace(meant, ids=alive), state, columns), draw)
-                and _pulse(meant) == seen
+                _redraw(frame, _runs(replace(run_filter, ids=alive), state, columns), draw)
+                and _refresh_state(run_filter) == drawn_state
             ),
             key="runs_live",
             busy=True,
         )
 
 
-def _pulse(meant: RunFilter) -> tuple[int, int]:
+def _refresh_state(run_filter: RunFilter) -> tuple[int, int]:
     """What the page must run for: another run is alive or none is, or somebody clicked."""
-    return workspace().experiments.count(replace(meant, statuses=ALIVE)), touched(KEY)
+    return workspace().experiments.count(replace(run_filter, statuses=ACTIVE)), touched(KEY)
 
 
-def _roots(meant: RunFilter) -> int:
-    return count_of(replace(meant, roots=True))
+def _roots(run_filter: RunFilter) -> int:
+    return cached_count(replace(run_filter, roots=True))
 
 
-def _page(state: State, meant: RunFilter, columns: Sequence[str], page: int) -> pd.DataFrame:
+def _page(state: State, run_filter: RunFilter, columns: Sequence[str], page: int) -> pd.DataFrame:
     if state.mode != "tree":
-        return _runs(meant, state, columns, page, state.size)
-    tops = _runs(replace(meant, roots=True), state, (), page, state.size)
-    places = list(_grown(list(tops["id"]), 0, state, meant))
-    ids = [place.run for place in places]
-    found = RunFilter(ids=ids, archived=meant.archived)
-    frame = _runs(found, state, columns, size=max(1, len(ids))).set_index("id")
-    there = [place for place in places if place.run in frame.index]
+        return _runs(run_filter, state, columns, page, state.size)
+    tops = _runs(replace(run_filter, roots=True), state, (), page, state.size)
+    rows = list(_tree_rows(list(tops["id"]), 0, state, run_filter))
+    ids = [row.run for row in rows]
+    page_filter = RunFilter(ids=ids, archived=run_filter.archived)
+    frame = _runs(page_filter, state, columns, size=max(1, len(ids))).set_index("id")
+    existing = [row for row in rows if row.run in frame.index]
     return (
-        frame.loc[[place.run for place in there]]
+        frame.loc[[row.run for row in existing]]
         .reset_index()
-        .assign(level=[place.level for place in there], below=[place.below for place in there])
+        .assign(level=[row.level for row in existing], below=[row.below for row in existing])
     )
 
 
 @dataclass(frozen=True)
-class _Place:
+class _TreeRow:
     """A run in the tree: how deep it stands, and how many stand right under it."""
 
     run: str
@@ -99,23 +99,29 @@ class _Place:
     below: int
 
 
-def _grown(runs: list[str], level: int, state: State, meant: RunFilter) -> Iterator[_Place]:
+def _tree_rows(
+    runs: list[str], level: int, state: State, run_filter: RunFilter
+) -> Iterator[_TreeRow]:
     """The runs in order, the children of each open one after it, and theirs after them."""
-    below = workspace().experiments.children(runs, meant)
+    below = workspace().experiments.children(runs, run_filter)
     for run in runs:
-        yield _Place(run, level, below.get(run, 0))
+        yield _TreeRow(run, level, below.get(run, 0))
         if run in below and run in state.open:
-            under = _runs(replace(meant, parent=run), state, ())
-            yield from _grown(list(under["id"]), level + 1, state, meant)
+            under = _runs(replace(run_filter, parent=run), state, ())
+            yield from _tree_rows(list(under["id"]), level + 1, state, run_filter)
 
 
 def _runs(
-    meant: RunFilter, state: State, columns: Sequence[str], page: int = 1, size: int = MAX_CHILDREN
+    run_filter: RunFilter,
+    state: State,
+    columns: Sequence[str],
+    page: int = 1,
+    size: int = MAX_CHILDREN,
 ) -> pd.DataFrame:
     return workspace().experiments.runs(
-        meant,
+        run_filter,
         state.run_order,
-        descending=not state.rising,
+        descending=not state.ascending,
         page=page,
         size=size,
         columns=list(
@@ -127,30 +133,32 @@ def _runs(
     )
 
 
-def _fresh(frame: pd.DataFrame, rows: pd.DataFrame, draw: Any) -> bool:
+def _redraw(frame: pd.DataFrame, rows: pd.DataFrame, draw: Any) -> bool:
     """Draw the page with the rows that were read again; whether all of those go on."""
     whole, again = frame.set_index("id"), rows.set_index("id")
     for column in again.columns:
         whole.loc[again.index, column] = again[column]
     draw(whole.loc[frame["id"]].reset_index())
-    return bool(again["status"].isin(ALIVE).all())
+    return bool(again["status"].isin(ACTIVE).all())
 
 
-def _draw(state: State, known: Catalog, columns: Sequence[str], frame: pd.DataFrame) -> None:
+def _draw(
+    state: State, catalog: ColumnCatalog, columns: Sequence[str], frame: pd.DataFrame
+) -> None:
     tree = state.mode == "tree"
-    shown, looks = _with_marks(as_words(frame))
-    own = {column: known.look(column, state) for column in columns}
+    rows, looks = _with_marks(display_frame(frame))
+    own = {column: catalog.column_config(column, state) for column in columns}
     fixed: dict[str, Any] = {
-        "name": name_column(known.head("name", state), width=WIDE if tree else NARROW)
+        "name": name_column(catalog.header("name", state), width=WIDE if tree else NARROW)
     }
     if tree:
-        shown, fixed = _with_branches(shown, fixed)
-    if "commit" in shown:
-        shown["commit"] = [(commit or "")[:COMMIT] for commit in shown["commit"]]
-    above = TRAIL if state.inside else 0
+        rows, fixed = _with_branches(rows, fixed)
+    if "commit" in rows:
+        rows["commit"] = [(commit or "")[:COMMIT] for commit in rows["commit"]]
+    above = BREADCRUMB if state.in_group else 0
     with fill(KEY, reserve=17.2 + above, most=34 + 30 * max(1, len(frame))):
         table(
-            shown,
+            rows,
             {**fixed, **looks, **own},
             key=KEY,
             alt="Runs",
@@ -169,26 +177,26 @@ def _sorts(column: str) -> None:
 def _with_marks(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The star to press, and badges for the champion and for colours when there are any."""
     starred, colours = frame[f"tags.{STARRED}"], frame[f"tags.{COLOUR}"]
-    best = set(champions())
+    best = set(champion_runs())
     marks = [
         [*([CHAMPION] if run in best else []), *([title(colour)] if colour in SWATCHES else [])]
         for run, colour in zip(frame["id"], colours, strict=True)
     ]
     stars = [STAR_ON if value == "yes" else STAR_OFF for value in starred]
-    shown = frame.assign(star=stars, marks=pd.Series(marks, index=frame.index, dtype="object"))
+    rows = frame.assign(star=stars, marks=pd.Series(marks, index=frame.index, dtype="object"))
     on = set(frame.loc[starred == "yes", "id"])
     looks: dict[str, Any] = {
         "star": press_column(
-            "★", partial(_turn_star, on), width=40, help="Press to put or take a star"
+            "★", partial(_toggle_star, on), width=40, help="Press to put or take a star"
         )
     }
     if any(marks):
-        words = {CHAMPION: "violet", **{title(name): hue for name, hue in SWATCHES.items()}}
-        looks["marks"] = badges_column("Marks", words, width=96)
-    return shown, looks
+        badges = {CHAMPION: "violet", **{title(name): hue for name, hue in SWATCHES.items()}}
+        looks["marks"] = badges_column("Marks", badges, width=96)
+    return rows, looks
 
 
-def _turn_star(starred: set[str], run: str) -> None:
+def _toggle_star(starred: set[str], run: str) -> None:
     run_from_callback(lambda: workspace().experiments.star([run], run not in starred))
 
 
@@ -196,7 +204,7 @@ def _with_branches(
     frame: pd.DataFrame, fixed: dict[str, Any]
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """A column that opens and closes what lies under a run, and names set in by their level."""
-    opened = set(current().open)
+    opened = set(current_state().open)
     cells = [
         f"{OPEN if run in opened else CLOSED} {below}" if below else None
         for run, below in zip(frame["id"], frame["below"], strict=True)
@@ -208,7 +216,7 @@ def _with_branches(
     ]
     press = press_column(
         "Under",
-        _turn_branch,
+        _toggle_branch,
         width=64,
         pinned=True,
         help=f"Press to see the runs under a run, {MAX_CHILDREN} of them at most",
@@ -216,8 +224,8 @@ def _with_branches(
     return frame.assign(branch=branch, name=names), {"branch": press, **fixed}
 
 
-def _turn_branch(run: str) -> None:
-    state = current()
-    others = tuple(each for each in state.open if each != run)
+def _toggle_branch(run: str) -> None:
+    state = current_state()
+    others = tuple(other for other in state.open if other != run)
     opened = (*others, run)[-MAX_OPEN:] if run not in state.open else others
-    change(open=opened, page=state.page)
+    update_state(open=opened, page=state.page)

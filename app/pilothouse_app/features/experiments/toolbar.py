@@ -8,59 +8,59 @@ import streamlit as st
 
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import count
-from pilothouse_app.components.status import words
-from pilothouse_app.features.experiments.columns import Catalog, columns_popover
+from pilothouse_app.components.status import status_title
+from pilothouse_app.features.experiments.columns import ColumnCatalog, columns_popover
 from pilothouse_app.features.experiments.filter_builder import builder_button
 from pilothouse_app.features.experiments.filter_text import filter_box, filter_error
-from pilothouse_app.features.experiments.groups import group_by, trail
+from pilothouse_app.features.experiments.groups import breadcrumb, group_by
 from pilothouse_app.features.experiments.state import (
     ARCHIVE,
     MODES,
-    SHOWN,
+    SHOW_OPTIONS,
     STAR,
     State,
-    change,
-    chosen,
+    on_widget_change,
     sync_widget,
+    update_state,
 )
 
 if TYPE_CHECKING:
     from pilothouse.kit.errors import Invalid
 
-MODE_WORDS = {"list": "List", "tree": "Tree", "groups": "Groups"}
-SHOW_WORDS = {STAR: "Starred", ARCHIVE: "Archived"}
+MODE_TITLES = {"list": "List", "tree": "Tree", "groups": "Groups"}
+SHOW_TITLES = {STAR: "Starred", ARCHIVE: "Archived"}
 INDENT = "\u2003"
 
 
-def run_bar(state: State, known: Catalog, wrong: Invalid | None) -> None:
+def run_toolbar(state: State, catalog: ColumnCatalog, error: Invalid | None) -> None:
     """Draw both rows."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _text(state)
         filter_box(state)
-        builder_button(state, known)
-    filter_error(wrong)
+        builder_button(state, catalog)
+    filter_error(error)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _experiment(state, known)
+        _experiment(state, catalog)
         _show(state)
         st.segmented_control(
             "View",
             MODES,
-            format_func=MODE_WORDS.__getitem__,
+            format_func=MODE_TITLES.__getitem__,
             key=sync_widget("runs_mode", state.mode),
             required=True,
-            on_change=chosen,
+            on_change=on_widget_change,
             args=("runs_mode", "mode"),
             label_visibility="collapsed",
         )
-        columns_popover(state, known)
+        columns_popover(state, catalog)
         if state.mode == "groups":
-            group_by(state, known)
-    trail(state, known)
+            group_by(state, catalog)
+    breadcrumb(state, catalog)
 
 
-def is_unfiltered(state: State, wrong: Invalid | None) -> None:
+def empty_run_table(state: State, error: Invalid | None) -> None:
     """The empty state of a table: of the archive, of a filter, of a filter that means nothing."""
-    if wrong is not None:
+    if error is not None:
         empty("The filter cannot be used", "What is wrong with it stands under it.", key="nothing",
               icon=":material/filter_alt_off:")  # fmt: skip
         return
@@ -78,7 +78,7 @@ def is_unfiltered(state: State, wrong: Invalid | None) -> None:
 
 
 def _clear(state: State) -> None:
-    change(text="", filter="", experiment="", show="", within=())
+    update_state(text="", filter="", experiment="", show="", within=())
     st.rerun()
 
 
@@ -90,16 +90,16 @@ def _text(state: State) -> None:
         type="search",
         label_visibility="collapsed",
         width=220,
-        on_change=chosen,
+        on_change=on_widget_change,
         args=("runs_text", "text", lambda typed: (typed or "").strip()),
     )
 
 
-def _experiment(state: State, known: Catalog) -> None:
+def _experiment(state: State, catalog: ColumnCatalog) -> None:
     """The experiments as a tree: a node means its experiment and all below it."""
-    nodes = {node.path: node for node in known.nodes}
+    nodes = {node.path: node for node in catalog.nodes}
 
-    def shown(path: str) -> str:
+    def option_title(path: str) -> str:
         node = nodes.get(path)
         if node is None:
             return path
@@ -112,10 +112,10 @@ def _experiment(state: State, known: Catalog) -> None:
         index=None,
         key=sync_widget("runs_experiment", state.experiment or None),
         placeholder="All experiments",
-        format_func=shown,
+        format_func=option_title,
         label_visibility="collapsed",
         width=210,
-        on_change=chosen,
+        on_change=on_widget_change,
         args=("runs_experiment", "experiment", lambda path: path or "", options),
     )
 
@@ -123,13 +123,13 @@ def _experiment(state: State, known: Catalog) -> None:
 def _show(state: State) -> None:
     st.selectbox(
         "Show",
-        SHOWN,
+        SHOW_OPTIONS,
         index=None,
         key=sync_widget("runs_show", state.show or None),
         placeholder="All runs",
-        format_func=lambda name: SHOW_WORDS.get(name) or words(name),
+        format_func=lambda name: SHOW_TITLES.get(name) or status_title(name),
         label_visibility="collapsed",
         width=132,
-        on_change=chosen,
-        args=("runs_show", "show", lambda name: name or "", SHOWN),
+        on_change=on_widget_change,
+        args=("runs_show", "show", lambda name: name or "", SHOW_OPTIONS),
     )

@@ -14,12 +14,12 @@ import streamlit as st
 
 from pilothouse.experiments.files import preview
 from pilothouse.kit.errors import PilothouseError
-from pilothouse_app.components.diff import literal, pairs
+from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count, plural, size
 from pilothouse_app.components.header import section
 from pilothouse_app.components.layout import fill, white_background
-from pilothouse_app.components.markdown import formatted
+from pilothouse_app.components.markdown import formatted, literal
 from pilothouse_app.components.table import ROW, table, text_column
 from pilothouse_app.components.table_height import short
 from pilothouse_app.components.workspace import workspace
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pilothouse.models.mlmodel import ColumnInfo
 
 RESERVE = 17
-FACTS = {
+FIELD_TITLES = {
     "model_uuid": "UUID",
     "mlflow_version": "MLflow",
     "utc_time_created": "Made at (UTC)",
@@ -39,12 +39,12 @@ FACTS = {
 }
 
 
-def file_url(owner: str, file: ArtifactInfo, *, shown: bool = False, figure: bool = False) -> str:
+def file_url(owner: str, file: ArtifactInfo, *, inline: bool = False, figure: bool = False) -> str:
     """Where the app serves a file of a run or of a logged model; a figure is drawn on a page."""
     kind = "logged-models" if owner.startswith("m-") else "runs"
     # The digest makes a replaced file another address, which the browser does not know yet.
-    asked = f"?{'shown&' if shown else ''}{'figure&' if figure else ''}v={file.digest[:8]}"
-    return f"/api/{kind}/{quote(owner)}/files/{quote(file.path)}{asked}"
+    query = f"?{'shown&' if inline else ''}{'figure&' if figure else ''}v={file.digest[:8]}"
+    return f"/api/{kind}/{quote(owner)}/files/{quote(file.path)}{query}"
 
 
 def viewer(owner: str, file: ArtifactInfo) -> None:
@@ -66,7 +66,7 @@ def viewer(owner: str, file: ArtifactInfo) -> None:
 def _image(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     files.image(owner, file.path)  # says what is wrong with it, before a browser is asked
     name = literal(file.path.rpartition("/")[2])
-    st.markdown(f"![{name}]({file_url(owner, file, shown=True)})")
+    st.markdown(f"![{name}]({file_url(owner, file, inline=True)})")
 
 
 def _table(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
@@ -75,14 +75,14 @@ def _table(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
 
 
 def _rows(frame: pd.DataFrame, total: int | None, whole: bool, columns: int, path: str) -> None:
-    words = plural(len(frame) if total is None else total, "row")
+    text = plural(len(frame) if total is None else total, "row")
     if not whole:
         first = f"The first {count(len(frame))}"
-        words = f"{first} rows" if total is None else f"{first} of {words}"
-    words += f", {plural(columns, 'column')}"
+        text = f"{first} rows" if total is None else f"{first} of {text}"
+    text += f", {plural(columns, 'column')}"
     if columns > len(frame.columns):
-        words += f"; the first {len(frame.columns)} columns"
-    st.markdown(f":gray[{words}]")
+        text += f"; the first {len(frame.columns)} columns"
+    st.markdown(f":gray[{text}]")
     with fill("file_rows", reserve=RESERVE + 2, least=300, most=34 + ROW * max(len(frame), 1)):
         st.dataframe(
             frame,
@@ -101,7 +101,7 @@ def _json(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
         _rows(rows.frame, rows.rows, rows.whole, rows.columns, file.path)
         return
     if preview.figure_of(value) is not None:
-        _framed(file, file_url(owner, file, shown=True, figure=True), "figure")
+        _framed(file, file_url(owner, file, inline=True, figure=True), "figure")
         with st.expander("The file as it is", icon=":material/code:"):
             st.json(value, expanded=1)
         return
@@ -109,17 +109,17 @@ def _json(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
 
 
 def _text(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
-    found = files.text(owner, file.path)
-    _code(found.text, found.language or None, file, found.whole)
+    content = files.text(owner, file.path)
+    _code(content.text, content.language or None, file, content.whole)
 
 
 def _patch(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
-    found = files.text(owner, file.path)
-    _code(found.text, "diff", file, found.whole)
+    content = files.text(owner, file.path)
+    _code(content.text, "diff", file, content.whole)
 
 
 def _code(text: str, language: str | None, file: ArtifactInfo, whole: bool) -> None:
-    _told_if_cut(file, whole)
+    _note_if_truncated(file, whole)
     code_block(text, language, key="file_code", reserve=RESERVE)
 
 
@@ -137,10 +137,10 @@ def code_block(text: str, language: str | None, *, key: str, reserve: float) -> 
 
 
 def _markdown(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
-    found = files.text(owner, file.path)
-    _told_if_cut(file, found.whole)
+    content = files.text(owner, file.path)
+    _note_if_truncated(file, content.whole)
     with st.container(border=True):
-        markdown_text(found.text)
+        markdown_text(content.text)
 
 
 def markdown_text(text: str) -> None:
@@ -153,16 +153,16 @@ def markdown_text(text: str) -> None:
     st.code(text, language=None, wrap_lines=True, height=420)
 
 
-def _told_if_cut(file: ArtifactInfo, whole: bool) -> None:
+def _note_if_truncated(file: ArtifactInfo, whole: bool) -> None:
     if not whole:
-        words = f"The first {size(preview.MAX_TEXT)} of {size(file.size)}; download it for more."
-        st.markdown(f":gray[{words}]")
+        text = f"The first {size(preview.MAX_TEXT)} of {size(file.size)}; download it for more."
+        st.markdown(f":gray[{text}]")
 
 
 def _html(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     files.find(owner, file.path)
     st.markdown(":gray[Shown apart: its scripts reach neither this app nor any network.]")
-    _framed(file, file_url(owner, file, shown=True), "page")
+    _framed(file, file_url(owner, file, inline=True), "page")
 
 
 def _framed(file: ArtifactInfo, url: str, what: str) -> None:
@@ -172,16 +172,18 @@ def _framed(file: ArtifactInfo, url: str, what: str) -> None:
 
 
 def _model(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
-    found = files.model(owner, file.path)
-    pairs({FACTS.get(name, name): value for name, value in found.facts.items()}, alt="Model")
+    model = files.model(owner, file.path)
+    pairs_table(
+        {FIELD_TITLES.get(name, name): value for name, value in model.facts.items()}, alt="Model"
+    )
     left, right = st.columns(2, gap="medium")
     with left:
-        _columns("Inputs", found.inputs)
-        _columns("Outputs", found.outputs)
+        _columns("Inputs", model.inputs)
+        _columns("Outputs", model.outputs)
     with right:
-        for name, words in found.flavors.items():
+        for name, settings in model.flavors.items():
             section("Flavor", name)
-            pairs(words, alt=f"Flavor {name}")
+            pairs_table(settings, alt=f"Flavor {name}")
     with st.expander("The file as it is", icon=":material/code:"):
         st.code(files.text(owner, file.path).text, language="yaml", wrap_lines=True)
 
@@ -205,7 +207,7 @@ def columns_table(columns: tuple[ColumnInfo, ...], *, alt: str) -> None:
     table(frame, looks, key=f"columns_{alt}", ids="name", alt=alt, height=height)
 
 
-def _other(_files: RunFiles, _owner: str, file: ArtifactInfo) -> None:
+def _unsupported(_files: RunFiles, _owner: str, file: ArtifactInfo) -> None:
     what = "A PDF" if file.path.lower().endswith(".pdf") else "A file of this kind"
     st.markdown(f":gray[{what} is not shown here, and nothing in it is run. Download it.]")
 
@@ -219,6 +221,6 @@ _VIEWERS: dict[str, Callable[[RunFiles, str, ArtifactInfo], Any]] = {
     preview.PATCH: _patch,
     preview.HTML: _html,
     preview.MODEL: _model,
-    preview.PDF: _other,
-    preview.OTHER: _other,
+    preview.PDF: _unsupported,
+    preview.OTHER: _unsupported,
 }

@@ -55,8 +55,8 @@ class Overview:
         """The newest 95th percentile of latency."""
         if self.traffic.empty:
             return None
-        told = self.traffic["p95_ms"].dropna()
-        return float(told.iloc[-1]) if len(told) else None
+        values = self.traffic["p95_ms"].dropna()
+        return float(values.iloc[-1]) if len(values) else None
 
 
 def overview(hours: float) -> Overview:
@@ -100,21 +100,21 @@ def _open_alerts(ws: Workspace) -> list[dict[str, Any]]:
 def _with_health(deployments: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
     """Each deployment with its version, and the newest window's drift and performance."""
     newest = windows.groupby("deployment").tail(1).set_index("deployment")
-    known = deployments.join(newest[["drift_status", "performance_status"]], on="name")
-    names = zip(known["model"], known["version"], strict=True)
-    return known.assign(
+    with_status = deployments.join(newest[["drift_status", "performance_status"]], on="name")
+    names = zip(with_status["model"], with_status["version"], strict=True)
+    return with_status.assign(
         version=[f"{model} {number}" for model, number in names],
-        drift=known["drift_status"].fillna(""),
-        performance=known["performance_status"].fillna(""),
+        drift=with_status["drift_status"].fillna(""),
+        performance=with_status["performance_status"].fillna(""),
     )
 
 
 def _traffic(ws: Workspace, names: list[str], hours: float) -> pd.DataFrame:
     frames = [_traffic_of(str(ws.folder), name, hours, _ws=ws) for name in names]
-    told = [frame for frame in frames if len(frame)]
-    if not told:
+    with_rows = [frame for frame in frames if len(frame)]
+    if not with_rows:
         return pd.DataFrame(columns=["at", "requests", "rows", "p50_ms", "p95_ms", "errors"])
-    together = pd.concat(told).groupby("at", as_index=False)
+    together = pd.concat(with_rows).groupby("at", as_index=False)
     return together.agg(
         {"requests": "sum", "rows": "sum", "p50_ms": "max", "p95_ms": "max", "errors": "sum"}
     )

@@ -9,9 +9,9 @@ import streamlit as st
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty, nothing_found
-from pilothouse_app.components.filters import filter_bar, pick
+from pilothouse_app.components.filters import choose_many, filter_bar
 from pilothouse_app.components.formats import rule_title
-from pilothouse_app.components.status import words
+from pilothouse_app.components.status import status_title
 from pilothouse_app.components.table import (
     name_column,
     number_column,
@@ -41,8 +41,8 @@ COLUMNS = {
 
 def inbox(deployment: str = "") -> None:
     """The alerts, those that need somebody first; of one deployment or of all."""
-    found = workspace().monitoring.alerts(deployment=deployment or None)
-    if found.empty:
+    alerts = workspace().monitoring.alerts(deployment=deployment or None)
+    if alerts.empty:
         empty(
             "No alert has been raised",
             "Rules look at each evaluated window; what breaches one shows up here.",
@@ -51,26 +51,26 @@ def inbox(deployment: str = "") -> None:
         )
         return
     with filter_bar():
-        states = pick("alerts_state", STATES, "State", words=words)
-    chosen = found[found["state"].isin(states)] if states else found
+        states = choose_many("alerts_state", STATES, "State", format_func=status_title)
+    chosen = alerts[alerts["state"].isin(states)] if states else alerts
     if chosen.empty:
         nothing_found("alerts")
         return
-    shown = _described(chosen)
-    with tall("alerts", len(shown), reserve=18) as height:
-        table(shown, COLUMNS, key="alerts", alt="Alerts", opens=("alert", "id"), height=height)
+    rows = _display_frame(chosen)
+    with tall("alerts", len(rows), reserve=18) as height:
+        table(rows, COLUMNS, key="alerts", alt="Alerts", opens=("alert", "id"), height=height)
 
 
-def _described(found: pd.DataFrame) -> pd.DataFrame:
-    urgent = found.sort_values("state", key=lambda states: states.map(STATES.index), kind="stable")
+def _display_frame(alerts: pd.DataFrame) -> pd.DataFrame:
+    urgent = alerts.sort_values("state", key=lambda states: states.map(STATES.index), kind="stable")
     names = zip(urgent["deployment"], urgent["name"], strict=True)
     return urgent.assign(
-        message=[sentence_of(message) for message in urgent["message"]],
+        message=[alert_sentence(message) for message in urgent["message"]],
         title=[f"{deployment}: {rule_title(name)}" for deployment, name in names],
     )
 
 
-def sentence_of(message: str) -> str:
+def alert_sentence(message: str) -> str:
     """An alert's message in words; a column's name at its start keeps its letters."""
     return readable(message)
 

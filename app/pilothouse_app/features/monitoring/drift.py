@@ -9,10 +9,10 @@ import streamlit as st
 
 from pilothouse_app.charts.drift import distributions
 from pilothouse_app.components.charting import dark, figure
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import number, plural
 from pilothouse_app.components.header import section
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import number_column, status_column, table, text_column
 from pilothouse_app.components.workspace import workspace
 
@@ -42,16 +42,16 @@ def ranking_and_distributions(window: str, *, key: str) -> None:
     left, right = st.columns([52, 48], gap="medium")
     with left:
         section("Columns by drift", "over the limit, times importance; tick one")
-        shown = ranking.assign(title=[str(name) for name in ranking["column"]])
+        rows = ranking.assign(title=[str(name) for name in ranking["column"]])
         ticked = table(
-            shown, RANKING, key=f"{key}_ranking", alt="Columns by drift", ids="column",
-            select="one", height=min(30 * len(shown) + 34, 454),
+            rows, RANKING, key=f"{key}_ranking", alt="Columns by drift", ids="column",
+            select="one", height=min(30 * len(rows) + 34, 454),
         )  # fmt: skip
     with right:
-        _distributions(window, chosen(list(ranking["column"]), ticked), ranking, key=key)
+        _distributions(window, selected_column(list(ranking["column"]), ticked), ranking, key=key)
 
 
-def chosen(columns: Sequence[str], ticked: Sequence[str]) -> str:
+def selected_column(columns: Sequence[str], ticked: Sequence[str]) -> str:
     """The column ticked last, else the first of the ranking."""
     return next((name for name in reversed(ticked) if name in columns), columns[0])
 

@@ -52,9 +52,9 @@ def report_frame(reports: Sequence[ReportInfo]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["id", *COLUMNS])
 
 
-def report_table(found: pd.DataFrame) -> None:
+def report_table(reports: pd.DataFrame) -> None:
     """Draw the reports; a click opens one."""
-    table(found, COLUMNS, key="reports", alt="Reports", opens=("report", "id"))
+    table(reports, COLUMNS, key="reports", alt="Reports", opens=("report", "id"))
 
 
 def report_page(report: str) -> None:

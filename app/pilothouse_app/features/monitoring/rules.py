@@ -26,7 +26,7 @@ CONDITIONS = {
     "above_reference": "is above the reference by more than",
     "below_reference": "is below the reference by more than",
 }
-WATCHED = {
+PRESETS = {
     "ROC AUC": ("performance", "roc_auc", "below_reference", 0.05),
     "Accuracy": ("performance", "accuracy", "below_reference", 0.05),
     "Log loss": ("performance", "log_loss", "above_reference", 0.1),
@@ -46,10 +46,10 @@ COLUMNS = {
 }
 
 
-def rules(deployment: str) -> None:
+def rules_view(deployment: str) -> None:
     """The rules of a deployment."""
-    found = workspace().monitoring.rules(deployment)
-    if found.empty:
+    frame = workspace().monitoring.rules(deployment)
+    if frame.empty:
         empty(
             "No rule watches this deployment",
             "A rule opens an alert when windows in a row are in breach.",
@@ -58,11 +58,11 @@ def rules(deployment: str) -> None:
         )
         return
     actions = st.container(horizontal=True, vertical_alignment="center")
-    with tall("rules", len(found), reserve=20) as height:
+    with tall("rules", len(frame), reserve=20) as height:
         ticked = table(
-            rule_frame(found), COLUMNS, key="rules", alt="Alert rules", select="one", height=height
+            rule_frame(frame), COLUMNS, key="rules", alt="Alert rules", select="one", height=height
         )
-    chosen = records(found[found["id"].isin(ticked[-1:] or [query_param("rule")])])
+    chosen = records(frame[frame["id"].isin(ticked[-1:] or [query_param("rule")])])
     with actions:
         if chosen:
             _actions(chosen[0])
@@ -90,17 +90,17 @@ def _actions(rule: dict[str, Any]) -> None:
         )
 
 
-def rule_frame(found: pd.DataFrame) -> pd.DataFrame:
+def rule_frame(rules: pd.DataFrame) -> pd.DataFrame:
     """The frame of rules with the condition as a sentence."""
-    return found.assign(
-        name=[rule_title(name) for name in found["name"]],
-        state=["active" if enabled else "paused" for enabled in found["enabled"]],
-        sentence=[sentence(row) for row in records(found)],
-        action=["Retrain" if action == "retrain" else "Tell people" for action in found["action"]],
+    return rules.assign(
+        name=[rule_title(name) for name in rules["name"]],
+        state=["active" if enabled else "paused" for enabled in rules["enabled"]],
+        sentence=[rule_sentence(row) for row in records(rules)],
+        action=["Retrain" if action == "retrain" else "Tell people" for action in rules["action"]],
     )
 
 
-def sentence(rule: Any) -> str:
+def rule_sentence(rule: Any) -> str:
     """When a rule breaches, in words."""
     column = "" if rule["column"] in ("", "*") else f" of {rule['column']}"
     condition = CONDITIONS.get(rule["condition"], rule["condition"])
@@ -116,8 +116,8 @@ def add_rule_button(deployment: str) -> None:
 @st.dialog("Add a rule", icon=":material/rule:")
 def add_rule(deployment: str) -> None:
     """The form of a new rule."""
-    what = st.selectbox("Watch", list(WATCHED), key="rule_what")
-    signal, check, condition, usual = WATCHED[what]
+    what = st.selectbox("Watch", list(PRESETS), key="rule_what")
+    signal, check, condition, usual = PRESETS[what]
     threshold = st.number_input(
         f"Breaches when it {CONDITIONS[condition]}",
         value=usual,

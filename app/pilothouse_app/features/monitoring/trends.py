@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pilothouse_app.charts.windows import judged_over_time, rows_over_time, score_over_time
+from pilothouse_app.charts.windows import rows_over_time, score_over_time, status_over_time
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.formats import DASH, count, number, share
 from pilothouse_app.components.header import section
@@ -25,7 +25,7 @@ def latest_metrics(windows: pd.DataFrame, auc: pd.DataFrame) -> None:
     """The newest window's figures, and of the newest labelled one what was realised."""
     newest = records(windows.tail(1))[0]
     judged = records(auc[auc["score"].notna()].tail(1))
-    realised: dict[str, Any] = judged[0] if judged else {}
+    observed: dict[str, Any] = judged[0] if judged else {}
     kpi_row(
         [
             Kpi(
@@ -35,21 +35,21 @@ def latest_metrics(windows: pd.DataFrame, auc: pd.DataFrame) -> None:
             ),
             Kpi(
                 "ROC AUC",
-                number(realised.get("score")),
-                f"reference {number(realised['reference'])}" if realised else "no labels yet",
+                number(observed.get("score")),
+                f"reference {number(observed['reference'])}" if observed else "no labels yet",
             ),
             Kpi(
                 "Drifted columns",
                 f"{count(newest['drifted'])} of {count(newest['columns'])}",
                 "over their limit",
             ),
-            Kpi("Mean score", number(newest["mean_score"]), _came_true(newest)),
+            Kpi("Mean score", number(newest["mean_score"]), _positive_rate(newest)),
             Kpi("Labelled", share(newest["coverage"], 0), f"of {count(newest['rows'])} rows"),
         ]
     )
 
 
-def _came_true(newest: dict[str, Any]) -> str:
+def _positive_rate(newest: dict[str, Any]) -> str:
     rate = share(newest["base_rate"])
     return "" if rate == DASH else f"{rate} came true"
 
@@ -84,7 +84,7 @@ def _auc(auc: pd.DataFrame) -> None:
         return
     last = records(auc[auc["reference"].notna()].tail(1))
     figure(
-        judged_over_time(
+        status_over_time(
             auc,
             dark=dark(),
             value="score",
@@ -106,7 +106,7 @@ def _drifted(deployment: str) -> None:
         return
     limit = trend["threshold"].dropna()
     figure(
-        judged_over_time(
+        status_over_time(
             trend,
             dark=dark(),
             value="score",

@@ -34,7 +34,7 @@ COLUMNS = {
 }
 
 
-def span_words(start: datetime, end: datetime) -> str:
+def span_text(start: datetime, end: datetime) -> str:
     """A window's days: `4 to 10 Mar 2013`."""
     last = end - timedelta(microseconds=1)
     ended = f"{last.day} {last:%b %Y}"
@@ -48,21 +48,21 @@ def span_words(start: datetime, end: datetime) -> str:
     return f"{began} to {ended}"
 
 
-def described(windows: pd.DataFrame) -> pd.DataFrame:
+def display_windows(windows: pd.DataFrame) -> pd.DataFrame:
     """The frame of windows with their span in words, the newest first."""
-    spans = [span_words(s, e) for s, e in zip(windows["start"], windows["end"], strict=True)]
+    spans = [span_text(s, e) for s, e in zip(windows["start"], windows["end"], strict=True)]
     labelled = [share(coverage) for coverage in windows["coverage"]]
     return windows.assign(span=spans, labelled=labelled).sort_values("start", ascending=False)
 
 
-def pick_window(windows: pd.DataFrame, key: str) -> str:
+def choose_window(windows: pd.DataFrame, key: str) -> str:
     """Choose a window; the newest when nobody chose."""
-    shown = described(windows)
-    names = dict(zip(shown["id"].astype(str), shown["span"], strict=True))
+    rows = display_windows(windows)
+    names = dict(zip(rows["id"].astype(str), rows["span"], strict=True))
     return st.selectbox(
         "Window",
         list(names),
-        format_func=lambda each: names[each],
+        format_func=names.__getitem__,
         key=key,
         label_visibility="collapsed",
         width=220,

@@ -49,23 +49,23 @@ STEP_COLUMNS = {
 }
 
 
-def kind_words(kind: str) -> str:
+def kind_title(kind: str) -> str:
     """A kind of job as a reader says it."""
     return KINDS.get(kind, title(kind))
 
 
-def described(jobs: pd.DataFrame) -> pd.DataFrame:
+def display_jobs(jobs: pd.DataFrame) -> pd.DataFrame:
     """The frame of jobs with its kinds in words and how long each took, or takes."""
     spans = zip(jobs["started_at"], jobs["ended_at"], strict=True)
-    said = zip(jobs["error"], jobs["message"], strict=True)
+    messages = zip(jobs["error"], jobs["message"], strict=True)
     return jobs.assign(
-        kind=[kind_words(kind) for kind in jobs["kind"]],
-        message=[error or message for error, message in said],
-        took=[span_words(started, ended) for started, ended in spans],
+        kind=[kind_title(kind) for kind in jobs["kind"]],
+        message=[error or message for error, message in messages],
+        took=[duration_text(started, ended) for started, ended in spans],
     )
 
 
-def span_words(started: datetime | None, ended: datetime | None) -> str:
+def duration_text(started: datetime | None, ended: datetime | None) -> str:
     """How long from start to end, or to now when it has not ended."""
     if started is None or missing(started):
         return DASH
@@ -81,7 +81,7 @@ def steps_frame(steps: Sequence[StepInfo]) -> pd.DataFrame:
             "seq": step.seq,
             "name": step.name[:1].upper() + step.name[1:],
             "status": step.status,
-            "took": span_words(step.started_at, step.ended_at),
+            "took": duration_text(step.started_at, step.ended_at),
             "attempts": step.attempts,
             "started_at": step.started_at,
             "ended_at": step.ended_at or datetime.now(UTC),
@@ -97,21 +97,23 @@ def progress_line(job: JobInfo) -> None:
         hint = f"\n\n{job.hint}" if job.hint else ""
         st.error(literal(f"{job.error}{hint}"), title="This job failed", icon=":material/error:")
     elif not job.ended:
-        words = job.message or ("Waiting for the worker" if job.status == "queued" else "At work")
-        asked = " · stops after this step" if job.cancel_requested else ""
-        st.progress(min(1.0, max(0.0, job.progress)), text=f"{job.progress:.0%} · {words}{asked}")
+        message = job.message or ("Waiting for the worker" if job.status == "queued" else "At work")
+        cancelling = " · stops after this step" if job.cancel_requested else ""
+        st.progress(
+            min(1.0, max(0.0, job.progress)), text=f"{job.progress:.0%} · {message}{cancelling}"
+        )
 
 
 def job_facts(job: JobInfo) -> dict[str, str]:
     """The line of facts of a job."""
     return {
-        "Kind": kind_words(job.kind),
+        "Kind": kind_title(job.kind),
         "Started by": job.requested_by,
         "Created": ago(job.created_at),
-        "Took" if job.ended else "Running for": span_words(job.started_at, job.ended_at),
+        "Took" if job.ended else "Running for": duration_text(job.started_at, job.ended_at),
     }
 
 
-def result_pairs(result: dict[str, Any] | None) -> dict[str, Any]:
+def result_fields(result: dict[str, Any] | None) -> dict[str, Any]:
     """What came of a job, without the parts that are lists of many things."""
     return {name: value for name, value in (result or {}).items() if value not in (None, [], {})}

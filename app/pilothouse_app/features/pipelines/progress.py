@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_LINES = 3
 
 
-def running(kinds: Sequence[str] = ()) -> bool:
+def running_jobs(kinds: Sequence[str] = ()) -> bool:
     """Draw the jobs that wait or run (of some kinds), kept fresh; whether there are any."""
     busy = bool(_active(kinds))
     live(lambda: _lines(kinds), key="progress", busy=busy, idle_seconds=5)
@@ -29,8 +29,8 @@ def job_line(job: JobInfo) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         link(address("job", job.id), job.title, icon=":material/manufacturing:")
         share = min(max(job.progress, 0.0), 1.0)
-        words = job.message or ("Waits for the worker" if job.status == "queued" else "Runs")
-        st.progress(share, text=f":small[{words} · {share:.0%}]")
+        message = job.message or ("Waits for the worker" if job.status == "queued" else "Runs")
+        st.progress(share, text=f":small[{message} · {share:.0%}]")
 
 
 def _active(kinds: Sequence[str]) -> list[JobInfo]:

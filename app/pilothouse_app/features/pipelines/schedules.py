@@ -15,7 +15,7 @@ from pilothouse_app.components.table import status_column, table, text_column, w
 from pilothouse_app.components.table_height import tall
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.pipelines.jobs import KINDS, kind_words
+from pilothouse_app.features.pipelines.jobs import KINDS, kind_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ CADENCES = {
     "On the first of the month at 06:00": "0 6 1 * *",
 }
 OWN = "Another time"
-SCHEDULED = ("evaluate_windows", "retrain")
+SCHEDULABLE = ("evaluate_windows", "retrain")
 COLUMNS = {
     "name": text_column("Schedule", width=200),
     "status": status_column("State", width=92),
@@ -39,10 +39,10 @@ COLUMNS = {
 }
 
 
-def schedules() -> None:
+def schedules_view() -> None:
     """The schedules; the ticked one can be paused, resumed or removed."""
-    found = workspace().jobs.schedules()
-    if found.empty:
+    frame = workspace().jobs.schedules()
+    if frame.empty:
         empty(
             "Nothing is scheduled",
             "A schedule evaluates or retrains a deployment again and again, in UTC.",
@@ -51,12 +51,17 @@ def schedules() -> None:
         )
         return
     actions = st.container(horizontal=True, vertical_alignment="center")
-    with tall("schedules", len(found), reserve=15) as height:
+    with tall("schedules", len(frame), reserve=15) as height:
         ticked = table(
-            _described(found), COLUMNS, key="schedules", alt="Schedules", ids="name", select="one",
+            _display_frame(frame),
+            COLUMNS,
+            key="schedules",
+            alt="Schedules",
+            ids="name",
+            select="one",
             height=height,
-        )  # fmt: skip
-    chosen = records(found[found["name"].isin(ticked[-1:] or [query_param("schedule")])])
+        )
+    chosen = records(frame[frame["name"].isin(ticked[-1:] or [query_param("schedule")])])
     with actions:
         if chosen:
             _actions(chosen[0])
@@ -64,12 +69,12 @@ def schedules() -> None:
             st.markdown(":gray[Tick a schedule to pause, resume or remove it.]")
 
 
-def _described(found: pd.DataFrame) -> pd.DataFrame:
-    words = {cron: cadence for cadence, cron in CADENCES.items()}
-    return found.assign(
-        status=["active" if enabled else "paused" for enabled in found["enabled"]],
-        cadence=[words.get(cron, cron) for cron in found["cron"]],
-        kind=[kind_words(kind) for kind in found["kind"]],
+def _display_frame(schedules: pd.DataFrame) -> pd.DataFrame:
+    cadences = {cron: cadence for cadence, cron in CADENCES.items()}
+    return schedules.assign(
+        status=["active" if enabled else "paused" for enabled in schedules["enabled"]],
+        cadence=[cadences.get(cron, cron) for cron in schedules["cron"]],
+        kind=[kind_title(kind) for kind in schedules["kind"]],
     )
 
 
@@ -117,7 +122,7 @@ def add_schedule() -> None:
     if not names:
         st.markdown("A schedule works on a deployment, and nothing is deployed yet.")
         return
-    kind = st.selectbox("What", SCHEDULED, format_func=kind_words, key="schedule_kind")
+    kind = st.selectbox("What", SCHEDULABLE, format_func=kind_title, key="schedule_kind")
     deployment = st.selectbox("Deployment", names, key="schedule_deployment")
     cadence = st.selectbox("When (UTC)", [*CADENCES, OWN], index=1, key="schedule_when")
     cron = CADENCES.get(cadence, "")
@@ -143,6 +148,6 @@ def _add(name: str, cron: str, kind: str, deployment: str) -> None:
         cron,
         kind,
         args,
-        title=f"{kind_words(kind)} of {deployment}",
+        title=f"{kind_title(kind)} of {deployment}",
         subject=("deployment", deployment),
     )

@@ -20,9 +20,9 @@ def start_demo() -> None:
 
 def demo_button(*, primary: bool = False) -> None:
     """The button that opens the demo's consequences, or the demo's job once there is one."""
-    known = workspace().pipelines.demo_job()
-    if known:
-        link(address("job", known), "Flights demo", icon=":material/flight_takeoff:")
+    job = workspace().pipelines.demo_job()
+    if job:
+        link(address("job", job), "Flights demo", icon=":material/flight_takeoff:")
         return
     if st.button(
         "Run the flights demo",
@@ -55,8 +55,8 @@ def _retrain(deployment: str) -> None:
     if not names:
         st.markdown("Nothing is deployed yet: a retraining uses labelled predictions.")
         return
-    place = names.index(deployment) if deployment in names else 0
-    chosen = st.selectbox("Deployment", names, index=place, key="retrain_deployment")
+    index = names.index(deployment) if deployment in names else 0
+    chosen = st.selectbox("Deployment", names, index=index, key="retrain_deployment")
     st.markdown(
         "The newest labelled predictions become a dataset version; its contract is checked, a "
         "model is trained on it and compared with the champion on the same newest rows. The "

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.components.diff import literal, pairs
+from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.formats import plural, size
 from pilothouse_app.components.header import section
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, table, text_column
 from pilothouse_app.components.table_height import short
 from pilothouse_app.components.workspace import workspace
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pilothouse.registry.external_versions import ExternalVersion
     from pilothouse.registry.info import VersionInfo
 
-SHOWN_ROWS = 10
+MAX_ROWS = 10
 COLUMNS = {
     "name": name_column("Input", width=180),
     "type": text_column("Type", width=120),
@@ -49,7 +50,7 @@ def _inputs(model: MlModel) -> None:
         {"name": item.name, "type": item.type, "required": "yes" if item.required else "no"}
         for item in model.inputs
     ]
-    height = short(len(rows), SHOWN_ROWS)
+    height = short(len(rows), MAX_ROWS)
     table(
         pd.DataFrame(rows), COLUMNS, key="version_inputs", ids="name", alt="Inputs", height=height
     )
@@ -61,7 +62,7 @@ def _files(logged: ExternalVersion) -> None:
     section("Files", plural(len(logged.files), "file") if logged.files else "none are listed")
     if logged.files:
         rows = [{"path": file.path, "size": size(file.size)} for file in logged.files]
-        height = short(len(rows), SHOWN_ROWS)
+        height = short(len(rows), MAX_ROWS)
         frame = pd.DataFrame(rows)
         table(frame, FILES, key="version_files", ids="path", alt="Files", height=height)
 
@@ -69,4 +70,4 @@ def _files(logged: ExternalVersion) -> None:
 def _tags(logged: ExternalVersion) -> None:
     section("Tags", plural(len(logged.tags), "tag") if logged.tags else "none")
     if logged.tags:
-        pairs(dict(logged.tags), alt="Tags of the version")
+        pairs_table(dict(logged.tags), alt="Tags of the version")

@@ -11,8 +11,8 @@ import streamlit as st
 from pilothouse.registry.gates import gates
 from pilothouse.registry.policy import GateRule
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import DASH, number, plural, title
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.parameter_form import parameter_fields, parameter_label
 from pilothouse_app.components.status import badge_text
 from pilothouse_app.components.toasts import toast_next
@@ -47,7 +47,7 @@ def verdict_table(verdicts: Sequence[Verdict]) -> None:
     st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="Verdicts of the gates")
 
 
-def gate_rules() -> None:
+def gate_overview() -> None:
     """The gates before each stage, with their parameters, and the button that changes them."""
     with st.grid(2, gap="medium", min_column_width=320):
         for stage in STAGES:
@@ -178,20 +178,20 @@ def _remove_gate(stage: str, item_id: str) -> None:
     st.session_state[f"gates_draft_{stage}"] = [item for item in draft if item["id"] != item_id]
 
 
-def verdict_words(verdicts: Sequence[Verdict]) -> str:
+def verdict_summary(verdicts: Sequence[Verdict]) -> str:
     """In one line: how many gates stand in the way."""
-    standing = [verdict for verdict in verdicts if not verdict.passed]
-    if not standing:
+    failing = [verdict for verdict in verdicts if not verdict.passed]
+    if not failing:
         return f"{plural(len(verdicts), 'gate')} passed"
-    return f"{plural(len(standing), 'gate')} of {len(verdicts)} in the way"
+    return f"{plural(len(failing), 'gate')} of {len(verdicts)} in the way"
 
 
 def _with_unit(name: str, value: float | None) -> str:
     unit = gates.get(name).unit if name in gates.names() else ""
-    return f"{figure_text(value)} {unit}".strip() if value is not None else DASH
+    return f"{gate_number(value)} {unit}".strip() if value is not None else DASH
 
 
-def figure_text(value: float | None) -> str:
+def gate_number(value: float | None) -> str:
     """A figure or limit of a gate: counts without decimals."""
     if value is None:
         return DASH

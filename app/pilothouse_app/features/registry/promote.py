@@ -13,7 +13,7 @@ from pilothouse_app.components.links import address, go
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.registry.gates import verdict_table, verdict_words
+from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
 
 if TYPE_CHECKING:
     from pilothouse.registry.info import PromotionInfo, VersionInfo
@@ -25,7 +25,7 @@ STAGES = ("staging", PRODUCTION)
 
 def promote_button(version: VersionInfo, *, label: str = "Promote", key: str = "promote") -> None:
     """The button that opens the promotion of a version, or the one that waits already."""
-    waiting = pending(version)
+    waiting = pending_promotion(version)
     if waiting:
         to = address("promotion", waiting.id)
         if st.button("Decide", type="primary", icon=":material/how_to_vote:", key=key):
@@ -43,11 +43,11 @@ def promote_button(version: VersionInfo, *, label: str = "Promote", key: str = "
         promote(version.model, version.version)
 
 
-def pending(version: VersionInfo) -> PromotionInfo | None:
+def pending_promotion(version: VersionInfo) -> PromotionInfo | None:
     """The promotion of this version that waits for a decision."""
     registry = workspace().registry
-    found = registry.promotions("pending", version.model)
-    ids = list(found[found["version"] == version.version]["id"])
+    promotions = registry.promotions("pending", version.model)
+    ids = list(promotions[promotions["version"] == version.version]["id"])
     return registry.promotion(str(ids[0])) if ids else None
 
 
@@ -62,14 +62,14 @@ def promote(model: str, version: int) -> None:
     )
     decision = ws.registry.assess(model, version, str(stage))
     st.markdown(consequence(model_version, str(stage)))
-    st.markdown(f"**Gates** &nbsp;:gray[{verdict_words(decision.verdicts)}]")
+    st.markdown(f"**Gates** &nbsp;:gray[{verdict_summary(decision.verdicts)}]")
     verdict_table(decision.verdicts)
     reason, typed = _reason_and_name(model if stage == PRODUCTION else "")
     ready = bool(reason) and typed
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="promote_cancel"):
             st.rerun()
-        asked = st.button(
+        proposed = st.button(
             "Ask for a decision",
             disabled=not reason,
             help="Leaves it pending, with this evidence, for somebody to accept or reject",
@@ -82,7 +82,9 @@ def promote(model: str, version: int) -> None:
             help=_missing(decision.accepted, bool(reason), typed),
             key="promote_go",
         )
-    if asked and run_or_show_error(lambda: ws.registry.propose(model, version, str(stage), reason)):
+    if proposed and run_or_show_error(
+        lambda: ws.registry.propose(model, version, str(stage), reason)
+    ):
         toast_next(f"{model} {version} waits for a decision")
         st.rerun()
     if pressed and run_or_show_error(
@@ -159,7 +161,7 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
         type="primary",
         icon=":material/check:",
         disabled=not now.accepted,
-        help=None if now.accepted else f"{verdict_words(now.verdicts)}: {now.message}",
+        help=None if now.accepted else f"{verdict_summary(now.verdicts)}: {now.message}",
         key=f"{key}_accept",
     ):
         version = ws.registry.version(promotion.model, promotion.version)

@@ -13,7 +13,7 @@ from pilothouse_app.components.formats import DASH, missing, number
 if TYPE_CHECKING:
     from pilothouse.models.signature import Field, Signature
 
-SHOWN = 4
+MAX_CATEGORIES = 4
 
 
 def signature_frame(signature: Signature, example: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def signature_frame(signature: Signature, example: Sequence[Mapping[str, Any]]) 
             "id": field.name,
             "name": field.name,
             "type": field.type if field.required else f"{field.type} or missing",
-            "values": seen(field),
+            "values": training_values(field),
             "example": DASH if missing(first.get(field.name)) else value_text(first[field.name]),
         }
         for field in signature.inputs
@@ -32,19 +32,19 @@ def signature_frame(signature: Signature, example: Sequence[Mapping[str, Any]]) 
     return pd.DataFrame(rows, columns=["id", "name", "type", "values", "example"])
 
 
-def seen(field: Field) -> str:
+def training_values(field: Field) -> str:
     """What training saw in a column: its range, or its first categories."""
     if field.categories:
-        more = len(field.categories) - SHOWN
-        words = ", ".join(field.categories[:SHOWN])
-        return f"{words} and {more} more" if more > 0 else words
+        more = len(field.categories) - MAX_CATEGORIES
+        first = ", ".join(field.categories[:MAX_CATEGORIES])
+        return f"{first} and {more} more" if more > 0 else first
     if field.low is None or field.high is None:
         return ""
     digits = 0 if field.type == "integer" else 2
     return f"{number(field.low, digits)} to {number(field.high, digits)}"
 
 
-def unusual(field: Field, value: Any) -> str:
+def value_warning(field: Field, value: Any) -> str:
     """What is to be said of a value before it is sent: needed, or never seen by the training."""
     if missing(value) or value == "":
         return "needed" if field.required else ""
@@ -53,4 +53,4 @@ def unusual(field: Field, value: Any) -> str:
     if field.low is None or field.high is None or isinstance(value, str | bool):
         return ""
     inside = field.low <= value <= field.high
-    return "" if inside else f"outside {seen(field)}, which training saw"
+    return "" if inside else f"outside {training_values(field)}, which training saw"

@@ -8,31 +8,31 @@ import streamlit as st
 
 from pilothouse_app.components.links import address, link
 from pilothouse_app.components.records import records
-from pilothouse_app.components.status import words
+from pilothouse_app.components.status import status_title
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LADDER = ("none", "staging", "production", "archived")
+STAGES = ("none", "staging", "production", "archived")
 MAX_VERSIONS = 4
 
 
-def stage_ladder(model: str, versions: pd.DataFrame) -> None:
+def stage_overview(model: str, versions: pd.DataFrame) -> None:
     """Draw where the versions of a model stand; the newest few of each rung, the rest counted."""
-    with st.grid(len(LADDER), gap="small", min_column_width=150):
-        for stage in LADDER:
-            standing = records(versions[versions["stage"] == stage])
+    with st.grid(len(STAGES), gap="small", min_column_width=150):
+        for stage in STAGES:
+            current = records(versions[versions["stage"] == stage])
             with st.container(border=True, height="stretch", gap="xsmall", key=f"rung_{stage}"):
-                st.markdown(f"{words(stage)} &nbsp;:gray[{len(standing) or ''}]")
-                if not standing:
+                st.markdown(f"{status_title(stage)} &nbsp;:gray[{len(current) or ''}]")
+                if not current:
                     st.markdown(":small[:gray[No version]]")
-                for version in standing[:MAX_VERSIONS]:
-                    _chip(model, version)
-                if len(standing) > MAX_VERSIONS:
-                    st.markdown(f":small[:gray[and {len(standing) - MAX_VERSIONS} more]]")
+                for version in current[:MAX_VERSIONS]:
+                    _version_link(model, version)
+                if len(current) > MAX_VERSIONS:
+                    st.markdown(f":small[:gray[and {len(current) - MAX_VERSIONS} more]]")
 
 
-def _chip(model: str, version: dict[str, object]) -> None:
+def _version_link(model: str, version: dict[str, object]) -> None:
     names = str(version["aliases"])
     number = str(version["version"])
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
 
 # Marks, and what the page says in a place of its own or a client keeps for itself.
-ELSEWHERE = (
+HIDDEN_TAGS = (
     *(STARRED, COLOUR, "mlflow.runName", "mlflow.parentRunId", "mlflow.note.content"),
     *("mlflow.loggedArtifacts", "mlflow.log-model.history"),
 )
@@ -30,9 +30,9 @@ ELSEWHERE = (
 BADGES = {"amber": "yellow", "grey": "gray", "teal": "green"}
 
 
-def shown_tags(run: RunInfo) -> dict[str, str]:
+def visible_tags(run: RunInfo) -> dict[str, str]:
     """The tags that stand in no other place of the page."""
-    return {key: value for key, value in run.tags.items() if key not in ELSEWHERE}
+    return {key: value for key, value in run.tags.items() if key not in HIDDEN_TAGS}
 
 
 def colour_badge(run: RunInfo) -> None:
@@ -103,7 +103,7 @@ def _colour(run: RunInfo) -> None:
 @st.dialog("Tags", width="large", icon=":material/sell:")
 def _tags(run: RunInfo) -> None:
     st.markdown("Type into the last row to add a tag; tick a row and press Delete to take it off.")
-    before = shown_tags(run)
+    before = visible_tags(run)
     edited = st.data_editor(
         pd.DataFrame({"Tag": list(before), "Value": list(before.values())}, dtype="object"),
         num_rows="dynamic",
@@ -149,8 +149,8 @@ def _restore(run: RunInfo) -> None:
     )
 
 
-def _done(words: str) -> None:
-    toast_next(words)
+def _done(message: str) -> None:
+    toast_next(message)
     st.rerun()
 
 

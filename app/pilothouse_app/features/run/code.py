@@ -8,7 +8,7 @@ import streamlit as st
 
 from pilothouse.experiments.provenance.git import PATCH, extent_of
 from pilothouse.kit.errors import PilothouseError
-from pilothouse_app.components.diff import pairs
+from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import plural
@@ -19,7 +19,7 @@ from pilothouse_app.features.files.viewers import code_block, file_url
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
 
-TOLD = {
+TAG_TITLES = {
     "mlflow.source.git.branch": "branch",
     "mlflow.source.git.repoURL": "repository",
     "mlflow.source.name": "source",
@@ -33,15 +33,15 @@ TOLD = {
 
 def draw(run: RunInfo) -> None:
     """Draw the view."""
-    told = {words: run.tags[tag] for tag, words in TOLD.items() if tag in run.tags}
-    known = {
+    fields = {name: run.tags[tag] for tag, name in TAG_TITLES.items() if tag in run.tags}
+    attributes = {
         "uncommitted changes": None if run.dirty is None else ("yes" if run.dirty else "none"),
         "source": run.source,
         "user": run.user,
     }
-    shown = told | {name: value for name, value in known.items() if value}
+    values = fields | {name: value for name, value in attributes.items() if value}
     section("Code", f"`{run.commit}`" if run.commit else "")
-    pairs(shown, alt="Code of the run")
+    pairs_table(values, alt="Code of the run")
     if run.has_artifact(PATCH):
         _patch(run)
     elif run.dirty:
@@ -57,15 +57,15 @@ def draw(run: RunInfo) -> None:
 def _patch(run: RunInfo) -> None:
     file = next(file for file in run.artifacts if file.path == PATCH)
     try:
-        found = workspace().experiments.files.text(run.id, PATCH)
+        content = workspace().experiments.files.text(run.id, PATCH)
     except PilothouseError as refusal:
         error_box(refusal)
         return
-    extent = extent_of(found.text)
-    told = f"{plural(extent.files, 'file')}, :green[+{extent.added}] :red[−{extent.removed}]"  # noqa: RUF001
+    extent = extent_of(content.text)
+    summary = f"{plural(extent.files, 'file')}, :green[+{extent.added}] :red[−{extent.removed}]"  # noqa: RUF001
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
-        section("Uncommitted changes", told + ("" if found.whole else ", the first 256 kB"))
+        section("Uncommitted changes", summary + ("" if content.whole else ", the first 256 kB"))
         st.link_button("Download", file_url(run.id, file), icon=":material/download:", key="patch")
-    code_block(found.text, "diff", key="run_patch", reserve=20)
+    code_block(content.text, "diff", key="run_patch", reserve=20)

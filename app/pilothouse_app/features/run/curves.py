@@ -17,15 +17,15 @@ import streamlit as st
 from pilothouse.experiments.metrics.smoothing import METRIC, RELATIVE, STEP, WALL, CurveOptions
 from pilothouse_app import charts
 from pilothouse_app.components.charting import CONFIG, dark
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import choose_one, filter_bar, pager, switch
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.live import live
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.formatting import by_interest
-from pilothouse_app.features.experiments.metric_definitions import kinds
+from pilothouse_app.features.experiments.formatting import order_metrics
+from pilothouse_app.features.experiments.metric_definitions import metric_kinds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,10 +40,10 @@ TOGETHER = 8
 MAX_AXES = 100
 AGAINST = "against "
 FOLD = "fold_"  # these are the rows of a table, with the evaluation
-WORDS = {STEP: "Step", RELATIVE: "Seconds since the start", WALL: "Time of day"}
+AXIS_TITLES = {STEP: "Step", RELATIVE: "Seconds since the start", WALL: "Time of day"}
 LAYOUTS = {"each": "One each", "together": "Together"}
 LOW, HIGH = "run_from", "run_to"
-HELD = "run_growing"  # the points of a run that goes on, and of which metrics they are
+POLL_STATE = "run_growing"  # the points of a run that goes on, and of which metrics they are
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class CurveRequest:
     """What the controls say."""
 
     keys: tuple[str, ...]
-    course: CurveOptions
+    options: CurveOptions
     together: bool
     log_x: bool
     log_y: bool
@@ -61,39 +61,39 @@ class CurveRequest:
     @property
     def x(self) -> str:
         """The title of the x axis."""
-        over = self.course.over
-        return self.title(self.course.against) if over == METRIC else WORDS[over]
+        over = self.options.over
+        return self.title(self.options.against) if over == METRIC else AXIS_TITLES[over]
 
     def title(self, key: str) -> str:
         """What a metric is called."""
         return self.kinds.of(key).title
 
 
-def stepped(run: RunInfo) -> list[str]:
+def metrics_with_history(run: RunInfo) -> list[str]:
     """The metrics that have a course, the well-known ones first."""
     keys = [key for key, s in run.metrics.items() if s.count > 1 and not key.startswith(FOLD)]
-    return by_interest(keys)
+    return order_metrics(keys)
 
 
 def draw(run: RunInfo) -> None:
     """Draw the view."""
-    keys, running = stepped(run), run.status == "running"
+    keys, running = metrics_with_history(run), run.status == "running"
     if not keys and not running:
         empty(
             "No curves", "Every metric of this run has a single value.", icon=":material/timeline:"
         )
         return
-    asked = _controls(run, keys)
+    request = _controls(run, keys)
     body, foot = st.container(), st.container(horizontal=True, horizontal_alignment="right")
     with foot:
-        shown = _page(list(asked.keys), asked.together)
+        visible = _page(list(request.keys), request.together)
     with body:
         if running:
-            live(lambda: _growing(run.id, keys, shown, asked), key="run_live", busy=True)
+            live(lambda: _live_charts(run.id, keys, visible, request), key="run_live", busy=True)
         else:
-            st.session_state.pop(HELD, None)
-            found = workspace().experiments.curves(run.id, shown, asked.course)
-            _charts(run, shown, asked, found)
+            st.session_state.pop(POLL_STATE, None)
+            points = workspace().experiments.curves(run.id, visible, request.options)
+            _charts(run, visible, request, points)
 
 
 def _page(keys: list[str], together: bool) -> list[str]:
@@ -107,14 +107,14 @@ def _page(keys: list[str], together: bool) -> list[str]:
 def _controls(run: RunInfo, keys: list[str]) -> CurveRequest:
     with filter_bar():
         chosen = _metrics(keys)
-        layout = switch("run_layout", list(LAYOUTS), "Charts", words=LAYOUTS.__getitem__)
-        over = _over(keys)
+        layout = switch("run_layout", list(LAYOUTS), "Charts", format_func=LAYOUTS.__getitem__)
+        over = _axis_input(keys)
         weight = st.slider(
             "Smoothing", 0.0, 0.99, 0.0, 0.01, key="run_smooth", width=140, bind="query-params",
             persist_state="session", help="Exponential; the raw line stays faint behind",
         )  # fmt: skip
         log_x, log_y = _axes(run.status != "running")
-    course = CurveOptions(
+    options = CurveOptions(
         over=METRIC if over.startswith(AGAINST) else over,
         against=over.removeprefix(AGAINST) if over.startswith(AGAINST) else "",
         weight=weight,
@@ -122,8 +122,10 @@ def _controls(run: RunInfo, keys: list[str]) -> CurveRequest:
         high=st.session_state.get(HIGH),
     )
     began = run.started_at or run.created_at
-    shown = tuple(chosen or keys)
-    return CurveRequest(shown, course, layout == "together", log_x, log_y, began, kinds())
+    selected = tuple(chosen or keys)
+    return CurveRequest(
+        selected, options, layout == "together", log_x, log_y, began, metric_kinds()
+    )
 
 
 def _metrics(keys: list[str]) -> list[str]:
@@ -140,20 +142,20 @@ def _metrics(keys: list[str]) -> list[str]:
     )
 
 
-def _over(keys: list[str]) -> str:
+def _axis_input(keys: list[str]) -> str:
     options = [STEP, RELATIVE, WALL, *(f"{AGAINST}{key}" for key in keys[:MAX_AXES])]
     if st.session_state.get("run_x", STEP) not in options:
         del st.session_state["run_x"]  # of another run
     return choose_one(
         "run_x", options, "Over", default=STEP, width=168,
-        words=lambda name: WORDS.get(name, name.capitalize()),
+        format_func=lambda name: AXIS_TITLES.get(name, name.capitalize()),
     )  # fmt: skip
 
 
-def _forget_unknown(key: str, known: Sequence[str]) -> None:
-    kept = st.session_state.get(key)
-    if kept and not set(kept) <= set(known):
-        st.session_state[key] = [name for name in kept if name in known]
+def _forget_unknown(key: str, options: Sequence[str]) -> None:
+    selected = st.session_state.get(key)
+    if selected and not set(selected) <= set(options):
+        st.session_state[key] = [name for name in selected if name in options]
 
 
 def _axes(zooms: bool) -> tuple[bool, bool]:
@@ -168,7 +170,9 @@ def _axes(zooms: bool) -> tuple[bool, bool]:
             with right:
                 _bound("To", HIGH)
     if zooms and (st.session_state.get(LOW), st.session_state.get(HIGH)) != (None, None):
-        st.button("Whole course", icon=":material/zoom_out_map:", key="run_whole", on_click=_whole)
+        st.button(
+            "Whole course", icon=":material/zoom_out_map:", key="run_whole", on_click=_reset_zoom
+        )
     return log_x, log_y
 
 
@@ -178,7 +182,7 @@ def _bound(label: str, key: str) -> None:
     )
 
 
-def _whole() -> None:
+def _reset_zoom() -> None:
     st.session_state[LOW] = st.session_state[HIGH] = None
 
 
@@ -186,53 +190,57 @@ def _first_page() -> None:
     st.session_state["run_page"] = 1
 
 
-def _growing(run_id: str, known: list[str], shown: list[str], asked: CurveRequest) -> bool:
+def _live_charts(run_id: str, keys: list[str], visible: list[str], request: CurveRequest) -> bool:
     """The charts of a run that goes on; whether it still does."""
     run = workspace().experiments.run(run_id)
-    if set(stepped(run)) != set(known):
+    if set(metrics_with_history(run)) != set(keys):
         st.rerun()  # the controls are to offer what has begun
-    if shown:
-        _charts(run, shown, asked, _followed(run_id, shown, asked.course))
+    if visible:
+        _charts(run, visible, request, _poll(run_id, visible, request.options))
     else:
         st.markdown(":gray[The first points are on their way.]")
     return run.status == "running"
 
 
-def _followed(run_id: str, shown: list[str], course: CurveOptions) -> pd.DataFrame:
+def _poll(run_id: str, visible: list[str], options: CurveOptions) -> pd.DataFrame:
     """The courses so far; of points that were read before, none is read again."""
-    what = [run_id, *shown, course.against]
-    known = st.session_state.get(HELD)
-    held = known[1] if known and known[0] == what else None
-    found, held = workspace().experiments.poll(run_id, shown, course, held)
-    st.session_state[HELD] = (what, held)
-    return found
+    what = [run_id, *visible, options.against]
+    stored = st.session_state.get(POLL_STATE)
+    previous = stored[1] if stored and stored[0] == what else None
+    points, previous = workspace().experiments.poll(run_id, visible, options, previous)
+    st.session_state[POLL_STATE] = (what, previous)
+    return points
 
 
-def _charts(run: RunInfo, shown: list[str], asked: CurveRequest, found: pd.DataFrame) -> None:
-    if asked.together:
-        _together(run, shown, found, asked)
+def _charts(run: RunInfo, visible: list[str], request: CurveRequest, points: pd.DataFrame) -> None:
+    if request.together:
+        _overlaid(run, visible, points, request)
     else:
-        _each(run, shown, found, asked)
+        _separate(run, visible, points, request)
 
 
-def _together(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: CurveRequest) -> None:
-    if len(asked.keys) > len(keys):
-        st.markdown(f":gray[The first {len(keys)} of {len(asked.keys)}; choose others above.]")
+def _overlaid(
+    run: RunInfo, keys: Sequence[str], points: pd.DataFrame, request: CurveRequest
+) -> None:
+    if len(request.keys) > len(keys):
+        st.markdown(f":gray[The first {len(keys)} of {len(request.keys)}; choose others above.]")
     with st.container(border=True):
-        _chart(run, keys, found, asked, height=460)
+        _chart(run, keys, points, request, height=460)
 
 
-def _each(run: RunInfo, keys: Sequence[str], found: pd.DataFrame, asked: CurveRequest) -> None:
+def _separate(
+    run: RunInfo, keys: Sequence[str], points: pd.DataFrame, request: CurveRequest
+) -> None:
     columns = 2 if len(keys) > 1 else 1
     with st.grid(columns, min_column_width=380, gap="small") as grid:
         pass
-    for place, key in enumerate(keys):
+    for index, key in enumerate(keys):
         summary = run.metrics[key]
         with grid.cell(), st.container(border=True):
-            kind = asked.kinds.of(key)
+            kind = request.kinds.of(key)
             section(literal(kind.title), _best(kind, summary))
             height = 220 if columns == 2 else 400
-            _chart(run, [key], found[found["key"] == key], asked, height=height, first=place)
+            _chart(run, [key], points[points["key"] == key], request, height=height, first=index)
 
 
 def _best(kind: MetricKind, summary: MetricSummary) -> str:
@@ -245,31 +253,31 @@ def _best(kind: MetricKind, summary: MetricSummary) -> str:
 def _chart(
     run: RunInfo,
     keys: Sequence[str],
-    found: pd.DataFrame,
-    asked: CurveRequest,
+    points: pd.DataFrame,
+    request: CurveRequest,
     *,
     height: int,
     first: int = 0,
 ) -> None:
-    if found.empty:
+    if points.empty:
         st.markdown(":gray[No point lies in this stretch.]")
         return
     figure = charts.smoothed(
-        found,
+        points,
         dark=dark(),
-        titles={key: asked.title(key) for key in keys},
-        x=asked.x,
-        smooth=asked.course.weight > 0,
-        instants=asked.course.over == WALL,
-        log_x=asked.log_x,
-        log_y=asked.log_y,
+        titles={key: request.title(key) for key in keys},
+        x=request.x,
+        smooth=request.options.weight > 0,
+        instants=request.options.over == WALL,
+        log_x=request.log_x,
+        log_y=request.log_y,
         first=first,
     )
     key = f"run_curve_{'_'.join(keys)}"
-    words = ", ".join(map(asked.title, keys))
+    titles = ", ".join(map(request.title, keys))
     zooms: dict[str, Any] = {}
     if run.status != "running":
-        began = asked.began if asked.course.over == WALL else None
+        began = request.began if request.options.over == WALL else None
         zooms = {"on_select": partial(_zoom, key, began), "selection_mode": "box"}
     st.plotly_chart(
         figure,
@@ -277,7 +285,7 @@ def _chart(
         config=CONFIG,
         key=key,
         height=height,
-        alt=f"{words} over {asked.x.lower()}",
+        alt=f"{titles} over {request.x.lower()}",
         **zooms,
     )
 

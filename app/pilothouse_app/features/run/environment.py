@@ -9,12 +9,13 @@ import streamlit as st
 
 from pilothouse.experiments.provenance.environment import packages_of
 from pilothouse.kit.errors import PilothouseError
-from pilothouse_app.components.diff import literal, pairs
+from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.filters import search
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import section
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, table, text_column
 from pilothouse_app.components.table_height import tall
 from pilothouse_app.components.workspace import workspace
@@ -22,18 +23,18 @@ from pilothouse_app.components.workspace import workspace
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
 
-OURS = "environment.json"
+ENVIRONMENT = "environment.json"
 REQUIREMENTS = "requirements.txt"
-ALSO = ("conda.yaml", "python_env.yaml")
+OTHER_FILES = ("conda.yaml", "python_env.yaml")
 
 
 def draw(run: RunInfo) -> None:
     """Draw the view."""
-    if run.has_artifact(OURS):
-        _ours(run)
+    if run.has_artifact(ENVIRONMENT):
+        _recorded_environment(run)
         return
-    told = _told(run)
-    if not told:
+    environment_files = _environment_files(run)
+    if not environment_files:
         empty(
             "Nothing is known of the environment",
             "Runs that are trained here keep theirs; of others it stands beside a logged model.",
@@ -42,25 +43,29 @@ def draw(run: RunInfo) -> None:
         return
     left, right = st.columns([40, 60], gap="medium")
     with right:
-        texts = [_file(*each) for each in told]
-    named = [each for each in zip(told, texts, strict=True) if each[0][1].endswith(REQUIREMENTS)]
+        texts = [_file(*file) for file in environment_files]
+    named = [
+        file
+        for file in zip(environment_files, texts, strict=True)
+        if file[0][1].endswith(REQUIREMENTS)
+    ]
     with left:
         _packages(packages_of("\n".join(text for _, text in named)))
 
 
-def _ours(run: RunInfo) -> None:
+def _recorded_environment(run: RunInfo) -> None:
     try:
-        value: Any = workspace().experiments.files.document(run.id, OURS)
+        value: Any = workspace().experiments.files.document(run.id, ENVIRONMENT)
     except PilothouseError as refusal:
         error_box(refusal)
         return
-    told = value if isinstance(value, dict) else {}
-    packages = told.get("packages")
+    environment = value if isinstance(value, dict) else {}
+    packages = environment.get("packages")
     packages = {str(k): str(v) for k, v in packages.items()} if isinstance(packages, dict) else {}
     left, middle, right = st.columns([30, 36, 34], gap="medium")
     with left:
         section("Machine")
-        pairs({k: v for k, v in told.items() if k != "packages"}, alt="Environment")
+        pairs_table({k: v for k, v in environment.items() if k != "packages"}, alt="Environment")
     with middle:
         _packages(packages)
     with right:
@@ -75,35 +80,35 @@ def _ours(run: RunInfo) -> None:
 def _packages(packages: dict[str, str]) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         section("Packages", plural(len(packages), "package"))
-        words = search("run_package_q", "Package", width=150).lower()
-    found = {name: version for name, version in packages.items() if words in name.lower()}
-    if not found:
+        query = search("run_package_q", "Package", width=150).lower()
+    matching = {name: version for name, version in packages.items() if query in name.lower()}
+    if not matching:
         st.markdown(":gray[No package matches.]" if packages else ":gray[None are named.]")
         return
-    frame = pd.DataFrame({"name": list(found), "version": list(found.values())})
+    frame = pd.DataFrame({"name": list(matching), "version": list(matching.values())})
     looks = {"name": name_column("Package", width=180), "version": text_column("Version")}
     with tall("run_packages", len(frame), reserve=16) as height:
         table(frame, looks, key="run_packages", ids="name", alt="Packages", height=height)
 
 
-def _told(run: RunInfo) -> list[tuple[str, str, str]]:
+def _environment_files(run: RunInfo) -> list[tuple[str, str, str]]:
     """Owner, path and whose it is, of each file that tells of an environment."""
     files = workspace().experiments.files
-    found = [(run.id, file.path, "the run") for file in run.artifacts]
+    candidates = [(run.id, file.path, "the run") for file in run.artifacts]
     for model in workspace().experiments.logged_models(run.id):
-        found += [(model.id, file.path, model.name) for file in files.listed(model.id)]
-    order = (REQUIREMENTS, *ALSO)
-    known = [each for each in found if each[1].rpartition("/")[2] in order]
-    return sorted(known, key=lambda each: order.index(each[1].rpartition("/")[2]))
+        candidates += [(model.id, file.path, model.name) for file in files.listed(model.id)]
+    order = (REQUIREMENTS, *OTHER_FILES)
+    recognised = [file for file in candidates if file[1].rpartition("/")[2] in order]
+    return sorted(recognised, key=lambda file: order.index(file[1].rpartition("/")[2]))
 
 
 def _file(owner: str, path: str, whose: str) -> str:
     """Draw a file to copy, and return its text."""
     section(literal(path), f"of {whose}")
     try:
-        found = workspace().experiments.files.text(owner, path)
+        content = workspace().experiments.files.text(owner, path)
     except PilothouseError as refusal:
         error_box(refusal)
         return ""
-    st.code(found.text, language=found.language or None, wrap_lines=True)
-    return found.text
+    st.code(content.text, language=content.language or None, wrap_lines=True)
+    return content.text

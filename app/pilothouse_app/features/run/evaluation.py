@@ -14,9 +14,9 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, number_column, table
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.formatting import curve, document
-from pilothouse_app.features.experiments.metric_definitions import kinds
-from pilothouse_app.features.run.overview import figures
+from pilothouse_app.features.experiments.formatting import json_file, json_frame
+from pilothouse_app.features.experiments.metric_definitions import metric_kinds
+from pilothouse_app.features.run.overview import metric_tiles
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
@@ -33,7 +33,7 @@ CURVES = (
 )
 
 
-def has(run: RunInfo) -> bool:
+def has_evaluation(run: RunInfo) -> bool:
     """Whether the run kept anything of this."""
     return any(run.has_artifact(path) for path in FILES)
 
@@ -41,11 +41,18 @@ def has(run: RunInfo) -> bool:
 def draw(run: RunInfo) -> None:
     """Draw the view."""
     ws = workspace()
-    curves = [(*each, frame) for each in CURVES if (frame := curve(ws, run, each[2])) is not None]
-    confusion, importance = document(ws, run, "confusion.json"), curve(ws, run, "importance.json")
-    folds = curve(ws, run, "folds.json")
+    curves = [
+        (*curve_file, frame)
+        for curve_file in CURVES
+        if (frame := json_frame(ws, run, curve_file[2])) is not None
+    ]
+    confusion, importance = (
+        json_file(ws, run, "confusion.json"),
+        json_frame(ws, run, "importance.json"),
+    )
+    folds = json_frame(ws, run, "folds.json")
     if run.metrics:
-        figures(run)
+        metric_tiles(run)
     if not curves and confusion is None and importance is None and folds is None:
         empty("No evaluation", "This run kept no curves.", icon=":material/show_chart:")
         return
@@ -53,8 +60,8 @@ def draw(run: RunInfo) -> None:
     for name, note, path, chart, frame in curves:
         with grid.cell(), st.container(border=True):
             section(literal(name), note)
-            shown = chart({run.name: frame}, dark=dark())
-            figure(shown, key=f"run_{path}", height=CHART, alt=f"{name} of {run.name}")
+            chart_figure = chart({run.name: frame}, dark=dark())
+            figure(chart_figure, key=f"run_{path}", height=CHART, alt=f"{name} of {run.name}")
     if confusion is not None:
         with grid.cell(), st.container(border=True, height="stretch"):
             _confusion(confusion)
@@ -90,11 +97,11 @@ def _importance(importance: pd.DataFrame) -> None:
 
 def _folds(folds: pd.DataFrame) -> None:
     section("Folds of the cross-validation")
-    shown = folds.assign(fold=[f"Fold {int(n)}" for n in folds["fold"]])
-    known = kinds()
+    rows = folds.assign(fold=[f"Fold {int(n)}" for n in folds["fold"]])
+    definitions = metric_kinds()
     looks = {
-        name: number_column(known.of(name).title, 0 if name.startswith("rows") else 4)
-        for name in shown.columns
+        name: number_column(definitions.of(name).title, 0 if name.startswith("rows") else 4)
+        for name in rows.columns
         if name != "fold"
     }
-    table(shown, {"fold": name_column("Fold"), **looks}, key="run_folds", ids="fold", alt="Folds")
+    table(rows, {"fold": name_column("Fold"), **looks}, key="run_folds", ids="fold", alt="Folds")

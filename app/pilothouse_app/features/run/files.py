@@ -37,10 +37,10 @@ def draw(run: RunInfo) -> None:
     if not run.artifacts:
         empty("No files", "This run left none.", icon=":material/folder_off:")
         return
-    browser(run.id, run.artifacts, key="run_files", alt="Files of the run")
+    file_browser(run.id, run.artifacts, key="run_files", alt="Files of the run")
 
 
-def browser(owner: str, files: Sequence[ArtifactInfo], *, key: str, alt: str) -> None:
+def file_browser(owner: str, files: Sequence[ArtifactInfo], *, key: str, alt: str) -> None:
     """The tree and the file that is chosen in it."""
     left, right = st.columns([36, 64], gap="medium")
     chosen = next((file for file in files if file.path == query_param(PATH)), None)
@@ -69,9 +69,9 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
         section(
             literal(f"{folder}/") if folder else "Files", f"{plural(len(below), 'file')}, {weight}"
         )
-        words = search(f"{key}_q", "File", width=150).lower() if len(files) > 12 else ""
-    found = [file for file in below if words in file.path.lower()]
-    nodes = tree(found)[:MAX_FILES]
+        query = search(f"{key}_q", "File", width=150).lower() if len(files) > 12 else ""
+    matching = [file for file in below if query in file.path.lower()]
+    nodes = tree(matching)[:MAX_FILES]
     frame = pd.DataFrame([_row(node, folder) for node in nodes if node.path != folder])
     if folder:
         up = pd.DataFrame([{"id": UP, "name": "↑ All files", "size": ""}])
@@ -85,7 +85,7 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
     }
     with tall(key, len(frame), reserve=17.5) as height:
         table(frame, looks, key=key, alt=alt, height=height)
-    if len(found) > MAX_FILES:
+    if len(matching) > MAX_FILES:
         st.markdown(f":gray[The first {count(MAX_FILES)} rows; search, or open a folder.]")
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.components.diff import literal, pairs
+from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.formats import count, plural, title
 from pilothouse_app.components.header import section
-from pilothouse_app.components.links import ICONS, address, jump, link, query_param
+from pilothouse_app.components.links import ICONS, address, link, query_param, same_page_link
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.status import badge_text
 from pilothouse_app.components.table import number_column, press_column, table, text_column
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pilothouse.registry.info import VersionInfo
 
 MAX_ITEMS = 6
-SHOWN = 6
+MAX_ROWS = 6
 SOURCE = "run_source"
 NOTHING = ":gray[Nothing is known.]"
 
@@ -76,10 +77,14 @@ def _read(run: RunInfo, sources: Sequence[SourceInfo], models: Sequence[LoggedMo
 def _run(run: RunInfo) -> None:
     above = workspace().experiments.ancestors(run.id)
     for one in above:
-        jump(address("run", one.id), one.name, icon=ICONS["run"], key=f"run_above_{one.id}")
+        same_page_link(
+            address("run", one.id), one.name, icon=ICONS["run"], key=f"run_above_{one.id}"
+        )
     st.markdown(f"{'└ ' if above else ''}**{literal(run.name)}** {badge_text(run.status)}")
     for one in run.children[:MAX_ITEMS]:
-        jump(address("run", one.id), one.name, icon=ICONS["run"], key=f"run_below_{one.id}")
+        same_page_link(
+            address("run", one.id), one.name, icon=ICONS["run"], key=f"run_below_{one.id}"
+        )
     if len(run.children) > MAX_ITEMS:
         more = count(len(run.children) - MAX_ITEMS)
         st.markdown(f":gray[and {more} more, see the trials]")
@@ -114,16 +119,24 @@ def _show_model(model: str) -> None:
 
 def _serves(versions: Sequence[VersionInfo]) -> None:
     refs = {version.ref for version in versions}
-    found = records(workspace().deployments.deployments()) if refs else []
-    serving = [each for each in found if f"{each['model']}@{_whole(each)}" in refs]
-    for each in serving:
-        link(address("deployment", each["name"]), each["name"], icon=ICONS["deployment"])
-        st.markdown(f"{badge_text(each['status'])} :gray[version {_whole(each)}]")
+    deployments = records(workspace().deployments.deployments()) if refs else []
+    serving = [
+        deployment
+        for deployment in deployments
+        if f"{deployment['model']}@{_served_version(deployment)}" in refs
+    ]
+    for deployment in serving:
+        link(
+            address("deployment", deployment["name"]), deployment["name"], icon=ICONS["deployment"]
+        )
+        st.markdown(
+            f"{badge_text(deployment['status'])} :gray[version {_served_version(deployment)}]"
+        )
     if not serving:
         st.markdown(":gray[Nothing serves it now.]")
 
 
-def _whole(deployment: dict[str, object]) -> int:
+def _served_version(deployment: dict[str, object]) -> int:
     number = deployment["serving_version"]
     return int(number) if isinstance(number, int | float) and number == number else 0
 
@@ -153,7 +166,7 @@ def _sources(sources: Sequence[SourceInfo]) -> None:
             "columns": number_column("Columns", 0, width=80),
             "source": text_column("Source"),
         }
-        height = short(len(rows), SHOWN)
+        height = short(len(rows), MAX_ROWS)
         table(pd.DataFrame(rows), looks, key="run_sources", alt="Logged datasets", height=height)
     chosen = query_param(SOURCE)
     _source(sources[ids.index(chosen) if chosen in ids else 0])
@@ -168,9 +181,9 @@ def _source(source: SourceInfo) -> None:
     with left:
         section(literal(source.name), literal(source.role))
         facts = {"digest": source.digest, "source": source.source, "source type": source.kind}
-        told = facts | dict(source.profile) | dict(source.tags)
-        shown = {name: value for name, value in told.items() if value}
-        pairs(shown, alt=f"Facts of {source.name}")
+        fields = facts | dict(source.profile) | dict(source.tags)
+        values = {name: value for name, value in fields.items() if value}
+        pairs_table(values, alt=f"Facts of {source.name}")
     with right:
         section("Schema", plural(len(source.columns), "column") if source.columns else "")
         if source.columns:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.components.diff import pairs
+from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import switch
 from pilothouse_app.components.formats import plural, title, when
 from pilothouse_app.components.header import section
-from pilothouse_app.components.links import ICONS, address, jump, query_param
+from pilothouse_app.components.links import ICONS, address, query_param, same_page_link
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import (
     name_column,
@@ -25,8 +25,8 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.table_height import short
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.metric_definitions import kinds
-from pilothouse_app.features.run.files import browser
+from pilothouse_app.features.experiments.metric_definitions import metric_kinds
+from pilothouse_app.features.run.files import file_browser
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 MODEL = "run_model"
 USES = {"input": "read", "output": "made"}
 VIEWS = ("files", "figures", "about")
-SHOWN = 3
-SHOWN_ROWS = 6
+MAX_METRICS = 3
+MAX_ROWS = 6
 
 
 def draw(run: RunInfo) -> None:
@@ -51,28 +51,30 @@ def draw(run: RunInfo) -> None:
         return
     if len(models) > 1:
         _list(models)
-    _one(run, next((model for model in models if model.id == query_param(MODEL)), models[-1]))
+    _model(run, next((model for model in models if model.id == query_param(MODEL)), models[-1]))
 
 
 def _list(models: tuple[LoggedModelInfo, ...]) -> None:
     section("Logged models", plural(len(models), "model"))
-    keys = list(dict.fromkeys(figure.key for model in models for figure in model.figures))[:SHOWN]
+    keys = list(dict.fromkeys(figure.key for model in models for figure in model.figures))[
+        :MAX_METRICS
+    ]
     rows = [
         {"id": m.id, "name": m.name, "status": m.status, "use": USES.get(m.use, m.use)}
         | {"step": m.step, "created_at": m.created_at}
         | {f.key: f.value for f in m.figures if f.key in keys}
         for m in models
     ]
-    known = kinds()
+    definitions = metric_kinds()
     looks = {
         "name": press_column("Model", _press, width=190, pinned=True, alignment="left"),
         "status": status_column(width=92),
         "use": text_column("The run", width=80),
         "step": number_column("at step", 0, width=80),
-        **{key: number_column(known.of(key).title, 4, width=118) for key in keys},
+        **{key: number_column(definitions.of(key).title, 4, width=118) for key in keys},
         "created_at": when_column("Created", width=116),
     }
-    height = short(len(rows), SHOWN_ROWS)
+    height = short(len(rows), MAX_ROWS)
     frame = pd.DataFrame(rows)
     table(frame, looks, key="run_models", alt="Logged models of the run", height=height)
 
@@ -81,38 +83,38 @@ def _press(model: str) -> None:
     st.query_params[MODEL] = model
 
 
-def _one(run: RunInfo, model: LoggedModelInfo) -> None:
+def _model(run: RunInfo, model: LoggedModelInfo) -> None:
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         section(literal(model.name), f"`{model.id}` · {literal(model.status)}")
         if model.run_id and model.run_id != run.id:
             made = address("run", model.run_id)
-            jump(made, "The run that made it", icon=ICONS["run"], key="run_model_maker")
+            same_page_link(made, "The run that made it", icon=ICONS["run"], key="run_model_maker")
     if model.status_message:
         st.error(literal(model.status_message), title="This model failed", icon=":material/error:")
-    view = switch("run_model_view", VIEWS, "Show of the model", words=title)
+    view = switch("run_model_view", VIEWS, "Show of the model", format_func=title)
     if view == "files":
         files = workspace().experiments.files.listed(model.id)
         if files:
-            browser(model.id, files, key="run_model_files", alt="Files of the model")
+            file_browser(model.id, files, key="run_model_files", alt="Files of the model")
         else:
             empty("No files", "This model kept none.", icon=":material/folder_off:")
     elif view == "figures":
-        _figures(model)
+        _metrics(model)
     else:
         _about(model)
 
 
-def _figures(model: LoggedModelInfo) -> None:
+def _metrics(model: LoggedModelInfo) -> None:
     if not model.figures:
         empty("No figures", "Nothing was measured of this model.", icon=":material/monitoring:")
         return
-    known = kinds()
+    definitions = metric_kinds()
     frame = pd.DataFrame(
         {
             "id": [f"{f.key} {f.dataset} {f.digest}" for f in model.figures],
-            "name": [known.of(figure.key).title for figure in model.figures],
+            "name": [definitions.of(figure.key).title for figure in model.figures],
             "value": [figure.value for figure in model.figures],
             "step": [figure.step for figure in model.figures],
             "dataset": [figure.dataset for figure in model.figures],
@@ -131,7 +133,7 @@ def _about(model: LoggedModelInfo) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         section("Parameters")
-        pairs(model.params or {"none": ""}, alt="Parameters of the model")
+        pairs_table(model.params or {"none": ""}, alt="Parameters of the model")
     with right:
         section("Facts")
         facts = {
@@ -141,6 +143,8 @@ def _about(model: LoggedModelInfo) -> None:
             "created": when(model.created_at),
             "changed": when(model.updated_at),
         }
-        pairs({name: value for name, value in facts.items() if value}, alt="Facts of the model")
+        pairs_table(
+            {name: value for name, value in facts.items() if value}, alt="Facts of the model"
+        )
         section("Tags")
-        pairs(model.tags or {"none": ""}, alt="Tags of the model")
+        pairs_table(model.tags or {"none": ""}, alt="Tags of the model")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.components.diff import pairs
+from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import search
 from pilothouse_app.components.formats import duration, number, parameter, plural, when
@@ -16,10 +16,10 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.table import name_column, number_column, table, text_column
 from pilothouse_app.components.table_height import short, tall
-from pilothouse_app.features.experiments.formatting import by_interest
-from pilothouse_app.features.experiments.metric_definitions import kinds
+from pilothouse_app.features.experiments.formatting import order_metrics
+from pilothouse_app.features.experiments.metric_definitions import metric_kinds
 from pilothouse_app.features.files.viewers import markdown_text
-from pilothouse_app.features.run.actions import note_button, shown_tags, tags_button
+from pilothouse_app.features.run.actions import note_button, tags_button, visible_tags
 from pilothouse_app.features.run.training import training_summary
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ SIDE = 15  # rows of a table beside the metrics, before it scrolls
 def draw(run: RunInfo) -> None:
     """Draw the view."""
     if run.metrics:
-        figures(run)
+        metric_tiles(run)
     training_summary(run)
     _note(run)
     left, right = st.columns([62, 38], gap="medium")
@@ -47,13 +47,13 @@ def draw(run: RunInfo) -> None:
         _attributes(run)
 
 
-def figures(run: RunInfo) -> None:
+def metric_tiles(run: RunInfo) -> None:
     """The figures that matter most, as a row of tiles."""
     keys = [k for k, s in run.metrics.items() if not k.endswith("_std") and not math.isnan(s.last)]
     singles = [key for key in keys if run.metrics[key].count == 1]
-    known = kinds()
+    definitions = metric_kinds()
     kpi_row(
-        [_kpi(run, known.of(key)) for key in by_interest(singles or keys)[:MAX_KPIS]],
+        [_kpi(run, definitions.of(key)) for key in order_metrics(singles or keys)[:MAX_KPIS]],
         columns=MAX_KPIS,
     )
 
@@ -88,27 +88,27 @@ def _metrics(run: RunInfo) -> None:
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         section("Metrics", plural(len(run.metrics), "metric"))
-        words = search("run_metric_q", "Metric", width=200).lower() if len(run.metrics) > 8 else ""
-    keys, known = by_interest(run.metrics), kinds()
-    found = [k for k in keys if words in k.lower() or words in known.of(k).title.lower()]
-    if not found:
+        query = search("run_metric_q", "Metric", width=200).lower() if len(run.metrics) > 8 else ""
+    keys, definitions = order_metrics(run.metrics), metric_kinds()
+    matching = [k for k in keys if query in k.lower() or query in definitions.of(k).title.lower()]
+    if not matching:
         quiet = (
             "Nothing was measured." if not run.metrics else "Clear the search to see the others."
         )
         empty("No metrics", quiet, icon=":material/monitoring:", key="run_no_metrics")
         return
-    singles = [key for key in found if run.metrics[key].count == 1]
-    histories = [key for key in found if run.metrics[key].count > 1]
-    _values(run, singles, known, beside=bool(histories))
-    _histories(run, histories, known, beside=bool(singles))
+    singles = [key for key in matching if run.metrics[key].count == 1]
+    histories = [key for key in matching if run.metrics[key].count > 1]
+    _values(run, singles, definitions, beside=bool(histories))
+    _histories(run, histories, definitions, beside=bool(singles))
 
 
-def _values(run: RunInfo, keys: list[str], known: MetricKinds, *, beside: bool) -> None:
+def _values(run: RunInfo, keys: list[str], definitions: MetricKinds, *, beside: bool) -> None:
     """The metrics that were logged once: a name and a value each."""
     if not keys:
         return
-    frame = pd.DataFrame([_row(known.of(key), run.metrics[key]) for key in keys])
-    looks = {"name": name_column("Metric", width=260), "last": _figure("Value", width=110)}
+    frame = pd.DataFrame([_row(definitions.of(key), run.metrics[key]) for key in keys])
+    looks = {"name": name_column("Metric", width=260), "last": _number_column("Value", width=110)}
     if beside:
         most = short(len(frame), SIDE)
         table(frame, looks, key="run_metrics_table", ids="id", alt="Metrics", height=most)
@@ -117,21 +117,21 @@ def _values(run: RunInfo, keys: list[str], known: MetricKinds, *, beside: bool) 
         table(frame, looks, key="run_metrics_table", ids="id", alt="Metrics", height=height)
 
 
-def _histories(run: RunInfo, keys: list[str], known: MetricKinds, *, beside: bool) -> None:
+def _histories(run: RunInfo, keys: list[str], definitions: MetricKinds, *, beside: bool) -> None:
     """The metrics that were logged over steps, with what their histories add up to."""
     if not keys:
         return
     if beside:
         section("Over steps", plural(len(keys), "metric"))
-    frame = pd.DataFrame([_row(known.of(key), run.metrics[key]) for key in keys])
+    frame = pd.DataFrame([_row(definitions.of(key), run.metrics[key]) for key in keys])
     looks = {
         "name": name_column("Metric", width=190),
-        "last": _figure("Last"),
-        "best": _figure("Best"),
+        "last": _number_column("Last"),
+        "best": _number_column("Best"),
         "best_step": number_column("at step", 0, width=66),
-        "first": _figure("First"),
-        "min": _figure("Min"),
-        "max": _figure("Max"),
+        "first": _number_column("First"),
+        "min": _number_column("Min"),
+        "max": _number_column("Max"),
         "count": number_column("Points", 0, width=62),
     }
     with tall("run_histories", len(frame), reserve=16) as height:
@@ -146,15 +146,15 @@ def _histories(run: RunInfo, keys: list[str], known: MetricKinds, *, beside: boo
 
 
 def _row(kind: MetricKind, summary: MetricSummary) -> dict[str, object]:
-    words = f"{kind.title}, {kind.unit}" if kind.unit else kind.title
-    row: dict[str, object] = {"id": kind.key, "name": words, "last": summary.last}
+    name = f"{kind.title}, {kind.unit}" if kind.unit else kind.title
+    row: dict[str, object] = {"id": kind.key, "name": name, "last": summary.last}
     if summary.count > 1:  # else the rest would say the same again
         names = ("best", "best_step", "first", "min", "max")
         row |= {name: getattr(summary, name) for name in names}
     return row | {"count": summary.count}
 
 
-def _figure(title: str, *, width: int = 76) -> object:
+def _number_column(title: str, *, width: int = 76) -> object:
     return st.column_config.NumberColumn(title, format="%.5g", width=width)
 
 
@@ -163,15 +163,15 @@ def _params(run: RunInfo) -> None:
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         section("Parameters", plural(len(run.params), "parameter"))
-        words = search("run_param_q", "Parameter", width=132).lower() if len(run.params) > 8 else ""
-    found = {k: v for k, v in run.params.items() if words in f"{k}\n{v}".lower()}
-    if not found:
+        query = search("run_param_q", "Parameter", width=132).lower() if len(run.params) > 8 else ""
+    matching = {k: v for k, v in run.params.items() if query in f"{k}\n{v}".lower()}
+    if not matching:
         st.markdown(":gray[No parameter matches.]" if run.params else ":gray[None were logged.]")
         return
-    _words(found, "Parameter", "run_params", "Parameters")
+    _value_table(matching, "Parameter", "run_params", "Parameters")
 
 
-def _words(values: dict[str, str], title: str, key: str, alt: str) -> None:
+def _value_table(values: dict[str, str], title: str, key: str, alt: str) -> None:
     frame = pd.DataFrame({"name": list(values), "value": [parameter(v) for v in values.values()]})
     looks = {"name": name_column(title, width=150), "value": text_column("Value")}
     height = short(len(frame), SIDE)
@@ -179,21 +179,21 @@ def _words(values: dict[str, str], title: str, key: str, alt: str) -> None:
 
 
 def _tags(run: RunInfo) -> None:
-    tags = shown_tags(run)
+    tags = visible_tags(run)
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         section("Tags", plural(len(tags), "tag") if tags else "")
         tags_button(run)
     if tags:
-        _words(tags, "Tag", "run_tags", "Tags")
+        _value_table(tags, "Tag", "run_tags", "Tags")
     else:
         st.markdown(":gray[None yet.]")
 
 
 def _attributes(run: RunInfo) -> None:
     section("Attributes")
-    told = {
+    attributes = {
         "id": run.id,
         "experiment": run.experiment,
         "started by": run.user,
@@ -204,4 +204,4 @@ def _attributes(run: RunInfo) -> None:
         "took": duration(run.duration_s),
         "archived": when(run.archived_at) if run.archived_at else None,
     }
-    pairs({name: value for name, value in told.items() if value}, alt="Attributes")
+    pairs_table({name: value for name, value in attributes.items() if value}, alt="Attributes")

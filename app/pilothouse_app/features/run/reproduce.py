@@ -11,7 +11,7 @@ from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.header import section
 from pilothouse_app.components.workspace import server_url, workspace
-from pilothouse_app.features.training.dialog import training_again
+from pilothouse_app.features.training.dialog import train_again_button
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
@@ -22,16 +22,16 @@ TRAINING = "pilothouse.training"
 
 def draw(run: RunInfo) -> None:
     """Draw the view."""
-    _again(run)
+    _train_again(run)
     if _trained_here(run):
         _same_model(run)
     section("In a notebook of this machine")
-    st.code(_ours(run), language="python", wrap_lines=True)
+    st.code(_pilothouse_code(run), language="python", wrap_lines=True)
     section("With the MLflow client", "from any machine that reaches the server")
-    st.code(_theirs(run), language="python", wrap_lines=True)
+    st.code(_mlflow_code(run), language="python", wrap_lines=True)
     if run.commit and not _trained_here(run):
         section("The code", "as it was when the run started")
-        st.code(_checkout(run), language="bash", wrap_lines=True)
+        st.code(_checkout_commands(run), language="bash", wrap_lines=True)
 
 
 def _trained_here(run: RunInfo) -> bool:
@@ -43,14 +43,14 @@ def _same_model(run: RunInfo) -> None:
     """The data, the settings and the environment that make the same model again."""
     if run.has_artifact(SPEC):
         section("The same model again", "the same data, settings and seed")
-        st.code(_retrain(run), language="python", wrap_lines=True)
-    packages = _packages(run)
+        st.code(_training_code(run), language="python", wrap_lines=True)
+    packages = _install_command(run)
     if packages:
         section("The environment", "with the releases that the run was trained with")
         st.code(packages, language="bash", wrap_lines=True)
 
 
-def _retrain(run: RunInfo) -> str:
+def _training_code(run: RunInfo) -> str:
     data = workspace().data
     lines = [
         "import json",
@@ -74,7 +74,7 @@ def _retrain(run: RunInfo) -> str:
     )
 
 
-def _packages(run: RunInfo) -> str:
+def _install_command(run: RunInfo) -> str:
     """The command that installs what the run was trained with; nothing when that is not known."""
     if not run.has_artifact(ENVIRONMENT):
         return ""
@@ -89,7 +89,7 @@ def _packages(run: RunInfo) -> str:
     return f"# Python {environment.get('python', '')}\npip install {names}"
 
 
-def _again(run: RunInfo) -> None:
+def _train_again(run: RunInfo) -> None:
     if not run.has_artifact(SPEC):
         return
     try:
@@ -103,10 +103,10 @@ def _again(run: RunInfo) -> None:
                 "**Train again** with the same settings, on the newest version of its dataset.",
                 width="stretch",
             )
-            training_again(spec)
+            train_again_button(spec)
 
 
-def _ours(run: RunInfo) -> str:
+def _pilothouse_code(run: RunInfo) -> str:
     return "\n".join(
         [
             "import pilothouse",
@@ -124,7 +124,7 @@ def _ours(run: RunInfo) -> str:
     )
 
 
-def _theirs(run: RunInfo) -> str:
+def _mlflow_code(run: RunInfo) -> str:
     lines = [
         "import mlflow",
         "",
@@ -144,7 +144,7 @@ def _theirs(run: RunInfo) -> str:
     return "\n".join(lines)
 
 
-def _checkout(run: RunInfo) -> str:
+def _checkout_commands(run: RunInfo) -> str:
     lines = [f"git checkout {run.commit}"]
     if run.has_artifact(PATCH):
         lines.append(f"git apply {PATCH}    # the file of this run")

@@ -8,13 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import facts
 from pilothouse_app.components.links import ICONS, address, link, screen
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import table
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.training.dialog import COLUMN_USES, SPLIT_WORDS
+from pilothouse_app.features.training.dialog import COLUMN_USES, SPLIT_TITLES
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
@@ -33,7 +33,7 @@ def training_summary(run: RunInfo) -> None:
         facts(_facts(spec, uses))
         _columns(uses)
         if run.status == "finished":
-            _next(run, str(spec.get("dataset", "")))
+            _next_step(run, str(spec.get("dataset", "")))
 
 
 def _document(run: RunInfo, path: str) -> Any:
@@ -52,7 +52,7 @@ def _facts(spec: dict[str, Any], uses: list[Any]) -> dict[str, str]:
         "Target": literal(str(spec["target"])),
         "Positive class": "" if positive is None else literal(str(positive)),
         "Dataset": literal(str(spec.get("dataset", ""))),
-        "Split": SPLIT_WORDS.get(str(spec.get("split")), ""),
+        "Split": SPLIT_TITLES.get(str(spec.get("split")), ""),
         "Features": literal(", ".join(map(str, used))) if used else "every usable column",
     }
 
@@ -68,7 +68,7 @@ def _columns(uses: list[Any]) -> None:
         table(frame, COLUMN_USES, key="run_columns", ids="column", alt="Use of each column")
 
 
-def _next(run: RunInfo, dataset: str) -> None:
+def _next_step(run: RunInfo, dataset: str) -> None:
     """What one does with a finished run: register it, promote it, launch it, watch it."""
     versions = workspace().registry.of_run(run.id)
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -18,7 +18,7 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.table_height import tall
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.metric_definitions import kinds
+from pilothouse_app.features.experiments.metric_definitions import metric_kinds
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
@@ -28,23 +28,23 @@ INDENT = "\u2003"  # as wide as a letter, and no table trims it
 
 def draw(run: RunInfo) -> None:
     """Draw the view."""
-    found = workspace().experiments.descendants(run.id)
-    if found.empty:
+    trials = workspace().experiments.descendants(run.id)
+    if trials.empty:
         empty("No runs below this one", "A search or a nested run would stand here.")
         return
-    section("Runs below this one", plural(len(found), "run"))
+    section("Runs below this one", plural(len(trials), "run"))
     looks = {"name": name_column("Run", width=200), "status": status_column(width=92)}
-    known = kinds()
-    for column in found.columns:
+    definitions = metric_kinds()
+    for column in trials.columns:
         kind, _, key = str(column).partition(".")
         if kind == "metrics":
-            looks[str(column)] = number_column(known.of(key).title, 4, width=118)
+            looks[str(column)] = number_column(definitions.of(key).title, 4, width=118)
         elif kind == "params":
             looks[str(column)] = text_column(key, width=110)
     looks["duration_s"] = number_column("Took, s", 1, width=74)
-    with tall("run_trials", len(found), reserve=14) as height:
+    with tall("run_trials", len(trials), reserve=14) as height:
         table(
-            _shown(found),
+            _with_indent(trials),
             looks,
             key="run_trials",
             alt="Trials of the search",
@@ -53,10 +53,10 @@ def draw(run: RunInfo) -> None:
         )
 
 
-def _shown(found: pd.DataFrame) -> pd.DataFrame:
+def _with_indent(trials: pd.DataFrame) -> pd.DataFrame:
     names = [
         INDENT * level + ("└ " if level else "") + name
-        for level, name in zip(found["level"], found["name"], strict=True)
+        for level, name in zip(trials["level"], trials["name"], strict=True)
     ]
-    params = {c: found[c].map(parameter) for c in found.columns if str(c).startswith("params.")}
-    return found.assign(name=names, **params)
+    params = {c: trials[c].map(parameter) for c in trials.columns if str(c).startswith("params.")}
+    return trials.assign(name=names, **params)

@@ -11,10 +11,10 @@ import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.training.spec import METRICS, SPLITS, TrainingSpec
-from pilothouse_app.components.diff import literal
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count, plural, title
 from pilothouse_app.components.links import address, go
+from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.parameter_form import parameter_fields
 from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.table import name_column, table, text_column
@@ -25,7 +25,7 @@ from pilothouse_app.features.experiments.formatting import metric_title
 if TYPE_CHECKING:
     from pilothouse.data.info import DatasetVersionInfo
 
-SPLIT_WORDS = {
+SPLIT_TITLES = {
     "auto": "By time if the data has an event time",
     "stratified": "Random, same share of each class",
     "random": "Random",
@@ -37,7 +37,7 @@ COLUMN_USES = {
     "reason": text_column("Why"),
 }
 # What a spec says beside what the dialog asks.
-KEPT = ("time_column", "threshold", "cv_rows", "tags")
+PRESERVED = ("time_column", "threshold", "cv_rows", "tags")
 
 
 def training_button(dataset: str = "", *, key: str = "train") -> None:
@@ -46,7 +46,7 @@ def training_button(dataset: str = "", *, key: str = "train") -> None:
         _training(dataset)
 
 
-def training_again(
+def train_again_button(
     spec: Mapping[str, Any],
     *,
     key: str = "train_again",
@@ -64,18 +64,18 @@ def training_again(
 def _newest(ref: str) -> str:
     """The newest version of the same dataset, or this one when there is none any more."""
     name = ref.rpartition("@")[0]
-    return next((each for each in _datasets("") if each.rpartition("@")[0] == name), ref)
+    return next((other for other in _datasets("") if other.rpartition("@")[0] == name), ref)
 
 
 @st.dialog("New training", width="large", icon=":material/model_training:")
-def _training(dataset: str, given: Mapping[str, Any] | None = None) -> None:
+def _training(dataset: str, preset: Mapping[str, Any] | None = None) -> None:
     refs = _datasets(dataset)
     if not refs:
         st.markdown("There is no dataset to train on yet. Register one on **Data** first.")
         return
-    given = given or {}
-    version = _dataset(refs, str(given.get("experiment") or "default"))
-    spec = _model(_task(version, given), given)
+    preset = preset or {}
+    version = _dataset(refs, str(preset.get("experiment") or "default"))
+    spec = _model(_task(version, preset), preset)
     ready = _preview({"dataset": version.ref, **spec})
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="train_cancel"):
@@ -101,7 +101,7 @@ def _preview(spec: dict[str, Any]) -> bool:
         return False
     name = f"training preview {json.dumps(spec, sort_keys=True, default=str)}"
     try:
-        lines, columns = cached(name, lambda: _previewed(spec))
+        lines, columns = cached(name, lambda: _preview_values(spec))
     except PilothouseError as refusal:
         error_box(refusal)
         return False
@@ -115,20 +115,20 @@ def _preview(spec: dict[str, Any]) -> bool:
     return True
 
 
-def _previewed(spec: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
+def _preview_values(spec: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
     """The preview as plain values."""
-    found = workspace().training.preview(TrainingSpec.from_json(spec))
-    share = found.classes[found.positive] / max(1, sum(found.classes.values()))
+    preview = workspace().training.preview(TrainingSpec.from_json(spec))
+    share = preview.classes[preview.positive] / max(1, sum(preview.classes.values()))
     lines = [
-        f"Predicts the probability of **{literal(str(found.positive))}** "
-        f"({count(found.classes[found.positive])} rows, {share:.1%} of those with a label).",
-        f"Fitted on {count(found.fitted)} rows, judged on {count(found.held_out)}: "
-        f"{SPLIT_WORDS[found.split][:1].lower()}{SPLIT_WORDS[found.split][1:]}.",
+        f"Predicts the probability of **{literal(str(preview.positive))}** "
+        f"({count(preview.classes[preview.positive])} rows, {share:.1%} of those with a label).",
+        f"Fitted on {count(preview.fitted)} rows, judged on {count(preview.held_out)}: "
+        f"{SPLIT_TITLES[preview.split][:1].lower()}{SPLIT_TITLES[preview.split][1:]}.",
     ]
-    return lines, [use.to_json() for use in found.columns]
+    return lines, [use.to_json() for use in preview.columns]
 
 
-def _positive(version: DatasetVersionInfo, target: str | None, given: Mapping[str, Any]) -> Any:
+def _positive(version: DatasetVersionInfo, target: str | None, preset: Mapping[str, Any]) -> Any:
     """The class whose probability is predicted: the rarer one, unless another is chosen."""
     if target is None:
         return None
@@ -140,12 +140,12 @@ def _positive(version: DatasetVersionInfo, target: str | None, given: Mapping[st
     except PilothouseError:
         return None  # the preview says what is wrong with the target
     labels = list(classes)
-    same = [label for label in labels if str(label) == str(given.get("positive"))]
+    same = [label for label in labels if str(label) == str(preset.get("positive"))]
     return st.segmented_control(
         "Positive class",
         labels,
         format_func=lambda label: f"{label} · {plural(classes[label], 'row')}",
-        default=same[0] if same and target == given.get("target") else labels[0],
+        default=same[0] if same and target == preset.get("target") else labels[0],
         required=True,
         help="The class whose probability the model predicts. The rarer one is suggested.",
         key=f"train_positive_{version.ref}_{target}",
@@ -166,7 +166,7 @@ def _dataset(refs: list[str], experiment: str) -> DatasetVersionInfo:
     return workspace().data.version(ref)
 
 
-def _task(version: DatasetVersionInfo, given: Mapping[str, Any]) -> dict[str, Any]:
+def _task(version: DatasetVersionInfo, preset: Mapping[str, Any]) -> dict[str, Any]:
     names = list(version.column_names)
     times = [column.name for column in version.schema if column.type == "time"]
     left, middle, right = st.columns(3)
@@ -174,7 +174,7 @@ def _task(version: DatasetVersionInfo, given: Mapping[str, Any]) -> dict[str, An
         target = st.selectbox(
             "Target",
             names,
-            index=names.index(given["target"]) if given.get("target") in names else None,
+            index=names.index(preset["target"]) if preset.get("target") in names else None,
             placeholder="The column to predict",
             key="train_target",
         )
@@ -182,8 +182,8 @@ def _task(version: DatasetVersionInfo, given: Mapping[str, Any]) -> dict[str, An
         splits = [split for split in SPLITS if split != "time" or times or version.event_time]
         split = st.selectbox(
             "Split",
-            sorted(splits, key=lambda split: split != given.get("split", "auto")),
-            format_func=lambda split: SPLIT_WORDS.get(split, title(split)),
+            sorted(splits, key=lambda split: split != preset.get("split", "auto")),
+            format_func=lambda split: SPLIT_TITLES.get(split, title(split)),
             key="train_split",
         )
     with right:
@@ -191,15 +191,15 @@ def _task(version: DatasetVersionInfo, given: Mapping[str, Any]) -> dict[str, An
             "Share held out for the test",
             5,
             50,
-            round(100 * given.get("test_share", 0.2)),
+            round(100 * preset.get("test_share", 0.2)),
             format="%d %%",
             key="train_share",
         )
-    positive = _positive(version, target, given)
+    positive = _positive(version, target, preset)
     features = st.multiselect(
         "Features",
         [name for name in names if name != target],
-        default=[n for n in given.get("features", ()) if n in names and n != target],
+        default=[n for n in preset.get("features", ()) if n in names and n != target],
         placeholder="Every usable column",
         key="train_features",
     )
@@ -213,13 +213,13 @@ def _task(version: DatasetVersionInfo, given: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def _model(task: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    known = {trainer.name: trainer for trainer in workspace().training.trainers()}
+def _model(task: dict[str, Any], preset: Mapping[str, Any]) -> dict[str, Any]:
+    trainers = {trainer.name: trainer for trainer in workspace().training.trainers()}
     trainer = st.segmented_control(
         "Trainer",
-        list(known),
-        format_func=lambda name: known[name].title,
-        default=given["trainer"] if given.get("trainer") in known else next(iter(known)),
+        list(trainers),
+        format_func=lambda name: trainers[name].title,
+        default=preset["trainer"] if preset.get("trainer") in trainers else next(iter(trainers)),
         required=True,
         key="train_trainer",
         width="stretch",
@@ -227,14 +227,14 @@ def _model(task: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     left, middle, right = st.columns(3)
     with left:
         folds = st.number_input(
-            "Cross-validation folds", 2, 20, max(2, given.get("folds", 3)), key="train_folds"
+            "Cross-validation folds", 2, 20, max(2, preset.get("folds", 3)), key="train_folds"
         )
     with middle:
         trials = st.number_input(
             "Search trials",
             0,
             500,
-            given.get("trials", 0),
+            preset.get("trials", 0),
             key="train_trials",
             help="0 trains once with the parameters below; more searches their ranges.",
         )
@@ -242,25 +242,25 @@ def _model(task: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         metric = st.selectbox(
             "Metric",
             METRICS,
-            index=METRICS.index(given["metric"]) if given.get("metric") in METRICS else 0,
+            index=METRICS.index(preset["metric"]) if preset.get("metric") in METRICS else 0,
             format_func=metric_title,
             key="train_metric",
         )
     with st.expander("Parameters", icon=":material/tune:"):
-        same = trainer == given.get("trainer")
-        settled = dict(given.get("params") or {}) if same else {}
-        info = known[str(trainer)]
+        same = trainer == preset.get("trainer")
+        settled = dict(preset.get("params") or {}) if same else {}
+        info = trainers[str(trainer)]
         st.markdown(f":gray[{literal(info.description)}]")
         params = parameter_fields(info.parameters, settled, key=f"train_{trainer}")
     return {
-        **{name: given[name] for name in KEPT if name in given},
+        **{name: preset[name] for name in PRESERVED if name in preset},
         **task,
         "trainer": trainer,
         "folds": int(folds),
         "trials": int(trials),
         "metric": metric,
         "params": params,
-        "seed": given.get("seed", 0),
+        "seed": preset.get("seed", 0),
     }
 
 

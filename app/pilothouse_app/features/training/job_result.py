@@ -8,7 +8,7 @@ import streamlit as st
 
 from pilothouse_app.components.links import address, link
 from pilothouse_app.features.experiments.formatting import metric_title, metric_value
-from pilothouse_app.features.training.dialog import training_again
+from pilothouse_app.features.training.dialog import train_again_button
 
 if TYPE_CHECKING:
     from pilothouse.jobs.api import JobInfo
@@ -19,11 +19,11 @@ def is_training(job: JobInfo) -> bool:
     return job.kind == "train" and bool(job.args.get("spec"))
 
 
-def edit_again(job: JobInfo) -> None:
+def edit_again_button(job: JobInfo) -> None:
     """The button that opens the form with the settings of a training that did not finish."""
     if is_training(job):
         label, icon = "Edit and run again", ":material/edit:"
-        training_again(job.args["spec"], key="job_edit_again", label=label, icon=icon)
+        train_again_button(job.args["spec"], key="job_edit_again", label=label, icon=icon)
 
 
 def training_outcome(job: JobInfo) -> None:
@@ -33,13 +33,11 @@ def training_outcome(job: JobInfo) -> None:
         return
     result = job.result or {}
     metric = str(result.get("metric", ""))
-    figures = result.get("metrics") or {}
+    metrics = result.get("metrics") or {}
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="job_outcome"):
-        if metric in figures:
-            figure = metric_value(metric, figures[metric])
-            st.markdown(
-                f"**{metric_title(metric)} {figure}** on the held-out rows", width="stretch"
-            )
+        if metric in metrics:
+            value = metric_value(metric, metrics[metric])
+            st.markdown(f"**{metric_title(metric)} {value}** on the held-out rows", width="stretch")
         else:
             st.markdown("The training has finished.", width="stretch")
         link(address("run", str(run)), "Open the run", icon=":material/timeline:")
