@@ -128,7 +128,7 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
     "traffic.requests": {"frame": TIMES, "span": SPAN},
     "traffic.latency": {"frame": TIMES, "span": SPAN},
     "versions.metric_by_version": {"frame": VERSIONS, "value": "value", "y": A},
-    "windows.judged_over_time": {
+    "windows.status_over_time": {
         "frame": TIMES, "value": "value", "status": "status", "reference": 1.0, "limit": 2.0,
     },
     "windows.rows_over_time": {"frame": TIMES},
@@ -136,7 +136,7 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 NAMELESS = {
     *("traffic.requests", "traffic.latency"),
-    *("windows.judged_over_time", "windows.rows_over_time", "windows.score_over_time"),
+    *("windows.status_over_time", "windows.rows_over_time", "windows.score_over_time"),
 }
 TAG = re.compile(r"<[^<>]*>")  # as plotly.js splits a text
 
