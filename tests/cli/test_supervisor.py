@@ -141,7 +141,7 @@ def test_a_heart_stops_while_something_takes_too_long(
     heart = Heartbeat(place / "run", "worker")
     heart.beat()
     before = read_beat(place / "run", "worker")
-    with heart.during("jobs"):
+    with heart.action("jobs"):
         heart.beat()
         assert read_beat(place / "run", "worker") != before
         monkeypatch.setattr("pilothouse.kit.heartbeat.MAX_ACTION_SECONDS", 0.0)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from harness.programs import free_port
 from pilothouse.http.server import Server
-from pilothouse.kit.io_errors import in_words
+from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.kit.processes import find
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
@@ -58,7 +58,7 @@ def test_what_sqlite_says_becomes_words(tmp_path: Path) -> None:
     }
     for words, error in errors.items():
         for wrapped in (error, OperationalError("SELECT 1", {}, error)):
-            known = in_words(wrapped)
+            known = to_unavailable(wrapped)
             assert known is not None
             assert words in known.message
             assert known.hint
@@ -75,14 +75,14 @@ def test_what_sqlite_says_becomes_words(tmp_path: Path) -> None:
     ],
 )
 def test_what_the_disk_says_becomes_words(number: int, words: str) -> None:
-    known = in_words(OSError(number, "no"))
+    known = to_unavailable(OSError(number, "no"))
     assert known is not None
     assert words in known.message
 
 
 def test_anything_else_is_not_explained_away() -> None:
-    assert in_words(ValueError("no")) is None
-    assert in_words(OSError(errno.ENOENT, "no")) is None
+    assert to_unavailable(ValueError("no")) is None
+    assert to_unavailable(OSError(errno.ENOENT, "no")) is None
 
 
 @pytest.fixture

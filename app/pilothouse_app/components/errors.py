@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
-from pilothouse.kit.io_errors import in_words
+from pilothouse.kit.io_errors import to_unavailable
 from pilothouse_app.components.links import HOME, PageAddress, link, screen
 from pilothouse_app.components.markdown import literal
 
@@ -65,7 +65,7 @@ def show_unexpected(error: Exception) -> bool:
     """
     number = uuid.uuid4().hex[:8]
     log.error("screen fault %s", number, exc_info=error)
-    if expected := in_words(error):
+    if expected := to_unavailable(error):
         error_box(expected)
         return True
     st.error(

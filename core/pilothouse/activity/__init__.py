@@ -2,6 +2,6 @@
 
 from pilothouse.activity.api import Activity
 from pilothouse.activity.chain import record, subscribe, verify
-from pilothouse.activity.seals import mark
+from pilothouse.activity.seals import mark_rows
 
-__all__ = ["Activity", "mark", "record", "subscribe", "verify"]
+__all__ = ["Activity", "mark_rows", "record", "subscribe", "verify"]

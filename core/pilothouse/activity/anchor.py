@@ -44,7 +44,7 @@ def append(folder: Path, anchor: Anchor) -> None:
         finally:
             os.close(file)
         if size > MAX_BYTES:
-            _shorten(path)
+            _truncate(path)
     except OSError as refused:
         log.warning("the anchor of the activity log is not written: %s", refused)
 
@@ -69,12 +69,12 @@ def read(folder: Path) -> list[Anchor] | None:
     return anchors
 
 
-def forget(folder: Path) -> None:
+def remove(folder: Path) -> None:
     """Start anew: for a workspace that is emptied on purpose."""
     (folder / FILE).unlink(missing_ok=True)
 
 
-def flaw(anchors: Sequence[Anchor], hashes: Sequence[str]) -> str:
+def mismatch(anchors: Sequence[Anchor], hashes: Sequence[str]) -> str:
     """How a log with these hashes differs from its anchors; empty when it does not."""
     for anchor in anchors:
         if anchor.entries > len(hashes):
@@ -88,7 +88,7 @@ def flaw(anchors: Sequence[Anchor], hashes: Sequence[str]) -> str:
     return ""
 
 
-def _shorten(path: Path) -> None:
+def _truncate(path: Path) -> None:
     """Keep the newest lines. A line that another program appends meanwhile may be lost."""
     lines = path.read_bytes().splitlines(keepends=True)[-KEEP_LINES:]
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")

@@ -25,8 +25,8 @@ LOCK = 7_421_001
 RECORDED = "entries of this transaction"
 NEWEST = "newest entry of this transaction"
 HEAD = "head of the log at commit"
-ANEW = "the log starts anew"
-TAKEN_BACK = "a savepoint was rolled back"
+ANCHOR_RESET = "the log starts anew"
+SAVEPOINT_ROLLED_BACK = "a savepoint was rolled back"
 UNREADABLE = (ValueError, TypeError, OverflowError)  # what reading JSON or an instant can raise
 Listener = Callable[[Session, Store, ActivityEntry], None]
 _listeners: dict[str, Listener] = {}
@@ -75,7 +75,7 @@ def _append(
     after: Mapping[str, Any] | None = None,
     reason: str = "",
 ) -> ActivityEntry:
-    last, last_hash = _newest(session)
+    last, last_hash = _newest_entry(session)
     entry = ActivityEntry(
         seq=last + 1,
         at=store.now(),
@@ -117,14 +117,14 @@ def verify(session: Session, anchors: Sequence[Anchor] = ()) -> ChainState:
     try:
         for entry in entries(session):
             number = len(hashes) + 1
-            if flaw := _flaw(entry, number, previous):
-                return ChainState(False, number, number, f"entry {number} {flaw}")
+            if problem := _problem(entry, number, previous):
+                return ChainState(False, number, number, f"entry {number} {problem}")
             previous = entry.hash
             hashes.append(previous)
     except UNREADABLE:
         number = len(hashes) + 1
         return ChainState(False, len(hashes), number, f"an entry from {number} on cannot be read")
-    if message := anchor.flaw(anchors, hashes):
+    if message := anchor.mismatch(anchors, hashes):
         return ChainState(False, len(hashes), None, message)
     return ChainState(True, len(hashes), None, f"{len(hashes)} entries, unbroken")
 
@@ -149,7 +149,7 @@ def entries(session: Session) -> Iterator[ActivityEntry]:
     yield from session.exec(query.execution_options(yield_per=500))
 
 
-def _flaw(entry: ActivityEntry, number: int, previous: str) -> str:
+def _problem(entry: ActivityEntry, number: int, previous: str) -> str:
     """What is wrong with the entry at this place in the chain; empty when nothing is."""
     if entry.seq != number:
         return "is missing"
@@ -158,7 +158,7 @@ def _flaw(entry: ActivityEntry, number: int, previous: str) -> str:
     return "" if entry.hash == _hash(entry) else "was changed after it was written"
 
 
-def _newest(session: Session) -> tuple[int, str]:
+def _newest_entry(session: Session) -> tuple[int, str]:
     """The newest entry's number and hash, read under a lock that SQLite's writer holds anyway."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
@@ -202,13 +202,13 @@ def seal_all(session: Session, store: Store) -> None:
     for table in seals.sealed_tables():
         name = str(table.__tablename__)
         sealed = latest.get(name, {})
-        rows = seals.all_of(connection, table)
+        rows = seals.hash_table(connection, table)
         differing = {key: hashed for key, hashed in rows.items() if sealed.get(key) != hashed}
         if differing:
             missing[name] = dict(differing)
     if missing:
         entry = _append(session, store, "sealed", "workspace", store.folder.name)
-        _attach(session, entry, missing)
+        _attach_seals(session, entry, missing)
 
 
 def latest_seals(session: Session) -> seals.Seals:
@@ -221,12 +221,12 @@ def latest_seals(session: Session) -> seals.Seals:
     return latest
 
 
-def start_anew(session: Session) -> None:
+def reset_anchor(session: Session) -> None:
     """The log is emptied on purpose in this transaction: its anchor begins again with it."""
-    session.info[ANEW] = True
+    session.info[ANCHOR_RESET] = True
 
 
-def _attach(session: Session, entry: ActivityEntry, values: seals.Seals) -> None:
+def _attach_seals(session: Session, entry: ActivityEntry, values: seals.Seals) -> None:
     """Put seals into an entry of this transaction that nobody has seen and nothing follows yet."""
     entry.seals = values
     entry.hash = _hash(entry)
@@ -238,7 +238,7 @@ def _attach(session: Session, entry: ActivityEntry, values: seals.Seals) -> None
 @event.listens_for(Session, "after_flush")
 def _flushed(session: Session, _context: Any) -> None:
     if WRITER in session.info:
-        seals.mark_flushed(session)
+        seals.mark_flushed_rows(session)
 
 
 @event.listens_for(Session, "do_orm_execute")
@@ -259,16 +259,16 @@ def _before_commit(session: Session) -> None:
         return
     session.flush()
     recorded = session.info.pop(RECORDED, set())
-    if recorded and session.info.pop(TAKEN_BACK, False):
-        session.info[NEWEST] = _newest(session)
-    if session.info.get(seals.MARKED):
-        values = seals.take(session)
+    if recorded and session.info.pop(SAVEPOINT_ROLLED_BACK, False):
+        session.info[NEWEST] = _newest_entry(session)
+    if session.info.get(seals.PENDING):
+        values = seals.take_pending(session)
         newest, _ = session.info.get(NEWEST, (0, ""))
         if newest in recorded:
             entry = session.get_one(ActivityEntry, newest)
         else:
             entry = _append(session, store, "changed", "record", ", ".join(sorted(values)))
-        _attach(session, entry, values)
+        _attach_seals(session, entry, values)
     if NEWEST in session.info:  # a savepoint is committed too, and anchors nothing
         session.info[HEAD] = session.info.pop(NEWEST)
 
@@ -276,7 +276,7 @@ def _before_commit(session: Session) -> None:
 @event.listens_for(Session, "after_rollback")
 def _after_rollback(session: Session) -> None:
     """A savepoint may have taken entries back: which one is the newest must be asked again."""
-    session.info[TAKEN_BACK] = True
+    session.info[SAVEPOINT_ROLLED_BACK] = True
 
 
 @event.listens_for(Session, "after_commit")
@@ -285,6 +285,6 @@ def _after_commit(session: Session) -> None:
     if head is None:
         return
     store: Store = session.info[WRITER]
-    if session.info.pop(ANEW, False):
-        anchor.forget(store.folder)
+    if session.info.pop(ANCHOR_RESET, False):
+        anchor.remove(store.folder)
     anchor.append(store.folder, Anchor(*head))

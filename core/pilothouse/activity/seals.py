@@ -22,7 +22,7 @@ from pilothouse.kit.clock import EPOCH
 from pilothouse.storage.tables import Table
 
 HEX = 32  # digits of a hash: half of them, for there are many
-MARKED = "rows to be sealed"
+PENDING = "rows to be sealed"
 Key = tuple[Any, ...]
 Seals = dict[str, dict[str, str | None]]  # table name, key as JSON, hash; None for a deleted row
 
@@ -34,21 +34,21 @@ def sealed_tables() -> list[type[Table]]:
     return sorted(sealed, key=lambda table: str(table.__tablename__))
 
 
-def mark(session: Session, table: type[Table], keys: Iterable[Key]) -> None:
+def mark_rows(session: Session, table: type[Table], keys: Iterable[Key]) -> None:
     """Seal rows at this transaction's commit although no object of theirs was changed."""
     marked = set(keys)
     if marked:
-        session.info.setdefault(MARKED, {}).setdefault(table, set()).update(marked)
+        session.info.setdefault(PENDING, {}).setdefault(table, set()).update(marked)
 
 
-def mark_flushed(session: Session) -> None:
+def mark_flushed_rows(session: Session) -> None:
     """Mark what a flush has written to sealed tables."""
     for row in (*session.new, *session.deleted):
         if isinstance(row, Table) and row.seal is not None:
-            mark(session, type(row), [_key(row)])
+            mark_rows(session, type(row), [_key(row)])
     for row in session.dirty:
         if isinstance(row, Table) and row.seal is not None and _has_changed(row):
-            mark(session, type(row), [_key(row)])
+            mark_rows(session, type(row), [_key(row)])
 
 
 def mark_statement(state: ORMExecuteState) -> None:
@@ -70,40 +70,42 @@ def mark_statement(state: ORMExecuteState) -> None:
         where: Any = getattr(state.statement, "whereclause", None)
         query = query if where is None else query.where(where)
         keys = [tuple(row) for row in state.session.connection().execute(query)]
-    mark(cast("Session", state.session), table, keys)
+    mark_rows(cast("Session", state.session), table, keys)
 
 
-def take(session: Session) -> Seals:
+def take_pending(session: Session) -> Seals:
     """The seals of everything marked in this transaction, as the database has it now."""
-    marked: dict[type[Table], set[Key]] = session.info.pop(MARKED, {})
+    marked: dict[type[Table], set[Key]] = session.info.pop(PENDING, {})
     connection = session.connection()
     return {
-        str(table.__tablename__): {as_text(key): _of_rows(connection, table, key) for key in keys}
+        str(table.__tablename__): {
+            key_text(key): _hash_group(connection, table, key) for key in keys
+        }
         for table, keys in marked.items()
     }
 
 
-def all_of(connection: Connection, table: type[Table]) -> dict[str, str]:
+def hash_table(connection: Connection, table: type[Table]) -> dict[str, str]:
     """The hash of every row, or group of rows, that a table has."""
     groups: dict[str, list[Mapping[Any, Any]]] = {}
     by = key_columns(table)
     columns = table.__table__.columns  # type: ignore[attr-defined]  # SQLModel gives it
     order = [columns[name] for name in _primary(table)]
     for row in connection.execute(select(table.__table__).order_by(*order)).mappings():  # type: ignore[attr-defined]
-        groups.setdefault(as_text(tuple(row[name] for name in by)), []).append(row)
-    return {key: hash_of(table, rows) for key, rows in groups.items()}
+        groups.setdefault(key_text(tuple(row[name] for name in by)), []).append(row)
+    return {key: hash_rows(table, rows) for key, rows in groups.items()}
 
 
 def key_columns(table: type[Table]) -> tuple[str, ...]:
     """The columns that name a row, or a group of rows that are sealed as one."""
     assert table.seal is not None
-    return table.seal.by or _primary(table)
+    return table.seal.group_by or _primary(table)
 
 
-def hash_of(table: type[Table], rows: Iterable[Mapping[Any, Any]]) -> str:
+def hash_rows(table: type[Table], rows: Iterable[Mapping[Any, Any]]) -> str:
     """The hash of what rows say in the sealed columns; missing values count for nothing."""
     assert table.seal is not None
-    left_out, former = table.seal.without, table.seal.former
+    left_out, former = table.seal.excluded, table.seal.former_names
     plain = [
         {
             former.get(name, name): _plain(value)
@@ -116,18 +118,18 @@ def hash_of(table: type[Table], rows: Iterable[Mapping[Any, Any]]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:HEX]
 
 
-def as_text(key: Key) -> str:
+def key_text(key: Key) -> str:
     """A row's key as it stands in a seal."""
     return json.dumps([_plain(part) for part in key], ensure_ascii=False)
 
 
-def _of_rows(connection: Connection, table: type[Table], key: Key) -> str | None:
+def _hash_group(connection: Connection, table: type[Table], key: Key) -> str | None:
     columns = table.__table__.columns  # type: ignore[attr-defined]  # SQLModel gives it
     by = tuple_(*[columns[name] for name in key_columns(table)])
     order = [columns[name] for name in _primary(table)]
     query = select(table.__table__).where(by == tuple_(*key)).order_by(*order)  # type: ignore[attr-defined]
     rows = connection.execute(query).mappings().all()
-    return hash_of(table, rows) if rows else None
+    return hash_rows(table, rows) if rows else None
 
 
 def _primary(table: type[Table]) -> tuple[str, ...]:
@@ -142,7 +144,7 @@ def _has_changed(row: Table) -> bool:
     assert row.seal is not None
     names = [column.key for column in inspect(type(row)).column_attrs]
     return any(
-        get_history(row, name).has_changes() for name in names if name not in row.seal.without
+        get_history(row, name).has_changes() for name in names if name not in row.seal.excluded
     )
 
 

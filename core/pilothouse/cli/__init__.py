@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pilothouse.cli.root import root
 from pilothouse.kit.errors import PilothouseError, Unavailable
-from pilothouse.kit.folders import only_for_owner
-from pilothouse.kit.io_errors import DOCTOR, in_words
+from pilothouse.kit.folders import set_private_umask
+from pilothouse.kit.io_errors import DOCTOR, to_unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
@@ -18,16 +18,16 @@ __all__ = ["main", "root"]
 
 def main() -> None:
     """Run a command; an error of ours ends it with one sentence and its own exit code."""
-    only_for_owner()
+    set_private_umask()
     try:
         root(standalone_mode=True)
     except PilothouseError as refused:
         _end(str(refused), refused.exit_code)
     except OSError as broken:
-        known = in_words(broken)
+        known = to_unavailable(broken)
         _end(f"{broken}. {known}" if known else f"{broken}.", Unavailable.exit_code)
     except _database_error() as broken:
-        known = in_words(broken)
+        known = to_unavailable(broken)
         words = f"{known} ({broken.orig})" if known else f"{broken.orig}. {DOCTOR}"
         _end(f"the database cannot be used: {words}", Unavailable.exit_code)
 

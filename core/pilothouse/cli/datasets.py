@@ -146,7 +146,7 @@ def _diff(ws: Workspace, before: str, after: str) -> Output:
     diff = ws.data.diff(before, after)
     value = {
         "message": diff.message,
-        "same": diff.same,
+        "same": diff.identical,
         "schema": diff.schema,
         "columns": diff.columns,
     }

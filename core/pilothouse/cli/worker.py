@@ -78,7 +78,7 @@ def _beating(heart: Heartbeat, act: Callable[[], object], name: str) -> Callable
     """A duty that must come to an end, or the supervisor starts another worker."""
 
     def watched() -> None:
-        with heart.during(name):
+        with heart.action(name):
             act()
 
     return watched

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pilothouse.data.reading.reader import ReadTable
     from pilothouse.data.reading_report import ReadingReport
 
-LISTED = (
+VERSION_COLUMNS = (
     "version",
     "rows",
     "columns",
@@ -86,7 +86,7 @@ class Data(ContractCommands):
         already is the version that it is (`existed`). `types` declares columns whose type should
         not be recognised, `options` what of the file should not be. The column of the event time
         is recognised too, unless `event_time` names it, or is empty for none. New content of a
-        dataset is held against the contract of its newest version in use: what breaks it is
+        dataset is checked against the contract of its newest version in use: what breaks it is
         refused, or with `on_breach` as "accept" registered all the same, and its contract widened
         by it.
 
@@ -98,13 +98,13 @@ class Data(ContractCommands):
         from pilothouse.data.canonical import content_hash
 
         names.DATASET.check(name)
-        enforcement.check_way(on_breach)
-        tell = progress or (lambda _fraction, _message: None)
-        tell(0.05, "reading the file")
+        enforcement.check_on_breach(on_breach)
+        report_progress = progress or (lambda _fraction, _message: None)
+        report_progress(0.05, "reading the file")
         reading = self._read(name, source, filename, types or {}, options, parent)
         table = reading.table
         boolean_words = {**self._parent_words(parent, table), **reading.boolean_words}
-        tell(0.5, f"comparing {table.num_rows:,} rows with what is there")
+        report_progress(0.5, f"comparing {table.num_rows:,} rows with what is there")
         content = content_hash(table, boolean_words)
         with self._store.read() as session:
             existing = versions.find(session, name, content)
@@ -112,11 +112,11 @@ class Data(ContractCommands):
         if existing:
             versions.repair(self._store, existing, table)
             return existing
-        held = enforcement.hold(current, name, table, on_breach)
+        contract_outcome = enforcement.enforce(current, name, table, on_breach)
         report = self._with_event_time(reading.report, table, event_time, parent)
-        tell(0.65, f"profiling {table.num_columns:,} columns")
-        draft = versions.draft(self._store, table, content, boolean_words, held, report)
-        tell(0.95, "storing the version")
+        report_progress(0.65, f"profiling {table.num_columns:,} columns")
+        draft = versions.draft(self._store, table, content, boolean_words, contract_outcome, report)
+        report_progress(0.95, "storing the version")
         at = report.event_time
         version_origin = versions.VersionOrigin(origin, licence, tags, parent, at, note)
         with self._store.write() as session:
@@ -269,7 +269,7 @@ class Data(ContractCommands):
     def _listing(self, which: Any, order: Any) -> pd.DataFrame:
         import pandas as pd
 
-        names = ("dataset", *LISTED)
+        names = ("dataset", *VERSION_COLUMNS)
         stored = [getattr(DatasetVersion, DERIVED.get(name, name)) for name in names]
         query = select(*stored)
         with self._store.read() as session:
@@ -350,7 +350,7 @@ class Data(ContractCommands):
     def uses(self, ref: str) -> list[Use]:
         """What uses a version: model versions, runs, datasets made from it, jobs, schedules."""
         with self._store.read() as session:
-            return list(self._looked_up()(session, versions.require(session, ref).ref))
+            return list(self._require_uses()(session, versions.require(session, ref).ref))
 
     def delete(self, ref: str, reason: str = "") -> str:
         """Delete a version that nothing uses, and return its ref; its number is not used again.
@@ -358,11 +358,11 @@ class Data(ContractCommands):
         The bytes stay among the artifacts, where other versions and runs may have the same ones.
         Raises NotFound; Conflict, naming what uses it.
         """
-        uses = self._looked_up()
+        uses = self._require_uses()
         with self._store.write() as session:
             return lifecycle.delete(session, self._store, ref, uses, reason)
 
-    def _looked_up(self) -> Uses:
+    def _require_uses(self) -> Uses:
         if self._uses is None:
             raise Unavailable(
                 "what uses a dataset can be told only of a whole workspace.",

@@ -68,7 +68,7 @@ def read_booleans(
     return booleans, (false, true)
 
 
-def as_words(column: pa.ChunkedArray, pair: BooleanWords) -> pa.ChunkedArray:
+def to_words(column: pa.ChunkedArray, pair: BooleanWords) -> pa.ChunkedArray:
     """Booleans written with their words again."""
     return pc.if_else(column, pa.scalar(pair[1]), pa.scalar(pair[0]))
 

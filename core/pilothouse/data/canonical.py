@@ -30,7 +30,7 @@ ARROW: dict[Type, Any] = {
     "boolean": pa.bool_(),
     "time": INSTANT,
 }
-FORM = b"pilothouse content 1"
+HASH_VERSION = b"pilothouse content 1"
 MAX_INT64 = 2.0**63
 TEXTS = tuple(
     getattr(pa.types, name)
@@ -44,7 +44,7 @@ def canonical(table: pa.Table) -> pa.Table:
 
     Raises Invalid for no rows, bad column names, and types that are no table's.
     """
-    names = checked_names(table.column_names)
+    names = check_names(table.column_names)
     if not names or not table.num_rows:
         what = "rows" if names else "columns"
         raise Invalid(f"there are no {what} in it.", fields={"source": f"has no {what}"})
@@ -52,7 +52,7 @@ def canonical(table: pa.Table) -> pa.Table:
     return pa.table(columns, names=names)
 
 
-def checked_names(names: Iterable[str]) -> list[str]:
+def check_names(names: Iterable[str]) -> list[str]:
     """Column names without surrounding space. Raises Invalid when one is empty or there twice."""
     stripped = [str(name).strip() for name in names]
     for at, name in enumerate(stripped, start=1):
@@ -77,7 +77,7 @@ def checked_names(names: Iterable[str]) -> list[str]:
 def schema_of(
     table: pa.Table, boolean_words: Mapping[str, BooleanWords] | None = None
 ) -> tuple[Column, ...]:
-    """The columns of a canonical table; `words` are those of boolean columns by name."""
+    """The columns of a canonical table; `boolean_words` are the spellings of booleans by column."""
     boolean_words = boolean_words or {}
     return tuple(
         Column(
@@ -97,7 +97,7 @@ def type_of(arrow: pa.DataType) -> Type:
 
 def content_hash(table: pa.Table, boolean_words: Mapping[str, BooleanWords] | None = None) -> str:
     """SHA-256 of a canonical table's content in hex; the words of booleans are content too."""
-    whole = hashlib.sha256(FORM)
+    whole = hashlib.sha256(HASH_VERSION)
     boolean_words = boolean_words or {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind, digest = _column_digest(column)
@@ -111,7 +111,7 @@ def _column(name: str, column: pa.ChunkedArray) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         values = column.type.value_type
         extension = isinstance(values, pa.BaseExtensionType)
-        column = _printed(column) if extension else column.cast(values)
+        column = _as_text(column) if extension else column.cast(values)
     try:
         converted = _cast(column)
     except pa.ArrowInvalid as bad:
@@ -166,13 +166,13 @@ def _exact(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _extension(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     """Intervals and periods of pandas as they print; other types as what they are stored in."""
     if column.type.extension_name in ("pandas.interval", "pandas.period"):
-        return _printed(column)
+        return _as_text(column)
     return _cast(
         pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
     )
 
 
-def _printed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Values that pandas knows, such as intervals, as they print."""
     series = column.to_pandas()
     texts = [None if gone else str(v) for v, gone in zip(series, series.isna(), strict=True)]
@@ -197,12 +197,12 @@ def _column_digest(column: pa.ChunkedArray) -> tuple[str, str]:
         _feed_text(digest, column)
         return kind, digest.hexdigest()
     if kind in ("number", "integer"):
-        return "number", _fed(digest, _numbers(column))
+        return "number", _update_digest(digest, _numbers(column))
     plain = pa.int8() if kind == "boolean" else pa.int64()
-    return kind, _fed(digest, column.cast(plain).fill_null(0).to_numpy())
+    return kind, _update_digest(digest, column.cast(plain).fill_null(0).to_numpy())
 
 
-def _fed(digest: Any, values: npt.NDArray[Any]) -> str:
+def _update_digest(digest: Any, values: npt.NDArray[Any]) -> str:
     digest.update(str(values.dtype.kind).encode())
     digest.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")))
     hexed: str = digest.hexdigest()

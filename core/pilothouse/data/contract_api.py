@@ -51,7 +51,9 @@ class ContractCommands(Service):
         """
         from pilothouse.data.contracts import changes
 
-        return self._change(ref, lambda before: changes.edited(before, rules, tolerance), reason)
+        return self._change(
+            ref, lambda before: changes.edit_rules(before, rules, tolerance), reason
+        )
 
     def accept_values(
         self, ref: str, values: Mapping[str, Sequence[str]], reason: str = ""
@@ -61,7 +63,7 @@ class ContractCommands(Service):
 
         return self._change(
             ref,
-            lambda before: changes.edited(before, changes.with_values(before, values)),
+            lambda before: changes.edit_rules(before, changes.allow_values(before, values)),
             reason,
         )
 
@@ -79,7 +81,7 @@ class ContractCommands(Service):
 
         def change(before: Contract) -> dict[str, Any]:
             report = contract_check.check_table(before, table, columns)
-            return changes.replaced(before, changes.widened(before, report, table))
+            return changes.replace_rules(before, changes.widen(before, report, table))
 
         return self._change(ref, change, reason)
 

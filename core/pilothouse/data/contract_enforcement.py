@@ -1,8 +1,8 @@
 """What the contract of a dataset does when a new version is registered.
 
-The new data is held against the contract of the newest version in use. What breaks it is refused,
-unless the caller accepts it: then the version says how it broke the contract, and the rules that it
-broke are widened in its own.
+The new data is checked against the contract of the newest version in use. Data that breaks it is
+refused, unless the caller accepts it: then the new version records how it broke the contract, and
+the broken rules are widened in the new version's contract.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from sqlmodel import Session
 
 from pilothouse.data import versions
 from pilothouse.data.info import Contract, ContractReport
-from pilothouse.data.versions import BreachedContract
+from pilothouse.data.versions import ContractOutcome
 from pilothouse.kit.errors import Invalid, Refused
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 OnBreach = Literal["refuse", "accept"]
-WAYS: tuple[OnBreach, ...] = ("refuse", "accept")
+ON_BREACH: tuple[OnBreach, ...] = ("refuse", "accept")
 
 
 class ContractBreach(Refused):
-    """Data breaks the contract that it is held against; `report` says where."""
+    """Data breaks the contract that it is checked against; `report` says where."""
 
     def __init__(self, message: str, report: ContractReport, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -41,9 +41,9 @@ def _breach(message: str, report: ContractReport, hint: str, remedy: Any) -> Con
     return error
 
 
-def check_way(on_breach: str) -> None:
+def check_on_breach(on_breach: str) -> None:
     """Raises Invalid for a word that says neither."""
-    if on_breach not in WAYS:
+    if on_breach not in ON_BREACH:
         raise Invalid(
             f"{on_breach!r} says not what to do with data that breaks the contract.",
             hint="Use 'refuse' or 'accept'.",
@@ -52,20 +52,22 @@ def check_way(on_breach: str) -> None:
 
 
 def current_contract(session: Session, name: str) -> Contract | None:
-    """The contract that new data of a dataset is held against; None for its first version."""
+    """The contract that new data of a dataset is checked against; None for its first version."""
     from pilothouse.data.contracts import contract
 
     row = versions.newest(session, name)
     return contract.read(versions.info(row), row.contract_json) if row else None
 
 
-def hold(current: Contract | None, name: str, table: pa.Table, on_breach: str) -> BreachedContract:
+def enforce(
+    current: Contract | None, name: str, table: pa.Table, on_breach: str
+) -> ContractOutcome:
     """Hold a canonical table against the contract in force. Raises ContractBreach, Invalid."""
     from pilothouse.data.contracts import changes, check
 
-    check_way(on_breach)
+    check_on_breach(on_breach)
     if current is None:
-        return BreachedContract()
+        return ContractOutcome()
     report = check.check_table(current, table)
     if not report.ok and on_breach == "refuse":
         breach = ContractBreach(
@@ -77,5 +79,5 @@ def hold(current: Contract | None, name: str, table: pa.Table, on_breach: str) -
         )
         breach.remedy = {"kind": "breach", "ref": current.ref, "lines": list(report.lines)}
         raise breach
-    after = changes.carried(current, report, table)
-    return BreachedContract(current.ref, after, "" if report.ok else report.message)
+    after = changes.next_contract(current, report, table)
+    return ContractOutcome(current.ref, after, "" if report.ok else report.message)

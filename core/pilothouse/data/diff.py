@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SLIGHT, CLEAR, LARGE = 0.05, 0.1, 0.25
-SAME = "same"
+UNCHANGED = "same"
 SCHEMA = ("column", "change", "before", "after")
 SHIFT = (
     *("column", "type", "shift", "message", "missing_before", "missing_after"),
@@ -37,7 +37,7 @@ class DataDiff:
     """Two versions held together, from `before` to `after`.
 
     `schema` has a row for each column that came, went or changed its type; `columns` a row for each
-    that both have, the most shifted first. `words` is the whole in a sentence.
+    that both have, the most shifted first. `message` is the whole in a sentence.
     """
 
     before: DatasetVersionInfo
@@ -47,7 +47,7 @@ class DataDiff:
     message: str
 
     @property
-    def same(self) -> bool:
+    def identical(self) -> bool:
         """Whether both are the same content."""
         return self.before.content_hash == self.after.content_hash
 
@@ -68,7 +68,7 @@ def diff(
     columns = pd.DataFrame(rows, columns=list(SHIFT)).sort_values(
         "shift", ascending=False, na_position="last", kind="stable", ignore_index=True
     )
-    return DataDiff(before, after, schema, columns, _words(before, after, schema, columns))
+    return DataDiff(before, after, schema, columns, _summary(before, after, schema, columns))
 
 
 def _schema(
@@ -87,10 +87,10 @@ def _schema(
 def _shift(old: ColumnProfile, new: ColumnProfile) -> tuple[object, ...]:
     apart = distance(old, new)
     return (
-        *(old.name, new.type, apart, shift_words(apart)),
+        *(old.name, new.type, apart, shift_label(apart)),
         *(_missing(old), _missing(new)),
-        *_figures(old, new),
-        *(old.distinct, new.distinct, _unseen(old, new)),
+        *_statistics(old, new),
+        *(old.distinct, new.distinct, _new_values(old, new)),
     )
 
 
@@ -98,13 +98,13 @@ def _missing(column: ColumnProfile) -> float:
     return column.missing / column.rows if column.rows else 0.0
 
 
-def _figures(old: ColumnProfile, new: ColumnProfile) -> tuple[float | None, ...]:
+def _statistics(old: ColumnProfile, new: ColumnProfile) -> tuple[float | None, ...]:
     if "time" in (old.type, new.type):  # milliseconds say nothing to a reader
         return None, None, None, None
     return old.mean, new.mean, old.quantiles.get(0.5), new.quantiles.get(0.5)
 
 
-def _unseen(old: ColumnProfile, new: ColumnProfile) -> str:
+def _new_values(old: ColumnProfile, new: ColumnProfile) -> str:
     """Frequent values that the earlier version does not have, when all of its values are known."""
     if not old.top or len(old.top) < old.distinct:
         return ""
@@ -142,10 +142,10 @@ def _largest_gap(old: ColumnProfile, new: ColumnProfile) -> float:
     below to the edge above, and the gap is counted from the nearer: a value that is very frequent
     must not look like a shift because the bins around it differ.
     """
-    return max(_beyond(old, new), _beyond(new, old))
+    return max(_certain_gap(old, new), _certain_gap(new, old))
 
 
-def _beyond(column: ColumnProfile, other: ColumnProfile) -> float:
+def _certain_gap(column: ColumnProfile, other: ColumnProfile) -> float:
     """How far ours, at its own edges, is above or below all that theirs can be there."""
     edges, up_to = np.asarray(other.edges), _up_to(other)
     at, share = np.asarray(column.edges), _up_to(column)
@@ -161,16 +161,16 @@ def _up_to(column: ColumnProfile) -> Floats:
     return np.asarray(counts / counts[-1], dtype=np.float64)
 
 
-def shift_words(apart: float) -> str:
+def shift_label(apart: float) -> str:
     """How a distance reads."""
     if np.isnan(apart):
         return "cannot tell"
     if apart < SLIGHT:
-        return SAME
+        return UNCHANGED
     return "slight" if apart < CLEAR else "clear" if apart < LARGE else "large"
 
 
-def _words(
+def _summary(
     before: DatasetVersionInfo,
     after: DatasetVersionInfo,
     schema: pd.DataFrame,

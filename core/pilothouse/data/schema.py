@@ -49,6 +49,6 @@ class Column:
         )
 
 
-def fits(actual: Type, expected: Type) -> bool:
+def is_compatible(actual: Type, expected: Type) -> bool:
     """Whether values of one type can stand where another is expected."""
     return actual == expected or (actual == "integer" and expected == "number")

@@ -16,7 +16,7 @@ class Dataset(Table, table=True):
     """A name under which versions are counted."""
 
     __tablename__ = "data_dataset"
-    seal: ClassVar[Seal | None] = Seal(by=("name",))
+    seal: ClassVar[Seal | None] = Seal(group_by=("name",))
 
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True)
@@ -30,7 +30,9 @@ class DatasetVersion(Table, table=True):
     """Content that never changes, with its profile; what people say of it can be corrected."""
 
     __tablename__ = "data_dataset_version"
-    seal: ClassVar[Seal | None] = Seal(by=("dataset", "version"), former={"version": "number"})
+    seal: ClassVar[Seal | None] = Seal(
+        group_by=("dataset", "version"), former_names={"version": "number"}
+    )
     __table_args__ = (
         UniqueConstraint(
             "dataset",

@@ -45,15 +45,19 @@ class Draft:
     profile: list[dict[str, Any]]
     contract: dict[str, Any]
     reading: dict[str, Any] | None = None
-    against: str = ""
+    contract_ref: str = ""
     breach: str = ""
 
 
 @dataclass(frozen=True)
-class BreachedContract:
-    """New data held against a dataset's contract: `against` is the version that has it, if any."""
+class ContractOutcome:
+    """The outcome of checking new data against a dataset's contract.
 
-    against: str = ""
+    `contract_ref` is the version whose contract was used (empty for the first version), `contract`
+    the one of the new version, `breach` what the data broke (empty when it broke nothing).
+    """
+
+    contract_ref: str = ""
     contract: dict[str, Any] | None = None
     breach: str = ""
 
@@ -75,20 +79,21 @@ def draft(
     table: pa.Table,
     content_hash: str,
     boolean_words: Mapping[str, tuple[str, str]] | None = None,
-    held: BreachedContract | None = None,
+    contract_outcome: ContractOutcome | None = None,
     reading: ReadingReport | None = None,
 ) -> Draft:
     """Store a canonical table and compute what is stored of it.
 
-    `words` are those of its yes/no columns; `held` is what the dataset's contract says of it;
+    `boolean_words` are the spellings of its yes/no columns; `contract_outcome` is what the check
+    against the dataset's contract gave;
     `reading` is how it was read.
     """
     from pilothouse.data import profile
     from pilothouse.data.canonical import schema_of
     from pilothouse.data.contracts import contract
 
-    held = held or BreachedContract()
-    digest, size = _keep(store, table)
+    contract_outcome = contract_outcome or ContractOutcome()
+    digest, size = _store_content(store, table)
     return Draft(
         content_hash=content_hash,
         digest=digest,
@@ -96,10 +101,10 @@ def draft(
         bytes=size,
         schema=schema_of(table, boolean_words),
         profile=[column.to_json() for column in profile.profile(table).columns],
-        contract=held.contract or contract.infer(table),
+        contract=contract_outcome.contract or contract.infer(table),
         reading=reading.to_json() if reading else None,
-        against=held.against,
-        breach=held.breach,
+        contract_ref=contract_outcome.contract_ref,
+        breach=contract_outcome.breach,
     )
 
 
@@ -109,7 +114,7 @@ def register(
     """Give content its number under a name; content that is there already keeps the one it has.
 
     Raises Invalid for a bad name or event time, NotFound for an unknown parent, Conflict when
-    another version came since the content was held against the contract.
+    another version came since the content was checked against the contract.
     """
     names.DATASET.check(name)
     check_event_time(content.schema, origin.event_time)
@@ -117,11 +122,11 @@ def register(
     if existing:
         return existing
     current = newest(session, name)
-    if content.against != (f"{name}@{current.version}" if current else ""):
+    if content.contract_ref != (f"{name}@{current.version}" if current else ""):
         raise Conflict(
             f"another version of the dataset {name!r} was registered, archived or superseded "
             "in the meantime.",
-            hint="Register again, so that the data is held against the contract in force.",
+            hint="Register again, so that the data is checked against the contract in force.",
         )
     parent = require(session, origin.parent).ref if origin.parent else None
     dataset = _dataset(session, store, name)
@@ -281,7 +286,7 @@ def repair(store: Store, version: DatasetVersionInfo, table: pa.Table) -> None:
     try:
         _content(store, version)
     except Unavailable as lost:
-        digest, _ = _keep(store, table)
+        digest, _ = _store_content(store, table)
         if digest != version.digest:  # written by another release of the Parquet library
             raise Unavailable(
                 f"{lost.message.removesuffix('.')}, and the same rows written anew have other "
@@ -321,7 +326,7 @@ def check_event_time(schema: Sequence[Column], name: str | None) -> None:
         raise Invalid(f"the event time {name!r} {what}.", fields={"event_time": f"{name} {what}"})
 
 
-def _keep(store: Store, table: pa.Table) -> tuple[str, int]:
+def _store_content(store: Store, table: pa.Table) -> tuple[str, int]:
     from pilothouse.data.reading.reader import write_parquet
 
     with tempfile.TemporaryDirectory() as folder:

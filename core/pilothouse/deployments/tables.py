@@ -16,8 +16,12 @@ class Deployment(Table, table=True):
 
     __tablename__ = "deployments_deployment"
     seal: ClassVar[Seal | None] = Seal(
-        without=("serving_version", "warm_until", "generation", "updated_at"),
-        former={"version": "number", "previous_version": "previous", "desired_state": "desired"},
+        excluded=("serving_version", "warm_until", "generation", "updated_at"),
+        former_names={
+            "version": "number",
+            "previous_version": "previous",
+            "desired_state": "desired",
+        },
     )
 
     name: str = Field(primary_key=True)
@@ -38,7 +42,9 @@ class Revision(Table, table=True):
     """One change of what is wanted, with all a model process needs to serve its version."""
 
     __tablename__ = "deployments_revision"
-    seal: ClassVar[Seal | None] = Seal(by=("deployment", "seq"), former={"version": "number"})
+    seal: ClassVar[Seal | None] = Seal(
+        group_by=("deployment", "seq"), former_names={"version": "number"}
+    )
     __table_args__ = (UniqueConstraint("deployment", "seq"),)
 
     id: int | None = Field(default=None, primary_key=True)

@@ -130,7 +130,7 @@ def release(session: Session, version: str) -> None:
 def rename(session: Session, before: str, after: str) -> None:
     """A version has another name."""
     owners = session.scalars(select(col(Hold.owner)).where(col(Hold.version) == before)).all()
-    activity.mark(session, Hold, [(owner, after) for owner in owners])
+    activity.mark_rows(session, Hold, [(owner, after) for owner in owners])
     session.execute(update(Hold).where(col(Hold.version) == before).values(version=after))
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.experiments.tables import Experiment, LoggedModel
-from pilothouse.kit.asgi import Answer
+from pilothouse.kit.asgi import Response
 from pilothouse.kit.processes import find
 from pilothouse.storage import Store
 
@@ -35,7 +35,7 @@ def owns(path: str) -> bool:
     return path in (ROOT, OPEN)
 
 
-def answer(store: Store, path: str, query: str) -> Answer:
+def answer(store: Store, path: str, query: str) -> Response:
     """The page at `/`, or the way from `/open` into the app."""
     if path == ROOT:
         noscript = "Your browser runs no scripts, so this link cannot be followed."
@@ -50,7 +50,7 @@ def answer(store: Store, path: str, query: str) -> Answer:
         page, params = target(session, at)
     url = f"{app.url}/{page}{f'?{urlencode(params)}' if params else ''}"
     headers = (b"location", url.encode()), (b"cache-control", b"no-store")
-    return Answer(302, b"", headers, content_type=HTML)
+    return Response(302, b"", headers, content_type=HTML)
 
 
 def target(session: Session, at: str) -> Target:
@@ -108,11 +108,11 @@ _PAGES: tuple[tuple[tuple[str, ...], Callable[[Session, list[str], str], Target]
 )
 
 
-def _page(status: int, words: str) -> Answer:
+def _page(status: int, words: str) -> Response:
     body = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Pilothouse</title>{words}'
     headers = (
         (b"content-security-policy", POLICY.encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"cache-control", b"no-store"),
     )
-    return Answer(status, body.encode(), headers, content_type=HTML)
+    return Response(status, body.encode(), headers, content_type=HTML)

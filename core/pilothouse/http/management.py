@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 import pilothouse
 from pilothouse.http.serialisation import records, to_bytes
 from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
-from pilothouse.kit.io_errors import in_words
+from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ async def _failed(request: Request, error: Exception) -> Response:
     """What the disk or the database refused, in words; anything else is the server's own fault."""
     log.error("a request failed", exc_info=error)
     words = "something went wrong in the server; its log says what."
-    return await _refused(request, in_words(error) or PilothouseError(words))
+    return await _refused(request, to_unavailable(error) or PilothouseError(words))
 
 
 def _with_hot_routes(schema_of: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:

@@ -25,7 +25,7 @@ from pilothouse.http import links
 from pilothouse.http.metrics import CONTENT_TYPE, exposition
 from pilothouse.interop.mlflow import paths
 from pilothouse.kit import hosts
-from pilothouse.kit.asgi import Answer, Receive, Scope, Send, refusal, respond
+from pilothouse.kit.asgi import Receive, Response, Scope, Send, error_response, respond
 from pilothouse.kit.errors import PilothouseError, Refused, Unavailable
 from pilothouse.kit.processes import announce, find
 from pilothouse.kit.settings import Settings
@@ -73,7 +73,7 @@ class Server:
         refused = self._check_host_and_origin(scope)
         path = scope["path"]
         if refused is not None:
-            await respond(send, refusal(refused))
+            await respond(send, error_response(refused))
         elif paths.owns(path):
             await (await self._mlflow_app())(scope, receive, send)
         elif self.gateway.owns(path):
@@ -94,11 +94,13 @@ class Server:
         words = hosts.refusal(scope["headers"], ports)
         return Refused(words, hint="Use 127.0.0.1 and the port of this server.") if words else None
 
-    def _condition(self, path: str) -> Answer:
+    def _condition(self, path: str) -> Response:
         if path == "/metrics":
-            return Answer(200, exposition(self.gateway), content_type=CONTENT_TYPE)
+            return Response(200, exposition(self.gateway), content_type=CONTENT_TYPE)
         ready = path == "/healthz" or self.routes.loaded
-        return Answer(200 if ready else 503, b'{"status":"ok"}' if ready else b'{"status":"wait"}')
+        return Response(
+            200 if ready else 503, b'{"status":"ok"}' if ready else b'{"status":"wait"}'
+        )
 
     async def _management_app(self) -> App:
         if self._management is None:

@@ -20,7 +20,7 @@ from pilothouse.storage.service import Service
 if TYPE_CHECKING:
     import pandas as pd
 
-LISTED = (
+JOB_COLUMNS = (
     "id",
     "kind",
     "title",
@@ -58,7 +58,7 @@ class StepInfo:
 
 @dataclass(frozen=True)
 class JobInfo:
-    """A job as it stands."""
+    """The present state of a job."""
 
     id: str
     kind: str
@@ -98,7 +98,7 @@ class Jobs(Service):
         subject: tuple[str, str] | None = None,
         job_id: str | None = None,
     ) -> str:
-        """Ask for a job and return its id; the worker does it, now or when there is one."""
+        """Submit a job and return its id; a worker runs it, now or as soon as one is started."""
         with self._store.write() as session:
             return submit(
                 session, self._store, kind, args, title=title, subject=subject, job_id=job_id
@@ -113,14 +113,16 @@ class Jobs(Service):
         page: int = 1,
         size: int = 50,
     ) -> pd.DataFrame:
-        """Jobs, newest first: a frame of `LISTED`."""
+        """Jobs, newest first: a frame of `JOB_COLUMNS`."""
         import pandas as pd
 
-        query = _matching(select(*[getattr(Job, c) for c in LISTED]), status, kind, subject_ref)
+        query = _matching(
+            select(*[getattr(Job, c) for c in JOB_COLUMNS]), status, kind, subject_ref
+        )
         query = query.order_by(col(Job.created_at).desc()).limit(size).offset((page - 1) * size)
         with self._store.read() as session:
             rows = [tuple(row) for row in session.execute(query)]
-        return pd.DataFrame(rows, columns=list(LISTED))
+        return pd.DataFrame(rows, columns=list(JOB_COLUMNS))
 
     def count(self, *, status: str | None = None, kind: str | None = None) -> int:
         """How many jobs match."""
@@ -153,11 +155,14 @@ class Jobs(Service):
         return read_log(self._store, job_id, lines)
 
     def cancel(self, job_id: str, reason: str = "") -> None:
-        """Stop a waiting job at once, a running one at its next step. Conflict when ended."""
+        """Cancel a queued job at once, a running one at its next step.
+
+        Raises NotFound, or Conflict when the job has ended.
+        """
         with self._store.write() as session:
             job = _require(session, job_id)
             if job.status in ENDED:
-                raise Conflict(f"the job {job.title!r} has {job.status} already.")
+                raise Conflict(f"the job {job.title!r} has ended already: {job.status}.")
             job.cancel_requested = True
             if job.status == QUEUED:
                 job.status, job.ended_at = CANCELLED, self._store.now()
@@ -165,7 +170,10 @@ class Jobs(Service):
             record(session, self._store, "cancelled", "job", job_id, name=job.title, reason=reason)
 
     def retry(self, job_id: str, reason: str = "") -> str:
-        """Do a failed or cancelled job again from the step that did not end; the new job's id."""
+        """Run a failed or cancelled job again from its first unfinished step; the new job's id.
+
+        Raises NotFound, or Conflict for a job in another state.
+        """
         with self._store.write() as session:
             job = _require(session, job_id)
             if job.status not in (FAILED, CANCELLED):
@@ -213,17 +221,17 @@ class Jobs(Service):
             schedules.add(session, self._store, plan)
 
     def pause_schedule(self, name: str, reason: str = "") -> None:
-        """Let a schedule rest."""
+        """Pause a schedule: no job is submitted until it is resumed. Raises NotFound."""
         with self._store.write() as session:
             schedules.switch(session, self._store, name, enabled=False, reason=reason)
 
     def resume_schedule(self, name: str, reason: str = "") -> None:
-        """Let a paused schedule go on, from now."""
+        """Resume a paused schedule, from now on. Raises NotFound."""
         with self._store.write() as session:
             schedules.switch(session, self._store, name, enabled=True, reason=reason)
 
     def remove_schedule(self, name: str, reason: str = "") -> None:
-        """Delete a schedule; its jobs stay."""
+        """Delete a schedule; its jobs are kept. Raises NotFound."""
         with self._store.write() as session:
             session.delete(schedules.require(session, name))
             record(session, self._store, "removed", "schedule", name, reason=reason)

@@ -45,19 +45,19 @@ class JobContext:
         job_id: str,
         stepper: Stepper,
         computer: Computer,
-        may_go_on: Callable[[], None] = lambda: None,
+        raise_if_closed: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
         self.id = job_id
         self._stepper = stepper
         self._computer = computer
-        self._may_go_on = may_go_on
+        self._raise_if_closed = raise_if_closed
         self.span(0.0, 1.0)
 
     def acting_as(self, actor: str) -> JobContext:
         """The same run, whose next steps are signed by what does them, not by who asked for it."""
         store = self.store.acting_as(actor)
-        run = JobContext(store, self.id, self._stepper, self._computer, self._may_go_on)
+        run = JobContext(store, self.id, self._stepper, self._computer, self._raise_if_closed)
         run.span(*self._span)
         return run
 
@@ -65,7 +65,7 @@ class JobContext:
         """Say which share of the whole job the next steps cover, for progress."""
         self._span = (start, end)
         self._progress = Progress(
-            self.store, self.id, start=start, end=end, may_go_on=self._may_go_on
+            self.store, self.id, start=start, end=end, raise_if_closed=self._raise_if_closed
         )
 
     def progress(self, fraction: float, message: str = "") -> None:

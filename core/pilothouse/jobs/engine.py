@@ -1,4 +1,4 @@
-"""The engine: durable work is DBOS, and this is the only module that speaks to it.
+"""The engine: durable jobs run on DBOS, and this is the only module that calls it.
 
 It runs in the worker. One generic DBOS workflow runs every job: the job's row says which of the
 registered workflows and with which arguments, and the DBOS workflow id is the job's id.
@@ -15,9 +15,9 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from sqlmodel import Session, col, func, select
 
 from pilothouse.jobs.context import JobContext, workflows
-from pilothouse.jobs.logs import to_log
+from pilothouse.jobs.logs import log_to_file
 from pilothouse.jobs.preload import import_for_jobs
-from pilothouse.jobs.process_pool import Children, Interrupted
+from pilothouse.jobs.process_pool import ChildProcesses, Interrupted
 from pilothouse.jobs.schedules import submit_due
 from pilothouse.jobs.sqlite_compat import engine_options
 from pilothouse.jobs.tables import (
@@ -32,27 +32,29 @@ from pilothouse.jobs.tables import (
     JobStep,
 )
 from pilothouse.kit.errors import Cancelled, PilothouseError
-from pilothouse.kit.io_errors import in_words
+from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.storage import Store
 from pilothouse.storage.urls import WORKFLOWS_FILE, as_text, database_url
 
 R = TypeVar("R")
-AT_ONCE = 4
-VERSION = "pilothouse-1"  # fixed: another one would leave the work of the version before it lying
-ALIVE = ("PENDING", "ENQUEUED", "DELAYED")  # in the words of DBOS
+MAX_RUNNING = 4
+# Fixed: DBOS resumes only workflows of its own application version, so a new value would leave
+# unfinished jobs of the version before it forever.
+VERSION = "pilothouse-1"
+ACTIVE_STATES = ("PENDING", "ENQUEUED", "DELAYED")  # states of a DBOS workflow that has not ended
 log = logging.getLogger(__name__)
 _engine: Engine | None = None
 
 
 class Engine:
-    """Hands queued jobs to DBOS and lets it finish what an earlier worker began."""
+    """Starts queued jobs in DBOS and resumes those that an earlier worker left unfinished."""
 
-    def __init__(self, store: Store, *, at_once: int = AT_ONCE) -> None:
+    def __init__(self, store: Store, *, max_running: int = MAX_RUNNING) -> None:
         global _engine
         _engine = self
         self.store = store
-        self.children = Children(store.settings.compute_processes)
-        self._at_once = at_once
+        self.children = ChildProcesses(store.settings.compute_processes)
+        self._max_running = max_running
         url = as_text(database_url(store.settings, store.folder / WORKFLOWS_FILE))
         config: DBOSConfig = {
             "name": "pilothouse",
@@ -68,23 +70,23 @@ class Engine:
         DBOS.launch()
 
     def tick(self) -> None:
-        """Submit what is due and start what waits, as far as there is room."""
+        """Submit the jobs of due schedules and start queued jobs, up to `max_running` at once."""
         with self.store.read() as session:
             idle = _is_idle(session, self.store.now())
         if idle:
             return
         with self.store.write() as session:
             submit_due(session, self.store)
-            started = _claim(session, self.store, self._at_once)
+            started = _claim(session, self.store, self._max_running)
         if started:
             import_for_jobs()
         for job_id, retry_of in started:
             _start(self.store, job_id, retry_of)
 
     def resume(self) -> None:
-        """Start again what was claimed but never reached DBOS, when the worker died in between.
+        """Start jobs that were claimed but never reached DBOS, because the worker died in between.
 
-        DBOS itself goes on with the rest; what it has given up without a word has failed.
+        DBOS resumes the others itself. A job whose workflow has ended without a result has failed.
         """
         with self.store.read() as session:
             running = session.exec(select(Job).where(Job.status == RUNNING)).all()
@@ -92,12 +94,12 @@ class Engine:
             workflow = DBOS.get_workflow_status(job.id)
             if workflow is None:
                 _start(self.store, job.id, job.retry_of)
-            elif workflow.status not in ALIVE:
+            elif workflow.status not in ACTIVE_STATES:
                 lost = f"its durable workflow ended as {workflow.status} without a result."
                 _end(self.store, job.id, FAILED, error=lost, hint="Retry it.")
 
     def close(self) -> None:
-        """Stop working, at once: what runs is left as it is, for the next engine to go on with."""
+        """Stop at once: running jobs are left as they are, for the next engine to resume."""
         self.children.close()
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
@@ -114,11 +116,11 @@ def _is_idle(session: Session, now: datetime) -> bool:
     return waiting is None and session.exec(due.limit(1)).first() is None
 
 
-def _claim(session: Session, store: Store, at_once: int) -> list[tuple[str, str | None]]:
+def _claim(session: Session, store: Store, max_running: int) -> list[tuple[str, str | None]]:
     running = session.exec(select(func.count()).where(Job.status == RUNNING)).one()
     waiting = select(Job).where(Job.status == QUEUED).order_by(col(Job.created_at))
     claimed = []
-    for job in session.exec(waiting.limit(max(0, at_once - running))):
+    for job in session.exec(waiting.limit(max(0, max_running - running))):
         job.status, job.started_at = RUNNING, store.now()
         session.add(job)
         claimed.append((job.id, job.retry_of))
@@ -129,20 +131,22 @@ def _start(store: Store, job_id: str, retry_of: str | None) -> None:
     first = _first_unfinished(retry_of) if retry_of else None
     with SetWorkflowID(job_id):
         if retry_of and first is not None:
-            _carry_over(store, retry_of, job_id, first)
+            _copy_finished_steps(store, retry_of, job_id, first)
             DBOS.fork_workflow(retry_of, first)
         else:
             DBOS.start_workflow(_run_job)
 
 
-def _carry_over(store: Store, retry_of: str, job_id: str, first: int) -> None:
-    """Show the steps that need not be done again as steps of the new job too."""
+def _copy_finished_steps(store: Store, retry_of: str, job_id: str, first: int) -> None:
+    """Copy the finished steps of the retried job, so that the new job shows them as its own."""
     done = select(JobStep).where(JobStep.job_id == retry_of, JobStep.seq < first)
     with store.write() as session:
         for old in session.exec(done):
             if _step(session, job_id, old.seq) is None:
                 columns = old.model_dump(exclude={"id", "job_id", "message"})
-                session.add(JobStep(job_id=job_id, message="kept from the first try", **columns))
+                session.add(
+                    JobStep(job_id=job_id, message="kept from the first attempt", **columns)
+                )
 
 
 def _first_unfinished(job_id: str) -> int | None:
@@ -165,18 +169,18 @@ def _run_job() -> None:
             return
         kind, args, actor = job.kind, dict(job.args), job.requested_by
     store = _engine.store.acting_as(actor)
-    with to_log(store, job_id):
-        _carry_out(_engine.children, store, job_id, kind, args)
+    with log_to_file(store, job_id):
+        _run_workflow(_engine.children, store, job_id, kind, args)
 
 
-def _carry_out(
-    children: Children, store: Store, job_id: str, kind: str, args: dict[str, Any]
+def _run_workflow(
+    children: ChildProcesses, store: Store, job_id: str, kind: str, args: dict[str, Any]
 ) -> None:
-    """The job edge: whatever goes wrong in a job becomes its status and its words."""
+    """Run a job's workflow; whatever error it raises becomes the job's status, error and hint."""
     log.info("%s begins", kind)
     try:
         step = _durable_step(children, store, job_id)
-        run = JobContext(store, job_id, step, children.compute, children.may_go_on)
+        run = JobContext(store, job_id, step, children.compute, children.raise_if_closed)
         result = workflows.get(kind)(run, **args)
         _end(store, job_id, SUCCEEDED, result=result, progress=1.0, message="")
         log.info("%s ended well", kind)
@@ -189,27 +193,27 @@ def _carry_out(
         if children.closed:
             raise Interrupted from broken
         log.exception("%s failed", kind)
-        unavailable = in_words(broken)
+        unavailable = to_unavailable(broken)
         error = unavailable.message if unavailable else f"{type(broken).__name__}: {broken}"
-        hint = unavailable.hint if unavailable else "The log has the whole story."
+        hint = unavailable.hint if unavailable else "The job's log has the traceback."
         _end(store, job_id, FAILED, error=error, hint=hint)
 
 
-def _durable_step(children: Children, store: Store, job_id: str) -> Any:
+def _durable_step(children: ChildProcesses, store: Store, job_id: str) -> Any:
     def step(name: str, act: Callable[[], R]) -> R:
         def once() -> R:
-            return _noted(children, store, job_id, DBOS.step_id or 0, name, act)
+            return _recorded_step(children, store, job_id, DBOS.step_id or 0, name, act)
 
-        children.may_go_on()
+        children.raise_if_closed()
         return DBOS.run_step({"name": name}, once)
 
     return step
 
 
-def _noted(
-    children: Children, store: Store, job_id: str, seq: int, name: str, act: Callable[[], R]
+def _recorded_step(
+    children: ChildProcesses, store: Store, job_id: str, seq: int, name: str, act: Callable[[], R]
 ) -> R:
-    """Do a step and keep a row of it, so that people see where a job is."""
+    """Run a step and write its row, so that screens show which step a job is at."""
     _begin_step(store, job_id, seq, name)
     log.info("step %s", name)
     try:
@@ -260,7 +264,7 @@ def _end(store: Store, job_id: str, status: str, **values: Any) -> None:
 
 
 def _end_open_steps(session: Session, store: Store, job_id: str, status: str) -> None:
-    """A step that was begun by a worker that is gone, of a job that ends, ends with it."""
+    """End the steps that are still marked running, for example by a worker that was killed."""
     left = select(JobStep).where(JobStep.job_id == job_id, JobStep.status == RUNNING)
     for row in session.exec(left):
         row.status, row.ended_at = status, store.now()

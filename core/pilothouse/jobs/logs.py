@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 _job: ContextVar[str | None] = ContextVar("job", default=None)
 
 
-class _OfJob(logging.Filter):
+class _JobFilter(logging.Filter):
     def __init__(self, job_id: str) -> None:
         super().__init__()
         self._job_id = job_id
@@ -29,8 +29,8 @@ class _OfJob(logging.Filter):
 
 
 @contextmanager
-def to_log(store: Store, job_id: str) -> Iterator[None]:
-    """Send what is logged in this context to the job's file; a job goes on without one."""
+def log_to_file(store: Store, job_id: str) -> Iterator[None]:
+    """Write this context's log records to the job's file, if the file can be opened."""
     handler = _handler(store, job_id)
     root = logging.getLogger()
     if root.level > logging.INFO or root.level == logging.NOTSET:
@@ -54,14 +54,14 @@ def _handler(store: Store, job_id: str) -> logging.Handler:
         log.warning("the job %s has no log: %s", job_id, refused)
         return logging.NullHandler()
     handler.setFormatter(FORMAT)
-    handler.addFilter(_OfJob(job_id))
+    handler.addFilter(_JobFilter(job_id))
     return handler
 
 
 def log_path(store: Store, job_id: str) -> Path:
-    """Where a job's log lies. Raises Invalid for anything that is no job id."""
+    """The path of a job's log. Raises Invalid for an id that could leave the folder."""
     if not job_id.replace("-", "").isalnum():
-        raise Invalid(f"{job_id!r} is no job id.")
+        raise Invalid(f"{job_id!r} is not a job id.")
     return store.log_folder / "jobs" / f"{job_id}.log"
 
 

@@ -1,4 +1,4 @@
-"""A bound on the memory of a child process, so that one job cannot take the machine's."""
+"""A memory limit for child processes, so that one job cannot exhaust the machine's memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHARE = 0.75  # of the machine's memory, when nothing is set
 
 
 def memory_limit(settings: Settings) -> int:
-    """The bytes that a child may take."""
+    """The number of bytes that a child process may allocate."""
     if settings.job_memory_mb:
         return settings.job_memory_mb << 20
     import psutil

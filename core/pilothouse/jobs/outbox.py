@@ -28,7 +28,10 @@ def submit(
     job_id: str | None = None,
     retry_of: str | None = None,
 ) -> str:
-    """Ask for a job in the caller's transaction and return its id; a known `job_id` asks once."""
+    """Submit a job in the caller's transaction and return its id.
+
+    A `job_id` that exists already submits nothing, so a repeated call is harmless.
+    """
     identity = job_id or run_id()
     if session.get(Job, identity) is not None:
         return identity

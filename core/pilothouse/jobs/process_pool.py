@@ -1,4 +1,4 @@
-"""Heavy work in child processes, through joblib's loky; with Dask, in workers elsewhere.
+"""Heavy work in child processes, through joblib's loky.
 
 A child opens the workspace itself, ends with its parent, and writes to the job's own log.
 When the worker closes, its children end and their calls are Interrupted: neither done nor failed.
@@ -14,7 +14,7 @@ import time
 from queue import Empty, LifoQueue
 from typing import Any
 
-from pilothouse.jobs.logs import to_log
+from pilothouse.jobs.logs import log_to_file
 from pilothouse.jobs.memory import limited_memory, memory_limit
 from pilothouse.jobs.progress import Progress
 from pilothouse.kit.errors import Unavailable
@@ -32,12 +32,18 @@ log = logging.getLogger(__name__)
 
 
 class Interrupted(BaseException):
-    """The worker closed in the middle: the next one does this work, so no `except` may judge it."""
+    """The worker closed during the work, and the next one will repeat it.
+
+    It derives from BaseException so that no `except Exception` takes it for a failure of the job.
+    """
 
 
-class Children:
-    """The child processes of one engine, each in a pool of its own: one that dies takes no other
-    with it, and one that has worked is warm for the next call."""
+class ChildProcesses:
+    """The child processes of one engine.
+
+    Each is in a pool of its own, because loky breaks a whole pool when one of its processes dies.
+    A process is kept for the next call, which then need not import everything again.
+    """
 
     def __init__(self, count: int) -> None:
         self.closed = False
@@ -71,13 +77,13 @@ class Children:
             hint="Most often memory ran out: give it less data, or a larger machine.",
         )
 
-    def may_go_on(self) -> None:
-        """Raise Interrupted once they are closed."""
+    def raise_if_closed(self) -> None:
+        """Raise Interrupted once the processes are closed."""
         if self.closed:
             raise Interrupted
 
     def close(self) -> None:
-        """End every child, whatever it does."""
+        """Kill every child process, also one that is working."""
         self.closed = True
         for pool in list(self._pools):
             pool.shutdown(wait=True, kill_workers=True)
@@ -96,11 +102,11 @@ class Children:
             self._idle.put(pool)
 
     def _borrow(self) -> Any:
-        """The pool that was used last of those that are idle; wait while there is none."""
+        """The idle pool that was used last; waits while there is none."""
         from joblib.externals.loky import ProcessPoolExecutor
 
         while True:
-            self.may_go_on()
+            self.raise_if_closed()
             try:
                 pool = self._idle.get(timeout=WAIT_SECONDS)
             except Empty:
@@ -121,16 +127,16 @@ def run_in_child(
     span: tuple[float, float],
     args: dict[str, Any],
 ) -> Any:
-    """What a child does with one call."""
+    """Run one call inside a child process."""
     store = _open(settings).acting_as(actor)
-    with to_log(store, job_id):
+    with log_to_file(store, job_id):
         progress = Progress(store, job_id, start=span[0], end=span[1])
         with limited_memory(memory_limit(store.settings)):
-            return find(target)(store, progress, **args)
+            return resolve_target(target)(store, progress, **args)
 
 
-def find(target: str) -> Any:
-    """The function that `package.module:function` names."""
+def resolve_target(target: str) -> Any:
+    """The function at the address `package.module:function`."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
 
@@ -142,7 +148,7 @@ def _open(settings: str) -> Store:
 
 
 def _end_with_parent() -> None:
-    """A worker that is killed must not leave children that go on writing in its place."""
+    """End this process when its parent dies: the children of a killed worker must not write on."""
     parent = os.getppid()
 
     def watch() -> None:

@@ -1,4 +1,4 @@
-"""How far a job has come, told from wherever it runs; and where it learns that it should stop."""
+"""Progress of a job, reported from any process; and the point where it learns of a cancellation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SECONDS_BETWEEN = 0.3
 
 
 class Progress:
-    """Tells a job's progress and raises Cancelled once somebody has asked it to stop.
+    """Reports a job's progress and raises Cancelled once its cancellation was requested.
 
-    `start` and `end` are the share of the whole job that this part of the work covers; `may_go_on`
-    raises when the process that does it closes.
+    `start` and `end` are the share of the whole job that this part of the work covers;
+    `raise_if_closed` raises when the process that does the work is closing.
     """
 
     def __init__(
@@ -28,13 +28,13 @@ class Progress:
         *,
         start: float = 0.0,
         end: float = 1.0,
-        may_go_on: Callable[[], None] = lambda: None,
+        raise_if_closed: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._job_id = job_id
         self._start = start
         self._end = end
-        self._may_go_on = may_go_on
+        self._raise_if_closed = raise_if_closed
         self._last = 0.0
 
     def __call__(self, fraction: float, message: str = "") -> None:
@@ -53,8 +53,8 @@ class Progress:
         self.check()
 
     def check(self) -> None:
-        """Raise Cancelled when the job was asked to stop."""
-        self._may_go_on()
+        """Raise Cancelled when the cancellation of the job was requested."""
+        self._raise_if_closed()
         if self._job_id is None:
             return
         with self._store.read() as session:

@@ -1,4 +1,4 @@
-"""Schedules: cron expressions in UTC whose jobs are submitted when they are due."""
+"""Schedules: jobs that are submitted at the times of a cron expression in UTC."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.storage import Store
 
-FIELDS = 5
+CRON_FIELDS = 5
 
 
 def next_time(cron: str, after: datetime) -> datetime:
@@ -25,12 +25,12 @@ def next_time(cron: str, after: datetime) -> datetime:
     from croniter import CroniterError, croniter
 
     try:
-        if len(cron.split()) != FIELDS:  # croniter would take a sixth for seconds
-            raise ValueError(f"there are not {FIELDS} fields")
+        if len(cron.split()) != CRON_FIELDS:  # croniter would take a sixth for seconds
+            raise ValueError(f"there are not {CRON_FIELDS} fields")
         instant: datetime = croniter(cron, after).get_next(datetime)
     except (CroniterError, ValueError, KeyError) as bad:
         raise Invalid(
-            f"{cron!r} is no cron expression: {bad}.",
+            f"{cron!r} is not a cron expression: {bad}.",
             hint="Write five fields in UTC, such as '0 6 * * 1' for Mondays at 06:00.",
             fields={"cron": "five fields in UTC"},
         ) from bad
@@ -39,7 +39,7 @@ def next_time(cron: str, after: datetime) -> datetime:
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """What is submitted again and again, and when: five fields of cron in UTC."""
+    """A job and the times at which it is submitted: five fields of cron in UTC."""
 
     name: str
     cron: str
@@ -49,40 +49,42 @@ class ScheduleSpec:
     subject: tuple[str, str] = ("", "")
 
 
-def add(session: Session, store: Store, plan: ScheduleSpec) -> None:
-    """Begin with a schedule. Raises Invalid without a name, Conflict for a name twice."""
-    if not plan.name.strip():
+def add(session: Session, store: Store, spec: ScheduleSpec) -> None:
+    """Add a schedule. Raises Invalid without a name, Conflict for a name that is taken."""
+    if not spec.name.strip():
         raise Invalid("a schedule needs a name.", fields={"name": "needed"})
-    if find(session, plan.name) is not None:
-        raise Conflict(f"a schedule named {plan.name!r} exists already.")
+    if find(session, spec.name) is not None:
+        raise Conflict(f"a schedule named {spec.name!r} exists already.")
     now = store.now()
     row = JobSchedule(
-        name=plan.name,
-        cron=plan.cron,
-        kind=plan.kind,
-        title=plan.title,
-        args=dict(plan.args),
-        subject_kind=plan.subject[0],
-        subject_ref=plan.subject[1],
-        next_at=next_time(plan.cron, now),
+        name=spec.name,
+        cron=spec.cron,
+        kind=spec.kind,
+        title=spec.title,
+        args=dict(spec.args),
+        subject_kind=spec.subject[0],
+        subject_ref=spec.subject[1],
+        next_at=next_time(spec.cron, now),
         created_by=store.actor,
         created_at=now,
     )
     session.add(row)
     session.flush()
-    about = {"cron": plan.cron, "kind": plan.kind}
-    record(session, store, "scheduled", "schedule", plan.name, after=about)
+    about = {"cron": spec.cron, "kind": spec.kind}
+    record(session, store, "scheduled", "schedule", spec.name, after=about)
 
 
 def submit_due(session: Session, store: Store) -> list[str]:
-    """Submit each enabled schedule that is due, once for each time it names; the jobs' ids."""
+    """Submit a job for each enabled schedule that is due; the ids of the jobs."""
     now = store.now()
     due = select(JobSchedule).where(col(JobSchedule.enabled), col(JobSchedule.next_at) <= now)
-    return [_fire(session, store.acting_as(SCHEDULE), row, now) for row in session.exec(due)]
+    return [
+        _submit_scheduled(session, store.acting_as(SCHEDULE), row, now) for row in session.exec(due)
+    ]
 
 
-def _fire(session: Session, store: Store, row: JobSchedule, now: datetime) -> str:
-    """An outage is caught up by one job, not by one for each time that was missed."""
+def _submit_scheduled(session: Session, store: Store, row: JobSchedule, now: datetime) -> str:
+    """Submit one job, also when several times were missed while no worker was running."""
     job = submit(
         session,
         store,

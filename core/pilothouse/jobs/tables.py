@@ -68,7 +68,7 @@ class JobSchedule(Table, table=True):
     """A job that is submitted again and again, by a cron expression in UTC."""
 
     __tablename__ = "jobs_schedule"
-    seal: ClassVar[Seal | None] = Seal(without=("next_at", "last_at", "last_job"))
+    seal: ClassVar[Seal | None] = Seal(excluded=("next_at", "last_at", "last_job"))
 
     id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True)

@@ -19,11 +19,11 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 SMALL_BODY = 64 * 1024
-BUFFERED_BYTES = 96 << 20
+MAX_BUFFERED_BYTES = 96 << 20
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A response on its way out."""
 
     status: int
@@ -38,12 +38,12 @@ class BodyBudget:
     Small bodies are not counted, so that large ones cannot keep them out.
     """
 
-    def __init__(self, limit: int = BUFFERED_BYTES) -> None:
+    def __init__(self, limit: int = MAX_BUFFERED_BYTES) -> None:
         self._limit = limit
         self._held = 0
 
     @contextmanager
-    def body(self) -> Iterator[Callable[[int], None]]:
+    def reserve(self) -> Iterator[Callable[[int], None]]:
         """A function to call with the size of the body so far. It raises Unavailable."""
         counted = 0
 
@@ -96,7 +96,7 @@ async def read_body(
             return b"".join(pieces)
 
 
-async def respond(send: Send, answer: Answer) -> None:
+async def respond(send: Send, answer: Response) -> None:
     """Send an answer."""
     headers = [
         (b"content-type", answer.content_type),
@@ -107,16 +107,16 @@ async def respond(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-def refusal(refused: PilothouseError, status: int | None = None) -> Answer:
+def error_response(refused: PilothouseError, status: int | None = None) -> Response:
     """An error as the protocols want it: `{"error": words}`, and our code and fields beside it."""
     body: dict[str, Any] = {"error": str(refused), "code": refused.code}
     if isinstance(refused, Invalid) and refused.fields:
         body["fields"] = refused.fields
     retry = ((b"retry-after", b"1"),) if isinstance(refused, Unavailable) else ()
-    return Answer(status or refused.status, orjson.dumps(body), retry)
+    return Response(status or refused.status, orjson.dumps(body), retry)
 
 
-def json_answer(value: Any, number: int | None = None, *, status: int = 200) -> Answer:
+def json_response(value: Any, number: int | None = None, *, status: int = 200) -> Response:
     """A value as JSON, with the model version that gave it."""
     headers = () if number is None else ((b"x-model-version", str(number).encode()),)
-    return Answer(status, orjson.dumps(value), headers)
+    return Response(status, orjson.dumps(value), headers)

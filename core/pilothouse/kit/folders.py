@@ -12,7 +12,7 @@ from pilothouse.kit.settings import Settings
 
 PARTS = ("run", "logs", "artifacts")
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
-MARK = "pilothouse.db"  # what makes a folder a workspace of ours
+DATABASE_NAME = "pilothouse.db"  # what makes a folder a workspace of ours
 
 
 def workspace_folder(settings: Settings) -> Path:
@@ -22,13 +22,13 @@ def workspace_folder(settings: Settings) -> Path:
     """
     folder = settings.folder
     try:
-        is_ours = not folder.exists() or (folder / MARK).exists()
+        is_ours = not folder.exists() or (folder / DATABASE_NAME).exists()
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         for part in PARTS:
             (folder / part).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-            close_to_others(folder / part, PRIVATE_FOLDER)
+            restrict_to_owner(folder / part, PRIVATE_FOLDER)
         if is_ours:
-            close_to_others(folder, PRIVATE_FOLDER)
+            restrict_to_owner(folder, PRIVATE_FOLDER)
     except OSError as broken:
         raise Unavailable(
             f"the workspace folder {folder} cannot be written: {broken.strerror}.",
@@ -37,7 +37,7 @@ def workspace_folder(settings: Settings) -> Path:
     return folder
 
 
-def close_to_others(path: Path, mode: int) -> None:
+def restrict_to_owner(path: Path, mode: int) -> None:
     """Take from everybody but the owner what they may do with it; what is not ours stays."""
     with suppress(OSError):  # whoever opens it next says what is wrong with it
         status = path.stat()
@@ -53,9 +53,9 @@ def private_database(file: Path) -> None:
     with suppress(OSError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE))
     for path in (file, *(file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))):
-        close_to_others(path, PRIVATE_FILE)
+        restrict_to_owner(path, PRIVATE_FILE)
 
 
-def only_for_owner() -> None:
+def set_private_umask() -> None:
     """Everything that this process and its children make from now on is their owner's alone."""
     os.umask(0o077)

@@ -27,7 +27,7 @@ class Heartbeat:
         self._count = 0
 
     @contextmanager
-    def during(self, act: str) -> Iterator[None]:
+    def action(self, act: str) -> Iterator[None]:
         """Something that must come to an end."""
         self._began[act] = time.monotonic()
         try:

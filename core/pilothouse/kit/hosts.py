@@ -20,21 +20,21 @@ def refusal(headers: Iterable[tuple[bytes, bytes]], ports: Collection[int] = ())
     """
     named = {name.lower(): value.decode("latin-1") for name, value in headers}
     host, origin = named.get(b"host", ""), named.get(b"origin", "")
-    name, port = _split(host)
+    name, port = _split_port(host)
     if name not in LOOPBACK or port is None:
         return f"{host!r} is not a name of this server."
-    if origin and not _is_ours(origin, {port, *ports}):
+    if origin and not _is_allowed_origin(origin, {port, *ports}):
         return f"pages of {origin} may not talk to this server."
     return ""
 
 
-def _is_ours(origin: str, ports: Collection[int]) -> bool:
+def _is_allowed_origin(origin: str, ports: Collection[int]) -> bool:
     scheme, separator, address = origin.partition("://")
-    name, port = _split(address)
+    name, port = _split_port(address)
     return separator != "" and scheme == "http" and name in LOOPBACK and port in ports
 
 
-def _split(address: str) -> tuple[str, int | None]:
+def _split_port(address: str) -> tuple[str, int | None]:
     """A name and its port, 80 when none is said; None for what is no port."""
     try:
         parts = urlsplit(f"//{address}")

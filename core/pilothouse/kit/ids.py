@@ -104,7 +104,7 @@ def uuid7s(count: int, at_ms: int | None = None) -> list[str]:
     return [str(uuid.UUID(int=stem | tail)) for tail in tails]
 
 
-def uuid7_of(at_ms: int, seed: str) -> str:
+def seeded_uuid7(at_ms: int, seed: str) -> str:
     """The one UUIDv7 of an instant and a seed: asked again, it is the same."""
     drawn = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=10).digest(), "big")
     stem = (at_ms & ((1 << 48) - 1)) << 80 | _VERSION_AND_VARIANT

@@ -46,13 +46,13 @@ PRIMARY = 0xFF  # SQLite's number without the details
 MAX_DEPTH = 8
 
 
-def in_words(error: BaseException) -> Unavailable | None:
+def to_unavailable(error: BaseException) -> Unavailable | None:
     """The state that an error of disk or database means; None for any other error."""
     cause: BaseException | None = error
     for _ in range(MAX_DEPTH):
         if cause is None:
             return None
-        description = _words(cause)
+        description = _describe(cause)
         if description is not None:
             message, hint = description
             return Unavailable(message, hint=hint)
@@ -67,7 +67,7 @@ def is_busy(error: BaseException) -> bool:
     return number in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _words(error: BaseException) -> tuple[str, str] | None:
+def _describe(error: BaseException) -> tuple[str, str] | None:
     if isinstance(error, sqlite3.Error):
         return DATABASE.get(getattr(error, "sqlite_errorcode", 0) & PRIMARY)
     if isinstance(error, OSError):

@@ -17,33 +17,42 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from pilothouse.kit.errors import Invalid
-from pilothouse.kit.regex_parser import ANY, Chain, Chars, Choice, Edge, Node, Repeat, read
+from pilothouse.kit.regex_parser import (
+    ANY,
+    Alternation,
+    Anchor,
+    CharacterSet,
+    Concatenation,
+    Node,
+    Repeat,
+    parse,
+)
 
 MAX_STATES = 500
-KEPT = 20_000
+MAX_CACHED_STATES = 20_000
 
 
 @lru_cache(maxsize=64)
 def pattern(text: str) -> Pattern:
     """The pattern of a text. Raises Invalid with the place of what it cannot be."""
-    node, folds = read(text)
-    return Pattern(text, node, folds=folds)
+    node, ignore_case = parse(text)
+    return Pattern(text, node, ignore_case=ignore_case)
 
 
 def matches(text: str, value: str | None) -> bool | None:
     """Whether the pattern of a text is found in a value; None when there is no value."""
-    return None if value is None else pattern(text).is_in(str(value))
+    return None if value is None else pattern(text).search(str(value))
 
 
 class _State(dict[str, "_State"]):
     """Where a pattern may stand in a text, and by which character it goes where."""
 
-    __slots__ = ("ends", "found", "leave", "places")
+    __slots__ = ("ends", "leave", "matched", "positions")
 
     def __init__(
-        self, places: frozenset[int], matched: bool, ends: bool, leave: Callable[..., _State]
+        self, positions: frozenset[int], matched: bool, ends: bool, leave: Callable[..., _State]
     ) -> None:
-        self.places, self.found, self.ends, self.leave = places, matched, ends, leave
+        self.positions, self.matched, self.ends, self.leave = positions, matched, ends, leave
 
     def __missing__(self, character: str) -> _State:
         self[character] = after = self.leave(self, character)
@@ -53,102 +62,104 @@ class _State(dict[str, "_State"]):
 class Pattern:
     """A regular expression as an automaton, whose states are made when a text first needs them."""
 
-    def __init__(self, text: str, node: Node, *, folds: bool) -> None:
-        self.text, self._node, self._folds = text, node, folds
-        self._free: list[list[int]] = []
+    def __init__(self, text: str, node: Node, *, ignore_case: bool) -> None:
+        self.text, self._node, self._ignore_case = text, node, ignore_case
+        self._epsilon: list[list[int]] = []
         self._edges: list[tuple[str, int] | None] = []
-        self._steps: list[tuple[Chars, int] | None] = []
-        self._last = self._place()
-        self._first = self._built(node, self._last)
-        self._begin()
+        self._steps: list[tuple[CharacterSet, int] | None] = []
+        self._last = self._add_position()
+        self._first = self._compile(node, self._last)
+        self._reset()
 
     @property
     def posix(self) -> str:
         """The pattern as PostgreSQL reads it."""
-        return f"{'(?i)' if self._folds else ''}(?:{_posix(self._node)})"
+        return f"{'(?i)' if self._ignore_case else ''}(?:{_posix(self._node)})"
 
-    def is_in(self, text: str) -> bool:
+    def search(self, text: str) -> bool:
         """Whether the pattern is found somewhere in a text."""
         state = self._start
-        if state.found:
+        if state.matched:
             return True
         for character in text:
             state = state[character]
-            if state.found:
+            if state.matched:
                 return True
         return state.ends
 
-    def _place(self) -> int:
-        if len(self._free) > MAX_STATES:
+    def _add_position(self) -> int:
+        if len(self._epsilon) > MAX_STATES:
             raise Invalid("the regular expression repeats too much to be searched with.")
-        self._free.append([])
+        self._epsilon.append([])
         self._edges.append(None)
         self._steps.append(None)
-        return len(self._free) - 1
+        return len(self._epsilon) - 1
 
-    def _built(self, node: Node, after: int) -> int:
+    def _compile(self, node: Node, after: int) -> int:
         """Where to come from to reach `after` through the node."""
-        if isinstance(node, Chain):
+        if isinstance(node, Concatenation):
             for part in reversed(node.parts):
-                after = self._built(part, after)
+                after = self._compile(part, after)
             return after
         if isinstance(node, Repeat):
-            return self._repeated(node, after)
-        position = self._place()
-        if isinstance(node, Chars):
+            return self._compile_repeat(node, after)
+        position = self._add_position()
+        if isinstance(node, CharacterSet):
             self._steps[position] = node, after
-        elif isinstance(node, Edge):
+        elif isinstance(node, Anchor):
             self._edges[position] = node.sign, after
         else:
-            self._free[position] += [self._built(part, after) for part in node.parts]
+            self._epsilon[position] += [self._compile(part, after) for part in node.parts]
         return position
 
-    def _repeated(self, node: Repeat, after: int) -> int:
+    def _compile_repeat(self, node: Repeat, after: int) -> int:
         if node.high is None:
-            again = self._place()
-            self._free[again] += [after, self._built(node.part, again)]
+            again = self._add_position()
+            self._epsilon[again] += [after, self._compile(node.part, again)]
             after = again
         else:
             for _ in range(node.high - node.low):
-                position = self._place()
-                self._free[position] += [after, self._built(node.part, after)]
+                position = self._add_position()
+                self._epsilon[position] += [after, self._compile(node.part, after)]
                 after = position
         for _ in range(node.low):
-            after = self._built(node.part, after)
+            after = self._compile(node.part, after)
         return after
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._states: dict[frozenset[int], _State] = {}
-        self._made = 0
-        self._anew = self._reached([self._first], "")
-        started = self._reached([self._first], "^")
-        whole = self._reached([self._first], "^$")
-        self._start = _State(started, self._last in started, self._last in whole, self._leave)
+        self._state_count = 0
+        self._restart = self._closure([self._first], "")
+        started = self._closure([self._first], "^")
+        whole = self._closure([self._first], "^$")
+        self._start = _State(started, self._last in started, self._last in whole, self._next_state)
 
-    def _leave(self, state: _State, character: str) -> _State:
-        self._made += 1
-        if self._made > KEPT:  # forget, and begin again: memory stays bounded too
-            self._begin()
+    def _next_state(self, state: _State, character: str) -> _State:
+        self._state_count += 1
+        if (
+            self._state_count > MAX_CACHED_STATES
+        ):  # forget, and begin again: memory stays bounded too
+            self._reset()
         stepped = [
             step[1]
-            for step in map(self._steps.__getitem__, state.places)
-            if step is not None and step[0].has(character, folds=self._folds)
+            for step in map(self._steps.__getitem__, state.positions)
+            if step is not None and step[0].has(character, ignore_case=self._ignore_case)
         ]
-        places = self._reached(stepped, "") | self._anew
-        following = self._states.get(places)
+        positions = self._closure(stepped, "") | self._restart
+        following = self._states.get(positions)
         if following is None:
-            ends = self._last in self._reached(places, "$")
-            following = _State(places, self._last in places, ends, self._leave)
-            self._states[places] = following
+            ends = self._last in self._closure(positions, "$")
+            following = _State(positions, self._last in positions, ends, self._next_state)
+            self._states[positions] = following
         return following
 
-    def _reached(self, places: Iterable[int], edges: str) -> frozenset[int]:
+    def _closure(self, positions: Iterable[int], edges: str) -> frozenset[int]:
         """Every place that is reached without a character, across the given ends of the text."""
-        waiting, reached = list(places), set(places)
+        waiting, reached = list(positions), set(positions)
         while waiting:
             position = waiting.pop()
             edge = self._edges[position]
-            onward = self._free[position]
+            onward = self._epsilon[position]
             if edge is not None and edge[0] in edges:
                 onward = [edge[1]]
             fresh = [target for target in onward if target not in reached]
@@ -158,23 +169,23 @@ class Pattern:
 
 
 def _posix(node: Node) -> str:
-    if isinstance(node, Chars):
-        return _set_of(node)
-    if isinstance(node, Edge):
+    if isinstance(node, CharacterSet):
+        return _posix_set(node)
+    if isinstance(node, Anchor):
         return node.sign
-    if isinstance(node, Chain):
+    if isinstance(node, Concatenation):
         return "".join(
-            f"(?:{_posix(p)})" if isinstance(p, Choice) else _posix(p) for p in node.parts
+            f"(?:{_posix(p)})" if isinstance(p, Alternation) else _posix(p) for p in node.parts
         )
-    if isinstance(node, Choice):
+    if isinstance(node, Alternation):
         return "|".join(_posix(part) or "(?:)" for part in node.parts)
     high = "" if node.high is None else node.high
     part = _posix(node.part)
-    inner = part if isinstance(node.part, Chars) else f"(?:{part})"
+    inner = part if isinstance(node.part, CharacterSet) else f"(?:{part})"
     return f"{inner}{{{node.low},{high}}}"
 
 
-def _set_of(chars: Chars) -> str:
+def _posix_set(chars: CharacterSet) -> str:
     if chars == ANY:
         return "."
     if chars.is_one and chars.ranges[0][0].isalnum():

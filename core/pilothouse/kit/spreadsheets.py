@@ -16,15 +16,15 @@ STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def to_csv(frame: pd.DataFrame) -> bytes:
     """The frame as CSV without its index, every text in it harmless to a spreadsheet."""
-    safe = frame.rename(columns=escaped)
+    safe = frame.rename(columns=escape)
     for index, kind in enumerate(safe.dtypes):
         if kind.kind == "O" or str(kind) in ("str", "string", "category"):
-            column = safe.iloc[:, index].astype(object).map(escaped)
+            column = safe.iloc[:, index].astype(object).map(escape)
             safe.isetitem(index, column.to_numpy())
     return safe.to_csv(index=False).encode()
 
 
-def escaped(value: Any) -> Any:
+def escape(value: Any) -> Any:
     """A cell's value; a text that a spreadsheet would take for a formula gets an apostrophe."""
     if not isinstance(value, str) or not value.lstrip(" ").startswith(STARTS):
         return value

@@ -47,7 +47,7 @@ class Reference(Table, table=True):
     """The profile that a model version's windows are held against, by the digest of its bytes."""
 
     __tablename__ = "monitoring_reference"
-    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
+    seal: ClassVar[Seal | None] = Seal(former_names={"version": "number"})
     __table_args__ = (
         ForeignKeyConstraint(
             ["model", "version"], ["registry_version.model", "registry_version.version"]
@@ -70,7 +70,7 @@ class Window(Table, table=True):
     """
 
     __tablename__ = "monitoring_window"
-    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
+    seal: ClassVar[Seal | None] = Seal(former_names={"version": "number"})
     __table_args__ = (
         UniqueConstraint(
             *("deployment", "start", "end", "model", "version"),
@@ -109,7 +109,7 @@ class CheckResult(Table, table=True):
     """One number of one revision of a window, with all that gives it a meaning."""
 
     __tablename__ = "monitoring_result"
-    seal: ClassVar[Seal | None] = Seal(by=("window_id", "revision"))
+    seal: ClassVar[Seal | None] = Seal(group_by=("window_id", "revision"))
     __table_args__ = (
         UniqueConstraint("window_id", "revision", "signal", "check", "column"),
         Index(None, "check", "column"),
@@ -163,7 +163,7 @@ class Alert(Table, table=True):
     """One episode of a rule, from pending to resolved. A rule has at most one open alert."""
 
     __tablename__ = "monitoring_alert"
-    seal: ClassVar[Seal | None] = Seal(without=MOVING)
+    seal: ClassVar[Seal | None] = Seal(excluded=MOVING)
     __table_args__ = (
         Index(
             "ix_monitoring_alert_one_open",

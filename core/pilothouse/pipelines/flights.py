@@ -16,7 +16,7 @@ from pilothouse.deployments.controller.trial import try_version
 from pilothouse.experiments import Experiments
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms, to_ms
-from pilothouse.kit.ids import uuid7_of
+from pilothouse.kit.ids import seeded_uuid7
 from pilothouse.monitoring import Monitoring
 from pilothouse.pipelines import evaluation
 from pilothouse.pipelines.api import Pipelines
@@ -173,7 +173,7 @@ def _label(line: ReplayClient, rows: pd.DataFrame) -> int:
 def _ids(rows: pd.DataFrame) -> list[str]:
     """A prediction id for each flight, the same each time: a repeated step is counted once."""
     pairs = zip(_ms(rows[WHEN]), rows[NAME].tolist(), strict=True)
-    return [uuid7_of(ms, str(flight)) for ms, flight in pairs]
+    return [seeded_uuid7(ms, str(flight)) for ms, flight in pairs]
 
 
 def _ms(times: pd.Series[Any]) -> list[int]:

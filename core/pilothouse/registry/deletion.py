@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlmodel import Session, col
 
-from pilothouse.activity import mark, record
+from pilothouse.activity import mark_rows, record
 from pilothouse.activity.seals import key_columns
 from pilothouse.experiments import late_writes
 from pilothouse.registry.tables import (
@@ -51,10 +51,10 @@ def rename(session: Session, store: Store, model: Model, name: str) -> Model:
 
 def _mark(session: Session, model: str) -> None:
     """Seal the rows that a model has under a name, before or after it gets another."""
-    mark(session, Model, [(model,)])
+    mark_rows(session, Model, [(model,)])
     for table in (ModelVersion, *OF_VERSION, ModelTag):
         keys = select(*[getattr(table, name) for name in key_columns(table)])
-        mark(
+        mark_rows(
             session,
             table,
             [tuple(row) for row in session.execute(keys.where(table.model == model))],

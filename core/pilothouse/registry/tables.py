@@ -50,7 +50,7 @@ class ModelVersion(Table, table=True):
     """A model that can be served: whence it comes, its bytes, what it takes, how good it was."""
 
     __tablename__ = "registry_version"
-    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
+    seal: ClassVar[Seal | None] = Seal(former_names={"version": "number"})
     __table_args__ = (
         CheckConstraint("run_id IS NOT NULL OR import_source <> ''", name="has_a_source"),
         CheckConstraint("length(digest) = 64", name="has_an_artifact"),
@@ -78,7 +78,7 @@ class VersionTag(Table, table=True):
     """A word about a version."""
 
     __tablename__ = "registry_version_tag"
-    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
+    seal: ClassVar[Seal | None] = Seal(former_names={"version": "number"})
     __table_args__ = (
         ForeignKeyConstraint(
             ["model", "version"], ["registry_version.model", "registry_version.version"]
@@ -95,7 +95,7 @@ class VersionOrigin(Table, table=True):
     """Where an imported version says it comes from; its files are listed in its artifact."""
 
     __tablename__ = "registry_version_origin"
-    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
+    seal: ClassVar[Seal | None] = Seal(former_names={"version": "number"})
     __table_args__ = (
         ForeignKeyConstraint(
             ["model", "version"], ["registry_version.model", "registry_version.version"]
@@ -115,7 +115,7 @@ class Alias(Table, table=True):
     """A movable name of one version of a model."""
 
     __tablename__ = "registry_alias"
-    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
+    seal: ClassVar[Seal | None] = Seal(former_names={"version": "number"})
     __table_args__ = (
         ForeignKeyConstraint(
             ["model", "version"], ["registry_version.model", "registry_version.version"]
@@ -133,7 +133,7 @@ class StageChange(Table, table=True):
     """One move of a version from a stage to another; rows are only ever added."""
 
     __tablename__ = "registry_stage_change"
-    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
+    seal: ClassVar[Seal | None] = Seal(former_names={"version": "number"})
     __table_args__ = (
         ForeignKeyConstraint(
             ["model", "version"], ["registry_version.model", "registry_version.version"]
@@ -159,7 +159,7 @@ class Promotion(Table, table=True):
     """
 
     __tablename__ = "registry_promotion"
-    seal: ClassVar[Seal | None] = Seal(former={"version": "number"})
+    seal: ClassVar[Seal | None] = Seal(former_names={"version": "number"})
     __table_args__ = (
         ForeignKeyConstraint(
             ["model", "version"], ["registry_version.model", "registry_version.version"]

@@ -50,7 +50,7 @@ class Artifacts:
     def put_bytes(self, data: bytes) -> str:
         """Keep the bytes and return their SHA-256 in hex."""
         digest = hashlib.sha256(data).hexdigest()
-        if not self._is_sound(digest):
+        if not self._is_intact(digest):
             partial = self._partial(digest)
             with self._fs.open(partial, "wb") as out:
                 out.write(data)
@@ -60,7 +60,7 @@ class Artifacts:
     def put_file(self, path: str | Path) -> str:
         """Keep a file's bytes and return their SHA-256 in hex."""
         digest = sha256_of(Path(path))
-        if not self._is_sound(digest):
+        if not self._is_intact(digest):
             partial = self._partial(digest)
             self._fs.put_file(str(path), partial)
             self._fs.mv(partial, self._path(digest))
@@ -69,7 +69,7 @@ class Artifacts:
     def put_stream(self, source: BinaryIO) -> str:
         """Keep what an open, rewindable file holds and return its SHA-256 in hex."""
         digest = _hash(source)
-        if not self._is_sound(digest):
+        if not self._is_intact(digest):
             partial = self._partial(digest)
             source.seek(0)
             with self._fs.open(partial, "wb") as out:
@@ -77,7 +77,7 @@ class Artifacts:
             self._fs.mv(partial, self._path(digest))
         return digest
 
-    def _is_sound(self, digest: str) -> bool:
+    def _is_intact(self, digest: str) -> bool:
         """Whether these bytes are kept undamaged; if not, to keep them again is the cure."""
         try:
             with self._fs.open(self._path(digest), "rb") as source:

@@ -43,10 +43,10 @@ def schema_state(store: Store) -> SchemaState:
         return SchemaState(_revision(connection), HEAD)
 
 
-Upgraded = Callable[[Session], None]
+AfterUpgrade = Callable[[Session], None]
 
 
-def migrate(store: Store, upgraded: Upgraded = lambda _: None) -> None:
+def migrate(store: Store, after_upgrade: AfterUpgrade = lambda _: None) -> None:
     """Bring the schema to this program's revision.
 
     `upgraded` is called in the same transaction after a schema that had rows was changed.
@@ -57,7 +57,7 @@ def migrate(store: Store, upgraded: Upgraded = lambda _: None) -> None:
         return
     try:
         with FileLock(store.run_folder / "migrate.lock", timeout=LOCK_SECONDS):
-            _upgrade(store, upgraded)
+            _upgrade(store, after_upgrade)
     except Timeout as held:
         raise Unavailable(
             "another program has been migrating this workspace for over a minute.",
@@ -65,11 +65,11 @@ def migrate(store: Store, upgraded: Upgraded = lambda _: None) -> None:
         ) from held
 
 
-def _upgrade(store: Store, upgraded: Upgraded) -> None:
+def _upgrade(store: Store, after_upgrade: AfterUpgrade) -> None:
     state = schema_state(store)
     if state.current:
         return
-    if state.revision is not None and state.revision not in _known():
+    if state.revision is not None and state.revision not in _known_revisions():
         raise Refused(
             f"this workspace has schema {state.revision}; this program knows up to {HEAD}.",
             hint="Open it with the newer Pilothouse that wrote it.",
@@ -81,10 +81,10 @@ def _upgrade(store: Store, upgraded: Upgraded) -> None:
         config.attributes["connection"] = session.connection()
         command.upgrade(config, "head")
         if state.revision is not None:
-            upgraded(session)
+            after_upgrade(session)
 
 
-def _known() -> set[str]:
+def _known_revisions() -> set[str]:
     from alembic.script import ScriptDirectory
 
     return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}

@@ -25,7 +25,7 @@ from sqlmodel import Session
 from pilothouse.kit.clock import Clock, SystemClock
 from pilothouse.kit.errors import Invalid, Unavailable
 from pilothouse.kit.folders import private_database, workspace_folder
-from pilothouse.kit.io_errors import in_words, is_busy
+from pilothouse.kit.io_errors import is_busy, to_unavailable
 from pilothouse.kit.regex_automaton import matches
 from pilothouse.kit.settings import Settings
 from pilothouse.storage.artifacts import Artifacts
@@ -40,7 +40,7 @@ WRITE = "pilothouse_write"
 WRITER = "pilothouse_store"  # in a session's info: the store that writes through it
 
 
-class Watch:
+class ChangeDetector:
     """Sees whether anybody has written, through a connection of its own that never does.
 
     SQLite tells it by `PRAGMA data_version`, which changes when another connection has committed.
@@ -83,7 +83,7 @@ class Store:
     clock: Clock
     actor: str
     settings: Settings
-    watch: Watch | None = None
+    change_detector: ChangeDetector | None = None
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Session]:
@@ -110,8 +110,8 @@ class Store:
 
         What was read after it holds for as long as it stays the same.
         """
-        if self.watch is not None:
-            return self.watch.version()
+        if self.change_detector is not None:
+            return self.change_detector.version()
         with self.read() as session:
             return str(session.scalar(text("SELECT pg_current_snapshot()::text")))
 
@@ -165,7 +165,7 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
         clock=clock or SystemClock(),
         actor=settings.actor,
         settings=settings,
-        watch=Watch(engine) if engine.dialect.name == "sqlite" else None,
+        change_detector=ChangeDetector(engine) if engine.dialect.name == "sqlite" else None,
     )
 
 
@@ -227,7 +227,7 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if mode else "BEGIN")
     except OperationalError as busy:
         if not is_busy(busy):  # such as a full or a read-only disk
-            raise in_words(busy) or busy from busy
+            raise to_unavailable(busy) or busy from busy
         raise Unavailable(
             f"another program has been writing to this workspace for {BUSY_MS // 1000} seconds.",
             hint="Try again; if it stays so, find the program that holds the database.",

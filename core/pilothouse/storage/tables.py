@@ -66,9 +66,9 @@ class Seal:
     renamed column is hashed, so that seals from before the renaming still hold.
     """
 
-    without: tuple[str, ...] = ()
-    by: tuple[str, ...] = ()
-    former: Mapping[str, str] = field(default_factory=dict)
+    excluded: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
+    former_names: Mapping[str, str] = field(default_factory=dict)
 
 
 class Table(SQLModel, registry=_registry):

@@ -12,10 +12,16 @@ from sklearn.pipeline import Pipeline
 
 from pilothouse.testing.parameters import check_described, check_unit, edges
 from pilothouse.training.encoding import Encoder
-from pilothouse.training.trainers import Columns, Hyperparameter, Trainer, Value, resolve_params
+from pilothouse.training.trainers import (
+    FeatureColumns,
+    Hyperparameter,
+    Trainer,
+    Value,
+    resolve_params,
+)
 
 ROWS = 240
-COLUMNS = Columns(numbers=("distance", "hour", "blank"), categories=("carrier",))
+COLUMNS = FeatureColumns(numbers=("distance", "hour", "blank"), categories=("carrier",))
 
 
 def flights() -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:

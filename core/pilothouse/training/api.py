@@ -37,7 +37,7 @@ class Training(Service):
     """Trainers, and the jobs that train."""
 
     def trainers(self) -> list[TrainerInfo]:
-        """Every kind of model one can train, by name."""
+        """Every trainer, sorted by name."""
         return [
             TrainerInfo(name, trainer.title, trainer.description, trainer.parameters)
             for name, trainer in trainers.items()
@@ -51,7 +51,7 @@ class Training(Service):
         from pilothouse.training.preview import preview
 
         with self._store.read() as session:
-            checked = _settled(session, spec)
+            checked = _resolve(session, spec)
             version = versions.require(session, checked.dataset)
         return preview(self._store, version, checked)
 
@@ -82,14 +82,14 @@ class Training(Service):
         return target_classes(self._store, version, target)
 
     def submit(self, spec: TrainingSpec, *, job_id: str | None = None) -> str:
-        """Ask for a training and return its job; a known `job_id` asks once.
+        """Submit a training and return its job's id; a `job_id` that exists submits nothing.
 
         Raises Invalid that names the wrong fields, NotFound without the dataset or the trainer.
         What the training itself would refuse, such as too few rows of a class, is refused here.
         """
         self.preview(spec)
         with self._store.write() as session:
-            checked = _settled(session, spec)
+            checked = _resolve(session, spec)
             return submit(
                 session,
                 self._store,
@@ -103,20 +103,20 @@ class Training(Service):
     def train_now(self, spec: TrainingSpec, *, job_id: str | None = None) -> str:
         """Train in this process, as the job would, and return the run (of a search, the best).
 
-        Raises what the training raises; the run says so too.
+        Raises what the training raises; the run then is marked as failed.
         """
         from pilothouse.training.fit import train_job
 
         progress = Progress(self._store, None)
         with self._store.read() as session:
-            settled = _settled(session, spec).to_json()
+            settled = _resolve(session, spec).to_json()
         result = train_job(self._store, progress, spec=settled, job_id=job_id or run_id())
         run: str = result["run"]
         return run
 
 
-def _settled(session: Session, spec: TrainingSpec) -> TrainingSpec:
-    """The spec of today's dataset version; what a child would find out later is said at once."""
+def _resolve(session: Session, spec: TrainingSpec) -> TrainingSpec:
+    """The spec with its dataset version pinned; wrong columns are reported before a job starts."""
     checked, version = spec.checked(), versions.require(session, spec.dataset)
     column_names = version.column_names
     for field, names in (("target", (spec.target,)), ("features", spec.features)):
@@ -124,6 +124,6 @@ def _settled(session: Session, spec: TrainingSpec) -> TrainingSpec:
             raise Invalid(
                 f"{version.ref} has no column {missing[0]!r}.",
                 hint=f"It has {', '.join(column_names)}.",
-                fields={field: f"{missing[0]} is no column"},
+                fields={field: f"{missing[0]} is not a column"},
             )
     return replace(checked, dataset=version.ref)

@@ -1,4 +1,4 @@
-"""One model: judged on the folds, fitted on all rows but the held-out ones, judged on those.
+"""One model: cross-validated, fitted on all rows but the held-out ones, evaluated on those.
 
 It runs in child processes only.
 """
@@ -22,7 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from pilothouse.training.encoding import LabelledPipeline
-from pilothouse.training.evaluation import Evaluation, best_threshold, evaluate, figures
+from pilothouse.training.evaluation import Evaluation, best_threshold, compute_metrics, evaluate
 from pilothouse.training.importance import importance
 from pilothouse.training.progress import Step, evaluation_phase, fitting_phases
 from pilothouse.training.spec import TrainingSpec
@@ -41,13 +41,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Candidate:
-    """What one try came to: its rows, its figures, each fold's scores, the files of its run.
+    """The result of one fit: its dataset, metrics, the scores of each fold, the files of its run.
 
-    `settled` is the spec that makes the same model again.
+    `resolved_spec` is the spec that makes the same model again.
     """
 
     dataset: str
-    settled: TrainingSpec
+    resolved_spec: TrainingSpec
     held_out: str
     metrics: Mapping[str, float]
     folds: list[float]
@@ -55,53 +55,62 @@ class Candidate:
 
 
 def fit_candidate(
-    ground: TrainingData, spec: TrainingSpec, params: Mapping[str, Value], step: Step
+    training_data: TrainingData, spec: TrainingSpec, params: Mapping[str, Value], step: Step
 ) -> Candidate:
-    """Fit and judge one set of parameters; `step` hears of each phase and may stop the work."""
+    """Fit and evaluate one set of parameters.
+
+    `step` is called at the start of each phase and may raise Cancelled.
+    """
     scored = []
-    sizes = [len(fold.train) for fold in ground.folds]
-    *fold_phases, final = fitting_phases(sizes, len(ground.split.train))
-    for fold, phase in zip(ground.folds, fold_phases, strict=True):
+    sizes = [len(fold.train) for fold in training_data.folds]
+    *fold_phases, final = fitting_phases(sizes, len(training_data.split.train))
+    for fold, phase in zip(training_data.folds, fold_phases, strict=True):
         step(phase)
-        scored.append(_fit(ground, spec, params, fold.train, fold.test)[1])
+        scored.append(_fit(training_data, spec, params, fold.train, fold.test)[1])
     step(final)
-    threshold = _threshold(ground, spec, scored)
+    threshold = _threshold(training_data, spec, scored)
     started = time.perf_counter()
-    pipeline, score = _fit(ground, spec, params, ground.split.train, ground.split.test)
+    pipeline, score = _fit(
+        training_data, spec, params, training_data.split.train, training_data.split.test
+    )
     seconds = time.perf_counter() - started
-    step(evaluation_phase(len(ground.split.test)))
-    y = ground.y[ground.split.test]
-    evaluation = evaluate(y, score, threshold, (str(ground.classes[0]), str(ground.classes[1])))
-    folds = _fold_scores(ground, spec, scored)
-    documents = _documents(ground, spec, pipeline, evaluation, folds, threshold)
-    settled = _settled(ground, spec, params)
+    step(evaluation_phase(len(training_data.split.test)))
+    y = training_data.y[training_data.split.test]
+    evaluation = evaluate(
+        y, score, threshold, (str(training_data.classes[0]), str(training_data.classes[1]))
+    )
+    folds = _fold_scores(training_data, spec, scored)
+    documents = _documents(training_data, spec, pipeline, evaluation, folds, threshold)
+    settled = _resolved_spec(training_data, spec, params)
     documents["spec.json"] = settled.to_json()
     files = {path: _json(document) for path, document in documents.items()} | {
-        MODEL_PATH: _dump(LabelledPipeline.of(pipeline, ground.classes)),
-        "reference.parquet": _reference(ground, score, spec.seed),
+        MODEL_PATH: _dump(LabelledPipeline.of(pipeline, training_data.classes)),
+        "reference.parquet": _reference(training_data, score, spec.seed),
     }
     metrics = (
         evaluation.metrics | {"fit_seconds": seconds} | _spread(spec.metric, folds[spec.metric])
     )
-    return Candidate(ground.dataset, settled, ground.held_out, metrics, folds[spec.metric], files)
+    return Candidate(
+        training_data.dataset, settled, training_data.held_out, metrics, folds[spec.metric], files
+    )
 
 
 def _fit(
-    ground: TrainingData,
+    training_data: TrainingData,
     spec: TrainingSpec,
     params: Mapping[str, Value],
     train: npt.NDArray[np.intp],
     test: npt.NDArray[np.intp],
 ) -> tuple[Pipeline, Scores]:
-    pipeline = trainers.get(spec.trainer).build(ground.columns, params, spec.seed)
-    with _told_of_convergence():
-        pipeline.fit(ground.frame.iloc[train], ground.y[train])
-    return pipeline, pipeline.predict_proba(ground.frame.iloc[test])[:, 1]
+    pipeline = trainers.get(spec.trainer).build(training_data.columns, params, spec.seed)
+    with _log_convergence_warnings():
+        pipeline.fit(training_data.frame.iloc[train], training_data.y[train])
+    return pipeline, pipeline.predict_proba(training_data.frame.iloc[test])[:, 1]
 
 
 @contextmanager
-def _told_of_convergence() -> Iterator[None]:
-    """A solver that stopped early belongs in the job's log, not on some terminal."""
+def _log_convergence_warnings() -> Iterator[None]:
+    """Write convergence warnings of solvers to the job's log instead of to stderr."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         yield
@@ -109,24 +118,24 @@ def _told_of_convergence() -> Iterator[None]:
         log.warning("%s", str(warning.message).splitlines()[0])
 
 
-def _threshold(ground: TrainingData, spec: TrainingSpec, scored: list[Scores]) -> float:
+def _threshold(training_data: TrainingData, spec: TrainingSpec, scored: list[Scores]) -> float:
     """The spec's, or the one with the best Youden index on rows that no fold was fitted on."""
     if spec.threshold is not None:
         return spec.threshold
     if not scored:
         return DEFAULT_THRESHOLD
-    y = np.concatenate([ground.y[fold.test] for fold in ground.folds])
+    y = np.concatenate([training_data.y[fold.test] for fold in training_data.folds])
     return min(max(best_threshold(y, np.concatenate(scored)), 0.01), 0.99)
 
 
 def _fold_scores(
-    ground: TrainingData, spec: TrainingSpec, scored: list[Scores]
+    training_data: TrainingData, spec: TrainingSpec, scored: list[Scores]
 ) -> dict[str, list[float]]:
     names = dict.fromkeys((*FOLD_METRICS, spec.metric))
     threshold = spec.threshold or DEFAULT_THRESHOLD
     rows = [
-        figures(ground.y[fold.test], score, threshold)
-        for fold, score in zip(ground.folds, scored, strict=True)
+        compute_metrics(training_data.y[fold.test], score, threshold)
+        for fold, score in zip(training_data.folds, scored, strict=True)
     ]
     return {name: [row[name] for row in rows] for name in names}
 
@@ -139,23 +148,23 @@ def _spread(metric: str, values: list[float]) -> dict[str, float]:
 
 
 def _documents(
-    ground: TrainingData,
+    training_data: TrainingData,
     spec: TrainingSpec,
     pipeline: Pipeline,
     evaluation: Evaluation,
     folds: Mapping[str, list[float]],
     threshold: float,
 ) -> dict[str, Any]:
-    held_out = ground.frame.iloc[ground.split.test]
-    y = ground.y[ground.split.test]
+    held_out = training_data.frame.iloc[training_data.split.test]
+    y = training_data.y[training_data.split.test]
     return {
         **evaluation.documents(),
-        "importance.json": importance(pipeline, ground.columns, held_out, y, spec.seed),
-        "folds.json": _fold_table(ground.folds, folds),
-        "rows.json": _rows(ground),
-        "columns.json": [use.to_json() for use in ground.uses],
-        "model/signature.json": ground.signature(pipeline[0], threshold).to_json(),
-        "model/input_example.json": _example(ground),
+        "importance.json": importance(pipeline, training_data.columns, held_out, y, spec.seed),
+        "folds.json": _fold_table(training_data.folds, folds),
+        "rows.json": _rows(training_data),
+        "columns.json": [use.to_json() for use in training_data.uses],
+        "model/signature.json": training_data.signature(pipeline[0], threshold).to_json(),
+        "model/input_example.json": _example(training_data),
     }
 
 
@@ -168,8 +177,8 @@ def _fold_table(splits: tuple[Split, ...], folds: Mapping[str, list[float]]) -> 
     }
 
 
-def _example(ground: TrainingData) -> list[dict[str, Any]]:
-    rows = ground.frame.iloc[ground.split.test[:EXAMPLE_ROWS]]
+def _example(training_data: TrainingData) -> list[dict[str, Any]]:
+    rows = training_data.frame.iloc[training_data.split.test[:EXAMPLE_ROWS]]
     records: list[dict[str, Any]] = json.loads(rows.to_json(orient="records"))
     return records
 
@@ -180,43 +189,45 @@ def _dump(pipeline: Pipeline) -> bytes:
     return buffer.getvalue()
 
 
-def _reference(ground: TrainingData, score: Scores, seed: int) -> bytes:
-    """The held-out rows with what was true and what was said: the reference of later windows.
+def _reference(training_data: TrainingData, score: Scores, seed: int) -> bytes:
+    """The held-out rows with labels and scores: the reference that later windows are compared with.
 
     `__row` is a row's place in the dataset version, by which a comparison finds it in other runs.
     """
     sample = thin(len(score), REFERENCE_ROWS, seed)
-    places = ground.split.test[sample]
-    rows = ground.frame.iloc[places]
+    places = training_data.split.test[sample]
+    rows = training_data.frame.iloc[places]
     rows = rows.assign(
-        __target=ground.y[places],
+        __target=training_data.y[places],
         __score=score[sample],
-        __row=ground.origin[places].astype("int64"),
+        __row=training_data.origin[places].astype("int64"),
     )
     buffer = io.BytesIO()
     rows.to_parquet(buffer, index=False, compression="zstd")
     return buffer.getvalue()
 
 
-def _settled(ground: TrainingData, spec: TrainingSpec, params: Mapping[str, Value]) -> TrainingSpec:
-    """The spec that makes this very model again: all that was left open is settled."""
+def _resolved_spec(
+    training_data: TrainingData, spec: TrainingSpec, params: Mapping[str, Value]
+) -> TrainingSpec:
+    """The spec that makes this very model again: every default and automatic choice is filled in."""
     return replace(
         spec,
-        dataset=ground.dataset,
-        features=ground.columns.names,
+        dataset=training_data.dataset,
+        features=training_data.columns.names,
         params=dict(params),
-        positive=ground.classes[1],
-        split=ground.kind,
+        positive=training_data.classes[1],
+        split=training_data.kind,
         trials=0,
     )
 
 
-def _rows(ground: TrainingData) -> dict[str, Any]:
+def _rows(training_data: TrainingData) -> dict[str, Any]:
     return {
-        "fitted": len(ground.split.train),
-        "held_out": len(ground.split.test),
-        "without_label": ground.rows - len(ground.origin),
-        "held_out_digest": ground.held_out,
+        "fitted": len(training_data.split.train),
+        "held_out": len(training_data.split.test),
+        "without_label": training_data.rows - len(training_data.origin),
+        "held_out_digest": training_data.held_out,
     }
 
 

@@ -8,7 +8,7 @@ TIME_PARTS = ("days", "month", "day", "weekday", "hour")  # what the encoder mak
 
 
 @dataclass(frozen=True)
-class Columns:
+class FeatureColumns:
     """The features of a model in their order: numbers, then categories, then times."""
 
     numbers: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What training puts around an estimator: columns to a matrix before it, class labels after it.
+"""The steps around an estimator: the encoding of columns before it, class labels after it.
 
 The encoder is our own, and not a ColumnTransformer, so that a model process can answer from plain
 lists without pandas, and so that what follows is ordinary scikit-learn on arrays. It runs in child
@@ -22,7 +22,7 @@ from pilothouse.training.columns import TIME_PARTS
 MAX_CATEGORIES = 254  # histogram gradient boosting has 255 bins, one of them for what is missing
 
 
-class Named(Protocol):
+class ColumnMapping(Protocol):
     """A frame, or a mapping of columns by their names."""
 
     def __getitem__(self, name: str, /) -> Any:
@@ -49,7 +49,7 @@ class Encoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self.max_categories = max_categories
         self.times = times
 
-    def fit(self, rows: Named, y: object = None) -> Encoder:
+    def fit(self, rows: ColumnMapping, y: object = None) -> Encoder:
         """Learn the categories, and which columns hold nothing at all."""
         self.codes_ = {name: _codes(rows[name], self.max_categories) for name in self.categories}
         # A column without any value teaches nothing, and gradient boosting fails on it.
@@ -58,11 +58,11 @@ class Encoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self.n_features_in_ = len(self.numbers) + len(self.categories) + len(self.times)
         return self
 
-    def fit_transform(self, rows: Named, y: object = None) -> npt.NDArray[np.float64]:
+    def fit_transform(self, rows: ColumnMapping, y: object = None) -> npt.NDArray[np.float64]:
         """Learn the categories and encode the same rows."""
         return self.fit(rows, y).transform(rows)
 
-    def transform(self, rows: Named) -> npt.NDArray[np.float64]:
+    def transform(self, rows: ColumnMapping) -> npt.NDArray[np.float64]:
         """The rows as a matrix of floats, one column per name."""
         columns = [_floats(rows[name]) for name in self.numbers]
         for name, codes in self.codes_.items():
@@ -74,7 +74,7 @@ class Encoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         matrix[:, self.blank_] = 0.0
         return matrix
 
-    def known(self, name: str) -> tuple[str, ...]:
+    def categories_of(self, name: str) -> tuple[str, ...]:
         """The categories of a column that have a code, the most frequent first."""
         return tuple(self.codes_[name])
 

@@ -1,4 +1,4 @@
-"""How good scores are, given what came true: figures, curves and the confusion at a threshold.
+"""How good scores are, given the labels: metrics, curves and the confusion matrix at a threshold.
 
 Pure functions on arrays. `y` holds 1 for the positive class; `score` is its predicted probability.
 It runs in child processes only.
@@ -24,7 +24,7 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that is said of one model on one set of rows."""
+    """The evaluation of one model on one set of rows."""
 
     metrics: dict[str, float]
     roc: Curve
@@ -43,10 +43,10 @@ class Evaluation:
 
 
 def evaluate(y: Labels, score: Floats, threshold: float, classes: tuple[str, str]) -> Evaluation:
-    """Judge the scores of rows whose labels are known; both classes must occur."""
+    """Evaluate the scores of labelled rows; both classes must occur."""
     calibration = calibration_curve(y, score)
     return Evaluation(
-        metrics=figures(y, score, threshold),
+        metrics=compute_metrics(y, score, threshold),
         roc=roc_curve(y, score),
         pr=pr_curve(y, score),
         calibration=calibration,
@@ -58,7 +58,7 @@ def evaluate(y: Labels, score: Floats, threshold: float, classes: tuple[str, str
     )
 
 
-def figures(y: Labels, score: Floats, threshold: float) -> dict[str, float]:
+def compute_metrics(y: Labels, score: Floats, threshold: float) -> dict[str, float]:
     """The metrics every run has."""
     predicted = score >= threshold
     return {
@@ -78,7 +78,7 @@ def roc_curve(y: Labels, score: Floats) -> Curve:
     """False against true positive rate, in at most `POINTS` points."""
     fpr, tpr, threshold = measure.roc_curve(y, score)
     threshold = np.minimum(threshold, 1.0)  # the first is infinite, which JSON cannot say
-    indices = along(fpr, tpr, POINTS)
+    indices = thin_curve(fpr, tpr, POINTS)
     return {
         "fpr": fpr[indices].tolist(),
         "tpr": tpr[indices].tolist(),
@@ -90,7 +90,7 @@ def pr_curve(y: Labels, score: Floats) -> Curve:
     """Recall against precision, in at most `POINTS` points, by rising threshold."""
     precision, recall, threshold = measure.precision_recall_curve(y, score)
     threshold = np.append(threshold, 1.0)  # the last point has none: nothing is called positive
-    indices = along(recall, precision, POINTS)
+    indices = thin_curve(recall, precision, POINTS)
     return {
         "recall": recall[indices].tolist(),
         "precision": precision[indices].tolist(),
@@ -128,11 +128,11 @@ def best_threshold(y: Labels, score: Floats) -> float:
     return float(np.floor(threshold[1:][np.argmax((tpr - fpr)[1:])] * 1e4) / 1e4)
 
 
-def along(x: Floats, y: Floats, most: int) -> npt.NDArray[np.intp]:
+def thin_curve(x: Floats, y: Floats, max_points: int) -> npt.NDArray[np.intp]:
     """Positions of at most `most` points, evenly spread along a curve, with both of its ends."""
-    if len(x) <= most:
+    if len(x) <= max_points:
         return np.arange(len(x))
-    walked = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
-    stops = np.linspace(0.0, walked[-1], most)
-    indices = np.unique(np.searchsorted(walked, stops[:-1], side="left"))
+    arc_length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    stops = np.linspace(0.0, arc_length[-1], max_points)
+    indices = np.unique(np.searchsorted(arc_length, stops[:-1], side="left"))
     return np.append(indices[indices < len(x) - 1], len(x) - 1)

@@ -13,16 +13,16 @@ from typing import Any
 
 from pilothouse.data.info import ColumnProfile
 from pilothouse.kit.errors import Invalid
-from pilothouse.training.columns import Columns
+from pilothouse.training.columns import FeatureColumns
 
 NUMBERS = ("number", "integer", "boolean")
 # Names that the files of a run use for facts about a row.
 RESERVED = ("__target", "__score", "__row", "__label")
-MIN_DISTINCT = 20  # fewer values than that are categories, however few rows there are
-IDENTIFIER_SHARE = 0.5  # of the rows have a text of their own: it names them, it tells nothing
+MIN_DISTINCT = 20  # a column with fewer values is a category, however few rows there are
+IDENTIFIER_SHARE = 0.5  # distinct texts per row above which a column identifies rows
 MAX_CODES = 254
-TEXT_WORDS = 5  # words of a value on average, from which on it is a sentence
-TEXT_LENGTH = 60
+MIN_TEXT_WORDS = 5  # words of a value on average, from which on it is a sentence
+MIN_TEXT_LENGTH = 60
 MIN_COLLISIONS = 10.0
 COLLISION_SHARE = 0.2
 
@@ -89,7 +89,7 @@ def column_uses(
     return tuple(_use(column, target, event_time, chosen) for column in profile)
 
 
-def features(uses: Sequence[ColumnUse], chosen: Sequence[str], dataset: str) -> Columns:
+def features(uses: Sequence[ColumnUse], chosen: Sequence[str], dataset: str) -> FeatureColumns:
     """The columns in use, by how they are encoded. Raises Invalid when there is none."""
     types = {use.column: use.type for use in uses if use.used}
     names = [name for name in chosen or types if name in types]
@@ -99,7 +99,7 @@ def features(uses: Sequence[ColumnUse], chosen: Sequence[str], dataset: str) -> 
             hint="; ".join(f"{use.column}: {use.reason}" for use in uses[:10]) + ".",
             fields={"features": "none is usable"},
         )
-    return Columns(
+    return FeatureColumns(
         numbers=tuple(name for name in names if types[name] in NUMBERS),
         categories=tuple(name for name in names if types[name] == "string"),
         times=tuple(name for name in names if types[name] == "time"),
@@ -117,14 +117,14 @@ def _use(
         return ColumnUse(name, column.type, name in chosen, reason)
     if name == event_time:
         return ColumnUse(name, column.type, False, "it is the time of the event")
-    against = next(_objections(column), None)
+    against = next(_reasons_against(column), None)
     if against is not None:
         return ColumnUse(name, column.type, False, against)
     return ColumnUse(name, column.type, True, _description(column))
 
 
-def _objections(column: ColumnProfile) -> Iterator[str]:
-    """What speaks against a column as a feature, the first reason first."""
+def _reasons_against(column: ColumnProfile) -> Iterator[str]:
+    """Reasons not to use a column as a feature, the strongest first."""
     present = column.rows - column.missing
     if column.name in RESERVED:
         yield "its name is reserved for facts about a row; rename it to use it"
@@ -153,7 +153,7 @@ def _is_free_text(column: ColumnProfile) -> bool:
     words_per_value = sum(len(value.split()) for value in values) / len(values)
     length = sum(len(value) for value in values) / len(values)
     return column.distinct > MAX_CODES // 2 and (
-        words_per_value >= TEXT_WORDS or length > TEXT_LENGTH
+        words_per_value >= MIN_TEXT_WORDS or length > MIN_TEXT_LENGTH
     )
 
 
@@ -198,7 +198,7 @@ def is_identifier_name(name: str) -> bool:
 
 
 def _description(column: ColumnProfile) -> str:
-    """What a column in use is taken as."""
+    """How a column in use is encoded."""
     if column.type == "string":
         coded = f"a category of {column.distinct:,} values"
         return coded if column.distinct <= MAX_CODES else f"{coded}, the {MAX_CODES} most frequent"

@@ -1,6 +1,6 @@
 """Training jobs, as a child process runs them.
 
-Each is known by its job's id and can be run again: what has finished is read back, not done twice.
+A job can be run again after a kill: its finished runs are read back by the job's id, not repeated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pilothouse.training.spec import TrainingSpec
 from pilothouse.training.trainers import trainers
 from pilothouse.training.training_data import TrainingData, build, read_training_table
 
-SHARED = (
+TRAINING_DATA_FIELDS = (
     "dataset",
     "target",
     "features",
@@ -36,7 +36,7 @@ SHARED = (
 def train_job(
     store: Store, progress: Report, *, spec: Mapping[str, Any], job_id: str
 ) -> dict[str, Any]:
-    """Train what one spec says.
+    """Train one spec.
 
     The result is a plain value: `run` (of a search the best trial), `parent` (the search's own run,
     or None), `runs` (all that have a model), `metric`, `value` (by which the best was chosen) and
@@ -48,13 +48,13 @@ def train_job(
 def train_all_job(
     store: Store, progress: Report, *, specs: Sequence[Mapping[str, Any]], job_id: str
 ) -> dict[str, Any]:
-    """Train several specs in a process: a result each in `trainings`, the best of all in `run`."""
+    """Train several specs in one process: a result each in `trainings`, the best in `run`."""
     training_specs = [TrainingSpec.from_json(spec) for spec in specs]
     reporter = TrainingProgress(progress, sum(max(spec.trials, 1) for spec in training_specs))
-    shop = _TrainingContext(store, job_id, reporter)
-    with reporter.beating():
-        trainings = [shop.train(spec, str(slot)) for slot, spec in enumerate(training_specs)]
-    best = max(trainings, key=lambda result: _merit(result["metric"], result["value"]))
+    context = _TrainingContext(store, job_id, reporter)
+    with reporter.reporting():
+        trainings = [context.train(spec, str(slot)) for slot, spec in enumerate(training_specs)]
+    best = max(trainings, key=lambda result: _rank_value(result["metric"], result["value"]))
     return {
         "trainings": trainings,
         "run": best["run"],
@@ -63,42 +63,42 @@ def train_all_job(
     }
 
 
-def _merit(metric: str, value: float) -> float:
+def _rank_value(metric: str, value: float) -> float:
     return value if metric_kind(metric).direction == "higher" else -value
 
 
 def _value(spec: TrainingSpec, metrics: Mapping[str, float]) -> float:
-    """What decides between candidates: the folds' mean; without folds, the held-out figure."""
+    """The value that candidates are ranked by: the folds' mean, without folds the held-out metric."""
     return metrics.get(f"cv_{spec.metric}_mean", metrics[spec.metric])
 
 
 @dataclass
 class _TrainingContext:
-    """One job at work; specs that ask for the same rows share them."""
+    """The state of one training job; specs with the same data settings share the loaded rows."""
 
     store: Store
     job_id: str
     progress: TrainingProgress
-    laid: dict[str, TrainingData] = field(default_factory=dict)
+    training_data: dict[str, TrainingData] = field(default_factory=dict)
 
     def train(self, spec: TrainingSpec, slot: str) -> dict[str, Any]:
         location = runs.RunLocation(self.job_id, slot, spec.name or None)
         if spec.trials:
             return self._search(spec, location)
-        run, metrics = self._try(spec, location)
+        run, metrics = self._fit_run(spec, location)
         return _result(spec, run, None, [run], metrics)
 
-    def _try(
+    def _fit_run(
         self, spec: TrainingSpec, location: runs.RunLocation
     ) -> tuple[str, Mapping[str, float]]:
-        self.progress.begin_try(_title(spec, location.slot))
+        self.progress.begin_fit(_title(spec, location.slot))
         ticket = runs.resume_or_start(self.store, spec, location)
         if ticket.metrics is not None:
             return ticket.run, ticket.metrics
         with runs.finish_run_on_exit(self.store, ticket.run):
             params = {**spec.params}
             self.progress(reading_phase(spec.dataset))
-            candidate = fit_candidate(self._ground(spec), spec, params, self.progress)
+            candidate = fit_candidate(self._load_data(spec), spec, params, self.progress)
             runs.write_candidate(self.store, ticket.run, spec, params, candidate)
         return ticket.run, candidate.metrics
 
@@ -108,7 +108,7 @@ class _TrainingContext:
             trials, values, best = self._trials(spec, location, parent.run)
             run, metrics = trials[best]
             if parent.metrics is None:
-                dataset = self._ground(spec).dataset
+                dataset = self._load_data(spec).dataset
                 runs.write_search(self.store, parent.run, spec, dataset, values, run)
         return _result(spec, run, parent.run, [trial for trial, _ in trials], metrics)
 
@@ -119,20 +119,24 @@ class _TrainingContext:
         search = Search(trainers.get(spec.trainer), spec.params, direction, spec.seed)
         trials, values = [], []
         for number in range(spec.trials):
-            tried = replace(spec, params=search.suggest())
+            trial_spec = replace(spec, params=search.suggest())
             name = f"{spec.name or spec.trainer}-{number + 1}"
             slot = f"{location.slot}/{number}"
-            trials.append(self._try(tried, replace(location, slot=slot, name=name, parent=parent)))
+            trials.append(
+                self._fit_run(trial_spec, replace(location, slot=slot, name=name, parent=parent))
+            )
             values.append(_value(spec, trials[-1][1]))
             search.report(values[-1])
         return trials, values, search.best
 
-    def _ground(self, spec: TrainingSpec) -> TrainingData:
+    def _load_data(self, spec: TrainingSpec) -> TrainingData:
         value = spec.to_json()
-        key = repr([value[name] for name in SHARED] + [not spec.folds and spec.trials > 0])
-        if key not in self.laid:
-            self.laid[key] = build(read_training_table(self.store, spec.dataset), spec)
-        return self.laid[key]
+        key = repr(
+            [value[name] for name in TRAINING_DATA_FIELDS] + [not spec.folds and spec.trials > 0]
+        )
+        if key not in self.training_data:
+            self.training_data[key] = build(read_training_table(self.store, spec.dataset), spec)
+        return self.training_data[key]
 
 
 def _title(spec: TrainingSpec, slot: str) -> str:
@@ -146,13 +150,13 @@ def _result(
     spec: TrainingSpec,
     run: str,
     parent: str | None,
-    made: list[str],
+    runs: list[str],
     metrics: Mapping[str, float],
 ) -> dict[str, Any]:
     return {
         "run": run,
         "parent": parent,
-        "runs": made,
+        "runs": runs,
         "metric": spec.metric,
         "value": _value(spec, metrics),
         "metrics": dict(metrics),

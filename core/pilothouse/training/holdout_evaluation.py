@@ -1,4 +1,4 @@
-"""Judge other models on the very rows that a run held out, as fair a race as there is.
+"""Evaluate other models on the very rows that a run held out, so that all are compared fairly.
 
 It runs in child processes only: models are loaded here.
 """
@@ -19,7 +19,7 @@ from pilothouse.experiments.tables import RunArtifact
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.models.signature import Signature
 from pilothouse.storage import Store
-from pilothouse.training.evaluation import Floats, Labels, figures
+from pilothouse.training.evaluation import Floats, Labels, compute_metrics
 
 
 def evaluate_job(
@@ -32,13 +32,13 @@ def evaluate_job(
     """Metrics of each rival on the rows that `run` held out, beside the run's own.
 
     A rival is `{"digest": ..., "signature": {...}}` under its name ("late@1"). The result holds
-    `rows` (words), their `count`, `own` (the run's metrics there) and `rivals` (metrics by name).
+    `rows` (a description), their `count`, `own` (the run's metrics there) and `rivals` (metrics by name).
     Raises Invalid when a rival needs a column that those rows do not have.
     """
     rows = _reference(store, run)
     y = rows["__target"].to_numpy().astype(np.int8)
     threshold = _signature(store, run).threshold
-    own = figures(y, rows["__score"].to_numpy().astype(float), threshold)
+    own = compute_metrics(y, rows["__score"].to_numpy().astype(float), threshold)
     rival_metrics = {}
     for index, (name, rival) in enumerate(rivals.items()):
         progress(index / len(rivals), f"judging {name}")
@@ -60,7 +60,7 @@ def _judge(
         trusted_models.require_written(session, rival["digest"], name)
     pipeline = joblib.load(io.BytesIO(store.artifacts.read(rival["digest"])))
     score: Floats = pipeline.predict_proba(rows[list(signature.names)])[:, 1]
-    return figures(y, score, signature.threshold)
+    return compute_metrics(y, score, signature.threshold)
 
 
 def _reference(store: Store, run: str) -> pd.DataFrame:

@@ -1,6 +1,6 @@
-"""Which columns a model leans on: how much worse it ranks once a column is shuffled.
+"""Permutation importance: how much worse a model ranks once a column is shuffled.
 
-Breiman's permutation importance, on the encoded matrix, so that a feature is encoded once and not
+The measure is Breiman's (Random Forests, 2001), with ROC AUC as the score. It is computed on the encoded matrix, so that a feature is encoded once and not
 once per shuffle. The columns that come from one feature are shuffled together. It runs in child
 processes only.
 """
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
-from pilothouse.training.columns import Columns
+from pilothouse.training.columns import FeatureColumns
 from pilothouse.training.splits import Labels, thin
 
 ROWS = 2_000
@@ -22,11 +22,11 @@ REPEATS = 3
 
 
 def importance(
-    pipeline: Pipeline, columns: Columns, rows: Any, y: Labels, seed: int
+    pipeline: Pipeline, columns: FeatureColumns, rows: Any, y: Labels, seed: int
 ) -> dict[str, list[Any]]:
     """Mean and deviation of the loss in ROC AUC per feature, the largest first.
 
-    `pipeline` is a fitted one whose first step makes the matrix columns that `columns` tells.
+    `pipeline` is a fitted one whose first step makes the matrix whose columns `columns` describes.
     """
     sample = thin(len(y), ROWS, seed)
     y = y[sample]

@@ -15,7 +15,7 @@ from pilothouse.storage import Store
 from pilothouse.training.features import ColumnUse, column_uses, features
 from pilothouse.training.spec import AUTO, TrainingSpec
 from pilothouse.training.target import read_target
-from pilothouse.training.training_data import Table, divide, read_training_table
+from pilothouse.training.training_data import Table, read_training_table, split_data
 
 
 @dataclass(frozen=True)
@@ -55,20 +55,20 @@ class TrainingPreview:
 
 def preview(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> TrainingPreview:
     """What the training would do. Raises Invalid that names the field, as the training would."""
-    sheet = _read(store, version, spec)
-    divided = divide(sheet, spec)
+    table = _read(store, version, spec)
+    data_split = split_data(table, spec)
     time_name = spec.time_column or version.event_time
-    uses = column_uses(sheet.profile, spec.target, time_name, spec.features)
+    uses = column_uses(table.profile, spec.target, time_name, spec.features)
     features(uses, spec.features, version.ref)
-    target = divided.target
+    target = data_split.target
     return TrainingPreview(
         dataset=version.ref,
         target=spec.target,
         classes=target.counts,
         positive=target.positive,
-        split=divided.kind,
-        fitted=len(divided.split.train),
-        held_out=len(divided.split.test),
+        split=data_split.kind,
+        fitted=len(data_split.split.train),
+        held_out=len(data_split.split.test),
         without_label=version.rows - len(target.rows),
         columns=uses,
     )
@@ -79,9 +79,9 @@ def target_classes(store: Store, version: DatasetVersionInfo, target: str) -> di
 
     Raises Invalid unless there are two.
     """
-    sheet = _read(store, version, TrainingSpec(version.ref, target, split="random"))
-    boolean_words = sheet.boolean_words.get(target)
-    settled = read_target(sheet.frame[target], sheet.types[target], boolean_words, None)
+    table = _read(store, version, TrainingSpec(version.ref, target, split="random"))
+    boolean_words = table.boolean_words.get(target)
+    settled = read_target(table.frame[target], table.types[target], boolean_words, None)
     other, positive = settled.classes
     return {positive: settled.counts[positive], other: settled.counts[other]}
 
@@ -99,5 +99,5 @@ def _read(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> Tabl
             hint=f"It has {', '.join(version.column_names)}.",
             fields={field: "no such column"},
         )
-    sheet = read_training_table(store, version.ref, names)
-    return replace(sheet, event_time=version.event_time)
+    table = read_training_table(store, version.ref, names)
+    return replace(table, event_time=version.event_time)

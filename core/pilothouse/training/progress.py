@@ -1,7 +1,7 @@
-"""How far a training has come: phases weighted by their rows, moved on while one of them lasts.
+"""Progress of a training: phases weighted by their rows.
 
 One call of scikit-learn can take minutes and reports nothing. A thread therefore reports every
-second which phase lasts and for how long, and moves the bar as fast as the fits before it tell.
+second which phase is running and for how long, and advances the bar at the speed of earlier fits.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from pilothouse.kit.errors import Cancelled, PilothouseError
 
-Report = Callable[[float, str], None]  # jobs.Progress, or anything else that wants to know
-BEAT_SECONDS = 1.0
-READING_END = 0.05  # shares of one try
+Report = Callable[[float, str], None]  # jobs.Progress, or another receiver of progress
+REPORT_SECONDS = 1.0
+READING_END = 0.05  # shares of one fit
 FITTING_END = 0.85
 UNMEASURED_SECONDS = 10.0  # what a phase is expected to take while no fit has been measured
 LINEAR_SHARE = 0.9  # of a phase passes in the time it is expected to take, the rest ever slower
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of one try: which share of it, from where to where, and the rows it fits on."""
+    """A part of one fit: the share of it from `start` to `end`, and the rows it fits on."""
 
     message: str
     start: float
@@ -38,7 +38,7 @@ Step = Callable[[Phase], None]
 
 
 def reading_phase(dataset: str) -> Phase:
-    """The first phase of a try."""
+    """The first phase of a fit."""
     return Phase(f"reading {dataset}", 0.0, READING_END)
 
 
@@ -62,27 +62,27 @@ def fitting_phases(folds: Sequence[int], rows: int) -> list[Phase]:
 
 
 def evaluation_phase(rows: int) -> Phase:
-    """The last phase of a try: figures, importance and files from the held-out rows."""
+    """The last phase of a fit: metrics, importance and files from the held-out rows."""
     return Phase(f"evaluating on {rows:,} held-out rows", FITTING_END, 1.0)
 
 
 class TrainingProgress:
-    """Reports the phases of several tries, each of which has the same share of the bar.
+    """Reports the phases of several fits, each of which has the same share of the bar.
 
-    The report stops the work by raising Cancelled. When it does so during a beat, the next phase
-    raises it: a fit that runs cannot be stopped in its middle.
+    `report` stops the work by raising Cancelled. When it raises in the reporting thread, the next
+    phase raises it: scikit-learn cannot be interrupted during a fit.
     """
 
     def __init__(
         self,
         report: Report,
-        tries: int,
-        beat_seconds: float | None = None,
+        fits: int,
+        report_seconds: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._report = report
-        self._tries = tries
-        self._beat_seconds = BEAT_SECONDS if beat_seconds is None else beat_seconds
+        self._fits = fits
+        self._report_seconds = REPORT_SECONDS if report_seconds is None else report_seconds
         self._clock = clock
         self._done = -1
         self._title = ""
@@ -92,15 +92,15 @@ class TrainingProgress:
         self._cancelled: Cancelled | None = None
         self._lock = threading.Lock()
 
-    def begin_try(self, title: str) -> None:
-        """A try begins; its first phase follows."""
+    def begin_fit(self, title: str) -> None:
+        """Start the next fit; its first phase follows."""
         with self._lock:
             self._done += 1
             self._title = title
             self._phase = None
 
     def __call__(self, phase: Phase) -> None:
-        """A phase begins and the one before it ends. Raises Cancelled."""
+        """Start a phase, which ends the one before it. Raises Cancelled."""
         if self._cancelled is not None:
             raise self._cancelled
         with self._lock:
@@ -108,14 +108,14 @@ class TrainingProgress:
             if self._phase is not None and self._phase.rows:
                 self._seconds_per_row = (now - self._since) / self._phase.rows
             self._phase, self._since = phase, now
-        self.beat()
+        self.report()
 
     @contextmanager
-    def beating(self) -> Iterator[None]:
-        """Report again and again, from a thread, while the body runs."""
+    def reporting(self) -> Iterator[None]:
+        """Report at regular intervals, from a thread, while the body runs."""
         end = threading.Event()
         thread = threading.Thread(
-            target=self._beat_until, args=(end,), daemon=True, name="training-progress"
+            target=self._report_until, args=(end,), daemon=True, name="training-progress"
         )
         thread.start()
         try:
@@ -124,8 +124,8 @@ class TrainingProgress:
             end.set()
             thread.join()
 
-    def beat(self) -> None:
-        """Report the phase that lasts: its message, its seconds, the share of the whole."""
+    def report(self) -> None:
+        """Report the running phase: its message, its seconds, the share of the whole."""
         with self._lock:
             if self._phase is None:
                 return
@@ -135,7 +135,7 @@ class TrainingProgress:
             share = self._phase.start + (self._phase.end - self._phase.start) * passed
             message = f"{self._title}: {self._phase.message}{_duration(seconds, expected)}"
             # Within the lock: of two reports at once the older must not be written last.
-            self._report((self._done + share) / self._tries, message)
+            self._report((self._done + share) / self._fits, message)
 
     def _expected(self, phase: Phase) -> float | None:
         """The seconds a fit will take by the time of the fit before it."""
@@ -143,10 +143,10 @@ class TrainingProgress:
             return None
         return self._seconds_per_row * phase.rows
 
-    def _beat_until(self, end: threading.Event) -> None:
-        while not end.wait(self._beat_seconds):
+    def _report_until(self, end: threading.Event) -> None:
+        while not end.wait(self._report_seconds):
             try:
-                self.beat()
+                self.report()
             except Cancelled as cancelled:
                 self._cancelled = cancelled
                 return

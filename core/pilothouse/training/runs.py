@@ -1,8 +1,8 @@
-"""How a training is written down: one run for each try, taken up again after a kill.
+"""How a training is recorded: one run for each fit, resumed after a kill.
 
-A try has a slot in its job ("0", or "0/3" for a search's fourth trial), kept as a tag of its run.
-A run is written whole when it ends, in one transaction; a killed try leaves an empty open run,
-which the job's next attempt takes up.
+A fit has a slot in its job ("0", or "0/3" for a search's fourth trial), stored as a tag of its run.
+A run is written in one transaction when it ends; a killed fit leaves an empty open run, which the
+job's next attempt continues.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ SLOT = "training.slot"
 HELD_OUT = "training.held_out"
 BEST_RUN = "training.best_run"
 SOURCE = "pilothouse.training"
-FOLD = "fold_"
+FOLD_PREFIX = "fold_"
 
 
 @dataclass(frozen=True)
 class RunLocation:
-    """Where a try belongs: its job, its slot there, its name, and the run it is a trial of."""
+    """Where a run belongs: its job, its slot there, its name, and the search it is a trial of."""
 
     job_id: str
     slot: str
@@ -51,20 +51,22 @@ class RunLocation:
 
 
 @dataclass(frozen=True)
-class Ticket:
-    """A try's run, and its figures when an earlier attempt of the job has finished it."""
+class RunHandle:
+    """A run, with its metrics when an earlier attempt of the job has finished it."""
 
     run: str
     metrics: Mapping[str, float] | None = None
 
 
-def resume_or_start(store: Store, spec: TrainingSpec, location: RunLocation) -> Ticket:
+def resume_or_start(store: Store, spec: TrainingSpec, location: RunLocation) -> RunHandle:
     """The run of a slot: the finished one, the one a killed attempt left open, or a new one."""
     running = code_patch.program(store, Path(__file__).parent)
     with store.write() as session:
         existing = _find(session, location)
         if existing is not None:
-            return Ticket(existing.id, _metrics(session, existing.id) if _ended(existing) else None)
+            return RunHandle(
+                existing.id, _metrics(session, existing.id) if _ended(existing) else None
+            )
         run = lifecycle.start(
             session,
             store,
@@ -81,7 +83,7 @@ def resume_or_start(store: Store, spec: TrainingSpec, location: RunLocation) -> 
         recording.tag(session, run, {**spec.tags, SLOT: location.slot})
         if spec.note and location.parent is None:
             lifecycle.annotate(session, store, run, spec.note)
-    return Ticket(run)
+    return RunHandle(run)
 
 
 def write_candidate(
@@ -91,13 +93,13 @@ def write_candidate(
     params: Mapping[str, Value],
     candidate: Candidate,
 ) -> None:
-    """Write everything a try came to, and finish its run, in one transaction."""
+    """Write a candidate's metrics, params and files, and finish its run, in one transaction."""
     documents = dict(candidate.files) | {
         "environment.json": json.dumps(environment.capture().to_json()).encode()
     }
     digests = {path: store.artifacts.put_bytes(data) for path, data in documents.items()}
     with store.write() as session:
-        recording.log_params(session, run, {**params, **_settings(spec, candidate.settled)})
+        recording.log_params(session, run, {**params, **_settings(spec, candidate.resolved_spec)})
         recording.log_points(session, store, run, _points(spec, candidate))
         recording.log_input(session, run, candidate.dataset, "training")
         recording.tag(session, run, {HELD_OUT: candidate.held_out})
@@ -110,7 +112,7 @@ def write_candidate(
 def write_search(
     store: Store, run: str, spec: TrainingSpec, dataset: str, values: list[float], best: str
 ) -> None:
-    """Write what a search found, and finish its run, in one transaction."""
+    """Write the values of a search's trials, and finish its run, in one transaction."""
     with store.write() as session:
         recording.log_params(session, run, {"trials": spec.trials, **_settings(spec)})
         points = Points(f"search_{spec.metric}", range(len(values)), values)
@@ -122,13 +124,13 @@ def write_search(
 
 @contextmanager
 def finish_run_on_exit(store: Store, run: str) -> Iterator[None]:
-    """A run whose work stops says so: cancelled, or failed and why. The error goes on."""
+    """Mark the run as cancelled or failed when the body raises; the error is raised again."""
     try:
         yield
     except Cancelled:
         _end(store, run, CANCELLED, "")
         raise
-    except Exception as error:  # the edge of a job: whatever failed, the run must say so
+    except Exception as error:  # any error must end the run, or it would look as if it ran for ever
         _end(store, run, FAILED, str(error) or type(error).__name__)
         raise
 
@@ -159,11 +161,11 @@ def _ended(run: Run) -> bool:
 def _metrics(session: Session, run: str) -> dict[str, float]:
     query = select(RunMetric.key, RunMetric.last).where(RunMetric.run_id == run)
     values = {key: value for key, value in session.exec(query) if value is not None}
-    return {key: value for key, value in values.items() if not key.startswith(FOLD)}
+    return {key: value for key, value in values.items() if not key.startswith(FOLD_PREFIX)}
 
 
 def _settings(spec: TrainingSpec, settled: TrainingSpec | None = None) -> dict[str, Any]:
-    """What was asked of the training, and what it settled where that was left open."""
+    """The settings of the training as params, with automatic choices as they were resolved."""
     settled = settled or spec
     return {
         "target": spec.target,
@@ -177,7 +179,9 @@ def _settings(spec: TrainingSpec, settled: TrainingSpec | None = None) -> dict[s
 
 
 def _points(spec: TrainingSpec, candidate: Candidate) -> list[Points]:
-    """Figures as single points, and the folds' scores of the deciding metric as a history."""
+    """Metrics as single points, and the folds' scores of the ranking metric as a history."""
     single = [Points(key, [0], [value]) for key, value in candidate.metrics.items()]
-    folds = Points(f"{FOLD}{spec.metric}", range(1, len(candidate.folds) + 1), candidate.folds)
+    folds = Points(
+        f"{FOLD_PREFIX}{spec.metric}", range(1, len(candidate.folds) + 1), candidate.folds
+    )
     return [*single, folds]

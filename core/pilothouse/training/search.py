@@ -1,8 +1,8 @@
-"""Search over a trainer's space with Optuna, one question and one answer at a time.
+"""Hyperparameter search with Optuna, one suggestion and one result at a time.
 
-The sampler is seeded and answers are told in order, so a search that is begun again after a kill
-and told the same answers asks the same questions. The study lives in memory; what it found out
-lives in the trials' runs.
+The sampler is seeded and results are reported in order, so a search that is repeated after a kill
+with the same results makes the same suggestions. The study is only in memory; its results are
+stored in the trials' runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Search:
-    """Proposes parameters; the first proposal is where the caller stands."""
+    """Suggests parameters; the first suggestion is `start`."""
 
     def __init__(
         self, trainer: Trainer, start: Mapping[str, Value], direction: str, seed: int
@@ -43,9 +43,9 @@ class Search:
         return {**self._start, **self._open.params}
 
     def report(self, value: float) -> None:
-        """How good the parameters asked for last were."""
+        """Report the metric of the parameters suggested last."""
         if self._open is None:
-            raise ValueError("nothing was asked")
+            raise ValueError("report() needs a suggestion before it")
         self._study.tell(self._open, value)
         self._open = None
 

@@ -55,7 +55,8 @@ class TrainingSpec:
         field_names = {item.name for item in fields(cls)}
         if unknown := sorted(set(value) - field_names):
             raise Invalid(
-                f"a training has no {', '.join(unknown)}.", fields=dict.fromkeys(unknown, "unknown")
+                f"a training has no field {', '.join(unknown)}.",
+                fields=dict.fromkeys(unknown, "unknown"),
             )
         wrong = {name: "needed" for name in ("dataset", "target") if not value.get(name)}
         if wrong:
@@ -64,7 +65,7 @@ class TrainingSpec:
         return cls(**{**value, "features": features}).checked()
 
     def checked(self) -> TrainingSpec:
-        """The same spec, every parameter settled. Raises Invalid that names the wrong fields."""
+        """The same spec with every parameter filled in. Raises Invalid that names the wrong fields."""
         if wrong := {name: message for name, message in self._wrong() if message}:
             message = "; ".join(f"{name} {problem}" for name, problem in wrong.items())
             raise Invalid(f"this training cannot run: {message}.", fields=wrong)
@@ -72,12 +73,12 @@ class TrainingSpec:
 
     def _wrong(self) -> list[tuple[str, str]]:
         return [
-            ("split", "" if self.split in SPLITS else f"is none of {', '.join(SPLITS)}"),
+            ("split", "" if self.split in SPLITS else f"must be one of {', '.join(SPLITS)}"),
             ("test_share", "" if 0.05 <= self.test_share <= 0.5 else "must be 0.05 to 0.5"),
             ("folds", "" if self.folds == 0 or 2 <= self.folds <= 20 else "must be 0, or 2 to 20"),
             ("trials", "" if 0 <= self.trials <= 500 else "must be 0 to 500"),
             ("cv_rows", "" if self.cv_rows >= 0 else "must not be negative"),
-            ("metric", "" if self.metric in METRICS else f"is none of {', '.join(METRICS)}"),
+            ("metric", "" if self.metric in METRICS else f"must be one of {', '.join(METRICS)}"),
             ("features", "holds the target" if self.target in self.features else ""),
             (
                 "threshold",

@@ -1,4 +1,4 @@
-"""Which rows teach, which rows judge: at random, by class, or by time."""
+"""Train and test splits: at random, stratified by class, or by time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Instants = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Split:
-    """Positions of the rows to fit on and of the rows to judge on; no row is in both."""
+    """Positions of the rows to fit on and of the rows to evaluate on; no row is in both."""
 
     train: Rows
     test: Rows
@@ -29,7 +29,7 @@ class Split:
 def hold_out(kind: Kind, y: Labels, at: Instants | None, *, share: float, seed: int) -> Split:
     """Set a share of the rows aside: drawn at random, drawn within each class, or the newest.
 
-    Rows of one instant stay together, so that every row judged on is later than all rows fitted on.
+    Rows of one instant stay together, so that every test row is later than all rows fitted on.
     Raises Invalid when either side would lack a class.
     """
     if kind == "time":
@@ -41,7 +41,7 @@ def hold_out(kind: Kind, y: Labels, at: Instants | None, *, share: float, seed: 
 
 
 def folds(kind: Kind, y: Labels, at: Instants | None, *, count: int, seed: int) -> list[Split]:
-    """`count` splits of the rows; by time, each fits on all that is older than what it judges on.
+    """`count` splits of the rows; by time, each fits on all rows older than its test rows.
 
     Raises Invalid when a fold would lack a class.
     """
@@ -101,7 +101,7 @@ def _instants(at: Instants | None) -> Instants:
 
 
 def _checked(split: Split, y: Labels, field: str) -> Split:
-    for name, rows in (("fitted on", split.train), ("judged on", split.test)):
+    for name, rows in (("fitted on", split.train), ("held out", split.test)):
         if len(np.unique(y[rows])) < 2:
             raise Invalid(
                 f"the {len(rows)} rows {name} hold fewer than two classes.",

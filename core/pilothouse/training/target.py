@@ -15,7 +15,7 @@ from pilothouse.training.splits import Labels, Rows
 if TYPE_CHECKING:
     import pandas as pd
 
-Words = tuple[str, str]  # of a boolean column: the word for false and the word for true
+BooleanWords = tuple[str, str]  # how a boolean column spells false and true
 MAX_LISTED = 6
 
 
@@ -30,7 +30,7 @@ class TargetColumn:
     name: str
     classes: tuple[Label, Label]
     counts: Mapping[Label, int]
-    boolean_words: Words | None
+    boolean_words: BooleanWords | None
     y: Labels
     rows: Rows
 
@@ -41,11 +41,11 @@ class TargetColumn:
 
 
 def read_target(
-    column: pd.Series[Any], kind: str, boolean_words: Words | None, positive: Label | None
+    column: pd.Series[Any], kind: str, boolean_words: BooleanWords | None, positive: Label | None
 ) -> TargetColumn:
-    """Settle the classes of a target; without a choice the rarer class is the positive one.
+    """Determine the classes of a target; unless `positive` is given, the rarer class is positive.
 
-    Raises Invalid when there are not two classes or `positive` is none of them.
+    Raises Invalid when there are not two classes or `positive` is not one of them.
     """
     name = str(column.name)
     if kind == "time":
@@ -59,16 +59,16 @@ def read_target(
     for value, count in present.value_counts().items():
         label = to_label(value, boolean_words)
         counts[label] = counts.get(label, 0) + int(count)
-    classes = _order(name, counts, boolean_words, positive)
+    classes = _order_classes(name, counts, boolean_words, positive)
     truth = {value: to_label(value, boolean_words) == classes[1] for value in present.unique()}
     y = present.map(truth).to_numpy().astype(np.int8)
     return TargetColumn(name, classes, counts, boolean_words, y, rows)
 
 
-def to_label(value: Any, boolean_words: Words | None) -> Label:
-    """A cell as the class that it means: a boolean as its word where its file had words.
+def to_label(value: Any, boolean_words: BooleanWords | None) -> Label:
+    """The class label of a cell; a boolean as its file spells it.
 
-    Whole floats are the integers that missing values turned into floats.
+    Whole floats become integers: pandas makes floats of integers when a value is missing.
     """
     plain = value.item() if hasattr(value, "item") else value
     if boolean_words is not None and isinstance(plain, bool):
@@ -78,8 +78,11 @@ def to_label(value: Any, boolean_words: Words | None) -> Label:
     return plain  # type: ignore[no-any-return]  # a cell of a frame
 
 
-def _order(
-    name: str, counts: Mapping[Label, int], boolean_words: Words | None, positive: Label | None
+def _order_classes(
+    name: str,
+    counts: Mapping[Label, int],
+    boolean_words: BooleanWords | None,
+    positive: Label | None,
 ) -> tuple[Label, Label]:
     labels = sorted(counts)
     if len(labels) != 2:
@@ -94,14 +97,14 @@ def _order(
     if positive is None or positive == "":
         chosen = first if counts[first] < counts[second] else second
     else:
-        chosen = _chosen(name, (first, second), boolean_words, positive)
+        chosen = _match_class(name, (first, second), boolean_words, positive)
     return (second, first) if chosen == first else (first, second)
 
 
-def _chosen(
-    name: str, labels: tuple[Label, Label], boolean_words: Words | None, positive: Label
+def _match_class(
+    name: str, labels: tuple[Label, Label], boolean_words: BooleanWords | None, positive: Label
 ) -> Label:
-    """The class somebody named; a person may write it in another case."""
+    """The class that matches `positive`, also when it is written in another case."""
     signature = Signature((), name, labels, labels[0], target_words=boolean_words)
     label = signature.match_label(positive)
     if label is None:
@@ -110,7 +113,7 @@ def _chosen(
         label = same[0] if len(same) == 1 else None
     if label is None:
         raise Invalid(
-            f"{positive!r} is no value of the target {name!r}.",
+            f"{positive!r} is not a value of the target {name!r}.",
             hint=f"It holds {labels[0]!r} and {labels[1]!r}.",
             fields={"positive": "no such class"},
         )

@@ -1,4 +1,4 @@
-"""What trainings on the same data share: rows that have a label, their columns, their splits."""
+"""The data of a training: labelled rows, their feature columns, their splits."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pilothouse.data.info import ColumnProfile
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Field, FieldType, Label, Signature
 from pilothouse.storage import Store
-from pilothouse.training.columns import Columns
+from pilothouse.training.columns import FeatureColumns
 from pilothouse.training.features import ColumnUse, column_uses, features
 from pilothouse.training.spec import AUTO, TrainingSpec
 from pilothouse.training.splits import Instants, Kind, Labels, Rows, Split, folds, hold_out, thin
-from pilothouse.training.target import TargetColumn, Words, read_target
+from pilothouse.training.target import BooleanWords, TargetColumn, read_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ class Table:
     types: Mapping[str, FieldType]
     profile: tuple[ColumnProfile, ...]
     event_time: str | None = None
-    boolean_words: Mapping[str, Words] = field(default_factory=dict)
+    boolean_words: Mapping[str, BooleanWords] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class TrainingData:
     dataset: str
     frame: pd.DataFrame
     types: Mapping[str, FieldType]
-    columns: Columns
+    columns: FeatureColumns
     target: str
     y: Labels
     classes: tuple[Label, Label]
-    boolean_words: Mapping[str, Words]
+    boolean_words: Mapping[str, BooleanWords]
     uses: tuple[ColumnUse, ...]
     origin: Rows
     rows: int
@@ -68,7 +68,7 @@ class TrainingData:
 
     @property
     def held_out(self) -> str:
-        """A digest that two trainings share exactly when they are judged on the same rows."""
+        """A digest that two trainings share exactly when they hold out the same rows."""
         rows = self.origin[self.split.test].astype("<i8").tobytes()
         return hashlib.sha256(f"{self.dataset}\n".encode() + rows).hexdigest()
 
@@ -88,7 +88,7 @@ class TrainingData:
         column, kind = fitted[name], self.types[name]
         required = not bool(_is_missing(column).any())
         if kind == "string":
-            return Field(name, kind, required, categories=encoder.known(name))
+            return Field(name, kind, required, categories=encoder.categories_of(name))
         if kind == "boolean":
             return Field(name, kind, required, boolean_words=self.boolean_words.get(name))
         low, high = _bounds(column)
@@ -112,7 +112,7 @@ def _bounds(column: pd.Series[Any]) -> tuple[float | None, float | None]:
 
 
 def read_training_table(store: Store, ref: str, columns: Sequence[str] | None = None) -> Table:
-    """A dataset version, or some of its columns, with what is known of every column."""
+    """A dataset version, or some of its columns, with the type and profile of every column."""
     with store.read() as session:
         version = versions.row(session, ref)
         info = versions.info(version)
@@ -120,36 +120,38 @@ def read_training_table(store: Store, ref: str, columns: Sequence[str] | None = 
         profile = tuple(map(ColumnProfile.from_json, version.profile_json))
     types = {column.name: column.type for column in info.schema}
     boolean_words = {column.name: column.boolean_words for column in info.schema}
-    spelt = {name: pair for name, pair in boolean_words.items() if pair is not None}
-    return Table(info.ref, frame, types, profile, info.event_time, spelt)
+    boolean_words_by_column = {
+        name: pair for name, pair in boolean_words.items() if pair is not None
+    }
+    return Table(info.ref, frame, types, profile, info.event_time, boolean_words_by_column)
 
 
-def build(sheet: Table, spec: TrainingSpec) -> TrainingData:
-    """Settle labels, features, held-out rows and folds. Raises Invalid that names the field."""
-    divided = divide(sheet, spec)
-    target = divided.target
-    uses = column_uses(sheet.profile, spec.target, _time_name(sheet, spec), spec.features)
-    columns = features(uses, spec.features, sheet.ref)
+def build(table: Table, spec: TrainingSpec) -> TrainingData:
+    """Determine labels, features, held-out rows and folds. Raises Invalid that names the field."""
+    data_split = split_data(table, spec)
+    target = data_split.target
+    uses = column_uses(table.profile, spec.target, _time_name(table, spec), spec.features)
+    columns = features(uses, spec.features, table.ref)
     return TrainingData(
-        dataset=sheet.ref,
-        frame=sheet.frame.iloc[target.rows][list(columns.names)],
-        types=sheet.types,
+        dataset=table.ref,
+        frame=table.frame.iloc[target.rows][list(columns.names)],
+        types=table.types,
         columns=columns,
         target=spec.target,
         y=target.y,
         classes=target.classes,
-        boolean_words=sheet.boolean_words,
+        boolean_words=table.boolean_words,
         uses=uses,
         origin=target.rows,
-        rows=len(sheet.frame),
-        kind=divided.kind,
-        split=divided.split,
-        folds=tuple(divided.folds),
+        rows=len(table.frame),
+        kind=data_split.kind,
+        split=data_split.split,
+        folds=tuple(data_split.folds),
     )
 
 
 @dataclass(frozen=True)
-class Divided:
+class DataSplit:
     """The labelled rows, which of them are held out and in which way, the folds of the others."""
 
     target: TargetColumn
@@ -158,29 +160,29 @@ class Divided:
     folds: list[Split]
 
 
-def divide(sheet: Table, spec: TrainingSpec) -> Divided:
-    """Settle the labels, the held-out rows and the folds.
+def split_data(table: Table, spec: TrainingSpec) -> DataSplit:
+    """Determine the labels, the held-out rows and the folds.
 
     It needs the target and, for a split by time, the time column only. Raises Invalid that names
     the field.
     """
-    column = _column(sheet, spec.target, "target")
-    boolean_words = sheet.boolean_words.get(spec.target)
-    target = read_target(column, sheet.types[spec.target], boolean_words, spec.positive)
+    column = _column(table, spec.target, "target")
+    boolean_words = table.boolean_words.get(spec.target)
+    target = read_target(column, table.types[spec.target], boolean_words, spec.positive)
     if spec.split != AUTO:
-        return _divide(sheet, spec, target, cast("Kind", spec.split))
-    if _time_name(sheet, spec):
+        return _split_by(table, spec, target, cast("Kind", spec.split))
+    if _time_name(table, spec):
         try:
-            return _divide(sheet, spec, target, "time")
+            return _split_by(table, spec, target, "time")
         except Invalid as refusal:  # a side without a class, or rows without a time
             log.info("not split by time: %s", refusal)
-    return _divide(sheet, spec, target, "stratified")
+    return _split_by(table, spec, target, "stratified")
 
 
-def _divide(sheet: Table, spec: TrainingSpec, target: TargetColumn, kind: Kind) -> Divided:
-    at = _instants(sheet, spec, target.rows) if kind == "time" else None
+def _split_by(table: Table, spec: TrainingSpec, target: TargetColumn, kind: Kind) -> DataSplit:
+    at = _instants(table, spec, target.rows) if kind == "time" else None
     split = hold_out(kind, target.y, at, share=spec.test_share, seed=spec.seed)
-    return Divided(target, kind, split, _folds(spec, kind, split.train, target.y, at))
+    return DataSplit(target, kind, split, _folds(spec, kind, split.train, target.y, at))
 
 
 def _folds(
@@ -198,37 +200,37 @@ def _folds(
     return [Split(drawn[fold.train], drawn[fold.test]) for fold in inner]
 
 
-def _column(sheet: Table, name: str, field: str) -> pd.Series[Any]:
-    if name not in sheet.frame.columns:
+def _column(table: Table, name: str, field: str) -> pd.Series[Any]:
+    if name not in table.frame.columns:
         raise Invalid(
-            f"{sheet.ref} has no column {name!r}.",
-            hint=f"It has {', '.join(map(str, sheet.frame.columns))}.",
+            f"{table.ref} has no column {name!r}.",
+            hint=f"It has {', '.join(map(str, table.frame.columns))}.",
             fields={field: "no such column"},
         )
-    return sheet.frame[name]
+    return table.frame[name]
 
 
-def _time_name(sheet: Table, spec: TrainingSpec) -> str | None:
-    return spec.time_column or sheet.event_time
+def _time_name(table: Table, spec: TrainingSpec) -> str | None:
+    return spec.time_column or table.event_time
 
 
-def _instants(sheet: Table, spec: TrainingSpec, labelled: Rows) -> Instants:
-    name = _time_name(sheet, spec)
+def _instants(table: Table, spec: TrainingSpec, labelled: Rows) -> Instants:
+    name = _time_name(table, spec)
     if not name:
         raise Invalid(
-            f"a split by time needs a time column, and {sheet.ref} declares none.",
+            f"a split by time needs a time column, and {table.ref} declares none.",
             fields={"time_column": "needed"},
         )
     import pandas as pd
 
-    column = _column(sheet, name, "time_column").iloc[labelled]
+    column = _column(table, name, "time_column").iloc[labelled]
     if column.isna().any():
         raise Invalid(
             f"{int(column.isna().sum())} rows have no {name!r}, so they have no place in time.",
             fields={"time_column": "has missing values"},
         )
-    if sheet.types[name] == "time":
+    if table.types[name] == "time":
         return np.asarray(pd.to_datetime(column, utc=True).astype("int64"), dtype=np.int64)
-    if sheet.types[name] in ("integer", "number"):
+    if table.types[name] in ("integer", "number"):
         return column.rank(method="dense").to_numpy().astype(np.int64)
     raise Invalid(f"{name!r} holds no times.", fields={"time_column": "holds no times"})

@@ -11,7 +11,7 @@ import pilothouse.monitoring.tables
 import pilothouse.registry.tables  # noqa: F401
 
 # What people call the rows of a table, where they are named one by one.
-NOUNS = {
+TABLE_NOUNS = {
     "activity_entry": "entry",
     "data_dataset": "dataset",
     "data_dataset_version": "dataset version",

@@ -25,8 +25,8 @@ from pilothouse.workspace import Workspace, open_workspace
 from pilothouse.workspace.checks import checks
 
 
-def flaws(store: Store) -> list[str]:
-    messages: list[str] = list(checks.get("records")(store).details.get("flaws", []))
+def problems(store: Store) -> list[str]:
+    messages: list[str] = list(checks.get("records")(store).details.get("problems", []))
     state = verify_anchored(store)
     return messages + ([] if state.intact else [state.message])
 
@@ -50,9 +50,9 @@ def test_the_entry_of_a_command_seals_what_it_wrote(workspace: Workspace) -> Non
     set_gates(workspace, 0.5)
     [entry] = entries(workspace.store)
     assert (entry.verb, list(entry.seals or {})) == ("changed", ["registry_gate_policy"])
-    assert flaws(workspace.store) == []
+    assert problems(workspace.store) == []
     set_gates(workspace, 0.6)
-    assert flaws(workspace.store) == []
+    assert problems(workspace.store) == []
     assert len(entries(workspace.store)) == 2
 
 
@@ -61,7 +61,7 @@ def test_a_change_without_an_entry_gets_one(store: Store) -> None:
         session.add(Model(name="late", created_at=store.now(), created_by="ada"))
     [entry] = entries(store)
     assert (entry.verb, entry.kind, entry.ref) == ("changed", "record", "registry_model")
-    assert flaws(store) == []
+    assert problems(store) == []
 
 
 def test_what_is_rolled_back_is_sealed_by_nothing(store: Store) -> None:
@@ -78,7 +78,7 @@ def test_what_is_rolled_back_is_sealed_by_nothing(store: Store) -> None:
         act()
     assert entries(store) == []
     assert anchor.read(store.folder) is None
-    assert flaws(store) == []
+    assert problems(store) == []
 
 
 def test_an_item_of_a_batch_that_fails_takes_only_its_own_along(store: Store) -> None:
@@ -94,7 +94,7 @@ def test_an_item_of_a_batch_that_fails_takes_only_its_own_along(store: Store) ->
             except KeyError:
                 continue
     assert [entry.ref for entry in entries(store)] == ["model 0", "model 1"]
-    assert flaws(store) == []
+    assert problems(store) == []
 
 
 def test_renaming_and_deleting_with_statements_of_their_own_is_sealed(store: Store) -> None:
@@ -105,10 +105,10 @@ def test_renaming_and_deleting_with_statements_of_their_own_is_sealed(store: Sto
         session.add(ModelTag(model="late", key="team", value="ops"))
     with store.write() as session:
         deletion.rename(session, store, session.get_one(Model, "late"), "punctual")
-    assert flaws(store) == []
+    assert problems(store) == []
     with store.write() as session:
         deletion.delete_model(session, store, session.get_one(Model, "punctual"))
-    assert flaws(store) == []
+    assert problems(store) == []
     with store.read() as session:
         sealed = latest_seals(session)["registry_model"]
     assert sealed == {'["late"]': None, '["punctual"]': None}
@@ -120,10 +120,10 @@ def test_every_way_of_writing_to_a_sealed_table_is_seen(store: Store) -> None:
         session.add(GatePolicy(stage="staging", gates=[], changed_at=now, changed_by="ada"))
     with store.write() as session:
         session.get_one(GatePolicy, "staging").changed_by = "grace"
-    assert flaws(store) == []
+    assert problems(store) == []
     with store.write() as session:
         session.execute(text("UPDATE registry_gate_policy SET changed_by = 'eve'"))
-    assert flaws(store) == ["gate policy before staging was changed by no command"]
+    assert problems(store) == ["gate policy before staging was changed by no command"]
 
 
 def test_a_column_that_changes_without_a_command_is_not_sealed(workspace: Workspace) -> None:
@@ -140,7 +140,7 @@ def test_a_column_that_changes_without_a_command_is_not_sealed(workspace: Worksp
     with store.write() as session:
         session.get_one(Deployment, "a").serving_version = 1
     assert len(entries(store)) == 1
-    assert flaws(store) == []
+    assert problems(store) == []
 
 
 def test_rows_of_before_there_were_seals_are_sealed_by_the_upgrade(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_rows_of_before_there_were_seals_are_sealed_by_the_upgrade(tmp_path: Pat
         )
     store.engine.dispose()
     workspace = open_workspace(settings=settings)
-    assert flaws(workspace.store) == []
+    assert problems(workspace.store) == []
     assert [entry.verb for entry in entries(workspace.store)] == ["sealed"]
     workspace.store.engine.dispose()
     workspace = open_workspace(settings=settings)
@@ -183,10 +183,10 @@ def test_holds_of_before_they_were_sealed_are_sealed_by_the_upgrade(tmp_path: Pa
         )
     store.engine.dispose()
     workspace = open_workspace(settings=settings)
-    assert flaws(workspace.store) == []
+    assert problems(workspace.store) == []
     with workspace.store.write() as session:
         session.execute(text("UPDATE experiments_hold SET closed = 0"))
-    assert flaws(workspace.store) == ["hold on r/late@1 was changed by no command"]
+    assert problems(workspace.store) == ["hold on r/late@1 was changed by no command"]
     workspace.store.engine.dispose()
 
 
@@ -205,7 +205,7 @@ def test_holds_are_sealed_through_all_that_happens_to_them(workspace: Workspace)
     ):
         with store.write() as session:
             act(session)
-        assert flaws(store) == []
+        assert problems(store) == []
     with store.read() as session:
         sealed = latest_seals(session)["experiments_hold"]
     there = {f'["{owner}", "late@2"]' for owner in (run, other)}
@@ -218,7 +218,7 @@ def test_a_statement_that_meets_no_row_leaves_no_entry(workspace: Workspace) -> 
     assert entries(workspace.store) == []
 
 
-def test_an_anchor_that_is_behind_is_no_flaw(store: Store) -> None:
+def test_an_anchor_that_is_behind_is_no_problem(store: Store) -> None:
     for _ in range(4):
         note(store)
     path = store.folder / anchor.FILE

@@ -23,7 +23,7 @@ from pilothouse.comparison.statistics.weighted_metrics import (
     measures,
     values,
 )
-from pilothouse.training.evaluation import figures
+from pilothouse.training.evaluation import compute_metrics
 
 
 def drawn(rows: int, seed: int, models: int = 2, digits: int = 3) -> tuple[Any, Any]:
@@ -148,7 +148,7 @@ def test_folds_that_are_not_the_same_rows_are_not_paired() -> None:
 @given(st.integers(0, 10_000), st.integers(8, 80), st.integers(1, 3))
 def test_a_measure_is_what_training_logs(seed: int, rows: int, digits: int) -> None:
     y, scores = drawn(rows, seed, models=1, digits=digits)
-    expected = figures(y, scores[0], 0.4)
+    expected = compute_metrics(y, scores[0], 0.4)
     assert values(list(expected), y, scores[0], 0.4) == pytest.approx(expected, abs=1e-12)
     said = scores[0] >= 0.4
     more = values(["balanced_accuracy", "matthews", "specificity"], y, scores[0], 0.4)

@@ -53,14 +53,14 @@ def test_a_bomb_is_stopped_at_the_bound(monkeypatch: pytest.MonkeyPatch, tmp_pat
     packed = gzip.compress(b"a,b\n" + b"1,2\n" * 500_000)
     content = containers.Content(packed, "data.csv.gz")
     with pytest.raises(Invalid, match="unpacks to more than 1 MB"):
-        containers.unpacked(content, "gzip", tmp_path, 1 << 20)
+        containers.unpack(content, "gzip", tmp_path, 1 << 20)
     assert (tmp_path / "unpacked").stat().st_size <= 1 << 20
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("data.csv", b"a,b\n" + b"1,2\n" * 500_000)
     zipped = containers.Content(archive.getvalue(), "data.zip")
     with pytest.raises(Invalid, match="unpacks to more than 1 MB"):
-        containers.unpacked(zipped, "zip", tmp_path, 1 << 20)
+        containers.unpack(zipped, "zip", tmp_path, 1 << 20)
 
 
 def test_parquet_whose_table_is_too_large_is_refused_by_its_description(

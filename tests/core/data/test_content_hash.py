@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pilothouse.data.canonical import canonical, content_hash
 from pilothouse.data.reading.reader import read_table, write_parquet
 from pilothouse.data.schema import Type
-from pilothouse.data.type_inference.inference import retyped
+from pilothouse.data.type_inference.inference import convert_types
 
 LETTERS = st.text("abcdefgxyzåé,;\"' \n|", max_size=6).map(str.strip)
 CELLS: dict[Type, Any] = {
@@ -79,7 +79,7 @@ def test_format_and_layout_do_not_matter(
     drawn: tuple[pa.Table, dict[str, Type]], size: int
 ) -> None:
     table, types = drawn
-    expected = content_hash(retyped(canonical(table), {}).table)
+    expected = content_hash(convert_types(canonical(table), {}).table)
     chunked = pa.concat_tables([table.slice(at, size) for at in range(0, len(table), size)])
     forms: dict[str, bytes | pd.DataFrame] = {
         "parquet": parquet(table),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from pilothouse.data.diff import distance, shift_words
+from pilothouse.data.diff import distance, shift_label
 from pilothouse.data.info import ColumnProfile
 from pilothouse.data.profile import profile
 from pilothouse.data.reading.reader import read_table
@@ -52,7 +52,7 @@ def test_schema_rows_and_shift_are_told(workspace: Workspace) -> None:
     assert result.columns["column"].iloc[0] == "temp"
     assert "-100 rows (500 to 400)" in result.message
     assert "clear shift in temp and" not in result.message
-    assert not result.same
+    assert not result.identical
 
 
 def test_a_version_is_itself(workspace: Workspace) -> None:
@@ -60,7 +60,7 @@ def test_a_version_is_itself(workspace: Workspace) -> None:
     frame = pd.DataFrame({"x": range(28), "at": at, "flag": [True, False] * 14})
     a = workspace.data.register("things", frame).ref
     result = workspace.data.diff(a, a)
-    assert result.same
+    assert result.identical
     assert result.columns["shift"].tolist() == [0.0, 0.0, 0.0]
     assert result.columns["mean_before"].isna().tolist().count(True) == 2
     assert "the same content" in result.message
@@ -99,4 +99,4 @@ def test_a_frequent_value_is_no_shift_when_the_bins_differ() -> None:
     [(0.0, "same"), (0.06, "slight"), (0.2, "clear"), (0.5, "large"), (np.nan, "cannot tell")],
 )
 def test_a_distance_reads(apart: float, text: str) -> None:
-    assert shift_words(apart) == text
+    assert shift_label(apart) == text

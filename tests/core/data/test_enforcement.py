@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pilothouse.data import ContractBreach, ContractRule
-from pilothouse.data.contracts.contract import form
+from pilothouse.data.contracts.contract import to_pandera
 from pilothouse.jobs import Progress
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.pipelines.retraining import check_contract
@@ -181,7 +181,7 @@ def test_pandera_reads_every_form(registered: Workspace) -> None:
     ]
     import json
 
-    schema = pandera.DataFrameSchema.from_json(json.dumps(form(rules)))
+    schema = pandera.DataFrameSchema.from_json(json.dumps(to_pandera(rules)))
     assert list(schema.columns) == list("abcdef")
     assert not schema.columns["b"].required
 
@@ -225,7 +225,7 @@ def test_two_registrations_at_once_are_not_held_against_a_past_contract(
 ) -> None:
     from pilothouse.data import contract_enforcement as enforcement
 
-    hold = enforcement.hold
+    hold = enforcement.enforce
 
     def slow(*args: Any) -> Any:
         monkeypatch.setattr(enforcement, "hold", hold)

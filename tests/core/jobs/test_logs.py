@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pilothouse.jobs.logs import TAIL_BYTES, log_path, read_log, to_log
+from pilothouse.jobs.logs import TAIL_BYTES, log_path, log_to_file, read_log
 from pilothouse.storage import Store
 
 log = logging.getLogger("captain")
@@ -26,7 +26,7 @@ def test_two_jobs_at_once_write_to_two_files(store: Store) -> None:
     together = threading.Barrier(2)
 
     def speak(job_id: str) -> None:
-        with to_log(store, job_id):
+        with log_to_file(store, job_id):
             together.wait(5)
             log.info("this is %s", job_id)
             together.wait(5)
@@ -42,7 +42,7 @@ def test_two_jobs_at_once_write_to_two_files(store: Store) -> None:
 
 
 def test_nothing_is_written_once_the_job_is_over(store: Store) -> None:
-    with to_log(store, "port"):
+    with log_to_file(store, "port"):
         log.info("begin")
     log.info("after")
     assert read_log(store, "port").count("\n") == 0

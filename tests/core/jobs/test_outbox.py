@@ -46,7 +46,7 @@ def test_a_waiting_job_is_cancelled_at_once(workspace: Workspace) -> None:
     job = workspace.jobs.job(job_id)
     assert (job.status, job.ended) == ("cancelled", True)
     assert job.ended_at == workspace.store.now()
-    with pytest.raises(Conflict, match="cancelled already"):
+    with pytest.raises(Conflict, match="ended already: cancelled"):
         workspace.jobs.cancel(job_id)
     newest = workspace.activity.entries(verb="cancelled").iloc[0]
     assert newest["reason"] == "wrong data"
@@ -81,5 +81,5 @@ def test_a_job_that_does_not_exist_is_not_found(workspace: Workspace) -> None:
 def test_a_log_is_empty_until_the_job_writes_and_a_path_is_no_job_id(workspace: Workspace) -> None:
     assert workspace.jobs.log("a1") == ""
     for path in ("../secrets", "", "a/b", "a.b"):
-        with pytest.raises(Invalid, match="no job id"):
+        with pytest.raises(Invalid, match="not a job id"):
             workspace.jobs.log(path)

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from pilothouse.jobs.engine import _end
-from pilothouse.jobs.logs import read_log, to_log
+from pilothouse.jobs.logs import log_to_file, read_log
 from pilothouse.jobs.tables import CANCELLED, RUNNING, Job, JobStep
 from pilothouse.storage import Store
 from pilothouse.workspace import Workspace
@@ -15,11 +15,11 @@ from pilothouse.workspace import Workspace
 
 def test_a_job_goes_on_without_a_log(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     (store.log_folder / "jobs").write_text("in the way")
-    with to_log(store, "abc"):
+    with log_to_file(store, "abc"):
         logging.getLogger("work").info("under way")
     assert "the job abc has no log" in caplog.text
     (store.log_folder / "jobs").unlink()
-    with to_log(store, "abc"):
+    with log_to_file(store, "abc"):
         logging.getLogger("work").info("under way again")
     assert "under way again" in read_log(store, "abc")
 

@@ -9,7 +9,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse.kit.ids import run_id, run_name, uuid7, uuid7_of, uuid7s
+from pilothouse.kit.ids import run_id, run_name, seeded_uuid7, uuid7, uuid7s
 
 INSTANTS = st.integers(0, (1 << 48) - 1)
 
@@ -37,11 +37,11 @@ def test_uuid7s_of_a_later_instant_sort_later(one: int, other: int) -> None:
 def test_a_seed_decides_a_uuid7_and_another_gives_another(
     at_ms: int, seed: str, other: str
 ) -> None:
-    made = uuid.UUID(uuid7_of(at_ms, seed))
+    made = uuid.UUID(seeded_uuid7(at_ms, seed))
     assert (made.int >> 76) & 0xF == 7
     assert made.variant == uuid.RFC_4122
     assert made.int >> 80 == at_ms
-    assert (uuid7_of(at_ms, other) == str(made)) == (other == seed)
+    assert (seeded_uuid7(at_ms, other) == str(made)) == (other == seed)
 
 
 def test_uuid7_is_of_now_unless_told_otherwise() -> None:

@@ -13,7 +13,7 @@ import pytest
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.kit.hosts import refusal
 from pilothouse.kit.settings import Settings
-from pilothouse.kit.spreadsheets import escaped, to_csv
+from pilothouse.kit.spreadsheets import escape, to_csv
 from pilothouse.workspace import open_workspace
 
 
@@ -118,12 +118,12 @@ def test_pages_and_names_of_others_may_not(host: str, origin: str) -> None:
     "text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "-"]
 )
 def test_a_formula_becomes_text(text: str) -> None:
-    assert escaped(text) == f"'{text}"
+    assert escape(text) == f"'{text}"
 
 
 @pytest.mark.parametrize("value", ["-1.5", "+3", "-1e-5", "a=b", "", 5, -2.5, None, "x@y"])
 def test_what_is_no_formula_stays(value: object) -> None:
-    assert escaped(value) is value
+    assert escape(value) is value
 
 
 def test_a_frame_has_no_formula_in_it_anywhere() -> None:

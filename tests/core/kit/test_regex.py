@@ -51,8 +51,8 @@ def test_what_keeps_others_busy_for_years_is_answered(text: str, value: str) -> 
 
 def test_memory_stays_bounded_and_the_answer_right() -> None:
     made = pattern("[^z]z{3}$")
-    assert not made.is_in("".join(map(chr, range(0x100, 0x100 + 25_000))))
-    assert made.is_in("".join(map(chr, range(0x100, 0x100 + 25_000))) + "zzz")
+    assert not made.search("".join(map(chr, range(0x100, 0x100 + 25_000))))
+    assert made.search("".join(map(chr, range(0x100, 0x100 + 25_000))) + "zzz")
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pilothouse.experiments.metrics.kinds import METRICS
 from pilothouse.training.evaluation import (
     POINTS,
-    along,
     best_threshold,
     calibration_curve,
     calibration_error,
+    compute_metrics,
     evaluate,
-    figures,
+    thin_curve,
 )
 
 RNG = np.random.default_rng(3)
@@ -26,7 +26,7 @@ Y = (RNG.uniform(size=4000) < SCORE).astype(np.int8)
 
 
 def test_figures_agree_with_their_definitions() -> None:
-    metrics = figures(Y, SCORE, 0.5)
+    metrics = compute_metrics(Y, SCORE, 0.5)
     pairs = SCORE[Y == 1][:, None] > SCORE[Y == 0][None, :]
     assert metrics["roc_auc"] == pytest.approx(pairs.mean())
     assert metrics["brier"] == pytest.approx(np.mean((SCORE - Y) ** 2))
@@ -39,8 +39,8 @@ def test_figures_agree_with_their_definitions() -> None:
 
 
 def test_scores_that_mean_what_they_say_are_calibrated_and_others_are_not() -> None:
-    assert figures(Y, SCORE, 0.5)["calibration_error"] < 0.03
-    assert figures(Y, np.sqrt(SCORE), 0.5)["calibration_error"] > 0.1
+    assert compute_metrics(Y, SCORE, 0.5)["calibration_error"] < 0.03
+    assert compute_metrics(Y, np.sqrt(SCORE), 0.5)["calibration_error"] > 0.1
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 1)), min_size=1, max_size=200))
@@ -90,7 +90,7 @@ def test_no_threshold_separates_the_classes_better_than_the_best() -> None:
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=500), st.integers(2, 60))
 def test_thinning_a_curve_keeps_both_ends_and_the_order(steps: list[float], most: int) -> None:
     x = np.sort(np.array(steps))
-    indices = along(x, x, most).tolist()
+    indices = thin_curve(x, x, most).tolist()
     assert len(indices) <= most
     assert indices == sorted(set(indices))
     assert indices[-1] == len(x) - 1

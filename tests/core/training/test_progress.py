@@ -29,7 +29,7 @@ from pilothouse.training.progress import (
     phase_share,
     reading_phase,
 )
-from pilothouse.training.trainers import Columns, Hyperparameter, Value, trainers
+from pilothouse.training.trainers import FeatureColumns, Hyperparameter, Value, trainers
 from pilothouse.workspace import Workspace
 
 WAIT_SECONDS = 20.0
@@ -70,7 +70,7 @@ class SlowTrainer:
     reports = Reports()
 
     @staticmethod
-    def build(columns: Columns, params: Mapping[str, Value], seed: int) -> Pipeline:
+    def build(columns: FeatureColumns, params: Mapping[str, Value], seed: int) -> Pipeline:
         return Pipeline([("encode", Encoder(columns.numbers, ())), ("model", SlowModel())])
 
 
@@ -142,19 +142,19 @@ class Clock:
 def test_the_final_fit_is_expected_to_take_as_long_by_its_rows_as_the_folds_did() -> None:
     reports, clock = Reports(), Clock()
     progress = TrainingProgress(reports, 1, clock=clock)
-    progress.begin_try("Forest")
+    progress.begin_fit("Forest")
     progress(reading_phase("visits@1"))
     fold, final = fitting_phases([100_000], 800_000)
     progress(fold)
     clock.seconds = 5.0
     progress(final)
     clock.seconds = 17.0
-    progress.beat()
+    progress.report()
     fraction, message = reports.items[-1]
     assert message == "Forest: fitting the final model on 800,000 rows, 12 s of about 40 s"
     assert final.start < fraction < final.end
     clock.seconds = 100.0
-    progress.beat()
+    progress.report()
     assert reports.items[-1][1].endswith("rows, 95 s")  # longer than expected: no promise is left
     assert fraction < reports.items[-1][0] < final.end
     progress(evaluation_phase(200_000))
@@ -166,7 +166,7 @@ def test_each_try_of_a_search_has_the_same_share() -> None:
     reports = Reports()
     progress = TrainingProgress(reports, 4, clock=Clock())
     for title in ("trial 1", "trial 2", "trial 3", "trial 4"):
-        progress.begin_try(title)
+        progress.begin_fit(title)
         progress(reading_phase("visits@1"))
     assert [fraction for fraction, _ in reports.items] == [0.0, 0.25, 0.5, 0.75]
 
@@ -179,9 +179,9 @@ def test_a_cancel_seen_during_a_fit_stops_the_work_at_the_next_phase() -> None:
             cancelled.set()
             raise Cancelled("the job was cancelled.")
 
-    progress = TrainingProgress(report, 1, beat_seconds=0.01)
-    progress.begin_try("Forest")
-    with progress.beating():
+    progress = TrainingProgress(report, 1, report_seconds=0.01)
+    progress.begin_fit("Forest")
+    with progress.reporting():
         progress(reading_phase("visits@1"))
         assert cancelled.wait(WAIT_SECONDS)
     with pytest.raises(Cancelled):
@@ -198,9 +198,9 @@ def test_a_report_that_cannot_be_written_does_not_end_a_fit(
             failures.release()
             raise Unavailable("the database is busy.")
 
-    progress = TrainingProgress(report, 1, beat_seconds=0.01)
-    progress.begin_try("Forest")
-    with caplog.at_level(logging.WARNING), progress.beating():
+    progress = TrainingProgress(report, 1, report_seconds=0.01)
+    progress.begin_fit("Forest")
+    with caplog.at_level(logging.WARNING), progress.reporting():
         progress(reading_phase("visits@1"))
         assert failures.acquire(timeout=WAIT_SECONDS)
         assert failures.acquire(timeout=WAIT_SECONDS)  # the beats go on

@@ -15,9 +15,15 @@ from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.training.encoding import Encoder
 from pilothouse.training.importance import importance
 from pilothouse.training.search import Search
-from pilothouse.training.trainers import Columns, Hyperparameter, Trainer, resolve_params, trainers
+from pilothouse.training.trainers import (
+    FeatureColumns,
+    Hyperparameter,
+    Trainer,
+    resolve_params,
+    trainers,
+)
 
-COLUMNS = Columns(("size", "old", "count"), ("colour", "kind"))
+COLUMNS = FeatureColumns(("size", "old", "count"), ("colour", "kind"))
 
 
 def rows(count: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
@@ -116,8 +122,8 @@ def test_importance_puts_the_columns_that_matter_first(trainer: Trainer) -> None
 def test_more_categories_than_codes_keeps_the_most_frequent() -> None:
     frame = pd.DataFrame({"kind": [f"k{i}" for i in range(300)] * 2 + ["often"] * 5})
     encoder = Encoder((), ("kind",)).fit(frame)
-    assert len(encoder.known("kind")) == 254
-    assert encoder.known("kind")[0] == "often"
+    assert len(encoder.categories_of("kind")) == 254
+    assert encoder.categories_of("kind")[0] == "often"
     codes = encoder.transform(frame)[:, 0]
     assert np.nanmax(codes) == 253
     assert np.isnan(codes).sum() == 2 * (301 - 254)

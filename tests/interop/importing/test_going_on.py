@@ -19,7 +19,7 @@ from sqlmodel import text
 from harness.running_instance import wait_for
 from pilothouse.interop.importing import importer
 from pilothouse.jobs import JobContext, Progress, workflows
-from pilothouse.jobs.process_pool import find
+from pilothouse.jobs.process_pool import resolve_target
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Cancelled, Conflict, NotFound
 from pilothouse.kit.settings import Settings
@@ -132,7 +132,9 @@ def in_this_process(workspace: Workspace, job: str) -> dict[str, Any]:
     def compute(
         store: Any, job_id: str, target: str, span: tuple[float, float], args: dict[str, Any]
     ) -> Any:
-        return find(target)(store, Progress(store, job_id, start=span[0], end=span[1]), **args)
+        return resolve_target(target)(
+            store, Progress(store, job_id, start=span[0], end=span[1]), **args
+        )
 
     def step(_name: str, act: Callable[[], Any]) -> Any:
         return act()

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 MAX_CATEGORIES = 500  # a longer list of allowed values says that any value is allowed
 
 
-def stored(rules: Iterable[ContractRule], tolerance: float, *, edited: bool) -> dict[str, Any]:
+def to_stored(rules: Iterable[ContractRule], tolerance: float, *, edited: bool) -> dict[str, Any]:
     """What is stored of a contract."""
-    return {**contract.form(rules), "tolerance": tolerance, "edited": edited}
+    return {**contract.to_pandera(rules), "tolerance": tolerance, "edited": edited}
 
 
-def edited(
+def edit_rules(
     before: Contract, rules: Sequence[ContractRule] = (), tolerance: float | None = None
 ) -> dict[str, Any]:
     """The contract with some rules put in the place of its own. Raises Invalid, NotFound."""
@@ -39,15 +39,17 @@ def edited(
         raise Invalid(
             f"{tolerance:g} is no share of rows.", fields={"tolerance": "0 or more, below 1"}
         )
-    return replaced(before, [_checked(before.rule(rule.column), rule) for rule in rules], tolerance)
+    return replace_rules(
+        before, [_checked(before.rule(rule.column), rule) for rule in rules], tolerance
+    )
 
 
-def replaced(
+def replace_rules(
     before: Contract, rules: Sequence[ContractRule], tolerance: float | None = None
 ) -> dict[str, Any]:
     """The contract with some rules put in the place of its own, which may change their types."""
     changes = {rule.column: rule for rule in rules}
-    return stored(
+    return to_stored(
         [changes.get(rule.column, rule) for rule in before.rules],
         before.tolerance if tolerance is None else tolerance,
         edited=True,
@@ -77,7 +79,7 @@ def _checked(before: ContractRule, rule: ContractRule) -> ContractRule:
     return rule
 
 
-def with_values(before: Contract, values: Mapping[str, Sequence[str]]) -> list[ContractRule]:
+def allow_values(before: Contract, values: Mapping[str, Sequence[str]]) -> list[ContractRule]:
     """Rules that allow more values. Raises Invalid for a column that has no list of them."""
     rules = []
     for name, more in values.items():
@@ -91,11 +93,11 @@ def with_values(before: Contract, values: Mapping[str, Sequence[str]]) -> list[C
     return rules
 
 
-def widened(before: Contract, report: ContractReport, table: pa.Table) -> list[ContractRule]:
+def widen(before: Contract, report: ContractReport, table: pa.Table) -> list[ContractRule]:
     """The rules that a table breaks, each so far widened that it does not."""
     broken = report.checks[~report.checks["passed"].astype(bool)]
     return [
-        _widened(before.rule(str(name)), set(group["check"]), group, _part(table, str(name)))
+        _widen(before.rule(str(name)), set(group["check"]), group, _part(table, str(name)))
         for name, group in broken.groupby("column", sort=False)
     ]
 
@@ -104,13 +106,13 @@ def _part(table: pa.Table, name: str) -> pa.ChunkedArray | None:
     return table[name] if name in table.column_names else None
 
 
-def _widened(
+def _widen(
     rule: ContractRule, checks: set[str], broken: pd.DataFrame, column: pa.ChunkedArray | None
 ) -> ContractRule:
     if column is None:
         return replace(rule, required=False)
     if "type" in checks:
-        return contract.inferred(rule.column, column)
+        return contract.infer_rule(rule.column, column)
     if "not missing" in checks:
         rule = replace(rule, nullable=True)
     if "category" in checks and rule.categories is not None:
@@ -128,7 +130,7 @@ def _range(rule: ContractRule, column: pa.ChunkedArray) -> tuple[float | None, f
 
     An infinite value has no range around it: the end on its side is not limited any more.
     """
-    new = contract.inferred(rule.column, column)
+    new = contract.infer_rule(rule.column, column)
     values = pc.min_max(pc.cast(column, pa.float64(), safe=False))
     low, high = values["min"].as_py(), values["max"].as_py()
     new_low = low if new.low is None else min(new.low, low)
@@ -140,12 +142,12 @@ def _end(choose: Callable[[float, float], float], old: float | None, new: float)
     return choose(old, new) if old is not None and math.isfinite(new) else None
 
 
-def carried(before: Contract, report: ContractReport, table: pa.Table) -> dict[str, Any]:
+def next_contract(before: Contract, report: ContractReport, table: pa.Table) -> dict[str, Any]:
     """The contract of the next version, whose content is the table."""
-    changes = {rule.column: rule for rule in widened(before, report, table)}
+    changes = {rule.column: rule for rule in widen(before, report, table)}
     rules = {rule.column: changes.get(rule.column, rule) for rule in before.rules}
     names = list(table.column_names)
-    after = [rules.get(name) or contract.inferred(name, table[name]) for name in names]
+    after = [rules.get(name) or contract.infer_rule(name, table[name]) for name in names]
     # A column that may be absent keeps its rule for the day on which it is back.
     after += [rule for name, rule in rules.items() if name not in names and not rule.required]
-    return stored(after, before.tolerance, edited=before.edited)
+    return to_stored(after, before.tolerance, edited=before.edited)

@@ -17,7 +17,7 @@ from pilothouse.data.booleans import read_booleans
 from pilothouse.data.canonical import ARROW, canonical, type_of
 from pilothouse.data.info import Contract, ContractReport, ContractRule
 from pilothouse.data.reading.frames import from_frame
-from pilothouse.data.schema import NAMES, fits
+from pilothouse.data.schema import NAMES, is_compatible
 from pilothouse.kit.errors import Invalid
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def check_table(
     """Hold a canonical table against a contract, or against its rules for some columns."""
     rules, names = _chosen(contract, columns), set(table.column_names)
     parts = [
-        _worded_as(rule, table[rule.column]) if rule.column in names else None for rule in rules
+        _as_booleans(rule, table[rule.column]) if rule.column in names else None for rule in rules
     ]
     return _report(contract, table.num_rows, rules, parts)
 
@@ -82,12 +82,12 @@ def _part(rule: ContractRule, frame: pd.DataFrame) -> Part:
     if not len(frame):
         return pa.chunked_array([], type=ARROW[rule.type])
     try:
-        return _worded_as(rule, canonical(from_frame(frame[[rule.column]]))[rule.column])
+        return _as_booleans(rule, canonical(from_frame(frame[[rule.column]]))[rule.column])
     except Invalid as mixed:
         return mixed.message
 
 
-def _worded_as(rule: ContractRule, column: Any) -> Any:
+def _as_booleans(rule: ContractRule, column: Any) -> Any:
     """A column of yes/no texts as the booleans that its rule asks for."""
     if rule.type != "boolean" or type_of(column.type) != "string":
         return column
@@ -146,10 +146,10 @@ def _failing(
     ]
     if outside:
         either = outside[0] if len(outside) == 1 else pc.or_(*outside)
-        yield "range", span_words(rule), pc.fill_null(either, False)
+        yield "range", range_text(rule), pc.fill_null(either, False)
 
 
-def span_words(rule: ContractRule) -> str:
+def range_text(rule: ContractRule) -> str:
     """The range that a rule allows."""
     if rule.low is None and rule.high is None:
         return ""
@@ -161,7 +161,7 @@ def span_words(rule: ContractRule) -> str:
 def _is_of_type(column: pa.ChunkedArray, rule: ContractRule) -> bool:
     """Whether the values can stand where the rule expects its type."""
     kind = type_of(column.type)
-    if fits(kind, rule.type):
+    if is_compatible(kind, rule.type):
         return True
     if rule.type != "integer" or kind != "number":
         return False
@@ -234,13 +234,13 @@ def _line(broken: Any) -> str:
     if broken.check == "range":
         what = f"outside {broken.limit}"
     elif broken.check == "category":
-        what = f"in no known category ({named(broken.values)})"
+        what = f"in no known category ({list_values(broken.values)})"
     else:
         what = "missing"
     return f"{broken.share:.1%} of rows are {what}"
 
 
-def named(values: Sequence[str]) -> str:
+def list_values(values: Sequence[str]) -> str:
     """The first of some values, and how many more there are."""
     more = f" and {len(values) - MAX_NAMED} more" if len(values) > MAX_NAMED else ""
     return ", ".join(map(repr, values[:MAX_NAMED])) + more

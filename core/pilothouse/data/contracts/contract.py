@@ -21,10 +21,12 @@ from pilothouse.data.info import Contract, ContractRule, DatasetVersionInfo
 from pilothouse.data.schema import NUMERIC, Type
 
 TOLERANCE = 0.01
-CATEGORIES = 25  # a column with more distinct texts than this is free to bring new ones
-SHARED = 20  # rows for each category, on average, before the list of them counts as whole
+MAX_CATEGORIES = 25  # a column with more distinct texts than this is free to bring new ones
+MIN_ROWS_PER_CATEGORY = (
+    20  # rows for each category, on average, before the list of them counts as whole
+)
 NEAR_ZERO = 0.05  # of the span: values that begin so close to zero never go below it
-KEYS = 20  # rows from which whole numbers that never repeat count as identifiers
+MIN_IDENTIFIERS = 20  # rows from which whole numbers that never repeat count as identifiers
 PANDAS: dict[Type, str] = {
     "number": "float64",
     "integer": "Int64",
@@ -33,15 +35,15 @@ PANDAS: dict[Type, str] = {
     "time": "datetime64[us, UTC]",
 }
 TYPES = {spelling: kind for kind, spelling in PANDAS.items()}
-OURS = ("tolerance", "edited")  # of what is stored, not part of pandera's form
+OWN_KEYS = ("tolerance", "edited")  # of what is stored, not part of pandera's form
 
 
 def infer(table: pa.Table) -> dict[str, Any]:
     """The contract of a canonical table in pandera's JSON form."""
-    return form([inferred(name, table[name]) for name in table.column_names])
+    return to_pandera([infer_rule(name, table[name]) for name in table.column_names])
 
 
-def inferred(name: str, column: pa.ChunkedArray) -> ContractRule:
+def infer_rule(name: str, column: pa.ChunkedArray) -> ContractRule:
     """What a contract says of a column when nobody has said anything else."""
     kind = type_of(column.type)
     rule = ContractRule(name, kind, column.null_count > 0)
@@ -53,7 +55,7 @@ def inferred(name: str, column: pa.ChunkedArray) -> ContractRule:
     return rule
 
 
-def form(rules: Iterable[ContractRule]) -> dict[str, Any]:
+def to_pandera(rules: Iterable[ContractRule]) -> dict[str, Any]:
     """Rules in pandera's JSON form, written by pandera itself."""
     import pandera.pandas as pandera
 
@@ -75,7 +77,7 @@ def read(version: DatasetVersionInfo, stored: Mapping[str, Any]) -> Contract:
     order = [name for name in version.column_names if name in stored["columns"]]
     order += [name for name in stored["columns"] if name not in version.column_names]
     rules = tuple(_rule(name, stored["columns"][name]) for name in order)
-    schema = {key: value for key, value in stored.items() if key not in OURS}
+    schema = {key: value for key, value in stored.items() if key not in OWN_KEYS}
     return Contract(
         version.ref,
         rules,
@@ -88,7 +90,9 @@ def read(version: DatasetVersionInfo, stored: Mapping[str, Any]) -> Contract:
 def _closed_list(column: pa.ChunkedArray) -> tuple[str, ...] | None:
     """The values of a column that looks as if it had no others."""
     values = column.drop_null().unique().to_pylist()
-    closed = 0 < len(values) <= CATEGORIES and len(column) >= SHARED * len(values)
+    closed = 0 < len(values) <= MAX_CATEGORIES and len(column) >= MIN_ROWS_PER_CATEGORY * len(
+        values
+    )
     return tuple(sorted(values)) if closed else None
 
 
@@ -96,7 +100,7 @@ def _is_identifier(column: pa.ChunkedArray) -> bool:
     """Whether these are whole numbers that never repeat: the next file goes on counting."""
     rows = len(column)
     is_whole = type_of(column.type) == "integer"
-    return is_whole and rows >= KEYS and bool(pc.count_distinct(column).as_py() == rows)
+    return is_whole and rows >= MIN_IDENTIFIERS and bool(pc.count_distinct(column).as_py() == rows)
 
 
 def _range(column: pa.ChunkedArray) -> tuple[float | None, float | None]:

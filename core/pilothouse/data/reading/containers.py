@@ -19,7 +19,7 @@ from pilothouse.kit.errors import Invalid
 
 Kind = Literal["parquet", "gzip", "bzip2", "xz", "zip", "xlsx", "json", "csv"]
 COMPRESSIONS: Mapping[bytes, Kind] = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
-FOREIGN: Mapping[bytes, str] = {
+UNSUPPORTED: Mapping[bytes, str] = {
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls); save it as .xlsx",
     b"%PDF": "a PDF document",
     b"\x89PNG": "a PNG picture",
@@ -73,7 +73,7 @@ def kind_of(content: Content) -> Kind:
             return kind
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "xlsx" if _is_workbook(content) else "zip"
-    foreign = next((name for magic, name in FOREIGN.items() if head.startswith(magic)), "")
+    foreign = next((name for magic, name in UNSUPPORTED.items() if head.startswith(magic)), "")
     if not foreign and head.lstrip().lower().startswith(MARKUP):
         foreign = "HTML or XML"
     if foreign:
@@ -85,7 +85,7 @@ def kind_of(content: Content) -> Kind:
     return "json" if _is_json(head) else "csv"
 
 
-def unpacked(content: Content, kind: Kind, scratch: Path, limit: int = MAX_UNPACKED) -> Content:
+def unpack(content: Content, kind: Kind, scratch: Path, limit: int = MAX_UNPACKED) -> Content:
     """The one data file in a compressed one, or its first `limit` bytes when it is a preview.
 
     Raises Invalid for a damaged file, for several files in one, and for one that grows too large.
@@ -96,11 +96,11 @@ def unpacked(content: Content, kind: Kind, scratch: Path, limit: int = MAX_UNPAC
     name = content.name.rsplit(".", 1)[0] if "." in content.name else content.name
     with content.opened() as packed, openers[kind](packed, "rb") as file:
         return replace(
-            _copied(file, content, scratch, limit), name=name, packed=f"{content.packed}{kind} of "
+            _copy(file, content, scratch, limit), name=name, packed=f"{content.packed}{kind} of "
         )
 
 
-def _copied(file: IO[bytes], content: Content, scratch: Path, limit: int) -> Content:
+def _copy(file: IO[bytes], content: Content, scratch: Path, limit: int) -> Content:
     """What a packed file holds, written to the scratch folder."""
     path = scratch / "unpacked"
     size = 0
@@ -137,7 +137,7 @@ def _from_zip(content: Content, scratch: Path, limit: int) -> Content:
                 )
             with archive.open(member) as packed:
                 return replace(
-                    _copied(packed, content, scratch, limit),
+                    _copy(packed, content, scratch, limit),
                     name=member.filename.rsplit("/", 1)[-1],
                     packed=f"{content.packed}ZIP of ",
                 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from pilothouse.data.canonical import checked_names
+from pilothouse.data.canonical import check_names
 from pilothouse.data.reading.containers import Content
 from pilothouse.data.reading_options import MAX_CELL, MAX_COLUMNS, MAX_HEADER, MAX_NAME, SEPARATORS
 from pilothouse.kit.errors import Invalid
@@ -44,7 +44,7 @@ def read_csv(
     notes = []
     unnamed = [at for at, name in enumerate(header) if not name.strip()]
     names = ["Unnamed: 0" if at == 0 and unnamed == [0] else name for at, name in enumerate(header)]
-    names = checked_names(names)
+    names = check_names(names)
     try:
         texts = (
             _texts(content, delimiter, header, skipped)
@@ -59,7 +59,7 @@ def read_csv(
     if header[0].strip() in INDEX_NAMES and len(header) > 1:
         if not counts_rows(texts[names[0]]):
             if not header[0].strip():
-                checked_names(header)
+                check_names(header)
         else:
             texts = texts.drop_columns([names[0]])
             notes.append("the first column only counts the rows (pandas' index); it was left out")

@@ -10,7 +10,11 @@ from pathlib import Path
 from pilothouse.data.reading.containers import Content
 from pilothouse.kit.errors import Invalid
 
-MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+BYTE_ORDER_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
 NAMES = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
 SEQUENCE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
@@ -27,25 +31,25 @@ def as_utf8(content: Content, encoding: str | None, scratch: Path) -> tuple[Cont
     Raises Invalid for a file that is no text, or not in the encoding that was declared.
     """
     head = content.head()
-    marked = next((name for mark, name in MARKS if head.startswith(mark)), None)
+    marked = next((name for mark, name in BYTE_ORDER_MARKS if head.startswith(mark)), None)
     if marked != "utf-16" and b"\0" in head and not encoding:
         raise Invalid(
             "row 0 (the header), column 1: the file is no text at all.",
             hint="Save it as CSV in UTF-8, or name its encoding.",
             fields={"source": "is no text"},
         )
-    name = codecs.lookup(encoding).name if encoding else marked or _recognised(content)
+    name = codecs.lookup(encoding).name if encoding else marked or _detect(content)
     if name == "utf-8" and marked:
         name = marked
     if name == "utf-8":
         return content, "UTF-8", ""
     if name == "utf-8-sig":
-        return _transcoded(content, "utf-8-sig", scratch), "UTF-8 with a byte order mark", ""
+        return _transcode(content, "utf-8-sig", scratch), "UTF-8 with a byte order mark", ""
     note = "" if encoding or marked else _note(content)
-    return _transcoded(content, name, scratch), NAMES.get(name, encoding or name), note
+    return _transcode(content, name, scratch), NAMES.get(name, encoding or name), note
 
 
-def _recognised(content: Content) -> str:
+def _detect(content: Content) -> str:
     """UTF-8, or Windows-1252 when the bytes above ASCII form no characters of UTF-8."""
     sequences = high = 0
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -81,7 +85,7 @@ def _note(content: Content) -> str:
     return ""
 
 
-def _transcoded(content: Content, encoding: str, scratch: Path) -> Content:
+def _transcode(content: Content, encoding: str, scratch: Path) -> Content:
     """The text written again in UTF-8. Raises Invalid that names the byte that is not it."""
     path = scratch / "text"
     errors = "windows_1252" if encoding == "cp1252" else "strict"

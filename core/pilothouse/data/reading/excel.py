@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pilothouse.data.canonical import checked_names
+from pilothouse.data.canonical import check_names
 from pilothouse.data.reading.containers import Content
 from pilothouse.data.reading_options import MAX_COLUMNS
 from pilothouse.kit.errors import Invalid, Unavailable
@@ -100,7 +100,7 @@ def _rows(sheet: ReadOnlyWorksheet, most_rows: int | None) -> dict[str, list[Any
             fields={"source": "has too many columns"},
         )
     index_first = header[0] is None and len(header) > 1
-    names = checked_names(
+    names = check_names(
         ["Unnamed: 0" if at == 0 and index_first else _name(cell) for at, cell in enumerate(header)]
     )
     columns: list[list[Any]] = [[] for _ in names]

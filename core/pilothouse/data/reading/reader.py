@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from pilothouse.data.booleans import BooleanWords, read_booleans
 from pilothouse.data.canonical import canonical
-from pilothouse.data.reading.containers import COMPRESSIONS, Content, kind_of, unpacked
+from pilothouse.data.reading.containers import COMPRESSIONS, Content, kind_of, unpack
 from pilothouse.data.reading.delimited import counts_rows, read_csv
 from pilothouse.data.reading.encodings import as_utf8
 from pilothouse.data.reading.excel import read_excel
@@ -26,9 +26,9 @@ from pilothouse.data.reading_options import AUTOMATIC, MAX_CELL, MAX_UNPACKED, R
 from pilothouse.data.reading_report import ReadingReport
 from pilothouse.data.schema import TYPES, Type
 from pilothouse.data.type_inference.event_time import recognise_event_time
-from pilothouse.data.type_inference.inference import STRAYS, OnProblem, retyped, typed
-from pilothouse.data.type_inference.stored_types import recognised
-from pilothouse.data.type_inference.text_column import MISSING, TYPED_MISSING, Typed
+from pilothouse.data.type_inference.inference import STRAYS, OnProblem, convert_types, infer_types
+from pilothouse.data.type_inference.stored_types import infer_stored_types
+from pilothouse.data.type_inference.text_column import MISSING, TYPED_MISSING, TypedTable
 from pilothouse.kit.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 ROW_GROUP = 1 << 17
 PACKED = (*COMPRESSIONS.values(), "zip")
 PREVIEW_BYTES = 1 << 20
-UNDERSTOOD_AS_MISSING = frozenset((*MISSING, *TYPED_MISSING))
+MISSING_WORDS = frozenset((*MISSING, *TYPED_MISSING))
 __all__ = ["ReadTable", "from_frame", "read", "read_content", "read_table", "write_parquet"]
 
 
@@ -93,7 +93,7 @@ def read_content(
     kind = kind_of(content)
     if kind in PACKED:
         limit = MAX_UNPACKED if content.whole else PREVIEW_BYTES
-        content = unpacked(content, kind, scratch, limit)
+        content = unpack(content, kind, scratch, limit)
         kind = kind_of(content)
         if kind in PACKED:
             raise Invalid(
@@ -135,7 +135,7 @@ def _delimited(
     """A CSV file, whose cells are texts until they are recognised."""
     cells = read_csv(content, options.separator, most_rows)
     _check_names(types, cells.texts.column_names)
-    result = typed(cells.texts, types, options, cells.separator, on_problem)
+    result = infer_types(cells.texts, types, options, cells.separator, on_problem)
     report = ReadingReport(
         format=f"{content.packed}CSV",
         rows=cells.texts.num_rows,
@@ -144,7 +144,7 @@ def _delimited(
         separator=cells.separator if cells.texts.num_columns > 1 else "",
         notes=(*((note,) if note else ()), *cells.notes),
     )
-    return _made(result, report)
+    return _read_table(result, report)
 
 
 def _stored(
@@ -158,9 +158,11 @@ def _stored(
 ) -> ReadTable:
     """A table whose columns have types of their own; with `texts` dates may be texts."""
     plain = canonical(table)
-    result = recognised(retyped(plain, types, options), table, types, options, dates_in_texts=texts)
+    result = infer_stored_types(
+        convert_types(plain, types, options), table, types, options, dates_in_texts=texts
+    )
     report = ReadingReport(format, plain.num_rows, result.columns, notes=notes)
-    return _made(result, report)
+    return _read_table(result, report)
 
 
 def with_booleans(reading: ReadTable, boolean_words: Mapping[str, BooleanWords]) -> ReadTable:
@@ -183,7 +185,7 @@ def with_booleans(reading: ReadTable, boolean_words: Mapping[str, BooleanWords])
     )
 
 
-def _made(result: Typed, report: ReadingReport) -> ReadTable:
+def _read_table(result: TypedTable, report: ReadingReport) -> ReadTable:
     table = canonical(result.table)
     _check_cells(table)
     return ReadTable(table, result.boolean_words, recognise_event_time(table, report))
@@ -283,7 +285,7 @@ def _exact_floats(name: str, values: list[Any], what: str) -> list[float | None]
 
 def _with_texts(name: str, values: list[Any], what: str) -> pa.Array:
     """A column of texts and other values: words for missing are none of them."""
-    rest = [None if value in UNDERSTOOD_AS_MISSING else value for value in values]
+    rest = [None if value in MISSING_WORDS else value for value in values]
     if not any(isinstance(value, str) for value in rest):
         return _from_list(name, rest, what)
     texts = sum(isinstance(value, str) for value in rest)

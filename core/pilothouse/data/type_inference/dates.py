@@ -125,7 +125,7 @@ class TimeTexts:
         return bool((np.diff(values) >= 0).all())
 
 
-def take_apart(texts: pa.ChunkedArray) -> TimeTexts:
+def parse_times(texts: pa.ChunkedArray) -> TimeTexts:
     """The parts of texts that may be times."""
     texts = texts.combine_chunks()
     size = len(texts)

@@ -22,10 +22,10 @@ from pilothouse.data.type_inference.number_columns import DIGITS, formed_number,
 from pilothouse.data.type_inference.text_column import (
     TYPED_MISSING,
     Clues,
-    Open,
     TextColumn,
-    Typed,
     TypeDecision,
+    TypedTable,
+    Undecided,
     all_match,
     any_match,
     is_allowed,
@@ -42,13 +42,13 @@ DATE_HINT = "2024-01-31, 31.01.2024, 31/01/2024, 01/31/2024 or 31 Jan 2024, with
 OnProblem = Callable[[str, Invalid], None]
 
 
-def typed(
+def infer_types(
     texts: pa.Table,
     types: Mapping[str, Type],
     options: ReadOptions = AUTOMATIC,
     separator: str = "",
     on_problem: OnProblem | None = None,
-) -> Typed:
+) -> TypedTable:
     """A table of texts in the types declared, or recognised where none is.
 
     Raises Invalid that names the first row and column whose value does not fit, or the column
@@ -60,16 +60,18 @@ def typed(
     for column in columns:
         try:
             made[column.name] = _decide(column, types, Clues(separator), on_problem, last=False)
-        except Open:
+        except Undecided:
             undecided.append(column)
     clues = _clues(separator, list(made.values()))
     for column in undecided:
         made[column.name] = _decide(column, types, clues, on_problem, last=True)
-    _settle_missing_words(columns, made, types, options)
+    _decide_missing_words(columns, made, types, options)
     return _table({column.name: made[column.name] for column in columns})
 
 
-def retyped(table: pa.Table, types: Mapping[str, Type], options: ReadOptions = AUTOMATIC) -> Typed:
+def convert_types(
+    table: pa.Table, types: Mapping[str, Type], options: ReadOptions = AUTOMATIC
+) -> TypedTable:
     """A canonical table with some columns in the types declared."""
     from pilothouse.data.canonical import type_of
 
@@ -103,8 +105,8 @@ def _decide(
     declared = types.get(column.name)
     try:
         if declared:
-            return declared_as(column, declared, clues, last=last)
-        return _recognised(column, clues, last=last)
+            return as_declared(column, declared, clues, last=last)
+        return _infer(column, clues, last=last)
     except Invalid as problem:
         if on_problem is None:
             raise
@@ -112,12 +114,12 @@ def _decide(
         return TypeDecision(column.texts, "string", "kept as text", notes=(problem.message,))
 
 
-def _recognised(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecision:
+def _infer(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecision:
     """The first type that reads all values, or text. Raises Open while other columns may tell."""
     if not column.present:
         return TypeDecision(column.texts, "string", "it has no values")
     if not column.may_be_typed:
-        return _settled_words(column)
+        return _boolean_or_text(column)
     decision = (
         plain_number(column, clues, last=last)
         or _boolean(column)
@@ -129,21 +131,21 @@ def _recognised(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecision
     return _nearly(column, clues, last=last) or _text(column)
 
 
-def _settled_words(column: TextColumn) -> TypeDecision:
+def _boolean_or_text(column: TextColumn) -> TypeDecision:
     """A column with few digits: yes/no words, or text."""
     decision = _boolean(column) or TypeDecision(column.texts, "string", "values are words")
     counted = column.counted_words if decision.type == "boolean" else ()
     return replace(decision, missing_words=counted)
 
 
-def declared_as(column: TextColumn, kind: Type, clues: Clues, *, last: bool = True) -> TypeDecision:
+def as_declared(column: TextColumn, kind: Type, clues: Clues, *, last: bool = True) -> TypeDecision:
     """The column in the type declared. Raises Invalid that names the row that does not fit."""
     if kind == "string":
         return TypeDecision(column.texts, "string", "declared as text; words are values")
     if not column.present:
         empty = pa.chunked_array([pa.nulls(len(column.values), ARROW[kind])])
         return TypeDecision(empty, kind, "declared; it has no values")
-    column = column if column.options.missing is not None else column.without(TYPED_MISSING)
+    column = column if column.options.missing is not None else column.without_words(TYPED_MISSING)
     if kind == "boolean":
         decision = _boolean(column, declared=True)
     elif kind == "time":
@@ -216,12 +218,12 @@ def _nearly(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecision | N
             continue
         texts = {column.values[at].as_py() for at in strays}
         if texts <= set(TYPED_MISSING) and column.options.missing is None:
-            return _recognised(column.without(sorted(texts)), clues, last=last)
+            return _infer(column.without_words(sorted(texts)), clues, last=last)
         raise _mixed(column, kind, strays)
     if column.options.missing is None:
-        fewer = column.without(TYPED_MISSING)
+        fewer = column.without_words(TYPED_MISSING)
         if fewer.present < column.present and fewer.present:
-            decision = _recognised(fewer, clues, last=last)
+            decision = _infer(fewer, clues, last=last)
             return decision if decision.type != "string" else None
     return None
 
@@ -303,7 +305,7 @@ def _clues(separator: str, made: Sequence[TypeDecision]) -> Clues:
     )
 
 
-def _settle_missing_words(
+def _decide_missing_words(
     columns: list[TextColumn],
     made: dict[str, TypeDecision],
     types: Mapping[str, Type],
@@ -334,8 +336,8 @@ def _settle_missing_words(
         )
 
 
-def _table(made: Mapping[str, TypeDecision]) -> Typed:
-    return Typed(
+def _table(made: Mapping[str, TypeDecision]) -> TypedTable:
+    return TypedTable(
         pa.table({name: decision.column for name, decision in made.items()}),
         {name: decision.boolean_words for name, decision in made.items() if decision.boolean_words},
         tuple(decision.reading(name) for name, decision in made.items()),
@@ -349,7 +351,7 @@ def _retyped(
         _check_exact(name, column)
         return TypeDecision(column.cast(ARROW["number"]), "number", "declared")
     texts = column.cast(ARROW["string"])
-    decision = declared_as(TextColumn(name, texts, options), declared, Clues())
+    decision = as_declared(TextColumn(name, texts, options), declared, Clues())
     return replace(decision, reason="declared")
 
 

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from pilothouse.data.type_inference import numbers
 from pilothouse.data.type_inference.text_column import (
     Clues,
-    Open,
     TextColumn,
     TypeDecision,
+    Undecided,
     all_match,
     any_match,
     cast,
@@ -47,7 +47,7 @@ def plain_number(
     if options.decimal is None and all_match(values, GROUPED):
         decimal = clues.decimal
         if decimal is None and not last:
-            raise Open
+            raise Undecided
         if decimal == ",":
             return None
     evidence = None if all_match(values, GROUPED) else "."
@@ -148,7 +148,7 @@ def _chosen_form(
     if not others:
         return first, ""
     if clues.decimal is None and not last:
-        raise Open
+        raise Undecided
     decimal = clues.decimal or ("," if clues.separator == ";" else ".")
     chosen = next((form for form in forms if form.decimal == decimal), first)
     text = bodies.drop_null()[0].as_py()

@@ -71,7 +71,7 @@ FORMS = tuple(
 )
 
 
-def take_apart(texts: pa.ChunkedArray) -> NumberTexts:
+def parse_numbers(texts: pa.ChunkedArray) -> NumberTexts:
     """The bodies, signs and units of texts that may be numbers."""
     parts = pc.extract_regex(texts, DECORATED)
     body, opened = pc.struct_field(parts, "body"), pc.struct_field(parts, "open")

@@ -14,22 +14,22 @@ from pilothouse.data.reading_options import AUTOMATIC, ReadOptions
 from pilothouse.data.reading_report import ColumnReading
 from pilothouse.data.schema import NAMES, Type
 from pilothouse.data.type_inference import numbers
-from pilothouse.data.type_inference.inference import declared_as
-from pilothouse.data.type_inference.text_column import Clues, TextColumn, Typed
+from pilothouse.data.type_inference.inference import as_declared
+from pilothouse.data.type_inference.text_column import Clues, TextColumn, TypedTable
 from pilothouse.kit.errors import Invalid
 
 NANOSECONDS = 1000
 SAMPLE = 200  # texts that are looked at before all of them are
 
 
-def recognised(
-    result: Typed,
+def infer_stored_types(
+    result: TypedTable,
     source: pa.Table,
     types: Mapping[str, Type],
     options: ReadOptions = AUTOMATIC,
     *,
     dates_in_texts: bool = False,
-) -> Typed:
+) -> TypedTable:
     """The columns as what they were before a format took it from them, where nobody declared it.
 
     `source` is the table as it came, whose types say what was changed. `dates_in_texts` is for
@@ -39,7 +39,7 @@ def recognised(
     for at, reading in enumerate(result.columns):
         column, stored = table.column(at), source.column(at).type
         if reading.name not in types:
-            column, reading, pair = _recognised(column, stored, reading, options, dates_in_texts)
+            column, reading, pair = _infer_column(column, stored, reading, options, dates_in_texts)
             table = table.set_column(at, reading.name, column)
             if pair:
                 boolean_words[reading.name] = pair
@@ -48,10 +48,10 @@ def recognised(
             endless = pc.sum(pc.is_inf(column)).as_py() or 0
             notes = (*notes, f"{endless:,} values are infinite") if endless else notes
         readings.append(replace(reading, notes=notes, missing=column.null_count))
-    return Typed(table, boolean_words, tuple(readings))
+    return TypedTable(table, boolean_words, tuple(readings))
 
 
-def _recognised(
+def _infer_column(
     column: pa.ChunkedArray,
     stored: pa.DataType,
     reading: ColumnReading,
@@ -80,7 +80,7 @@ def _recognised(
         if not _may_read(sample, kind):
             continue
         try:
-            decision = declared_as(texts, kind, Clues())
+            decision = as_declared(texts, kind, Clues())
         except Invalid as other:
             if "date_order" in str(other.fields) and dates_in_texts:
                 raise
@@ -99,7 +99,7 @@ def _recognised(
 def _may_read(sample: TextColumn, kind: Type) -> bool:
     """Whether some texts of a column read as a type, or leave only the order of dates open."""
     try:
-        declared_as(sample, kind, Clues())
+        as_declared(sample, kind, Clues())
     except Invalid as other:
         return "date_order" in str(other.fields)
     return True

@@ -61,7 +61,7 @@ class TypeDecision:
 
 
 @dataclass(frozen=True)
-class Typed:
+class TypedTable:
     """A table in its types, with the words of its booleans and how each column was read."""
 
     table: pa.Table
@@ -69,7 +69,7 @@ class Typed:
     columns: tuple[ColumnReading, ...]
 
 
-class Open(Exception):
+class Undecided(Exception):
     """A column's own values leave its form open."""
 
 
@@ -87,7 +87,7 @@ class TextColumn:
         self.values, self.word_counts = without_words(self.trimmed, missing_words)
         self.present = len(self.values) - self.values.null_count
 
-    def without(self, missing_words: Sequence[str]) -> TextColumn:
+    def without_words(self, missing_words: Sequence[str]) -> TextColumn:
         """The same column where more words are missing values."""
         other = TextColumn(self.name, self.texts, self.options)
         other.values, counts = without_words(self.values, missing_words)
@@ -115,12 +115,12 @@ class TextColumn:
     def parts(self) -> numbers.NumberTexts:
         """The finite values taken apart as numbers."""
         finite = pc.if_else(self.infinite, pa.scalar(None, pa.string()), self.values)
-        return numbers.take_apart(finite)
+        return numbers.parse_numbers(finite)
 
     @cached_property
     def times(self) -> dates.TimeTexts:
         """The values taken apart as times."""
-        return dates.take_apart(self.values)
+        return dates.parse_times(self.values)
 
     def forms(self) -> list[numbers.NumberForm]:
         """The forms of numbers that read all values and that the options allow."""

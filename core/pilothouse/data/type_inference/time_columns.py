@@ -10,9 +10,9 @@ from pilothouse.data.reading_options import DateOrder
 from pilothouse.data.type_inference import dates
 from pilothouse.data.type_inference.text_column import (
     Clues,
-    Open,
     TextColumn,
     TypeDecision,
+    Undecided,
     any_match,
     cast,
 )
@@ -68,7 +68,7 @@ def _chosen_order(
     if times.separator == ".":
         return "day-first", ", day-first as dates with points are"
     if not last:
-        raise Open
+        raise Undecided
     if times.separator in clues.orders:
         return clues.orders[times.separator], ", in the same order as another column"
     in_order = [order for order in orders if times.is_sorted(order)]
@@ -84,7 +84,7 @@ def _chosen_order(
 
 
 def _example(text: str) -> str:
-    parts = dates.take_apart(pa.chunked_array([[text]]))
+    parts = dates.parse_times(pa.chunked_array([[text]]))
     orders: tuple[DateOrder, ...] = ("day-first", "month-first")
     read = [f"{parts.instants(order)[0].as_py():%Y-%m-%d} ({order})" for order in orders]
     return " or ".join(read)

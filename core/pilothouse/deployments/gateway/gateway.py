@@ -34,20 +34,20 @@ from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.log import journal_folder
 from pilothouse.kit.asgi import (
     SMALL_BODY,
-    Answer,
     BodyBudget,
     Receive,
+    Response,
     Scope,
     Send,
+    error_response,
     header,
-    json_answer,
+    json_response,
     read_body,
-    refusal,
     respond,
 )
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
 from pilothouse.kit.ids import uuid7s
-from pilothouse.kit.io_errors import in_words
+from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.models.signature import Signature
 
 log = logging.getLogger("pilothouse.gateway")
@@ -89,14 +89,14 @@ class Gateway:
         try:
             answer = await self._answer(scope, receive)
         except PilothouseError as refused:
-            answer = refusal(refused)
+            answer = error_response(refused)
         except Exception as failed:  # the edge of a request
             log.exception("a request failed")
             unknown = PilothouseError("something went wrong in the server; its log says what.")
-            answer = refusal(in_words(failed) or unknown)
+            answer = error_response(to_unavailable(failed) or unknown)
         await respond(send, answer)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
         path, method = scope["path"], scope["method"]
         infer, room = INFER.fullmatch(path), ROOM.fullmatch(path)
         if method == "POST" and infer:
@@ -108,13 +108,15 @@ class Gateway:
         if method in ("GET", "HEAD") and not infer and not room:
             return self._look(path)
         if infer or room or path in PLAIN:
-            return refusal(_not_allowed(method), status=405)
+            return error_response(_not_allowed(method), status=405)
         raise NotFound(f"there is nothing at {path}.", hint="See /openapi.json.")
 
-    async def _infer(self, name: str, number: str | None, scope: Scope, receive: Receive) -> Answer:
+    async def _infer(
+        self, name: str, number: str | None, scope: Scope, receive: Receive
+    ) -> Response:
         began = time.perf_counter()
         await self.routes.known(name)
-        with self.budget.body() as grow:
+        with self.budget.reserve() as grow:
             body = await self._body(scope, receive, grow)
 
             async def read(signature: Signature) -> CheckedRequest:
@@ -122,20 +124,20 @@ class Gateway:
                 return await self._read("oip", "", body, signature, grow)
 
             request, predicted = await self._predict(name, read, began)
-            return json_answer(oip.answer(predicted, request.outputs), predicted.version)
+            return json_response(oip.answer(predicted, request.outputs), predicted.version)
 
-    async def _invoke(self, name: str, scope: Scope, receive: Receive) -> Answer:
+    async def _invoke(self, name: str, scope: Scope, receive: Receive) -> Response:
         began = time.perf_counter()
         await self.routes.known(name)
         kind = header(scope, b"content-type").split(";", 1)[0].strip().lower()
-        with self.budget.body() as grow:
+        with self.budget.reserve() as grow:
             body = await self._body(scope, receive, grow)
 
             async def read(signature: Signature) -> CheckedRequest:
                 return await self._read("invocations", kind, body, signature, grow)
 
             _, predicted = await self._predict(name, read, began)
-            return json_answer(invocations.answer(predicted), predicted.version)
+            return json_response(invocations.answer(predicted), predicted.version)
 
     async def _read(
         self,
@@ -149,9 +151,9 @@ class Gateway:
         grow(len(body) + request.size)
         return request
 
-    async def _labels(self, name: str, scope: Scope, receive: Receive) -> Answer:
+    async def _labels(self, name: str, scope: Scope, receive: Receive) -> Response:
         route = await self.routes.known(name)
-        with self.budget.body() as grow:
+        with self.budget.reserve() as grow:
             body = await self._body(scope, receive, grow)
             now_ms = time.time_ns() // 1_000_000
             labels = await self.reader.labels(body, route.signature, now_ms)
@@ -159,7 +161,7 @@ class Gateway:
         journal.labels(labels.line(journal.stamp()))
         self.measures.labels[name] += len(labels.ids)
         unknown = await asyncio.to_thread(count_unknown, self.workspace, name, labels.ids)
-        return json_answer({"accepted": len(labels.ids), "unknown": unknown})
+        return json_response({"accepted": len(labels.ids), "unknown": unknown})
 
     async def _predict(
         self, name: str, read: Read, began: float
@@ -241,28 +243,28 @@ class Gateway:
         except Unavailable as full:
             log.warning("%s", full)
 
-    def _look(self, path: str) -> Answer:
+    def _look(self, path: str) -> Response:
         model = MODEL.fullmatch(path)
         if model:
             return self._model(model[1], model[2], bool(model[3]))
         if path in ("/v2", "/v2/"):
-            return json_answer({"name": "pilothouse", "version": self.version, "extensions": []})
+            return json_response({"name": "pilothouse", "version": self.version, "extensions": []})
         if path == "/v2/health/live":
-            return json_answer({"live": True})
+            return json_response({"live": True})
         if path == "/v2/health/ready":
             state = {"ready": self.routes.loaded, "live": True}
-            return json_answer(state, status=200 if self.routes.loaded else 503)
+            return json_response(state, status=200 if self.routes.loaded else 503)
         if path == "/ping":
-            return Answer(200 if self.routes.loaded else 503, b"\n")
+            return Response(200 if self.routes.loaded else 503, b"\n")
         raise NotFound(f"there is nothing at {path}.", hint="See /openapi.json.")
 
-    def _model(self, name: str, number: str | None, only_ready: bool) -> Answer:
+    def _model(self, name: str, number: str | None, only_ready: bool) -> Response:
         route = self.routes.get(name)
         self._check_version(name, number)
         if only_ready:
             ready = self.routes.is_ready(name)
-            return json_answer({"name": name, "ready": ready}, status=200 if ready else 503)
-        return json_answer(oip.metadata(name, route.version, route.signature), route.version)
+            return json_response({"name": name, "ready": ready}, status=200 if ready else 503)
+        return json_response(oip.metadata(name, route.version, route.signature), route.version)
 
     def _check_version(self, name: str, number: str | None) -> None:
         serving = self.routes.get(name).version

@@ -44,9 +44,9 @@ from pilothouse.interop.mlflow.ingest import WriteQueue
 from pilothouse.interop.mlflow.request_fields import Fields, Several
 from pilothouse.interop.mlflow.routing import Call, Route
 from pilothouse.interop.mlflow.webhooks import endpoints
-from pilothouse.kit.asgi import Answer, BodyBudget, Receive, Scope, Send, read_body, respond
+from pilothouse.kit.asgi import BodyBudget, Receive, Response, Scope, Send, read_body, respond
 from pilothouse.kit.errors import PilothouseError, TooLarge
-from pilothouse.kit.io_errors import in_words
+from pilothouse.kit.io_errors import to_unavailable
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.mlflow")
@@ -76,7 +76,7 @@ INFO: dict[str, Any] = {
 }
 MAX_VALUES = 250_000  # of a JSON body: a batch has 5,000
 NOSNIFF = ((b"x-content-type-options", b"nosniff"),)
-EMPTY = Answer(200, b"{}", NOSNIFF)
+EMPTY = Response(200, b"{}", NOSNIFF)
 MODEL_FILE = re.compile(r"logged-models/([^/]+)/artifacts/files")
 
 
@@ -120,7 +120,7 @@ class Protocol:
         except Exception as failed:  # the edge of a request
             log.exception("a request failed")
             unknown = ProtocolError("INTERNAL_ERROR", "The server failed; its log says how.")
-            explained = in_words(failed)
+            explained = to_unavailable(failed)
             answer = _error(unknown if explained is None else translated(explained))
         if answer is not None:
             await respond(send, answer)
@@ -131,13 +131,13 @@ class Protocol:
         self._compactor.close()
         self.ingest.close()
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Answer | None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
         path, method = paths.plain(scope["path"]), scope["method"]
         if path in paths.PLAIN:
             word = b"OK" if path == "/health" else paths.SPOKEN.encode()
-            return Answer(200, word, content_type=b"text/plain; charset=utf-8")
+            return Response(200, word, content_type=b"text/plain; charset=utf-8")
         if path in paths.INFO:
-            return Answer(200, orjson.dumps(INFO), NOSNIFF)
+            return Response(200, orjson.dumps(INFO), NOSNIFF)
         if path == paths.RESET:
             return await self._reset(method)
         if reason := omitted.reason(path):
@@ -153,7 +153,9 @@ class Protocol:
                 return await self._called(path.removeprefix(prefix), scope, receive, send)
         raise NotHere(404)
 
-    async def _called(self, path: str, scope: Scope, receive: Receive, send: Send) -> Answer | None:
+    async def _called(
+        self, path: str, scope: Scope, receive: Receive, send: Send
+    ) -> Response | None:
         if path == paths.UPLOAD:
             return await self._upload(scope, receive)
         if match := MODEL_FILE.fullmatch(path):
@@ -161,9 +163,9 @@ class Protocol:
             return None
         return await self._api(path, scope, receive)
 
-    async def _api(self, path: str, scope: Scope, receive: Receive) -> Answer:
+    async def _api(self, path: str, scope: Scope, receive: Receive) -> Response:
         route, named = self._table.find(scope["method"], path)
-        with self._budget.body() as grow:
+        with self._budget.reserve() as grow:
             values = await self._given(scope, receive, grow)
         fields = Fields(values | named)
         await self._with_default()
@@ -179,7 +181,7 @@ class Protocol:
         response = await asyncio.wrap_future(work)
         if path == "runs/update" and response["run_info"]["status"] in run_serialisation.ENDED:
             self._compactor.add(response["run_info"]["run_id"])
-        return Answer(200, orjson.dumps(response), NOSNIFF) if response else EMPTY
+        return Response(200, orjson.dumps(response), NOSNIFF) if response else EMPTY
 
     async def _given(
         self, scope: Scope, receive: Receive, grow: Callable[[int], None]
@@ -198,10 +200,10 @@ class Protocol:
         self._reader.end_if_idle()
         return _object(body)
 
-    def _read(self, route: Route, fields: Fields, prepared: Any) -> Answer:
+    def _read(self, route: Route, fields: Fields, prepared: Any) -> Response:
         with self.store.read() as session:
             response = route.handler(Call(session, self.store, fields, prepared))
-        return Answer(200, orjson.dumps(response), NOSNIFF)
+        return Response(200, orjson.dumps(response), NOSNIFF)
 
     async def _with_default(self) -> None:
         """The first request makes sure of the experiment that clients take for granted."""
@@ -214,7 +216,7 @@ class Protocol:
         work = self.ingest.submit(lambda s: experiments.ensure_default(s, self.store))
         await asyncio.wrap_future(work)
 
-    async def _reset(self, method: str) -> Answer:
+    async def _reset(self, method: str) -> Response:
         if not self._allow_reset:
             raise NotHere(404)
         if method != "POST":
@@ -222,7 +224,7 @@ class Protocol:
         await asyncio.wrap_future(self.ingest.submit(lambda s: reset.empty(s, self.store)))
         return EMPTY
 
-    async def _file(self, path: str, scope: Scope, receive: Receive, send: Send) -> Answer | None:
+    async def _file(self, path: str, scope: Scope, receive: Receive, send: Send) -> Response | None:
         method = scope["method"]
         if path in ("artifacts", "artifacts/") and method == "GET":
             fields = Fields(_query(scope))
@@ -235,16 +237,16 @@ class Protocol:
             return None
         if method == "PUT":
             await artifacts.receive_file(self.store, self.ingest, inside, scope, receive)
-            return Answer(200, b"", NOSNIFF)
+            return Response(200, b"", NOSNIFF)
         if method == "DELETE":
             return await self._remove(inside)
         raise NotHere(405)
 
-    def _list(self, path: str) -> Answer:
+    def _list(self, path: str) -> Response:
         with self.store.read() as session:
-            return Answer(200, orjson.dumps(artifacts.list_place(session, path)), NOSNIFF)
+            return Response(200, orjson.dumps(artifacts.list_place(session, path)), NOSNIFF)
 
-    async def _remove(self, path: str) -> Answer:
+    async def _remove(self, path: str) -> Response:
         artifact_paths.clean(path)
         work = self.ingest.submit(
             lambda s: artifact_paths.remove(s, self.store, artifact_paths.locate(s, path))
@@ -262,14 +264,14 @@ class Protocol:
             raise NotHere(405)
         await artifacts.send_file(self.store, locate, send)
 
-    async def _upload(self, scope: Scope, receive: Receive) -> Answer:
+    async def _upload(self, scope: Scope, receive: Receive) -> Response:
         """A small file of a run, as MLflow's own pages send one."""
         if scope["method"] != "POST":
             raise NotHere(405)
         fields = Fields(_query(scope))
-        with self._budget.body() as grow:
+        with self._budget.reserve() as grow:
             await artifacts.receive_small(self.store, self.ingest, fields, scope, receive, grow)
-        return Answer(200, b"", NOSNIFF)
+        return Response(200, b"", NOSNIFF)
 
 
 class _Table:
@@ -335,13 +337,13 @@ def _query(scope: Scope) -> dict[str, Any]:
     return {name: Several(values) for name, values in parsed.items()}
 
 
-def _error(error: ProtocolError) -> Answer:
+def _error(error: ProtocolError) -> Response:
     body = {"error_code": error.error_code, "message": error.message}
     retry = ((b"retry-after", b"1"),) if error.status == 503 else ()
-    return Answer(error.status, orjson.dumps(body), (*NOSNIFF, *retry))
+    return Response(error.status, orjson.dumps(body), (*NOSNIFF, *retry))
 
 
-def _plain(refused: PilothouseError) -> Answer:
+def _plain(refused: PilothouseError) -> Response:
     codes = {404: "ENDPOINT_NOT_FOUND", 405: "BAD_REQUEST", 413: "BAD_REQUEST"}
     body = {"error_code": codes[refused.status], "message": str(refused)}
-    return Answer(refused.status, orjson.dumps(body), NOSNIFF)
+    return Response(refused.status, orjson.dumps(body), NOSNIFF)

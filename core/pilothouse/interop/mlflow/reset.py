@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, MetaData, Table, inspect, text
 from sqlmodel import Session
 
-from pilothouse.activity.chain import start_anew
+from pilothouse.activity.chain import reset_anchor
 from pilothouse.interop.mlflow.experiments import ensure_default
 from pilothouse.storage import Store
 
@@ -24,7 +24,7 @@ def empty(session: Session, store: Store) -> None:
         names = ", ".join(f'"{table.name}"' for table in tables)
         connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
     session.expunge_all()
-    start_anew(session)
+    reset_anchor(session)
     ensure_default(session, store)
 
 

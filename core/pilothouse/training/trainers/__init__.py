@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from pilothouse.kit.parameters import Parameter, read_params
 from pilothouse.kit.parameters import Value as Value
 from pilothouse.kit.plugins import Plugins
-from pilothouse.training.columns import Columns as Columns
+from pilothouse.training.columns import FeatureColumns as FeatureColumns
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -46,7 +46,7 @@ class Trainer(Protocol):
         """What may be set, and what a search varies."""
         ...
 
-    def build(self, columns: Columns, params: Mapping[str, Value], seed: int) -> Pipeline:
+    def build(self, columns: FeatureColumns, params: Mapping[str, Value], seed: int) -> Pipeline:
         """A pipeline that fits and predicts a frame, or a mapping, of these columns."""
         ...
 

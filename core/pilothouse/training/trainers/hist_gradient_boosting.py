@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pilothouse.training.trainers import PROBABILITY, Columns, Hyperparameter, Value, trainers
+from pilothouse.training.trainers import (
+    PROBABILITY,
+    FeatureColumns,
+    Hyperparameter,
+    Value,
+    trainers,
+)
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -38,7 +44,7 @@ class HistGradientBoostingTrainer:
     )
 
     @staticmethod
-    def build(columns: Columns, params: Mapping[str, Value], seed: int) -> Pipeline:
+    def build(columns: FeatureColumns, params: Mapping[str, Value], seed: int) -> Pipeline:
         """Encode, then boost, with scikit-learn's own early stopping on large data."""
         from sklearn.ensemble import HistGradientBoostingClassifier
         from sklearn.pipeline import Pipeline

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pilothouse.training.trainers import PROBABILITY, Columns, Hyperparameter, Value, trainers
+from pilothouse.training.trainers import (
+    PROBABILITY,
+    FeatureColumns,
+    Hyperparameter,
+    Value,
+    trainers,
+)
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -40,7 +46,7 @@ class LogisticRegressionTrainer:
     )
 
     @staticmethod
-    def build(columns: Columns, params: Mapping[str, Value], seed: int) -> Pipeline:
+    def build(columns: FeatureColumns, params: Mapping[str, Value], seed: int) -> Pipeline:
         """Encode, impute and scale or one-hot, then fit by L-BFGS."""
         from sklearn.compose import ColumnTransformer
         from sklearn.impute import SimpleImputer

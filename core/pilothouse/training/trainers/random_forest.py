@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pilothouse.training.trainers import PROBABILITY, Columns, Hyperparameter, Value, trainers
+from pilothouse.training.trainers import (
+    PROBABILITY,
+    FeatureColumns,
+    Hyperparameter,
+    Value,
+    trainers,
+)
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -38,7 +44,7 @@ class RandomForestTrainer:
             "choice",
             "sqrt",
             choices=("sqrt", "log2", "half"),
-            help="Columns a split may choose from.",
+            help="FeatureColumns a split may choose from.",
         ),
         Hyperparameter(
             "max_samples",
@@ -52,7 +58,7 @@ class RandomForestTrainer:
     )
 
     @staticmethod
-    def build(columns: Columns, params: Mapping[str, Value], seed: int) -> Pipeline:
+    def build(columns: FeatureColumns, params: Mapping[str, Value], seed: int) -> Pipeline:
         """Encode, impute, grow the trees."""
         from sklearn.ensemble import RandomForestClassifier
         from sklearn.impute import SimpleImputer

@@ -36,15 +36,15 @@ Check = Callable[[Store], CheckVerdict]
 checks: Plugins[Check] = Plugins(__name__, "check")
 
 
-def verdict_of(sound: str, flaws: Sequence[str], **details: Any) -> CheckVerdict:
-    """Sound when there is no flaw; else the first flaws in words, and more of them in details."""
-    if not flaws:
+def verdict_of(sound: str, problems: Sequence[str], **details: Any) -> CheckVerdict:
+    """Sound when there is no problem; else the first problems in words, and more of them in details."""
+    if not problems:
         return CheckVerdict(True, sound, details)
-    message = "; ".join(flaws[:MAX_NAMED])
-    if len(flaws) > MAX_NAMED:
-        message += f"; and {len(flaws) - MAX_NAMED} more"
+    message = "; ".join(problems[:MAX_NAMED])
+    if len(problems) > MAX_NAMED:
+        message += f"; and {len(problems) - MAX_NAMED} more"
     return CheckVerdict(
-        False, f"{message} ({sound})", {"flaws": list(flaws[:MAX_LISTED]), **details}
+        False, f"{message} ({sound})", {"problems": list(problems[:MAX_LISTED]), **details}
     )
 
 
@@ -52,13 +52,13 @@ def run_all(store: Store) -> dict[str, CheckVerdict]:
     """Every check's verdict by its name; after one of the first that fails, no more."""
     verdicts: dict[str, CheckVerdict] = {}
     for name in (*FIRST, *(name for name in checks.names() if name not in FIRST)):
-        verdicts[name] = _guarded(checks.get(name), store)
+        verdicts[name] = _run_check(checks.get(name), store)
         if not verdicts[name].ok and name in FIRST:
             break
     return verdicts
 
 
-def _guarded(check: Check, store: Store) -> CheckVerdict:
+def _run_check(check: Check, store: Store) -> CheckVerdict:
     try:
         return check(store)
     except DBAPIError as broken:

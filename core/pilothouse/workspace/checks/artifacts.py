@@ -19,11 +19,11 @@ def artifacts(store: Store) -> CheckVerdict:
     damaged = sorted(digest for digest in stored if not _is_sound(store, digest))
     missing = sorted(digest for digest in named if digest not in stored)
     sound = f"{len(stored)} artifacts, {len(damaged)} damaged, {len(missing)} missing"
-    flaws = [f"{digest[:12]}… is damaged" for digest in damaged]
+    problems = [f"{digest[:12]}… is damaged" for digest in damaged]
     for digest in missing:
         what = "is missing" if DIGEST.fullmatch(digest) else "is no digest"
-        flaws.append(f"{digest[:12]}… of {named[digest]} {what}")
-    return verdict_of(sound, flaws, damaged=damaged, missing=missing)
+        problems.append(f"{digest[:12]}… of {named[digest]} {what}")
+    return verdict_of(sound, problems, damaged=damaged, missing=missing)
 
 
 def _is_sound(store: Store, digest: str) -> bool:

@@ -16,10 +16,10 @@ def database(store: Store) -> CheckVerdict:
             connection.execute(text("SELECT 1"))
             return CheckVerdict(True, store.engine.dialect.name)
         mode = str(connection.execute(text("PRAGMA journal_mode")).scalar())
-        flaws = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(20)"))]
-        if flaws == ["ok"]:
-            flaws = [
+        problems = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(20)"))]
+        if problems == ["ok"]:
+            problems = [
                 f"row {row[1]} of {row[0]} points at a row of {row[2]} that is not there"
                 for row in connection.execute(text("PRAGMA foreign_key_check"))
             ]
-    return verdict_of(f"integrity_check ok, journal {mode}", flaws)
+    return verdict_of(f"integrity_check ok, journal {mode}", problems)

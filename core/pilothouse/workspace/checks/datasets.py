@@ -15,11 +15,11 @@ def datasets(store: Store) -> CheckVerdict:
     """Every version of a dataset has a file with as many rows and columns as it says."""
     with store.read() as session:
         rows = session.exec(select(DatasetVersion)).all()
-    flaws = [flaw for row in rows if (flaw := _flaw(store, row))]
-    return verdict_of(f"{len(rows)} versions", flaws)
+    problems = [problem for row in rows if (problem := _problem(store, row))]
+    return verdict_of(f"{len(rows)} versions", problems)
 
 
-def _flaw(store: Store, row: DatasetVersion) -> str:
+def _problem(store: Store, row: DatasetVersion) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

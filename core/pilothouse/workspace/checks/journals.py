@@ -17,22 +17,22 @@ def journals(store: Store) -> CheckVerdict:
         return CheckVerdict(True, "none yet")
     if not root.is_dir():
         return CheckVerdict(False, f"{root} is no folder")
-    flaws: list[str] = []
+    problems: list[str] = []
     count = 0
     for folder in sorted(root.iterdir()):
         if folder.name.startswith("."):
             continue  # the newest stamp of a journal that compaction has emptied
         if not folder.is_dir():
-            flaws.append(f"journal/{folder.name} is no journal")
+            problems.append(f"journal/{folder.name} is no journal")
             continue
-        flaws += [f"{_name(path)} is no segment of a journal" for path in journal.strays(folder)]
+        problems += [f"{_name(path)} is no segment of a journal" for path in journal.strays(folder)]
         for path in journal.paths(folder):
             count += 1
-            flaws += _flaws(path)
-    return verdict_of(f"{count} segments", flaws)
+            problems += _problems(path)
+    return verdict_of(f"{count} segments", problems)
 
 
-def _flaws(path: Path) -> list[str]:
+def _problems(path: Path) -> list[str]:
     """What is wrong with a segment; one that is compacted meanwhile has nothing wrong."""
     try:
         damaged = segment_rows.check_lines(journal.read(path)).damaged

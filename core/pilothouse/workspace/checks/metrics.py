@@ -22,7 +22,7 @@ COMPARED = ("first", "first_step", "last", "last_step", "min", "max", "count")
 @checks.register("metrics")
 def metrics(store: Store) -> CheckVerdict:
     """Histories are whole, summaries agree with them, versions with the runs they come from."""
-    flaws: list[str] = []
+    problems: list[str] = []
     count = 0
     with store.read() as session:
         numbers = session.exec(select(RunMetric.id).order_by(col(RunMetric.id))).all()
@@ -30,13 +30,13 @@ def metrics(store: Store) -> CheckVerdict:
             part = [number for number in numbers[start : start + AT_ONCE] if number is not None]
             rows = session.exec(select(RunMetric).where(col(RunMetric.id).in_(part))).all()
             count += len(rows)
-            flaws += _flaws(session, rows)
+            problems += _problems(session, rows)
             session.expunge_all()
-        flaws += _versions(session)
-    return verdict_of(f"{count} metrics", flaws)
+        problems += _versions(session)
+    return verdict_of(f"{count} metrics", problems)
 
 
-def _flaws(session: Session, rows: Sequence[RunMetric]) -> Iterator[str]:
+def _problems(session: Session, rows: Sequence[RunMetric]) -> Iterator[str]:
     try:
         histories = packed_history.read(session, [row.id or 0 for row in rows])
     except Unavailable:
@@ -44,7 +44,7 @@ def _flaws(session: Session, rows: Sequence[RunMetric]) -> Iterator[str]:
             yield f"the history of {_name(rows[0])} is damaged"
         else:  # look at each alone, to name the one
             for row in rows:
-                yield from _flaws(session, [row])
+                yield from _problems(session, [row])
         return
     for row in rows:
         columns = histories.get(row.id or 0)

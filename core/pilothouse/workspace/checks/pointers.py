@@ -13,7 +13,7 @@ from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 @checks.register("pointers")
 def pointers(store: Store) -> CheckVerdict:
     """Every deployment wants the version of its newest revision and answers with one it had."""
-    flaws: list[str] = []
+    problems: list[str] = []
     with store.read() as session:
         deployments = session.exec(select(Deployment)).all()
         revisions = session.exec(select(Revision).order_by(col(Revision.seq))).all()
@@ -24,15 +24,15 @@ def pointers(store: Store) -> CheckVerdict:
     for row in deployments:
         own = [revision for revision in revisions if revision.deployment == row.name]
         if not own or own[-1].version != row.version:
-            flaws.append(f"{row.name} wants version {row.version}, its history does not")
+            problems.append(f"{row.name} wants version {row.version}, its history does not")
         if row.serving_version is not None and row.serving_version not in {
             item.version for item in own
         }:
-            flaws.append(
+            problems.append(
                 f"{row.name} is answered by version {row.serving_version}, which it never wanted"
             )
         for item in own:
             digest = digests.get((item.model, item.version))
             if digest is not None and digest != item.digest:
-                flaws.append(f"revision {item.seq} of {row.name} names another model file")
-    return verdict_of(f"{len(deployments)} deployments, {len(revisions)} revisions", flaws)
+                problems.append(f"revision {item.seq} of {row.name} names another model file")
+    return verdict_of(f"{len(deployments)} deployments, {len(revisions)} revisions", problems)

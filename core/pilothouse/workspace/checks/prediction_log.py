@@ -13,20 +13,20 @@ from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 @checks.register("prediction_log")
 def prediction_log(store: Store) -> CheckVerdict:
     """Every file of predictions, labels and requests can be read, and nothing else lies there."""
-    flaws: list[str] = []
+    problems: list[str] = []
     count = 0
     for tree in log.TREES:
         for folder in _folders(store.folder / tree):
             if not folder.is_dir():
-                flaws.append(f"{_name(store, folder)} is no log of a deployment")
+                problems.append(f"{_name(store, folder)} is no log of a deployment")
                 continue
             for day in sorted(folder.iterdir()):
                 if log.day_of(day) is None:
-                    flaws.append(f"{_name(store, day)} is no day of the log")
+                    problems.append(f"{_name(store, day)} is no day of the log")
                     continue
                 count += 1
-                flaws += _day(store, tree, day)
-    return verdict_of(f"{count} days", flaws)
+                problems += _day(store, tree, day)
+    return verdict_of(f"{count} days", problems)
 
 
 @checks.register("set_aside")
@@ -34,8 +34,8 @@ def set_aside(store: Store) -> CheckVerdict:
     """No damaged part was set aside; those that were are named until somebody moves them."""
     parts = damage.listing(store.folder)
     lines = sum(part.lines for part in parts)
-    flaws = [f"{part.path}: {_count(part)}{part.reason}" for part in parts]
-    return verdict_of(f"{len(parts)} parts with {lines} lines in {damage.FOLDER}/", flaws)
+    problems = [f"{part.path}: {_count(part)}{part.reason}" for part in parts]
+    return verdict_of(f"{len(parts)} parts with {lines} lines in {damage.FOLDER}/", problems)
 
 
 def _count(part: damage.SetAside) -> str:

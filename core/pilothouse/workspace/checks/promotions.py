@@ -17,12 +17,12 @@ def promotions(store: Store) -> CheckVerdict:
     """Evidence has the hash it had, accepted ones passed, stages follow their history."""
     with store.read() as session:
         rows = session.exec(select(Promotion)).all()
-        flaws = [flaw for row in rows for flaw in _flaws(row)]
-        flaws += _stages(session)
-    return verdict_of(f"{len(rows)} promotions", flaws)
+        problems = [problem for row in rows for problem in _problems(row)]
+        problems += _stages(session)
+    return verdict_of(f"{len(rows)} promotions", problems)
 
 
-def _flaws(row: Promotion) -> Iterator[str]:
+def _problems(row: Promotion) -> Iterator[str]:
     name = f"promotion {row.id} of {row.model}@{row.version}"
     if evidence_hash(row.evidence) != row.evidence_hash:
         yield f"the evidence of {name} has another hash than it had"

@@ -17,13 +17,13 @@ MIN_FREE_FILES = 1_000
 def space(store: Store) -> CheckVerdict:
     """There is room for what comes, and the folder may be written."""
     usage = shutil.disk_usage(store.folder)
-    flaws = []
+    problems = []
     if usage.free < max(MIN_FREE_BYTES, min(MIN_FREE_SHARE * usage.total, 10 * MIN_FREE_BYTES)):
-        flaws.append(f"only {usage.free / 1e6:.0f} MB are free: make room before it is full")
+        problems.append(f"only {usage.free / 1e6:.0f} MB are free: make room before it is full")
     files = os.statvfs(store.folder)
     if files.f_files and files.f_favail < MIN_FREE_FILES:
-        flaws.append(f"only {files.f_favail} more files can be made")
+        problems.append(f"only {files.f_favail} more files can be made")
     if not os.access(store.folder, os.W_OK | os.X_OK) or files.f_flag & os.ST_RDONLY:
-        flaws.append("the folder cannot be written")
+        problems.append("the folder cannot be written")
     share = 100 * usage.free / max(usage.total, 1)
-    return verdict_of(f"{usage.free / 1e9:.1f} GB free, {share:.0f} %", flaws, free=usage.free)
+    return verdict_of(f"{usage.free / 1e9:.1f} GB free, {share:.0f} %", problems, free=usage.free)

@@ -20,23 +20,23 @@ def windows(store: Store) -> CheckVerdict:
         references = session.exec(select(Reference)).all()
         query = select(CheckResult.window_id, CheckResult.revision).distinct()
         judged = {(window, revision) for window, revision in session.exec(query)}
-    flaws = []
+    problems = []
     for row in rows:
         name = f"window {row.id} of {row.deployment}"
-        if flaw := _flaw(store, row.profile):
-            flaws.append(f"the profile of {name} {flaw}")
+        if problem := _problem(store, row.profile):
+            problems.append(f"the profile of {name} {problem}")
         if row.judged and (row.id, row.revision) not in judged:
-            flaws.append(f"{name} has no results")
+            problems.append(f"{name} has no results")
     for reference in references:
         try:
             store.artifacts.local_path(reference.digest)
         except PilothouseError as refused:
             name = f"{reference.model}@{reference.version}"
-            flaws.append(f"the reference of {name} cannot be read: {refused.message}")
-    return verdict_of(f"{len(rows)} windows, {len(references)} references", flaws)
+            problems.append(f"the reference of {name} cannot be read: {refused.message}")
+    return verdict_of(f"{len(rows)} windows, {len(references)} references", problems)
 
 
-def _flaw(store: Store, digest: str) -> str:
+def _problem(store: Store, digest: str) -> str:
     """What is wrong with a profile; empty when nothing is."""
     try:
         json.loads(store.artifacts.read(digest))
