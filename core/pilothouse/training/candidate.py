@@ -210,7 +210,7 @@ def _reference(training_data: TrainingData, score: Scores, seed: int) -> bytes:
 def _resolved_spec(
     training_data: TrainingData, spec: TrainingSpec, params: Mapping[str, Value]
 ) -> TrainingSpec:
-    """The spec that makes this very model again: every default and automatic choice is filled in."""
+    """The spec that makes this very model again: all defaults and automatic choices filled in."""
     return replace(
         spec,
         dataset=training_data.dataset,
