@@ -68,7 +68,7 @@ def _rank_value(metric: str, value: float) -> float:
 
 
 def _value(spec: TrainingSpec, metrics: Mapping[str, float]) -> float:
-    """The value that candidates are ranked by: the folds' mean, without folds the held-out metric."""
+    """The value to rank candidates by: the folds' mean, without folds the held-out metric."""
     return metrics.get(f"cv_{spec.metric}_mean", metrics[spec.metric])
 
 

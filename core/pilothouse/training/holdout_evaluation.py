@@ -32,7 +32,8 @@ def evaluate_job(
     """Metrics of each rival on the rows that `run` held out, beside the run's own.
 
     A rival is `{"digest": ..., "signature": {...}}` under its name ("late@1"). The result holds
-    `rows` (a description), their `count`, `own` (the run's metrics there) and `rivals` (metrics by name).
+    `rows` (a description), their `count`, `own` (the run's metrics there) and `rivals` (metrics by
+    name).
     Raises Invalid when a rival needs a column that those rows do not have.
     """
     rows = _reference(store, run)

@@ -1,8 +1,8 @@
 """Permutation importance: how much worse a model ranks once a column is shuffled.
 
-The measure is Breiman's (Random Forests, 2001), with ROC AUC as the score. It is computed on the encoded matrix, so that a feature is encoded once and not
-once per shuffle. The columns that come from one feature are shuffled together. It runs in child
-processes only.
+The measure is Breiman's (Random Forests, 2001), with ROC AUC as the score. It is computed on the
+encoded matrix, so that a feature is encoded once and not once per shuffle. The columns that come
+from one feature are shuffled together. It runs in child processes only.
 """
 
 from __future__ import annotations

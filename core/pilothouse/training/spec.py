@@ -65,7 +65,7 @@ class TrainingSpec:
         return cls(**{**value, "features": features}).checked()
 
     def checked(self) -> TrainingSpec:
-        """The same spec with every parameter filled in. Raises Invalid that names the wrong fields."""
+        """The spec with every parameter filled in. Raises Invalid that names the wrong fields."""
         if wrong := {name: message for name, message in self._wrong() if message}:
             message = "; ".join(f"{name} {problem}" for name, problem in wrong.items())
             raise Invalid(f"this training cannot run: {message}.", fields=wrong)

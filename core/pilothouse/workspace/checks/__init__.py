@@ -37,7 +37,7 @@ checks: Plugins[Check] = Plugins(__name__, "check")
 
 
 def verdict_of(sound: str, problems: Sequence[str], **details: Any) -> CheckVerdict:
-    """Sound when there is no problem; else the first problems in words, and more of them in details."""
+    """Sound when there are no problems; the message names the first of them, details list more."""
     if not problems:
         return CheckVerdict(True, sound, details)
     message = "; ".join(problems[:MAX_NAMED])
