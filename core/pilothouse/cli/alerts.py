@@ -39,7 +39,7 @@ CHOICES = {
     own_help=True,
 )
 @click.option("--state", default=None, help="pending, firing, acknowledged or resolved.")
-@click.option("--deployment", default=None)
+@click.option("--deployment", default=None, help="Of this deployment only.")
 def _list(ws: Workspace, state: str | None, deployment: str | None) -> pd.DataFrame:
     """Every alert, newest first."""
     return ws.monitoring.alerts(state, deployment=deployment)
@@ -87,7 +87,7 @@ def _resolve(ws: Workspace, alert: str, note: str) -> Output:
 
 
 @verb(rules, Monitoring.rules, name="list", example="pilothouse alerts rules list", own_help=True)
-@click.option("--deployment", default=None)
+@click.option("--deployment", default=None, help="Of this deployment only.")
 def _rules(ws: Workspace, deployment: str | None) -> pd.DataFrame:
     """Every alert rule."""
     return ws.monitoring.rules(deployment)
@@ -130,17 +130,21 @@ def _add(ws: Workspace, deployment: str, **fields: Any) -> Output:
     example='pilothouse alerts rules change RULE --threshold 0.3 --reason "too many alerts"',
 )
 @click.argument("rule")
-@click.option("--name", default=None)
-@click.option("--signal", type=CHOICES["signal"], default=None)
-@click.option("--check", default=None)
-@click.option("--condition", type=CHOICES["condition"], default=None)
-@click.option("--threshold", type=float, default=None)
-@click.option("--column", default=None)
-@click.option("--clear-threshold", type=float, default=None)
-@click.option("--for-windows", type=int, default=None)
-@click.option("--clear-windows", type=int, default=None)
-@click.option("--severity", type=CHOICES["severity"], default=None)
-@click.option("--action", type=CHOICES["action"], default=None)
+@click.option("--name", default=None, help="The new name.")
+@click.option("--signal", type=CHOICES["signal"], default=None, help="What is watched.")
+@click.option("--check", default=None, help="A drift test or a metric.")
+@click.option(
+    "--condition", type=CHOICES["condition"], default=None, help="When a result breaches."
+)
+@click.option("--threshold", type=float, default=None, help="The limit.")
+@click.option("--column", default=None, help="May have * and ?.")
+@click.option("--clear-threshold", type=float, default=None, help="The limit to resolve.")
+@click.option("--for-windows", type=int, default=None, help="In a row, to fire.")
+@click.option("--clear-windows", type=int, default=None, help="In a row, to resolve.")
+@click.option("--severity", type=CHOICES["severity"], default=None, help="How grave it is.")
+@click.option(
+    "--action", type=CHOICES["action"], default=None, help="What a workflow does when it fires."
+)
 def _change(ws: Workspace, rule: str, reason: str, **fields: Any) -> Any:
     return ws.monitoring.change_rule(rule, reason, **options_of(fields))
 

@@ -77,9 +77,9 @@ def verb(
 
     def decorate(act: Act) -> Act:
         def run(
-            workspace: Path | None, as_json: bool, actor: str | None = None, **arguments: Any
+            workspace: Path | None, as_json: bool, acting_as: str | None = None, **arguments: Any
         ) -> None:
-            with opened(workspace, make=make, actor=actor) as ws:
+            with opened(workspace, make=make, actor=acting_as) as ws:
                 emit(act(ws, **arguments), as_json)
 
         parameters = [*reversed(getattr(act, "__click_params__", []))]

@@ -144,7 +144,7 @@ def _disagreeing_rows(
 @runs_argument
 @click.option("--metric", default="roc_auc", show_default=True)
 @click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
-@click.option("--threshold", type=float, default=None)
+@click.option("--threshold", type=float, default=None, help="  [default: the baseline's own].")
 @click.option("--min-rows", type=click.IntRange(1), default=50, show_default=True)
 @baseline_option
 def _slices(

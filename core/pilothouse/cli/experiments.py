@@ -121,7 +121,12 @@ def _facets(ws: Workspace) -> dict[str, list[str]]:
 )
 @click.argument("key")
 @click.option("--title", default=None, help="How it is called on screens.")
-@click.option("--direction", type=click.Choice(["higher", "lower", "unknown"]), default=None)
+@click.option(
+    "--direction",
+    type=click.Choice(["higher", "lower", "unknown"]),
+    default=None,
+    help="Which values are better.",
+)
 @click.option("--unit", default="", help="Such as ms.")
 @click.option("--format", "format", default=None, help="As Python formats it, such as .3f.")
 @click.option("--target", type=float, default=None, help="The value to reach.")

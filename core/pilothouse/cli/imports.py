@@ -63,7 +63,7 @@ def mlflow(
     source: str,
     workspace: Path | None,
     as_json: bool,
-    actor: str | None,
+    acting_as: str | None,
     experiments: tuple[str, ...],
     prefix: str,
     artifacts: Path | None,
@@ -78,7 +78,7 @@ def mlflow(
     from pilothouse.workspace import open_workspace
 
     named(source)  # before a workspace is made for a name typed wrong
-    opened = open_workspace(settings=settings_of(workspace), actor=actor)
+    opened = open_workspace(settings=settings_of(workspace), actor=acting_as)
     beside = str(artifacts) if artifacts else ""
     try:
         signal.signal(signal.SIGTERM, raise_stop)

@@ -39,6 +39,7 @@ evidence_option = click.option(
     models,
     Registry.models,
     Registry.model_list,
+    Registry.model_count,
     name="list",
     example="pilothouse models list",
     own_help=True,
@@ -189,7 +190,7 @@ def _decide(ws: Workspace, promotion: str, accept: bool, reason: str) -> Output:
     example="pilothouse models promotions --status pending",
 )
 @click.option("--status", default=None, help="pending, accepted, rejected, refused, ...")
-@click.option("--model", default=None)
+@click.option("--model", default=None, help="Of this model only.")
 def _promotions(ws: Workspace, status: str | None, model: str | None) -> pd.DataFrame:
     return ws.registry.promotions(status, model)
 

@@ -84,7 +84,9 @@ def _start(ws: Workspace, deployment: str) -> Output:
     own_help=True,
 )
 @deployment_argument
-@click.option("--period", type=click.Choice(get_args(Period)), default=None)
+@click.option(
+    "--period", type=click.Choice(get_args(Period)), default=None, help="The length of a window."
+)
 @click.option("--enabled/--disabled", "enabled", default=None, help="Whether windows are judged.")
 @click.option("--min-rows", type=int, default=None, help="Fewer predictions are not judged.")
 @click.option("--min-labelled", type=int, default=None, help="Of a window's performance.")
@@ -143,9 +145,10 @@ def _windows(ws: Workspace, deployment: str | None) -> pd.DataFrame:
     return ws.monitoring.windows(deployment)
 
 
-@verb(monitors, Monitoring.window, example="pilothouse monitors window WINDOW")
+@verb(monitors, Monitoring.window, example="pilothouse monitors window WINDOW", own_help=True)
 @window_argument
 def _window(ws: Workspace, window: str) -> Any:
+    """One WINDOW, as it was evaluated last."""
     return ws.monitoring.window(window)
 
 
@@ -187,7 +190,7 @@ def _calibration(ws: Workspace, window: str) -> pd.DataFrame:
 )
 @deployment_argument
 @click.argument("check")
-@click.option("--column", default=None)
+@click.option("--column", default=None, help="Of this column only.")
 @click.option("--signal", default=None, help="Such as performance or feature_drift.")
 def _trend(
     ws: Workspace, deployment: str, check: str, column: str | None, signal: str | None

@@ -29,6 +29,7 @@ workspace_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 actor_option = click.option(
     "--actor",
+    "acting_as",
     default=None,
     help="Who does it, as shown in the activity log  [default: PILOTHOUSE_ACTOR].",
 )

@@ -18,9 +18,16 @@ OPTIONS = (
     ),
     click.option("--encoding", default=None, help="Such as windows-1252."),
     click.option("--separator", default=None, help="Between cells: , ; | or tab."),
-    click.option("--decimal", type=click.Choice([".", ","]), default=None),
+    click.option(
+        "--decimal", type=click.Choice([".", ","]), default=None, help="The decimal sign."
+    ),
     click.option("--thousands", default=None, help="Between thousands: , . ' or a space."),
-    click.option("--date-order", type=click.Choice(["day-first", "month-first"]), default=None),
+    click.option(
+        "--date-order",
+        type=click.Choice(["day-first", "month-first"]),
+        default=None,
+        help="Of dates such as 03/04/2026.",
+    ),
     click.option("--missing", multiple=True, help="A word for missing values; repeatable."),
     click.option("--sheet", default=None, help="The sheet of a workbook."),
 )

@@ -31,7 +31,9 @@ experiment_option = click.option("--experiment", default=None, help="Of this exp
 
 @verb(
     runs,
+    Experiments.runs,
     name="list",
+    own_help=True,
     example=(
         "pilothouse runs list --filter 'metrics.roc_auc > 0.8'",
         "pilothouse runs list --experiment flights --sort metrics.roc_auc --limit 5 --json",
@@ -334,7 +336,7 @@ def _colour(ws: Workspace, runs: tuple[str, ...], colour: str | None) -> Output:
 @click.option("--name", default=None, help="A name; one is made up without.")
 @click.option("--trainer", default=None, help="What trains, such as xgboost.")
 @click.option("--parent", default=None, help="The run it belongs to.")
-@click.option("--seed", type=int, default=None)
+@click.option("--seed", type=int, default=None, help="Of its random numbers.")
 @click.option("--source", default="", help="The program that trains.")
 def _start(ws: Workspace, experiment: str, **about: Any) -> Output:
     """For scripts that log with `pilothouse runs log-metrics` and end with `runs finish`."""
