@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.command_pages import command_page
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.parameters import Parameter
 from pilothouse.kit.settings import Settings
@@ -22,7 +23,12 @@ NOTE = "<!-- Written by `make docs`; change the code, then run it. -->"
 
 def pages() -> dict[str, str]:
     """Every generated page by its file name."""
-    return {"settings.md": _settings(), "plugins.md": _plugins(), "errors.md": _errors()}
+    return {
+        "settings.md": _settings(),
+        "plugins.md": _plugins(),
+        "errors.md": _errors(),
+        "cli.md": command_page(),
+    }
 
 
 def main(folder: Path) -> None:
