@@ -118,7 +118,7 @@ class Data(ContractCommands):
         draft = versions.draft(self._store, table, content, boolean_words, contract_outcome, report)
         report_progress(0.95, "storing the version")
         at = report.event_time
-        version_origin = versions.VersionOrigin(origin, licence, tags, parent, at, note)
+        version_origin = versions.VersionMetadata(origin, licence, tags, parent, at, note)
         with self._store.write() as session:
             return versions.register(session, self._store, name, draft, version_origin)
 

@@ -63,7 +63,7 @@ class ContractOutcome:
 
 
 @dataclass(frozen=True)
-class VersionOrigin:
+class VersionMetadata:
     """What people say of a version: where it came from and what it may be used for."""
 
     source: str = ""
@@ -109,7 +109,7 @@ def draft(
 
 
 def register(
-    session: Session, store: Store, name: str, content: Draft, origin: VersionOrigin
+    session: Session, store: Store, name: str, content: Draft, origin: VersionMetadata
 ) -> DatasetVersionInfo:
     """Give content its number under a name; content that is there already keeps the one it has.
 

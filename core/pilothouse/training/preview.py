@@ -15,7 +15,7 @@ from pilothouse.storage import Store
 from pilothouse.training.features import ColumnUse, column_uses, features
 from pilothouse.training.spec import AUTO, TrainingSpec
 from pilothouse.training.target import read_target
-from pilothouse.training.training_data import Table, read_training_table, split_data
+from pilothouse.training.training_data import TrainingTable, read_training_table, split_data
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def target_classes(store: Store, version: DatasetVersionInfo, target: str) -> di
     return {positive: settled.counts[positive], other: settled.counts[other]}
 
 
-def _read(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> Table:
+def _read(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> TrainingTable:
     """The target, and the time column where the split may need one."""
     names = [spec.target]
     time_name = spec.time_column or version.event_time

@@ -32,7 +32,7 @@ VALIDATION_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Table:
+class TrainingTable:
     """A dataset version as training reads it."""
 
     ref: str
@@ -111,7 +111,9 @@ def _bounds(column: pd.Series[Any]) -> tuple[float | None, float | None]:
     return float(present.min()), float(present.max())
 
 
-def read_training_table(store: Store, ref: str, columns: Sequence[str] | None = None) -> Table:
+def read_training_table(
+    store: Store, ref: str, columns: Sequence[str] | None = None
+) -> TrainingTable:
     """A dataset version, or some of its columns, with the type and profile of every column."""
     with store.read() as session:
         version = versions.row(session, ref)
@@ -123,10 +125,10 @@ def read_training_table(store: Store, ref: str, columns: Sequence[str] | None = 
     boolean_words_by_column = {
         name: pair for name, pair in boolean_words.items() if pair is not None
     }
-    return Table(info.ref, frame, types, profile, info.event_time, boolean_words_by_column)
+    return TrainingTable(info.ref, frame, types, profile, info.event_time, boolean_words_by_column)
 
 
-def build(table: Table, spec: TrainingSpec) -> TrainingData:
+def build(table: TrainingTable, spec: TrainingSpec) -> TrainingData:
     """Determine labels, features, held-out rows and folds. Raises Invalid that names the field."""
     data_split = split_data(table, spec)
     target = data_split.target
@@ -160,7 +162,7 @@ class DataSplit:
     folds: list[Split]
 
 
-def split_data(table: Table, spec: TrainingSpec) -> DataSplit:
+def split_data(table: TrainingTable, spec: TrainingSpec) -> DataSplit:
     """Determine the labels, the held-out rows and the folds.
 
     It needs the target and, for a split by time, the time column only. Raises Invalid that names
@@ -179,7 +181,9 @@ def split_data(table: Table, spec: TrainingSpec) -> DataSplit:
     return _split_by(table, spec, target, "stratified")
 
 
-def _split_by(table: Table, spec: TrainingSpec, target: TargetColumn, kind: Kind) -> DataSplit:
+def _split_by(
+    table: TrainingTable, spec: TrainingSpec, target: TargetColumn, kind: Kind
+) -> DataSplit:
     at = _instants(table, spec, target.rows) if kind == "time" else None
     split = hold_out(kind, target.y, at, share=spec.test_share, seed=spec.seed)
     return DataSplit(target, kind, split, _folds(spec, kind, split.train, target.y, at))
@@ -200,7 +204,7 @@ def _folds(
     return [Split(drawn[fold.train], drawn[fold.test]) for fold in inner]
 
 
-def _column(table: Table, name: str, field: str) -> pd.Series[Any]:
+def _column(table: TrainingTable, name: str, field: str) -> pd.Series[Any]:
     if name not in table.frame.columns:
         raise Invalid(
             f"{table.ref} has no column {name!r}.",
@@ -210,11 +214,11 @@ def _column(table: Table, name: str, field: str) -> pd.Series[Any]:
     return table.frame[name]
 
 
-def _time_name(table: Table, spec: TrainingSpec) -> str | None:
+def _time_name(table: TrainingTable, spec: TrainingSpec) -> str | None:
     return spec.time_column or table.event_time
 
 
-def _instants(table: Table, spec: TrainingSpec, labelled: Rows) -> Instants:
+def _instants(table: TrainingTable, spec: TrainingSpec, labelled: Rows) -> Instants:
     name = _time_name(table, spec)
     if not name:
         raise Invalid(
