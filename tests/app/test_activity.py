@@ -32,7 +32,7 @@ def shown(page) -> str:
 def test_an_empty_log_says_what_will_be_in_it(visit):
     page = visit("activity")
     assert not page.exception
-    assert "Nothing has happened here yet" in shown(page)
+    assert "The audit log is empty" in shown(page)
 
 
 def test_the_log_is_shown_newest_first_with_its_entry_beside_it(visit, busy):

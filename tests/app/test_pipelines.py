@@ -40,7 +40,7 @@ def change(workspace: Workspace, job: str, **values: object) -> None:
 def test_without_jobs_the_demo_is_offered(visit):
     page = visit("pipelines")
     assert not page.exception
-    assert "No work has been asked for" in shown(page)
+    assert "No jobs yet" in shown(page)
     assert buttons(page).count("Run the flights demo") == 2
 
 

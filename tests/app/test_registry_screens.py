@@ -142,7 +142,7 @@ def test_gates_in_the_way_keep_the_button_shut(tour, served):
     page = tour("version", ref="late@2")
     page.button(key="promote").click().run()
     assert "1 gate of 2 in the way" in shown(page)
-    assert page.button(key="promote_go").help == "The gates do not let it through"
+    assert page.button(key="promote_go").help == "Not all gates have passed"
 
 
 def test_a_promotion_shows_its_evidence_and_can_be_decided(tour, asked):

@@ -174,7 +174,7 @@ def test_every_view_of_a_run_of_theirs(visit, theirs, view):
         ("Files", "This run left none"),
         ("Lineage", "Nothing is known"),
         ("Code", "outside a repository"),
-        ("Environment", "Nothing is known of the environment"),
+        ("Environment", "No environment recorded"),
         ("Reproduce", "open_workspace"),
     ],
 )
@@ -246,7 +246,7 @@ def test_several_metrics_in_one_chart_and_a_stretch_by_address(visit, theirs):
     raw, smooth = json.loads(chart.proto.spec)["data"]
     assert len(_values(raw["x"])) == 11
     assert _values(raw["y"]) != _values(smooth["y"])
-    assert page.button(key="run_whole").label == "Whole course"
+    assert page.button(key="run_whole").label == "Reset zoom"
     page.button(key="run_whole").click().run()
     assert page.session_state["run_from"] is None
     assert len(_values(json.loads(page.get("plotly_chart")[0].proto.spec)["data"][0]["x"])) == 300

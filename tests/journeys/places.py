@@ -115,8 +115,8 @@ def job(workspace: Workspace) -> Params:
 PLACES: Mapping[str, Place] = {
     "home": Place("", shows=("Deployments and their health", "Latest runs", "Traffic")),
     "attention": Place("attention", shows=("Needs a person",)),
-    "data": Place("data", shows=("Datasets", "Columns and what was seen in them")),
-    "dataset": Place("dataset", dataset, shows=("Columns and what was seen in them", "Licence")),
+    "data": Place("data", shows=("Datasets", "Columns and their statistics")),
+    "dataset": Place("dataset", dataset, shows=("Columns and their statistics", "Licence")),
     "dataset-rows": Place("dataset", dataset, {"dataset_view": "Rows"}),
     "dataset-contract": Place(
         "dataset", dataset, {"dataset_view": "Contract"}, ("Rules of the contract",)
@@ -160,7 +160,7 @@ PLACES: Mapping[str, Place] = {
         {"run_view": "Files", "run_path": "reference.parquet"},
         ("Files of the run", "Rows of reference.parquet"),
     ),
-    "run-lineage": Place("run", run, {"run_view": "Lineage"}, ("Training", "Its job")),
+    "run-lineage": Place("run", run, {"run_view": "Lineage"}, ("Training", "Job")),
     "run-code": Place("run", run, {"run_view": "Code"}, ("Code of the run",)),
     "run-environment": Place("run", run, {"run_view": "Environment"}, ("Packages",)),
     "run-reproduce": Place("run", run, {"run_view": "Reproduce"}, ("With the MLflow client",)),
@@ -170,7 +170,7 @@ PLACES: Mapping[str, Place] = {
         "compare",
         compared,
         {"compare_view": "Parameters and code"},
-        ("Parameters, facts of the code and packages by run",),
+        ("Parameters, code attributes and packages by run",),
     ),
     "compare-data": Place(
         "compare",
@@ -184,8 +184,8 @@ PLACES: Mapping[str, Place] = {
     "compare-slices": Place(
         "compare",
         compared,
-        {"compare_view": "Slices and flips"},
-        ("Metric by slice and run, worst slice first", "Flipped rows by run"),
+        {"compare_view": "Slices and disagreements"},
+        ("Metric by slice and run, worst slice first", "Disagreements by run"),
     ),
     "compare-parallel": Place(
         "compare",
@@ -222,11 +222,11 @@ PLACES: Mapping[str, Place] = {
     ),
     "window": Place("window", window, shows=("Columns by drift",)),
     "window-performance": Place(
-        "window", window, {"window_view": "Realised"}, ("Realised figures",)
+        "window", window, {"window_view": "Realised"}, ("Observed metrics",)
     ),
     "window-results": Place("window", window, {"window_view": "Results"}, ("Results",)),
     "window-reports": Place("window", window, {"window_view": "Reports"}),
-    "alert": Place("alert", alert, shows=("What happened to it",)),
+    "alert": Place("alert", alert, shows=("History",)),
     "report": Place("report", report, shows=("Evidently's drift report",)),
     "pipelines": Place("pipelines", shows=("Jobs",)),
     "pipelines-schedules": Place("pipelines", view={"pipelines_view": "Schedules"}),

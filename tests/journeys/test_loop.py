@@ -26,7 +26,7 @@ def test_a_gate_refuses_and_a_person_rejects(visitor: Any, voyage: Any) -> None:
     expect(dialog.get_by_text(re.compile(r"more than the margin of 0\.005"))).to_be_visible()
     dialog.get_by_role("textbox", name="Reason").fill("to see what somebody else thinks")
     expect(dialog.get_by_role("button", name="Promote", exact=True)).to_be_disabled()
-    visitor.press("Ask for a decision", within=dialog)
+    visitor.press("Request a decision", within=dialog)
     visitor.toast("waits for a decision")
 
     visitor.open("/registry")
@@ -108,7 +108,7 @@ def compare_with_champion(visitor: Any, workspace: Any, run: str, name: str) -> 
         "Parameters and code",
         "Data",
         "Curves and threshold",
-        "Slices and flips",
+        "Slices and disagreements",
         "Parallel and importance",
         "Summary",
     ):

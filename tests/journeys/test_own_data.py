@@ -63,7 +63,7 @@ def register(visitor: Any, workspace: Any) -> None:
     expect(dialog.get_by_text(re.compile("semicolon", re.I)).first).to_be_visible()
     visitor.press("Register", within=dialog)
     visitor.titled(DATASET)
-    rows = visitor.table("Columns and what was seen in them").rows()
+    rows = visitor.table("Columns and their statistics").rows()
     assert {row["Column"]: row["Type"] for row in rows} == TYPES
     betrag = workspace.data.frame(f"{DATASET}@1")["Betrag"]
     meant = [float(line.split(";")[1].replace(",", ".")) for line in decoded(content)]

@@ -152,10 +152,10 @@ def test_runs_are_marked_archived_restored_and_deleted(
     assert names(visitor) == ["alone"]
     visitor.table("Runs").tick(0)
     expect(visitor.key("runs_foot")).to_contain_text("1 ticked")
-    dialog = act(visitor, "Delete for good")
+    dialog = act(visitor, "Delete permanently")
     dialog.get_by_role("textbox", name="Type delete 1 to confirm").fill("delete 1")
     dialog.get_by_role("textbox", name="Reason").fill("of no use")
-    visitor.press("Delete for good", within=dialog)
+    visitor.press("Delete permanently", within=dialog)
     visitor.toast("1 run deleted")
     visitor.idle()
     with pytest.raises(NotFound):

@@ -53,7 +53,7 @@ def start_training(visitor: Any, dataset: str, *, trials: int = 0) -> Any:
         box.press("Enter")
     assert visitor.idle().barriers() == []
     visitor.press("Start training", within=dialog)
-    visitor.toast("The training is under way")
+    visitor.toast("Training started")
     expect(visitor.page).to_have_url(re.compile(r"/job\?id="))
     return visitor.param("id")
 
@@ -62,11 +62,11 @@ def test_a_file_becomes_a_dataset_and_the_dataset_a_run(visitor: Any, voyage: An
     upload(visitor, "ferries.csv", ferries(400))
     visitor.titled("ferries")
     visitor.toast("ferries@1 is registered")
-    shown = visitor.table("Columns and what was seen in them").rows()
+    shown = visitor.table("Columns and their statistics").rows()
     assert [row["Column"] for row in shown] == ["wind", "swell", "pier", "late"]
 
     upload(visitor, "ferries.csv", ferries(400))
-    visitor.toast("was there already")
+    visitor.toast("exists already")
     assert len(voyage.workspace.data.versions("ferries")) == 1
 
     job = start_training(visitor, "ferries@1")

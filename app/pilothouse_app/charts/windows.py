@@ -75,10 +75,13 @@ def rows_over_time(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
 def score_over_time(
     frame: pd.DataFrame, *, dark: bool, mean: str = "mean_score", rate: str = "positive_rate"
 ) -> go.Figure:
-    """The mean score by window beside the share of positives that came true."""
+    """The mean score by window beside the observed positive rate."""
     colours = palette(dark)
     chart = blank(dark)
-    lines = ((mean, "mean score", colours.accent), (rate, "came true", colours.categorical[1]))
+    lines = (
+        (mean, "mean score", colours.accent),
+        (rate, "observed positive rate", colours.categorical[1]),
+    )
     for column, name, colour in lines:
         if column not in frame or not frame[column].notna().any():
             continue

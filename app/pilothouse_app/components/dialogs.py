@@ -1,4 +1,4 @@
-"""What the dialogs of larger commands are made of: reason, two buttons, a refusal shown inside."""
+"""Building blocks of command dialogs: reason, two buttons, and errors shown inside."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pilothouse_app.components.toasts import toast_next
 
 
 def reason_input(key: str) -> str:
-    """The reason, which whoever asks later finds in Activity."""
+    """Ask for the reason of a command, which is recorded in the audit log."""
     typed = st.text_input(
-        "Reason", placeholder="Shown in Activity, for whoever asks later", live=True, key=key
+        "Reason", placeholder="Recorded in the audit log (Activity)", live=True, key=key
     )
     return (typed or "").strip()
 
@@ -31,7 +31,7 @@ def dialog_buttons(verb: str, key: str, *, missing: str = "") -> bool:
 
 
 def run_or_show_error(command: Callable[[], object]) -> bool:
-    """Give the command; when it is refused, say so in place and answer False."""
+    """Run a command; show its error in place and return False when it is refused."""
     try:
         command()
     except PilothouseError as refusal:
@@ -41,7 +41,7 @@ def run_or_show_error(command: Callable[[], object]) -> bool:
 
 
 def run_from_callback(command: Callable[[], object]) -> bool:
-    """Give a command from a callback; a refusal becomes a toast, and False."""
+    """Run a command from a callback; show its error as a toast and return False."""
     try:
         command()
     except PilothouseError as refusal:

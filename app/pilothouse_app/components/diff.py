@@ -1,35 +1,37 @@
-"""What a command changed: before and after side by side, in a reader's words."""
+"""Stored values as text, and the changes of a command: before and after side by side."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import streamlit as st
 
-from pilothouse.experiments.metrics.kinds import METRICS
-from pilothouse_app.components.formats import DASH, TITLES, count, number, title
+from pilothouse_app.components.formats import DASH, count, number, title
 from pilothouse_app.components.markdown import literal
 
 _KEYS = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 _DIGEST = re.compile(r"\b[0-9a-f]{40,}\b")  # one long word: it would widen its cell past the page
 
 
-def readable(text: str) -> str:
-    """A sentence of the core with keys of its own (`roc_auc`) as a reader's words.
+class Titled(Protocol):
+    """Something with a title, such as a kind of metric."""
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        ...
+
+
+def readable(text: str, named: Mapping[str, Titled]) -> str:
+    """A stored message with the keys of `named` (`roc_auc`) replaced by their titles.
 
     Other words with an underscore are names that people gave, and stay as they are.
     """
-    return _KEYS.sub(lambda match: _own_key(match[0]), text)
-
-
-def _own_key(word: str) -> str:
-    if word in TITLES:
-        return TITLES[word]
-    return METRICS[word].title if word in METRICS else word
+    return _KEYS.sub(lambda match: named[match[0]].title if match[0] in named else match[0], text)
 
 
 def value_text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The screen's edge: a refusal is said in its own words, a fault gets an id and a log line."""
+"""Error boundary of screens: known errors show their message, others get an id in the log."""
 
 from __future__ import annotations
 
@@ -80,5 +80,5 @@ def _title(error: PilothouseError) -> str:
     if isinstance(error, NotFound):
         return "Not found"
     if isinstance(error, Invalid):
-        return "This cannot be used as it is"
+        return "Invalid input"
     return "Not available now" if isinstance(error, Unavailable) else "Not possible"

@@ -9,30 +9,14 @@ import pandas as pd
 
 DASH = "–"  # noqa: RUF001
 TITLES = {
-    "roc_auc": "ROC AUC",
-    "auc": "ROC AUC",
-    "average_precision": "Average precision",
-    "log_loss": "Log loss",
-    "brier": "Brier score",
-    "f1": "F1",
-    "calibration_error": "Calibration error",
-    "fit_seconds": "Fit time, s",
     "id": "Id",
-    "n_estimators": "Trees",
-    "l2_regularization": "L2 regularization",
-    "test_share": "Held-out share",
-    "folds": "Folds",
-    "cv_rows": "Rows for folds",
-    "p50_ms": "p50, ms",
-    "p95_ms": "p95, ms",
-    "p99_ms": "p99, ms",
+    "p50_ms": "p50 (ms)",
+    "p95_ms": "p95 (ms)",
+    "p99_ms": "p99 (ms)",
     "psi": "PSI",
     "ks": "KS",
     "wasserstein": "Wasserstein",
     "jensen_shannon": "Jensen-Shannon",
-    "hist_gradient_boosting": "Histogram gradient boosting",
-    "logistic_regression": "Logistic regression",
-    "random_forest": "Random forest",
 }
 
 

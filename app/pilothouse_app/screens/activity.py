@@ -29,7 +29,7 @@ SCREEN = Screen(
     title="Activity",
     path="activity",
     icon=":material/history:",
-    summary="Every command: who, what, when and why",
+    summary="Audit log: every command with who, what, when and why",
     section="Govern",
     order=10,
 )
@@ -51,13 +51,13 @@ def render() -> None:
     """The log, filtered and paged, with the chosen entry beside it."""
     ws = workspace()
     total = ws.activity.count()
-    with header("Activity", note=plural(total, "entry", "entries")):
+    with header("Activity", note=f"audit log, {plural(total, 'entry', 'entries')}"):
         routine = _routine_switch()
         _chain_badge(_chain(str(ws.folder), total))
     if not total:
         empty(
-            "Nothing has happened here yet",
-            "Every command is written down: registering data, training, promoting, launching.",
+            "The audit log is empty",
+            "Every command is recorded here: registering data, training, promoting, launching.",
             to=("Register a dataset", screen("data")),
         )
         return
@@ -84,7 +84,7 @@ def _routine_switch() -> bool:
     return st.toggle(
         "Routine entries",
         key="activity_routine",
-        help="What happens by itself all the time: windows evaluated, jobs that a schedule submits",
+        help="Automatic entries: windows evaluated, jobs that a schedule submits",
         on_change=_first_page,
         bind="query-params",
         persist_state="session",

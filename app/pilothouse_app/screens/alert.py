@@ -78,7 +78,7 @@ def _facts(alert: AlertInfo) -> None:
             "Windows in breach": str(alert.breaches),
             "Opened": ago(alert.opened_at),
             "Fired": ago(alert.fired_at) if alert.fired_at else "",
-            "Then": "retrain" if alert.action == "retrain" else "",
+            "Action": "retrain" if alert.action == "retrain" else "",
         }
     )
 
@@ -119,7 +119,7 @@ def _trend(alert: AlertInfo) -> None:
 
 
 def _events(alert: AlertInfo) -> None:
-    section("What happened to it")
+    section("History")
     for event in reversed(records(workspace().monitoring.alert_events(alert.id))):
         with st.container(border=True, gap="xsmall"):
             st.markdown(

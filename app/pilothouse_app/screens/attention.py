@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_many, filter_bar, switch
 from pilothouse_app.components.formats import plural, title
@@ -27,6 +26,7 @@ from pilothouse_app.components.table import (
 from pilothouse_app.components.table_height import tall
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.attention.items import TABLE, dismiss_dialog, item_title, restore_items
+from pilothouse_app.features.experiments.formatting import message_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +130,7 @@ def _frame(items: Sequence[Item]) -> pd.DataFrame:
             "state": item.state,
             "kind": title(item.kind),
             "at": item.at,
-            "message": readable(item.message),
+            "message": message_text(item.message),
             "by": item.dismissal.by if item.dismissal else "",
             "dismissed_at": item.dismissal.at if item.dismissal else None,
             "reason": item.dismissal.reason if item.dismissal else "",

@@ -38,7 +38,7 @@ VIEWS = {
     "settings": ("Parameters and code", settings_view),
     "data": ("Data", data_view),
     "curves": ("Curves and threshold", threshold_view),
-    "slices": ("Slices and flips", slices_view),
+    "slices": ("Slices and disagreements", slices_view),
     "parallel": ("Parallel and importance", parallel_view),
     "history": ("Over steps", histories_view),
 }
@@ -58,7 +58,7 @@ def render() -> None:
         _cautions(context)
         _choose_baseline(context, which)
         export_button(context)
-        link(screen("experiments"), "Choose others", icon=":material/checklist:")
+        link(screen("experiments"), "Choose other runs", icon=":material/checklist:")
     view = switch("compare_view", list(VIEWS), "Show", format_func=lambda name: VIEWS[name][0])
     VIEWS[view][1](context)
 

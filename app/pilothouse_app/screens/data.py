@@ -91,6 +91,6 @@ def _columns(ref: str, listed: int) -> None:
             PROFILE_COLUMNS,
             key=f"data_profile_{ref}",
             ids="column",
-            alt="Columns and what was seen in them",
+            alt="Columns and their statistics",
             height="stretch",
         )

@@ -128,7 +128,7 @@ def _columns(version: DatasetVersionInfo) -> None:
             {name: PROFILE_COLUMNS[name] for name in PROFILE_COLUMNS if name != "typical"},
             key=f"profile_{version.ref}",
             ids="column",
-            alt="Columns and what was seen in them",
+            alt="Columns and their statistics",
             select="one",
             height="stretch",
         )
@@ -172,7 +172,7 @@ def _reading(version: DatasetVersionInfo) -> None:
     """How the file was read when the version was registered."""
     report = workspace().data.reading(version.ref)
     if report is None:
-        empty("Not recorded", "An earlier program registered this version.")
+        empty("Not recorded", "An earlier release of Pilothouse registered this version.")
         return
     reading_report(report)
 
@@ -193,7 +193,7 @@ def _versions(version: DatasetVersionInfo) -> None:
                 "columns": number_column("Columns", 0, width=80),
                 "bytes": bytes_column(),
                 "content_hash": text_column("Hash", width=120),
-                "parent": text_column("Made from", width=130),
+                "parent": text_column("Derived from", width=130),
                 "note": text_column("Note"),
                 "created_at": when_column("Registered"),
                 "created_by": text_column("By", width=90),
@@ -212,7 +212,7 @@ def _runs(version: DatasetVersionInfo) -> None:
     total = ws.experiments.count(used)
     if not total:
         empty(
-            "No run has read it",
+            "No run has used it",
             "Press New training to train a model on this version.",
             icon=":material/science:",
         )

@@ -18,6 +18,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.details import (
+    CHANGING,
     last_failure,
     log_tail,
     processes,
@@ -46,7 +47,6 @@ SCREEN = Screen(
     parent="deployments",
 )
 VIEWS = ("traffic", "try_it", "predictions", "labels", "revisions", "log")
-CHANGING = ("starting", "swapping", "restarting", "stopping")
 
 
 def render() -> None:
@@ -111,7 +111,7 @@ def _facts(deployment: DeploymentInfo) -> None:
             {
                 "Address": f"`/v2/models/{deployment.name}/infer`",
                 "Launched": f"{ago(deployment.created_at)} by {literal(deployment.created_by)}",
-                "Version before": str(deployment.previous_version or ""),
+                "Previous version": str(deployment.previous_version or ""),
             }
         )
 
@@ -132,8 +132,8 @@ def _commands(deployment: DeploymentInfo) -> None:
     if st.button("Stop", icon=":material/stop_circle:", key="stop"):
         confirm(
             "Stop this deployment",
-            f"Programs that ask **{name}** get no answer until it is resumed. "
-            "Its log and predictions stay, and labels are still taken.",
+            f"Requests to **{name}** fail until it is resumed. "
+            "Its log and predictions are kept, and labels are still accepted.",
             verb="Stop",
             command=lambda reason: deployments.stop(name, reason),
             done=f"{name} is being stopped",
@@ -149,8 +149,8 @@ def _commands(deployment: DeploymentInfo) -> None:
         confirm(
             f"Roll back to version {deployment.previous_version}",
             f"New requests to **{name}** go to version {deployment.previous_version} again "
-            f"instead of "
-            f"version {deployment.version}; at once when it is still warm. No request fails.",
+            f"instead of version {deployment.version}. The rollback is immediate when its "
+            "process is still warm, and no request fails.",
             verb="Roll back",
             command=lambda reason: deployments.roll_back(name, reason),
             done=f"{name} is rolled back to version {deployment.previous_version}",
@@ -180,7 +180,7 @@ def _traffic(deployment: DeploymentInfo, span: str) -> None:
     if frame.empty:
         empty(
             f"No traffic in {span}",
-            f"Programs ask it at /v2/models/{deployment.name}/infer; or use Try it.",
+            f"Send requests to /v2/models/{deployment.name}/infer, or use Try it.",
             icon=":material/swap_vert:",
             key="no_traffic",
         )

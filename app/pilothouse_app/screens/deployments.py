@@ -25,6 +25,7 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.table_height import tall
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.details import CHANGING
 from pilothouse_app.features.deployments.launch import launch_button
 from pilothouse_app.features.deployments.traffic import (
     SPANS,
@@ -40,22 +41,21 @@ SCREEN = Screen(
     title="Deployments",
     path="deployments",
     icon=":material/rocket_launch:",
-    summary="Versions that answer, and their traffic",
+    summary="Deployed versions and their traffic",
     section="Operate",
     order=10,
 )
-CHANGING = ("starting", "swapping", "restarting", "stopping")
 MAX_CARDS = 4
 COLUMNS = {
     "name": name_column("Deployment", width=170),
     "status": status_column(width=88),
     "version": text_column("Version", width=130),
-    "ready": number_column("Ready", 0, width=58, help="Processes that answer"),
-    "replicas": number_column("Wanted", 0, width=66, help="Processes that are wanted"),
+    "ready": number_column("Ready", 0, width=58, help="Processes that are ready"),
+    "replicas": number_column("Desired", 0, width=66, help="Processes that should run"),
     "restarts": number_column("Restarts", 0, width=70),
-    "memory_mb": number_column("Memory, MB", 0, width=92),
+    "memory_mb": number_column("Memory (MB)", 0, width=92),
     "updated_at": when_column("Changed", width=104),
-    "message": text_column("Now"),
+    "message": text_column("Message"),
 }
 
 
@@ -84,7 +84,7 @@ def _empty() -> None:
         return
     empty(
         "Nothing is deployed",
-        "Launch a version: it gets a process of its own and an address for programs.",
+        "Launch a version: it gets its own process and an HTTP endpoint.",
         key="no_deployments",
     )
     with st.container(horizontal=True, horizontal_alignment="center"):

@@ -61,7 +61,7 @@ def _first_steps() -> None:
     with header("Home"):
         pass
     empty(
-        "Welcome aboard",
+        "Welcome to Pilothouse",
         "This workspace is empty. Run the demo to see a real model's whole life in a few "
         "minutes: training, deployment, live predictions, drift, an alert and a retraining. "
         "Or begin with data of your own.",
@@ -100,7 +100,7 @@ def _tiles(now: Overview, span: str) -> list[Kpi]:
         Kpi(
             "In production",
             plural(len(now.production), "model"),
-            f"{len(serving)} deployed" if len(serving) else "none answers yet",
+            f"{len(serving)} deployed" if len(serving) else "none is serving yet",
         ),
         Kpi(
             f"Predictions, last {span}",
@@ -108,11 +108,11 @@ def _tiles(now: Overview, span: str) -> list[Kpi]:
             f"{plural(now.requests, 'request')}, {plural(now.errors, 'error')}",
         ),
         Kpi(
-            "Latency, p95",
+            "Latency (p95)",
             "–" if now.p95_ms is None else f"{number(now.p95_ms, 1)} ms",  # noqa: RUF001
-            "newest minutes" if now.p95_ms is not None else "no traffic yet",
+            "latest minutes" if now.p95_ms is not None else "no traffic yet",
         ),
-        Kpi("Open alerts", str(len(now.alerts)), f"{firing} firing" if firing else "none fires"),
+        Kpi("Open alerts", str(len(now.alerts)), f"{firing} firing" if firing else "none firing"),
         Kpi(
             "Waiting for a decision",
             str(len(now.promotions)),
@@ -126,7 +126,7 @@ def _traffic(now: Overview, span: str) -> None:
     if now.traffic.empty:
         empty(
             "No traffic",
-            f"Nothing was asked of a deployment in the last {span}.",
+            f"No deployment received a request in the last {span}.",
             icon=":material/show_chart:",
             key="home_traffic_empty",
             border=False,
@@ -187,8 +187,8 @@ def _production(now: Overview) -> None:
             "version": text_column("Version", width=96),
             "status": status_column(width=92),
             "drift": status_column("Drift", width=80),
-            "performance": status_column("Realised", width=96),
-            "message": text_column("Now"),
+            "performance": status_column("Observed", width=96),
+            "message": text_column("Message"),
         },
         key="home_deployments",
         ids="name",
@@ -196,14 +196,14 @@ def _production(now: Overview) -> None:
         opens=("deployment", "name"),
     )
     if not now.windows.empty:
-        section("Realised ROC AUC", "by window of event time, as labels came")
+        section("Observed ROC AUC", "by window of event time, from labels")
         figure(
             charts.by_group(
                 now.windows, dark=dark(), at="start", value="roc_auc", group="deployment"
             ),
             key="home_health",
             height=HEALTH,
-            alt="Realised ROC AUC of each deployment by window",
+            alt="Observed ROC AUC of each deployment by window",
         )
 
 

@@ -91,7 +91,7 @@ def _commands(job: JobInfo) -> None:
     ):
         confirm(
             "Retry this job",
-            f"**{job.title}** is done again from the step that did not end, as a new job.",
+            f"**{job.title}** is run again, as a new job, from the step that did not finish.",
             verb="Retry",
             command=lambda reason: _retry(job.id, reason),
             done="",
@@ -100,7 +100,7 @@ def _commands(job: JobInfo) -> None:
 
 def _retry(job_id: str, reason: str) -> None:
     again = workspace().jobs.retry(job_id, reason)
-    toast_next("The job goes on")
+    toast_next("The job was retried")
     go(address("job", again))
 
 
@@ -133,7 +133,7 @@ def _body(job_id: str, view: str) -> str:
     with left:
         section("Steps", plural(len(steps), "step") if len(steps) else "")
         if steps.empty:
-            empty("No step has begun", "The worker takes jobs up in the order they were asked for.")
+            empty("No step has started", "The worker runs jobs in the order they were submitted.")
         else:
             with tall("job_steps", len(steps), reserve=19) as height:
                 table(steps, STEP_COLUMNS, key="job_steps", alt="Steps", height=height)

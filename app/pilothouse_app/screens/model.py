@@ -8,7 +8,6 @@ import streamlit as st
 
 from pilothouse_app.charts.versions import metric_by_version
 from pilothouse_app.components.charting import dark, figure
-from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import header, section
@@ -25,7 +24,7 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.table_height import tall
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.formatting import main_metrics, metric_title
+from pilothouse_app.features.experiments.formatting import main_metrics, message_text, metric_title
 from pilothouse_app.features.registry.promote import promote_button
 from pilothouse_app.features.registry.stages import stage_overview
 
@@ -53,7 +52,7 @@ PROMOTIONS = {
     "version": name_column("Version", width=92),
     "stage": status_column("To", width=96),
     "status": status_column(width=90),
-    "requested_at": when_column("Asked", width=100),
+    "requested_at": when_column("Requested", width=100),
     "gates": text_column("Gates"),
 }
 
@@ -141,11 +140,11 @@ def _promotions(name: str) -> None:
     promotions = workspace().registry.promotions(model=name)
     section("Promotions", plural(len(promotions), "request"))
     if promotions.empty:
-        st.markdown(":gray[Nobody has asked to promote a version.]")
+        st.markdown(":gray[No promotion has been requested.]")
         return
     recent = promotions.head(RECENT)
     rows = recent.assign(
         version=[f"Version {number}" for number in recent["version"]],
-        gates=[readable(gates) for gates in recent["gates"]],
+        gates=[message_text(gates) for gates in recent["gates"]],
     )
     table(rows, PROMOTIONS, key="model_promotions", alt="Promotions", opens=("promotion", "id"))

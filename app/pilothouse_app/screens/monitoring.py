@@ -107,11 +107,11 @@ def _commands(name: str) -> None:
         "Evaluate now",
         type="primary",
         icon=":material/refresh:",
-        help="Judges every window that has new predictions or labels",
+        help="Evaluates every window that has new predictions or labels",
         key="evaluate",
     ):
         job = workspace().pipelines.evaluate(name)
-        toast_next("The evaluation is under way")
+        toast_next("Evaluation started")
         go(address("job", job))
 
 
@@ -126,7 +126,7 @@ def is_monitored(name: str) -> bool:
 
 def _not_monitored(name: str) -> None:
     empty(
-        f"Nobody monitors {name} yet",
+        f"{name} is not monitored yet",
         "Monitoring gathers its predictions by week and raises an alert when performance falls or "
         "most columns drift.",
         icon=":material/monitoring:",
@@ -172,13 +172,13 @@ def _drift(name: str, windows: pd.DataFrame) -> None:
     order = [str(column) for column in ranking["column"]]
     trend = _primary_trend(name)
     if trend.empty or not trend["score"].notna().any():
-        st.markdown(":gray[No window had rows enough to be judged.]")
+        st.markdown(":gray[No window has enough rows to be evaluated.]")
     else:
         figure(
             drift_heatmap(trend, dark=dark(), order=order, titles=order),
             key="drift_heatmap",
             height=80 + 19 * min(len(order), 24),
-            alt="Drift of each column over its limit, by window; most telling columns on top",
+            alt="Drift of each column over its limit, by window; most important columns on top",
         )
     chosen = choose_window(windows, "monitoring_window")
     ranking_and_distributions(chosen, key=f"drift_{chosen}")

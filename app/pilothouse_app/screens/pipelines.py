@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from pilothouse.jobs.tables import ENDED, QUEUED, RUNNING
 from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_or_all, filter_bar, pager, switch
 from pilothouse_app.components.formats import plural, title
@@ -34,7 +35,7 @@ SCREEN = Screen(
 )
 SIZE = 50
 VIEWS = ("jobs", "schedules")
-STATES = ("running", "queued", "succeeded", "failed", "cancelled")
+STATUSES = (RUNNING, QUEUED, *ENDED)
 
 
 def render() -> None:
@@ -59,7 +60,7 @@ def render() -> None:
 def _filters() -> dict[str, Any]:
     page = "pipelines_page"
     status = choose_or_all(
-        "pipelines_status", STATES, "All states", format_func=status_title, resets=page, width=150
+        "pipelines_status", STATUSES, "All states", format_func=status_title, resets=page, width=150
     )
     kind = choose_or_all(
         "pipelines_kind", tuple(KINDS), "All kinds", format_func=kind_title, resets=page, width=170
@@ -72,7 +73,7 @@ def _jobs(filters: dict[str, Any], *, busy: bool) -> None:
     matching = ws.jobs.count(**filters)
     if not matching and not any(filters.values()):
         empty(
-            "No work has been asked for",
+            "No jobs yet",
             "Training, evaluation, reports and retraining run as jobs that survive a restart.",
             action=("Run the flights demo", start_demo),
             key="no_jobs",

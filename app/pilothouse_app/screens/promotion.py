@@ -10,7 +10,6 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.comparison.agreement import DIFFERS, SAME, compare_values
-from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import DASH, ago, when
 from pilothouse_app.components.header import facts, header, section
@@ -19,7 +18,12 @@ from pilothouse_app.components.live import refresh_when_changed
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.formatting import main_metrics, metric_title, metric_value
+from pilothouse_app.features.experiments.formatting import (
+    main_metrics,
+    message_text,
+    metric_title,
+    metric_value,
+)
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
 from pilothouse_app.features.registry.promote import consequence, current_evaluation, decide_buttons
 
@@ -90,8 +94,8 @@ def _request(promotion: PromotionInfo) -> None:
     origin = "a retraining" if promotion.origin == "retraining" else literal(promotion.requested_by)
     facts(
         {
-            "Asked": f"{ago(promotion.requested_at)} by {literal(origin)}",
-            "Reason": literal(readable(promotion.reason)),
+            "Requested": f"{ago(promotion.requested_at)} by {literal(origin)}",
+            "Reason": literal(message_text(promotion.reason)),
             "Evidence": f"`{promotion.evidence_hash[:12]}`",
         }
     )
@@ -108,8 +112,8 @@ def _outlook(promotion: PromotionInfo) -> None:
     now = current_evaluation(promotion)
     if not now.accepted:
         st.warning(
-            f"{literal(readable(now.message))}.",
-            title="The gates would refuse it now",
+            f"{literal(message_text(now.message))}.",
+            title="The gates would not pass now",
             icon=":material/block:",
         )
         return
@@ -139,7 +143,7 @@ def _rows(key: str, candidate: Mapping[str, Any], champion: Mapping[str, Any]) -
     if _OF_TRAINING.match(key):
         return "not held out"
     state = compare_values([candidate.get("held_out"), champion.get("held_out")])
-    return {SAME: "the same", DIFFERS: "different"}.get(state, "not known")
+    return {SAME: "the same", DIFFERS: "different"}.get(state, "unknown")
 
 
 def _keys(metrics: Mapping[str, float]) -> list[str]:
@@ -163,14 +167,14 @@ def _metric_table(
 
 
 def _gates(promotion: PromotionInfo) -> None:
-    later, when_said = promotion.decision_verdicts, "What the gates said at the decision"
+    later, when_said = promotion.decision_verdicts, "Gate results at the decision"
     if promotion.status == "pending":
-        later, when_said = current_evaluation(promotion).verdicts, "What the gates say now"
+        later, when_said = current_evaluation(promotion).verdicts, "Gate results now"
     if later is not None:
         same = later == promotion.verdicts
-        section(when_said, verdict_summary(later) + (", as when it was asked" if same else ""))
+        section(when_said, verdict_summary(later) + (", same as when requested" if same else ""))
         verdict_table(later)
         if same:
             return
-    section("What the gates said when it was asked", verdict_summary(promotion.verdicts))
+    section("Gate results when requested", verdict_summary(promotion.verdicts))
     verdict_table(promotion.verdicts)

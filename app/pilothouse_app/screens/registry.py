@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pilothouse_app.components.diff import readable
+from pilothouse.registry.tables import STATUSES
 from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_or_all, filter_bar, pager, search
 from pilothouse_app.components.formats import ago, plural
@@ -27,7 +27,12 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.table_height import tall
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.experiments.formatting import main_metrics, metric_title, metric_value
+from pilothouse_app.features.experiments.formatting import (
+    main_metrics,
+    message_text,
+    metric_title,
+    metric_value,
+)
 from pilothouse_app.features.registry.gates import gate_overview, verdict_summary
 from pilothouse_app.features.registry.promote import decide_buttons
 from pilothouse_app.features.registry.stages import stage_overview
@@ -43,15 +48,14 @@ SCREEN = Screen(
     section="Operate",
     order=0,
 )
-STATUSES = ("pending", "accepted", "rejected", "refused")
 MAX_CARDS = 3
 SIZE = 50
 MODELS = {
     "name": name_column("Model", width=190),
-    "owner": text_column("Owner", width=92, help="The tag `owner`, else who made the model"),
+    "owner": text_column("Owner", width=92, help="The tag `owner`, or who created the model"),
     "champion": number_column("Champion", 0, width=84, help="The version in production"),
     "metric": text_column(
-        "Metric", width=130, help="Of the champion, else of the newest version, as its run has it"
+        "Metric", width=130, help="Of the champion, or of the newest version if there is none"
     ),
     "deployments": text_column("Deployments", width=150),
     "versions": number_column("Versions", 0, width=74),
@@ -65,8 +69,8 @@ PROMOTIONS = {
     "to": status_column("To", width=100),
     "status": status_column(width=96),
     "gates": text_column("Gates", width=150),
-    "requested_by": text_column("Asked by", width=84),
-    "requested_at": when_column("Asked", width=104),
+    "requested_by": text_column("Requested by", width=84),
+    "requested_at": when_column("Requested", width=104),
     "decided_by": text_column("Decided by", width=84),
     "why": text_column("Reason", width=260),
 }
@@ -164,9 +168,9 @@ def _card(row: dict[str, Any]) -> None:
                 icon=":material/how_to_vote:",
             )
             st.markdown(
-                f":gray[{verdict_summary(promotion.verdicts)} · asked by "
+                f":gray[{verdict_summary(promotion.verdicts)} · requested by "
                 f"{literal(promotion.requested_by)} {ago(promotion.requested_at)}]  \n"
-                f"{literal(readable(promotion.reason))}"
+                f"{literal(message_text(promotion.reason))}"
             )
         with st.container(horizontal=True, width="content"):
             decide_buttons(promotion, key=f"decide_{promotion.id}")
@@ -189,7 +193,7 @@ def _promotions() -> None:
     if promotions.empty:
         empty(
             "No version has been promoted",
-            "Open a version and promote it; gates judge it first.",
+            "Open a version and promote it; gates are evaluated first.",
             key="no_promotions",
         )
         return
@@ -198,8 +202,8 @@ def _promotions() -> None:
             f"{m} {n}" for m, n in zip(promotions["model"], promotions["version"], strict=True)
         ],
         to=promotions["stage"],
-        gates=[readable(gates) for gates in promotions["gates"]],
-        why=[readable(late or early) for late, early in _reasons(promotions)],
+        gates=[message_text(gates) for gates in promotions["gates"]],
+        why=[message_text(late or early) for late, early in _reasons(promotions)],
     )
     table(rows, PROMOTIONS, key="promotions", alt="Promotions", opens=("promotion", "id"))
 

@@ -44,7 +44,10 @@ def render() -> None:
     with header("Drift report", status=report.status, note=span, back=back):
         if report.digest:
             st.link_button(
-                "Open alone", report_path(report.id), icon=":material/open_in_new:", key="alone"
+                "Open in new tab",
+                report_path(report.id),
+                icon=":material/open_in_new:",
+                key="alone",
             )
         else:
             link(address("job", report.job_id), "Job", icon=":material/manufacturing:")
@@ -62,7 +65,7 @@ def _facts(report: ReportInfo) -> None:
             "Rows": count(report.rows),
             "Reference rows": count(report.reference_rows),
             "Size": size(report.bytes),
-            "Made": ago(report.made_at),
+            "Created": ago(report.made_at),
             "By": "Evidently",
         }
     )
@@ -74,5 +77,5 @@ def _making(report_id: str) -> bool:
     job = workspace().jobs.job(report.job_id)
     progress_line(job)
     if not job.ended:
-        st.markdown(":gray[The page appears here when it is made; that takes about half a minute.]")
+        st.markdown(":gray[The report appears here when it is ready, in about half a minute.]")
     return not job.ended

@@ -23,6 +23,7 @@ from pilothouse_app.components.live import live
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.experiments.formatting import trainer_title
 from pilothouse_app.features.experiments.register_model import compare_button, register_button
 from pilothouse_app.features.run import (
     code,
@@ -92,8 +93,8 @@ def _facts(run: RunInfo) -> None:
     facts(
         {
             "Experiment": literal(run.experiment),
-            "Trainer": literal(title(run.trainer or "")),
-            "Took": duration(run.duration_s),
+            "Trainer": literal(trainer_title(run.trainer or "")),
+            "Duration": duration(run.duration_s),
             "By": literal(run.user),
             "Started": ago(run.created_at),
             "Code": commit,
@@ -104,7 +105,7 @@ def _facts(run: RunInfo) -> None:
 def _notices(run: RunInfo) -> None:
     if run.archived_at is not None:
         st.info(
-            "It stands in no table and no count; nothing of it is lost.",
+            "This run is hidden from tables and counts. No data was deleted.",
             title=f"Archived {ago(run.archived_at)}",
             icon=":material/archive:",
         )
@@ -137,7 +138,7 @@ def _relatives(run: RunInfo) -> None:
             link(address("version", version.ref), label, icon=ICONS["version"])
         if run.parent_id:
             parent = address("run", run.parent_id)
-            same_page_link(parent, "Run above", icon=":material/account_tree:", key="run_parent")
+            same_page_link(parent, "Parent run", icon=":material/account_tree:", key="run_parent")
 
 
 def _live_line(run_id: str) -> str:

@@ -10,7 +10,6 @@ import streamlit as st
 from pilothouse.comparison.agreement import compare_values
 from pilothouse.kit.errors import Invalid
 from pilothouse_app.components.confirm import confirm
-from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import ago, plural
 from pilothouse_app.components.header import facts, header, section
@@ -28,7 +27,12 @@ from pilothouse_app.components.table import (
 )
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.launch import launch_button
-from pilothouse_app.features.experiments.formatting import main_metrics, metric_title, metric_value
+from pilothouse_app.features.experiments.formatting import (
+    main_metrics,
+    message_text,
+    metric_title,
+    metric_value,
+)
 from pilothouse_app.features.registry.external_version import external_version
 from pilothouse_app.features.registry.gates import verdict_summary, verdict_table
 from pilothouse_app.features.registry.promote import pending_promotion, promote_button
@@ -68,7 +72,7 @@ def render() -> None:
         empty("Which version?", "The address names none.", to=("Open the registry", back[1]))
         return
     if not number.isdigit():
-        raise Invalid(f"{number!r} is no version number.")
+        raise Invalid(f"{number!r} is not a version number.")
     version = workspace().registry.version(model, int(number))
     with header(f"{model} {version.version}", status=version.stage, back=back):
         _commands(version)
@@ -100,11 +104,13 @@ def _commands(version: VersionInfo) -> None:
 
 
 def _confirm_archive(version: VersionInfo) -> None:
-    champion = " It is the champion: the model is left without one." if version.is_champion else ""
+    champion = (
+        " It is the champion: the model will have no champion." if version.is_champion else ""
+    )
     confirm(
         "Archive this version",
         f"**{version.model} {version.version}** is taken out of use.{champion} "
-        "Deployments that serve it go on. It can be promoted again.",
+        "Deployments that serve it keep running. It can be promoted again.",
         verb="Archive",
         command=lambda reason: workspace().registry.archive(version.model, version.version, reason),
         done=f"{version.model} {version.version} is archived",
@@ -155,7 +161,7 @@ def _champion_note(version: VersionInfo, champion: VersionInfo | None, key: str)
         return ""
     figure = f"champion {metric_value(key, champion.metrics[key])}"
     state = compare_values([version.held_out, champion.held_out])
-    return figure + {"same": "", "differs": ", on other rows"}.get(state, ", rows not known")
+    return figure + {"same": "", "differs": ", on other rows"}.get(state, ", rows unknown")
 
 
 def _inputs(version: VersionInfo) -> None:
@@ -178,7 +184,7 @@ def _status(version: VersionInfo) -> None:
         waiting = pending_promotion(version)
         evidence = waiting.evidence.get("comparison") if waiting else None
         decision = registry.assess(version.model, version.version, "production", evidence)
-        section("Would it pass to production?", verdict_summary(decision.verdicts))
+        section("Gates for production", verdict_summary(decision.verdicts))
         verdict_table(decision.verdicts)
     moves = registry.history(version.model)
     moves = moves[moves["version"] == version.version].rename(columns={"after": "to"})
@@ -192,14 +198,14 @@ def _status(version: VersionInfo) -> None:
 
 def _promotions(promotions: pd.DataFrame, version: int) -> None:
     own = promotions[promotions["version"] == version]
-    own = own.assign(gates=[readable(gates) for gates in own["gates"]])
+    own = own.assign(gates=[message_text(gates) for gates in own["gates"]])
     if own.empty:
         return
     section("Promotions", plural(len(own), "request"))
     columns = {
         "stage": name_column("To", width=96),
         "status": status_column(width=96),
-        "requested_at": when_column("Asked", width=110),
+        "requested_at": when_column("Requested", width=110),
         "gates": text_column("Gates"),
     }
     table(own, columns, key="version_promotions", alt="Promotions", opens=("promotion", "id"))

@@ -45,7 +45,7 @@ RESULTS = {
     "status": status_column(width=104),
     "check": text_column("Check", width=150),
     "score": number_column("Score", 4, width=80),
-    "warn": number_column("Warns at", 3, width=80),
+    "warn": number_column("Warning limit", 3, width=80),
     "threshold": number_column("Limit", 3, width=72),
     "reference": number_column("Reference", 4, width=88),
     "n_current": number_column("Rows", 0, width=76),
@@ -53,7 +53,7 @@ RESULTS = {
     "message": text_column("Note"),
 }
 BRIEF = {
-    "check": text_column("Figure", width=128),
+    "check": text_column("Metric", width=128),
     "status": status_column(width=82),
     "score": number_column("Window", 4, width=74),
     "reference": number_column("Reference", 4, width=80),
@@ -98,9 +98,9 @@ def _remove_button(window: WindowInfo, back: PageAddress) -> None:
     if st.button("Remove", icon=":material/delete:", key="window_remove"):
         confirm(
             "Remove this window",
-            f"No list, trend or alert of **{literal(window.deployment)}** counts it any more. It "
-            f"rests on {count(window.rows)} predictions, which stay; it comes back only when it is "
-            "evaluated by hand.",
+            f"Lists, trends and alerts of **{literal(window.deployment)}** no longer include it. "
+            f"Its {count(window.rows)} predictions are kept; it comes back only when it is "
+            "evaluated manually.",
             verb="Remove",
             command=lambda reason: workspace().monitoring.remove_window(window.id, reason),
             done="The window is removed",
@@ -133,18 +133,27 @@ def _facts(window: WindowInfo) -> None:
             window.deployment,
             icon=":material/rocket_launch:",
         )
-        judged = f"{ago(window.evaluated_at)}, revision {window.revision}"
-        facts({"Drift": status_title(window.drift_status),
-               "Realised": status_title(window.performance_status), "Judged": judged})  # fmt: skip
+        evaluated = f"{ago(window.evaluated_at)}, revision {window.revision}"
+        facts(
+            {
+                "Drift": status_title(window.drift_status),
+                "Observed": status_title(window.performance_status),
+                "Evaluated": evaluated,
+            }
+        )
 
 
 def _tiles(window: WindowInfo) -> None:
     auc = window.figures.get("roc_auc")
     kpi_row(
         [
-            Kpi("ROC AUC", number(auc), "realised" if auc is not None else "too few labels"),
+            Kpi("ROC AUC", number(auc), "observed" if auc is not None else "too few labels"),
             Kpi("Drifted columns", f"{window.drifted} of {window.columns}", "over their limit"),
-            Kpi("Mean score", number(window.mean_score), f"{share(window.base_rate)} came true"),
+            Kpi(
+                "Mean score",
+                number(window.mean_score),
+                f"{share(window.base_rate)} observed positive",
+            ),
             Kpi("Predictions", count(window.rows), "in this window"),
             Kpi("Labelled", share(window.coverage), plural(window.labelled, "label")),
         ]
@@ -154,7 +163,7 @@ def _tiles(window: WindowInfo) -> None:
 def _performance(window: WindowInfo) -> None:
     left, right = st.columns([46, 54], gap="medium")
     with left:
-        section("Realised figures", "of the labelled rows")
+        section("Observed metrics", "of the labelled rows")
         results = workspace().monitoring.results(window.id)
         _results(results, "performance", brief=True)
     with right:

@@ -1,4 +1,4 @@
-"""What needs a person, on a page: a line that leads to the object, and taking it off the list."""
+"""Items that need a person: a line with a link to each, and commands to dismiss and restore."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def _key(item: str) -> str:
 
 def _dismiss(item: str) -> None:
     if run_from_callback(lambda: workspace().attention.dismiss([item])):
-        toast_next("Dismissed. It can be put back under Needs a person.")
+        toast_next("Dismissed. It can be restored under Needs a person.")
 
 
 @st.dialog("Dismiss", width="small", icon=":material/close:")
 def dismiss_dialog(ids: Sequence[str]) -> None:
-    """Take items off the list, with a reason for whoever asks later."""
+    """Dismiss items, with a reason for the audit log."""
     st.markdown(
-        f"{plural(len(ids), 'item')} will leave the list until it happens again. "
+        f"{plural(len(ids), 'item')} will be removed from the list until it happens again. "
         "Nothing else changes: no decision is made, no alert is resolved."
     )
     reason = reason_input("dismiss_reason")
@@ -79,7 +79,7 @@ def dismiss_dialog(ids: Sequence[str]) -> None:
 
 
 def restore_items(ids: Sequence[str]) -> None:
-    """Put dismissed items on the list again; as a callback."""
+    """Restore dismissed items; call it from a callback."""
     if run_from_callback(lambda: workspace().attention.restore(ids)):
         untick(TABLE)
-        toast_next(f"{plural(len(ids), 'item')} put back")
+        toast_next(f"{plural(len(ids), 'item')} restored")

@@ -1,4 +1,4 @@
-"""A difference in a cell: value, then colour, arrow and words that say the same."""
+"""Cells with a difference: the value, then a badge whose colour, arrow and text agree."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ ARROWS = {"higher": ":material/north:", "lower": ":material/south:", "unknown": 
 DIRECTION_NOTES = {
     "higher": "higher is better",
     "lower": "lower is better",
-    "unknown": "direction not known",
+    "unknown": "direction unknown",
 }
 
 
 def arrow(delta: float) -> str:
-    """Which way a value went, whatever that is worth."""
+    """The sign of a difference as an arrow, whichever direction is better."""
     return "▲" if delta > 0 else "▼" if delta < 0 else "="
 
 
@@ -53,7 +53,7 @@ def delta_text(row: Mapping[Any, Any], kind: MetricKind) -> str:
 
 
 def badge(row: Mapping[Any, Any], kind: MetricKind) -> str:
-    """The difference of a settled row as a badge; nothing for the baseline or without a value."""
+    """The difference of a row as a badge; empty for the baseline and missing values."""
     verdict = row["verdict"]
     if verdict in ("baseline", "unknown"):
         return ""
@@ -68,7 +68,7 @@ def badge(row: Mapping[Any, Any], kind: MetricKind) -> str:
 
 
 def rounds_to_zero(delta: float, kind: MetricKind) -> bool:
-    """Whether a difference is none in the digits that are shown."""
+    """Whether a difference is zero in the digits of the metric's format."""
     return not any(char in "123456789" for char in format(abs(delta), kind.format))
 
 
@@ -134,11 +134,11 @@ def run_name(context: ComparisonContext, run: str) -> str:
 
 
 def no_break(text: str) -> str:
-    """A figure with its unit, on one line of a cell."""
+    """Text with non-breaking spaces, so that a value and its unit stay on one line."""
     return text.replace(" ", "\u00a0")
 
 
 def with_index_column(cells: pd.DataFrame, corner: str) -> pd.DataFrame:
-    """Row names as the first column, under a heading of their own."""
+    """Turn the index into the first column, titled `corner`."""
     cells.index.name, cells.columns.name = corner, None
     return cells.reset_index()

@@ -1,4 +1,4 @@
-"""What is compared: runs and versions of the address, the baseline, and evidence, asked once."""
+"""The comparison of the page: runs and versions from the address, baseline, cached evidence."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EVIDENCE_FILES = ("reference.parquet", "folds.json", "confusion.json")
 
 @dataclass(frozen=True)
 class Selection:
-    """The runs of the address by id, the words for those that were named as versions."""
+    """The runs that the address names, with labels for those that were named as versions."""
 
     runs: tuple[str, ...]
     labels: Mapping[str, str]
@@ -69,7 +69,7 @@ def _run(ref: str, labels: dict[str, str]) -> str:
     if version.run_id is None:
         raise Invalid(
             f"{ref} was imported, so there is no run to compare.",
-            hint="Compare versions that a run of this workspace made.",
+            hint="Compare versions that were made by a run of this workspace.",
         )
     labels[version.run_id] = f"{version.model} {version.version}"
     return version.run_id
@@ -106,7 +106,7 @@ class ComparisonContext:
 
     @cached_property
     def evidence(self) -> SignificanceReport:
-        """What folds, seeds and predictions say; the same evidence is weighed once."""
+        """Significance from folds, seeds and predictions, cached by the evidence."""
         findings, rows, left_out = _significance(
             str(workspace().folder), self.key, tuple(self.labels.items()), self.compared
         )
@@ -136,16 +136,16 @@ class ComparisonContext:
         )
 
     def has_predictions(self, run: str) -> bool:
-        """Whether a run kept what it said of its held-out rows."""
+        """Whether a run stored its predictions on held-out rows."""
         return next(r for r in self.compared.runs if r.id == run).has_artifact("reference.parquet")
 
     @property
     def with_predictions(self) -> list[str]:
-        """The runs that kept predictions, in order."""
+        """The runs that stored predictions, in order."""
         return [run for run in self.ids if self.has_predictions(run)]
 
 
-@st.cache_data(show_spinner="Weighing the evidence", max_entries=64, ttl=600)
+@st.cache_data(show_spinner="Testing significance", max_entries=64, ttl=600)
 def _significance(
     folder: str, key: Any, labels: Any, _compared: Comparison
 ) -> tuple[pd.DataFrame, int, dict[str, str]]:
@@ -160,16 +160,16 @@ def image_format() -> ImageFormat:
 
 
 def note_undrawn_runs(context: ComparisonContext) -> None:
-    """An honest word when there are more runs than colours."""
+    """Say which runs the charts leave out, when there are more than colours."""
     if len(context.ids) > MAX_DRAWN:
         left = literal(", ".join(context.labels[run] for run in context.ids[MAX_DRAWN:]))
         st.markdown(
-            f":small[:gray[Drawn: the baseline and the next {MAX_DRAWN - 1} runs. Not: {left}.]]"
+            f":small[:gray[Charts show the baseline and {MAX_DRAWN - 1} more runs, not: {left}.]]"
         )
 
 
 def note_missing_predictions(context: ComparisonContext) -> bool:
-    """Say which runs have no stored predictions; whether nobody has any."""
+    """Say which runs have no stored predictions; return whether none has any."""
     without = [context.labels[run] for run in context.ids if run not in context.with_predictions]
     if without and context.with_predictions:
         st.markdown(f":small[:gray[Without stored predictions: {literal(', '.join(without))}.]]")

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 STATES = {
     "same": ":green[:material/check_circle:] the same",
     "differs": ":orange[:material/warning:] differs",
-    "unknown": ":gray[:material/help:] not known",
+    "unknown": ":gray[:material/help:] unknown",
 }
-CHANGES = {"new": "new column", "gone": "column gone", "type": "other type"}
+CHANGES = {"new": "new column", "gone": "column removed", "type": "type changed"}
 
 
 def data_view(context: ComparisonContext) -> None:
@@ -135,13 +135,13 @@ def _one_version(context: ComparisonContext, ref: str) -> str:
 
 
 def _shifts(columns: pd.DataFrame) -> None:
-    section("How far each column moved", "0 is alike, 1 has nothing in common")
+    section("Shift of each column", "0: same distribution, 1: no overlap")
     table(
         columns.assign(id=columns["column"]),
         {
             "column": text_column("Column", width=150),
             "shift": bar_column("Shift", 0.0, 1.0, digits=2, width=130),
-            "message": text_column("In words", width=90),
+            "message": text_column("Summary", width=90),
             "missing_before": percent_column("Missing before", width=110),
             "missing_after": percent_column("after", width=80),
             "mean_before": number_column("Mean before", 2, width=100),

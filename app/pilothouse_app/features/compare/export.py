@@ -1,4 +1,4 @@
-"""What one takes away from a comparison: files, text to paste, the lines that open it again."""
+"""Exports of a comparison: files, text to paste, and code that opens it in a notebook."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ def _downloads(context: ComparisonContext) -> None:
                 on_click="ignore",
             )
     st.segmented_control(
-        "Pictures of charts",
+        "Chart image format",
         ["PNG", "SVG"],
         default="PNG",
         required=True,
         key="compare_picture",
         persist_state="session",
-        help="Each chart's own bar saves it: the camera, or the arrow",
+        help="Each chart is saved by the camera or arrow in its toolbar",
     )
     metric = st.session_state.get("compare_metric") or compared.deciding
     drawn = metric and differences_svg(context, ordered_rows(context, metric), metric, dark=False)
     if drawn:
         st.download_button(
-            "The summary's differences (SVG)",
+            "Differences chart (SVG)",
             drawn,
             "differences.svg",
             "image/svg+xml",

@@ -37,7 +37,7 @@ def metrics_view(context: ComparisonContext) -> None:
         query = search("compare_q", "Metric")
         hide = hide_identical()
         extremes = st.toggle(
-            "Row extremes",
+            "Mark best and worst",
             key="compare_extremes",
             bind="query-params",
             persist_state="session",
@@ -143,11 +143,11 @@ def _evidence(context: ComparisonContext, keys: list[str]) -> None:
         return
     with opened:
         for reason in context.evidence.left_out.values():
-            st.markdown(f":orange[:material/warning:] No pairing by rows: {literal(reason)}")
+            st.markdown(f":orange[:material/warning:] Rows cannot be paired: {literal(reason)}")
         if findings.empty:
             st.markdown(
-                ":gray[No folds, no other seeds and no shared predictions: a difference may be "
-                "luck.]"
+                ":gray[No folds, repeated seeds or shared predictions: a difference may be due to "
+                "chance.]"
             )
             return
         kinds = context.compared.kinds
@@ -162,8 +162,8 @@ def _evidence(context: ComparisonContext, keys: list[str]) -> None:
                 "low": list(findings["low"]),
                 "high": list(findings["high"]),
                 "p": [p_words(p) if p == p else DASH for p in findings["p"]],
-                "told": [
-                    "a difference" if significant else "noise"
+                "verdict": [
+                    "significant" if significant else "not significant"
                     for significant in findings["significant"]
                 ],
             }
@@ -173,12 +173,12 @@ def _evidence(context: ComparisonContext, keys: list[str]) -> None:
             {
                 "metric": text_column("Metric", width=150),
                 "label": text_column("Run", width=190),
-                "told": text_column("Says", width=100),
+                "verdict": text_column("Verdict", width=112),
                 "delta": number_column("Difference", 4, width=92),
                 "low": number_column("From", 4, width=84),
                 "high": number_column("To", 4, width=84),
                 "p": text_column("p", width=90),
-                "n": text_column("Weighed", width=110),
+                "n": text_column("Sample", width=110),
                 "method": text_column("Method"),
             },
             key="compare_findings",

@@ -11,12 +11,13 @@ from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse_app import charts
 from pilothouse_app.components.charting import dark, echart, figure
 from pilothouse_app.components.filters import choose_one, choose_or_all, filter_bar
-from pilothouse_app.components.formats import plural, title
+from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, number_column, table, text_column, ticked
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.compare.context import ComparisonContext, image_format
+from pilothouse_app.features.experiments.formatting import trainer_title
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,9 @@ HEIGHT = 400
 def parallel_view(context: ComparisonContext) -> None:
     """Lines and rows of the same runs, then the influence of parameters over the experiment."""
     compared = context.compared
-    frame = compared.axes.assign(trainer=[title(run.trainer or "none") for run in compared.runs])
+    frame = compared.axes.assign(
+        trainer=[trainer_title(run.trainer or "none") for run in compared.runs]
+    )
     axes = _axes(context, frame)
     with filter_bar():
         within = _selected_range(context, frame, axes)
@@ -94,7 +97,7 @@ def _selected_range(
     axis = choose_or_all("compare_axis", ranged, "Filter by an axis", width=240)
     if not axis:
         st.markdown(
-            ":gray[Choose an axis to keep a range of it, or tick rows below.]", width="content"
+            ":gray[Choose an axis to filter by a range, or tick rows below.]", width="content"
         )
         return set(context.ids)
     values = frame[numeric[axis]].astype(float)
@@ -152,7 +155,7 @@ def _importance(context: ComparisonContext) -> None:
     experiment = compared.runs[0].experiment
     if not keys:
         return
-    section("What a metric follows", f"over the finished runs of {literal(experiment)}")
+    section("Parameter importance", f"over the finished runs of {literal(experiment)}")
     metric = choose_one(
         "compare_influence",
         keys,
@@ -175,7 +178,7 @@ def _importance_charts(context: ComparisonContext, frame: pd.DataFrame, fit: flo
     left, right = st.columns(2, gap="medium")
     named = frame.assign(param=list(frame["param"]))
     with left:
-        section("Parameters", "blue: the metric rises with it, orange: it falls, grey: words")
+        section("Parameters", "blue: the metric increases with it, orange: decreases, grey: text")
         figure(
             charts.param_importance(named, dark=dark()),
             key="compare_influence_chart",
@@ -191,9 +194,9 @@ def _columns(context: ComparisonContext) -> None:
     """The permutation importance of the data's columns, as each run kept it."""
     importance = context.compared.curves.get("importance")
     if importance is None or importance.empty:
-        st.markdown(":gray[No run kept the importance of its columns.]")
+        st.markdown(":gray[No run stored feature importances.]")
         return
-    section("Columns of the data", "permutation importance on the held-out rows")
+    section("Feature importance", "permutation importance on the held-out rows")
     figure(
         charts.grouped(
             importance, dark=dark(), label="column", value="importance", group="label",
@@ -214,7 +217,7 @@ def _cache_stamp(experiment: str, metric: str) -> tuple[int, str]:
     return runs.count(which), str(newest["id"].iloc[0]) if len(newest) else ""
 
 
-@st.cache_data(show_spinner="Growing a forest over the runs", max_entries=64)
+@st.cache_data(show_spinner="Computing parameter importance", max_entries=64)
 def _param_importance(
     folder: str, experiment: str, metric: str, stamp: Any
 ) -> tuple[pd.DataFrame, str, float]:

@@ -34,7 +34,7 @@ KINDS = {
 def settings_view(context: ComparisonContext) -> None:
     """One table of parameters, code facts and packages; then what changed in the code."""
     with filter_bar():
-        query = search("compare_q", "Parameter, fact or package", resets=PAGE_KEY)
+        query = search("compare_q", "Parameter, attribute or package", resets=PAGE_KEY)
         hide = hide_identical()
         everything = _rows(context, query, hide=hide)
         places = [index for index, differs in enumerate(everything["differs"]) if differs]
@@ -54,7 +54,7 @@ def _rows(context: ComparisonContext, query: str, *, hide: bool) -> pd.DataFrame
         frame.rename(columns={noun: "key"}).assign(what=what)
         for noun, what, frame in (
             ("param", "Parameter", compared.params),
-            ("fact", "Fact", compared.facts),
+            ("fact", "Attribute", compared.facts),
             ("package", "Package", compared.environment),
         )
     ]
@@ -121,7 +121,7 @@ def _table(context: ComparisonContext, rows: pd.DataFrame, places: list[int]) ->
         pd.DataFrame(cells),
         border="horizontal",
         hide_index=True,
-        alt="Parameters, facts of the code and packages by run",
+        alt="Parameters, code attributes and packages by run",
     )
     pager(len(rows), key=PAGE_KEY, size=PAGE)
 

@@ -1,4 +1,4 @@
-"""Slices and flips: where runs are weak, and which rows they decide otherwise than the baseline."""
+"""Slices and disagreements: where runs are weak, which rows they classify differently."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def slices_view(context: ComparisonContext) -> None:
     if not context.with_predictions:
         empty(
             "No predictions",
-            "Slices and flips need predictions of held-out rows, which these runs did not keep.",
+            "Slices and disagreements need predictions on held-out rows; these runs stored none.",
             icon=":material/splitscreen:",
         )
         return
@@ -70,7 +70,7 @@ def _controls(context: ComparisonContext) -> tuple[str, str, int]:
     least = choose_one(
         "compare_least",
         [str(rows) for rows in MIN_ROWS_CHOICES],
-        "Least rows",
+        "Minimum rows",
         default="50",
         format_func=lambda rows: f"At least {rows} rows",
         resets="compare_slice_page",
@@ -96,7 +96,7 @@ def _slices(
     parts = frame[["column", "segment"]].drop_duplicates()
     section(
         f"{kind.title} by slice",
-        f"{plural(len(parts), 'slice')}, the one that falls most behind its run's whole first",
+        f"{plural(len(parts), 'slice')}, largest shortfall against its whole run first",
     )
     if small:
         noun = plural(small, "slice")
@@ -115,7 +115,7 @@ def _slices(
     pager(len(parts), key="compare_slice_page", size=PAGE)
 
 
-@st.cache_data(show_spinner="Cutting the rows", max_entries=64)
+@st.cache_data(show_spinner="Computing slices", max_entries=64)
 def _sliced(
     folder: str, key: Any, runs: tuple[str, ...], metric: str, column: str, at: float, least: int
 ) -> tuple[pd.DataFrame, int]:
@@ -173,11 +173,11 @@ def _value(context: ComparisonContext, row: dict[Any, Any] | None, kind: MetricK
 
 def _disagreements(context: ComparisonContext, threshold: float) -> None:
     section(
-        "Flips",
-        f"rows decided otherwise than by {literal(context.baseline_label)} at {threshold:.3f}",
+        "Disagreements",
+        f"rows classified differently from {literal(context.baseline_label)} at {threshold:.3f}",
     )
     if not context.has_predictions(context.compared.baseline):
-        st.markdown(":gray[The baseline kept no predictions.]")
+        st.markdown(":gray[The baseline stored no predictions.]")
         return
     ws = workspace().comparison
     disagreements = ws.disagreements(context.ids, threshold)
@@ -189,7 +189,7 @@ def _disagreements(context: ComparisonContext, threshold: float) -> None:
         _disagreement_cells(context, disagreements),
         border="horizontal",
         hide_index=True,
-        alt="Flipped rows by run",
+        alt="Disagreements by run",
     )
     names = [context.labels[run] for run in disagreements["run"]]
     label = choose_one(
@@ -197,7 +197,7 @@ def _disagreements(context: ComparisonContext, threshold: float) -> None:
     )
     run = str(disagreements["run"].iloc[names.index(label)])
     if not int(disagreements["flipped"].iloc[names.index(label)]):
-        st.markdown(":gray[No row is decided otherwise.]")
+        st.markdown(":gray[No row is classified differently.]")
         return
     _rows(context, run, label, threshold)
 
@@ -210,10 +210,10 @@ def _disagreement_cells(context: ComparisonContext, disagreements: pd.DataFrame)
         rows.append(
             {
                 "Run": literal(context.labels[row["run"]]),
-                "Flipped": f"{count(row['flipped'])} of {count(row['rows'])}",
+                "Disagreements": f"{count(row['flipped'])} of {count(row['rows'])}",
                 "Share": share(row["share"]),
-                "The run is right": count(row["right"]),
-                "The baseline is right": count(row["wrong"]),
+                "Run correct": count(row["right"]),
+                "Baseline correct": count(row["wrong"]),
                 "Net": f":{colour}-badge[{net:+,}]",
                 "To positive": count(row["to_positive"]),
             }
@@ -234,21 +234,21 @@ def _rows(context: ComparisonContext, run: str, label: str, threshold: float) ->
         rows,
         {
             "row": number_column("Row", 0, width=76),
-            "target": number_column("Truth", 0, width=64),
+            "target": number_column("Actual", 0, width=64),
             "baseline": number_column("Baseline", 3, width=84),
             "run": number_column("Run", 3, width=76),
-            "right": text_column("Right", width=170),
+            "right": text_column("Correct", width=170),
             **{str(name): _feature(str(name), rows[name]) for name in _features(rows)},
         },
         key="compare_flipped",
-        alt="Flipped rows with their features, farthest apart first",
+        alt="Rows classified differently with their features, largest difference first",
     )
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         pager(len(frame), key="compare_flip_page", size=PAGE)
         st.download_button(
             "Download as CSV",
             lambda: spreadsheets.to_csv(frame),
-            f"flipped-{run[:8]}.csv",
+            f"disagreements-{run[:8]}.csv",
             "text/csv",
             key="compare_flip_csv",
             icon=":material/download:",

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 DATA_CONTEXT = {
     "same": "the same data",
     "differs": "see Data",
-    "unknown": "not known whether the same",
+    "unknown": "unknown whether the same",
 }
 ICONS = {
     "better": ":green[:material/trending_up:]",
@@ -148,7 +148,7 @@ def _differences(context: ComparisonContext, rows: pd.DataFrame, metric: str) ->
     if drawn:
         st.markdown(f"<div>{drawn}</div>", unsafe_allow_html=True)
     else:
-        st.markdown(":gray[No run has both values.]")
+        st.markdown(":gray[No other run has a value to compare.]")
 
 
 def _what_differs(context: ComparisonContext) -> None:

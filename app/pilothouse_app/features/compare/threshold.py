@@ -63,7 +63,7 @@ def controls(context: ComparisonContext) -> tuple[float, float, float]:
     with left:
         threshold = shared_threshold(context)
     false_positive_cost = middle.number_input(
-        "Cost of a false alarm",
+        "Cost of a false positive",
         min_value=0.0,
         value=1.0,
         step=1.0,
@@ -73,7 +73,7 @@ def controls(context: ComparisonContext) -> tuple[float, float, float]:
         persist_state="session",
     )
     false_negative_cost = right.number_input(
-        "Cost of a miss",
+        "Cost of a false negative",
         min_value=0.0,
         value=1.0,
         step=1.0,
@@ -101,13 +101,13 @@ def shared_threshold(context: ComparisonContext) -> float:
         key="compare_threshold",
         bind="query-params",
         persist_state="session",
-        help="A row is called positive when its score reaches it; it begins at the first run's own",
+        help="Rows with at least this score are classified as positive. Default: the first run's",
     )
     return float(threshold)
 
 
 def _points(context: ComparisonContext, report: ThresholdReport) -> None:
-    section("Under this threshold", "the best cost of each run is at its own best threshold")
+    section("At this threshold", "the best cost of each run is at its own best threshold")
     apart = context.compared.incomparable
     fair = report.points[~report.points["run"].isin(list(apart))]
     cheapest = fair["cost_per_row"].min()
@@ -116,13 +116,13 @@ def _points(context: ComparisonContext, report: ThresholdReport) -> None:
             "Run": run_name(context, row["run"]),
             "Precision": no_break(share(row["precision"])),
             "Recall": no_break(share(row["recall"])),
-            "False alarms": no_break(share(row["false_positive_rate"])),
+            "False positive rate": no_break(share(row["false_positive_rate"])),
             "F1": number(row["f1"]),
             "True / false positive": no_break(f"{count(row['tp'])} / {count(row['fp'])}"),
             "True / false negative": no_break(f"{count(row['tn'])} / {count(row['fn'])}"),
             "Cost per row": _cost(row["cost_per_row"], cheapest, row["run"] not in apart),
             "Best threshold": f"{row['best_threshold']:.3f}",
-            "Cost there": number(row["best_cost"] / row["rows"], 4),
+            "Cost at best threshold": number(row["best_cost"] / row["rows"], 4),
         }
         for row in report.points.to_dict("records")
     ]
@@ -130,7 +130,7 @@ def _points(context: ComparisonContext, report: ThresholdReport) -> None:
         pd.DataFrame(cells),
         border="horizontal",
         hide_index=True,
-        alt="Confusion, rates and cost of each run under the threshold",
+        alt="Confusion matrix, rates and cost of each run at the threshold",
     )
 
 
@@ -169,9 +169,9 @@ def _curves(context: ComparisonContext, report: ThresholdReport) -> None:
         "Calibration": charts.calibration(curve("calibration"), dark=look, baseline=base),
     }
     notes = {
-        "ROC": "the point is the threshold",
-        "Precision and recall": "the point is the threshold",
-        "Cost by threshold": "the point is each run's cheapest",
+        "ROC": "the point marks the threshold",
+        "Precision and recall": "the point marks the threshold",
+        "Cost by threshold": "the point marks each run's lowest cost",
     }
     grid = st.grid(2, min_column_width=400, gap="small")
     for name, chart in drawn.items():
@@ -194,12 +194,12 @@ def _stored_curves(context: ComparisonContext) -> None:
     if not drawn:
         empty(
             "No curves",
-            "These runs kept neither predictions of their held-out rows nor curves.",
+            "These runs stored neither predictions on held-out rows nor curves.",
             icon=":material/show_chart:",
         )
         return
     st.markdown(
-        ":gray[These runs kept curves but no predictions, so the threshold cannot be moved.]"
+        ":gray[These runs stored curves but no predictions, so the threshold cannot be changed.]"
     )
     note_undrawn_runs(context)
     grid = st.grid(2, min_column_width=400, gap="small")

@@ -30,9 +30,9 @@ MAX_LINES = 8
 COLUMNS = {
     "column": name_column("Column", width=140),
     "type": text_column("Type", width=100),
-    "nullable": text_column("May be missing", width=104),
-    "low": number_column("Least allowed", 2, width=110),
-    "high": number_column("Greatest allowed", 2, width=120),
+    "nullable": text_column("Nullable", width=104),
+    "low": number_column("Minimum", 2, width=110),
+    "high": number_column("Maximum", 2, width=120),
     "categories": text_column("Allowed values"),
 }
 
@@ -43,8 +43,8 @@ def contract_view(version: DatasetVersionInfo, reserve: float) -> None:
     source = "Edited since it was inferred." if contract.edited else "Inferred from the data."
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":gray[{source} New data is held against the contract of the newest version in use; "
-            f"up to {share(contract.tolerance, 2)} of the rows may break a rule.]",
+            f":gray[{source} New data is checked against the contract of the newest active "
+            f"version; up to {share(contract.tolerance, 2)} of the rows may break a rule.]",
             width="stretch",
         )
         if st.button("Edit tolerance", icon=":material/edit:", type="tertiary", key="tolerance"):
@@ -108,7 +108,7 @@ def _range(rule: ContractRule, key: str) -> ContractRule:
     left, right = st.columns(2)
     with left:
         low = st.number_input(
-            "Least allowed",
+            "Minimum",
             value=_float(rule.low),
             placeholder="Any",
             format="%g",
@@ -116,7 +116,7 @@ def _range(rule: ContractRule, key: str) -> ContractRule:
         )
     with right:
         high = st.number_input(
-            "Greatest allowed",
+            "Maximum",
             value=_float(rule.high),
             placeholder="Any",
             format="%g",
@@ -161,7 +161,7 @@ def _tolerance(contract: Contract) -> None:
     tolerance = float(percent) / 100
     missing = "" if reason else "Give a reason first"
     if tolerance == contract.tolerance:
-        missing = "Nothing is changed yet"
+        missing = "No changes yet"
     if dialog_buttons("Save", "tolerance", missing=missing) and run_or_show_error(
         lambda: workspace().data.edit_contract(contract.ref, tolerance=tolerance, reason=reason)
     ):
@@ -229,13 +229,13 @@ def _accept(job_id: str, remedy: dict[str, Any]) -> None:
             f"{_bullet_list(report.lines)}"
         )
         st.markdown(
-            ":gray[Accepted, these rules of the contract are widened by the data, and the job is "
-            "run again from the step that failed.]"
+            ":gray[If you accept, these rules are widened to include the data, and the job is "
+            "retried from the step that failed.]"
         )
     reason = reason_input("remedy_reason")
     if dialog_buttons(
         "Accept and run again", "remedy", missing="" if reason else "Give a reason first"
     ) and run_or_show_error(lambda: data.accept_data(ref, remedy["data"], columns, reason)):
         again = workspace().jobs.retry(job_id, reason)
-        toast_next(f"The contract of {ref} is widened, and the job goes on")
+        toast_next(f"The contract of {ref} is widened, and the job was retried")
         go(address("job", again))

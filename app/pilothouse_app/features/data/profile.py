@@ -28,17 +28,17 @@ PREVIEW_ROWS = 200
 PROFILE_COLUMNS = {
     "column": name_column("Column", width=144),
     "type": text_column("Type", width=96),
-    "shape": shape_column("Shape", width=104),
+    "shape": shape_column("Distribution", width=104),
     "missing": percent_column("Missing", width=70),
     "distinct": number_column("Distinct", 0, width=74),
-    "low": text_column("Least", width=90),
-    "high": text_column("Greatest", width=90),
+    "low": text_column("Min", width=90),
+    "high": text_column("Max", width=90),
     "typical": text_column("Typical", width=110),
 }
 
 
 def matching_rows(frame: pd.DataFrame, text: str, columns: Sequence[str]) -> pd.DataFrame:
-    """The rows that say every word of the text in one of the columns."""
+    """The rows that contain every word of the text in one of the columns."""
     text_of_rows = frame[list(columns)].fillna("").agg(" ".join, axis=1).str.lower()
     for word in text.lower().split():
         frame, text_of_rows = (
@@ -69,7 +69,7 @@ def _row(column: ColumnProfile) -> dict[str, Any]:
 
 
 def default_column(profile: Profile) -> str:
-    """The first column worth a look: not an identifier, whose values all differ."""
+    """The column to show first: not constant, and no identifier, whose values all differ."""
     names = [column.name for column in profile.columns if 1 < column.distinct < column.rows]
     return names[0] if names else profile.columns[0].name
 
@@ -96,8 +96,8 @@ def bins(column: ColumnProfile) -> tuple[list[str], list[int]]:
 
 def quantile_values(column: ColumnProfile) -> dict[str, str]:
     """The quantiles as names and values of a short list."""
-    names = {0.0: "Least", 0.05: "5 %", 0.25: "25 %", 0.5: "Median", 0.75: "75 %", 0.95: "95 %",
-             1.0: "Greatest"}  # fmt: skip
+    names = {0.0: "Min", 0.05: "5 %", 0.25: "25 %", 0.5: "Median", 0.75: "75 %", 0.95: "95 %",
+             1.0: "Max"}  # fmt: skip
     return {
         name: profile_value(column, column.quantiles[share])
         for share, name in names.items()

@@ -29,8 +29,8 @@ MAX_WARNINGS = 6
 READING_COLUMNS = {
     "column": name_column("Column", width=144),
     "type": text_column("Type", width=110),
-    "reason": text_column("Why", width=420),
-    "form": text_column("Written as", width=150),
+    "reason": text_column("Reason", width=420),
+    "form": text_column("Format", width=150),
 }
 
 
@@ -59,7 +59,7 @@ def reading_form(source: Any, filename: str, identity: str) -> ReadingChoice:
     _warnings(result.report, result.problems, types)
     open_columns = [name for name in result.problems if name not in types]
     named = ", ".join(open_columns)
-    missing = f"Say how {named} is to be read: an order of dates or a type" if named else ""
+    missing = f"Choose how to read {named}: a date order or a type" if named else ""
     return ReadingChoice(types, options, _event_time(result, types, identity), missing)
 
 
@@ -84,16 +84,16 @@ def reading_report(report: ReadingReport) -> None:
 
 
 def _options() -> ReadOptions:
-    with st.expander("How it is read", icon=":material/tune:"):
+    with st.expander("Reading options", icon=":material/tune:"):
         left, right = st.columns(2)
         with left:
             separator = _choice("Separator", SEPARATORS, "data_separator")
             decimal = _choice("Decimal separator", DECIMALS, "data_decimal")
         with right:
             encoding = _choice("Encoding", {name: name for name in ENCODINGS}, "data_encoding")
-            order = _choice("Order of dates", ORDERS, "data_date_order")
+            order = _choice("Date order", ORDERS, "data_date_order")
         missing_values = st.multiselect(
-            "Words for missing values",
+            "Values read as missing",
             [],
             accept_new_options=True,
             placeholder="Automatic: NA, null, NaN and their like",
@@ -161,7 +161,7 @@ def _types(preview: Preview, key: str) -> dict[str, Type]:
         disabled=["Column", "First values", "Why"],
         column_config={
             "Type": st.column_config.SelectboxColumn(
-                options=list(kinds), required=True, help="Press a type to change it"
+                options=list(kinds), required=True, help="Click a type to change it"
             )
         },
     )
@@ -189,7 +189,7 @@ def _warnings(
     if notes:
         listed = "\n".join(f"- {literal(note)}" for note in notes[:most])
         more = f"\n- and {len(notes) - most} more" if len(notes) > most else ""
-        st.markdown(f":small[Worth a look:]\n{listed}{more}")
+        st.markdown(f":small[Please check:]\n{listed}{more}")
 
 
 def _event_time(preview: Preview, types: dict[str, Type], identity: str) -> str | None:
@@ -209,7 +209,7 @@ def _event_time(preview: Preview, types: dict[str, Type], identity: str) -> str 
         list(labels),
         format_func=lambda value: labels.get(value, value),
         key=f"data_event_time_{identity}",
-        help="When each row happened: it orders splits and windows, and is no feature.",
+        help="When each row happened: used for time-based splits and windows, not as a feature.",
     )
     if chosen == "auto":
         return None

@@ -115,9 +115,9 @@ def _confirm_breach(ref: str, lines: list[str]) -> bool:
         icon=":material/rule:",
     )
     return st.checkbox(
-        "The data is right: register it, and widen the contract by it",
+        "The data is correct: register it and widen the contract to include it",
         key="data_accept",
-        help="The version says how it broke the contract, and so does Activity. "
+        help="The violations are recorded with the version and in the audit log (Activity). "
         "To change a rule without this data, edit the contract on the page of the dataset.",
     )
 
@@ -148,9 +148,7 @@ def _about(dataset: str) -> tuple[str, str, str, dict[str, str]]:
     left, right = st.columns(2)
     current = workspace().data.version(dataset) if dataset else None
     with left:
-        origin = st.text_input(
-            "Where it comes from", current.source if current else "", key="data_origin"
-        )
+        origin = st.text_input("Source", current.source if current else "", key="data_origin")
     with right:
         licence = st.text_input("Licence", current.licence if current else "", key="data_licence")
         tag_texts = st.multiselect(
@@ -186,14 +184,14 @@ def _submit_and_wait(
         time.sleep(POLL_SECONDS)
     bar.empty()
     if not job.ended:
-        toast_next("The registration is under way")
+        toast_next("Registration started")
         go(address("job", job_id))
     elif job.result is None:
         if not (job.remedy and job.remedy.get("kind") == "breach"):
             error_box(Invalid(job.error, hint=job.hint))
         return job.remedy
     else:
-        outcome = "was there already" if job.result["existed"] else "is registered"
+        outcome = "exists already" if job.result["existed"] else "is registered"
         toast_next(f"{job.result['dataset']} {outcome}")
         go(address("dataset", job.result["dataset"]))
     return None

@@ -41,8 +41,11 @@ def version_menu(version: DatasetVersionInfo) -> None:
 def state_notice(version: DatasetVersionInfo) -> None:
     """Say that a version is not in use any more, or was registered although it broke a contract."""
     if version.status == "archived":
-        st.info("This version is archived: it is in no list, and the name does not mean it.",
-                icon=":material/archive:")  # fmt: skip
+        st.info(
+            "This version is archived: it is hidden from lists, and its name does not resolve "
+            "to it.",
+            icon=":material/archive:",
+        )
     elif version.superseded_by:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(":orange[:material/warning: This version is superseded.]", width="content")
@@ -50,7 +53,7 @@ def state_notice(version: DatasetVersionInfo) -> None:
                  icon=ICONS["dataset"])  # fmt: skip
     if version.breach:
         st.markdown(
-            ":small[:orange[:material/rule: Registered although it broke the contract:] "
+            ":small[:orange[:material/rule: Registered despite a contract violation:] "
             f":gray[{literal(version.breach)}]]"
         )
 
@@ -62,7 +65,7 @@ def _edit(version: DatasetVersionInfo) -> None:
     times = [column.name for column in version.schema if column.type == "time"]
     left, right = st.columns(2)
     with left:
-        origin = st.text_input("Where it comes from", version.source, key=f"{key}_origin")
+        origin = st.text_input("Source", version.source, key=f"{key}_origin")
         event_time = st.selectbox(
             "Column of the event time",
             [NO_EVENT_TIME, *times],
@@ -80,7 +83,7 @@ def _edit(version: DatasetVersionInfo) -> None:
     before = (version.source, version.licence, version.event_time, dict(version.tags), version.note)
     missing = "" if reason else "Give a reason first"
     if after == before:
-        missing = "Nothing is changed yet"
+        missing = "No changes yet"
     if dialog_buttons("Save", key, missing=missing) and run_or_show_error(
         lambda: workspace().data.edit(
             version.ref,
@@ -118,11 +121,11 @@ def _supersede(version: DatasetVersionInfo) -> None:
         if state == "active" and ref != version.ref
     ]
     if not others:
-        st.markdown(f"**{literal(version.dataset)}** has no other version in use.")
+        st.markdown(f"**{literal(version.dataset)}** has no other active version.")
         return
     st.markdown(
-        f"The name **{literal(version.dataset)}** does not mean this version any more; by its own "
-        "address it can still be read. It can be taken back with *Restore*."
+        f"The name **{literal(version.dataset)}** no longer resolves to this version; it can "
+        "still be read by its version number. *Restore* undoes this."
     )
     by = st.selectbox("Superseded by", others, key="dataset_supersede_by")
     reason = reason_input("dataset_supersede_reason")
@@ -136,9 +139,9 @@ def _supersede(version: DatasetVersionInfo) -> None:
 def _archive(version: DatasetVersionInfo) -> None:
     confirm(
         "Archive this version",
-        f"**{literal(version.ref)}** will be in no list, and the name "
-        f"**{literal(version.dataset)}** means the newest version that is left. Nothing is lost: "
-        "what uses it goes on, and it can be restored from this page.",
+        f"**{literal(version.ref)}** will be hidden from lists, and the name "
+        f"**{literal(version.dataset)}** resolves to the newest remaining version. Nothing is "
+        "deleted: what uses it still works, and it can be restored from this page.",
         verb="Archive",
         command=lambda reason: workspace().data.archive(version.ref, reason),
         done=f"{version.ref} is archived",
@@ -149,11 +152,11 @@ def _archive(version: DatasetVersionInfo) -> None:
 def _restore(version: DatasetVersionInfo) -> None:
     confirm(
         "Restore this version",
-        f"**{literal(version.ref)}** is in use again. If it is the newest version, the name "
-        f"**{literal(version.dataset)}** means it.",
+        f"**{literal(version.ref)}** becomes active again. If it is the newest version, the name "
+        f"**{literal(version.dataset)}** resolves to it.",
         verb="Restore",
         command=lambda reason: workspace().data.restore(version.ref, reason),
-        done=f"{version.ref} is in use again",
+        done=f"{version.ref} is active again",
         icon=":material/unarchive:",
     )
 
@@ -165,9 +168,9 @@ def _delete(version: DatasetVersionInfo) -> None:
         return
     confirm(
         "Delete this version",
-        f"Nothing uses **{literal(version.ref)}**. Deleted, it cannot be restored, and its number "
-        "is not used again. Activity keeps what it was. The bytes stay among the artifacts, "
-        "where other versions may have the same ones.",
+        f"Nothing uses **{literal(version.ref)}**. Deleting cannot be undone, and its number is "
+        "not used again. The audit log (Activity) keeps its entries. The file stays in the "
+        "artifact store, where other versions may share it.",
         verb="Delete",
         command=lambda reason: workspace().data.delete(version.ref, reason),
         done=f"{version.ref} is deleted",

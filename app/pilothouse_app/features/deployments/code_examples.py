@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 ID, AT_MS = "order-17", 1_767_225_600_000
 INTRODUCTION = """
-Two facts may come with the rows of a prediction. `prediction_ids` are your own ids, one a row: a
-request that is sent again counts once, and labels are joined by them; without them the answer has
-ids of ours. `event_time` is when the event happened, in **milliseconds** since 1970, one for all
-rows or one a row: windows of monitoring go by it; without it the time of receipt counts.
+A prediction request may carry two optional fields. `prediction_ids` are your own ids, one per row:
+a request that is sent twice counts once, and labels are joined by them; without them ids are
+generated. `event_time` is when the event happened, in **milliseconds** since 1970, one for all rows
+or one per row: it decides the monitoring window; without it the time of receipt is used.
 """
 
 
@@ -51,11 +51,11 @@ def example_commands(deployment: DeploymentInfo, base: str) -> tuple[str, ...]:
     return (
         _curl(invoke, mlflow),
         _curl(f"{base}/v2/models/{name}/infer", {"inputs": inputs, "parameters": facts}),
-        "# A CSV has no place for event_time and prediction_ids: the answer has ids, and the time\n"
-        f"# of receipt counts.\n{_curl_csv(invoke, record)}",
-        "# Classes may be sent as text, number or truth value; sent again, the last one counts.\n"
+        "# CSV cannot carry event_time and prediction_ids: ids are generated, and the time of\n"
+        f"# receipt is used.\n{_curl_csv(invoke, record)}",
+        "# Classes may be sent as text, numbers or booleans; if sent again, the last one counts.\n"
         f"{_curl(f'{base}/deployments/{name}/labels', labels)}\n"
-        '# {"accepted": 1, "unknown": 0}: unknown counts ids that nobody predicted',
+        '# {"accepted": 1, "unknown": 0}: unknown counts ids without a prediction',
         "import pilothouse\n\n"
         f"workspace = pilothouse.open_workspace({str(workspace().folder)!r})\n"
         f"workspace.deployments.label({name!r}, [{ID!r}], [{label!r}])\n"

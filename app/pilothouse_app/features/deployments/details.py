@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pilothouse.deployments.info import DeploymentInfo
 
 RECENT = 200
+CHANGING = ("starting", "swapping", "restarting", "stopping")  # pages poll quickly meanwhile
 NON_FEATURES = (
     "prediction_id",
     "model",
@@ -42,14 +43,14 @@ PROCESSES = {
     "state": status_column("State", width=100),
     "pid": number_column("PID", 0, width=80),
     "restarts": number_column("Restarts", 0, width=76),
-    "memory_mb": number_column("Memory, MB", 0, width=96),
+    "memory_mb": number_column("Memory (MB)", 0, width=96),
     "started_at": when_column("Started", width=110),
     "start": text_column("Ready after", width=96),
-    "last_exit": text_column("Last end"),
+    "last_exit": text_column("Last exit"),
 }
 REVISIONS = {
     "seq": number_column("No.", 0, width=52),
-    "what": text_column("What", width=110),
+    "what": text_column("Action", width=110),
     "version": name_column("Version", width=170),
     "at": when_column("When", relative=False, width=150),
     "by": text_column("By", width=110),
@@ -64,15 +65,16 @@ def last_failure(name: str) -> None:
         return
     times = plural(failure.restarts, "time")
     draw, what = (
-        (st.error, "keeps ending right after its start")
+        (st.error, "keeps crashing right after its start")
         if failure.keeps_ending
-        else (st.warning, "ended and is being started again")
+        else (st.warning, "crashed and is being restarted")
     )
-    text = f"Its process ended {times}, last with: {literal(failure.ended)}."
+    text = f"Its process exited {times}, last with: {literal(failure.ended)}."
     if failure.error:
         text += f"\n\n```text\n{failure.error.replace('```', '` ` `')}\n```"
     draw(
-        f"{text}\n\nThe Log has all of it. Roll back or swap the version, or stop the deployment.",
+        f"{text}\n\nThe full output is under Log. Roll back, swap the version, or stop the "
+        "deployment.",
         title=f"Version {failure.version} {what}",
         icon=":material/error:",
     )
@@ -80,7 +82,7 @@ def last_failure(name: str) -> None:
 
 def processes(deployment: DeploymentInfo) -> None:
     """The model processes as the controller last saw them."""
-    section("Processes", plural(deployment.replica_count, "wanted", "wanted"))
+    section("Processes", plural(deployment.replica_count, "desired", "desired"))
     rows = [
         {
             "id": f"{replica.version}-{replica.ordinal}",
@@ -96,7 +98,7 @@ def processes(deployment: DeploymentInfo) -> None:
         for replica in deployment.replicas
     ]
     if not rows:
-        st.markdown(":gray[No process runs. The worker starts and stops them.]")
+        st.markdown(":gray[No process is running. The worker starts and stops them.]")
         return
     table(pd.DataFrame(rows), PROCESSES, key="processes", alt="Model processes")
 
@@ -138,7 +140,7 @@ def recent_predictions(name: str) -> None:
     """The newest predictions with what was asked and answered."""
     newest = _predictions(str(workspace().folder), name)
     if newest.empty:
-        empty("No prediction is logged", "Send one with Try it.", key="no_predictions")
+        empty("No predictions yet", "Send one with Try it.", key="no_predictions")
         return
     features = [str(column) for column in newest.columns if column not in NON_FEATURES]
     columns = {
@@ -147,7 +149,7 @@ def recent_predictions(name: str) -> None:
         "version": number_column("Version", 0, width=70),
         "event_at": when_column("Event", relative=False, width=150),
         "received_at": when_column("Received", width=110),
-        "latency_ms": number_column("Latency, ms", 1, width=92),
+        "latency_ms": number_column("Latency (ms)", 1, width=92),
         **{feature: st.column_config.Column(feature) for feature in features},
     }
     section("Newest predictions", plural(len(newest), "row"))

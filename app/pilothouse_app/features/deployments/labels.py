@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pilothouse.deployments.info import DeploymentInfo
 
 REPORT = "_label_report"
-NO_COLUMN = "When the file is added"
+NO_COLUMN = "Time of upload"
 LISTED = 1_000
 
 
@@ -40,9 +40,9 @@ def labels_view(deployment: DeploymentInfo) -> None:
     labels, unmatched = _counts(str(workspace().folder), deployment.name)
     kpi_row(
         [
-            Kpi("Labels", count(labels), "one an id, the last one counts"),
+            Kpi("Labels", count(labels), "one per id, the last one counts"),
             Kpi("Joined", count(labels - unmatched), "with a prediction of this deployment"),
-            Kpi("Without a prediction", count(unmatched), "ids that nobody predicted"),
+            Kpi("Without a prediction", count(unmatched), "ids not predicted here"),
         ]
     )
     if st.button(
@@ -97,7 +97,7 @@ def _columns(deployment: DeploymentInfo, file: UploadedFile) -> LabelColumns | N
         labels = st.selectbox("Label", names, _index(names, guess.label), key=f"{key}_label")
     with right:
         options = [NO_COLUMN, *names]
-        at = st.selectbox("When it came true", options, _index(options, guess.at or NO_COLUMN),
+        at = st.selectbox("Label time", options, _index(options, guess.at or NO_COLUMN),
                           key=f"{key}_at")  # fmt: skip
     return LabelColumns(ids or "", labels or "", None if at == NO_COLUMN else at)
 

@@ -108,7 +108,7 @@ def swap_steps(deployment: DeploymentInfo, version: int) -> list[str]:
         f"A process loads version {version}; version {deployment.version} answers meanwhile.",
         f"Once it is ready, new requests to **{literal(deployment.name)}** go to version "
         f"{version}.",
-        f"Version {deployment.version} is kept warm for ten minutes, for a roll back in a second.",
+        f"Version {deployment.version} stays warm for ten minutes, for a rollback within a second.",
     ]
 
 
@@ -119,7 +119,7 @@ def _launch_steps(version: VersionInfo, name: str, processes: int) -> list[str]:
         f"{'starts' if processes == 1 else 'start'} and loads {version.model} {version.version}; "
         "its digest is checked first.",
         f"Once ready, it answers at `/v2/models/{url_name}/infer`.",
-        "Every prediction is logged, and its windows are watched for drift.",
+        "Every prediction is logged, and its windows are monitored for drift.",
     ]
 
 
@@ -135,7 +135,9 @@ def _version(model: str, version: int) -> VersionInfo | None:
     chosen = st.selectbox("Model", models, key="launch_model")
     versions = _servable(chosen)
     if not versions:
-        st.markdown("None of its versions can be served: each is archived or made elsewhere.")
+        st.markdown(
+            "None of its versions can be served: each is archived or was made by another program."
+        )
         return None
     champion = registry.champion(chosen)
     first = versions.index(champion.version) if champion and champion.version in versions else 0

@@ -102,7 +102,7 @@ def _input(field: Field, record: dict[str, Any], key: str) -> None:
         st.session_state[key] = _widget_value(field, record[field.name])
     _widget(field, key, (record, field, key))
     if text := value_warning(field, record[field.name]):
-        colour = "red" if text == "needed" else "orange"
+        colour = "red" if text == "required" else "orange"
         st.markdown(f":small[:{colour}[:material/warning: {text}]]")
 
 

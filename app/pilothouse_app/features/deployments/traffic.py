@@ -38,8 +38,8 @@ def traffic_tiles(frame: pd.DataFrame, span: str) -> None:
         [
             Kpi("Requests", count(frame["requests"].sum()), f"in {span}"),
             Kpi("Rows scored", count(frame["rows"].sum()), f"in {span}"),
-            Kpi("Latency p50", newest_ms(frame, "p50_ms"), "newest"),
-            Kpi("Latency p95", newest_ms(frame, "p95_ms"), "newest"),
+            Kpi("Latency p50", newest_ms(frame, "p50_ms"), "latest"),
+            Kpi("Latency p95", newest_ms(frame, "p95_ms"), "latest"),
             Kpi("Errors", count(frame["errors"].sum()), f"in {span}"),
         ]
     )
@@ -62,6 +62,6 @@ def traffic_charts(frame: pd.DataFrame, hours: float, *, key: str, height: int =
         alt = "Requests over time, failed ones in red"
         figure(requests(frame, span, dark=dark()), key=f"{key}_requests", height=height, alt=alt)
     with right:
-        section("Latency", "from request to answer")
+        section("Latency", "from request to response")
         alt = "Median and 95th percentile of latency over time"
         figure(latency(frame, span, dark=dark()), key=f"{key}_latency", height=height, alt=alt)

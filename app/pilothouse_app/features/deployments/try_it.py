@@ -48,7 +48,7 @@ def _part(deployment: DeploymentInfo) -> None:
     record = record_of(signature, example, key=key)
     left, right = st.columns([62, 38], gap="medium")
     with left:
-        section("Input", f"what version {deployment.version} takes; the example is filled in")
+        section("Input", f"inputs of version {deployment.version}, filled with the example")
         record_form(signature, record, key=key)
     with right, sticky("try_answer"):
         section("Answer", "over HTTP, logged like any other")
@@ -57,7 +57,7 @@ def _part(deployment: DeploymentInfo) -> None:
                 "Predict", type="primary", icon=":material/bolt:", key="try_predict"
             )
             st.button(
-                "Back to the example",
+                "Reset to example",
                 key="try_reset",
                 type="tertiary",
                 on_click=reset_record,
@@ -86,7 +86,7 @@ def _warn(notes: dict[str, str]) -> None:
     rest = [f"and {more} more"] if more > 0 else []
     st.warning(
         "  \n".join([*lines[:MAX_WARNINGS], *rest]),
-        title=f"{plural(len(lines), 'value')} to look at",
+        title=f"{plural(len(lines), 'value')} to check",
         icon=":material/warning:",
     )
 
@@ -133,12 +133,12 @@ def _answer(response: dict[str, Any], deployment: DeploymentInfo) -> None:
                 help=literal(f"Probability of {signature.positive}"),
             ),
             Kpi("Version", str(answer["version"]), deployment.model),
-            Kpi("Round trip", duration(response["seconds"]), "with HTTP"),
+            Kpi("Round trip", duration(response["seconds"]), "including HTTP"),
         ],
         columns=2,
     )
     st.markdown(f":gray[Prediction] `{answer['prediction_id']}`")
-    st.markdown(":gray[The same from a terminal]")
+    st.markdown(":gray[The same request with curl]")
     command = curl(deployment.name, response["record"], response["event_time"])
     height: Literal["content"] | int = "content" if len(command) < LONG_COMMAND else CODE_HEIGHT
     st.code(command, language=None, wrap_lines=True, height=height)

@@ -57,7 +57,7 @@ def actions_menu(total: int, read_ids: Callable[[], Sequence[str]], archived: bo
         icon=":material/checklist:",
         key="runs_actions",
         disabled=not total,
-        help="For the ticked runs, or for all that are found",
+        help="For the ticked runs, or for all that match",
     )
     if picked:
         offered[picked][1](Scope(tuple(ticked(TABLE)), tuple(read_ids()), total))
@@ -67,9 +67,9 @@ def _runs_input(scope: Scope, key: str) -> list[str]:
     """Ask for whom: the ticked ones unless none is."""
     labels = {
         TICKED: f"{count(len(scope.ticked))} ticked",
-        ALL: f"All {count(scope.total)} found"
+        ALL: f"All {count(scope.total)} matching"
         if scope.total <= MAX_RUNS
-        else f"The newest {count(MAX_RUNS)} of {count(scope.total)} found",
+        else f"The newest {count(MAX_RUNS)} of {count(scope.total)} matching",
     }
     offered = [TICKED, ALL] if scope.ticked else [ALL]
     chosen = st.segmented_control(
@@ -94,12 +94,12 @@ def _star(scope: Scope) -> None:
     runs = _runs_input(scope, "star")
     choice = st.segmented_control(
         "Star", [True, False], default=True, required=True, key="star_on",
-        format_func=lambda on: "Put a star" if on else "Take the star off",
+        format_func=lambda on: "Add star" if on else "Remove star",
     )  # fmt: skip
     if dialog_buttons("Apply", "star") and run_or_show_error(
         lambda: workspace().experiments.star(runs, bool(choice))
     ):
-        _done(f"{plural(len(runs), 'run')} {'starred' if choice else 'without a star'}")
+        _done(f"{plural(len(runs), 'run')} {'starred' if choice else 'unstarred'}")
 
 
 @st.dialog("Colour", icon=":material/palette:")
@@ -124,7 +124,7 @@ def _tag(scope: Scope) -> None:
         )  # fmt: skip
     with right:
         value = st.text_input("to the value", key="tag_value", live=True)
-    remove = st.multiselect("Take off", keys, placeholder="Tags to remove", key="tag_remove")
+    remove = st.multiselect("Remove", keys, placeholder="Tags to remove", key="tag_remove")
     tags = {str(key): value or ""} if key else {}
     missing = "" if tags or remove else "Choose a tag first"
     if dialog_buttons("Apply", "tag", missing=missing) and run_or_show_error(
@@ -143,15 +143,15 @@ def _for_one(dialog: Callable[[RunInfo, Done], None], scope: Scope) -> None:
 
 @st.dialog("Which run?", icon=":material/check_box:")
 def _choose_one_run() -> None:
-    st.markdown("Tick the one run that is meant in the table, then come back.")
+    st.markdown("Tick exactly one run in the table, then choose this command again.")
 
 
 @st.dialog("Archive", icon=":material/archive:")
 def _archive(scope: Scope) -> None:
     runs = _runs_input(scope, "archive")
     st.markdown(
-        f"**{plural(len(runs), 'run')}** will be gone from tables and counts. Nothing of them is "
-        "lost: **Archived** in the list of what is shown has them, and they can be restored."
+        f"**{plural(len(runs), 'run')}** will be hidden from tables and counts. No data is "
+        "deleted: filter by **Archived** to see and restore them."
     )
     reason = reason_input("archive_reason")
     missing = "" if reason else "Give a reason first"
@@ -164,20 +164,20 @@ def _archive(scope: Scope) -> None:
 @st.dialog("Restore", icon=":material/unarchive:")
 def _restore(scope: Scope) -> None:
     runs = _runs_input(scope, "restore")
-    st.markdown(f"**{plural(len(runs), 'run')}** will be back in tables and counts.")
+    st.markdown(f"**{plural(len(runs), 'run')}** will appear in tables and counts again.")
     if dialog_buttons("Restore", "restore") and run_or_show_error(
         lambda: workspace().experiments.restore_many(runs)
     ):
         _done(f"{plural(len(runs), 'run')} restored")
 
 
-@st.dialog("Delete for good", icon=":material/delete_forever:")
+@st.dialog("Delete permanently", icon=":material/delete_forever:")
 def _delete(scope: Scope) -> None:
     runs = _runs_input(scope, "delete")
     st.markdown(
         f"**{plural(len(runs), 'run')}** and the runs under them will be deleted with their "
-        "metrics, parameters, tags and files. **This cannot be undone.** A run on which a model "
-        "version rests is kept, and nothing is deleted then."
+        "metrics, parameters, tags and files. **This cannot be undone.** If a model version "
+        "depends on one of them, nothing is deleted."
     )
     expected = f"delete {count(len(runs))}"
     typed = st.text_input(
@@ -186,7 +186,7 @@ def _delete(scope: Scope) -> None:
     reason = reason_input("delete_reason")
     missing = "" if typed == expected else f"Type {expected} first"
     missing = missing or ("" if reason else "Give a reason first")
-    if dialog_buttons("Delete for good", "delete", missing=missing) and run_or_show_error(
+    if dialog_buttons("Delete permanently", "delete", missing=missing) and run_or_show_error(
         lambda: workspace().experiments.delete(runs, reason)
     ):
         _done(f"{plural(len(runs), 'run')} deleted")
@@ -202,5 +202,5 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
 }
 _ARCHIVE_COMMANDS: Mapping[str, tuple[str, Callable[[Scope], None]]] = {
     "Restore": (":material/unarchive:", _restore),
-    "Delete for good": (":material/delete_forever:", _delete),
+    "Delete permanently": (":material/delete_forever:", _delete),
 }

@@ -52,7 +52,7 @@ OPERATOR_TITLES: Mapping[str, str] = {
     "IN": "is one of",
     "NOT IN": "is none of",
     "IS NULL": "is missing",
-    "IS NOT NULL": "is there",
+    "IS NOT NULL": "is present",
     "IS NAN": "is not a number",
     "IS NOT NAN": "is a number",
 }
@@ -120,8 +120,8 @@ def _as_plain(comparison: query.Comparison | None) -> dict[str, Any] | None:
 def _builder(state: State, catalog: ColumnCatalog) -> None:
     if not st.session_state[_OPENED] and state.filter:
         st.markdown(
-            ":orange[:material/warning:] The filter says more than rows can show, so it stays "
-            "text. What is built here would take its place."
+            ":orange[:material/warning:] This filter is too complex for the builder. Building a "
+            "new one replaces it."
         )
     fields = {field.name: field for field in workspace().experiments.query_fields()}
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -160,7 +160,7 @@ def _count_message(state: State, text: str) -> tuple[str, bool]:
         total = workspace().experiments.count(replace(state.run_filter, query=text))
     except Invalid as wrong:
         return f":red[:material/error: {literal(wrong.message)}]", False
-    return f"**{plural(total, 'run')}** found", True
+    return f"**{plural(total, 'run')}** match", True
 
 
 def _add() -> None:
@@ -329,7 +329,7 @@ def _time_input(key: str, first: Any) -> Any:
     else:
         value = _ago_input(key, first.get("ago") if isinstance(first, dict) else None)
     st.selectbox(
-        "Reckoned",
+        "Relative or absolute",
         ["ago", "day"],
         index=int(by_day),
         format_func=lambda form: "ago" if form == "ago" else "on a date",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pilothouse.experiments.metrics.kinds import METRICS
+from pilothouse.experiments.run_table.default_columns import WELL_KNOWN, metric_rank
 from pilothouse.kit.errors import NotFound
+from pilothouse.training.trainers import trainers
+from pilothouse_app.components.diff import readable
 from pilothouse_app.components.formats import title
 from pilothouse_app.components.table import bar_column, number_column, text_column
 from pilothouse_app.features.experiments.metric_definitions import metric_kinds
@@ -18,11 +21,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
     from pilothouse.workspace import Workspace
 
-# The metric that decides, drawn as a bar from the value of guessing to 1.
-BAR_METRICS = {"roc_auc": 0.0}  # metrics that are drawn as bars, and where those begin
-_QUALITY_METRIC = re.compile(r"loss|acc|auc|f1\b|error|rmse|mae\b|score|reward", re.IGNORECASE)
-_NUMBER = re.compile(r"([0-9]+)")
-FIRST = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
+BAR_METRICS = {"roc_auc": 0.0}  # metrics drawn as bars up to 1, and where the bars begin
 
 
 def metric_title(key: str) -> str:
@@ -35,27 +34,26 @@ def metric_value(key: str, value: float) -> str:
     return metric_kinds().of(key).write(value)
 
 
+def message_text(message: str) -> str:
+    """A stored message with the keys of metrics replaced by their titles."""
+    return readable(message, METRICS)
+
+
+def trainer_title(name: str) -> str:
+    """A trainer's title; of one that is not installed, its name as words."""
+    return trainers.get(name).title if name in trainers.names() else title(name)
+
+
 def main_metrics(keys: Sequence[str], most: int = 3) -> list[str]:
     """The metrics to show when nobody chose: the well-known ones first."""
-    well_known = [key for key in FIRST if key in keys]
+    well_known = [key for key in WELL_KNOWN if key in keys]
     return (well_known + [key for key in keys if key not in well_known])[:most]
 
 
 def order_metrics(keys: Iterable[str]) -> list[str]:
-    """All metrics: the well-known ones, then losses and the like, then the rest by name.
-
-    Numbers in names count as numbers: layer 2 stands before layer 10.
-    """
-    ordered = sorted(keys, key=_natural)
-    by_name = main_metrics(ordered, len(ordered))
-    telling = [key for key in by_name if key not in FIRST and _QUALITY_METRIC.search(key)]
-    well_known = [key for key in by_name if key in FIRST]
-    return list(dict.fromkeys([*well_known, *telling, *by_name]))
-
-
-def _natural(key: str) -> list[tuple[int, str]]:
-    parts = _NUMBER.split(key.lower())
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    """All metrics in the core's order: the well-known ones first, costs such as seconds last."""
+    definitions = metric_kinds()
+    return sorted(keys, key=lambda key: metric_rank(key, definitions, {}))
 
 
 def column_config(name: str) -> Any:
@@ -72,7 +70,7 @@ def display_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with trainers by their names and parameters as text, as a table shows them."""
     params = [name for name in frame.columns if name.startswith("params.")]
     texts = {name: [_text(value) for value in frame[name]] for name in params}
-    return frame.assign(**texts, trainer=[title(name or "") for name in frame["trainer"]])
+    return frame.assign(**texts, trainer=[trainer_title(name or "") for name in frame["trainer"]])
 
 
 def json_frame(ws: Workspace, run: RunInfo, path: str) -> pd.DataFrame | None:

@@ -32,6 +32,7 @@ from pilothouse_app.features.experiments.columns import (
     default_keys,
     split_aggregate,
 )
+from pilothouse_app.features.experiments.formatting import trainer_title
 from pilothouse_app.features.experiments.pager import table_footer
 from pilothouse_app.features.experiments.state import COUNT, State, sync_widget, update_state
 
@@ -99,8 +100,8 @@ def group_table(state: State, catalog: ColumnCatalog, columns: Sequence[str]) ->
     if not state.by:
         empty(
             "Choose what to group by",
-            "Runs that agree in it become one row with mean, deviation and interval: "
-            "seeds of one configuration, folds, trainers.",
+            "Runs with the same value become one row with mean, standard deviation and confidence "
+            "interval, for example the seeds of one configuration.",
             icon=":material/workspaces:",
             key="nothing",
         )
@@ -162,7 +163,7 @@ def _table_data(
         cells[f"{column}.range"] = _ranges(frame, column, digits)
         head = catalog.header(column, state)
         looks[column] = number_column(f"{head}, mean", digits, width=max(120, 70 + 8 * len(head)))
-        looks[f"{column}.std"] = number_column("± deviation", digits, width=104)
+        looks[f"{column}.std"] = number_column("± std", digits, width=104)
         looks[f"{column}.range"] = text_column("95 % interval", width=150)
     return pd.DataFrame(cells), looks
 
@@ -193,4 +194,6 @@ def _plain(value: Any) -> Any:
 def _value_title(by: str, value: Any) -> str:
     if value is None:
         return f"no {by.partition('.')[2] or by}"
-    return title(value) if by in ("trainer", "status") else str(value)
+    if by == "trainer":
+        return trainer_title(value)
+    return title(value) if by == "status" else str(value)

@@ -27,7 +27,7 @@ FORMATS: dict[str, str] = {
     ".1%": "12.3%",
     ".2%": "12.35%",
     ",.0f": "1,235",
-    ".4g": "as short as it can be",
+    ".4g": "shortest form",
 }
 
 
@@ -67,7 +67,7 @@ def describe_metric(keys: Sequence[str]) -> None:
         required=True,
         format_func=DIRECTIONS.__getitem__,
         key=f"note_direction_{key}",
-        help="A new direction gives every run its best value anew",
+        help="Changing the direction recalculates every run's best value",
     )
     left, right = st.columns(2)
     unit = left.text_input("Unit", kind.unit, placeholder="ms, %, EUR", key=f"note_unit_{key}")
@@ -91,7 +91,9 @@ def describe_metric(keys: Sequence[str]) -> None:
         help="Differences up to this count as the same",
     )
     reason = reason_input(f"note_reason_{key}")
-    if dialog_buttons("Save", "note", missing="" if (title or "").strip() else "A title is needed"):
+    if dialog_buttons(
+        "Save", "note", missing="" if (title or "").strip() else "Enter a title first"
+    ):
         done = run_or_show_error(
             lambda: workspace().experiments.describe_metric(
                 key,
@@ -105,5 +107,5 @@ def describe_metric(keys: Sequence[str]) -> None:
             )
         )
         if done:
-            toast_next(f"{title} is read so from now on")
+            toast_next(f"{title} is saved")
             st.rerun()

@@ -35,7 +35,7 @@ def table_footer(state: State, total: int, noun: str) -> int:
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             if total > SIZES[0]:
                 st.selectbox(
-                    "Rows to a page",
+                    "Rows per page",
                     SIZES,
                     format_func=lambda size: f"{size} rows",
                     key=sync_widget("runs_size", state.size),

@@ -22,8 +22,8 @@ OPENED = "_runs_view"
 SAVE, SAVE_AS, DEFAULT, NO_DEFAULT, RENAME, DELETE, ALL = (
     "Save changes",
     "Save as …",
-    "Start with this view",
-    "Do not start with it",
+    "Set as default view",
+    "Unset as default view",
     "Rename …",
     "Delete …",
     "All runs",
@@ -89,7 +89,7 @@ def _option_title(option: str | int, views: Mapping[int, ViewInfo]) -> str:
         return f"{ICONS[option]} {option}"
     view = views[option]
     icon = ":material/groups:" if view.is_team else ":material/bookmark:"
-    return f"{icon} {literal(view.name)}{' (start)' if view.is_default else ''}"
+    return f"{icon} {literal(view.name)}{' (default)' if view.is_default else ''}"
 
 
 def _run_option(
@@ -112,7 +112,7 @@ def _run_option(
         )
     elif picked in (DEFAULT, NO_DEFAULT):
         on = picked == DEFAULT
-        outcome = "is what the table starts with" if on else "is not started with any more"
+        outcome = "is the default view" if on else "is no longer the default view"
         _run_and_toast(lambda: room.set_default_view(opened.id, on), outcome, opened)
     elif picked == RENAME:
         _rename(opened)
@@ -147,13 +147,15 @@ def _save_as(state: State, opened: ViewInfo | None) -> None:
         required=True,
         key="view_team",
     )
-    start = st.toggle("Start with it", key="view_start")
+    start = st.toggle("Use as default view", key="view_start")
     taken = any(
         view.name == name.strip() and view.is_team == bool(team)
         for view in workspace().experiments.views()
     )
     if taken:
-        st.markdown(":orange[:material/warning:] There is one of this name: it will be replaced.")
+        st.markdown(
+            ":orange[:material/warning:] A view with this name exists and will be replaced."
+        )
     missing = "" if name.strip() else "Give a name first"
     if dialog_buttons("Save", "view", missing=missing) and run_or_show_error(
         lambda: _saved(name, state, bool(team), start)
@@ -183,10 +185,8 @@ def _rename(view: ViewInfo) -> None:
 
 @st.dialog("Delete this view", icon=":material/delete:")
 def _delete(view: ViewInfo) -> None:
-    whose = "Everybody loses it" if view.is_team else "It is only yours"
-    st.markdown(
-        f"**{literal(view.name)}** will be gone. {whose}; the runs it showed stay as they are."
-    )
+    whose = " for the whole team" if view.is_team else ""
+    st.markdown(f"**{literal(view.name)}** will be deleted{whose}. Its runs are not affected.")
     if dialog_buttons("Delete", "view_delete") and run_or_show_error(
         lambda: workspace().experiments.delete_view(view.id)
     ):

@@ -17,13 +17,13 @@ import streamlit as st
 
 from pilothouse.experiments.run_annotations import STARRED
 from pilothouse.experiments.run_table.filters import RunFilter
+from pilothouse.experiments.tables import STATUSES
 from pilothouse_app.components.workspace import workspace
 
 MODES = ("list", "tree", "groups")
 SIZES = (50, 100)
-STATES = ("running", "finished", "failed", "cancelled", "queued")
 STAR, ARCHIVE = "starred", "archived"
-SHOW_OPTIONS = (STAR, *STATES, ARCHIVE)
+SHOW_OPTIONS = (STAR, *STATUSES, ARCHIVE)
 NEWEST = "created_at"
 COUNT = "n"
 
@@ -71,7 +71,7 @@ class State:
             text=self.text,
             query=self.filter,
             under=self.experiment or None,
-            statuses=[self.show] if self.show in STATES else [],
+            statuses=[self.show] if self.show in STATUSES else [],
             tags={STARRED: "yes"} if self.show == STAR else {},
             archived=self.archived,
         )

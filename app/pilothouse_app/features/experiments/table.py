@@ -187,7 +187,7 @@ def _with_marks(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     on = set(frame.loc[starred == "yes", "id"])
     looks: dict[str, Any] = {
         "star": press_column(
-            "★", partial(_toggle_star, on), width=40, help="Press to put or take a star"
+            "★", partial(_toggle_star, on), width=40, help="Click to add or remove a star"
         )
     }
     if any(marks):
@@ -215,11 +215,11 @@ def _with_branches(
         for name, level in zip(frame["name"], frame["level"], strict=True)
     ]
     press = press_column(
-        "Under",
+        "Child runs",
         _toggle_branch,
         width=64,
         pinned=True,
-        help=f"Press to see the runs under a run, {MAX_CHILDREN} of them at most",
+        help=f"Click to show up to {MAX_CHILDREN} child runs",
     )
     return frame.assign(branch=branch, name=names), {"branch": press, **fixed}
 

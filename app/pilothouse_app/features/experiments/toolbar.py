@@ -61,11 +61,11 @@ def run_toolbar(state: State, catalog: ColumnCatalog, error: Invalid | None) -> 
 def empty_run_table(state: State, error: Invalid | None) -> None:
     """The empty state of a table: of the archive, of a filter, of a filter that means nothing."""
     if error is not None:
-        empty("The filter cannot be used", "What is wrong with it stands under it.", key="nothing",
+        empty("The filter cannot be used", "The error is shown below the filter.", key="nothing",
               icon=":material/filter_alt_off:")  # fmt: skip
         return
     if state == State(show=ARCHIVE):
-        empty("The archive is empty", "Runs that are archived are kept here.", key="nothing",
+        empty("The archive is empty", "Archived runs appear here.", key="nothing",
               icon=":material/archive:")  # fmt: skip
         return
     empty(

@@ -33,7 +33,7 @@ RESERVE = 17
 FIELD_TITLES = {
     "model_uuid": "UUID",
     "mlflow_version": "MLflow",
-    "utc_time_created": "Made at (UTC)",
+    "utc_time_created": "Created at (UTC)",
     "model_size_bytes": "Size in bytes",
     "is_signature_from_type_hint": "Signature from type hints",
 }
@@ -102,7 +102,7 @@ def _json(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
         return
     if preview.figure_of(value) is not None:
         _framed(file, file_url(owner, file, inline=True, figure=True), "figure")
-        with st.expander("The file as it is", icon=":material/code:"):
+        with st.expander("Raw file", icon=":material/code:"):
             st.json(value, expanded=1)
         return
     st.json(value, expanded=2)
@@ -149,7 +149,7 @@ def markdown_text(text: str) -> None:
     if safe is not None:
         st.markdown(safe)
         return
-    st.markdown(":gray[Shown as plain text: it is too large or too intricate for Markdown.]")
+    st.markdown(":gray[Shown as plain text: it is too large or too complex for Markdown.]")
     st.code(text, language=None, wrap_lines=True, height=420)
 
 
@@ -161,7 +161,9 @@ def _note_if_truncated(file: ArtifactInfo, whole: bool) -> None:
 
 def _html(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     files.find(owner, file.path)
-    st.markdown(":gray[Shown apart: its scripts reach neither this app nor any network.]")
+    st.markdown(
+        ":gray[Shown in a sandbox: its scripts can reach neither this app nor the network.]"
+    )
     _framed(file, file_url(owner, file, inline=True), "page")
 
 
@@ -184,12 +186,12 @@ def _model(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
         for name, settings in model.flavors.items():
             section("Flavor", name)
             pairs_table(settings, alt=f"Flavor {name}")
-    with st.expander("The file as it is", icon=":material/code:"):
+    with st.expander("Raw file", icon=":material/code:"):
         st.code(files.text(owner, file.path).text, language="yaml", wrap_lines=True)
 
 
 def _columns(title: str, columns: tuple[ColumnInfo, ...]) -> None:
-    section(title, plural(len(columns), "column") if columns else "none told")
+    section(title, plural(len(columns), "column") if columns else "none recorded")
     if columns:
         columns_table(columns, alt=title)
 
@@ -209,7 +211,7 @@ def columns_table(columns: tuple[ColumnInfo, ...], *, alt: str) -> None:
 
 def _unsupported(_files: RunFiles, _owner: str, file: ArtifactInfo) -> None:
     what = "A PDF" if file.path.lower().endswith(".pdf") else "A file of this kind"
-    st.markdown(f":gray[{what} is not shown here, and nothing in it is run. Download it.]")
+    st.markdown(f":gray[{what} cannot be previewed, and nothing in it is run. Download it.]")
 
 
 _VIEWERS: dict[str, Callable[[RunFiles, str, ArtifactInfo], Any]] = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from pilothouse.monitoring.tables import OPEN
 from pilothouse_app.components.records import records
 from pilothouse_app.components.workspace import workspace
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pilothouse.workspace import Workspace
 
 LATEST = 8
-OPEN_ALERTS = ("firing", "acknowledged", "pending")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _latest_runs(ws: Workspace) -> pd.DataFrame:
 
 def _open_alerts(ws: Workspace) -> list[dict[str, Any]]:
     alerts = ws.monitoring.alerts()
-    return records(alerts[alerts["state"].isin(OPEN_ALERTS)])
+    return records(alerts[alerts["state"].isin(OPEN)])
 
 
 def _with_health(deployments: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.experiments.metrics.kinds import METRICS
+from pilothouse.monitoring.tables import ACKNOWLEDGED, FIRING, PENDING, RESOLVED
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty, nothing_found
@@ -28,12 +30,13 @@ if TYPE_CHECKING:
 
     from pilothouse.monitoring.api import AlertInfo
 
-STATES = ("firing", "pending", "acknowledged", "resolved")
+# Those that need somebody come first.
+STATES = (FIRING, PENDING, ACKNOWLEDGED, RESOLVED)
 COLUMNS = {
     "title": name_column("Alert", width=190),
     "state": status_column("State", width=112),
     "severity": status_column("Severity", width=92),
-    "message": text_column("What"),
+    "message": text_column("Message"),
     "breaches": number_column("Windows", 0, width=74, help="Windows in breach"),
     "opened_at": when_column("Opened", width=104),
 }
@@ -45,7 +48,7 @@ def inbox(deployment: str = "") -> None:
     if alerts.empty:
         empty(
             "No alert has been raised",
-            "Rules look at each evaluated window; what breaches one shows up here.",
+            "Rules check each evaluated window; a breach opens an alert here.",
             icon=":material/notifications_off:",
             key="no_alerts",
         )
@@ -72,7 +75,7 @@ def _display_frame(alerts: pd.DataFrame) -> pd.DataFrame:
 
 def alert_sentence(message: str) -> str:
     """An alert's message in words; a column's name at its start keeps its letters."""
-    return readable(message)
+    return readable(message, METRICS)
 
 
 def alert_buttons(alert: AlertInfo) -> None:
@@ -84,7 +87,7 @@ def alert_buttons(alert: AlertInfo) -> None:
     ):
         confirm(
             "Acknowledge this alert",
-            f"Others see that somebody looks after **{name}**. It stays open until its condition "
+            f"Others see that somebody is handling **{name}**. It stays open until its condition "
             "clears or somebody resolves it.",
             verb="Acknowledge",
             command=lambda note: monitoring.acknowledge(alert.id, note),

@@ -33,7 +33,7 @@ def ranking_and_distributions(window: str, *, key: str) -> None:
     ranking = workspace().monitoring.drift_ranking(window)
     if ranking.empty:
         empty(
-            "No column could be judged",
+            "No column could be evaluated",
             "The window has too few rows, or none.",
             icon=":material/query_stats:",
             key=f"{key}_none",
@@ -61,7 +61,7 @@ def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str)
     section(literal(column), f"drift {number(row['score'])}, limit {number(row['threshold'], 2)}")
     frame = workspace().monitoring.distributions(window, column)
     if frame.empty:
-        st.markdown(":gray[Nothing is kept of this column.]")
+        st.markdown(":gray[No distribution was stored for this column.]")
         return
     figure(
         distributions(frame, dark=dark()),
@@ -69,4 +69,4 @@ def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str)
         height=400,
         alt=f"Shares of {column} in the reference and in this window",
     )
-    st.markdown(f":small[:gray[{plural(len(frame), 'bin')} of the reference's own grid]]")
+    st.markdown(f":small[:gray[{plural(len(frame), 'bin')} of the reference grid]]")

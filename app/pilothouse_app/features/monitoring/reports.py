@@ -29,8 +29,8 @@ COLUMNS = {
     "rows": number_column("Rows", 0, width=80),
     "reference_rows": number_column("Reference rows", 0, width=110),
     "bytes": bytes_column("Size"),
-    "requested_by": text_column("Asked by", width=110),
-    "made_at": when_column("Made", width=120),
+    "requested_by": text_column("Requested by", width=110),
+    "made_at": when_column("Created", width=120),
 }
 
 

@@ -22,7 +22,7 @@ HEIGHT = 250
 
 
 def latest_metrics(windows: pd.DataFrame, auc: pd.DataFrame) -> None:
-    """The newest window's figures, and of the newest labelled one what was realised."""
+    """The metrics of the newest window, and the observed performance of the newest labelled one."""
     newest = records(windows.tail(1))[0]
     judged = records(auc[auc["score"].notna()].tail(1))
     observed: dict[str, Any] = judged[0] if judged else {}
@@ -51,7 +51,7 @@ def latest_metrics(windows: pd.DataFrame, auc: pd.DataFrame) -> None:
 
 def _positive_rate(newest: dict[str, Any]) -> str:
     rate = share(newest["base_rate"])
-    return "" if rate == DASH else f"{rate} came true"
+    return "" if rate == DASH else f"{rate} observed positive"
 
 
 def trends(deployment: str, windows: pd.DataFrame, auc: pd.DataFrame) -> None:
@@ -59,16 +59,16 @@ def trends(deployment: str, windows: pd.DataFrame, auc: pd.DataFrame) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         _auc(auc)
-        section("Scores", "mean of the scores, and the share that came true")
+        section("Scores", "mean score and observed positive rate")
         figure(
             score_over_time(windows, dark=dark(), rate="base_rate"),
             key="monitoring_scores",
             height=HEIGHT,
-            alt="Mean score and share that came true, by window",
+            alt="Mean score and observed positive rate, by window",
         )
     with right:
         _drifted(deployment)
-        section("Predictions", "and how many of them have a label")
+        section("Predictions", "and how many of them are labelled")
         figure(
             rows_over_time(windows, dark=dark()),
             key="monitoring_rows",
@@ -78,7 +78,7 @@ def trends(deployment: str, windows: pd.DataFrame, auc: pd.DataFrame) -> None:
 
 
 def _auc(auc: pd.DataFrame) -> None:
-    section("ROC AUC", "realised, as labels come")
+    section("ROC AUC", "observed, as labels arrive")
     if auc.empty or not auc["score"].notna().any():
         st.markdown(":gray[No window has enough labels yet.]")
         return
@@ -102,7 +102,7 @@ def _drifted(deployment: str) -> None:
     section("Drifted columns", "share over their limit")
     trend = workspace().monitoring.trend(deployment, "drifted_share")
     if trend.empty or not trend["score"].notna().any():
-        st.markdown(":gray[No window could be judged yet.]")
+        st.markdown(":gray[No window could be evaluated yet.]")
         return
     limit = trend["threshold"].dropna()
     figure(

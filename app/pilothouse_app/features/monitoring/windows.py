@@ -29,7 +29,7 @@ COLUMNS = {
     "mean_score": number_column("Mean score", 3, width=88),
     "rows": number_column("Rows", 0, width=76),
     "labelled": text_column("Labelled", width=78),
-    "revision": number_column("Revision", 0, width=72, help="Judged again as labels came"),
+    "revision": number_column("Revision", 0, width=72, help="Evaluated again as labels arrived"),
     "evaluated_at": when_column("Evaluated", width=110),
 }
 

@@ -34,18 +34,18 @@ JOB_COLUMNS = {
     "title": name_column("Job", width=290),
     "status": status_column(width=92),
     "progress": st.column_config.ProgressColumn("Progress", format="percent", width=120),
-    "message": text_column("Now"),
+    "message": text_column("Message"),
     "kind": text_column("Kind", width=104),
     "requested_by": text_column("Started by", width=84),
     "created_at": when_column("Created", width=104),
-    "took": text_column("Took", width=80),
+    "took": text_column("Duration", width=80),
 }
 STEP_COLUMNS = {
     "seq": number_column("No.", 0, width=46),
     "name": text_column("Step"),
     "status": status_column(width=92),
-    "took": text_column("Took", width=88),
-    "attempts": number_column("Tries", 0, width=56),
+    "took": text_column("Duration", width=88),
+    "attempts": number_column("Attempts", 0, width=56),
 }
 
 
@@ -97,7 +97,7 @@ def progress_line(job: JobInfo) -> None:
         hint = f"\n\n{job.hint}" if job.hint else ""
         st.error(literal(f"{job.error}{hint}"), title="This job failed", icon=":material/error:")
     elif not job.ended:
-        message = job.message or ("Waiting for the worker" if job.status == "queued" else "At work")
+        message = job.message or ("Waiting for the worker" if job.status == "queued" else "Running")
         cancelling = " · stops after this step" if job.cancel_requested else ""
         st.progress(
             min(1.0, max(0.0, job.progress)), text=f"{job.progress:.0%} · {message}{cancelling}"
@@ -110,7 +110,7 @@ def job_facts(job: JobInfo) -> dict[str, str]:
         "Kind": kind_title(job.kind),
         "Started by": job.requested_by,
         "Created": ago(job.created_at),
-        "Took" if job.ended else "Running for": duration_text(job.started_at, job.ended_at),
+        "Duration" if job.ended else "Running for": duration_text(job.started_at, job.ended_at),
     }
 
 

@@ -29,7 +29,7 @@ def job_line(job: JobInfo) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         link(address("job", job.id), job.title, icon=":material/manufacturing:")
         share = min(max(job.progress, 0.0), 1.0)
-        message = job.message or ("Waits for the worker" if job.status == "queued" else "Runs")
+        message = job.message or ("Waiting for the worker" if job.status == "queued" else "Running")
         st.progress(share, text=f":small[{message} · {share:.0%}]")
 
 

@@ -26,7 +26,7 @@ CADENCES = {
     "Every Monday at 06:00": "0 6 * * 1",
     "On the first of the month at 06:00": "0 6 1 * *",
 }
-OWN = "Another time"
+OWN = "Custom (cron)"
 SCHEDULABLE = ("evaluate_windows", "retrain")
 COLUMNS = {
     "name": text_column("Schedule", width=200),
@@ -45,7 +45,7 @@ def schedules_view() -> None:
     if frame.empty:
         empty(
             "Nothing is scheduled",
-            "A schedule evaluates or retrains a deployment again and again, in UTC.",
+            "A schedule evaluates or retrains a deployment at regular times (UTC).",
             action=("Add a schedule", add_schedule),
             key="no_schedules",
         )
@@ -84,7 +84,7 @@ def _actions(schedule: dict[str, object]) -> None:
         if st.button("Pause", icon=":material/pause:", key="schedule_pause"):
             confirm(
                 "Pause this schedule",
-                f"**{name}** rests until it is resumed; what it started goes on.",
+                f"**{name}** does not run until it is resumed; jobs it started continue.",
                 verb="Pause",
                 command=lambda reason: jobs.pause_schedule(name, reason),
                 done=f"{name} is paused",
@@ -92,15 +92,15 @@ def _actions(schedule: dict[str, object]) -> None:
     elif st.button("Resume", icon=":material/play_arrow:", key="schedule_resume"):
         confirm(
             "Resume this schedule",
-            f"**{name}** goes on from now; times it missed are not caught up.",
+            f"**{name}** runs again from now on; missed runs are not caught up.",
             verb="Resume",
             command=lambda reason: jobs.resume_schedule(name, reason),
-            done=f"{name} goes on",
+            done=f"{name} is resumed",
         )
     if st.button("Remove", icon=":material/delete:", key="schedule_remove"):
         confirm(
             "Remove this schedule",
-            f"**{name}** is deleted. The jobs it started stay.",
+            f"**{name}** is deleted. Jobs it started are kept.",
             verb="Remove",
             command=lambda reason: jobs.remove_schedule(name, reason),
             done=f"{name} is removed",
@@ -120,7 +120,7 @@ def add_schedule() -> None:
     """The form of a new schedule."""
     names = list(workspace().deployments.deployments()["name"])
     if not names:
-        st.markdown("A schedule works on a deployment, and nothing is deployed yet.")
+        st.markdown("A schedule needs a deployment, and nothing is deployed yet.")
         return
     kind = st.selectbox("What", SCHEDULABLE, format_func=kind_title, key="schedule_kind")
     deployment = st.selectbox("Deployment", names, key="schedule_deployment")

@@ -14,7 +14,7 @@ from pilothouse_app.components.workspace import workspace
 def start_demo() -> None:
     """Start the demo, or open the one that runs; its job page shows the progress."""
     job = workspace().pipelines.start_demo()
-    toast_next("The flights demo is under way", icon=":material/flight_takeoff:")
+    toast_next("Flights demo started", icon=":material/flight_takeoff:")
     go(address("job", job))
 
 
@@ -70,5 +70,5 @@ def _retrain(deployment: str) -> None:
 
 def _start_retraining(deployment: str, reason: str) -> None:
     job = workspace().pipelines.retrain(deployment, reason)
-    toast_next("The retraining is under way")
+    toast_next("Retraining started")
     go(address("job", job))

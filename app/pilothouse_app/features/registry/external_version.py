@@ -24,7 +24,7 @@ MAX_ROWS = 10
 COLUMNS = {
     "name": name_column("Input", width=180),
     "type": text_column("Type", width=120),
-    "required": text_column("Needed", width=90),
+    "required": text_column("Required", width=90),
 }
 FILES = {"path": name_column("File", width=300), "size": text_column("Size", width=90)}
 
@@ -35,11 +35,11 @@ def external_version(version: VersionInfo) -> None:
     model = logged.model if logged else None
     inputs = model.inputs if model else ()
     section("Inputs", plural(len(inputs), "column") if inputs else "")
-    st.markdown(":gray[Logged by another program: it is kept and not served from here.]")
+    st.markdown(":gray[Logged by another program: it is stored here and cannot be served.]")
     if model and inputs:
         _inputs(model)
     else:
-        st.markdown(":gray[Its files name no input columns.]")
+        st.markdown(":gray[Its files declare no input columns.]")
     if logged is not None:
         _files(logged)
         _tags(logged)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pilothouse.registry.gates import gates
 from pilothouse.registry.policy import GateRule
+from pilothouse.registry.tables import GATED
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.formats import DASH, number, plural, title
 from pilothouse_app.components.markdown import literal
@@ -21,8 +22,6 @@ from pilothouse_app.components.workspace import workspace
 if TYPE_CHECKING:
     from pilothouse.registry.gates import Verdict
 
-STAGES = ("staging", "production")
-
 
 def gate_title(name: str) -> str:
     """A gate's title; of one that is not installed any more, its name in words."""
@@ -30,17 +29,17 @@ def gate_title(name: str) -> str:
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> None:
-    """Draw the verdicts; a gate that cannot tell is not one that lets through."""
+    """Draw the verdicts; an inconclusive gate does not count as passed."""
     if not verdicts:
-        st.markdown(":gray[No gate stands before this stage.]")
+        st.markdown(":gray[No gates are configured for this stage.]")
         return
     rows = [
         {
             "Gate": gate_title(verdict.gate),
             "Verdict": badge_text(verdict.outcome),
-            "Figure": _with_unit(verdict.gate, verdict.figure),
+            "Value": _with_unit(verdict.gate, verdict.figure),
             "Limit": _with_unit(verdict.gate, verdict.limit),
-            "In words": literal(verdict.message),
+            "Explanation": literal(verdict.message),
         }
         for verdict in verdicts
     ]
@@ -50,7 +49,7 @@ def verdict_table(verdicts: Sequence[Verdict]) -> None:
 def gate_overview() -> None:
     """The gates before each stage, with their parameters, and the button that changes them."""
     with st.grid(2, gap="medium", min_column_width=320):
-        for stage in STAGES:
+        for stage in GATED:
             with st.container(border=True, height="stretch", key=f"gates_{stage}"):
                 _stage_rules(stage)
 
@@ -82,7 +81,7 @@ def _stage_rules(stage: str) -> None:
             alt=f"Gates before {stage}",
         )
     else:
-        st.markdown(":gray[No gate]")
+        st.markdown(":gray[No gates]")
 
 
 def _params(rule: GateRule) -> str:
@@ -123,7 +122,7 @@ def edit_gates(stage: str) -> None:
     draft = st.session_state.get(f"gates_draft_{stage}", [])
     rules = [_draft_rule(stage, item) for item in draft]
     if not draft:
-        st.markdown(":gray[No gate: every version is let through.]")
+        st.markdown(":gray[No gate: every version passes.]")
     _add_gate(stage)
 
     reason = reason_input(f"gates_reason_{stage}")
@@ -179,11 +178,11 @@ def _remove_gate(stage: str, item_id: str) -> None:
 
 
 def verdict_summary(verdicts: Sequence[Verdict]) -> str:
-    """In one line: how many gates stand in the way."""
+    """In one line: how many gates passed or failed."""
     failing = [verdict for verdict in verdicts if not verdict.passed]
     if not failing:
         return f"{plural(len(verdicts), 'gate')} passed"
-    return f"{plural(len(failing), 'gate')} of {len(verdicts)} in the way"
+    return f"{len(failing)} of {plural(len(verdicts), 'gate')} not passed"
 
 
 def _with_unit(name: str, value: float | None) -> str:

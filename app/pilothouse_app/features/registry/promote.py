@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.registry.tables import GATED, PRODUCTION
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import reason_input, run_or_show_error
 from pilothouse_app.components.formats import title
@@ -18,9 +19,6 @@ from pilothouse_app.features.registry.gates import verdict_summary, verdict_tabl
 if TYPE_CHECKING:
     from pilothouse.registry.info import PromotionInfo, VersionInfo
     from pilothouse.registry.policy import GateDecision
-
-PRODUCTION = "production"
-STAGES = ("staging", PRODUCTION)
 
 
 def promote_button(version: VersionInfo, *, label: str = "Promote", key: str = "promote") -> None:
@@ -56,7 +54,7 @@ def promote(model: str, version: int) -> None:
     """The dialog: stage, what it means, what the gates say now, reason, and the name typed."""
     ws = workspace()
     model_version = ws.registry.version(model, version)
-    stages = [stage for stage in STAGES if stage != model_version.stage]
+    stages = [stage for stage in GATED if stage != model_version.stage]
     stage = st.segmented_control(
         "To", stages, default=stages[-1], required=True, format_func=title, key="promote_stage"
     )
@@ -70,7 +68,7 @@ def promote(model: str, version: int) -> None:
         if st.button("Cancel", key="promote_cancel"):
             st.rerun()
         proposed = st.button(
-            "Ask for a decision",
+            "Request a decision",
             disabled=not reason,
             help="Leaves it pending, with this evidence, for somebody to accept or reject",
             key="promote_ask",
@@ -104,7 +102,7 @@ def consequence(version: VersionInfo, stage: str) -> str:
     if champion is None or champion.version == version.version:
         return f"{name} becomes the first champion of {model}. Deployments stay as they are."
     return (
-        f"{name} becomes the champion and **version {champion.version}** goes to the archive. "
+        f"{name} becomes the champion and **version {champion.version}** is archived. "
         "Deployments keep the version they serve until they are swapped."
     )
 
@@ -125,7 +123,7 @@ def _reason_and_name(name: str) -> tuple[str, bool]:
 
 def _missing(accepted: bool, reason: bool, typed: bool) -> str | None:
     if not accepted:
-        return "The gates do not let it through"
+        return "Not all gates have passed"
     if not reason:
         return "Give a reason first"
     return None if typed else "Type the name first"
@@ -167,7 +165,7 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
         version = ws.registry.version(promotion.model, promotion.version)
         confirm(
             f"Accept: {what} to {promotion.stage}",
-            f"{consequence(version, promotion.stage)} The gates are asked again now.",
+            f"{consequence(version, promotion.stage)} The gates are evaluated again now.",
             verb="Accept",
             command=lambda reason: ws.registry.decide(promotion.id, True, reason),
             done=f"{what} is in {promotion.stage}",

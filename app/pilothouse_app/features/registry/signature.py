@@ -47,10 +47,10 @@ def training_values(field: Field) -> str:
 def value_warning(field: Field, value: Any) -> str:
     """What is to be said of a value before it is sent: needed, or never seen by the training."""
     if missing(value) or value == "":
-        return "needed" if field.required else ""
+        return "required" if field.required else ""
     if field.categories and str(value) not in field.categories:
         return "not seen in training"
     if field.low is None or field.high is None or isinstance(value, str | bool):
         return ""
     inside = field.low <= value <= field.high
-    return "" if inside else f"outside {training_values(field)}, which training saw"
+    return "" if inside else f"outside {training_values(field)}, the range of the training data"

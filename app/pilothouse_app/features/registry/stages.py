@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.registry.tables import STAGES
 from pilothouse_app.components.links import address, link
 from pilothouse_app.components.records import records
 from pilothouse_app.components.status import status_title
@@ -13,7 +14,6 @@ from pilothouse_app.components.status import status_title
 if TYPE_CHECKING:
     import pandas as pd
 
-STAGES = ("none", "staging", "production", "archived")
 MAX_VERSIONS = 4
 
 

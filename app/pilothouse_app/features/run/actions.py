@@ -49,7 +49,7 @@ def star_button(run: RunInfo) -> None:
         type="tertiary",
         key="run_star",
         disabled=run.archived_at is not None,
-        help="Take the star off" if starred else "Put a star on this run",
+        help="Remove star" if starred else "Star this run",
         on_click=_star,
         args=(run.id, not starred),
     )
@@ -57,7 +57,7 @@ def star_button(run: RunInfo) -> None:
 
 def _star(run_id: str, starred: bool) -> None:
     if run_from_callback(lambda: workspace().experiments.star([run_id], starred)):
-        toast_next("Starred" if starred else "The star is off")
+        toast_next("Starred" if starred else "Star removed")
 
 
 def actions_menu(run: RunInfo) -> None:
@@ -102,7 +102,7 @@ def _colour(run: RunInfo) -> None:
 
 @st.dialog("Tags", width="large", icon=":material/sell:")
 def _tags(run: RunInfo) -> None:
-    st.markdown("Type into the last row to add a tag; tick a row and press Delete to take it off.")
+    st.markdown("Type into the last row to add a tag; tick a row and press Delete to remove it.")
     before = visible_tags(run)
     edited = st.data_editor(
         pd.DataFrame({"Tag": list(before), "Value": list(before.values())}, dtype="object"),
@@ -118,7 +118,7 @@ def _tags(run: RunInfo) -> None:
     }
     changed = {key: value for key, value in after.items() if before.get(key) != value}
     removed = [key for key in before if key not in after]
-    missing = "" if changed or removed else "Nothing is changed yet"
+    missing = "" if changed or removed else "No changes yet"
     if dialog_buttons("Save tags", "run_tags", missing=missing) and run_or_show_error(
         lambda: workspace().experiments.tag_many([run.id], changed, removed)
     ):
@@ -128,8 +128,8 @@ def _tags(run: RunInfo) -> None:
 def _archive(run: RunInfo) -> None:
     confirm(
         "Archive this run",
-        f"**{literal(run.name)}** will be gone from tables and counts. Nothing of it is lost: this "
-        "page stays where it is, and the run can be restored from it.",
+        f"**{literal(run.name)}** will be hidden from tables and counts. No data is deleted: "
+        "this page stays available, and the run can be restored here.",
         verb="Archive",
         command=lambda reason: workspace().experiments.archive(run.id, reason),
         done=f"{run.name} is archived",
@@ -140,10 +140,10 @@ def _archive(run: RunInfo) -> None:
 def _restore(run: RunInfo) -> None:
     confirm(
         "Restore this run",
-        f"**{literal(run.name)}** will be back in tables and counts.",
+        f"**{literal(run.name)}** will appear in tables and counts again.",
         verb="Restore",
         command=lambda _reason: workspace().experiments.restore(run.id),
-        done=f"{run.name} is back",
+        done=f"{run.name} is restored",
         needs_reason=False,
         icon=":material/unarchive:",
     )

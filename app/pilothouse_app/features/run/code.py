@@ -46,12 +46,12 @@ def draw(run: RunInfo) -> None:
         _patch(run)
     elif run.dirty:
         empty(
-            "The changes were not kept",
-            "The code had been changed since its commit, and what was changed is not known.",
+            "Uncommitted changes were not recorded",
+            "The code had uncommitted changes, and they were not stored with the run.",
             icon=":material/difference:",
         )
     elif run.commit is None:
-        st.markdown(":gray[The run was started outside a repository, or did not tell its commit.]")
+        st.markdown(":gray[The run was started outside a Git repository, or recorded no commit.]")
 
 
 def _patch(run: RunInfo) -> None:

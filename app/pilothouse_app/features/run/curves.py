@@ -41,7 +41,7 @@ MAX_AXES = 100
 AGAINST = "against "
 FOLD = "fold_"  # these are the rows of a table, with the evaluation
 AXIS_TITLES = {STEP: "Step", RELATIVE: "Seconds since the start", WALL: "Time of day"}
-LAYOUTS = {"each": "One each", "together": "Together"}
+LAYOUTS = {"each": "Separate", "together": "Together"}
 LOW, HIGH = "run_from", "run_to"
 POLL_STATE = "run_growing"  # the points of a run that goes on, and of which metrics they are
 
@@ -111,7 +111,7 @@ def _controls(run: RunInfo, keys: list[str]) -> CurveRequest:
         over = _axis_input(keys)
         weight = st.slider(
             "Smoothing", 0.0, 0.99, 0.0, 0.01, key="run_smooth", width=140, bind="query-params",
-            persist_state="session", help="Exponential; the raw line stays faint behind",
+            persist_state="session", help="Exponential moving average; the raw line stays visible",
         )  # fmt: skip
         log_x, log_y = _axes(run.status != "running")
     options = CurveOptions(
@@ -163,7 +163,7 @@ def _axes(zooms: bool) -> tuple[bool, bool]:
         log_x = st.toggle("Logarithmic x", key="run_log_x", bind="query-params")
         log_y = st.toggle("Logarithmic y", key="run_log_y", bind="query-params")
         if zooms:
-            st.markdown(":gray[Stretch of x; drag over a chart to choose one]")
+            st.markdown(":gray[Range of x; drag over a chart to select one]")
             left, right = st.columns(2)
             with left:
                 _bound("From", LOW)
@@ -171,14 +171,14 @@ def _axes(zooms: bool) -> tuple[bool, bool]:
                 _bound("To", HIGH)
     if zooms and (st.session_state.get(LOW), st.session_state.get(HIGH)) != (None, None):
         st.button(
-            "Whole course", icon=":material/zoom_out_map:", key="run_whole", on_click=_reset_zoom
+            "Reset zoom", icon=":material/zoom_out_map:", key="run_whole", on_click=_reset_zoom
         )
     return log_x, log_y
 
 
 def _bound(label: str, key: str) -> None:
     st.number_input(
-        label, value=None, format="%.6g", key=key, placeholder="open", bind="query-params"
+        label, value=None, format="%.6g", key=key, placeholder="none", bind="query-params"
     )
 
 
@@ -198,7 +198,7 @@ def _live_charts(run_id: str, keys: list[str], visible: list[str], request: Curv
     if visible:
         _charts(run, visible, request, _poll(run_id, visible, request.options))
     else:
-        st.markdown(":gray[The first points are on their way.]")
+        st.markdown(":gray[Waiting for the first points.]")
     return run.status == "running"
 
 
@@ -260,7 +260,7 @@ def _chart(
     first: int = 0,
 ) -> None:
     if points.empty:
-        st.markdown(":gray[No point lies in this stretch.]")
+        st.markdown(":gray[No points in this range.]")
         return
     figure = charts.smoothed(
         points,

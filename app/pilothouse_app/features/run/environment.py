@@ -36,8 +36,8 @@ def draw(run: RunInfo) -> None:
     environment_files = _environment_files(run)
     if not environment_files:
         empty(
-            "Nothing is known of the environment",
-            "Runs that are trained here keep theirs; of others it stands beside a logged model.",
+            "No environment recorded",
+            "Runs trained in Pilothouse record theirs; MLflow stores it with a logged model.",
             icon=":material/deployed_code_history:",
         )
         return
@@ -83,7 +83,7 @@ def _packages(packages: dict[str, str]) -> None:
         query = search("run_package_q", "Package", width=150).lower()
     matching = {name: version for name, version in packages.items() if query in name.lower()}
     if not matching:
-        st.markdown(":gray[No package matches.]" if packages else ":gray[None are named.]")
+        st.markdown(":gray[No package matches.]" if packages else ":gray[No packages recorded.]")
         return
     frame = pd.DataFrame({"name": list(matching), "version": list(matching.values())})
     looks = {"name": name_column("Package", width=180), "version": text_column("Version")}

@@ -54,7 +54,7 @@ def draw(run: RunInfo) -> None:
     if run.metrics:
         metric_tiles(run)
     if not curves and confusion is None and importance is None and folds is None:
-        empty("No evaluation", "This run kept no curves.", icon=":material/show_chart:")
+        empty("No evaluation", "This run stored no curves.", icon=":material/show_chart:")
         return
     grid = st.grid(3, min_column_width=270, gap="small")
     for name, note, path, chart, frame in curves:

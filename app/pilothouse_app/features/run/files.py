@@ -35,7 +35,7 @@ UP = ".."
 def draw(run: RunInfo) -> None:
     """Draw the view."""
     if not run.artifacts:
-        empty("No files", "This run left none.", icon=":material/folder_off:")
+        empty("No files", "This run has no files.", icon=":material/folder_off:")
         return
     file_browser(run.id, run.artifacts, key="run_files", alt="Files of the run")
 
@@ -52,11 +52,11 @@ def file_browser(owner: str, files: Sequence[ArtifactInfo], *, key: str, alt: st
         elif query_param(PATH):
             empty(
                 "No such file",
-                f"There is none at {literal(query_param(PATH))}.",
+                f"There is no file at {literal(query_param(PATH))}.",
                 icon=":material/search_off:",
             )
         else:
-            empty("Which file?", "Choose one to look into it.", icon=":material/draft:")
+            empty("Which file?", "Choose a file to view it.", icon=":material/draft:")
 
 
 def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:

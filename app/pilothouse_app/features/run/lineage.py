@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MAX_ITEMS = 6
 MAX_ROWS = 6
 SOURCE = "run_source"
-NOTHING = ":gray[Nothing is known.]"
+NOTHING = ":gray[Nothing recorded.]"
 
 
 def draw(run: RunInfo) -> None:
@@ -41,13 +41,13 @@ def draw(run: RunInfo) -> None:
     models = ws.experiments.logged_models(run.id)
     versions = ws.registry.of_run(run.id)
     read, itself, made, serves = st.columns([24, 26, 27, 23], gap="small")
-    with read, _box("It read", ":material/input:"):
+    with read, _box("Inputs", ":material/input:"):
         _read(run, sources, models)
     with itself, _box("The run", ":material/timeline:"):
         _run(run)
-    with made, _box("It made", ":material/output:"):
+    with made, _box("Outputs", ":material/output:"):
         _made(models, versions)
-    with serves, _box("Serves", ":material/rocket_launch:"):
+    with serves, _box("Deployments", ":material/rocket_launch:"):
         _serves(versions)
     if sources:
         _sources(sources)
@@ -90,7 +90,7 @@ def _run(run: RunInfo) -> None:
         st.markdown(f":gray[and {more} more, see the trials]")
     link(address("experiment", run.experiment), run.experiment, icon=ICONS["experiment"])
     if run.job_id:
-        link(address("job", run.job_id), "Its job", icon=ICONS["job"])
+        link(address("job", run.job_id), "Job", icon=ICONS["job"])
 
 
 def _made(models: Sequence[LoggedModelInfo], versions: Sequence[VersionInfo]) -> None:
@@ -133,7 +133,7 @@ def _serves(versions: Sequence[VersionInfo]) -> None:
             f"{badge_text(deployment['status'])} :gray[version {_served_version(deployment)}]"
         )
     if not serving:
-        st.markdown(":gray[Nothing serves it now.]")
+        st.markdown(":gray[Not deployed.]")
 
 
 def _served_version(deployment: dict[str, object]) -> int:
@@ -143,7 +143,7 @@ def _served_version(deployment: dict[str, object]) -> int:
 
 def _sources(sources: Sequence[SourceInfo]) -> None:
     """The logged datasets as a list, and the chosen one in full."""
-    section("Logged datasets", "as the program told of them")
+    section("Logged datasets", "as recorded by the client")
     ids = [f"{source.name} {source.digest} {source.role}" for source in sources]
     if len(sources) > 1:
         rows = [
@@ -189,4 +189,4 @@ def _source(source: SourceInfo) -> None:
         if source.columns:
             columns_table(source.columns, alt=f"Columns of {source.name}")
         else:
-            st.markdown(":gray[None was told.]")
+            st.markdown(":gray[Not recorded.]")

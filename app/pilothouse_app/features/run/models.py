@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from pilothouse.experiments.logged_models import LoggedModelInfo
 
 MODEL = "run_model"
-USES = {"input": "read", "output": "made"}
-VIEWS = ("files", "figures", "about")
+USES = {"input": "input", "output": "output"}
+VIEWS = ("files", "metrics", "about")
 MAX_METRICS = 3
 MAX_ROWS = 6
 
@@ -45,7 +45,7 @@ def draw(run: RunInfo) -> None:
     if not models:
         empty(
             "No logged models",
-            "Models that an MLflow client logs with log_model stand here.",
+            "Models that an MLflow client logs with log_model appear here.",
             icon=":material/deployed_code:",
         )
         return
@@ -69,7 +69,7 @@ def _list(models: tuple[LoggedModelInfo, ...]) -> None:
     looks = {
         "name": press_column("Model", _press, width=190, pinned=True, alignment="left"),
         "status": status_column(width=92),
-        "use": text_column("The run", width=80),
+        "use": text_column("Use", width=80),
         "step": number_column("at step", 0, width=80),
         **{key: number_column(definitions.of(key).title, 4, width=118) for key in keys},
         "created_at": when_column("Created", width=116),
@@ -90,7 +90,7 @@ def _model(run: RunInfo, model: LoggedModelInfo) -> None:
         section(literal(model.name), f"`{model.id}` · {literal(model.status)}")
         if model.run_id and model.run_id != run.id:
             made = address("run", model.run_id)
-            same_page_link(made, "The run that made it", icon=ICONS["run"], key="run_model_maker")
+            same_page_link(made, "Source run", icon=ICONS["run"], key="run_model_maker")
     if model.status_message:
         st.error(literal(model.status_message), title="This model failed", icon=":material/error:")
     view = switch("run_model_view", VIEWS, "Show of the model", format_func=title)
@@ -99,8 +99,8 @@ def _model(run: RunInfo, model: LoggedModelInfo) -> None:
         if files:
             file_browser(model.id, files, key="run_model_files", alt="Files of the model")
         else:
-            empty("No files", "This model kept none.", icon=":material/folder_off:")
-    elif view == "figures":
+            empty("No files", "This model has no files.", icon=":material/folder_off:")
+    elif view == "metrics":
         _metrics(model)
     else:
         _about(model)
@@ -108,7 +108,7 @@ def _model(run: RunInfo, model: LoggedModelInfo) -> None:
 
 def _metrics(model: LoggedModelInfo) -> None:
     if not model.figures:
-        empty("No figures", "Nothing was measured of this model.", icon=":material/monitoring:")
+        empty("No metrics", "No metrics were logged for this model.", icon=":material/monitoring:")
         return
     definitions = metric_kinds()
     frame = pd.DataFrame(
@@ -126,7 +126,7 @@ def _metrics(model: LoggedModelInfo) -> None:
         "step": number_column("at step", 0, width=80),
         "dataset": text_column("On the dataset"),
     }
-    table(frame, looks, key="run_model_figures", alt="Figures of the model")
+    table(frame, looks, key="run_model_figures", alt="Metrics of the model")
 
 
 def _about(model: LoggedModelInfo) -> None:

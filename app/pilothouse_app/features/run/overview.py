@@ -93,7 +93,7 @@ def _metrics(run: RunInfo) -> None:
     matching = [k for k in keys if query in k.lower() or query in definitions.of(k).title.lower()]
     if not matching:
         quiet = (
-            "Nothing was measured." if not run.metrics else "Clear the search to see the others."
+            "No metrics were logged." if not run.metrics else "Clear the search to see the others."
         )
         empty("No metrics", quiet, icon=":material/monitoring:", key="run_no_metrics")
         return
@@ -201,7 +201,7 @@ def _attributes(run: RunInfo) -> None:
         "seed": None if run.seed is None else str(run.seed),
         "created": when(run.created_at),
         "ended": when(run.ended_at),
-        "took": duration(run.duration_s),
+        "duration": duration(run.duration_s),
         "archived": when(run.archived_at) if run.archived_at else None,
     }
     pairs_table({name: value for name, value in attributes.items() if value}, alt="Attributes")

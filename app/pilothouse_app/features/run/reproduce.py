@@ -25,7 +25,7 @@ def draw(run: RunInfo) -> None:
     _train_again(run)
     if _trained_here(run):
         _same_model(run)
-    section("In a notebook of this machine")
+    section("In a notebook on this machine")
     st.code(_pilothouse_code(run), language="python", wrap_lines=True)
     section("With the MLflow client", "from any machine that reaches the server")
     st.code(_mlflow_code(run), language="python", wrap_lines=True)
@@ -42,11 +42,11 @@ def _trained_here(run: RunInfo) -> bool:
 def _same_model(run: RunInfo) -> None:
     """The data, the settings and the environment that make the same model again."""
     if run.has_artifact(SPEC):
-        section("The same model again", "the same data, settings and seed")
+        section("Retrain the same model", "the same data, settings and seed")
         st.code(_training_code(run), language="python", wrap_lines=True)
     packages = _install_command(run)
     if packages:
-        section("The environment", "with the releases that the run was trained with")
+        section("The environment", "with the package versions of the training")
         st.code(packages, language="bash", wrap_lines=True)
 
 

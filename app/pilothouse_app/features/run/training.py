@@ -78,7 +78,7 @@ def _next_step(run: RunInfo, dataset: str) -> None:
             st.markdown("**Next:** promote its version")
             link(address("version", versions[0].ref), versions[0].ref, icon=ICONS["version"])
         else:
-            st.markdown("**In production.** See what serves it")
+            st.markdown("**In production.** See its deployments")
             link(screen("deployments"), "Deployments", icon=":material/rocket_launch:")
         if dataset:
             link(address("dataset", dataset), dataset, icon=":material/table_view:")

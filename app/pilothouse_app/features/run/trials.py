@@ -30,9 +30,9 @@ def draw(run: RunInfo) -> None:
     """Draw the view."""
     trials = workspace().experiments.descendants(run.id)
     if trials.empty:
-        empty("No runs below this one", "A search or a nested run would stand here.")
+        empty("No child runs", "Trials of a search and nested runs appear here.")
         return
-    section("Runs below this one", plural(len(trials), "run"))
+    section("Child runs", plural(len(trials), "run"))
     looks = {"name": name_column("Run", width=200), "status": status_column(width=92)}
     definitions = metric_kinds()
     for column in trials.columns:
@@ -41,7 +41,7 @@ def draw(run: RunInfo) -> None:
             looks[str(column)] = number_column(definitions.of(key).title, 4, width=118)
         elif kind == "params":
             looks[str(column)] = text_column(key, width=110)
-    looks["duration_s"] = number_column("Took, s", 1, width=74)
+    looks["duration_s"] = number_column("Duration (s)", 1, width=74)
     with tall("run_trials", len(trials), reserve=14) as height:
         table(
             _with_indent(trials),

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 SPLIT_TITLES = {
     "auto": "By time if the data has an event time",
-    "stratified": "Random, same share of each class",
+    "stratified": "Random, stratified by class",
     "random": "Random",
-    "time": "By time: the newest rows test",
+    "time": "By time: newest rows for testing",
 }
 COLUMN_USES = {
     "column": name_column("Column", width=170),
     "use": text_column("Use", width=90),
-    "reason": text_column("Why"),
+    "reason": text_column("Reason"),
 }
 # What a spec says beside what the dialog asks.
 PRESERVED = ("time_column", "threshold", "cv_rows", "tags")
@@ -92,7 +92,7 @@ def _training(dataset: str, preset: Mapping[str, Any] | None = None) -> None:
 
 
 def _missing(spec: Mapping[str, Any]) -> str:
-    return "Change what is wrong first" if spec["target"] else "Choose the target first"
+    return "Fix the errors first" if spec["target"] else "Choose the target first"
 
 
 def _preview(spec: dict[str, Any]) -> bool:
@@ -122,7 +122,7 @@ def _preview_values(spec: dict[str, Any]) -> tuple[list[str], list[dict[str, Any
     lines = [
         f"Predicts the probability of **{literal(str(preview.positive))}** "
         f"({count(preview.classes[preview.positive])} rows, {share:.1%} of those with a label).",
-        f"Fitted on {count(preview.fitted)} rows, judged on {count(preview.held_out)}: "
+        f"Trained on {count(preview.fitted)} rows, evaluated on {count(preview.held_out)}: "
         f"{SPLIT_TITLES[preview.split][:1].lower()}{SPLIT_TITLES[preview.split][1:]}.",
     ]
     return lines, [use.to_json() for use in preview.columns]
@@ -270,5 +270,5 @@ def _start(spec: dict[str, Any]) -> None:
     except PilothouseError as refusal:
         error_box(refusal)
         return
-    toast_next("The training is under way")
+    toast_next("Training started")
     go(address("job", job))
