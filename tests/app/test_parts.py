@@ -71,7 +71,7 @@ def test_an_instant_is_told_from_now():
 
 def test_raw_keys_become_words():
     assert formats.title("max_leaf_nodes") == "Max leaf nodes"
-    assert formats.title("max_leaf_nodes") == "Max leaf nodes"
+    assert formats.title("p95_ms") == "p95 (ms)"
     assert formats.parameter("0.03991401344") == "0.03991401344"
     assert formats.parameter("007") == "007"
 

@@ -1,6 +1,6 @@
-"""The views of Compare: each is a function of the context, which holds what was asked once.
+"""The views of Compare, each a function of the `ComparisonContext`.
 
-`context` reads the address and asks the core; `cells` writes differences; `summary`, `figures`,
-`differing`, `data`, `operating`, `slicing`, `parallel` and `steps` draw a view each; `leaving` is
-what one takes away.
+`context` reads the address and queries the core once; `cells` writes differences; `summary`,
+`metrics`, `settings`, `data`, `threshold`, `slices`, `parallel` and `histories` draw a view each;
+`export` offers files and code.
 """
