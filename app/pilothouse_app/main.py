@@ -24,11 +24,13 @@ def main() -> None:
         layout="wide",
         initial_sidebar_state=232,
     )
+
     st.logo(
         f"{STATIC}/logo-{'dark' if dark() else 'light'}.svg",
         icon_image=f"{STATIC}/icon.svg",
         size="medium",
     )
+
     page = st.navigation(pages(), expanded=True)
     inject_css()
     show_toasts()

@@ -209,6 +209,7 @@ async def _file(request: Request) -> Response:
     files = opened(os.environ[ENVIRONMENT]).experiments.files
     owner, path = request.path_params["owner"], request.path_params["path"]
     inline_kind = "shown" in request.query_params and kind_of(path)
+
     try:
         if inline_kind == IMAGE:
             data, kind = await run_in_threadpool(files.image, owner, path)
@@ -216,12 +217,14 @@ async def _file(request: Request) -> Response:
         local_file = await run_in_threadpool(files.local, owner, path)
     except PilothouseError as refusal:
         return PlainTextResponse(str(refusal), status_code=refusal.status)
+
     # Opened alone, a page could go elsewhere with what it knows; in our frame it cannot.
     if inline_kind and request.headers.get("sec-fetch-dest", "iframe") == "iframe":
         if inline_kind == HTML:
             return await run_in_threadpool(_page, request, local_file)
         if inline_kind == JSON and "figure" in request.query_params:
             return await run_in_threadpool(_figure, files, owner, path)
+
     return FileResponse(
         local_file,
         headers=_headers(FILE_POLICY),

@@ -31,6 +31,7 @@ def ranked(
     rows = frame.nlargest(most, value).iloc[::-1]
     over = [threshold is not None and figure > threshold for figure in rows[value]]
     chart = blank(dark, x=title, legend=False, hover="closest")
+
     chart.add_bar(
         x=floats(rows[value]),
         y=distinct(rows[label]),
@@ -39,6 +40,7 @@ def ranked(
         error_x=_whiskers(rows[error], colours.muted) if error else None,
         hovertemplate="%{y}: %{x:.4f}<extra></extra>",
     )
+
     chart.update_xaxes(showgrid=True)
     chart.update_yaxes(showgrid=False, type="category", ticksuffix="  ")
     if threshold is not None:
@@ -57,6 +59,7 @@ def two_distributions(
     colours = palette(dark)
     chart = blank(dark, x=title, y="Share of rows")
     labels = distinct(frame["label"])
+
     for column, name, colour in zip(
         ("reference", "current"), names, (colours.reference, colours.accent), strict=True
     ):
@@ -67,6 +70,7 @@ def two_distributions(
             marker={"color": colour},
             hovertemplate="%{y:.1%}",
         )
+
     chart.update_yaxes(tickformat=".0%")
     chart.update_xaxes(type="category")
     return chart.update_layout(bargap=0.2, bargroupgap=0.05)
@@ -88,6 +92,7 @@ def grouped(
     drawn = distinct(largest)
     chart = blank(dark, legend=len(order) > 1, hover="closest")
     parts = distinct(order)
+
     for index, part in enumerate(order):
         rows = frame[frame[group] == part].set_index(label)[value].reindex(largest)
         chart.add_bar(
@@ -98,6 +103,7 @@ def grouped(
             marker={"color": colours[index]},
             hovertemplate="%{y}: %{x:.4f}",
         )
+
     chart.update_xaxes(showgrid=True)
     chart.update_yaxes(showgrid=False, type="category", ticksuffix="  ")
     return chart.update_layout(legend_traceorder="normal", bargap=0.3)
@@ -155,6 +161,7 @@ def stacked_over_time(
     chosen = palette(dark)
     chart = blank(dark, y=y)
     named = {column: name for column, name in parts.items() if frame[column].any()}
+
     for index, (column, name) in enumerate(named.items()):
         role = (colours or {}).get(column)
         chart.add_bar(
@@ -164,6 +171,7 @@ def stacked_over_time(
             width=step_seconds * 850 if step_seconds else None,
             marker={"color": getattr(chosen, role) if role else chosen.categorical[index]},
         )
+
     if span:
         chart.update_xaxes(range=list(span))
     return chart.update_layout(

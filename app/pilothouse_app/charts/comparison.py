@@ -34,6 +34,7 @@ def param_importance(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
         else colours.categorical[1]
         for value in rows["correlation"]
     ]
+
     correlations = ["no order" if math.isnan(v) else f"{v:+.2f}" for v in rows["correlation"]]
     chart.add_bar(
         x=floats(rows["importance"].clip(lower=0)),
@@ -50,6 +51,7 @@ def param_importance(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
         customdata=correlations,
         hovertemplate="%{y}: %{x:.3f}, correlation %{customdata}<extra></extra>",
     )
+
     chart.update_xaxes(showgrid=True, rangemode="tozero")
     return chart.update_yaxes(showgrid=False, type="category", ticksuffix="  ")
 
@@ -73,6 +75,7 @@ def over_steps(
     figure = blank(dark, x=x_title, y=title)
     colours = palette(dark).categorical
     titles = distinct(names.values())
+
     for index, run in enumerate(list(names)[:MAX_SERIES]):
         rows = frame[frame["run"] == run]
         if rows.empty:
@@ -85,10 +88,12 @@ def over_steps(
             mode="lines" if len(rows) > 1 else "markers",
             line=line(colours[index], run == baseline),
         )
+
     if x == "step" and len(frame) and frame["step"].max() <= FEW_STEPS:
         figure.update_xaxes(dtick=1)
     if target is not None:
         dashed(figure, dark, y=target, label="target", bad=False)
     if log:
         figure.update_yaxes(type="log")
+
     return figure.update_layout(showlegend=len(names) > 1)

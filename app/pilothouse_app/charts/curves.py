@@ -86,6 +86,7 @@ def history(frame: pd.DataFrame, *, dark: bool, title: str, names: Mapping[str, 
     figure = blank(dark, x="Step", y=title)
     colours = palette(dark).categorical
     runs = list(dict.fromkeys(frame["run"]))[:MAX_SERIES]
+
     for index, run in enumerate(runs):
         rows = frame[frame["run"] == run]
         rows = rows.iloc[thin_indices(len(rows))]
@@ -96,6 +97,7 @@ def history(frame: pd.DataFrame, *, dark: bool, title: str, names: Mapping[str, 
             mode="lines" if len(rows) > 1 else "markers",
             line={"width": 1.8, "color": colours[index]},
         )
+
     if len(frame) and frame["step"].max() <= FEW_STEPS:
         figure.update_xaxes(dtick=1)
     figure.update_layout(showlegend=len(runs) > 1)

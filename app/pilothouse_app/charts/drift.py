@@ -38,6 +38,7 @@ def drift_heatmap(
             cells[places[name], weeks[start]] = ratio
     row_titles = dict(zip(order, distinct(titles), strict=True))
     chart = blank(dark, legend=False, hover="closest")
+
     chart.add_heatmap(
         x=[day(start) for start in starts],
         y=[row_titles[name] for name in names],
@@ -51,6 +52,7 @@ def drift_heatmap(
         hovertemplate="%{y}, %{x}: %{z:.2f} times the threshold<extra></extra>",
         colorbar=_bar(colours.muted),
     )
+
     chart.update_yaxes(showgrid=False, ticksuffix="  ", type="category")
     return chart.update_xaxes(type="category", nticks=14, tickangle=0)
 
@@ -63,6 +65,7 @@ def distributions(frame: pd.DataFrame, *, dark: bool, most_ticks: int = 8) -> go
     colours = palette(dark)
     chart = blank(dark, y="Share of rows")
     sides = (("reference", "Reference", colours.reference), ("current", "Window", colours.accent))
+
     for column, name, colour in sides:
         chart.add_bar(
             x=list(range(len(frame))),
@@ -72,6 +75,7 @@ def distributions(frame: pd.DataFrame, *, dark: bool, most_ticks: int = 8) -> go
             customdata=[literal(label) for label in frame["label"]],
             hovertemplate="%{customdata}: %{y:.1%}",
         )
+
     edges = [_edge(label, low) for label, low in zip(frame["label"], frame["low"], strict=True)]
     every = max(1, -(-len(edges) // most_ticks)) if frame["low"].notna().any() else 1
     places = list(range(0, len(edges), every))

@@ -50,6 +50,7 @@ def intervals(
         *(line for index, row in enumerate(rows) for line in _run(row, index, scale, colours)),
     ]
     name = escape(plain(alt, MAX_ALT_LENGTH), quote=True)
+
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' width='100%' height='{bottom + FOOT}' "
         f"role='img' aria-label='{name}' {FONT} font-size='12'>"
@@ -134,10 +135,12 @@ def _run(row: dict[Any, Any], index: int, scale: _Scale, colours: Palette) -> It
         tooltip += f" ({' to '.join(map(_signed, ends))})"
     yield f"<g><title>{escape(tooltip)}</title>"
     yield _text("0", top + NAME, short, colours.text, anchor="start")
+
     if ends:
         left, right = map(scale.x, ends)
         across = f"x1='{left}' x2='{right}' y1='{y}' y2='{y}'"
         yield f"<line {across} stroke='{tone}' stroke-width='3'/>"
+
     yield f"<circle cx='{scale.x(row['delta'])}' cy='{y}' r='5' fill='{tone}'/></g>"
 
 

@@ -35,6 +35,7 @@ def counts_over_time(
         for column in columns
     ]
     start, end = (instant.timestamp() * 1000 for instant in span)
+
     return {
         "animation": False,
         "useUTC": True,

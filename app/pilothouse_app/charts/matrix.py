@@ -17,6 +17,7 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[float]], *, dark:
     shares = [[cell / (sum(row) or 1) for cell in row] for row in matrix]
     chart = blank(dark, x="Predicted", y="Actual", legend=False, hover="closest")
     ramp = colours.sequential[: 5 if dark else 7]  # keeps the figures legible
+
     chart.add_heatmap(
         x=names,
         y=names,
@@ -35,6 +36,7 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[float]], *, dark:
         ygap=3,
         hovertemplate="actual %{y}, predicted %{x}: %{z:.1%} of the row<extra></extra>",
     )
+
     chart.update_yaxes(autorange="reversed", showgrid=False, type="category", ticksuffix="  ")
     chart.update_xaxes(type="category", side="bottom")
     return chart

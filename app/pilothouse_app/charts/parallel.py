@@ -48,6 +48,7 @@ def parallel(
         )
         for index, row in enumerate(frame.to_dict("records"))
     ]
+
     return {
         "animation": False,
         "textStyle": {"fontFamily": "Inter, system-ui, sans-serif", "color": colours.text},

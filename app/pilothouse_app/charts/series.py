@@ -47,6 +47,7 @@ def over_time(
     colours = palette(dark).categorical
     rows = frame.iloc[thin_indices(len(frame))]
     chart = blank(dark, y=y)
+
     for index, (column, name) in enumerate(list(lines.items())[:MAX_SERIES]):
         chart.add_scatter(
             x=rows[at],
@@ -59,6 +60,7 @@ def over_time(
             fillcolor=faded(colours[index], 0.15) if area else None,
             hovertemplate=f"%{{y:,.{digits}f}}",
         )
+
     if threshold is not None:
         dashed(chart, dark, y=threshold, label=threshold_label)
     return chart.update_layout(showlegend=len(lines) > 1)
@@ -78,6 +80,7 @@ def states_over_time(
     """A line of scores whose points carry the colour of their status (ok, warn, fail, ...)."""
     colours = palette(dark)
     chart = blank(dark, y=y, legend=False)
+
     chart.add_scatter(
         x=frame[at],
         y=floats(frame[value]),
@@ -90,6 +93,7 @@ def states_over_time(
         customdata=list(frame[status]),
         hovertemplate="%{y:.3f} · %{customdata}<extra></extra>",
     )
+
     if threshold is not None:
         dashed(chart, dark, y=threshold, label=threshold_label)
     return chart
@@ -103,6 +107,7 @@ def by_group(
     groups = list(dict.fromkeys(frame[group]))[:MAX_SERIES]
     chart = blank(dark, y=y)
     drawn = distinct(groups)
+
     for index, name in enumerate(groups):
         rows = frame[frame[group] == name]
         rows = rows.iloc[thin_indices(len(rows))]
@@ -115,4 +120,5 @@ def by_group(
             marker={"size": 5},
             hovertemplate="%{y:,.3f}",
         )
+
     return chart.update_layout(showlegend=len(groups) > 1)

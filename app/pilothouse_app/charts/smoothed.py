@@ -35,6 +35,7 @@ def smoothed(
     """
     figure = blank(dark, x=x, hover="x unified" if len(titles) > 1 else "closest")
     colours = palette(dark).categorical
+
     for index, (key, title) in enumerate(list(titles.items())[:MAX_SERIES]):
         rows = frame[frame["key"] == key]
         colour = colours[(first + index) % len(colours)]
@@ -43,6 +44,7 @@ def smoothed(
             _line(figure, over, rows["value"], faded(colour, 0.28), 1.0, "", len(rows))
         line = rows["smooth"] if smooth else rows["value"]
         _line(figure, over, line, colour, 1.8, title, len(rows))
+
     figure.update_layout(showlegend=len(titles) > 1)
     if not instants and len(frame) and _few_whole(frame["x"]):
         figure.update_xaxes(dtick=1)
@@ -50,6 +52,7 @@ def smoothed(
     logarithmic: dict[str, Any] = {"dtick": None, "type": "log", "tickformat": "~g"}
     figure.update_xaxes(logarithmic if log_x and not instants else {})
     figure.update_yaxes(logarithmic if log_y else {})
+
     return figure
 
 

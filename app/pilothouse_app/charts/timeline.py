@@ -27,6 +27,7 @@ def steps_timeline(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
         for start, end in zip(starts, ends, strict=True)
     ]
     chart = blank(dark, legend=False, hover="closest")
+
     chart.add_bar(
         base=[start.isoformat() for start in starts],
         x=lengths,
@@ -39,6 +40,7 @@ def steps_timeline(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
         ],
         hovertemplate="%{customdata[0]}: %{customdata[1]:.1f} s<extra></extra>",
     )
+
     chart.update_xaxes(type="date", showgrid=True)
     chart.update_yaxes(type="category", showgrid=False, ticksuffix="  ", nticks=20)
     return chart.update_layout(bargap=0.35)

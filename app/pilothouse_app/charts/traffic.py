@@ -21,6 +21,7 @@ def requests(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:
     colours = palette(dark)
     chart = blank(dark, y="Requests")
     width = _step_ms(frame, span)
+
     chart.add_bar(
         x=frame["at"],
         y=floats(frame["requests"]),
@@ -30,6 +31,7 @@ def requests(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:
         width=width,
         hovertemplate="%{y:,.0f} · %{customdata:,} rows",
     )
+
     chart.add_bar(
         x=frame["at"],
         y=floats(frame["errors"]),
@@ -38,6 +40,7 @@ def requests(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:
         width=width,
         hovertemplate="%{y:,.0f}",
     )
+
     chart.update_yaxes(rangemode="tozero", tickformat=",d")
     chart.update_xaxes(range=list(span))
     return chart.update_layout(barmode="overlay")
@@ -55,6 +58,7 @@ def latency(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:
     colours = palette(dark)
     chart = blank(dark, y="Latency, ms")
     names = (("p95_ms", "p95", colours.categorical[1]), ("p50_ms", "p50", colours.accent))
+
     for column, name, colour in names:
         chart.add_scatter(
             x=frame["at"],
@@ -65,5 +69,6 @@ def latency(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:
             marker={"size": 5},
             hovertemplate="%{y:.1f} ms",
         )
+
     chart.update_xaxes(range=list(span))
     return chart.update_yaxes(rangemode="tozero")

@@ -20,6 +20,7 @@ def metric_by_version(frame: pd.DataFrame, *, dark: bool, value: str, y: str) ->
     colours = palette(dark)
     rows = frame.sort_values("version")
     chart = blank(dark, y=y, legend=False, hover="closest")
+
     chart.add_scatter(
         x=[f"Version {number}" for number in rows["version"]],
         y=floats(rows[value]),
@@ -32,5 +33,6 @@ def metric_by_version(frame: pd.DataFrame, *, dark: bool, value: str, y: str) ->
         customdata=list(rows["stage"]),
         hovertemplate="%{x}: %{y:.4f} · %{customdata}<extra></extra>",
     )
+
     chart.update_xaxes(type="category")
     return chart

@@ -31,6 +31,7 @@ def status_over_time(
     colours = palette(dark)
     rows = frame[frame[value].notna()]
     chart = blank(dark, legend=False)
+
     chart.add_scatter(
         x=rows["start"],
         y=floats(rows[value]),
@@ -43,6 +44,7 @@ def status_over_time(
         customdata=list(rows[status]),
         hovertemplate=f"%{{y:{tickformat}}} · %{{customdata}}<extra></extra>",
     )
+
     if reference is not None:
         dashed(chart, dark, y=reference, label="reference", bad=False)
     if limit is not None:
@@ -54,6 +56,7 @@ def rows_over_time(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
     """Rows by window, and how many of them have a label (columns start, rows, labelled)."""
     colours = palette(dark)
     chart = blank(dark)
+
     chart.add_bar(
         x=frame["start"],
         y=floats(frame["rows"]),
@@ -61,6 +64,7 @@ def rows_over_time(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
         marker={"color": faded(colours.accent, 0.35)},
         hovertemplate="%{y:,.0f}",
     )
+
     chart.add_bar(
         x=frame["start"],
         y=floats(frame["labelled"]),
@@ -68,6 +72,7 @@ def rows_over_time(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
         marker={"color": colours.accent},
         hovertemplate="%{y:,.0f}",
     )
+
     chart.update_yaxes(tickformat=",d", rangemode="tozero")
     return chart.update_layout(barmode="overlay")
 
@@ -82,6 +87,7 @@ def score_over_time(
         (mean, "mean score", colours.accent),
         (rate, "observed positive rate", colours.categorical[1]),
     )
+
     for column, name, colour in lines:
         if column not in frame or not frame[column].notna().any():
             continue
@@ -94,4 +100,5 @@ def score_over_time(
             marker={"size": 5},
             hovertemplate="%{y:.1%}",
         )
+
     return chart.update_yaxes(tickformat=".0%")

@@ -48,6 +48,7 @@ def value_text(value: object) -> str:
         return ", ".join(f"{name} {value_text(item)}" for name, item in value.items())
     if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
         return ", ".join(str(item) for item in value)
+
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return _DIGEST.sub(lambda match: f"{match[0][:12]}…", text)
 

@@ -151,9 +151,11 @@ def days(key: str, label: str, *, resets: str = "") -> tuple[datetime | None, da
         bind="query-params",
         persist_state="session",
     )
+
     chosen = [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in _as_days(picked)]
     if not chosen:
         return None, None
+
     return chosen[0], chosen[1] + timedelta(days=1) if len(chosen) > 1 else None
 
 

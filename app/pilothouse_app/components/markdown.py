@@ -60,6 +60,7 @@ def formatted(text: str) -> str | None:
     if len(text) > MAX_TEXT or text.count("\n") > MAX_LINES or not _is_simple(text):
         return None
     lines, fence = [], ""
+
     for line in text.split("\n"):
         mark = _FENCE.match(line)
         if fence:
@@ -70,6 +71,7 @@ def formatted(text: str) -> str | None:
             lines.append(line)
         else:
             lines.append(_plain_line(line))
+
     return "\n".join(lines)
 
 
@@ -84,6 +86,7 @@ def _is_simple(text: str) -> bool:
     if len(_MARKS.findall(text)) > MAX_ALL_MARKS:
         return False
     marks = blocks = 0
+
     for line in text.split("\n"):
         if not line.strip():
             marks = 0
@@ -98,4 +101,5 @@ def _is_simple(text: str) -> bool:
             return False
         if len(line) - len(line.lstrip()) > 8 * MAX_NESTING:
             return False
+
     return True

@@ -146,12 +146,14 @@ def table(
     rows = _visible_cells(frame, columns)
     modes = [*(MODES[select]), *(["single-column"] if sorts else [])]
     options: dict[str, Any] = {}
+
     if modes:
         options = {
             "on_select": partial(_chosen, key, keyed, refs, select == "many", sorts),
             "selection_mode": modes,
             "selection_default": _ticked(key, refs),
         }
+
     st.dataframe(
         rows,
         key=keyed,
@@ -163,6 +165,7 @@ def table(
         placeholder="–",  # noqa: RUF001
         **options,
     )
+
     if select == "none":
         return []
     _keep(key, keyed, refs, select == "many")
@@ -211,6 +214,7 @@ def _config(
         return look
     if opens is None:
         return st.column_config.TextColumn(look["title"], width=look["width"], pinned=True)
+
     click = f"{keyed}_open"
     return st.column_config.ButtonColumn(
         look["title"],

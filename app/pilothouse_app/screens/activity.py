@@ -54,6 +54,7 @@ def render() -> None:
     with header("Activity", note=f"audit log, {plural(total, 'entry', 'entries')}"):
         routine = _routine_switch()
         _chain_badge(_chain(str(ws.folder), total))
+
     if not total:
         empty(
             "The audit log is empty",
@@ -61,12 +62,14 @@ def render() -> None:
             to=("Register a dataset", screen("data")),
         )
         return
+
     filters = {**_filters(ws.activity.facets()), "routine": routine}
     matching = ws.activity.count(**filters)
     if not matching:
         hidden = not routine and ws.activity.count(**{**filters, "routine": True})
         nothing_found("entries", more="Routine entries are hidden." if hidden else "")
         return
+
     body = st.container()
     page = pager(matching, key="activity_page", size=SIZE)
     with body:
@@ -132,6 +135,7 @@ def _span() -> dict[str, datetime | None]:
     if span == DAYS:
         since, until = days("activity_days", "Days, in UTC", resets="activity_page")
         return {"since": since, "until": until}
+
     return {"since": datetime.now(UTC) - SPANS[span] if span else None}
 
 

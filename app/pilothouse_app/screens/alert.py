@@ -45,6 +45,7 @@ def render() -> None:
             pass
         empty("Which alert?", "The address names none.", to=("Open the inbox", inbox))
         return
+
     alert = workspace().monitoring.alert(alert_id)
     with header(
         f"{alert.deployment}: {rule_title(alert.name)}", status=alert.state, back=("Alerts", inbox)
@@ -52,11 +53,13 @@ def render() -> None:
         if alert.state != "resolved":
             retrain_button(alert.deployment)
         alert_buttons(alert)
+
     refresh_when_changed(
         lambda: workspace().monitoring.alert(alert_id).state,
         key="alert_changes",
         message="This alert has changed elsewhere",
     )
+
     st.markdown(f"**{literal(alert_sentence(alert.message))}**")
     _facts(alert)
     _links(alert)
@@ -105,11 +108,13 @@ def _trend(alert: AlertInfo) -> None:
     matching = records(rules[rules["id"] == alert.rule_id])
     if not matching:
         return
+
     rule = matching[0]
     section("Breaches when", literal(rule_sentence(rule)))
     trend = monitoring.trend(alert.deployment, str(rule["check"]), signal=str(rule["signal"]))
     if trend.empty or trend["column"].nunique() > 1:
         return
+
     figure(
         status_over_time(trend, dark=dark(), value="score", status="status", limit=alert.limit),
         key="alert_course",

@@ -71,14 +71,17 @@ def render() -> None:
     with commands:
         _command(dismissed)
     items = attention.items(dismissed=True) if dismissed else waiting
+
     refresh_when_changed(_ids, key="attention_live")
     if not items:
         _empty(dismissed)
         return
+
     chosen = [item for item in items if not kinds or item.kind in kinds]
     if not chosen:
         nothing_found("items")
         return
+
     with tall("attention", len(chosen), reserve=12) as height:
         table(
             _frame(chosen), DISMISSED if dismissed else COLUMNS, key=TABLE, alt="Needs a person",
@@ -96,6 +99,7 @@ def _command(dismissed: bool) -> None:
     ids = [item.id for item in items if item.id in set(ticked(TABLE))]
     count = f" ({len(ids)})" if ids else ""
     help = None if ids else "Tick rows of the table first"
+
     if dismissed:
         st.button(
             f"Put back{count}", type="primary", icon=":material/undo:", key="put_back",
@@ -137,6 +141,7 @@ def _frame(items: Sequence[Item]) -> pd.DataFrame:
         }
         for item in items
     ]
+
     frame = pd.DataFrame(rows)
     instants = ("at", "dismissed_at")
     return frame.assign(**{name: pd.to_datetime(frame[name], utc=True) for name in instants})

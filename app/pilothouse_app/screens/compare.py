@@ -51,14 +51,17 @@ def render() -> None:
     if not which.enough:
         _nothing_chosen()
         return
+
     # The view is asked before it is drawn: only some need everything that runs kept.
     view = st.session_state.get("compare_view") or _view_from_address()
     context = ComparisonContext(which, whole=view in WHOLE)
+
     with header("Compare", note=plural(len(context.ids), "run")):
         _cautions(context)
         _choose_baseline(context, which)
         export_button(context)
         link(screen("experiments"), "Choose other runs", icon=":material/checklist:")
+
     view = switch("compare_view", list(VIEWS), "Show", format_func=lambda name: VIEWS[name][0])
     VIEWS[view][1](context)
 

@@ -40,6 +40,7 @@ def render() -> None:
     datasets = ws.data.datasets()
     with header("Data", note=plural(len(datasets), "dataset")):
         register_data_button()
+
     if datasets.empty:
         empty(
             "No datasets yet",
@@ -49,12 +50,14 @@ def render() -> None:
         if ws.pipelines.demo_job() is None:
             demo_button()
         return
+
     with filter_bar():
         text = search("data_q", "Name, source or licence")
     matching = matching_rows(datasets, text, ("name", "source", "licence"))
     if matching.empty:
         nothing_found("datasets")
         return
+
     chosen = table(
         matching,
         {
@@ -75,6 +78,7 @@ def render() -> None:
         select="one",
         height=min(len(matching), MAX_LISTED) * 30 + 33,
     )
+
     ref = (
         chosen[0] if chosen and chosen[0] in set(matching["ref"]) else str(matching["ref"].iloc[0])
     )

@@ -67,6 +67,7 @@ def render() -> None:
             pass
         empty("Which dataset?", "The address names none.", to=("Open data", back[1]))
         return
+
     version = workspace().data.version(query_param("ref"))
     with header(
         version.dataset, note=f"version {version.version}", status=_status(version), back=back
@@ -75,6 +76,7 @@ def render() -> None:
         register_data_button(version.dataset, primary=False)
         training_button(version.ref)
         version_menu(version)
+
     state_notice(version)
     _facts(version)
     view = switch("dataset_view", VIEWS, "Show", format_func=title)
@@ -112,6 +114,7 @@ def _facts(version: DatasetVersionInfo) -> None:
             "Registered": f"{ago(version.created_at)} by {literal(version.created_by)}",
         }
     )
+
     tags = " ".join(f":gray-badge[{name}: {value}]" for name, value in version.tags.items())
     made = f"from {version.parent}" if version.parent else ""
     details = (version.source, version.note, made, f"hash {version.content_hash[:12]}")
@@ -122,6 +125,7 @@ def _columns(version: DatasetVersionInfo) -> None:
     profile = workspace().data.profile(version.ref)
     left, right = st.columns([66, 34], gap="small")
     rows = profile_rows(profile)
+
     with left, fill("profile", reserve=RESERVE, most=33 + 30 * len(rows)):
         chosen = table(
             rows,
@@ -132,6 +136,7 @@ def _columns(version: DatasetVersionInfo) -> None:
             select="one",
             height="stretch",
         )
+
     with right, st.container(border=True):
         _column(profile[chosen[0] if chosen else default_column(profile)])
 
@@ -146,11 +151,13 @@ def _column(column: ColumnProfile) -> None:
         draw = charts.frequencies if column.top else charts.histogram
         chart = draw(labels, counts, dark=dark())
         figure(chart, key="dataset_column", height=270, alt=f"Values of {column.name}")
+
     values = {
         "Missing": f"{count(column.missing)} ({share(column.missing_share)})",
         "Distinct": count(column.distinct),
         **quantile_values(column),
     }
+
     st.table(values, border="horizontal")
 
 
@@ -217,10 +224,12 @@ def _runs(version: DatasetVersionInfo) -> None:
             icon=":material/science:",
         )
         return
+
     frame = ws.experiments.runs(
         used, columns=("name", "status", "trainer", "metrics.roc_auc", "created_at")
     )
     section("Runs that read this version", plural(total, "run"))
+
     with fill("dataset_runs", reserve=RESERVE + 2, most=33 + 30 * len(frame)):
         table(
             display_frame(frame),

@@ -58,6 +58,7 @@ def render() -> None:
             pass
         empty("Which deployment?", "The address names none.", to=("Open deployments", back[1]))
         return
+
     deployment = workspace().deployments.deployment(name)
     with header(name, status=deployment.status, note=deployment.message, back=back):
         _commands(deployment)
@@ -75,9 +76,11 @@ def render() -> None:
             idle_seconds=idle,
         )
         return
+
     refresh_when_changed(
         lambda: _state(workspace().deployments.deployment(name)), key="deployment_changes"
     )
+
     if view == "try_it":
         try_it(deployment)
     elif view == "predictions":
@@ -129,6 +132,7 @@ def _commands(deployment: DeploymentInfo) -> None:
                 done=f"{name} is being started",
             )
         return
+
     if st.button("Stop", icon=":material/stop_circle:", key="stop"):
         confirm(
             "Stop this deployment",
@@ -139,6 +143,7 @@ def _commands(deployment: DeploymentInfo) -> None:
             done=f"{name} is being stopped",
             type_to_confirm=name,
         )
+
     if st.button(
         "Roll back",
         icon=":material/undo:",
@@ -155,6 +160,7 @@ def _commands(deployment: DeploymentInfo) -> None:
             command=lambda reason: deployments.roll_back(name, reason),
             done=f"{name} is rolled back to version {deployment.previous_version}",
         )
+
     if st.button("Swap version", type="primary", icon=":material/swap_horiz:", key="swap"):
         swap(name)
 

@@ -82,11 +82,13 @@ def _empty() -> None:
             to=("Open the registry", screen("registry")),
         )
         return
+
     empty(
         "Nothing is deployed",
         "Launch a version: it gets its own process and an HTTP endpoint.",
         key="no_deployments",
     )
+
     with st.container(horizontal=True, horizontal_alignment="center"):
         launch_button(primary=True)
 

@@ -47,15 +47,18 @@ def render() -> None:
     if not total and state == State() and not room.count(RunFilter(archived=True)):
         _first_steps()
         return
+
     with header("Experiments", note=_count_note(matching, total, state)):
         views_menu(state)
         actions_menu(matching, lambda: room.ids(run_filter), state.archived)
         _compare_link()
         import_button()
         training_button()
+
     running_jobs(JOBS)
     catalog = column_catalog()
     run_toolbar(state, catalog, error)
+
     if not matching:
         empty_run_table(state, error)
     elif state.mode == "groups" and not state.in_group:

@@ -89,6 +89,7 @@ def _body(span: str) -> bool:
         _production(now)
     with right, st.container(border=True, height="stretch"):
         _runs(now)
+
     return bool(now.jobs)
 
 
@@ -96,6 +97,7 @@ def _tiles(now: Overview, span: str) -> list[Kpi]:
     serving = now.deployments[now.deployments["serving_version"].notna()]
     firing = sum(alert["state"] == "firing" for alert in now.alerts)
     newest = now.promotions[0] if now.promotions else None
+
     return [
         Kpi(
             "In production",
@@ -132,6 +134,7 @@ def _traffic(now: Overview, span: str) -> None:
             border=False,
         )
         return
+
     until = datetime.now(UTC)
     echart(
         charts.counts_over_time(
@@ -180,6 +183,7 @@ def _production(now: Overview) -> None:
             border=False,
         )
         return
+
     table(
         now.deployments,
         {
@@ -195,6 +199,7 @@ def _production(now: Overview) -> None:
         alt="Deployments and their health",
         opens=("deployment", "name"),
     )
+
     if not now.windows.empty:
         section("Observed ROC AUC", "by window of event time, from labels")
         figure(

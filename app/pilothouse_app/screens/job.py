@@ -80,9 +80,11 @@ def _commands(job: JobInfo) -> None:
             command=lambda reason: ws.jobs.cancel(job.id, reason),
             done="The job is being cancelled",
         )
+
     remedy_buttons(job)
     if job.status in ("failed", "cancelled"):
         edit_again_button(job)
+
     if job.status in ("failed", "cancelled") and st.button(
         "Retry",
         type="secondary" if job.remedy or is_training(job) else "primary",
@@ -128,8 +130,10 @@ def _body(job_id: str, view: str) -> str:
     if view == "report":
         import_report(job)
         return job.status
+
     steps = steps_frame(ws.jobs.steps(job_id))
     left, right = st.columns([48, 52], gap="medium")
+
     with left:
         section("Steps", plural(len(steps), "step") if len(steps) else "")
         if steps.empty:
@@ -137,6 +141,7 @@ def _body(job_id: str, view: str) -> str:
         else:
             with tall("job_steps", len(steps), reserve=19) as height:
                 table(steps, STEP_COLUMNS, key="job_steps", alt="Steps", height=height)
+
     with right:
         section(title(view))
         _detail(job, steps, view)

@@ -66,6 +66,7 @@ def render() -> None:
             pass
         empty("Which model?", "The address names none.", to=("Open the registry", back[1]))
         return
+
     versions = workspace().registry.versions(name)
     with header(name, note=plural(len(versions), "version"), back=back):
         _promote_button(name, versions)

@@ -55,6 +55,7 @@ def render() -> None:
             to=("Open deployments", screen("deployments")),
         )
         return
+
     name = _deployment(names)
     if not is_monitored(name):
         with header("Monitoring"):
@@ -62,12 +63,14 @@ def render() -> None:
         _bar(names, name)
         _not_monitored(name)
         return
+
     windows = workspace().monitoring.windows(name)
     status = str(windows["status"].iloc[-1]) if len(windows) else ""
     with header("Monitoring", status=status, note="newest window" if status else ""):
         _commands(name)
     view = _bar(names, name)
     running_jobs(KINDS)
+
     if view == "alerts":
         inbox(name)
     elif view == "rules":
@@ -180,6 +183,7 @@ def _drift(name: str, windows: pd.DataFrame) -> None:
             height=80 + 19 * min(len(order), 24),
             alt="Drift of each column over its limit, by window; most important columns on top",
         )
+
     chosen = choose_window(windows, "monitoring_window")
     ranking_and_distributions(chosen, key=f"drift_{chosen}")
     link(address("window", chosen), "Open this window", icon=":material/date_range:")

@@ -45,12 +45,14 @@ def render() -> None:
     with header("Pipelines", note=plural(ws.jobs.count(), "job")):
         demo_button()
         retrain_button()
+
     with filter_bar():
         first = "schedules" if query_param("schedule") else "jobs"
         view = switch("pipelines_view", VIEWS, "View", default=first, format_func=title)
         filters = _filters() if view == "jobs" else {}
         if view == "schedules":
             add_schedule_button()
+
     if view == "schedules":
         schedules_view()
     else:
@@ -82,6 +84,7 @@ def _jobs(filters: dict[str, Any], *, busy: bool) -> None:
     if not matching:
         nothing_found("jobs")
         return
+
     body = st.container()
     page = pager(matching, key="pipelines_page", size=SIZE)
     with body:

@@ -51,17 +51,20 @@ def render() -> None:
             pass
         empty("Which promotion?", "The address names none.", to=("Open the registry", back[1]))
         return
+
     promotion = workspace().registry.promotion(promotion_id)
     title = f"{promotion.model} {promotion.version} to {promotion.stage}"
     with header(title, status=promotion.status, back=back):
         if promotion.status == "pending":
             decide_buttons(promotion)
+
     if promotion.status == "pending":
         refresh_when_changed(
             lambda: workspace().registry.promotion(promotion_id).status,
             key="promotion_changes",
             message="This promotion was decided elsewhere",
         )
+
     _links(promotion)
     _request(promotion)
     left, right = st.columns([45, 55], gap="medium")
@@ -99,9 +102,11 @@ def _request(promotion: PromotionInfo) -> None:
             "Evidence": f"`{promotion.evidence_hash[:12]}`",
         }
     )
+
     if promotion.status == "pending":
         _outlook(promotion)
         return
+
     decision = f"{when(promotion.decided_at)} by {literal(promotion.decided_by)}"
     reason = f"  \n{literal(promotion.decision_reason)}" if promotion.decision_reason else ""
     st.markdown(f"**{promotion.status.capitalize()}** :gray[{decision}]{reason}")

@@ -82,6 +82,7 @@ def render() -> None:
     total = ws.registry.model_count()
     with header("Registry", note=plural(total, "model")):
         link(screen("experiments"), "Find a run to register", icon=":material/search:")
+
     if not total:
         empty(
             "No model is registered yet",
@@ -89,6 +90,7 @@ def render() -> None:
             to=("Open experiments", screen("experiments")),
         )
         return
+
     refresh_when_changed(_waiting, key="registry_changes")
     _pending(ws.registry.promotions("pending"))
     models = _models(total)
@@ -113,6 +115,7 @@ def _models(total: int) -> pd.DataFrame:
     body = st.container()
     page = pager(matching, key="registry_page", size=SIZE)
     models = registry.model_list(query, page=page, size=SIZE)
+
     with body:
         if models.empty:
             nothing_found("models", key="no_models")
@@ -122,6 +125,7 @@ def _models(total: int) -> pd.DataFrame:
                 _with_use(models), MODELS, key="models", alt="Models", ids="name",
                 opens=("model", "name"), height=height,
             )  # fmt: skip
+
     return models
 
 
@@ -186,10 +190,12 @@ def _promotions() -> None:
         status = choose_or_all(
             "registry_status", STATUSES, "All states", format_func=status_title, width=150
         )
+
     promotions = workspace().registry.promotions(status or None)
     if promotions.empty and status:
         nothing_found("promotions")
         return
+
     if promotions.empty:
         empty(
             "No version has been promoted",
@@ -197,6 +203,7 @@ def _promotions() -> None:
             key="no_promotions",
         )
         return
+
     rows = promotions.assign(
         version=[
             f"{m} {n}" for m, n in zip(promotions["model"], promotions["version"], strict=True)
@@ -205,6 +212,7 @@ def _promotions() -> None:
         gates=[message_text(gates) for gates in promotions["gates"]],
         why=[message_text(late or early) for late, early in _reasons(promotions)],
     )
+
     table(rows, PROMOTIONS, key="promotions", alt="Promotions", opens=("promotion", "id"))
 
 

@@ -37,10 +37,12 @@ def render() -> None:
             pass
         empty("Which report?", "The address names none.", to=("Monitoring", screen("monitoring")))
         return
+
     report = workspace().monitoring.report(report_id)
     window = workspace().monitoring.window(report.window_id)
     span = span_text(window.start, window.end)
     back = (f"{window.deployment}, {span}", address("window", window.id))
+
     with header("Drift report", status=report.status, note=span, back=back):
         if report.digest:
             st.link_button(
@@ -51,6 +53,7 @@ def render() -> None:
             )
         else:
             link(address("job", report.job_id), "Job", icon=":material/manufacturing:")
+
     if report.digest:
         _facts(report)
         report_page(report.id)

@@ -72,6 +72,7 @@ def render() -> None:
             pass
         empty("Which run?", "The address names none.", to=("Open experiments", back[1]))
         return
+
     run = workspace().experiments.run(query_param("id"))
     with header(run.name, status=run.status, back=back):
         colour_badge(run)
@@ -80,6 +81,7 @@ def render() -> None:
         if run.status == "finished" and run.archived_at is None:
             compare_button(run)
             register_button(run)
+
     _facts(run)
     _notices(run)
     view = _view(run)
@@ -123,11 +125,13 @@ def _view(run: RunInfo) -> str:
     available = [view for view in VIEWS if has.get(view, True)]
     if st.session_state.get("run_view", available[0]) not in available:
         st.session_state["run_view"] = available[0]  # the run before this one had it
+
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         view = switch("run_view", available, "Show", format_func=title)
         _relatives(run)
+
     return view
 
 

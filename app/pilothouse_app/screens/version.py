@@ -73,6 +73,7 @@ def render() -> None:
         return
     if not number.isdigit():
         raise Invalid(f"{number!r} is not a version number.")
+
     version = workspace().registry.version(model, int(number))
     with header(f"{model} {version.version}", status=version.stage, back=back):
         _commands(version)
@@ -186,13 +187,16 @@ def _status(version: VersionInfo) -> None:
         decision = registry.assess(version.model, version.version, "production", evidence)
         section("Gates for production", verdict_summary(decision.verdicts))
         verdict_table(decision.verdicts)
+
     moves = registry.history(version.model)
     moves = moves[moves["version"] == version.version].rename(columns={"after": "to"})
     section("Stages", plural(len(moves), "move"))
+
     if moves.empty:
         st.markdown(":gray[It has no stage yet.]")
     else:
         table(moves, MOVES, key="version_moves", alt="Moves between stages")
+
     _promotions(registry.promotions(model=version.model), version.version)
 
 

@@ -69,6 +69,7 @@ def render() -> None:
             pass
         empty("Which window?", "The address names none.", to=("Monitoring", screen("monitoring")))
         return
+
     window = workspace().monitoring.window(window_id)
     back = ("Monitoring", screen("monitoring", monitoring_deployment=window.deployment))
     name = f"{window.deployment}, {span_text(window.start, window.end)}"
@@ -77,6 +78,7 @@ def render() -> None:
         _report_button(window)
     _facts(window)
     _tiles(window)
+
     with filter_bar():
         view = switch("window_view", VIEWS, "Show", format_func=title)
         signal = ""
@@ -84,6 +86,7 @@ def render() -> None:
             signal = choose_or_all(
                 "window_signal", SIGNALS, "All signals", format_func=title, width=180
             )
+
     if view == "drift":
         ranking_and_distributions(window.id, key="window")
     elif view == "performance":
@@ -185,10 +188,12 @@ def _results(results: pd.DataFrame, signal: str, *, brief: bool = False) -> None
     if chosen.empty:
         nothing_found("results")
         return
+
     rows = chosen.assign(
         what=[str(column) if column else "All rows" for column in chosen["column"]],
         check=[title(str(check)) for check in chosen["check"]],
     )
+
     with tall("results", len(rows), reserve=24) as height:
         table(
             rows,

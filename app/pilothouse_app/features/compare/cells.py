@@ -96,11 +96,13 @@ def plain_cell(row: Mapping[Any, Any], kind: MetricKind, *, extremes: bool) -> s
         text += f" ({row['extreme']})"
     if row["verdict"] in ("baseline", "unknown"):
         return text
+
     delta = f"{arrow(row['delta'])} {delta_text(row, kind)}"
     if not row["comparable"]:
         return f"{text}  {delta} not comparable"
     if row["verdict"] == "same" or rounds_to_zero(row["delta"], kind):
         return f"{text}  {'= same' if row['verdict'] == 'same' else '≈ equal'}"
+
     return f"{text}  {delta} {VERDICT_TITLES[row['verdict']]}"
 
 

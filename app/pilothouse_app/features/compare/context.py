@@ -57,6 +57,7 @@ def selection() -> Selection:
         baseline = inside or (
             champion_ids[0] if champion_ids and runs and len(runs) < MAX_RUNS else ""
         )
+
     return Selection(tuple(runs), labels, baseline, tuple(champion_ids))
 
 

@@ -68,6 +68,7 @@ def _agreements(context: ComparisonContext) -> None:
         }
         for agreement in context.compared.agreements
     ]
+
     rows = {run.id: _rows(run.inputs) for run in context.compared.runs}
     if any(rows.values()):
         counts = {run_name(context, run): rows[run] or DASH for run in context.ids}
@@ -104,6 +105,7 @@ def _diff(context: ComparisonContext) -> None:
                 icon=":material/table_view:",
             )
         return
+
     after = choose_one(
         "compare_data",
         refs[1:],
@@ -112,16 +114,19 @@ def _diff(context: ComparisonContext) -> None:
         format_func=lambda ref: f"From {refs[0]} to {ref}",
         width=380,
     )
+
     try:
         diff = workspace().data.diff(refs[0], after)
     except PilothouseError as unknown:
         error_box(unknown)
         return
+
     st.markdown(literal(diff.message))
     if len(diff.schema):
         schema = diff.schema.assign(change=[CHANGES[kind] for kind in diff.schema["change"]])
         table = schema.rename(columns=str.capitalize).map(lambda text: literal(text) or DASH)
         st.table(table, border="horizontal", hide_index=True, alt="Changes of the schema")
+
     if len(diff.columns):
         _shifts(diff.columns)
 

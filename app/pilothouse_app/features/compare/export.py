@@ -30,6 +30,7 @@ def export_button(context: ComparisonContext) -> None:
 def _downloads(context: ComparisonContext) -> None:
     compared = context.compared
     st.markdown("**The whole comparison**")
+
     with st.container(horizontal=True):
         for name, ending, kind, made in (
             ("CSV", "csv", "text/csv", exports.to_csv),
@@ -45,6 +46,7 @@ def _downloads(context: ComparisonContext) -> None:
                 key=f"compare_{name.lower()}",
                 on_click="ignore",
             )
+
     st.segmented_control(
         "Chart image format",
         ["PNG", "SVG"],
@@ -54,6 +56,7 @@ def _downloads(context: ComparisonContext) -> None:
         persist_state="session",
         help="Each chart is saved by the camera or arrow in its toolbar",
     )
+
     metric = st.session_state.get("compare_metric") or compared.deciding
     drawn = metric and differences_svg(context, ordered_rows(context, metric), metric, dark=False)
     if drawn:
@@ -65,6 +68,7 @@ def _downloads(context: ComparisonContext) -> None:
             key="compare_differences",
             on_click="ignore",
         )
+
     st.markdown("**In a notebook**")
     st.code(exports.snippet(str(workspace().folder), compared), language="python", height=260)
 

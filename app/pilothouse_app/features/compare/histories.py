@@ -35,6 +35,7 @@ def histories_view(context: ComparisonContext) -> None:
             icon=":material/timeline:",
         )
         return
+
     with filter_bar():
         only = choose_or_all(
             "compare_history",
@@ -53,6 +54,7 @@ def histories_view(context: ComparisonContext) -> None:
         log = st.toggle(
             "Logarithmic", key="compare_log", bind="query-params", persist_state="session"
         )
+
     note_undrawn_runs(context)
     visible = [only] if only else keys[:MAX_CHARTS]
     if len(keys) > MAX_CHARTS and not only:
@@ -60,6 +62,7 @@ def histories_view(context: ComparisonContext) -> None:
         st.markdown(f":small[:gray[{left} more: choose one to see it.]]")
     names = {run: context.labels[run] for run in context.ids[:MAX_DRAWN]}
     grid = st.grid(min(2, len(visible)), min_column_width=400, gap="small")
+
     for key in visible:
         kind = kinds.of(key)
         with grid.cell(), st.container(border=True):

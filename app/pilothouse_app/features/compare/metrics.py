@@ -44,11 +44,13 @@ def metrics_view(context: ComparisonContext) -> None:
             help="Marks the best and the worst comparable run of each row",
         )
         describe_button(keys)
+
     visible = [key for key in keys if _matches(context, key, query, hide)]
     section("Metrics", f"difference to {literal(context.baseline_label)}, the first column")
     if not visible:
         nothing_found("metrics")
         return
+
     if len(context.ids) > MAX_SIDE_BY_SIDE:
         _wide(context, visible, extremes=extremes)
     else:
@@ -58,6 +60,7 @@ def metrics_view(context: ComparisonContext) -> None:
             hide_index=True,
             alt="Metrics by run",
         )
+
     hidden = len(keys) - len(visible)
     if hidden:
         st.markdown(f":small[:gray[{plural(hidden, 'metric')} not shown.]]")
@@ -88,6 +91,7 @@ def _cells(context: ComparisonContext, keys: list[str], *, extremes: bool) -> pd
             for row in rows.to_dict("records")
         ]
     )
+
     cells = with_text.pivot(index="metric", columns="run", values="cell").loc[keys, context.ids]
     cells = cells.rename(
         index=lambda key: metric_name(kinds.of(key)), columns=lambda run: run_name(context, run)
@@ -100,10 +104,12 @@ def _wide(context: ComparisonContext, keys: list[str], *, extremes: bool) -> Non
     kinds, colours = context.compared.kinds, palette(dark())
     rows = context.rows[context.rows["metric"].isin(keys)]
     texts, tones = {}, {}
+
     for row in rows.to_dict("records"):
         cell = row["metric"], context.labels[row["run"]]
         texts[cell] = plain_cell(row, kinds.of(row["metric"]), extremes=extremes)
         tones[cell] = getattr(colours, palette_role(row, kinds.of(row["metric"])))
+
     labels = [context.labels[run] for run in context.ids]
     cells = pd.DataFrame([[texts[key, label] for label in labels] for key in keys], columns=labels)
     looks = pd.DataFrame(
@@ -111,6 +117,7 @@ def _wide(context: ComparisonContext, keys: list[str], *, extremes: bool) -> Non
     )
     heads = [f"{kinds.of(key).title} {SIGNS[kinds.direction(key)]}".rstrip() for key in keys]
     cells.index = looks.index = pd.Index(heads, name="Metric")
+
     st.dataframe(
         cells.style.apply(lambda _: looks, axis=None),
         row_height=32,
@@ -141,6 +148,7 @@ def _evidence(context: ComparisonContext, keys: list[str]) -> None:
     )
     if not opened.open:
         return
+
     with opened:
         for reason in context.evidence.left_out.values():
             st.markdown(f":orange[:material/warning:] Rows cannot be paired: {literal(reason)}")

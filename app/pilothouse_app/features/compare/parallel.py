@@ -38,11 +38,13 @@ def parallel_view(context: ComparisonContext) -> None:
         within = _selected_range(context, frame, axes)
     picked = [run for run in ticked("compare_lines") if run in set(context.ids)]
     chosen = [run for run in context.ids if run in within and (not picked or run in picked)]
+
     section(
         "Parameters and metrics that all runs have",
         f"{plural(len(chosen), 'run')} highlighted: ticked in the table and inside the range",
     )
     names = {context.labels[run] for run in chosen}
+
     with st.container(border=True):
         echart(
             charts.parallel(
@@ -58,6 +60,7 @@ def parallel_view(context: ComparisonContext) -> None:
             alt="Parameters and metrics of each run as a line through parallel axes",
             image_format=image_format(),
         )
+
     _run_table(context, frame, axes, within)
     _importance(context)
 
@@ -100,6 +103,7 @@ def _selected_range(
             ":gray[Choose an axis to filter by a range, or tick rows below.]", width="content"
         )
         return set(context.ids)
+
     values = frame[numeric[axis]].astype(float)
     low, high = float(values.min()), float(values.max())
     step = (high - low) / 100
@@ -116,6 +120,7 @@ def _selected_range(
         bind="query-params",
         persist_state="session",
     )
+
     selected = (values >= chosen[0] - step / 2) & (values <= chosen[1] + step / 2)
     return set(frame[selected]["run"])
 
@@ -133,12 +138,14 @@ def _run_table(
     columns: dict[str, Any] = {"name": name_column("Run", width=210)}
     if len(within) < len(context.ids):
         columns["inside"] = text_column("In range", width=80)
+
     for axis in axes:
         if axis.categories:
             columns[axis.column] = text_column(axis.title, width=140)
         else:
             whole = bool((rows[axis.column] % 1 == 0).all())
             columns[axis.column] = number_column(axis.title, 0 if whole else 4, width=128)
+
     table(
         rows,
         columns,
@@ -155,6 +162,7 @@ def _importance(context: ComparisonContext) -> None:
     experiment = compared.runs[0].experiment
     if not keys:
         return
+
     section("Parameter importance", f"over the finished runs of {literal(experiment)}")
     metric = choose_one(
         "compare_influence",
@@ -164,9 +172,11 @@ def _importance(context: ComparisonContext) -> None:
         format_func=lambda key: compared.kinds.of(key).title,
         width=260,
     )
+
     frame, message, fit = _param_importance(
         str(workspace().folder), experiment, metric, _cache_stamp(experiment, metric)
     )
+
     with st.container(border=True):
         st.markdown(f"**{literal(compared.kinds.of(metric).title)}** :gray[{literal(message)}]")
         if frame.empty:
@@ -177,6 +187,7 @@ def _importance(context: ComparisonContext) -> None:
 def _importance_charts(context: ComparisonContext, frame: pd.DataFrame, fit: float) -> None:
     left, right = st.columns(2, gap="medium")
     named = frame.assign(param=list(frame["param"]))
+
     with left:
         section("Parameters", "blue: the metric increases with it, orange: decreases, grey: text")
         figure(
@@ -186,6 +197,7 @@ def _importance_charts(context: ComparisonContext, frame: pd.DataFrame, fit: flo
             alt=f"Influence of parameters; {named['param'].iloc[0]} matters most, fit {fit:.2f}",
             image_format=image_format(),
         )
+
     with right:
         _columns(context)
 
@@ -196,6 +208,7 @@ def _columns(context: ComparisonContext) -> None:
     if importance is None or importance.empty:
         st.markdown(":gray[No run stored feature importances.]")
         return
+
     section("Feature importance", "permutation importance on the held-out rows")
     figure(
         charts.grouped(

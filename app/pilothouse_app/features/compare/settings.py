@@ -39,12 +39,15 @@ def settings_view(context: ComparisonContext) -> None:
         everything = _rows(context, query, hide=hide)
         places = [index for index, differs in enumerate(everything["differs"]) if differs]
         _navigation(places)
+
     differ = f"{plural(len(places), 'row')} differ" if len(places) != 1 else "1 row differs"
     section("Parameters, code and packages", f"{differ}, {len(everything)} shown")
+
     if everything.empty:
         nothing_found("settings")
     else:
         _table(context, everything, places)
+
     _code(context)
 
 
@@ -58,6 +61,7 @@ def _rows(context: ComparisonContext, query: str, *, hide: bool) -> pd.DataFrame
             ("package", "Package", compared.environment),
         )
     ]
+
     rows = pd.concat(frames, ignore_index=True)
     if query:
         rows = rows[[query.lower() in f"{key} {title(key)}".lower() for key in rows["key"]]]
@@ -100,11 +104,13 @@ def _table(context: ComparisonContext, rows: pd.DataFrame, places: list[int]) ->
     at = _current_difference(places)
     current = places[at] if 0 <= at < len(places) else -1
     start = 0
+
     if len(rows) > PAGE:
         pages = max(1, -(-len(rows) // PAGE))
         if st.session_state.get(PAGE_KEY, 1) > pages:
             st.session_state[PAGE_KEY] = pages
         start = (int(st.session_state.get(PAGE_KEY, 1)) - 1) * PAGE
+
     part = rows.iloc[start : start + PAGE]
     cells = [
         {
@@ -117,12 +123,14 @@ def _table(context: ComparisonContext, rows: pd.DataFrame, places: list[int]) ->
         }
         for index, row in part.iterrows()
     ]
+
     st.table(
         pd.DataFrame(cells),
         border="horizontal",
         hide_index=True,
         alt="Parameters, code attributes and packages by run",
     )
+
     pager(len(rows), key=PAGE_KEY, size=PAGE)
 
 
@@ -151,8 +159,10 @@ def _code(context: ComparisonContext) -> None:
         default=context.labels[others[0]],
         width=340,
     )
+
     chosen = next(other for other in others if context.labels[other] == run)
     diff = workspace().comparison.code_diff(chosen, context.compared.baseline)
+
     with st.container(border=True):
         st.markdown(literal(diff.message))
         if diff.committed:

@@ -38,6 +38,7 @@ def slices_view(context: ComparisonContext) -> None:
             icon=":material/splitscreen:",
         )
         return
+
     with filter_bar():
         metric, column, least = _controls(context)
     threshold = shared_threshold(context)
@@ -58,6 +59,7 @@ def _controls(context: ComparisonContext) -> tuple[str, str, int]:
         resets="compare_slice_page",
         width=220,
     )
+
     columns = workspace().comparison.slice_columns(context.with_predictions[0])
     column = choose_or_all(
         "compare_slice",
@@ -67,6 +69,7 @@ def _controls(context: ComparisonContext) -> tuple[str, str, int]:
         resets="compare_slice_page",
         width=260,
     )
+
     least = choose_one(
         "compare_least",
         [str(rows) for rows in MIN_ROWS_CHOICES],
@@ -76,6 +79,7 @@ def _controls(context: ComparisonContext) -> tuple[str, str, int]:
         resets="compare_slice_page",
         width=190,
     )
+
     return metric, column, int(least)
 
 
@@ -93,6 +97,7 @@ def _slices(
         at,
         least,
     )
+
     parts = frame[["column", "segment"]].drop_duplicates()
     section(
         f"{kind.title} by slice",
@@ -103,15 +108,18 @@ def _slices(
         st.markdown(f":small[:gray[{noun} with fewer than {least} rows not shown.]]")
     if frame.empty:
         return
+
     page = int(st.session_state.get("compare_slice_page", 1))
     page = min(page, max(1, -(-len(parts) // PAGE)))
     visible = parts.iloc[(page - 1) * PAGE : page * PAGE]
+
     st.table(
         _slice_cells(context, frame, visible, kind),
         border="horizontal",
         hide_index=True,
         alt="Metric by slice and run, worst slice first",
     )
+
     pager(len(parts), key="compare_slice_page", size=PAGE)
 
 
@@ -134,6 +142,7 @@ def _slice_cells(
         for part, rows in frame.groupby(["column", "segment"], sort=False)
     }
     cells = []
+
     for column, segment in visible.itertuples(index=False):
         by_run = by_part[column, segment]
         first = next(iter(by_run.values()))
@@ -148,6 +157,7 @@ def _slice_cells(
                 },
             }
         )
+
     return pd.DataFrame(cells)
 
 
@@ -161,6 +171,7 @@ def _value(context: ComparisonContext, row: dict[Any, Any] | None, kind: MetricK
     is_baseline = row["run"] == context.compared.baseline
     if is_baseline or row["delta"] != row["delta"] or rounds_to_zero(row["delta"], kind):
         return text
+
     better = (row["delta"] > 0) == (kind.direction == "higher")
     sign = "▲" if row["delta"] > 0 else "▼"
     colour = "green" if better else "red"
@@ -168,6 +179,7 @@ def _value(context: ComparisonContext, row: dict[Any, Any] | None, kind: MetricK
         colour = "gray"
     if row["run"] in context.compared.incomparable:
         colour = "gray"
+
     return f"{text} :small[:{colour}[{sign} {delta_text(row, kind)}]]"
 
 
@@ -179,18 +191,21 @@ def _disagreements(context: ComparisonContext, threshold: float) -> None:
     if not context.has_predictions(context.compared.baseline):
         st.markdown(":gray[The baseline stored no predictions.]")
         return
+
     ws = workspace().comparison
     disagreements = ws.disagreements(context.ids, threshold)
     for reason in context.evidence.left_out.values():
         st.markdown(f":orange[:material/warning:] {literal(reason)}")
     if disagreements.empty:
         return
+
     st.table(
         _disagreement_cells(context, disagreements),
         border="horizontal",
         hide_index=True,
         alt="Disagreements by run",
     )
+
     names = [context.labels[run] for run in disagreements["run"]]
     label = choose_one(
         "compare_flip_run", names, "Run", default=names[0], resets="compare_flip_page", width=340
@@ -199,6 +214,7 @@ def _disagreements(context: ComparisonContext, threshold: float) -> None:
     if not int(disagreements["flipped"].iloc[names.index(label)]):
         st.markdown(":gray[No row is classified differently.]")
         return
+
     _rows(context, run, label, threshold)
 
 
@@ -230,6 +246,7 @@ def _rows(context: ComparisonContext, run: str, label: str, threshold: float) ->
     rows = rows.assign(
         id=[str(row) for row in rows["row"]], right=[right[side] for side in rows["right"]]
     )
+
     table(
         rows,
         {
@@ -243,6 +260,7 @@ def _rows(context: ComparisonContext, run: str, label: str, threshold: float) ->
         key="compare_flipped",
         alt="Rows classified differently with their features, largest difference first",
     )
+
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         pager(len(frame), key="compare_flip_page", size=PAGE)
         st.download_button(

@@ -51,6 +51,7 @@ def summary_view(context: ComparisonContext) -> None:
     if not keys:
         st.markdown(":gray[None of these runs has a metric yet.]")
         return
+
     kinds = context.compared.kinds
     with filter_bar():
         metric = choose_one(
@@ -62,6 +63,7 @@ def summary_view(context: ComparisonContext) -> None:
             width=260,
         )
         describe_button([metric, *(key for key in keys if key != metric)])
+
     _verdict(context, metric)
     rows = ordered_rows(context, metric)
     left, right = st.columns([12, 8], gap="small")
@@ -109,6 +111,7 @@ def _table(context: ComparisonContext, rows: pd.DataFrame, metric: str) -> None:
         }
         for row in rows.to_dict("records")
     ]
+
     st.table(
         pd.DataFrame(cells), border="horizontal", hide_index=True, alt="Runs by the chosen metric"
     )
@@ -157,6 +160,7 @@ def _what_differs(context: ComparisonContext) -> None:
     commits = {run.commit for run in compared.runs if run.commit}
     datasets = {name for run in compared.runs for name, _ in recorded_data(run)}
     shared = len(context.ids) - 1 - len(context.evidence.left_out) if context.evidence.rows else 0
+
     kpi_row(
         [
             Kpi(

@@ -43,6 +43,7 @@ def threshold_view(context: ComparisonContext) -> None:
     if not context.with_predictions:
         _stored_curves(context)
         return
+
     threshold, false_positive_cost, false_negative_cost = controls(context)
     report = workspace().comparison.at_threshold(
         context.with_predictions,
@@ -51,6 +52,7 @@ def threshold_view(context: ComparisonContext) -> None:
         false_negative_cost=false_negative_cost,
         labels=context.labels,
     )
+
     note_missing_predictions(context)
     _points(context, report)
     note_undrawn_runs(context)
@@ -72,6 +74,7 @@ def controls(context: ComparisonContext) -> tuple[float, float, float]:
         bind="query-params",
         persist_state="session",
     )
+
     false_negative_cost = right.number_input(
         "Cost of a false negative",
         min_value=0.0,
@@ -85,6 +88,7 @@ def controls(context: ComparisonContext) -> tuple[float, float, float]:
     if not (false_positive_cost or false_negative_cost):
         st.markdown(":orange[:material/warning:] Both costs are 0: each counts as 1.")
         return threshold, 1.0, 1.0
+
     return threshold, false_positive_cost or 0.0, false_negative_cost or 0.0
 
 
@@ -126,6 +130,7 @@ def _points(context: ComparisonContext, report: ThresholdReport) -> None:
         }
         for row in report.points.to_dict("records")
     ]
+
     st.table(
         pd.DataFrame(cells),
         border="horizontal",
@@ -198,11 +203,13 @@ def _stored_curves(context: ComparisonContext) -> None:
             icon=":material/show_chart:",
         )
         return
+
     st.markdown(
         ":gray[These runs stored curves but no predictions, so the threshold cannot be changed.]"
     )
     note_undrawn_runs(context)
     grid = st.grid(2, min_column_width=400, gap="small")
+
     for name, key, chart in drawn:
         with grid.cell(), st.container(border=True):
             section(literal(name))

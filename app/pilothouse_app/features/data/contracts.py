@@ -41,6 +41,7 @@ def contract_view(version: DatasetVersionInfo, reserve: float) -> None:
     """The rules of a version's contract; the one that is ticked can be edited beside them."""
     contract = workspace().data.contract(version.ref)
     source = "Edited since it was inferred." if contract.edited else "Inferred from the data."
+
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f":gray[{source} New data is checked against the contract of the newest active "
@@ -49,8 +50,10 @@ def contract_view(version: DatasetVersionInfo, reserve: float) -> None:
         )
         if st.button("Edit tolerance", icon=":material/edit:", type="tertiary", key="tolerance"):
             _tolerance(contract)
+
     rows = _rows(contract)
     left, right = st.columns([68, 32], gap="small")
+
     with left, fill("contract", reserve=reserve, most=33 + 30 * len(rows)):
         chosen = table(
             rows,
@@ -61,6 +64,7 @@ def contract_view(version: DatasetVersionInfo, reserve: float) -> None:
             select="one",
             height="stretch",
         )
+
     with right, st.container(border=True):
         names = [rule.column for rule in contract.rules]
         _rule_form(contract, chosen[0] if chosen and chosen[0] in names else names[0])
@@ -83,13 +87,16 @@ def _rule_form(contract: Contract, column: str) -> None:
     nullable = st.toggle("Values may be missing", rule.nullable, key=f"{key}_nullable")
     required = not st.toggle("The column may be absent", not rule.required, key=f"{key}_absent")
     after = replace(rule, nullable=nullable, required=required)
+
     if rule.type in NUMERIC:
         after = _range(after, key)
     elif rule.type == "string":
         after = _categories(after, key)
+
     if after == rule:
         st.markdown(":small[:gray[Change something to save it.]]")
         return
+
     reason = reason_input(f"{key}_reason")
     if st.button(
         "Save rule",
@@ -114,6 +121,7 @@ def _range(rule: ContractRule, key: str) -> ContractRule:
             format="%g",
             key=f"{key}_low",
         )
+
     with right:
         high = st.number_input(
             "Maximum",
@@ -122,6 +130,7 @@ def _range(rule: ContractRule, key: str) -> ContractRule:
             format="%g",
             key=f"{key}_high",
         )
+
     return replace(rule, low=low, high=high)
 
 
@@ -135,6 +144,7 @@ def _categories(rule: ContractRule, key: str) -> ContractRule:
     )
     if not listed:
         return replace(rule, categories=None)
+
     before = list(rule.categories or ())
     values = st.multiselect(
         "Allowed values",
@@ -144,6 +154,7 @@ def _categories(rule: ContractRule, key: str) -> ContractRule:
         placeholder="Type a value, then Enter",
         key=f"{key}_values",
     )
+
     return replace(rule, categories=tuple(sorted(map(str, values))))
 
 
@@ -157,11 +168,13 @@ def _tolerance(contract: Contract) -> None:
         step=0.5,
         key="tolerance_percent",
     )
+
     reason = reason_input("tolerance_reason")
     tolerance = float(percent) / 100
     missing = "" if reason else "Give a reason first"
     if tolerance == contract.tolerance:
         missing = "No changes yet"
+
     if dialog_buttons("Save", "tolerance", missing=missing) and run_or_show_error(
         lambda: workspace().data.edit_contract(contract.ref, tolerance=tolerance, reason=reason)
     ):
@@ -178,14 +191,17 @@ def remedy_buttons(job: JobInfo) -> None:
     kind = remedy.get("kind")
     if job.status != "failed" or kind not in ("contract", "breach"):
         return
+
     if kind == "contract" and st.button(
         "Accept the data", type="primary", icon=":material/rule:", key="remedy_accept"
     ):
         _accept(job.id, remedy)
+
     if kind == "breach" and st.button(
         "Register anyway", type="primary", icon=":material/rule:", key="remedy_register"
     ):
         _register_anyway(job, remedy)
+
     if st.button("Edit the contract", icon=":material/edit:", key="remedy_edit"):
         go(screen("dataset", ref=remedy["ref"], dataset_view="Contract"))
 
@@ -232,6 +248,7 @@ def _accept(job_id: str, remedy: dict[str, Any]) -> None:
             ":gray[If you accept, these rules are widened to include the data, and the job is "
             "retried from the step that failed.]"
         )
+
     reason = reason_input("remedy_reason")
     if dialog_buttons(
         "Accept and run again", "remedy", missing="" if reason else "Give a reason first"

@@ -54,12 +54,14 @@ def reading_form(source: Any, filename: str, identity: str) -> ReadingChoice:
         else:
             error_box(result)
         return ReadingChoice({}, options, None, "The file cannot be read this way")
+
     st.markdown(f":small[:gray[{literal(result.report.summary)}]]")
     types = _types(result, f"{identity}|{options}")
     _warnings(result.report, result.problems, types)
     open_columns = [name for name in result.problems if name not in types]
     named = ", ".join(open_columns)
     missing = f"Choose how to read {named}: a date order or a type" if named else ""
+
     return ReadingChoice(types, options, _event_time(result, types, identity), missing)
 
 
@@ -80,6 +82,7 @@ def reading_report(report: ReadingReport) -> None:
             for column in report.columns
         ]
     )
+
     table(rows, READING_COLUMNS, key="dataset_reading", alt="How each column was read")
 
 
@@ -127,12 +130,14 @@ def _preview(
     if stored is not None and stored[0] == key:
         _, report, frame, whole, problems = stored
         return Preview(ReadingReport.from_json(report), frame, whole, problems)
+
     content = source if isinstance(source, str) else source.getvalue()
     try:
         result = workspace().data.preview(content, filename=filename, options=options)
     except PilothouseError as refusal:
         st.session_state.pop(PREVIEW, None)
         return refusal
+
     plain = (result.report.to_json(), result.frame, result.whole, dict(result.problems))
     st.session_state[PREVIEW] = (key, *plain)
     return result
@@ -152,6 +157,7 @@ def _types(preview: Preview, key: str) -> dict[str, Type]:
             for column in preview.report.columns
         ]
     )
+
     edited = st.data_editor(
         rows,
         key=f"data_types_{key}",
@@ -165,6 +171,7 @@ def _types(preview: Preview, key: str) -> dict[str, Type]:
             )
         },
     )
+
     changed = edited["Type"] != rows["Type"]
     return {row["Column"]: kinds[row["Type"]] for _, row in edited[changed].iterrows()}
 

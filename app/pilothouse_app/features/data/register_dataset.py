@@ -73,13 +73,16 @@ def _register(dataset: str) -> None:
     content = (name, identity)
     contract, lines = _breach(content)
     accepted = bool(lines) and _confirm_breach(contract, lines)
+
     if not (file or path):
         missing = "Choose a file first"
     elif lines and not accepted:
         missing = "It breaks the contract: choose another file, or decide to register it"
+
     verb = "Register anyway" if accepted else "Register"
     if not dialog_buttons(verb, "data", missing=missing):
         return
+
     about = {
         "origin": origin,
         "licence": licence,
@@ -90,6 +93,7 @@ def _register(dataset: str) -> None:
         "parent": _parent(dataset),
         "on_breach": "accept" if accepted else "refuse",
     }
+
     if file is not None:
         about["filename"] = file.name
     options = choice.options if choice else ReadOptions()
@@ -109,11 +113,13 @@ def _confirm_breach(ref: str, lines: list[str]) -> bool:
     """Show how the data breaks the contract and ask whether it is to be registered all the same."""
     listed = "\n".join(f"- {literal(line)}" for line in lines[:MAX_LINES])
     more = f"\n- and {len(lines) - MAX_LINES} more" if len(lines) > MAX_LINES else ""
+
     st.warning(
         listed + more,
         title=literal(f"This breaks the contract of {ref}"),
         icon=":material/rule:",
     )
+
     return st.checkbox(
         "The data is correct: register it and widen the contract to include it",
         key="data_accept",
@@ -149,6 +155,7 @@ def _about(dataset: str) -> tuple[str, str, str, dict[str, str]]:
     current = workspace().data.version(dataset) if dataset else None
     with left:
         origin = st.text_input("Source", current.source if current else "", key="data_origin")
+
     with right:
         licence = st.text_input("Licence", current.licence if current else "", key="data_licence")
         tag_texts = st.multiselect(
@@ -158,6 +165,7 @@ def _about(dataset: str) -> tuple[str, str, str, dict[str, str]]:
             placeholder="name=value, then Enter",
             key="data_tags",
         )
+
     note = st.text_input("Note", placeholder="What is in it, or what changed", key="data_note")
     pairs = (str(word).partition("=") for word in tag_texts)
     return origin, licence, note, {name.strip(): value for name, _, value in pairs}
@@ -177,12 +185,14 @@ def _submit_and_wait(
     except PilothouseError as refusal:
         error_box(refusal)
         return None
+
     bar = st.progress(0.0, "Waiting for the worker")
     give_up = time.monotonic() + PATIENCE_SECONDS
     while not (job := jobs.job(job_id)).ended and time.monotonic() < give_up:
         bar.progress(job.progress, title(job.message) if job.message else "Waiting for the worker")
         time.sleep(POLL_SECONDS)
     bar.empty()
+
     if not job.ended:
         toast_next("Registration started")
         go(address("job", job_id))
@@ -194,4 +204,5 @@ def _submit_and_wait(
         outcome = "exists already" if job.result["existed"] else "is registered"
         toast_next(f"{job.result['dataset']} {outcome}")
         go(address("dataset", job.result["dataset"]))
+
     return None

@@ -64,6 +64,7 @@ def _edit(version: DatasetVersionInfo) -> None:
     key = f"dataset_edit_{version.ref}"
     times = [column.name for column in version.schema if column.type == "time"]
     left, right = st.columns(2)
+
     with left:
         origin = st.text_input("Source", version.source, key=f"{key}_origin")
         event_time = st.selectbox(
@@ -73,6 +74,7 @@ def _edit(version: DatasetVersionInfo) -> None:
             key=f"{key}_event_time",
             help="When each row happened. Only a column of times can be it.",
         )
+
     with right:
         licence = st.text_input("Licence", version.licence, key=f"{key}_licence")
         tags = _tags(version, key)
@@ -84,6 +86,7 @@ def _edit(version: DatasetVersionInfo) -> None:
     missing = "" if reason else "Give a reason first"
     if after == before:
         missing = "No changes yet"
+
     if dialog_buttons("Save", key, missing=missing) and run_or_show_error(
         lambda: workspace().data.edit(
             version.ref,
@@ -123,6 +126,7 @@ def _supersede(version: DatasetVersionInfo) -> None:
     if not others:
         st.markdown(f"**{literal(version.dataset)}** has no other active version.")
         return
+
     st.markdown(
         f"The name **{literal(version.dataset)}** no longer resolves to this version; it can "
         "still be read by its version number. *Restore* undoes this."
@@ -188,10 +192,12 @@ def _uses_dialog(version: DatasetVersionInfo) -> None:
         f"**{literal(version.ref)}** cannot be deleted: {plural(len(uses), 'object')} "
         f"{'uses' if len(uses) == 1 else 'use'} it. Archive it instead."
     )
+
     for use in uses[:MAX_USES]:
         with st.container(horizontal=True, vertical_alignment="center"):
             link(address(use.kind, use.ref), literal(use.name), icon=ICONS.get(use.kind))
             st.markdown(f":small[:gray[{use.how}]]", width="content")
+
     if len(uses) > MAX_USES:
         st.markdown(f":small[:gray[and {len(uses) - MAX_USES} more]]")
     if st.button("Close", key="dataset_used_close"):

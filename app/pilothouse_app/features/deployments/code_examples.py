@@ -48,6 +48,7 @@ def example_commands(deployment: DeploymentInfo, base: str) -> tuple[str, ...]:
     label = signature.positive
     labels = {"ids": [ID], "labels": [label], "at": [AT_MS]}
     invoke = f"{base}/deployments/{name}/invocations"
+
     return (
         _curl(invoke, mlflow),
         _curl(f"{base}/v2/models/{name}/infer", {"inputs": inputs, "parameters": facts}),

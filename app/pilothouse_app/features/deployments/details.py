@@ -63,6 +63,7 @@ def last_failure(name: str) -> None:
     failure = workspace().deployments.failure(name)
     if failure is None:
         return
+
     times = plural(failure.restarts, "time")
     draw, what = (
         (st.error, "keeps crashing right after its start")
@@ -100,6 +101,7 @@ def processes(deployment: DeploymentInfo) -> None:
     if not rows:
         st.markdown(":gray[No process is running. The worker starts and stops them.]")
         return
+
     table(pd.DataFrame(rows), PROCESSES, key="processes", alt="Model processes")
 
 
@@ -142,6 +144,7 @@ def recent_predictions(name: str) -> None:
     if newest.empty:
         empty("No predictions yet", "Send one with Try it.", key="no_predictions")
         return
+
     features = [str(column) for column in newest.columns if column not in NON_FEATURES]
     columns = {
         "prediction_id": text_column("Prediction", width=150),
@@ -152,6 +155,7 @@ def recent_predictions(name: str) -> None:
         "latency_ms": number_column("Latency (ms)", 1, width=92),
         **{feature: st.column_config.Column(feature) for feature in features},
     }
+
     section("Newest predictions", plural(len(newest), "row"))
     with tall("predictions", len(newest), reserve=19) as height:
         table(

@@ -45,11 +45,13 @@ def labels_view(deployment: DeploymentInfo) -> None:
             Kpi("Without a prediction", count(unmatched), "ids not predicted here"),
         ]
     )
+
     if st.button(
         "Add labels from a file", type="primary", icon=":material/upload_file:", key="label_file"
     ):
         st.session_state.pop(REPORT, None)
         upload_labels(deployment)
+
     report = st.session_state.get(REPORT)
     if report and report["deployment"] == deployment.name:
         _report(report)
@@ -68,10 +70,12 @@ def upload_labels(deployment: DeploymentInfo) -> None:
     columns = _columns(deployment, file) if file is not None else None
     reason = reason_input("label_reason")
     missing = "Choose a file first" if file is None else ""
+
     if file is not None and (columns is None or not columns.id or not columns.label):
         missing = "Choose the columns first"
     elif file is not None and not reason:
         missing = "Give a reason first"
+
     if dialog_buttons("Add labels", "label", missing=missing) and file is not None:
         _add(deployment.name, file, columns, reason)
 
@@ -89,16 +93,19 @@ def _columns(deployment: DeploymentInfo, file: UploadedFile) -> LabelColumns | N
     except PilothouseError as refusal:
         error_box(refusal)
         return None
+
     left, middle, right = st.columns(3)
     key = f"label_{file.file_id}"
     with left:
         ids = st.selectbox("Prediction id", names, _index(names, guess.id), key=f"{key}_id")
     with middle:
         labels = st.selectbox("Label", names, _index(names, guess.label), key=f"{key}_label")
+
     with right:
         options = [NO_COLUMN, *names]
         at = st.selectbox("Label time", options, _index(options, guess.at or NO_COLUMN),
                           key=f"{key}_at")  # fmt: skip
+
     return LabelColumns(ids or "", labels or "", None if at == NO_COLUMN else at)
 
 
@@ -139,11 +146,13 @@ def _report(report: dict[str, Any]) -> None:
     if not unmatched:
         st.success(f"{'; '.join(facts)}. Every id has a prediction.", icon=":material/check:")
         return
+
     st.warning(
         f"{'; '.join(facts)}. {plural(len(unmatched), 'id has', 'ids have')} no prediction: the "
         "label waits in case the prediction is still to come.",
         icon=":material/help:",
     )
+
     frame = pd.DataFrame({"prediction_id": unmatched[:LISTED]})
     table(frame, {"prediction_id": text_column("Id without a prediction")}, key="unmatched",
           alt="Ids without a prediction", ids="prediction_id")  # fmt: skip

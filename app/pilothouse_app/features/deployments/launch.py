@@ -84,12 +84,14 @@ def swap(name: str) -> None:
     if not versions:
         st.markdown(f"**{literal(deployment.model)}** has no other version that could be served.")
         return
+
     chosen = st.selectbox(
         "Version",
         versions,
         format_func=lambda version: f"Version {version}",
         key="swap_number",
     )
+
     lines = "\n".join(f"1. {line}" for line in swap_steps(deployment, chosen))
     with st.container(border=True, key="swap_preview"):
         st.markdown(f"**What will happen**\n\n{lines}")
@@ -128,10 +130,12 @@ def _version(model: str, version: int) -> VersionInfo | None:
     if model and version:
         st.markdown(f"**{literal(model)} {version}**")
         return registry.version(model, version)
+
     models = list(registry.models()["name"])
     if not models:
         st.markdown("There is no model version yet: register a finished run first.")
         return None
+
     chosen = st.selectbox("Model", models, key="launch_model")
     versions = _servable(chosen)
     if not versions:
@@ -139,6 +143,7 @@ def _version(model: str, version: int) -> VersionInfo | None:
             "None of its versions can be served: each is archived or was made by another program."
         )
         return None
+
     champion = registry.champion(chosen)
     first = versions.index(champion.version) if champion and champion.version in versions else 0
     chosen_version = st.selectbox(
@@ -148,6 +153,7 @@ def _version(model: str, version: int) -> VersionInfo | None:
         format_func=lambda version: _version_title(version, champion),
         key=f"launch_number_{chosen}",
     )
+
     return registry.version(chosen, chosen_version)
 
 

@@ -50,6 +50,7 @@ def _part(deployment: DeploymentInfo) -> None:
     with left:
         section("Input", f"inputs of version {deployment.version}, filled with the example")
         record_form(signature, record, key=key)
+
     with right, sticky("try_answer"):
         section("Answer", "over HTTP, logged like any other")
         with st.container(horizontal=True):
@@ -111,6 +112,7 @@ def _predict(deployment: str, record: dict[str, Any], event_time: datetime | Non
         st.session_state.pop(ANSWER, None)
         error_box(refusal)
         return
+
     seconds = time.perf_counter() - began
     st.session_state[ANSWER] = {
         "deployment": deployment,
@@ -137,6 +139,7 @@ def _answer(response: dict[str, Any], deployment: DeploymentInfo) -> None:
         ],
         columns=2,
     )
+
     st.markdown(f":gray[Prediction] `{answer['prediction_id']}`")
     st.markdown(":gray[The same request with curl]")
     command = curl(deployment.name, response["record"], response["event_time"])

@@ -71,6 +71,7 @@ def _runs_input(scope: Scope, key: str) -> list[str]:
         if scope.total <= MAX_RUNS
         else f"The newest {count(MAX_RUNS)} of {count(scope.total)} matching",
     }
+
     offered = [TICKED, ALL] if scope.ticked else [ALL]
     chosen = st.segmented_control(
         "For",
@@ -80,6 +81,7 @@ def _runs_input(scope: Scope, key: str) -> list[str]:
         required=True,
         key=f"{key}_scope",
     )
+
     return list(scope.ticked if chosen == TICKED else scope.matching)
 
 
@@ -117,11 +119,13 @@ def _tag(scope: Scope) -> None:
     runs = _runs_input(scope, "tag")
     keys = workspace().experiments.tag_keys()
     left, right = st.columns(2)
+
     with left:
         key = st.selectbox(
             "Set the tag", keys, index=None, accept_new_options=True,
             placeholder="Choose or type a key", key="tag_key",
         )  # fmt: skip
+
     with right:
         value = st.text_input("to the value", key="tag_value", live=True)
     remove = st.multiselect("Remove", keys, placeholder="Tags to remove", key="tag_remove")
@@ -179,6 +183,7 @@ def _delete(scope: Scope) -> None:
         "metrics, parameters, tags and files. **This cannot be undone.** If a model version "
         "depends on one of them, nothing is deleted."
     )
+
     expected = f"delete {count(len(runs))}"
     typed = st.text_input(
         f"Type {literal(expected)} to confirm", placeholder=expected, live=True, key="delete_as"

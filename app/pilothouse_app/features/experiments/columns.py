@@ -265,6 +265,7 @@ def _sorted(options: list[str]) -> None:
 def _column_list(state: State, catalog: ColumnCatalog) -> None:
     visible = visible_columns(state, catalog)
     others = [column for column in catalog.columns() if column not in visible]
+
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Add a column",
@@ -284,6 +285,7 @@ def _column_list(state: State, catalog: ColumnCatalog) -> None:
             key="runs_usual",
             disabled=not state.columns,
         )
+
     rows = {
         "id": visible,
         "column": [catalog.title(column) for column in visible],
@@ -293,6 +295,7 @@ def _column_list(state: State, catalog: ColumnCatalog) -> None:
         "down": [":material/arrow_downward:"] * len(visible),
         "off": [":material/close:"] * len(visible),
     }
+
     looks = {
         "column": text_column("Shown", width=148),
         "kind": text_column("Kind", width=84),
@@ -306,6 +309,7 @@ def _column_list(state: State, catalog: ColumnCatalog) -> None:
         "down": press_column(" ", lambda column: _move(visible, column, 1), width=38),
         "off": press_column("  ", lambda column: _remove(visible, column), width=38),
     }
+
     tall = 34 + 30 * min(MAX_LIST_ROWS, len(visible))
     table(pd.DataFrame(rows), looks, key="runs_chosen", alt="Columns that are shown", height=tall)
 

@@ -123,6 +123,7 @@ def _builder(state: State, catalog: ColumnCatalog) -> None:
             ":orange[:material/warning:] This filter is too complex for the builder. Building a "
             "new one replaces it."
         )
+
     fields = {field.name: field for field in workspace().experiments.query_fields()}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("Runs for which", width="content")
@@ -135,6 +136,7 @@ def _builder(state: State, catalog: ColumnCatalog) -> None:
             label_visibility="collapsed",
         )
         st.markdown("hold", width="content")
+
     comparisons = [_row(index, first, fields, catalog) for index, first in st.session_state[_ROWS]]
     st.button("Add a condition", icon=":material/add:", key="build_add", on_click=_add)
     ready = [comparison for comparison in comparisons if comparison is not None]
@@ -190,6 +192,7 @@ def _row(
             value = _value(index, initial, fields[column], operator)
         st.button("", icon=":material/close:", key=f"build_off_{index}", type="tertiary",
                   on_click=_remove, args=(index,), help="Remove this condition")  # fmt: skip
+
     if column is None or (value is None and operator not in NULLS):
         return None
     part = st.session_state.get(f"build_part_{index}", LAST)
@@ -222,6 +225,7 @@ def _field(
             label_visibility="collapsed",
             width=100,
         )
+
     return column
 
 
@@ -239,6 +243,7 @@ def _operator(index: int, initial: Mapping[str, Any], field: QueryField) -> str:
     titles = (
         {**OPERATOR_TITLES, **TIME_OPERATOR_TITLES} if field.kind == "time" else OPERATOR_TITLES
     )
+
     return str(
         st.selectbox(
             "Operator",
@@ -271,6 +276,7 @@ def _value(index: int, initial: Mapping[str, Any], field: QueryField, operator: 
         return _list_input(key, first, field)
     if field.kind == "time":
         return _time_input(key, first)
+
     if field.kind == "number" and operator in ORDERS:
         start = float(first) if isinstance(first, int | float) else None
         return st.number_input(
@@ -283,6 +289,7 @@ def _value(index: int, initial: Mapping[str, Any], field: QueryField, operator: 
         )
     if field.choices:
         return _choice_input(key, first, field)
+
     typed = (
         st.text_input("Value", str(first or ""), placeholder="Text", **_widget_options(key)) or ""
     )
@@ -328,6 +335,7 @@ def _time_input(key: str, first: Any) -> Any:
         value: Any = day.isoformat() if isinstance(day, date) else None
     else:
         value = _ago_input(key, first.get("ago") if isinstance(first, dict) else None)
+
     st.selectbox(
         "Relative or absolute",
         ["ago", "day"],
@@ -336,6 +344,7 @@ def _time_input(key: str, first: Any) -> Any:
         width=110,
         **_widget_options(f"{key}_how"),
     )
+
     st.space("stretch")
     return value
 
@@ -350,6 +359,7 @@ def _ago_input(key: str, ago: float | None) -> query.Now:
         width=110,
         **_widget_options(key),
     )
+
     chosen = st.selectbox(
         "Unit",
         list(UNITS),
@@ -358,6 +368,7 @@ def _ago_input(key: str, ago: float | None) -> query.Now:
         width=104,
         **_widget_options(f"{key}_unit"),
     )
+
     return query.Now(-timedelta(seconds=int(count) * UNITS[chosen][1]))
 
 

@@ -56,6 +56,7 @@ def group_by(state: State, catalog: ColumnCatalog) -> None:
     options = [*(f"params.{key}" for key in catalog.params), *RUN_FIELDS]
     options += [f"tags.{key}" for key in catalog.tags]
     options += [column for column in state.by if column not in options]
+
     st.multiselect(
         "Group by",
         options,
@@ -106,6 +107,7 @@ def group_table(state: State, catalog: ColumnCatalog, columns: Sequence[str]) ->
             key="nothing",
         )
         return
+
     room, metrics = workspace().experiments, _metrics(columns, state)
     sort = state.sort if state.sort in (*metrics, *state.by) else COUNT
     ordered = replace(state, sort=sort, ascending=state.ascending and sort == state.sort)
@@ -118,6 +120,7 @@ def group_table(state: State, catalog: ColumnCatalog, columns: Sequence[str]) ->
         state.run_filter, state.by, metrics, sort, not ordered.ascending, page, state.size
     )
     rows, looks = _table_data(frame, ordered, catalog, metrics)
+
     with body, fill("runs", reserve=17.2, most=34 + 30 * max(1, len(frame))):
         table(
             rows,
@@ -156,6 +159,7 @@ def _table_data(
         "group": press_column(head, _open_group, width=220, pinned=True, alignment="left"),
         COUNT: number_column(_count_header(state), 0, width=76),
     }  # fmt: skip
+
     for column in metrics:
         digits = decimals_of(catalog.kinds.of(split_aggregate(column.partition(".")[2])[0]).format)
         cells[column] = frame[column]
@@ -165,6 +169,7 @@ def _table_data(
         looks[column] = number_column(f"{head}, mean", digits, width=max(120, 70 + 8 * len(head)))
         looks[f"{column}.std"] = number_column("± std", digits, width=104)
         looks[f"{column}.range"] = text_column("95 % interval", width=150)
+
     return pd.DataFrame(cells), looks
 
 

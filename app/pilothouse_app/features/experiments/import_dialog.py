@@ -123,9 +123,11 @@ def _draw_preview(preview: Mapping[str, Any]) -> None:
             else "",
         }
     )
+
     if not experiments:
         st.markdown(":gray[The source has no experiments.]")
         return
+
     rows = [
         {**experiment, "state": "deleted" if experiment["deleted"] else "active"}
         for experiment in experiments[:MAX_EXPERIMENTS]
@@ -133,6 +135,7 @@ def _draw_preview(preview: Mapping[str, Any]) -> None:
     frame = pd.DataFrame(rows)
     frame["runs"] = frame["runs"].astype("Int64")
     height: Any = "content" if len(frame) <= FEW_LINES else 34 + 30 * FEW_LINES
+
     table(frame, EXPERIMENT_COLUMNS, key="import_found", alt="What the source holds", height=height)
     others = (f"{noun} ({count(number)})" for noun, number in preview["others"].items())
     faults = (f"{line['kind']} {line['name']}: {line['why']}" for line in preview["faults"])
@@ -148,6 +151,7 @@ def _choices(preview: Mapping[str, Any]) -> tuple[list[str], str]:
         chosen = st.multiselect(
             "Experiments", names, placeholder="All of them", key="import_experiments"
         )
+
     with right:
         into = st.text_input(
             "Prefix",
@@ -156,6 +160,7 @@ def _choices(preview: Mapping[str, Any]) -> tuple[list[str], str]:
             "experiment are added to it.",
             key="import_into",
         )
+
     return list(chosen), (into or "").strip()
 
 
@@ -176,12 +181,14 @@ def import_report(job: JobInfo) -> None:
         status = "No report was written." if job.ended else "The report appears when it has ended."
         st.markdown(f":gray[{status} Data imported so far is kept.]")
         return
+
     report = workspace().imports.report(job.id)
     sections = {
         "Imported": _counts_text(report.brought),
         "Updated": _counts_text(report.changed),
         "Already imported": _counts_text(report.already_imported),
     }
+
     for label, counts in sections.items():
         if counts:
             st.markdown(f":gray[{label}] &nbsp;{counts}")
@@ -195,6 +202,7 @@ def _lines(report: ImportReport) -> None:
     if not report.lines:
         st.markdown(":gray[Everything was imported unchanged.]")
         return
+
     lines = report.frame()
     with tall("import_lines", len(lines), reserve=19) as height:
         table(
@@ -204,6 +212,7 @@ def _lines(report: ImportReport) -> None:
             alt="Items that were changed or skipped",
             height=height,
         )
+
     if report.untold:
         st.markdown(f":gray[and {plural(report.untold, 'line')} more]")
 

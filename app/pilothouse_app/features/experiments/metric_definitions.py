@@ -58,6 +58,7 @@ def describe_metric(keys: Sequence[str]) -> None:
         format_func=lambda metric: f"{definitions.of(metric).title} ({metric})",
         key="note_key",
     )
+
     kind = definitions.of(key)
     title = st.text_input("Title", kind.title, key=f"note_title_{key}")
     direction = st.segmented_control(
@@ -69,6 +70,7 @@ def describe_metric(keys: Sequence[str]) -> None:
         key=f"note_direction_{key}",
         help="Changing the direction recalculates every run's best value",
     )
+
     left, right = st.columns(2)
     unit = left.text_input("Unit", kind.unit, placeholder="ms, %, EUR", key=f"note_unit_{key}")
     formats = list(dict.fromkeys([kind.format, *FORMATS]))
@@ -78,6 +80,7 @@ def describe_metric(keys: Sequence[str]) -> None:
         format_func=lambda spec: FORMATS.get(spec, spec),
         key=f"note_format_{key}",
     )
+
     target = left.number_input(
         "Target", value=kind.target, format="%g", placeholder="none", key=f"note_target_{key}"
     )
@@ -90,6 +93,7 @@ def describe_metric(keys: Sequence[str]) -> None:
         key=f"note_tolerance_{key}",
         help="Differences up to this count as the same",
     )
+
     reason = reason_input(f"note_reason_{key}")
     if dialog_buttons(
         "Save", "note", missing="" if (title or "").strip() else "Enter a title first"

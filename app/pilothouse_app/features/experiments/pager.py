@@ -22,6 +22,7 @@ def table_footer(state: State, total: int, noun: str) -> int:
     pages = max(1, -(-total // state.size))
     page = min(state.page, pages)
     first = (page - 1) * state.size + 1
+
     with st.container(
         horizontal=True,
         horizontal_alignment="distribute",
@@ -47,6 +48,7 @@ def table_footer(state: State, total: int, noun: str) -> int:
             if pages > 1:
                 key = f"runs_page_{page}"  # whose value is the page until somebody chooses another
                 st.pagination(pages, default=page, key=key, on_change=_paged, args=(key,))
+
     return page
 
 

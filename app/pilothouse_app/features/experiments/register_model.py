@@ -57,10 +57,12 @@ def _register(run_id: str, run_name: str) -> None:
         accept_new_options=True,
         key="register_model",
     )
+
     model = (model or "").strip()
     problem = "" if not model or model in models else MODEL.problem(model)
     show_problem(MODEL, model, problem, key="register_model")
     note = st.text_input("Note", placeholder="What is different about it", key="register_note")
+
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="register_cancel"):
             st.rerun()
@@ -71,6 +73,7 @@ def _register(run_id: str, run_name: str) -> None:
             help=f"The name {problem}" if problem else None if model else "Give a name first",
             key="register_go",
         )
+
     if pressed and model:
         _registered(model, run_id, note or "")
 

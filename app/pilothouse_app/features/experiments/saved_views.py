@@ -147,6 +147,7 @@ def _save_as(state: State, opened: ViewInfo | None) -> None:
         required=True,
         key="view_team",
     )
+
     start = st.toggle("Use as default view", key="view_start")
     taken = any(
         view.name == name.strip() and view.is_team == bool(team)
@@ -156,6 +157,7 @@ def _save_as(state: State, opened: ViewInfo | None) -> None:
         st.markdown(
             ":orange[:material/warning:] A view with this name exists and will be replaced."
         )
+
     missing = "" if name.strip() else "Give a name first"
     if dialog_buttons("Save", "view", missing=missing) and run_or_show_error(
         lambda: _saved(name, state, bool(team), start)

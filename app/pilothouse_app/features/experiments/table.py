@@ -50,6 +50,7 @@ def run_table(
     frame = cached(cache_key, lambda: _page(state, run_filter, columns, page))
     draw = partial(_draw, state, catalog, columns)
     alive = list(frame.loc[frame["status"].isin(ACTIVE), "id"])
+
     with body:
         if not alive:
             draw(frame)
@@ -83,6 +84,7 @@ def _page(state: State, run_filter: RunFilter, columns: Sequence[str], page: int
     page_filter = RunFilter(ids=ids, archived=run_filter.archived)
     frame = _runs(page_filter, state, columns, size=max(1, len(ids))).set_index("id")
     existing = [row for row in rows if row.run in frame.index]
+
     return (
         frame.loc[[row.run for row in existing]]
         .reset_index()
@@ -156,6 +158,7 @@ def _draw(
     if "commit" in rows:
         rows["commit"] = [(commit or "")[:COMMIT] for commit in rows["commit"]]
     above = BREADCRUMB if state.in_group else 0
+
     with fill(KEY, reserve=17.2 + above, most=34 + 30 * max(1, len(frame))):
         table(
             rows,
@@ -190,6 +193,7 @@ def _with_marks(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
             "★", partial(_toggle_star, on), width=40, help="Click to add or remove a star"
         )
     }
+
     if any(marks):
         badges = {CHAMPION: "violet", **{title(name): hue for name, hue in SWATCHES.items()}}
         looks["marks"] = badges_column("Marks", badges, width=96)
@@ -221,6 +225,7 @@ def _with_branches(
         pinned=True,
         help=f"Click to show up to {MAX_CHILDREN} child runs",
     )
+
     return frame.assign(branch=branch, name=names), {"branch": press, **fixed}
 
 

@@ -38,6 +38,7 @@ def run_toolbar(state: State, catalog: ColumnCatalog, error: Invalid | None) -> 
         _text(state)
         filter_box(state)
         builder_button(state, catalog)
+
     filter_error(error)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _experiment(state, catalog)
@@ -55,6 +56,7 @@ def run_toolbar(state: State, catalog: ColumnCatalog, error: Invalid | None) -> 
         columns_popover(state, catalog)
         if state.mode == "groups":
             group_by(state, catalog)
+
     breadcrumb(state, catalog)
 
 

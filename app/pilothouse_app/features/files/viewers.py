@@ -83,6 +83,7 @@ def _rows(frame: pd.DataFrame, total: int | None, whole: bool, columns: int, pat
     if columns > len(frame.columns):
         text += f"; the first {len(frame.columns)} columns"
     st.markdown(f":gray[{text}]")
+
     with fill("file_rows", reserve=RESERVE + 2, least=300, most=34 + ROW * max(len(frame), 1)):
         st.dataframe(
             frame,
@@ -182,10 +183,12 @@ def _model(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
     with left:
         _columns("Inputs", model.inputs)
         _columns("Outputs", model.outputs)
+
     with right:
         for name, settings in model.flavors.items():
             section("Flavor", name)
             pairs_table(settings, alt=f"Flavor {name}")
+
     with st.expander("Raw file", icon=":material/code:"):
         st.code(files.text(owner, file.path).text, language="yaml", wrap_lines=True)
 

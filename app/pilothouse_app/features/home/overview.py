@@ -64,6 +64,7 @@ def overview(hours: float) -> Overview:
     ws = workspace()
     deployments = ws.deployments.deployments()
     windows = ws.monitoring.windows()
+
     return Overview(
         production=ws.registry.in_production(),
         deployments=_with_health(deployments, windows),

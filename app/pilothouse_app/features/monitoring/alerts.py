@@ -53,12 +53,14 @@ def inbox(deployment: str = "") -> None:
             key="no_alerts",
         )
         return
+
     with filter_bar():
         states = choose_many("alerts_state", STATES, "State", format_func=status_title)
     chosen = alerts[alerts["state"].isin(states)] if states else alerts
     if chosen.empty:
         nothing_found("alerts")
         return
+
     rows = _display_frame(chosen)
     with tall("alerts", len(rows), reserve=18) as height:
         table(rows, COLUMNS, key="alerts", alt="Alerts", opens=("alert", "id"), height=height)
@@ -82,6 +84,7 @@ def alert_buttons(alert: AlertInfo) -> None:
     """Acknowledge and resolve, each with a note."""
     monitoring = workspace().monitoring
     name = f"{alert.deployment}: {rule_title(alert.name)}"
+
     if alert.state == "firing" and st.button(
         "Acknowledge", type="primary", icon=":material/visibility:", key="alert_acknowledge"
     ):
@@ -93,6 +96,7 @@ def alert_buttons(alert: AlertInfo) -> None:
             command=lambda note: monitoring.acknowledge(alert.id, note),
             done="The alert is acknowledged",
         )
+
     if alert.state != "resolved" and st.button(
         "Resolve", icon=":material/task_alt:", key="alert_resolve"
     ):

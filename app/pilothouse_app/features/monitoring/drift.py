@@ -39,6 +39,7 @@ def ranking_and_distributions(window: str, *, key: str) -> None:
             key=f"{key}_none",
         )
         return
+
     left, right = st.columns([52, 48], gap="medium")
     with left:
         section("Columns by drift", "over the limit, times importance; tick one")
@@ -47,6 +48,7 @@ def ranking_and_distributions(window: str, *, key: str) -> None:
             rows, RANKING, key=f"{key}_ranking", alt="Columns by drift", ids="column",
             select="one", height=min(30 * len(rows) + 34, 454),
         )  # fmt: skip
+
     with right:
         _distributions(window, selected_column(list(ranking["column"]), ticked), ranking, key=key)
 
@@ -63,10 +65,12 @@ def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str)
     if frame.empty:
         st.markdown(":gray[No distribution was stored for this column.]")
         return
+
     figure(
         distributions(frame, dark=dark()),
         key=f"{key}_distributions",
         height=400,
         alt=f"Shares of {column} in the reference and in this window",
     )
+
     st.markdown(f":small[:gray[{plural(len(frame), 'bin')} of the reference grid]]")

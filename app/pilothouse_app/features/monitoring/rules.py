@@ -57,11 +57,13 @@ def rules_view(deployment: str) -> None:
             key="no_rules",
         )
         return
+
     actions = st.container(horizontal=True, vertical_alignment="center")
     with tall("rules", len(frame), reserve=20) as height:
         ticked = table(
             rule_frame(frame), COLUMNS, key="rules", alt="Alert rules", select="one", height=height
         )
+
     chosen = records(frame[frame["id"].isin(ticked[-1:] or [query_param("rule")])])
     with actions:
         if chosen:
@@ -124,6 +126,7 @@ def add_rule(deployment: str) -> None:
         format="%.3f",
         key=f"rule_threshold_{check}_{signal}",
     )
+
     with st.container(horizontal=True):
         fires = st.number_input("Fires after (windows)", 1, 20, 2, key="rule_for")
         clears = st.number_input("Clears after (windows)", 1, 20, 2, key="rule_clear")
@@ -132,6 +135,7 @@ def add_rule(deployment: str) -> None:
     )
     retrain = st.toggle("Retrain when it fires; the result is only proposed", key="rule_retrain")
     name = st.text_input("Name", value=what, key=f"rule_name_{check}_{signal}") or ""
+
     st.markdown(":gray[It holds for windows evaluated from now on.]")
     if dialog_buttons(
         "Add", "rule", missing="" if name.strip() else "Give a name first"

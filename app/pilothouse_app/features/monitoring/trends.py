@@ -26,6 +26,7 @@ def latest_metrics(windows: pd.DataFrame, auc: pd.DataFrame) -> None:
     newest = records(windows.tail(1))[0]
     judged = records(auc[auc["score"].notna()].tail(1))
     observed: dict[str, Any] = judged[0] if judged else {}
+
     kpi_row(
         [
             Kpi(
@@ -82,6 +83,7 @@ def _auc(auc: pd.DataFrame) -> None:
     if auc.empty or not auc["score"].notna().any():
         st.markdown(":gray[No window has enough labels yet.]")
         return
+
     last = records(auc[auc["reference"].notna()].tail(1))
     figure(
         status_over_time(
@@ -104,6 +106,7 @@ def _drifted(deployment: str) -> None:
     if trend.empty or not trend["score"].notna().any():
         st.markdown(":gray[No window could be evaluated yet.]")
         return
+
     limit = trend["threshold"].dropna()
     figure(
         status_over_time(

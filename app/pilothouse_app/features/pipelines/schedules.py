@@ -50,6 +50,7 @@ def schedules_view() -> None:
             key="no_schedules",
         )
         return
+
     actions = st.container(horizontal=True, vertical_alignment="center")
     with tall("schedules", len(frame), reserve=15) as height:
         ticked = table(
@@ -61,6 +62,7 @@ def schedules_view() -> None:
             select="one",
             height=height,
         )
+
     chosen = records(frame[frame["name"].isin(ticked[-1:] or [query_param("schedule")])])
     with actions:
         if chosen:
@@ -97,6 +99,7 @@ def _actions(schedule: dict[str, object]) -> None:
             command=lambda reason: jobs.resume_schedule(name, reason),
             done=f"{name} is resumed",
         )
+
     if st.button("Remove", icon=":material/delete:", key="schedule_remove"):
         confirm(
             "Remove this schedule",
@@ -105,6 +108,7 @@ def _actions(schedule: dict[str, object]) -> None:
             command=lambda reason: jobs.remove_schedule(name, reason),
             done=f"{name} is removed",
         )
+
     if schedule["last_job"]:
         link(address("job", str(schedule["last_job"])), "Last job", icon=":material/manufacturing:")
 
@@ -122,6 +126,7 @@ def add_schedule() -> None:
     if not names:
         st.markdown("A schedule needs a deployment, and nothing is deployed yet.")
         return
+
     kind = st.selectbox("What", SCHEDULABLE, format_func=kind_title, key="schedule_kind")
     deployment = st.selectbox("Deployment", names, key="schedule_deployment")
     cadence = st.selectbox("When (UTC)", [*CADENCES, OWN], index=1, key="schedule_when")

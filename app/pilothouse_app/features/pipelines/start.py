@@ -55,13 +55,16 @@ def _retrain(deployment: str) -> None:
     if not names:
         st.markdown("Nothing is deployed yet: a retraining uses labelled predictions.")
         return
+
     index = names.index(deployment) if deployment in names else 0
     chosen = st.selectbox("Deployment", names, index=index, key="retrain_deployment")
+
     st.markdown(
         "The newest labelled predictions become a dataset version; its contract is checked, a "
         "model is trained on it and compared with the champion on the same newest rows. The "
         "result is **proposed**: a person decides."
     )
+
     reason = reason_input("retrain_why")
     missing = "" if reason else "Give a reason first"
     if dialog_buttons("Retrain", "retrain", missing=missing):

@@ -29,6 +29,7 @@ def promote_button(version: VersionInfo, *, label: str = "Promote", key: str = "
         if st.button("Decide", type="primary", icon=":material/how_to_vote:", key=key):
             go(to)
         return
+
     at_top = version.stage == PRODUCTION
     if st.button(
         label,
@@ -59,11 +60,13 @@ def promote(model: str, version: int) -> None:
         "To", stages, default=stages[-1], required=True, format_func=title, key="promote_stage"
     )
     decision = ws.registry.assess(model, version, str(stage))
+
     st.markdown(consequence(model_version, str(stage)))
     st.markdown(f"**Gates** &nbsp;:gray[{verdict_summary(decision.verdicts)}]")
     verdict_table(decision.verdicts)
     reason, typed = _reason_and_name(model if stage == PRODUCTION else "")
     ready = bool(reason) and typed
+
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="promote_cancel"):
             st.rerun()
@@ -80,11 +83,13 @@ def promote(model: str, version: int) -> None:
             help=_missing(decision.accepted, bool(reason), typed),
             key="promote_go",
         )
+
     if proposed and run_or_show_error(
         lambda: ws.registry.propose(model, version, str(stage), reason)
     ):
         toast_next(f"{model} {version} waits for a decision")
         st.rerun()
+
     if pressed and run_or_show_error(
         lambda: ws.registry.promote(model, version, str(stage), reason)
     ):
@@ -145,6 +150,7 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
     what = f"{promotion.model} {promotion.version}"
     now = current_evaluation(promotion)
     here = address("promotion", promotion.id)
+
     if st.button("Reject", icon=":material/close:", key=f"{key}_reject"):
         confirm(
             "Reject this promotion",
@@ -154,6 +160,7 @@ def decide_buttons(promotion: PromotionInfo, *, key: str = "decide") -> None:
             done=f"The promotion of {what} is rejected",
             then=here,
         )
+
     if st.button(
         "Accept",
         type="primary",

@@ -111,6 +111,7 @@ def _tags(run: RunInfo) -> None:
         key=f"run_tags_editor_{run.id}",
         alt="Tags to edit",
     )
+
     after = {
         str(row["Tag"]).strip(): str(row["Value"] or "")
         for row in edited.to_dict("records")

@@ -40,8 +40,10 @@ def draw(run: RunInfo) -> None:
         "user": run.user,
     }
     values = fields | {name: value for name, value in attributes.items() if value}
+
     section("Code", f"`{run.commit}`" if run.commit else "")
     pairs_table(values, alt="Code of the run")
+
     if run.has_artifact(PATCH):
         _patch(run)
     elif run.dirty:
@@ -61,11 +63,14 @@ def _patch(run: RunInfo) -> None:
     except PilothouseError as refusal:
         error_box(refusal)
         return
+
     extent = extent_of(content.text)
     summary = f"{plural(extent.files, 'file')}, :green[+{extent.added}] :red[−{extent.removed}]"  # noqa: RUF001
+
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         section("Uncommitted changes", summary + ("" if content.whole else ", the first 256 kB"))
         st.link_button("Download", file_url(run.id, file), icon=":material/download:", key="patch")
+
     code_block(content.text, "diff", key="run_patch", reserve=20)

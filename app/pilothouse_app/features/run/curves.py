@@ -83,10 +83,12 @@ def draw(run: RunInfo) -> None:
             "No curves", "Every metric of this run has a single value.", icon=":material/timeline:"
         )
         return
+
     request = _controls(run, keys)
     body, foot = st.container(), st.container(horizontal=True, horizontal_alignment="right")
     with foot:
         visible = _page(list(request.keys), request.together)
+
     with body:
         if running:
             live(lambda: _live_charts(run.id, keys, visible, request), key="run_live", busy=True)
@@ -114,6 +116,7 @@ def _controls(run: RunInfo, keys: list[str]) -> CurveRequest:
             persist_state="session", help="Exponential moving average; the raw line stays visible",
         )  # fmt: skip
         log_x, log_y = _axes(run.status != "running")
+
     options = CurveOptions(
         over=METRIC if over.startswith(AGAINST) else over,
         against=over.removeprefix(AGAINST) if over.startswith(AGAINST) else "",
@@ -121,6 +124,7 @@ def _controls(run: RunInfo, keys: list[str]) -> CurveRequest:
         low=st.session_state.get(LOW),
         high=st.session_state.get(HIGH),
     )
+
     began = run.started_at or run.created_at
     selected = tuple(chosen or keys)
     return CurveRequest(
@@ -262,6 +266,7 @@ def _chart(
     if points.empty:
         st.markdown(":gray[No points in this range.]")
         return
+
     figure = charts.smoothed(
         points,
         dark=dark(),
@@ -273,6 +278,7 @@ def _chart(
         log_y=request.log_y,
         first=first,
     )
+
     key = f"run_curve_{'_'.join(keys)}"
     titles = ", ".join(map(request.title, keys))
     zooms: dict[str, Any] = {}

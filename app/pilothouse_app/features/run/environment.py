@@ -33,6 +33,7 @@ def draw(run: RunInfo) -> None:
     if run.has_artifact(ENVIRONMENT):
         _recorded_environment(run)
         return
+
     environment_files = _environment_files(run)
     if not environment_files:
         empty(
@@ -41,6 +42,7 @@ def draw(run: RunInfo) -> None:
             icon=":material/deployed_code_history:",
         )
         return
+
     left, right = st.columns([40, 60], gap="medium")
     with right:
         texts = [_file(*file) for file in environment_files]
@@ -49,6 +51,7 @@ def draw(run: RunInfo) -> None:
         for file in zip(environment_files, texts, strict=True)
         if file[0][1].endswith(REQUIREMENTS)
     ]
+
     with left:
         _packages(packages_of("\n".join(text for _, text in named)))
 
@@ -59,6 +62,7 @@ def _recorded_environment(run: RunInfo) -> None:
     except PilothouseError as refusal:
         error_box(refusal)
         return
+
     environment = value if isinstance(value, dict) else {}
     packages = environment.get("packages")
     packages = {str(k): str(v) for k, v in packages.items()} if isinstance(packages, dict) else {}
@@ -68,6 +72,7 @@ def _recorded_environment(run: RunInfo) -> None:
         pairs_table({k: v for k, v in environment.items() if k != "packages"}, alt="Environment")
     with middle:
         _packages(packages)
+
     with right:
         section("Requirements", "to copy")
         st.code(

@@ -56,12 +56,14 @@ def draw(run: RunInfo) -> None:
     if not curves and confusion is None and importance is None and folds is None:
         empty("No evaluation", "This run stored no curves.", icon=":material/show_chart:")
         return
+
     grid = st.grid(3, min_column_width=270, gap="small")
     for name, note, path, chart, frame in curves:
         with grid.cell(), st.container(border=True):
             section(literal(name), note)
             chart_figure = chart({run.name: frame}, dark=dark())
             figure(chart_figure, key=f"run_{path}", height=CHART, alt=f"{name} of {run.name}")
+
     if confusion is not None:
         with grid.cell(), st.container(border=True, height="stretch"):
             _confusion(confusion)

@@ -46,6 +46,7 @@ def file_browser(owner: str, files: Sequence[ArtifactInfo], *, key: str, alt: st
     chosen = next((file for file in files if file.path == query_param(PATH)), None)
     with left:
         _tree(files, key, alt)
+
     with right:
         if chosen is not None:
             viewer(owner, chosen)
@@ -63,6 +64,7 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
     folder = query_param(FOLDER)
     below = [file for file in files if file.path.startswith(f"{folder}/")] if folder else files
     weight = size(sum(file.size for file in below))
+
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
@@ -70,6 +72,7 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
             literal(f"{folder}/") if folder else "Files", f"{plural(len(below), 'file')}, {weight}"
         )
         query = search(f"{key}_q", "File", width=150).lower() if len(files) > 12 else ""
+
     matching = [file for file in below if query in file.path.lower()]
     nodes = tree(matching)[:MAX_FILES]
     frame = pd.DataFrame([_row(node, folder) for node in nodes if node.path != folder])
@@ -79,6 +82,7 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
     if frame.empty:
         st.markdown(":gray[No file matches.]")
         return
+
     looks = {
         "name": press_column("Name", _press, width=232, pinned=True, alignment="left"),
         "size": text_column("Size", width=80),

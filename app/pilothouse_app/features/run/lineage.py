@@ -80,11 +80,13 @@ def _run(run: RunInfo) -> None:
         same_page_link(
             address("run", one.id), one.name, icon=ICONS["run"], key=f"run_above_{one.id}"
         )
+
     st.markdown(f"{'└ ' if above else ''}**{literal(run.name)}** {badge_text(run.status)}")
     for one in run.children[:MAX_ITEMS]:
         same_page_link(
             address("run", one.id), one.name, icon=ICONS["run"], key=f"run_below_{one.id}"
         )
+
     if len(run.children) > MAX_ITEMS:
         more = count(len(run.children) - MAX_ITEMS)
         st.markdown(f":gray[and {more} more, see the trials]")
@@ -125,6 +127,7 @@ def _serves(versions: Sequence[VersionInfo]) -> None:
         for deployment in deployments
         if f"{deployment['model']}@{_served_version(deployment)}" in refs
     ]
+
     for deployment in serving:
         link(
             address("deployment", deployment["name"]), deployment["name"], icon=ICONS["deployment"]
@@ -132,6 +135,7 @@ def _serves(versions: Sequence[VersionInfo]) -> None:
         st.markdown(
             f"{badge_text(deployment['status'])} :gray[version {_served_version(deployment)}]"
         )
+
     if not serving:
         st.markdown(":gray[Not deployed.]")
 
@@ -145,6 +149,7 @@ def _sources(sources: Sequence[SourceInfo]) -> None:
     """The logged datasets as a list, and the chosen one in full."""
     section("Logged datasets", "as recorded by the client")
     ids = [f"{source.name} {source.digest} {source.role}" for source in sources]
+
     if len(sources) > 1:
         rows = [
             {
@@ -168,6 +173,7 @@ def _sources(sources: Sequence[SourceInfo]) -> None:
         }
         height = short(len(rows), MAX_ROWS)
         table(pd.DataFrame(rows), looks, key="run_sources", alt="Logged datasets", height=height)
+
     chosen = query_param(SOURCE)
     _source(sources[ids.index(chosen) if chosen in ids else 0])
 

@@ -65,6 +65,7 @@ def _list(models: tuple[LoggedModelInfo, ...]) -> None:
         | {f.key: f.value for f in m.figures if f.key in keys}
         for m in models
     ]
+
     definitions = metric_kinds()
     looks = {
         "name": press_column("Model", _press, width=190, pinned=True, alignment="left"),
@@ -74,6 +75,7 @@ def _list(models: tuple[LoggedModelInfo, ...]) -> None:
         **{key: number_column(definitions.of(key).title, 4, width=118) for key in keys},
         "created_at": when_column("Created", width=116),
     }
+
     height = short(len(rows), MAX_ROWS)
     frame = pd.DataFrame(rows)
     table(frame, looks, key="run_models", alt="Logged models of the run", height=height)
@@ -91,6 +93,7 @@ def _model(run: RunInfo, model: LoggedModelInfo) -> None:
         if model.run_id and model.run_id != run.id:
             made = address("run", model.run_id)
             same_page_link(made, "Source run", icon=ICONS["run"], key="run_model_maker")
+
     if model.status_message:
         st.error(literal(model.status_message), title="This model failed", icon=":material/error:")
     view = switch("run_model_view", VIEWS, "Show of the model", format_func=title)
@@ -110,6 +113,7 @@ def _metrics(model: LoggedModelInfo) -> None:
     if not model.figures:
         empty("No metrics", "No metrics were logged for this model.", icon=":material/monitoring:")
         return
+
     definitions = metric_kinds()
     frame = pd.DataFrame(
         {
@@ -120,12 +124,14 @@ def _metrics(model: LoggedModelInfo) -> None:
             "dataset": [figure.dataset for figure in model.figures],
         }
     )
+
     looks = {
         "name": name_column("Metric", width=220),
         "value": number_column("Value", 4, width=100),
         "step": number_column("at step", 0, width=80),
         "dataset": text_column("On the dataset"),
     }
+
     table(frame, looks, key="run_model_figures", alt="Metrics of the model")
 
 

@@ -89,6 +89,7 @@ def _metrics(run: RunInfo) -> None:
     ):
         section("Metrics", plural(len(run.metrics), "metric"))
         query = search("run_metric_q", "Metric", width=200).lower() if len(run.metrics) > 8 else ""
+
     keys, definitions = order_metrics(run.metrics), metric_kinds()
     matching = [k for k in keys if query in k.lower() or query in definitions.of(k).title.lower()]
     if not matching:
@@ -97,6 +98,7 @@ def _metrics(run: RunInfo) -> None:
         )
         empty("No metrics", quiet, icon=":material/monitoring:", key="run_no_metrics")
         return
+
     singles = [key for key in matching if run.metrics[key].count == 1]
     histories = [key for key in matching if run.metrics[key].count > 1]
     _values(run, singles, definitions, beside=bool(histories))
@@ -134,6 +136,7 @@ def _histories(run: RunInfo, keys: list[str], definitions: MetricKinds, *, besid
         "max": _number_column("Max"),
         "count": number_column("Points", 0, width=62),
     }
+
     with tall("run_histories", len(frame), reserve=16) as height:
         table(
             frame,

@@ -59,12 +59,14 @@ def _training_code(run: RunInfo) -> str:
         "",
         f'ws = pilothouse.open_workspace("{workspace().folder}")',
     ]
+
     for item in run.inputs:
         try:
             content = data.version(item.dataset).content_hash[:12]
         except PilothouseError:
             continue  # the dataset was deleted
         lines.append(f"# trained on {item.dataset}, content {content}")
+
     return "\n".join(
         [
             *lines,
@@ -132,13 +134,16 @@ def _mlflow_code(run: RunInfo) -> str:
         f'run = mlflow.get_run("{run.id}")',
         "run.data.params, run.data.metrics",
     ]
+
     models = workspace().experiments.logged_models(run.id)
     paths = [file.path for file in run.artifacts if file.path.rpartition("/")[2] == "MLmodel"]
+
     if models:
         lines.append(f'model = mlflow.pyfunc.load_model("models:/{models[-1].id}")')
     elif paths:
         folder = paths[0].rpartition("/")[0]
         lines.append(f'model = mlflow.pyfunc.load_model("runs:/{run.id}/{folder}")')
+
     if run.artifacts:
         lines.append(f'mlflow.artifacts.download_artifacts(run_id="{run.id}", dst_path=".")')
     return "\n".join(lines)

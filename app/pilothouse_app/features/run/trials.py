@@ -32,15 +32,18 @@ def draw(run: RunInfo) -> None:
     if trials.empty:
         empty("No child runs", "Trials of a search and nested runs appear here.")
         return
+
     section("Child runs", plural(len(trials), "run"))
     looks = {"name": name_column("Run", width=200), "status": status_column(width=92)}
     definitions = metric_kinds()
+
     for column in trials.columns:
         kind, _, key = str(column).partition(".")
         if kind == "metrics":
             looks[str(column)] = number_column(definitions.of(key).title, 4, width=118)
         elif kind == "params":
             looks[str(column)] = text_column(key, width=110)
+
     looks["duration_s"] = number_column("Duration (s)", 1, width=74)
     with tall("run_trials", len(trials), reserve=14) as height:
         table(

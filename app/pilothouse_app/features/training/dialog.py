@@ -73,10 +73,12 @@ def _training(dataset: str, preset: Mapping[str, Any] | None = None) -> None:
     if not refs:
         st.markdown("There is no dataset to train on yet. Register one on **Data** first.")
         return
+
     preset = preset or {}
     version = _dataset(refs, str(preset.get("experiment") or "default"))
     spec = _model(_task(version, preset), preset)
     ready = _preview({"dataset": version.ref, **spec})
+
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Cancel", key="train_cancel"):
             st.rerun()
@@ -87,6 +89,7 @@ def _training(dataset: str, preset: Mapping[str, Any] | None = None) -> None:
             disabled=not ready,
             help=None if ready else _missing(spec),
         )
+
     if pressed:
         _start({"dataset": version.ref, **spec})
 
@@ -100,18 +103,22 @@ def _preview(spec: dict[str, Any]) -> bool:
     if not spec["target"]:
         return False
     name = f"training preview {json.dumps(spec, sort_keys=True, default=str)}"
+
     try:
         lines, columns = cached(name, lambda: _preview_values(spec))
     except PilothouseError as refusal:
         error_box(refusal)
         return False
+
     st.markdown("  \n".join(lines))
     used = sum(column["used"] for column in columns)
     label = f"{plural(used, 'feature')}, {len(columns) - used} columns left out"
+
     with st.expander(label, icon=":material/view_column:"):
         frame = pd.DataFrame(columns)
         frame["use"] = frame["used"].map({True: "Feature", False: "Left out"})
         table(frame, COLUMN_USES, key="train_columns", ids="column", alt="Use of each column")
+
     return True
 
 
@@ -132,6 +139,7 @@ def _positive(version: DatasetVersionInfo, target: str | None, preset: Mapping[s
     """The class whose probability is predicted: the rarer one, unless another is chosen."""
     if target is None:
         return None
+
     try:
         classes = cached(
             f"target classes {version.ref} {target}",
@@ -139,8 +147,10 @@ def _positive(version: DatasetVersionInfo, target: str | None, preset: Mapping[s
         )
     except PilothouseError:
         return None  # the preview says what is wrong with the target
+
     labels = list(classes)
     same = [label for label in labels if str(label) == str(preset.get("positive"))]
+
     return st.segmented_control(
         "Positive class",
         labels,
@@ -170,6 +180,7 @@ def _task(version: DatasetVersionInfo, preset: Mapping[str, Any]) -> dict[str, A
     names = list(version.column_names)
     times = [column.name for column in version.schema if column.type == "time"]
     left, middle, right = st.columns(3)
+
     with left:
         target = st.selectbox(
             "Target",
@@ -178,6 +189,7 @@ def _task(version: DatasetVersionInfo, preset: Mapping[str, Any]) -> dict[str, A
             placeholder="The column to predict",
             key="train_target",
         )
+
     with middle:
         splits = [split for split in SPLITS if split != "time" or times or version.event_time]
         split = st.selectbox(
@@ -186,6 +198,7 @@ def _task(version: DatasetVersionInfo, preset: Mapping[str, Any]) -> dict[str, A
             format_func=lambda split: SPLIT_TITLES.get(split, title(split)),
             key="train_split",
         )
+
     with right:
         share = st.slider(
             "Share held out for the test",
@@ -195,6 +208,7 @@ def _task(version: DatasetVersionInfo, preset: Mapping[str, Any]) -> dict[str, A
             format="%d %%",
             key="train_share",
         )
+
     positive = _positive(version, target, preset)
     features = st.multiselect(
         "Features",
@@ -203,6 +217,7 @@ def _task(version: DatasetVersionInfo, preset: Mapping[str, Any]) -> dict[str, A
         placeholder="Every usable column",
         key="train_features",
     )
+
     return {
         "target": target,
         "positive": positive,
@@ -224,11 +239,13 @@ def _model(task: dict[str, Any], preset: Mapping[str, Any]) -> dict[str, Any]:
         key="train_trainer",
         width="stretch",
     )
+
     left, middle, right = st.columns(3)
     with left:
         folds = st.number_input(
             "Cross-validation folds", 2, 20, max(2, preset.get("folds", 3)), key="train_folds"
         )
+
     with middle:
         trials = st.number_input(
             "Search trials",
@@ -238,6 +255,7 @@ def _model(task: dict[str, Any], preset: Mapping[str, Any]) -> dict[str, Any]:
             key="train_trials",
             help="0 trains once with the parameters below; more searches their ranges.",
         )
+
     with right:
         metric = st.selectbox(
             "Metric",
@@ -246,12 +264,14 @@ def _model(task: dict[str, Any], preset: Mapping[str, Any]) -> dict[str, Any]:
             format_func=metric_title,
             key="train_metric",
         )
+
     with st.expander("Parameters", icon=":material/tune:"):
         same = trainer == preset.get("trainer")
         settled = dict(preset.get("params") or {}) if same else {}
         info = trainers[str(trainer)]
         st.markdown(f":gray[{literal(info.description)}]")
         params = parameter_fields(info.parameters, settled, key=f"train_{trainer}")
+
     return {
         **{name: preset[name] for name in PRESERVED if name in preset},
         **task,

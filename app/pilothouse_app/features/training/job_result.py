@@ -31,9 +31,11 @@ def training_outcome(job: JobInfo) -> None:
     run = (job.result or {}).get("run")
     if job.status != "succeeded" or not is_training(job) or not run:
         return
+
     result = job.result or {}
     metric = str(result.get("metric", ""))
     metrics = result.get("metrics") or {}
+
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="job_outcome"):
         if metric in metrics:
             value = metric_value(metric, metrics[metric])
