@@ -7,7 +7,7 @@ import streamlit as st
 from pilothouse_app.components.charting import dark
 from pilothouse_app.components.errors import error_boundary
 from pilothouse_app.components.layout import inject_css
-from pilothouse_app.components.links import follow
+from pilothouse_app.components.links import follow_pending
 from pilothouse_app.components.toasts import show_toasts
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.screens import pages, parent_list
@@ -17,7 +17,7 @@ STATIC = "/app/static"  # as files are served: handed over as files, they were r
 
 def main() -> None:
     """Draw the frame and run the screen the address names."""
-    follow()
+    follow_pending()
     st.set_page_config(
         page_title="Pilothouse",
         page_icon=f"{STATIC}/favicon.png",

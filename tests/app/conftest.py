@@ -36,12 +36,12 @@ def script() -> None:
     import streamlit as st
 
     from pilothouse_app.components.errors import error_boundary
-    from pilothouse_app.components.links import follow
+    from pilothouse_app.components.links import follow_pending
     from pilothouse_app.components.toasts import show_toasts
     from pilothouse_app.screens import all_screens, pages, parent_list
 
     st.navigation(pages())
-    follow()
+    follow_pending()
     show_toasts()
     wanted = st.session_state["_test_path"]
     with error_boundary(parent_list(wanted)):

@@ -198,6 +198,6 @@ def test_a_lost_file_is_said_in_words_where_its_rows_are_read(visit, workspace, 
 
 
 def test_small_bars_begin_at_zero():
-    from pilothouse_app.components.table import shape_column
+    from pilothouse_app.components.table import histogram_column
 
-    assert shape_column("Shape")["type_config"]["y_min"] == 0
+    assert histogram_column("Shape")["type_config"]["y_min"] == 0

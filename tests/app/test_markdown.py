@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse_app.components.markdown import JOINER, MAX_NAME, Literal, formatted, literal
+from pilothouse_app.components.markdown import JOINER, MAX_NAME, Literal, literal, safe_markdown
 
 
 def as_read(text: str) -> str:
@@ -49,7 +49,7 @@ def test_a_note_keeps_its_markdown_without_pictures_formulas_and_shortcodes() ->
     text = (
         "# A\n\n**b** [c](http://d) ![e](http://f/x.png) $x^2$ :red[g] 12:30\n\n```\n![h]($)\n```"
     )
-    safe = formatted(text)
+    safe = safe_markdown(text)
     assert safe is not None
     assert "**b** [c](http://d)" in safe
     assert "![e]" not in safe
@@ -77,9 +77,9 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", list(BOMBS))
 def test_what_could_hold_up_a_tab_is_plain_text(name: str) -> None:
-    assert formatted(BOMBS[name]) is None
+    assert safe_markdown(BOMBS[name]) is None
 
 
 def test_a_long_file_of_many_sections_is_still_markdown() -> None:
     section = "## A title\n\nText with [a link](http://d) and `code`.\n\n- one\n- two\n\n"
-    assert formatted(section * 180 + "```python\nx = 1\n```\n") is not None
+    assert safe_markdown(section * 180 + "```python\nx = 1\n```\n") is not None

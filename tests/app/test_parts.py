@@ -51,7 +51,7 @@ def test_a_duration_is_told_in_its_two_largest_units(seconds, told):
     ("value", "told"), [(950, "950"), (48_600, "48.6k"), (336_776, "337k"), (2_500_000, "2.5M")]
 )
 def test_a_large_count_is_short(value, told):
-    assert formats.short(value) == told
+    assert formats.compact(value) == told
 
 
 def test_what_is_missing_is_a_dash_and_never_nan():
@@ -89,9 +89,9 @@ def test_a_table_that_fills_the_window_ends_with_a_whole_row():
     def page() -> None:
         import streamlit as st
 
-        from pilothouse_app.components.layout import fill
+        from pilothouse_app.components.layout import fill_window
 
-        with fill("x", reserve=12):
+        with fill_window("x", reserve=12):
             st.write("a table")
 
     run = AppTest.from_function(page).run()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import blank, distinct, floats, literal
+from pilothouse_app.charts.base import distinct, empty_figure, floats, literal
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def ranked(
     colours = palette(dark)
     rows = frame.nlargest(most, value).iloc[::-1]
     over = [threshold is not None and figure > threshold for figure in rows[value]]
-    chart = blank(dark, x=title, legend=False, hover="closest")
+    chart = empty_figure(dark, x=title, legend=False, hover="closest")
 
     chart.add_bar(
         x=floats(rows[value]),
@@ -57,7 +57,7 @@ def two_distributions(
 ) -> go.Figure:
     """Reference and current shares by bin (columns label, reference, current)."""
     colours = palette(dark)
-    chart = blank(dark, x=title, y="Share of rows")
+    chart = empty_figure(dark, x=title, y="Share of rows")
     labels = distinct(frame["label"])
 
     for column, name, colour in zip(
@@ -90,7 +90,7 @@ def grouped(
     colours = palette(dark).categorical
     largest = frame.groupby(label)[value].max().nlargest(most).index[::-1]
     drawn = distinct(largest)
-    chart = blank(dark, legend=len(order) > 1, hover="closest")
+    chart = empty_figure(dark, legend=len(order) > 1, hover="closest")
     parts = distinct(order)
 
     for index, part in enumerate(order):
@@ -113,7 +113,7 @@ def histogram(
     labels: Sequence[str], counts: Sequence[float], *, dark: bool, x: str = ""
 ) -> go.Figure:
     """Counts of ready-made bins."""
-    chart = blank(dark, x=x, legend=False, hover="x")
+    chart = empty_figure(dark, x=x, legend=False, hover="x")
     names = distinct(labels)
     chart.add_bar(
         x=names,
@@ -130,7 +130,7 @@ def frequencies(
     labels: Sequence[str], counts: Sequence[float], *, dark: bool, most: int = 12
 ) -> go.Figure:
     """The most frequent values as horizontal bars, the first on top."""
-    chart = blank(dark, legend=False, hover="closest")
+    chart = empty_figure(dark, legend=False, hover="closest")
     chart.add_bar(
         x=floats(counts[:most][::-1]),
         y=distinct(labels[:most])[::-1],
@@ -159,7 +159,7 @@ def stacked_over_time(
     what one bar stands for, `span` the time shown even where nothing was counted.
     """
     chosen = palette(dark)
-    chart = blank(dark, y=y)
+    chart = empty_figure(dark, y=y)
     named = {column: name for column, name in parts.items() if frame[column].any()}
 
     for index, (column, name) in enumerate(named.items()):

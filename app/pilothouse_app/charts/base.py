@@ -24,7 +24,7 @@ _BREAKS = re.compile("[\\s\\x00-\\x1f\\x7f-\\x9f\ufffe\uffff\ud800-\udfff]")
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
-def blank(
+def empty_figure(
     dark: bool, *, x: str = "", y: str = "", legend: bool = True, hover: str = "x unified"
 ) -> go.Figure:
     """An empty figure in the house style, with titled axes."""
@@ -80,13 +80,15 @@ def thin_indices(length: int, most: int = MAX_POINTS) -> np.ndarray[Any, np.dtyp
     return np.unique(np.linspace(0, length - 1, most).round().astype(np.intp))
 
 
-def faded(colour: str, opacity: float) -> str:
+def with_opacity(colour: str, opacity: float) -> str:
     """A colour of the palette (`#RRGGBB`) let through."""
     red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def dashed(figure: go.Figure, dark: bool, *, y: float, label: str, bad: bool = True) -> None:
+def threshold_line(
+    figure: go.Figure, dark: bool, *, y: float, label: str, bad: bool = True
+) -> None:
     """A labelled horizontal line, such as a threshold."""
     colours = palette(dark)
     colour = colours.bad if bad else colours.muted

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import MAX_SERIES, blank, dashed, distinct, floats, thin_indices
+from pilothouse_app.charts.base import (
+    MAX_SERIES,
+    distinct,
+    empty_figure,
+    floats,
+    thin_indices,
+    threshold_line,
+)
 from pilothouse_app.charts.curves import FEW_STEPS, line
 from pilothouse_app.charts.palette import palette
 
@@ -25,7 +32,9 @@ def param_importance(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
     """
     colours = palette(dark)
     rows = frame.head(MAX_PARAMS).iloc[::-1]
-    chart = blank(dark, x="Loss of fit when its values are shuffled", legend=False, hover="closest")
+    chart = empty_figure(
+        dark, x="Loss of fit when its values are shuffled", legend=False, hover="closest"
+    )
     tones = [
         colours.reference
         if math.isnan(value)
@@ -72,7 +81,7 @@ def over_steps(
 
     A run keeps its place in `names` and so its colour, also where another has no points.
     """
-    figure = blank(dark, x=x_title, y=title)
+    figure = empty_figure(dark, x=x_title, y=title)
     colours = palette(dark).categorical
     titles = distinct(names.values())
 
@@ -92,7 +101,7 @@ def over_steps(
     if x == "step" and len(frame) and frame["step"].max() <= FEW_STEPS:
         figure.update_xaxes(dtick=1)
     if target is not None:
-        dashed(figure, dark, y=target, label="target", bad=False)
+        threshold_line(figure, dark, y=target, label="target", bad=False)
     if log:
         figure.update_yaxes(type="log")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import MAX_SERIES, blank, floats, literal, thin_indices
+from pilothouse_app.charts.base import MAX_SERIES, empty_figure, floats, literal, thin_indices
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def roc(
 
     The baseline is dashed; `marks` has a point on each curve, such as that of a threshold.
     """
-    figure = blank(dark, x="False positive rate", y="True positive rate", hover="closest")
+    figure = empty_figure(dark, x="False positive rate", y="True positive rate", hover="closest")
     _diagonal(figure, dark)
     _overlay(figure, curves, "fpr", "tpr", dark, baseline=baseline)
     _mark(figure, curves, marks or {}, dark)
@@ -46,7 +46,7 @@ def precision_recall(
     marks: Marks | None = None,
 ) -> go.Figure:
     """Precision over recall by run (columns recall, precision), with marks as in `roc`."""
-    figure = blank(dark, x="Recall", y="Precision", hover="closest")
+    figure = empty_figure(dark, x="Recall", y="Precision", hover="closest")
     _overlay(figure, curves, "recall", "precision", dark, baseline=baseline)
     _mark(figure, curves, marks or {}, dark)
     if base_rate is not None:
@@ -58,7 +58,7 @@ def precision_recall(
 
 def calibration(curves: Mapping[str, pd.DataFrame], *, dark: bool, baseline: str = "") -> go.Figure:
     """Observed share over predicted probability by run (columns predicted, observed)."""
-    figure = blank(dark, x="Predicted probability", y="Observed share", hover="closest")
+    figure = empty_figure(dark, x="Predicted probability", y="Observed share", hover="closest")
     _diagonal(figure, dark)
     _overlay(figure, curves, "predicted", "observed", dark, markers=True, baseline=baseline)
     return _unit_square(figure)
@@ -73,7 +73,7 @@ def cost(
     marks: Marks | None = None,
 ) -> go.Figure:
     """Cost a row over the threshold by run (columns threshold, cost); a line where it stands."""
-    figure = blank(dark, x="Threshold", y="Cost per row", hover="closest")
+    figure = empty_figure(dark, x="Threshold", y="Cost per row", hover="closest")
     _overlay(figure, curves, "threshold", "cost", dark, baseline=baseline)
     _mark(figure, curves, marks or {}, dark)
     figure.add_vline(x=threshold, line={"color": palette(dark).muted, "width": 1, "dash": "dot"})
@@ -83,7 +83,7 @@ def cost(
 
 def history(frame: pd.DataFrame, *, dark: bool, title: str, names: Mapping[str, str]) -> go.Figure:
     """One metric over steps (columns run, step, value), a line for each run."""
-    figure = blank(dark, x="Step", y=title)
+    figure = empty_figure(dark, x="Step", y=title)
     colours = palette(dark).categorical
     runs = list(dict.fromkeys(frame["run"]))[:MAX_SERIES]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import blank, distinct, floats, literal
+from pilothouse_app.charts.base import distinct, empty_figure, floats, literal
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def drift_heatmap(
         if name in places:
             cells[places[name], weeks[start]] = ratio
     row_titles = dict(zip(order, distinct(titles), strict=True))
-    chart = blank(dark, legend=False, hover="closest")
+    chart = empty_figure(dark, legend=False, hover="closest")
 
     chart.add_heatmap(
         x=[day(start) for start in starts],
@@ -63,7 +63,7 @@ def distributions(frame: pd.DataFrame, *, dark: bool, most_ticks: int = 8) -> go
     Bins of numbers are named by their lower edge; every few of them, so that words stay level.
     """
     colours = palette(dark)
-    chart = blank(dark, y="Share of rows")
+    chart = empty_figure(dark, y="Share of rows")
     sides = (("reference", "Reference", colours.reference), ("current", "Window", colours.accent))
 
     for column, name, colour in sides:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import blank, distinct
+from pilothouse_app.charts.base import distinct, empty_figure
 from pilothouse_app.charts.palette import palette
 
 
@@ -15,7 +15,7 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[float]], *, dark:
     colours = palette(dark)
     names = distinct(labels)
     shares = [[cell / (sum(row) or 1) for cell in row] for row in matrix]
-    chart = blank(dark, x="Predicted", y="Actual", legend=False, hover="closest")
+    chart = empty_figure(dark, x="Predicted", y="Actual", legend=False, hover="closest")
     ramp = colours.sequential[: 5 if dark else 7]  # keeps the figures legible
 
     chart.add_heatmap(

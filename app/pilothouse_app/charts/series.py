@@ -9,13 +9,13 @@ import plotly.graph_objects as go
 
 from pilothouse_app.charts.base import (
     MAX_SERIES,
-    blank,
-    dashed,
     distinct,
-    faded,
+    empty_figure,
     floats,
     literal,
     thin_indices,
+    threshold_line,
+    with_opacity,
 )
 from pilothouse_app.charts.palette import palette
 
@@ -46,7 +46,7 @@ def over_time(
     """One line per column (`lines` maps column to name), with an optional threshold."""
     colours = palette(dark).categorical
     rows = frame.iloc[thin_indices(len(frame))]
-    chart = blank(dark, y=y)
+    chart = empty_figure(dark, y=y)
 
     for index, (column, name) in enumerate(list(lines.items())[:MAX_SERIES]):
         chart.add_scatter(
@@ -57,12 +57,12 @@ def over_time(
             line={"width": 1.8, "color": colours[index]},
             marker={"size": 5},
             fill="tozeroy" if area else None,
-            fillcolor=faded(colours[index], 0.15) if area else None,
+            fillcolor=with_opacity(colours[index], 0.15) if area else None,
             hovertemplate=f"%{{y:,.{digits}f}}",
         )
 
     if threshold is not None:
-        dashed(chart, dark, y=threshold, label=threshold_label)
+        threshold_line(chart, dark, y=threshold, label=threshold_label)
     return chart.update_layout(showlegend=len(lines) > 1)
 
 
@@ -79,7 +79,7 @@ def states_over_time(
 ) -> go.Figure:
     """A line of scores whose points carry the colour of their status (ok, warn, fail, ...)."""
     colours = palette(dark)
-    chart = blank(dark, y=y, legend=False)
+    chart = empty_figure(dark, y=y, legend=False)
 
     chart.add_scatter(
         x=frame[at],
@@ -95,7 +95,7 @@ def states_over_time(
     )
 
     if threshold is not None:
-        dashed(chart, dark, y=threshold, label=threshold_label)
+        threshold_line(chart, dark, y=threshold, label=threshold_label)
     return chart
 
 
@@ -105,7 +105,7 @@ def by_group(
     """One line per value of `group`, at most eight."""
     colours = palette(dark).categorical
     groups = list(dict.fromkeys(frame[group]))[:MAX_SERIES]
-    chart = blank(dark, y=y)
+    chart = empty_figure(dark, y=y)
     drawn = distinct(groups)
 
     for index, name in enumerate(groups):

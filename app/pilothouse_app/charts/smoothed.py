@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import MAX_SERIES, blank, faded, floats, literal
+from pilothouse_app.charts.base import MAX_SERIES, empty_figure, floats, literal, with_opacity
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def smoothed(
 
     `instants` puts them over the instants themselves; `first` is the colour to begin with.
     """
-    figure = blank(dark, x=x, hover="x unified" if len(titles) > 1 else "closest")
+    figure = empty_figure(dark, x=x, hover="x unified" if len(titles) > 1 else "closest")
     colours = palette(dark).categorical
 
     for index, (key, title) in enumerate(list(titles.items())[:MAX_SERIES]):
@@ -41,7 +41,7 @@ def smoothed(
         colour = colours[(first + index) % len(colours)]
         over: Any = rows["at"] if instants else floats(rows["x"])
         if smooth:
-            _line(figure, over, rows["value"], faded(colour, 0.28), 1.0, "", len(rows))
+            _line(figure, over, rows["value"], with_opacity(colour, 0.28), 1.0, "", len(rows))
         line = rows["smooth"] if smooth else rows["value"]
         _line(figure, over, line, colour, 1.8, title, len(rows))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import blank, literal
+from pilothouse_app.charts.base import empty_figure, literal
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def steps_timeline(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
         max(1.0, (end - start).total_seconds() * 1000)
         for start, end in zip(starts, ends, strict=True)
     ]
-    chart = blank(dark, legend=False, hover="closest")
+    chart = empty_figure(dark, legend=False, hover="closest")
 
     chart.add_bar(
         base=[start.isoformat() for start in starts],

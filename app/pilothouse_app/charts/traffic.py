@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import blank, floats
+from pilothouse_app.charts.base import empty_figure, floats
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ Span = tuple[datetime, datetime]
 def requests(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:
     """Requests by time (columns at, requests, rows, errors), with the failed ones in red."""
     colours = palette(dark)
-    chart = blank(dark, y="Requests")
+    chart = empty_figure(dark, y="Requests")
     width = _step_ms(frame, span)
 
     chart.add_bar(
@@ -56,7 +56,7 @@ def _step_ms(frame: pd.DataFrame, span: Span) -> float:
 def latency(frame: pd.DataFrame, span: Span, *, dark: bool) -> go.Figure:
     """Median and 95th percentile of latency by time (columns at, p50_ms, p95_ms)."""
     colours = palette(dark)
-    chart = blank(dark, y="Latency, ms")
+    chart = empty_figure(dark, y="Latency, ms")
     names = (("p95_ms", "p95", colours.categorical[1]), ("p50_ms", "p50", colours.accent))
 
     for column, name, colour in names:

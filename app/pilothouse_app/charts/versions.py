@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import blank, floats
+from pilothouse_app.charts.base import empty_figure, floats
 from pilothouse_app.charts.palette import palette
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def metric_by_version(frame: pd.DataFrame, *, dark: bool, value: str, y: str) ->
     """A metric by version number (columns number, stage), coloured by stage."""
     colours = palette(dark)
     rows = frame.sort_values("version")
-    chart = blank(dark, y=y, legend=False, hover="closest")
+    chart = empty_figure(dark, y=y, legend=False, hover="closest")
 
     chart.add_scatter(
         x=[f"Version {number}" for number in rows["version"]],

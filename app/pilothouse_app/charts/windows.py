@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import blank, dashed, faded, floats
+from pilothouse_app.charts.base import empty_figure, floats, threshold_line, with_opacity
 from pilothouse_app.charts.palette import palette
 from pilothouse_app.charts.series import STATES
 
@@ -30,7 +30,7 @@ def status_over_time(
     """
     colours = palette(dark)
     rows = frame[frame[value].notna()]
-    chart = blank(dark, legend=False)
+    chart = empty_figure(dark, legend=False)
 
     chart.add_scatter(
         x=rows["start"],
@@ -46,22 +46,22 @@ def status_over_time(
     )
 
     if reference is not None:
-        dashed(chart, dark, y=reference, label="reference", bad=False)
+        threshold_line(chart, dark, y=reference, label="reference", bad=False)
     if limit is not None:
-        dashed(chart, dark, y=limit, label="limit")
+        threshold_line(chart, dark, y=limit, label="limit")
     return chart.update_yaxes(tickformat=tickformat)
 
 
 def rows_over_time(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
     """Rows by window, and how many of them have a label (columns start, rows, labelled)."""
     colours = palette(dark)
-    chart = blank(dark)
+    chart = empty_figure(dark)
 
     chart.add_bar(
         x=frame["start"],
         y=floats(frame["rows"]),
         name="predictions",
-        marker={"color": faded(colours.accent, 0.35)},
+        marker={"color": with_opacity(colours.accent, 0.35)},
         hovertemplate="%{y:,.0f}",
     )
 
@@ -82,7 +82,7 @@ def score_over_time(
 ) -> go.Figure:
     """The mean score by window beside the observed positive rate."""
     colours = palette(dark)
-    chart = blank(dark)
+    chart = empty_figure(dark)
     lines = (
         (mean, "mean score", colours.accent),
         (rate, "observed positive rate", colours.categorical[1]),

@@ -16,7 +16,7 @@ edited. `section=None` makes a detail page, which is reached by its address. A t
 
         with filter_bar():
             query = search("registry_q", "Name")              # key = parameter in the address
-        with fill("models", reserve=12):                      # a table that fills the window
+        with fill_window("models", reserve=12):                     # a table that fills the window
             table(models, {"name": name_column("Model"), "stage": status_column("Stage"), ...},
                   key="models", alt="Models", opens=("model", "name"), height="stretch")
 

@@ -20,7 +20,7 @@ TITLES = {
 }
 
 
-def missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
     """Whether there is nothing to write."""
     return value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
 
@@ -40,17 +40,17 @@ def rule_title(name: str) -> str:
 
 def number(value: float | None, digits: int = 3) -> str:
     """A figure to a fixed number of decimals, or a dash."""
-    return DASH if value is None or missing(value) else f"{value:,.{digits}f}"
+    return DASH if value is None or is_missing(value) else f"{value:,.{digits}f}"
 
 
 def count(value: float | None) -> str:
     """A whole number with thousands separated, or a dash."""
-    return DASH if value is None or missing(value) else f"{int(value):,}"
+    return DASH if value is None or is_missing(value) else f"{int(value):,}"
 
 
-def short(value: float | None) -> str:
+def compact(value: float | None) -> str:
     """A large count in at most four characters: 1.2k, 34k, 5.6M."""
-    if value is None or missing(value):
+    if value is None or is_missing(value):
         return DASH
     for limit, suffix in ((1e9, "B"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= limit:
@@ -66,7 +66,7 @@ def plural(value: int, noun: str, nouns: str = "") -> str:
 
 def share(value: float | None, digits: int = 1) -> str:
     """A share between 0 and 1 as a percentage, or a dash."""
-    return DASH if value is None or missing(value) else f"{value * 100:.{digits}f} %"
+    return DASH if value is None or is_missing(value) else f"{value * 100:.{digits}f} %"
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -77,12 +77,12 @@ def signed(value: float, digits: int = 3) -> str:
 
 def parameter(value: object) -> str:
     """A hyperparameter as it was logged, every digit of it."""
-    return DASH if missing(value) or value == "" else str(value)
+    return DASH if is_missing(value) or value == "" else str(value)
 
 
 def duration(seconds: float | None) -> str:
     """A length of time in its two largest units: `840 ms`, `42 s`, `3 min 5 s`, `2 h 10 min`."""
-    if seconds is None or missing(seconds):
+    if seconds is None or is_missing(seconds):
         return DASH
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
@@ -98,7 +98,7 @@ def duration(seconds: float | None) -> str:
 
 def ago(at: datetime | None, now: datetime | None = None) -> str:
     """How long ago an instant was, in one unit."""
-    if at is None or missing(at):
+    if at is None or is_missing(at):
         return DASH
     seconds = ((now or datetime.now(UTC)) - at).total_seconds()
     if seconds < 0:
@@ -115,19 +115,19 @@ def _span(seconds: float) -> str:
 
 def when(at: datetime | None) -> str:
     """An instant to the minute, in UTC."""
-    if at is None or missing(at):
+    if at is None or is_missing(at):
         return DASH
     return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
 def day(at: datetime | None) -> str:
     """The day of an instant."""
-    return DASH if at is None or missing(at) else f"{at.day} {at:%b %Y}"
+    return DASH if at is None or is_missing(at) else f"{at.day} {at:%b %Y}"
 
 
 def size(count_bytes: float | None) -> str:
     """A file size: `840 B`, `3.4 kB`, `12.0 MB`."""
-    if count_bytes is None or missing(count_bytes):
+    if count_bytes is None or is_missing(count_bytes):
         return DASH
     value = float(count_bytes)
     for unit in ("B", "kB", "MB", "GB"):

@@ -23,7 +23,7 @@ BUTTON = (
     ".st-key-{key} a{{border:1px solid {line};border-radius:6px;padding:0.25rem 0.75rem;"
     "min-height:2.5rem}}"
 )
-STEADY = ".st-key-page_header{min-height:2.75rem}"
+HEADER_HEIGHT = ".st-key-page_header{min-height:2.75rem}"
 # One colour cannot be a readable ground for white and readable text on dark: the chosen part of a
 # control takes the colour of links.
 CHOSEN = (
@@ -47,7 +47,7 @@ TOASTS = (
     "left:auto!important;align-items:flex-end}"
 )
 # A list of one line each: what does not fit is cut with dots, as the link's page has it whole.
-LINES = (
+ONE_LINE_LISTS = (
     "[class*=st-key-lines_]{gap:0.25rem}"
     "[class*=st-key-lines_] [data-testid=stHorizontalBlock]{flex-wrap:nowrap!important}"
     "[class*=st-key-lines_] [data-testid=stElementContainer]:has([data-testid=stPageLink])"
@@ -103,7 +103,7 @@ def inject_css() -> None:
     ground, ink = INK[dark()]
     paper_rules = PRINT.format(ground=ground, ink=ink)
     rules = f"{TOASTS}{FOCUS.format(accent=colours.accent)}{paper_rules}"
-    st.html(f"<style>{STEADY}{LINES}{chosen}{code}{rules}</style>")
+    st.html(f"<style>{HEADER_HEIGHT}{ONE_LINE_LISTS}{chosen}{code}{rules}</style>")
 
 
 def white_background(key: str) -> None:
@@ -112,7 +112,7 @@ def white_background(key: str) -> None:
 
 
 @contextmanager
-def button_like(key: str) -> Iterator[None]:
+def styled_as_button(key: str) -> Iterator[None]:
     """A link that stands among buttons looks as they do."""
     line = palette(dark()).border
     st.html(f"<style>{BUTTON.format(key=key, line=line)}</style>")
@@ -134,7 +134,7 @@ def sticky(key: str) -> Iterator[None]:
 
 
 @contextmanager
-def fill(
+def fill_window(
     key: str, *, reserve: float = 12, least: int = HEAD + 8 * ROW, most: int | None = None
 ) -> Iterator[None]:
     """A block as tall as the window less `reserve` rem for what stands above and below it.

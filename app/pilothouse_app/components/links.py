@@ -97,7 +97,7 @@ def go_next(to: PageAddress) -> None:
     st.session_state[_TARGET] = (to.page, dict(to.params))
 
 
-def follow() -> None:
+def follow_pending() -> None:
     """Go where the last callback wanted to go; the shell calls it on every run."""
     target = st.session_state.pop(_TARGET, None)
     if target:

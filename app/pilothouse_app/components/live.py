@@ -8,7 +8,7 @@ import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.components.charting import dark
-from pilothouse_app.components.links import follow
+from pilothouse_app.components.links import follow_pending
 from pilothouse_app.components.toasts import toast_next, toasts_wait
 
 
@@ -31,7 +31,7 @@ def live(
 
     @st.fragment(run_every=1.5 if busy else idle_seconds, key=key)
     def part() -> None:
-        follow()
+        follow_pending()
         if body() != drawn_for or dark() != appearance or toasts_wait():
             st.rerun()
 

@@ -52,7 +52,7 @@ def literal(text: str) -> str:
     return Literal(begins_a_list + _SIGNS.sub(r"\\\1", apart))
 
 
-def formatted(text: str) -> str | None:
+def safe_markdown(text: str) -> str | None:
     """Markdown without pictures, formulas and shortcodes; None when a browser might choke on it.
 
     Raw HTML is text for Streamlit. Whatever is None is still shown, as plain text.

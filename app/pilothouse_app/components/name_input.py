@@ -41,8 +41,13 @@ def show_problem(
     better = rule.suggest(name, taken)
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_problem"):
         st.markdown(f":red[:material/error: The name {literal(problem)}.]")
-        st.button(f"Use {literal(better)}", key=f"{key}_better", on_click=_take, args=(key, better))
+        st.button(
+            f"Use {literal(better)}",
+            key=f"{key}_better",
+            on_click=_use_suggestion,
+            args=(key, better),
+        )
 
 
-def _take(key: str, name: str) -> None:
+def _use_suggestion(key: str, name: str) -> None:
     st.session_state[key] = name

@@ -67,7 +67,7 @@ def status_column(title: str = "Status", *, width: int | None = 104) -> dict[str
     return {"kind": "status", "title": title, "width": width}
 
 
-def press_column(
+def button_column(
     title: str,
     press: Callable[[str], None],
     *,
@@ -104,12 +104,12 @@ def bar_column(
     )
 
 
-def spark_column(title: str, *, width: int | None = 140) -> Any:
+def line_column(title: str, *, width: int | None = 140) -> Any:
     """A list of figures as a small line."""
     return st.column_config.LineChartColumn(title, width=width)
 
 
-def shape_column(title: str, *, width: int | None = 120) -> Any:
+def histogram_column(title: str, *, width: int | None = 120) -> Any:
     """A list of counts as small bars from zero: else equal counts would look empty but for one."""
     return st.column_config.BarChartColumn(title, width=width, y_min=0)
 
@@ -141,7 +141,8 @@ def table(
     refs = [str(ref) for ref in frame[ids]] if ids in frame else [str(i) for i in frame.index]
     keyed = table_key(key, [*refs, str(_epoch(key))] if _epoch(key) else refs)
     configs = {
-        name: _config(key, look, name, frame, keyed, refs, opens) for name, look in columns.items()
+        name: _column_config(key, look, name, frame, keyed, refs, opens)
+        for name, look in columns.items()
     }
     rows = _visible_cells(frame, columns)
     modes = [*(MODES[select]), *(["single-column"] if sorts else [])]
@@ -149,9 +150,9 @@ def table(
 
     if modes:
         options = {
-            "on_select": partial(_chosen, key, keyed, refs, select == "many", sorts),
+            "on_select": partial(_on_select, key, keyed, refs, select == "many", sorts),
             "selection_mode": modes,
-            "selection_default": _ticked(key, refs),
+            "selection_default": _default_selection(key, refs),
         }
 
     st.dataframe(
@@ -168,7 +169,7 @@ def table(
 
     if select == "none":
         return []
-    _keep(key, keyed, refs, select == "many")
+    _store_ticked(key, keyed, refs, select == "many")
     return ticked(key)
 
 
@@ -177,7 +178,7 @@ def ticked(key: str) -> list[str]:
     return list(st.session_state.get(f"{key}_ticked", []))
 
 
-def touched(key: str) -> int:
+def click_count(key: str) -> int:
     """How often somebody has clicked in a table: what is drawn alone must then let the page run."""
     return int(st.session_state.get(f"{key}_touched", 0))
 
@@ -185,7 +186,7 @@ def touched(key: str) -> int:
 def untick(key: str) -> None:
     """Forget what is ticked; call it from a callback."""
     st.session_state.pop(f"{key}_ticked", None)
-    _renew(key)
+    _new_widget(key)
 
 
 def _visible_cells(frame: pd.DataFrame, columns: Config) -> pd.DataFrame:
@@ -196,7 +197,7 @@ def _visible_cells(frame: pd.DataFrame, columns: Config) -> pd.DataFrame:
     return rows
 
 
-def _config(
+def _column_config(
     key: str,
     look: Any,
     name: str,
@@ -207,9 +208,9 @@ def _config(
 ) -> Any:
     kind = look.get("kind") if isinstance(look, dict) else None
     if kind == "status":
-        return _badges(look, sorted({str(value) for value in frame[name] if value}))
+        return _badge_config(look, sorted({str(value) for value in frame[name] if value}))
     if kind == "press":
-        return _presses(key, look, f"{keyed}_{name}", ids)
+        return _button_config(key, look, f"{keyed}_{name}", ids)
     if kind != "name":
         return look
     if opens is None:
@@ -223,12 +224,12 @@ def _config(
         alignment="left",
         type="tertiary",
         key=click,
-        on_click=_open,
+        on_click=_on_open,
         args=(click, opens[0], [str(ref) for ref in frame[opens[1]]]),
     )
 
 
-def _badges(look: dict[str, Any], statuses: Sequence[str]) -> Any:
+def _badge_config(look: dict[str, Any], statuses: Sequence[str]) -> Any:
     options = statuses or list(COLOURS)[:1]
     return st.column_config.MultiselectColumn(
         look["title"],
@@ -238,7 +239,7 @@ def _badges(look: dict[str, Any], statuses: Sequence[str]) -> Any:
     )
 
 
-def _presses(key: str, look: dict[str, Any], click: str, ids: Sequence[str]) -> Any:
+def _button_config(key: str, look: dict[str, Any], click: str, ids: Sequence[str]) -> Any:
     return st.column_config.ButtonColumn(
         look["title"],
         width=look["width"],
@@ -247,55 +248,55 @@ def _presses(key: str, look: dict[str, Any], click: str, ids: Sequence[str]) -> 
         help=look["help"],
         type="tertiary",
         key=click,
-        on_click=_press,
+        on_click=_on_button,
         args=(key, click, look["press"], list(ids)),
     )
 
 
-def _press(key: str, click: str, press: Callable[[str], None], refs: Sequence[str]) -> None:
-    _touch(key)
+def _on_button(key: str, click: str, press: Callable[[str], None], refs: Sequence[str]) -> None:
+    _count_click(key)
     press(refs[st.session_state[click]["row"]])
 
 
-def _open(click: str, kind: str, refs: Sequence[str]) -> None:
+def _on_open(click: str, kind: str, refs: Sequence[str]) -> None:
     ref = refs[st.session_state[click]["row"]]
     go_next(address(kind, ref) if kind else address(*ref.split(":", 1)))
 
 
-def _ticked(key: str, refs: Sequence[str]) -> Any:
+def _default_selection(key: str, refs: Sequence[str]) -> Any:
     ids = set(ticked(key))
     return {"selection": {"rows": [index for index, ref in enumerate(refs) if ref in ids]}}
 
 
-def _renew(key: str) -> None:
+def _new_widget(key: str) -> None:
     """The browser keeps what is chosen in a table it knows: a new key makes it a new table."""
     st.session_state[f"{key}_epoch"] = _epoch(key) + 1
 
 
-def _touch(key: str) -> None:
-    st.session_state[f"{key}_touched"] = touched(key) + 1
+def _count_click(key: str) -> None:
+    st.session_state[f"{key}_touched"] = click_count(key) + 1
 
 
 def _epoch(key: str) -> int:
     return int(st.session_state.get(f"{key}_epoch", 0))
 
 
-def _chosen(
+def _on_select(
     key: str,
     keyed: str,
     refs: Sequence[str],
     many: bool,
     sorts: Callable[[str], None] | None,
 ) -> None:
-    _touch(key)
-    _keep(key, keyed, refs, many)
+    _count_click(key)
+    _store_ticked(key, keyed, refs, many)
     heads = st.session_state[keyed]["selection"].get("columns", [])
     if sorts and heads:
-        _renew(key)
+        _new_widget(key)
         sorts(str(heads[0]))
 
 
-def _keep(key: str, keyed: str, refs: Sequence[str], many: bool) -> None:
+def _store_ticked(key: str, keyed: str, refs: Sequence[str], many: bool) -> None:
     """Keep what is ticked as ids; as a callback it runs before the page counts them."""
     rows = st.session_state[keyed]["selection"]["rows"]
     here = [refs[row] for row in rows if row < len(refs)]

@@ -6,19 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from pilothouse_app.components.layout import fill
+from pilothouse_app.components.layout import fill_window
 from pilothouse_app.components.table import HEAD, ROW
 
 SHORT_TABLE_ROWS = 8
 
 
-def short(rows: int, most: int) -> Literal["content"] | int:
+def limited_height(rows: int, most: int) -> Literal["content"] | int:
     """The height of a table of so many rows beside other things: its own, or that of `most`."""
     return "content" if rows <= most else HEAD + ROW * most
 
 
 @contextmanager
-def tall(key: str, rows: int, *, reserve: float = 12) -> Iterator[Literal["stretch", "content"]]:
+def table_height(
+    key: str, rows: int, *, reserve: float = 12
+) -> Iterator[Literal["stretch", "content"]]:
     """Yield the height for a table of so many rows: its own when they are few, else the window's.
 
     A few rows in a table that fills the window would leave a sheet of empty lines under them.
@@ -26,5 +28,5 @@ def tall(key: str, rows: int, *, reserve: float = 12) -> Iterator[Literal["stret
     if rows <= SHORT_TABLE_ROWS:
         yield "content"
         return
-    with fill(key, reserve=reserve, most=ROW * rows + HEAD):
+    with fill_window(key, reserve=reserve, most=ROW * rows + HEAD):
         yield "stretch"

@@ -12,7 +12,7 @@ from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_or_all, days, filter_bar, pager, search
 from pilothouse_app.components.formats import plural, title, when
 from pilothouse_app.components.header import header
-from pilothouse_app.components.layout import fill
+from pilothouse_app.components.layout import fill_window
 from pilothouse_app.components.links import ICONS, address, link, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
@@ -157,7 +157,7 @@ def _log_and_entry(entries: pd.DataFrame, *, paged: bool) -> None:
         kind=[title(kind) for kind in entries["kind"]],
     )
     log, entry = st.columns([70, 30], gap="medium")
-    with log, fill("activity", reserve=15 if paged else 12):
+    with log, fill_window("activity", reserve=15 if paged else 12):
         ticked = table(
             rows, COLUMNS, key="activity", alt="Activity", ids="seq", select="one",
             height="stretch",

@@ -23,7 +23,7 @@ from pilothouse_app.components.table import (
     untick,
     when_column,
 )
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.attention.items import TABLE, dismiss_dialog, item_title, restore_items
 from pilothouse_app.features.experiments.formatting import message_text
@@ -82,7 +82,7 @@ def render() -> None:
         nothing_found("items")
         return
 
-    with tall("attention", len(chosen), reserve=12) as height:
+    with table_height("attention", len(chosen), reserve=12) as height:
         table(
             _frame(chosen), DISMISSED if dismissed else COLUMNS, key=TABLE, alt="Needs a person",
             opens=("", "address"), select="many", height=height,

@@ -6,7 +6,7 @@ from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import filter_bar, search
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import header, section
-from pilothouse_app.components.layout import fill
+from pilothouse_app.components.layout import fill_window
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import (
@@ -89,7 +89,7 @@ def _columns(ref: str, listed: int) -> None:
     """What is in the dataset that is ticked, or in the first, below the list."""
     section(literal(f"Columns of {ref}"))
     rows = profile_rows(workspace().data.profile(ref))
-    with fill("columns", reserve=15.5 + listed * 2.15, most=33 + 30 * len(rows)):
+    with fill_window("columns", reserve=15.5 + listed * 2.15, most=33 + 30 * len(rows)):
         table(
             rows,
             PROFILE_COLUMNS,

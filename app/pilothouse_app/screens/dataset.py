@@ -14,7 +14,7 @@ from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import switch
 from pilothouse_app.components.formats import ago, count, plural, share, size, title
 from pilothouse_app.components.header import facts, header, section
-from pilothouse_app.components.layout import fill
+from pilothouse_app.components.layout import fill_window
 from pilothouse_app.components.links import address, go_next, query_param, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
@@ -126,7 +126,7 @@ def _columns(version: DatasetVersionInfo) -> None:
     left, right = st.columns([66, 34], gap="small")
     rows = profile_rows(profile)
 
-    with left, fill("profile", reserve=RESERVE, most=33 + 30 * len(rows)):
+    with left, fill_window("profile", reserve=RESERVE, most=33 + 30 * len(rows)):
         chosen = table(
             rows,
             {name: PROFILE_COLUMNS[name] for name in PROFILE_COLUMNS if name != "typical"},
@@ -164,7 +164,7 @@ def _column(column: ColumnProfile) -> None:
 def _rows(version: DatasetVersionInfo) -> None:
     rows = preview(workspace(), version.ref)
     visible = min(PREVIEW_ROWS, version.rows)
-    with fill("preview", reserve=RESERVE):
+    with fill_window("preview", reserve=RESERVE):
         st.dataframe(
             rows,
             height="stretch",
@@ -190,7 +190,7 @@ def _contract(version: DatasetVersionInfo) -> None:
 
 def _versions(version: DatasetVersionInfo) -> None:
     frame = workspace().data.versions(version.dataset)
-    with fill("versions", reserve=RESERVE, most=33 + 30 * len(frame)):
+    with fill_window("versions", reserve=RESERVE, most=33 + 30 * len(frame)):
         table(
             frame.assign(content_hash=[digest[:12] for digest in frame["content_hash"]]),
             {
@@ -230,7 +230,7 @@ def _runs(version: DatasetVersionInfo) -> None:
     )
     section("Runs that read this version", plural(total, "run"))
 
-    with fill("dataset_runs", reserve=RESERVE + 2, most=33 + 30 * len(frame)):
+    with fill_window("dataset_runs", reserve=RESERVE + 2, most=33 + 30 * len(frame)):
         table(
             display_frame(frame),
             {

@@ -23,7 +23,7 @@ from pilothouse_app.components.table import (
     text_column,
     when_column,
 )
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.deployments.details import CHANGING
 from pilothouse_app.features.deployments.launch import launch_button
@@ -97,7 +97,7 @@ def _body(span: str) -> bool:
     """Everything that moves; whether a deployment is changing."""
     deployments = workspace().deployments.deployments()
     rows = deployments.assign(version=_versions(deployments))
-    with tall("deployments", len(deployments), reserve=30) as height:
+    with table_height("deployments", len(deployments), reserve=30) as height:
         table(
             rows, COLUMNS, key="deployments", alt="Deployments", ids="name",
             opens=("deployment", "name"), height=height,

@@ -8,7 +8,7 @@ from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import header
-from pilothouse_app.components.layout import button_like
+from pilothouse_app.components.layout import styled_as_button
 from pilothouse_app.components.links import compare, link, screen
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import ticked
@@ -95,7 +95,7 @@ def _compare_link() -> None:
     chosen, icon = ticked(KEY), ":material/compare_arrows:"
     label = f"Compare ({len(chosen)})" if chosen else "Compare"
     if 2 <= len(chosen) <= MAX_COMPARED:
-        with button_like("runs_compare"):
+        with styled_as_button("runs_compare"):
             link(compare(chosen), label, icon=icon)
     else:
         few = f"Tick 2 to {MAX_COMPARED} runs in the table"

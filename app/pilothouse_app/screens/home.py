@@ -10,7 +10,7 @@ from pilothouse_app import charts
 from pilothouse_app.components.charting import dark, echart, figure
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import switch
-from pilothouse_app.components.formats import ago, number, plural, short
+from pilothouse_app.components.formats import ago, compact, number, plural
 from pilothouse_app.components.header import header, section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import link, screen
@@ -106,7 +106,7 @@ def _tiles(now: Overview, span: str) -> list[Kpi]:
         ),
         Kpi(
             f"Predictions, last {span}",
-            short(now.rows),
+            compact(now.rows),
             f"{plural(now.requests, 'request')}, {plural(now.errors, 'error')}",
         ),
         Kpi(

@@ -19,7 +19,7 @@ from pilothouse_app.components.live import live
 from pilothouse_app.components.log_view import log_view
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import table
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.data.contracts import remedy_buttons
@@ -139,7 +139,7 @@ def _body(job_id: str, view: str) -> str:
         if steps.empty:
             empty("No step has started", "The worker runs jobs in the order they were submitted.")
         else:
-            with tall("job_steps", len(steps), reserve=19) as height:
+            with table_height("job_steps", len(steps), reserve=19) as height:
                 table(steps, STEP_COLUMNS, key="job_steps", alt="Steps", height=height)
 
     with right:

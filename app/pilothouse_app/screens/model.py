@@ -22,7 +22,7 @@ from pilothouse_app.components.table import (
     text_column,
     when_column,
 )
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.formatting import main_metrics, message_text, metric_title
 from pilothouse_app.features.registry.promote import promote_button
@@ -109,7 +109,7 @@ def _versions(name: str, versions: pd.DataFrame, keys: Sequence[str]) -> None:
         version=[f"Version {number}" for number in versions["version"]],
         ref=[f"{name}@{number}" for number in versions["version"]],
     )
-    with tall("versions", len(frame), reserve=40) as height:
+    with table_height("versions", len(frame), reserve=40) as height:
         table(
             frame, columns, key="versions", alt="Versions", ids="ref", opens=("version", "ref"),
             height=height,

@@ -17,7 +17,7 @@ from pilothouse_app.components.header import header, section
 from pilothouse_app.components.links import address, go, link, query_param, screen
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import table
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.alerts import inbox
@@ -159,7 +159,7 @@ def _of_windows(view: str, name: str, windows: pd.DataFrame) -> None:
         _drift(name, windows)
     elif view == "windows":
         rows = display_windows(windows)
-        with tall("windows", len(rows), reserve=12) as height:
+        with table_height("windows", len(rows), reserve=12) as height:
             table(
                 rows, COLUMNS, key="windows", alt="Windows", opens=("window", "id"), height=height
             )

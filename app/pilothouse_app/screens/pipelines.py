@@ -16,7 +16,7 @@ from pilothouse_app.components.live import live
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.status import status_title
 from pilothouse_app.components.table import table
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.pipelines.jobs import JOB_COLUMNS, KINDS, display_jobs, kind_title
 from pilothouse_app.features.pipelines.schedules import add_schedule_button, schedules_view
@@ -95,7 +95,7 @@ def _table(filters: dict[str, Any], page: int, paged: bool) -> bool:
     """The rows, redrawn alone while something runs; whether something does."""
     ws = workspace()
     jobs: pd.DataFrame = ws.jobs.jobs(**filters, page=page, size=SIZE)
-    with tall("jobs", len(jobs), reserve=15 if paged else 12) as height:
+    with table_height("jobs", len(jobs), reserve=15 if paged else 12) as height:
         table(
             display_jobs(jobs), JOB_COLUMNS, key="jobs", alt="Jobs", opens=("job", "id"),
             height=height,

@@ -25,7 +25,7 @@ from pilothouse_app.components.table import (
     text_column,
     when_column,
 )
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.formatting import (
     main_metrics,
@@ -120,7 +120,7 @@ def _models(total: int) -> pd.DataFrame:
         if models.empty:
             nothing_found("models", key="no_models")
             return models
-        with tall("models", len(models), reserve=26) as height:
+        with table_height("models", len(models), reserve=26) as height:
             table(
                 _with_use(models), MODELS, key="models", alt="Models", ids="name",
                 opens=("model", "name"), height=height,

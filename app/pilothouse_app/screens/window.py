@@ -19,7 +19,7 @@ from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.status import status_title
 from pilothouse_app.components.table import number_column, status_column, table, text_column
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
@@ -194,7 +194,7 @@ def _results(results: pd.DataFrame, signal: str, *, brief: bool = False) -> None
         check=[title(str(check)) for check in chosen["check"]],
     )
 
-    with tall("results", len(rows), reserve=24) as height:
+    with table_height("results", len(rows), reserve=24) as height:
         table(
             rows,
             BRIEF if brief else RESULTS,

@@ -37,16 +37,16 @@ def settings_view(context: ComparisonContext) -> None:
         query = search("compare_q", "Parameter, attribute or package", resets=PAGE_KEY)
         hide = hide_identical()
         everything = _rows(context, query, hide=hide)
-        places = [index for index, differs in enumerate(everything["differs"]) if differs]
-        _navigation(places)
+        positions = [index for index, differs in enumerate(everything["differs"]) if differs]
+        _navigation(positions)
 
-    differ = f"{plural(len(places), 'row')} differ" if len(places) != 1 else "1 row differs"
+    differ = f"{plural(len(positions), 'row')} differ" if len(positions) != 1 else "1 row differs"
     section("Parameters, code and packages", f"{differ}, {len(everything)} shown")
 
     if everything.empty:
         nothing_found("settings")
     else:
-        _table(context, everything, places)
+        _table(context, everything, positions)
 
     _code(context)
 
@@ -68,9 +68,9 @@ def _rows(context: ComparisonContext, query: str, *, hide: bool) -> pd.DataFrame
     return (rows[rows["differs"]] if hide else rows).reset_index(drop=True)
 
 
-def _navigation(places: list[int]) -> None:
+def _navigation(positions: list[int]) -> None:
     """Buttons to the difference before and after the one that one is at."""
-    at = _current_difference(places)
+    at = _current_difference(positions)
     for step, name, icon in (
         (-1, "Previous difference", ":material/keyboard_arrow_up:"),
         (1, "Next difference", ":material/keyboard_arrow_down:"),
@@ -80,29 +80,29 @@ def _navigation(places: list[int]) -> None:
             icon=icon,
             key=f"compare_jump_{step}",
             on_click=_go_to,
-            args=(places, at + step),
-            disabled=not 0 <= at + step < len(places),
+            args=(positions, at + step),
+            disabled=not 0 <= at + step < len(positions),
         )
-    if places and at >= 0:
-        st.markdown(f":gray[{at + 1} of {len(places)}]", width="content")
+    if positions and at >= 0:
+        st.markdown(f":gray[{at + 1} of {len(positions)}]", width="content")
 
 
-def _current_difference(places: list[int]) -> int:
+def _current_difference(positions: list[int]) -> int:
     """Which difference one is at; -1 before the first jump."""
     try:
-        return min(int(st.query_params.get(AT, 0)), len(places)) - 1
+        return min(int(st.query_params.get(AT, 0)), len(positions)) - 1
     except ValueError:
         return -1
 
 
-def _go_to(places: list[int], at: int) -> None:
+def _go_to(positions: list[int], at: int) -> None:
     st.query_params[AT] = str(at + 1)
-    st.session_state[PAGE_KEY] = places[at] // PAGE + 1
+    st.session_state[PAGE_KEY] = positions[at] // PAGE + 1
 
 
-def _table(context: ComparisonContext, rows: pd.DataFrame, places: list[int]) -> None:
-    at = _current_difference(places)
-    current = places[at] if 0 <= at < len(places) else -1
+def _table(context: ComparisonContext, rows: pd.DataFrame, positions: list[int]) -> None:
+    at = _current_difference(positions)
+    current = positions[at] if 0 <= at < len(positions) else -1
     start = 0
 
     if len(rows) > PAGE:

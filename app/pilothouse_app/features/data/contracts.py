@@ -14,7 +14,7 @@ from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
 from pilothouse_app.components.formats import share
 from pilothouse_app.components.header import section
-from pilothouse_app.components.layout import fill
+from pilothouse_app.components.layout import fill_window
 from pilothouse_app.components.links import address, go, screen
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, number_column, table, text_column
@@ -54,7 +54,7 @@ def contract_view(version: DatasetVersionInfo, reserve: float) -> None:
     rows = _rows(contract)
     left, right = st.columns([68, 32], gap="small")
 
-    with left, fill("contract", reserve=reserve, most=33 + 30 * len(rows)):
+    with left, fill_window("contract", reserve=reserve, most=33 + 30 * len(rows)):
         chosen = table(
             rows,
             COLUMNS,

@@ -13,10 +13,10 @@ import streamlit as st
 from pilothouse.data.schema import NAMES
 from pilothouse_app.components.formats import DASH, count, day, number
 from pilothouse_app.components.table import (
+    histogram_column,
     name_column,
     number_column,
     percent_column,
-    shape_column,
     text_column,
 )
 
@@ -28,7 +28,7 @@ PREVIEW_ROWS = 200
 PROFILE_COLUMNS = {
     "column": name_column("Column", width=144),
     "type": text_column("Type", width=96),
-    "shape": shape_column("Distribution", width=104),
+    "shape": histogram_column("Distribution", width=104),
     "missing": percent_column("Missing", width=70),
     "distinct": number_column("Distinct", 0, width=74),
     "low": text_column("Min", width=90),

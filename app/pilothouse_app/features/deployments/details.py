@@ -21,7 +21,7 @@ from pilothouse_app.components.table import (
     text_column,
     when_column,
 )
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def revisions(deployment: DeploymentInfo) -> None:
         }
         for revision in deployment.revisions
     ]
-    with tall("revisions", len(rows), reserve=18) as height:
+    with table_height("revisions", len(rows), reserve=18) as height:
         table(
             pd.DataFrame(rows), REVISIONS, key="revisions", alt="Revisions", ids="seq",
             opens=("version", "ref"), height=height,
@@ -157,7 +157,7 @@ def recent_predictions(name: str) -> None:
     }
 
     section("Newest predictions", plural(len(newest), "row"))
-    with tall("predictions", len(newest), reserve=19) as height:
+    with table_height("predictions", len(newest), reserve=19) as height:
         table(
             newest, columns, key="predictions", alt="Newest predictions", ids="prediction_id",
             height=height,

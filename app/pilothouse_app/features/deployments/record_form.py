@@ -15,7 +15,7 @@ import streamlit as st
 
 from pilothouse_app.components.empty_state import nothing_found
 from pilothouse_app.components.filters import filter_bar
-from pilothouse_app.components.formats import missing, plural, title
+from pilothouse_app.components.formats import is_missing, plural, title
 from pilothouse_app.features.registry.signature import training_values, value_warning
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _store_value(record: dict[str, Any], field: Field, key: str) -> None:
 
 def _widget_value(field: Field, value: Any) -> Any:
     """A record's value as its widget takes it."""
-    if missing(value):
+    if is_missing(value):
         return None
     if field.type == "boolean":
         return bool(value)
@@ -166,6 +166,6 @@ def _widget_value(field: Field, value: Any) -> Any:
 
 def _json_value(value: Any) -> Any:
     """An example's value as it is sent: instants as text, what is missing as nothing."""
-    if missing(value):
+    if is_missing(value):
         return None
     return value.isoformat() if isinstance(value, datetime) else value

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pilothouse_app.charts.traffic import latency, requests
 from pilothouse_app.components.charting import dark, figure
-from pilothouse_app.components.formats import DASH, count, missing, number
+from pilothouse_app.components.formats import DASH, count, is_missing, number
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.workspace import workspace
@@ -49,7 +49,7 @@ def newest_ms(frame: pd.DataFrame, column: str) -> str:
     """The last latency there is."""
     values = frame[column].dropna()
     value = float(values.iloc[-1]) if len(values) else None
-    return DASH if missing(value) else f"{number(value, 1)} ms"
+    return DASH if is_missing(value) else f"{number(value, 1)} ms"
 
 
 def traffic_charts(frame: pd.DataFrame, hours: float, *, key: str, height: int = 240) -> None:

@@ -22,8 +22,8 @@ from pilothouse_app.components.table import (
     DOWN,
     UP,
     bar_column,
+    button_column,
     number_column,
-    press_column,
     status_column,
     table,
     text_column,
@@ -241,7 +241,7 @@ def _sort(state: State, catalog: ColumnCatalog) -> None:
             options,
             format_func=catalog.title,
             key=sync_widget("runs_sort", state.sort),
-            on_change=_sorted,
+            on_change=_on_sort,
             args=(options,),
             width=230,
         )
@@ -257,7 +257,7 @@ def _sort(state: State, catalog: ColumnCatalog) -> None:
         )
 
 
-def _sorted(options: list[str]) -> None:
+def _on_sort(options: list[str]) -> None:
     if st.session_state["runs_sort"] in options:
         sort_by(st.session_state["runs_sort"])
 
@@ -274,7 +274,7 @@ def _column_list(state: State, catalog: ColumnCatalog) -> None:
             format_func=lambda column: f"{_kind_title(column)}: {catalog.title(column)}",
             placeholder="Metric, parameter, tag, …",
             key=sync_widget("runs_add", None),
-            on_change=_add,
+            on_change=_on_add,
             args=(visible, others),
             width=290,
         )
@@ -299,15 +299,15 @@ def _column_list(state: State, catalog: ColumnCatalog) -> None:
     looks = {
         "column": text_column("Shown", width=148),
         "kind": text_column("Kind", width=84),
-        "value": press_column(
+        "value": button_column(
             "Value",
             lambda column: _next_aggregate(visible, column),
             width=74,
             help="Click to show another value of a metric: last, best, lowest, highest, first",
         ),
-        "up": press_column("", lambda column: _move(visible, column, -1), width=38),
-        "down": press_column(" ", lambda column: _move(visible, column, 1), width=38),
-        "off": press_column("  ", lambda column: _remove(visible, column), width=38),
+        "up": button_column("", lambda column: _move(visible, column, -1), width=38),
+        "down": button_column(" ", lambda column: _move(visible, column, 1), width=38),
+        "off": button_column("  ", lambda column: _remove(visible, column), width=38),
     }
 
     tall = 34 + 30 * min(MAX_LIST_ROWS, len(visible))
@@ -323,7 +323,7 @@ def _aggregate_title(column: str) -> str | None:
     return AGGREGATE_TITLES[split_aggregate(key)[1]] if kind == "metrics" else None
 
 
-def _add(visible: list[str], others: list[str]) -> None:
+def _on_add(visible: list[str], others: list[str]) -> None:
     added = st.session_state["runs_add"]
     if added in others:
         update_state(columns=(*visible, added))

@@ -12,15 +12,15 @@ import streamlit as st
 
 from pilothouse.experiments.run_table.groups import MAX_BY
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.formats import DASH, missing, title
-from pilothouse_app.components.layout import fill
+from pilothouse_app.components.formats import DASH, is_missing, title
+from pilothouse_app.components.layout import fill_window
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.query_cache import cached
 from pilothouse_app.components.table import (
     DOWN,
     UP,
+    button_column,
     number_column,
-    press_column,
     table,
     text_column,
 )
@@ -66,12 +66,12 @@ def group_by(state: State, catalog: ColumnCatalog) -> None:
         label_visibility="collapsed",
         width="stretch",
         max_selections=MAX_BY,
-        on_change=_grouped,
+        on_change=_on_group,
         args=(options,),
     )
 
 
-def _grouped(options: list[str]) -> None:
+def _on_group(options: list[str]) -> None:
     update_state(by=tuple(by for by in st.session_state["runs_by"] if by in options), within=())
 
 
@@ -121,18 +121,18 @@ def group_table(state: State, catalog: ColumnCatalog, columns: Sequence[str]) ->
     )
     rows, looks = _table_data(frame, ordered, catalog, metrics)
 
-    with body, fill("runs", reserve=17.2, most=34 + 30 * max(1, len(frame))):
+    with body, fill_window("runs", reserve=17.2, most=34 + 30 * max(1, len(frame))):
         table(
             rows,
             looks,
             key="runs_grouped",
             alt="Groups of runs",
-            sorts=lambda column: _sorts(column, (*metrics, COUNT), state),
+            sorts=lambda column: _on_sort(column, (*metrics, COUNT), state),
             height="stretch",
         )
 
 
-def _sorts(column: str, sortable: Sequence[str], state: State) -> None:
+def _on_sort(column: str, sortable: Sequence[str], state: State) -> None:
     if column in sortable:
         ascending = not state.ascending if column == state.sort else False
         update_state(sort=column, ascending=ascending)
@@ -156,7 +156,7 @@ def _table_data(
     }
     head = " · ".join(catalog.title(by) for by in state.by)
     looks: dict[str, Any] = {
-        "group": press_column(head, _open_group, width=220, pinned=True, alignment="left"),
+        "group": button_column(head, _open_group, width=220, pinned=True, alignment="left"),
         COUNT: number_column(_count_header(state), 0, width=76),
     }  # fmt: skip
 
@@ -180,7 +180,7 @@ def _count_header(state: State) -> str:
 def _ranges(frame: pd.DataFrame, column: str, digits: int) -> list[str]:
     pairs = zip(frame[f"{column}.low"], frame[f"{column}.high"], frame[f"{column}.n"], strict=True)
     return [
-        DASH if missing(low) else f"{low:.{digits}f} to {high:.{digits}f} (n {int(n)})"
+        DASH if is_missing(low) else f"{low:.{digits}f} to {high:.{digits}f} (n {int(n)})"
         for low, high, n in pairs
     ]
 
@@ -191,7 +191,7 @@ def _open_group(key: str) -> None:
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it, whatever number type the frame holds it in."""
-    if missing(value):
+    if is_missing(value):
         return None
     return value.item() if hasattr(value, "item") else value
 

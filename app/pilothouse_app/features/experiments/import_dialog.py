@@ -22,7 +22,7 @@ from pilothouse_app.components.table import (
     text_column,
     when_column,
 )
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
@@ -204,7 +204,7 @@ def _lines(report: ImportReport) -> None:
         return
 
     lines = report.frame()
-    with tall("import_lines", len(lines), reserve=19) as height:
+    with table_height("import_lines", len(lines), reserve=19) as height:
         table(
             lines,
             REPORT_COLUMNS,

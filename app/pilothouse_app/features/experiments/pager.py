@@ -47,7 +47,7 @@ def table_footer(state: State, total: int, noun: str) -> int:
                 )
             if pages > 1:
                 key = f"runs_page_{page}"  # whose value is the page until somebody chooses another
-                st.pagination(pages, default=page, key=key, on_change=_paged, args=(key,))
+                st.pagination(pages, default=page, key=key, on_change=_on_page, args=(key,))
 
     return page
 
@@ -63,5 +63,5 @@ def _summary(which: str) -> None:
             )
 
 
-def _paged(key: str) -> None:
+def _on_page(key: str) -> None:
     update_state(page=int(st.session_state[key]))

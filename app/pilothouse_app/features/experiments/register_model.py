@@ -39,11 +39,11 @@ def register_button(run: RunInfo) -> None:
     if st.button(
         "Register model", type="primary", icon=":material/deployed_code:", key="run_register"
     ):
-        _register(run.id, run.name)
+        _register_dialog(run.id, run.name)
 
 
 @st.dialog("Register model", icon=":material/deployed_code:")
-def _register(run_id: str, run_name: str) -> None:
+def _register_dialog(run_id: str, run_name: str) -> None:
     models = list(workspace().registry.models()["name"])
     st.markdown(
         f"The model of **{run_name}** becomes the next version. It gets no stage yet: "
@@ -75,10 +75,10 @@ def _register(run_id: str, run_name: str) -> None:
         )
 
     if pressed and model:
-        _registered(model, run_id, note or "")
+        _register_version(model, run_id, note or "")
 
 
-def _registered(model: str, run_id: str, note: str) -> None:
+def _register_version(model: str, run_id: str, note: str) -> None:
     try:
         version = workspace().registry.register(model, run_id, note)
     except PilothouseError as refusal:

@@ -160,13 +160,13 @@ def _save_as(state: State, opened: ViewInfo | None) -> None:
 
     missing = "" if name.strip() else "Give a name first"
     if dialog_buttons("Save", "view", missing=missing) and run_or_show_error(
-        lambda: _saved(name, state, bool(team), start)
+        lambda: _save(name, state, bool(team), start)
     ):
         toast_next(f"{name.strip()} is saved")
         st.rerun()
 
 
-def _saved(name: str, state: State, team: bool, start: bool) -> None:
+def _save(name: str, state: State, team: bool, start: bool) -> None:
     room = workspace().experiments
     view = room.save_view(name, saved_params(state), team=team)
     if start:

@@ -14,10 +14,16 @@ from pilothouse.experiments.run_annotations import COLOUR, STARRED
 from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse_app.components.dialogs import run_from_callback
 from pilothouse_app.components.formats import title
-from pilothouse_app.components.layout import fill
+from pilothouse_app.components.layout import fill_window
 from pilothouse_app.components.live import live
 from pilothouse_app.components.query_cache import cached
-from pilothouse_app.components.table import badges_column, name_column, press_column, table, touched
+from pilothouse_app.components.table import (
+    badges_column,
+    button_column,
+    click_count,
+    name_column,
+    table,
+)
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.bulk_actions import SWATCHES
 from pilothouse_app.features.experiments.columns import ColumnCatalog, sort_by
@@ -68,7 +74,7 @@ def run_table(
 
 def _refresh_state(run_filter: RunFilter) -> tuple[int, int]:
     """What the page must run for: another run is alive or none is, or somebody clicked."""
-    return workspace().experiments.count(replace(run_filter, statuses=ACTIVE)), touched(KEY)
+    return workspace().experiments.count(replace(run_filter, statuses=ACTIVE)), click_count(KEY)
 
 
 def _roots(run_filter: RunFilter) -> int:
@@ -159,7 +165,7 @@ def _draw(
         rows["commit"] = [(commit or "")[:COMMIT] for commit in rows["commit"]]
     above = BREADCRUMB if state.in_group else 0
 
-    with fill(KEY, reserve=17.2 + above, most=34 + 30 * max(1, len(frame))):
+    with fill_window(KEY, reserve=17.2 + above, most=34 + 30 * max(1, len(frame))):
         table(
             rows,
             {**fixed, **looks, **own},
@@ -167,12 +173,12 @@ def _draw(
             alt="Runs",
             opens=("run", "id"),
             select="many",
-            sorts=_sorts,
+            sorts=_on_sort,
             height="stretch",
         )
 
 
-def _sorts(column: str) -> None:
+def _on_sort(column: str) -> None:
     if column not in ("star", "marks", "branch"):
         sort_by(column)
 
@@ -189,7 +195,7 @@ def _with_marks(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     rows = frame.assign(star=stars, marks=pd.Series(marks, index=frame.index, dtype="object"))
     on = set(frame.loc[starred == "yes", "id"])
     looks: dict[str, Any] = {
-        "star": press_column(
+        "star": button_column(
             "★", partial(_toggle_star, on), width=40, help="Click to add or remove a star"
         )
     }
@@ -218,7 +224,7 @@ def _with_branches(
         f"{INDENT * 2 * level}{'└ ' if level else ''}{name}"
         for name, level in zip(frame["name"], frame["level"], strict=True)
     ]
-    press = press_column(
+    press = button_column(
         "Child runs",
         _toggle_branch,
         width=64,

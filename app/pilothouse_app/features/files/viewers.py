@@ -18,10 +18,10 @@ from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count, plural, size
 from pilothouse_app.components.header import section
-from pilothouse_app.components.layout import fill, white_background
-from pilothouse_app.components.markdown import formatted, literal
+from pilothouse_app.components.layout import fill_window, white_background
+from pilothouse_app.components.markdown import literal, safe_markdown
 from pilothouse_app.components.table import ROW, table, text_column
-from pilothouse_app.components.table_height import short
+from pilothouse_app.components.table_height import limited_height
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
@@ -84,7 +84,9 @@ def _rows(frame: pd.DataFrame, total: int | None, whole: bool, columns: int, pat
         text += f"; the first {len(frame.columns)} columns"
     st.markdown(f":gray[{text}]")
 
-    with fill("file_rows", reserve=RESERVE + 2, least=300, most=34 + ROW * max(len(frame), 1)):
+    with fill_window(
+        "file_rows", reserve=RESERVE + 2, least=300, most=34 + ROW * max(len(frame), 1)
+    ):
         st.dataframe(
             frame,
             hide_index=True,
@@ -131,7 +133,7 @@ def code_block(text: str, language: str | None, *, key: str, reserve: float) -> 
     """
     lines = text.count("\n") + 1
     with (
-        fill(key, reserve=reserve, least=300, most=70 + 20 * lines),
+        fill_window(key, reserve=reserve, least=300, most=70 + 20 * lines),
         st.container(height="stretch", border=False),
     ):
         st.code(text or " ", language=language, line_numbers=True, wrap_lines=True)
@@ -146,7 +148,7 @@ def _markdown(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
 
 def markdown_text(text: str) -> None:
     """A note or a file in Markdown; as plain text when a browser might choke on it."""
-    safe = formatted(text)
+    safe = safe_markdown(text)
     if safe is not None:
         st.markdown(safe)
         return
@@ -170,7 +172,7 @@ def _html(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
 
 def _framed(file: ArtifactInfo, url: str, what: str) -> None:
     white_background("file_html")
-    with fill("file_html", reserve=RESERVE + 1, least=420):
+    with fill_window("file_html", reserve=RESERVE + 1, least=420):
         st.iframe(url, height="stretch", alt=f"The {what} {file.path}")
 
 
@@ -208,7 +210,7 @@ def columns_table(columns: tuple[ColumnInfo, ...], *, alt: str) -> None:
         }
     )
     looks = {"name": text_column("Column"), "type": text_column("Type")}
-    height = short(len(frame), 10)
+    height = limited_height(len(frame), 10)
     table(frame, looks, key=f"columns_{alt}", ids="name", alt=alt, height=height)
 
 

@@ -22,7 +22,7 @@ from pilothouse_app.components.table import (
     text_column,
     when_column,
 )
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def inbox(deployment: str = "") -> None:
         return
 
     rows = _display_frame(chosen)
-    with tall("alerts", len(rows), reserve=18) as height:
+    with table_height("alerts", len(rows), reserve=18) as height:
         table(rows, COLUMNS, key="alerts", alt="Alerts", opens=("alert", "id"), height=height)
 
 

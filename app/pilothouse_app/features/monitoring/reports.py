@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse_app.components.formats import ago
-from pilothouse_app.components.layout import fill
+from pilothouse_app.components.layout import fill_window
 from pilothouse_app.components.table import (
     bytes_column,
     name_column,
@@ -59,7 +59,7 @@ def report_table(reports: pd.DataFrame) -> None:
 
 def report_page(report: str) -> None:
     """The report's own page, served by this app; its scripts can reach nothing else."""
-    with fill("report", reserve=11, least=480):
+    with fill_window("report", reserve=11, least=480):
         st.iframe(report_path(report), height="stretch", alt="Evidently's drift report")
 
 

@@ -16,7 +16,7 @@ from pilothouse_app.components.links import query_param
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.table import number_column, status_column, table, text_column
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
@@ -59,7 +59,7 @@ def rules_view(deployment: str) -> None:
         return
 
     actions = st.container(horizontal=True, vertical_alignment="center")
-    with tall("rules", len(frame), reserve=20) as height:
+    with table_height("rules", len(frame), reserve=20) as height:
         ticked = table(
             rule_frame(frame), COLUMNS, key="rules", alt="Alert rules", select="one", height=height
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse_app.components.formats import DASH, ago, duration, missing, title
+from pilothouse_app.components.formats import DASH, ago, duration, is_missing, title
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import (
     name_column,
@@ -67,9 +67,9 @@ def display_jobs(jobs: pd.DataFrame) -> pd.DataFrame:
 
 def duration_text(started: datetime | None, ended: datetime | None) -> str:
     """How long from start to end, or to now when it has not ended."""
-    if started is None or missing(started):
+    if started is None or is_missing(started):
         return DASH
-    end = datetime.now(UTC) if ended is None or missing(ended) else ended
+    end = datetime.now(UTC) if ended is None or is_missing(ended) else ended
     return duration((end - started).total_seconds())
 
 

@@ -12,7 +12,7 @@ from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.links import address, link, query_param
 from pilothouse_app.components.records import records
 from pilothouse_app.components.table import status_column, table, text_column, when_column
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.pipelines.jobs import KINDS, kind_title
@@ -52,7 +52,7 @@ def schedules_view() -> None:
         return
 
     actions = st.container(horizontal=True, vertical_alignment="center")
-    with tall("schedules", len(frame), reserve=15) as height:
+    with table_height("schedules", len(frame), reserve=15) as height:
         ticked = table(
             _display_frame(frame),
             COLUMNS,

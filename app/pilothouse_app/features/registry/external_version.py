@@ -12,7 +12,7 @@ from pilothouse_app.components.formats import plural, size
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, table, text_column
-from pilothouse_app.components.table_height import short
+from pilothouse_app.components.table_height import limited_height
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _inputs(model: MlModel) -> None:
         {"name": item.name, "type": item.type, "required": "yes" if item.required else "no"}
         for item in model.inputs
     ]
-    height = short(len(rows), MAX_ROWS)
+    height = limited_height(len(rows), MAX_ROWS)
     table(
         pd.DataFrame(rows), COLUMNS, key="version_inputs", ids="name", alt="Inputs", height=height
     )
@@ -62,7 +62,7 @@ def _files(logged: ExternalVersion) -> None:
     section("Files", plural(len(logged.files), "file") if logged.files else "none are listed")
     if logged.files:
         rows = [{"path": file.path, "size": size(file.size)} for file in logged.files]
-        height = short(len(rows), MAX_ROWS)
+        height = limited_height(len(rows), MAX_ROWS)
         frame = pd.DataFrame(rows)
         table(frame, FILES, key="version_files", ids="path", alt="Files", height=height)
 

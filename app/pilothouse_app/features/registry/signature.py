@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pilothouse_app.components.diff import value_text
-from pilothouse_app.components.formats import DASH, missing, number
+from pilothouse_app.components.formats import DASH, is_missing, number
 
 if TYPE_CHECKING:
     from pilothouse.models.signature import Field, Signature
@@ -25,7 +25,7 @@ def signature_frame(signature: Signature, example: Sequence[Mapping[str, Any]]) 
             "name": field.name,
             "type": field.type if field.required else f"{field.type} or missing",
             "values": training_values(field),
-            "example": DASH if missing(first.get(field.name)) else value_text(first[field.name]),
+            "example": DASH if is_missing(first.get(field.name)) else value_text(first[field.name]),
         }
         for field in signature.inputs
     ]
@@ -46,7 +46,7 @@ def training_values(field: Field) -> str:
 
 def value_warning(field: Field, value: Any) -> str:
     """What is to be said of a value before it is sent: needed, or never seen by the training."""
-    if missing(value) or value == "":
+    if is_missing(value) or value == "":
         return "required" if field.required else ""
     if field.categories and str(value) not in field.categories:
         return "not seen in training"

@@ -17,7 +17,7 @@ from pilothouse_app.components.formats import plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, table, text_column
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _packages(packages: dict[str, str]) -> None:
         return
     frame = pd.DataFrame({"name": list(matching), "version": list(matching.values())})
     looks = {"name": name_column("Package", width=180), "version": text_column("Version")}
-    with tall("run_packages", len(frame), reserve=16) as height:
+    with table_height("run_packages", len(frame), reserve=16) as height:
         table(frame, looks, key="run_packages", ids="name", alt="Packages", height=height)
 
 

@@ -18,8 +18,8 @@ from pilothouse_app.components.formats import count, plural, size
 from pilothouse_app.components.header import section
 from pilothouse_app.components.links import query_param
 from pilothouse_app.components.markdown import literal
-from pilothouse_app.components.table import press_column, table, text_column
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table import button_column, table, text_column
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.features.files.viewers import viewer
 
 if TYPE_CHECKING:
@@ -84,10 +84,10 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
         return
 
     looks = {
-        "name": press_column("Name", _press, width=232, pinned=True, alignment="left"),
+        "name": button_column("Name", _press, width=232, pinned=True, alignment="left"),
         "size": text_column("Size", width=80),
     }
-    with tall(key, len(frame), reserve=17.5) as height:
+    with table_height(key, len(frame), reserve=17.5) as height:
         table(frame, looks, key=key, alt=alt, height=height)
     if len(matching) > MAX_FILES:
         st.markdown(f":gray[The first {count(MAX_FILES)} rows; search, or open a folder.]")

@@ -15,8 +15,8 @@ from pilothouse_app.components.links import ICONS, address, link, query_param, s
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.records import records
 from pilothouse_app.components.status import badge_text
-from pilothouse_app.components.table import number_column, press_column, table, text_column
-from pilothouse_app.components.table_height import short
+from pilothouse_app.components.table import button_column, number_column, table, text_column
+from pilothouse_app.components.table_height import limited_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.files.viewers import columns_table
 from pilothouse_app.features.run.models import MODEL
@@ -164,14 +164,14 @@ def _sources(sources: Sequence[SourceInfo]) -> None:
             for key, source in zip(ids, sources, strict=True)
         ]
         looks = {
-            "name": press_column("Dataset", _press, width=180, pinned=True, alignment="left"),
+            "name": button_column("Dataset", _press, width=180, pinned=True, alignment="left"),
             "role": text_column("Context", width=110),
             "digest": text_column("Digest", width=100),
             "rows": text_column("Rows", width=80),
             "columns": number_column("Columns", 0, width=80),
             "source": text_column("Source"),
         }
-        height = short(len(rows), MAX_ROWS)
+        height = limited_height(len(rows), MAX_ROWS)
         table(pd.DataFrame(rows), looks, key="run_sources", alt="Logged datasets", height=height)
 
     chosen = query_param(SOURCE)

@@ -15,15 +15,15 @@ from pilothouse_app.components.header import section
 from pilothouse_app.components.links import ICONS, address, query_param, same_page_link
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import (
+    button_column,
     name_column,
     number_column,
-    press_column,
     status_column,
     table,
     text_column,
     when_column,
 )
-from pilothouse_app.components.table_height import short
+from pilothouse_app.components.table_height import limited_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.metric_definitions import metric_kinds
 from pilothouse_app.features.run.files import file_browser
@@ -68,7 +68,7 @@ def _list(models: tuple[LoggedModelInfo, ...]) -> None:
 
     definitions = metric_kinds()
     looks = {
-        "name": press_column("Model", _press, width=190, pinned=True, alignment="left"),
+        "name": button_column("Model", _press, width=190, pinned=True, alignment="left"),
         "status": status_column(width=92),
         "use": text_column("Use", width=80),
         "step": number_column("at step", 0, width=80),
@@ -76,7 +76,7 @@ def _list(models: tuple[LoggedModelInfo, ...]) -> None:
         "created_at": when_column("Created", width=116),
     }
 
-    height = short(len(rows), MAX_ROWS)
+    height = limited_height(len(rows), MAX_ROWS)
     frame = pd.DataFrame(rows)
     table(frame, looks, key="run_models", alt="Logged models of the run", height=height)
 

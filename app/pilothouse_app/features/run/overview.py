@@ -15,7 +15,7 @@ from pilothouse_app.components.formats import duration, number, parameter, plura
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.table import name_column, number_column, table, text_column
-from pilothouse_app.components.table_height import short, tall
+from pilothouse_app.components.table_height import limited_height, table_height
 from pilothouse_app.features.experiments.formatting import order_metrics
 from pilothouse_app.features.experiments.metric_definitions import metric_kinds
 from pilothouse_app.features.files.viewers import markdown_text
@@ -112,10 +112,10 @@ def _values(run: RunInfo, keys: list[str], definitions: MetricKinds, *, beside: 
     frame = pd.DataFrame([_row(definitions.of(key), run.metrics[key]) for key in keys])
     looks = {"name": name_column("Metric", width=260), "last": _number_column("Value", width=110)}
     if beside:
-        most = short(len(frame), SIDE)
+        most = limited_height(len(frame), SIDE)
         table(frame, looks, key="run_metrics_table", ids="id", alt="Metrics", height=most)
         return
-    with tall("run_metrics", len(frame), reserve=16) as height:
+    with table_height("run_metrics", len(frame), reserve=16) as height:
         table(frame, looks, key="run_metrics_table", ids="id", alt="Metrics", height=height)
 
 
@@ -137,7 +137,7 @@ def _histories(run: RunInfo, keys: list[str], definitions: MetricKinds, *, besid
         "count": number_column("Points", 0, width=62),
     }
 
-    with tall("run_histories", len(frame), reserve=16) as height:
+    with table_height("run_histories", len(frame), reserve=16) as height:
         table(
             frame,
             looks,
@@ -177,7 +177,7 @@ def _params(run: RunInfo) -> None:
 def _value_table(values: dict[str, str], title: str, key: str, alt: str) -> None:
     frame = pd.DataFrame({"name": list(values), "value": [parameter(v) for v in values.values()]})
     looks = {"name": name_column(title, width=150), "value": text_column("Value")}
-    height = short(len(frame), SIDE)
+    height = limited_height(len(frame), SIDE)
     table(frame, looks, key=key, ids="name", alt=alt, height=height)
 
 

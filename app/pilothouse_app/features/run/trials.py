@@ -16,7 +16,7 @@ from pilothouse_app.components.table import (
     table,
     text_column,
 )
-from pilothouse_app.components.table_height import tall
+from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.metric_definitions import metric_kinds
 
@@ -45,7 +45,7 @@ def draw(run: RunInfo) -> None:
             looks[str(column)] = text_column(key, width=110)
 
     looks["duration_s"] = number_column("Duration (s)", 1, width=74)
-    with tall("run_trials", len(trials), reserve=14) as height:
+    with table_height("run_trials", len(trials), reserve=14) as height:
         table(
             _with_indent(trials),
             looks,
