@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pilothouse.deployments.controller.replicas import ReplicaPaths
+from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.tables import Replica, Revision
 from pilothouse.models.signature import Field, Signature
 from pilothouse.workspace import Workspace

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pilothouse.models.signature import UNKNOWN
-from pilothouse.registry.tables import ModelVersion, VersionOrigin, VersionTag
+from pilothouse.registry.tables import ModelVersion, ModelVersionOrigin, VersionTag
 from pilothouse.registry.versions import VersionSource, register_import
 from pilothouse.storage import Table
 from pilothouse.workspace import Workspace
@@ -44,7 +44,7 @@ def test_a_version_of_another_program_shows_what_it_kept_and_offers_no_launch(
 
     def beside(version: ModelVersion) -> Iterator[Table]:
         key = {"model": version.model, "version": version.version}
-        yield VersionOrigin(**key, source="runs:/a/model", location="")
+        yield ModelVersionOrigin(**key, source="runs:/a/model", location="")
         yield VersionTag(**key, key="team", value="risk")
 
     with store.write() as session:

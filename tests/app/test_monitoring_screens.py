@@ -144,4 +144,4 @@ def test_a_deployment_that_nobody_monitors_can_be_monitored(tour, served):
     page = tour("monitoring", monitoring_deployment="other")
     assert not page.exception
     page.button(key="not_monitored_action").click().run()
-    assert served.monitoring.monitor_info("other").plan.period == "week"
+    assert served.monitoring.monitor_info("other").config.period == "week"

@@ -56,16 +56,16 @@ def test_what_sqlite_says_becomes_words(tmp_path: Path) -> None:
         "read-only": sqlite_error(write_to_what_is_read_only, tmp_path / "b.db"),
         "is damaged": sqlite_error(lambda c: c.execute("SELECT * FROM a"), damaged),
     }
-    for words, error in errors.items():
+    for message, error in errors.items():
         for wrapped in (error, OperationalError("SELECT 1", {}, error)):
-            known = to_unavailable(wrapped)
-            assert known is not None
-            assert words in known.message
-            assert known.hint
+            translated = to_unavailable(wrapped)
+            assert translated is not None
+            assert message in translated.message
+            assert translated.hint
 
 
 @pytest.mark.parametrize(
-    ("number", "words"),
+    ("number", "message"),
     [
         (errno.ENOSPC, "the disk is full"),
         (errno.EROFS, "read-only"),
@@ -74,10 +74,10 @@ def test_what_sqlite_says_becomes_words(tmp_path: Path) -> None:
         (errno.EMFILE, "too many files"),
     ],
 )
-def test_what_the_disk_says_becomes_words(number: int, words: str) -> None:
-    known = to_unavailable(OSError(number, "no"))
-    assert known is not None
-    assert words in known.message
+def test_what_the_disk_says_becomes_words(number: int, message: str) -> None:
+    translated = to_unavailable(OSError(number, "no"))
+    assert translated is not None
+    assert message in translated.message
 
 
 def test_anything_else_is_not_explained_away() -> None:

@@ -28,8 +28,8 @@ def workspace(tmp_path: Path) -> Workspace:
         session.flush()
         for model, run in (("m-1", RUN), ("m-2", "")):
             times = {"created_at": now, "updated_at": now}
-            words = {"name": "lr", "status": "LOGGED_MODEL_READY"}
-            session.add(LoggedModel(id=model, experiment_id=7, run_id=run, **words, **times))
+            fields = {"name": "lr", "status": "LOGGED_MODEL_READY"}
+            session.add(LoggedModel(id=model, experiment_id=7, run_id=run, **fields, **times))
     return opened
 
 

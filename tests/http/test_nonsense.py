@@ -183,13 +183,13 @@ def test_many_callers_at_once(server: ServerProcess) -> None:
 
 
 def test_every_page_that_is_documented_answers(caller: httpx.Client) -> None:
-    told = caller.get("/openapi.json").json()
-    assert told["openapi"].startswith("3.")
-    for path, operations in told["paths"].items():
+    document = caller.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.")
+    for path, operations in document["paths"].items():
         if "get" not in operations or "{run}" in path or "{job}" in path:
             continue
-        asked = path.replace("{deployment}", "flights").replace("{name}", "flights")
-        answer = caller.get(asked.replace("{model}", "late"))
+        address = path.replace("{deployment}", "flights").replace("{name}", "flights")
+        answer = caller.get(address.replace("{model}", "late"))
         assert answer.status_code == 200, path
         if path != "/metrics":
             assert "NaN" not in answer.text

@@ -151,12 +151,12 @@ def test_a_gzip_of_two_members_loses_no_rows(caller: httpx.Client) -> None:
 
 def test_seconds_are_refused_in_every_protocol(caller: httpx.Client) -> None:
     at = 1_767_225_600
-    asked = [
+    requests = [
         ("/invocations", {"instances": [ROW], "params": {"event_time": at}}),
         ("/v2/models/flights/infer", tensors() | {"parameters": {"event_time": at}}),
         ("/deployments/flights/labels", {"ids": ["a"], "labels": [1], "at": at}),
     ]
-    for path, body in asked:
+    for path, body in requests:
         answer = caller.post(path, json=body)
         assert (answer.status_code, "looks like seconds" in answer.text) == (422, True)
 
@@ -178,7 +178,7 @@ def test_too_much_is_refused(caller: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"", "no JSON"),
         (b"[]", "must be a JSON object"),
@@ -189,11 +189,11 @@ def test_too_much_is_refused(caller: httpx.Client) -> None:
     ],
 )
 def test_a_wrong_request_is_told_what_is_wrong(
-    caller: httpx.Client, content: bytes, words: str
+    caller: httpx.Client, content: bytes, message: str
 ) -> None:
     answer = caller.post("/v2/models/flights/infer", content=content)
     assert answer.status_code == 422
-    assert words in answer.json()["error"]
+    assert message in answer.json()["error"]
 
 
 def test_the_management_api_speaks_for_the_workspace(caller: httpx.Client) -> None:

@@ -85,18 +85,18 @@ class Client:
     def _acknowledged(self, run: str, points: list[dict[str, Any]]) -> None:
         for point in points:
             value = ODD.get(point["value"], point["value"])
-            told = point["step"], point["timestamp"], value
-            self.points[run, point["key"]].append(told)
+            acknowledged = point["step"], point["timestamp"], value
+            self.points[run, point["key"]].append(acknowledged)
 
     def _answered(self, path: str, **fields: Any) -> dict[str, Any]:
         while True:
             try:
-                told = self.caller.post(path, **fields)
+                response = self.caller.post(path, **fields)
             except httpx.TransportError:
                 wait_for(self._is_up)
                 continue
             self.answers += 1
-            return told
+            return response
 
     def _is_up(self) -> bool:
         try:
@@ -124,16 +124,16 @@ def test_twenty_kills_lose_nothing_that_was_acknowledged(folder: Path) -> None:
                     server.start()
             finally:
                 stop.set()
-            for each in working:
-                each.result(120)
+            for future in working:
+                future.result(120)
     ended = set().union(*(client.ended for client in clients))
     assert len(ended) >= CLIENTS
-    told = {key: points for client in clients for key, points in client.points.items()}
-    assert_kept(workspace, told)
+    acknowledged = {key: points for client in clients for key, points in client.points.items()}
+    assert_kept(workspace, acknowledged)
     assert_params_kept(workspace, clients)
     for run in ended:
         packed_history.compact(workspace.store, run)
-    assert_kept(workspace, told)
+    assert_kept(workspace, acknowledged)
     workspace.store.engine.dispose()
     report = examine(folder)
     assert report["ok"], report["checks"]
@@ -144,19 +144,19 @@ def _wait_for_answers(clients: list[Client], count: int) -> None:
     wait_for(lambda: sum(client.answers for client in clients) >= before + count)
 
 
-def assert_kept(workspace: Workspace, told: dict[tuple[str, str], list[Point]]) -> None:
+def assert_kept(workspace: Workspace, acknowledged: dict[tuple[str, str], list[Point]]) -> None:
     """Every history is what was acknowledged, each point once, and its summary agrees."""
     room = workspace.experiments
-    runs = sorted({run for run, _ in told})
+    runs = sorted({run for run, _ in acknowledged})
     frame = room.history(runs)
-    found: dict[tuple[str, str], list[Point]] = defaultdict(list)
+    stored: dict[tuple[str, str], list[Point]] = defaultdict(list)
     instants = frame["at"].astype("int64") // 1_000_000
     columns = frame["run"], frame["key"], frame["step"], instants, frame["value"]
     for run, key, step, at, value in zip(*columns, strict=True):
-        found[run, key].append((step, at, value))
-    assert found.keys() == told.keys()
-    for (run, key), points in told.items():
-        assert spelt(found[run, key]) == sorted(set(spelt(points)))
+        stored[run, key].append((step, at, value))
+    assert stored.keys() == acknowledged.keys()
+    for (run, key), points in acknowledged.items():
+        assert spelt(stored[run, key]) == sorted(set(spelt(points)))
         summary = room.run(run).metrics[key]
         assert repr(summary) == repr(summarise(as_history(points), metric_kind(key).direction))
 

@@ -23,14 +23,14 @@ pytestmark = pytest.mark.timeout(600)
 
 
 def test_the_demo_sails_the_whole_loop(voyage: Any) -> None:
-    found = voyage.result
-    assert found["runs"] >= 12
-    assert found["versions"] == 2
-    assert found["champion"] == "flights-late@1"
-    assert found["predictions"] >= 100_000
-    assert found["windows"] >= 30
-    assert found["alerts_fired"] >= 1
-    assert found["pending_promotions"] == 1
+    result = voyage.result
+    assert result["runs"] >= 12
+    assert result["versions"] == 2
+    assert result["champion"] == "flights-late@1"
+    assert result["predictions"] >= 100_000
+    assert result["windows"] >= 30
+    assert result["alerts_fired"] >= 1
+    assert result["pending_promotions"] == 1
 
 
 def test_the_champion_is_worse_in_april_and_october_than_in_march(voyage: Any) -> None:
@@ -43,8 +43,8 @@ def test_the_champion_is_worse_in_april_and_october_than_in_march(voyage: Any) -
 
 def test_a_killed_worker_loses_no_prediction_and_counts_none_twice(voyage: Any) -> None:
     sent = flights.departing(flights.START, flights.START + 60 * flights.WEEK)
-    kept = _kept(voyage.workspace)
-    of_the_demo = kept[kept["event_at"] < pd.Timestamp("2014-02-01", tz="UTC")]
+    rows = _kept(voyage.workspace)
+    of_the_demo = rows[rows["event_at"] < pd.Timestamp("2014-02-01", tz="UTC")]
     assert len(of_the_demo) == len(sent)
     assert of_the_demo["prediction_id"].is_unique
     labels = voyage.workspace.deployments.labels(flights.DEPLOYMENT)
@@ -68,12 +68,12 @@ def test_the_proposal_carries_its_evidence(voyage: Any) -> None:
 
 def test_the_doctor_finds_nothing(voyage: Any) -> None:
     command = [sys.executable, "-m", "pilothouse.cli", "doctor", "--json"]
-    told = subprocess.run(
+    doctor = subprocess.run(
         [*command, "--workspace", str(voyage.workspace.folder)], capture_output=True, check=False
     )
-    report = json.loads(told.stdout)
+    report = json.loads(doctor.stdout)
     assert report["ok"], report
-    assert told.returncode == 0
+    assert doctor.returncode == 0
     assert all(report["checks"]["processes"]["pids"].values())
 
 

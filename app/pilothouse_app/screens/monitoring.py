@@ -192,6 +192,6 @@ def _drift(name: str, windows: pd.DataFrame) -> None:
 def _primary_trend(name: str) -> pd.DataFrame:
     """Of each column the test that decides."""
     monitoring = workspace().monitoring
-    checks = dict.fromkeys(monitoring.monitor_info(name).plan.primary.values())
+    checks = dict.fromkeys(monitoring.monitor_info(name).config.primary.values())
     trends = [monitoring.trend(name, check, signal="feature_drift") for check in checks]
     return pd.concat(trends).drop_duplicates(["window", "column"])

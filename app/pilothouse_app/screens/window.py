@@ -147,7 +147,7 @@ def _facts(window: WindowInfo) -> None:
 
 
 def _tiles(window: WindowInfo) -> None:
-    auc = window.figures.get("roc_auc")
+    auc = window.metrics.get("roc_auc")
     kpi_row(
         [
             Kpi("ROC AUC", number(auc), "observed" if auc is not None else "too few labels"),

@@ -40,7 +40,7 @@ class Attention(Service):
     def dismiss(self, ids: Sequence[str], reason: str = "") -> int:
         """Take items off the list until they occur again; how many. Raises NotFound."""
         with self._store.write() as session:
-            for item in _named(session, ids, dismissed=False):
+            for item in _require_items(session, ids, dismissed=False):
                 session.merge(
                     Dismissed(
                         kind=item.kind,
@@ -57,7 +57,7 @@ class Attention(Service):
     def restore(self, ids: Sequence[str], reason: str = "") -> int:
         """Put dismissed items back on the list; how many. Raises NotFound."""
         with self._store.write() as session:
-            for item in _named(session, ids, dismissed=True):
+            for item in _require_items(session, ids, dismissed=True):
                 session.delete(session.get_one(Dismissed, (item.kind, item.key)))
                 self._record(session, "put back", item, reason)
         return len(ids)
@@ -70,17 +70,17 @@ class Attention(Service):
         )  # fmt: skip
 
 
-def _named(session: Session, ids: Sequence[str], *, dismissed: bool) -> list[Item]:
+def _require_items(session: Session, ids: Sequence[str], *, dismissed: bool) -> list[Item]:
     current = {i.id: i for i in items(session) if (i.dismissal is not None) == dismissed}
-    for one in ids:
-        if one not in current:
+    for item_id in ids:
+        if item_id not in current:
             where = "has been dismissed" if dismissed else "needs a person"
-            raise NotFound(f"nothing named {one!r} {where}.", hint="Look at the list again.")
-    return [current[one] for one in ids]
+            raise NotFound(f"nothing named {item_id!r} {where}.", hint="Look at the list again.")
+    return [current[item_id] for item_id in ids]
 
 
 def _row(item: Item) -> tuple[object, ...]:
-    gone = item.dismissal
+    dismissal = item.dismissal
     return (
         item.id,
         item.kind,
@@ -90,7 +90,7 @@ def _row(item: Item) -> tuple[object, ...]:
         item.message,
         item.at,
         item.count,
-        gone.at if gone else None,
-        gone.by if gone else "",
-        gone.reason if gone else "",
+        dismissal.at if dismissal else None,
+        dismissal.by if dismissal else "",
+        dismissal.reason if dismissal else "",
     )

@@ -19,7 +19,7 @@ from pilothouse.activity.actors import AUTOMATIC
 from pilothouse.activity.tables import ActivityEntry
 from pilothouse.attention.tables import Dismissed
 from pilothouse.deployments import commands
-from pilothouse.deployments.info import status
+from pilothouse.deployments.info import describe_status
 from pilothouse.deployments.replica_states import CRASH_LOOP, CRASH_LOOPED
 from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.jobs.tables import FAILED, Job
@@ -73,11 +73,11 @@ def items(session: Session) -> list[Item]:
     )
     current = [item for source in sources for item in source(session)]
     dismissed = {(row.kind, row.key): row for row in session.exec(select(Dismissed))}
-    marked = [_marked(item, dismissed.get((item.kind, item.key))) for item in current]
+    marked = [_with_dismissal(item, dismissed.get((item.kind, item.key))) for item in current]
     return sorted(marked, key=lambda item: item.at, reverse=True)
 
 
-def _marked(item: Item, row: Dismissed | None) -> Item:
+def _with_dismissal(item: Item, row: Dismissed | None) -> Item:
     if row is None or row.occurrence != item.occurrence:
         return item
     return replace(item, dismissal=Dismissal(row.at, row.by, row.reason))
@@ -141,14 +141,14 @@ def _work(job: Job) -> str:
 
 def _crash_loops(session: Session) -> Iterator[Item]:
     """Versions that do not stay up, and those that did not and that nobody has changed since."""
-    noted = _noted_crash_loops(session)
+    entries = _recorded_crash_loops(session)
     for row in session.exec(select(Deployment)):
-        word, message = status(row, commands.of(session, row.name))
-        entry = noted.get(row.name)
-        if word == CRASH_LOOP:
+        state, message = describe_status(row, commands.replicas_of(session, row.name))
+        entry = entries.get(row.name)
+        if state == CRASH_LOOP:
             occurrence = f"generation {row.generation}" if entry is None else str(entry.seq)
             at = entry.at if entry is not None else row.updated_at
-            yield _crash_loop(row, occurrence, word, _last_end(session, row) or message, at)
+            yield _crash_loop(row, occurrence, state, _last_end(session, row) or message, at)
         elif entry is not None and row.updated_at <= entry.at:
             yield _crash_loop(row, str(entry.seq), RECOVERED, entry.reason, entry.at)
 
@@ -166,7 +166,7 @@ def _crash_loop(row: Deployment, occurrence: str, state: str, message: str, at: 
     )
 
 
-def _noted_crash_loops(session: Session) -> dict[str, ActivityEntry]:
+def _recorded_crash_loops(session: Session) -> dict[str, ActivityEntry]:
     """The controller's newest note of a crash loop, by deployment."""
     query = select(ActivityEntry).where(
         ActivityEntry.verb == CRASH_LOOPED, ActivityEntry.kind == "deployment"

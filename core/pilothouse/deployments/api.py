@@ -12,12 +12,12 @@ from sqlmodel import col, select
 
 from pilothouse.activity import record
 from pilothouse.deployments import client, commands, label_file
-from pilothouse.deployments.controller.replicas import ReplicaPaths
+from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.failure import Failure, failing, failure_of
-from pilothouse.deployments.gateway import labels as label_requests
-from pilothouse.deployments.info import DeploymentInfo, deployment_info, status
+from pilothouse.deployments.gateway.labels import Labels, check_labels, write_labels
+from pilothouse.deployments.info import DeploymentInfo, deployment_info, describe_status
 from pilothouse.deployments.prediction_log import log
-from pilothouse.deployments.prediction_log import traffic as traffic_log
+from pilothouse.deployments.prediction_log.traffic import traffic_frame
 from pilothouse.deployments.tables import Deployment, Replica
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid, Refused, Unavailable
@@ -57,7 +57,7 @@ class Deployments(Service):
         Raises NotFound without the version, Conflict when the name is taken, Refused when archived.
         """
         with self._store.write() as session:
-            model_version = commands.servable(session, model, version)
+            model_version = commands.require_servable(session, model, version)
             commands.launch(session, self._store, name, model_version, reason, replicas)
         return self.deployment(name)
 
@@ -65,7 +65,7 @@ class Deployments(Service):
         """Why a version cannot be served, with what to do; nothing when it can."""
         with self._store.read() as session:
             try:
-                commands.servable(session, model, version)
+                commands.require_servable(session, model, version)
             except Refused as refusal:
                 return str(refusal)
         return ""
@@ -73,7 +73,7 @@ class Deployments(Service):
     def switch_version(self, name: str, version: int, reason: str = "") -> DeploymentInfo:
         """Serve another version of the model: it takes over when it is ready, no request fails."""
         with self._store.write() as session:
-            model_version = commands.servable(
+            model_version = commands.require_servable(
                 session, commands.require(session, name).model, version
             )
             commands.switch_version(session, self._store, name, model_version, reason)
@@ -105,8 +105,8 @@ class Deployments(Service):
         import pandas as pd
 
         with self._store.read() as session:
-            found = session.exec(select(Deployment).order_by(Deployment.name)).all()
-            rows = [_row(d, commands.of(session, d.name)) for d in found]
+            deployments = session.exec(select(Deployment).order_by(Deployment.name)).all()
+            rows = [_row(d, commands.replicas_of(session, d.name)) for d in deployments]
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def deployment(self, name: str) -> DeploymentInfo:
@@ -114,7 +114,7 @@ class Deployments(Service):
         with self._store.read() as session:
             deployment = commands.require(session, name)
             return deployment_info(
-                deployment, commands.of(session, name), commands.revisions(session, name)
+                deployment, commands.replicas_of(session, name), commands.revisions(session, name)
             )
 
     def serving(self, model: str) -> list[str]:
@@ -135,10 +135,10 @@ class Deployments(Service):
     def logs(self, name: str, lines: int = 200) -> str:
         """The last lines that the processes of the wanted version wrote."""
         info = self.deployment(name)
-        places = ReplicaPaths(self._store.run_folder, self._store.log_folder)
+        paths = ReplicaPaths(self._store.run_folder, self._store.log_folder)
         parts = []
         for ordinal in range(info.replica_count):
-            file = places.log_file(name, info.version, ordinal)
+            file = paths.log_file(name, info.version, ordinal)
             if file.exists():
                 parts += file.read_text(errors="replace").splitlines()[-lines:]
         return "\n".join(parts[-lines:])
@@ -149,8 +149,8 @@ class Deployments(Service):
         replica = failing(info.replicas, info.version)
         if info.desired_state == "stopped" or replica is None:
             return None
-        places = ReplicaPaths(self._store.run_folder, self._store.log_folder)
-        return failure_of(replica, places.log_file(name, replica.version, replica.ordinal))
+        paths = ReplicaPaths(self._store.run_folder, self._store.log_folder)
+        return failure_of(replica, paths.log_file(name, replica.version, replica.ordinal))
 
     def predict(
         self,
@@ -206,10 +206,8 @@ class Deployments(Service):
         """
         when = [to_ms(t) for t in ([at] * len(ids) if isinstance(at, datetime) else at or ())]
         signature = self.deployment(name).signature
-        checked = label_requests.check_labels(
-            signature, ids, labels, when or None, to_ms(self._store.now())
-        )
-        label_requests.write(log.journal_folder(self._store.folder, name), checked)
+        checked = check_labels(signature, ids, labels, when or None, to_ms(self._store.now()))
+        write_labels(log.journal_folder(self._store.folder, name), checked)
         return len(checked.ids)
 
     def label_columns(
@@ -241,8 +239,8 @@ class Deployments(Service):
                 f"{name!r}.",
                 hint="Is it the right file, column and deployment?",
             )
-        checked = label_requests.Labels(labels.ids, labels.labels, labels.times)
-        label_requests.write(log.journal_folder(self._store.folder, name), checked)
+        checked = Labels(labels.ids, labels.labels, labels.times)
+        write_labels(log.journal_folder(self._store.folder, name), checked)
         unmatched = tuple(word for word in labels.ids if word not in present)
         report = label_file.LabelReport(
             labels.columns, labels.rows, len(labels.ids), labels.unlabelled, unmatched
@@ -260,7 +258,7 @@ class Deployments(Service):
         """Requests over the last hours: at, requests, rows, p50_ms, p95_ms, errors."""
         if hours <= 0:
             raise Invalid("the span must be longer than nothing.", fields={"hours": "above 0"})
-        return traffic_log.traffic(self._store.folder, self._known(name), hours, self._store.now())
+        return traffic_frame(self._store.folder, self._known(name), hours, self._store.now())
 
     def signature(self, name: str) -> Signature:
         """What the deployment takes and what its answer means."""
@@ -276,7 +274,7 @@ def _filename(source: str | Path | bytes) -> str:
 
 
 def _row(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[Any, ...]:
-    word, words = status(deployment, replicas)
+    state, message = describe_status(deployment, replicas)
     return (
         deployment.name,
         deployment.model,
@@ -284,8 +282,8 @@ def _row(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[Any, ...]
         deployment.serving_version,
         deployment.previous_version,
         deployment.desired_state,
-        word,
-        words,
+        state,
+        message,
         sum(r.state == "ready" and r.version == deployment.serving_version for r in replicas),
         deployment.replicas,
         sum(r.restarts for r in replicas),

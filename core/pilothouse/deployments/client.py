@@ -55,12 +55,12 @@ def _by_row(answer: dict[str, Any], signature: Signature) -> list[dict[str, Any]
     classes = [str(label) for label in signature.classes]
     positive, width = classes.index(str(signature.positive)), len(classes)
     rows = []
-    for number, prediction_id in enumerate(parts["prediction_id"]):
-        chances = parts["predict_proba"][number * width : (number + 1) * width]
+    for index, prediction_id in enumerate(parts["prediction_id"]):
+        chances = parts["predict_proba"][index * width : (index + 1) * width]
         rows.append(
             {
                 "prediction_id": prediction_id,
-                "label": parts["predict"][number],
+                "label": parts["predict"][index],
                 "score": chances[positive],
                 "version": int(answer["model_version"]),
                 "probabilities": dict(zip(classes, chances, strict=True)),
@@ -74,17 +74,17 @@ def _post(run_folder: Path, path: str, body: Mapping[str, Any]) -> dict[str, Any
     hint = "Start it with `pilothouse server` or `pilothouse up`."
     if server is None:
         raise Unavailable("the server of this workspace is not running.", hint=hint)
-    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT_SECONDS)
     try:
         data = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
-        line.request("POST", path, data, {"Content-Type": "application/json"})
-        response = line.getresponse()
-        found: dict[str, Any] = orjson.loads(response.read())
+        connection.request("POST", path, data, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        content: dict[str, Any] = orjson.loads(response.read())
     except (OSError, http.client.HTTPException) as broken:
         raise Unavailable(f"the server did not answer: {broken}.", hint=hint) from broken
     finally:
-        line.close()
+        connection.close()
     if response.status >= 400:
         kind = BY_STATUS.get(response.status, PilothouseError)
-        raise kind(str(found["error"]))
-    return found
+        raise kind(str(content["error"]))
+    return content

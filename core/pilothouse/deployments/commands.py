@@ -31,8 +31,8 @@ def launch(
     """Want a version to be served under a new name."""
     _check_name(session, name)
     if not 1 <= replicas <= MAX_REPLICAS:
-        words = f"between 1 and {MAX_REPLICAS}"
-        raise Invalid(f"the number of processes must be {words}.", fields={"replicas": words})
+        allowed = f"between 1 and {MAX_REPLICAS}"
+        raise Invalid(f"the number of processes must be {allowed}.", fields={"replicas": allowed})
     now = store.now()
     deployment = Deployment(
         name=name,
@@ -72,7 +72,7 @@ def roll_back(session: Session, store: Store, name: str, reason: str) -> None:
         raise Conflict(f"{name!r} has served no version before {deployment.version}.")
     left, target = deployment.version, deployment.previous_version
     deployment.version, deployment.previous_version = target, left
-    if any(r.state == READY and r.version == target for r in of(session, name)):
+    if any(r.state == READY and r.version == target for r in replicas_of(session, name)):
         deployment.serving_version = target
         deployment.warm_until = store.now() + WARM
     _change(session, store, deployment)
@@ -92,19 +92,21 @@ def roll_back(session: Session, store: Store, name: str, reason: str) -> None:
 
 def stop(session: Session, store: Store, name: str, reason: str) -> None:
     """Want nothing to be served; the log and the name are kept."""
-    _want(session, store, name, "stopped", reason)
+    _set_desired_state(session, store, name, "stopped", reason)
 
 
 def resume(session: Session, store: Store, name: str, reason: str) -> None:
     """Want it served again, now: waiting after crashes is over."""
-    for replica in of(session, name):
+    for replica in replicas_of(session, name):
         if replica.state in (FAILED, CRASH_LOOP):
             replica.start_after, replica.fast_crashes = None, 0
             replica.state = FAILED
-    _want(session, store, name, "running", reason)
+    _set_desired_state(session, store, name, "running", reason)
 
 
-def _want(session: Session, store: Store, name: str, desired: str, reason: str) -> None:
+def _set_desired_state(
+    session: Session, store: Store, name: str, desired: str, reason: str
+) -> None:
     deployment = require(session, name)
     if deployment.desired_state == desired == "stopped":
         raise Conflict(f"{name!r} is stopped already.")
@@ -122,14 +124,16 @@ def _want(session: Session, store: Store, name: str, desired: str, reason: str) 
 
 def require(session: Session, name: str) -> Deployment:
     """The deployment's row. Raises NotFound in words that list the known ones."""
-    found = session.get(Deployment, name)
-    if found is None:
-        known = ", ".join(session.exec(select(Deployment.name).order_by(Deployment.name)))
-        raise NotFound(f"there is no deployment {name!r}.", hint=f"Known: {known or 'none yet'}.")
-    return found
+    deployment = session.get(Deployment, name)
+    if deployment is None:
+        existing = ", ".join(session.exec(select(Deployment.name).order_by(Deployment.name)))
+        raise NotFound(
+            f"there is no deployment {name!r}.", hint=f"Known: {existing or 'none yet'}."
+        )
+    return deployment
 
 
-def of(session: Session, name: str) -> Sequence[Replica]:
+def replicas_of(session: Session, name: str) -> Sequence[Replica]:
     """The processes of a deployment."""
     query = select(Replica).where(Replica.deployment == name)
     return session.exec(query.order_by(col(Replica.version).desc(), col(Replica.ordinal))).all()
@@ -143,7 +147,7 @@ def revisions(session: Session, name: str, version: int | None = None) -> Sequen
     return session.exec(query.order_by(col(Revision.seq).desc())).all()
 
 
-def servable(session: Session, model: str, version: int) -> VersionInfo:
+def require_servable(session: Session, model: str, version: int) -> VersionInfo:
     """The version to serve.
 
     Raises NotFound without it, Refused when it was taken out of use or cannot be served from here.
@@ -198,11 +202,16 @@ def _revise(
 
 
 def _append(
-    session: Session, store: Store, deployment: Deployment, served: Revision, action: str, why: str
+    session: Session,
+    store: Store,
+    deployment: Deployment,
+    served: Revision,
+    action: str,
+    reason: str,
 ) -> None:
     """Add a revision that serves what `served` does."""
     newest = select(func.max(Revision.seq)).where(Revision.deployment == deployment.name)
-    kept: dict[str, Any] = {
+    served_fields: dict[str, Any] = {
         part: getattr(served, part)
         for part in ("model", "version", "digest", "signature", "example")
     }
@@ -211,10 +220,10 @@ def _append(
             deployment=deployment.name,
             seq=(session.exec(newest).one() or 0) + 1,
             action=action,
-            reason=why,
+            reason=reason,
             by=store.actor,
             at=store.now(),
-            **kept,
+            **served_fields,
         )
     )
     session.flush()

@@ -73,34 +73,38 @@ class DeploymentInfo:
         return f"{self.model}@{self.version}"
 
 
-def status(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[str, str]:
+def describe_status(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[str, str]:
     """One word for a badge and one sentence for a person."""
-    wanted = [r for r in replicas if r.version == deployment.version]
-    ready = sum(r.state == "ready" for r in wanted)
-    answers = any(r.state == "ready" and r.version == deployment.serving_version for r in replicas)
-    number, looping = deployment.version, any(map(is_looping, wanted))
+    current = [r for r in replicas if r.version == deployment.version]
+    ready = sum(r.state == "ready" for r in current)
+    is_answering = any(
+        r.state == "ready" and r.version == deployment.serving_version for r in replicas
+    )
+    version, looping = deployment.version, any(map(is_looping, current))
     if deployment.desired_state == "stopped":
-        left = [r for r in replicas if r.pid is not None]
-        return ("stopping", "Answering its last requests.") if left else ("stopped", "Stopped.")
+        remaining = [r for r in replicas if r.pid is not None]
+        return (
+            ("stopping", "Answering its last requests.") if remaining else ("stopped", "Stopped.")
+        )
     if looping:
-        still = f"; version {deployment.serving_version} still answers" if answers else ""
-        return "crash_loop", f"Version {number} keeps ending right after its start{still}."
-    if answers and deployment.serving_version == number:
+        still = f"; version {deployment.serving_version} still answers" if is_answering else ""
+        return "crash_loop", f"Version {version} keeps ending right after its start{still}."
+    if is_answering and deployment.serving_version == version:
         if ready < deployment.replicas:
-            return "degraded", f"{ready} of {deployment.replicas} processes of version {number}."
-        return "ready", f"Version {number} answers."
-    if answers:
-        return "swapping", f"Version {deployment.serving_version} answers until {number} is ready."
-    if any(r.restarts for r in wanted):
-        return "restarting", f"Version {number} ended and is being started again."
-    return "starting", f"Version {number} is being loaded and warmed."
+            return "degraded", f"{ready} of {deployment.replicas} processes of version {version}."
+        return "ready", f"Version {version} answers."
+    if is_answering:
+        return "swapping", f"Version {deployment.serving_version} answers until {version} is ready."
+    if any(r.restarts for r in current):
+        return "restarting", f"Version {version} ended and is being started again."
+    return "starting", f"Version {version} is being loaded and warmed."
 
 
 def deployment_info(
     deployment: Deployment, replicas: Sequence[Replica], revisions: Sequence[Revision]
 ) -> DeploymentInfo:
     """The facts of one deployment; revisions come newest first."""
-    word, words = status(deployment, replicas)
+    state, message = describe_status(deployment, replicas)
     current = next(r for r in revisions if r.version == deployment.version)
     return DeploymentInfo(
         name=deployment.name,
@@ -109,8 +113,8 @@ def deployment_info(
         serving_version=deployment.serving_version,
         previous_version=deployment.previous_version,
         desired_state=deployment.desired_state,
-        status=word,
-        message=words,
+        status=state,
+        message=message,
         generation=deployment.generation,
         replica_count=deployment.replicas,
         warm_until=deployment.warm_until,

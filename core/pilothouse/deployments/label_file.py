@@ -69,9 +69,9 @@ def guess_columns(names: Sequence[str], signature: Signature) -> LabelColumns:
     """The columns by their names; an empty name for one that cannot be told."""
     label_names = (signature.target.casefold(), *LABEL_NAMES)
     return LabelColumns(
-        id=_named(names, ID_NAMES) or "",
-        label=_named(names, label_names) or "",
-        at=_named(names, TIME_NAMES),
+        id=_first_named(names, ID_NAMES) or "",
+        label=_first_named(names, label_names) or "",
+        at=_first_named(names, TIME_NAMES),
     )
 
 
@@ -84,7 +84,7 @@ def read_label_file(
 ) -> LabelFile:
     """The labels of a CSV or Parquet file. Raises Invalid that names the row and the column."""
     table = _table(source, filename, {})
-    columns = _chosen(table.column_names, signature, columns)
+    columns = _resolve_columns(table.column_names, signature, columns)
     kinds = {name: str(table.schema.field(name).type) for name in (columns.id, columns.label)}
     as_written = {}  # 007 is no 7, and the words for true and false are the classes' own
     if kinds[columns.id] != "string":
@@ -96,7 +96,7 @@ def read_label_file(
     ids, labels = table[columns.id].to_pylist(), table[columns.label].to_pylist()
     times = _times(table, columns.at, now_ms)
     rows = [n for n in range(len(ids)) if not _is_missing(ids[n]) and not _is_missing(labels[n])]
-    rows = _once(rows, ids, labels, columns)
+    rows = _unique_rows(rows, ids, labels, columns)
     if not rows:
         raise Invalid(f"no row has a value in both {columns.id!r} and {columns.label!r}.")
     for row in rows:
@@ -129,12 +129,12 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _named(names: Sequence[str], known: Sequence[str]) -> str | None:
+def _first_named(names: Sequence[str], candidates: Sequence[str]) -> str | None:
     by_word = {name.strip().casefold().replace(" ", "_"): name for name in reversed(names)}
-    return next((by_word[word] for word in known if word in by_word), None)
+    return next((by_word[word] for word in candidates if word in by_word), None)
 
 
-def _chosen(
+def _resolve_columns(
     names: Sequence[str], signature: Signature, columns: LabelColumns | None
 ) -> LabelColumns:
     chosen = columns or guess_columns(names, signature)
@@ -149,7 +149,9 @@ def _is_missing(value: Any) -> bool:
     return value is None or value == "" or value != value
 
 
-def _once(rows: list[int], ids: list[str], labels: list[Any], columns: LabelColumns) -> list[int]:
+def _unique_rows(
+    rows: list[int], ids: list[str], labels: list[Any], columns: LabelColumns
+) -> list[int]:
     """The rows without repetitions. Raises Invalid when an id has two different labels."""
     first: dict[str, int] = {}
     for row in rows:
@@ -167,11 +169,11 @@ def _classes(
 ) -> list[Label]:
     wrong = next((row for row in rows if signature.match_label(labels[row]) is None), None)
     if wrong is not None:
-        known = join_names(repr(label) for label in signature.classes)
+        classes = join_names(repr(label) for label in signature.classes)
         raise Invalid(
             f"row {wrong + 1}, column {columns.label!r}: {excerpt(labels[wrong])} is no class of "
             "the model.",
-            hint=f"Known: {known}.",
+            hint=f"Known: {classes}.",
         )
     return match_labels(signature, [labels[row] for row in rows])
 

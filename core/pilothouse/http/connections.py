@@ -21,7 +21,7 @@ BODY_GRACE_SECONDS = 20.0
 BODY_BYTES_PER_SECOND = 16 * 1024
 SILENT_SECONDS = 20.0
 UNREAD_SECONDS = 60.0
-CHECK_EVERY = 1.0
+CHECK_SECONDS = 1.0
 REFUSED_SECONDS = 2.0
 HEAD, BODY, ANSWERING, REFUSED = "head", "body", "answering", "refused"
 TOO_LARGE = (
@@ -117,7 +117,7 @@ class LimitedProtocol(HttpToolsProtocol):
 async def close_slow(connections: Iterable[Any]) -> None:
     """Close the connections whose callers take too long, for ever."""
     while True:
-        await asyncio.sleep(CHECK_EVERY)
+        await asyncio.sleep(CHECK_SECONDS)
         now = asyncio.get_running_loop().time()
         for connection in list(connections):
             if isinstance(connection, LimitedProtocol) and (fault := connection.fault(now)):

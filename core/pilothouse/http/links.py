@@ -39,12 +39,12 @@ def answer(store: Store, path: str, query: str) -> Response:
     """The page at `/`, or the way from `/open` into the app."""
     if path == ROOT:
         noscript = "Your browser runs no scripts, so this link cannot be followed."
-        words = f"<script>{SCRIPT}</script><noscript>{noscript}</noscript>"
-        return _page(200, words)
+        html = f"<script>{SCRIPT}</script><noscript>{noscript}</noscript>"
+        return _page(200, html)
     app = find(store.run_folder, "app")
     if app is None:
-        words = "The app of this workspace is not running. Start it with <code>pilothouse up</code>"
-        return _page(503, f"{words}, then reload this page.")
+        html = "The app of this workspace is not running. Start it with <code>pilothouse up</code>"
+        return _page(503, f"{html}, then reload this page.")
     at = parse_qs(query).get("at", [""])[0][:MAX_URL_LENGTH]
     with store.read() as session:
         page, params = target(session, at)
@@ -58,12 +58,12 @@ def target(session: Session, at: str) -> Target:
     path, _, query = at.partition("?")
     parts = [unquote(part) for part in path.strip("/").split("/") if part]
     for pattern, page in _PAGES:
-        if len(parts) >= len(pattern) and all(map(_fits, pattern, parts)):
+        if len(parts) >= len(pattern) and all(map(_matches, pattern, parts)):
             return page(session, parts, query)
     return "", {}
 
 
-def _fits(name: str, part: str) -> bool:
+def _matches(name: str, part: str) -> bool:
     return name == "*" or name == part
 
 
@@ -80,10 +80,12 @@ def _logged_model(session: Session, parts: list[str], query: str) -> Target:
 
 
 def _experiment(session: Session, parts: list[str], query: str) -> Target:
-    number = parts[1]
-    if not number.isdecimal() or len(number) > MAX_NUMBER_LENGTH:
+    experiment_id = parts[1]
+    if not experiment_id.isdecimal() or len(experiment_id) > MAX_NUMBER_LENGTH:
         return EXPERIMENTS, {}
-    name = session.scalars(select(col(Experiment.name)).where(col(Experiment.id) == int(number)))
+    name = session.scalars(
+        select(col(Experiment.name)).where(col(Experiment.id) == int(experiment_id))
+    )
     first = name.first()
     return EXPERIMENTS, {"experiment": first} if first else {}
 
@@ -108,8 +110,8 @@ _PAGES: tuple[tuple[tuple[str, ...], Callable[[Session, list[str], str], Target]
 )
 
 
-def _page(status: int, words: str) -> Response:
-    body = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Pilothouse</title>{words}'
+def _page(status: int, html: str) -> Response:
+    body = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Pilothouse</title>{html}'
     headers = (
         (b"content-security-policy", POLICY.encode()),
         (b"x-content-type-options", b"nosniff"),

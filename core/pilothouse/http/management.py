@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pilothouse.server")
 MAX_ROWS = 10_000
-HOT = (
+HOT_ROUTES = (
     ("post", "/v2/models/{deployment}/infer", "Predict (Open Inference Protocol v2)."),
     ("get", "/v2/models/{deployment}", "The tensors a deployment takes and gives."),
     ("get", "/v2/models/{deployment}/ready", "Whether a deployment answers at once."),
@@ -48,19 +48,19 @@ def build(store: Store) -> Any:
     workspace = Workspace(store)
     _lists(app, workspace)
     _details(app, workspace)
-    app.add_exception_handler(PilothouseError, _refused)
+    app.add_exception_handler(PilothouseError, _error_response)
     for kind in (DBAPIError, OSError):
-        app.add_exception_handler(kind, _failed)
+        app.add_exception_handler(kind, _unexpected_error_response)
     app.openapi = _with_hot_routes(app.openapi)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 
 
 def _lists(app: FastAPI, workspace: Workspace) -> None:
-    def listing(path: str, words: str, frame_of: Callable[[int], pd.DataFrame]) -> None:
+    def listing(path: str, summary: str, frame_of: Callable[[int], pd.DataFrame]) -> None:
         def answer(limit: int = Query(100, ge=1, le=MAX_ROWS)) -> Response:
             return _json(records(frame_of(limit).head(limit)))
 
-        app.get(f"/api/{path}", summary=words, operation_id=path, tags=["lists"])(answer)
+        app.get(f"/api/{path}", summary=summary, operation_id=path, tags=["lists"])(answer)
 
     listing("datasets", "Every dataset.", lambda _: workspace.data.datasets())
     listing("experiments", "Every experiment.", lambda _: workspace.experiments.experiments())
@@ -100,7 +100,7 @@ def _json(value: Any, status: int = 200) -> Response:
     return Response(to_bytes(value), status, media_type="application/json")
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _error_response(_: Request, error: Exception) -> Response:
     assert isinstance(error, PilothouseError)
     body: dict[str, Any] = {"error": error.message, "hint": error.hint, "code": error.code}
     if isinstance(error, Invalid):
@@ -111,28 +111,28 @@ async def _refused(_: Request, error: Exception) -> Response:
     return answer
 
 
-async def _failed(request: Request, error: Exception) -> Response:
+async def _unexpected_error_response(request: Request, error: Exception) -> Response:
     """What the disk or the database refused, in words; anything else is the server's own fault."""
     log.error("a request failed", exc_info=error)
-    words = "something went wrong in the server; its log says what."
-    return await _refused(request, to_unavailable(error) or PilothouseError(words))
+    message = "something went wrong in the server; its log says what."
+    return await _error_response(request, to_unavailable(error) or PilothouseError(message))
 
 
 def _with_hot_routes(schema_of: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
     """The schema with the routes that are answered before FastAPI is asked."""
 
     def schema() -> dict[str, Any]:
-        found = schema_of()
-        for method, path, words in HOT:
-            found["paths"].setdefault(path, {})[method] = _operation(method, path, words)
-        return found
+        document = schema_of()
+        for method, path, summary in HOT_ROUTES:
+            document["paths"].setdefault(path, {})[method] = _operation(method, path, summary)
+        return document
 
     return schema
 
 
-def _operation(method: str, path: str, words: str) -> dict[str, Any]:
+def _operation(method: str, path: str, summary: str) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "summary": words,
+        "summary": summary,
         "tags": ["predictions"],
         "responses": {"200": {"description": "Answered."}},
     }

@@ -18,42 +18,42 @@ def exposition(gateway: Gateway) -> bytes:
 
 
 def _lines(gateway: Gateway) -> Iterator[str]:
-    measures = gateway.measures
+    metrics = gateway.metrics
     yield from _head("pilothouse_info", "gauge", "The program that answers.")
     yield f'pilothouse_info{{version="{pilothouse.__version__}"}} 1'
     yield from _head("pilothouse_requests_total", "counter", "Prediction requests by status.")
-    for (name, number, status), count in sorted(measures.requests.items()):
-        yield f"pilothouse_requests_total{_labels(name, number, status=status)} {count}"
+    for (name, version, status), count in sorted(metrics.requests.items()):
+        yield f"pilothouse_requests_total{_labels(name, version, status=status)} {count}"
     yield from _head("pilothouse_predictions_total", "counter", "Rows predicted.")
-    for (name, number), count in sorted(measures.rows.items()):
-        yield f"pilothouse_predictions_total{_labels(name, number)} {count}"
+    for (name, version), count in sorted(metrics.rows.items()):
+        yield f"pilothouse_predictions_total{_labels(name, version)} {count}"
     yield from _head("pilothouse_labels_total", "counter", "Labels received.")
-    for name, count in sorted(measures.labels.items()):
+    for name, count in sorted(metrics.labels.items()):
         yield f"pilothouse_labels_total{_labels(name)} {count}"
     yield from _head("pilothouse_deployment_ready", "gauge", "Whether a process is ready.")
     for name in gateway.routes.names():
         yield f"pilothouse_deployment_ready{_labels(name)} {int(gateway.routes.is_ready(name))}"
     yield from _head(LATENCY, "histogram", "Time from request to answer.")
-    for (name, number), histogram in sorted(measures.latency.items()):
-        yield from _histogram(name, number, histogram)
+    for (name, version), histogram in sorted(metrics.latency.items()):
+        yield from _histogram(name, version, histogram)
 
 
-def _histogram(name: str, number: int, histogram: Histogram) -> Iterator[str]:
+def _histogram(name: str, version: int, histogram: Histogram) -> Iterator[str]:
     total = 0
     bounds = [*(f"{ms / 1000:g}" for ms in BUCKETS_MS), "+Inf"]
     for bound, count in zip(bounds, histogram.counts, strict=True):
         total += count
-        yield f"{LATENCY}_bucket{_labels(name, number, le=bound)} {total}"
-    yield f"{LATENCY}_sum{_labels(name, number)} {histogram.total_ms / 1000:.6f}"
-    yield f"{LATENCY}_count{_labels(name, number)} {total}"
+        yield f"{LATENCY}_bucket{_labels(name, version, le=bound)} {total}"
+    yield f"{LATENCY}_sum{_labels(name, version)} {histogram.total_ms / 1000:.6f}"
+    yield f"{LATENCY}_count{_labels(name, version)} {total}"
 
 
-def _labels(name: str, number: int | None = None, **more: object) -> str:
+def _labels(name: str, version: int | None = None, **more: object) -> str:
     """Names of deployments need no escaping: they are checked at launch."""
-    parts = {"deployment": name} | ({} if number is None else {"version": number}) | more
+    parts = {"deployment": name} | ({} if version is None else {"version": version}) | more
     return "{" + ",".join(f'{key}="{value}"' for key, value in parts.items()) + "}"
 
 
-def _head(name: str, kind: str, words: str) -> Iterator[str]:
-    yield f"# HELP {name} {words}"
+def _head(name: str, kind: str, description: str) -> Iterator[str]:
+    yield f"# HELP {name} {description}"
     yield f"# TYPE {name} {kind}"

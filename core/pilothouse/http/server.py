@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pilothouse.server")
 HOST = "127.0.0.1"
-SEAL_EVERY = 1.0
-DELIVER_EVERY = 1.0
+SEAL_CHECK_SECONDS = 1.0
+DELIVERY_CHECK_SECONDS = 1.0
 LOCK_SECONDS = 3.0
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -79,7 +79,7 @@ class Server:
         elif self.gateway.owns(path):
             await self.gateway(scope, receive, send)
         elif path in ("/healthz", "/readyz", "/metrics"):
-            await respond(send, self._condition(path))
+            await respond(send, self._probe(path))
         elif links.owns(path) and scope["method"] == "GET":
             query = scope["query_string"].decode("latin-1")
             await respond(send, await asyncio.to_thread(links.answer, self.store, path, query))
@@ -91,10 +91,12 @@ class Server:
         """A page of another site must reach us neither by a name of its own nor by a form."""
         app = find(self.store.run_folder, "app") if _has_origin(scope) else None
         ports = {app.port if app is not None else self.store.settings.app_port}
-        words = hosts.refusal(scope["headers"], ports)
-        return Refused(words, hint="Use 127.0.0.1 and the port of this server.") if words else None
+        message = hosts.refusal(scope["headers"], ports)
+        return (
+            Refused(message, hint="Use 127.0.0.1 and the port of this server.") if message else None
+        )
 
-    def _condition(self, path: str) -> Response:
+    def _probe(self, path: str) -> Response:
         if path == "/metrics":
             return Response(200, exposition(self.gateway), content_type=CONTENT_TYPE)
         ready = path == "/healthz" or self.routes.loaded
@@ -104,14 +106,14 @@ class Server:
 
     async def _management_app(self) -> App:
         if self._management is None:
-            self._management = asyncio.create_task(asyncio.to_thread(self._build))
+            self._management = asyncio.create_task(asyncio.to_thread(self._build_management_app))
         return await asyncio.shield(self._management)
 
-    def _build(self) -> App:
+    def _build_management_app(self) -> App:
         from pilothouse.http.management import build
 
-        made: App = build(self.store)
-        return made
+        application: App = build(self.store)
+        return application
 
     async def _mlflow_app(self) -> Protocol:
         if self._protocol is None:
@@ -133,26 +135,26 @@ class Server:
 
     async def start(self) -> None:
         """Read the routes once, then keep them fresh and journals short."""
-        await self.routes.look()
+        await self.routes.refresh()
         self._background_tasks = [
-            asyncio.create_task(self.routes.follow()),
-            asyncio.create_task(self._tidy()),
+            asyncio.create_task(self.routes.poll()),
+            asyncio.create_task(self._seal_journals()),
             asyncio.create_task(self._deliver()),
             asyncio.create_task(self._close_slow()),
         ]
 
     async def stop(self) -> None:
         """Seal the journals and hang up."""
-        for duty in self._background_tasks:
-            duty.cancel()
+        for task in self._background_tasks:
+            task.cancel()
         await asyncio.gather(*self._background_tasks, return_exceptions=True)
         self.gateway.close()
         if self._protocol is not None:
             await asyncio.to_thread((await self._mlflow_app()).close)
 
-    async def _tidy(self) -> None:
+    async def _seal_journals(self) -> None:
         while True:
-            await asyncio.sleep(SEAL_EVERY)
+            await asyncio.sleep(SEAL_CHECK_SECONDS)
             self.gateway.seal_old()
 
     async def _close_slow(self) -> None:
@@ -171,7 +173,7 @@ class Server:
                 await asyncio.to_thread(courier.look)
             except (SQLAlchemyError, PilothouseError):
                 log.exception("deliveries could not be read")
-            await asyncio.sleep(DELIVER_EVERY)
+            await asyncio.sleep(DELIVERY_CHECK_SECONDS)
 
 
 def serve(settings: Settings, *, allow_reset: bool = False) -> None:
@@ -185,13 +187,16 @@ def serve(settings: Settings, *, allow_reset: bool = False) -> None:
     store = open_store(settings)
     try:
         prepare(store)
-        with _alone(store.run_folder), contextlib.closing(_listen(settings.server_port)) as door:
-            _answer_at(door, Server(store, allow_reset=allow_reset))
+        with (
+            _workspace_lock(store.run_folder),
+            contextlib.closing(_listen(settings.server_port)) as listener,
+        ):
+            _run(listener, Server(store, allow_reset=allow_reset))
     finally:
         store.engine.dispose()
 
 
-def _answer_at(door: socket.socket, server: Server) -> None:
+def _run(listener: socket.socket, server: Server) -> None:
     import uvicorn
 
     from pilothouse.http.connections import LimitedProtocol
@@ -208,16 +213,16 @@ def _answer_at(door: socket.socket, server: Server) -> None:
         server_header=False,
         timeout_graceful_shutdown=10,
     )
-    own = announce(store.run_folder, "server", int(door.getsockname()[1]))
+    own = announce(store.run_folder, "server", int(listener.getsockname()[1]))
     log.info("the server of %s answers at %s", store.folder, own.url)
     running = uvicorn.Server(config)
     server.connections = running.server_state.connections
     with contextlib.suppress(KeyboardInterrupt):
-        running.run(sockets=[door])
+        running.run(sockets=[listener])
 
 
 @contextlib.contextmanager
-def _alone(run_folder: Path) -> Iterator[None]:
+def _workspace_lock(run_folder: Path) -> Iterator[None]:
     """Hold the workspace against a second server, whichever of two began first.
 
     One that was told to end may still be answering its last requests, so this waits a little.
@@ -235,17 +240,17 @@ def _alone(run_folder: Path) -> Iterator[None]:
 
 def _listen(port: int) -> socket.socket:
     """A listening socket on loopback: callers queue here while the application starts."""
-    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        door.bind((HOST, port))
-        door.listen(2048)
+        listener.bind((HOST, port))
+        listener.listen(2048)
     except OSError as taken:
-        door.close()
+        listener.close()
         raise Unavailable(
             f"port {port} cannot be used: {taken.strerror}.", hint="Choose another with --port."
         ) from taken
-    return door
+    return listener
 
 
 def _has_origin(scope: Scope) -> bool:

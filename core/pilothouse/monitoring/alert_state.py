@@ -27,28 +27,28 @@ class AlertState:
 
 
 def advance(
-    now: AlertState, verdict: Verdict, place: int, for_windows: int, clear_windows: int
+    state: AlertState, verdict: Verdict, index: int, for_windows: int, clear_windows: int
 ) -> AlertState:
     """The standing after one more window, the `place`-th."""
     if verdict == "unknown":
-        return now
+        return state
     if verdict == "breach":
-        breaches = now.breaches + 1
-        firing = now.phase == "firing" or breaches >= for_windows
-        opened = place if now.opened is None else now.opened
+        breaches = state.breaches + 1
+        firing = state.phase == "firing" or breaches >= for_windows
+        opened = index if state.opened is None else state.opened
         return AlertState("firing" if firing else "pending", breaches, 0, opened)
-    clears = now.clears + 1 if verdict == "clear" else 0
-    if now.phase != "firing" or clears >= clear_windows:
+    clears = state.clears + 1 if verdict == "clear" else 0
+    if state.phase != "firing" or clears >= clear_windows:
         return AlertState(clears=clears)
-    return AlertState("firing", 0, clears, now.opened)
+    return AlertState("firing", 0, clears, state.opened)
 
 
 def evaluate(verdicts: Iterable[Verdict], for_windows: int, clear_windows: int) -> AlertState:
     """The standing after all of these windows, oldest first."""
-    now = AlertState()
-    for place, verdict in enumerate(verdicts):
-        now = advance(now, verdict, place, for_windows, clear_windows)
-    return now
+    state = AlertState()
+    for index, verdict in enumerate(verdicts):
+        state = advance(state, verdict, index, for_windows, clear_windows)
+    return state
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ class Condition:
 
 def combine(verdicts: Sequence[Verdict]) -> Verdict:
     """What several results of one window say together: one breach is enough; all must be clear."""
-    said = [verdict for verdict in verdicts if verdict != "unknown"]
-    if "breach" in said:
+    decisive = [verdict for verdict in verdicts if verdict != "unknown"]
+    if "breach" in decisive:
         return "breach"
-    if not said:
+    if not decisive:
         return "unknown"
-    return "between" if "between" in said else "clear"
+    return "between" if "between" in decisive else "clear"

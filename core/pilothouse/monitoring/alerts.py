@@ -46,7 +46,7 @@ TITLES = {
     "wasserstein": "the Wasserstein distance",
     "jensen_shannon": "the Jensen-Shannon distance",
 }
-UNJUDGED = (INSUFFICIENT, ERROR)
+NOT_EVALUATED = (INSUFFICIENT, ERROR)
 VERBS = {PENDING: "opened", FIRING: "fired", ACKNOWLEDGED: "acknowledged", RESOLVED: "resolved"}
 
 
@@ -59,10 +59,10 @@ class WindowReading:
     worst_result: CheckResult | None
 
 
-def follow(session: Session, store: Store, window: Window) -> None:
+def evaluate_rules(session: Session, store: Store, window: Window) -> None:
     """Follow every rule of the window's deployment, after its results were stored."""
     for rule in rules.enabled(session, window.deployment):
-        _follow(session, store, rule, window)
+        _evaluate_rule(session, store, rule, window)
 
 
 def fired_by(session: Session, window: Window) -> list[Alert]:
@@ -94,20 +94,20 @@ def resolve(session: Session, store: Store, alert_id: str, note: str) -> None:
 
 def require(session: Session, alert_id: str) -> Alert:
     """The alert's row. Raises NotFound."""
-    found = session.get(Alert, alert_id)
-    if found is None:
+    alert = session.get(Alert, alert_id)
+    if alert is None:
         raise NotFound(f"there is no alert {alert_id!r}.")
-    return found
+    return alert
 
 
-def end_of_rule(session: Session, store: Store, rule: AlertRule, note: str) -> None:
+def resolve_for_rule(session: Session, store: Store, rule: AlertRule, note: str) -> None:
     """Resolve the open alert of a rule that no longer watches."""
     alert = _open_alert(session, rule)
     if alert is not None:
         _end(session, store, alert, None, note)
 
 
-def without_window(session: Session, store: Store, window: Window) -> None:
+def reevaluate_without_window(session: Session, store: Store, window: Window) -> None:
     """Follow every rule once a window no longer counts; an alert that rested on it ends."""
     note = f"the window from {window.start:%Y-%m-%d} was removed"
     for rule in rules.enabled(session, window.deployment):
@@ -115,45 +115,45 @@ def without_window(session: Session, store: Store, window: Window) -> None:
         if alert is None:
             continue
         readings = read(session, rule)
-        now = evaluate([r.verdict for r in readings], rule.for_windows, rule.clear_windows)
-        if _is_over(alert, now):
+        state = evaluate([r.verdict for r in readings], rule.for_windows, rule.clear_windows)
+        if _is_over(alert, state):
             _end(session, store, alert, None, note)
         else:
-            _update(alert, rule, readings, now)
+            _update(alert, rule, readings, state)
             session.add(alert)
 
 
-def _follow(session: Session, store: Store, rule: AlertRule, window: Window) -> None:
+def _evaluate_rule(session: Session, store: Store, rule: AlertRule, window: Window) -> None:
     readings = read(session, rule)
     verdicts = [reading.verdict for reading in readings]
-    now = evaluate(verdicts, rule.for_windows, rule.clear_windows)
+    state = evaluate(verdicts, rule.for_windows, rule.clear_windows)
     alert = _open_alert(session, rule)
-    if alert is not None and _is_over(alert, now):
+    if alert is not None and _is_over(alert, state):
         _end(session, store, alert, window, "the condition has cleared")
         alert = None
-    if now.phase == "inactive":
+    if state.phase == "inactive":
         return
-    alert = alert or _begin(session, store, rule, readings, now)
-    _update(alert, rule, readings, now)
+    alert = alert or _open(session, store, rule, readings, state)
+    _update(alert, rule, readings, state)
     session.add(alert)
     session.flush()
-    if now.phase == "firing" and alert.state == PENDING:
+    if state.phase == "firing" and alert.state == PENDING:
         alert.fired_at = store.now()
         alert.fired_window, alert.fired_revision = window.id, window.revision
         _move(session, store, alert, FIRING, window, alert.message)
 
 
-def _is_over(alert: Alert, now: AlertState) -> bool:
+def _is_over(alert: Alert, state: AlertState) -> bool:
     """Nothing is wrong any more; or what fired has cleared and something new has begun."""
-    return now.phase == "inactive" or (now.phase == "pending" and alert.state != PENDING)
+    return state.phase == "inactive" or (state.phase == "pending" and alert.state != PENDING)
 
 
 def read(session: Session, rule: AlertRule) -> list[WindowReading]:
     """What the rule says of each window that counts for it, oldest first."""
     windows = _windows(session, rule)
-    found = _results(session, rule, windows)
+    results = _results(session, rule, windows)
     condition = condition_of(rule)
-    return [_reading(window, found.get(window.id, []), condition) for window in windows]
+    return [_reading(window, results.get(window.id, []), condition) for window in windows]
 
 
 def condition_of(rule: AlertRule) -> Condition:
@@ -164,22 +164,22 @@ def condition_of(rule: AlertRule) -> Condition:
 
 
 def _reading(window: Window, results: Sequence[CheckResult], condition: Condition) -> WindowReading:
-    said: list[tuple[Verdict, CheckResult]] = [
+    judged: list[tuple[Verdict, CheckResult]] = [
         (_verdict(result, condition), result) for result in results
     ]
-    breaches = [result for verdict, result in said if verdict == "breach"]
-    others = [result for verdict, result in said if verdict != "unknown"]
-    loudest = _loudest(breaches or others, condition)
-    return WindowReading(window, combine([verdict for verdict, _ in said]), loudest)
+    breaches = [result for verdict, result in judged if verdict == "breach"]
+    others = [result for verdict, result in judged if verdict != "unknown"]
+    worst = _worst_result(breaches or others, condition)
+    return WindowReading(window, combine([verdict for verdict, _ in judged]), worst)
 
 
 def _verdict(result: CheckResult, condition: Condition) -> Verdict:
-    if result.status in UNJUDGED:
+    if result.status in NOT_EVALUATED:
         return "unknown"
     return condition.verdict(result.score, result.reference)
 
 
-def _loudest(results: Iterable[CheckResult], condition: Condition) -> CheckResult | None:
+def _worst_result(results: Iterable[CheckResult], condition: Condition) -> CheckResult | None:
     upward = condition.kind.startswith("above")
     return max(
         results,
@@ -222,11 +222,11 @@ def _results(
             CheckResult.check == rule.check,
         )
     )
-    found: dict[str, list[CheckResult]] = {}
+    by_window: dict[str, list[CheckResult]] = {}
     for result in session.exec(query):
         if result.window_id in newest and fnmatchcase(result.column, rule.column):
-            found.setdefault(result.window_id, []).append(result)
-    return found
+            by_window.setdefault(result.window_id, []).append(result)
+    return by_window
 
 
 def _open_alert(session: Session, rule: AlertRule) -> Alert | None:
@@ -239,15 +239,15 @@ def fingerprint(rule: AlertRule) -> str:
     return hashlib.sha256(f"{rule.deployment}\n{rule.id}".encode()).hexdigest()[:32]
 
 
-def _begin(
+def _open(
     session: Session,
     store: Store,
     rule: AlertRule,
     readings: Sequence[WindowReading],
-    now: AlertState,
+    state: AlertState,
 ) -> Alert:
-    assert now.opened is not None
-    first = readings[now.opened].window
+    assert state.opened is not None
+    first = readings[state.opened].window
     alert = Alert(
         id=uuid7(to_ms(store.now())),
         fingerprint=fingerprint(rule),
@@ -257,33 +257,35 @@ def _begin(
         severity=rule.severity,
         action=rule.action,
         state=PENDING,
-        breaches=now.breaches,
+        breaches=state.breaches,
         message="",
         first_window=first.id,
         last_window=first.id,
         opened_at=store.now(),
     )
-    _update(alert, rule, readings, now)
+    _update(alert, rule, readings, state)
     session.add(alert)
     session.flush()
-    _note(session, store, alert, "", PENDING, first, alert.message)
+    _record_transition(session, store, alert, "", PENDING, first, alert.message)
     return alert
 
 
 def _update(
-    alert: Alert, rule: AlertRule, readings: Sequence[WindowReading], now: AlertState
+    alert: Alert, rule: AlertRule, readings: Sequence[WindowReading], state: AlertState
 ) -> None:
     """Bring the alert up to the newest window that said anything."""
-    spoken = [reading for reading in readings[now.opened :] if reading.worst_result is not None]
-    breaches = [reading for reading in spoken if reading.verdict == "breach"]
-    last = (breaches or spoken)[-1]
+    conclusive = [
+        reading for reading in readings[state.opened :] if reading.worst_result is not None
+    ]
+    breaches = [reading for reading in conclusive if reading.verdict == "breach"]
+    last = (breaches or conclusive)[-1]
     alert.breaches = len(breaches)
-    alert.first_window = spoken[0].window.id
-    alert.last_window = spoken[-1].window.id
+    alert.first_window = conclusive[0].window.id
+    alert.last_window = conclusive[-1].window.id
     if last.worst_result is not None:
         alert.score = last.worst_result.score
         alert.limit = _limit(rule, last.worst_result)
-        alert.message = words(rule, last.worst_result, last.window)
+        alert.message = breach_message(rule, last.worst_result, last.window)
 
 
 def _limit(rule: AlertRule, result: CheckResult) -> float | None:
@@ -296,18 +298,18 @@ def _limit(rule: AlertRule, result: CheckResult) -> float | None:
     return result.reference + sign * rule.threshold
 
 
-def words(rule: AlertRule, result: CheckResult, window: Window) -> str:
+def breach_message(rule: AlertRule, result: CheckResult, window: Window) -> str:
     """The breach in a sentence."""
     check = TITLES.get(result.check) or metric_kind(result.check).title
     what = f"{check} of {result.column}" if result.column else check
     when = f"the window from {window.start:%Y-%m-%d}"
     side = "below" if rule.condition.startswith("below") else "above"
-    said = f"{what} was {result.score:.3f} in {when}"
+    observed = f"{what} was {result.score:.3f} in {when}"
     if not rule.condition.endswith("_reference"):
-        return f"{said}, {side} {rule.threshold:g}"
+        return f"{observed}, {side} {rule.threshold:g}"
     gap = abs((result.score or 0.0) - (result.reference or 0.0))
     return (
-        f"{said}, {gap:.3f} {side} the reference's {result.reference:.3f} "
+        f"{observed}, {gap:.3f} {side} the reference's {result.reference:.3f} "
         f"(tolerated: {rule.threshold:g})"
     )
 
@@ -323,10 +325,10 @@ def _move(
     before, alert.state = alert.state, state
     session.add(alert)
     session.flush()
-    _note(session, store, alert, before, state, window, note)
+    _record_transition(session, store, alert, before, state, window, note)
 
 
-def _note(
+def _record_transition(
     session: Session,
     store: Store,
     alert: Alert,

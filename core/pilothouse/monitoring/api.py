@@ -8,12 +8,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.jobs import Progress
-from pilothouse.monitoring import alerts, baselines, frames, monitors, rules
-from pilothouse.monitoring import report_requests as reports
+from pilothouse.monitoring import (
+    alerts,
+    baselines,
+    frames,
+    monitors,
+    report_requests,
+    rules,
+    window_store,
+)
 from pilothouse.monitoring.monitor_config import MonitorInfo
 from pilothouse.monitoring.rules import AlertRuleSpec, RuleInfo
-from pilothouse.monitoring.window_store import remove as remove_window
-from pilothouse.monitoring.window_store import require as require_window
 from pilothouse.monitoring.windows import Span
 from pilothouse.storage.service import Service
 
@@ -42,7 +47,7 @@ class WindowInfo:
     columns: int
     drifted: int
     drifted_share: float | None
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     revision: int
     evaluated_at: datetime
 
@@ -105,8 +110,8 @@ class Monitoring(Service):
 
         quiet = Progress(self._store, None)
         start_ms, end_ms = Span(start, end).in_ms
-        found = evaluate_job(self._store, quiet, deployment, start_ms, end_ms, restore=True)
-        return str(found["window"])
+        result = evaluate_job(self._store, quiet, deployment, start_ms, end_ms, restore=True)
+        return str(result["window"])
 
     def windows(self, deployment: str | None = None) -> pd.DataFrame:
         """Windows, oldest first; columns as in `frames.WINDOWS`."""
@@ -117,9 +122,9 @@ class Monitoring(Service):
         """One window. Raises NotFound."""
         with self._store.read() as session:
             row = frames.window_row(session, window)
-        figures = {name: row[name] for name in frames.FIGURES if row[name] is not None}
-        own = {name: value for name, value in row.items() if name not in frames.FIGURES}
-        return WindowInfo(**own, figures=figures)
+        metrics = {name: row[name] for name in frames.METRICS if row[name] is not None}
+        own = {name: value for name, value in row.items() if name not in frames.METRICS}
+        return WindowInfo(**own, metrics=metrics)
 
     def remove_window(self, window: str, reason: str = "") -> None:
         """Remove a window that rests on wrong event times, for example.
@@ -128,9 +133,9 @@ class Monitoring(Service):
         by hand. Predictions and labels stay. Raises NotFound.
         """
         with self._store.write() as session:
-            row = require_window(session, window)
-            remove_window(session, self._store, row, reason)
-            alerts.without_window(session, self._store, row)
+            row = window_store.require(session, window)
+            window_store.remove(session, self._store, row, reason)
+            alerts.reevaluate_without_window(session, self._store, row)
 
     def results(self, window: str) -> pd.DataFrame:
         """Every result of a window's newest revision; columns as in `frames.RESULTS`."""
@@ -147,7 +152,7 @@ class Monitoring(Service):
     def drift_ranking(self, window: str) -> pd.DataFrame:
         """Features by drift over threshold times importance; columns as in `frames.RANKING`."""
         with self._store.read() as session:
-            row = require_window(session, window)
+            row = window_store.require(session, window)
             importance = baselines.importance(self._store, session, row.model, row.version)
             return frames.drift_ranking(session, window, importance)
 
@@ -187,7 +192,7 @@ class Monitoring(Service):
         """Let a rule rest; its open alert is resolved. Raises NotFound."""
         with self._store.write() as session:
             row = rules.switch(session, self._store, rule, enabled=False, reason=reason)
-            alerts.end_of_rule(session, self._store, row, reason or "the rule was paused")
+            alerts.resolve_for_rule(session, self._store, row, reason or "the rule was paused")
 
     def resume_rule(self, rule: str, reason: str = "") -> None:
         """Let a paused rule watch again, from the next window on. Raises NotFound."""
@@ -224,19 +229,19 @@ class Monitoring(Service):
     def request_report(self, window: str) -> str:
         """Ask for Evidently's report of a window and return the report's id. Raises NotFound."""
         with self._store.write() as session:
-            return reports.request(session, self._store, window)
+            return report_requests.request(session, self._store, window)
 
-    def report(self, report: str) -> reports.ReportInfo:
+    def report(self, report: str) -> report_requests.ReportInfo:
         """A report as it stands. Raises NotFound."""
         with self._store.read() as session:
-            return reports.info(session, report)
+            return report_requests.info(session, report)
 
-    def reports(self, window: str) -> list[reports.ReportInfo]:
+    def reports(self, window: str) -> list[report_requests.ReportInfo]:
         """The reports of a window, newest first."""
         with self._store.read() as session:
-            return reports.of_window(session, window)
+            return report_requests.reports_of_window(session, window)
 
     def report_html(self, report: str) -> bytes:
         """The page of a report. Raises NotFound, or Unavailable while there is none."""
         with self._store.read() as session:
-            return reports.html(session, self._store, report)
+            return report_requests.html(session, self._store, report)

@@ -73,7 +73,7 @@ class Assessment:
     """Everything that is said of one window, and the profile that its pages draw from."""
 
     checks: tuple[Check, ...]
-    realised: Performance
+    performance: Performance
     profile: Mapping[str, Any]
     mean_score: float | None
 
@@ -107,26 +107,26 @@ class Assessment:
 
 
 def assess(
-    reference: ReferenceProfile, rows: WindowRows, plan: MonitorConfig, threshold: float
+    reference: ReferenceProfile, rows: WindowRows, config: MonitorConfig, threshold: float
 ) -> Assessment:
     """Judge a window. A column that cannot be read gives one row of status error."""
     checks: list[Check] = []
-    drawn: dict[str, Any] = {}
-    for signal, column, found in _columns(reference, rows):
-        if isinstance(found, str):
-            checks.append(_fault(signal, column, found, plan, len(rows)))
+    columns: dict[str, Any] = {}
+    for signal, column, pair in _columns(reference, rows):
+        if isinstance(pair, str):
+            checks.append(_fault(signal, column, pair, config, len(rows)))
             continue
-        checks += column_checks(signal, column, found, plan)
-        drawn[f"{signal}/{column}"] = draw(found)
-    checks.append(_share(checks, plan, reference.rows, len(rows)))
-    realised = compute_performance(rows.score, rows.truth, threshold)
-    needs = MinimumRows(plan.min_labelled, plan.min_coverage, plan.tolerances)
-    checks += performance_checks(realised, reference.figures, needs, reference.rows)
+        checks += column_checks(signal, column, pair, config)
+        columns[f"{signal}/{column}"] = column_profile(pair)
+    checks.append(_share(checks, config, reference.rows, len(rows)))
+    performance = compute_performance(rows.score, rows.truth, threshold)
+    needs = MinimumRows(config.min_labelled, config.min_coverage, config.tolerances)
+    checks += performance_checks(performance, reference.metrics, needs, reference.rows)
     finite = rows.score[np.isfinite(rows.score)]
     return Assessment(
         checks=tuple(checks),
-        realised=realised,
-        profile={"columns": drawn, "calibration": _calibration(realised)},
+        performance=performance,
+        profile={"columns": columns, "calibration": _calibration(performance)},
         mean_score=float(finite.mean()) if len(finite) else None,
     )
 
@@ -158,26 +158,26 @@ def _pair(reference: ColumnReference, column: pd.Series[Any]) -> Pair | str:
         return str(wrong)
 
 
-def column_checks(signal: str, column: str, pair: Pair, plan: MonitorConfig) -> list[Check]:
+def column_checks(signal: str, column: str, pair: Pair, config: MonitorConfig) -> list[Check]:
     """What every test that takes the column's kind says of it."""
     kind = pair.reference.kind
     return [
-        _check(signal, column, name, test, pair, plan)
+        _check(signal, column, name, test, pair, config)
         for name, test in drift_tests.items()
         if kind in test.kinds and (signal == FEATURE_DRIFT or test.signal == FEATURE_DRIFT)
     ]
 
 
 def _check(
-    signal: str, column: str, name: str, test: DriftTest, pair: Pair, plan: MonitorConfig
+    signal: str, column: str, name: str, test: DriftTest, pair: Pair, config: MonitorConfig
 ) -> Check:
-    limits = limits_of(name, test, plan)
+    limits = limits_of(name, test, config)
     missing = test.counts_missing
     n_reference = pair.reference.rows if missing else pair.reference.present
     n_current = pair.window.rows if missing else pair.window.present
     status, score, message = INSUFFICIENT, None, ""
-    if min(n_reference, n_current) < max(plan.min_rows, 1):
-        message = f"{min(n_reference, n_current):,} rows; {plan.min_rows:,} are needed"
+    if min(n_reference, n_current) < max(config.min_rows, 1):
+        message = f"{min(n_reference, n_current):,} rows; {config.min_rows:,} are needed"
     else:
         try:
             score = test.score(pair)
@@ -196,31 +196,31 @@ def _check(
         threshold=limits.fail,
         n_reference=n_reference,
         n_current=n_current,
-        primary=plan.primary.get(pair.reference.kind) == name,
+        primary=config.primary.get(pair.reference.kind) == name,
         message=message,
     )
 
 
-def limits_of(name: str, test: DriftTest, plan: MonitorConfig) -> CheckLimits:
+def limits_of(name: str, test: DriftTest, config: MonitorConfig) -> CheckLimits:
     """A test's limits, as the plan changed them."""
-    own = plan.limits.get(name, {})
+    own = config.limits.get(name, {})
     warn, fail = own.get("warn", test.limits.warn), own.get("fail", test.limits.fail)
     return CheckLimits(warn, fail, test.limits.direction)
 
 
-def _fault(signal: str, column: str, words: str, plan: MonitorConfig, rows: int) -> Check:
-    name = plan.primary["number"]
+def _fault(signal: str, column: str, message: str, config: MonitorConfig, rows: int) -> Check:
+    name = config.primary["number"]
     return Check(
         signal, name, column, drift_tests.get(name).title, ERROR,
-        n_current=rows, primary=True, message=words,
+        n_current=rows, primary=True, message=message,
     )  # fmt: skip
 
 
-def _share(checks: list[Check], plan: MonitorConfig, n_reference: int, n_current: int) -> Check:
+def _share(checks: list[Check], config: MonitorConfig, n_reference: int, n_current: int) -> Check:
     """The share of features that have drifted, of those that could be judged."""
     primaries = [c for c in checks if c.signal == FEATURE_DRIFT and c.primary]
     judged = [c for c in primaries if c.score is not None]
-    limits = CheckLimits(plan.drifted_share / 2, plan.drifted_share)
+    limits = CheckLimits(config.drifted_share / 2, config.drifted_share)
     score = sum(c.status == FAIL for c in judged) / len(judged) if judged else None
     return Check(
         FEATURE_DRIFT,
@@ -237,7 +237,7 @@ def _share(checks: list[Check], plan: MonitorConfig, n_reference: int, n_current
     )
 
 
-def draw(pair: Pair) -> dict[str, Any]:
+def column_profile(pair: Pair) -> dict[str, Any]:
     """What a page needs to draw a column: both rows of counts in the same cells, and the means."""
     reference, window = pair.reference, pair.window
     before, after = pair.bin_counts
@@ -251,16 +251,16 @@ def draw(pair: Pair) -> dict[str, Any]:
         },
     }
     if isinstance(pair, NumberPair):
-        labels = list(pair.reference.cells.labels)
+        labels = list(pair.reference.bins.labels)
         means = {"reference": pair.reference.mean, "current": pair.window.mean}
-        cuts = pair.reference.cells.cuts.tolist()
-        spread = {"tenths": pair.window.tenth_counts.tolist(), "spread": pair.window.spread}
+        cuts = pair.reference.bins.cuts.tolist()
+        spread = {"tenths": pair.window.decile_counts.tolist(), "spread": pair.window.sum_sq_dev}
         return facts | {"labels": labels, "cuts": cuts, "mean": means} | spread
     return facts | {"labels": list({**pair.reference.counts, **pair.window.counts})}
 
 
-def _calibration(realised: Performance) -> dict[str, list[float]] | None:
-    curve = realised.calibration
+def _calibration(performance: Performance) -> dict[str, list[float]] | None:
+    curve = performance.calibration
     if curve is None:
         return None
     return {

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PATH = "reference.parquet"
 MAX_CACHED = 4
-_kept: dict[str, ReferenceProfile] = {}  # by digest: what a digest names never changes
+_profiles: dict[str, ReferenceProfile] = {}  # by digest: what a digest names never changes
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def baseline(store: Store, model: str, version: int) -> Baseline:
     with store.read() as session:
         signature, source = _source(session, model, version)
         row = session.get(tables.Reference, (model, version))
-        known = row.digest if row is not None and row.source == source else None
-    digest = known or _compute(store, model, version, signature, source)
+        stored = row.digest if row is not None and row.source == source else None
+    digest = stored or _compute(store, model, version, signature, source)
     return Baseline(signature, _load(store, digest), digest)
 
 
@@ -91,11 +91,11 @@ def _compute(store: Store, model: str, version: int, signature: Signature, sourc
 
 
 def _load(store: Store, digest: str) -> ReferenceProfile:
-    if digest not in _kept:
-        while len(_kept) >= MAX_CACHED:
-            _kept.pop(next(iter(_kept)))
-        _kept[digest] = from_bytes(store.artifacts.read(digest))
-    return _kept[digest]
+    if digest not in _profiles:
+        while len(_profiles) >= MAX_CACHED:
+            _profiles.pop(next(iter(_profiles)))
+        _profiles[digest] = from_bytes(store.artifacts.read(digest))
+    return _profiles[digest]
 
 
 def _frame(path: Path) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from sqlmodel import select
 from pilothouse.deployments.prediction_log import log
 from pilothouse.monitoring import monitors
 from pilothouse.monitoring.tables import Window
-from pilothouse.monitoring.windows import Period, Span, tile, window_of
+from pilothouse.monitoring.windows import Period, Span, window_of, windows_between
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
@@ -27,52 +27,52 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
     No more than a few: one event with a wrong date, decades away, must not cost decades of windows.
     """
     with store.read() as session:
-        plan = monitors.monitor_info(session, deployment).plan
+        config = monitors.monitor_info(session, deployment).config
         query = select(Window).where(Window.deployment == deployment)
         judged: dict[Span, datetime | None] = {}
         for window in session.exec(query):
             span = Span(window.start, window.end)
-            judged[span] = _later(judged.get(span), _heard(window))
+            judged[span] = _later(judged.get(span), _received_until(window))
     rows = _received(store, deployment)
     rows = rows[rows["event_at"] < until]
-    if not plan.enabled or rows.empty:
+    if not config.enabled or rows.empty:
         return []
-    newest = _newest(rows, plan.period)
+    newest = _newest(rows, config.period)
     return [
         span
-        for span in _with_gaps(sorted(newest), plan.period)
+        for span in _with_gaps(sorted(newest), config.period)
         if span.end <= until and (span not in judged or _is_news(newest.get(span), judged[span]))
     ][:MAX_DUE]
 
 
-def _heard(window: Window) -> datetime | None:
+def _received_until(window: Window) -> datetime | None:
     """Until when a judged window has heard everything; None when it was removed."""
     return None if window.removed_at else window.heard_until or window.evaluated_at
 
 
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    return max((at for at in (one, other) if at is not None), default=None)
+def _later(first: datetime | None, second: datetime | None) -> datetime | None:
+    return max((at for at in (first, second) if at is not None), default=None)
 
 
-def _is_news(newest: datetime | None, heard: datetime | None) -> bool:
-    return newest is not None and heard is not None and newest > heard
+def _is_news(newest: datetime | None, received_until: datetime | None) -> bool:
+    return newest is not None and received_until is not None and newest > received_until
 
 
 def _newest(rows: pd.DataFrame, period: Period) -> dict[Span, datetime]:
     """When something of each busy window was last heard of."""
-    heard = rows.assign(day=rows["event_at"].dt.floor("D")).groupby("day", as_index=False)
-    found: dict[Span, datetime] = {}
-    for row in heard["received_at"].max().itertuples():
+    by_day = rows.assign(day=rows["event_at"].dt.floor("D")).groupby("day", as_index=False)
+    newest: dict[Span, datetime] = {}
+    for row in by_day["received_at"].max().itertuples():
         span = window_of(row.day.to_pydatetime(), period)
-        found[span] = max(row.received_at, found.get(span, row.received_at))
-    return found
+        newest[span] = max(row.received_at, newest.get(span, row.received_at))
+    return newest
 
 
 def _with_gaps(busy: list[Span], period: Period) -> Iterator[Span]:
     """Busy windows, each with the first empty ones between it and the next busy one."""
     for span, following in zip(busy, [*busy[1:], busy[-1]], strict=True):
         yield span
-        yield from tile(span.end, following.start, period)[:MAX_EMPTY]
+        yield from windows_between(span.end, following.start, period)[:MAX_EMPTY]
 
 
 def _received(store: Store, deployment: str) -> pd.DataFrame:
@@ -80,5 +80,7 @@ def _received(store: Store, deployment: str) -> pd.DataFrame:
     columns = ["prediction_id", "event_at", "received_at"]
     rows = log.predictions(store.folder, deployment, columns=columns)
     labels = log.labels(store.folder, deployment).set_index("prediction_id")["received_at"]
-    told = rows["prediction_id"].map(labels)
-    return rows.assign(received_at=rows["received_at"].where(~(told > rows["received_at"]), told))
+    label_times = rows["prediction_id"].map(labels)
+    return rows.assign(
+        received_at=rows["received_at"].where(~(label_times > rows["received_at"]), label_times)
+    )

@@ -44,37 +44,41 @@ def evaluate_job(
     """
     span = span_of_ms(start_ms, end_ms)
     with store.read() as session:
-        plan = monitors.monitor_info(session, deployment).plan
+        config = monitors.monitor_info(session, deployment).config
         serving = _serving(session, deployment)
     progress(0.1, f"reading {span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}")
     frame = window_data.observe(store, deployment, span)
     groups = window_data.by_version(frame) if len(frame) else [(*serving, frame)]
-    heard = window_data.heard_until(frame)
-    judged = [evaluate_window(store, deployment, span, plan, *group, heard) for group in groups]
+    received_until = window_data.received_until(frame)
+    evaluated = [
+        evaluate_window(store, deployment, span, config, *group, received_until) for group in groups
+    ]
     progress(0.9, f"{len(frame):,} rows judged")
     with store.write() as session:
-        return _answer(session, [_store(session, store, each, restore) for each in judged])
+        return _result(session, [_store(session, store, window, restore) for window in evaluated])
 
 
 def evaluate_window(
     store: Store,
     deployment: str,
     span: Span,
-    plan: MonitorConfig,
+    config: MonitorConfig,
     model: str,
     version: int,
     frame: pd.DataFrame,
-    heard: datetime | None = None,
+    received_until: datetime | None = None,
 ) -> EvaluatedWindow:
     """The judgement of one version's rows of a window; its profile is put among the artifacts."""
     baseline = baselines.baseline(store, model, version)
     names = (*baseline.profile.columns, *baseline.profile.faults)
     rows = window_data.rows_of(frame, baseline.signature, names)
-    settings = json.dumps(asdict(plan), sort_keys=True)
-    content = window_data.content(frame, rows, baseline.digest, settings)
-    found = assess(baseline.profile, rows, plan, baseline.signature.threshold)
-    digest = store.artifacts.put_bytes(window_store.profile_bytes(found))
-    return EvaluatedWindow(deployment, model, version, span, content, digest, found, heard)
+    settings = json.dumps(asdict(config), sort_keys=True)
+    content = window_data.content_digest(frame, rows, baseline.digest, settings)
+    assessment = assess(baseline.profile, rows, config, baseline.signature.threshold)
+    digest = store.artifacts.put_bytes(window_store.profile_bytes(assessment))
+    return EvaluatedWindow(
+        deployment, model, version, span, content, digest, assessment, received_until
+    )
 
 
 def due_job(
@@ -96,17 +100,17 @@ def _serving(session: Session, deployment: str) -> tuple[str, int]:
     return row.model, row.serving_version or row.version
 
 
-def _store(session: Session, store: Store, judged: EvaluatedWindow, restore: bool) -> Window:
-    existing = window_store.stored_windows(session, judged)
+def _store(session: Session, store: Store, evaluated: EvaluatedWindow, restore: bool) -> Window:
+    existing = window_store.stored_window(session, evaluated)
     if existing is not None and existing.removed_at is not None and not restore:
         return existing
-    window, is_new = window_store.store_window(session, store, judged)
+    window, is_new = window_store.store_window(session, store, evaluated)
     if is_new:
-        alerts.follow(session, store.acting_as(MONITOR), window)
+        alerts.evaluate_rules(session, store.acting_as(MONITOR), window)
     return window
 
 
-def _answer(session: Session, windows: list[Window]) -> dict[str, Any]:
+def _result(session: Session, windows: list[Window]) -> dict[str, Any]:
     main = windows[0]
     fired = [alert for window in windows for alert in alerts.fired_by(session, window)]
     return {

@@ -16,7 +16,7 @@ import numpy as np
 from pilothouse.jobs import Progress
 from pilothouse.monitoring import baselines, report_requests, window_data, window_store
 from pilothouse.monitoring.profiles import Kind
-from pilothouse.monitoring.reference_profile import KINDS, SCORE, watched
+from pilothouse.monitoring.reference_profile import KINDS, SCORE, monitored_inputs
 from pilothouse.monitoring.windows import Span
 from pilothouse.storage import Store
 
@@ -31,27 +31,27 @@ PREDICTION = "prediction score"
 def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
     """Make the HTML page of a requested report and keep it as an artifact; once is enough."""
     with store.read() as session:
-        asked = report_requests.require(session, report)
-        window = window_store.require(session, asked.window_id)
-    if asked.digest is not None:
-        return {"report": report, "digest": asked.digest}
+        requested = report_requests.require(session, report)
+        window = window_store.require(session, requested.window_id)
+    if requested.digest is not None:
+        return {"report": report, "digest": requested.digest}
     progress(0.05, "reading rows")
     baseline = baselines.baseline(store, window.model, window.version)
-    kinds = {field.name: KINDS[field.type] for field in watched(baseline.signature)}
+    kinds = {field.name: KINDS[field.type] for field in monitored_inputs(baseline.signature)}
     frame = window_data.observe(store, window.deployment, Span(window.start, window.end))
-    mine = frame[(frame["model"] == window.model) & (frame["version"] == window.version)]
-    rows = window_data.rows_of(mine, baseline.signature, list(kinds))
+    version_rows = frame[(frame["model"] == window.model) & (frame["version"] == window.version)]
+    rows = window_data.rows_of(version_rows, baseline.signature, list(kinds))
     current = sample(rows.features.assign(**{PREDICTION: rows.score}))
     held_out = baselines.held_out(store, window.model, window.version)
     reference = sample(held_out.rename(columns={SCORE: PREDICTION}))
     progress(0.2, "starting Evidently")
     page = evidently_page(reference, current, {**kinds, PREDICTION: "number"})
     digest = store.artifacts.put_bytes(page)
-    made = report_requests.RenderedReport(
-        digest, len(page), len(current), len(reference), _sampling(len(mine))
+    rendered = report_requests.RenderedReport(
+        digest, len(page), len(current), len(reference), _sampling(len(version_rows))
     )
     with store.write() as session:
-        report_requests.store_report(session, store, report, made)
+        report_requests.store_report(session, store, report, rendered)
     return {"report": report, "digest": digest}
 
 
@@ -59,8 +59,8 @@ def sample(frame: pd.DataFrame) -> pd.DataFrame:
     """At most `MAX_ROWS` of the rows, drawn evenly with a stated seed, in their own order."""
     if len(frame) <= MAX_ROWS:
         return frame
-    places = np.random.default_rng(SEED).choice(len(frame), MAX_ROWS, replace=False)
-    return frame.iloc[np.sort(places)]
+    positions = np.random.default_rng(SEED).choice(len(frame), MAX_ROWS, replace=False)
+    return frame.iloc[np.sort(positions)]
 
 
 def _sampling(rows: int) -> dict[str, Any]:
@@ -84,9 +84,9 @@ def evidently_page(reference: pd.DataFrame, current: pd.DataFrame, kinds: dict[s
             Dataset.from_pandas(_plain(frame, shared, kinds), data_definition=definition)
             for frame in (current, reference)
         ]
-        made = Report([DataDriftPreset(columns=shared)]).run(*sides)
+        snapshot = Report([DataDriftPreset(columns=shared)]).run(*sides)
         path = Path(tmp) / "report.html"
-        made.save_html(str(path))
+        snapshot.save_html(str(path))
         return path.read_bytes()
 
 
@@ -106,10 +106,10 @@ def _plain(frame: pd.DataFrame, names: list[str], kinds: dict[str, Kind]) -> pd.
     """Floats and texts, the types that Evidently reads without a guess."""
     import pandas as pd
 
-    made = {
+    columns = {
         name: pd.to_numeric(frame[name], errors="coerce").astype("float64")
         if kinds[name] == "number"
         else frame[name].astype("string").astype(object)
         for name in names
     }
-    return pd.DataFrame(made).reset_index(drop=True)
+    return pd.DataFrame(columns).reset_index(drop=True)

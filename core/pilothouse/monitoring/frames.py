@@ -49,7 +49,7 @@ WINDOWS = (
     "revision",
     "evaluated_at",
 )
-FIGURES = ("roc_auc", "accuracy", "log_loss", "brier", "calibration_error")
+METRICS = ("roc_auc", "accuracy", "log_loss", "brier", "calibration_error")
 RESULTS = (
     "signal",
     "check",
@@ -159,7 +159,7 @@ NUMBERS = (
     "base_rate",
     "drifted_share",
     "coverage",
-    *FIGURES,
+    *METRICS,
 )
 INSTANTS = (
     "start",
@@ -196,7 +196,7 @@ def _window_row(window: Window) -> tuple[Any, ...]:
         "drifted_share": window.drifted / window.columns
         if window.columns and window.rows
         else None,
-        **{name: window.figures.get(name) for name in FIGURES},
+        **{name: window.figures.get(name) for name in METRICS},
     }
     return tuple(derived[n] if n in derived else getattr(window, n) for n in WINDOWS)
 
@@ -218,9 +218,11 @@ def trend(
     session: Session, deployment: str, check: str, column: str | None, signal: str | None
 ) -> pd.DataFrame:
     """One check's scores over a deployment's windows, oldest first; columns as in `TREND`."""
-    of_window = {"window": "id"} | {n: n for n in ("start", "end", "model", "version")}
+    window_columns = {"window": "id"} | {n: n for n in ("start", "end", "model", "version")}
     chosen = [
-        getattr(Window, of_window[name]) if name in of_window else getattr(CheckResult, name)
+        getattr(Window, window_columns[name])
+        if name in window_columns
+        else getattr(CheckResult, name)
         for name in TREND
     ]
     query = (
@@ -253,8 +255,8 @@ def drift_ranking(
     `drift` is score over threshold, `weight` its product with the importance (0 when unknown).
     Without any importance the drift alone decides.
     """
-    found = results(session, window_id)
-    chosen = found[(found["signal"] == FEATURE_DRIFT) & found["primary"]].copy()
+    all_results = results(session, window_id)
+    chosen = all_results[(all_results["signal"] == FEATURE_DRIFT) & all_results["primary"]].copy()
     chosen["drift"] = chosen["score"] / chosen["threshold"]
     chosen["importance"] = chosen["column"].map(importance).astype("float64")
     # Shuffling a useless column can help by chance; a negative importance is none.
@@ -271,13 +273,15 @@ def distributions(
 
     Drawn from the window's kept profile, no row is read. Raises NotFound for an unknown column.
     """
-    drawn = _profile(session, artifacts, window_id)["columns"]
+    profiles = _profile(session, artifacts, window_id)["columns"]
     keys = (f"{FEATURE_DRIFT}/{column}", f"{PREDICTION_DRIFT}/{column}")
-    found = next((drawn[key] for key in keys if key in drawn), None)
-    if found is None:
-        known = ", ".join(key.split("/", 1)[1] for key in drawn)
-        raise NotFound(f"the window shows no column {column!r}.", hint=f"Known: {known or 'none'}.")
-    return _bins(found)
+    profile = next((profiles[key] for key in keys if key in profiles), None)
+    if profile is None:
+        existing = ", ".join(key.split("/", 1)[1] for key in profiles)
+        raise NotFound(
+            f"the window shows no column {column!r}.", hint=f"Known: {existing or 'none'}."
+        )
+    return _bins(profile)
 
 
 def calibration(session: Session, artifacts: Artifacts, window_id: str) -> pd.DataFrame:
@@ -293,31 +297,31 @@ def _profile(session: Session, artifacts: Artifacts, window_id: str) -> dict[str
     return profile
 
 
-def _bins(found: Mapping[str, Any]) -> pd.DataFrame:
-    before, after = found["reference"], found["current"]
-    labels = found["labels"]
-    if found["kind"] == "category":
-        labels, before, after = _longest(labels, before, after)
-    cuts = [None, *found.get("cuts", []), None]
-    ranged = found["kind"] == "number"
+def _bins(profile: Mapping[str, Any]) -> pd.DataFrame:
+    before, after = profile["reference"], profile["current"]
+    labels = profile["labels"]
+    if profile["kind"] == "category":
+        labels, before, after = _largest_categories(labels, before, after)
+    cuts = [None, *profile.get("cuts", []), None]
+    ranged = profile["kind"] == "number"
     whole = (sum(before) or 1, sum(after) or 1)
     rows = [
         (
-            place,
+            index,
             label,
-            before[place] / whole[0],
-            after[place] / whole[1],
-            before[place],
-            after[place],
-            cuts[place] if ranged else None,
-            cuts[place + 1] if ranged else None,
+            before[index] / whole[0],
+            after[index] / whole[1],
+            before[index],
+            after[index],
+            cuts[index] if ranged else None,
+            cuts[index + 1] if ranged else None,
         )
-        for place, label in enumerate(labels)
+        for index, label in enumerate(labels)
     ]
     return _frame(rows, BINS).astype({"low": "float64", "high": "float64"})
 
 
-def _longest(
+def _largest_categories(
     labels: Sequence[str], before: Sequence[int], after: Sequence[int]
 ) -> tuple[list[str], list[int], list[int]]:
     """The categories with the most rows on either side; the rest in one bar."""
@@ -325,13 +329,13 @@ def _longest(
     order = sorted(
         range(len(labels)), key=lambda i: -max(before[i] / whole[0], after[i] / whole[1])
     )
-    kept, rest = order[:MAX_BARS], order[MAX_BARS:]
-    shown = [labels[i] for i in kept], [before[i] for i in kept], [after[i] for i in kept]
+    largest, rest = order[:MAX_BARS], order[MAX_BARS:]
+    bars = [labels[i] for i in largest], [before[i] for i in largest], [after[i] for i in largest]
     if rest:
-        shown[0].append(f"{len(rest)} {OTHERS}")
-        shown[1].append(sum(before[i] for i in rest))
-        shown[2].append(sum(after[i] for i in rest))
-    return shown
+        bars[0].append(f"{len(rest)} {OTHERS}")
+        bars[1].append(sum(before[i] for i in rest))
+        bars[2].append(sum(after[i] for i in rest))
+    return bars
 
 
 def alerts(session: Session, state: str | None, deployment: str | None) -> pd.DataFrame:

@@ -43,7 +43,7 @@ class MonitorInfo:
     """A deployment's monitor as it stands."""
 
     deployment: str
-    plan: MonitorConfig
+    config: MonitorConfig
     created_at: datetime
     created_by: str
     updated_at: datetime

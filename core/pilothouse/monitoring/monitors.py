@@ -26,21 +26,21 @@ def ensure_monitor(session: Session, store: Store, deployment: str, **settings: 
     Raises NotFound without the deployment, Invalid for a setting that makes no sense.
     """
     commands.require(session, deployment)
-    known = session.get(Monitor, deployment)
-    if known is not None:
-        return change_monitor(session, store, deployment, settings) if settings else _info(known)
-    plan = _checked(MonitorConfig(), settings)
+    existing = session.get(Monitor, deployment)
+    if existing is not None:
+        return change_monitor(session, store, deployment, settings) if settings else _info(existing)
+    config = _checked(MonitorConfig(), settings)
     now = store.now()
     monitor = Monitor(
         deployment=deployment,
         created_at=now,
         created_by=store.actor,
         updated_at=now,
-        **_columns(plan),
+        **_columns(config),
     )
     session.add(monitor)
     session.flush()
-    record(session, store, "monitored", "deployment", deployment, after=_columns(plan))
+    record(session, store, "monitored", "deployment", deployment, after=_columns(config))
     for rule in DEFAULT_RULES:
         add_rule(session, store, deployment, rule)
     return _info(monitor)
@@ -51,8 +51,8 @@ def change_monitor(
 ) -> MonitorInfo:
     """Change a monitor's settings; windows are judged by them from their next evaluation on."""
     monitor = require(session, deployment)
-    before = _columns(_plan(monitor))
-    after = _columns(_checked(_plan(monitor), settings))
+    before = _columns(_config(monitor))
+    after = _columns(_checked(_config(monitor), settings))
     changed = {name: value for name, value in after.items() if before[name] != value}
     if changed:
         for name, value in changed.items():
@@ -67,13 +67,13 @@ def change_monitor(
 
 def require(session: Session, deployment: str) -> Monitor:
     """The monitor's row. Raises NotFound."""
-    found = session.get(Monitor, deployment)
-    if found is None:
+    monitor = session.get(Monitor, deployment)
+    if monitor is None:
         commands.require(session, deployment)
         raise NotFound(
             f"nobody monitors {deployment!r} yet.", hint="Open its monitoring to begin with it."
         )
-    return found
+    return monitor
 
 
 def monitor_info(session: Session, deployment: str) -> MonitorInfo:
@@ -81,7 +81,7 @@ def monitor_info(session: Session, deployment: str) -> MonitorInfo:
     return _info(require(session, deployment))
 
 
-def _checked(plan: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfig:
+def _checked(config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfig:
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown:
         raise Invalid(
@@ -89,7 +89,7 @@ def _checked(plan: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfig:
             hint=f"Known: {', '.join(SETTINGS)}.",
             fields=dict.fromkeys(unknown, "unknown"),
         )
-    new = replace(plan, **settings)
+    new = replace(config, **settings)
     require_period(new.period)
     _check_tests(new)
     for name in ("min_rows", "min_labelled"):
@@ -101,30 +101,30 @@ def _checked(plan: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfig:
     return new
 
 
-def _check_tests(plan: MonitorConfig) -> None:
+def _check_tests(config: MonitorConfig) -> None:
     from pilothouse.monitoring.drift import drift_tests
 
-    for name in plan.limits:
+    for name in config.limits:
         drift_tests.get(name)
-    for kind, name in plan.primary.items():
+    for kind, name in config.primary.items():
         if kind not in drift_tests.get(name).kinds:
             raise Invalid(
                 f"the test {name!r} does not weigh a {kind}.", fields={"primary": "unfit test"}
             )
 
 
-def _columns(plan: MonitorConfig) -> dict[str, Any]:
-    return asdict(plan)
+def _columns(config: MonitorConfig) -> dict[str, Any]:
+    return asdict(config)
 
 
-def _plan(monitor: Monitor) -> MonitorConfig:
+def _config(monitor: Monitor) -> MonitorConfig:
     return MonitorConfig(**{name: getattr(monitor, name) for name in SETTINGS})
 
 
 def _info(monitor: Monitor) -> MonitorInfo:
     return MonitorInfo(
         monitor.deployment,
-        _plan(monitor),
+        _config(monitor),
         monitor.created_at,
         monitor.created_by,
         monitor.updated_at,

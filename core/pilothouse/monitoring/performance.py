@@ -27,7 +27,7 @@ from pilothouse.monitoring.distances import Floats
 BINS = 10
 EPSILON = float(np.finfo(np.float64).eps)
 REALISED = "realised"
-BOOLS = npt.NDArray[np.bool_]
+Bools = npt.NDArray[np.bool_]
 
 # metric -> which side of the reference is bad
 DIRECTIONS: Mapping[str, Direction] = {
@@ -55,7 +55,7 @@ class Performance:
     rows: int
     labelled: int
     positives: int
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     calibration: Calibration | None
 
     @property
@@ -71,16 +71,16 @@ class Performance:
 
 def compute_performance(score: Floats, truth: Floats, threshold: float) -> Performance:
     """Judge scores by what came true: `truth` is 1, 0, or NaN where it is not known."""
-    known = np.isfinite(truth) & np.isfinite(score)
-    y, said = truth[known] == 1, score[known]
+    is_scored = np.isfinite(truth) & np.isfinite(score)
+    y, scores = truth[is_scored] == 1, score[is_scored]
     positives, labelled = int(y.sum()), len(y)
     both = 0 < positives < labelled
-    curve = calibration(y, said) if labelled else None
-    figures = metrics_of(y, said, threshold) if both else {}
-    return Performance(len(score), labelled, positives, figures, curve)
+    curve = calibration(y, scores) if labelled else None
+    metrics = metrics_of(y, scores, threshold) if both else {}
+    return Performance(len(score), labelled, positives, metrics, curve)
 
 
-def metrics_of(y: BOOLS, score: Floats, threshold: float) -> dict[str, float]:
+def metrics_of(y: Bools, score: Floats, threshold: float) -> dict[str, float]:
     """The figures of labelled rows of which some are positive and some are not."""
     return {
         "roc_auc": roc_auc(y, score),
@@ -91,30 +91,30 @@ def metrics_of(y: BOOLS, score: Floats, threshold: float) -> dict[str, float]:
     }
 
 
-def roc_auc(y: BOOLS, score: Floats) -> float:
+def roc_auc(y: Bools, score: Floats) -> float:
     """The chance that a positive outranks a negative, ties by half (Mann and Whitney 1947)."""
-    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
+    _, inverse, count = np.unique(score, return_inverse=True, return_counts=True)
     ranks = np.cumsum(count) - (count - 1) / 2
     positives = int(y.sum())
-    excess = ranks[place[y]].sum() - positives * (positives + 1) / 2
+    excess = ranks[inverse[y]].sum() - positives * (positives + 1) / 2
     return float(excess / (positives * (len(y) - positives)))
 
 
-def log_loss(y: BOOLS, score: Floats) -> float:
+def log_loss(y: Bools, score: Floats) -> float:
     """Mean negative log-likelihood; a score of 0 or 1 counts as one next to it."""
     chance = np.clip(np.where(y, score, 1 - score), EPSILON, 1 - EPSILON)
     return float(-np.log(chance).mean())
 
 
-def calibration(y: BOOLS, score: Floats) -> Calibration:
+def calibration(y: Bools, score: Floats) -> Calibration:
     """The curve over even tenths of the score; empty ones are left out."""
-    place = np.clip((score * BINS).astype(np.int64), 0, BINS - 1)
-    count = np.bincount(place, minlength=BINS)
-    some = count > 0
-    predicted = np.bincount(place, score, BINS)[some] / count[some]
-    observed = np.bincount(place, y, BINS)[some] / count[some]
+    bins = np.clip((score * BINS).astype(np.int64), 0, BINS - 1)
+    count = np.bincount(bins, minlength=BINS)
+    filled = count > 0
+    predicted = np.bincount(bins, score, BINS)[filled] / count[filled]
+    observed = np.bincount(bins, y, BINS)[filled] / count[filled]
     return Calibration(
-        tuple(predicted.tolist()), tuple(observed.tolist()), tuple(count[some].tolist())
+        tuple(predicted.tolist()), tuple(observed.tolist()), tuple(count[filled].tolist())
     )
 
 
@@ -137,38 +137,43 @@ class MinimumRows:
 
 
 def performance_checks(
-    realised: Performance, reference: Mapping[str, float], needs: MinimumRows, n_reference: int = 0
+    performance: Performance,
+    reference: Mapping[str, float],
+    needs: MinimumRows,
+    n_reference: int = 0,
 ) -> list[Check]:
     """Label coverage, then every metric against the reference's figure less what is tolerated."""
-    lack = _lack(realised, needs)
+    lack = _missing_labels(performance, needs)
     coverage = Check(
         PERFORMANCE,
         "label_coverage",
         "",
         "labelled rows over rows",
-        INSUFFICIENT if realised.coverage < needs.coverage else OK,
+        INSUFFICIENT if performance.coverage < needs.coverage else OK,
         "below",
-        score=realised.coverage,
+        score=performance.coverage,
         threshold=needs.coverage,
-        n_current=realised.rows,
+        n_current=performance.rows,
         message=lack,
     )
     return [coverage] + [
-        _metric_check(name, realised, reference, needs, lack, n_reference) for name in DIRECTIONS
+        _metric_check(name, performance, reference, needs, lack, n_reference) for name in DIRECTIONS
     ]
 
 
-def _lack(realised: Performance, needs: MinimumRows) -> str:
-    if realised.labelled < needs.labelled:
-        return f"{realised.labelled:,} labels; {needs.labelled:,} are needed"
-    if realised.coverage < needs.coverage:
-        return f"{realised.coverage:.0%} of the rows have a label; {needs.coverage:.0%} are needed"
-    return "" if realised.figures else "the labels are all of one class"
+def _missing_labels(performance: Performance, needs: MinimumRows) -> str:
+    if performance.labelled < needs.labelled:
+        return f"{performance.labelled:,} labels; {needs.labelled:,} are needed"
+    if performance.coverage < needs.coverage:
+        return (
+            f"{performance.coverage:.0%} of the rows have a label; {needs.coverage:.0%} are needed"
+        )
+    return "" if performance.metrics else "the labels are all of one class"
 
 
 def _metric_check(
     name: str,
-    realised: Performance,
+    performance: Performance,
     reference: Mapping[str, float],
     needs: MinimumRows,
     lack: str,
@@ -176,7 +181,7 @@ def _metric_check(
 ) -> Check:
     """A metric's check; with no figure of the reference to hold it against it is not judged."""
     base, tolerance = reference.get(name), needs.tolerances.get(name)
-    score = realised.figures.get(name)
+    score = performance.metrics.get(name)
     limits = limits_of(name, base, tolerance)
     status, message = INSUFFICIENT, lack or "the reference has no such figure to compare with"
     if not lack and score is not None and limits is not None:
@@ -193,7 +198,7 @@ def _metric_check(
         threshold=limits.fail if limits else None,
         reference=base,
         n_reference=n_reference,
-        n_current=realised.labelled,
+        n_current=performance.labelled,
         primary=name == "roc_auc",
         message=message,
     )
@@ -209,8 +214,8 @@ def limits_of(name: str, base: float | None, tolerance: float | None) -> CheckLi
 
 def performance_status(checks: list[Check]) -> str:
     """The primary figure's status; the others, which follow the base rate as well, only warn."""
-    figures = [check for check in checks if check.check in DIRECTIONS]
+    metrics = [check for check in checks if check.check in DIRECTIONS]
     softened = (
-        WARN if check.status == FAIL and not check.primary else check.status for check in figures
+        WARN if check.status == FAIL and not check.primary else check.status for check in metrics
     )
     return worst(softened)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["number", "category"]
-SAMPLE = 100_000
+MAX_SAMPLE = 100_000
 SEED = 20_130_301
-CATEGORIES = 5_000
+MAX_CATEGORIES = 5_000
 MAX_MAGNITUDE = 1e140
 
 
@@ -40,10 +40,10 @@ class NumberReference:
     rows: int
     missing: int
     values: Floats
-    cells: Grid
-    tenths: Grid
-    cell_counts: Counts
-    tenth_counts: Counts
+    bins: Grid
+    deciles: Grid
+    bin_counts: Counts
+    decile_counts: Counts
     mean: float
     std: float
 
@@ -78,10 +78,10 @@ class NumberWindow:
     name: str
     rows: int
     missing: int
-    cell_counts: Counts
-    tenth_counts: Counts
+    bin_counts: Counts
+    decile_counts: Counts
     mean: float
-    spread: float
+    sum_sq_dev: float
     low: float
     high: float
 
@@ -99,10 +99,10 @@ class NumberWindow:
             self.name,
             self.rows + other.rows,
             self.missing + other.missing,
-            self.cell_counts + other.cell_counts,
-            self.tenth_counts + other.tenth_counts,
+            self.bin_counts + other.bin_counts,
+            self.decile_counts + other.decile_counts,
             self.mean + step * share,
-            self.spread + other.spread + step * step * self.present * share,
+            self.sum_sq_dev + other.sum_sq_dev + step * step * self.present * share,
             min(self.low, other.low),
             max(self.high, other.high),
         )
@@ -135,19 +135,19 @@ ColumnReference = NumberReference | CategoryReference
 def number_reference(name: str, column: pd.Series[Any]) -> NumberReference:
     """The reference's profile of a numeric column. Raises Unreadable."""
     values = sorted_numbers(column)
-    kept = values
-    if len(values) > SAMPLE:
-        kept = np.sort(np.random.default_rng(SEED).choice(values, SAMPLE, replace=False))
-    cells, tenths = grids_of(values)
+    sample = values
+    if len(values) > MAX_SAMPLE:
+        sample = np.sort(np.random.default_rng(SEED).choice(values, MAX_SAMPLE, replace=False))
+    bins, deciles = grids_of(values)
     return NumberReference(
         name,
         len(column),
         len(column) - len(values),
-        kept,
-        cells,
-        tenths,
-        cells.count(values),
-        tenths.count(values),
+        sample,
+        bins,
+        deciles,
+        bins.count(values),
+        deciles.count(values),
         float(values.mean()) if len(values) else 0.0,
         float(values.std()) if len(values) else 0.0,
     )
@@ -155,11 +155,11 @@ def number_reference(name: str, column: pd.Series[Any]) -> NumberReference:
 
 def category_reference(name: str, column: pd.Series[Any]) -> CategoryReference:
     """The reference's profile of a column of categories."""
-    counts = count_words(column)
+    counts = count_categories(column)
     present = sum(counts.values())
-    kept = dict(list(counts.items())[:CATEGORIES])
-    complete = len(kept) == len(counts)
-    return CategoryReference(name, len(column), len(column) - present, kept, complete)
+    most_frequent = dict(list(counts.items())[:MAX_CATEGORIES])
+    complete = len(most_frequent) == len(counts)
+    return CategoryReference(name, len(column), len(column) - present, most_frequent, complete)
 
 
 def number_window(
@@ -172,8 +172,8 @@ def number_window(
         reference.name,
         len(column),
         len(column) - len(values),
-        reference.cells.count(values),
-        reference.tenths.count(values),
+        reference.bins.count(values),
+        reference.deciles.count(values),
         mean,
         float(np.square(values - mean).sum()),
         float(values[0]) if len(values) else math.inf,
@@ -184,7 +184,7 @@ def number_window(
 
 def category_window(reference: CategoryReference, column: pd.Series[Any]) -> CategoryWindow:
     """A window's profile of a column of categories."""
-    counts = count_words(column)
+    counts = count_categories(column)
     return CategoryWindow(reference.name, len(column), len(column) - sum(counts.values()), counts)
 
 
@@ -203,20 +203,20 @@ def sorted_numbers(column: pd.Series[Any]) -> Floats:
     return values
 
 
-def count_words(column: pd.Series[Any]) -> dict[str, int]:
+def count_categories(column: pd.Series[Any]) -> dict[str, int]:
     """Rows a category, the most frequent first; missing ones are left out."""
     import pandas as pd
 
-    codes, found = pd.factorize(column)
-    counts = np.bincount(codes[codes >= 0], minlength=len(found))
-    words = [_word(value) for value in found]
+    codes, values = pd.factorize(column)
+    counts = np.bincount(codes[codes >= 0], minlength=len(values))
+    categories = [_category_name(value) for value in values]
     merged: dict[str, int] = {}
-    for word, count in zip(words, counts.tolist(), strict=True):
-        merged[word] = merged.get(word, 0) + count
+    for category, count in zip(categories, counts.tolist(), strict=True):
+        merged[category] = merged.get(category, 0) + count
     return dict(sorted(merged.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _word(value: Any) -> str:
+def _category_name(value: Any) -> str:
     """A category's name: 1, 1.0 and True are the same category in a log as in training."""
     if isinstance(value, bool | np.bool_):
         return str(int(value))

@@ -47,7 +47,7 @@ class ReferenceProfile:
     rows: int
     columns: Mapping[str, ColumnReference]
     score: NumberReference
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     base_rate: float | None
     faults: Mapping[str, str]
 
@@ -56,7 +56,7 @@ def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferencePro
     """The profile of a run's held-out rows: its features, `__target` (1, 0) and `__score`."""
     columns: dict[str, ColumnReference] = {}
     faults: dict[str, str] = {}
-    for field in watched(signature):
+    for field in monitored_inputs(signature):
         try:
             columns[field.name] = _column(frame, field)
         except UnreadableProfile as wrong:
@@ -68,13 +68,13 @@ def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferencePro
         rows=len(frame),
         columns=columns,
         score=number_reference(SCORE, frame[SCORE]),
-        figures=metrics_of(y, score, signature.threshold) if both else {},
+        metrics=metrics_of(y, score, signature.threshold) if both else {},
         base_rate=float(y.mean()) if len(y) else None,
         faults=faults,
     )
 
 
-def watched(signature: Signature) -> tuple[Field, ...]:
+def monitored_inputs(signature: Signature) -> tuple[Field, ...]:
     """The inputs whose distribution is watched: all but times, which always move on."""
     return tuple(field for field in signature.inputs if field.type in KINDS)
 
@@ -91,16 +91,16 @@ def to_bytes(profile: ReferenceProfile) -> bytes:
     """The profile as an npz file: sorted samples as arrays, everything else as JSON."""
     arrays: dict[str, Any] = {}
     entries = [_entry(column, arrays) for column in (*profile.columns.values(), profile.score)]
-    words = {
+    header = {
         "form": FORM,
         "rows": profile.rows,
         "columns": entries[:-1],
         "score": entries[-1],
-        "figures": dict(profile.figures),
+        "figures": dict(profile.metrics),
         "base_rate": profile.base_rate,
         "faults": dict(profile.faults),
     }
-    arrays["words"] = np.frombuffer(json.dumps(words).encode(), dtype=np.uint8)
+    arrays["words"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
@@ -109,17 +109,17 @@ def to_bytes(profile: ReferenceProfile) -> bytes:
 def from_bytes(data: bytes) -> ReferenceProfile:
     """The profile that `to_bytes` wrote."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        words = json.loads(arrays["words"].tobytes())
-        columns = [_read(entry, arrays) for entry in words["columns"]]
-        score = _read(words["score"], arrays)
+        header = json.loads(arrays["words"].tobytes())
+        columns = [_read(entry, arrays) for entry in header["columns"]]
+        score = _read(header["score"], arrays)
     assert isinstance(score, NumberReference)
     return ReferenceProfile(
-        rows=words["rows"],
+        rows=header["rows"],
         columns={column.name: column for column in columns},
         score=score,
-        figures=words["figures"],
-        base_rate=words["base_rate"],
-        faults=words["faults"],
+        metrics=header["figures"],
+        base_rate=header["base_rate"],
+        faults=header["faults"],
     )
 
 
@@ -128,14 +128,14 @@ def _entry(column: ColumnReference, arrays: dict[str, Any]) -> dict[str, Any]:
     entry |= {"rows": column.rows, "missing": column.missing}
     if isinstance(column, CategoryReference):
         return entry | {"counts": dict(column.counts), "complete": column.complete}
-    place = f"values{len(arrays)}"
-    arrays[place] = column.values
+    array_name = f"values{len(arrays)}"
+    arrays[array_name] = column.values
     return entry | {
-        "values": place,
-        "cells": column.cells.to_json(),
-        "tenths": column.tenths.to_json(),
-        "cell_counts": column.cell_counts.tolist(),
-        "tenth_counts": column.tenth_counts.tolist(),
+        "values": array_name,
+        "cells": column.bins.to_json(),
+        "tenths": column.deciles.to_json(),
+        "cell_counts": column.bin_counts.tolist(),
+        "tenth_counts": column.decile_counts.tolist(),
         "mean": column.mean,
         "std": column.std,
     }

@@ -94,10 +94,10 @@ def _title(window: Window) -> str:
 
 def require(session: Session, report_id: str) -> DriftReport:
     """The report's row. Raises NotFound."""
-    found = session.get(DriftReport, report_id)
-    if found is None:
+    report = session.get(DriftReport, report_id)
+    if report is None:
         raise NotFound(f"there is no report {report_id!r}.")
-    return found
+    return report
 
 
 def info(session: Session, report_id: str) -> ReportInfo:
@@ -106,7 +106,7 @@ def info(session: Session, report_id: str) -> ReportInfo:
     return _info(report, session.get(Job, report.job_id))
 
 
-def of_window(session: Session, window_id: str) -> list[ReportInfo]:
+def reports_of_window(session: Session, window_id: str) -> list[ReportInfo]:
     """The reports of a window, newest first."""
     query = (
         select(DriftReport)

@@ -40,7 +40,7 @@ def observe(store: Store, deployment: str, span: Span) -> pd.DataFrame:
     return frame.assign(**{n: frame["prediction_id"].map(part) for n, part in columns.items()})
 
 
-def heard_until(frame: pd.DataFrame) -> datetime | None:
+def received_until(frame: pd.DataFrame) -> datetime | None:
     """When the newest of a window's predictions and labels was received."""
     newest = [frame[name].max() for name in ("received_at", LABEL_AT) if len(frame)]
     instants = [at.to_pydatetime() for at in newest if at is not None and at == at]
@@ -51,30 +51,32 @@ def by_version(frame: pd.DataFrame) -> list[tuple[str, int, pd.DataFrame]]:
     """The rows of each model version, the one that answered most first."""
     groups = []
     for key, rows in frame.groupby(["model", "version"], sort=True):
-        model, number = cast("tuple[str, int]", key)
-        groups.append((str(model), int(number), rows))
+        model, version = cast("tuple[str, int]", key)
+        groups.append((str(model), int(version), rows))
     return sorted(groups, key=lambda group: -len(group[2]))
 
 
 def rows_of(frame: pd.DataFrame, signature: Signature, names: Sequence[str]) -> WindowRows:
     """Features under their names in the signature, scores, and what came true as 1, 0 or NaN."""
-    found = {log.feature_column(name): name for name in names}
-    present = [column for column in found if column in frame]
+    by_column = {log.feature_column(name): name for name in names}
+    present = [column for column in by_column if column in frame]
     score: Floats = frame["score"].to_numpy(dtype=np.float64, na_value=np.nan)
-    return WindowRows(frame[present].rename(columns=found), score, truth(frame[LABEL], signature))
+    return WindowRows(
+        frame[present].rename(columns=by_column), score, truth(frame[LABEL], signature)
+    )
 
 
 def truth(labels: pd.Series[Any], signature: Signature) -> Floats:
     """1 for the positive class, 0 for the other, NaN where no label has come."""
     import pandas as pd
 
-    codes, labels_seen = pd.factorize(labels)
-    classes = [signature.match_label(label) for label in labels_seen]
+    codes, values = pd.factorize(labels)
+    classes = [signature.match_label(label) for label in values]
     truths = [np.nan if c is None else float(c == signature.positive) for c in classes]
     return np.asarray(np.array([*truths, np.nan])[codes], dtype=np.float64)
 
 
-def content(frame: pd.DataFrame, rows: WindowRows, *others: str) -> str:
+def content_digest(frame: pd.DataFrame, rows: WindowRows, *others: str) -> str:
     """A digest of everything a judgement rests on: the same digest gives the same judgement."""
     digest = hashlib.sha256("\n".join([*others, *frame["prediction_id"]]).encode())
     digest.update(rows.score.tobytes())

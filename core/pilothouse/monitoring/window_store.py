@@ -33,80 +33,80 @@ class EvaluatedWindow:
     content: str
     profile: str
     assessment: Assessment
-    heard_until: datetime | None = None
+    received_until: datetime | None = None
 
 
-def stored_windows(session: Session, judged: EvaluatedWindow) -> Window | None:
+def stored_window(session: Session, evaluated: EvaluatedWindow) -> Window | None:
     """The window's row, if it was judged before."""
     query = select(Window).where(
-        Window.deployment == judged.deployment,
-        Window.model == judged.model,
-        Window.version == judged.version,
-        Window.start == judged.span.start,
-        Window.end == judged.span.end,
+        Window.deployment == evaluated.deployment,
+        Window.model == evaluated.model,
+        Window.version == evaluated.version,
+        Window.start == evaluated.span.start,
+        Window.end == evaluated.span.end,
     )
     return session.exec(query).first()
 
 
-def store_window(session: Session, store: Store, judged: EvaluatedWindow) -> tuple[Window, bool]:
+def store_window(session: Session, store: Store, evaluated: EvaluatedWindow) -> tuple[Window, bool]:
     """Store a window's judgement; the window, and whether this is a new revision of it."""
-    window = stored_windows(session, judged)
-    if window is not None and window.content == judged.content and window.removed_at is None:
-        window.heard_until = judged.heard_until
+    window = stored_window(session, evaluated)
+    if window is not None and window.content == evaluated.content and window.removed_at is None:
+        window.heard_until = evaluated.received_until
         session.add(window)
         return window, False
     now = store.now()
     if window is None:
         window = Window(
             id=uuid7(to_ms(now)),
-            deployment=judged.deployment,
-            model=judged.model,
-            version=judged.version,
-            start=judged.span.start,
-            end=judged.span.end,
+            deployment=evaluated.deployment,
+            model=evaluated.model,
+            version=evaluated.version,
+            start=evaluated.span.start,
+            end=evaluated.span.end,
             revision=0,
             created_at=now,
-            **_facts(judged),
+            **_columns(evaluated),
             evaluated_at=now,
         )
     window.revision += 1
-    window.evaluated_at, window.heard_until, window.removed_at = now, judged.heard_until, None
-    for name, value in _facts(judged).items():
+    window.evaluated_at, window.heard_until, window.removed_at = now, evaluated.received_until, None
+    for name, value in _columns(evaluated).items():
         setattr(window, name, value)
     session.add(window)
     session.flush()
-    _add_results(session, window, judged)
+    _add_results(session, window, evaluated)
     _record(session, store, window)
     return window, True
 
 
-def _facts(judged: EvaluatedWindow) -> dict[str, Any]:
-    found, realised = judged.assessment, judged.assessment.realised
+def _columns(evaluated: EvaluatedWindow) -> dict[str, Any]:
+    assessment, performance = evaluated.assessment, evaluated.assessment.performance
     return {
-        "rows": realised.rows,
-        "labelled": realised.labelled,
-        "positives": realised.positives,
-        "status": found.status,
-        "drift_status": found.drift_status,
-        "performance_status": found.performance_status,
-        "columns": len(found.primaries),
-        "judged": sum(check.score is not None for check in found.primaries),
-        "drifted": found.drifted,
-        "figures": dict(realised.figures),
-        "mean_score": found.mean_score,
-        "profile": judged.profile,
-        "content": judged.content,
+        "rows": performance.rows,
+        "labelled": performance.labelled,
+        "positives": performance.positives,
+        "status": assessment.status,
+        "drift_status": assessment.drift_status,
+        "performance_status": assessment.performance_status,
+        "columns": len(assessment.primaries),
+        "judged": sum(check.score is not None for check in assessment.primaries),
+        "drifted": assessment.drifted,
+        "figures": dict(performance.metrics),
+        "mean_score": assessment.mean_score,
+        "profile": evaluated.profile,
+        "content": evaluated.content,
     }
 
 
-def _add_results(session: Session, window: Window, judged: EvaluatedWindow) -> None:
+def _add_results(session: Session, window: Window, evaluated: EvaluatedWindow) -> None:
     session.add_all(
         CheckResult(
             window_id=window.id,
             revision=window.revision,
             **{name: getattr(check, name) for name in COLUMNS},
         )
-        for check in judged.assessment.checks
+        for check in evaluated.assessment.checks
     )
     session.flush()
 
@@ -147,10 +147,10 @@ def remove(session: Session, store: Store, window: Window, reason: str) -> None:
 
 def require(session: Session, window_id: str) -> Window:
     """The window's row. Raises NotFound."""
-    found = session.get(Window, window_id)
-    if found is None or found.removed_at is not None:
+    window = session.get(Window, window_id)
+    if window is None or window.removed_at is not None:
         raise NotFound(f"there is no window {window_id!r}.")
-    return found
+    return window
 
 
 def profile_bytes(assessment: Assessment) -> bytes:

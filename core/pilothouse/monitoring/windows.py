@@ -42,23 +42,23 @@ def window_of(at: datetime, period: Period) -> Span:
     return Span(start, _next(start, period))
 
 
-def tile(start: datetime, end: datetime, period: Period) -> tuple[Span, ...]:
+def windows_between(start: datetime, end: datetime, period: Period) -> tuple[Span, ...]:
     """The windows that any instant of start <= at < end falls in, oldest first."""
-    found: list[Span] = []
+    windows: list[Span] = []
     at = start
     while at < end:
-        found.append(window_of(at, period))
-        at = found[-1].end
-    return tuple(found)
+        windows.append(window_of(at, period))
+        at = windows[-1].end
+    return tuple(windows)
 
 
-def require_period(word: str) -> Period:
+def require_period(name: str) -> Period:
     """The period of that name. Raises Invalid that lists the known ones."""
     for period in get_args(Period):
-        if word == period:
+        if name == period:
             return period  # type: ignore[no-any-return]  # get_args forgets the literal
     raise Invalid(
-        f"{word!r} is no period.",
+        f"{name!r} is no period.",
         hint=f"Known: {', '.join(get_args(Period))}.",
         fields={"period": "unknown"},
     )

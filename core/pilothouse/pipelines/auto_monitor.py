@@ -20,7 +20,7 @@ def monitor(session: Session, store: Store, deployment: str) -> None:
     monitors.ensure_monitor(session, store, deployment)
     name = f"Evaluate {deployment}"
     if schedules.find(session, name) is None:
-        plan = schedules.ScheduleSpec(
+        schedule = schedules.ScheduleSpec(
             name,
             HOURLY,
             "evaluate_windows",
@@ -28,7 +28,7 @@ def monitor(session: Session, store: Store, deployment: str) -> None:
             title=name,
             subject=("deployment", deployment),
         )
-        schedules.add(session, store, plan)
+        schedules.add(session, store, schedule)
 
 
 def monitor_new(store: Store) -> list[str]:

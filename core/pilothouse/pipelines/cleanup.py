@@ -11,7 +11,7 @@ from pilothouse.kit.errors import Cancelled, PilothouseError
 
 
 @contextmanager
-def runs_ended(job: JobContext) -> Iterator[None]:
+def closing_runs(job: JobContext) -> Iterator[None]:
     """When a workflow stops for good, its open runs say so; the error goes on.
 
     A child says so itself, but not one that was killed, nor a job cancelled between two workers:
@@ -21,6 +21,6 @@ def runs_ended(job: JobContext) -> Iterator[None]:
         yield
     except PilothouseError as stopped:
         status = "cancelled" if isinstance(stopped, Cancelled) else "failed"
-        words = "" if isinstance(stopped, Cancelled) else stopped.message
-        Experiments(job.store).close_open_runs(job.id, status, words)
+        message = "" if isinstance(stopped, Cancelled) else stopped.message
+        Experiments(job.store).close_open_runs(job.id, status, message)
         raise

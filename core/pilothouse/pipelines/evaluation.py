@@ -18,10 +18,10 @@ def evaluate(
     store: Store, progress: Progress, *, deployment: str, start_ms: int, end_ms: int
 ) -> dict[str, Any]:
     """Judge a window; `jobs` are the retrainings that alerts fired by it have asked for."""
-    found = evaluate_job(store.acting_as(MONITOR), progress, deployment, start_ms, end_ms)
+    result = evaluate_job(store.acting_as(MONITOR), progress, deployment, start_ms, end_ms)
     with store.write() as session:
         jobs = [
             triggers.retrain_for_alert(session, store, deployment, alert, until_ms=end_ms)
-            for alert in found["retrain"]
+            for alert in result["retrain"]
         ]
-    return {**found, "jobs": [job for job in jobs if job is not None]}
+    return {**result, "jobs": [job for job in jobs if job is not None]}

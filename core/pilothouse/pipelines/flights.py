@@ -97,16 +97,16 @@ def send_week(store: Store, progress: Progress, *, week_ms: int, is_last: bool) 
 
     The week before is evaluated again, for some of its labels came after its end.
     """
-    line = ReplayClient(store.run_folder)
+    client = ReplayClient(store.run_folder)
     start, end = from_ms(week_ms), from_ms(week_ms) + WEEK
     sent = departing(START, end)
     leaving = sent[sent[WHEN] >= start]
-    known = sent[sent[TARGET].notna() & (sent[KNOWN_AT] >= start)]
-    known = known if is_last else known[known[KNOWN_AT] < end]
+    labelled_rows = sent[sent[TARGET].notna() & (sent[KNOWN_AT] >= start)]
+    labelled_rows = labelled_rows if is_last else labelled_rows[labelled_rows[KNOWN_AT] < end]
     progress(0.1, f"{start:%d %b}: {len(leaving):,} flights")
-    predicted = sum(_predict(line, part) for part in _parts(leaving))
-    labelled = sum(_label(line, part) for part in _parts(known))
-    line.close()
+    predicted = sum(_predict(client, part) for part in _parts(leaving))
+    labelled = sum(_label(client, part) for part in _parts(labelled_rows))
+    client.close()
     progress(0.6, f"{start:%d %b}: evaluating")
     windows = [start - WEEK, start] if start > START else [start]
     results = [
@@ -145,8 +145,8 @@ def summary(store: Store, progress: Progress) -> dict[str, Any]:
 def departing(start: datetime, end: datetime) -> pd.DataFrame:
     """The flights from March on that are to depart in a span."""
     frame = _flights()
-    kept = (frame["month"] >= FIRST_SENT) & (frame[WHEN] >= start) & (frame[WHEN] < end)
-    return frame[kept]
+    selected = (frame["month"] >= FIRST_SENT) & (frame[WHEN] >= start) & (frame[WHEN] < end)
+    return frame[selected]
 
 
 @lru_cache(maxsize=1)
@@ -160,14 +160,14 @@ def _parts(frame: pd.DataFrame) -> list[pd.DataFrame]:
     return [frame.iloc[first : first + BATCH] for first in range(0, len(frame), BATCH)]
 
 
-def _predict(line: ReplayClient, rows: pd.DataFrame) -> int:
+def _predict(client: ReplayClient, rows: pd.DataFrame) -> int:
     columns = {name: _tensor(rows[name]) for name in samples.FLIGHT_FEATURES}
-    return line.predict(DEPLOYMENT, columns, _ids(rows), _ms(rows[WHEN]))
+    return client.predict(DEPLOYMENT, columns, _ids(rows), _ms(rows[WHEN]))
 
 
-def _label(line: ReplayClient, rows: pd.DataFrame) -> int:
+def _label(client: ReplayClient, rows: pd.DataFrame) -> int:
     labels = rows[TARGET].astype(int).tolist()
-    return line.label(DEPLOYMENT, _ids(rows), labels, _ms(rows[KNOWN_AT]))
+    return client.label(DEPLOYMENT, _ids(rows), labels, _ms(rows[KNOWN_AT]))
 
 
 def _ids(rows: pd.DataFrame) -> list[str]:
@@ -177,8 +177,8 @@ def _ids(rows: pd.DataFrame) -> list[str]:
 
 
 def _ms(times: pd.Series[Any]) -> list[int]:
-    found: list[int] = times.astype("datetime64[ms, UTC]").astype("int64").tolist()
-    return found
+    milliseconds: list[int] = times.astype("datetime64[ms, UTC]").astype("int64").tolist()
+    return milliseconds
 
 
 def _tensor(values: pd.Series[Any]) -> tuple[str, list[Any]]:

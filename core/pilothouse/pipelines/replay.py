@@ -14,9 +14,9 @@ from urllib.parse import quote
 from pilothouse.kit.errors import Invalid, Unavailable
 from pilothouse.kit.processes import find
 
-PATIENCE_S = 90.0
-PAUSE_S = 0.2
-TIMEOUT_S = 30.0
+MAX_WAIT_SECONDS = 90.0
+PAUSE_SECONDS = 0.2
+TIMEOUT_SECONDS = 30.0
 BUSY = (429, 502, 503, 504)
 
 
@@ -37,20 +37,20 @@ class ReplayClient:
         """
         import orjson
 
-        data, end = orjson.dumps(body), time.monotonic() + PATIENCE_S
+        data, end = orjson.dumps(body), time.monotonic() + MAX_WAIT_SECONDS
         while True:
             status, answer = self._try(path, data)
             if status == 200:
-                found: dict[str, Any] = orjson.loads(answer)
-                return found
+                content: dict[str, Any] = orjson.loads(answer)
+                return content
             if status and status not in BUSY:
                 raise Invalid(f"the server refused {path}: {answer.decode(errors='replace')[:500]}")
             if time.monotonic() > end:
                 raise Unavailable(
-                    f"the server has not answered {path} for {PATIENCE_S:.0f} s.",
+                    f"the server has not answered {path} for {MAX_WAIT_SECONDS:.0f} s.",
                     hint="Start it with `pilothouse server` and look into its log.",
                 )
-            time.sleep(PAUSE_S)
+            time.sleep(PAUSE_SECONDS)
 
     def _try(self, path: str, data: bytes) -> tuple[int, bytes]:
         """Status and body; status 0 when there was no answer."""
@@ -68,7 +68,9 @@ class ReplayClient:
             server = find(self.run_folder, "server")
             if server is None:
                 raise ConnectionRefusedError("no server runs")
-            self._open = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT_S)
+            self._open = http.client.HTTPConnection(
+                "127.0.0.1", server.port, timeout=TIMEOUT_SECONDS
+            )
         return self._open
 
     def close(self) -> None:

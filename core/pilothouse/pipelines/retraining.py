@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger(__name__)
-NEWEST = timedelta(days=7)
+HELD_OUT_SPAN = timedelta(days=7)
 MIN_ROWS = 500
 EVENT_TIME = "event_at"
 
@@ -51,7 +51,7 @@ def snapshot(
             hint="Post labels, or choose a longer window.",
         )
     first, last = rows[EVENT_TIME].min(), rows[EVENT_TIME].max()
-    newest = (rows[EVENT_TIME] > last - NEWEST).mean()
+    newest = (rows[EVENT_TIME] > last - HELD_OUT_SPAN).mean()
     columns = [*_inputs(champion), spec.target, EVENT_TIME]
     version = Data(store).register(
         f"{deployment}-live",
@@ -63,7 +63,7 @@ def snapshot(
         on_breach="accept",
     )
     log.info("%d labelled rows became %s", len(rows), version.ref)
-    again = replace(
+    new_spec = replace(
         spec,
         dataset=version.ref,
         features=tuple(_inputs(champion)),
@@ -80,7 +80,7 @@ def snapshot(
         "model": champion.model,
         "champion": champion.version,
         "contract": {"dataset": version.ref, "against": champion.dataset, "columns": columns},
-        "spec": again.to_json(),
+        "spec": new_spec.to_json(),
     }
 
 
@@ -118,16 +118,16 @@ def compare(
 
     version = Registry(store).version(model, champion)
     rival = {"digest": version.digest, "signature": version.signature.to_json()}
-    judged = evaluate_job(store, progress, run=run, rivals={version.ref: rival})
-    figures = {
-        "rows": judged["count"],
-        "challenger": judged["own"]["roc_auc"],
-        "champion": judged["rivals"][version.ref]["roc_auc"],
+    evaluated = evaluate_job(store, progress, run=run, rivals={version.ref: rival})
+    comparison = {
+        "rows": evaluated["count"],
+        "challenger": evaluated["own"]["roc_auc"],
+        "champion": evaluated["rivals"][version.ref]["roc_auc"],
     }
     log.info(
-        "on %(rows)d newest rows: champion %(champion).4f, challenger %(challenger).4f", figures
+        "on %(rows)d newest rows: champion %(champion).4f, challenger %(challenger).4f", comparison
     )
-    return figures
+    return comparison
 
 
 def propose(
@@ -149,12 +149,12 @@ def propose(
         champion={"roc_auc": compared["champion"]},
         rows=f"the newest {compared['rows']:,} labelled rows",
     )
-    words = reason or "retrained on the newest labelled rows"
+    explanation = reason or "retrained on the newest labelled rows"
     promotion = registry.propose(
         model,
         version.version,
         "production",
-        words,
+        explanation,
         evidence,
         origin="retraining",
         promotion_id=f"retraining-{run[:12]}",
@@ -214,5 +214,5 @@ def _end(store: Store, deployment: str, labels: pd.DataFrame) -> datetime:
     past = labelled[labelled <= store.now()]
     if past.empty:
         return store.now()
-    found: datetime = past.max().to_pydatetime() + timedelta(microseconds=1)
-    return found
+    end: datetime = past.max().to_pydatetime() + timedelta(microseconds=1)
+    return end

@@ -6,13 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.kit.errors import Refused
-from pilothouse.registry import external_versions as logged_elsewhere
-from pilothouse.registry import frames, load_trials, policy, promotion, stages, versions
+from pilothouse.registry import (
+    external_versions,
+    frames,
+    load_trials,
+    policy,
+    promotion,
+    stages,
+    versions,
+)
 from pilothouse.registry.evidence import ChampionComparison
 from pilothouse.registry.external_versions import ExternalVersion
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
 from pilothouse.registry.policy import GateDecision, GateRule
-from pilothouse.registry.promotion import Request
+from pilothouse.registry.promotion import PromotionRequest
 from pilothouse.registry.tables import REFUSED
 from pilothouse.registry.versions import VersionSource
 from pilothouse.storage import Store
@@ -21,7 +28,7 @@ from pilothouse.storage.service import Service
 if TYPE_CHECKING:
     import pandas as pd
 
-Evidence = ChampionComparison | Mapping[str, Any] | None
+EvidenceInput = ChampionComparison | Mapping[str, Any] | None
 
 
 class Registry(Service):
@@ -77,7 +84,7 @@ class Registry(Service):
     def external_version(self, model: str, version: int) -> ExternalVersion | None:
         """What is known of a version that another program logged; None of one trained here."""
         with self._store.read() as session:
-            return logged_elsewhere.find(session, self._store, model, version)
+            return external_versions.find(session, self._store, model, version)
 
     def champion(self, model: str) -> VersionInfo | None:
         """The version in production, when there is one."""
@@ -87,7 +94,7 @@ class Registry(Service):
     def in_production(self) -> list[VersionInfo]:
         """The champion of every model that has one."""
         with self._store.read() as session:
-            return [versions.find(session, *each) for each in frames.in_production(session)]
+            return [versions.find(session, *pair) for pair in frames.in_production(session)]
 
     def of_run(self, run: str) -> list[VersionInfo]:
         """The versions that were made from a run."""
@@ -95,7 +102,7 @@ class Registry(Service):
             return versions.of_run(session, run)
 
     def assess(
-        self, model: str, version: int, stage: str, evidence: Evidence = None
+        self, model: str, version: int, stage: str, evidence: EvidenceInput = None
     ) -> GateDecision:
         """What the gates before a stage say of a version today; it is tried if it never was."""
         self._try(self.version(model, version))
@@ -108,7 +115,7 @@ class Registry(Service):
         version: int,
         stage: str,
         reason: str,
-        evidence: Evidence = None,
+        evidence: EvidenceInput = None,
         *,
         origin: str = "person",
         promotion_id: str = "",
@@ -119,7 +126,7 @@ class Registry(Service):
         Conflict when another waits for this version, or when it is in that stage already.
         """
         compared = _comparison(evidence)
-        request = Request(model, version, stage, reason, origin, compared, promotion_id)
+        request = PromotionRequest(model, version, stage, reason, origin, compared, promotion_id)
         self._try(self.version(model, version), again=True)
         with self._store.write(durable=True) as session:
             return promotion.propose(session, self._store, request)
@@ -130,14 +137,14 @@ class Registry(Service):
         version: int,
         stage: str,
         reason: str,
-        evidence: Evidence = None,
+        evidence: EvidenceInput = None,
         *,
         origin: str = "person",
         promotion_id: str = "",
     ) -> PromotionInfo:
         """Move a version up now. Raises Refused, which says which gate and by how much."""
         compared = _comparison(evidence)
-        request = Request(model, version, stage, reason, origin, compared, promotion_id)
+        request = PromotionRequest(model, version, stage, reason, origin, compared, promotion_id)
         self._try(self.version(model, version), again=True)
         with self._store.write(durable=True) as session:
             info = promotion.promote(session, self._store, request)
@@ -198,7 +205,7 @@ class Registry(Service):
             policy.set_rules(session, self._store, stage, chosen, reason)
 
 
-def _comparison(evidence: Evidence) -> ChampionComparison | None:
+def _comparison(evidence: EvidenceInput) -> ChampionComparison | None:
     if evidence is None or isinstance(evidence, ChampionComparison):
         return evidence
     return ChampionComparison.from_json(evidence)
@@ -207,10 +214,10 @@ def _comparison(evidence: Evidence) -> ChampionComparison | None:
 def _unless_refused(info: PromotionInfo) -> PromotionInfo:
     if info.status != REFUSED:
         return info
-    standing = [verdict for verdict in info.newest_verdicts if not verdict.passed]
+    unmet = [verdict for verdict in info.newest_verdicts if not verdict.passed]
     raise Refused(
         f"{info.ref} may not go to {info.stage}: "
-        + "; ".join(f"{verdict.gate}: {verdict.message}" for verdict in standing)
+        + "; ".join(f"{verdict.gate}: {verdict.message}" for verdict in unmet)
         + ".",
         hint="The attempt and its evidence are kept with the model's promotions.",
     )

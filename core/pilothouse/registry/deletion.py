@@ -15,14 +15,14 @@ from pilothouse.registry.tables import (
     Model,
     ModelTag,
     ModelVersion,
+    ModelVersionOrigin,
     Promotion,
     StageChange,
-    VersionOrigin,
     VersionTag,
 )
 from pilothouse.storage import Store
 
-OF_VERSION: tuple[Any, ...] = (Alias, StageChange, Promotion, VersionTag, VersionOrigin)
+OF_VERSION: tuple[Any, ...] = (Alias, StageChange, Promotion, VersionTag, ModelVersionOrigin)
 
 
 def rename(session: Session, store: Store, model: Model, name: str) -> Model:
@@ -33,10 +33,10 @@ def rename(session: Session, store: Store, model: Model, name: str) -> Model:
     _copy(session, Model, col(Model.name) == old, {"name": name, "updated_at": store.now()})
     changes = {"model": name, "updated_at": store.now()}
     _copy(session, ModelVersion, col(ModelVersion.model) == old, changes)
-    for number in session.scalars(
+    for version in session.scalars(
         select(col(ModelVersion.version)).where(col(ModelVersion.model) == old)
     ).all():
-        late_writes.rename(session, f"{old}@{number}", f"{name}@{number}")
+        late_writes.rename(session, f"{old}@{version}", f"{name}@{version}")
     for table in (*OF_VERSION, ModelTag):
         session.execute(update(table).where(col(table.model) == old).values(model=name))
     session.execute(delete(ModelVersion).where(col(ModelVersion.model) == old))
@@ -70,16 +70,16 @@ def _copy(session: Session, table: Any, holds: Any, changes: dict[str, Any]) -> 
 def delete_version(session: Session, store: Store, version: ModelVersion) -> None:
     """Remove a version; its number is not given again."""
     facts = {"stage": version.stage, "digest": version.digest, "source": version.import_source}
-    model, number = version.model, version.version
+    model, version_number = version.model, version.version
     for table in (StageChange, *(t for t in OF_VERSION if t is not StageChange)):
         session.execute(
-            delete(table).where(col(table.model) == model, col(table.version) == number)
+            delete(table).where(col(table.model) == model, col(table.version) == version_number)
         )
-    late_writes.release(session, f"{model}@{number}")
+    late_writes.release(session, f"{model}@{version_number}")
     session.delete(version)
     session.execute(update(Model).where(col(Model.name) == model).values(updated_at=store.now()))
     session.flush()
-    record(session, store, "deleted", "version", f"{model}@{number}", before=facts)
+    record(session, store, "deleted", "version", f"{model}@{version_number}", before=facts)
 
 
 def delete_model(session: Session, store: Store, model: Model) -> None:

@@ -92,18 +92,18 @@ class Evidence:
 
     def kind(self, metric: str) -> MetricKind:
         """What is known of a metric; `directions` tell which way people say it is better."""
-        guess = metric_kind(metric)
-        return replace(guess, direction=self.directions.get(metric, guess.direction))
+        kind = metric_kind(metric)
+        return replace(kind, direction=self.directions.get(metric, kind.direction))
 
     @property
     def same_rows(self) -> bool:
         """Whether candidate and champion were measured on the same rows."""
         if self.comparison is not None:
             return True
-        known = self.candidate.held_out
-        return self.champion is not None and known != "" and known == self.champion.held_out
+        rows = self.candidate.held_out
+        return self.champion is not None and rows != "" and rows == self.champion.held_out
 
-    def figures(self, metric: str) -> tuple[float | None, float | None]:
+    def metric_values(self, metric: str) -> tuple[float | None, float | None]:
         """A metric of candidate and champion, on the same rows when that was measured."""
         if self.comparison is not None:
             return self.comparison.candidate.get(metric), self.comparison.champion.get(metric)
@@ -118,5 +118,5 @@ class Evidence:
 
 def evidence_hash(evidence: Mapping[str, Any]) -> str:
     """SHA-256 in hex of the evidence's canonical JSON (sorted keys, no spaces, UTF-8)."""
-    words = json.dumps(evidence, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return hashlib.sha256(words.encode()).hexdigest()
+    text = json.dumps(evidence, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

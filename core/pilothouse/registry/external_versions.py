@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.models.mlmodel import MlModel, read
-from pilothouse.registry.tables import VersionOrigin, VersionTag
+from pilothouse.registry.tables import ModelVersionOrigin, VersionTag
 from pilothouse.registry.versions import require
 from pilothouse.storage import Store
 
@@ -41,7 +41,7 @@ class ExternalVersion:
 def find(session: Session, store: Store, model: str, version: int) -> ExternalVersion | None:
     """What is known of a version, or None when a training here made it. Raises NotFound."""
     model_version = require(session, model, version)
-    origin = session.get(VersionOrigin, (model, version))
+    origin = session.get(ModelVersionOrigin, (model, version))
     if not model_version.import_source:
         return None
     files = _files(store, model_version.digest) if origin is not None else ()

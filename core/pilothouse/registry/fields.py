@@ -8,12 +8,12 @@ from sqlmodel import col
 from pilothouse.experiments.query.runs import Entity
 from pilothouse.experiments.query.sql import Condition, FieldSpec
 from pilothouse.experiments.tables import Run
-from pilothouse.registry.tables import STAGES, Alias, ModelVersion, VersionOrigin
+from pilothouse.registry.tables import STAGES, Alias, ModelVersion, ModelVersionOrigin
 
 SPELLED = {stage.upper(): stage for stage in STAGES}
 OWN_ORIGIN = and_(
-    col(VersionOrigin.model) == col(ModelVersion.model),
-    col(VersionOrigin.version) == col(ModelVersion.version),
+    col(ModelVersionOrigin.model) == col(ModelVersion.model),
+    col(ModelVersionOrigin.version) == col(ModelVersion.version),
 )
 OWN_ALIAS = and_(
     col(Alias.model) == col(ModelVersion.model), col(Alias.version) == col(ModelVersion.version)
@@ -23,7 +23,7 @@ OWN_ALIAS = and_(
 def of_versions(holds: Condition) -> Condition:
     """A condition on versions becomes one on the runs that they were made from."""
     trained = select(col(ModelVersion.run_id)).where(col(ModelVersion.run_id).is_not(None), holds)
-    logged = select(col(VersionOrigin.run)).join(ModelVersion, OWN_ORIGIN).where(holds)
+    logged = select(col(ModelVersionOrigin.run)).join(ModelVersion, OWN_ORIGIN).where(holds)
     return col(Run.id).in_(union_all(trained.correlate(None), logged.correlate(None)))
 
 

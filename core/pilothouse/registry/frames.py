@@ -94,7 +94,7 @@ def models(
         .outerjoin(ModelVersion, col(ModelVersion.model) == col(Model.name))
         .group_by(col(Model.name))
         .order_by(newest.desc(), col(Model.name))
-        .where(_says(search))
+        .where(_matches_search(search))
     )
     if size is not None:
         query = query.limit(size).offset((page - 1) * size)
@@ -128,11 +128,11 @@ def model_list(session: Session, search: str, page: int, size: int) -> pd.DataFr
 
 def count_models(session: Session, search: str) -> int:
     """How many models a search is about."""
-    query = select(func.count()).select_from(Model).where(_says(search))
+    query = select(func.count()).select_from(Model).where(_matches_search(search))
     return int(session.execute(query).scalar_one())
 
 
-def _says(search: str) -> ColumnElement[bool]:
+def _matches_search(search: str) -> ColumnElement[bool]:
     """Whether a model's name, note, maker or owner has the words in it."""
     if not search:
         return true()
@@ -158,16 +158,16 @@ def versions(session: Session, model: str) -> pd.DataFrame:
     )
     rows = session.execute(query).all()
     frame = _frame([row[:-1] for row in rows], VERSIONS, instants=("created_at",))
-    known = aliases(session, model)
-    frame.insert(2, "aliases", [", ".join(known.get(int(row[0]), ())) for row in rows])
+    by_version = aliases(session, model)
+    frame.insert(2, "aliases", [", ".join(by_version.get(int(row[0]), ())) for row in rows])
     metrics = pd.DataFrame([row[-1] for row in rows], index=frame.index).add_prefix("metrics.")
     return pd.concat([frame, metrics], axis=1)
 
 
 def promotions(session: Session, status: str | None, model: str | None) -> pd.DataFrame:
     """Promotions, newest first: `PROMOTIONS`, and `gates` with what stood in the way."""
-    wanted = (*PROMOTIONS, "verdicts", "decision_verdicts")
-    query = select(*[getattr(Promotion, name) for name in wanted])
+    columns = (*PROMOTIONS, "verdicts", "decision_verdicts")
+    query = select(*[getattr(Promotion, name) for name in columns])
     if status is not None:
         query = query.where(col(Promotion.status) == status)
     if model is not None:
@@ -175,7 +175,7 @@ def promotions(session: Session, status: str | None, model: str | None) -> pd.Da
     query = query.order_by(col(Promotion.requested_at).desc(), col(Promotion.id).desc())
     rows = session.execute(query).all()
     frame = _frame([row[:-2] for row in rows], PROMOTIONS, instants=("requested_at", "decided_at"))
-    frame["gates"] = [_standing(row[-1] or row[-2]) for row in rows]
+    frame["gates"] = [_unmet_gates(row[-1] or row[-2]) for row in rows]
     return frame
 
 
@@ -198,7 +198,7 @@ def in_production(session: Session) -> list[tuple[str, int]]:
         .where(col(ModelVersion.stage) == PRODUCTION)
         .order_by(col(ModelVersion.model))
     )
-    return [(model, number) for model, number in session.execute(query)]
+    return [(model, version) for model, version in session.execute(query)]
 
 
 def _frame(rows: Any, columns: Sequence[str], instants: Sequence[str]) -> pd.DataFrame:
@@ -210,8 +210,8 @@ def _frame(rows: Any, columns: Sequence[str], instants: Sequence[str]) -> pd.Dat
     return frame
 
 
-def _standing(verdicts: Sequence[dict[str, Any]]) -> str:
-    standing = [
+def _unmet_gates(verdicts: Sequence[dict[str, Any]]) -> str:
+    unmet = [
         f"{v['gate']}: {Verdict.from_json(v).message}" for v in verdicts if v["outcome"] != "passed"
     ]
-    return "; ".join(standing) or "all passed"
+    return "; ".join(unmet) or "all passed"

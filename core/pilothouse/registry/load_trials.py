@@ -33,8 +33,8 @@ def find(session: Session, tried: VersionInfo) -> TrialFact | None:
 def run_trial(store: Store, tried: VersionInfo, attempt: Try, *, again: bool = False) -> None:
     """Try a version unless it was tried; `again` also when it could not answer the last time."""
     with store.read() as session:
-        known = find(session, tried)
-    if known is not None and (known.answered or not again):
+        previous = find(session, tried)
+    if previous is not None and (previous.answered or not again):
         return
     message = attempt(store, tried)
     with store.write() as session:

@@ -29,11 +29,11 @@ from pilothouse.registry.policy import GateDecision, GateRule, assess, rules
 from pilothouse.registry.tables import ACCEPTED, PENDING, REFUSED, REJECTED, Promotion
 from pilothouse.storage import Store
 
-ANSWERS = "answers_example"
+EXAMPLE_GATE = "answers_example"
 
 
 @dataclass(frozen=True)
-class Request:
+class PromotionRequest:
     """Who wants which version to go where, and why. `origin` is "person" or "retraining".
 
     A request with a known `promotion_id` was made before: it answers as it did then.
@@ -57,12 +57,15 @@ def evaluate_gates(
 ) -> GateDecision:
     """Gather the evidence on a version and let the gates before the stage judge it."""
     chosen = rules(session, stage)
-    if all(rule.gate != ANSWERS for rule in chosen):
-        chosen = (GateRule(ANSWERS), *chosen)  # whatever people set, a model must be able to serve
+    if all(rule.gate != EXAMPLE_GATE for rule in chosen):
+        chosen = (
+            GateRule(EXAMPLE_GATE),
+            *chosen,
+        )  # whatever people set, a model must be able to serve
     return assess(_evidence(session, model, version, stage, comparison), chosen)
 
 
-def propose(session: Session, store: Store, request: Request) -> PromotionInfo:
+def propose(session: Session, store: Store, request: PromotionRequest) -> PromotionInfo:
     """Leave a promotion for a person to decide.
 
     Raises Conflict when another one waits for this version, or it is in that stage already.
@@ -70,8 +73,8 @@ def propose(session: Session, store: Store, request: Request) -> PromotionInfo:
     if (made := session.get(Promotion, request.promotion_id)) is not None:
         return promotion_info(made)
     versions.require(session, request.model, request.version)
-    _refuse_second(session, request)
-    promotion = _file(session, store, request, PENDING)
+    _refuse_duplicate(session, request)
+    promotion = _create(session, store, request, PENDING)
     record(
         session,
         store,
@@ -85,7 +88,7 @@ def propose(session: Session, store: Store, request: Request) -> PromotionInfo:
     return promotion_info(promotion)
 
 
-def promote(session: Session, store: Store, request: Request) -> PromotionInfo:
+def promote(session: Session, store: Store, request: PromotionRequest) -> PromotionInfo:
     """Move a version up when its gates let it; the status says accepted or refused.
 
     Raises Conflict when a promotion of this version waits to be decided, or it is there already,
@@ -94,14 +97,14 @@ def promote(session: Session, store: Store, request: Request) -> PromotionInfo:
     if (made := session.get(Promotion, request.promotion_id)) is not None:
         return promotion_info(made)
     versions.require(session, request.model, request.version)
-    _refuse_second(session, request)
-    promotion = _file(session, store, request, ACCEPTED)
+    _refuse_duplicate(session, request)
+    promotion = _create(session, store, request, ACCEPTED)
     promotion.decided_by, promotion.decided_at = store.actor, store.now()
     if not all(verdict["outcome"] == "passed" for verdict in promotion.verdicts):
         promotion.status = REFUSED
         _record_refusal(session, store, promotion, request.reason)
     else:
-        _carry_out(session, store, promotion, request.reason)
+        _apply(session, store, promotion, request.reason)
     session.add(promotion)
     return promotion_info(promotion)
 
@@ -117,16 +120,16 @@ def decide(
     promotion = require(session, promotion_id)
     if promotion.status != PENDING:
         raise Conflict(f"this promotion has been {promotion.status} already.")
-    _need(reason)
+    _require_reason(reason)
     promotion.decided_by, promotion.decided_at = store.actor, store.now()
     promotion.decision_reason = reason
     if not accept:
         promotion.status = REJECTED
         name = _title(promotion)
         record(session, store, "rejected", "promotion", promotion_id, name=name, reason=reason)
-    elif _again(session, promotion).accepted:
+    elif _evaluate_again(session, promotion).accepted:
         promotion.status = ACCEPTED
-        _carry_out(session, store, promotion, reason)
+        _apply(session, store, promotion, reason)
     else:
         promotion.status = REFUSED
         _record_refusal(session, store, promotion, reason)
@@ -176,8 +179,8 @@ def _side(version: VersionInfo) -> Side:
     )
 
 
-def _file(session: Session, store: Store, request: Request, status: str) -> Promotion:
-    _need(request.reason)
+def _create(session: Session, store: Store, request: PromotionRequest, status: str) -> Promotion:
+    _require_reason(request.reason)
     version = versions.require(session, request.model, request.version)
     if version.stage == request.stage:
         raise Conflict(f"{request.model}@{request.version} is in {request.stage} already.")
@@ -204,7 +207,7 @@ def _file(session: Session, store: Store, request: Request, status: str) -> Prom
     return promotion
 
 
-def _again(session: Session, promotion: Promotion) -> GateDecision:
+def _evaluate_again(session: Session, promotion: Promotion) -> GateDecision:
     """The gates' word of today. A comparison counts as long as it is with today's champion."""
     frozen = promotion.evidence.get("comparison")
     comparison = ChampionComparison.from_json(frozen) if frozen else None
@@ -218,14 +221,14 @@ def _again(session: Session, promotion: Promotion) -> GateDecision:
     return decision
 
 
-def _carry_out(session: Session, store: Store, promotion: Promotion, reason: str) -> None:
+def _apply(session: Session, store: Store, promotion: Promotion, reason: str) -> None:
     version = versions.require(session, promotion.model, promotion.version)
     if not store.artifacts.exists(version.digest):
         raise Unavailable(
             f"{_title(promotion)} is impossible: the model's artifact is not in the store.",
             hint="Restore it from a backup, or train the model again.",
         )
-    before = stages.standing(session, version)
+    before = stages.stage_and_champion(session, version)
     stages.move(session, store, version, promotion.stage, reason, promotion.id)
     record(
         session,
@@ -234,13 +237,13 @@ def _carry_out(session: Session, store: Store, promotion: Promotion, reason: str
         "version",
         f"{promotion.model}@{promotion.version}",
         before=before,
-        after=stages.standing(session, version) | {"promotion": promotion.id},
+        after=stages.stage_and_champion(session, version) | {"promotion": promotion.id},
         reason=reason,
     )
 
 
 def _record_refusal(session: Session, store: Store, promotion: Promotion, reason: str) -> None:
-    said = promotion_info(promotion).newest_verdicts
+    verdicts = promotion_info(promotion).newest_verdicts
     record(
         session,
         store,
@@ -248,12 +251,12 @@ def _record_refusal(session: Session, store: Store, promotion: Promotion, reason
         "promotion",
         promotion.id,
         name=_title(promotion),
-        after={verdict.gate: verdict.message for verdict in said if not verdict.passed},
+        after={verdict.gate: verdict.message for verdict in verdicts if not verdict.passed},
         reason=reason,
     )
 
 
-def _refuse_second(session: Session, request: Request) -> None:
+def _refuse_duplicate(session: Session, request: PromotionRequest) -> None:
     query = select(Promotion).where(
         Promotion.model == request.model,
         Promotion.version == request.version,
@@ -279,7 +282,7 @@ def _contract(session: Session, candidate: VersionInfo) -> ContractFact | None:
     return ContractFact(candidate.dataset, columns, uncovered)
 
 
-def _need(reason: str) -> None:
+def _require_reason(reason: str) -> None:
     if not reason.strip():
         raise Invalid("a promotion needs a reason.", fields={"reason": "needed"})
 

@@ -35,11 +35,11 @@ def move(
     """
     if stage == PRODUCTION:
         for other in _in_production(session, version.model) if alone else ():
-            words = f"replaced by {version.model}@{version.version}"
-            _change(session, store, other, ARCHIVED, words, promotion_id)
-        _point(session, store, version.model, CHAMPION, version.version)
-    elif version.stage == PRODUCTION and _points_at(session, version):
-        _unpoint(session, version.model, CHAMPION)
+            replaced = f"replaced by {version.model}@{version.version}"
+            _change(session, store, other, ARCHIVED, replaced, promotion_id)
+        _write_alias(session, store, version.model, CHAMPION, version.version)
+    elif version.stage == PRODUCTION and _is_champion(session, version):
+        _delete_alias(session, version.model, CHAMPION)
     _change(session, store, version, stage, reason, promotion_id)
 
 
@@ -48,7 +48,7 @@ def archive(session: Session, store: Store, model: str, version: int, reason: st
     model_version = require(session, model, version)
     if model_version.stage == ARCHIVED:
         raise Conflict(f"{model}@{version} is archived already.")
-    before = standing(session, model_version)
+    before = stage_and_champion(session, model_version)
     move(session, store, model_version, ARCHIVED, reason)
     record(
         session,
@@ -57,15 +57,15 @@ def archive(session: Session, store: Store, model: str, version: int, reason: st
         "version",
         f"{model}@{version}",
         before=before,
-        after=standing(session, model_version),
+        after=stage_and_champion(session, model_version),
         reason=reason,
     )
 
 
-def standing(session: Session, version: ModelVersion) -> dict[str, str | None]:
+def stage_and_champion(session: Session, version: ModelVersion) -> dict[str, str | None]:
     """A version's stage and its model's champion, as the activity log tells them."""
-    kept = session.get(Alias, (version.model, CHAMPION))
-    champion = f"{version.model}@{kept.version}" if kept else None
+    alias = session.get(Alias, (version.model, CHAMPION))
+    champion = f"{version.model}@{alias.version}" if alias else None
     return {"stage": version.stage, "champion": champion}
 
 
@@ -84,15 +84,15 @@ def set_alias(
             f"an alias cannot be called {alias!r}: it would look like a version's number.",
             fields={"alias": "digits only"},
         )
-    kept = session.get(Alias, (model, alias))
-    left = kept.version if kept else None
+    existing = session.get(Alias, (model, alias))
+    previous = existing.version if existing else None
     if version is None:
-        _unpoint(session, model, alias)
+        _delete_alias(session, model, alias)
     else:
         require(session, model, version)
-        _point(session, store, model, alias, version)
-    _record_alias(session, store, model, alias, left, version, reason)
-    return left
+        _write_alias(session, store, model, alias, version)
+    _record_alias(session, store, model, alias, previous, version, reason)
+    return previous
 
 
 def move_champion(
@@ -102,13 +102,13 @@ def move_champion(
 
     Other registries know aliases without stages; their programs move this one too.
     """
-    kept = session.get(Alias, (model, CHAMPION))
-    left = kept.version if kept else None
+    existing = session.get(Alias, (model, CHAMPION))
+    previous = existing.version if existing else None
     if version is None:
-        _unpoint(session, model, CHAMPION)
+        _delete_alias(session, model, CHAMPION)
     else:
-        _point(session, store, model, CHAMPION, version)
-    _record_alias(session, store, model, CHAMPION, left, version, reason)
+        _write_alias(session, store, model, CHAMPION, version)
+    _record_alias(session, store, model, CHAMPION, previous, version, reason)
 
 
 def _record_alias(
@@ -116,7 +116,7 @@ def _record_alias(
     store: Store,
     model: str,
     alias: str,
-    left: int | None,
+    previous: int | None,
     version: int | None,
     reason: str,
 ) -> None:
@@ -127,7 +127,7 @@ def _record_alias(
         "aliased",
         "model" if version is None else "version",
         ref,
-        before={alias: left},
+        before={alias: previous},
         after={alias: version},
         reason=reason,
     )
@@ -165,7 +165,7 @@ def _change(
     session.flush()
 
 
-def _point(session: Session, store: Store, model: str, alias: str, version: int) -> None:
+def _write_alias(session: Session, store: Store, model: str, alias: str, version: int) -> None:
     session.merge(
         Alias(
             model=model,
@@ -178,13 +178,13 @@ def _point(session: Session, store: Store, model: str, alias: str, version: int)
     session.flush()
 
 
-def _points_at(session: Session, version: ModelVersion) -> bool:
-    kept = session.get(Alias, (version.model, CHAMPION))
-    return kept is not None and kept.version == version.version
+def _is_champion(session: Session, version: ModelVersion) -> bool:
+    alias = session.get(Alias, (version.model, CHAMPION))
+    return alias is not None and alias.version == version.version
 
 
-def _unpoint(session: Session, model: str, alias: str) -> None:
-    kept = session.get(Alias, (model, alias))
-    if kept is not None:
-        session.delete(kept)
+def _delete_alias(session: Session, model: str, alias: str) -> None:
+    existing = session.get(Alias, (model, alias))
+    if existing is not None:
+        session.delete(existing)
         session.flush()

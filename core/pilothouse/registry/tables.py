@@ -91,7 +91,7 @@ class VersionTag(Table, table=True):
     value: str
 
 
-class VersionOrigin(Table, table=True):
+class ModelVersionOrigin(Table, table=True):
     """Where an imported version says it comes from; its files are listed in its artifact."""
 
     __tablename__ = "registry_version_origin"

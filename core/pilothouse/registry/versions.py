@@ -26,14 +26,14 @@ from pilothouse.registry.info import VersionInfo, version_info
 from pilothouse.registry.tables import CHAMPION, Alias, Model, ModelTag, ModelVersion
 from pilothouse.storage import Store, Table
 
-NUMBER = re.compile(r"[0-9]{1,9}")
+VERSION_NUMBER = re.compile(r"[0-9]{1,9}")
 MAX_VERSION = 999_999_999
 MODEL_FOLDER = "model"
 MODEL_PATH = "model/model.joblib"
 SIGNATURE_PATH = "model/signature.json"
 EXAMPLE_PATH = "model/input_example.json"
 HELD_OUT_TAG = "training.held_out"
-Beside = Callable[[ModelVersion], Iterable[Table]]
+RelatedRows = Callable[[ModelVersion], Iterable[Table]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class VersionSource:
     imported: str = ""
     dataset: str = ""
     held_out: str = ""
-    rests_on: tuple[tuple[str, str | None], ...] = ()
+    depends_on: tuple[tuple[str, str | None], ...] = ()
 
 
 def register_run(
@@ -62,8 +62,8 @@ def register_run(
 
     Raises NotFound without the run, Conflict when it has not finished, Invalid without a model.
     """
-    known = select(ModelVersion).where(ModelVersion.model == model, ModelVersion.run_id == run)
-    if row := session.exec(known).first():
+    query = select(ModelVersion).where(ModelVersion.model == model, ModelVersion.run_id == run)
+    if row := session.exec(query).first():
         return _info(session, row)
     return _add(session, store, model, _run_source(session, store, run), note)
 
@@ -74,7 +74,7 @@ def register_import(
     model: str,
     source: VersionSource,
     note: str = "",
-    beside: Beside = lambda _: (),
+    related_rows: RelatedRows = lambda _: (),
 ) -> VersionInfo:
     """Make a model from elsewhere the next version. Raises Invalid when its origin has no name.
 
@@ -82,7 +82,7 @@ def register_import(
     """
     if not source.imported.strip():
         raise Invalid("an import needs a name for its origin.", fields={"imported": "needed"})
-    return _add(session, store, model, source, note, beside)
+    return _add(session, store, model, source, note, related_rows)
 
 
 def require(session: Session, model: str, version: int) -> ModelVersion:
@@ -92,17 +92,17 @@ def require(session: Session, model: str, version: int) -> ModelVersion:
         return row
     latest = _latest(session, model)
     if latest == 0:
-        raise NotFound(f"no model named {model!r}", hint=_known(session))
+        raise NotFound(f"no model named {model!r}", hint=_existing_models(session))
     raise NotFound(f"no version {version} of {model!r}; the latest is {latest}.")
 
 
-def find(session: Session, model: str, which: int | str) -> VersionInfo:
+def find(session: Session, model: str, version_or_alias: int | str) -> VersionInfo:
     """A version by its number or an alias. Raises NotFound."""
-    if isinstance(which, int) or NUMBER.fullmatch(which):
-        return _info(session, require(session, model, int(which)))
-    alias = session.get(Alias, (model, which))
+    if isinstance(version_or_alias, int) or VERSION_NUMBER.fullmatch(version_or_alias):
+        return _info(session, require(session, model, int(version_or_alias)))
+    alias = session.get(Alias, (model, version_or_alias))
     if alias is None:
-        raise NotFound(f"no version of {model!r} has the alias {which!r}.")
+        raise NotFound(f"no version of {model!r} has the alias {version_or_alias!r}.")
     return _info(session, require(session, model, alias.version))
 
 
@@ -121,10 +121,10 @@ def of_run(session: Session, run: str) -> list[VersionInfo]:
 def aliases(session: Session, model: str) -> dict[int, tuple[str, ...]]:
     """The aliases of each version that has any."""
     query = select(Alias.version, Alias.alias).where(Alias.model == model).order_by(Alias.alias)
-    found: dict[int, tuple[str, ...]] = {}
-    for number, alias in session.exec(query):
-        found[number] = (*found.get(number, ()), alias)
-    return found
+    by_version: dict[int, tuple[str, ...]] = {}
+    for version, alias in session.exec(query):
+        by_version[version] = (*by_version.get(version, ()), alias)
+    return by_version
 
 
 def _info(session: Session, row: ModelVersion) -> VersionInfo:
@@ -148,7 +148,7 @@ def _run_source(session: Session, store: Store, run_id: str) -> VersionSource:
     example = files.get(EXAMPLE_PATH)
     return VersionSource(
         run=run_id,
-        rests_on=((run_id, MODEL_FOLDER),),
+        depends_on=((run_id, MODEL_FOLDER),),
         digest=files[MODEL_PATH],
         signature=Signature.from_json(json.loads(store.artifacts.read(files[SIGNATURE_PATH]))),
         input_example=json.loads(store.artifacts.read(example)) if example else [],
@@ -179,7 +179,7 @@ def _add(
     model: str,
     source: VersionSource,
     note: str,
-    beside: Beside = lambda _: (),
+    related_rows: RelatedRows = lambda _: (),
 ) -> VersionInfo:
     owner = _require_or_create(session, store, model)
     if not store.artifacts.exists(source.digest):
@@ -206,10 +206,10 @@ def _add(
     session.add(owner)
     session.add(row)
     session.flush()
-    session.add_all(beside(row))
+    session.add_all(related_rows(row))
     session.flush()
-    rests_on = ({source.run: None} if source.run else {}) | dict(source.rests_on)
-    late_writes.hold(session, f"{model}@{row.version}", rests_on.items())
+    depends_on = ({source.run: None} if source.run else {}) | dict(source.depends_on)
+    late_writes.hold(session, f"{model}@{row.version}", depends_on.items())
     record(
         session,
         store,
@@ -223,8 +223,8 @@ def _add(
 
 
 def _require_or_create(session: Session, store: Store, name: str) -> Model:
-    if (known := session.get(Model, name)) is not None:
-        return known
+    if (existing := session.get(Model, name)) is not None:
+        return existing
     names.MODEL.check(name)
     return add_model(session, store, name)
 
@@ -241,7 +241,9 @@ def add_model(
     model = Model(name=name, note=note, created_at=now, created_by=store.actor, updated_at=now)
     session.add(model)
     session.flush()
-    session.add_all(ModelTag(model=name, key=key, value=word) for key, word in (tags or {}).items())
+    session.add_all(
+        ModelTag(model=name, key=key, value=value) for key, value in (tags or {}).items()
+    )
     session.flush()
     record(session, store, "created", "model", name)
     return model
@@ -252,6 +254,6 @@ def _latest(session: Session, model: str) -> int:
     return session.exec(query).one() or 0
 
 
-def _known(session: Session) -> str:
+def _existing_models(session: Session) -> str:
     names = session.exec(select(Model.name).order_by(col(Model.name)).limit(10)).all()
     return f"Known: {', '.join(names) or 'none yet'}."

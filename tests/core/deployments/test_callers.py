@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pilothouse.deployments.gateway import invocations, oip
 from pilothouse.deployments.gateway.bodies import is_light, read_labels, read_request
-from pilothouse.deployments.gateway.columns import check
+from pilothouse.deployments.gateway.columns import check_columns
 from pilothouse.deployments.gateway.labels import check_labels
 from pilothouse.deployments.gateway.reader_process import pack, unpack
 from pilothouse.deployments.gateway.request import (
@@ -41,8 +41,8 @@ JSON = "application/json"
 
 
 def scored(body: bytes, kind: str = "text/csv") -> dict[str, list[Any]]:
-    wanted = invocations.parse(body, kind, SIGNATURE)
-    return check(SIGNATURE, wanted.columns, wanted.rows, wanted.unused)
+    parsed = invocations.parse(body, kind, SIGNATURE)
+    return check_columns(SIGNATURE, parsed.columns, parsed.rows, parsed.unused)
 
 
 @pytest.mark.parametrize(
@@ -169,12 +169,14 @@ def test_a_label_of_the_right_value_and_another_type_is_taken(label: Any) -> Non
 
 
 def test_labels_of_a_boolean_target_are_taken_in_its_words() -> None:
-    words = Signature(SIGNATURE.inputs, "late", ("No", "Yes"), "Yes", target_words=("No", "Yes"))
+    signature = Signature(
+        SIGNATURE.inputs, "late", ("No", "Yes"), "Yes", target_words=("No", "Yes")
+    )
     body = orjson.dumps({"ids": ["a", "b", "c", "d"], "labels": ["yes", True, 0, "No"]})
-    labels = read_labels(body, words, RequestLimits(), MILLISECONDS).labels
+    labels = read_labels(body, signature, RequestLimits(), MILLISECONDS).labels
     assert labels == ["Yes", "Yes", "No", "No"]
     with pytest.raises(Invalid, match="label 0 is 2"):
-        check_labels(words, ["a"], [2], None, MILLISECONDS)
+        check_labels(signature, ["a"], [2], None, MILLISECONDS)
 
 
 def test_what_is_bounded_is_refused_before_its_work() -> None:
@@ -186,8 +188,8 @@ def test_what_is_bounded_is_refused_before_its_work() -> None:
         ({"inputs": [tensor | {"shape": [1]}], "outputs": [{"name": "predict"}] * 2}, "more than"),
         ({"inputs": [tensor | {"shape": [1]}], "id": "x" * 1_000}, "`id`"),
     ]
-    for body, words in wrong:
-        with pytest.raises(Invalid, match=words):
+    for body, message in wrong:
+        with pytest.raises(Invalid, match=message):
             oip.parse(body, SIGNATURE)
     with pytest.raises(TooLarge, match="20000 columns"):
         scored(",".join(f"c{i}" for i in range(20_000)).encode() + b"\n1")
@@ -216,5 +218,5 @@ def test_light_bodies_are_told_by_their_values() -> None:
 
 @given(st.binary(max_size=50), st.dictionaries(st.text(max_size=5), st.integers(0, 9), max_size=3))
 def test_messages_to_the_reader_process_come_back(tail: bytes, head: dict[str, int]) -> None:
-    kind, found, rest = unpack(pack(b"+", head, tail))
-    assert (kind, found, bytes(rest)) == (b"+", head, tail)
+    kind, read_head, rest = unpack(pack(b"+", head, tail))
+    assert (kind, read_head, bytes(rest)) == (b"+", head, tail)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse.deployments.gateway.columns import check
+from pilothouse.deployments.gateway.columns import check_columns
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Field, Signature
 
@@ -36,7 +36,7 @@ GOOD: dict[str, list[Any]] = {
 
 
 def test_good_columns_come_in_order_and_typed() -> None:
-    columns = check(SIGNATURE, dict(reversed(GOOD.items())), 2)
+    columns = check_columns(SIGNATURE, dict(reversed(GOOD.items())), 2)
     assert list(columns) == list(SIGNATURE.names)
     assert columns["distance"] == [1.0, 2.5]
     assert columns["stops"] == [0, 2]
@@ -47,7 +47,7 @@ def test_good_columns_come_in_order_and_typed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "values", "words"),
+    ("column", "values", "message"),
     [
         ("distance", [1, None], "row 1 is missing"),
         ("distance", [1, "far"], "row 1 is 'far', and a number is needed"),
@@ -61,17 +61,17 @@ def test_good_columns_come_in_order_and_typed() -> None:
         ("at", [1, "yesterday"], "no ISO 8601 time"),
     ],
 )
-def test_what_does_not_fit_is_named(column: str, values: list[Any], words: str) -> None:
+def test_what_does_not_fit_is_named(column: str, values: list[Any], message: str) -> None:
     with pytest.raises(Invalid) as refused:
-        check(SIGNATURE, GOOD | {column: values}, 2)
-    assert words in refused.value.fields[column]
-    assert words in refused.value.message
+        check_columns(SIGNATURE, GOOD | {column: values}, 2)
+    assert message in refused.value.fields[column]
+    assert message in refused.value.message
 
 
 def test_unknown_and_absent_columns_are_both_named() -> None:
-    given = {name: values for name, values in GOOD.items() if name != "carrier"}
+    columns = {name: values for name, values in GOOD.items() if name != "carrier"}
     with pytest.raises(Invalid) as refused:
-        check(SIGNATURE, given | {"carier": ["AA", "B6"]}, 2)
+        check_columns(SIGNATURE, columns | {"carier": ["AA", "B6"]}, 2)
     assert "missing columns: carrier" in refused.value.message
     assert "carier (did you mean carrier?)" in refused.value.message
 
@@ -80,4 +80,4 @@ def test_unknown_and_absent_columns_are_both_named() -> None:
 def test_nullable_numbers_pass_unchanged(values: list[float | None]) -> None:
     rows = len(values)
     fill = {name: [part[0]] * rows for name, part in GOOD.items()}
-    assert check(SIGNATURE, fill | {"wind": values}, rows)["wind"] == values
+    assert check_columns(SIGNATURE, fill | {"wind": values}, rows)["wind"] == values

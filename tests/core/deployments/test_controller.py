@@ -17,7 +17,7 @@ import pytest
 from harness.serving import register, running_models, wait_for
 from pilothouse.activity import Activity
 from pilothouse.deployments import Deployments
-from pilothouse.deployments.controller import replicas as processes
+from pilothouse.deployments.controller import model_processes
 from pilothouse.deployments.controller.controller import Controller, newest_revision
 from pilothouse.deployments.info import DeploymentInfo
 from pilothouse.deployments.model_server.child_environment import environment
@@ -73,9 +73,9 @@ def test_a_process_starts_sees_no_secrets_and_stops(
     monkeypatch.setenv("SOME_PASSWORD", "hunter2")
     info = launched(deployments, controller)
     process = psutil.Process(only_pid(info))
-    seen = process.environ()
-    assert seen["OMP_NUM_THREADS"] == "1"
-    assert "SOME_PASSWORD" not in seen
+    variables = process.environ()
+    assert variables["OMP_NUM_THREADS"] == "1"
+    assert "SOME_PASSWORD" not in variables
     assert os.getsid(process.pid) == process.pid
     assert info.replicas[0].start_seconds is not None
     assert info.replicas[0].memory_mb > 10
@@ -103,13 +103,13 @@ def test_a_killed_process_is_started_again(
 def test_a_process_that_hangs_is_replaced(
     deployments: Deployments, controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pilothouse.deployments.controller.controller.ASK_SECONDS", 0.1)
-    monkeypatch.setattr("pilothouse.deployments.controller.controller.ASK_EVERY", 0.0)
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.HEALTH_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.HEALTH_CHECK_SECONDS", 0.0)
     pid = only_pid(launched(deployments, controller))
     os.kill(pid, signal.SIGSTOP)
-    monkeypatch.setattr("pilothouse.deployments.controller.controller.MISSES", 3)
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.MAX_MISSES", 3)
     tick_until(controller, lambda: not psutil.pid_exists(pid))
-    monkeypatch.setattr("pilothouse.deployments.controller.controller.ASK_SECONDS", 2.0)
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.HEALTH_TIMEOUT_SECONDS", 2.0)
     assert tick_until(controller, lambda: ready(deployments))
 
 
@@ -138,15 +138,15 @@ def test_a_clock_that_jumps_neither_keeps_a_process_nor_ends_one(
 def test_a_process_that_is_at_one_batch_for_long_is_replaced(
     deployments: Deployments, controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pilothouse.deployments.controller.controller.ASK_EVERY", 0.0)
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.HEALTH_CHECK_SECONDS", 0.0)
     pid = only_pid(launched(deployments, controller))
-    state = processes.state
+    state = model_processes.health
 
     def busy(replica: Replica, seconds: float) -> dict[str, Any] | None:
         answer = state(replica, seconds)
         return answer and answer | {"busy_seconds": 61.0 if replica.pid == pid else 0.0}
 
-    monkeypatch.setattr("pilothouse.deployments.controller.controller.processes.state", busy)
+    monkeypatch.setattr("pilothouse.deployments.controller.controller.model_processes.health", busy)
     assert tick_until(controller, lambda: another(deployments, pid))
 
 

@@ -135,12 +135,12 @@ def test_a_stray_name_in_a_journal_stops_nothing(
     answered(writer, "a")
     folder = tmp_path / "journal" / "late"
     STRAYS[name](folder)
-    assert len(journal.strays(folder)) == 1
+    assert len(journal.unrecognised_files(folder)) == 1
     assert ids(tmp_path) == ["a"]
     writer.seal()
     assert compaction.compact(tmp_path).segments == 1
     assert ids(tmp_path) == ["a"]
-    assert len(journal.strays(folder)) == 1
+    assert len(journal.unrecognised_files(folder)) == 1
 
 
 def day(tmp_path: Path) -> Path:

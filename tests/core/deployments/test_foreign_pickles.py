@@ -126,6 +126,6 @@ def test_what_a_training_writes_is_recorded(workspace: Workspace) -> None:
     digests = {file.path: file.digest for file in workspace.experiments.run(run).artifacts}
     with workspace.store.read() as session:
         assert is_written(session, digests["model/model.joblib"])
-        kept = session.get_one(WrittenModel, digests["model/model.joblib"])
-        assert kept.run_id == run
+        recorded = session.get_one(WrittenModel, digests["model/model.joblib"])
+        assert recorded.run_id == run
         assert not is_written(session, digests["reference.parquet"])

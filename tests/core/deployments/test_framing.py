@@ -14,9 +14,9 @@ from pilothouse.deployments.model_server.framing import (
     MAX_FRAME,
     BrokenFrame,
     FrameClient,
-    Frames,
+    FrameDecoder,
     FrameServer,
-    frame,
+    encode_frame,
     request,
 )
 
@@ -25,8 +25,8 @@ messages = st.lists(st.tuples(st.integers(0, 2**32 - 1), st.binary(max_size=300)
 
 @given(messages, st.lists(st.integers(1, 50), min_size=1, max_size=20))
 def test_every_frame_survives_any_cutting(sent: list[tuple[int, bytes]], cuts: list[int]) -> None:
-    wire = b"".join(frame(number, payload) for number, payload in sent)
-    frames, got, at = Frames(), [], 0
+    wire = b"".join(encode_frame(number, payload) for number, payload in sent)
+    frames, got, at = FrameDecoder(), [], 0
     for turn in range(len(wire) + 1):
         piece = wire[at : at + cuts[turn % len(cuts)]]
         at += len(piece)
@@ -36,7 +36,7 @@ def test_every_frame_survives_any_cutting(sent: list[tuple[int, bytes]], cuts: l
 
 def test_a_frame_that_is_too_large_breaks_the_line() -> None:
     with pytest.raises(BrokenFrame):
-        list(Frames().feed(HEAD.pack(MAX_FRAME + 1, 1)))
+        list(FrameDecoder().feed(HEAD.pack(MAX_FRAME + 1, 1)))
 
 
 async def slow_first(payload: bytes) -> bytes:
@@ -65,10 +65,10 @@ def test_a_broken_line_tells_everyone_who_waits(tmp_path: Path) -> None:
 
     async def talk() -> None:
         loop = asyncio.get_running_loop()
-        asked = asyncio.Event()
+        received = asyncio.Event()
 
         async def never(_: bytes) -> bytes:
-            asked.set()
+            received.set()
             await asyncio.sleep(60)
             return b""
 
@@ -81,7 +81,7 @@ def test_a_broken_line_tells_everyone_who_waits(tmp_path: Path) -> None:
         server = await loop.create_unix_server(accept, path)
         client = await FrameClient.connect(path)
         waiting = asyncio.ensure_future(client.request(b"x"))
-        await asked.wait()
+        await received.wait()
         made[0].close()
         with pytest.raises(ConnectionError):
             await waiting

@@ -73,7 +73,7 @@ def test_rows_that_say_nothing_are_counted_and_repetitions_count_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         ("id,label\na,Ja\na,Nein\n", "'a' has two labels: 'Ja' in row 1 and 'Nein' in row 2"),
         ("id,label\na,Ja\nb,Vielleicht\n", "row 2, column 'label': 'Vielleicht' is no class"),
@@ -82,10 +82,10 @@ def test_rows_that_say_nothing_are_counted_and_repetitions_count_once() -> None:
         ("id,label\na,\n", "no row has a value in both"),
     ],
 )
-def test_what_is_wrong_is_named(text: str, words: str) -> None:
+def test_what_is_wrong_is_named(text: str, message: str) -> None:
     with pytest.raises(Invalid) as refused:
         labels_of(text)
-    assert words in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_columns_are_recognised_or_chosen() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.deployments.prediction_log import compaction, id_index, journal, log
 from pilothouse.deployments.prediction_log.journal import Journal
-from pilothouse.deployments.prediction_log.traffic import traffic
+from pilothouse.deployments.prediction_log.traffic import traffic_frame
 from pilothouse.kit.clock import from_ms, to_ms
 from pilothouse.kit.errors import Unavailable
 from pilothouse.kit.ids import uuid7s
@@ -121,9 +121,9 @@ def test_labels_are_joined_by_id_whatever_their_date(tmp_path: Path, writer: Jou
     ids = ["a", "b", "c"]
     times = [MARCH - 400 * 24 * HOUR, MARCH, MARCH + 400 * 24 * HOUR]
     writer.labels({"at": writer.stamp(), "ids": ids, "labels": [1, 0, 1], "times": times})
-    wanted = pd.Series(["a", "c", "x"])
+    chosen = pd.Series(["a", "c", "x"])
     for _ in range(2):
-        frame = log.labels(tmp_path, "late", ids=wanted)
+        frame = log.labels(tmp_path, "late", ids=chosen)
         assert dict(zip(frame["prediction_id"], frame["label"], strict=True)) == {"a": 1, "c": 1}
         since = log.labels(tmp_path, "late", from_ms(MARCH))
         assert sorted(since["prediction_id"]) == ["b", "c"]
@@ -188,14 +188,14 @@ def test_stamps_go_on_after_a_restart_with_the_clock_put_back(
 
 def test_ids_that_nobody_predicted_are_counted(tmp_path: Path, writer: Journal) -> None:
     answered(writer, ["a", "b],", 'c"'])
-    asked = ["a", "b],", 'c"', "x", "y"]
-    assert id_index.count_unknown(tmp_path, "late", asked) == 2
+    ids = ["a", "b],", 'c"', "x", "y"]
+    assert id_index.count_unknown(tmp_path, "late", ids) == 2
     writer.seal()
     compaction.compact(tmp_path)
-    assert id_index.count_unknown(tmp_path, "late", asked) == 2
+    assert id_index.count_unknown(tmp_path, "late", ids) == 2
     answered(writer, ["x"])
-    assert id_index.count_unknown(tmp_path, "late", asked) == 1
-    labelled(writer, asked, 1)
+    assert id_index.count_unknown(tmp_path, "late", ids) == 1
+    labelled(writer, ids, 1)
     assert log.unmatched_labels(tmp_path, "late") == (5, 1)
 
 
@@ -330,8 +330,8 @@ def test_a_compaction_killed_anywhere_neither_loses_nor_doubles(tmp_path: Path) 
 
 def test_crowded_dates_are_merged(tmp_path: Path, writer: Journal) -> None:
     ids = uuid7s(compaction.MERGE_FROM + 1)
-    for each in ids:
-        answered(writer, [each])
+    for prediction_id in ids:
+        answered(writer, [prediction_id])
         writer.seal()
     done = compaction.compact(tmp_path)
     assert done.merged_files == 2 * (compaction.MERGE_FROM + 1)
@@ -342,8 +342,8 @@ def test_crowded_dates_are_merged(tmp_path: Path, writer: Journal) -> None:
 def test_the_newest_predictions_come_without_reading_the_rest(
     tmp_path: Path, writer: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for each in ("a", "b", "c"):
-        answered(writer, [f"{each}1", f"{each}2"])
+    for prefix in ("a", "b", "c"):
+        answered(writer, [f"{prefix}1", f"{prefix}2"])
         writer.seal()
         compaction.compact(tmp_path)
     answered(writer, ["d"])
@@ -378,11 +378,11 @@ def test_traffic_counts_requests_rows_and_errors(tmp_path: Path, writer: Journal
     answered(writer, ["c"])
     writer.refused({"at": writer.stamp(), "version": 1, "rows": 0, "ms": 9.0, "status": 422})
     now = datetime.now(UTC)
-    frame = traffic(tmp_path, "late", 1.0, now)
+    frame = traffic_frame(tmp_path, "late", 1.0, now)
     assert list(frame.columns) == ["at", "requests", "rows", "p50_ms", "p95_ms", "errors"]
     assert (frame["requests"].sum(), frame["rows"].sum(), frame["errors"].sum()) == (3, 3, 1)
     assert frame["p50_ms"].max() == 1.5
-    assert traffic(tmp_path, "other", 1.0, now).empty
+    assert traffic_frame(tmp_path, "other", 1.0, now).empty
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)

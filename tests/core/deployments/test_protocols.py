@@ -36,12 +36,12 @@ def tensor(name: str, data: list[Any], shape: list[int], kind: str = "FP64") -> 
     ],
 )
 def test_tensors_become_columns(inputs: list[dict[str, Any]]) -> None:
-    wanted = oip.parse({"id": "7", "inputs": inputs}, SIGNATURE)
-    assert (wanted.columns, wanted.rows, wanted.request_id) == (COLUMNS, 3, "7")
+    request = oip.parse({"id": "7", "inputs": inputs}, SIGNATURE)
+    assert (request.columns, request.rows, request.request_id) == (COLUMNS, 3, "7")
 
 
 @pytest.mark.parametrize(
-    ("inputs", "words"),
+    ("inputs", "message"),
     [
         ([], "`inputs` must be a list"),
         ([{"name": "a"}], "datatype"),
@@ -52,14 +52,14 @@ def test_tensors_become_columns(inputs: list[dict[str, Any]]) -> None:
         ([tensor("a", [1.0], [1], "COMPLEX")], "COMPLEX"),
     ],
 )
-def test_a_wrong_tensor_is_named(inputs: list[dict[str, Any]], words: str) -> None:
+def test_a_wrong_tensor_is_named(inputs: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(Invalid) as refused:
         oip.parse({"inputs": inputs}, SIGNATURE)
-    assert words in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "words"),
+    ("parameters", "message"),
     [
         ({"event_time": [1, 2]}, "event_time has 2 values"),
         ({"event_time": "today"}, "milliseconds since 1970"),
@@ -68,17 +68,17 @@ def test_a_wrong_tensor_is_named(inputs: list[dict[str, Any]], words: str) -> No
         ({"prediction_ids": ["x", "", "y"]}, "1 to 200 characters"),
     ],
 )
-def test_wrong_parameters_are_named(parameters: dict[str, Any], words: str) -> None:
+def test_wrong_parameters_are_named(parameters: dict[str, Any], message: str) -> None:
     inputs = [tensor("a", COLUMNS["a"], [3]), tensor("b", COLUMNS["b"], [3])]
     with pytest.raises(Invalid) as refused:
         oip.parse({"inputs": inputs, "parameters": parameters}, SIGNATURE)
-    assert words in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_one_event_time_counts_for_all_rows() -> None:
     inputs = [tensor("a", COLUMNS["a"], [3]), tensor("b", COLUMNS["b"], [3])]
-    wanted = oip.parse({"inputs": inputs, "parameters": {"event_time": AT_MS}}, SIGNATURE)
-    assert wanted.event_ms == [AT_MS] * 3
+    request = oip.parse({"inputs": inputs, "parameters": {"event_time": AT_MS}}, SIGNATURE)
+    assert request.event_ms == [AT_MS] * 3
 
 
 def test_an_answer_carries_labels_probabilities_and_ids() -> None:
@@ -106,14 +106,14 @@ def test_an_answer_carries_labels_probabilities_and_ids() -> None:
     ],
 )
 def test_mlflow_forms_become_columns(body: dict[str, Any]) -> None:
-    wanted = invocations.parse(orjson.dumps(body), "application/json", SIGNATURE)
-    assert wanted.rows == 3
-    assert {name: wanted.columns[name] for name in ("a", "b")} == COLUMNS
+    request = invocations.parse(orjson.dumps(body), "application/json", SIGNATURE)
+    assert request.rows == 3
+    assert {name: request.columns[name] for name in ("a", "b")} == COLUMNS
 
 
 def test_csv_becomes_columns() -> None:
-    wanted = invocations.parse(b"b,a\n4,1.0\n5,2.0\n6,3\n", "text/csv", SIGNATURE)
-    assert (wanted.columns, wanted.rows) == (COLUMNS, 3)
+    request = invocations.parse(b"b,a\n4,1.0\n5,2.0\n6,3\n", "text/csv", SIGNATURE)
+    assert (request.columns, request.rows) == (COLUMNS, 3)
 
 
 def test_mlflow_wants_exactly_one_form() -> None:

@@ -32,8 +32,8 @@ def body(ids: list[str] | None = None, event_ms: Any = None, rows: int = 2) -> d
         {"name": n, "shape": [rows], "datatype": KINDS[n], "data": (v * rows)[:rows]}
         for n, v in ROWS.items()
     ]
-    given = {"prediction_ids": ids, "event_time": event_ms}
-    return {"inputs": inputs, "parameters": {k: v for k, v in given.items() if v is not None}}
+    parameters = {"prediction_ids": ids, "event_time": event_ms}
+    return {"inputs": inputs, "parameters": {k: v for k, v in parameters.items() if v is not None}}
 
 
 @pytest.fixture
@@ -252,8 +252,8 @@ def test_labels_come_later_and_may_be_corrected(
     launched: Deployments, caller: httpx.Client
 ) -> None:
     ids = outputs(caller.post("/v2/models/flights/infer", json=body()))["prediction_id"]
-    told = {"ids": ids, "labels": [0, 1], "at": [1_362_000_000_000, 1_362_000_060_000]}
-    assert caller.post("/deployments/flights/labels", json=told).json() == {
+    labels = {"ids": ids, "labels": [0, 1], "at": [1_362_000_000_000, 1_362_000_060_000]}
+    assert caller.post("/deployments/flights/labels", json=labels).json() == {
         "accepted": 2,
         "unknown": 0,
     }
@@ -313,6 +313,6 @@ def test_too_many_waiting_callers_are_told_to_come_back(
         assert all(a.status_code == 503 and a.headers["retry-after"] for a in answers)
         return [answer.json()["error"] for answer in answers]
 
-    words = asyncio.run(crowd())
-    assert sum("3 requests waiting" in each for each in words) == 2
-    assert sum("no process of 'flights' is ready" in each for each in words) == 3
+    messages = asyncio.run(crowd())
+    assert sum("3 requests waiting" in message for message in messages) == 2
+    assert sum("no process of 'flights' is ready" in message for message in messages) == 3

@@ -51,7 +51,7 @@ def draw(rows: int, seed: int, *, skill: float = 1.0) -> pd.DataFrame:
     """Rows as a model sees them, with a score and the truth that follows it as well as skill."""
     rng = np.random.default_rng(seed)
     chance = rng.beta(2, 4, rows)
-    told = np.clip(skill * chance + (1 - skill) * rng.permutation(chance), 0.01, 0.99)
+    score = np.clip(skill * chance + (1 - skill) * rng.permutation(chance), 0.01, 0.99)
     return pd.DataFrame(
         {
             "temp": rng.normal(10, 5, rows),
@@ -60,7 +60,7 @@ def draw(rows: int, seed: int, *, skill: float = 1.0) -> pd.DataFrame:
             "weekend": rng.random(rows) < 0.3,
             "fixed": np.full(rows, 7.0),
             "gust": np.where(rng.random(rows) < 0.2, np.nan, rng.gamma(3, 5, rows)),
-            "score": told,
+            "score": score,
             "late": (rng.random(rows) < chance).astype(int),
         }
     )
@@ -108,15 +108,15 @@ class Desk:
         for day, rows in logged.groupby(logged["event_at"].dt.normalize()):
             self._write("predictions", rows, day)
         if "late" in frame:
-            told = int(labelled * len(frame))
-            self.label(ids[:told], frame["late"].tolist()[:told], start)
+            count = int(labelled * len(frame))
+            self.label(ids[:count], frame["late"].tolist()[:count], start)
         return ids
 
     def label(self, ids: list[str], labels: list[Any], at: datetime) -> None:
         """Log what came true."""
-        told = pd.DataFrame({"prediction_id": ids, "label": labels})
+        rows = pd.DataFrame({"prediction_id": ids, "label": labels})
         received = pd.Timestamp(self.store.now())
-        self._write("labels", told.assign(label_at=pd.Timestamp(at), received_at=received), at)
+        self._write("labels", rows.assign(label_at=pd.Timestamp(at), received_at=received), at)
 
     def _write(self, tree: str, frame: pd.DataFrame, at: datetime) -> None:
         day = self.store.folder / tree / self.deployment / f"date={at:%Y-%m-%d}"
@@ -147,8 +147,8 @@ def _register(store: Store, number: int, frame: pd.DataFrame) -> None:
         )
         session.flush()
         for path, data in files.items():
-            kept = store.artifacts.put_bytes(data)
-            session.add(RunArtifact(run_id=run, path=path, digest=kept, size=len(data)))
+            file_digest = store.artifacts.put_bytes(data)
+            session.add(RunArtifact(run_id=run, path=path, digest=file_digest, size=len(data)))
         session.add(
             ModelVersion(
                 model="late",

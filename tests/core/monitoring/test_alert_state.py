@@ -45,16 +45,16 @@ def test_firing_is_a_run_of_breaches_after_the_last_run_of_clears(
     history: str, for_windows: int, clear_windows: int
 ) -> None:
     """The same promise said in words of text instead of states."""
-    said = history.replace("?", "")
-    since_clear = said.rsplit("c" * clear_windows, 1)[-1]
+    decisive = history.replace("?", "")
+    since_clear = decisive.rsplit("c" * clear_windows, 1)[-1]
     expected = "b" * for_windows in since_clear
     assert (phase(history, for_windows, clear_windows) == "firing") == expected
 
 
 @given(histories, often, often)
 def test_unknown_windows_change_nothing(history: str, for_windows: int, clear_windows: int) -> None:
-    said = history.replace("?", "")
-    assert phase(history, for_windows, clear_windows) == phase(said, for_windows, clear_windows)
+    decisive = history.replace("?", "")
+    assert phase(history, for_windows, clear_windows) == phase(decisive, for_windows, clear_windows)
 
 
 @given(histories, often, often)
@@ -76,8 +76,8 @@ def test_an_episode_begins_with_a_breach(
 
 def test_hysteresis_keeps_firing_between_the_two_thresholds() -> None:
     condition = Condition("above", 0.5, clear=0.3)
-    said = [condition.verdict(score, None) for score in (0.6, 0.5, 0.4, 0.3, None)]
-    assert said == ["breach", "between", "between", "clear", "unknown"]
+    verdicts = [condition.verdict(score, None) for score in (0.6, 0.5, 0.4, 0.3, None)]
+    assert verdicts == ["breach", "between", "between", "clear", "unknown"]
 
 
 def test_below_the_reference_needs_a_reference() -> None:

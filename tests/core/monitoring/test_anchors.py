@@ -46,13 +46,13 @@ def rows(counts: Mapping[object, int]) -> pd.Series:
 
 
 def categories(reference: Mapping[str, int], current: Mapping[str, int]) -> Pair:
-    known = category_reference("x", rows(reference))
-    return CategoryPair(known, category_window(known, rows(current)))
+    profile = category_reference("x", rows(reference))
+    return CategoryPair(profile, category_window(profile, rows(current)))
 
 
 def numbers(reference: Mapping[int, int], current: Mapping[int, int]) -> Pair:
-    known = number_reference("x", rows(reference))
-    return NumberPair(known, *number_window(known, rows(current)))
+    profile = number_reference("x", rows(reference))
+    return NumberPair(profile, *number_window(profile, rows(current)))
 
 
 @pytest.mark.parametrize(

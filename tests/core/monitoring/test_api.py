@@ -111,7 +111,7 @@ def test_calibration_of_a_window_is_kept_with_it(desk: Any, window: str) -> None
 
 def test_settings_change_what_windows_are_judged_by(desk: Any, window: str) -> None:
     info = desk.monitoring.monitor("late", min_rows=5_000, limits={"psi": {"fail": 9.0}})
-    assert info.plan.min_rows == 5_000
+    assert info.config.min_rows == 5_000
     again = desk.evaluate(desk.week(0))
     assert again["revision"] == 2
     results = desk.monitoring.results(window)
@@ -158,7 +158,7 @@ def test_a_report_waits_for_its_job(desk: Any, window: str, workspace: Any) -> N
     report = desk.monitoring.request_report(window)
     info = desk.monitoring.report(report)
     assert (info.status, info.requested_by) == ("queued", "ada")
-    assert [known.id for known in desk.monitoring.reports(window)] == [report]
+    assert [listed.id for listed in desk.monitoring.reports(window)] == [report]
     job = workspace.jobs.job(info.job_id)
     assert (job.kind, job.args, job.subject_ref) == ("drift_report", {"report": report}, report)
     with pytest.raises(Unavailable, match="queued"):

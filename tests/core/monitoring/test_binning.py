@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pilothouse.monitoring.binning import grid_from_json, grids_of, number
+from pilothouse.monitoring.binning import format_number, grid_from_json, grids_of
 
 numbers = st.one_of(st.integers(-30, 30).map(float), st.floats(-1e9, 1e9))
 samples = arrays.arrays(np.float64, st.integers(0, 80), elements=numbers).map(np.sort)
@@ -79,4 +79,9 @@ def test_a_grid_survives_json(values: np.ndarray) -> None:
 
 
 def test_numbers_are_written_for_people() -> None:
-    assert [number(v) for v in (0.123456, 12.0, 1234.5, -0.5)] == ["0.1235", "12", "1,234", "-0.5"]
+    assert [format_number(v) for v in (0.123456, 12.0, 1234.5, -0.5)] == [
+        "0.1235",
+        "12",
+        "1,234",
+        "-0.5",
+    ]

@@ -49,10 +49,10 @@ def test_disjoint_and_equal_are_the_ends_of_the_scale() -> None:
 @given(counts)
 def test_jensen_shannon_is_scipys_to_base_two(pair: tuple[np.ndarray, np.ndarray]) -> None:
     p, q = pair
-    found = jensen_shannon(p, q)
-    assert 0 <= found <= 1
+    computed = jensen_shannon(p, q)
+    assert 0 <= computed <= 1
     if p.sum() and q.sum():
-        assert found == pytest.approx(distance.jensenshannon(p, q, base=2), abs=1e-7)
+        assert computed == pytest.approx(distance.jensenshannon(p, q, base=2), abs=1e-7)
 
 
 @given(counts)

@@ -32,18 +32,18 @@ values = arrays.arrays(
     st.integers(1, 50),
     elements=st.one_of(st.integers(-3, 3).map(float), st.floats(-1e6, 1e6)),
 )
-words = st.lists(st.sampled_from("abcde"), min_size=1, max_size=50)
+categories_drawn = st.lists(st.sampled_from("abcde"), min_size=1, max_size=50)
 TESTS = [pytest.param(test, id=name) for name, test in drift_tests.items()]
 
 
 def numbers(reference: np.ndarray, current: np.ndarray) -> NumberPair:
-    known = number_reference("x", pd.Series(reference))
-    return NumberPair(known, *number_window(known, pd.Series(current)))
+    profile = number_reference("x", pd.Series(reference))
+    return NumberPair(profile, *number_window(profile, pd.Series(current)))
 
 
 def categories(reference: list[str], current: list[str]) -> CategoryPair:
-    known = category_reference("x", pd.Series(reference, dtype=object))
-    return CategoryPair(known, category_window(known, pd.Series(current, dtype=object)))
+    profile = category_reference("x", pd.Series(reference, dtype=object))
+    return CategoryPair(profile, category_window(profile, pd.Series(current, dtype=object)))
 
 
 def score(name: str, pair: Pair) -> float:
@@ -65,14 +65,14 @@ def test_every_score_of_numbers_is_finite_and_zero_for_the_same(
         with pytest.raises(NotEvaluated):
             test.score(numbers(a, b))
         return
-    found = test.score(numbers(a, b))
-    assert math.isfinite(found)
-    assert found >= 0
+    score = test.score(numbers(a, b))
+    assert math.isfinite(score)
+    assert score >= 0
     assert test.score(numbers(a, a)) == 0
 
 
 @pytest.mark.parametrize("test", TESTS)
-@given(a=words, b=words)
+@given(a=categories_drawn, b=categories_drawn)
 def test_every_score_of_categories_is_finite_and_zero_for_the_same(
     test: DriftTest, a: list[str], b: list[str]
 ) -> None:
@@ -80,9 +80,9 @@ def test_every_score_of_categories_is_finite_and_zero_for_the_same(
         with pytest.raises(NotEvaluated):
             test.score(categories(a, b))
         return
-    found = test.score(categories(a, b))
-    assert math.isfinite(found)
-    assert found >= 0
+    score = test.score(categories(a, b))
+    assert math.isfinite(score)
+    assert score >= 0
     assert test.score(categories(a, a)) == 0
 
 

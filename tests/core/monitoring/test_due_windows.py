@@ -26,9 +26,9 @@ def starts(desk: Any, until: datetime) -> list[int]:
 def test_one_event_of_another_century_does_not_cost_its_decades(desk: Any) -> None:
     desk.log(desk.draw(1, seed=1), SIXTIES)
     desk.log(desk.draw(50, seed=2), desk.week(0))
-    found = starts(desk, desk.week(3))
-    assert len(found) <= 3 + 2 * MAX_EMPTY
-    assert found[-1] == to_ms(desk.week(0))
+    due = starts(desk, desk.week(3))
+    assert len(due) <= 3 + 2 * MAX_EMPTY
+    assert due[-1] == to_ms(desk.week(0))
 
 
 def test_an_event_of_the_far_future_waits_for_its_time(desk: Any) -> None:

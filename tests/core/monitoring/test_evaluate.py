@@ -13,12 +13,12 @@ from sklearn.metrics import roc_auc_score
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.monitoring.evaluate import due_job
-from pilothouse.monitoring.windows import tile
+from pilothouse.monitoring.windows import windows_between
 
 
 def status_of(desk: Any, window: str, check: str, column: str = "") -> str:
-    found = desk.monitoring.results(window)
-    return found[(found["check"] == check) & (found["column"] == column)]["status"].item()
+    results = desk.monitoring.results(window)
+    return results[(results["check"] == check) & (results["column"] == column)]["status"].item()
 
 
 def test_a_window_like_the_reference_is_ok_with_every_number_explained(desk: Any) -> None:
@@ -68,7 +68,7 @@ def test_a_window_is_judged_again_as_labels_come(desk: Any) -> None:
     assert (after["revision"], after["labelled"]) == (2, 1_500)
     info = desk.monitoring.window(after["window"])
     assert info.coverage == 0.75
-    assert info.figures["roc_auc"] == after["roc_auc"]
+    assert info.metrics["roc_auc"] == after["roc_auc"]
     assert status_of(desk, after["window"], "roc_auc") == "ok"
 
 
@@ -92,7 +92,7 @@ def test_late_labels_of_other_windows_do_not_count(desk: Any) -> None:
 def test_every_logged_row_is_counted_in_exactly_one_window(desk: Any) -> None:
     for week in range(3):
         desk.log(desk.draw(400, seed=week), desk.week(week) + timedelta(days=3))
-    spans = tile(desk.week(0), desk.week(4), "day")
+    spans = windows_between(desk.week(0), desk.week(4), "day")
     assert sum(desk.evaluate(s.start, s.end - s.start)["rows"] for s in spans) == 1_200
 
 
@@ -183,7 +183,7 @@ def test_the_reference_is_profiled_once_for_a_version(desk: Any, monkeypatch: An
     desk.log(desk.draw(500, seed=25), desk.week(0))
     desk.log(desk.draw(500, seed=26), desk.week(1))
     desk.evaluate(desk.week(0))
-    monkeypatch.setattr(baselines, "_kept", {})
+    monkeypatch.setattr(baselines, "_profiles", {})
     monkeypatch.setattr(baselines, "_compute", None)
     assert desk.evaluate(desk.week(1))["rows"] == 500
 

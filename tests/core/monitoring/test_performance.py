@@ -28,38 +28,40 @@ scored = st.integers(2, 80).flatmap(
 @given(scored)
 def test_figures_are_scikit_learns(rows: tuple[np.ndarray, np.ndarray]) -> None:
     y, score = rows
-    found = compute_performance(score, y.astype(float), 0.5)
+    performance = compute_performance(score, y.astype(float), 0.5)
     if len(set(y.tolist())) < 2:
-        assert found.figures == {}
+        assert performance.metrics == {}
         return
-    assert found.figures["roc_auc"] == pytest.approx(metrics.roc_auc_score(y, score))
-    assert found.figures["log_loss"] == pytest.approx(metrics.log_loss(y, score, labels=[0, 1]))
-    assert found.figures["brier"] == pytest.approx(metrics.brier_score_loss(y, score))
-    assert found.figures["accuracy"] == pytest.approx(metrics.accuracy_score(y, score >= 0.5))
-    assert 0 <= found.figures["calibration_error"] <= 1
+    assert performance.metrics["roc_auc"] == pytest.approx(metrics.roc_auc_score(y, score))
+    assert performance.metrics["log_loss"] == pytest.approx(
+        metrics.log_loss(y, score, labels=[0, 1])
+    )
+    assert performance.metrics["brier"] == pytest.approx(metrics.brier_score_loss(y, score))
+    assert performance.metrics["accuracy"] == pytest.approx(metrics.accuracy_score(y, score >= 0.5))
+    assert 0 <= performance.metrics["calibration_error"] <= 1
 
 
 def test_rows_without_a_label_count_as_rows_only() -> None:
     score = np.array([0.1, 0.9, 0.8, 0.3])
-    found = compute_performance(score, np.array([0, 1, np.nan, np.nan]), 0.5)
-    assert (found.rows, found.labelled, found.positives) == (4, 2, 1)
-    assert found.coverage == 0.5
-    assert found.base_rate == 0.5
-    assert found.figures["roc_auc"] == 1.0
+    performance = compute_performance(score, np.array([0, 1, np.nan, np.nan]), 0.5)
+    assert (performance.rows, performance.labelled, performance.positives) == (4, 2, 1)
+    assert performance.coverage == 0.5
+    assert performance.base_rate == 0.5
+    assert performance.metrics["roc_auc"] == 1.0
 
 
 def test_calibration_of_a_score_that_says_what_happens() -> None:
     score = np.repeat([0.25, 0.75], 100)
     truth = np.concatenate([np.arange(100) < 25, np.arange(100) < 75]).astype(float)
-    found = compute_performance(score, truth, 0.5)
-    assert found.figures["calibration_error"] == pytest.approx(0)
-    assert found.calibration is not None
-    assert found.calibration.count == (100, 100)
+    performance = compute_performance(score, truth, 0.5)
+    assert performance.metrics["calibration_error"] == pytest.approx(0)
+    assert performance.calibration is not None
+    assert performance.calibration.count == (100, 100)
 
 
 def _checks(score: np.ndarray, truth: np.ndarray, reference: dict[str, float]) -> dict:
-    found = performance_checks(compute_performance(score, truth, 0.5), reference, NEEDS)
-    return {check.check: check for check in found}
+    checks = performance_checks(compute_performance(score, truth, 0.5), reference, NEEDS)
+    return {check.check: check for check in checks}
 
 
 def test_a_figure_is_held_against_the_reference_less_what_is_tolerated() -> None:

@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as arrays
 
 from pilothouse.models.signature import Field, Signature
 from pilothouse.monitoring.profiles import (
-    CATEGORIES,
-    SAMPLE,
+    MAX_CATEGORIES,
+    MAX_SAMPLE,
     UnreadableProfile,
     category_reference,
     category_window,
@@ -25,7 +25,7 @@ from pilothouse.monitoring.reference_profile import from_bytes, profile_referenc
 
 numbers = st.one_of(st.none(), st.integers(-9, 9).map(float), st.floats(-1e6, 1e6))
 columns = st.lists(numbers, max_size=60).map(lambda cells: pd.Series(cells, dtype="float64"))
-words = st.lists(st.sampled_from(["a", "b", "c", None]), max_size=60).map(
+texts = st.lists(st.sampled_from(["a", "b", "c", None]), max_size=60).map(
     lambda cells: pd.Series(cells, dtype=object)
 )
 
@@ -38,14 +38,16 @@ def test_profiles_of_parts_merge_into_the_profile_of_the_whole(
     merged = number_window(grid, first)[0].merge(number_window(grid, second)[0])
     whole, _ = number_window(grid, pd.Series(np.concatenate([first, second])))
     assert (merged.rows, merged.missing) == (whole.rows, whole.missing)
-    assert merged.cell_counts.tolist() == whole.cell_counts.tolist()
-    assert merged.tenth_counts.tolist() == whole.tenth_counts.tolist()
+    assert merged.bin_counts.tolist() == whole.bin_counts.tolist()
+    assert merged.decile_counts.tolist() == whole.decile_counts.tolist()
     assert merged.mean == pytest.approx(whole.mean, abs=1e-6)
-    assert math.sqrt(merged.spread) == pytest.approx(math.sqrt(whole.spread), rel=1e-6, abs=1e-2)
+    assert math.sqrt(merged.sum_sq_dev) == pytest.approx(
+        math.sqrt(whole.sum_sq_dev), rel=1e-6, abs=1e-2
+    )
     assert (merged.low, merged.high) == (whole.low, whole.high)
 
 
-@given(words, words)
+@given(texts, texts)
 def test_categories_merge_by_sum(first: pd.Series, second: pd.Series) -> None:
     reference = category_reference("x", first)
     merged = category_window(reference, first).merge(category_window(reference, second))
@@ -81,17 +83,17 @@ def test_the_same_category_in_another_type_is_the_same() -> None:
 
 
 def test_a_reference_with_too_many_categories_says_that_it_is_not_complete() -> None:
-    reference = category_reference("x", pd.Series([str(i) for i in range(CATEGORIES + 1)]))
+    reference = category_reference("x", pd.Series([str(i) for i in range(MAX_CATEGORIES + 1)]))
     assert not reference.complete
-    assert len(reference.counts) == CATEGORIES
+    assert len(reference.counts) == MAX_CATEGORIES
 
 
 def test_a_long_reference_keeps_a_sorted_sample_and_counts_every_row() -> None:
-    values = np.random.default_rng(0).normal(size=SAMPLE + 5_000)
+    values = np.random.default_rng(0).normal(size=MAX_SAMPLE + 5_000)
     reference = number_reference("x", pd.Series(values))
-    assert len(reference.values) == SAMPLE
+    assert len(reference.values) == MAX_SAMPLE
     assert (np.diff(reference.values) >= 0).all()
-    assert reference.cell_counts.sum() == len(values)
+    assert reference.bin_counts.sum() == len(values)
 
 
 @given(
@@ -110,9 +112,9 @@ def test_a_reference_is_kept_as_bytes_and_read_back_unchanged(
     again = from_bytes(to_bytes(profile))
     assert again.rows == 30
     assert again.faults == {"gone": "the reference has no such column"}
-    assert again.figures == profile.figures
+    assert again.metrics == profile.metrics
     assert again.columns["c"] == profile.columns["c"]
-    mine, kept = profile.columns["x"], again.columns["x"]
-    assert mine.values.tolist() == kept.values.tolist()
-    assert mine.cells.cuts.tolist() == kept.cells.cuts.tolist()
-    assert (mine.mean, mine.std) == (kept.mean, kept.std)
+    original, restored = profile.columns["x"], again.columns["x"]
+    assert original.values.tolist() == restored.values.tolist()
+    assert original.bins.cuts.tolist() == restored.bins.cuts.tolist()
+    assert (original.mean, original.std) == (restored.mean, restored.std)

@@ -16,8 +16,8 @@ from pilothouse.monitoring.windows import (
     Span,
     require_period,
     span_of_ms,
-    tile,
     window_of,
+    windows_between,
 )
 
 instants = st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
@@ -29,7 +29,7 @@ lengths = st.timedeltas(timedelta(0), timedelta(days=500))
 def test_every_row_falls_in_exactly_one_window(
     start: datetime, length: timedelta, period: Period, data: st.DataObject
 ) -> None:
-    windows = tile(start, start + length, period)
+    windows = windows_between(start, start + length, period)
     if not length:
         assert windows == ()
         return
@@ -41,7 +41,7 @@ def test_every_row_falls_in_exactly_one_window(
 def test_windows_follow_each_other_and_cover_no_more_than_is_asked(
     start: datetime, length: timedelta, period: Period
 ) -> None:
-    windows = tile(start, start + length, period)
+    windows = windows_between(start, start + length, period)
     assert all(a.end == b.start for a, b in pairwise(windows))
     if windows:
         assert start in windows[0]
@@ -72,7 +72,9 @@ def test_an_instant_of_another_zone_falls_in_its_utc_window() -> None:
 
 
 def test_months_have_their_own_lengths() -> None:
-    windows = tile(datetime(2012, 1, 31, tzinfo=UTC), datetime(2012, 3, 1, tzinfo=UTC), "month")
+    windows = windows_between(
+        datetime(2012, 1, 31, tzinfo=UTC), datetime(2012, 3, 1, tzinfo=UTC), "month"
+    )
     assert [window.end - window.start for window in windows] == [
         timedelta(days=31),
         timedelta(days=29),
@@ -80,7 +82,9 @@ def test_months_have_their_own_lengths() -> None:
 
 
 def test_ten_months_from_march_are_forty_four_weeks() -> None:
-    windows = tile(datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 12, 30, tzinfo=UTC), "week")
+    windows = windows_between(
+        datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 12, 30, tzinfo=UTC), "week"
+    )
     assert len(windows) == 44
 
 

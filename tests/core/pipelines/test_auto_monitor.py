@@ -36,7 +36,7 @@ def deployed(workspace: Workspace) -> Workspace:
 def test_a_new_deployment_is_watched_once(deployed: Workspace) -> None:
     assert monitor_new(deployed.store) == [NAME]
     assert monitor_new(deployed.store) == []
-    assert deployed.monitoring.monitor_info(NAME).plan.period == "week"
+    assert deployed.monitoring.monitor_info(NAME).config.period == "week"
     schedules = deployed.jobs.schedules()
     assert schedules["kind"].tolist() == ["evaluate_windows"]
     watched = deployed.activity.entries(verb="monitored")
@@ -47,7 +47,7 @@ def test_watching_again_changes_nothing(deployed: Workspace) -> None:
     deployed.monitoring.monitor(NAME, period="day")
     deployed.pipelines.monitor(NAME)
     deployed.pipelines.monitor(NAME)
-    assert deployed.monitoring.monitor_info(NAME).plan.period == "day"
+    assert deployed.monitoring.monitor_info(NAME).config.period == "day"
     assert len(deployed.jobs.schedules()) == 1
 
 

@@ -30,14 +30,14 @@ def test_nobody_retrains_or_evaluates_what_is_not_there(workspace: Workspace) ->
 
 
 @pytest.mark.parametrize(
-    ("stop", "status", "words"),
+    ("stop", "status", "message"),
     [
         (Unavailable("its child died."), "failed", "its child died."),
         (Cancelled(""), "cancelled", ""),
     ],
 )
 def test_runs_of_a_training_that_was_killed_say_so(
-    workspace: Workspace, stop: PilothouseError, status: str, words: str
+    workspace: Workspace, stop: PilothouseError, status: str, message: str
 ) -> None:
     experiments = workspace.experiments
     parent = experiments.start("flights", job_id=JOB)
@@ -54,9 +54,9 @@ def test_runs_of_a_training_that_was_killed_say_so(
 
     with pytest.raises(type(stop)):
         train(JobContext(workspace.store, JOB, at_once, killed), spec={})
-    found = {run: experiments.run(run) for run in (parent, done, trial, other)}
-    assert [found[run].status for run in found] == [status, "finished", status, "running"]
-    assert found[trial].error == words
+    runs = {run: experiments.run(run) for run in (parent, done, trial, other)}
+    assert [runs[run].status for run in runs] == [status, "finished", status, "running"]
+    assert runs[trial].error == message
 
 
 @pytest.mark.parametrize(

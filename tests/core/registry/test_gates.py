@@ -44,8 +44,8 @@ def gate(request: pytest.FixtureRequest) -> str:
 
 
 def test_every_gate_answers_with_words_and_keeps_its_name(gate: str) -> None:
-    for shown in (evidence(), evidence(None), evidence(0.5, 0.6), evidence(None, 0.6)):
-        verdict = GateRule(gate).evaluate(shown)
+    for facts in (evidence(), evidence(None), evidence(0.5, 0.6), evidence(None, 0.6)):
+        verdict = GateRule(gate).evaluate(facts)
         assert verdict.gate == gate
         assert verdict.outcome in ("passed", "failed", "inconclusive")
         assert verdict.message
@@ -62,10 +62,10 @@ def test_a_threshold_says_how_much_is_missing() -> None:
 def test_a_threshold_passes_exactly_on_its_good_side(
     figure: float, threshold: float, metric: str
 ) -> None:
-    shown = Evidence("late", 2, "production", Side("late@2", "a" * 64, {metric: figure}))
+    facts = Evidence("late", 2, "production", Side("late@2", "a" * 64, {metric: figure}))
     rule = GateRule("metric_threshold", {"metric": metric, "threshold": threshold})
     good = figure >= threshold if metric == "roc_auc" else figure <= threshold
-    assert rule.evaluate(shown).passed is good
+    assert rule.evaluate(facts).passed is good
 
 
 @given(figure=FIGURES, champion=FIGURES, margin=st.floats(0, 0.5))
@@ -86,8 +86,8 @@ def test_a_figure_exactly_at_the_margin_passes() -> None:
 
 def test_a_loss_is_better_when_it_is_lower() -> None:
     low, high = (Side(f"late@{n}", "a" * 64, {"log_loss": v}) for n, v in ((2, 0.4), (1, 0.5)))
-    shown = Evidence("late", 2, "production", low, high)
-    assert GateRule("beats_champion", {"metric": "log_loss", "margin": 0}).evaluate(shown).passed
+    facts = Evidence("late", 2, "production", low, high)
+    assert GateRule("beats_champion", {"metric": "log_loss", "margin": 0}).evaluate(facts).passed
     worse = Evidence("late", 2, "production", high, low)
     verdict = GateRule("beats_champion", {"metric": "log_loss", "margin": 0.01}).evaluate(worse)
     assert "is worse by 0.1000, 0.0900 more than the margin of 0.01" in verdict.message
@@ -97,8 +97,8 @@ def test_people_say_which_way_a_metric_is_better() -> None:
     low, high = (Side(f"late@{n}", "a" * 64, {"queue": v}) for n, v in ((2, 3.0), (1, 5.0)))
     rule = GateRule("beats_champion", {"metric": "queue", "margin": 0})
     assert not rule.evaluate(Evidence("late", 2, "production", low, high)).passed
-    said = Evidence("late", 2, "production", low, high, directions={"queue": "lower"})
-    assert rule.evaluate(said).passed
+    described = Evidence("late", 2, "production", low, high, directions={"queue": "lower"})
+    assert rule.evaluate(described).passed
 
 
 def test_without_a_champion_nothing_is_to_beat() -> None:
@@ -106,8 +106,8 @@ def test_without_a_champion_nothing_is_to_beat() -> None:
 
 
 def test_a_figure_that_was_not_measured_is_inconclusive_and_does_not_let_through() -> None:
-    for shown in (evidence(None, 0.6), evidence(None)):
-        decision = assess(shown, [GateRule("metric_threshold")])
+    for facts in (evidence(None, 0.6), evidence(None)):
+        decision = assess(facts, [GateRule("metric_threshold")])
         assert decision.verdicts[0].outcome == "inconclusive"
         assert not decision.accepted
         assert "ROC AUC was not measured" in decision.message
@@ -115,17 +115,17 @@ def test_a_figure_that_was_not_measured_is_inconclusive_and_does_not_let_through
 
 def test_a_comparison_on_the_same_rows_goes_before_each_ones_own_figures() -> None:
     compared = ChampionComparison("late@1", {"roc_auc": 0.71}, {"roc_auc": 0.62}, "the newest week")
-    shown = evidence(0.7, 0.75, held_out=("a", "b"), comparison=compared)
+    facts = evidence(0.7, 0.75, held_out=("a", "b"), comparison=compared)
     assert not GateRule("beats_champion").evaluate(evidence(0.7, 0.75)).passed
-    verdict = GateRule("beats_champion").evaluate(shown)
+    verdict = GateRule("beats_champion").evaluate(facts)
     assert verdict.passed
     assert "is better by 0.0900" in verdict.message
     assert ChampionComparison.from_json(json.loads(json.dumps(compared.to_json()))) == compared
 
 
 def test_the_words_say_when_the_rows_were_not_the_same() -> None:
-    told = GateRule("beats_champion").evaluate(evidence(0.7, 0.7, held_out=("a", "b"))).message
-    assert told.endswith("(each on rows of its own)")
+    message = GateRule("beats_champion").evaluate(evidence(0.7, 0.7, held_out=("a", "b"))).message
+    assert message.endswith("(each on rows of its own)")
     assert "rows" not in GateRule("beats_champion").evaluate(evidence(0.7, 0.7)).message
 
 

@@ -93,9 +93,9 @@ class TestVersions:
 
     def test_a_name_must_fit_into_an_address(self, workspace: Workspace, train: Train) -> None:
         for name in ("", "late@2", "a/b", " late"):
-            with pytest.raises(Invalid) as told:
+            with pytest.raises(Invalid) as refused:
                 workspace.registry.register(name, train())
-            assert "model" in told.value.fields
+            assert "model" in refused.value.fields
 
     def test_an_import_is_named_and_its_bytes_are_here(self, workspace: Workspace) -> None:
         digest = workspace.store.artifacts.put_bytes(b"a model from elsewhere")
@@ -192,15 +192,15 @@ class TestPromotion:
         registry.register("late", train(0.75))
         registry.register("late", train(0.58))
         registry.promote("late", 1, "production", "first")
-        with pytest.raises(Refused) as told:
+        with pytest.raises(Refused) as refusal:
             registry.promote("late", 2, "production", "please")
-        assert "metric_threshold: ROC AUC 0.5800 is 0.0200 below" in told.value.message
-        assert "beats_champion" in told.value.message
-        assert "0.1650 more than the margin" in told.value.message
+        assert "metric_threshold: ROC AUC 0.5800 is 0.0200 below" in refusal.value.message
+        assert "beats_champion" in refusal.value.message
+        assert "0.1650 more than the margin" in refusal.value.message
         assert registry.version("late", 2).stage == "none"
-        kept = registry.promotions("refused")
-        assert kept["version"].tolist() == [2]
-        assert "metric_threshold" in kept["gates"][0]
+        promotions = registry.promotions("refused")
+        assert promotions["version"].tolist() == [2]
+        assert "metric_threshold" in promotions["gates"][0]
         assert verbs(workspace)[0] == "refused"
 
     def test_assessing_writes_nothing_and_agrees_with_promoting(
@@ -232,9 +232,9 @@ class TestPromotion:
         self, workspace: Workspace, train: Train
     ) -> None:
         workspace.registry.register("late", train())
-        with pytest.raises(Invalid) as told:
+        with pytest.raises(Invalid) as refused:
             workspace.registry.promote("late", 1, "production", " ")
-        assert "reason" in told.value.fields
+        assert "reason" in refused.value.fields
         with pytest.raises(Invalid, match="staging or production"):
             workspace.registry.promote("late", 1, "moon", "why not")
 
@@ -316,10 +316,10 @@ class TestDecisions:
         registry.promote("late", 3, "production", "far better")
         with pytest.raises(Refused, match="beats_champion"):
             registry.decide(proposal.id, True, "agreed")
-        kept = registry.promotion(proposal.id)
-        assert kept.status == "refused"
-        assert all(verdict.passed for verdict in kept.verdicts)
-        assert not all(verdict.passed for verdict in kept.newest_verdicts)
+        promotion = registry.promotion(proposal.id)
+        assert promotion.status == "refused"
+        assert all(verdict.passed for verdict in promotion.verdicts)
+        assert not all(verdict.passed for verdict in promotion.newest_verdicts)
         assert registry.version("late", 2).stage == "none"
 
     def test_a_comparison_on_the_same_rows_decides_while_its_champion_reigns(

@@ -19,9 +19,8 @@ from sqlmodel import Session, col, select
 from pilothouse.activity import record
 from pilothouse.activity.actors import CONTROLLER
 from pilothouse.deployments import replica_states
-from pilothouse.deployments.controller import reconcile as planning
-from pilothouse.deployments.controller import replicas as processes
-from pilothouse.deployments.controller.replicas import ReplicaPaths
+from pilothouse.deployments.controller import model_processes, reconcile
+from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.replica_states import CRASH_LOOP, FAILED, NEW, READY, STARTING, STOPPING
 from pilothouse.deployments.route_generation import increment_generation
@@ -33,14 +32,14 @@ from pilothouse.storage import Store
 log = logging.getLogger("pilothouse.controller")
 START_SECONDS = 120.0
 HEALTHY_SECONDS = 300.0
-DRAIN_AT_LEAST = 1.0  # five looks of the routing table
-DRAIN_AT_MOST = 20.0
-TERM_AT_MOST = 5.0
+MIN_DRAIN_SECONDS = 1.0  # five looks of the routing table
+MAX_DRAIN_SECONDS = 20.0
+TERM_SECONDS = 5.0
 BUSY_SECONDS = 60.0  # at one batch: its callers were told long ago that there is no answer
-ASK_SECONDS = 2.0
-ASK_EVERY = 2.0
-MISSES = 3
-MEMORY_EVERY = 20.0
+HEALTH_TIMEOUT_SECONDS = 2.0
+HEALTH_CHECK_SECONDS = 2.0
+MAX_MISSES = 3
+MEMORY_CHECK_SECONDS = 20.0
 Key = tuple[str, int, int]
 
 
@@ -48,108 +47,108 @@ Key = tuple[str, int, int]
 class _Watch:
     """What is only worth knowing while this controller lives."""
 
-    asked_at: float = 0.0
+    checked_at: float = 0.0
     measured_at: float = 0.0
     misses: int = 0
-    born: float | None = None
-    since: dict[str, float] = field(default_factory=dict)
+    started_at: float | None = None
+    entered: dict[str, float] = field(default_factory=dict)
 
     def seconds_in(self, state: str) -> float:
         """How long this controller has seen the process in a state, by no clock that can be set."""
         now = time.monotonic()
-        if state not in self.since:
-            self.since = {state: now}
-        return now - self.since[state]
+        if state not in self.entered:
+            self.entered = {state: now}
+        return now - self.entered[state]
 
 
 @dataclass
 class Controller:
-    """Reconciles one workspace's deployments with its model processes."""
+    """Reconciles one workspace's deployments with its model model_processes."""
 
     store: Store
     _watches: dict[str, _Watch] = field(default_factory=dict)
-    _swept: bool = False
+    _adopted: bool = False
 
     def tick(self) -> None:
         """One look and the steps that follow from it."""
-        if not self._swept:
-            self._sweep()
-            self._swept = True
-        for deployment, found in self._read():
-            for replica in found:
+        if not self._adopted:
+            self._adopt_running()
+            self._adopted = True
+        for deployment, replicas in self._read():
+            for replica in replicas:
                 self._observe(replica)
-            self._act(deployment, [r for r in found if r.state])
+            self._apply_plan(deployment, [r for r in replicas if r.state])
 
     def stop_all(self, seconds: float = 10.0) -> None:
         """End every model process of this workspace, leaving what is wanted as it is."""
-        for _, found in self._read():
-            for replica in found:
-                processes.send(replica, signal.SIGTERM)
+        for _, replicas in self._read():
+            for replica in replicas:
+                model_processes.send(replica, signal.SIGTERM)
         end = time.monotonic() + seconds
-        while (left := processes.found_by_token(self.places)) and time.monotonic() < end:
+        while (left := model_processes.running_by_token(self.paths)) and time.monotonic() < end:
             for pid, _ in left.values():
-                processes.exit_words(pid)
+                model_processes.exit_reason(pid)
             time.sleep(0.05)
         with suppress(OSError):  # not empty, or never made
-            self.places.sockets.rmdir()
+            self.paths.sockets.rmdir()
 
     @property
-    def places(self) -> ReplicaPaths:
+    def paths(self) -> ReplicaPaths:
         """Where this workspace's model processes leave their files."""
         return ReplicaPaths(self.store.run_folder, self.store.log_folder)
 
     def _read(self) -> list[tuple[Deployment, list[Replica]]]:
         with self.store.read() as session:
-            wanted = session.exec(select(Deployment).order_by(Deployment.name)).all()
-            found = session.exec(
+            deployments = session.exec(select(Deployment).order_by(Deployment.name)).all()
+            replicas = session.exec(
                 select(Replica).order_by(col(Replica.version), col(Replica.ordinal))
             ).all()
-        return [(d, [r for r in found if r.deployment == d.name]) for d in wanted]
+        return [(d, [r for r in replicas if r.deployment == d.name]) for d in deployments]
 
-    def _sweep(self) -> None:
+    def _adopt_running(self) -> None:
         """Take over processes whose start was not written down, end those that nobody knows."""
-        running = processes.found_by_token(self.places)
-        for _, found in self._read():
-            for replica in found:
+        running = model_processes.running_by_token(self.paths)
+        for _, replicas in self._read():
+            for replica in replicas:
                 identity = running.pop(replica.token, None)
                 if identity is not None and replica.pid is None:
                     replica.pid, replica.create_time = identity
                     self._save(replica)
         for token in running:
             log.warning("ending a model process that no deployment knows")
-            processes.forget(token, self.places)
+            model_processes.remove_files(token, self.paths)
 
     def _observe(self, replica: Replica) -> None:
         if replica.state in (FAILED, CRASH_LOOP, NEW):
             return
         self._watch(replica).seconds_in(replica.state)
-        if not processes.is_running(replica):
-            self._ended(replica)
+        if not model_processes.is_running(replica):
+            self._handle_exit(replica)
         elif replica.state == STARTING:
-            self._look_at_start(replica)
+            self._check_start(replica)
         elif replica.state == READY:
-            self._look_at_health(replica)
+            self._check_health(replica)
         else:
-            self._look_at_drain(replica)
+            self._check_drain(replica)
 
-    def _ended(self, replica: Replica) -> None:
-        words = processes.exit_words(replica.pid)
-        if not words:
+    def _handle_exit(self, replica: Replica) -> None:
+        reason = model_processes.exit_reason(replica.pid)
+        if not reason:
             return
-        processes.forget(replica.token, self.places)
+        model_processes.remove_files(replica.token, self.paths)
         watch = self._watches.pop(replica.token, None)
         if replica.state == STOPPING:
             self._remove(replica)
             return
-        replica.last_exit = words
+        replica.last_exit = reason
         self._count_crash(replica, self._age(replica, watch))
-        log.warning("%s version %d: %s", replica.deployment, replica.version, words)
+        log.warning("%s version %d: %s", replica.deployment, replica.version, reason)
         self._save(replica, routes=True)
 
     def _age(self, replica: Replica, watch: _Watch | None) -> timedelta:
         """How old a process became; by the clock when an earlier controller started it."""
-        if watch is not None and watch.born is not None:
-            return timedelta(seconds=time.monotonic() - watch.born)
+        if watch is not None and watch.started_at is not None:
+            return timedelta(seconds=time.monotonic() - watch.started_at)
         return self.store.now() - (replica.started_at or self.store.now())
 
     def _watch(self, replica: Replica) -> _Watch:
@@ -157,10 +156,10 @@ class Controller:
 
     def _count_crash(self, replica: Replica, age: timedelta) -> None:
         now = self.store.now()
-        fast = age < planning.FAST_CRASH
+        fast = age < reconcile.FAST_CRASH
         replica.fast_crashes = replica.fast_crashes + 1 if fast else 1
         replica.state = CRASH_LOOP if replica_states.is_looping(replica) else FAILED
-        replica.start_after = now + planning.back_off(replica.fast_crashes)
+        replica.start_after = now + reconcile.back_off(replica.fast_crashes)
         replica.restarts += 1
         if replica.state == CRASH_LOOP and replica.fast_crashes == replica_states.CRASH_LOOP_AFTER:
             self._record_crash_loop(replica)
@@ -179,61 +178,63 @@ class Controller:
                 reason=replica.last_exit,
             )
 
-    def _look_at_start(self, replica: Replica) -> None:
+    def _check_start(self, replica: Replica) -> None:
         now = self.store.now()
-        if processes.state(replica, ASK_SECONDS) is not None:
+        if model_processes.health(replica, HEALTH_TIMEOUT_SECONDS) is not None:
             replica.state, replica.ready_at = READY, now
-            replica.rss_bytes = processes.memory(replica.pid or 0)
+            replica.rss_bytes = model_processes.memory(replica.pid or 0)
             log.info("%s version %d is ready", replica.deployment, replica.version)
             self._save(replica, routes=True)
         elif self._watch(replica).seconds_in(STARTING) > START_SECONDS:
             log.warning("%s version %d did not start", replica.deployment, replica.version)
-            processes.send(replica, signal.SIGKILL)
+            model_processes.send(replica, signal.SIGKILL)
 
-    def _look_at_health(self, replica: Replica) -> None:
+    def _check_health(self, replica: Replica) -> None:
         watch = self._watch(replica)
-        if time.monotonic() - watch.asked_at < ASK_EVERY:
+        if time.monotonic() - watch.checked_at < HEALTH_CHECK_SECONDS:
             return
-        watch.asked_at = time.monotonic()
-        answer = processes.state(replica, ASK_SECONDS)
-        watch.misses = 0 if answer is not None else watch.misses + 1
-        stuck = answer is not None and answer.get("busy_seconds", 0.0) > BUSY_SECONDS
-        if watch.misses >= MISSES or stuck:
+        watch.checked_at = time.monotonic()
+        health = model_processes.health(replica, HEALTH_TIMEOUT_SECONDS)
+        watch.misses = 0 if health is not None else watch.misses + 1
+        stuck = health is not None and health.get("busy_seconds", 0.0) > BUSY_SECONDS
+        if watch.misses >= MAX_MISSES or stuck:
             log.warning("%s version %d hangs", replica.deployment, replica.version)
-            processes.send(replica, signal.SIGKILL)
+            model_processes.send(replica, signal.SIGKILL)
             return
-        self._note_health(replica, watch)
+        self._record_health(replica, watch)
 
-    def _note_health(self, replica: Replica, watch: _Watch) -> None:
+    def _record_health(self, replica: Replica, watch: _Watch) -> None:
         healthy = watch.seconds_in(READY) > HEALTHY_SECONDS
-        due = time.monotonic() - watch.measured_at > MEMORY_EVERY
+        due = time.monotonic() - watch.measured_at > MEMORY_CHECK_SECONDS
         if due or (healthy and replica.fast_crashes):
             watch.measured_at = time.monotonic()
-            replica.rss_bytes = processes.memory(replica.pid or 0)
+            replica.rss_bytes = model_processes.memory(replica.pid or 0)
             replica.fast_crashes = 0 if healthy else replica.fast_crashes
             self._save(replica)
 
-    def _look_at_drain(self, replica: Replica) -> None:
+    def _check_drain(self, replica: Replica) -> None:
         since = self._watch(replica).seconds_in(STOPPING)
-        if since < DRAIN_AT_LEAST:
+        if since < MIN_DRAIN_SECONDS:
             return
-        if since > DRAIN_AT_MOST + TERM_AT_MOST:
-            processes.send(replica, signal.SIGKILL)
+        if since > MAX_DRAIN_SECONDS + TERM_SECONDS:
+            model_processes.send(replica, signal.SIGKILL)
             return
-        told = processes.state(replica, ASK_SECONDS)
-        if told is None or not told["in_flight"] or since > DRAIN_AT_MOST:
-            processes.send(replica, signal.SIGTERM)
+        health = model_processes.health(replica, HEALTH_TIMEOUT_SECONDS)
+        if health is None or not health["in_flight"] or since > MAX_DRAIN_SECONDS:
+            model_processes.send(replica, signal.SIGTERM)
 
-    def _act(self, deployment: Deployment, found: list[Replica]) -> None:
-        steps = planning.plan(deployment, found, self.store.now())
+    def _apply_plan(self, deployment: Deployment, replicas: list[Replica]) -> None:
+        steps = reconcile.plan(deployment, replicas, self.store.now())
         if steps.serving_version != deployment.serving_version:
             self._switch(deployment, steps.serving_version)
-            steps = planning.plan(deployment, found, self.store.now())  # who is warm has changed
-        by_key = {(r.version, r.ordinal): r for r in found}
+            steps = reconcile.plan(
+                deployment, replicas, self.store.now()
+            )  # who is warm has changed
+        by_key = {(r.version, r.ordinal): r for r in replicas}
         for key in steps.stops:
             self._stop(by_key[key])
-        for number, ordinal in steps.starts:
-            self._start(deployment, by_key.get((number, ordinal)), number, ordinal)
+        for version, ordinal in steps.starts:
+            self._start(deployment, by_key.get((version, ordinal)), version, ordinal)
 
     def _switch(self, deployment: Deployment, serving: int | None) -> None:
         """Turn the traffic, and keep the version that answered before warm for a while."""
@@ -274,8 +275,8 @@ class Controller:
         replica.started_at, replica.ready_at, replica.start_after = self.store.now(), None, None
         replica.observed_generation = deployment.generation
         self._save(replica)
-        replica.pid, replica.create_time = processes.spawn(launch, token, self.places, ordinal)
-        self._watches[token] = _Watch(born=time.monotonic())
+        replica.pid, replica.create_time = model_processes.spawn(launch, token, self.paths, ordinal)
+        self._watches[token] = _Watch(started_at=time.monotonic())
         self._save(replica)
         log.info("%s version %d: process %d", deployment.name, version, replica.pid)
 
@@ -290,7 +291,7 @@ class Controller:
             version=version,
             artifact=str(self.store.artifacts.local_path(revision.digest)),
             digest=revision.digest,
-            socket=self.places.socket(token),
+            socket=self.paths.socket(token),
             signature=revision.signature,
             example=revision.example[:1],
         )

@@ -42,18 +42,20 @@ def plan(deployment: Deployment, replicas: Sequence[Replica], now: datetime) -> 
             None, (), tuple((r.version, r.ordinal) for r in replicas if r.state != STOPPING)
         )
     serving = choose_serving(deployment, replicas)
-    wanted = {(n, i) for n in _needed(deployment, serving) for i in range(deployment.replicas)}
-    kept = wanted | {
+    needed = {
+        (n, i) for n in _needed_versions(deployment, serving) for i in range(deployment.replicas)
+    }
+    retained = needed | {
         (r.version, r.ordinal)
         for r in replicas
         if r.version == deployment.previous_version and _is_warm(deployment, r, now)
     }
-    resting = {(r.version, r.ordinal) for r in replicas if not _may_start(r, now)}
-    starts = sorted(wanted - resting)
+    waiting = {(r.version, r.ordinal) for r in replicas if not _may_start(r, now)}
+    starts = sorted(needed - waiting)
     stops = sorted(
         (r.version, r.ordinal)
         for r in replicas
-        if (r.version, r.ordinal) not in kept and r.state != STOPPING
+        if (r.version, r.ordinal) not in retained and r.state != STOPPING
     )
     return ReconcilePlan(serving, tuple(starts), tuple(stops))
 
@@ -78,7 +80,7 @@ def back_off(fast_crashes: int) -> timedelta:
     return timedelta(seconds=BACK_OFF_SECONDS[step])
 
 
-def _needed(deployment: Deployment, serving: int | None) -> Collection[int]:
+def _needed_versions(deployment: Deployment, serving: int | None) -> Collection[int]:
     return {deployment.version} if serving is None else {deployment.version, serving}
 
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pilothouse.deployments.controller.replicas import MODULE
+from pilothouse.deployments.controller.model_processes import MODULE
 from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.experiments import trusted_models

@@ -13,7 +13,7 @@ from typing import Literal
 import orjson
 
 from pilothouse.deployments.gateway import invocations, oip
-from pilothouse.deployments.gateway.columns import check
+from pilothouse.deployments.gateway.columns import check_columns
 from pilothouse.deployments.gateway.labels import Labels, check_labels
 from pilothouse.deployments.gateway.request import InferenceRequest, RequestLimits, read_json
 from pilothouse.kit.errors import Invalid, TooLarge
@@ -72,19 +72,19 @@ def read_request(
     form: Form, content_type: str, body: bytes, signature: Signature, limits: RequestLimits
 ) -> CheckedRequest:
     """A request for predictions. Raises Invalid in words that say what is wrong."""
-    wanted = _parsed(form, content_type, body, signature, limits)
-    limits.check_rows(wanted.rows)
-    limits.check_cells(wanted.rows, signature)
-    unused = None if form == "oip" else wanted.unused
-    columns = check(signature, wanted.columns, wanted.rows, unused)
+    parsed = _parse(form, content_type, body, signature, limits)
+    limits.check_rows(parsed.rows)
+    limits.check_cells(parsed.rows, signature)
+    unused = None if form == "oip" else parsed.unused
+    columns = check_columns(signature, parsed.columns, parsed.rows, unused)
     request = CheckedRequest(
-        rows=wanted.rows,
+        rows=parsed.rows,
         names=signature.names,
         parts=[orjson.dumps(values) for values in columns.values()],
-        event_ms=wanted.event_ms,
-        prediction_ids=wanted.prediction_ids,
-        request_id=wanted.request_id,
-        outputs=wanted.outputs,
+        event_ms=parsed.event_ms,
+        prediction_ids=parsed.prediction_ids,
+        request_id=parsed.request_id,
+        outputs=parsed.outputs,
     )
     if request.size > MAX_PAYLOAD:
         raise TooLarge(
@@ -94,7 +94,7 @@ def read_request(
     return request
 
 
-def _parsed(
+def _parse(
     form: Form, content_type: str, body: bytes, signature: Signature, limits: RequestLimits
 ) -> InferenceRequest:
     if form == "oip":

@@ -43,10 +43,10 @@ LARGE_PEAK = 200 << 20
 @dataclass
 class _Process:
     child: subprocess.Popen[bytes]
-    line: FrameClient
+    connection: FrameClient
 
-    def end(self) -> None:
-        self.line.close()
+    def terminate(self) -> None:
+        self.connection.close()
         self.child.kill()
 
 
@@ -57,7 +57,7 @@ class BodyReader:
         self.limits = limits
         self._lock = asyncio.Lock()
         self._process: _Process | None = None
-        self._ended: list[subprocess.Popen[bytes]] = []
+        self._terminated: list[subprocess.Popen[bytes]] = []
         self._used_at = 0.0
 
     async def request(
@@ -67,52 +67,54 @@ class BodyReader:
         if is_light(body):
             return read_request(form, content_type, body, signature, self.limits)
         head = self._head(form, signature) | {"content_type": content_type}
-        found, tail = await self._ask(head, body)
+        result, tail = await self._request(head, body)
         return CheckedRequest(
-            rows=found["rows"],
+            rows=result["rows"],
             names=signature.names,
-            parts=_parts(tail, found["lengths"]),
-            event_ms=found["event_ms"],
-            prediction_ids=found["prediction_ids"],
-            request_id=found["request_id"],
-            outputs=tuple(found["outputs"]),
+            parts=_parts(tail, result["lengths"]),
+            event_ms=result["event_ms"],
+            prediction_ids=result["prediction_ids"],
+            request_id=result["request_id"],
+            outputs=tuple(result["outputs"]),
         )
 
     async def labels(self, body: bytes, signature: Signature, now_ms: int) -> Labels:
         """Labels for predictions. Raises Invalid, or TooLarge."""
         if is_light(body):
             return read_labels(body, signature, self.limits, now_ms)
-        found, _ = await self._ask(self._head("labels", signature) | {"now_ms": now_ms}, body)
-        return Labels(found["ids"], found["labels"], found["times"])
+        result, _ = await self._request(self._head("labels", signature) | {"now_ms": now_ms}, body)
+        return Labels(result["ids"], result["labels"], result["times"])
 
     async def check_json(self, body: bytes, max_values: int) -> None:
         """Raises TooLarge for a JSON body of more values than a reader on the loop can take."""
         if count_values(body) > max_values:
-            await self._ask({"form": "json", "max_values": max_values}, body)
+            await self._request({"form": "json", "max_values": max_values}, body)
 
     def _head(self, form: str, signature: Signature) -> dict[str, Any]:
         return {"form": form, "signature": _json_of(signature), "limits": asdict(self.limits)}
 
-    async def _ask(self, head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], memoryview]:
+    async def _request(
+        self, head: dict[str, Any], body: bytes
+    ) -> tuple[dict[str, Any], memoryview]:
         if len(body) > MAX_PAYLOAD:
             raise TooLarge(f"the body is larger than {MAX_PAYLOAD >> 20} MB.")
-        async with self._turn() as process:
+        async with self._exclusive() as process:
             try:
                 async with asyncio.timeout(READ_SECONDS):
-                    reply = await process.line.request(pack(b"R", head, body))
+                    reply = await process.connection.request(pack(b"R", head, body))
             except TimeoutError as late:
                 raise TooLarge(f"the body cannot be read within {READ_SECONDS:.0f} s.") from late
             except ConnectionError as gone:  # it needed more memory than it may have
                 raise TooLarge("the body takes too much memory when it is read.") from gone
-            kind, found, tail = unpack(reply)
-            if found["peak_bytes"] > LARGE_PEAK:
-                self._end()  # its memory goes back to the system
+            kind, result, tail = unpack(reply)
+            if result["peak_bytes"] > LARGE_PEAK:
+                self._terminate()  # its memory goes back to the system
         if kind == REFUSED:
-            raise _refusal(found)
-        return found, tail
+            raise _refusal(result)
+        return result, tail
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[_Process]:
+    async def _exclusive(self) -> AsyncIterator[_Process]:
         """The process, for one body; it is ended when the body was not read to the end."""
         try:
             async with asyncio.timeout(QUEUE_SECONDS):
@@ -123,54 +125,54 @@ class BodyReader:
             ) from late
         done = False
         try:
-            yield await self._started()
+            yield await self._ensure_started()
             done = True
         finally:
             self._used_at = time.monotonic()
             if not done:
-                self._end()
+                self._terminate()
             self._lock.release()
 
-    async def _started(self) -> _Process:
-        if self._process is None or not self._process.line.is_open:
-            self._end()
+    async def _ensure_started(self) -> _Process:
+        if self._process is None or not self._process.connection.is_open:
+            self._terminate()
             self._process = await _start()
         return self._process
 
-    def end_if_idle(self) -> None:
+    def terminate_if_idle(self) -> None:
         """End the process when it was not needed for a while: called by the server's clock."""
         idle = time.monotonic() - self._used_at > IDLE_SECONDS
         if self._process is not None and idle and not self._lock.locked():
-            self._end()
+            self._terminate()
 
-        self._ended = [child for child in self._ended if child.poll() is None]
+        self._terminated = [child for child in self._terminated if child.poll() is None]
 
     def close(self) -> None:
         """End the process."""
-        self._end()
-        for child in self._ended:
+        self._terminate()
+        for child in self._terminated:
             child.wait()
 
-    def _end(self) -> None:
+    def _terminate(self) -> None:
         if self._process is not None:
-            self._process.end()
-            self._ended.append(self._process.child)
+            self._process.terminate()
+            self._terminated.append(self._process.child)
             self._process = None
 
 
 async def _start() -> _Process:
-    own, other = socket.socketpair()
-    own.setblocking(False)
-    with other:
+    server_side, child_side = socket.socketpair()
+    server_side.setblocking(False)
+    with child_side:
         child = subprocess.Popen(
-            [sys.executable, "-P", "-m", MODULE, str(other.fileno())],
+            [sys.executable, "-P", "-m", MODULE, str(child_side.fileno())],
             stdin=subprocess.DEVNULL,
-            pass_fds=(other.fileno(),),
+            pass_fds=(child_side.fileno(),),
             env=environment(),
         )
     loop = asyncio.get_running_loop()
-    _, line = await loop.create_unix_connection(FrameClient, sock=own)
-    return _Process(child, line)
+    _, connection = await loop.create_unix_connection(FrameClient, sock=server_side)
+    return _Process(child, connection)
 
 
 @lru_cache(maxsize=16)
@@ -186,6 +188,6 @@ def _parts(tail: memoryview, lengths: list[int]) -> list[bytes]:
     return parts
 
 
-def _refusal(found: dict[str, Any]) -> PilothouseError:
-    kind = TooLarge if found["large"] else Invalid
-    return kind(found["message"], hint=found["hint"], fields=found["fields"])
+def _refusal(result: dict[str, Any]) -> PilothouseError:
+    kind = TooLarge if result["large"] else Invalid
+    return kind(result["message"], hint=result["hint"], fields=result["fields"])

@@ -18,16 +18,16 @@ from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Field, Signature
 
 Columns = dict[str, list[Any]]
-INT64 = 1 << 63
-EXACT = 1 << 53
+INT64_LIMIT = 1 << 63
+MAX_EXACT_INTEGER = 1 << 53
 NULL = type(None)
-TRUTH = {"true": True, "false": False, "1": True, "0": False}
-COMPARED = 50  # names that are compared with a missing one, to guess what was misspelt
+BOOLEAN_TEXTS = {"true": True, "false": False, "1": True, "0": False}
+MAX_COMPARED = 50  # names that are compared with a missing one, to guess what was misspelt
 
 
-def check(
+def check_columns(
     signature: Signature,
-    given: Mapping[str, list[Any]],
+    received: Mapping[str, list[Any]],
     rows: int,
     unused: tuple[str, ...] | None = None,
 ) -> Columns:
@@ -37,43 +37,43 @@ def check(
     where it is None, a column that the model does not have is refused. Raises Invalid with a
     message per column.
     """
-    _check_names(signature, given, unused)
+    _check_names(signature, received, unused)
     columns: Columns = {}
-    wrong: dict[str, str] = {}
+    problems: dict[str, str] = {}
     for field in signature.inputs:
-        values = given.get(field.name)
+        values = received.get(field.name)
         try:
             columns[field.name] = [None] * rows if values is None else _column(field, values, rows)
         except Invalid as refused:
-            wrong[field.name] = refused.message
-    if wrong:
-        words = "; ".join(f"{name}: {message}" for name, message in wrong.items())
-        raise Invalid(f"{words}.", fields=wrong)
+            problems[field.name] = refused.message
+    if problems:
+        summary = "; ".join(f"{name}: {message}" for name, message in problems.items())
+        raise Invalid(f"{summary}.", fields=problems)
     return columns
 
 
 def _check_names(
-    signature: Signature, given: Mapping[str, list[Any]], unused: tuple[str, ...] | None
+    signature: Signature, received: Mapping[str, list[Any]], unused: tuple[str, ...] | None
 ) -> None:
     names = set(signature.names)
-    unknown = [name for name in given if name not in names] if unused is None else []
-    absent = [f.name for f in signature.inputs if f.required and f.name not in given]
+    unknown = [name for name in received if name not in names] if unused is None else []
+    absent = [f.name for f in signature.inputs if f.required and f.name not in received]
     if not unknown and not absent:
         return
     fields = dict.fromkeys(
-        (name[:MAX_ID] for name in unknown[:COMPARED]), "the model has no such column"
+        (name[:MAX_ID] for name in unknown[:MAX_COMPARED]), "the model has no such column"
     )
     fields |= dict.fromkeys(absent, "this column is missing")
-    words = []
+    problems = []
     if absent:
-        words.append(f"missing columns: {join_names(absent)}")
+        problems.append(f"missing columns: {join_names(absent)}")
     others = unknown if unused is None else list(unused)
     if others:
         label = "unknown columns" if unused is None else "columns that are not used"
         guesses = [_guess(name, absent) for name in others[:MAX_NAMES]]
-        words.append(f"{label}: {join_names([*guesses, *others[MAX_NAMES:]])}")
+        problems.append(f"{label}: {join_names([*guesses, *others[MAX_NAMES:]])}")
     raise Invalid(
-        f"{'; '.join(words)}.",
+        f"{'; '.join(problems)}.",
         hint=f"The model takes: {join_names(signature.names)}.",
         fields=fields,
     )
@@ -82,7 +82,7 @@ def _check_names(
 def _guess(name: str, absent: list[str]) -> str:
     if len(name) > MAX_ID:
         return name
-    near = difflib.get_close_matches(name, absent[:COMPARED], n=1)
+    near = difflib.get_close_matches(name, absent[:MAX_COMPARED], n=1)
     return f"{name} (did you mean {near[0]}?)" if near else name
 
 
@@ -116,7 +116,7 @@ def _integer(values: list[Any], kinds: set[type]) -> list[Any]:
     if float in kinds:
         values = [_whole(v, row) for row, v in enumerate(values)]
     for row, value in enumerate(values):
-        if value is not None and not -INT64 <= value < INT64:
+        if value is not None and not -INT64_LIMIT <= value < INT64_LIMIT:
             raise Invalid(f"row {row} does not fit into 64 bits")
     return values
 
@@ -124,7 +124,7 @@ def _integer(values: list[Any], kinds: set[type]) -> list[Any]:
 def _whole(value: float | None, row: int) -> int | None:
     if value is None or isinstance(value, int):
         return value
-    if not value.is_integer() or abs(value) > EXACT:
+    if not value.is_integer() or abs(value) > MAX_EXACT_INTEGER:
         raise Invalid(f"row {row} is {excerpt(value)}, and a whole number is needed")
     return int(value)
 
@@ -139,19 +139,19 @@ def _booleans(field: Field, values: list[Any], kinds: set[type]) -> list[Any]:
     """True and false, as 1 and 0, as words, or as the two words that the data has for them."""
     if kinds == {bool}:
         return values
-    words = TRUTH
+    by_text = BOOLEAN_TEXTS
     if field.boolean_words is not None:
         false, true = field.boolean_words
-        words = TRUTH | {false.casefold(): False, true.casefold(): True}
-    return [_boolean(value, row, words) for row, value in enumerate(values)]
+        by_text = BOOLEAN_TEXTS | {false.casefold(): False, true.casefold(): True}
+    return [_boolean(value, row, by_text) for row, value in enumerate(values)]
 
 
-def _boolean(value: Any, row: int, words: Mapping[str, bool]) -> bool | None:
+def _boolean(value: Any, row: int, by_text: Mapping[str, bool]) -> bool | None:
     if value is None or value is True or value is False:
         return value
     if type(value) in (int, float) and value in (0, 1):
         return bool(value)
-    truth = words.get(value.strip().casefold()) if type(value) is str else None
+    truth = by_text.get(value.strip().casefold()) if type(value) is str else None
     if truth is None:
         raise Invalid(f"row {row} is {excerpt(value)}, and true or false is needed")
     return truth
@@ -179,10 +179,10 @@ def _instant(value: float | str | None, row: int) -> int | None:
     return to_ms(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
-def _first_wrong(values: list[Any], kinds: tuple[type, ...], wanted: str) -> Invalid:
+def _first_wrong(values: list[Any], kinds: tuple[type, ...], expected: str) -> Invalid:
     for row, value in enumerate(values):
         if value is not None and type(value) not in kinds:
-            return Invalid(f"row {row} is {excerpt(value)}, and {wanted} is needed")
+            return Invalid(f"row {row} is {excerpt(value)}, and {expected} is needed")
     raise AssertionError("called without a wrong value")
 
 

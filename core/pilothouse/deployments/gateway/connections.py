@@ -11,9 +11,9 @@ from contextlib import suppress
 
 import orjson
 
-from pilothouse.deployments.model_server.framing import ASK, GOOD, FrameClient
+from pilothouse.deployments.model_server.framing import STATE, SUCCESS, FrameClient
 
-ASK_EVERY = 1.0
+HEALTH_CHECK_SECONDS = 1.0
 SILENT_SECONDS = 3.0
 BUSY_SECONDS = 15.0
 
@@ -23,33 +23,37 @@ class ModelConnection:
 
     def __init__(self, client: FrameClient) -> None:
         self.client = client
-        self._asked_at: float | None = None
+        self._requested_at: float | None = None
         self._answered_at = 0.0
         self._busy = 0.0
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def answers(self) -> bool:
+    def is_responsive(self) -> bool:
         """Whether a request that is sent now can be expected to be answered."""
         if not self.client.is_open:
             return False
         now = asyncio.get_running_loop().time()
-        silent = self._asked_at is not None and now - self._asked_at > SILENT_SECONDS
+        silent = self._requested_at is not None and now - self._requested_at > SILENT_SECONDS
         return not silent and self._busy <= BUSY_SECONDS
 
-    def request(self) -> None:
+    def check_health(self) -> None:
         """Ask the process how it is, unless it was asked just now."""
         now = asyncio.get_running_loop().time()
-        if self._asked_at is None and now - self._answered_at >= ASK_EVERY and self.client.is_open:
-            self._asked_at = now
-            self._task = asyncio.create_task(self._wait())
+        if (
+            self._requested_at is None
+            and now - self._answered_at >= HEALTH_CHECK_SECONDS
+            and self.client.is_open
+        ):
+            self._requested_at = now
+            self._task = asyncio.create_task(self._read_health())
 
-    async def _wait(self) -> None:
+    async def _read_health(self) -> None:
         with suppress(ConnectionError, orjson.JSONDecodeError, AttributeError):
-            answer = await self.client.request(ASK)
-            state = orjson.loads(memoryview(answer)[1:]) if answer[:1] == GOOD else {}
+            answer = await self.client.request(STATE)
+            state = orjson.loads(memoryview(answer)[1:]) if answer[:1] == SUCCESS else {}
             self._busy = float(state.get("busy_seconds", 0.0))
-        self._asked_at, self._answered_at = None, asyncio.get_running_loop().time()
+        self._requested_at, self._answered_at = None, asyncio.get_running_loop().time()
 
     def close(self) -> None:
         """Hang up."""

@@ -28,7 +28,7 @@ from pilothouse.deployments.gateway.body_reader import BodyReader
 from pilothouse.deployments.gateway.metrics import GatewayMetrics
 from pilothouse.deployments.gateway.request import InferenceResponse, RequestLimits, inflate
 from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
-from pilothouse.deployments.model_server.framing import GOOD, PREDICT, REFUSED
+from pilothouse.deployments.model_server.framing import PREDICT, REFUSED, SUCCESS
 from pilothouse.deployments.prediction_log.id_index import count_unknown
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.deployments.prediction_log.log import journal_folder
@@ -57,8 +57,8 @@ RETRY_SECONDS = 25.0
 MAX_IN_FLIGHT = 512
 INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?/infer")
 MODEL = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]{1,9}))?(/ready)?")
-ROOM = re.compile(r"/deployments/([^/]+)/(invocations|labels)")
-PLAIN = ("/v2", "/v2/", "/v2/health/live", "/v2/health/ready", "/ping")
+DEPLOYMENT = re.compile(r"/deployments/([^/]+)/(invocations|labels)")
+FIXED_PATHS = ("/v2", "/v2/", "/v2/health/live", "/v2/health/ready", "/ping")
 
 Read = Callable[[Signature], Awaitable[CheckedRequest]]
 
@@ -72,7 +72,7 @@ class Gateway:
     max_body: int
     max_rows: int
     version: str
-    measures: GatewayMetrics = field(default_factory=GatewayMetrics)
+    metrics: GatewayMetrics = field(default_factory=GatewayMetrics)
     budget: BodyBudget = field(default_factory=BodyBudget)
     _journals: dict[str, Journal] = field(default_factory=dict)
     _in_flight: Counter[str] = field(default_factory=Counter)
@@ -82,7 +82,7 @@ class Gateway:
 
     def owns(self, path: str) -> bool:
         """Whether a path is one of the gateway's."""
-        return path.startswith(("/v2/", "/deployments/")) or path in (*PLAIN, "/invocations")
+        return path.startswith(("/v2/", "/deployments/")) or path in (*FIXED_PATHS, "/invocations")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -98,29 +98,31 @@ class Gateway:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         path, method = scope["path"], scope["method"]
-        infer, room = INFER.fullmatch(path), ROOM.fullmatch(path)
+        infer, deployment = INFER.fullmatch(path), DEPLOYMENT.fullmatch(path)
         if method == "POST" and infer:
             return await self._infer(infer[1], infer[2], scope, receive)
-        if method == "POST" and room and room[2] == "labels":
-            return await self._labels(room[1], scope, receive)
-        if method == "POST" and (room or path == "/invocations"):
-            return await self._invoke(room[1] if room else self._only(), scope, receive)
-        if method in ("GET", "HEAD") and not infer and not room:
-            return self._look(path)
-        if infer or room or path in PLAIN:
+        if method == "POST" and deployment and deployment[2] == "labels":
+            return await self._labels(deployment[1], scope, receive)
+        if method == "POST" and (deployment or path == "/invocations"):
+            return await self._invoke(
+                deployment[1] if deployment else self._only_deployment(), scope, receive
+            )
+        if method in ("GET", "HEAD") and not infer and not deployment:
+            return self._get(path)
+        if infer or deployment or path in FIXED_PATHS:
             return error_response(_not_allowed(method), status=405)
         raise NotFound(f"there is nothing at {path}.", hint="See /openapi.json.")
 
     async def _infer(
-        self, name: str, number: str | None, scope: Scope, receive: Receive
+        self, name: str, version: str | None, scope: Scope, receive: Receive
     ) -> Response:
         began = time.perf_counter()
-        await self.routes.known(name)
+        await self.routes.get_or_refresh(name)
         with self.budget.reserve() as grow:
             body = await self._body(scope, receive, grow)
 
             async def read(signature: Signature) -> CheckedRequest:
-                self._check_version(name, number)
+                self._check_version(name, version)
                 return await self._read("oip", "", body, signature, grow)
 
             request, predicted = await self._predict(name, read, began)
@@ -128,7 +130,7 @@ class Gateway:
 
     async def _invoke(self, name: str, scope: Scope, receive: Receive) -> Response:
         began = time.perf_counter()
-        await self.routes.known(name)
+        await self.routes.get_or_refresh(name)
         kind = header(scope, b"content-type").split(";", 1)[0].strip().lower()
         with self.budget.reserve() as grow:
             body = await self._body(scope, receive, grow)
@@ -152,14 +154,14 @@ class Gateway:
         return request
 
     async def _labels(self, name: str, scope: Scope, receive: Receive) -> Response:
-        route = await self.routes.known(name)
+        route = await self.routes.get_or_refresh(name)
         with self.budget.reserve() as grow:
             body = await self._body(scope, receive, grow)
             now_ms = time.time_ns() // 1_000_000
             labels = await self.reader.labels(body, route.signature, now_ms)
         journal = self._journal(name)
         journal.labels(labels.line(journal.stamp()))
-        self.measures.labels[name] += len(labels.ids)
+        self.metrics.labels[name] += len(labels.ids)
         unknown = await asyncio.to_thread(count_unknown, self.workspace, name, labels.ids)
         return json_response({"accepted": len(labels.ids), "unknown": unknown})
 
@@ -171,14 +173,14 @@ class Gateway:
             raise Unavailable(f"{name!r} has {MAX_IN_FLIGHT} requests waiting.")
         self._in_flight[name] += 1
         try:
-            return await self._answered(name, read, began)
+            return await self._predict_with_retry(name, read, began)
         except PilothouseError as refused:
-            self._note_refusal(name, refused.status, began)
+            self._log_refusal(name, refused.status, began)
             raise
         finally:
             self._in_flight[name] -= 1
 
-    async def _answered(
+    async def _predict_with_retry(
         self, name: str, read: Read, began: float
     ) -> tuple[CheckedRequest, InferenceResponse]:
         """Predict, once more when the process ends meanwhile: predicting changes nothing.
@@ -187,11 +189,11 @@ class Gateway:
         """
         loop = asyncio.get_running_loop()
         for wait_seconds in (WAIT_SECONDS, RETRY_SECONDS):
-            route, line = await self.routes.line(name, loop.time() + wait_seconds)
+            route, connection = await self.routes.connection(name, loop.time() + wait_seconds)
             request = await read(route.signature)
             message = PREDICT + request.payload()
             try:
-                raw = await asyncio.wait_for(line.request(message), PREDICT_SECONDS)
+                raw = await asyncio.wait_for(connection.request(message), PREDICT_SECONDS)
             except ConnectionError:
                 continue
             except TimeoutError as late:
@@ -199,11 +201,11 @@ class Gateway:
                     f"{name!r} did not answer within {PREDICT_SECONDS:.0f} s."
                 ) from late
             predicted = _predicted(route, request, raw)
-            self._note(route, request, predicted, began)
+            self._log_prediction(route, request, predicted, began)
             return request, predicted
         raise Unavailable(f"two processes of {name!r} ended while they predicted this.")
 
-    def _note(
+    def _log_prediction(
         self,
         route: DeploymentRoute,
         request: CheckedRequest,
@@ -212,38 +214,44 @@ class Gateway:
     ) -> None:
         """Write down an answer before it is sent."""
         journal = self._journal(route.name)
-        at = journal.stamp()
-        ms = round((time.perf_counter() - began) * 1_000, 3)
+        received_us = journal.stamp()
+        latency_ms = round((time.perf_counter() - began) * 1_000, 3)
         journal.predictions(
             route.version,
             route.signature,
             {
-                "at": at,
+                "at": received_us,
                 "version": route.version,
                 "rows": request.rows,
-                "ms": ms,
+                "ms": latency_ms,
                 "status": 200,
                 "ids": predicted.prediction_ids,
                 "model": route.model,
-                "event": request.event_ms or [at // 1_000] * request.rows,
+                "event": request.event_ms or [received_us // 1_000] * request.rows,
                 "score": predicted.scores,
                 "columns": request.columns(),
             },
         )
-        self.measures.count(route.name, route.version, 200, request.rows, ms)
+        self.metrics.count(route.name, route.version, 200, request.rows, latency_ms)
 
-    def _note_refusal(self, name: str, status: int, began: float) -> None:
-        number = self.routes.get(name).version
+    def _log_refusal(self, name: str, status: int, began: float) -> None:
+        version = self.routes.get(name).version
         journal = self._journal(name)
-        ms = round((time.perf_counter() - began) * 1_000, 3)
-        line = {"at": journal.stamp(), "version": number, "rows": 0, "ms": ms, "status": status}
-        self.measures.count(name, number, status, 0, ms)
+        latency_ms = round((time.perf_counter() - began) * 1_000, 3)
+        line = {
+            "at": journal.stamp(),
+            "version": version,
+            "rows": 0,
+            "ms": latency_ms,
+            "status": status,
+        }
+        self.metrics.count(name, version, status, 0, latency_ms)
         try:
             journal.refused(line)
         except Unavailable as full:
             log.warning("%s", full)
 
-    def _look(self, path: str) -> Response:
+    def _get(self, path: str) -> Response:
         model = MODEL.fullmatch(path)
         if model:
             return self._model(model[1], model[2], bool(model[3]))
@@ -258,26 +266,26 @@ class Gateway:
             return Response(200 if self.routes.loaded else 503, b"\n")
         raise NotFound(f"there is nothing at {path}.", hint="See /openapi.json.")
 
-    def _model(self, name: str, number: str | None, only_ready: bool) -> Response:
+    def _model(self, name: str, version: str | None, only_ready: bool) -> Response:
         route = self.routes.get(name)
-        self._check_version(name, number)
+        self._check_version(name, version)
         if only_ready:
             ready = self.routes.is_ready(name)
             return json_response({"name": name, "ready": ready}, status=200 if ready else 503)
         return json_response(oip.metadata(name, route.version, route.signature), route.version)
 
-    def _check_version(self, name: str, number: str | None) -> None:
+    def _check_version(self, name: str, version: str | None) -> None:
         serving = self.routes.get(name).version
-        if number is not None and int(number) != serving:
-            raise NotFound(f"{name!r} is answered by version {serving}, not {number}.")
+        if version is not None and int(version) != serving:
+            raise NotFound(f"{name!r} is answered by version {serving}, not {version}.")
 
-    def _only(self) -> str:
+    def _only_deployment(self) -> str:
         names = self.routes.names()
         if len(names) != 1:
-            known = ", ".join(names) or "none yet"
+            existing = ", ".join(names) or "none yet"
             raise NotFound(
                 "which deployment is meant?",
-                hint=f"Use /deployments/NAME/invocations; there are: {known}.",
+                hint=f"Use /deployments/NAME/invocations; there are: {existing}.",
             )
         return names[0]
 
@@ -290,7 +298,7 @@ class Gateway:
         """Seal the journal segments that have been open for long."""
         for journal in self._journals.values():
             journal.seal_if_old()
-        self.reader.end_if_idle()
+        self.reader.terminate_if_idle()
 
     def close(self) -> None:
         """Seal every journal and hang up."""
@@ -318,7 +326,7 @@ def _not_allowed(method: str) -> PilothouseError:
 def _predicted(route: DeploymentRoute, request: CheckedRequest, raw: bytes) -> InferenceResponse:
     if raw[:1] == REFUSED:
         raise Invalid(f"the model cannot predict these rows: {str(raw[1:], 'utf-8', 'replace')}.")
-    if raw[:1] != GOOD:
+    if raw[:1] != SUCCESS:
         raise PilothouseError(f"the model failed: {str(raw[1:], 'utf-8', 'replace')}.")
     signature = route.signature
     rows: list[list[float]] = orjson.loads(memoryview(raw)[1:])

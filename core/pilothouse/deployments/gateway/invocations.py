@@ -27,7 +27,7 @@ from pilothouse.kit.errors import Invalid, TooLarge
 from pilothouse.models.signature import Field, Signature
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-EXACT = 1 << 53
+MAX_EXACT_INTEGER = 1 << 53
 MISSING = frozenset(  # as pandas writes and reads a missing value; in a text column only "" is one
     ("nan", "na", "n/a", "<na>", "#n/a", "#na", "-nan", "null", "none", "nat")
 )
@@ -141,8 +141,8 @@ def _csv(body: bytes, signature: Signature, limits: RequestLimits) -> Table:
         data = _csv_rows(lines, len(names), limits)
     except csv.Error as broken:
         raise Invalid(f"the CSV cannot be read: {broken}.") from broken
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise Invalid(f"the CSV has the column {excerpt(twice[0])} more than once.")
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise Invalid(f"the CSV has the column {excerpt(repeated[0])} more than once.")
     limits.check_rows(len(data))
     limits.check_cells(len(data), signature)
     columns, unused = from_rows(data, tuple(names), signature.names)
@@ -156,11 +156,11 @@ def _csv(body: bytes, signature: Signature, limits: RequestLimits) -> Table:
 def _csv_rows(lines: Any, width: int, limits: RequestLimits) -> list[list[str]]:
     """The rows, as far as their number is allowed; an empty line is no row."""
     data: list[list[str]] = []
-    for number, line in enumerate(lines):
+    for index, line in enumerate(lines):
         if not line:
             continue
         if len(line) != width:
-            raise Invalid(f"row {number} has {len(line)} values, and {width} are needed.")
+            raise Invalid(f"row {index} has {len(line)} values, and {width} are needed.")
         data.append(line)
         if len(data) > limits.max_rows:
             raise TooLarge(f"there are more than {limits.max_rows} rows, the most read at once.")
@@ -189,6 +189,6 @@ def _integer(cell: str) -> int:
     if not rest.strip("0"):
         return int(whole)
     value = float(cell)
-    if not value.is_integer() or abs(value) > EXACT:
+    if not value.is_integer() or abs(value) > MAX_EXACT_INTEGER:
         raise ValueError(cell)
     return int(value)

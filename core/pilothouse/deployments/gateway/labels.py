@@ -28,7 +28,7 @@ class Labels:
         return {"at": at_us, "ids": self.ids, "labels": self.labels, "times": self.times}
 
 
-def write(folder: Path, labels: Labels) -> None:
+def write_labels(folder: Path, labels: Labels) -> None:
     """Write labels into a deployment's journal folder, in lines that are read quickly."""
     journal = Journal(folder)
     for start in range(0, len(labels.ids), LINE_LABELS):

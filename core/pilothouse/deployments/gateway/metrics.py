@@ -32,9 +32,9 @@ class GatewayMetrics:
     labels: Counter[str] = field(default_factory=Counter)
     latency: dict[tuple[str, int], Histogram] = field(default_factory=dict)
 
-    def count(self, deployment: str, number: int, status: int, rows: int, ms: float) -> None:
+    def count(self, deployment: str, version: int, status: int, rows: int, ms: float) -> None:
         """Count one request."""
-        self.requests[deployment, number, status] += 1
+        self.requests[deployment, version, status] += 1
         if status < 400:
-            self.rows[deployment, number] += rows
-            self.latency.setdefault((deployment, number), Histogram()).add(ms)
+            self.rows[deployment, version] += rows
+            self.latency.setdefault((deployment, version), Histogram()).add(ms)

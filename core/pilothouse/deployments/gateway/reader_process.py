@@ -25,13 +25,13 @@ from pilothouse.deployments.gateway.bodies import (
     read_request,
 )
 from pilothouse.deployments.gateway.request import RequestLimits
-from pilothouse.deployments.model_server.framing import GOOD, REFUSED, Frames, frame
+from pilothouse.deployments.model_server.framing import REFUSED, SUCCESS, FrameDecoder, encode_frame
 from pilothouse.kit.errors import Invalid, PilothouseError, TooLarge
 from pilothouse.models.signature import Signature
 
 SIZE = struct.Struct("!I")
 MEMORY_BYTES = 448 << 20
-PIECE = 1 << 20
+RECEIVE_BYTES = 1 << 20
 TOO_LARGE_TO_READ = "the body takes more memory than there is for one request when it is read."
 
 
@@ -81,12 +81,12 @@ def _count_json(body: bytes, max_values: int) -> dict[str, Any]:
     return {"values": count}
 
 
-def _answer(message: bytes) -> bytes:
+def _reply(message: bytes) -> bytes:
     try:
         _, head, body = unpack(message)
-        found, tail = _read(head, bytes(body))
-        found["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return pack(GOOD, found, tail)
+        result, tail = _read(head, bytes(body))
+        result["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return pack(SUCCESS, result, tail)
     except PilothouseError as refused:
         return pack(REFUSED, _refusal(refused), b"")
     except MemoryError:
@@ -104,12 +104,12 @@ def _refusal(refused: PilothouseError) -> dict[str, Any]:
     }
 
 
-def serve(line: socket.socket) -> None:
+def serve(connection: socket.socket) -> None:
     """Answer frames until the other side closes."""
-    frames = Frames()
-    while data := line.recv(PIECE):
-        for number, message in frames.feed(data):
-            line.sendall(frame(number, _answer(message)))
+    decoder = FrameDecoder()
+    while data := connection.recv(RECEIVE_BYTES):
+        for request_id, message in decoder.feed(data):
+            connection.sendall(encode_frame(request_id, _reply(message)))
 
 
 def main() -> None:
@@ -118,8 +118,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(10)  # what is small and waits for nobody goes first
     gc.disable()  # JSON has no cycles, and collections among millions of lists take seconds
-    with socket.socket(fileno=int(sys.argv[1])) as line:
-        serve(line)
+    with socket.socket(fileno=int(sys.argv[1])) as connection:
+        serve(connection)
 
 
 if __name__ == "__main__":

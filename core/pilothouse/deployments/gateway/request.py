@@ -96,9 +96,9 @@ def excerpt(value: Any, depth: int = BRIEF_DEPTH) -> str:
 def join_names(names: Iterable[str]) -> str:
     """Names for a message: the first few, and how many more there are."""
     listed = list(names)
-    words = ", ".join(name[:MAX_ID] for name in listed[:MAX_NAMES])
+    text = ", ".join(name[:MAX_ID] for name in listed[:MAX_NAMES])
     more = len(listed) - MAX_NAMES
-    return f"{words} and {more} more" if more > 0 else words
+    return f"{text} and {more} more" if more > 0 else text
 
 
 def read_json(body: bytes, *, bare_nan: bool = False) -> dict[str, Any]:
@@ -176,12 +176,12 @@ def from_rows(
     `names` in order; and the names of some columns that are not needed."""
     if all(type(row) is dict for row in rows):
         return _from_records(rows, needed)
-    for number, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if not isinstance(row, list):
-            raise Invalid(f"row {number} must be a list of {len(names)} values or an object.")
+            raise Invalid(f"row {index} must be a list of {len(names)} values or an object.")
         if len(row) != len(names):
             raise Invalid(
-                f"row {number} has {len(row)} values, and {len(names)} are needed.",
+                f"row {index} has {len(row)} values, and {len(names)} are needed.",
                 hint=f"In this order: {join_names(names)}.",
             )
     needed_names = set(needed)

@@ -23,7 +23,7 @@ from pilothouse.models.signature import Signature
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.routes")
-LOOK_EVERY = 0.2
+POLL_SECONDS = 0.2
 GENERATION = text("SELECT value FROM deployments_route_generation WHERE id = 1")
 
 
@@ -56,15 +56,15 @@ def read_routes(store: Store) -> tuple[int, dict[str, DeploymentRoute]]:
 
 
 def _route(session: Session, deployment: Deployment, ready: Sequence[Replica]) -> DeploymentRoute:
-    number = deployment.serving_version or deployment.version
+    version = deployment.serving_version or deployment.version
     query = select(Revision).where(
-        Revision.deployment == deployment.name, Revision.version == number
+        Revision.deployment == deployment.name, Revision.version == version
     )
     revision = session.exec(query.order_by(col(Revision.seq).desc()).limit(1)).one()
     return DeploymentRoute(
         name=deployment.name,
         model=revision.model,
-        version=number,
+        version=version,
         stopped=deployment.desired_state == "stopped",
         signature=Signature.from_json(revision.signature),
         replicas=tuple(
@@ -81,11 +81,11 @@ class Routes:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._table: dict[str, DeploymentRoute] = {}
-        self._lines: dict[str, ModelConnection] = {}
-        self._answering: frozenset[str] = frozenset()
+        self._connections: dict[str, ModelConnection] = {}
+        self._responsive: frozenset[str] = frozenset()
         self._generation = -1
         self._changed = asyncio.Event()
-        self._looking = asyncio.Lock()
+        self._refreshing = asyncio.Lock()
         self.loaded = False
 
     def names(self) -> list[str]:
@@ -96,21 +96,21 @@ class Routes:
         """A deployment's route. Raises NotFound in words that list the known ones."""
         route = self._table.get(name)
         if route is None:
-            known = ", ".join(self.names()) or "none yet"
-            raise NotFound(f"there is no deployment {name!r}.", hint=f"Known: {known}.")
+            existing = ", ".join(self.names()) or "none yet"
+            raise NotFound(f"there is no deployment {name!r}.", hint=f"Known: {existing}.")
         return route
 
-    async def known(self, name: str) -> DeploymentRoute:
+    async def get_or_refresh(self, name: str) -> DeploymentRoute:
         """The same, after another look when the name is new."""
         if name not in self._table:
-            await self.look()
+            await self.refresh()
         return self.get(name)
 
     def is_ready(self, name: str) -> bool:
         """Whether a request would be answered without waiting."""
-        return self._line_of(self.get(name)) is not None
+        return self._connection_to(self.get(name)) is not None
 
-    async def line(self, name: str, deadline: float) -> tuple[DeploymentRoute, FrameClient]:
+    async def connection(self, name: str, deadline: float) -> tuple[DeploymentRoute, FrameClient]:
         """The route and a line to a ready process, waiting for one until the loop's deadline.
 
         Raises NotFound for an unknown name, Unavailable when stopped or out of time.
@@ -120,9 +120,9 @@ class Routes:
             route = self.get(name)
             if route.stopped:
                 raise Unavailable(f"the deployment {name!r} is stopped.", hint="Resume it.")
-            line = self._line_of(route)
-            if line is not None:
-                return route, line
+            connection = self._connection_to(route)
+            if connection is not None:
+                return route, connection
             changed = self._changed
             try:
                 await asyncio.wait_for(changed.wait(), max(deadline - loop.time(), 0))
@@ -131,70 +131,72 @@ class Routes:
                     f"no process of {name!r} is ready.", hint="Try again in a few seconds."
                 ) from late
 
-    def _line_of(self, route: DeploymentRoute) -> FrameClient | None:
-        lines = [self._lines.get(token) for token, _ in route.replicas]
-        ready = [line.client for line in lines if line is not None and line.answers]
+    def _connection_to(self, route: DeploymentRoute) -> FrameClient | None:
+        connections = [self._connections.get(token) for token, _ in route.replicas]
+        ready = [line.client for line in connections if line is not None and line.is_responsive]
         return min(ready, key=lambda line: line.in_flight, default=None)
 
-    async def follow(self) -> None:
+    async def poll(self) -> None:
         """Keep the table fresh for ever."""
         while True:
             try:
-                await self.look()
+                await self.refresh()
             except (SQLAlchemyError, OSError) as busy:  # what was read last still holds
                 log.warning("the routing table could not be read: %s", busy)
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(POLL_SECONDS)
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Read the counter, then what follows from it."""
-        async with self._looking:
+        async with self._refreshing:
             counter = await asyncio.to_thread(generation, self._store.engine)
             if counter != self._generation or not self.loaded:
                 self._generation, self._table = await asyncio.to_thread(read_routes, self._store)
                 self.loaded = True
-                self._announce()
+                self._notify_waiting()
             await self._connect()
-            self._hang_up()
-            self._ask_lines()
+            self._close_unused()
+            self._check_health()
 
     async def _connect(self) -> None:
         for route in self._table.values():
             for token, socket in route.replicas:
-                line = self._lines.get(token)
-                if line is None or not line.client.is_open:
+                connection = self._connections.get(token)
+                if connection is None or not connection.client.is_open:
                     await self._open(token, socket)
 
     async def _open(self, token: str, socket: str) -> None:
         try:
-            self._lines[token] = ModelConnection(await FrameClient.connect(socket))
+            self._connections[token] = ModelConnection(await FrameClient.connect(socket))
         except OSError:
-            self._lines.pop(token, None)  # gone: the controller will say so, or it comes back
+            self._connections.pop(token, None)  # gone: the controller will say so, or it comes back
         else:
-            self._announce()
+            self._notify_waiting()
 
-    def _hang_up(self) -> None:
+    def _close_unused(self) -> None:
         """Close the lines that the table no longer names, once their answers are in."""
         named = {token for route in self._table.values() for token, _ in route.replicas}
-        for token in [t for t in self._lines if t not in named]:
-            if not self._lines[token].client.in_flight:
-                self._lines.pop(token).close()
+        for token in [t for t in self._connections if t not in named]:
+            if not self._connections[token].client.in_flight:
+                self._connections.pop(token).close()
 
-    def _ask_lines(self) -> None:
+    def _check_health(self) -> None:
         """Ask every process how it is; one that answers again is told to those who wait."""
-        for line in self._lines.values():
-            line.request()
-        answering = frozenset(token for token, line in self._lines.items() if line.answers)
-        if answering - self._answering:
-            self._announce()
-        self._answering = answering
+        for connection in self._connections.values():
+            connection.check_health()
+        responsive = frozenset(
+            token for token, connection in self._connections.items() if connection.is_responsive
+        )
+        if responsive - self._responsive:
+            self._notify_waiting()
+        self._responsive = responsive
 
-    def _announce(self) -> None:
+    def _notify_waiting(self) -> None:
         """Wake everyone who waits for a ready process."""
         self._changed.set()
         self._changed = asyncio.Event()
 
     def close(self) -> None:
         """Hang up all lines."""
-        for line in self._lines.values():
-            line.close()
-        self._lines.clear()
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()

@@ -21,7 +21,7 @@ Predict = Callable[[Columns], Rows]
 
 
 @dataclass
-class _Waiting:
+class _PendingRequest:
     columns: Columns
     rows: int
     done: asyncio.Future[Rows]
@@ -33,7 +33,7 @@ class Batches:
     def __init__(self, predict: Predict, max_rows: int = MAX_BATCH_ROWS) -> None:
         self._predict = predict
         self._max_rows = max_rows
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[_PendingRequest] = deque()
         self._thread = ThreadPoolExecutor(1, "predict")
         self._running: asyncio.Task[None] | None = None
         self._began: float | None = None
@@ -53,7 +53,7 @@ class Batches:
     async def predict(self, columns: Columns, rows: int) -> Rows:
         """One row of class probabilities per row, or whatever the model raised."""
         done: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(columns, rows, done))
+        self._queue.append(_PendingRequest(columns, rows, done))
         if self._running is None or self._running.done():
             self._running = asyncio.ensure_future(self._run())
         return await done
@@ -65,7 +65,7 @@ class Batches:
             self.served_rows += sum(part.rows for part in batch)
             await self._serve(batch)
 
-    def _next_batch(self) -> list[_Waiting]:
+    def _next_batch(self) -> list[_PendingRequest]:
         batch = [self._queue.popleft()]
         rows = batch[0].rows
         while self._queue and rows + self._queue[0].rows <= self._max_rows:
@@ -73,7 +73,7 @@ class Batches:
             batch.append(self._queue.popleft())
         return batch
 
-    async def _serve(self, batch: list[_Waiting]) -> None:
+    async def _serve(self, batch: list[_PendingRequest]) -> None:
         loop = asyncio.get_running_loop()
         columns = _joined(batch)
         self._began = time.monotonic()
@@ -81,7 +81,7 @@ class Batches:
         [rows] = await asyncio.gather(running, return_exceptions=True)
         self._began = None
         if isinstance(rows, BaseException):
-            await self._alone(batch, rows)
+            await self._serve_one_by_one(batch, rows)
             return
         start = 0
         for part in batch:
@@ -89,16 +89,16 @@ class Batches:
                 part.done.set_result(rows[start : start + part.rows])
             start += part.rows
 
-    async def _alone(self, batch: list[_Waiting], broken: BaseException) -> None:
+    async def _serve_one_by_one(self, batch: list[_PendingRequest], error: BaseException) -> None:
         """One bad request must not fail its neighbours: each is tried by itself."""
         if len(batch) > 1:
             for part in batch:
                 await self._serve([part])
         elif not batch[0].done.done():
-            batch[0].done.set_exception(broken)
+            batch[0].done.set_exception(error)
 
 
-def _joined(batch: list[_Waiting]) -> Columns:
+def _joined(batch: list[_PendingRequest]) -> Columns:
     if len(batch) == 1:
         return batch[0].columns
     return [

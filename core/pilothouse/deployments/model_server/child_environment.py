@@ -6,12 +6,14 @@ import os
 import sys
 from pathlib import Path
 
-KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
+PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
 def environment() -> dict[str, str]:
     """The little that a model process may see: no secrets, one thread each for BLAS and OpenMP."""
     package = Path(sys.modules["pilothouse"].__path__[0]).parent
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return kept | one | {"PYTHONPATH": str(package), "PYTHONUNBUFFERED": "1"}
+    passed = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
+    single_threaded = dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+    )
+    return passed | single_threaded | {"PYTHONPATH": str(package), "PYTHONUNBUFFERED": "1"}

@@ -15,22 +15,22 @@ from typing import cast
 
 HEAD = struct.Struct("!II")
 MAX_FRAME = 64 * 1024 * 1024
-PREDICT, ASK = b"P", b"?"
-GOOD, BAD, REFUSED = b"+", b"-", b"!"
+PREDICT, STATE = b"P", b"?"
+SUCCESS, FAILURE, REFUSED = b"+", b"-", b"!"
 
-Answer = Callable[[bytes], Awaitable[bytes]]
+Handler = Callable[[bytes], Awaitable[bytes]]
 
 
 class BrokenFrame(ConnectionError):
     """The other side does not speak our frames."""
 
 
-def frame(number: int, payload: bytes) -> bytes:
+def encode_frame(request_id: int, payload: bytes) -> bytes:
     """One frame, ready for the wire."""
-    return HEAD.pack(len(payload), number) + payload
+    return HEAD.pack(len(payload), request_id) + payload
 
 
-class Frames:
+class FrameDecoder:
     """Puts frames together from whatever pieces a socket hands over."""
 
     def __init__(self) -> None:
@@ -41,13 +41,13 @@ class Frames:
         self._buffer += data
         start, end = 0, len(self._buffer)
         while end - start >= HEAD.size:
-            length, number = HEAD.unpack_from(self._buffer, start)
+            length, request_id = HEAD.unpack_from(self._buffer, start)
             if length > MAX_FRAME:
                 raise BrokenFrame(f"a frame of {length} bytes is larger than {MAX_FRAME}")
             stop = start + HEAD.size + length
             if stop > end:
                 break
-            yield number, bytes(self._buffer[start + HEAD.size : stop])
+            yield request_id, bytes(self._buffer[start + HEAD.size : stop])
             start = stop
         del self._buffer[:start]
 
@@ -55,9 +55,9 @@ class Frames:
 class FrameServer(asyncio.Protocol):
     """One caller's connection: every frame is answered when its answer is ready, in any order."""
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
-        self._frames = Frames()
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._decoder = FrameDecoder()
         self._tasks: set[asyncio.Task[None]] = set()
         self._transport: asyncio.Transport | None = None
 
@@ -68,8 +68,8 @@ class FrameServer(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Start an answer for each complete frame."""
         try:
-            for number, payload in self._frames.feed(data):
-                task = asyncio.ensure_future(self._reply(number, payload))
+            for request_id, payload in self._decoder.feed(data):
+                task = asyncio.ensure_future(self._reply(request_id, payload))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
         except BrokenFrame:
@@ -84,17 +84,17 @@ class FrameServer(asyncio.Protocol):
         """Nobody is left to answer."""
         self._transport = None
 
-    async def _reply(self, number: int, payload: bytes) -> None:
-        answer = await self._answer(payload)
+    async def _reply(self, request_id: int, payload: bytes) -> None:
+        answer = await self._handler(payload)
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(frame(number, answer))
+            self._transport.write(encode_frame(request_id, answer))
 
 
 class FrameClient(asyncio.Protocol):
     """A connection to one model process, shared by every request in flight."""
 
     def __init__(self) -> None:
-        self._frames = Frames()
+        self._decoder = FrameDecoder()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._next = 0
         self._transport: asyncio.Transport | None = None
@@ -121,14 +121,14 @@ class FrameClient(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the model process is gone")
         self._next = (self._next + 1) & 0xFFFFFFFF
-        number = self._next
+        request_id = self._next
         waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = waiting
-        self._transport.write(frame(number, payload))
+        self._waiting[request_id] = waiting
+        self._transport.write(encode_frame(request_id, payload))
         try:
             return await waiting
         finally:
-            self._waiting.pop(number, None)
+            self._waiting.pop(request_id, None)
 
     def close(self) -> None:
         """Hang up."""
@@ -142,8 +142,8 @@ class FrameClient(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand each answer to the one who waits for it."""
         try:
-            for number, payload in self._frames.feed(data):
-                waiting = self._waiting.get(number)
+            for request_id, payload in self._decoder.feed(data):
+                waiting = self._waiting.get(request_id)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(payload)
         except BrokenFrame:
@@ -159,12 +159,12 @@ class FrameClient(asyncio.Protocol):
 
 def request(path: str | Path, payload: bytes, timeout: float) -> bytes:
     """Ask once and wait, for callers without an event loop. Raises OSError."""
-    frames = Frames()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.settimeout(timeout)
-        line.connect(str(path))
-        line.sendall(frame(1, payload))
-        while data := line.recv(1 << 16):
-            for _, answer in frames.feed(data):
+    decoder = FrameDecoder()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        connection.connect(str(path))
+        connection.sendall(encode_frame(1, payload))
+        while data := connection.recv(1 << 16):
+            for _, answer in decoder.feed(data):
                 return answer
     raise ConnectionResetError("the model process hung up")

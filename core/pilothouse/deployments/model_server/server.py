@@ -26,11 +26,11 @@ import orjson
 
 from pilothouse.deployments.model_server.batching import Batches, Columns, Rows
 from pilothouse.deployments.model_server.framing import (
-    ASK,
-    BAD,
-    GOOD,
+    FAILURE,
     PREDICT,
     REFUSED,
+    STATE,
+    SUCCESS,
     FrameServer,
 )
 from pilothouse.models.signature import Field, Signature
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger("pilothouse.model")
-BORN = time.monotonic()
+STARTED_AT = time.monotonic()
 LAUNCH_CHECK_SECONDS = 5.0
 DRAIN_SECONDS = 20.0
 TOLERANCE = 1e-6
@@ -81,19 +81,19 @@ class Predictor:
         import numpy as np
 
         frame = to_frame(columns, self._signature.inputs)
-        found = self._model.predict_proba(frame)
-        if not np.isfinite(found).all():
+        probabilities = self._model.predict_proba(frame)
+        if not np.isfinite(probabilities).all():
             raise ValueError("it has no probability for them")
-        rows: Rows = found[:, self._order].tolist()
+        rows: Rows = probabilities[:, self._order].tolist()
         return rows
 
 
 def load(launch: Launch) -> Predictor:
     """Unpickle the artifact whose bytes have the digest that was registered; refuse any other."""
     data = Path(launch.artifact).read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != launch.digest:
-        raise SystemExit(f"the artifact hashes to {found}, and {launch.digest} was registered")
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != launch.digest:
+        raise SystemExit(f"the artifact hashes to {digest}, and {launch.digest} was registered")
     import joblib
 
     return Predictor(joblib.load(io.BytesIO(data)), Signature.from_json(launch.signature))
@@ -178,20 +178,20 @@ class ModelServer:
     async def answer(self, payload: bytes) -> bytes:
         """The answer to one frame."""
         kind, body = payload[:1], memoryview(payload)[1:]
-        if kind == ASK:
-            return GOOD + orjson.dumps(self._state())
+        if kind == STATE:
+            return SUCCESS + orjson.dumps(self._state())
         if kind != PREDICT:
-            return BAD + b"unknown verb"
+            return FAILURE + b"unknown verb"
         try:
             request = orjson.loads(body)
             rows = await self._batches.predict(request["columns"], request["rows"])
-            return GOOD + orjson.dumps(rows)
+            return SUCCESS + orjson.dumps(rows)
         except ValueError as refused:  # numbers that overflow what the model reckons in
             log.warning("these rows cannot be predicted: %s", refused)
             return REFUSED + str(refused).partition("\n")[0].rstrip(".").encode()
         except Exception:  # the edge of a request
             log.exception("a prediction failed")
-            return BAD + b"the model failed on these rows"
+            return FAILURE + b"the model failed on these rows"
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -218,11 +218,11 @@ async def listen(process: ModelServer, launch: Launch, launch_file: Path) -> Non
     """Answer until told to stop or until the launch file is gone."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
     Path(launch.socket).unlink(missing_ok=True)
     server = await loop.create_unix_server(lambda: FrameServer(process.answer), launch.socket)
-    log.info("ready after %.2f s", time.monotonic() - BORN)
+    log.info("ready after %.2f s", time.monotonic() - STARTED_AT)
     while not stop.is_set() and launch_file.exists():
         try:
             await asyncio.wait_for(stop.wait(), LAUNCH_CHECK_SECONDS)
@@ -240,19 +240,19 @@ def main() -> None:
     parser.add_argument("launch", type=Path)
     parser.add_argument("--token", default="")
     parser.add_argument("--check", action="store_true", help="answer the example, then end")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout
     )
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    launch = Launch.read(given.launch)
-    if given.check:
+    launch = Launch.read(arguments.launch)
+    if arguments.check:
         check(launch)
         return
     log.info("loading %s version %d", launch.model, launch.version)
     predictor = load(launch)
     warm(predictor, launch)
-    asyncio.run(listen(ModelServer(predictor, launch, given.token), launch, given.launch))
+    asyncio.run(listen(ModelServer(predictor, launch, arguments.token), launch, arguments.launch))
 
 
 if __name__ == "__main__":

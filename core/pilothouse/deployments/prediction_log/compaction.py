@@ -92,12 +92,12 @@ def _try_segment(workspace: Path, path: Path) -> int | None:
 
 def _compact_segment(workspace: Path, path: Path) -> int:
     segment = journal.read(path)
-    sifted = segment_rows.check_lines(segment)
-    if sifted.damaged:
-        damage.set_lines_aside(workspace, segment, sifted.damaged)
+    checked = segment_rows.check_lines(segment)
+    if checked.damaged:
+        damage.set_lines_aside(workspace, segment, checked.damaged)
     rows = 0
     for tree in log.TREES:
-        parts = sifted.tables[tree]
+        parts = checked.tables[tree]
         if parts:
             table = log.joined(parts)
             rows += table.num_rows if tree == log.PREDICTIONS else 0
@@ -190,11 +190,11 @@ def _merge(files: list[Path], keys: list[str]) -> None:
 
     if len(files) < 2:
         return
-    whole = log.joined([log.read_parquet(path) for path in files])
-    twice = whole.select(keys).to_pandas().duplicated(keep="first").to_numpy()
+    merged = log.joined([log.read_parquet(path) for path in files])
+    repeated = merged.select(keys).to_pandas().duplicated(keep="first").to_numpy()
     first, last = files[0].stem.split(log.MERGED)[0], files[-1].stem.split(log.MERGED)[-1]
     target = files[0].with_name(f"{first}{log.MERGED}{last}.parquet")
-    _write(whole.filter(pa.array(~twice)), target)
+    _write(merged.filter(pa.array(~repeated)), target)
     for path in files:
         if path != target:
             path.unlink()

@@ -22,7 +22,7 @@ from pilothouse.deployments.prediction_log import journal, log
 logger = logging.getLogger("pilothouse.index")
 TABLE = "CREATE TABLE IF NOT EXISTS predicted (id INTEGER PRIMARY KEY) WITHOUT ROWID"
 ADD = "INSERT OR IGNORE INTO predicted VALUES (?)"
-ASKED_AT_ONCE = 500
+IDS_PER_QUERY = 500
 IDS, IDS_END = b',"ids":[', b"],"
 
 
@@ -118,8 +118,8 @@ def _ids_of(line: bytes) -> list[str]:
 
 
 def _parts(keys: list[int]) -> Iterator[list[int]]:
-    for start in range(0, len(keys), ASKED_AT_ONCE):
-        yield keys[start : start + ASKED_AT_ONCE]
+    for start in range(0, len(keys), IDS_PER_QUERY):
+        yield keys[start : start + IDS_PER_QUERY]
 
 
 @contextmanager

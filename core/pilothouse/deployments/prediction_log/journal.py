@@ -39,7 +39,7 @@ ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 NAME = re.compile(rf"{ID}(?:\.(?P<pid>\d{{1,9}})\.(?P<birth>\d{{1,15}})\.open|\.sealed)")
 AT = re.compile(rb'\{"[ql]":\{"at":(\d{1,16}),')
 MAX_STAMP = 4_102_444_800_000_000  # the year 2100: a damaged line must not stop the clock for ever
-TRIES = 100  # of a look at segments that are being sealed and compacted meanwhile
+MAX_TRIES = 100  # of a look at segments that are being sealed and compacted meanwhile
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Journal:
         self._path = folder
         self._size = 0
         self._opened_at = 0.0
-        self._typed: set[int] = set()
+        self._typed_versions: set[int] = set()
         self._last_us = -1
 
     def stamp(self) -> int:
@@ -77,15 +77,15 @@ class Journal:
         self._last_us = max(time.time_ns() // 1_000, self._last_us + 1)
         return self._last_us
 
-    def predictions(self, number: int, signature: Signature, line: dict[str, Any]) -> None:
+    def predictions(self, version: int, signature: Signature, line: dict[str, Any]) -> None:
         """Write down an answered request. Raises Unavailable when the disk refuses."""
         self._seal_if_due()
         data = orjson.dumps({"q": line}) + b"\n"
-        if number not in self._typed:
+        if version not in self._typed_versions:
             types = {field.name: field.type for field in signature.inputs}
-            data = orjson.dumps({"t": {"version": number, "types": types}}) + b"\n" + data
+            data = orjson.dumps({"t": {"version": version, "types": types}}) + b"\n" + data
         self._append(data)
-        self._typed.add(number)
+        self._typed_versions.add(version)
 
     def refused(self, line: dict[str, Any]) -> None:
         """Write down a request that got an error."""
@@ -115,7 +115,7 @@ class Journal:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._file = os.open(self._path, flags, 0o600)
         self._size, self._opened_at = 0, time.monotonic()
-        self._typed.clear()
+        self._typed_versions.clear()
 
     def _seal_if_due(self) -> None:
         if self._size >= self._seal_bytes:
@@ -133,20 +133,20 @@ class Journal:
         os.close(self._file)
         self._file, self._size = -1, 0
         with suppress(OSError):  # the segment itself still has its stamps
-            _keep_stamp(self._folder, self._last_us)
+            _store_stamp(self._folder, self._last_us)
         with suppress(FileNotFoundError):  # the folder was taken away: nothing is left to seal
             self._path.rename(_sealed_name(self._path))
 
 
-def _keep_stamp(folder: Path, stamp: int) -> None:
+def _store_stamp(folder: Path, stamp: int) -> None:
     """Remember the newest stamp of segments that compaction will take away."""
     path = folder.parent / f".{folder.name}.stamp"
     partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(str(max(stamp, _kept_stamp(folder))), encoding="ascii")
+    partial.write_text(str(max(stamp, _stored_stamp(folder))), encoding="ascii")
     partial.replace(path)
 
 
-def _kept_stamp(folder: Path) -> int:
+def _stored_stamp(folder: Path) -> int:
     try:
         text = (folder.parent / f".{folder.name}.stamp").read_text(encoding="ascii")
         return min(int(text), MAX_STAMP)
@@ -159,7 +159,7 @@ def _last_stamp(folder: Path) -> int:
     stamps = [
         int(match[1]) for s in segments(folder) for line in s.lines if (match := AT.match(line))
     ]
-    return max([_kept_stamp(folder), *(at for at in stamps if at <= MAX_STAMP)])
+    return max([_stored_stamp(folder), *(at for at in stamps if at <= MAX_STAMP)])
 
 
 def segments(folder: Path) -> list[Segment]:
@@ -168,9 +168,11 @@ def segments(folder: Path) -> list[Segment]:
     A segment that is sealed or compacted while this looks makes it look again, so that a reader
     that goes on to Parquet sees every line at least once. Raises Unavailable when that has no end.
     """
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         try:
-            return [s for path in sorted(_paths(folder)) if (s := _readable(path)) is not None]
+            return [
+                s for path in sorted(_paths(folder)) if (s := _read_if_possible(path)) is not None
+            ]
         except FileNotFoundError:
             continue
     raise Unavailable(
@@ -184,7 +186,7 @@ def paths(folder: Path) -> list[Path]:
     return sorted(_paths(folder))
 
 
-def strays(folder: Path) -> list[Path]:
+def unrecognised_files(folder: Path) -> list[Path]:
     """What lies in a journal folder and is none of its segments: nobody reads it."""
     if not folder.is_dir():
         return []
@@ -221,7 +223,7 @@ def _is_segment(path: Path) -> bool:
     return NAME.fullmatch(path.name) is not None and not path.is_symlink() and not path.is_dir()
 
 
-def _readable(path: Path) -> Segment | None:
+def _read_if_possible(path: Path) -> Segment | None:
     """The segment, or None when the disk or its rights refuse it: the others still count."""
     try:
         return _read(path)
@@ -253,8 +255,8 @@ def _has_writer(path: Path) -> bool:
     return is_running(int(name["pid"]), int(name["birth"]) / 1_000)
 
 
-def _unwritable(words: str) -> Unavailable:
+def _unwritable(reason: str) -> Unavailable:
     return Unavailable(
-        f"the prediction log cannot be written: {words}.",
+        f"the prediction log cannot be written: {reason}.",
         hint="Free some space in the workspace's folder; nothing was answered that is not logged.",
     )

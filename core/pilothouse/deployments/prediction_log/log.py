@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments.prediction_log import journal
 from pilothouse.deployments.prediction_log.segment_rows import (
-    FACTS,
     LABEL_COLUMNS,
     LABELS,
+    PREDICTION_COLUMNS,
     PREDICTIONS,
     REQUESTS,
     TREES,
@@ -40,15 +40,23 @@ if TYPE_CHECKING:
 MERGED = "-to-"
 DAY = "date="
 SCATTERED = "scattered"  # rows of so many dates that a file for each would be too many
-TRIES = 100  # of a look at files that are being merged meanwhile
+MAX_TRIES = 100  # of a look at files that are being merged meanwhile
 DATED_BY = {PREDICTIONS: "event_at", LABELS: "label_at", REQUESTS: "received_at"}
 COLUMNS = {
-    PREDICTIONS: FACTS,
+    PREDICTIONS: PREDICTION_COLUMNS,
     LABELS: LABEL_COLUMNS,
     REQUESTS: ("received_at", "version", "rows", "latency_ms", "status", "segment", "seq"),
 }
-__all__ = ["FACTS", "LABELS", "PREDICTIONS", "REQUESTS", "TREES", "feature_column", "joined"]
-_named: set[Path] = set()  # damaged files that the program's log has named already
+__all__ = [
+    "LABELS",
+    "PREDICTIONS",
+    "PREDICTION_COLUMNS",
+    "REQUESTS",
+    "TREES",
+    "feature_column",
+    "joined",
+]
+_reported: set[Path] = set()  # damaged files that the program's log has named already
 log = logging.getLogger("pilothouse.log")
 
 
@@ -86,11 +94,11 @@ def predictions(
 
     An id that was sent twice with different event times counts where it was first, and only there.
     """
-    wanted = None if columns is None else list(dict.fromkeys([*columns]))
-    read = None if wanted is None else list(dict.fromkeys([*wanted, *FACTS]))
+    requested = None if columns is None else list(dict.fromkeys([*columns]))
+    read = None if requested is None else list(dict.fromkeys([*requested, *PREDICTION_COLUMNS]))
     table = _union(workspace, deployment, PREDICTIONS, LogQuery(start, end, read, newest))
     if table is None:
-        return _empty(wanted or FACTS)
+        return _empty(requested or PREDICTION_COLUMNS)
     table = _between(table, "event_at", start, end)
     frame: pd.DataFrame = table.to_pandas()
     frame = frame.sort_values("received_at", kind="stable", ignore_index=True)
@@ -99,10 +107,10 @@ def predictions(
         first = _first_received(workspace, deployment, frame["prediction_id"])
         earlier = frame["prediction_id"].map(first) < frame["received_at"]
         frame = frame[~earlier].reset_index(drop=True)
-    for name in wanted or ():
+    for name in requested or ():
         if name not in frame:
             frame[name] = None
-    return frame if wanted is None else frame[wanted]
+    return frame if requested is None else frame[requested]
 
 
 def _first_received(workspace: Path, deployment: str, ids: pd.Series[str]) -> pd.Series[Any]:
@@ -173,11 +181,11 @@ def requests(
     )
 
 
-def _union(workspace: Path, deployment: str, tree: str, wanted: LogQuery) -> pa.Table | None:
-    live, stored = _read(workspace, deployment, tree, wanted)
-    if wanted.columns is not None:
-        live = [t.select([c for c in wanted.columns if c in t.column_names]) for t in live]
-    parts = [t for t in _of_ids([*stored, *live], wanted.ids) if t.num_rows]
+def _union(workspace: Path, deployment: str, tree: str, query: LogQuery) -> pa.Table | None:
+    live, stored = _read(workspace, deployment, tree, query)
+    if query.columns is not None:
+        live = [t.select([c for c in query.columns if c in t.column_names]) for t in live]
+    parts = [t for t in _of_ids([*stored, *live], query.ids) if t.num_rows]
     return joined(parts) if parts else None
 
 
@@ -194,15 +202,15 @@ def _of_ids(parts: list[pa.Table], ids: pd.Series[str] | None) -> list[pa.Table]
 
 
 def _read(
-    workspace: Path, deployment: str, tree: str, wanted: LogQuery
+    workspace: Path, deployment: str, tree: str, query: LogQuery
 ) -> tuple[list[pa.Table], list[pa.Table]]:
     """The tables of the journal and those of files; looked at anew when files were merged."""
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         segments = journal.segments(journal_folder(workspace, deployment))
         live = [t for segment in segments for t in tables(segment, tree)]
-        enough = wanted.newest and max(wanted.newest - sum(t.num_rows for t in live), 0)
+        enough = query.newest and max(query.newest - sum(t.num_rows for t in live), 0)
         try:
-            return live, _stored(tree_folder(workspace, tree, deployment), tree, wanted, enough)
+            return live, _stored(tree_folder(workspace, tree, deployment), tree, query, enough)
         except FileNotFoundError:
             continue
     raise Unavailable(
@@ -211,29 +219,29 @@ def _read(
     )
 
 
-def _stored(folder: Path, tree: str, wanted: LogQuery, enough: int | None) -> list[pa.Table]:
+def _stored(folder: Path, tree: str, query: LogQuery, enough: int | None) -> list[pa.Table]:
     """The tables of the files asked for; of the newest segments until there are enough rows."""
-    files = parquet_files(folder, wanted.start, wanted.end)
+    files = parquet_files(folder, query.start, query.end)
     if enough is None:
-        return _sound(files, tree, wanted.columns)
+        return _readable_tables(files, tree, query.columns)
     result: list[pa.Table] = []
     by_age = sorted(files, key=_last_segment, reverse=True)
     for _, same_age in groupby(by_age, key=_last_segment):
         if sum(t.num_rows for t in result) >= enough:
             break
-        result += _sound(same_age, tree, wanted.columns)
+        result += _readable_tables(same_age, tree, query.columns)
     return result
 
 
-def _sound(files: Iterable[Path], tree: str, columns: list[str] | None) -> list[pa.Table]:
+def _readable_tables(files: Iterable[Path], tree: str, columns: list[str] | None) -> list[pa.Table]:
     """The tables of the files that can be read; `doctor` names the others, and so does the log."""
     result = []
     for path in files:
         try:
             result.append(checked_parquet(path, tree, columns))
         except DamagedFile as damaged:
-            if path not in _named:
-                _named.add(path)
+            if path not in _reported:
+                _reported.add(path)
                 log.warning("%s", damaged)
     return result
 

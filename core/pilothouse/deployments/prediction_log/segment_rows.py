@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PREDICTIONS, LABELS, REQUESTS = "predictions", "labels", "requests"
 TREES = (PREDICTIONS, LABELS, REQUESTS)
 LABEL_COLUMNS = ("prediction_id", "label", "label_at", "received_at")
-FACTS = (
+PREDICTION_COLUMNS = (
     "prediction_id",
     "model",
     "version",
@@ -31,10 +31,10 @@ FACTS = (
     "latency_ms",
     "score",
 )
-HEAD = ("at", "version", "rows", "ms", "status")
-ROWS = ("ids", "event", "score")
-LABEL_LISTS = ("ids", "labels", "times")
-PER_MS = 1_000  # microseconds
+REQUEST_FIELDS = ("at", "version", "rows", "ms", "status")
+ROW_FIELDS = ("ids", "event", "score")
+LABEL_FIELDS = ("ids", "labels", "times")
+US_PER_MS = 1_000  # microseconds
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class CheckedLines:
 
 def feature_column(name: str) -> str:
     """The column of a feature in the log: its own name, unless the log has one of that name."""
-    return f"feature.{name}" if name in FACTS else name
+    return f"feature.{name}" if name in PREDICTION_COLUMNS else name
 
 
 def check_lines(segment: Segment) -> CheckedLines:
@@ -90,10 +90,10 @@ def tables(segment: Segment, tree: str) -> list[pa.Table]:
     """A segment's rows of one tree without its damaged lines, one table a version."""
     if tree == REQUESTS:
         return _request_tables(segment)
-    wanted = "l" if tree == LABELS else "qt"
+    kinds = "l" if tree == LABELS else "qt"
     lines = []
     for number, raw in enumerate(segment.lines, 1):
-        if kind_of(raw) in wanted:
+        if kind_of(raw) in kinds:
             line, flaw = _read(number, raw)
             if line is not None and not flaw:
                 lines.append(line)
@@ -123,12 +123,14 @@ def _request_flaw(value: dict[str, Any]) -> str:
     columns = value.get("columns")
     if not isinstance(value.get("model"), str) or not isinstance(columns, dict):
         return "it lacks its model or its columns"
-    lists = {name: value.get(name) for name in ROWS} | {f"/{n}": v for n, v in columns.items()}
+    lists = {name: value.get(name) for name in ROW_FIELDS} | {
+        f"/{n}": v for n, v in columns.items()
+    }
     return _lists_flaw(lists) or _times_flaw(value["event"])
 
 
 def _head_flaw(value: Mapping[str, Any]) -> str:
-    for name in HEAD:
+    for name in REQUEST_FIELDS:
         kinds = (int, float) if name == "ms" else (int,)
         if type(value.get(name)) not in kinds or abs(value[name]) >= 2**63:
             return f"its {name!r} is no number"
@@ -137,11 +139,11 @@ def _head_flaw(value: Mapping[str, Any]) -> str:
 
 def _instant_flaw(value: Mapping[str, Any]) -> str:
     at = value.get("at")
-    return "" if type(at) is int and 0 <= at <= MAX_MS * PER_MS else "its 'at' is no instant"
+    return "" if type(at) is int and 0 <= at <= MAX_MS * US_PER_MS else "its 'at' is no instant"
 
 
 def _label_flaw(value: dict[str, Any]) -> str:
-    lists = {name: value.get(name) for name in LABEL_LISTS}
+    lists = {name: value.get(name) for name in LABEL_FIELDS}
     return _instant_flaw(value) or _lists_flaw(lists) or _times_flaw(value["times"])
 
 
@@ -199,8 +201,8 @@ def _one_by_one(
         try:
             whole += build([*types, line])
         except _refusals() as refused:
-            words = str(refused).splitlines() or [""]
-            flawed[line.number] = f"its values do not fit their columns: {words[0][:200]}"
+            lines_of_error = str(refused).splitlines() or [""]
+            flawed[line.number] = f"its values do not fit their columns: {lines_of_error[0][:200]}"
     return whole, flawed
 
 
@@ -219,8 +221,8 @@ def _prediction_tables(lines: list[SegmentLine]) -> list[pa.Table]:
             key = (line.value["model"], line.value["version"])
             _add(by_version.setdefault(key, defaultdict(list)), line.value)
     return [
-        _typed(model, number, rows, types.get(number, {}))
-        for (model, number), rows in by_version.items()
+        _typed(model, version, rows, types.get(version, {}))
+        for (model, version), rows in by_version.items()
     ]
 
 
@@ -237,14 +239,14 @@ def _add(rows: dict[str, list[Any]], line: dict[str, Any]) -> None:
         column += values
 
 
-def _typed(model: str, number: int, rows: dict[str, list[Any]], types: dict[str, str]) -> pa.Table:
+def _typed(model: str, version: int, rows: dict[str, list[Any]], types: dict[str, str]) -> pa.Table:
     import pyarrow as pa
 
     count = len(rows["prediction_id"])
     arrays: dict[str, Any] = {
         "prediction_id": pa.array(rows["prediction_id"], pa.string()),
         "model": pa.repeat(pa.scalar(model, pa.string()), count),
-        "version": pa.repeat(pa.scalar(number, pa.int64()), count),
+        "version": pa.repeat(pa.scalar(version, pa.int64()), count),
         "event_at": pa.array(rows["event_at"], pa.timestamp("ms", "UTC")),
         "received_at": pa.array(rows["received_at"], pa.timestamp("us", "UTC")),
         "latency_ms": pa.array(rows["latency_ms"], pa.float64()),

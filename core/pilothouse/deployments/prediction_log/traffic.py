@@ -15,11 +15,11 @@ COLUMNS = ("at", "requests", "rows", "p50_ms", "p95_ms", "errors")
 STEPS = ((2, "1min"), (12, "5min"), (48, "15min"), (24 * 14, "1h"))
 
 
-def traffic(workspace: Path, deployment: str, hours: float, now: datetime) -> pd.DataFrame:
+def traffic_frame(workspace: Path, deployment: str, hours: float, now: datetime) -> pd.DataFrame:
     """Requests by the time they came, in steps that suit the span; quiet steps count zero."""
     import pandas as pd
 
-    step = next((word for limit, word in STEPS if hours <= limit), "1D")
+    step = next((length for limit, length in STEPS if hours <= limit), "1D")
     start = now - timedelta(hours=hours)
     frame = log.requests(workspace, deployment, start, now)
     if frame.empty:
@@ -27,7 +27,7 @@ def traffic(workspace: Path, deployment: str, hours: float, now: datetime) -> pd
     frame["errors"] = (frame["status"] >= 400).astype("int64")
     frame["answered_ms"] = frame["latency_ms"].where(frame["status"] < 400)
     groups = frame.set_index("received_at").resample(step)
-    made = pd.DataFrame(
+    counts = pd.DataFrame(
         {
             "requests": groups["rows"].size(),
             "rows": groups["rows"].sum(),
@@ -36,4 +36,4 @@ def traffic(workspace: Path, deployment: str, hours: float, now: datetime) -> pd
             "errors": groups["errors"].sum(),
         }
     )
-    return made.rename_axis("at").reset_index()
+    return counts.rename_axis("at").reset_index()

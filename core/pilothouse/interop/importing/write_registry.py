@@ -193,7 +193,7 @@ class Shelf:
             metrics=last_figures(session, looked.run_id),
             run=known_run,
             imported=f"MLflow: {looked.source}",
-            rests_on=looked.rests_on,
+            depends_on=looked.rests_on,
         )
         updated = owner.updated_at
         number = register_import(
@@ -201,7 +201,7 @@ class Shelf:
             self._store,
             name,
             imported,
-            beside=lambda row: [kept_origin(row, looked, version.run_link)],
+            related_rows=lambda row: [kept_origin(row, looked, version.run_link)],
         ).version
         row = session.get(ModelVersion, (name, number))
         assert row is not None
@@ -248,7 +248,7 @@ class Shelf:
             message = f"{stage} there: {row.model} has a champion of its own here"
             self._notes.skipped("stage", owner, message)
             return
-        before = stages.standing(session, row)
+        before = stages.stage_and_champion(session, row)
         stages.move(session, self._store, row, stage, REASON, alone=False)
         record(
             session,
@@ -257,7 +257,7 @@ class Shelf:
             "version",
             f"{row.model}@{row.version}",
             before=before,
-            after=stages.standing(session, row),
+            after=stages.stage_and_champion(session, row),
             reason=REASON,
         )
 

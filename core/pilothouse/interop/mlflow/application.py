@@ -197,7 +197,7 @@ class Protocol:
         if body.lstrip()[:1] == b'"':  # old clients encode their JSON twice
             body = str(_json(body)).encode()
             await self._reader.check_json(body, MAX_VALUES)
-        self._reader.end_if_idle()
+        self._reader.terminate_if_idle()
         return _object(body)
 
     def _read(self, route: Route, fields: Fields, prepared: Any) -> Response:

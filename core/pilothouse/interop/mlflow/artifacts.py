@@ -23,7 +23,7 @@ from pilothouse.interop.mlflow.runs import run_id_of
 from pilothouse.interop.mlflow.version_serialisation import find_version
 from pilothouse.kit.asgi import Receive, Scope, Send, read_body
 from pilothouse.kit.errors import Invalid, TooLarge
-from pilothouse.registry.tables import VersionOrigin
+from pilothouse.registry.tables import ModelVersionOrigin
 from pilothouse.storage import Store
 
 IN_MEMORY = 1 << 20
@@ -92,8 +92,9 @@ def of_version(fields: Fields) -> Locate:
     def locate(session: Session) -> ArtifactLocation:
         path = artifact_paths.clean(fields.needed("path"))
         version = find_version(session, fields.needed("name"), fields.needed("version"))
-        query = select(VersionOrigin).where(
-            col(VersionOrigin.model) == version.model, col(VersionOrigin.version) == version.version
+        query = select(ModelVersionOrigin).where(
+            col(ModelVersionOrigin.model) == version.model,
+            col(ModelVersionOrigin.version) == version.version,
         )
         location = sources.location_of(session, version, session.exec(query).first())
         scheme, _, root = location.partition(":")

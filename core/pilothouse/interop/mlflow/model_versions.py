@@ -41,7 +41,7 @@ from pilothouse.registry.tables import (
     GATED,
     Model,
     ModelVersion,
-    VersionOrigin,
+    ModelVersionOrigin,
     VersionTag,
 )
 from pilothouse.registry.versions import VersionSource, register_import
@@ -64,7 +64,7 @@ def _create(call: Call) -> Json:
         metrics=last_figures(session, looked.run_id),
         run=looked.run_id if session.get(Run, looked.run_id) else None,
         imported=f"MLflow: {source}",
-        rests_on=looked.rests_on,
+        depends_on=looked.rests_on,
     )
     run_link = fields.text("run_link")
 
@@ -96,9 +96,9 @@ def last_figures(session: Session, run_id: str) -> dict[str, float]:
     return {key: value for key, value in session.execute(query) if value is not None}
 
 
-def kept_origin(version: ModelVersion, looked: ModelSource, run_link: str) -> VersionOrigin:
+def kept_origin(version: ModelVersion, looked: ModelSource, run_link: str) -> ModelVersionOrigin:
     """The row that says where an imported version comes from."""
-    return VersionOrigin(
+    return ModelVersionOrigin(
         model=version.model,
         version=version.version,
         source=looked.source,
@@ -136,7 +136,7 @@ def _get(call: Call) -> Json:
 
 def _download_uri(call: Call) -> Json:
     version = _asked_for(call)
-    origin_row = call.session.get(VersionOrigin, (version.model, version.version))
+    origin_row = call.session.get(ModelVersionOrigin, (version.model, version.version))
     return {"artifact_uri": sources.location_of(call.session, version, origin_row)}
 
 
@@ -230,7 +230,7 @@ def _archive_others(call: Call, version: ModelVersion, stage: str) -> None:
 
 
 def _move(call: Call, version: ModelVersion, stage: str) -> None:
-    before = stages.standing(call.session, version)
+    before = stages.stage_and_champion(call.session, version)
     stages.move(call.session, call.store, version, stage, REASON, alone=False)
     record(
         call.session,
@@ -239,7 +239,7 @@ def _move(call: Call, version: ModelVersion, stage: str) -> None:
         "version",
         f"{version.model}@{version.version}",
         before=before,
-        after=stages.standing(call.session, version),
+        after=stages.stage_and_champion(call.session, version),
         reason=REASON,
     )
 

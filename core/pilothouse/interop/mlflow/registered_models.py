@@ -23,7 +23,7 @@ from pilothouse.interop.mlflow.version_serialisation import (
 )
 from pilothouse.kit.errors import Conflict, Refused
 from pilothouse.registry import deletion, promotion, stages
-from pilothouse.registry.promotion import Request
+from pilothouse.registry.promotion import PromotionRequest
 from pilothouse.registry.tables import (
     CHAMPION,
     PRODUCTION,
@@ -200,7 +200,7 @@ def promote(call: Call, version: ModelVersion, stage: str) -> None:
     """Move one of our own versions up, when its gates let it. Raises Refused with their words."""
     if version.stage == stage:
         return
-    request = Request(version.model, version.version, stage, REASON, origin="mlflow")
+    request = PromotionRequest(version.model, version.version, stage, REASON, origin="mlflow")
     result = promotion.promote(call.session, call.store, request)
     if result.status == REFUSED:
         reasons = "; ".join(v.message for v in result.newest_verdicts if v.outcome != "passed")

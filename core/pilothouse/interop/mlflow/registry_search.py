@@ -16,7 +16,7 @@ from pilothouse.interop.mlflow.pagination import offset_of, page
 from pilothouse.interop.mlflow.routing import Call, Route, reading
 from pilothouse.interop.mlflow.search_syntax import Language, Order
 from pilothouse.interop.mlflow.version_serialisation import models, versions
-from pilothouse.registry.tables import Model, ModelTag, ModelVersion, VersionOrigin, VersionTag
+from pilothouse.registry.tables import Model, ModelTag, ModelVersion, ModelVersionOrigin, VersionTag
 
 PROMPT = "mlflow.prompt.is_prompt"
 ENTITIES = {"attribute": "attribute", "attributes": "attribute", "tag": "tag", "tags": "tag"}
@@ -80,9 +80,9 @@ def _versions(call: Call) -> dict[str, Any]:
     query = (
         select(ModelVersion)
         .outerjoin(
-            VersionOrigin,
-            (col(VersionOrigin.model) == col(ModelVersion.model))
-            & (col(VersionOrigin.version) == col(ModelVersion.version)),
+            ModelVersionOrigin,
+            (col(ModelVersionOrigin.model) == col(ModelVersion.model))
+            & (col(ModelVersionOrigin.version) == col(ModelVersion.version)),
         )
         .where(holds)
         .order_by(
@@ -107,9 +107,9 @@ def _version_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
     if key == "version_number":
         spec = FieldSpec(key, "number", col(ModelVersion.version))
         return search_syntax.asked(spec, search_syntax.respelled(claim, _numbered), key, now)
-    run = func.coalesce(col(VersionOrigin.run), col(ModelVersion.run_id), "")
+    run = func.coalesce(col(ModelVersionOrigin.run), col(ModelVersion.run_id), "")
     made = func.coalesce("runs:/" + col(ModelVersion.run_id) + "/model", "")
-    source = func.coalesce(col(VersionOrigin.source), made)
+    source = func.coalesce(col(ModelVersionOrigin.source), made)
     columns: dict[str, Any] = {"name": col(ModelVersion.model), "run_id": run}
     return search_syntax.asked(
         FieldSpec(key, "text", columns.get(key, source)), claim, "attribute", now

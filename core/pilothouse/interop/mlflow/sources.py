@@ -20,7 +20,7 @@ from pilothouse.experiments.tables import File, LoggedModel, Run, RunArtifact
 from pilothouse.interop.mlflow import logged_models, omitted, run_serialisation
 from pilothouse.interop.mlflow.errors import absent, invalid
 from pilothouse.interop.mlflow.experiments import below
-from pilothouse.registry.tables import Alias, ModelVersion, VersionOrigin
+from pilothouse.registry.tables import Alias, ModelVersion, ModelVersionOrigin
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 OWN = "mlflow-artifacts"
@@ -117,7 +117,7 @@ def _of_version(session: Session, source: str, match: re.Match[str], run_id: str
     version = session.get(ModelVersion, (model, int(number)))
     if version is None:
         raise absent(f"Model Version (name={model}, version={number}) not found")
-    origin_row = session.get(VersionOrigin, (model, int(number)))
+    origin_row = session.get(ModelVersionOrigin, (model, int(number)))
     rests_on = late_writes.rests_on(session, f"{model}@{number}")
     if origin_row is None:
         location, run = location_of(session, version, origin_row), run_id or version.run_id or ""
@@ -126,7 +126,9 @@ def _of_version(session: Session, source: str, match: re.Match[str], run_id: str
     return ModelSource(source, origin_row.location, run, origin_row.logged_model, rests_on=rests_on)
 
 
-def location_of(session: Session, version: ModelVersion, origin_row: VersionOrigin | None) -> str:
+def location_of(
+    session: Session, version: ModelVersion, origin_row: ModelVersionOrigin | None
+) -> str:
     """Where the files of a version can be had; of one of ours, under its run."""
     if origin_row is not None:
         return origin_row.location

@@ -20,7 +20,7 @@ from pilothouse.registry.tables import (
     Model,
     ModelTag,
     ModelVersion,
-    VersionOrigin,
+    ModelVersionOrigin,
     VersionTag,
 )
 
@@ -81,7 +81,7 @@ def _versions(session: Session, rows: Sequence[ModelVersion], with_aliases: bool
         names[alias.model, alias.version].append(alias.alias)
     origins = {
         (origin.model, origin.version): origin
-        for origin in _of(session, VersionOrigin, keys, col(VersionOrigin.version))
+        for origin in _of(session, ModelVersionOrigin, keys, col(ModelVersionOrigin.version))
     }
     return [
         _version(version, origins.get(key), tags[key], names[key])
@@ -95,7 +95,7 @@ def _of(session: Session, table: Any, keys: list[tuple[str, int]], order: Any) -
 
 
 def _version(
-    version: ModelVersion, origin: VersionOrigin | None, tags: list[Json], names: list[str]
+    version: ModelVersion, origin: ModelVersionOrigin | None, tags: list[Json], names: list[str]
 ) -> Json:
     run = origin.run if origin else version.run_id or ""
     own_source = f"runs:/{run}/model" if run else version.import_source

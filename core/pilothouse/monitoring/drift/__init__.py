@@ -43,12 +43,12 @@ class NumberPair:
     @property
     def decile_counts(self) -> tuple[Counts, Counts]:
         """Counts between the reference's deciles."""
-        return self.reference.tenth_counts, self.window.tenth_counts
+        return self.reference.decile_counts, self.window.decile_counts
 
     @property
     def bin_counts(self) -> tuple[Counts, Counts]:
         """Counts in the cells that pages draw."""
-        return self.reference.cell_counts, self.window.cell_counts
+        return self.reference.bin_counts, self.window.bin_counts
 
 
 @dataclass(frozen=True)

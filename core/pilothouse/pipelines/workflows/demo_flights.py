@@ -8,7 +8,7 @@ from typing import Any
 from pilothouse.activity.actors import DEMO
 from pilothouse.jobs import JobContext, Jobs, workflows
 from pilothouse.kit.clock import from_ms
-from pilothouse.pipelines.cleanup import runs_ended
+from pilothouse.pipelines.cleanup import closing_runs
 from pilothouse.pipelines.flights import specs
 
 PLACE = "pilothouse.pipelines.flights"
@@ -20,7 +20,7 @@ TRAINED, SERVED, SENT = 0.2, 0.25, 0.98
 def demo_flights(job: JobContext, weeks: int | None = None) -> dict[str, Any]:
     """Train on January and February, promote, deploy, then live through the year week by week."""
     job = job.acting_as(DEMO)
-    with runs_ended(job):
+    with closing_runs(job):
         return _sail(job, weeks)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pilothouse.activity.actors import RETRAINING
 from pilothouse.jobs import JobContext, workflows
-from pilothouse.pipelines.cleanup import runs_ended
+from pilothouse.pipelines.cleanup import closing_runs
 
 PLACE = "pilothouse.pipelines.retraining"
 
@@ -21,7 +21,7 @@ def retrain(
 ) -> dict[str, Any]:
     """Snapshot, check, train, compare on the newest rows, register and propose; never promote."""
     job = job.acting_as(RETRAINING)
-    with runs_ended(job):
+    with closing_runs(job):
         return _retrain(job, deployment, reason, weeks, until_ms)
 
 

@@ -30,7 +30,7 @@ class BeatsChampion:
             return Verdict(GATE, "passed", None, None, "there is no champion to compare with")
 
         kind = evidence.kind(metric)
-        figure, champion = evidence.figures(metric)
+        figure, champion = evidence.metric_values(metric)
         if figure is None or champion is None:
             side = evidence.candidate if figure is None else evidence.champion
             message = f"{kind.title} of {side.version} was not measured"

@@ -26,7 +26,7 @@ class MetricThreshold:
         """The figure is the candidate's metric, the limit is the threshold."""
         metric, threshold = params.text("metric"), params.number("threshold")
         kind = evidence.kind(metric)
-        figure, _ = evidence.figures(metric)
+        figure, _ = evidence.metric_values(metric)
         if figure is None:
             message = f"{kind.title} was not measured"
             return Verdict(GATE, "inconclusive", None, threshold, message)

@@ -25,7 +25,10 @@ def journals(store: Store) -> CheckVerdict:
         if not folder.is_dir():
             problems.append(f"journal/{folder.name} is no journal")
             continue
-        problems += [f"{_name(path)} is no segment of a journal" for path in journal.strays(folder)]
+        problems += [
+            f"{_name(path)} is no segment of a journal"
+            for path in journal.unrecognised_files(folder)
+        ]
         for path in journal.paths(folder):
             count += 1
             problems += _problems(path)

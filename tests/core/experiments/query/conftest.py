@@ -15,7 +15,7 @@ from pilothouse.experiments.provenance.git import CodeIdentity
 from pilothouse.experiments.tables import Source, SourceUse
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.settings import Settings
-from pilothouse.registry.tables import Alias, Model, ModelVersion, VersionOrigin
+from pilothouse.registry.tables import Alias, Model, ModelVersion, ModelVersionOrigin
 from pilothouse.workspace import Workspace, open_workspace
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -85,7 +85,9 @@ def _serve(workspace: Workspace, a: str, b: str, c: str) -> None:
         second = ModelVersion(model="late", version=2, import_source="mlflow", **kept, **by)
         session.add_all([first, second])
         session.flush()
-        session.add(VersionOrigin(model="late", version=2, source="runs:/b", location="", run=b))
+        session.add(
+            ModelVersionOrigin(model="late", version=2, source="runs:/b", location="", run=b)
+        )
         session.add(
             Alias(model="late", alias="champion", version=1, changed_at=NOON, changed_by="ada")
         )

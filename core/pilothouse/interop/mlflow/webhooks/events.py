@@ -17,7 +17,7 @@ from pilothouse.registry.tables import (
     Model,
     ModelTag,
     ModelVersion,
-    VersionOrigin,
+    ModelVersionOrigin,
     VersionTag,
 )
 from pilothouse.storage import Store
@@ -168,7 +168,7 @@ def _model_created(session: Session, name: str, tags: Mapping[str, str]) -> Even
 
 def _version_created(session: Session, model: str, number: int) -> Event:
     version = session.get_one(ModelVersion, (model, number))
-    origin = session.get(VersionOrigin, (model, number))
+    origin = session.get(ModelVersionOrigin, (model, number))
     run = origin.run if origin else version.run_id
     source = origin.source if origin else f"runs:/{run}/model" if run else version.import_source
     data = {

@@ -19,15 +19,15 @@ import orjson
 import psutil
 
 from pilothouse.deployments.model_server.child_environment import environment
-from pilothouse.deployments.model_server.framing import ASK, GOOD, request
+from pilothouse.deployments.model_server.framing import STATE, SUCCESS, request
 from pilothouse.deployments.model_server.server import Launch
 from pilothouse.deployments.tables import Replica
 from pilothouse.kit import processes
 from pilothouse.kit.errors import Refused
 
 MODULE = "pilothouse.deployments.model_server.server"
-SOCKET_FOLDER_LIMIT = 80  # the kernel takes paths of 108 bytes
-KEEP_LOG_BYTES = 4 * 1024 * 1024
+MAX_SOCKET_FOLDER = 80  # the kernel takes paths of 108 bytes
+MAX_LOG_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -47,34 +47,34 @@ class ReplicaPaths:
 
     def socket(self, token: str) -> str:
         """Where the process listens: a short path in a folder that only we may enter."""
-        _private(self.sockets)
+        _make_private(self.sockets)
         return str(self.sockets / f"{token[:12]}.sock")
 
     @property
     def sockets(self) -> Path:
         """In the workspace, or in the temporary folder when the workspace's path is long."""
         folder = self.run / "sockets"
-        if len(os.fsencode(folder)) < SOCKET_FOLDER_LIMIT:
+        if len(os.fsencode(folder)) < MAX_SOCKET_FOLDER:
             return folder
         mark = hashlib.sha256(os.fsencode(self.run)).hexdigest()[:10]
         return Path(tempfile.gettempdir()) / f"pilothouse-{os.getuid()}-{mark}"
 
 
-def _private(folder: Path) -> None:
+def _make_private(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.lstat()
-    if found.st_uid != os.getuid() or folder.is_symlink():
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or folder.is_symlink():
         raise Refused(f"{folder} belongs to somebody else.", hint="Remove it or set TMPDIR.")
     folder.chmod(0o700)
 
 
-def spawn(launch: Launch, token: str, places: ReplicaPaths, ordinal: int) -> tuple[int, float]:
+def spawn(launch: Launch, token: str, paths: ReplicaPaths, ordinal: int) -> tuple[int, float]:
     """Start a model process in a session of its own; return its pid and create time."""
-    launch_file = places.launch_file(token)
+    launch_file = paths.launch_file(token)
     launch_file.parent.mkdir(parents=True, exist_ok=True)
     launch.write(launch_file)
-    log_file = places.log_file(launch.deployment, launch.version, ordinal)
-    _make_room(log_file)
+    log_file = paths.log_file(launch.deployment, launch.version, ordinal)
+    _rotate_log(log_file)
     appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     arguments = [sys.executable, "-P", "-m", MODULE, str(launch_file), "--token", token]
     pid = os.posix_spawn(
@@ -98,13 +98,13 @@ def is_running(replica: Replica) -> bool:
     if not processes.is_running(replica.pid, replica.create_time):
         return False
     try:
-        words = psutil.Process(replica.pid).cmdline()
-        return not words or replica.token in words  # one that is just ending has none left
+        command = psutil.Process(replica.pid).cmdline()
+        return not command or replica.token in command  # one that is just ending has none left
     except psutil.Error:
         return False
 
 
-def exit_words(pid: int | None) -> str:
+def exit_reason(pid: int | None) -> str:
     """How a process ended, as far as one can know who is not its parent; a child of ours is reaped.
 
     Empty while its threads are still ending.
@@ -112,23 +112,23 @@ def exit_words(pid: int | None) -> str:
     if pid is None:
         return "never started"
     try:
-        found, status = os.waitpid(pid, os.WNOHANG)
+        ended_pid, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return "ended while nobody watched"
-    if found == 0:
+    if ended_pid == 0:
         return ""
     code = os.waitstatus_to_exitcode(status)
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def state(replica: Replica, timeout: float) -> dict[str, Any] | None:
+def health(replica: Replica, timeout: float) -> dict[str, Any] | None:
     """What the process says of itself, or None when it does not answer as itself."""
     try:
-        answer = request(replica.socket, ASK, timeout)
+        answer = request(replica.socket, STATE, timeout)
     except OSError:
         return None
-    found: dict[str, Any] = orjson.loads(answer[1:]) if answer[:1] == GOOD else {}
-    return found if found.get("token") == replica.token else None
+    state: dict[str, Any] = orjson.loads(answer[1:]) if answer[:1] == SUCCESS else {}
+    return state if state.get("token") == replica.token else None
 
 
 def memory(pid: int) -> int:
@@ -139,32 +139,36 @@ def memory(pid: int) -> int:
         return 0
 
 
-def send(replica: Replica, number: signal.Signals) -> None:
+def send(replica: Replica, signal_number: signal.Signals) -> None:
     """Signal the row's own process, and never a stranger that got its pid."""
     if replica.pid is not None and is_running(replica):
-        os.kill(replica.pid, number)
+        os.kill(replica.pid, signal_number)
 
 
-def found_by_token(places: ReplicaPaths) -> dict[str, tuple[int, float]]:
+def running_by_token(paths: ReplicaPaths) -> dict[str, tuple[int, float]]:
     """Every model process of this workspace: token to pid and create time."""
-    folder = str(places.run / "models")
-    found = {}
+    folder = str(paths.run / "models")
+    running = {}
     for process in psutil.process_iter(["cmdline", "create_time"]):
-        words = process.info["cmdline"] or []
-        if MODULE in words and "--token" in words and any(w.startswith(folder) for w in words):
-            token = words[words.index("--token") + 1]
-            found[token] = (process.pid, float(process.info["create_time"]))
-    return found
+        command = process.info["cmdline"] or []
+        if (
+            MODULE in command
+            and "--token" in command
+            and any(w.startswith(folder) for w in command)
+        ):
+            token = command[command.index("--token") + 1]
+            running[token] = (process.pid, float(process.info["create_time"]))
+    return running
 
 
-def forget(token: str, places: ReplicaPaths) -> None:
+def remove_files(token: str, paths: ReplicaPaths) -> None:
     """Take away what was left for a process: one that still runs ends by itself."""
     if token:
-        places.launch_file(token).unlink(missing_ok=True)
-        Path(places.socket(token)).unlink(missing_ok=True)
+        paths.launch_file(token).unlink(missing_ok=True)
+        Path(paths.socket(token)).unlink(missing_ok=True)
 
 
-def _make_room(log_file: Path) -> None:
+def _rotate_log(log_file: Path) -> None:
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    if log_file.exists() and log_file.stat().st_size > KEEP_LOG_BYTES:
+    if log_file.exists() and log_file.stat().st_size > MAX_LOG_BYTES:
         log_file.replace(log_file.with_suffix(".old"))
