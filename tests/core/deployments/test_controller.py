@@ -246,7 +246,7 @@ def test_a_version_that_cannot_load_ends_in_a_crash_loop_while_the_old_one_answe
 
 
 def test_sockets_lie_where_only_we_may_enter(registered: Store) -> None:
-    places = processes.ReplicaPaths(registered.run_folder, registered.log_folder)
+    places = model_processes.ReplicaPaths(registered.run_folder, registered.log_folder)
     socket = places.socket("0123456789abcdef")
     assert len(os.fsencode(socket)) < 108
     assert os.stat(os.path.dirname(socket)).st_mode & 0o777 == 0o700
