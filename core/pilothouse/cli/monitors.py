@@ -38,7 +38,7 @@ def _list(ws: Workspace) -> pd.DataFrame:
             info = ws.monitoring.monitor_info(name)
         except NotFound:
             continue
-        plan = info.plan
+        plan = info.config
         rows.append((name, plan.period, plan.enabled, plan.min_rows, plan.min_labelled))
     columns = ["deployment", "period", "enabled", "min_rows", "min_labelled"]
     return pd.DataFrame(rows, columns=columns)
