@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pilothouse.jobs.tables import Job
 from pilothouse.workspace import Workspace
 
 
@@ -44,6 +45,21 @@ def test_what_runs_is_shown_with_its_progress(visit, begun):
 
 
 def test_a_failed_job_needs_a_person(visit, begun):
+    job = begun.jobs.submit("train", {"spec": {}}, title="Train a forest")
+    with begun.store.write() as session:
+        row = session.get(Job, job)
+        row.status, row.error, row.ended_at = "failed", "out of memory", begun.store.now()
+        session.add(row)
+    page = visit("")
+    assert not page.exception
+    assert "All clear" not in shown(page)
+    assert "Failed" in shown(page)
+    assert [button.help for button in page.button if button.help.startswith("Dismiss")] == [
+        "Dismiss: Train a forest. It stays under Needs a person, Dismissed."
+    ]
+
+
+def test_a_cancelled_job_needs_nobody(visit, begun):
     job = begun.jobs.submit("train", {"spec": {}}, title="Train a forest")
     begun.jobs.cancel(job)
     assert "All clear" in shown(visit(""))
