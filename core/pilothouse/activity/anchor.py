@@ -36,6 +36,7 @@ def append(folder: Path, anchor: Anchor) -> None:
     """Write down the head of the log. What was committed stays committed when the disk refuses."""
     path = folder / FILE
     line = f"{anchor.entries} {anchor.hash}\n".encode()
+
     try:
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -43,6 +44,7 @@ def append(folder: Path, anchor: Anchor) -> None:
             size = os.fstat(file).st_size
         finally:
             os.close(file)
+
         if size > MAX_BYTES:
             _truncate(path)
     except OSError as refused:
@@ -60,6 +62,7 @@ def read(folder: Path) -> list[Anchor] | None:
         return None
     except UnicodeDecodeError:
         raise ValueError("its anchor cannot be read") from None
+
     anchors = []
     for number, line in enumerate(text.split("\n")[:-1], 1):
         parts = LINE.fullmatch(line)

@@ -90,9 +90,11 @@ def _append(
         previous_hash=last_hash,
         hash="",
     )
+
     entry.hash = _hash(entry)
     session.add(entry)
     session.flush()
+
     session.info.setdefault(RECORDED, set()).add(last + 1)
     session.info[NEWEST] = (last + 1, entry.hash)
     return entry
@@ -114,6 +116,7 @@ def verify(session: Session, anchors: Sequence[Anchor] = ()) -> ChainState:
     """
     hashes: list[str] = []
     previous = GENESIS
+
     try:
         for entry in entries(session):
             number = len(hashes) + 1
@@ -124,6 +127,7 @@ def verify(session: Session, anchors: Sequence[Anchor] = ()) -> ChainState:
     except UNREADABLE:
         number = len(hashes) + 1
         return ChainState(False, len(hashes), number, f"an entry from {number} on cannot be read")
+
     if message := anchor.mismatch(anchors, hashes):
         return ChainState(False, len(hashes), None, message)
     return ChainState(True, len(hashes), None, f"{len(hashes)} entries, unbroken")
@@ -188,8 +192,10 @@ def _hash(entry: ActivityEntry) -> str:
         entry.after,
         entry.reason,
     ]
+
     if entry.seals is not None:  # entries of before there were seals have none to cover
         values.append(entry.seals)
+
     text_form = json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(text_form.encode()).hexdigest()
 
@@ -198,6 +204,7 @@ def seal_all(session: Session, store: Store) -> None:
     """Seal every row that has no seal or another one: after an upgrade, which may change them."""
     latest = latest_seals(session)
     connection = session.connection()
+
     missing: seals.Seals = {}
     for table in seals.sealed_tables():
         name = str(table.__tablename__)
@@ -206,6 +213,7 @@ def seal_all(session: Session, store: Store) -> None:
         differing = {key: hashed for key, hashed in rows.items() if sealed.get(key) != hashed}
         if differing:
             missing[name] = dict(differing)
+
     if missing:
         entry = _append(session, store, "sealed", "workspace", store.folder.name)
         _attach_seals(session, entry, missing)
@@ -257,10 +265,12 @@ def _before_commit(session: Session) -> None:
     store = session.info.get(WRITER)
     if store is None or session.in_nested_transaction():
         return
+
     session.flush()
     recorded = session.info.pop(RECORDED, set())
     if recorded and session.info.pop(SAVEPOINT_ROLLED_BACK, False):
         session.info[NEWEST] = _newest_entry(session)
+
     if session.info.get(seals.PENDING):
         values = seals.take_pending(session)
         newest, _ = session.info.get(NEWEST, (0, ""))
@@ -269,6 +279,7 @@ def _before_commit(session: Session) -> None:
         else:
             entry = _append(session, store, "changed", "record", ", ".join(sorted(values)))
         _attach_seals(session, entry, values)
+
     if NEWEST in session.info:  # a savepoint is committed too, and anchors nothing
         session.info[HEAD] = session.info.pop(NEWEST)
 

@@ -60,6 +60,7 @@ def mark_statement(state: ORMExecuteState) -> None:
     table = mapper.class_ if mapper is not None else None
     if table is None or not issubclass(table, Table) or table.seal is None:
         return
+
     names = key_columns(table)
     if state.is_insert:
         rows: list[Any] = list(state.parameters) if isinstance(state.parameters, list) else []
@@ -70,6 +71,7 @@ def mark_statement(state: ORMExecuteState) -> None:
         where: Any = getattr(state.statement, "whereclause", None)
         query = query if where is None else query.where(where)
         keys = [tuple(row) for row in state.session.connection().execute(query)]
+
     mark_rows(cast("Session", state.session), table, keys)
 
 

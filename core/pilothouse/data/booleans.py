@@ -54,12 +54,14 @@ def read_booleans(
     spellings = column.drop_null().unique()
     if not (1 if declared else 2) <= len(spellings) <= MAX_SPELLINGS:
         return None
+
     by_word: dict[str, list[str]] = {}
     for text in spellings.to_pylist():
         by_word.setdefault(text.strip().lower(), []).append(text)
     pair = _pair(set(by_word))
     if pair is None:
         return None
+
     values = pc.is_in(column, pa.array(by_word.get(pair[1], []), column.type))
     booleans = pc.if_else(pc.is_null(column), pa.scalar(None, pa.bool_()), values)
     if pair == PLAIN or len(by_word) == 1:

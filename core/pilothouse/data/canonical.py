@@ -62,6 +62,7 @@ def check_names(names: Iterable[str]) -> list[str]:
                 hint="Give it one, or write the file without its row index.",
                 fields={f"column {at}": "has no name"},
             )
+
     twice = [name for name, count in Counter(stripped).items() if count > 1]
     if twice:
         places = [str(n) for n, name in enumerate(stripped, start=1) if name == twice[0]]
@@ -71,6 +72,7 @@ def check_names(names: Iterable[str]) -> list[str]:
             hint="Rename all but one of them.",
             fields={twice[0]: f"named by columns {where}"},
         )
+
     return stripped
 
 
@@ -112,18 +114,21 @@ def _column(name: str, column: pa.ChunkedArray) -> pa.Array:
         values = column.type.value_type
         extension = isinstance(values, pa.BaseExtensionType)
         column = _as_text(column) if extension else column.cast(values)
+
     try:
         converted = _cast(column)
     except pa.ArrowInvalid as bad:
         raise Invalid(
             f"column {name!r}: {str(bad).splitlines()[0]}.", fields={name: "has unusable values"}
         ) from bad
+
     if converted is None:
         raise Invalid(
             f"column {name!r} holds {column.type}, not numbers, text, booleans or times.",
             hint="Unfold it into plain columns.",
             fields={name: f"holds {column.type}"},
         )
+
     return converted.combine_chunks() if isinstance(converted, pa.ChunkedArray) else converted
 
 
@@ -137,10 +142,12 @@ def _cast(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
         return column.cast(pa.int64())
     if test.is_boolean(kind):
         return column
+
     if test.is_timestamp(kind) or test.is_date(kind):
         return column.cast(pa.timestamp("us", tz=getattr(kind, "tz", None)), safe=False).cast(
             INSTANT
         )
+
     if isinstance(kind, pa.BaseExtensionType):
         return _extension(column)
     if test.is_null(kind) or any(is_text(kind) for is_text in TEXTS):

@@ -44,12 +44,14 @@ def edit(
     after = {name: value for name, value in changes.items() if value != getattr(version, name)}
     if not after:
         return version
+
     if after.get("event_time"):
         columns = tuple(map(Column.from_json, version.columns_json))
         versions.check_event_time(columns, after["event_time"])
     before = {name: getattr(version, name) for name in after}
     for name, value in after.items():
         setattr(version, name, value)
+
     _save(session, version)
     record(
         session, store, "edited", "dataset", _ref(version), before=before, after=after,
@@ -70,6 +72,7 @@ def supersede(session: Session, store: Store, ref: str, by: str, reason: str) ->
         )
     if versions.status(successor.archived_at, successor.superseded_by) != "active":
         raise Conflict(f"{_ref(successor)} is archived or superseded itself.")
+
     before, version.superseded_by = version.superseded_by, _ref(successor)
     _save(session, version)
     about = {"superseded by": version.superseded_by}
@@ -106,6 +109,7 @@ def delete(session: Session, store: Store, ref: str, uses: Uses, reason: str) ->
     """Delete a version that nothing uses, and return its ref. Raises NotFound, Conflict."""
     version = versions.row(session, ref)
     ref = _ref(version)
+
     users = list(uses(session, ref))
     if users:
         more = f" and {len(users) - MAX_NAMED} more" if len(users) > MAX_NAMED else ""
@@ -114,6 +118,7 @@ def delete(session: Session, store: Store, ref: str, uses: Uses, reason: str) ->
             f"{ref} is used by {names}.",
             hint="Archive it instead: it then is in no list, and what uses it goes on.",
         )
+
     about = {
         "rows": version.rows,
         "columns": version.columns,
@@ -121,6 +126,7 @@ def delete(session: Session, store: Store, ref: str, uses: Uses, reason: str) ->
         "source": version.source,
         "note": version.note,
     }
+
     session.delete(version)
     session.flush()
     record(session, store, "deleted", "dataset", ref, before=about, reason=reason)

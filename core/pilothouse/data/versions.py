@@ -118,9 +118,11 @@ def register(
     """
     names.DATASET.check(name)
     check_event_time(content.schema, origin.event_time)
+
     existing = find(session, name, content.content_hash)
     if existing:
         return existing
+
     current = newest(session, name)
     if content.contract_ref != (f"{name}@{current.version}" if current else ""):
         raise Conflict(
@@ -128,11 +130,15 @@ def register(
             "in the meantime.",
             hint="Register again, so that the data is checked against the contract in force.",
         )
+
     parent = require(session, origin.parent).ref if origin.parent else None
     dataset = _dataset(session, store, name)
+
+    # The number of a deleted version is not used again.
     number = max(_latest(session, name), dataset.last_number or 0) + 1
     dataset.last_number = number
     session.add(dataset)
+
     version = DatasetVersion(
         dataset=name,
         version=number,
@@ -155,8 +161,10 @@ def register(
         created_at=store.now(),
         created_by=store.actor,
     )
+
     session.add(version)
     session.flush()
+
     about: dict[str, Any] = {
         "rows": version.rows,
         "columns": version.columns,
@@ -164,6 +172,7 @@ def register(
     }
     if content.breach:
         about["accepted breach"] = content.breach
+
     ref = f"{name}@{version.version}"
     record(session, store, "registered", "dataset", ref, after=about, reason=origin.note)
     return info(version)
@@ -204,12 +213,14 @@ def row(session: Session, ref: str) -> DatasetVersion:
     """The row of a version. Raises NotFound, Invalid; Conflict when none is in use."""
     name, _, number = ref.partition("@")
     latest = _latest(session, name)
+
     if not latest:
         raise NotFound(
             f"no dataset {name!r}.", hint="Register one, or look at what there is under Data."
         )
     if "@" in ref and not NUMBER.fullmatch(number):
         raise Invalid(f"{ref!r} names no dataset version.", hint="Write it as name@number.")
+
     if "@" not in ref:
         current = newest(session, name)
         if current is None:
@@ -218,6 +229,7 @@ def row(session: Session, ref: str) -> DatasetVersion:
                 hint=f"Restore one, or name one, such as {name}@{latest}.",
             )
         return current
+
     query = select(DatasetVersion).where(
         DatasetVersion.dataset == name, DatasetVersion.version == int(number)
     )

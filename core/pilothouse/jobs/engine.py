@@ -55,6 +55,7 @@ class Engine:
         self.store = store
         self.children = ChildProcesses(store.settings.compute_processes)
         self._max_running = max_running
+
         url = as_text(database_url(store.settings, store.folder / WORKFLOWS_FILE))
         config: DBOSConfig = {
             "name": "pilothouse",
@@ -64,8 +65,12 @@ class Engine:
             "executor_id": "local",
             "log_level": "WARNING",
         }
-        if _has_work(store):  # DBOS starts threads for what an earlier worker began
+
+        # DBOS starts threads for what an earlier worker began, and packages that are imported in
+        # several threads at once may be seen half made, see preload.py.
+        if _has_work(store):
             import_for_jobs()
+
         DBOS(config=config)
         DBOS.launch()
 

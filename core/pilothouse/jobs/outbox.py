@@ -35,6 +35,7 @@ def submit(
     identity = job_id or run_id()
     if session.get(Job, identity) is not None:
         return identity
+
     about = subject or ("", "")
     job = Job(
         id=identity,
@@ -47,6 +48,7 @@ def submit(
         retry_of=retry_of,
         created_at=store.now(),
     )
+
     session.add(job)
     session.flush()
     record(session, store, "submitted", "job", identity, name=title, after={"kind": kind})

@@ -55,6 +55,7 @@ def add(session: Session, store: Store, spec: ScheduleSpec) -> None:
         raise Invalid("a schedule needs a name.", fields={"name": "needed"})
     if find(session, spec.name) is not None:
         raise Conflict(f"a schedule named {spec.name!r} exists already.")
+
     now = store.now()
     row = JobSchedule(
         name=spec.name,
@@ -68,6 +69,7 @@ def add(session: Session, store: Store, spec: ScheduleSpec) -> None:
         created_by=store.actor,
         created_at=now,
     )
+
     session.add(row)
     session.flush()
     about = {"cron": spec.cron, "kind": spec.kind}
@@ -94,6 +96,7 @@ def _submit_scheduled(session: Session, store: Store, row: JobSchedule, now: dat
         subject=(row.subject_kind, row.subject_ref),
         job_id=f"s{row.id}-{to_ms(row.next_at)}",
     )
+
     row.last_at, row.last_job = now, job
     row.next_at = next_time(row.cron, now)
     session.add(row)

@@ -80,8 +80,10 @@ async def read_body(
     refused = TooLarge(f"the body is larger than {limit >> 20} MB.", hint="Send fewer rows.")
     if length.isdigit() and (len(length) > 18 or int(length) > limit):
         raise refused
+
     pieces: list[bytes] = []
     size = 0
+
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -21,6 +21,7 @@ def workspace_folder(settings: Settings) -> Path:
     Raises Unavailable when it cannot be written.
     """
     folder = settings.folder
+
     try:
         is_ours = not folder.exists() or (folder / DATABASE_NAME).exists()
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -34,6 +35,7 @@ def workspace_folder(settings: Settings) -> Path:
             f"the workspace folder {folder} cannot be written: {broken.strerror}.",
             hint="Choose another folder with --workspace.",
         ) from broken
+
     return folder
 
 

@@ -44,6 +44,7 @@ class NameRule:
             return "a name is needed"
         if len(name) > self.max_length:
             return f"has {len(name)} characters, and {self.max_length} are allowed"
+
         letters = "a-z" if self.lower else "A-Za-z"
         wrong = re.sub(rf"[{letters}0-9._-]", "", name)
         if any(char.isspace() for char in wrong):

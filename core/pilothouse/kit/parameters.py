@@ -129,12 +129,14 @@ def read_params(
             hint=f"It has {', '.join(by_name) or 'no parameters'}.",
             fields={f"params.{name}": "unknown" for name in unknown},
         )
+
     missing = [p.name for p in parameters if p.required and p.name not in values]
     if missing:
         raise Invalid(
             f"{owner} needs {', '.join(missing)}.",
             fields={f"params.{name}": "needed" for name in missing},
         )
+
     return Params({name: p.read(values.get(name, p.default)) for name, p in by_name.items()})
 
 

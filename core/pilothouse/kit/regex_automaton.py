@@ -103,6 +103,7 @@ class Pattern:
             return after
         if isinstance(node, Repeat):
             return self._compile_repeat(node, after)
+
         position = self._add_position()
         if isinstance(node, CharacterSet):
             self._steps[position] = node, after
@@ -136,16 +137,16 @@ class Pattern:
 
     def _next_state(self, state: _State, character: str) -> _State:
         self._state_count += 1
-        if (
-            self._state_count > MAX_CACHED_STATES
-        ):  # forget, and begin again: memory stays bounded too
+        if self._state_count > MAX_CACHED_STATES:  # the cache is dropped: memory stays bounded too
             self._reset()
+
         stepped = [
             step[1]
             for step in map(self._steps.__getitem__, state.positions)
             if step is not None and step[0].has(character, ignore_case=self._ignore_case)
         ]
         positions = self._closure(stepped, "") | self._restart
+
         following = self._states.get(positions)
         if following is None:
             ends = self._last in self._closure(positions, "$")
@@ -179,6 +180,7 @@ def _posix(node: Node) -> str:
         )
     if isinstance(node, Alternation):
         return "|".join(_posix(part) or "(?:)" for part in node.parts)
+
     high = "" if node.high is None else node.high
     part = _posix(node.part)
     inner = part if isinstance(node.part, CharacterSet) else f"(?:{part})"

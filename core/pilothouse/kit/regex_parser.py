@@ -169,6 +169,7 @@ class _Parser:
             return self._character_set()
         if sign == "\\":
             return self._escaped()
+
         self._next()
         if sign in "^$":
             return Anchor(sign)
@@ -179,12 +180,15 @@ class _Parser:
             if not self._text.startswith("(?:", self._position):
                 raise self._error("looking around, names and options inside are not understood")
             self._position += 2
+
         self._next()
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise self._error(f"it nests deeper than {MAX_DEPTH} groups")
+
         node = self._alternation()
         self._depth -= 1
+
         if self._peek() != ")":
             raise self._error("a ( is never closed")
         self._next()

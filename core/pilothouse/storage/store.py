@@ -156,8 +156,10 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
     url = database_url(settings, folder / DATABASE_FILE)
     if not settings.database_url:  # SQLite gives the files beside it the rights of this one
         private_database(folder / DATABASE_FILE)
+
     artifacts = Artifacts(settings.artifacts_url or str(folder / "artifacts"), folder / "cache")
     engine = make_engine(url)
+
     return Store(
         folder=folder,
         engine=engine,
@@ -179,6 +181,7 @@ def make_engine(url: URL | str) -> Engine:
         raise Invalid(
             f"{url.get_backend_name()!r} is no database that Pilothouse speaks.", hint=HINT
         )
+
     engine = create_engine(url, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
@@ -223,6 +226,7 @@ def _begin(connection: Connection) -> None:
     if connection.info.get(WRITE) != level:  # asked of each connection once, not of each request
         connection.exec_driver_sql(f"PRAGMA synchronous={level}")
         connection.info[WRITE] = level
+
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if mode else "BEGIN")
     except OperationalError as busy:

@@ -64,29 +64,36 @@ def fit_candidate(
     scored = []
     sizes = [len(fold.train) for fold in training_data.folds]
     *fold_phases, final = fitting_phases(sizes, len(training_data.split.train))
+
     for fold, phase in zip(training_data.folds, fold_phases, strict=True):
         step(phase)
         scored.append(_fit(training_data, spec, params, fold.train, fold.test)[1])
+
     step(final)
     threshold = _threshold(training_data, spec, scored)
+
     started = time.perf_counter()
     pipeline, score = _fit(
         training_data, spec, params, training_data.split.train, training_data.split.test
     )
     seconds = time.perf_counter() - started
+
     step(evaluation_phase(len(training_data.split.test)))
     y = training_data.y[training_data.split.test]
     evaluation = evaluate(
         y, score, threshold, (str(training_data.classes[0]), str(training_data.classes[1]))
     )
+
     folds = _fold_scores(training_data, spec, scored)
     documents = _documents(training_data, spec, pipeline, evaluation, folds, threshold)
     settled = _resolved_spec(training_data, spec, params)
     documents["spec.json"] = settled.to_json()
+
     files = {path: _json(document) for path, document in documents.items()} | {
         MODEL_PATH: _dump(LabelledPipeline.of(pipeline, training_data.classes)),
         "reference.parquet": _reference(training_data, score, spec.seed),
     }
+
     metrics = (
         evaluation.metrics | {"fit_seconds": seconds} | _spread(spec.metric, folds[spec.metric])
     )

@@ -67,6 +67,7 @@ def column_uses(
     Raises Invalid when a named column cannot be a feature.
     """
     names = [column.name for column in profile]
+
     for name in chosen:
         if name not in names:
             raise Invalid(
@@ -86,6 +87,7 @@ def column_uses(
                 hint="Leave it out.",
                 fields={"features": f"{name} is the time of the event"},
             )
+
     return tuple(_use(column, target, event_time, chosen) for column in profile)
 
 
@@ -93,12 +95,14 @@ def features(uses: Sequence[ColumnUse], chosen: Sequence[str], dataset: str) -> 
     """The columns in use, by how they are encoded. Raises Invalid when there is none."""
     types = {use.column: use.type for use in uses if use.used}
     names = [name for name in chosen or types if name in types]
+
     if not names:
         raise Invalid(
             f"{dataset} has no usable feature.",
             hint="; ".join(f"{use.column}: {use.reason}" for use in uses[:10]) + ".",
             fields={"features": "none is usable"},
         )
+
     return FeatureColumns(
         numbers=tuple(name for name in names if types[name] in NUMBERS),
         categories=tuple(name for name in names if types[name] == "string"),
@@ -160,6 +164,7 @@ def _is_free_text(column: ColumnProfile) -> bool:
 def _integer_objections(column: ColumnProfile, present: int) -> Iterator[str]:
     if column.distinct < min(MIN_DISTINCT, max(present, 10)):
         return
+
     share = column.distinct / present
     span = (column.high or 0.0) - (column.low or 0.0) + 1
     if share == 1 and span == present:

@@ -117,6 +117,7 @@ class _TrainingContext:
     ) -> tuple[list[tuple[str, Mapping[str, float]]], list[float], int]:
         direction = metric_kind(spec.metric).direction
         search = Search(trainers.get(spec.trainer), spec.params, direction, spec.seed)
+
         trials, values = [], []
         for number in range(spec.trials):
             trial_spec = replace(spec, params=search.suggest())
@@ -127,6 +128,7 @@ class _TrainingContext:
             )
             values.append(_value(spec, trials[-1][1]))
             search.report(values[-1])
+
         return trials, values, search.best
 
     def _load_data(self, spec: TrainingSpec) -> TrainingData:

@@ -32,11 +32,14 @@ def importance(
     y = y[sample]
     matrix = pipeline[0].transform(rows.iloc[sample])
     model = pipeline[1:]
+
     whole = roc_auc_score(y, model.predict_proba(matrix)[:, 1])
+
     rng = np.random.default_rng(seed)
     sources = np.array(columns.sources, dtype=object)
     groups = [np.flatnonzero(sources == name) for name in columns.names]
     losses = np.array([whole - _shuffled(model, matrix, y, group, rng) for group in groups])
+
     order = np.argsort(-losses.mean(axis=1), kind="stable")
     return {
         "column": [columns.names[index] for index in order],

@@ -39,12 +39,14 @@ class TrainingPreview:
             f"{label!r} {count:,} rows{' (positive)' if label == self.positive else ''}"
             for label, count in self.classes.items()
         )
+
         used = [use.column for use in self.columns if use.used]
         left_out = [
             f"left out {use.column}: {use.reason}"
             for use in self.columns
             if not use.used and use.column != self.target
         ]
+
         return [
             f"target {self.target}: {counts}",
             f"fitted on {self.fitted:,} rows, judged on {self.held_out:,} (split: {self.split})",
@@ -60,6 +62,7 @@ def preview(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> Tr
     time_name = spec.time_column or version.event_time
     uses = column_uses(table.profile, spec.target, time_name, spec.features)
     features(uses, spec.features, version.ref)
+
     target = data_split.target
     return TrainingPreview(
         dataset=version.ref,
@@ -92,6 +95,7 @@ def _read(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> Trai
     time_name = spec.time_column or version.event_time
     if spec.split in (AUTO, "time") and time_name and time_name != spec.target:
         names.append(time_name)
+
     if unknown := [name for name in names if name not in version.column_names]:
         field = "target" if unknown[0] == spec.target else "time_column"
         raise Invalid(
@@ -99,5 +103,6 @@ def _read(store: Store, version: DatasetVersionInfo, spec: TrainingSpec) -> Trai
             hint=f"It has {', '.join(version.column_names)}.",
             fields={field: "no such column"},
         )
+
     table = read_training_table(store, version.ref, names)
     return replace(table, event_time=version.event_time)

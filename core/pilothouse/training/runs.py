@@ -61,12 +61,14 @@ class RunHandle:
 def resume_or_start(store: Store, spec: TrainingSpec, location: RunLocation) -> RunHandle:
     """The run of a slot: the finished one, the one a killed attempt left open, or a new one."""
     running = code_patch.program(store, Path(__file__).parent)
+
     with store.write() as session:
         existing = _find(session, location)
         if existing is not None:
             return RunHandle(
                 existing.id, _metrics(session, existing.id) if _ended(existing) else None
             )
+
         run = lifecycle.start(
             session,
             store,
@@ -79,10 +81,12 @@ def resume_or_start(store: Store, spec: TrainingSpec, location: RunLocation) -> 
             code=running.identity,
             job_id=location.job_id,
         )
+
         code_patch.log_patch(session, run, running)
         recording.tag(session, run, {**spec.tags, SLOT: location.slot})
         if spec.note and location.parent is None:
             lifecycle.annotate(session, store, run, spec.note)
+
     return RunHandle(run)
 
 
@@ -98,6 +102,7 @@ def write_candidate(
         "environment.json": json.dumps(environment.capture().to_json()).encode()
     }
     digests = {path: store.artifacts.put_bytes(data) for path, data in documents.items()}
+
     with store.write() as session:
         recording.log_params(session, run, {**params, **_settings(spec, candidate.resolved_spec)})
         recording.log_points(session, store, run, _points(spec, candidate))

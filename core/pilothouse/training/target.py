@@ -53,12 +53,14 @@ def read_target(
             f"the target {name!r} holds times; two classes are needed.",
             fields={"target": "holds times"},
         )
+
     rows = np.flatnonzero(column.notna().to_numpy())
     present = column.iloc[rows]
     counts: dict[Label, int] = {}
     for value, count in present.value_counts().items():
         label = to_label(value, boolean_words)
         counts[label] = counts.get(label, 0) + int(count)
+
     classes = _order_classes(name, counts, boolean_words, positive)
     truth = {value: to_label(value, boolean_words) == classes[1] for value in present.unique()}
     y = present.map(truth).to_numpy().astype(np.int8)
@@ -93,6 +95,7 @@ def _order_classes(
             hint=f"It holds {listed}{more}." if labels else "Every value of it is missing.",
             fields={"target": f"needs two classes and has {len(labels)}"},
         )
+
     first, second = labels
     if positive is None or positive == "":
         chosen = first if counts[first] < counts[second] else second
@@ -105,12 +108,14 @@ def _match_class(
     name: str, labels: tuple[Label, Label], boolean_words: BooleanWords | None, positive: Label
 ) -> Label:
     """The class that matches `positive`, also when it is written in another case."""
+
     signature = Signature((), name, labels, labels[0], target_words=boolean_words)
     label = signature.match_label(positive)
     if label is None:
         folded = str(positive).strip().casefold()
         same = [candidate for candidate in labels if str(candidate).casefold() == folded]
         label = same[0] if len(same) == 1 else None
+
     if label is None:
         raise Invalid(
             f"{positive!r} is not a value of the target {name!r}.",

@@ -134,6 +134,7 @@ def build(table: TrainingTable, spec: TrainingSpec) -> TrainingData:
     target = data_split.target
     uses = column_uses(table.profile, spec.target, _time_name(table, spec), spec.features)
     columns = features(uses, spec.features, table.ref)
+
     return TrainingData(
         dataset=table.ref,
         frame=table.frame.iloc[target.rows][list(columns.names)],

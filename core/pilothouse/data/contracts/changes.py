@@ -72,8 +72,10 @@ def _checked(before: ContractRule, rule: ContractRule) -> ContractRule:
         problem = "needs finite ends of its range; an end left out is not limited"
     elif rule.low is not None and rule.high is not None and rule.low > rule.high:
         problem = f"cannot be at least {rule.low:g} and at most {rule.high:g}"
+
     if problem:
         raise Invalid(f"the column {name!r} {problem}.", fields={name: problem})
+
     if rule.categories is not None:
         return replace(rule, categories=tuple(sorted(set(rule.categories))))
     return rule
@@ -113,6 +115,7 @@ def _widen(
         return replace(rule, required=False)
     if "type" in checks:
         return contract.infer_rule(rule.column, column)
+
     if "not missing" in checks:
         rule = replace(rule, nullable=True)
     if "category" in checks and rule.categories is not None:
@@ -122,6 +125,7 @@ def _widen(
     if "range" in checks:
         low, high = _range(rule, column)
         rule = replace(rule, low=low, high=high)
+
     return rule
 
 

@@ -98,6 +98,7 @@ def _as_booleans(rule: ContractRule, column: Any) -> Any:
 def _breaches(rule: ContractRule, column: Part) -> Iterator[Breach]:
     """The checks of a rule that a column breaks."""
     name = rule.column
+
     if column is None:
         if rule.required:
             yield Breach(name, "present", "", None, ((None, None),))
@@ -105,11 +106,13 @@ def _breaches(rule: ContractRule, column: Part) -> Iterator[Breach]:
     if isinstance(column, str):
         yield Breach(name, "type", NAMES[rule.type], None, ((column, None),))
         return
+
     kind = type_of(column.type)
     if column.null_count < len(column) and not _is_of_type(column, rule):
         yield Breach(name, "type", NAMES[rule.type], None, ((NAMES[kind], None),))
         return
     column = _as_type(column, rule)
+
     for check, limit, failing in _failing(rule, column):
         count = int(pc.sum(failing).as_py() or 0)
         if count:
@@ -139,6 +142,7 @@ def _failing(
     if rule.categories is not None:
         strange = pc.invert(pc.is_in(column, value_set=pa.array(rule.categories, pa.string())))
         yield "category", ", ".join(rule.categories), pc.and_(strange, pc.is_valid(column))
+
     outside = [
         compare(pc.cast(column, pa.float64(), safe=False), bound)
         for compare, bound in ((pc.less, rule.low), (pc.greater, rule.high))

@@ -73,6 +73,7 @@ def kind_of(content: Content) -> Kind:
             return kind
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "xlsx" if _is_workbook(content) else "zip"
+
     foreign = next((name for magic, name in UNSUPPORTED.items() if head.startswith(magic)), "")
     if not foreign and head.lstrip().lower().startswith(MARKUP):
         foreign = "HTML or XML"
@@ -82,6 +83,7 @@ def kind_of(content: Content) -> Kind:
             hint=(foreign.partition(";")[2].strip() or "Choose another file").capitalize() + ".",
             fields={"source": "is of another format"},
         )
+
     return "json" if _is_json(head) else "csv"
 
 
@@ -104,6 +106,8 @@ def _copy(file: IO[bytes], content: Content, scratch: Path, limit: int) -> Conte
     """What a packed file holds, written to the scratch folder."""
     path = scratch / "unpacked"
     size = 0
+
+    # A preview unpacks only a beginning, so a broken end is expected there.
     try:
         with path.open("wb") as out:
             while block := file.read(min(CHUNK, limit + 1 - size)):
@@ -122,6 +126,7 @@ def _copy(file: IO[bytes], content: Content, scratch: Path, limit: int) -> Conte
             raise Invalid(
                 f"the compressed file is damaged: {broken}.", fields={"source": "is damaged"}
             ) from broken
+
     return replace(content, data=path)
 
 
@@ -157,6 +162,7 @@ def _one_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     ]
     if len(members) == 1:
         return members[0]
+
     names = ", ".join(member.filename for member in members[:5])
     what = f"{len(members)} files ({names}{', ...' if len(members) > 5 else ''})" if members else ""
     raise Invalid(

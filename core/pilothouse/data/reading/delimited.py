@@ -41,10 +41,12 @@ def read_csv(
     csv.field_size_limit(MAX_CELL)
     delimiter, header, skipped = _start(content, separator)
     _check_header(header)
+
     notes = []
     unnamed = [at for at, name in enumerate(header) if not name.strip()]
     names = ["Unnamed: 0" if at == 0 and unnamed == [0] else name for at, name in enumerate(header)]
     names = check_names(names)
+
     try:
         texts = (
             _texts(content, delimiter, header, skipped)
@@ -53,9 +55,12 @@ def read_csv(
         )
     except pa.ArrowInvalid as broken:
         raise _fault(content, delimiter, names, skipped, str(broken)) from broken
+
     if not texts.num_rows:
         raise _no_rows()
     texts = texts.rename_columns(names)
+
+    # A first column that only counts rows is pandas' index, also when it has no name.
     if header[0].strip() in INDEX_NAMES and len(header) > 1:
         if not counts_rows(texts[names[0]]):
             if not header[0].strip():
@@ -63,6 +68,7 @@ def read_csv(
         else:
             texts = texts.drop_columns([names[0]])
             notes.append("the first column only counts the rows (pandas' index); it was left out")
+
     return CsvTexts(texts, delimiter, tuple(notes))
 
 
@@ -93,12 +99,14 @@ def _start(content: Content, separator: str | None) -> tuple[str, list[str], int
     head = content.head(MAX_HEADER)
     if not head.strip():
         raise Invalid("the file is empty.", fields={"source": "is empty"})
+
     text = head.decode("utf-8", errors="replace")
     skipped = 0
     first, _, rest = text.partition("\n")
     if first.strip().lower().startswith("sep=") and len(first.strip()) == 5:
         separator = separator or first.strip()[4]
         text, skipped = rest, 1
+
     delimiter = separator or _sniff(text, cut=len(head) == MAX_HEADER)
     try:
         header = next((row for row in _rows(text, delimiter) if row), None)
@@ -106,6 +114,7 @@ def _start(content: Content, separator: str | None) -> tuple[str, list[str], int
         raise Invalid(
             f"row 0 (the header) cannot be read: {broken}.", fields={"source": "is no CSV"}
         ) from broken
+
     if header is None:
         raise Invalid("the file is empty.", fields={"source": "is empty"})
     return delimiter, header, skipped
@@ -156,6 +165,7 @@ def _first_texts(
     text = content.head(MAX_HEADER).decode("utf-8", errors="replace")
     for _ in range(skipped):
         text = text.partition("\n")[2]
+
     rows: list[list[str]] = []
     try:
         for row in _rows(text, delimiter):
@@ -165,8 +175,10 @@ def _first_texts(
                 break
     except csv.Error:
         pass  # a cell that the beginning cuts
+
     if len(rows) <= most_rows + 1 and not content.whole and len(rows) > 2:
         rows.pop()  # the last row may not be whole
+
     body = [(row + [""] * len(names))[: len(names)] for row in rows[1 : most_rows + 1]]
     columns = [pa.array([row[at] for row in body], pa.string()) for at in range(len(names))]
     return pa.Table.from_arrays(columns, names=names).rename_columns(names)
@@ -176,6 +188,7 @@ def _fault(
     content: Content, delimiter: str, names: list[str], skipped: int, message: str
 ) -> Invalid:
     """The first row that is too long, too short, or not UTF-8; cell by cell, as speed is gone."""
+
     number = 0
     with content.opened() as file:
         lines = io.TextIOWrapper(file, encoding="latin-1", newline="")
@@ -189,6 +202,7 @@ def _fault(
                     return fault
         except csv.Error as broken:
             message = f"line {rows.line_num + skipped}: {broken}"
+
     if number == 0:
         return _no_rows()
     if "straddling" in message:
@@ -214,8 +228,10 @@ def _row_fault(number: int, line: int, row: list[str], names: list[str]) -> Inva
                 hint="Save the file in UTF-8, or name its encoding.",
                 fields={name: f"row {number} is not UTF-8"},
             )
+
     if len(row) == len(names):
         return None
+
     short = len(row) < len(names)
     name = names[len(row)] if short else names[-1]
     how = "ends before it" if short else "goes on after it"

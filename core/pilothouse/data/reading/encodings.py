@@ -38,13 +38,16 @@ def as_utf8(content: Content, encoding: str | None, scratch: Path) -> tuple[Cont
             hint="Save it as CSV in UTF-8, or name its encoding.",
             fields={"source": "is no text"},
         )
+
     name = codecs.lookup(encoding).name if encoding else marked or _detect(content)
     if name == "utf-8" and marked:
         name = marked
+
     if name == "utf-8":
         return content, "UTF-8", ""
     if name == "utf-8-sig":
         return _transcode(content, "utf-8-sig", scratch), "UTF-8 with a byte order mark", ""
+
     note = "" if encoding or marked else _note(content)
     return _transcode(content, name, scratch), NAMES.get(name, encoding or name), note
 
@@ -54,6 +57,7 @@ def _detect(content: Content) -> str:
     sequences = high = 0
     decoder = codecs.getincrementaldecoder("utf-8")()
     valid = True
+
     with content.opened() as file:
         while block := file.read(CHUNK):
             if valid:
@@ -64,6 +68,7 @@ def _detect(content: Content) -> str:
             if not block.isascii():
                 high += len(HIGH.findall(block))
                 sequences += sum(len(match) for match in SEQUENCE.findall(block))
+
     if valid or (high and sequences >= high / 2):
         return "utf-8"
     return "cp1252"
@@ -91,6 +96,7 @@ def _transcode(content: Content, encoding: str, scratch: Path) -> Content:
     errors = "windows_1252" if encoding == "cp1252" else "strict"
     decoder = codecs.getincrementaldecoder(encoding)(errors)
     position = 0
+
     with content.opened() as file, path.open("wb") as out:
         while block := file.read(CHUNK):
             try:
@@ -103,6 +109,7 @@ def _transcode(content: Content, encoding: str, scratch: Path) -> Content:
                     fields={"encoding": "is another one"},
                 ) from bad
             position += len(block)
+
         if content.whole:
             try:
                 out.write(decoder.decode(b"", final=True).encode("utf-8"))
@@ -111,6 +118,7 @@ def _transcode(content: Content, encoding: str, scratch: Path) -> Content:
                     f"the file ends in the middle of a character of {encoding}.",
                     fields={"encoding": "is another one"},
                 ) from bad
+
     return replace(content, data=path)
 
 

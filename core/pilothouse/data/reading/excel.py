@@ -36,7 +36,9 @@ def read_excel(
             "Excel files need the package openpyxl, which is not installed here.",
             hint='Install it with `pip install "pilothouse[excel]"`, or save the sheet as CSV.',
         ) from missing
+
     _check_parts(content, MAX_PART if most_rows is None else MAX_PREVIEWED_PART)
+
     with content.opened() as file:
         try:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
@@ -79,6 +81,7 @@ def _sheet(book: Any, name: str | None) -> tuple[ReadOnlyWorksheet, tuple[str, .
             hint=f"It has {', '.join(map(repr, sheets))}.",
             fields={"sheet": "no such sheet"},
         )
+
     chosen = name or next(iter(sheets))
     others = [title for title in sheets if title != chosen]
     note = f"the sheet {chosen!r} was read; others are {', '.join(map(repr, others[:5]))}"
@@ -89,6 +92,7 @@ def _rows(sheet: ReadOnlyWorksheet, most_rows: int | None) -> dict[str, list[Any
     """The columns below the first row that has any value; empty rows and columns are left out."""
     sheet.reset_dimensions()
     rows = (row for row in sheet.iter_rows(values_only=True) if any(v is not None for v in row))
+
     header = list(next(rows, ()))
     while header and header[-1] is None:
         header.pop()
@@ -99,10 +103,12 @@ def _rows(sheet: ReadOnlyWorksheet, most_rows: int | None) -> dict[str, list[Any
             f"row 1 names {len(header):,} columns; {MAX_COLUMNS:,} are read at most.",
             fields={"source": "has too many columns"},
         )
+
     index_first = header[0] is None and len(header) > 1
     names = check_names(
         ["Unnamed: 0" if at == 0 and index_first else _name(cell) for at, cell in enumerate(header)]
     )
+
     columns: list[list[Any]] = [[] for _ in names]
     for number, row in enumerate(islice(rows, most_rows), start=1):
         if any(value is not None for value in row[len(names) :]):
@@ -113,6 +119,7 @@ def _rows(sheet: ReadOnlyWorksheet, most_rows: int | None) -> dict[str, list[Any
             )
         for at, values in enumerate(columns):
             values.append(_value(row[at] if at < len(row) else None))
+
     if not columns[0]:
         raise Invalid(
             "the sheet has a header but no rows below it.", fields={"source": "has no rows"}

@@ -20,6 +20,7 @@ def read_json(content: Content) -> dict[str, list[Any]]:
     """
     columns: dict[str, list[Any]] = {}
     row = 0
+
     for row, (line, record) in enumerate(_records(content), start=1):
         if not isinstance(record, dict):
             raise Invalid(
@@ -27,6 +28,7 @@ def read_json(content: Content) -> dict[str, list[Any]]:
                 hint="Write one object of plain values on each line.",
                 fields={"source": "is no list of objects"},
             )
+
         for name, value in record.items():
             if isinstance(value, dict | list):
                 raise Invalid(
@@ -44,9 +46,12 @@ def read_json(content: Content) -> dict[str, list[Any]]:
                     )
                 columns[name] = [None] * (row - 1)
             columns[name].append(value)
+
+        # A key that this object lacks is missing in its row.
         for values in columns.values():
             if len(values) < row:
                 values.append(None)
+
     if not row or not columns:
         raise Invalid("the file has no rows.", fields={"source": "has no rows"})
     return columns
@@ -58,6 +63,7 @@ def _records(content: Content) -> Iterator[tuple[str, Any]]:
         for record in _list(content):
             yield "", record
         return
+
     with content.opened() as file:
         number = 0
         while line := file.readline(MAX_CELL + 1):
@@ -93,6 +99,7 @@ def _list(content: Content) -> list[Any]:
             hint="Write one object on each line (JSON lines).",
             fields={"source": "is too large a list"},
         )
+
     try:
         records = json.loads(text.removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError) as broken:

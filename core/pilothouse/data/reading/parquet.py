@@ -81,6 +81,7 @@ def _read(parquet: pq.ParquetFile, most_rows: int | None) -> pa.Table:
             size += table.nbytes
             tables.append(table)
         return pa.concat_tables(tables) if tables else parquet.schema_arrow.empty_table()
+
     metadata = parquet.metadata
     if metadata.num_row_groups:
         first = metadata.row_group(0)
@@ -90,6 +91,7 @@ def _read(parquet: pq.ParquetFile, most_rows: int | None) -> pa.Table:
                     f"the column {first.column(at).path_in_schema!r} is too large to be previewed; "
                     "it can still be registered."
                 )
+
     batch = next(parquet.iter_batches(batch_size=most_rows), None)
     if batch is None:
         return parquet.schema_arrow.empty_table()

@@ -101,12 +101,15 @@ def read_content(
                 hint="Unpack it once.",
                 fields={"source": "is compressed twice"},
             )
+
     if kind == "parquet":
         table, notes = read_parquet(content, most_rows)
         return _stored(table, notes, types, options, f"{content.packed}Parquet")
+
     if kind == "csv" and content.name.lower().endswith((".parquet", ".pq", ".xlsx", ".xlsm")):
         what = "Parquet" if content.name.lower().endswith((".parquet", ".pq")) else "Excel"
         raise Invalid(f"{content.name} is no {what} file.", fields={"source": f"is no {what} file"})
+
     if kind == "xlsx":
         values, notes = read_excel(content, options.sheet, most_rows)
         return _stored(
@@ -116,6 +119,7 @@ def read_content(
             f"{content.packed}Excel",
             texts=True,
         )
+
     content, encoding, note = as_utf8(content, options.encoding, scratch)
     if kind == "json":
         table, notes = _from_values(read_json(content), (note,) if note else (), "value")
@@ -168,6 +172,7 @@ def _stored(
 def with_booleans(reading: ReadTable, boolean_words: Mapping[str, BooleanWords]) -> ReadTable:
     """Texts that have only one of a dataset's yes/no words as the booleans they are there."""
     table, pairs, columns = reading.table, dict(reading.boolean_words), []
+
     for at, column in enumerate(reading.report.columns):
         pair = boolean_words.get(column.name)
         if pair and column.type == "string" and table.column(at).null_count < len(table):
@@ -177,6 +182,7 @@ def with_booleans(reading: ReadTable, boolean_words: Mapping[str, BooleanWords])
                 pairs[column.name] = pair
                 column = replace(column, type="boolean", reason="the dataset's yes/no words")
         columns.append(column)
+
     return replace(
         reading,
         table=table,
@@ -301,6 +307,7 @@ def _odd_value(name: str, values: list[Any], what: str, reason: str) -> Invalid:
     """What the first value is that differs from most of its column."""
     kinds = Counter(type(value).__name__ for value in values if value is not None)
     usual = kinds.most_common(1)[0][0]
+
     row = next(
         (at for at, v in enumerate(values, start=1) if v is not None and type(v).__name__ != usual),
         1,
@@ -308,6 +315,7 @@ def _odd_value(name: str, values: list[Any], what: str, reason: str) -> Invalid:
     message = f"{values[row - 1]!r:.60} is {type(values[row - 1]).__name__}, not {usual}"
     if len(kinds) == 1:
         message = reason
+
     return Invalid(
         f"row {row}, column {name!r}: {message}.",
         hint=f"Make every {what} of the column one type. Rows count from 1 below the header.",

@@ -130,23 +130,27 @@ def parse_times(texts: pa.ChunkedArray) -> TimeTexts:
     texts = texts.combine_chunks()
     size = len(texts)
     present = texts.is_valid().to_numpy(zero_copy_only=False)
+
     day_first, month_first = np.zeros(size, np.int64), np.zeros(size, np.int64)
     fits_day, fits_month = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
     clock, offset = np.zeros(size, np.int64), np.zeros(size, np.int64)
     has_clock, zoned = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
     numeric = np.zeros(size, np.bool_)
     separator, short, named = "", 0, 0
+
     for pattern in (YEAR_FIRST, YEAR_LAST, NAMED_DAY_FIRST, NAMED_MONTH_FIRST):
         parts = pc.extract_regex(texts, pattern)
         at = parts.is_valid().to_numpy(zero_copy_only=False) & ~(fits_day | fits_month)
         if not at.any():
             continue
+
         rows = parts.filter(pa.array(at))
         year = _ints(rows, "y")
         two_digits = year_lengths(rows) == 2
         year = np.where(two_digits, year + np.where(year >= PIVOT, 1900, 2000), year)
         short += int(two_digits.sum())
         time_us, time_fits, with_clock = _clock(rows)
+
         if pattern == YEAR_LAST:
             a, b = _ints(rows, "a"), _ints(rows, "b")
             first = _days(year, b, a)
@@ -161,11 +165,13 @@ def parse_times(texts: pa.ChunkedArray) -> TimeTexts:
                 month = _months(rows)
                 named += int(at.sum())
             first = second = _days(year, month, _ints(rows, "d"))
+
         day_first[at], month_first[at] = first[0], second[0]
         fits_day[at] = first[1] & time_fits
         fits_month[at] = second[1] & time_fits
         clock[at], has_clock[at] = time_us, with_clock
         zoned[at], offset[at] = _zones(rows)
+
     return TimeTexts(
         present, numeric, day_first, month_first, fits_day, fits_month,
         clock, has_clock, zoned, offset, separator, short, named,
@@ -213,12 +219,15 @@ def _clock(rows: pa.StructArray) -> tuple[Ints, Mask, Mask]:
     hour, minute, second = (_ints(rows, name) for name in ("hour", "minute", "second"))
     fraction = rows.field("fraction")
     padded = pc.utf8_slice_codeunits(pc.utf8_rpad(fraction, 6, "0"), 0, 6).fill_null("0")
+
     micro = pc.if_else(pc.equal(padded, ""), pa.scalar("0"), padded).cast(pa.int64())
     half = pc.utf8_slice_codeunits(pc.utf8_lower(rows.field("half")), 0, 1).fill_null("")
     am = pc.equal(half, "a").to_numpy(zero_copy_only=False)
     pm = pc.equal(half, "p").to_numpy(zero_copy_only=False)
+
     fits = (hour <= 23) & (minute <= 59) & (second <= 59)
     fits &= ~(am | pm) | ((hour >= 1) & (hour <= 12))
+
     hour = np.where(am & (hour == 12), 0, np.where(pm & (hour < 12), hour + 12, hour))
     clock = hour * HOUR_US + minute * MINUTE_US + second * SECOND_US
     clock = clock + micro.to_numpy(zero_copy_only=False)

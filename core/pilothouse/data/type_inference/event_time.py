@@ -31,12 +31,14 @@ def recognise_event_time(table: pa.Table, report: ReadingReport) -> ReadingRepor
     ]
     if not times:
         return report
+
     in_order = [name for name in times if _is_in_order(table[name])]
     for name in _by_name(times, NAMES):
         why = "by its name" + (", and the rows are in its order" if name in in_order else "")
         return _with(report, name, why)
     for name in (*_by_name(in_order, LIKELY), *in_order):
         return _with(report, name, "because the rows are in its order")
+
     listed = ", ".join(map(repr, times))
     return replace(
         report, event_time_reason=f"none recognised; {listed} could be declared as the event time"

@@ -57,14 +57,18 @@ def infer_types(
     columns = [TextColumn(name, texts[name], options) for name in texts.column_names]
     made: dict[str, TypeDecision] = {}
     undecided: list[TextColumn] = []
+
     for column in columns:
         try:
             made[column.name] = _decide(column, types, Clues(separator), on_problem, last=False)
         except Undecided:
             undecided.append(column)
+
+    # A column whose own values leave its form open is read like the columns that are clear.
     clues = _clues(separator, list(made.values()))
     for column in undecided:
         made[column.name] = _decide(column, types, clues, on_problem, last=True)
+
     _decide_missing_words(columns, made, types, options)
     return _table({column.name: made[column.name] for column in columns})
 
@@ -120,12 +124,14 @@ def _infer(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecision:
         return TypeDecision(column.texts, "string", "it has no values")
     if not column.may_be_typed:
         return _boolean_or_text(column)
+
     decision = (
         plain_number(column, clues, last=last)
         or _boolean(column)
         or time_decision(column, clues, last=last)
         or formed_number(column, clues, last=last)
     )
+
     if decision is not None:
         return replace(decision, missing_words=column.counted_words)
     return _nearly(column, clues, last=last) or _text(column)
@@ -145,6 +151,7 @@ def as_declared(column: TextColumn, kind: Type, clues: Clues, *, last: bool = Tr
     if not column.present:
         empty = pa.chunked_array([pa.nulls(len(column.values), ARROW[kind])])
         return TypeDecision(empty, kind, "declared; it has no values")
+
     column = column if column.options.missing is not None else column.without_words(TYPED_MISSING)
     if kind == "boolean":
         decision = _boolean(column, declared=True)
@@ -155,8 +162,10 @@ def as_declared(column: TextColumn, kind: Type, clues: Clues, *, last: bool = Tr
             column, clues, last=last
         )
         decision = decision and _as_kind(column, decision, kind)
+
     if decision is None:
         raise _mixed(column, kind, _strays(column, kind), declared=True)
+
     reason = f"declared; {decision.reason}"
     return replace(decision, reason=reason, missing_words=column.counted_words)
 
@@ -220,6 +229,7 @@ def _nearly(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecision | N
         if texts <= set(TYPED_MISSING) and column.options.missing is None:
             return _infer(column.without_words(sorted(texts)), clues, last=last)
         raise _mixed(column, kind, strays)
+
     if column.options.missing is None:
         fewer = column.without_words(TYPED_MISSING)
         if fewer.present < column.present and fewer.present:
@@ -237,6 +247,7 @@ def _text(column: TextColumn, note: str = "") -> TypeDecision:
 def _half_read(column: TextColumn) -> list[str]:
     if all_match(column.values, CLOCK_ONLY):
         return ["kept as text: times of day without a date"]
+
     for kind in ("number", "time"):
         strays = _strays(column, kind)
         share = 1 - len(strays) / column.present
@@ -246,6 +257,7 @@ def _half_read(column: TextColumn) -> list[str]:
                 f"kept as text: {column.present - len(strays):,} of {column.present:,} values are "
                 f"{NAMES[kind]}s, but row {at + 1} is {column.values[at].as_py()!r:.60}"
             ]
+
     if any_match(column.values, r"^[-+]?\d{19,}$") and all_match(column.values, DIGITS):
         return ["kept as text because these numbers have more digits than a number can hold"]
     return []
@@ -254,6 +266,7 @@ def _half_read(column: TextColumn) -> list[str]:
 def _strays(column: TextColumn, kind: Type) -> list[int]:
     """The positions of values that do not read as a type, under the form that most have."""
     values = column.values
+
     if kind == "boolean":
         plain = pc.match_substring_regex(values, r"^(?i:true|false|yes|no|1|0)$")
         return positions(pc.invert(plain.fill_null(True)))
@@ -264,6 +277,7 @@ def _strays(column: TextColumn, kind: Type) -> list[int]:
     if kind == "integer":
         read = pc.match_substring_regex(values, DIGITS)
         return positions(pc.invert(read.fill_null(True)))
+
     finite = pc.or_(column.infinite, pc.is_null(values))
     matches = [
         pc.or_(pc.match_substring_regex(column.parts.bodies, form.pattern).fill_null(False), finite)
@@ -317,6 +331,7 @@ def _decide_missing_words(
     """
     typed_words = {word for decision in made.values() for word, _ in decision.missing_words}
     file_has_empty = any(column.texts.null_count for column in columns)
+
     for column in columns:
         decision = made[column.name]
         if decision.type != "string" or not column.word_counts or types.get(column.name):
@@ -328,6 +343,7 @@ def _decide_missing_words(
             note = f"{counted}: taken as values, because missing values are empty cells here"
             made[column.name] = replace(decision, notes=(*decision.notes, note))
             continue
+
         cells, _ = without_words(column.texts, tuple(column.word_counts))
         note = f"{counted}: taken for missing; declare the column as text to keep them as values"
         notes = decision.notes if options.missing is not None else (*decision.notes, note)

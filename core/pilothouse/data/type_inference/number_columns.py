@@ -37,11 +37,13 @@ def plain_number(
                 notes=("kept as text because values such as 007 would lose their zeros",),
             )  # fmt: skip
         return TypeDecision(whole, "integer", "all values are whole numbers")
+
     if options.decimal == "," or options.thousands == ".":
         return None
     read = cast(values, "number")
     if read is None:
         return None
+
     if not codes and any_match(values, r"^[-+]?0[0-9]"):
         return TypeDecision(column.texts, "string", "codes: some values begin with zero")
     if options.decimal is None and all_match(values, GROUPED):
@@ -50,6 +52,7 @@ def plain_number(
             raise Undecided
         if decimal == ",":
             return None
+
     evidence = None if all_match(values, GROUPED) else "."
     return replace(_number_of(column, values, read), decimal=evidence)
 
@@ -62,11 +65,13 @@ def _number_of(column: TextColumn, plain: pa.ChunkedArray, read: pa.ChunkedArray
         if integers is not None:
             reason = "all values are whole; .0 stands there because others are missing"
             return TypeDecision(integers, "integer", reason)
+
     if not numbers.is_exact(plain):
         return TypeDecision(
             column.texts, "string", "numbers with more digits than a float holds",
             notes=("kept as text because these numbers have more digits than a number can hold",),
         )  # fmt: skip
+
     notes = _infinite_note(read)
     return TypeDecision(read, "number", "all values are numbers", notes=notes)
 
@@ -81,22 +86,27 @@ def formed_number(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecisi
     forms = column.forms()
     if not forms:
         return None
+
     units = column.parts.units
     named = [unit for unit in units if unit]
     if len(named) > 1:
         return _as_text(column, f"the values have several units: {', '.join(named)}")
     if named == ["%"] and "" in units:
         return _as_text(column, "some values have a percent sign and others have none")
+
+    # Codes such as 007 stay text, unless the values have a unit.
     form, note = _chosen_form(column, forms, clues, last=last)
     plain = numbers.plain_texts(column.parts, form)
     if any_match(plain, CODE) and not named and all_match(plain, DIGITS):
         return None
+
     read = cast(plain, "number")
     if read is None:
         return None
     if pc.any(column.infinite).as_py():
         endless = pc.if_else(pc.starts_with(column.values, "-"), -np.inf, np.inf)
         read = pc.if_else(column.infinite, endless, read)
+
     whole = cast(plain, "integer") if not pc.any(column.infinite).as_py() else None
     if whole is not None:
         decision = TypeDecision(whole, "integer", "all values are whole numbers")
@@ -119,6 +129,7 @@ def _described(
     """A decision whose reason names the form of the numbers, and whose evidence it is."""
     if decision.type == "string":
         return decision
+
     parts = []
     if form.decimal == ",":
         parts.append("a decimal comma")
@@ -128,9 +139,11 @@ def _described(
         parts.append("a percent sign, which was removed: 12 % is 12")
     elif units:
         parts.append(f"the currency {units[0]}, which was removed")
+
     reason = decision.reason + (f", with {' and '.join(parts)}" if parts else "")
     written = form.example + (" %" if units == ["%"] else f" {units[0]}" if units else "")
     notes = (*decision.notes, note) if note else decision.notes
+
     decimals = {one.decimal for one in column.forms()}
     evidence = form.decimal if len(decimals) == 1 else None
     return replace(decision, reason=reason, form=written, notes=notes, decimal=evidence)
@@ -143,14 +156,18 @@ def _chosen_form(
     bodies = column.parts.bodies
     readings = {form: numbers.plain_texts(column.parts, form) for form in forms}
     distinct = {form: cast(text, "number") for form, text in readings.items()}
+
     first = forms[0]
     others = [form for form in forms[1:] if not _same(distinct[form], distinct[first])]
     if not others:
         return first, ""
+
     if clues.decimal is None and not last:
         raise Undecided
+
     decimal = clues.decimal or ("," if clues.separator == ";" else ".")
     chosen = next((form for form in forms if form.decimal == decimal), first)
+
     text = bodies.drop_null()[0].as_py()
     other = next(form for form in forms if not _same(distinct[form], distinct[chosen]))
     why = (

@@ -38,16 +38,19 @@ def infer_stored_types(
     table, boolean_words, readings = result.table, dict(result.boolean_words), []
     for at, reading in enumerate(result.columns):
         column, stored = table.column(at), source.column(at).type
+
         if reading.name not in types:
             column, reading, pair = _infer_column(column, stored, reading, options, dates_in_texts)
             table = table.set_column(at, reading.name, column)
             if pair:
                 boolean_words[reading.name] = pair
+
         notes = (*reading.notes, *_notes(source.column(at), type_of(column.type)))
         if type_of(column.type) == "number":
             endless = pc.sum(pc.is_inf(column)).as_py() or 0
             notes = (*notes, f"{endless:,} values are infinite") if endless else notes
         readings.append(replace(reading, notes=notes, missing=column.null_count))
+
     return TypedTable(table, boolean_words, tuple(readings))
 
 
@@ -58,20 +61,24 @@ def _infer_column(
     options: ReadOptions,
     dates_in_texts: bool,
 ) -> tuple[pa.ChunkedArray, ColumnReading, BooleanWords | None]:
+
     if type_of(column.type) == "number" and pa.types.is_floating(stored):
         whole = _whole(column)
         if whole is not None:
             reason = "all values are whole; they are floats only because others are missing"
             return whole, replace(reading, type="integer", reason=reason), None
         return column, reading, None
+
     if type_of(column.type) != "string":
         return column, reading, None
+
     booleans = read_booleans(column)
     if booleans is not None:
         values, boolean_words = booleans
         form = f"{boolean_words[1]}/{boolean_words[0]}" if boolean_words else "true/false"
         reason = f"all values are {form}"
         return values, replace(reading, type="boolean", reason=reason, form=form), boolean_words
+
     texts = TextColumn(reading.name, column, options)
     sample = TextColumn(reading.name, column.drop_null().slice(0, SAMPLE), options)
     for kind in ("time", "number"):
@@ -85,6 +92,7 @@ def _infer_column(
             if "date_order" in str(other.fields) and dates_in_texts:
                 raise
             continue
+
         if kind == "time" and "since 1970" in decision.form:
             continue
         if kind == "time" and dates_in_texts:

@@ -28,17 +28,20 @@ def time_decision(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecisi
         zoned = any_match(column.values, rf"({dates.ZONE})$") and any_match(column.values, r":")
         reason = "all values are ISO dates or times" + ("" if zoned else ", read as UTC")
         return TypeDecision(iso, "time", reason, "yyyy-mm-dd")
+
     times = column.times
     orders = times.fitting_orders()
     if not orders:
         return None
     order, how = _chosen_order(column, orders, clues, last=last)
+
     notes = [*_zone_notes(times)]
     if times.short_years:
         notes.append(
             f"{times.short_years:,} years have two digits: 69 to 99 were read as 1969 to 1999, "
             "0 to 68 as 2000 to 2068"
         )
+
     evidence = (times.separator, orders[0]) if len(orders) == 1 and times.numeric.any() else None
     return TypeDecision(
         times.instants(order), "time", f"all values are dates or times{how}",
@@ -61,12 +64,14 @@ def _chosen_order(
     times, option = column.times, column.options.date_order
     if option in orders:
         return option, f", {option} as declared" if times.numeric.any() else ""
+
     if not times.numeric.any() or times.same_in_both:
         return orders[0], ""
     if len(orders) == 1:
         return orders[0], f", {orders[0]} because some days are above 12"
     if times.separator == ".":
         return "day-first", ", day-first as dates with points are"
+
     if not last:
         raise Undecided
     if times.separator in clues.orders:
@@ -74,6 +79,7 @@ def _chosen_order(
     in_order = [order for order in orders if times.is_sorted(order)]
     if len(in_order) == 1 and column.present >= SORTED_LEAST:
         return in_order[0], f", {in_order[0]} because they are sorted then"
+
     text = column.values.drop_null()[0].as_py()
     raise Invalid(
         f"column {column.name!r}: {text!r} can be {_example(text)}, and no value of the "
@@ -106,6 +112,7 @@ def epoch_decision(column: TextColumn) -> TypeDecision | None:
     whole = cast(column.values, "integer")
     if whole is None:
         return None
+
     largest = pc.max(pc.abs(whole)).as_py()
     if largest < 10**11:
         unit, micro = "seconds", pc.multiply(whole, 10**6)
@@ -115,6 +122,7 @@ def epoch_decision(column: TextColumn) -> TypeDecision | None:
         unit, micro = "microseconds", whole
     else:
         unit, micro = "nanoseconds", pc.divide(whole, 1000)
+
     instants = micro.cast(pa.int64()).cast(ARROW["time"])
     return TypeDecision(
         instants, "time", f"whole numbers are {unit} since 1970", f"{unit} since 1970"

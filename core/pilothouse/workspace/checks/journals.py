@@ -17,8 +17,10 @@ def journals(store: Store) -> CheckVerdict:
         return CheckVerdict(True, "none yet")
     if not root.is_dir():
         return CheckVerdict(False, f"{root} is no folder")
+
     problems: list[str] = []
     count = 0
+
     for folder in sorted(root.iterdir()):
         if folder.name.startswith("."):
             continue  # the newest stamp of a journal that compaction has emptied
@@ -32,6 +34,7 @@ def journals(store: Store) -> CheckVerdict:
         for path in journal.paths(folder):
             count += 1
             problems += _problems(path)
+
     return verdict_of(f"{count} segments", problems)
 
 

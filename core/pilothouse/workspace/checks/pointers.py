@@ -21,6 +21,7 @@ def pointers(store: Store) -> CheckVerdict:
             (version.model, version.version): version.digest
             for version in session.exec(select(ModelVersion))
         }
+
     for row in deployments:
         own = [revision for revision in revisions if revision.deployment == row.name]
         if not own or own[-1].version != row.version:
@@ -35,4 +36,5 @@ def pointers(store: Store) -> CheckVerdict:
             digest = digests.get((item.model, item.version))
             if digest is not None and digest != item.digest:
                 problems.append(f"revision {item.seq} of {row.name} names another model file")
+
     return verdict_of(f"{len(deployments)} deployments, {len(revisions)} revisions", problems)

@@ -15,6 +15,7 @@ def prediction_log(store: Store) -> CheckVerdict:
     """Every file of predictions, labels and requests can be read, and nothing else lies there."""
     problems: list[str] = []
     count = 0
+
     for tree in log.TREES:
         for folder in _folders(store.folder / tree):
             if not folder.is_dir():
@@ -26,6 +27,7 @@ def prediction_log(store: Store) -> CheckVerdict:
                     continue
                 count += 1
                 problems += _day(store, tree, day)
+
     return verdict_of(f"{count} days", problems)
 
 

@@ -42,12 +42,14 @@ def _stages(session: Session) -> Iterator[str]:
         if key in last and last[key].after != change.before:
             yield f"the history of {change.model}@{change.version} has a gap before {change.after}"
         last[key] = change
+
     versions = session.exec(select(ModelVersion)).all()
     for version in versions:
         newest = last.get((version.model, version.version))
         if newest is not None and newest.after != version.stage:
             name = f"{version.model}@{version.version}"
             yield f"{name} is in {version.stage}, its history says {newest.after}"
+
     registered = {(version.model, version.version) for version in versions}
     for alias in session.exec(select(Alias)):
         if (alias.model, alias.version) not in registered:

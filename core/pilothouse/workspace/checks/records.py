@@ -17,6 +17,7 @@ def records(store: Store) -> CheckVerdict:
     """Versions, aliases, promotions, policies, windows and so on are as a command left them."""
     problems: list[str] = []
     count = 0
+
     with store.read() as session:
         latest = latest_seals(session)
         for table in seals.sealed_tables():
@@ -28,6 +29,7 @@ def records(store: Store) -> CheckVerdict:
                 continue
             count += len(rows)
             problems += _compared(table, rows, latest.get(name, {}))
+
     return verdict_of(f"{count} records of {len(seals.sealed_tables())} tables", problems)
 
 

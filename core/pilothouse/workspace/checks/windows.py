@@ -20,19 +20,23 @@ def windows(store: Store) -> CheckVerdict:
         references = session.exec(select(Reference)).all()
         query = select(CheckResult.window_id, CheckResult.revision).distinct()
         judged = {(window, revision) for window, revision in session.exec(query)}
+
     problems = []
+
     for row in rows:
         name = f"window {row.id} of {row.deployment}"
         if problem := _problem(store, row.profile):
             problems.append(f"the profile of {name} {problem}")
         if row.judged and (row.id, row.revision) not in judged:
             problems.append(f"{name} has no results")
+
     for reference in references:
         try:
             store.artifacts.local_path(reference.digest)
         except PilothouseError as refused:
             name = f"{reference.model}@{reference.version}"
             problems.append(f"the reference of {name} cannot be read: {refused.message}")
+
     return verdict_of(f"{len(rows)} windows, {len(references)} references", problems)
 
 
