@@ -88,8 +88,8 @@ def test_a_command_has_help_with_an_example(leaf: Leaf) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(LEAVES) - set(PROCESSES)))
-def test_a_command_takes_json(name: str) -> None:
-    assert "--json" in LEAVES[name].flags
+def test_a_command_takes_json_and_a_workspace(name: str) -> None:
+    assert {"--json", "--workspace"} <= LEAVES[name].flags
 
 
 def test_what_writes_takes_an_actor() -> None:

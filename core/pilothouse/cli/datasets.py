@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.command import Command, Group, verb
-from pilothouse.cli.options import FILE, NEW_FILE, PAIR, json_option
+from pilothouse.cli.options import FILE, NEW_FILE, PAIR, json_option, workspace_option
 from pilothouse.cli.output import Output, emit, text_of
 from pilothouse.cli.reading import reading_options, taken
 from pilothouse.data.api import Data
@@ -100,13 +100,15 @@ def _register(
     apis=(Data.preview,),
     examples=("pilothouse datasets preview customers.csv --separator ';'",),
 )
+@workspace_option
 @json_option
 @click.argument("file", type=FILE)
 @reading_options
-def _preview(as_json: bool, file: Path, **about: Any) -> None:
+def _preview(workspace: Path | None, as_json: bool, file: Path, **about: Any) -> None:
     """Say how a FILE would be read, from its first rows, without registering it."""
     from pilothouse.data.reading.preview import preview
 
+    del workspace  # taken as every command takes it; a file is read without one
     result = preview(file, **taken(about))
     value = {**result.report.to_json(), "problems": dict(result.problems)}
     emit(Output(value, "\n".join(result.report.lines())), as_json)
