@@ -38,8 +38,8 @@ def _list(ws: Workspace) -> pd.DataFrame:
             info = ws.monitoring.monitor_info(name)
         except NotFound:
             continue
-        plan = info.config
-        rows.append((name, plan.period, plan.enabled, plan.min_rows, plan.min_labelled))
+        config = info.config
+        rows.append((name, config.period, config.enabled, config.min_rows, config.min_labelled))
     columns = ["deployment", "period", "enabled", "min_rows", "min_labelled"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -51,8 +51,8 @@ def _show(ws: Workspace, deployment: str) -> Output:
 
 
 def _settings(info: Any) -> Output:
-    about = {**vars(info), **vars(info.plan)}
-    del about["plan"]
+    about = {**vars(info), **vars(info.config)}
+    del about["config"]
     return Output(about, text_of(about))
 
 

@@ -18,12 +18,14 @@ import resource
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pilothouse.deployments.model_server import pandas_import
 from pilothouse.deployments.model_server.batching import Batches, Columns, Rows
 from pilothouse.deployments.model_server.framing import (
     FAILURE,
@@ -75,13 +77,25 @@ class Predictor:
         self._model = model
         self._signature = signature
         self._order = _class_order(model, signature)
+        # PERF: pandas costs a process about a second of CPU and a hundred megabytes, and making a
+        # frame takes longer than many a prediction (benchmark: run.py predict).
+        self._needs_frame = not _begins_with_encoder(model)
+        if not self._needs_frame:
+            pandas_import.refuse()
 
     def __call__(self, columns: Columns) -> Rows:
         """Class probabilities in the order of the signature's classes. Raises ValueError."""
         import numpy as np
 
-        frame = to_frame(columns, self._signature.inputs)
-        probabilities = self._model.predict_proba(frame)
+        prepare = to_frame if self._needs_frame else to_arrays
+        inputs = prepare(columns, self._signature.inputs)
+        try:
+            probabilities = self._model.predict_proba(inputs)
+        except ImportError:  # a later step of the pipeline may need pandas
+            if not pandas_import.allow():
+                raise
+            probabilities = self._model.predict_proba(inputs)
+
         if not np.isfinite(probabilities).all():
             raise ValueError("it has no probability for them")
         rows: Rows = probabilities[:, self._order].tolist()
@@ -94,9 +108,16 @@ def load(launch: Launch) -> Predictor:
     digest = hashlib.sha256(data).hexdigest()
     if digest != launch.digest:
         raise SystemExit(f"the artifact hashes to {digest}, and {launch.digest} was registered")
+    return Predictor(_unpickle(data), Signature.from_json(launch.signature))
+
+
+def _unpickle(data: bytes) -> Any:
+    with pandas_import.refused(), suppress(ImportError):  # a model may need no scikit-learn
+        import sklearn.utils.fixes  # noqa: F401  # it would import pandas
+
     import joblib
 
-    return Predictor(joblib.load(io.BytesIO(data)), Signature.from_json(launch.signature))
+    return joblib.load(io.BytesIO(data))  # with pandas, for pickles that hold its objects
 
 
 def warm(predictor: Predictor, launch: Launch) -> None:
@@ -117,21 +138,31 @@ def check(launch: Launch) -> None:
             raise SystemExit(f"the probabilities of its example add up to {sum(answers[0])}, not 1")
 
 
+def to_arrays(columns: Columns, fields: tuple[Field, ...]) -> dict[str, Any]:
+    """Typed numpy columns by name, as `training.encoding.Encoder` takes them; times are in UTC."""
+    pairs = zip(fields, columns, strict=True)
+    return {field.name: _array(values, field.type) for field, values in pairs}
+
+
 def to_frame(columns: Columns, fields: tuple[Field, ...]) -> pd.DataFrame:
-    """Typed columns as training saw them."""
+    """Typed columns as a pandas frame, for pipelines that were fitted on one."""
     import pandas as pd
 
-    pairs = zip(fields, columns, strict=True)
-    return pd.DataFrame({f.name: _array(values, f.type) for f, values in pairs}, copy=False)
+    arrays = {
+        field.name: pd.to_datetime(values, unit="ms", utc=True)
+        if field.type == "time"
+        else _array(values, field.type)
+        for field, values in zip(fields, columns, strict=True)
+    }
+    return pd.DataFrame(arrays, copy=False)
 
 
 def _array(values: list[Any], kind: str) -> Any:
+    """Values of one column; None becomes NaN or NaT, and stays None in texts and booleans."""
     import numpy as np
 
     if kind == "time":
-        import pandas as pd
-
-        return pd.to_datetime(values, unit="ms", utc=True)
+        return np.array(values, dtype="datetime64[ms]")
     if kind == "string":
         return np.array(values, dtype=object)
     if kind == "number":
@@ -159,11 +190,16 @@ def _class_order(model: Any, signature: Signature) -> list[int]:
 
 
 def _is_unnamed(model: Any) -> bool:
-    from pilothouse.training.encoding import Encoder, LabelledPipeline
+    from pilothouse.training.encoding import LabelledPipeline
 
-    if isinstance(model, LabelledPipeline) or not hasattr(model, "steps"):
-        return False
-    return isinstance(model.steps[0][1], Encoder)
+    return not isinstance(model, LabelledPipeline) and _begins_with_encoder(model)
+
+
+def _begins_with_encoder(model: Any) -> bool:
+    """Whether training here made the model: its first step takes a mapping of columns."""
+    from pilothouse.training.encoding import Encoder
+
+    return hasattr(model, "steps") and isinstance(model.steps[0][1], Encoder)
 
 
 class ModelServer:
