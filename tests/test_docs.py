@@ -33,7 +33,7 @@ OTHER_VARIABLES = {"PILOTHOUSE_VERSION"}
 # Folders that pages name and that are not part of this repository.
 FOREIGN = ("tests/test_names.py", "tests/tracking/", "tests/webhooks/", "workspace/")
 
-SHELL = {"#", "|", ">", "&&", ";"}  # what follows is not an argument
+SHELL = {"#", "|", ">", "&&"}  # what follows is not an argument
 
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
