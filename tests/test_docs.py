@@ -174,7 +174,8 @@ def fault_of_command(line: str) -> str:
     command: click.Command = root
     context = click.Context(command)
     words = list(itertools.takewhile(lambda word: word not in SHELL, shlex.split(line)))
-    words = [word for word in words if word != "[OPTIONS]"]
+    if "[OPTIONS]" in words:  # a usage line, made by click itself
+        return ""
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         name = words.pop(0).strip(",.:")
         found = command.get_command(context, name)
