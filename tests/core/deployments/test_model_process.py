@@ -34,8 +34,11 @@ STEP_WITH_PANDAS = """
 import sys
 import numpy as np
 from pilothouse.deployments.model_server.server import Predictor
+from pilothouse.deployments.model_server import pandas_import
 from pilothouse.models.signature import Field, Signature
-from pilothouse.training.encoding import Encoder
+
+with pandas_import.refused():
+    from pilothouse.training.encoding import Encoder
 
 class Model:
     steps = [("encode", Encoder(["x"], []))]
