@@ -198,14 +198,14 @@ async def _report(request: Request) -> Response:
 
 
 async def _plotly(_request: Request) -> Response:
-    """The library that figures of runs are drawn with, so that none is asked for elsewhere."""
+    """plotly.js for the figures of runs, so that no page loads it from elsewhere."""
     return FileResponse(
         figure_page.library(), headers=LIBRARY_HEADERS, media_type="text/javascript"
     )
 
 
 async def _file(request: Request) -> Response:
-    """A file of a run or a logged model: shown where it is asked for and safe, else downloaded."""
+    """A file of a run or a logged model: shown inline when requested and safe, else downloaded."""
     files = opened(os.environ[ENVIRONMENT]).experiments.files
     owner, path = request.path_params["owner"], request.path_params["path"]
     inline_kind = "shown" in request.query_params and kind_of(path)
@@ -245,7 +245,7 @@ def _page(request: Request, file: Path) -> Response:
 
 
 def _figure(files: RunFiles, owner: str, path: str) -> Response:
-    """A figure that a run kept as JSON, drawn in the frame."""
+    """A figure that a run stored as JSON, drawn in the frame."""
     try:
         value = figure_of(files.document(owner, path))
     except PilothouseError as refusal:

@@ -224,8 +224,8 @@ def test_only_what_all_runs_recorded_alike_has_a_tick(visit, workspace, runs):
     told = agreement(compare(visit, runs[:3], "Data"))
     assert "the same" in told["Data"]
     assert "the same" in told["Held-out rows"]
-    assert "not known" in told["Target"]  # these runs say nothing of it
-    assert "not known" in told["Evaluation"]
+    assert "unknown" in told["Target"]  # these runs say nothing of it
+    assert "unknown" in told["Evaluation"]
     told = agreement(compare(visit, runs, "Data"))
     assert "differs" in told["Held-out rows"]
 
@@ -238,7 +238,7 @@ def test_runs_that_recorded_nothing_get_no_tick_anywhere(visit, workspace):
         workspace.experiments.finish(run)
         silent.append(run)
     page = compare(visit, silent, "Data")
-    assert set(agreement(page).values()) == {":gray[:material/help:] not known"}
+    assert set(agreement(page).values()) == {":gray[:material/help:] unknown"}
     assert "check_circle" not in shown(page)
     summary = compare(visit, silent)
     contexts = {tile.label: tile.proto.delta_description for tile in summary.metric}

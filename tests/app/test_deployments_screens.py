@@ -79,7 +79,7 @@ def test_every_input_can_be_emptied_and_what_is_needed_is_said(tour, served, mon
     page.number_input(key="try_late_1_gust").set_value(4.5).run()
     page.number_input(key="try_late_1_gust").set_value(None).run()
     page.number_input(key="try_late_1_temp").set_value(None).run()
-    assert "needed" in shown(page)
+    assert "required" in shown(page)
     assert "temp: needed" in page.warning[0].value
     page.button(key="try_predict").click().run()
     assert sent[-1] == {"temp": None, "hour": 7, "carrier": "DL", "gust": None}
@@ -111,7 +111,7 @@ def test_what_training_never_saw_is_marked(tour):
     [
         (Field("a", "string", categories=("x", "y")), "z", "not seen in training"),
         (Field("a", "string", categories=("x", "y")), "x", ""),
-        (Field("a", "string", categories=("x", "y")), "", "needed"),
+        (Field("a", "string", categories=("x", "y")), "", "required"),
         (Field("a", "number", required=False, low=0, high=1), None, ""),
         (Field("a", "number", low=0, high=1), 1.0, ""),
         (Field("a", "integer", low=1, high=5), 6, "outside 1 to 5, which training saw"),

@@ -112,7 +112,7 @@ def test_a_report_shows_its_making_then_its_page(tour, served, window, monkeypat
 def test_removing_a_window_asks_for_a_reason(tour, window):
     page = tour("window", id=window)
     page.button(key="window_remove").click().run()
-    assert "comes back only when it is evaluated by hand" in shown(page)
+    assert "comes back only when it is evaluated manually" in shown(page)
     assert page.button(key="confirm_go").disabled
 
 

@@ -141,7 +141,7 @@ def test_gates_in_the_way_keep_the_button_shut(tour, served):
     served.registry.set_gates("production", [rule])
     page = tour("version", ref="late@2")
     page.button(key="promote").click().run()
-    assert "1 gate of 2 in the way" in shown(page)
+    assert "1 of 2 gates not passed" in shown(page)
     assert page.button(key="promote_go").help == "Not all gates have passed"
 
 

@@ -169,11 +169,11 @@ def test_every_view_of_a_run_of_theirs(visit, theirs, view):
 @pytest.mark.parametrize(
     ("view", "said"),
     [
-        ("Overview", "Nothing was measured"),
+        ("Overview", "No metrics were logged"),
         ("Curves", "single value"),
-        ("Files", "This run left none"),
-        ("Lineage", "Nothing is known"),
-        ("Code", "outside a repository"),
+        ("Files", "This run has no files"),
+        ("Lineage", "Nothing recorded"),
+        ("Code", "outside a Git repository"),
         ("Environment", "No environment recorded"),
         ("Reproduce", "open_workspace"),
     ],
@@ -367,7 +367,7 @@ def test_logged_models_are_listed_and_looked_into(visit, theirs):
     assert set(tables(page)[0]["name"]) == {"classifier", "older"}
     assert "sklearn" in words(page)
     assert any("temp" in list(frame.get("name", [])) for frame in tables(page))
-    figures = visit("run", id=theirs, run_view="Models", run_model=MODEL, run_model_view="Figures")
+    figures = visit("run", id=theirs, run_view="Models", run_model=MODEL, run_model_view="Metrics")
     assert list(tables(sound(figures))[-1]["value"]) == [0.7]
     sound(visit("run", id=theirs, run_view="Models", run_model=MODEL, run_model_view="About"))
 

@@ -222,7 +222,7 @@ PLACES: Mapping[str, Place] = {
     ),
     "window": Place("window", window, shows=("Columns by drift",)),
     "window-performance": Place(
-        "window", window, {"window_view": "Realised"}, ("Observed metrics",)
+        "window", window, {"window_view": "Performance"}, ("Observed metrics",)
     ),
     "window-results": Place("window", window, {"window_view": "Results"}, ("Results",)),
     "window-reports": Place("window", window, {"window_view": "Reports"}),

@@ -22,7 +22,7 @@ def test_a_gate_refuses_and_a_person_rejects(visitor: Any, voyage: Any) -> None:
     ref = register(visitor, workspace, str(worst["id"]))
     visitor.press("Promote")
     dialog = visitor.dialog("Promote")
-    expect(dialog.get_by_text("in the way")).to_be_visible()
+    expect(dialog.get_by_text("not passed")).to_be_visible()
     expect(dialog.get_by_text(re.compile(r"more than the margin of 0\.005"))).to_be_visible()
     dialog.get_by_role("textbox", name="Reason").fill("to see what somebody else thinks")
     expect(dialog.get_by_role("button", name="Promote", exact=True)).to_be_disabled()

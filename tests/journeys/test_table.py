@@ -106,7 +106,7 @@ def test_a_filter_is_built_by_pointing(visitor: Any, runs: dict[str, str], where
     value = dialog.get_by_role("spinbutton", name="Value")
     value.fill("0.7")
     value.press("Enter")
-    expect(dialog).to_contain_text("2 runs found")
+    expect(dialog).to_contain_text("2 runs match")
     assert visitor.idle().barriers() == []
     visitor.press("Apply", within=dialog)
     box = visitor.page.get_by_role("textbox", name="Filter", exact=True)

@@ -72,7 +72,7 @@ def cost(
     baseline: str = "",
     marks: Marks | None = None,
 ) -> go.Figure:
-    """Cost a row over the threshold by run (columns threshold, cost); a line where it stands."""
+    """Cost per row over the threshold by run (columns threshold, cost); a line at `threshold`."""
     figure = empty_figure(dark, x="Threshold", y="Cost per row", hover="closest")
     _overlay(figure, curves, "threshold", "cost", dark, baseline=baseline)
     _mark(figure, curves, marks or {}, dark)

@@ -1,4 +1,4 @@
-"""Charts that change while one looks at them: ECharts keeps the drawing and moves its data.
+"""Charts that are updated live: ECharts keeps the drawing and changes only its data.
 
 A Plotly figure is drawn anew by Streamlit whenever anything in it changes.
 """

@@ -24,7 +24,7 @@ def status_over_time(
     limit: float | None = None,
     tickformat: str = ".2f",
 ) -> go.Figure:
-    """A figure by window (columns start, `value`, `status`), its points coloured by their state.
+    """A metric by window (columns start, `value`, `status`), its points coloured by their status.
 
     `reference` is drawn as a quiet line, `limit` as the line that must not be crossed.
     """

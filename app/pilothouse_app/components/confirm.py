@@ -1,4 +1,4 @@
-"""Confirming a command: its consequence in words, a reason, and the name typed when it matters.
+"""Confirmation of a command: its consequence, a reason, and the typed name when it is destructive.
 
     confirm("Promote to production", "**flights 3** replaces **flights 2**; traffic moves at once.",
             verb="Promote", command=lambda reason: ws.registry.promote("flights", 3, "production",
@@ -31,7 +31,7 @@ def confirm(
     needs_reason: bool = True,
     then: PageAddress | None = None,
 ) -> None:
-    """Open the dialog. The command gets the reason, runs once, and its refusal is shown inside."""
+    """Open the dialog. The command gets the reason and runs once; its error is shown inside."""
 
     @st.dialog(title, width="small", icon=icon, on_dismiss="rerun")
     def dialog() -> None:

@@ -1,4 +1,4 @@
-"""What a page shows when there is nothing yet: why, and the next step."""
+"""Empty states: why a page shows nothing, and the next step."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def empty(
 
 
 def nothing_found(what: str, *, more: str = "", key: str = "nothing") -> None:
-    """The empty state of a filter that matches nothing; `more` says what else may be the reason."""
+    """The empty state of a filter without matches; `more` names another possible reason."""
     empty(
         f"No {what} match",
         f"{more} Clear the search or a filter to see more.".strip(),

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def error_boundary(back: tuple[str, PageAddress] | None = None) -> Iterator[None]:
-    """Turn an error of a screen into a box on it; the page around it stays.
+    """Show an error of a screen as a box; the page around it stays.
 
     `back` is the list that the screen's objects are in: an address of nothing leads there.
     """
@@ -37,7 +37,7 @@ def error_boundary(back: tuple[str, PageAddress] | None = None) -> Iterator[None
 
 
 def error_box(error: PilothouseError) -> None:
-    """Say what was refused, which part of the input is to blame, and what to do."""
+    """Show an error: its message, the invalid fields, and the hint."""
     # As it is: a message can begin with a name, and a name has the letters that it has.
     lines = [literal(error.message)]
     if isinstance(error, Invalid):
@@ -59,7 +59,7 @@ def _with_code(hint: str) -> str:
 
 
 def show_unexpected(error: Exception) -> bool:
-    """Log a fault under an id and show the id; True tells Streamlit that it was shown.
+    """Log an unexpected error under an id and show the id; True tells Streamlit that it was shown.
 
     What the disk or the database refused is said in words.
     """

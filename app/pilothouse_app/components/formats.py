@@ -1,4 +1,4 @@
-"""How values are written: one voice for numbers, times, sizes and names."""
+"""How numbers, times, sizes and names are written, in one place."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_missing(value: object) -> bool:
 
 
 def title(name: str) -> str:
-    """A raw key as a reader's words: `max_leaf_nodes` becomes `Max leaf nodes`."""
+    """A raw key as a title: `max_leaf_nodes` becomes `Max leaf nodes`."""
     if name in TITLES:
         return TITLES[name]
     text = name.replace("__", " ").replace("_", " ").strip()
@@ -39,7 +39,7 @@ def rule_title(name: str) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A figure to a fixed number of decimals, or a dash."""
+    """A number to fixed decimals, or a dash."""
     return DASH if value is None or is_missing(value) else f"{value:,.{digits}f}"
 
 

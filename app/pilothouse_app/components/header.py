@@ -1,4 +1,4 @@
-"""The first row of every page: where one is, what it is, and the one thing to do here."""
+"""The first row of every page: back link, title, status and the primary action."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def header(
     status: str = "",
     back: tuple[str, PageAddress] | None = None,
 ) -> Iterator[None]:
-    """Title (with status) at the left; what is drawn inside the context stands at the right.
+    """Title (with status) at the left; what is drawn inside the context is at the right.
 
     `note` is a muted word such as a count; `back` is the labelled way to the list this came from.
     """

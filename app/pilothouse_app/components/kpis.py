@@ -1,4 +1,4 @@
-"""A row of figures of equal height."""
+"""A row of key figures as tiles of equal height."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pilothouse_app.components.markdown import literal
 
 @dataclass(frozen=True)
 class Kpi:
-    """One figure: what it is, how much, a muted word of context, and optionally its recent course.
+    """One tile: label, value, a muted context, and optionally its recent trend.
 
     `change` is a number (0 is grey and has no arrow) or text that begins with its sign; `better`
     says which direction is good news.
@@ -37,7 +37,7 @@ _COLOURS: dict[str, Literal["normal", "inverse", "off"]] = {
 
 
 def kpi_row(kpis: Sequence[Kpi], *, columns: int = 0) -> None:
-    """The figures side by side; all get the same parts, so that their heights agree."""
+    """The tiles side by side; all get the same parts, so that their heights agree."""
     courses = any(len(kpi.trend) for kpi in kpis)
     with st.grid(columns or len(kpis), min_column_width=128, gap="small"):
         for kpi in kpis:

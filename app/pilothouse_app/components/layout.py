@@ -113,7 +113,7 @@ def white_background(key: str) -> None:
 
 @contextmanager
 def styled_as_button(key: str) -> Iterator[None]:
-    """A link that stands among buttons looks as they do."""
+    """A link among buttons, drawn like one."""
     line = palette(dark()).border
     st.html(f"<style>{BUTTON.format(key=key, line=line)}</style>")
     with st.container(key=key, width="content"):
@@ -137,7 +137,7 @@ def sticky(key: str) -> Iterator[None]:
 def fill_window(
     key: str, *, reserve: float = 12, least: int = HEAD + 8 * ROW, most: int | None = None
 ) -> Iterator[None]:
-    """A block as tall as the window less `reserve` rem for what stands above and below it.
+    """A block as tall as the window less `reserve` rem for what is above and below it.
 
     Inside, give the one element that grows `height="stretch"`. About 8 rem for a header alone,
     12 with filters, 15 with filters and a pager. It is never taller than `most` pixels, and ends

@@ -1,4 +1,4 @@
-"""Where every object lives in the app: kind and ref to page and parameters, in one place.
+"""Addresses of objects in the app: kind and ref to page and parameters, in one place.
 
 A kind and a ref are what the activity log writes, so anything it names can be opened.
 """
@@ -66,7 +66,7 @@ class PageAddress:
 
 
 def address(kind: str, ref: str) -> PageAddress:
-    """Where the object of a kind is shown; an unknown kind is shown on Activity by its ref."""
+    """The page of an object; an unknown kind leads to Activity, filtered by its ref."""
     page, param = PAGES.get(kind, ("activity", "activity_q"))
     return PageAddress(page, {param: ref})
 
@@ -98,7 +98,7 @@ def go_next(to: PageAddress) -> None:
 
 
 def follow_pending() -> None:
-    """Go where the last callback wanted to go; the shell calls it on every run."""
+    """Open the page that a callback gave to `go_next`; the shell calls it on every run."""
     target = st.session_state.pop(_TARGET, None)
     if target:
         go(PageAddress(*target))
@@ -127,4 +127,4 @@ def _page(path: str) -> st.Page:
 
 
 def _placeholder() -> None:
-    """Stands for a screen in an address; the shell runs the real one."""
+    """Placeholder of a screen in an address; the shell runs the real one."""

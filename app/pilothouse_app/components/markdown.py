@@ -1,4 +1,4 @@
-"""Text of people in Markdown: names literally, and notes and files without what harms a page.
+"""User text in Markdown: names escaped, notes and files without harmful content.
 
 Streamlit reads labels, titles, buttons, toasts and help texts as Markdown, with shortcodes for
 emoji and icons, colours, formulas, and arrows made of signs. A name is none of that: `literal`

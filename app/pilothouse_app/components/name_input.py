@@ -1,4 +1,4 @@
-"""Asking for a name: the rule of its kind is checked while it is typed, a valid one is at hand."""
+"""A name input: the rule of its kind is checked while typing, and a valid name is suggested."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def name_input(
 def show_problem(
     rule: NameRule, name: str, problem: str, *, key: str, taken: Container[str] = ()
 ) -> None:
-    """Say what is wrong with a name, and offer the nearest one that is right."""
+    """Show what is wrong with a name, and offer the nearest valid one."""
     if not problem:
         return
     better = rule.suggest(name, taken)

@@ -1,4 +1,4 @@
-"""Form fields for the parameters of a plugin, made from what the plugin says of them."""
+"""Form fields for the parameters of a plugin, generated from their schema."""
 
 from __future__ import annotations
 

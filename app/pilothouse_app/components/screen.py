@@ -1,4 +1,4 @@
-"""What a screen says of itself: a file in `screens/` with `SCREEN` and `render()` is a screen."""
+"""The declaration of a screen: a file in `screens/` with `SCREEN` and `render()` is a screen."""
 
 from __future__ import annotations
 

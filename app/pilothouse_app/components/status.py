@@ -1,4 +1,4 @@
-"""Status words and their colours: the only place where a state gets a colour."""
+"""Titles and colours of statuses: the only place where a status gets a colour."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ TITLES = {"fail": "Failing", "warn": "Warning", "crash_loop": "Crash loop", "ok"
 
 
 def status_title(status: str) -> str:
-    """The status as a reader says it."""
+    """The title of a status."""
     return TITLES.get(status, title(status))
 
 

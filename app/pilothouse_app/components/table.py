@@ -1,4 +1,4 @@
-"""Tables: a page of rows, the name opens the object, ticks are kept by id and not by position.
+"""Tables: the name opens the object, and ticked rows are stored by id, not by position.
 
     chosen = table(frame, {"name": name_column("Run"), "status": status_column(), ...},
                    key="runs", alt="Runs", opens=("run", "id"), select="many")
@@ -41,7 +41,7 @@ def text_column(title: str, *, width: int | None = None, help: str | None = None
 def number_column(
     title: str, digits: int = 3, *, width: int | None = None, help: str | None = None
 ) -> Any:
-    """A figure with fixed decimals; 0 decimals separates thousands."""
+    """A number with fixed decimals; with 0 decimals, thousands are separated."""
     mask = f"%.{digits}f" if digits else "localized"
     return st.column_config.NumberColumn(title, format=mask, width=width, help=help)
 
@@ -89,7 +89,7 @@ def button_column(
 
 
 def badges_column(title: str, colours: Mapping[str, str], *, width: int = 104) -> Any:
-    """Lists of a few known words, each a badge in its colour."""
+    """Lists of a few known labels, each a badge in its colour."""
     return st.column_config.MultiselectColumn(
         title, width=width, options=list(colours), color=list(colours.values())
     )
@@ -98,14 +98,14 @@ def badges_column(title: str, colours: Mapping[str, str], *, width: int = 104) -
 def bar_column(
     title: str, low: float, high: float, *, digits: int = 3, width: int | None = 140
 ) -> Any:
-    """A figure as a bar, for the one metric that decides."""
+    """A number as a bar between `low` and `high`, for the main metric."""
     return st.column_config.ProgressColumn(
         title, format=f"%.{digits}f", min_value=low, max_value=high, width=width
     )
 
 
 def line_column(title: str, *, width: int | None = 140) -> Any:
-    """A list of figures as a small line."""
+    """A list of numbers as a small line chart."""
     return st.column_config.LineChartColumn(title, width=width)
 
 
@@ -179,7 +179,7 @@ def ticked(key: str) -> list[str]:
 
 
 def click_count(key: str) -> int:
-    """How often somebody has clicked in a table: what is drawn alone must then let the page run."""
+    """How often a table was clicked: a live part of the page must then let the whole page run."""
     return int(st.session_state.get(f"{key}_touched", 0))
 
 
@@ -269,7 +269,7 @@ def _default_selection(key: str, refs: Sequence[str]) -> Any:
 
 
 def _new_widget(key: str) -> None:
-    """The browser keeps what is chosen in a table it knows: a new key makes it a new table."""
+    """Give the table a new key: the browser keeps the selection of a table it knows."""
     st.session_state[f"{key}_epoch"] = _epoch(key) + 1
 
 

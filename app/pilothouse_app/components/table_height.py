@@ -1,4 +1,4 @@
-"""Tables that are as tall as their rows, and no taller than the window."""
+"""The height of tables: as tall as their rows, and no taller than the window."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def table_height(
 ) -> Iterator[Literal["stretch", "content"]]:
     """Yield the height for a table of so many rows: its own when they are few, else the window's.
 
-    A few rows in a table that fills the window would leave a sheet of empty lines under them.
+    A few rows in a table that fills the window would leave empty lines under them.
     """
     if rows <= SHORT_TABLE_ROWS:
         yield "content"

@@ -1,4 +1,4 @@
-"""A word of success that survives the rerun which the command caused."""
+"""Toasts that survive the rerun which the command caused."""
 
 from __future__ import annotations
 

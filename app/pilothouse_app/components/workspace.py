@@ -33,6 +33,6 @@ def opened(path: str) -> Workspace:
 
 
 def server_url() -> str:
-    """Where programs reach this workspace's server, or would if it ran."""
+    """The URL of this workspace's server, whether or not it runs."""
     running = find(workspace().folder / "run", "server")
     return running.url if running else f"http://127.0.0.1:{read_settings().server_port}"

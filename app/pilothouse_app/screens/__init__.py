@@ -30,7 +30,7 @@ def parent_list(path: str) -> tuple[str, PageAddress] | None:
 
 
 def pages() -> dict[str, list[st.Page]]:
-    """The menu, by section; detail pages stand hidden in the first."""
+    """The menu by section; detail pages are hidden entries of the first."""
     menu: dict[str, list[st.Page]] = {section: [] for section in SECTIONS}
     for screen, render in all_screens():
         menu[screen.section or ""].append(_page(screen, render))

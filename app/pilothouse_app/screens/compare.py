@@ -1,4 +1,4 @@
-"""Compare: two to ten runs against a baseline, which is the champion unless somebody chose."""
+"""Compare: two to ten runs against a baseline, by default the champion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One deployment: what answers and how fast, its processes and history; swap, roll back, try it."""
+"""One deployment: status, traffic, processes and history; swap, roll back (rollback), try it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deployments: which version answers under which name, how it does, and launching another."""
+"""Deployments: the served versions with their traffic, and launching another."""
 
 from __future__ import annotations
 

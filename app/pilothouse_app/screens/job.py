@@ -1,4 +1,4 @@
-"""One job: what it does now, its steps, its log, what came of it; cancel and retry."""
+"""One job: its progress, steps, log and result; cancel and retry."""
 
 from __future__ import annotations
 

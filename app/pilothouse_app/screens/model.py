@@ -1,4 +1,4 @@
-"""One model: where its versions stand, how good each is, and how they came to stand there."""
+"""One model: the stages of its versions, their metrics, and the history of moves."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _promote_button(name: str, versions: pd.DataFrame) -> None:
 
 
 def _keys(versions: pd.DataFrame) -> list[str]:
-    """The metrics that are shown of every version."""
+    """The metrics to show of every version."""
     keys = [str(column)[8:] for column in versions if str(column).startswith("metrics.")]
     return main_metrics(keys)
 

@@ -119,7 +119,7 @@ def _commands(name: str) -> None:
 
 
 def is_monitored(name: str) -> bool:
-    """Whether the windows of a deployment are judged."""
+    """Whether a deployment has a monitor."""
     try:
         workspace().monitoring.monitor_info(name)
     except NotFound:

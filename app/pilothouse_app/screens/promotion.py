@@ -1,4 +1,4 @@
-"""One promotion: what is asked, the frozen evidence, what the gates said, and the decision."""
+"""One promotion: the request, the frozen evidence, the gate results, and the decision."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _evidence(promotion: PromotionInfo) -> None:
 
 
 def _rows(key: str, candidate: Mapping[str, Any], champion: Mapping[str, Any]) -> str:
-    """Whether the two figures of a metric were measured on the same rows."""
+    """Whether the two values of a metric were measured on the same rows."""
     if _OF_NO_ROWS.search(key):
         return DASH
     if _OF_TRAINING.match(key):

@@ -130,7 +130,7 @@ def _models(total: int) -> pd.DataFrame:
 
 
 def _with_use(models: pd.DataFrame) -> pd.DataFrame:
-    """The models with their main metric in words, and where they are deployed."""
+    """The models with their main metric as text, and their deployments."""
     deployed = workspace().deployments.deployments()
     names = deployed.groupby("model")["name"].agg(", ".join)
     return models.assign(
@@ -140,7 +140,7 @@ def _with_use(models: pd.DataFrame) -> pd.DataFrame:
 
 
 def _metric(metrics: dict[str, float]) -> str:
-    """The figure that says most of a version: `ROC AUC 0.7423`."""
+    """The main metric of a version: `ROC AUC 0.7423`."""
     for key in main_metrics(list(metrics), most=1):
         return f"{metric_title(key)} {metric_value(key, metrics[key])}"
     return ""

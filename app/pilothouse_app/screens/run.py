@@ -1,4 +1,4 @@
-"""One run in full: how good it is, what made it, what it left behind, where it stands."""
+"""One run in full: metrics, curves, files, lineage, code and environment."""
 
 from __future__ import annotations
 

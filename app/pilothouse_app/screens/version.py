@@ -1,4 +1,4 @@
-"""One version of a model: how good it is, where it comes from, what it takes, where it stands."""
+"""One version of a model: metrics, origin, inputs, gates and stages."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def _tiles(version: VersionInfo) -> None:
 
 
 def _champion_note(version: VersionInfo, champion: VersionInfo | None, key: str) -> str:
-    """The champion's figure, and whether it was measured on the same held-out rows."""
+    """The champion's value, and whether it was measured on the same held-out rows."""
     if champion is None or key not in champion.metrics:
         return ""
     figure = f"champion {metric_value(key, champion.metrics[key])}"

@@ -73,7 +73,7 @@ def rounds_to_zero(delta: float, kind: MetricKind) -> bool:
 
 
 def value_cell(row: Mapping[Any, Any], kind: MetricKind, *, extremes: bool) -> str:
-    """A metric of a run: value, best or worst of its row when asked for, and the difference."""
+    """A metric of a run: value, optionally whether it is best or worst, and the difference."""
     if math.isnan(row["value"]):
         return DASH
     value = kind.write(row["value"])

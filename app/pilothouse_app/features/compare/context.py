@@ -124,7 +124,7 @@ class ComparisonContext:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What the evidence rests on: files by digest, figures, parameters."""
+        """The cache key of the evidence: files by digest, end, seed and metric values."""
         return tuple(
             (
                 run.id,

@@ -1,4 +1,4 @@
-"""Data: what each run read and was judged on, and what changed between two dataset versions."""
+"""Data: the datasets each run used, and the diff of two dataset versions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def data_view(context: ComparisonContext) -> None:
 
 
 def _comparability(context: ComparisonContext) -> None:
-    """What the runs agree on, then every reason for care, in words, run by run."""
+    """What the runs agree on, then every caution, run by run."""
     section("Comparability", f"each run against {literal(context.baseline_label)}")
     _agreements(context)
     notes = context.compared.notes
@@ -56,7 +56,7 @@ def _comparability(context: ComparisonContext) -> None:
 
 
 def _agreements(context: ComparisonContext) -> None:
-    """Subject by subject: the same, different, or not known, with what each run recorded."""
+    """By subject: the same, different or unknown, with what each run recorded."""
     cells = [
         {
             "Subject": agreement.title,
@@ -132,7 +132,7 @@ def _diff(context: ComparisonContext) -> None:
 
 
 def _one_version(context: ComparisonContext, ref: str) -> str:
-    """Who read the only registered version: all runs, or those that say so."""
+    """Which runs read the only registered version."""
     silent = [context.labels[run.id] for run in context.compared.runs if not run.inputs]
     if not silent:
         return f"All runs read {ref}."

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def export_button(context: ComparisonContext) -> None:
-    """The popover with every form; nothing is made before it is asked for."""
+    """The popover with every export format; files are made only when downloaded."""
     with st.popover(
         "Export", icon=":material/download:", key="compare_export", on_change="rerun"
     ) as opened:

@@ -1,4 +1,4 @@
-"""Metrics: every figure of every run, its difference to the baseline, and the evidence."""
+"""Metrics: every metric of every run, its difference to the baseline, and the evidence."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _cells(context: ComparisonContext, keys: list[str], *, extremes: bool) -> pd
 
 
 def _wide(context: ComparisonContext, keys: list[str], *, extremes: bool) -> None:
-    """Many runs: a table that scrolls under its first column, the same in words and colours."""
+    """Many runs: a scrolling table with a pinned first column, with the same texts and colours."""
     kinds, colours = context.compared.kinds, palette(dark())
     rows = context.rows[context.rows["metric"].isin(keys)]
     texts, tones = {}, {}

@@ -203,7 +203,7 @@ def _importance_charts(context: ComparisonContext, frame: pd.DataFrame, fit: flo
 
 
 def _columns(context: ComparisonContext) -> None:
-    """The permutation importance of the data's columns, as each run kept it."""
+    """The permutation importance of the features, as each run stored it."""
     importance = context.compared.curves.get("importance")
     if importance is None or importance.empty:
         st.markdown(":gray[No run stored feature importances.]")

@@ -162,7 +162,7 @@ def _slice_cells(
 
 
 def _value(context: ComparisonContext, row: dict[Any, Any] | None, kind: MetricKind) -> str:
-    """The figure, how far behind the run's whole it is, and the difference to the baseline."""
+    """The metric of a slice, red at its worst shortfall, and the difference to the baseline."""
     if row is None or row["value"] != row["value"]:
         return DASH
     text = kind.write(row["value"])

@@ -198,7 +198,7 @@ def _code_context(runs: Sequence[RunInfo]) -> str:
 
 
 def _packages_kpi(compared: Comparison) -> Kpi:
-    """How many packages differ; not known unless every run recorded them."""
+    """How many packages differ; unknown unless every run recorded them."""
     title, packages = "Packages that differ", compared.environment
     silent = len(compared.runs) - len(compared.packages_from)
     if not compared.packages_from:

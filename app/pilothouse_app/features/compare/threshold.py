@@ -192,7 +192,7 @@ def _curves(context: ComparisonContext, report: ThresholdReport) -> None:
 
 
 def _stored_curves(context: ComparisonContext) -> None:
-    """Without predictions a threshold cannot move: the curves that runs kept, as they are."""
+    """Without predictions the threshold is fixed: draw the stored curves."""
     curves = context.compared.curves
     labels = context.drawn_labels
     drawn = [stored for stored in STORED if len(curves.get(stored[1], ()))]

@@ -49,7 +49,7 @@ def matching_rows(frame: pd.DataFrame, text: str, columns: Sequence[str]) -> pd.
 
 
 def profile_rows(profile: Profile) -> pd.DataFrame:
-    """A row per column: type in words, missing, distinct, range, and the course of its values."""
+    """A row per column: type, missing, distinct, range, and its distribution."""
     return pd.DataFrame([_row(column) for column in profile.columns])
 
 
@@ -75,7 +75,7 @@ def default_column(profile: Profile) -> str:
 
 
 def profile_value(column: ColumnProfile, value: float | None) -> str:
-    """A figure of a profile in the words of its column: times are kept in milliseconds."""
+    """A number of a profile as text of its column's type: times are stored in milliseconds."""
     if value is None:
         return DASH
     if column.type == "time":

@@ -187,7 +187,7 @@ def _warnings(
     types: dict[str, Type],
     most: int = MAX_WARNINGS,
 ) -> None:
-    """What was not understood, what could be meant otherwise, and what has to be said."""
+    """Problems and ambiguities of reading, and the columns that still need a choice."""
     for name, problem in problems.items():
         if name not in types:
             st.warning(literal(problem), icon=":material/help:")

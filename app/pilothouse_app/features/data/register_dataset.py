@@ -178,7 +178,7 @@ def _parent(dataset: str) -> str | None:
 def _submit_and_wait(
     name: str, source: Any, options: ReadOptions, about: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """Submit the registration and open what came of it; what would mend a refusal, if there is."""
+    """Submit the registration and open its result; return the remedy of a failure, if any."""
     jobs = workspace().jobs
     try:
         job_id = workspace().data.submit(name, source, options=options, **about)

@@ -39,7 +39,7 @@ def version_menu(version: DatasetVersionInfo) -> None:
 
 
 def state_notice(version: DatasetVersionInfo) -> None:
-    """Say that a version is not in use any more, or was registered although it broke a contract."""
+    """Show that a version is archived, superseded, or was registered despite a violation."""
     if version.status == "archived":
         st.info(
             "This version is archived: it is hidden from lists, and its name does not resolve "
@@ -60,7 +60,7 @@ def state_notice(version: DatasetVersionInfo) -> None:
 
 @st.dialog("Edit details", width="large", icon=":material/edit:")
 def _edit(version: DatasetVersionInfo) -> None:
-    """What people say of the version; its content never changes."""
+    """Edit the metadata of a version; its content never changes."""
     key = f"dataset_edit_{version.ref}"
     times = [column.name for column in version.schema if column.type == "time"]
     left, right = st.columns(2)

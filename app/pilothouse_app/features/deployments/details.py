@@ -59,7 +59,7 @@ REVISIONS = {
 
 
 def last_failure(name: str) -> None:
-    """Why the wanted version ended last, at the top of the page, while it does not answer again."""
+    """Show why the desired version crashed last, while it is not ready again."""
     failure = workspace().deployments.failure(name)
     if failure is None:
         return
@@ -106,7 +106,7 @@ def processes(deployment: DeploymentInfo) -> None:
 
 
 def revisions(deployment: DeploymentInfo) -> None:
-    """Every change of what is wanted, newest first."""
+    """Every revision of the desired state, newest first."""
     rows = [
         {
             "seq": revision.seq,
@@ -139,7 +139,7 @@ def _predictions(folder: str, name: str) -> pd.DataFrame:
 
 
 def recent_predictions(name: str) -> None:
-    """The newest predictions with what was asked and answered."""
+    """The newest predictions with their inputs and outputs."""
     newest = _predictions(str(workspace().folder), name)
     if newest.empty:
         empty("No predictions yet", "Send one with Try it.", key="no_predictions")

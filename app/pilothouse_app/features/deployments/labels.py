@@ -31,7 +31,7 @@ LISTED = 1_000
 
 @st.cache_data(ttl=10, max_entries=8, show_spinner=False)
 def _counts(folder: str, name: str) -> tuple[int, int]:
-    """Ids with a label and those of them that nobody predicted; read at most once in 10 s."""
+    """Count ids with a label, and those of them without a prediction; cached for 10 s."""
     return workspace().deployments.label_counts(name)
 
 
@@ -61,7 +61,7 @@ def labels_view(deployment: DeploymentInfo) -> None:
 
 @st.dialog("Add labels from a file", width="large", icon=":material/upload_file:")
 def upload_labels(deployment: DeploymentInfo) -> None:
-    """The dialog: a file, its columns, a reason; what is wrong is said in it."""
+    """The dialog: a file, its columns, a reason; errors are shown in it."""
     st.markdown(
         "A CSV or Parquet file with a column of prediction ids and one of labels. Labels are "
         f"the classes of **{literal(deployment.signature.target)}**: {_classes(deployment)}."

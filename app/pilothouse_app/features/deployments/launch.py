@@ -1,4 +1,4 @@
-"""Putting a version to work: a new deployment or a swap, with what will happen said first."""
+"""Launching a version or swapping to it, with a preview of what will happen."""
 
 from __future__ import annotations
 

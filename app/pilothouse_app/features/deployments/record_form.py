@@ -26,7 +26,7 @@ PAGE = 24
 
 
 def record_of(signature: Signature, example: Mapping[str, Any], *, key: str) -> dict[str, Any]:
-    """The record as it stands; at first the example."""
+    """The current record; at first the example."""
     state = f"{key}_record"
     if state not in st.session_state:
         st.session_state[state] = {
@@ -57,7 +57,7 @@ def record_form(signature: Signature, record: dict[str, Any], *, key: str) -> No
 
 
 def value_warnings(signature: Signature, record: Mapping[str, Any]) -> dict[str, str]:
-    """What is to be said of the values of the whole record, by input; most need no word."""
+    """The warnings about the values of the whole record, by input."""
     notes = {field.name: value_warning(field, record.get(field.name)) for field in signature.inputs}
     return {name: note for name, note in notes.items() if note}
 
@@ -107,7 +107,7 @@ def _input(field: Field, record: dict[str, Any], key: str) -> None:
 
 
 def _widget(field: Field, key: str, args: tuple[Any, ...]) -> None:
-    """Each can be emptied: its default is nothing, and what stands in it comes from the record."""
+    """Draw an input that can be emptied: it has no default, its value comes from the record."""
     label = title(field.name) + ("" if field.required else " (optional)")
     hint = training_values(field) or None
     if field.type == "boolean":

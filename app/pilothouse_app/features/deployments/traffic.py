@@ -1,4 +1,4 @@
-"""What a deployment answers, on a page: its figures and its two charts over a span of hours."""
+"""The traffic of a deployment: tiles and two charts over a span of hours."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ LONG_COMMAND, CODE_HEIGHT = 900, 240  # characters, pixels: the answer above sta
 
 
 def try_it(deployment: DeploymentInfo) -> None:
-    """The inputs at the left; the command and the newest answer stay in sight at the right."""
+    """The inputs at the left; the command and the latest response stay in sight at the right."""
     _part(deployment)
 
 
@@ -79,7 +79,7 @@ def _part(deployment: DeploymentInfo) -> None:
 
 
 def _warn(notes: dict[str, str]) -> None:
-    """Which values stand out, wherever among the inputs they are."""
+    """Warn about unusual values, on whichever page of inputs they are."""
     if not notes:
         return
     lines = [f"{literal(name)}: {text}" for name, text in notes.items()]

@@ -48,7 +48,7 @@ class Scope:
 
 
 def actions_menu(total: int, read_ids: Callable[[], Sequence[str]], archived: bool) -> None:
-    """The menu of commands; `meant` reads the ids that the filter finds, once one is opened."""
+    """The menu of commands; `read_ids` reads the ids that match the filter when one is opened."""
     offered = _ARCHIVE_COMMANDS if archived else _COMMANDS
     picked = st.menu_button(
         "Actions",
@@ -138,7 +138,7 @@ def _tag(scope: Scope) -> None:
 
 
 def _for_one(dialog: Callable[[RunInfo, Done], None], scope: Scope) -> None:
-    """Open a dialog that is about one run, or say how one is meant."""
+    """Open a dialog about one run, or ask to tick exactly one."""
     if len(scope.ticked) == 1:
         dialog(workspace().experiments.run(scope.ticked[0]), _done)
     else:

@@ -1,4 +1,4 @@
-"""The columns of the run table: what there is, what is shown, and the popover that chooses.
+"""The columns of the run table: the catalog, the visible ones, and the popover to choose them.
 
 A column is named as the core names it: `metrics.<key>` (its last value), `metrics.<key>@best`,
 `params.<key>`, `tags.<key>`, or one of the run's own.
@@ -93,7 +93,7 @@ class ColumnCatalog:
         return [*logged, *(f"tags.{key}" for key in self.tags), *RUN_COLUMNS]
 
     def title(self, column: str) -> str:
-        """A column's name as a reader's words: `ROC AUC, best`."""
+        """A column's title: `ROC AUC, best`."""
         if column in RUN_COLUMNS:
             return RUN_COLUMNS[column][0]
         kind, _, key = column.partition(".")
@@ -104,7 +104,7 @@ class ColumnCatalog:
         return title if part == LAST else f"{title}, {AGGREGATE_TITLES[part].lower()}"
 
     def header(self, column: str, state: State) -> str:
-        """The words in a column's head; the one that sorts says so."""
+        """The header of a column, with an arrow when the table is sorted by it."""
         title = self.title(column)
         return f"{title} {UP if state.ascending else DOWN}" if column == state.sort else title
 
@@ -123,7 +123,7 @@ class ColumnCatalog:
         return number_column(header, decimals_of(self.kinds.of(key).format), width=width)
 
     def has_one_experiment(self, experiment: str) -> bool:
-        """Whether all that is shown is of one experiment, so that no column need say of which."""
+        """Whether all rows are of one experiment, so that the experiment column can be left out."""
         below = [node for node in self.nodes if f"{node.path}/".startswith(f"{experiment}/")]
         nodes = below if experiment else list(self.nodes)
         return sum(node.is_experiment for node in nodes) < 2
@@ -158,7 +158,7 @@ def visible_columns(state: State, catalog: ColumnCatalog) -> list[str]:
 
 
 def default_columns(state: State, catalog: ColumnCatalog) -> list[str]:
-    """What is shown when nobody chose: keys that these runs have, and how and when they ran."""
+    """The columns without a choice: keys that these runs have, how and when they ran."""
     whose = [] if catalog.has_one_experiment(state.experiment) else ["experiment"]
     keys = default_keys(state)
     metrics = [f"metrics.{key}" for key in keys.metrics[:DEFAULT_METRICS]]
@@ -169,7 +169,7 @@ def default_columns(state: State, catalog: ColumnCatalog) -> list[str]:
 
 
 def default_keys(state: State) -> DefaultColumns:
-    """The keys of the newest runs that are meant; of none when the filter cannot be read."""
+    """The default keys of the newest matching runs; none when the filter is invalid."""
     run_filter = state.run_filter
     try:
         keys = cached(
@@ -187,7 +187,7 @@ def _plain_keys(defaults: DefaultColumns) -> tuple[tuple[str, ...], tuple[str, .
 
 
 def split_aggregate(key: str) -> tuple[str, str]:
-    """A metric column's key, and which of its values is meant."""
+    """Split a metric column into its key and its aggregate (`last` when none is named)."""
     head, _, part = key.rpartition("@")
     return (head, part) if head and part in AGGREGATES else (key, LAST)
 
@@ -214,7 +214,7 @@ def _lower_is_better(key: str) -> bool:
 
 
 def columns_popover(state: State, catalog: ColumnCatalog) -> None:
-    """Choose and order what is shown, and what it is sorted by."""
+    """The popover that chooses and orders columns, and the sort order."""
     popover = st.popover(
         "Columns", icon=":material/view_column:", key="runs_columns_open", on_change="rerun"
     )

@@ -82,7 +82,7 @@ def builder_button(state: State, catalog: ColumnCatalog) -> None:
 
 
 def _load_filter(text: str) -> None:
-    """Take up what the text says; what cannot be read or shown as rows begins anew."""
+    """Load the filter text into rows; start empty when it cannot be parsed or shown as rows."""
     rows = _as_rows(text)
     joiner, comparisons = rows or ("AND", [])
     st.session_state[_OPENED] = rows is not None
@@ -103,7 +103,7 @@ def _as_rows(text: str) -> tuple[str, list[query.Comparison]] | None:
 
 
 def _as_plain(comparison: query.Comparison | None) -> dict[str, Any] | None:
-    """A claim as plain values: session state keeps no class of ours."""
+    """A comparison as plain values: session state must not hold our classes, which are re-made."""
     if comparison is None:
         return None
     value: Any = comparison.value
@@ -263,7 +263,7 @@ def _default_operator(field: QueryField) -> int:
 
 
 def _value(index: int, initial: Mapping[str, Any], field: QueryField, operator: str) -> Any:
-    """The value that is given, as the language takes it; None while there is none."""
+    """The value input of a row, as the query language takes it; None while it is empty."""
     kind = "list" if operator in LISTS else field.kind
     key = f"build_value_{index}_{field.name}_{kind}"
     first = (

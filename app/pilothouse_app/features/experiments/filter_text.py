@@ -43,7 +43,7 @@ def filter_error(error: Invalid | None) -> None:
 
 
 def count_or_error(run_filter: RunFilter) -> tuple[int, Invalid | None]:
-    """How many runs are found, or why the filter means nothing."""
+    """How many runs match, or the error of an invalid filter."""
     try:
         return cached_count(run_filter), None
     except Invalid as wrong:
@@ -51,5 +51,5 @@ def count_or_error(run_filter: RunFilter) -> tuple[int, Invalid | None]:
 
 
 def cached_count(run_filter: RunFilter) -> int:
-    """How many runs a filter means."""
+    """How many runs match a filter."""
     return cached(f"count {run_filter!r}", lambda: workspace().experiments.count(run_filter))

@@ -1,4 +1,4 @@
-"""Runs on a page: titles of their columns, the files a run keeps, as frames for charts."""
+"""Display helpers of runs: titles, the order of metrics, and stored files as frames for charts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BAR_METRICS = {"roc_auc": 0.0}  # metrics drawn as bars up to 1, and where the b
 
 
 def metric_title(key: str) -> str:
-    """A metric's key as a reader's words."""
+    """The title of a metric."""
     return metric_kinds().of(key).title
 
 
@@ -45,7 +45,7 @@ def trainer_title(name: str) -> str:
 
 
 def main_metrics(keys: Sequence[str], most: int = 3) -> list[str]:
-    """The metrics to show when nobody chose: the well-known ones first."""
+    """The metrics to show by default: the well-known ones first."""
     well_known = [key for key in WELL_KNOWN if key in keys]
     return (well_known + [key for key in keys if key not in well_known])[:most]
 
@@ -74,13 +74,13 @@ def display_frame(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def json_frame(ws: Workspace, run: RunInfo, path: str) -> pd.DataFrame | None:
-    """A file of columns that the run kept, or None when it kept none."""
+    """A stored JSON file of columns as a frame, or None when the run has none."""
     columns = json_file(ws, run, path)
     return None if columns is None else pd.DataFrame(columns)
 
 
 def json_file(ws: Workspace, run: RunInfo, path: str) -> Any:
-    """A JSON file that the run kept, or None when it kept none."""
+    """A stored JSON file, or None when the run has none."""
     if not run.has_artifact(path):
         return None
     try:

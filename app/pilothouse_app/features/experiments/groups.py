@@ -44,7 +44,7 @@ MAX_METRICS = 4
 
 
 def group_run_filter(state: State) -> RunFilter:
-    """The runs that are looked at: all that are meant, or the members of the opened group."""
+    """The filter of the table: of all matching runs, or of the members of the opened group."""
     if not state.in_group:
         return state.run_filter
     values = [json.loads(value) for value in state.within]

@@ -1,4 +1,4 @@
-"""What people say of a metric, and the dialog in which they say it."""
+"""Metric definitions (title, direction, unit, format), and the dialog that edits them."""
 
 from __future__ import annotations
 

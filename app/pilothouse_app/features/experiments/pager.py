@@ -18,7 +18,7 @@ TABLE = "runs"
 
 
 def table_footer(state: State, total: int, noun: str) -> int:
-    """Which rows these are, how many to a page, and the pages; the page that is shown."""
+    """Draw the range of rows, the page size and the pager; return the current page."""
     pages = max(1, -(-total // state.size))
     page = min(state.page, pages)
     first = (page - 1) * state.size + 1

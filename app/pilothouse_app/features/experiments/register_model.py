@@ -1,4 +1,4 @@
-"""What one does with a good run: put it beside the champion, make it a model version."""
+"""Commands for a good run: compare it with the champion, register it as a model version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saved views of the run table: open one, save what is shown, share it with the team."""
+"""Saved views of the run table: open, save, and share with the team."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ ICONS = {
 
 
 def saved_params(state: State) -> dict[str, str]:
-    """What a view keeps of a state: all but the page and the runs that happen to be open."""
+    """The parameters that a view stores: all of the state but the page and the open runs."""
     return to_params(replace(state, page=1, open=()))
 
 
 def views_menu(state: State) -> None:
-    """The menu of views, its label the one that is open; a star says that it was changed."""
+    """The menu of views, labelled with the open one; an asterisk marks unsaved changes."""
     views = {view.id: view for view in workspace().experiments.views()}
     opened = _current_view(views, state)
     changed = opened is not None and from_params(opened.state) != replace(state, page=1, open=())
@@ -63,7 +63,7 @@ def views_menu(state: State) -> None:
 
 
 def _current_view(views: Mapping[int, ViewInfo], state: State) -> ViewInfo | None:
-    """The view that was opened here, or one that is just what the address says."""
+    """The view that was opened in this session, or one that equals the address."""
     last = views.get(st.session_state.get(OPENED, 0))
     if last is not None:
         return last

@@ -32,7 +32,7 @@ _LAST_PARAMS = "_runs_kept"
 
 @dataclass(frozen=True)
 class State:
-    """A run table as it is looked at; each field is a parameter of the address."""
+    """The state of the run table; each field is a parameter of the address."""
 
     text: str = ""
     filter: str = ""
@@ -51,12 +51,12 @@ class State:
 
     @property
     def archived(self) -> bool:
-        """Whether it is the archive that is looked at."""
+        """Whether archived runs are shown."""
         return self.show == ARCHIVE
 
     @property
     def in_group(self) -> bool:
-        """Whether it is the members of one group that are looked at."""
+        """Whether the members of one group are shown."""
         return self.mode == "groups" and 0 < len(self.by) == len(self.within)
 
     @property
@@ -66,7 +66,7 @@ class State:
 
     @property
     def run_filter(self) -> RunFilter:
-        """The runs that are meant, before they are grouped or made a tree."""
+        """The filter of the runs, before they are grouped or arranged as a tree."""
         return RunFilter(
             text=self.text,
             query=self.filter,
@@ -107,7 +107,7 @@ def to_params(state: State) -> dict[str, str]:
 
 
 def from_params(params: Mapping[str, str]) -> State:
-    """The state that an address says; what it cannot mean is taken as usual."""
+    """The state from address parameters; invalid values become defaults."""
     default = State()
     values = {
         name: _value(name, params[param], getattr(default, name))
@@ -160,7 +160,7 @@ def current_state() -> State:
 
 
 def set_state(state: State) -> None:
-    """Make this the state, and the address say so; from a callback, or right before a rerun."""
+    """Set the state and the address; call it from a callback, or right before a rerun."""
     params = to_params(state)
     st.session_state[_LAST_PARAMS] = params
     st.query_params.from_dict(params)

@@ -1,4 +1,4 @@
-"""The rows of the run table: a page as a list or as a tree, kept fresh while something runs."""
+"""The rows of the run table: a page as a list or a tree, updated while something runs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ COMMIT = 8
 def run_table(
     state: State, catalog: ColumnCatalog, run_filter: RunFilter, columns: Sequence[str], total: int
 ) -> None:
-    """Draw a page of the runs that are meant, with its foot."""
+    """Draw a page of the matching runs, with its footer."""
     body, tree = st.container(), state.mode == "tree"
     page = table_footer(state, _roots(run_filter) if tree else total, "tree" if tree else "run")
     cache_key = f"page {state!r} {page} {columns!r}"
@@ -73,7 +73,7 @@ def run_table(
 
 
 def _refresh_state(run_filter: RunFilter) -> tuple[int, int]:
-    """What the page must run for: another run is alive or none is, or somebody clicked."""
+    """The state that reruns the page when it changes: the number of active runs, and clicks."""
     return workspace().experiments.count(replace(run_filter, statuses=ACTIVE)), click_count(KEY)
 
 
@@ -100,7 +100,7 @@ def _page(state: State, run_filter: RunFilter, columns: Sequence[str], page: int
 
 @dataclass(frozen=True)
 class _TreeRow:
-    """A run in the tree: how deep it stands, and how many stand right under it."""
+    """A run in the tree: its depth, and its number of child runs."""
 
     run: str
     level: int

@@ -1,4 +1,4 @@
-"""The bar over the run table: what is looked for in its first row, how it is shown below."""
+"""The toolbar of the run table: search and filter in its first row, display options below."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def run_toolbar(state: State, catalog: ColumnCatalog, error: Invalid | None) -> 
 
 
 def empty_run_table(state: State, error: Invalid | None) -> None:
-    """The empty state of a table: of the archive, of a filter, of a filter that means nothing."""
+    """The empty state of the table: of the archive, of a filter, of an invalid filter."""
     if error is not None:
         empty("The filter cannot be used", "The error is shown below the filter.", key="nothing",
               icon=":material/filter_alt_off:")  # fmt: skip
@@ -98,7 +98,7 @@ def _text(state: State) -> None:
 
 
 def _experiment(state: State, catalog: ColumnCatalog) -> None:
-    """The experiments as a tree: a node means its experiment and all below it."""
+    """The experiments as a tree: a node selects its experiment and all below it."""
     nodes = {node.path: node for node in catalog.nodes}
 
     def option_title(path: str) -> str:

@@ -1,1 +1,1 @@
-"""Files of runs and models, shown without being trusted."""
+"""Files of runs and models, shown as untrusted content."""

@@ -1,4 +1,4 @@
-"""Viewers of files: each kind drawn from a bounded, checked part; what cannot be drawn says why.
+"""Viewers of files: each kind is drawn from a bounded, checked part, or says why it is not.
 
 Pages and images are served by the app under a policy that lets them reach nothing (`server.py`).
 """

@@ -1,4 +1,4 @@
-"""What Home shows, asked of every room at once; traffic is read at most every few seconds."""
+"""The data of Home, queried from every room; traffic is cached for a few seconds."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Overview:
 
 
 def overview(hours: float) -> Overview:
-    """The workspace as it stands, with the traffic of the last hours."""
+    """The current state of the workspace, with the traffic of the last hours."""
     ws = workspace()
     deployments = ws.deployments.deployments()
     windows = ws.monitoring.windows()

@@ -76,7 +76,7 @@ def _display_frame(alerts: pd.DataFrame) -> pd.DataFrame:
 
 
 def alert_sentence(message: str) -> str:
-    """An alert's message in words; a column's name at its start keeps its letters."""
+    """An alert's message with metric keys as titles."""
     return readable(message, METRICS)
 
 

@@ -103,7 +103,7 @@ def rule_frame(rules: pd.DataFrame) -> pd.DataFrame:
 
 
 def rule_sentence(rule: Any) -> str:
-    """When a rule breaches, in words."""
+    """The condition of a rule as a sentence."""
     column = "" if rule["column"] in ("", "*") else f" of {rule['column']}"
     condition = CONDITIONS.get(rule["condition"], rule["condition"])
     return f"{title(rule['check'])}{column} {condition} {rule['threshold']:g}"

@@ -1,4 +1,4 @@
-"""How a deployment does over its windows: the newest figures, and their course."""
+"""A deployment over its windows: the newest metrics, and their trends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows of a deployment on a page: their span in words, their columns, the pick of one."""
+"""Windows of a deployment: their span as text, their columns, and the choice of one."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def span_text(start: datetime, end: datetime) -> str:
 
 
 def display_windows(windows: pd.DataFrame) -> pd.DataFrame:
-    """The frame of windows with their span in words, the newest first."""
+    """The frame of windows with their span as text, the newest first."""
     spans = [span_text(s, e) for s, e in zip(windows["start"], windows["end"], strict=True)]
     labelled = [share(coverage) for coverage in windows["coverage"]]
     return windows.assign(span=spans, labelled=labelled).sort_values("start", ascending=False)
 
 
 def choose_window(windows: pd.DataFrame, key: str) -> str:
-    """Choose a window; the newest when nobody chose."""
+    """Choose a window; the newest by default."""
     rows = display_windows(windows)
     names = dict(zip(rows["id"].astype(str), rows["span"], strict=True))
     return st.selectbox(

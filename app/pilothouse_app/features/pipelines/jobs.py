@@ -50,12 +50,12 @@ STEP_COLUMNS = {
 
 
 def kind_title(kind: str) -> str:
-    """A kind of job as a reader says it."""
+    """The title of a kind of job."""
     return KINDS.get(kind, title(kind))
 
 
 def display_jobs(jobs: pd.DataFrame) -> pd.DataFrame:
-    """The frame of jobs with its kinds in words and how long each took, or takes."""
+    """The frame of jobs with titles of their kinds and their durations."""
     spans = zip(jobs["started_at"], jobs["ended_at"], strict=True)
     messages = zip(jobs["error"], jobs["message"], strict=True)
     return jobs.assign(
@@ -115,5 +115,5 @@ def job_facts(job: JobInfo) -> dict[str, str]:
 
 
 def result_fields(result: dict[str, Any] | None) -> dict[str, Any]:
-    """What came of a job, without the parts that are lists of many things."""
+    """The result of a job, without empty values."""
     return {name: value for name, value in (result or {}).items() if value not in (None, [], {})}

@@ -18,7 +18,7 @@ MAX_LINES = 3
 
 
 def running_jobs(kinds: Sequence[str] = ()) -> bool:
-    """Draw the jobs that wait or run (of some kinds), kept fresh; whether there are any."""
+    """Draw the active jobs (of some kinds) live; return whether there are any."""
     busy = bool(_active(kinds))
     live(lambda: _lines(kinds), key="progress", busy=busy, idle_seconds=5)
     return busy

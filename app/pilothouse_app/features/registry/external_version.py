@@ -1,4 +1,4 @@
-"""A version that another program logged: its inputs, files and tags, as that program kept them."""
+"""A version that another program logged: its inputs, files and tags."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FILES = {"path": name_column("File", width=300), "size": text_column("Size", wid
 
 
 def external_version(version: VersionInfo) -> None:
-    """What the program that logged it says of the version."""
+    """Draw what the logging program recorded of the version."""
     logged = workspace().registry.external_version(version.model, version.version)
     model = logged.model if logged else None
     inputs = model.inputs if model else ()

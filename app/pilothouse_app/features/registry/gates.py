@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def gate_title(name: str) -> str:
-    """A gate's title; of one that is not installed any more, its name in words."""
+    """A gate's title; of one that is no longer installed, its name as a title."""
     return gates.get(name).title if name in gates.names() else title(name)
 
 
@@ -191,7 +191,7 @@ def _with_unit(name: str, value: float | None) -> str:
 
 
 def gate_number(value: float | None) -> str:
-    """A figure or limit of a gate: counts without decimals."""
+    """A value or limit of a gate: whole numbers without decimals."""
     if value is None:
         return DASH
     return number(value, 0 if value == int(value) else 4)

@@ -52,7 +52,7 @@ def pending_promotion(version: VersionInfo) -> PromotionInfo | None:
 
 @st.dialog("Promote", width="medium", icon=":material/arrow_upward:")
 def promote(model: str, version: int) -> None:
-    """The dialog: stage, what it means, what the gates say now, reason, and the name typed."""
+    """The dialog: stage, consequence, gate results, reason, and the typed name."""
     ws = workspace()
     model_version = ws.registry.version(model, version)
     stages = [stage for stage in GATED if stage != model_version.stage]
@@ -98,7 +98,7 @@ def promote(model: str, version: int) -> None:
 
 
 def consequence(version: VersionInfo, stage: str) -> str:
-    """What a promotion does, in words."""
+    """The consequence of a promotion as a sentence."""
     model = literal(version.model)
     name = f"**{model} {version.version}**"
     if stage != PRODUCTION:
@@ -135,7 +135,7 @@ def _missing(accepted: bool, reason: bool, typed: bool) -> str | None:
 
 
 def current_evaluation(promotion: PromotionInfo) -> GateDecision:
-    """What the gates say of a waiting promotion now, on the comparison that came with it."""
+    """The gate results of a pending promotion now, on the comparison stored with it."""
     return workspace().registry.assess(
         promotion.model,
         promotion.version,

@@ -1,4 +1,4 @@
-"""A signature on a page: a row for each input, and what is to be said of a value for it."""
+"""Signatures: a row for each input, and warnings about a value for it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def training_values(field: Field) -> str:
 
 
 def value_warning(field: Field, value: Any) -> str:
-    """What is to be said of a value before it is sent: needed, or never seen by the training."""
+    """The warning about a value before it is sent: required, or outside of the training data."""
     if is_missing(value) or value == "":
         return "required" if field.required else ""
     if field.categories and str(value) not in field.categories:

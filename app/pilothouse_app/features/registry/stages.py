@@ -1,4 +1,4 @@
-"""The ladder of stages: four rungs side by side, each with the versions that stand on it."""
+"""The stages of a model side by side, each with its versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_VERSIONS = 4
 
 
 def stage_overview(model: str, versions: pd.DataFrame) -> None:
-    """Draw where the versions of a model stand; the newest few of each rung, the rest counted."""
+    """Draw the stages with the newest versions of each; the rest is counted."""
     with st.grid(len(STAGES), gap="small", min_column_width=150):
         for stage in STAGES:
             current = records(versions[versions["stage"] == stage])

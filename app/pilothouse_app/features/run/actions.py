@@ -31,7 +31,7 @@ BADGES = {"amber": "yellow", "grey": "gray", "teal": "green"}
 
 
 def visible_tags(run: RunInfo) -> dict[str, str]:
-    """The tags that stand in no other place of the page."""
+    """The tags that the page shows nowhere else."""
     return {key: value for key, value in run.tags.items() if key not in HIDDEN_TAGS}
 
 

@@ -48,7 +48,7 @@ POLL_STATE = "run_growing"  # the points of a run that goes on, and of which met
 
 @dataclass(frozen=True)
 class CurveRequest:
-    """What the controls say."""
+    """The choices of the controls."""
 
     keys: tuple[str, ...]
     options: CurveOptions
@@ -70,7 +70,7 @@ class CurveRequest:
 
 
 def metrics_with_history(run: RunInfo) -> list[str]:
-    """The metrics that have a course, the well-known ones first."""
+    """The metrics with more than one point, the well-known ones first."""
     keys = [key for key, s in run.metrics.items() if s.count > 1 and not key.startswith(FOLD)]
     return order_metrics(keys)
 
@@ -195,7 +195,7 @@ def _first_page() -> None:
 
 
 def _live_charts(run_id: str, keys: list[str], visible: list[str], request: CurveRequest) -> bool:
-    """The charts of a run that goes on; whether it still does."""
+    """Draw the charts of a running run; return whether it still runs."""
     run = workspace().experiments.run(run_id)
     if set(metrics_with_history(run)) != set(keys):
         st.rerun()  # the controls are to offer what has begun

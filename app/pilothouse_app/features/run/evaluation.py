@@ -34,7 +34,7 @@ CURVES = (
 
 
 def has_evaluation(run: RunInfo) -> bool:
-    """Whether the run kept anything of this."""
+    """Whether the run stored any evaluation."""
     return any(run.has_artifact(path) for path in FILES)
 
 

@@ -1,4 +1,4 @@
-"""Where a run stands: what it read, what it came from, what it made, and what serves that."""
+"""The lineage of a run: its inputs, its parents and children, its outputs, and deployments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything a run says in words and figures: its note, metrics, parameters, tags, attributes."""
+"""The overview of a run: note, metrics, parameters, tags and attributes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def draw(run: RunInfo) -> None:
 
 
 def metric_tiles(run: RunInfo) -> None:
-    """The figures that matter most, as a row of tiles."""
+    """The most important metrics as a row of tiles."""
     keys = [k for k, s in run.metrics.items() if not k.endswith("_std") and not math.isnan(s.last)]
     singles = [key for key in keys if run.metrics[key].count == 1]
     definitions = metric_kinds()

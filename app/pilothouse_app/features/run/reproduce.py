@@ -77,7 +77,7 @@ def _training_code(run: RunInfo) -> str:
 
 
 def _install_command(run: RunInfo) -> str:
-    """The command that installs what the run was trained with; nothing when that is not known."""
+    """The command that installs the packages of the training; empty when they are unknown."""
     if not run.has_artifact(ENVIRONMENT):
         return ""
     try:

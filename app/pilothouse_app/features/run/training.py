@@ -69,7 +69,7 @@ def _columns(uses: list[Any]) -> None:
 
 
 def _next_step(run: RunInfo, dataset: str) -> None:
-    """What one does with a finished run: register it, promote it, launch it, watch it."""
+    """The next step of a finished run: register it, promote it, or see its deployments."""
     versions = workspace().registry.of_run(run.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         if not versions:

@@ -1,4 +1,4 @@
-"""The runs below a run: trials of a search, folds, steps of a pipeline; as a tree with figures."""
+"""The child runs of a run (trials, folds, pipeline steps) as a tree with metrics."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ PRESERVED = ("time_column", "threshold", "cv_rows", "tags")
 
 
 def training_button(dataset: str = "", *, key: str = "train") -> None:
-    """The button that opens the dialog, with a dataset chosen when one is given."""
+    """The button that opens the dialog, optionally with a dataset preselected."""
     if st.button("New training", type="primary", icon=":material/model_training:", key=key):
         _training(dataset)
 

@@ -1,4 +1,4 @@
-"""A training on its job's page: what came of it, and its settings to change when it failed."""
+"""A training on its job's page: its result, and its settings to edit when it failed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def is_training(job: JobInfo) -> bool:
-    """Whether the job trains what one spec says."""
+    """Whether the job is a training with a spec."""
     return job.kind == "train" and bool(job.args.get("spec"))
 
 
@@ -27,7 +27,7 @@ def edit_again_button(job: JobInfo) -> None:
 
 
 def training_outcome(job: JobInfo) -> None:
-    """The figure that a finished training came to, and the way to its run."""
+    """The metric of a finished training, and the link to its run."""
     run = (job.result or {}).get("run")
     if job.status != "succeeded" or not is_training(job) or not run:
         return
