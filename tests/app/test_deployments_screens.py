@@ -99,7 +99,7 @@ def test_what_training_never_saw_is_marked(tour):
     page = tour("deployment", name="late", deployment_view="Try it")
     assert not page.warning
     page.number_input(key="try_late_1_temp").set_value(31.0).run()
-    assert "outside -5.00 to 30.00, which training saw" in shown(page)
+    assert "outside -5.00 to 30.00, the range of the training data" in shown(page)
     assert "temp: outside" in page.warning[0].value
     page.button(key="try_reset").click().run()
     assert not page.warning
@@ -114,7 +114,7 @@ def test_what_training_never_saw_is_marked(tour):
         (Field("a", "string", categories=("x", "y")), "", "required"),
         (Field("a", "number", required=False, low=0, high=1), None, ""),
         (Field("a", "number", low=0, high=1), 1.0, ""),
-        (Field("a", "integer", low=1, high=5), 6, "outside 1 to 5, which training saw"),
+        (Field("a", "integer", low=1, high=5), 6, "outside 1 to 5, the range of the training data"),
         (Field("a", "boolean"), False, ""),
         (Field("a", "string"), "anything", ""),
     ],
