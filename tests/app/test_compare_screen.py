@@ -274,7 +274,7 @@ def test_both_costs_of_nothing_count_as_one(visit, runs):
 
 def test_without_predictions_the_stored_curves_are_drawn(visit, bare):
     page = compare(visit, bare, "Curves and threshold")
-    assert "the threshold cannot be moved" in shown(page)
+    assert "the threshold cannot be changed" in shown(page)
     assert len(page.get("plotly_chart")) == 3
 
 
@@ -337,7 +337,7 @@ def test_the_comparison_can_be_taken_away(visit, runs):
 def test_more_runs_than_colours_is_said(visit, workspace, runs):
     more = [logged(workspace, f"more-{place}", 0.2, rate=0.1, scored=False) for place in range(5)]
     page = compare(visit, [*runs, *more], "Over steps")
-    assert "Not: more-4" in shown(page)
+    assert "not: more-4" in shown(page)
 
 
 def test_versions_are_compared_by_the_runs_they_came_from(tour, served):

@@ -39,18 +39,18 @@ MAX_COMPARED = 10
 
 def render() -> None:
     """Draw the page."""
-    room = workspace().experiments
+    experiments = workspace().experiments
     state = current_state()
     run_filter = group_run_filter(state)
     matching, error = count_or_error(run_filter)
     total = matching if run_filter == RunFilter() else cached_count(RunFilter())
-    if not total and state == State() and not room.count(RunFilter(archived=True)):
+    if not total and state == State() and not experiments.count(RunFilter(archived=True)):
         _first_steps()
         return
 
     with header("Experiments", note=_count_note(matching, total, state)):
         views_menu(state)
-        actions_menu(matching, lambda: room.ids(run_filter), state.archived)
+        actions_menu(matching, lambda: experiments.ids(run_filter), state.archived)
         _compare_link()
         import_button()
         training_button()

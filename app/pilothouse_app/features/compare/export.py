@@ -36,7 +36,7 @@ def _downloads(context: ComparisonContext) -> None:
             ("CSV", "csv", "text/csv", exports.to_csv),
             ("Parquet", "parquet", "application/vnd.apache.parquet", exports.to_parquet),
             ("LaTeX", "tex", "application/x-tex", exports.to_latex),
-            ("Markdown", "md", "text/markdown", lambda *shown: _markdown(context, *shown)),
+            ("Markdown", "md", "text/markdown", lambda *args: _markdown(context, *args)),
         ):
             st.download_button(
                 name,

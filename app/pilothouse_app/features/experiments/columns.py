@@ -139,10 +139,10 @@ def column_catalog() -> ColumnCatalog:
 
 
 def _read_catalog() -> tuple[Any, ...]:
-    room = workspace().experiments
-    tags = tuple(key for key in room.tag_keys() if not key.startswith(RESERVED))
-    nodes = [(node.path, node.level, node.runs, node.is_experiment) for node in room.tree()]
-    return tuple(room.metric_keys()), tuple(room.param_keys()), tags, nodes
+    experiments = workspace().experiments
+    tags = tuple(key for key in experiments.tag_keys() if not key.startswith(RESERVED))
+    nodes = [(node.path, node.level, node.runs, node.is_experiment) for node in experiments.tree()]
+    return tuple(experiments.metric_keys()), tuple(experiments.param_keys()), tags, nodes
 
 
 def visible_columns(state: State, catalog: ColumnCatalog) -> list[str]:

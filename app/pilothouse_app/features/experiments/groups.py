@@ -108,15 +108,17 @@ def group_table(state: State, catalog: ColumnCatalog, columns: Sequence[str]) ->
         )
         return
 
-    room, metrics = workspace().experiments, _metrics(columns, state)
+    experiments, metrics = workspace().experiments, _metrics(columns, state)
     sort = state.sort if state.sort in (*metrics, *state.by) else COUNT
     ordered = replace(state, sort=sort, ascending=state.ascending and sort == state.sort)
     body = st.container()
     cache_key = f"groups {state.by!r} {state.run_filter!r}"
     page = table_footer(
-        state, cached(cache_key, lambda: room.group_count(state.run_filter, state.by)), "group"
+        state,
+        cached(cache_key, lambda: experiments.group_count(state.run_filter, state.by)),
+        "group",
     )
-    frame = room.groups(
+    frame = experiments.groups(
         state.run_filter, state.by, metrics, sort, not ordered.ascending, page, state.size
     )
     rows, looks = _table_data(frame, ordered, catalog, metrics)

@@ -95,7 +95,7 @@ def _option_title(option: str | int, views: Mapping[int, ViewInfo]) -> str:
 def _run_option(
     picked: str | int, opened: ViewInfo | None, views: Mapping[int, ViewInfo], state: State
 ) -> None:
-    room = workspace().experiments
+    experiments = workspace().experiments
     if isinstance(picked, int):
         _open(views[picked])
     elif picked == ALL:
@@ -106,14 +106,14 @@ def _run_option(
         _save_as(state, opened)
     elif picked == SAVE:
         _run_and_toast(
-            lambda: room.save_view(opened.name, saved_params(state), team=opened.is_team),
+            lambda: experiments.save_view(opened.name, saved_params(state), team=opened.is_team),
             "is saved",
             opened,
         )
     elif picked in (DEFAULT, NO_DEFAULT):
         on = picked == DEFAULT
         outcome = "is the default view" if on else "is no longer the default view"
-        _run_and_toast(lambda: room.set_default_view(opened.id, on), outcome, opened)
+        _run_and_toast(lambda: experiments.set_default_view(opened.id, on), outcome, opened)
     elif picked == RENAME:
         _rename(opened)
     else:
@@ -167,10 +167,10 @@ def _save_as(state: State, opened: ViewInfo | None) -> None:
 
 
 def _save(name: str, state: State, team: bool, start: bool) -> None:
-    room = workspace().experiments
-    view = room.save_view(name, saved_params(state), team=team)
+    experiments = workspace().experiments
+    view = experiments.save_view(name, saved_params(state), team=team)
     if start:
-        room.set_default_view(view.id)
+        experiments.set_default_view(view.id)
     st.session_state[OPENED] = view.id
 
 
