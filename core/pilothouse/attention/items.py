@@ -118,6 +118,7 @@ def _failed_jobs(session: Session) -> Iterator[Item]:
     """Failed jobs that nobody tried again; those of the same work are one item, the newest."""
     retried = select(Job.retry_of).where(col(Job.retry_of).is_not(None))
     query = select(Job).where(Job.status == FAILED, col(Job.id).not_in(retried))
+
     rows = sorted(session.exec(query), key=_work)
     for key, group in groupby(rows, key=_work):
         jobs = sorted(group, key=lambda job: job.created_at)

@@ -239,15 +239,18 @@ class Deployments(Service):
                 f"{name!r}.",
                 hint="Is it the right file, column and deployment?",
             )
+
         checked = Labels(labels.ids, labels.labels, labels.times)
         write_labels(log.journal_folder(self._store.folder, name), checked)
         unmatched = tuple(word for word in labels.ids if word not in present)
         report = label_file.LabelReport(
             labels.columns, labels.rows, len(labels.ids), labels.unlabelled, unmatched
         )
+
         after = {"accepted": report.accepted, "unmatched": len(unmatched), "file": filename}
         with self._store.write() as session:
             record(session, self._store, "labelled", "deployment", name, after=after, reason=reason)
+
         return report
 
     def label_counts(self, name: str) -> tuple[int, int]:

@@ -46,6 +46,7 @@ def infer(
     body: dict[str, Any] = {"inputs": inputs}
     if event_ms is not None:
         body["parameters"] = {"event_time": event_ms}
+
     answer = _post(run_folder, f"/v2/models/{quote(deployment)}/infer", body)
     return _by_row(answer, signature)
 
@@ -54,6 +55,7 @@ def _by_row(answer: dict[str, Any], signature: Signature) -> list[dict[str, Any]
     parts = {part["name"]: part["data"] for part in answer["outputs"]}
     classes = [str(label) for label in signature.classes]
     positive, width = classes.index(str(signature.positive)), len(classes)
+
     rows = []
     for index, prediction_id in enumerate(parts["prediction_id"]):
         chances = parts["predict_proba"][index * width : (index + 1) * width]
@@ -66,6 +68,7 @@ def _by_row(answer: dict[str, Any], signature: Signature) -> list[dict[str, Any]
                 "probabilities": dict(zip(classes, chances, strict=True)),
             }
         )
+
     return rows
 
 
@@ -74,6 +77,7 @@ def _post(run_folder: Path, path: str, body: Mapping[str, Any]) -> dict[str, Any
     hint = "Start it with `pilothouse server` or `pilothouse up`."
     if server is None:
         raise Unavailable("the server of this workspace is not running.", hint=hint)
+
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT_SECONDS)
     try:
         data = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -84,7 +88,9 @@ def _post(run_folder: Path, path: str, body: Mapping[str, Any]) -> dict[str, Any
         raise Unavailable(f"the server did not answer: {broken}.", hint=hint) from broken
     finally:
         connection.close()
+
     if response.status >= 400:
         kind = BY_STATUS.get(response.status, PilothouseError)
         raise kind(str(content["error"]))
+
     return content

@@ -33,6 +33,7 @@ def launch(
     if not 1 <= replicas <= MAX_REPLICAS:
         allowed = f"between 1 and {MAX_REPLICAS}"
         raise Invalid(f"the number of processes must be {allowed}.", fields={"replicas": allowed})
+
     now = store.now()
     deployment = Deployment(
         name=name,
@@ -70,11 +71,13 @@ def roll_back(session: Session, store: Store, name: str, reason: str) -> None:
     deployment = require(session, name)
     if deployment.previous_version is None:
         raise Conflict(f"{name!r} has served no version before {deployment.version}.")
+
     left, target = deployment.version, deployment.previous_version
     deployment.version, deployment.previous_version = target, left
     if any(r.state == READY and r.version == target for r in replicas_of(session, name)):
         deployment.serving_version = target
         deployment.warm_until = store.now() + WARM
+
     _change(session, store, deployment)
     served = revisions(session, name, target)[0]
     _append(session, store, deployment, served, "rolled back", reason)
@@ -110,10 +113,12 @@ def _set_desired_state(
     deployment = require(session, name)
     if deployment.desired_state == desired == "stopped":
         raise Conflict(f"{name!r} is stopped already.")
+
     before = {"state": deployment.desired_state}
     deployment.desired_state = desired
     if desired == "stopped":
         deployment.warm_until = None
+
     _change(session, store, deployment)
     verb = "stopped" if desired == "stopped" else "resumed"
     served = revisions(session, name, deployment.version)[0]

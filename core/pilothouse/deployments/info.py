@@ -97,6 +97,7 @@ def describe_status(deployment: Deployment, replicas: Sequence[Replica]) -> tupl
         return "swapping", f"Version {deployment.serving_version} answers until {version} is ready."
     if any(r.restarts for r in current):
         return "restarting", f"Version {version} ended and is being started again."
+
     return "starting", f"Version {version} is being loaded and warmed."
 
 

@@ -93,15 +93,18 @@ def read_label_file(
         as_written[columns.label] = "string"
     if as_written:
         table = _table(source, filename, as_written)
+
     ids, labels = table[columns.id].to_pylist(), table[columns.label].to_pylist()
     times = _times(table, columns.at, now_ms)
     rows = [n for n in range(len(ids)) if not _is_missing(ids[n]) and not _is_missing(labels[n])]
     rows = _unique_rows(rows, ids, labels, columns)
     if not rows:
         raise Invalid(f"no row has a value in both {columns.id!r} and {columns.label!r}.")
+
     for row in rows:
         if len(ids[row]) > MAX_ID:
             raise Invalid(f"row {row + 1}: the id is longer than {MAX_ID} characters.")
+
     classes = _classes(signature, labels, rows, columns)
     return LabelFile(
         columns=columns,

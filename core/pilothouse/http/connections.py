@@ -93,6 +93,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return ""
         if now - self.last > SILENT_SECONDS:
             return "stopped in the middle of a body"
+
         spent = now - self.since - BODY_GRACE_SECONDS
         slow = spent > 0 and self.received < spent * BODY_BYTES_PER_SECOND
         return "sent a body too slowly" if slow else ""

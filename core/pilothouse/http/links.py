@@ -41,13 +41,16 @@ def answer(store: Store, path: str, query: str) -> Response:
         noscript = "Your browser runs no scripts, so this link cannot be followed."
         html = f"<script>{SCRIPT}</script><noscript>{noscript}</noscript>"
         return _page(200, html)
+
     app = find(store.run_folder, "app")
     if app is None:
         html = "The app of this workspace is not running. Start it with <code>pilothouse up</code>"
         return _page(503, f"{html}, then reload this page.")
+
     at = parse_qs(query).get("at", [""])[0][:MAX_URL_LENGTH]
     with store.read() as session:
         page, params = target(session, at)
+
     url = f"{app.url}/{page}{f'?{urlencode(params)}' if params else ''}"
     headers = (b"location", url.encode()), (b"cache-control", b"no-store")
     return Response(302, b"", headers, content_type=HTML)

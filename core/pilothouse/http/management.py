@@ -49,8 +49,10 @@ def build(store: Store) -> Any:
     _lists(app, workspace)
     _details(app, workspace)
     app.add_exception_handler(PilothouseError, _error_response)
+
     for kind in (DBAPIError, OSError):
         app.add_exception_handler(kind, _unexpected_error_response)
+
     app.openapi = _with_hot_routes(app.openapi)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 
@@ -144,4 +146,5 @@ def _operation(method: str, path: str, summary: str) -> dict[str, Any]:
         json = {"application/json": {"schema": {"type": "object"}}}
         operation["requestBody"] = {"required": True, "content": json}
         operation["responses"]["422"] = {"description": "The request cannot be used."}
+
     return operation

@@ -22,17 +22,22 @@ def _lines(gateway: Gateway) -> Iterator[str]:
     yield from _head("pilothouse_info", "gauge", "The program that answers.")
     yield f'pilothouse_info{{version="{pilothouse.__version__}"}} 1'
     yield from _head("pilothouse_requests_total", "counter", "Prediction requests by status.")
+
     for (name, version, status), count in sorted(metrics.requests.items()):
         yield f"pilothouse_requests_total{_labels(name, version, status=status)} {count}"
+
     yield from _head("pilothouse_predictions_total", "counter", "Rows predicted.")
     for (name, version), count in sorted(metrics.rows.items()):
         yield f"pilothouse_predictions_total{_labels(name, version)} {count}"
+
     yield from _head("pilothouse_labels_total", "counter", "Labels received.")
     for name, count in sorted(metrics.labels.items()):
         yield f"pilothouse_labels_total{_labels(name)} {count}"
+
     yield from _head("pilothouse_deployment_ready", "gauge", "Whether a process is ready.")
     for name in gateway.routes.names():
         yield f"pilothouse_deployment_ready{_labels(name)} {int(gateway.routes.is_ready(name))}"
+
     yield from _head(LATENCY, "histogram", "Time from request to answer.")
     for (name, version), histogram in sorted(metrics.latency.items()):
         yield from _histogram(name, version, histogram)

@@ -133,6 +133,7 @@ def _evaluate_rule(session: Session, store: Store, rule: AlertRule, window: Wind
         alert = None
     if state.phase == "inactive":
         return
+
     alert = alert or _open(session, store, rule, readings, state)
     _update(alert, rule, readings, state)
     session.add(alert)
@@ -222,10 +223,12 @@ def _results(
             CheckResult.check == rule.check,
         )
     )
+
     by_window: dict[str, list[CheckResult]] = {}
     for result in session.exec(query):
         if result.window_id in newest and fnmatchcase(result.column, rule.column):
             by_window.setdefault(result.window_id, []).append(result)
+
     return by_window
 
 
@@ -267,6 +270,7 @@ def _open(
     session.add(alert)
     session.flush()
     _record_transition(session, store, alert, "", PENDING, first, alert.message)
+
     return alert
 
 

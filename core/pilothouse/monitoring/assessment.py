@@ -118,11 +118,13 @@ def assess(
             continue
         checks += column_checks(signal, column, pair, config)
         columns[f"{signal}/{column}"] = column_profile(pair)
+
     checks.append(_share(checks, config, reference.rows, len(rows)))
     performance = compute_performance(rows.score, rows.truth, threshold)
     needs = MinimumRows(config.min_labelled, config.min_coverage, config.tolerances)
     checks += performance_checks(performance, reference.metrics, needs, reference.rows)
     finite = rows.score[np.isfinite(rows.score)]
+
     return Assessment(
         checks=tuple(checks),
         performance=performance,
@@ -184,6 +186,7 @@ def _check(
             status = limits.judge(score)
         except NotEvaluated as why:
             message = str(why)
+
     return Check(
         signal if test.signal == FEATURE_DRIFT else test.signal,
         name,
@@ -222,6 +225,7 @@ def _share(checks: list[Check], config: MonitorConfig, n_reference: int, n_curre
     judged = [c for c in primaries if c.score is not None]
     limits = CheckLimits(config.drifted_share / 2, config.drifted_share)
     score = sum(c.status == FAIL for c in judged) / len(judged) if judged else None
+
     return Check(
         FEATURE_DRIFT,
         DRIFTED_SHARE,
@@ -256,6 +260,7 @@ def column_profile(pair: Pair) -> dict[str, Any]:
         cuts = pair.reference.bins.cuts.tolist()
         spread = {"tenths": pair.window.decile_counts.tolist(), "spread": pair.window.sum_sq_dev}
         return facts | {"labels": labels, "cuts": cuts, "mean": means} | spread
+
     return facts | {"labels": list({**pair.reference.counts, **pair.window.counts})}
 
 

@@ -87,6 +87,7 @@ def _compute(store: Store, model: str, version: int, signature: Signature, sourc
                 created_at=store.now(),
             )
         )
+
     return digest
 
 

@@ -33,10 +33,12 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
         for window in session.exec(query):
             span = Span(window.start, window.end)
             judged[span] = _later(judged.get(span), _received_until(window))
+
     rows = _received(store, deployment)
     rows = rows[rows["event_at"] < until]
     if not config.enabled or rows.empty:
         return []
+
     newest = _newest(rows, config.period)
     return [
         span

@@ -46,6 +46,7 @@ def evaluate_job(
     with store.read() as session:
         config = monitors.monitor_info(session, deployment).config
         serving = _serving(session, deployment)
+
     progress(0.1, f"reading {span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}")
     frame = window_data.observe(store, deployment, span)
     groups = window_data.by_version(frame) if len(frame) else [(*serving, frame)]
@@ -54,6 +55,7 @@ def evaluate_job(
         evaluate_window(store, deployment, span, config, *group, received_until) for group in groups
     ]
     progress(0.9, f"{len(frame):,} rows judged")
+
     with store.write() as session:
         return _result(session, [_store(session, store, window, restore) for window in evaluated])
 

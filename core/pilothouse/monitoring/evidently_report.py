@@ -33,8 +33,10 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
     with store.read() as session:
         requested = report_requests.require(session, report)
         window = window_store.require(session, requested.window_id)
+
     if requested.digest is not None:
         return {"report": report, "digest": requested.digest}
+
     progress(0.05, "reading rows")
     baseline = baselines.baseline(store, window.model, window.version)
     kinds = {field.name: KINDS[field.type] for field in monitored_inputs(baseline.signature)}
@@ -47,11 +49,13 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
     progress(0.2, "starting Evidently")
     page = evidently_page(reference, current, {**kinds, PREDICTION: "number"})
     digest = store.artifacts.put_bytes(page)
+
     rendered = report_requests.RenderedReport(
         digest, len(page), len(current), len(reference), _sampling(len(version_rows))
     )
     with store.write() as session:
         report_requests.store_report(session, store, report, rendered)
+
     return {"report": report, "digest": digest}
 
 

@@ -244,6 +244,7 @@ def trend(
         query = query.where(CheckResult.column == column)
     if signal is not None:
         query = query.where(CheckResult.signal == signal)
+
     return _frame(session.execute(query).all(), TREND)
 
 
@@ -302,6 +303,7 @@ def _bins(profile: Mapping[str, Any]) -> pd.DataFrame:
     labels = profile["labels"]
     if profile["kind"] == "category":
         labels, before, after = _largest_categories(labels, before, after)
+
     cuts = [None, *profile.get("cuts", []), None]
     ranged = profile["kind"] == "number"
     whole = (sum(before) or 1, sum(after) or 1)
@@ -318,6 +320,7 @@ def _bins(profile: Mapping[str, Any]) -> pd.DataFrame:
         )
         for index, label in enumerate(labels)
     ]
+
     return _frame(rows, BINS).astype({"low": "float64", "high": "float64"})
 
 

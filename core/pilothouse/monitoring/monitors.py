@@ -29,6 +29,7 @@ def ensure_monitor(session: Session, store: Store, deployment: str, **settings: 
     existing = session.get(Monitor, deployment)
     if existing is not None:
         return change_monitor(session, store, deployment, settings) if settings else _info(existing)
+
     config = _checked(MonitorConfig(), settings)
     now = store.now()
     monitor = Monitor(
@@ -41,8 +42,10 @@ def ensure_monitor(session: Session, store: Store, deployment: str, **settings: 
     session.add(monitor)
     session.flush()
     record(session, store, "monitored", "deployment", deployment, after=_columns(config))
+
     for rule in DEFAULT_RULES:
         add_rule(session, store, deployment, rule)
+
     return _info(monitor)
 
 
@@ -62,6 +65,7 @@ def change_monitor(
         session.flush()
         was = {name: before[name] for name in changed}
         record(session, store, "adjusted", "deployment", deployment, before=was, after=changed)
+
     return _info(monitor)
 
 
@@ -89,15 +93,19 @@ def _checked(config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfi
             hint=f"Known: {', '.join(SETTINGS)}.",
             fields=dict.fromkeys(unknown, "unknown"),
         )
+
     new = replace(config, **settings)
     require_period(new.period)
     _check_tests(new)
+
     for name in ("min_rows", "min_labelled"):
         if getattr(new, name) < 1:
             raise Invalid(f"{name} must be at least 1.", fields={name: "below 1"})
+
     for name in ("min_coverage", "drifted_share"):
         if not 0 <= getattr(new, name) <= 1:
             raise Invalid(f"{name} is a share between 0 and 1.", fields={name: "not a share"})
+
     return new
 
 

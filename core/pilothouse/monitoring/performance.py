@@ -186,6 +186,7 @@ def _metric_check(
     status, message = INSUFFICIENT, lack or "the reference has no such figure to compare with"
     if not lack and score is not None and limits is not None:
         status, message = limits.judge(score), ""
+
     return Check(
         PERFORMANCE,
         name,

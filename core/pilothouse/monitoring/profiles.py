@@ -95,6 +95,7 @@ class NumberWindow:
         present = self.present + other.present
         step = other.mean - self.mean
         share = other.present / present if present else 0.0
+
         return NumberWindow(
             self.name,
             self.rows + other.rows,
@@ -138,6 +139,7 @@ def number_reference(name: str, column: pd.Series[Any]) -> NumberReference:
     sample = values
     if len(values) > MAX_SAMPLE:
         sample = np.sort(np.random.default_rng(SEED).choice(values, MAX_SAMPLE, replace=False))
+
     bins, deciles = grids_of(values)
     return NumberReference(
         name,
@@ -179,6 +181,7 @@ def number_window(
         float(values[0]) if len(values) else math.inf,
         float(values[-1]) if len(values) else -math.inf,
     )
+
     return profile, values
 
 

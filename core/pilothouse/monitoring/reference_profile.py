@@ -61,9 +61,11 @@ def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferencePro
             columns[field.name] = _column(frame, field)
         except UnreadableProfile as wrong:
             faults[field.name] = str(wrong)
+
     y = frame[TARGET].to_numpy() == 1
     both = 0 < int(y.sum()) < len(y)
     score: Floats = frame[SCORE].to_numpy(dtype=np.float64)
+
     return ReferenceProfile(
         rows=len(frame),
         columns=columns,
@@ -103,6 +105,7 @@ def to_bytes(profile: ReferenceProfile) -> bytes:
     arrays["words"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
+
     return buffer.getvalue()
 
 
@@ -112,6 +115,7 @@ def from_bytes(data: bytes) -> ReferenceProfile:
         header = json.loads(arrays["words"].tobytes())
         columns = [_read(entry, arrays) for entry in header["columns"]]
         score = _read(header["score"], arrays)
+
     assert isinstance(score, NumberReference)
     return ReferenceProfile(
         rows=header["rows"],
@@ -128,6 +132,7 @@ def _entry(column: ColumnReference, arrays: dict[str, Any]) -> dict[str, Any]:
     entry |= {"rows": column.rows, "missing": column.missing}
     if isinstance(column, CategoryReference):
         return entry | {"counts": dict(column.counts), "complete": column.complete}
+
     array_name = f"values{len(arrays)}"
     arrays[array_name] = column.values
     return entry | {

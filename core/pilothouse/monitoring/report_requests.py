@@ -72,6 +72,7 @@ def request(session: Session, store: Store, window_id: str) -> str:
     )
     session.flush()
     record(session, store, "requested", "report", report_id, name=title)
+
     return report_id
 
 

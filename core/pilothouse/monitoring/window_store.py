@@ -55,6 +55,7 @@ def store_window(session: Session, store: Store, evaluated: EvaluatedWindow) -> 
         window.heard_until = evaluated.received_until
         session.add(window)
         return window, False
+
     now = store.now()
     if window is None:
         window = Window(
@@ -69,14 +70,17 @@ def store_window(session: Session, store: Store, evaluated: EvaluatedWindow) -> 
             **_columns(evaluated),
             evaluated_at=now,
         )
+
     window.revision += 1
     window.evaluated_at, window.heard_until, window.removed_at = now, evaluated.received_until, None
     for name, value in _columns(evaluated).items():
         setattr(window, name, value)
+
     session.add(window)
     session.flush()
     _add_results(session, window, evaluated)
     _record(session, store, window)
+
     return window, True
 
 

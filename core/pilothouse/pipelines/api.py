@@ -29,6 +29,7 @@ class Pipelines(Service):
             raise Invalid("a retraining needs a reason.", fields={"reason": "needed"})
         if not 1 <= weeks <= MAX_WEEKS:
             raise Invalid(f"{weeks} weeks is no window.", fields={"weeks": f"1 to {MAX_WEEKS}"})
+
         with self._store.write() as session:
             commands.require(session, deployment)
             under_way = select(Job.id).where(

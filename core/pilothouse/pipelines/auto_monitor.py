@@ -50,7 +50,9 @@ def monitor_new(store: Store) -> list[str]:
     )
     with store.read() as session:
         names = list(session.exec(trained))
+
     for name in names:
         with store.write() as session:
             monitor(session, store.acting_as(WORKER), name)
+
     return names

@@ -117,6 +117,7 @@ def send_week(store: Store, progress: Progress, *, week_ms: int, is_last: bool) 
     ]
     log.info("%s: %d predictions, %d labels", f"{start:%Y-%m-%d}", predicted, labelled)
     jobs = [job for result in results for job in result["jobs"]]
+
     return {"predictions": predicted, "labels": labelled, "jobs": jobs}
 
 
@@ -128,6 +129,7 @@ def summary(store: Store, progress: Progress) -> dict[str, Any]:
     rows = deployments.predictions(DEPLOYMENT, columns=["prediction_id", "event_at", "score"])
     labels = deployments.labels(DEPLOYMENT)
     alerts = monitoring.alerts()
+
     return {
         "runs": Experiments(store).count(),
         "versions": len(registry.versions(MODEL)),

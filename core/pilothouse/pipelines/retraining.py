@@ -50,6 +50,7 @@ def snapshot(
             f"{MIN_ROWS} are needed.",
             hint="Post labels, or choose a longer window.",
         )
+
     first, last = rows[EVENT_TIME].min(), rows[EVENT_TIME].max()
     newest = (rows[EVENT_TIME] > last - HELD_OUT_SPAN).mean()
     columns = [*_inputs(champion), spec.target, EVENT_TIME]
@@ -74,6 +75,7 @@ def snapshot(
         name=f"retrained-{last:%Y-%m-%d}",
         note=f"retrained on {version.ref} after {champion.ref}",
     )
+
     return {
         "dataset": version.ref,
         "rows": len(rows),
@@ -95,6 +97,7 @@ def check_contract(
     if not against:
         log.warning("the champion's data is not known here, so there is no contract to check")
         return {"checked": 0, "failures": 0}
+
     data = Data(store)
     names = [name for name in columns if name != EVENT_TIME]
     report = data.check(against, data.frame(dataset, names), columns=names)
@@ -107,6 +110,7 @@ def check_contract(
         )
         breach.remedy = {"kind": "contract", "ref": against, "data": dataset, "columns": names}
         raise breach
+
     return {"checked": len(names), "failures": 0}
 
 
@@ -159,6 +163,7 @@ def propose(
         origin="retraining",
         promotion_id=f"retraining-{run[:12]}",
     )
+
     return {"version": version.version, "promotion": promotion.id}
 
 

@@ -30,12 +30,14 @@ def retrain_for_alert(
     job_id = f"retrain-{alert_id}"
     if session.get(Job, job_id) is not None:
         return job_id
+
     alert, served = session.get(Alert, alert_id), session.get(Deployment, deployment)
     if alert is None or served is None:
         raise NotFound(f"no alert {alert_id!r} of {deployment!r}.")
     if _waits(session, deployment, served.model):
         log.info("no retraining for alert %s: an earlier one waits for a decision", alert_id)
         return None
+
     return submit(
         session,
         store.acting_as(ALERT),

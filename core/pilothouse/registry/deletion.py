@@ -33,12 +33,15 @@ def rename(session: Session, store: Store, model: Model, name: str) -> Model:
     _copy(session, Model, col(Model.name) == old, {"name": name, "updated_at": store.now()})
     changes = {"model": name, "updated_at": store.now()}
     _copy(session, ModelVersion, col(ModelVersion.model) == old, changes)
+
     for version in session.scalars(
         select(col(ModelVersion.version)).where(col(ModelVersion.model) == old)
     ).all():
         late_writes.rename(session, f"{old}@{version}", f"{name}@{version}")
+
     for table in (*OF_VERSION, ModelTag):
         session.execute(update(table).where(col(table.model) == old).values(model=name))
+
     session.execute(delete(ModelVersion).where(col(ModelVersion.model) == old))
     session.execute(delete(Model).where(col(Model.name) == old))
     session.expire_all()
@@ -46,6 +49,7 @@ def rename(session: Session, store: Store, model: Model, name: str) -> Model:
     record(session, store, "renamed", "model", name, before={"name": old}, after={"name": name})
     renamed = session.get(Model, name)
     assert renamed is not None
+
     return renamed
 
 

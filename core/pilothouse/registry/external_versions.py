@@ -44,6 +44,7 @@ def find(session: Session, store: Store, model: str, version: int) -> ExternalVe
     origin = session.get(ModelVersionOrigin, (model, version))
     if not model_version.import_source:
         return None
+
     files = _files(store, model_version.digest) if origin is not None else ()
     tags = select(VersionTag.key, VersionTag.value).where(
         VersionTag.model == model, VersionTag.version == version

@@ -98,6 +98,7 @@ def models(
     )
     if size is not None:
         query = query.limit(size).offset((page - 1) * size)
+
     frame = _frame(session.execute(query), MODELS, instants=("newest_at", "created_at"))
     return frame.astype({"versions": "int64", "latest": "Int64", "champion": "Int64"})
 
@@ -120,6 +121,7 @@ def model_list(session: Session, search: str, page: int, size: int) -> pd.DataFr
     )
     metrics = {row.model: row.metrics for row in session.execute(query)}
     rows = zip(names, frame["created_by"], strict=True)
+
     return frame.assign(
         owner=[owners.get(name, maker) for name, maker in rows],
         metrics=[metrics.get(name, {}) for name in names],

@@ -72,6 +72,7 @@ def propose(session: Session, store: Store, request: PromotionRequest) -> Promot
     """
     if (made := session.get(Promotion, request.promotion_id)) is not None:
         return promotion_info(made)
+
     versions.require(session, request.model, request.version)
     _refuse_duplicate(session, request)
     promotion = _create(session, store, request, PENDING)
@@ -85,6 +86,7 @@ def propose(session: Session, store: Store, request: PromotionRequest) -> Promot
         after={"stage": request.stage, "evidence": promotion.evidence_hash},
         reason=request.reason,
     )
+
     return promotion_info(promotion)
 
 
@@ -96,6 +98,7 @@ def promote(session: Session, store: Store, request: PromotionRequest) -> Promot
     """
     if (made := session.get(Promotion, request.promotion_id)) is not None:
         return promotion_info(made)
+
     versions.require(session, request.model, request.version)
     _refuse_duplicate(session, request)
     promotion = _create(session, store, request, ACCEPTED)
@@ -105,6 +108,7 @@ def promote(session: Session, store: Store, request: PromotionRequest) -> Promot
         _record_refusal(session, store, promotion, request.reason)
     else:
         _apply(session, store, promotion, request.reason)
+
     session.add(promotion)
     return promotion_info(promotion)
 
@@ -120,6 +124,7 @@ def decide(
     promotion = require(session, promotion_id)
     if promotion.status != PENDING:
         raise Conflict(f"this promotion has been {promotion.status} already.")
+
     _require_reason(reason)
     promotion.decided_by, promotion.decided_at = store.actor, store.now()
     promotion.decision_reason = reason
@@ -133,6 +138,7 @@ def decide(
     else:
         promotion.status = REFUSED
         _record_refusal(session, store, promotion, reason)
+
     session.add(promotion)
     return promotion_info(promotion)
 
@@ -154,6 +160,7 @@ def _evidence(
         champion = None
     if comparison is not None and (champion is None or comparison.against != champion.ref):
         comparison = None
+
     return Evidence(
         model=model,
         version=version,
@@ -184,6 +191,7 @@ def _create(session: Session, store: Store, request: PromotionRequest, status: s
     version = versions.require(session, request.model, request.version)
     if version.stage == request.stage:
         raise Conflict(f"{request.model}@{request.version} is in {request.stage} already.")
+
     decision = evaluate_gates(
         session, request.model, request.version, request.stage, request.comparison
     )
@@ -204,6 +212,7 @@ def _create(session: Session, store: Store, request: PromotionRequest, status: s
     )
     session.add(promotion)
     session.flush()
+
     return promotion
 
 
@@ -228,6 +237,7 @@ def _apply(session: Session, store: Store, promotion: Promotion, reason: str) ->
             f"{_title(promotion)} is impossible: the model's artifact is not in the store.",
             hint="Restore it from a backup, or train the model again.",
         )
+
     before = stages.stage_and_champion(session, version)
     stages.move(session, store, version, promotion.stage, reason, promotion.id)
     record(

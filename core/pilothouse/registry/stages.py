@@ -48,6 +48,7 @@ def archive(session: Session, store: Store, model: str, version: int, reason: st
     model_version = require(session, model, version)
     if model_version.stage == ARCHIVED:
         raise Conflict(f"{model}@{version} is archived already.")
+
     before = stage_and_champion(session, model_version)
     move(session, store, model_version, ARCHIVED, reason)
     record(
@@ -78,12 +79,14 @@ def set_alias(
     """
     if alias == CHAMPION:
         raise Conflict("the champion follows production.", hint="Promote the version instead.")
+
     names.ALIAS.check(alias)
     if alias.isdigit():
         raise Invalid(
             f"an alias cannot be called {alias!r}: it would look like a version's number.",
             fields={"alias": "digits only"},
         )
+
     existing = session.get(Alias, (model, alias))
     previous = existing.version if existing else None
     if version is None:
@@ -91,6 +94,7 @@ def set_alias(
     else:
         require(session, model, version)
         _write_alias(session, store, model, alias, version)
+
     _record_alias(session, store, model, alias, previous, version, reason)
     return previous
 

@@ -137,6 +137,7 @@ def _run_source(session: Session, store: Store, run_id: str) -> VersionSource:
         raise Conflict(
             f"run {run.name!r} is {run.status}; only a finished run can become a version."
         )
+
     paths = select(RunArtifact.path, RunArtifact.digest).where(RunArtifact.run_id == run_id)
     files = dict(session.exec(paths).all())
     if missing := [p for p in (MODEL_PATH, SIGNATURE_PATH) if p not in files]:
@@ -145,6 +146,7 @@ def _run_source(session: Session, store: Store, run_id: str) -> VersionSource:
             hint="Of a search, register one of its trials.",
             fields={"run": "has no model"},
         )
+
     example = files.get(EXAMPLE_PATH)
     return VersionSource(
         run=run_id,
@@ -184,6 +186,7 @@ def _add(
     owner = _require_or_create(session, store, model)
     if not store.artifacts.exists(source.digest):
         raise NotFound(f"the model's artifact {source.digest[:12]}… is not in the store.")
+
     now = store.now()
     owner.last_number = max(_latest(session, model), owner.last_number or 0) + 1
     owner.updated_at = now
@@ -219,6 +222,7 @@ def _add(
         after={"run": source.run, "import": source.imported, "digest": source.digest},
         reason=note,
     )
+
     return _info(session, row)
 
 

@@ -271,6 +271,7 @@ class Controller:
             self._count_crash(replica, timedelta(0))
             self._save(replica)
             return
+
         replica.state, replica.token, replica.socket = STARTING, token, launch.socket
         replica.started_at, replica.ready_at, replica.start_after = self.store.now(), None, None
         replica.observed_generation = deployment.generation

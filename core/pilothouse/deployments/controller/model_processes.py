@@ -88,6 +88,7 @@ def spawn(launch: Launch, token: str, paths: ReplicaPaths, ordinal: int) -> tupl
         ],
         setsid=True,
     )
+
     return pid, psutil.Process(pid).create_time()
 
 

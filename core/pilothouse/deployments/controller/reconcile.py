@@ -41,6 +41,7 @@ def plan(deployment: Deployment, replicas: Sequence[Replica], now: datetime) -> 
         return ReconcilePlan(
             None, (), tuple((r.version, r.ordinal) for r in replicas if r.state != STOPPING)
         )
+
     serving = choose_serving(deployment, replicas)
     needed = {
         (n, i) for n in _needed_versions(deployment, serving) for i in range(deployment.replicas)
@@ -57,6 +58,7 @@ def plan(deployment: Deployment, replicas: Sequence[Replica], now: datetime) -> 
         for r in replicas
         if (r.version, r.ordinal) not in retained and r.state != STOPPING
     )
+
     return ReconcilePlan(serving, tuple(starts), tuple(stops))
 
 

@@ -23,13 +23,16 @@ def try_version(store: Store, version: VersionInfo) -> str:
     """Why a model process cannot answer the version's example, or nothing when it can."""
     if not version.signature.can_be_served:
         return "another program logged it and did not say what its answer means"
+
     with store.read() as session:
         if not trusted_models.is_written(session, version.digest):
             return trusted_models.WHY
+
     try:
         artifact = store.artifacts.local_path(version.digest)
     except PilothouseError as refused:
         return str(refused).rstrip(".")
+
     with tempfile.TemporaryDirectory(prefix="pilothouse-trial-") as folder:
         launch = Launch(
             deployment="trial",
@@ -58,8 +61,10 @@ def _run(launch: Launch, file: Path) -> str:
         )
     except subprocess.TimeoutExpired:
         return f"it did not answer within {DEADLINE_SECONDS} seconds"
+
     if result.returncode == 0:
         return ""
+
     lines = result.stderr.decode(errors="replace").strip().splitlines()
     last = lines[-1] if lines else f"its process ended with {result.returncode}"
     return last.strip().rstrip(".")[:MAX_MESSAGE]

@@ -91,6 +91,7 @@ def read_request(
             f"the request takes {request.size >> 20} MB with its missing values filled in.",
             hint="Send fewer rows.",
         )
+
     return request
 
 

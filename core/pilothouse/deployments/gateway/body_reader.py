@@ -66,6 +66,7 @@ class BodyReader:
         """A request for predictions. Raises Invalid, or TooLarge."""
         if is_light(body):
             return read_request(form, content_type, body, signature, self.limits)
+
         head = self._head(form, signature) | {"content_type": content_type}
         result, tail = await self._request(head, body)
         return CheckedRequest(
@@ -98,6 +99,7 @@ class BodyReader:
     ) -> tuple[dict[str, Any], memoryview]:
         if len(body) > MAX_PAYLOAD:
             raise TooLarge(f"the body is larger than {MAX_PAYLOAD >> 20} MB.")
+
         async with self._exclusive() as process:
             try:
                 async with asyncio.timeout(READ_SECONDS):
@@ -109,6 +111,7 @@ class BodyReader:
             kind, result, tail = unpack(reply)
             if result["peak_bytes"] > LARGE_PEAK:
                 self._terminate()  # its memory goes back to the system
+
         if kind == REFUSED:
             raise _refusal(result)
         return result, tail
@@ -123,6 +126,7 @@ class BodyReader:
             raise Unavailable(
                 "other large bodies are being read.", hint="Try again in a few seconds."
             ) from late
+
         done = False
         try:
             yield await self._ensure_started()

@@ -38,6 +38,7 @@ def check_columns(
     message per column.
     """
     _check_names(signature, received, unused)
+
     columns: Columns = {}
     problems: dict[str, str] = {}
     for field in signature.inputs:
@@ -46,9 +47,11 @@ def check_columns(
             columns[field.name] = [None] * rows if values is None else _column(field, values, rows)
         except Invalid as refused:
             problems[field.name] = refused.message
+
     if problems:
         summary = "; ".join(f"{name}: {message}" for name, message in problems.items())
         raise Invalid(f"{summary}.", fields=problems)
+
     return columns
 
 
@@ -60,6 +63,7 @@ def _check_names(
     absent = [f.name for f in signature.inputs if f.required and f.name not in received]
     if not unknown and not absent:
         return
+
     fields = dict.fromkeys(
         (name[:MAX_ID] for name in unknown[:MAX_COMPARED]), "the model has no such column"
     )
@@ -67,11 +71,13 @@ def _check_names(
     problems = []
     if absent:
         problems.append(f"missing columns: {join_names(absent)}")
+
     others = unknown if unused is None else list(unused)
     if others:
         label = "unknown columns" if unused is None else "columns that are not used"
         guesses = [_guess(name, absent) for name in others[:MAX_NAMES]]
         problems.append(f"{label}: {join_names([*guesses, *others[MAX_NAMES:]])}")
+
     raise Invalid(
         f"{'; '.join(problems)}.",
         hint=f"The model takes: {join_names(signature.names)}.",

@@ -203,6 +203,7 @@ class Gateway:
             predicted = _predicted(route, request, raw)
             self._log_prediction(route, request, predicted, began)
             return request, predicted
+
         raise Unavailable(f"two processes of {name!r} ended while they predicted this.")
 
     def _log_prediction(
@@ -246,6 +247,7 @@ class Gateway:
             "status": status,
         }
         self.metrics.count(name, version, status, 0, latency_ms)
+
         try:
             journal.refused(line)
         except Unavailable as full:
@@ -328,10 +330,12 @@ def _predicted(route: DeploymentRoute, request: CheckedRequest, raw: bytes) -> I
         raise Invalid(f"the model cannot predict these rows: {str(raw[1:], 'utf-8', 'replace')}.")
     if raw[:1] != SUCCESS:
         raise PilothouseError(f"the model failed: {str(raw[1:], 'utf-8', 'replace')}.")
+
     signature = route.signature
     rows: list[list[float]] = orjson.loads(memoryview(raw)[1:])
     column = signature.classes.index(signature.positive)
     scores = [row[column] for row in rows]
+
     return InferenceResponse(
         deployment=route.name,
         version=route.version,

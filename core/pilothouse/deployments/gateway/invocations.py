@@ -47,14 +47,17 @@ def parse(
             f"the content type {excerpt(content_type)} is not understood.",
             hint="Send application/json or text/csv.",
         )
+
     value = read_json(body, bare_nan=True)
     forms = [form for form in FORMS if form in value]
     if len(forms) != 1:
         raise Invalid(f"the body must hold exactly one of {', '.join(FORMS)}.")
+
     columns, rows, unused = _READERS[forms[0]](value[forms[0]], signature, limits)
     params = value.get("params") or {}
     if not isinstance(params, dict):
         raise Invalid("`params` must be an object.")
+
     return InferenceRequest(
         columns, rows, event_times(params, rows), requested_ids(params, rows), unused=unused
     )
@@ -131,6 +134,7 @@ def _csv(body: bytes, signature: Signature, limits: RequestLimits) -> Table:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as broken:
         raise Invalid("the CSV is not in UTF-8.") from broken
+
     csv.field_size_limit(limits.max_body)
     lines = csv.reader(io.StringIO(text, newline=""))
     try:
@@ -141,8 +145,10 @@ def _csv(body: bytes, signature: Signature, limits: RequestLimits) -> Table:
         data = _csv_rows(lines, len(names), limits)
     except csv.Error as broken:
         raise Invalid(f"the CSV cannot be read: {broken}.") from broken
+
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise Invalid(f"the CSV has the column {excerpt(repeated[0])} more than once.")
+
     limits.check_rows(len(data))
     limits.check_cells(len(data), signature)
     columns, unused = from_rows(data, tuple(names), signature.names)
@@ -150,6 +156,7 @@ def _csv(body: bytes, signature: Signature, limits: RequestLimits) -> Table:
     typed = {
         name: [_typed(cell, fields[name]) for cell in cells] for name, cells in columns.items()
     }
+
     return typed, len(data), unused
 
 

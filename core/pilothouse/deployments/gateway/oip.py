@@ -47,12 +47,14 @@ def parse(
         raise Invalid(
             f"there are {len(tensors)} tensors, and the model takes {len(signature.inputs)}."
         )
+
     outputs = _outputs(body.get("outputs"))
     limits = limits or RequestLimits()
     if len(tensors) == 1 and _is_matrix(tensors[0]):
         columns, rows = _matrix(tensors[0], signature, limits)
     else:
         columns, rows = _columns(tensors, limits)
+
     parameters = body.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise Invalid("`parameters` must be an object.")
@@ -140,6 +142,7 @@ def _columns(tensors: list[Any], limits: RequestLimits) -> tuple[dict[str, list[
         if name in columns:
             raise Invalid(f"tensor {excerpt(name)} is given twice.")
         columns[name], rows = data, shape[0]
+
     return columns, rows
 
 
@@ -147,6 +150,7 @@ def _parts(tensor: Any, limits: RequestLimits) -> tuple[str, list[int], list[Any
     """A tensor's name, shape and flat data. Its shape is checked before its data is read."""
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
         raise Invalid("each tensor must be an object with a `name`.")
+
     name, data = tensor["name"], tensor.get("data")
     kind = tensor.get("datatype")
     if not isinstance(kind, str) or kind not in KNOWN:
@@ -154,9 +158,11 @@ def _parts(tensor: Any, limits: RequestLimits) -> tuple[str, list[int], list[Any
             f"tensor {excerpt(name)} has the datatype {excerpt(kind)}.",
             hint=f"Known: {', '.join(sorted(KNOWN))}.",
         )
+
     shape = _shape(name, tensor.get("shape"))
     if not isinstance(data, list):
         raise Invalid(f"tensor {excerpt(name)} needs its `data` as a list.")
+
     size = shape[0] * (shape[1] if len(shape) == 2 else 1)
     if shape[0] <= len(data):
         limits.check_rows(shape[0])
@@ -165,6 +171,7 @@ def _parts(tensor: Any, limits: RequestLimits) -> tuple[str, list[int], list[Any
         raise Invalid(
             f"tensor {excerpt(name)} has {len(data)} values, its shape {shape} needs {size}."
         )
+
     return name, shape, data
 
 
@@ -199,6 +206,7 @@ def _outputs(value: Any) -> tuple[str, ...]:
         raise Invalid("`outputs` must be a list.")
     if len(value) > len(OUTPUTS):
         raise Invalid(f"there are {len(value)} outputs, and {len(OUTPUTS)} can be named.")
+
     names = [part.get("name") if isinstance(part, dict) else None for part in value]
     for name in names:
         if name not in OUTPUTS:
@@ -207,6 +215,7 @@ def _outputs(value: Any) -> tuple[str, ...]:
             )
         if names.count(name) > 1:
             raise Invalid(f"the output {name!r} is named more than once.")
+
     return tuple(str(name) for name in names)
 
 
@@ -218,6 +227,7 @@ def _tensor(name: str, predicted: InferenceResponse) -> dict[str, Any]:
     if name == "prediction_id":
         data: list[Any] = predicted.prediction_ids
         return {"name": name, "shape": [rows], "datatype": "BYTES", "data": data}
+
     return {
         "name": name,
         "shape": [rows, len(predicted.signature.classes)],

@@ -90,6 +90,7 @@ def excerpt(value: Any, depth: int = BRIEF_DEPTH) -> str:
         pairs = islice(value.items(), BRIEF_ITEMS)
         items = [f"{excerpt(k, depth - 1)}: {excerpt(v, depth - 1)}" for k, v in pairs]
         return f"{{{', '.join(items)}{', ...' if len(value) > BRIEF_ITEMS else ''}}}"
+
     return repr(value)[:BRIEF_TEXT]
 
 
@@ -140,6 +141,7 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
         raise Invalid(
             f"the content encoding {excerpt(encoding)} is not understood.", hint="Use gzip."
         )
+
     pieces: list[bytes] = []
     size = start = 0
     for _ in range(GZIP_MEMBERS):
@@ -161,6 +163,7 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
         if not body[start : start + GZIP_STEP].strip(b"\0"):  # the end, or padding up to it
             _check_padding(body, start, encoding)
             return b"".join(pieces)
+
     raise Invalid(f"the {encoding} body has more than {GZIP_MEMBERS} parts.")
 
 
@@ -176,6 +179,7 @@ def from_rows(
     `names` in order; and the names of some columns that are not needed."""
     if all(type(row) is dict for row in rows):
         return _from_records(rows, needed)
+
     for index, row in enumerate(rows):
         if not isinstance(row, list):
             raise Invalid(f"row {index} must be a list of {len(names)} values or an object.")
@@ -184,6 +188,7 @@ def from_rows(
                 f"row {index} has {len(row)} values, and {len(names)} are needed.",
                 hint=f"In this order: {join_names(names)}.",
             )
+
     needed_names = set(needed)
     columns = {n: [row[i] for row in rows] for i, n in enumerate(names) if n in needed_names}
     return columns, tuple(name for name in names if name not in needed_names)[:MAX_COLUMNS]

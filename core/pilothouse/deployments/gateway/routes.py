@@ -61,6 +61,7 @@ def _route(session: Session, deployment: Deployment, ready: Sequence[Replica]) -
         Revision.deployment == deployment.name, Revision.version == version
     )
     revision = session.exec(query.order_by(col(Revision.seq).desc()).limit(1)).one()
+
     return DeploymentRoute(
         name=deployment.name,
         model=revision.model,

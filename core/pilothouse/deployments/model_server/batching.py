@@ -83,6 +83,7 @@ class Batches:
         if isinstance(rows, BaseException):
             await self._serve_one_by_one(batch, rows)
             return
+
         start = 0
         for part in batch:
             if not part.done.done():

@@ -218,6 +218,7 @@ class ModelServer:
             return SUCCESS + orjson.dumps(self._state())
         if kind != PREDICT:
             return FAILURE + b"unknown verb"
+
         try:
             request = orjson.loads(body)
             rows = await self._batches.predict(request["columns"], request["rows"])
@@ -256,14 +257,17 @@ async def listen(process: ModelServer, launch: Launch, launch_file: Path) -> Non
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
+
     Path(launch.socket).unlink(missing_ok=True)
     server = await loop.create_unix_server(lambda: FrameServer(process.answer), launch.socket)
     log.info("ready after %.2f s", time.monotonic() - STARTED_AT)
+
     while not stop.is_set() and launch_file.exists():
         try:
             await asyncio.wait_for(stop.wait(), LAUNCH_CHECK_SECONDS)
         except TimeoutError:
             continue
+
     server.close()
     await process.drained()
     Path(launch.socket).unlink(missing_ok=True)
@@ -285,6 +289,7 @@ def main() -> None:
     if arguments.check:
         check(launch)
         return
+
     log.info("loading %s version %d", launch.model, launch.version)
     predictor = load(launch)
     warm(predictor, launch)

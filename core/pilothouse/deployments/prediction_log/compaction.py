@@ -95,6 +95,7 @@ def _compact_segment(workspace: Path, path: Path) -> int:
     checked = segment_rows.check_lines(segment)
     if checked.damaged:
         damage.set_lines_aside(workspace, segment, checked.damaged)
+
     rows = 0
     for tree in log.TREES:
         parts = checked.tables[tree]
@@ -107,6 +108,7 @@ def _compact_segment(workspace: Path, path: Path) -> int:
                 id_index.add(workspace, path.parent.name, ids)
             for name, part in _partitions(table, log.DATED_BY[tree], folder):
                 _write(part, folder / name / f"{segment.id}.parquet")
+
     path.unlink()
     return rows
 

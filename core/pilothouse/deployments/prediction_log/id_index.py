@@ -47,8 +47,10 @@ def rebuild_missing(workspace: Path, deployment: str) -> None:
     path = index_file(workspace, deployment)
     if path.exists():
         return
+
     partial = path.with_suffix(".part")
     partial.unlink(missing_ok=True)
+
     folder = log.tree_folder(workspace, log.PREDICTIONS, deployment)
     with _open(partial) as connection:
         for file in log.parquet_files(folder):
@@ -59,6 +61,7 @@ def rebuild_missing(workspace: Path, deployment: str) -> None:
             ids = table["prediction_id"].to_pylist()
             with connection:
                 connection.executemany(ADD, ((_key(word),) for word in ids))
+
     partial.replace(path)
 
 
@@ -79,6 +82,7 @@ def _not_indexed(workspace: Path, deployment: str, ids: set[str]) -> set[str]:
     path = index_file(workspace, deployment)
     if not path.exists():
         return set(ids)
+
     keys = {_key(word): word for word in ids}
     indexed: set[int] = set()
     try:
@@ -89,6 +93,7 @@ def _not_indexed(workspace: Path, deployment: str, ids: set[str]) -> set[str]:
                 indexed.update(row[0] for row in connection.execute(query, part))
     except sqlite3.DatabaseError as broken:
         logger.warning("the index %s cannot be read: %s", path, broken)
+
     return {word for key, word in keys.items() if key not in indexed}
 
 

@@ -99,6 +99,7 @@ def predictions(
     table = _union(workspace, deployment, PREDICTIONS, LogQuery(start, end, read, newest))
     if table is None:
         return _empty(requested or PREDICTION_COLUMNS)
+
     table = _between(table, "event_at", start, end)
     frame: pd.DataFrame = table.to_pandas()
     frame = frame.sort_values("received_at", kind="stable", ignore_index=True)
@@ -107,9 +108,11 @@ def predictions(
         first = _first_received(workspace, deployment, frame["prediction_id"])
         earlier = frame["prediction_id"].map(first) < frame["received_at"]
         frame = frame[~earlier].reset_index(drop=True)
+
     for name in requested or ():
         if name not in frame:
             frame[name] = None
+
     return frame if requested is None else frame[requested]
 
 

@@ -77,10 +77,12 @@ def check_lines(segment: Segment) -> CheckedLines:
             damaged[number] = flaw
         else:
             lines.append(line)
+
     tables = {}
     for tree in (PREDICTIONS, LABELS):
         tables[tree], flawed = _build(lines, tree)
         damaged |= flawed
+
     tables[REQUESTS] = _request_tables(segment)
     named = tuple(DamagedLine(number, damaged[number]) for number in sorted(damaged))
     return CheckedLines(tables, named)
