@@ -194,8 +194,8 @@ def fault_of_arguments(command: click.Command, words: list[str]) -> str:
         command.make_context(command.name, [*words])
     except (click.NoSuchOption, click.MissingParameter) as wrong:
         return wrong.format_message()
-    except click.BadParameter:
-        return ""  # a placeholder, or a file that is not here
+    except (click.BadParameter, click.BadOptionUsage):
+        return ""  # a placeholder, a file that is not here, or an option that is only mentioned
     except click.UsageError as wrong:
         return wrong.format_message()
     return ""
