@@ -126,6 +126,6 @@ def test_what_needs_a_person_is_dismissed_and_put_back(visitor: Any, voyage: Any
     (gone,) = before - {item.id for item in attention.items()}
     visitor.open("/attention?attention_view=Dismissed")
     visitor.table("Needs a person").tick(0)
-    visitor.press("Put back (1)")
-    visitor.toast("1 item put back")
+    visitor.press("Restore (1)")
+    visitor.toast("1 item restored")
     assert gone in {item.id for item in attention.items()}

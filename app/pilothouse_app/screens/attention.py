@@ -102,7 +102,7 @@ def _command(dismissed: bool) -> None:
 
     if dismissed:
         st.button(
-            f"Put back{count}", type="primary", icon=":material/undo:", key="put_back",
+            f"Restore{count}", type="primary", icon=":material/undo:", key="put_back",
             disabled=not ids, help=help, on_click=restore_items, args=(ids,),
         )  # fmt: skip
     elif st.button(
@@ -115,7 +115,7 @@ def _command(dismissed: bool) -> None:
 def _empty(dismissed: bool) -> None:
     untick(TABLE)
     if dismissed:
-        empty("Nothing has been dismissed", "What is taken off the list can be put back here.")
+        empty("Nothing has been dismissed", "Dismissed items are listed here and can be restored.")
         return
     empty(
         "All clear",
