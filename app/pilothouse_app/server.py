@@ -95,7 +95,7 @@ def application() -> st.App:
     )
 
 
-class OwnHost:
+class HostCheck:
     """Lets in what comes to a loopback name, and of pages those of this app."""
 
     def __init__(self, app: ASGIApp) -> None:

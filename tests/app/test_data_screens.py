@@ -136,7 +136,7 @@ def test_a_version_that_is_not_in_use_says_so(visit, workspace, flights):
     frame = workspace.data.frame(flights)
     workspace.data.register("flights", frame.drop(columns="late"), on_breach="accept")
     page = visit("dataset", ref="flights@2")
-    assert "broke the contract" in shown(page)
+    assert "contract violation" in shown(page)
     workspace.data.archive("flights@2", "the wrong file")
     page = visit("dataset", ref="flights@2")
     assert not page.exception

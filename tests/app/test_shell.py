@@ -119,7 +119,7 @@ def test_only_pages_at_a_name_of_ours_reach_the_app(headers, status):
         await PlainTextResponse("in")(scope, receive, send)
 
     async def ask():
-        transport = httpx.ASGITransport(server.OwnHost(fine))
+        transport = httpx.ASGITransport(server.HostCheck(fine))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as caller:
             return await caller.get("/", headers=headers)
 
@@ -137,7 +137,7 @@ def test_a_socket_of_a_stranger_is_closed_before_it_opens():
             sent.append(message["type"])
 
         scope = {"type": "websocket", "headers": [(b"host", host)]}
-        await server.OwnHost(fine)(scope, None, send)
+        await server.HostCheck(fine)(scope, None, send)
         return sent
 
     assert asyncio.run(connect(b"evil.example")) == ["websocket.close"]

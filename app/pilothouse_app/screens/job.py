@@ -74,8 +74,8 @@ def _commands(job: JobInfo) -> None:
     if not job.ended and st.button("Cancel job", icon=":material/cancel:", key="job_cancel"):
         confirm(
             "Cancel this job",
-            f"**{job.title}** stops after the step it is in. What its finished steps made stays, "
-            "and it can be retried from there.",
+            f"**{job.title}** stops after the step it is in. The results of finished steps are "
+            "kept, and it can be retried from there.",
             verb="Cancel job",
             command=lambda reason: ws.jobs.cancel(job.id, reason),
             done="The job is being cancelled",

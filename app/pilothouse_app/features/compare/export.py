@@ -29,7 +29,7 @@ def export_button(context: ComparisonContext) -> None:
 
 def _downloads(context: ComparisonContext) -> None:
     compared = context.compared
-    st.markdown("**The whole comparison**")
+    st.markdown("**Download the comparison**")
 
     with st.container(horizontal=True):
         for name, ending, kind, made in (

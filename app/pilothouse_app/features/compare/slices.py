@@ -101,7 +101,7 @@ def _slices(
     parts = frame[["column", "segment"]].drop_duplicates()
     section(
         f"{kind.title} by slice",
-        f"{plural(len(parts), 'slice')}, largest shortfall against its whole run first",
+        f"{plural(len(parts), 'slice')}, largest shortfall against the whole run first",
     )
     if small:
         noun = plural(small, "slice")

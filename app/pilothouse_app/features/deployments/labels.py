@@ -149,7 +149,7 @@ def _report(report: dict[str, Any]) -> None:
 
     st.warning(
         f"{'; '.join(facts)}. {plural(len(unmatched), 'id has', 'ids have')} no prediction: the "
-        "label waits in case the prediction is still to come.",
+        "label is stored in case the prediction arrives later.",
         icon=":material/help:",
     )
 

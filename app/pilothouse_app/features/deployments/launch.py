@@ -107,7 +107,7 @@ def swap(name: str) -> None:
 def swap_steps(deployment: DeploymentInfo, version: int) -> list[str]:
     """What a swap does, in order."""
     return [
-        f"A process loads version {version}; version {deployment.version} answers meanwhile.",
+        f"A process loads version {version}; version {deployment.version} serves meanwhile.",
         f"Once it is ready, new requests to **{literal(deployment.name)}** go to version "
         f"{version}.",
         f"Version {deployment.version} stays warm for ten minutes, for a rollback within a second.",
@@ -120,7 +120,7 @@ def _launch_steps(version: VersionInfo, name: str, processes: int) -> list[str]:
         f"{plural(processes, 'process', 'processes')} of its own "
         f"{'starts' if processes == 1 else 'start'} and loads {version.model} {version.version}; "
         "its digest is checked first.",
-        f"Once ready, it answers at `/v2/models/{url_name}/infer`.",
+        f"Once ready, it serves requests at `/v2/models/{url_name}/infer`.",
         "Every prediction is logged, and its windows are monitored for drift.",
     ]
 

@@ -98,8 +98,8 @@ def _event_time(key: str) -> datetime | None:
         "Event time (UTC)",
         None,
         key=f"{key}_event_time",
-        help="When what is predicted happened. Monitoring counts the prediction in the window of "
-        "this time. Empty means now.",
+        help="When the predicted event happened. Monitoring counts the prediction in the window of "
+        "this time. Empty: now.",
     )
     return None if at is None else at.replace(tzinfo=UTC)
 

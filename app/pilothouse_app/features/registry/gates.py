@@ -117,7 +117,7 @@ def edit_gates(stage: str) -> None:
     """The gates before a stage, each with its own form, made from what the gate declares."""
     st.markdown(
         f"A version must pass all of these before **{stage}**. "
-        "Pending promotions are judged by the new gates."
+        "Pending promotions are evaluated with the new gates."
     )
     draft = st.session_state.get(f"gates_draft_{stage}", [])
     rules = [_draft_rule(stage, item) for item in draft]
