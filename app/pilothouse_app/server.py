@@ -214,7 +214,7 @@ async def _file(request: Request) -> Response:
         if inline_kind == IMAGE:
             data, kind = await run_in_threadpool(files.image, owner, path)
             return Response(data, headers=_headers(FILE_POLICY), media_type=kind)
-        local_file = await run_in_threadpool(files.local, owner, path)
+        local_file = await run_in_threadpool(files.local_path, owner, path)
     except PilothouseError as refusal:
         return PlainTextResponse(str(refusal), status_code=refusal.status)
 

@@ -21,7 +21,7 @@ from pilothouse.experiments.trusted_models import record_written
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7s
 from pilothouse.kit.settings import Settings
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.monitoring.rules import AlertRuleSpec
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import Model, ModelVersion
@@ -67,10 +67,10 @@ MONDAY = datetime(2013, 3, 4, tzinfo=UTC)
 WEEK = timedelta(days=7)
 SIGNATURE = Signature(
     inputs=(
-        Field("temp", "number", low=-5, high=30),
-        Field("hour", "integer"),
-        Field("carrier", "string", categories=("AA", "DL", "UA")),
-        Field("gust", "number", required=False),
+        SignatureField("temp", "number", low=-5, high=30),
+        SignatureField("hour", "integer"),
+        SignatureField("carrier", "string", categories=("AA", "DL", "UA")),
+        SignatureField("gust", "number", required=False),
     ),
     target="late",
     classes=(0, 1),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from pilothouse.comparison.statistics.weighted_metrics import values
+from pilothouse.comparison.statistics.weighted_metrics import metric_values
 from pilothouse.workspace import Workspace
 from pilothouse_app.components.table import table_key
 
@@ -42,7 +42,7 @@ def logged(ws: Workspace, name: str, skill: float, *, rate: float, scored: bool,
     y = (fixed.random(400) < 0.4).astype(np.int8)
     score = np.clip(0.35 + skill * y + own.normal(0, 0.15, 400), 0.01, 0.99)
     ws.experiments.log_params(run, {"learning_rate": rate, "folds": 3})
-    ws.experiments.log_metrics(run, values(KEYS, y, score, 0.5))
+    ws.experiments.log_metrics(run, metric_values(KEYS, y, score, 0.5))
     ws.experiments.log_history(run, "train_loss", [1, 2, 3], [0.9, 0.5, 0.4])
     ws.experiments.log_input(run, "flights@1")
     ws.experiments.tag(run, {"training.held_out": told.get("held_out", "d1")})

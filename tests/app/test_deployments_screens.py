@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.tables import Replica, Revision
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.workspace import Workspace
 from pilothouse_app.features.deployments.try_it import curl
 from pilothouse_app.features.registry.signature import value_warning
@@ -109,14 +109,14 @@ def test_what_training_never_saw_is_marked(tour):
 @pytest.mark.parametrize(
     ("field", "value", "note"),
     [
-        (Field("a", "string", categories=("x", "y")), "z", "not seen in training"),
-        (Field("a", "string", categories=("x", "y")), "x", ""),
-        (Field("a", "string", categories=("x", "y")), "", "required"),
-        (Field("a", "number", required=False, low=0, high=1), None, ""),
-        (Field("a", "number", low=0, high=1), 1.0, ""),
-        (Field("a", "integer", low=1, high=5), 6, "outside 1 to 5, the range of the training data"),
-        (Field("a", "boolean"), False, ""),
-        (Field("a", "string"), "anything", ""),
+        (SignatureField("a", "string", categories=("x", "y")), "z", "not seen in training"),
+        (SignatureField("a", "string", categories=("x", "y")), "x", ""),
+        (SignatureField("a", "string", categories=("x", "y")), "", "required"),
+        (SignatureField("a", "number", required=False, low=0, high=1), None, ""),
+        (SignatureField("a", "number", low=0, high=1), 1.0, ""),
+        (SignatureField("a", "integer", low=1, high=5), 6, "outside 1 to 5, the range of the training data"),
+        (SignatureField("a", "boolean"), False, ""),
+        (SignatureField("a", "string"), "anything", ""),
     ],
 )
 def test_a_value_is_spoken_of_only_when_it_stands_out(field, value, note):
@@ -127,7 +127,7 @@ def test_a_value_is_spoken_of_only_when_it_stands_out(field, value, note):
 def wide(served: Workspace) -> Workspace:
     """The deployment takes 499 inputs."""
     fields = tuple(
-        Field(f"sensor_{number:03d}", "number", required=number % 2 == 0, low=0, high=1)
+        SignatureField(f"sensor_{number:03d}", "number", required=number % 2 == 0, low=0, high=1)
         for number in range(499)
     )
     with served.store.write() as session:
@@ -157,7 +157,7 @@ def test_499_inputs_are_searched_and_paged(tour, wide, monkeypatch):
 
 
 def test_words_of_a_yes_no_column_are_offered_as_its_file_has_them(tour, served):
-    field = Field("member", "boolean", boolean_words=("nein", "ja"))
+    field = SignatureField("member", "boolean", boolean_spellings=("nein", "ja"))
     with served.store.write() as session:
         revision = session.get_one(Revision, 1)
         revision.signature = Signature((field,), "late", (0, 1), 1).to_json()

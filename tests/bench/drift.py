@@ -72,10 +72,10 @@ def _frame(columns: int, rows: int, shift: float) -> pd.DataFrame:
 
 
 def _signature(frame: pd.DataFrame) -> Any:
-    from pilothouse.models.signature import Field, Signature
+    from pilothouse.models.signature import Signature, SignatureField
 
     inputs = tuple(
-        Field(name, "number" if name.startswith("number") else "string") for name in frame
+        SignatureField(name, "number" if name.startswith("number") else "string") for name in frame
     )
     return Signature(inputs, "y", (0, 1), 1)
 

@@ -24,7 +24,7 @@ import orjson
 from harness.serving import ServerProcess, Worker, register
 from pilothouse.deployments import Deployments
 from pilothouse.kit.settings import Settings
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ TEXTS = [f"text_{i}" for i in range(6)]
 MANY, CALLERS, ROUNDS, SECONDS = 1_000, 16, 5, 1.0
 SIGNATURE = Signature(
     inputs=(
-        *(Field(name, "number", required=False) for name in NUMBERS),
-        *(Field(name, "string") for name in TEXTS),
+        *(SignatureField(name, "number", required=False) for name in NUMBERS),
+        *(SignatureField(name, "string") for name in TEXTS),
     ),
     target="late",
     classes=(0, 1),

@@ -27,7 +27,7 @@ from pilothouse.experiments.trusted_models import record_written
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7, uuid7s
 from pilothouse.kit.settings import Settings
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.monitoring.rules import AlertRuleSpec
 from pilothouse.registry.evidence import evidence_hash
 from pilothouse.registry.policy import GateRule
@@ -40,7 +40,7 @@ from pilothouse.workspace.checks import checks, space
 Call = Callable[..., Any]
 MONDAY = datetime(2013, 3, 4, tzinfo=UTC)
 WEEK = timedelta(days=7)
-SIGNATURE = Signature((Field("temp", "number", low=-5, high=30),), "late", (0, 1), 1)
+SIGNATURE = Signature((SignatureField("temp", "number", low=-5, high=30),), "late", (0, 1), 1)
 EXAMPLE = {"temp": 12.5}
 
 
@@ -76,7 +76,7 @@ def add_version(store: Store, number: int) -> None:
             )
         )
         session.flush()
-        late_writes.hold(session, f"late@{number}", [(run, "")])
+        late_writes.hold_sources(session, f"late@{number}", [(run, "")])
 
 
 def answer(writer: Journal, rows: int, seed: int) -> None:

@@ -20,7 +20,7 @@ from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.experiments.trusted_models import record_written
 from pilothouse.kit.processes import ProcessAddress, find
 from pilothouse.kit.settings import Settings
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.registry import versions
 from pilothouse.registry.versions import VersionSource
 from pilothouse.storage import Store, open_store
@@ -29,9 +29,9 @@ from pilothouse.storage.migrate import migrate
 T = TypeVar("T")
 SIGNATURE = Signature(
     inputs=(
-        Field("distance", "number"),
-        Field("carrier", "string"),
-        Field("wind", "number", required=False),
+        SignatureField("distance", "number"),
+        SignatureField("carrier", "string"),
+        SignatureField("wind", "number", required=False),
     ),
     target="late",
     classes=(0, 1),

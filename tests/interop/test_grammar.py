@@ -255,7 +255,7 @@ def test_what_runs_answer_beyond_mlflow(runs: Caller) -> None:
     ]
     assert checked(runs_found(runs), cells) == {}
     refused = [
-        ("trainer > 'a'", "trainer is asked with"),
+        ("trainer > 'a'", "trainer takes the operators"),
         ("bets(metrics.auc) > 1", "did you mean best()?"),
         ("models.stage = 'x'", "models.stage is one of 'none', 'staging'"),
         ("tags.kind =~ '('", "the regular expression cannot be read"),

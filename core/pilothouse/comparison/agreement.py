@@ -71,7 +71,7 @@ class RecordedSettings:
         return bool(self.environments.get(run.id, {}).get("packages"))
 
 
-def agreements(runs: Sequence[RunInfo], settings: RecordedSettings) -> tuple[Agreement, ...]:
+def compare_settings(runs: Sequence[RunInfo], settings: RecordedSettings) -> tuple[Agreement, ...]:
     """What the runs agree on, for each subject that decides whether they can be compared."""
     subjects: tuple[tuple[str, str, Compare, Describe], ...] = (
         ("data", "Data", compare_data, describe_data),

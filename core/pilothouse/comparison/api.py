@@ -22,9 +22,9 @@ from pilothouse.comparison import verdict as standing
 from pilothouse.comparison.code_diff import CodeDiff
 from pilothouse.comparison.comparison import Comparison
 from pilothouse.comparison.importance import ParamImportance
-from pilothouse.comparison.predictions import Aligned, Predictions
+from pilothouse.comparison.predictions import AlignedPredictions, RunPredictions
 from pilothouse.comparison.significance import SignificanceReport
-from pilothouse.comparison.slices import MIN_ROWS, Slices
+from pilothouse.comparison.slices import MIN_ROWS, SliceReport
 from pilothouse.comparison.thresholds import ThresholdReport
 from pilothouse.comparison.verdict import ComparisonVerdict
 from pilothouse.experiments import details
@@ -48,14 +48,16 @@ class Comparisons(Service):
         baseline: str | None = None,
         *,
         labels: Mapping[str, str] | None = None,
-        whole: bool = True,
+        include_curves: bool = True,
     ) -> Comparison:
         """Hold two to ten runs against a baseline: one of them, one more, or else the first.
 
         `labels` give runs other names; without the whole, curves and histories are left out.
         """
         with self._store.read() as session:
-            return compare.compare(session, self._store, runs, baseline, labels=labels, whole=whole)
+            return compare.compare(
+                session, self._store, runs, baseline, labels=labels, include_curves=include_curves
+            )
 
     def significance(self, comparison: Comparison) -> SignificanceReport:
         """What folds, seeds and predictions of the same rows say of each difference."""
@@ -82,8 +84,8 @@ class Comparisons(Service):
 
         `rows` are the settled ones, for those who have them already.
         """
-        known = self.metrics_with_verdicts(comparison, evidence) if rows is None else rows
-        return standing.verdict(comparison, known, evidence.left_out, metric)
+        with_verdicts = self.metrics_with_verdicts(comparison, evidence) if rows is None else rows
+        return standing.verdict(comparison, with_verdicts, evidence.left_out, metric)
 
     def at_threshold(
         self,
@@ -101,11 +103,13 @@ class Comparisons(Service):
         """
         with self._store.read() as session:
             infos, names = self._in_order(session, runs, baseline)
-        found = self._predictions(infos)
+        by_run = self._predictions(infos)
         names |= labels or {}
-        chosen = thresholds.middle(list(found.values())) if threshold is None else threshold
+        chosen = (
+            thresholds.default_threshold(list(by_run.values())) if threshold is None else threshold
+        )
         return thresholds.at_threshold(
-            found, names, chosen, false_positive_cost, false_negative_cost
+            by_run, names, chosen, false_positive_cost, false_negative_cost
         )
 
     def slices(
@@ -117,17 +121,22 @@ class Comparisons(Service):
         threshold: float | None = None,
         min_rows: int = MIN_ROWS,
         baseline: str | None = None,
-    ) -> Slices:
+    ) -> SliceReport:
         """A metric on each part of the held-out rows, by some columns or all; worst part first."""
         with self._store.read() as session:
             infos, labels = self._in_order(session, runs, baseline)
             kind = definitions.metric_kinds(session).of(metric)
-        found = self._predictions(infos)
+        predictions_by_run = self._predictions(infos)
         frames = {
-            run: predictions.features(self._store, each, columns) for run, each in found.items()
+            run: predictions.features(self._store, run_predictions, columns)
+            for run, run_predictions in predictions_by_run.items()
         }
-        at = thresholds.middle(list(found.values())) if threshold is None else threshold
-        return slices.slices(found, frames, labels, kind, at, min_rows)
+        at = (
+            thresholds.default_threshold(list(predictions_by_run.values()))
+            if threshold is None
+            else threshold
+        )
+        return slices.slices(predictions_by_run, frames, labels, kind, at, min_rows)
 
     def own_threshold(self, run: str) -> float:
         """The threshold that a run's own figures were measured at; 0.5 when it tells none."""
@@ -139,8 +148,12 @@ class Comparisons(Service):
         """The columns that a run's held-out rows can be cut by."""
         with self._store.read() as session:
             infos = details.runs(session, [run])
-        found = predictions.predictions(self._store, infos[0])
-        return [] if found is None else predictions.feature_names(self._store, found)
+        run_predictions = predictions.predictions(self._store, infos[0])
+        return (
+            []
+            if run_predictions is None
+            else predictions.feature_names(self._store, run_predictions)
+        )
 
     def disagreements(
         self, runs: Sequence[str], threshold: float, baseline: str | None = None
@@ -164,9 +177,9 @@ class Comparisons(Service):
         aligned = self._aligned(infos, labels)
         if run not in aligned.runs:
             raise Invalid(f"the rows cannot be paired: {aligned.left_out.get(run, 'one run')}")
-        ours = self._predictions(infos[:1])[baseline]
+        baseline_predictions = self._predictions(infos[:1])[baseline]
         return flips.disagreeing_rows(
-            aligned, predictions.features(self._store, ours), run, threshold
+            aligned, predictions.features(self._store, baseline_predictions), run, threshold
         )
 
     def param_importance(self, metric: str, filter: RunFilter | None = None) -> ParamImportance:
@@ -177,9 +190,9 @@ class Comparisons(Service):
     def code_diff(self, run: str, baseline: str) -> CodeDiff:
         """What changed in the code from the baseline to a run."""
         with self._store.read() as session:
-            mine, ours = details.runs(session, [run, baseline])
+            run_info, baseline_info = details.runs(session, [run, baseline])
         folders = [Path.cwd(), running_folder(), Path(__file__).parent]
-        return code_diff.code_diff(self._store, mine, ours, folders)
+        return code_diff.code_diff(self._store, run_info, baseline_info, folders)
 
     def _in_order(
         self, session: Session, runs: Sequence[str], baseline: str | None
@@ -189,17 +202,21 @@ class Comparisons(Service):
         infos = details.runs(session, ids)
         return infos, compare.labels_of(infos)
 
-    def _predictions(self, infos: Sequence[RunInfo]) -> dict[str, Predictions]:
-        told = {run.id: predictions.predictions(self._store, run) for run in infos}
-        found = {run: each for run, each in told.items() if each is not None}
-        if not found:
+    def _predictions(self, infos: Sequence[RunInfo]) -> dict[str, RunPredictions]:
+        loaded = {run.id: predictions.predictions(self._store, run) for run in infos}
+        by_run = {
+            run: run_predictions
+            for run, run_predictions in loaded.items()
+            if run_predictions is not None
+        }
+        if not by_run:
             raise Invalid(
                 "none of these runs kept predictions of its held-out rows.",
                 hint=f"A run keeps them as {predictions.PATH}, as training here does.",
             )
-        return found
+        return by_run
 
-    def _aligned(self, infos: Sequence[RunInfo], labels: Mapping[str, str]) -> Aligned:
+    def _aligned(self, infos: Sequence[RunInfo], labels: Mapping[str, str]) -> AlignedPredictions:
         aligned = predictions.align(infos, self._predictions(infos), labels)
         if aligned is None:
             raise Invalid("the baseline kept no predictions of its held-out rows.")

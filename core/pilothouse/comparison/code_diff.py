@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PATCH = "code.patch"
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
-PATIENCE_SECONDS = 10
+TIMEOUT_SECONDS = 10
 MAX_BYTES = 200_000
 MAX_LINES = 2_000
 CONTEXT = 3
@@ -46,27 +46,29 @@ class CodeDiff:
 
 def code_diff(store: Store, run: RunInfo, baseline: RunInfo, folders: Sequence[Path]) -> CodeDiff:
     """The change of code between two runs; `folders` are looked at for a repository, in order."""
-    committed, words = _committed(run, baseline, folders)
+    committed, commit_message = _commit_diff(run, baseline, folders)
     left, right = _patch(store, baseline), _patch(store, run)
-    told = [words, _of_patches(run, baseline, left, right)]
-    return CodeDiff(" ".join(filter(None, told)), committed, side_by_side(left or "", right or ""))
+    messages = [commit_message, _patch_message(run, baseline, left, right)]
+    return CodeDiff(
+        " ".join(filter(None, messages)), committed, side_by_side(left or "", right or "")
+    )
 
 
-def _committed(run: RunInfo, baseline: RunInfo, folders: Sequence[Path]) -> tuple[str, str]:
+def _commit_diff(run: RunInfo, baseline: RunInfo, folders: Sequence[Path]) -> tuple[str, str]:
     if not run.commit or not baseline.commit:
         return "", "One of the two has no recorded commit."
     if run.commit == baseline.commit:
         return "", f"Both ran at commit {run.commit[:12]}."
-    words = f"From commit {baseline.commit[:12]} to {run.commit[:12]}."
+    message = f"From commit {baseline.commit[:12]} to {run.commit[:12]}."
     for folder in folders:
-        text = between(folder, baseline.commit, run.commit)
+        text = git_diff(folder, baseline.commit, run.commit)
         if text is not None:
             short = len(text) < MAX_BYTES
-            return text, words if short else f"{words} Shown: the first {MAX_BYTES // 1000} kB."
-    return "", f"{words} No repository with both commits is at hand here."
+            return text, message if short else f"{message} Shown: the first {MAX_BYTES // 1000} kB."
+    return "", f"{message} No repository with both commits is at hand here."
 
 
-def between(folder: Path, before: str, after: str) -> str | None:
+def git_diff(folder: Path, before: str, after: str) -> str | None:
     """Git's difference between two commits, at most `MAX_BYTES`; None when git cannot tell."""
     if not COMMIT.fullmatch(before) or not COMMIT.fullmatch(after) or not folder.is_dir():
         return None
@@ -77,7 +79,7 @@ def between(folder: Path, before: str, after: str) -> str | None:
         answer = subprocess.run(
             [*command, before, after, "--"],
             capture_output=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
             env=os.environ | calm,
             check=False,
         )
@@ -97,9 +99,9 @@ def _patch(store: Store, run: RunInfo) -> str | None:
         return None
 
 
-def _of_patches(run: RunInfo, baseline: RunInfo, left: str | None, right: str | None) -> str:
+def _patch_message(run: RunInfo, baseline: RunInfo, left: str | None, right: str | None) -> str:
     sides = ((baseline, left), (run, right))
-    lost = [each.name for each, patch in sides if each.dirty and not patch]
+    lost = [run_info.name for run_info, patch in sides if run_info.dirty and not patch]
     if lost:
         return f"Uncommitted changes of {' and '.join(lost)} were not kept."
     if left == right:
@@ -111,16 +113,16 @@ def side_by_side(left: str, right: str) -> pd.DataFrame:
     """Two texts side by side: what differs, with `CONTEXT` lines around it."""
     import pandas as pd
 
-    ours, theirs = left.splitlines()[:MAX_LINES], right.splitlines()[:MAX_LINES]
-    rows = list(_beside(ours, theirs)) if ours != theirs else []
+    left_lines, right_lines = left.splitlines()[:MAX_LINES], right.splitlines()[:MAX_LINES]
+    rows = list(_aligned_lines(left_lines, right_lines)) if left_lines != right_lines else []
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 Row = tuple[int | None, str, int | None, str, str]
 
 
-def _beside(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Row]:
-    groups = SequenceMatcher(None, ours, theirs, autojunk=False).get_grouped_opcodes(CONTEXT)
+def _aligned_lines(left: Sequence[str], right: Sequence[str]) -> Iterator[Row]:
+    groups = SequenceMatcher(None, left, right, autojunk=False).get_grouped_opcodes(CONTEXT)
     for number, group in enumerate(groups):
         if number:
             yield None, "", None, "", "gap"
@@ -130,8 +132,8 @@ def _beside(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Row]:
                 i, j = i1 + step, j1 + step
                 yield (
                     i + 1 if i < i2 else None,
-                    ours[i] if i < i2 else "",
+                    left[i] if i < i2 else "",
                     j + 1 if j < j2 else None,
-                    theirs[j] if j < j2 else "",
+                    right[j] if j < j2 else "",
                     kind,
                 )

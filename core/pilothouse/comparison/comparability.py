@@ -28,7 +28,7 @@ FRACTION = re.compile(r"-?\d+\.\d+([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
-class Note:
+class ComparabilityNote:
     """A reason for care with a run's figures against the baseline's.
 
     `subject` is data, target, split, rows, metric, evaluation, status or file. After a grave one a
@@ -38,44 +38,52 @@ class Note:
     subject: str
     run: str
     message: str
-    grave: bool = True
+    invalidates: bool = True
 
 
-def notes(
+def comparability_notes(
     runs: Sequence[RunInfo],
     baseline: RunInfo,
     labels: Mapping[str, str],
     settings: RecordedSettings,
     kinds: MetricKinds,
-) -> tuple[Note, ...]:
+) -> tuple[ComparabilityNote, ...]:
     """What stands between each run and the baseline."""
     partial = "its figures may be partial."
-    found = [
-        Note("status", run.id, f"{labels[run.id]} is {run.status}: {partial}", grave=False)
+    found_notes = [
+        ComparabilityNote(
+            "status", run.id, f"{labels[run.id]} is {run.status}: {partial}", invalidates=False
+        )
         for run in runs
         if run.status != FINISHED
     ]
     names = {**TARGET, **SPLIT}
-    ours = settings.of(baseline, names)
+    baseline_settings = settings.of(baseline, names)
     for run in runs:
         if run.id != baseline.id:
             label = labels[run.id]
-            grave = _on_data(run, baseline, label)
-            grave += _on_split(run, settings.of(run, names), ours, label)
-            found += grave or _on_rows(run, baseline, label)
-            found += _on_metrics(run, baseline, label, kinds)
-            found += _on_evaluation(run, baseline, label, settings)
-    return tuple(found)
+            grave = _data_notes(run, baseline, label)
+            grave += _split_notes(run, settings.of(run, names), baseline_settings, label)
+            found_notes += grave or _row_notes(run, baseline, label)
+            found_notes += _metric_notes(run, baseline, label, kinds)
+            found_notes += _evaluation_notes(run, baseline, label, settings)
+    return tuple(found_notes)
 
 
-def _on_rows(run: RunInfo, baseline: RunInfo, label: str) -> list[Note]:
+def _row_notes(run: RunInfo, baseline: RunInfo, label: str) -> list[ComparabilityNote]:
     """Other held-out rows, where nothing else told why."""
     if compare_rows(run, baseline) != DIFFERS:
         return []
-    return [Note("rows", run.id, f"{label} was judged on other held-out rows than the baseline.")]
+    return [
+        ComparabilityNote(
+            "rows", run.id, f"{label} was judged on other held-out rows than the baseline."
+        )
+    ]
 
 
-def _on_metrics(run: RunInfo, baseline: RunInfo, label: str, kinds: MetricKinds) -> list[Note]:
+def _metric_notes(
+    run: RunInfo, baseline: RunInfo, label: str, kinds: MetricKinds
+) -> list[ComparabilityNote]:
     """Metrics that were described anew between the ends of the two runs."""
     if run.ended_at is None or baseline.ended_at is None:
         return []
@@ -87,36 +95,40 @@ def _on_metrics(run: RunInfo, baseline: RunInfo, label: str, kinds: MetricKinds)
     ]
     if not changed:
         return []
-    words = f"the description of {' and '.join(sorted(changed))} was changed between the ends of"
-    return [Note("metric", run.id, f"{words} {label} and the baseline.", False)]
+    message = f"the description of {' and '.join(sorted(changed))} was changed between the ends of"
+    return [ComparabilityNote("metric", run.id, f"{message} {label} and the baseline.", False)]
 
 
-def _on_evaluation(
+def _evaluation_notes(
     run: RunInfo,
     baseline: RunInfo,
     label: str,
     settings: RecordedSettings,
-) -> list[Note]:
+) -> list[ComparabilityNote]:
     """Another release or commit of what computed the figures."""
     if compare_evaluation(run, baseline, settings) != DIFFERS:
         return []
-    releases = [settings.release(each) for each in (run, baseline)]
+    releases = [settings.release(info) for info in (run, baseline)]
     if all(releases):
-        words = f"{label} was evaluated by Pilothouse {releases[0]}, the baseline by {releases[1]}."
+        message = (
+            f"{label} was evaluated by Pilothouse {releases[0]}, the baseline by {releases[1]}."
+        )
     else:
-        words = f"{label} was evaluated by code at commit {(run.commit or '')[:12]}, "
-        words += f"the baseline at {(baseline.commit or '')[:12]}."
-    return [Note("evaluation", run.id, words, False)]
+        message = f"{label} was evaluated by code at commit {(run.commit or '')[:12]}, "
+        message += f"the baseline at {(baseline.commit or '')[:12]}."
+    return [ComparabilityNote("evaluation", run.id, message, False)]
 
 
-def _on_data(run: RunInfo, baseline: RunInfo, label: str) -> list[Note]:
+def _data_notes(run: RunInfo, baseline: RunInfo, label: str) -> list[ComparabilityNote]:
     if compare_data(run, baseline) != DIFFERS:
         return []
-    words = f"{label} read {_inputs(run)}; the baseline read {_inputs(baseline)}."
-    return [Note("data", run.id, words)]
+    message = (
+        f"{label} read {_describe_inputs(run)}; the baseline read {_describe_inputs(baseline)}."
+    )
+    return [ComparabilityNote("data", run.id, message)]
 
 
-def _inputs(run: RunInfo) -> str:
+def _describe_inputs(run: RunInfo) -> str:
     by_role: dict[str, list[str]] = {}
     for name, role in recorded_data(run):
         by_role.setdefault(role, []).append(name)
@@ -126,18 +138,20 @@ def _inputs(run: RunInfo) -> str:
     return ", ".join(parts)
 
 
-def _on_split(
-    run: RunInfo, theirs: Mapping[str, str], ours: Mapping[str, str], label: str
-) -> list[Note]:
+def _split_notes(
+    run: RunInfo, run_settings: Mapping[str, str], baseline_settings: Mapping[str, str], label: str
+) -> list[ComparabilityNote]:
     return [
-        Note(
+        ComparabilityNote(
             "target" if name in ("target", "positive") else "split",
             run.id,
-            f"{words} differs: {label} has {other}, the baseline {own}.",
+            f"{title} differs: {label} has {other}, the baseline {own}.",
         )
-        for name, words in {**TARGET, **SPLIT}.items()
-        if (value := theirs.get(name)) is not None and name in ours and value != ours[name]
-        for other, own in [_shortened(value, ours[name])]
+        for name, title in {**TARGET, **SPLIT}.items()
+        if (value := run_settings.get(name)) is not None
+        and name in baseline_settings
+        and value != baseline_settings[name]
+        for other, own in [_shortened(value, baseline_settings[name])]
     ]
 
 

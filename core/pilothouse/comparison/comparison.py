@@ -17,9 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
-from pilothouse.comparison.agreement import Agreement, RecordedSettings, agreements, describe_data
-from pilothouse.comparison.comparability import Note, notes
-from pilothouse.comparison.curves import CURVES, overlay, read_json
+from pilothouse.comparison.agreement import (
+    Agreement,
+    RecordedSettings,
+    compare_settings,
+    describe_data,
+)
+from pilothouse.comparison.comparability import ComparabilityNote, comparability_notes
+from pilothouse.comparison.curves import CURVE_FILES, overlay, read_json
 from pilothouse.experiments import details
 from pilothouse.experiments.details import RunInfo
 from pilothouse.experiments.metrics.definitions import MetricKinds, metric_kinds
@@ -35,7 +40,7 @@ MIN_RUNS, MAX_RUNS = 2, 10
 HISTORY_POINTS = 500
 FOLD = "fold_"
 MAX_NUMERAL = 100  # characters: beyond, it is compared as text
-LEADING = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
+LEADING_METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
 METRIC_COLUMNS = (
     *("metric", "title", "direction", "format", "run", "label", "value", "delta", "delta_share"),
     *("verdict", "best", "best_step", "count", "comparable", "extreme", "reaches"),
@@ -61,7 +66,7 @@ class Comparison:
     metrics: pd.DataFrame
     curves: dict[str, pd.DataFrame]
     history: pd.DataFrame
-    notes: tuple[Note, ...]
+    notes: tuple[ComparabilityNote, ...]
     agreements: tuple[Agreement, ...]
     packages_from: frozenset[str]
     kinds: MetricKinds
@@ -89,16 +94,16 @@ class Comparison:
 
     def agreement(self, subject: str) -> Agreement:
         """Whether the runs agree on data, target, split, rows or evaluation."""
-        return next(each for each in self.agreements if each.subject == subject)
+        return next(agreement for agreement in self.agreements if agreement.subject == subject)
 
     @property
     def incomparable(self) -> dict[str, tuple[str, ...]]:
         """The grave notes of each run that has any."""
-        found: dict[str, tuple[str, ...]] = {}
+        messages: dict[str, tuple[str, ...]] = {}
         for note in self.notes:
-            if note.grave:
-                found[note.run] = (*found.get(note.run, ()), note.message)
-        return found
+            if note.invalidates:
+                messages[note.run] = (*messages.get(note.run, ()), note.message)
+        return messages
 
 
 def compare(
@@ -108,20 +113,20 @@ def compare(
     baseline: str | None = None,
     *,
     labels: Mapping[str, str] | None = None,
-    whole: bool = True,
+    include_curves: bool = True,
 ) -> Comparison:
     """Hold runs against a baseline: one of them or one more; the first when none is named.
 
     `labels` give runs other names than their own. Raises Invalid unless there are two to ten,
     NotFound when one is missing.
     """
-    runs = details.runs(session, _chosen(run_ids, baseline))
+    runs = details.runs(session, _checked_ids(run_ids, baseline))
     labels = {**labels_of(runs), **(labels or {})}
-    cautions: list[Note] = []
+    cautions: list[ComparabilityNote] = []
     specs = _files(store, runs, "spec.json", cautions)
     environments = _files(store, runs, "environment.json", cautions)
     kinds, settings = metric_kinds(session), RecordedSettings(specs, environments)
-    found = notes(runs, runs[0], labels, settings, kinds)
+    compared_notes = comparability_notes(runs, runs[0], labels, settings, kinds)
     return Comparison(
         runs=runs,
         baseline=runs[0].id,
@@ -130,18 +135,20 @@ def compare(
         environment=side_by_side(
             "package", {run.id: _packages(environments.get(run.id, {})) for run in runs}
         ),
-        metrics=metrics_frame(runs, labels, kinds, {note.run for note in found if note.grave}),
-        curves=_curves(store, runs, labels, cautions) if whole else {},
-        history=_histories(session, runs if whole else (), labels),
-        notes=(*found, *cautions),
-        agreements=agreements(runs, settings),
+        metrics=metrics_frame(
+            runs, labels, kinds, {note.run for note in compared_notes if note.invalidates}
+        ),
+        curves=_curves(store, runs, labels, cautions) if include_curves else {},
+        history=_histories(session, runs if include_curves else (), labels),
+        notes=(*compared_notes, *cautions),
+        agreements=compare_settings(runs, settings),
         packages_from=frozenset(run.id for run in runs if settings.has_packages(run)),
         kinds=kinds,
-        deciding=_deciding(runs, specs, kinds),
+        deciding=_deciding_metric(runs, specs, kinds),
     )
 
 
-def _chosen(run_ids: Sequence[str], baseline: str | None) -> list[str]:
+def _checked_ids(run_ids: Sequence[str], baseline: str | None) -> list[str]:
     first = [baseline] if baseline else []
     ids = list(dict.fromkeys([*first, *run_ids]))
     if not MIN_RUNS <= len(ids) <= MAX_RUNS:
@@ -152,7 +159,7 @@ def _chosen(run_ids: Sequence[str], baseline: str | None) -> list[str]:
     return ids
 
 
-def _deciding(
+def _deciding_metric(
     runs: Sequence[RunInfo], specs: Mapping[str, Mapping[str, Any]], kinds: MetricKinds
 ) -> str:
     """What most runs were trained for, else the first that all have; empty without any metric.
@@ -160,11 +167,11 @@ def _deciding(
     A metric of which nobody knows which way is better decides only when there is no other.
     """
     shared = set.intersection(*(set(run.metrics) for run in runs))
-    shared = {key for key in shared if not _is_fold(key, runs)}
-    told = Counter(str(spec["metric"]) for spec in specs.values() if spec.get("metric"))
-    wanted = next((key for key, _ in told.most_common() if key in shared), None)
-    return wanted or min(
-        shared, key=lambda key: (not kinds.decides(key), _metric_order(key)), default=""
+    shared = {key for key in shared if not _is_fold_history(key, runs)}
+    counts = Counter(str(spec["metric"]) for spec in specs.values() if spec.get("metric"))
+    most_common = next((key for key, _ in counts.most_common() if key in shared), None)
+    return most_common or min(
+        shared, key=lambda key: (not kinds.has_direction(key), _metric_order(key)), default=""
     )
 
 
@@ -176,31 +183,31 @@ def labels_of(runs: Sequence[RunInfo]) -> dict[str, str]:
     }
 
 
-def side_by_side(noun: str, words: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+def side_by_side(noun: str, values: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """Columns `noun`, `differs` and one per run; the keys that differ come first."""
     import pandas as pd
 
-    keys = sorted({key for of_run in words.values() for key in of_run})
-    rows = [(key, differ([of_run.get(key) for of_run in words.values()])) for key in keys]
+    keys = sorted({key for of_run in values.values() for key in of_run})
+    rows = [(key, texts_differ([of_run.get(key) for of_run in values.values()])) for key in keys]
     rows.sort(key=lambda row: not row[1])
     columns: dict[str, Any] = {
         noun: [key for key, _ in rows],
         "differs": pd.Series([differs for _, differs in rows], dtype="bool"),
     }
-    for run, of_run in words.items():
+    for run, of_run in values.items():
         columns[run] = pd.Series([of_run.get(key) for key, _ in rows], dtype="object")
     return pd.DataFrame(columns)
 
 
-def differ(values: Iterable[str | None]) -> bool:
+def texts_differ(values: Iterable[str | None]) -> bool:
     """Whether texts differ in what they say: 0.1 and 0.10 are one number."""
-    return len({_meaning(value) for value in values}) > 1
+    return len({_exact_number(value) for value in values}) > 1
 
 
 NUMERAL = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 
-def _meaning(value: str | None) -> str | Decimal | None:
+def _exact_number(value: str | None) -> str | Decimal | None:
     """A numeral as its exact number; anything else, such as `007` of an identifier, as its text."""
     if value is None or not NUMERAL.fullmatch(value) or len(value) > MAX_NUMERAL:
         return value
@@ -223,18 +230,18 @@ def metrics_frame(
     import pandas as pd
 
     keys = sorted({key for run in runs for key in run.metrics}, key=_metric_order)
-    keys = [key for key in keys if not _is_fold(key, runs)]
+    keys = [key for key in keys if not _is_fold_history(key, runs)]
     rows = [
         row
         for kind in map(kinds.of, keys)
-        for row in _marked(
+        for row in _mark_extremes(
             [_metric_row(kind, r, runs[0], labels, r.id not in incomparable) for r in runs], kind
         )
     ]
     return pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype({"comparable": bool})
 
 
-def _marked(rows: list[dict[str, Any]], kind: MetricKind) -> list[dict[str, Any]]:
+def _mark_extremes(rows: list[dict[str, Any]], kind: MetricKind) -> list[dict[str, Any]]:
     """The rows of one metric, the best and the worst comparable value marked if they differ."""
     fair = [row for row in rows if row["comparable"] and not math.isnan(row["value"])]
     if len({row["value"] for row in fair}) > 1 and kind.direction != "unknown":
@@ -253,12 +260,12 @@ def _metric_row(
 ) -> dict[str, Any]:
     key, summary = kind.key, run.metrics.get(kind.key)
     value, reference = run.values.get(key, math.nan), baseline.values.get(key, math.nan)
-    verdict = "baseline" if run.id == baseline.id else kind.judge(value, reference)
+    verdict = "baseline" if run.id == baseline.id else kind.compare(value, reference)
     delta = value - reference
     if math.isclose(value, reference, rel_tol=SAME, abs_tol=1e-12):
         delta = 0.0
     share = delta / abs(reference) if reference and math.isfinite(reference) else math.nan
-    told = (
+    cells = (
         *(key, kind.title, kind.direction, kind.format, run.id, labels[run.id], value),
         *((0.0, 0.0) if verdict == "baseline" else (delta, share)),
         verdict,
@@ -267,21 +274,21 @@ def _metric_row(
         summary.count if summary else 0,
         comparable,
         "",
-        kind.reaches(value),
+        kind.reaches_target(value),
     )
-    return dict(zip(METRIC_COLUMNS, told, strict=True))
+    return dict(zip(METRIC_COLUMNS, cells, strict=True))
 
 
-def _is_fold(key: str, runs: Sequence[RunInfo]) -> bool:
+def _is_fold_history(key: str, runs: Sequence[RunInfo]) -> bool:
     """Whether a metric is a history over folds, whose last value is just one of them."""
-    told = [run.metrics[key].count for run in runs if key in run.metrics]
-    return key.startswith(FOLD) and max(told) > 1
+    counts = [run.metrics[key].count for run in runs if key in run.metrics]
+    return key.startswith(FOLD) and max(counts) > 1
 
 
 def _metric_order(key: str) -> tuple[int, str]:
     """What people decide by comes first, the rest by name."""
-    place = LEADING.index(key) if key in LEADING else len(LEADING)
-    return place, key
+    rank = LEADING_METRICS.index(key) if key in LEADING_METRICS else len(LEADING_METRICS)
+    return rank, key
 
 
 def metrics_table(metrics: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
@@ -292,8 +299,10 @@ def metrics_table(metrics: pd.DataFrame, ids: Sequence[str]) -> pd.DataFrame:
     for key, group in metrics.groupby("metric", sort=False):
         first, values = group.iloc[0], dict(zip(group["run"], group["value"], strict=True))
         differs = bool((~group["verdict"].isin(["baseline", "same"])).any())
-        told = [values[run] for run in ids]
-        rows.append((key, first["title"], first["direction"], first["format"], differs, *told))
+        run_values = [values[run] for run in ids]
+        rows.append(
+            (key, first["title"], first["direction"], first["format"], differs, *run_values)
+        )
     columns = ["metric", "title", "direction", "format", "differs", *ids]
     return pd.DataFrame(rows, columns=columns)
 
@@ -319,15 +328,15 @@ def axes_frame(
 
 def _numeric(values: list[str | None]) -> list[Any]:
     """Numbers when every value that is there is one, else the texts."""
-    told = [_meaning(value) for value in values]
-    if not all(isinstance(value, (Decimal, type(None))) for value in told):
+    numbers = [_exact_number(value) for value in values]
+    if not all(isinstance(value, (Decimal, type(None))) for value in numbers):
         return values
-    return [None if value is None else float(value) for value in told]
+    return [None if value is None else float(value) for value in numbers]
 
 
 def _facts(run: RunInfo) -> dict[str, str]:
     dirty = {True: "yes", False: "no", None: None}[run.dirty]
-    told = {
+    facts = {
         "Commit": run.commit and run.commit[:12],
         "Data": describe_data(run),
         "Experiment": run.experiment,
@@ -337,47 +346,50 @@ def _facts(run: RunInfo) -> dict[str, str]:
         "Trainer": run.trainer,
         "Uncommitted changes": dirty,
     }
-    return {fact: str(value) for fact, value in told.items() if value not in (None, "")}
+    return {fact: str(value) for fact, value in facts.items() if value not in (None, "")}
 
 
 def _packages(environment: Mapping[str, Any]) -> dict[str, str]:
-    found = {str(name): str(v) for name, v in dict(environment.get("packages") or {}).items()}
+    packages = {str(name): str(v) for name, v in dict(environment.get("packages") or {}).items()}
     names = ("python", "platform")
-    return found | {name: str(environment[name]) for name in names if name in environment}
+    return packages | {name: str(environment[name]) for name in names if name in environment}
 
 
 def _files(
-    store: Store, runs: Sequence[RunInfo], path: str, cautions: list[Note]
+    store: Store, runs: Sequence[RunInfo], path: str, cautions: list[ComparabilityNote]
 ) -> dict[str, dict[str, Any]]:
     """A JSON file of each run that has it; one that cannot be read becomes a caution."""
-    found = {}
+    by_run = {}
     for run in runs:
         try:
             value = read_json(store, run, path)
         except PilothouseError as broken:
-            cautions.append(Note("file", run.id, str(broken), grave=False))
+            cautions.append(ComparabilityNote("file", run.id, str(broken), invalidates=False))
         else:
-            found[run.id] = value or {}
-    return found
+            by_run[run.id] = value or {}
+    return by_run
 
 
 def _curves(
-    store: Store, runs: Sequence[RunInfo], labels: Mapping[str, str], cautions: list[Note]
+    store: Store,
+    runs: Sequence[RunInfo],
+    labels: Mapping[str, str],
+    cautions: list[ComparabilityNote],
 ) -> dict[str, pd.DataFrame]:
     """Every curve that a run has; a broken one becomes a caution, not the end of the page."""
     import pandas as pd
 
-    found = {}
-    for curve in CURVES:
+    curves = {}
+    for curve in CURVE_FILES:
         frames = [overlay(store, (), labels, curve)]
         for run in runs:
             try:
                 frames.append(overlay(store, [run], labels, curve))
             except PilothouseError as broken:
-                cautions.append(Note("file", run.id, str(broken), grave=False))
-        told = [frame for frame in frames if len(frame)] or frames[:1]
-        found[curve.name] = pd.concat(told, ignore_index=True)
-    return found
+                cautions.append(ComparabilityNote("file", run.id, str(broken), invalidates=False))
+        nonempty = [frame for frame in frames if len(frame)] or frames[:1]
+        curves[curve.name] = pd.concat(nonempty, ignore_index=True)
+    return curves
 
 
 def _histories(

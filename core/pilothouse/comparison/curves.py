@@ -18,30 +18,30 @@ MAX_POINTS = 400
 
 
 @dataclass(frozen=True)
-class Curve:
+class CurveFile:
     """A kind of curve: where a run keeps it and the columns it has, of words and of figures."""
 
     name: str
     path: str
-    figures: tuple[str, ...]
-    words: tuple[str, ...] = ()
+    number_columns: tuple[str, ...]
+    text_columns: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns in order."""
-        return (*self.words, *self.figures)
+        return (*self.text_columns, *self.number_columns)
 
 
-CURVES = (
-    Curve("roc", "curves/roc.json", ("fpr", "tpr", "threshold")),
-    Curve("pr", "curves/pr.json", ("recall", "precision", "threshold")),
-    Curve("calibration", "curves/calibration.json", ("predicted", "observed", "count")),
-    Curve("importance", "importance.json", ("importance", "std"), words=("column",)),
+CURVE_FILES = (
+    CurveFile("roc", "curves/roc.json", ("fpr", "tpr", "threshold")),
+    CurveFile("pr", "curves/pr.json", ("recall", "precision", "threshold")),
+    CurveFile("calibration", "curves/calibration.json", ("predicted", "observed", "count")),
+    CurveFile("importance", "importance.json", ("importance", "std"), text_columns=("column",)),
 )
 
 
 def overlay(
-    store: Store, runs: Sequence[RunInfo], labels: Mapping[str, str], curve: Curve
+    store: Store, runs: Sequence[RunInfo], labels: Mapping[str, str], curve: CurveFile
 ) -> pd.DataFrame:
     """One curve of every run that has it, as rows of run, label and the curve's columns.
 
@@ -50,7 +50,7 @@ def overlay(
     """
     import pandas as pd
 
-    frames = [_frame(store, run, labels[run.id], curve) for run in runs if _has(run, curve)]
+    frames = [_frame(store, run, labels[run.id], curve) for run in runs if _has_file(run, curve)]
     if frames:
         return pd.concat(frames, ignore_index=True)
     return pd.DataFrame(columns=["run", "label", *curve.columns])
@@ -70,27 +70,27 @@ def read_json(store: Store, run: RunInfo, path: str) -> dict[str, Any] | None:
     return value
 
 
-def _has(run: RunInfo, curve: Curve) -> bool:
+def _has_file(run: RunInfo, curve: CurveFile) -> bool:
     return run.has_artifact(curve.path)
 
 
-def _frame(store: Store, run: RunInfo, label: str, curve: Curve) -> pd.DataFrame:
+def _frame(store: Store, run: RunInfo, label: str, curve: CurveFile) -> pd.DataFrame:
     import pandas as pd
 
     value = read_json(store, run, curve.path) or {}
     try:
-        words = {name: pd.Series(value[name], dtype="object") for name in curve.words}
-        figures = {name: pd.Series(value[name], dtype="float64") for name in curve.figures}
-        frame = pd.DataFrame({"run": run.id, "label": label} | words | figures)
+        texts = {name: pd.Series(value[name], dtype="object") for name in curve.text_columns}
+        numbers = {name: pd.Series(value[name], dtype="float64") for name in curve.number_columns}
+        frame = pd.DataFrame({"run": run.id, "label": label} | texts | numbers)
     except (KeyError, TypeError, ValueError) as wrong:
         raise Invalid(
             f"the file {curve.path} of run {run.name!r} is no {curve.name} curve.",
             hint=f"It needs lists of one length: {', '.join(curve.columns)}.",
         ) from wrong
-    return _thinned(frame)
+    return _thin(frame)
 
 
-def _thinned(frame: pd.DataFrame) -> pd.DataFrame:
+def _thin(frame: pd.DataFrame) -> pd.DataFrame:
     import numpy as np
 
     if len(frame) <= MAX_POINTS:

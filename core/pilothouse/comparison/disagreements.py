@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pilothouse.comparison.predictions import Aligned
+from pilothouse.comparison.predictions import AlignedPredictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 COLUMNS = ("run", "label", "rows", "flipped", "share", "right", "wrong", "to_positive")
 
 
-def disagreements(aligned: Aligned, labels: Mapping[str, str], threshold: float) -> pd.DataFrame:
+def disagreements(
+    aligned: AlignedPredictions, labels: Mapping[str, str], threshold: float
+) -> pd.DataFrame:
     """A row per run but the baseline, of `COLUMNS`.
 
     `right` counts flipped rows where the run is right and the baseline wrong, `wrong` the others.
@@ -21,20 +23,20 @@ def disagreements(aligned: Aligned, labels: Mapping[str, str], threshold: float)
     import numpy as np
     import pandas as pd
 
-    said, yes = aligned.scores >= threshold, aligned.y == 1
+    positive, yes = aligned.scores >= threshold, aligned.y == 1
     rows = []
-    for place, run in enumerate(aligned.runs[1:], start=1):
-        flipped = said[place] != said[0]
+    for index, run in enumerate(aligned.runs[1:], start=1):
+        flipped = positive[index] != positive[0]
         count = int(np.count_nonzero(flipped))
-        right = int(np.count_nonzero(flipped & (said[place] == yes)))
-        up = int(np.count_nonzero(flipped & said[place]))
+        right = int(np.count_nonzero(flipped & (positive[index] == yes)))
+        up = int(np.count_nonzero(flipped & positive[index]))
         share = count / len(yes)
         rows.append((run, labels[run], len(yes), count, share, right, count - right, up))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def disagreeing_rows(
-    aligned: Aligned, features: pd.DataFrame, run: str, threshold: float
+    aligned: AlignedPredictions, features: pd.DataFrame, run: str, threshold: float
 ) -> pd.DataFrame:
     """The flipped rows of a run, farthest apart first.
 
@@ -44,22 +46,22 @@ def disagreeing_rows(
     """
     import numpy as np
 
-    ours, theirs = aligned.scores[0], aligned.scores[aligned.runs.index(run)]
-    at = np.flatnonzero((ours >= threshold) != (theirs >= threshold))
-    at = at[np.argsort(-np.abs(theirs[at] - ours[at]), kind="stable")]
-    places = aligned.places[aligned.runs[0]][at]
-    known = places if aligned.row is None else aligned.row[at]
-    right = (theirs[at] >= threshold) == (aligned.y[at] == 1)
+    baseline_scores, run_scores = aligned.scores[0], aligned.scores[aligned.runs.index(run)]
+    at = np.flatnonzero((baseline_scores >= threshold) != (run_scores >= threshold))
+    at = at[np.argsort(-np.abs(run_scores[at] - baseline_scores[at]), kind="stable")]
+    places = aligned.positions[aligned.runs[0]][at]
+    row_numbers = places if aligned.row_numbers is None else aligned.row_numbers[at]
+    right = (run_scores[at] >= threshold) == (aligned.y[at] == 1)
     frame = features.iloc[places].reset_index(drop=True)
-    told = {
-        "row": known,
+    added = {
+        "row": row_numbers,
         "target": aligned.y[at],
-        "baseline": ours[at],
-        "run": theirs[at],
+        "baseline": baseline_scores[at],
+        "run": run_scores[at],
         "right": np.where(right, "run", "baseline"),
     }
-    clash = {name: f"{name} (feature)" for name in frame.columns if name in told}
+    clash = {name: f"{name} (feature)" for name in frame.columns if name in added}
     frame = frame.rename(columns=clash)
-    for place, (name, values) in enumerate(told.items()):
-        frame.insert(place, name, values)
+    for index, (name, values) in enumerate(added.items()):
+        frame.insert(index, name, values)
     return frame

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.comparison.comparison import Comparison
-from pilothouse.comparison.significance import p_words
+from pilothouse.comparison.significance import format_p_value
 from pilothouse.kit import spreadsheets
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DASH = "–"  # noqa: RUF001
+MISSING_TEXT = "–"  # noqa: RUF001
 VERDICTS: Mapping[str, str] = {
     "better": "better",
     "worse": "worse",
@@ -37,7 +37,7 @@ LATEX: Mapping[str, str] = {
 }
 
 
-def flat(comparison: Comparison, rows: pd.DataFrame) -> pd.DataFrame:
+def flat_frame(comparison: Comparison, rows: pd.DataFrame) -> pd.DataFrame:
     """Everything in rows of kind, name, run, label, value; metrics with delta, verdict, evidence.
 
     `rows` are the comparison's metrics, settled by the evidence.
@@ -45,9 +45,11 @@ def flat(comparison: Comparison, rows: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     metrics = rows.assign(kind="metric", value=rows["value"].astype(object))
-    told = ["delta", "verdict", "comparable", "method", "n", "unit", "low", "high", "p"]
+    details = ["delta", "verdict", "comparable", "method", "n", "unit", "low", "high", "p"]
     frames = [
-        metrics.rename(columns={"metric": "name"})[["kind", "name", "run", "label", "value", *told]]
+        metrics.rename(columns={"metric": "name"})[
+            ["kind", "name", "run", "label", "value", *details]
+        ]
     ]
     for kind, noun, frame in (
         ("param", "param", comparison.params),
@@ -65,12 +67,12 @@ def flat(comparison: Comparison, rows: pd.DataFrame) -> pd.DataFrame:
 
 def to_csv(comparison: Comparison, rows: pd.DataFrame) -> bytes:
     """The flat frame as CSV that runs nothing in a spreadsheet."""
-    return spreadsheets.to_csv(flat(comparison, rows))
+    return spreadsheets.to_csv(flat_frame(comparison, rows))
 
 
 def to_parquet(comparison: Comparison, rows: pd.DataFrame) -> bytes:
     """The flat frame as Parquet; values are text, for parameters are."""
-    frame = flat(comparison, rows)
+    frame = flat_frame(comparison, rows)
     frame["value"] = frame["value"].map(lambda value: None if _is_missing(value) else str(value))
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
@@ -81,8 +83,8 @@ def to_markdown(comparison: Comparison, rows: pd.DataFrame, sentence: str = "") 
     """Metrics, then the parameters that differ, as Markdown tables."""
     names = [comparison.labels[run.id] for run in comparison.runs]
     lines = [sentence, ""] if sentence else []
-    head = [_marked(name, place == 0) for place, name in enumerate(names)]
-    lines += _markdown(["Metric", *head], _metric_rows(comparison, rows, _in_words))
+    head = [_with_baseline(name, index == 0) for index, name in enumerate(names)]
+    lines += _markdown(["Metric", *head], _metric_rows(comparison, rows, _markdown_cell))
     params = _param_rows(comparison)
     if params:
         lines += ["", *_markdown(["Parameter", *head], params)]
@@ -92,7 +94,7 @@ def to_markdown(comparison: Comparison, rows: pd.DataFrame, sentence: str = "") 
 def to_latex(comparison: Comparison, rows: pd.DataFrame) -> str:
     """Metrics and the parameters that differ as one tabular of booktabs; the best is bold."""
     names = [comparison.labels[run.id] for run in comparison.runs]
-    head = ["", *(_latex(_marked(name, place == 0)) for place, name in enumerate(names))]
+    head = ["", *(_latex(_with_baseline(name, index == 0)) for index, name in enumerate(names))]
     lines = ["% needs \\usepackage{booktabs}", f"\\begin{{tabular}}{{l{'r' * len(names)}}}"]
     lines += ["\\toprule", f"{' & '.join(head)} \\\\", "\\midrule"]
     lines += [f"{' & '.join(row)} \\\\" for row in _latex_metrics(comparison, rows)]
@@ -123,37 +125,37 @@ def snippet(folder: str, comparison: Comparison) -> str:
     return "\n".join(lines) + "\n"
 
 
-Cell = Callable[[Mapping[Any, Any], str], str]
+CellWriter = Callable[[Mapping[Any, Any], str], str]
 
 
-def _metric_rows(comparison: Comparison, rows: pd.DataFrame, cell: Cell) -> list[list[str]]:
-    found = []
+def _metric_rows(comparison: Comparison, rows: pd.DataFrame, cell: CellWriter) -> list[list[str]]:
+    table = []
     for key, group in rows.groupby("metric", sort=False):
         kind = comparison.kinds.of(str(key))
         by_run = {row["run"]: row for row in group.to_dict("records")}
-        known = kind.direction != "unknown"
-        arrow = f"{kind.direction} is better" if known else "direction not known"
+        has_direction = kind.direction != "unknown"
+        arrow = f"{kind.direction} is better" if has_direction else "direction not known"
         ordered = [by_run[run.id] for run in comparison.runs]
-        cells = [cell(row, kind.write(row["value"])) for row in ordered]
-        found.append([f"{kind.title} ({arrow})", *cells])
-    return found
+        cells = [cell(row, kind.format_value(row["value"])) for row in ordered]
+        table.append([f"{kind.title} ({arrow})", *cells])
+    return table
 
 
-def _in_words(row: Mapping[Any, Any], value: str) -> str:
+def _markdown_cell(row: Mapping[Any, Any], value: str) -> str:
     if row["verdict"] in ("baseline", "unknown"):
         return value
-    told = [format(row["delta"], f"+{row['format']}"), VERDICTS[row["verdict"]]]
+    parts = [format(row["delta"], f"+{row['format']}"), VERDICTS[row["verdict"]]]
     if row["method"] and not math.isnan(row["p"]):
-        told.append(p_words(row["p"]))
+        parts.append(format_p_value(row["p"]))
     if not row["comparable"]:
-        told.append("not comparable")
-    return f"{value} ({', '.join(told)})"
+        parts.append("not comparable")
+    return f"{value} ({', '.join(parts)})"
 
 
 def _latex_metrics(comparison: Comparison, rows: pd.DataFrame) -> list[list[str]]:
     def cell(row: Mapping[Any, Any], value: str) -> str:
-        told = _latex(value)
-        return f"\\textbf{{{told}}}" if row["extreme"] == "best" and row["comparable"] else told
+        text = _latex(value)
+        return f"\\textbf{{{text}}}" if row["extreme"] == "best" and row["comparable"] else text
 
     return [[_latex(row[0]), *row[1:]] for row in _metric_rows(comparison, rows, cell)]
 
@@ -162,12 +164,12 @@ def _param_rows(comparison: Comparison) -> list[list[str]]:
     differing = comparison.params[comparison.params["differs"]]
     ids = [run.id for run in comparison.runs]
     return [
-        [row["param"], *(DASH if _is_missing(row[run]) else str(row[run]) for run in ids)]
+        [row["param"], *(MISSING_TEXT if _is_missing(row[run]) else str(row[run]) for run in ids)]
         for row in differing.to_dict("records")
     ]
 
 
-def _marked(name: str, is_baseline: bool) -> str:
+def _with_baseline(name: str, is_baseline: bool) -> str:
     return f"{name} (baseline)" if is_baseline else name
 
 
@@ -183,7 +185,7 @@ def _escaped(text: str) -> str:
 
 def _latex(text: str) -> str:
     plain = re.sub(r"\s+", " ", text)
-    return "".join(LATEX.get(char, char) for char in plain).replace(DASH, "--")
+    return "".join(LATEX.get(char, char) for char in plain).replace(MISSING_TEXT, "--")
 
 
 def _comment(text: str) -> str:

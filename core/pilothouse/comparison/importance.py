@@ -26,7 +26,7 @@ MAX_RUNS = 1_000
 MAX_PARAMS = 40
 TREES = 100
 REPEATS = 5
-WEAK, FAIR = 0.2, 0.6
+WEAK_FIT, FAIR_FIT = 0.2, 0.6
 SEED = 20_130_301
 COLUMNS = ("param", "importance", "std", "correlation", "values")
 
@@ -55,31 +55,33 @@ def param_importance(
         session, store.now(), filter or RunFilter(statuses=(FINISHED,)), size=MAX_RUNS
     )
     if columns not in runs:
-        return _nothing(metric, 0)
+        return _no_importance(metric, 0)
     runs = runs[runs[columns].notna() & (runs["status"] == FINISHED)]
-    return of_frame(runs, metric)
+    return importance_of_frame(runs, metric)
 
 
-def of_frame(runs: pd.DataFrame, metric: str) -> ParamImportance:
+def importance_of_frame(runs: pd.DataFrame, metric: str) -> ParamImportance:
     """The influence within a frame of `params.<key>` columns, trainer, and the metric."""
-    told = _inputs(runs)
-    if len(runs) < MIN_RUNS or told.empty:
-        return _nothing(metric, len(runs), told)
+    inputs = _inputs(runs)
+    if len(runs) < MIN_RUNS or inputs.empty:
+        return _no_importance(metric, len(runs), inputs)
     y = runs[f"metrics.{metric}"].to_numpy(dtype=float)
     if y.min() == y.max():
-        return _nothing(metric, len(runs), told, "every run has the same value")
-    fit, importances, spreads = _forest(told, y)
-    frame = _frame(told, y, importances, spreads)
-    return ParamImportance(metric, len(runs), fit, frame, _worth(fit, len(runs), len(told.columns)))
+        return _no_importance(metric, len(runs), inputs, "every run has the same value")
+    fit, importances, spreads = _fit_forest(inputs, y)
+    frame = _frame(inputs, y, importances, spreads)
+    return ParamImportance(
+        metric, len(runs), fit, frame, _fit_message(fit, len(runs), len(inputs.columns))
+    )
 
 
-def _nothing(
-    metric: str, runs: int, told: pd.DataFrame | None = None, why: str = ""
+def _no_importance(
+    metric: str, runs: int, inputs: pd.DataFrame | None = None, why: str = ""
 ) -> ParamImportance:
     import pandas as pd
 
     empty = pd.DataFrame(columns=list(COLUMNS))
-    if not why and told is not None and told.empty and runs >= MIN_RUNS:
+    if not why and inputs is not None and inputs.empty and runs >= MIN_RUNS:
         why = "no parameter differs between them"
     if not why:
         why = f"at least {MIN_RUNS} finished runs with the metric are needed"
@@ -90,47 +92,47 @@ def _inputs(runs: pd.DataFrame) -> pd.DataFrame:
     """What differs between the runs: parameters, and the trainer."""
     names = [name for name in runs.columns if name.startswith("params.")]
     chosen = runs[[*(["trainer"] if "trainer" in runs else []), *names]]
-    told = chosen.rename(columns=lambda name: name.removeprefix("params."))
-    differing = [name for name in told.columns if _distinct(told[name]) > 1]
-    return told[differing[:MAX_PARAMS]]
+    renamed = chosen.rename(columns=lambda name: name.removeprefix("params."))
+    differing = [name for name in renamed.columns if _distinct(renamed[name]) > 1]
+    return renamed[differing[:MAX_PARAMS]]
 
 
 def _text(value: Any) -> str | None:
     return None if value is None or value != value else str(value)
 
 
-def _forest(told: pd.DataFrame, y: Any) -> tuple[float, Any, Any]:
+def _fit_forest(inputs: pd.DataFrame, y: Any) -> tuple[float, Any, Any]:
     import warnings
 
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance
 
-    x = _numbers(told)
+    x = _encode(inputs)
     forest = RandomForestRegressor(TREES, oob_score=True, random_state=SEED, min_samples_leaf=2)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Some inputs do not have OOB scores")
         forest.fit(x, y)
-    found = permutation_importance(forest, x, y, n_repeats=REPEATS, random_state=SEED)
-    return float(forest.oob_score_), found.importances_mean, found.importances_std
+    importance = permutation_importance(forest, x, y, n_repeats=REPEATS, random_state=SEED)
+    return float(forest.oob_score_), importance.importances_mean, importance.importances_std
 
 
-def _numbers(told: pd.DataFrame) -> Any:
+def _encode(inputs: pd.DataFrame) -> Any:
     """Numbers as they are; words by their place in order, which a forest can split; -1 for none."""
     import numpy as np
     import pandas as pd
 
     columns = []
-    for name in told.columns:
-        numbers = pd.to_numeric(told[name], errors="coerce")
-        if numbers.notna().sum() == told[name].notna().sum():
+    for name in inputs.columns:
+        numbers = pd.to_numeric(inputs[name], errors="coerce")
+        if numbers.notna().sum() == inputs[name].notna().sum():
             least = numbers.min() if numbers.notna().any() else 0.0
             columns.append(numbers.fillna(least - 1).to_numpy(dtype=float))
         else:
-            columns.append(pd.Categorical([_text(value) for value in told[name]]).codes)
+            columns.append(pd.Categorical([_text(value) for value in inputs[name]]).codes)
     return np.column_stack(columns).astype(float)
 
 
-def _frame(told: pd.DataFrame, y: Any, importances: Any, spreads: Any) -> pd.DataFrame:
+def _frame(inputs: pd.DataFrame, y: Any, importances: Any, spreads: Any) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
@@ -138,10 +140,10 @@ def _frame(told: pd.DataFrame, y: Any, importances: Any, spreads: Any) -> pd.Dat
             name,
             float(mean),
             float(spread),
-            _correlation(told[name], y),
-            _distinct(told[name]),
+            _correlation(inputs[name], y),
+            _distinct(inputs[name]),
         )
-        for name, mean, spread in zip(told.columns, importances, spreads, strict=True)
+        for name, mean, spread in zip(inputs.columns, importances, spreads, strict=True)
     ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.sort_values("importance", ascending=False, kind="stable", ignore_index=True)
@@ -166,10 +168,10 @@ def _correlation(column: pd.Series[Any], y: Any) -> float:
     return float(np.corrcoef(a, b)[0, 1]) if b.min() < b.max() else math.nan
 
 
-def _worth(fit: float, runs: int, params: int) -> str:
-    told = f"{runs:,} runs, {params} parameters that differ, out-of-bag R² {fit:.2f}"
-    if fit < WEAK:
-        return f"{told}: the parameters do not explain the metric, so the order means little."
-    if fit < FAIR or runs < 4 * params:
-        return f"{told}: a hint, not a proof."
-    return f"{told}: the parameters explain most of the metric."
+def _fit_message(fit: float, runs: int, params: int) -> str:
+    summary = f"{runs:,} runs, {params} parameters that differ, out-of-bag R² {fit:.2f}"
+    if fit < WEAK_FIT:
+        return f"{summary}: the parameters do not explain the metric, so the order means little."
+    if fit < FAIR_FIT or runs < 4 * params:
+        return f"{summary}: a hint, not a proof."
+    return f"{summary}: the parameters explain most of the metric."

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pilothouse.comparison.predictions import Predictions
-from pilothouse.comparison.statistics.weighted_metrics import KEYS, values
+from pilothouse.comparison.predictions import RunPredictions
+from pilothouse.comparison.statistics.weighted_metrics import METRIC_KEYS, metric_values
 from pilothouse.experiments.metrics.kinds import MetricKind
 from pilothouse.kit.errors import Invalid
 
@@ -36,7 +36,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Slices:
+class SliceReport:
     """A metric on parts of the rows: a row per part and run, of `COLUMNS`, worst part first.
 
     `shortfall` is how much worse a run is there than on all of its rows (below 0: better), `worst`
@@ -46,12 +46,12 @@ class Slices:
 
     frame: pd.DataFrame
     metric: str
-    small: int
-    least_rows: int
+    too_small: int
+    min_rows: int
 
 
 @dataclass(frozen=True, eq=False)
-class _Cut:
+class _Cutter:
     """How a column is cut: its segments' names, and which segment each value falls in."""
 
     names: tuple[str, ...]
@@ -66,86 +66,97 @@ class _Cut:
         missing = len(self.names)
         if self.codes is not None:
             codes, others = self.codes, self.codes.get(OTHERS, missing)
-            found = [codes.get(_plain(value), others) for value in column]
-            return np.where(column.isna(), missing, found).astype(np.int64)
+            indices = [codes.get(_plain_value(value), others) for value in column]
+            return np.where(column.isna(), missing, indices).astype(np.int64)
         numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
-        place = np.searchsorted(self.edges, numbers, side="right")
-        return np.where(np.isnan(numbers), missing, place).astype(np.int64)
+        range_index = np.searchsorted(self.edges, numbers, side="right")
+        return np.where(np.isnan(numbers), missing, range_index).astype(np.int64)
 
 
 def slices(
-    found: Mapping[str, Predictions],
+    predictions_by_run: Mapping[str, RunPredictions],
     frames: Mapping[str, pd.DataFrame],
     labels: Mapping[str, str],
     kind: MetricKind,
     threshold: float,
     min_rows: int = MIN_ROWS,
-) -> Slices:
+) -> SliceReport:
     """The metric on every part of every column of `frames`, which have each run's features.
 
     The first run is the baseline. Raises Invalid for a metric that rows alone do not give.
     """
     import pandas as pd
 
-    if kind.key not in KEYS:
+    if kind.key not in METRIC_KEYS:
         raise Invalid(
             f"{kind.title} cannot be measured on a part of the rows.",
-            hint=f"It is done for {', '.join(KEYS)}.",
+            hint=f"It is done for {', '.join(METRIC_KEYS)}.",
         )
-    overall = {run: _value(kind, each, threshold, None) for run, each in found.items()}
-    baseline = next(iter(found))
+    overall = {
+        run: _metric_value(kind, run_predictions, threshold, None)
+        for run, run_predictions in predictions_by_run.items()
+    }
+    baseline = next(iter(predictions_by_run))
     rows: list[tuple[Any, ...]] = []
     small = 0
     for name in frames[baseline].columns:
-        cut = _cut(frames[baseline][name])
-        parts = _parts(cut, name, found, frames, kind, threshold)
+        cut = _make_cutter(frames[baseline][name])
+        parts = _slice_parts(cut, name, predictions_by_run, frames, kind, threshold)
         for segment, by_run in parts.items():
-            told = {run: each for run, each in by_run.items() if each[0] >= min_rows}
-            small += len(told) < len(by_run)
-            rows += _rows(name, segment, told, found, overall, labels, kind, baseline)
+            large_enough = {
+                run: run_predictions
+                for run, run_predictions in by_run.items()
+                if run_predictions[0] >= min_rows
+            }
+            small += len(large_enough) < len(by_run)
+            rows += _slice_rows(
+                name, segment, large_enough, predictions_by_run, overall, labels, kind, baseline
+            )
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    order = {run: place for place, run in enumerate(found)}
+    order = {run: index for index, run in enumerate(predictions_by_run)}
     frame = frame.assign(place=frame["run"].map(order)).sort_values(
         ["worst", "column", "segment", "place"],
         ascending=[False, True, True, True],
         na_position="last",
         kind="stable",
     )
-    return Slices(frame.drop(columns="place").reset_index(drop=True), kind.key, small, min_rows)
+    return SliceReport(
+        frame.drop(columns="place").reset_index(drop=True), kind.key, small, min_rows
+    )
 
 
-Part = tuple[int, float, float]  # rows, share of positives, the metric's value
+SlicePart = tuple[int, float, float]  # rows, share of positives, the metric's value
 
 
-def _parts(
-    cut: _Cut,
+def _slice_parts(
+    cut: _Cutter,
     name: str,
-    found: Mapping[str, Predictions],
+    by_run: Mapping[str, RunPredictions],
     frames: Mapping[str, pd.DataFrame],
     kind: MetricKind,
     threshold: float,
-) -> dict[str, dict[str, Part]]:
+) -> dict[str, dict[str, SlicePart]]:
     import numpy as np
 
-    parts: dict[str, dict[str, Part]] = {}
-    for run, each in found.items():
+    parts: dict[str, dict[str, SlicePart]] = {}
+    for run, run_predictions in by_run.items():
         if name not in frames[run]:
             continue
         codes = cut.of(frames[run][name])
         for code in np.unique(codes).tolist():
             rows = np.flatnonzero(codes == code)
             segment = cut.names[code] if code < len(cut.names) else MISSING
-            rate = float((each.scored.y[rows] == 1).mean())
-            told = len(rows), rate, _value(kind, each, threshold, rows)
-            parts.setdefault(segment, {})[run] = told
+            rate = float((run_predictions.scored.y[rows] == 1).mean())
+            part = len(rows), rate, _metric_value(kind, run_predictions, threshold, rows)
+            parts.setdefault(segment, {})[run] = part
     return parts
 
 
-def _rows(
+def _slice_rows(
     column: str,
     segment: str,
-    by_run: Mapping[str, Part],
-    found: Mapping[str, Predictions],
+    by_run: Mapping[str, SlicePart],
+    predictions_by_run: Mapping[str, RunPredictions],
     overall: Mapping[str, float],
     labels: Mapping[str, str],
     kind: MetricKind,
@@ -153,59 +164,61 @@ def _rows(
 ) -> list[tuple[Any, ...]]:
     sign = {"higher": 1, "lower": -1}.get(kind.direction, math.nan)
     falls = {run: sign * (overall[run] - value) for run, (_, _, value) in by_run.items()}
-    known = [fall for fall in falls.values() if not math.isnan(fall)]
-    ours = by_run[baseline][2] if baseline in by_run else math.nan
+    known_falls = [fall for fall in falls.values() if not math.isnan(fall)]
+    baseline_value = by_run[baseline][2] if baseline in by_run else math.nan
     return [
         (
             *(column, segment, run, labels[run], count),
-            count / len(found[run].scored.y),
-            *(rate, value, overall[run], falls[run], value - ours),
-            max(known, default=math.nan),
+            count / len(predictions_by_run[run].scored.y),
+            *(rate, value, overall[run], falls[run], value - baseline_value),
+            max(known_falls, default=math.nan),
         )
         for run, (count, rate, value) in by_run.items()
     ]
 
 
-def _value(kind: MetricKind, each: Predictions, threshold: float, rows: Any) -> float:
-    y, score = each.scored.y, each.scored.score
+def _metric_value(
+    kind: MetricKind, run_predictions: RunPredictions, threshold: float, rows: Any
+) -> float:
+    y, score = run_predictions.scored.y, run_predictions.scored.score
     if rows is not None:
         y, score = y[rows], score[rows]
-    return values([kind.key], y, score, threshold)[kind.key]
+    return metric_values([kind.key], y, score, threshold)[kind.key]
 
 
-def _cut(column: pd.Series[Any]) -> _Cut:
+def _make_cutter(column: pd.Series[Any]) -> _Cutter:
     import numpy as np
     import pandas as pd
 
     present = column.dropna()
     is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     if not is_number or present.nunique() <= MAX_DISTINCT_NUMBERS:
-        counts = present.map(_plain).value_counts()
-        chosen = sorted(counts.index[:MAX_VALUES], key=_order)
+        counts = present.map(_plain_value).value_counts()
+        chosen = sorted(counts.index[:MAX_VALUES], key=_sort_key)
         names = [str(value) for value in chosen]
-        codes = {value: place for place, value in enumerate(chosen)}
+        codes = {value: index for index, value in enumerate(chosen)}
         if len(counts) > MAX_VALUES:
             codes[OTHERS] = len(names)
             names.append(OTHERS)
-        return _Cut(tuple(names), codes=codes)
+        return _Cutter(tuple(names), codes=codes)
     inner = np.unique(np.quantile(present, np.linspace(0, 1, RANGES + 1)))[1:-1]
-    return _Cut(_ranges(inner.tolist()), edges=inner)
+    return _Cutter(_range_names(inner.tolist()), edges=inner)
 
 
-def _order(value: Any) -> tuple[bool, Any]:
+def _sort_key(value: Any) -> tuple[bool, Any]:
     return (False, value) if isinstance(value, (int, float)) else (True, str(value))
 
 
-def _plain(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     """A value as people write it: whole floats without their point."""
     if hasattr(value, "item"):
         value = value.item()
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _ranges(inner: Sequence[float]) -> tuple[str, ...]:
-    words = [f"{edge:,.4g}" for edge in inner]
-    if not words:
+def _range_names(inner: Sequence[float]) -> tuple[str, ...]:
+    edges = [f"{edge:,.4g}" for edge in inner]
+    if not edges:
         return ("any value",)
-    between = [f"{low} to {high}" for low, high in pairwise(words)]
-    return (f"below {words[0]}", *between, f"{words[-1]} or more")
+    between = [f"{low} to {high}" for low, high in pairwise(edges)]
+    return (f"below {edges[0]}", *between, f"{edges[-1]} or more")

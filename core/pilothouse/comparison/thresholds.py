@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pilothouse.comparison.predictions import Predictions, Scored
+from pilothouse.comparison.predictions import RunPredictions, ScoredRows
 from pilothouse.kit.errors import Invalid
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ThresholdReport:
 
 
 def at_threshold(
-    found: Mapping[str, Predictions],
+    by_run: Mapping[str, RunPredictions],
     labels: Mapping[str, str],
     threshold: float,
     false_positive_cost: float,
@@ -56,9 +56,11 @@ def at_threshold(
     import pandas as pd
 
     _check(threshold, false_positive_cost, false_negative_cost)
-    paths = {run: _Path.of(each.scored) for run, each in found.items()}
+    paths = {
+        run: _ThresholdCounts.of(run_predictions.scored) for run, run_predictions in by_run.items()
+    }
     points = [
-        {"run": run, "label": labels[run], "threshold": found[run].threshold}
+        {"run": run, "label": labels[run], "threshold": by_run[run].threshold}
         | path.at(threshold, false_positive_cost, false_negative_cost)
         for run, path in paths.items()
     ]
@@ -67,23 +69,26 @@ def at_threshold(
             [pd.DataFrame({"run": run, "label": labels[run]} | columns) for run, columns in drawn],
             ignore_index=True,
         )
-        for name, drawn in _curves(found, paths, false_positive_cost, false_negative_cost).items()
+        for name, drawn in _curves(by_run, paths, false_positive_cost, false_negative_cost).items()
         if drawn
     }
     return ThresholdReport(threshold, pd.DataFrame(points), curves)
 
 
-def _check(threshold: float, false_alarm: float, miss: float) -> None:
+def _check(threshold: float, false_positive_cost: float, false_negative_cost: float) -> None:
     if not 0 <= threshold <= 1:
         raise Invalid("a threshold lies between 0 and 1.", fields={"threshold": "0 to 1"})
-    if min(false_alarm, miss) < 0 or not false_alarm + miss > 0:
+    if (
+        min(false_positive_cost, false_negative_cost) < 0
+        or not false_positive_cost + false_negative_cost > 0
+    ):
         raise Invalid(
             "a cost is 0 or more, and one of the two is above 0.", fields={"cost": "above 0"}
         )
 
 
 @dataclass(frozen=True, eq=False)
-class _Path:
+class _ThresholdCounts:
     """Counts of true and false positives at every threshold that changes them, falling.
 
     The first threshold is above every score: nothing is called positive there.
@@ -96,10 +101,10 @@ class _Path:
     negatives: int
 
     @classmethod
-    def of(cls, scored: Scored) -> _Path:
+    def of(cls, scored: ScoredRows) -> _ThresholdCounts:
         import numpy as np
 
-        score, hit = scored.score[scored.falling], scored.y[scored.falling] == 1
+        score, hit = scored.score[scored.by_falling_score], scored.y[scored.by_falling_score] == 1
         last = np.flatnonzero(np.r_[score[1:] != score[:-1], True])
         tp = np.r_[0, np.cumsum(hit)[last]].astype(np.float64)
         called = np.r_[0, last + 1]
@@ -107,20 +112,25 @@ class _Path:
         positives = int(hit.sum())
         return cls(np.r_[above, score[last]], tp, called - tp, positives, len(score) - positives)
 
-    def place(self, threshold: float) -> int:
+    def index_of(self, threshold: float) -> int:
         """The last point whose threshold is not below this one."""
         import numpy as np
 
         return max(int(np.searchsorted(-self.threshold, -threshold, side="right")) - 1, 0)
 
-    def costs(self, false_alarm: float, miss: float) -> Floats:
+    def costs(self, false_positive_cost: float, false_negative_cost: float) -> Floats:
         """What each threshold costs."""
-        return false_alarm * self.fp + miss * (self.positives - self.tp)
+        return false_positive_cost * self.fp + false_negative_cost * (self.positives - self.tp)
 
-    def at(self, threshold: float, false_alarm: float, miss: float) -> dict[str, Any]:
+    def at(
+        self, threshold: float, false_positive_cost: float, false_negative_cost: float
+    ) -> dict[str, Any]:
         """The confusion at a threshold, its rates and its cost, and the cheapest threshold."""
-        place, costs = self.place(threshold), self.costs(false_alarm, miss)
-        tp, fp = float(self.tp[place]), float(self.fp[place])
+        index, costs = (
+            self.index_of(threshold),
+            self.costs(false_positive_cost, false_negative_cost),
+        )
+        tp, fp = float(self.tp[index]), float(self.fp[index])
         fn, tn = self.positives - tp, self.negatives - fp
         rows = self.positives + self.negatives
         best = int(costs.argmin())
@@ -130,54 +140,54 @@ class _Path:
             "fp": int(fp),
             "fn": int(fn),
             "tn": int(tn),
-            "recall": _share(tp, tp + fn),
-            "false_positive_rate": _share(fp, fp + tn),
-            "precision": _share(tp, tp + fp),
-            "specificity": _share(tn, fp + tn),
-            "f1": _share(2 * tp, 2 * tp + fp + fn),
-            "accuracy": _share(tp + tn, rows),
-            "positive_rate": _share(tp + fp, rows),
-            "cost": float(costs[place]),
-            "cost_per_row": float(costs[place]) / rows,
+            "recall": _ratio(tp, tp + fn),
+            "false_positive_rate": _ratio(fp, fp + tn),
+            "precision": _ratio(tp, tp + fp),
+            "specificity": _ratio(tn, fp + tn),
+            "f1": _ratio(2 * tp, 2 * tp + fp + fn),
+            "accuracy": _ratio(tp + tn, rows),
+            "positive_rate": _ratio(tp + fp, rows),
+            "cost": float(costs[index]),
+            "cost_per_row": float(costs[index]) / rows,
             "best_threshold": min(float(self.threshold[best]), 1.0),
             "best_cost": float(costs[best]),
         }
 
 
-def _share(part: float, whole: float) -> float:
+def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
 def _curves(
-    found: Mapping[str, Predictions],
-    paths: Mapping[str, _Path],
-    false_alarm: float,
-    miss: float,
+    by_run: Mapping[str, RunPredictions],
+    paths: Mapping[str, _ThresholdCounts],
+    false_positive_cost: float,
+    false_negative_cost: float,
 ) -> dict[str, list[tuple[str, dict[str, Any]]]]:
     import numpy as np
 
     grid = np.linspace(0, 1, STEPS)
-    drawn: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    curves: dict[str, list[tuple[str, dict[str, Any]]]] = {
         name: [] for name in ("roc", "pr", "calibration", "cost")
     }
     for run, path in paths.items():
-        kept = _along(path)
-        tp, fp, at = path.tp[kept], path.fp[kept], path.threshold[kept]
+        indices = _thinned_indices(path)
+        tp, fp, at = path.tp[indices], path.fp[indices], path.threshold[indices]
         recall = tp / max(path.positives, 1)
         roc = {"fpr": fp / max(path.negatives, 1), "tpr": recall, "threshold": at}
         called = np.maximum(tp + fp, 1)
         pr = {"recall": recall[1:], "precision": (tp / called)[1:], "threshold": at[1:]}
-        places = [path.place(each) for each in grid]
+        places = [path.index_of(point) for point in grid]
         rows = path.positives + path.negatives
-        cost = path.costs(false_alarm, miss)[places] / rows
-        drawn["roc"].append((run, roc))
-        drawn["pr"].append((run, pr))
-        drawn["cost"].append((run, {"threshold": grid, "cost": cost}))
-        drawn["calibration"].append((run, _calibration(found[run].scored)))
-    return drawn
+        cost = path.costs(false_positive_cost, false_negative_cost)[places] / rows
+        curves["roc"].append((run, roc))
+        curves["pr"].append((run, pr))
+        curves["cost"].append((run, {"threshold": grid, "cost": cost}))
+        curves["calibration"].append((run, _calibration(by_run[run].scored)))
+    return curves
 
 
-def _along(path: _Path) -> Any:
+def _thinned_indices(path: _ThresholdCounts) -> Any:
     """At most `POINTS` points, spread evenly over both counts, with both ends."""
     import numpy as np
 
@@ -189,18 +199,18 @@ def _along(path: _Path) -> Any:
     return np.unique(np.r_[0, np.searchsorted(walked, stops), count - 1].clip(max=count - 1))
 
 
-def _calibration(scored: Scored) -> dict[str, Any]:
+def _calibration(scored: ScoredRows) -> dict[str, Any]:
     """Mean score against observed share in equal bins of the score that have `FEW` rows or more."""
     import numpy as np
 
-    place = np.clip((scored.score * BINS).astype(int), 0, BINS - 1)
-    count = np.bincount(place, minlength=BINS)
+    bin_index = np.clip((scored.score * BINS).astype(int), 0, BINS - 1)
+    count = np.bincount(bin_index, minlength=BINS)
     filled = count >= MIN_BIN_ROWS
-    told = np.bincount(place, scored.score, BINS)[filled] / count[filled]
-    true = np.bincount(place, scored.y, BINS)[filled] / count[filled]
-    return {"predicted": told, "observed": true, "count": count[filled]}
+    mean_score = np.bincount(bin_index, scored.score, BINS)[filled] / count[filled]
+    true = np.bincount(bin_index, scored.y, BINS)[filled] / count[filled]
+    return {"predicted": mean_score, "observed": true, "count": count[filled]}
 
 
-def middle(found: Sequence[Predictions]) -> float:
+def default_threshold(run_predictions: Sequence[RunPredictions]) -> float:
     """The threshold to begin with: the first run's own."""
-    return round(found[0].threshold, 3) if found else 0.5
+    return round(run_predictions[0].threshold, 3) if run_predictions else 0.5

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.comparison.agreement import SAME, compare_data, compare_rows
 from pilothouse.comparison.comparison import Comparison
-from pilothouse.comparison.significance import p_words, words
-from pilothouse.comparison.statistics import SHORT
+from pilothouse.comparison.significance import describe_finding, format_p_value
+from pilothouse.comparison.statistics import SHORT_METHOD_TITLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PREFERRED = ("delong", "mcnemar", "bootstrap", "folds", "folds_apart", "seeds")
-EVIDENCE = ("method", "n", "unit", "low", "high", "p")
-MANY = 3  # pairs: beyond, one of them is likely to look different by luck
+METHOD_ORDER = ("delong", "mcnemar", "bootstrap", "folds", "folds_apart", "seeds")
+EVIDENCE_COLUMNS = ("method", "n", "unit", "low", "high", "p")
+MAX_COMPARED = 3  # pairs: beyond, one of them is likely to look different by luck
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ def metrics_with_verdicts(metrics: pd.DataFrame, findings: pd.DataFrame) -> pd.D
     """
     import pandas as pd
 
-    order = {method: place for place, method in enumerate(PREFERRED)}
+    order = {method: rank for rank, method in enumerate(METHOD_ORDER)}
     ranked = findings.assign(rank=findings["method"].map(order)).sort_values("rank", kind="stable")
     strongest = ranked.drop_duplicates(["run", "metric"])
-    kept = strongest[["run", "metric", *EVIDENCE, "significant"]]
-    frame = metrics.merge(kept, on=["run", "metric"], how="left")
+    evidence = strongest[["run", "metric", *EVIDENCE_COLUMNS, "significant"]]
+    frame = metrics.merge(evidence, on=["run", "metric"], how="left")
     unsure = frame["significant"].eq(False) & frame["verdict"].isin(["better", "worse", "differs"])
     frame["verdict"] = frame["verdict"].mask(unsure, "noise")
     frame["method"] = frame["method"].where(frame["method"].notna(), "")
@@ -64,10 +64,13 @@ def verdict(
     `rows` are the settled ones.
     """
     key = metric or comparison.deciding
-    kind, ours = comparison.kinds.of(key), rows[(rows["metric"] == key) & rows["value"].notna()]
-    if ours.empty:
+    kind, with_values = (
+        comparison.kinds.of(key),
+        rows[(rows["metric"] == key) & rows["value"].notna()],
+    )
+    if with_values.empty:
         return None
-    by_run = {str(row["run"]): row for row in ours.to_dict("records")}
+    by_run = {str(row["run"]): row for row in with_values.to_dict("records")}
     fair = {run: row for run, row in by_run.items() if row["comparable"]}
     if kind.direction == "unknown":
         return _without_direction(comparison, key, by_run)
@@ -79,7 +82,7 @@ def verdict(
         best=best,
         verdict=str(row["verdict"]),
         sentence=_sentence(comparison, row, best, len(fair)),
-        evidence=_evidence(comparison, row),
+        evidence=_describe_finding(comparison, row),
         cautions=tuple(_cautions(comparison, key, by_run, best, left_out)),
     )
 
@@ -90,7 +93,7 @@ def _without_direction(
     """Nobody is best by a metric of which nobody knows whether more of it is better."""
     kind = comparison.kinds.of(metric)
     values = [row["value"] for row in by_run.values()]
-    low, high = kind.write(min(values)), kind.write(max(values))
+    low, high = kind.format_value(min(values)), kind.format_value(max(values))
     spread = f"all have {low}" if low == high else f"from {low} to {high}"
     return ComparisonVerdict(
         metric=metric,
@@ -104,7 +107,7 @@ def _without_direction(
 
 def _sentence(comparison: Comparison, row: Mapping[Any, Any], best: str, fair: int) -> str:
     kind, label = comparison.kinds.of(row["metric"]), comparison.labels[best]
-    base, value = comparison.labels[comparison.baseline], kind.write(row["value"])
+    base, value = comparison.labels[comparison.baseline], kind.format_value(row["value"])
     delta = format(row["delta"], f"+{kind.format}")
     verdict = row["verdict"]
     if verdict == "baseline":
@@ -122,11 +125,11 @@ def _sentence(comparison: Comparison, row: Mapping[Any, Any], best: str, fair: i
     return f"{lead}, which is more than noise."
 
 
-def _evidence(comparison: Comparison, row: Mapping[Any, Any]) -> str:
+def _describe_finding(comparison: Comparison, row: Mapping[Any, Any]) -> str:
     if not row["method"]:
         return ""
-    told = dict(row) | {"n": int(row["n"])}
-    return words(told, comparison.kinds.of(row["metric"]))
+    finding = dict(row) | {"n": int(row["n"])}
+    return describe_finding(finding, comparison.kinds.of(row["metric"]))
 
 
 def _cautions(
@@ -136,31 +139,31 @@ def _cautions(
     best: str,
     left_out: Mapping[str, str],
 ) -> list[str]:
-    found = []
+    cautions = []
     apart = comparison.incomparable
     if best in apart:
-        found.append(f"{comparison.labels[best]} is not comparable: {apart[best][0]}")
+        cautions.append(f"{comparison.labels[best]} is not comparable: {apart[best][0]}")
     elif apart:
         names = ", ".join(comparison.labels[run] for run in apart)
-        found.append(f"Left out of the verdict, for it is not comparable: {names}.")
-    unsure = _not_known(comparison, best)
+        cautions.append(f"Left out of the verdict, for it is not comparable: {names}.")
+    unsure = _unknown_data(comparison, best)
     if unsure and best not in apart:
-        found.append(unsure)
+        cautions.append(unsure)
     if best in left_out and best not in apart:
-        found.append(f"No paired evidence: {left_out[best]}")
+        cautions.append(f"No paired evidence: {left_out[best]}")
     weighed = [run for run, row in by_run.items() if row["method"] and row["comparable"]]
-    if len(weighed) > MANY:
-        found.append(
+    if len(weighed) > MAX_COMPARED:
+        cautions.append(
             f"{len(weighed)} runs are weighed against one baseline, each at 95 %: "
             "the best of many looks better than it is."
         )
     kind = comparison.kinds.of(metric)
     if kind.target is not None and not any(row["reaches"] for row in by_run.values()):
-        found.append(f"No run reaches the target of {kind.write(kind.target)}.")
-    return found
+        cautions.append(f"No run reaches the target of {kind.format_value(kind.target)}.")
+    return cautions
 
 
-def _not_known(comparison: Comparison, best: str) -> str:
+def _unknown_data(comparison: Comparison, best: str) -> str:
     """What is not known of the data that the best run and the baseline were judged on."""
     if best == comparison.baseline:
         return ""
@@ -171,9 +174,9 @@ def _not_known(comparison: Comparison, best: str) -> str:
     return f"It is not known whether {label} and the baseline were measured on the same data."
 
 
-def evidence_words(row: Mapping[Any, Any]) -> str:
+def describe_evidence(row: Mapping[Any, Any]) -> str:
     """The method and p of a settled row in a few words; empty without evidence."""
     if not row["method"]:
         return ""
-    told = f"{SHORT[row['method']]}, {int(row['n']):,} {row['unit']}"
-    return told if math.isnan(row["p"]) else f"{told}, {p_words(row['p'])}"
+    text = f"{SHORT_METHOD_TITLES[row['method']]}, {int(row['n']):,} {row['unit']}"
+    return text if math.isnan(row["p"]) else f"{text}, {format_p_value(row['p'])}"

@@ -33,7 +33,11 @@ DEPLOYMENTS = Entity(
         "model": FieldSpec("Deployed model", "text", col(Deployment.model), _deployed),
         "version": FieldSpec("Deployed version", "number", ANSWERS, _deployed),
         "state": FieldSpec(
-            "Deployment's state", "choice", col(Deployment.desired_state), _deployed, spelled=STATES
+            "Deployment's state",
+            "choice",
+            col(Deployment.desired_state),
+            _deployed,
+            spellings=STATES,
         ),
     },
 )

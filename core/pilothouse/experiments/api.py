@@ -25,10 +25,10 @@ from pilothouse.experiments.metrics import definitions, packed_history
 from pilothouse.experiments.metrics.definitions import MetricKinds
 from pilothouse.experiments.metrics.kinds import Direction
 from pilothouse.experiments.metrics.summary import Points
+from pilothouse.experiments.params import ParamValue
 from pilothouse.experiments.provenance import environment
 from pilothouse.experiments.provenance.git import CodeIdentity, running_folder, running_source
 from pilothouse.experiments.query.runs import Entity, RunLanguage
-from pilothouse.experiments.recording import ParamValue
 from pilothouse.experiments.run_table import default_columns, fields, filters, groups, rows, tree
 from pilothouse.experiments.run_table import saved_views as views
 from pilothouse.experiments.run_table import varying_columns as differing
@@ -189,8 +189,8 @@ class Experiments(RunInspection):
 
     def log_environment(self, run: str) -> None:
         """Keep this process's interpreter, platform and package versions as environment.json."""
-        told = json.dumps(environment.capture().to_json(), indent=1, sort_keys=True)
-        self.log_artifact(run, "environment.json", told.encode())
+        content = json.dumps(environment.capture().to_json(), indent=1, sort_keys=True)
+        self.log_artifact(run, "environment.json", content.encode())
 
     def log_input(self, run: str, dataset: str, role: str = "training") -> None:
         """Say that the run read a dataset version ("flights@2") in a role."""
@@ -227,7 +227,7 @@ class Experiments(RunInspection):
             return rows.runs(
                 session,
                 self._store.now(),
-                self._meant(session, filter),
+                self._compiled(session, filter),
                 sort,
                 descending=descending,
                 page=page,
@@ -239,12 +239,12 @@ class Experiments(RunInspection):
     def default_columns(self, filter: RunFilter | None = None) -> DefaultColumns:
         """The metrics and parameters that the newest runs of a filter have, most telling first."""
         with self._store.read() as session:
-            return default_columns.default_columns(session, self._meant(session, filter))
+            return default_columns.default_columns(session, self._compiled(session, filter))
 
     def count(self, filter: RunFilter | None = None, most: int | None = None) -> int:
         """How many runs the filter means; counted no further than `most`, when that is given."""
         with self._store.read() as session:
-            return filters.count(session, self._meant(session, filter, whole=True), most)
+            return filters.count(session, self._compiled(session, filter), most)
 
     def groups(
         self,
@@ -265,7 +265,7 @@ class Experiments(RunInspection):
         with self._store.read() as session:
             return groups.groups(
                 session,
-                self._meant(session, filter, whole=True),
+                self._compiled(session, filter),
                 by,
                 columns,
                 sort,
@@ -277,7 +277,7 @@ class Experiments(RunInspection):
     def group_count(self, filter: RunFilter | None, by: Sequence[str]) -> int:
         """How many groups there are."""
         with self._store.read() as session:
-            return groups.count(session, self._meant(session, filter, whole=True), by)
+            return groups.count(session, self._compiled(session, filter), by)
 
     def group_filter(
         self, filter: RunFilter | None, by: Sequence[str], values: Sequence[Any]
@@ -285,17 +285,16 @@ class Experiments(RunInspection):
         """The filter that means the members of a group; None stands for a value they lack."""
         return groups.group_filter(filter or RunFilter(), by, values)
 
-    def _meant(
-        self, session: Session, filter: RunFilter | None, *, whole: bool = False
-    ) -> RunFilter:
-        """The filter, with the language that its query is read in, when it has one."""
-        asked = filter or RunFilter()
-        if not asked.query:
-            return asked
-        return replace(asked, language=self._language(session, whole=whole))
+    def _compiled(self, session: Session, filter: RunFilter | None) -> RunFilter:
+        """The filter with its query parsed, once for all statements of a request."""
+        run_filter = filter or RunFilter()
+        if not run_filter.query:
+            return run_filter
+        compiled = self._language(session).compile(run_filter.query)
+        return replace(run_filter, compiled=compiled)
 
-    def _language(self, session: Session, *, whole: bool = False) -> RunLanguage:
-        return RunLanguage(self._store.now(), self._entities, session, whole=whole)
+    def _language(self, session: Session) -> RunLanguage:
+        return RunLanguage(self._store.now(), self._entities, session)
 
     def metric_keys(self, experiment: str | None = None) -> list[str]:
         """Every metric that a run has, of one experiment or of all."""
@@ -327,22 +326,22 @@ class Experiments(RunInspection):
     ) -> list[str]:
         """The ids of the newest runs that the filter means, at most so many, for a bulk command."""
         with self._store.read() as session:
-            return rows.ids(session, self._meant(session, filter), most)
+            return rows.ids(session, self._compiled(session, filter), most)
 
     def varying_columns(self, filter: RunFilter | None = None) -> tuple[str, ...]:
         """The columns in which the newest runs that the filter means differ."""
         with self._store.read() as session:
-            return differing.varying_columns(session, self._meant(session, filter))
+            return differing.varying_columns(session, self._compiled(session, filter))
 
     def tree(self) -> tuple[ExperimentNode, ...]:
         """The experiments as a tree made from the slashes in their names, with counts of runs."""
         with self._store.read() as session:
-            return tree.experiments(session)
+            return tree.experiment_tree(session)
 
     def children(self, runs: Sequence[str], filter: RunFilter | None = None) -> dict[str, int]:
         """How many runs lie right under each of these that has any."""
         with self._store.read() as session:
-            return tree.children(session, runs, self._meant(session, filter))
+            return tree.count_children(session, runs, self._compiled(session, filter))
 
     def star(self, runs: Sequence[str], starred: bool = True) -> int:
         """Put a star on runs, or take it off. Raises Conflict when one is archived."""
@@ -427,6 +426,8 @@ class Experiments(RunInspection):
 
         A new direction gives every run its best value anew. Raises Invalid that names the part.
         """
-        said = definitions.Description(title, direction, unit, format, target, tolerance)
+        description = definitions.MetricDescription(
+            title, direction, unit, format, target, tolerance
+        )
         with self._store.write(durable=True) as session:
-            definitions.describe(session, self._store, key, said, reason)
+            definitions.describe(session, self._store, key, description, reason)

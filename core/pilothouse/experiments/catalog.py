@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from pilothouse import activity
-from pilothouse.experiments.names import checked
+from pilothouse.experiments.names import check_name
 from pilothouse.experiments.tables import RUNNING, Experiment, Run
 from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.storage import Store
@@ -23,7 +23,7 @@ COLUMNS = ("name", "note", "runs", "running", "last_run_at", "created_at", "crea
 
 def create(session: Session, store: Store, name: str, note: str = "") -> Experiment:
     """Make an experiment. Raises Conflict when the name is taken, Invalid when it cannot be one."""
-    name = checked(name, "an experiment's", MAX_NAME_LENGTH)
+    name = check_name(name, "an experiment's", MAX_NAME_LENGTH)
     if _find(session, name):
         raise Conflict(f"an experiment named {name!r} exists already.")
     experiment = Experiment(name=name, note=note, created_at=store.now(), created_by=store.actor)
@@ -35,15 +35,15 @@ def create(session: Session, store: Store, name: str, note: str = "") -> Experim
 
 def require(session: Session, name: str) -> Experiment:
     """The experiment of that name. Raises NotFound, naming the ones there are."""
-    found = _find(session, name)
-    if found is None:
-        known = session.scalars(
+    experiment = _find(session, name)
+    if experiment is None:
+        existing = session.scalars(
             select(col(Experiment.name)).order_by(col(Experiment.name)).limit(10)
         )
         raise NotFound(
-            f"no experiment named {name!r}", hint=f"Known: {', '.join(known) or 'none yet'}."
+            f"no experiment named {name!r}", hint=f"Known: {', '.join(existing) or 'none yet'}."
         )
-    return found
+    return experiment
 
 
 def require_or_create(session: Session, store: Store, name: str) -> Experiment:
@@ -58,10 +58,20 @@ def experiments(session: Session) -> pd.DataFrame:
     runs, running = _runs(session), _running(session)
     query = select(Experiment).where(col(Experiment.archived_at).is_(None))
     rows = []
-    for each in session.scalars(query):
-        count, newest = runs.get(each.id or 0, (0, None))
-        at, by = each.created_at, each.created_by
-        rows.append((each.name, each.note, count, running.get(each.id or 0, 0), newest, at, by))
+    for experiment in session.scalars(query):
+        count, newest = runs.get(experiment.id or 0, (0, None))
+        at, by = experiment.created_at, experiment.created_by
+        rows.append(
+            (
+                experiment.name,
+                experiment.note,
+                count,
+                running.get(experiment.id or 0, 0),
+                newest,
+                at,
+                by,
+            )
+        )
     rows.sort(key=lambda row: row[4] or row[5], reverse=True)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for instant in ("last_run_at", "created_at"):
@@ -72,8 +82,8 @@ def experiments(session: Session) -> pd.DataFrame:
 def _runs(session: Session) -> dict[int, tuple[int, datetime | None]]:
     """How many runs each experiment has and when the newest was made, read off one index."""
     number, newest = col(Run.experiment_id), func.max(col(Run.created_at))
-    shown = col(Run.archived_at).is_(None)
-    query = select(number, func.count(), newest).where(shown).group_by(number)
+    active = col(Run.archived_at).is_(None)
+    query = select(number, func.count(), newest).where(active).group_by(number)
     return {row[0]: (row[1], row[2]) for row in session.execute(query)}
 
 

@@ -23,14 +23,14 @@ class Program:
 
 def program(store: Store, folder: Path) -> Program:
     """The code of a folder, its changes kept; to be asked before a transaction, as git is slow."""
-    known = git.identity(folder)
-    changed = git.patch(folder) if known.dirty and store.settings.code_patch else None
+    code = git.identity(folder)
+    changed = git.patch(folder) if code.dirty and store.settings.code_patch else None
     if changed is None:
-        return Program(known)
+        return Program(code)
     try:
-        return Program(known, store.artifacts.put_bytes(changed), len(changed))
+        return Program(code, store.artifacts.put_bytes(changed), len(changed))
     except OSError:  # a full or missing disk stops the run elsewhere, with better words
-        return Program(known)
+        return Program(code)
 
 
 def log_patch(session: Session, run_id: str, running: Program) -> None:

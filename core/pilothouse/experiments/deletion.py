@@ -58,30 +58,30 @@ def delete(session: Session, store: Store, run_ids: Sequence[str], reason: str =
 
 
 def _with_descendants(session: Session, ids: list[str]) -> list[str]:
-    found, last = dict.fromkeys(ids), ids
+    selected, last = dict.fromkeys(ids), ids
     while last:
         under = [
             run_id
             for part in _chunks(last)
             for run_id in session.scalars(select(col(Run.id)).where(col(Run.parent_id).in_(part)))
         ]
-        last = [run_id for run_id in under if run_id not in found]
-        found |= dict.fromkeys(last)
-    return list(found)
+        last = [run_id for run_id in under if run_id not in selected]
+        selected |= dict.fromkeys(last)
+    return list(selected)
 
 
 def _check_archived(session: Session, ids: Sequence[str]) -> None:
-    shown = [
+    unarchived = [
         name
         for part in _chunks(ids)
         for name in session.scalars(
             select(col(Run.name)).where(col(Run.id).in_(part), col(Run.archived_at).is_(None))
         )
     ]
-    if shown:
+    if unarchived:
         raise Conflict(
-            f"only archived runs can be deleted for good; {_listed(shown)} "
-            f"{'is' if len(shown) == 1 else 'are'} not archived.",
+            f"only archived runs can be deleted for good; {_join_names(unarchived)} "
+            f"{'is' if len(unarchived) == 1 else 'are'} not archived.",
             hint="Archive them first, and the runs under them too.",
         )
 
@@ -89,14 +89,16 @@ def _check_archived(session: Session, ids: Sequence[str]) -> None:
 def _check_unused(session: Session, ids: Sequence[str]) -> None:
     """Other rooms' rows are found by their foreign keys: this room knows no others."""
     using = [
-        words for table, column in _references() for words in _rows(session, table, column, ids)
+        reference
+        for table, column in _references()
+        for reference in _rows(session, table, column, ids)
     ]
     using = using or [
-        f"registry version {version}" for version in late_writes.held_by(session, ids)
+        f"registry version {version}" for version in late_writes.versions_holding(session, ids)
     ]
     if using:
         raise Conflict(
-            f"{_listed(using)} {'rests' if len(using) == 1 else 'rest'} on these runs.",
+            f"{_join_names(using)} {'rests' if len(using) == 1 else 'rest'} on these runs.",
             hint="Leave out the runs that are in use; they can stay archived.",
         )
 
@@ -153,7 +155,7 @@ def _experiment(session: Session, number: int) -> str:
     return session.scalars(select(col(Experiment.name)).where(col(Experiment.id) == number)).one()
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
     return ", ".join(names[:MAX_LISTED]) + more
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from pilothouse.experiments.lifecycle import no_run
+from pilothouse.experiments.lifecycle import run_not_found
 from pilothouse.experiments.metrics.summary import MetricSummary
 from pilothouse.experiments.recording import artifact_path, summary_of
 from pilothouse.experiments.tables import (
@@ -126,21 +126,21 @@ def runs(session: Session, run_ids: Sequence[str]) -> tuple[RunInfo, ...]:
         .join(Experiment, col(Experiment.id) == col(Run.experiment_id))
         .where(col(Run.id).in_(run_ids))
     )
-    found = {row.id: (row, experiment) for row, experiment in session.execute(query)}
+    by_id = {row.id: (row, experiment) for row, experiment in session.execute(query)}
     for run_id in run_ids:
-        if run_id not in found:
-            raise no_run(run_id)
+        if run_id not in by_id:
+            raise run_not_found(run_id)
     parts: dict[str, Mapping[str, Any]] = {
-        "params": _words(session, Param, run_ids),
+        "params": _values_by_run(session, Param, run_ids),
         "metrics": _metrics(session, run_ids),
-        "tags": _words(session, RunTag, run_ids),
+        "tags": _values_by_run(session, RunTag, run_ids),
         "artifacts": _artifacts(session, run_ids),
         "inputs": _inputs(session, run_ids),
         "logged_inputs": _logged_inputs(session, run_ids),
         "children": _children(session, run_ids),
     }
     return tuple(
-        _info(*found[run_id], {name: of_run[run_id] for name, of_run in parts.items()})
+        _info(*by_id[run_id], {name: of_run[run_id] for name, of_run in parts.items()})
         for run_id in run_ids
     )
 
@@ -171,20 +171,20 @@ def _info(row: Run, experiment: str, parts: dict[str, Any]) -> RunInfo:
 
 def artifact(session: Session, run_id: str, path: str) -> ArtifactInfo:
     """A file of a run. Raises NotFound, naming the files there are."""
-    found = session.get(RunArtifact, (run_id, artifact_path(path)))
-    if found is not None:
-        return ArtifactInfo(found.path, found.digest, found.size)
-    known = [one.path for one in _artifacts(session, [run_id])[run_id]] or ["none"]
-    raise NotFound(f"run {run_id} has no file {path!r}", hint=f"Known: {', '.join(known)}.")
+    artifact = session.get(RunArtifact, (run_id, artifact_path(path)))
+    if artifact is not None:
+        return ArtifactInfo(artifact.path, artifact.digest, artifact.size)
+    paths = [one.path for one in _artifacts(session, [run_id])[run_id]] or ["none"]
+    raise NotFound(f"run {run_id} has no file {path!r}", hint=f"Known: {', '.join(paths)}.")
 
 
-def _words(
+def _values_by_run(
     session: Session, table: type[Param] | type[RunTag], run_ids: Sequence[str]
 ) -> dict[str, dict[str, str]]:
     owner, key = col(table.run_id), col(table.key)
     query = select(owner, key, col(table.value)).where(owner.in_(run_ids)).order_by(key)
     rows = ((run_id, (name, value)) for run_id, name, value in session.execute(query))
-    return {run_id: dict(words) for run_id, words in _by_run(run_ids, rows).items()}
+    return {run_id: dict(values) for run_id, values in _by_run(run_ids, rows).items()}
 
 
 def _metrics(session: Session, run_ids: Sequence[str]) -> dict[str, dict[str, MetricSummary]]:
@@ -231,7 +231,7 @@ def _children(session: Session, run_ids: Sequence[str]) -> dict[str, tuple[Child
 
 
 def _by_run(run_ids: Sequence[str], rows: Iterable[tuple[str, T]]) -> dict[str, tuple[T, ...]]:
-    found: dict[str, list[T]] = {run_id: [] for run_id in run_ids}
+    grouped: dict[str, list[T]] = {run_id: [] for run_id in run_ids}
     for run_id, row in rows:
-        found[run_id].append(row)
-    return {run_id: tuple(of_run) for run_id, of_run in found.items()}
+        grouped[run_id].append(row)
+    return {run_id: tuple(of_run) for run_id, of_run in grouped.items()}

@@ -62,22 +62,22 @@ class RunInspection(Service):
             return history.history(session, runs, keys, max_points, since=since, low=low, high=high)
 
     def curves(
-        self, run: str, keys: Sequence[str], course: CurveOptions | None = None
+        self, run: str, keys: Sequence[str], options: CurveOptions | None = None
     ) -> pd.DataFrame:
         """A run's metrics as charts show them: a frame of key, x, value, smooth, step, at."""
         with self._store.read() as session:
-            return courses.curves(session, run, keys, course or CurveOptions())
+            return courses.curves(session, run, keys, options or CurveOptions())
 
     def poll(
         self,
         run: str,
         keys: Sequence[str],
-        course: CurveOptions,
+        options: CurveOptions,
         previous: pd.DataFrame | None = None,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """For a page that polls: the courses, and the points to hand in as `held` next time."""
         with self._store.read() as session:
-            return courses.poll(session, run, keys, course, previous)
+            return courses.poll(session, run, keys, options, previous)
 
     @cached_property
     def files(self) -> RunFiles:

@@ -22,7 +22,7 @@ from pilothouse.experiments.tables import (
 
 METRIC, PARAM, TAG = "metric", "param", "tag"
 TABLES: dict[str, Any] = {METRIC: RunMetric, PARAM: Param, TAG: RunTag}
-REMEMBER = (
+INSERT_KEYS = (
     f"INSERT INTO {KnownKey.__tablename__} (experiment_id, kind, key) "
     f"SELECT experiment_id, {{0}}, {{0}} FROM {Run.__tablename__} WHERE id = {{0}} "
     "ON CONFLICT DO NOTHING"
@@ -36,7 +36,7 @@ def register_keys(session: Session, run_id: str, kind: str, keys: Iterable[str])
     if rows:
         connection = session.connection()
         mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-        connection.exec_driver_sql(REMEMBER.format(mark), rows)
+        connection.exec_driver_sql(INSERT_KEYS.format(mark), rows)
 
 
 def drop_keys(session: Session, experiments: Sequence[int], lost: Mapping[str, Set[str]]) -> None:
@@ -48,12 +48,12 @@ def drop_keys(session: Session, experiments: Sequence[int], lost: Mapping[str, S
             col(table.run_id) == col(Run.id),
             col(table.key) == col(KnownKey.key),
         )
-        meant = (
+        candidates = (
             col(KnownKey.experiment_id).in_(experiments),
             col(KnownKey.kind) == kind,
             col(KnownKey.key).in_(keys),
         )
-        session.connection().execute(delete(KnownKey).where(*meant, ~has_it))
+        session.connection().execute(delete(KnownKey).where(*candidates, ~has_it))
 
 
 def distinct_keys(session: Session, kind: str, experiment: str | None = None) -> list[str]:
@@ -75,8 +75,8 @@ def facets(session: Session) -> dict[str, list[str]]:
 
 def _values(session: Session, column: Any) -> list[str]:
     """The values of an indexed column: each is looked up from the one before it."""
-    shown = col(Run.archived_at).is_(None)
-    found = select(func.min(column).label("value")).where(shown).cte("found", recursive=True)
-    following = select(func.min(column)).where(column > found.c.value, shown).scalar_subquery()
-    found = found.union_all(select(following).where(found.c.value.is_not(None)))
-    return sorted(value for value in session.scalars(select(found.c.value)) if value)
+    active = col(Run.archived_at).is_(None)
+    smallest = select(func.min(column).label("value")).where(active).cte("found", recursive=True)
+    following = select(func.min(column)).where(column > smallest.c.value, active).scalar_subquery()
+    smallest = smallest.union_all(select(following).where(smallest.c.value.is_not(None)))
+    return sorted(value for value in session.scalars(select(smallest.c.value)) if value)

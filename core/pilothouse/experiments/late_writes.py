@@ -19,6 +19,7 @@ from sqlmodel import Session, col
 from pilothouse import activity
 from pilothouse.experiments import recording
 from pilothouse.experiments.lifecycle import require_open
+from pilothouse.experiments.params import ParamValue, param_text
 from pilothouse.experiments.tables import (
     ENDED,
     Experiment,
@@ -37,15 +38,15 @@ AMENDED = "amended"
 AFTER_END = "after the run had ended"
 PENDING = "LOGGED_MODEL_PENDING"
 # Autologging writes this file anew whenever it meets another metric of a run that has ended.
-GROWING = frozenset({"metric_info.json"})
-EVIDENCE = "training."  # tags in which training says which rows it kept for judging
+REWRITABLE = frozenset({"metric_info.json"})
+EVIDENCE_PREFIX = "training."  # tags in which training says which rows it kept for judging
 MAX_LISTED = 20
 CHUNK = 500
 Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Late:
+class LateRun:
     """A run that has ended or that versions rest on: which do, and where their files lie."""
 
     run: str
@@ -78,7 +79,7 @@ class Late:
             )
 
 
-def of(session: Session, run_id: str) -> Late | None:
+def late_run(session: Session, run_id: str) -> LateRun | None:
     """What is late about writing to a run; None while it runs and no version holds it."""
     row = session.execute(
         select(col(Run.name), col(Run.status)).where(col(Run.id) == run_id)
@@ -88,7 +89,7 @@ def of(session: Session, run_id: str) -> Late | None:
         return None
     closed = tuple(hold.version for hold in holds if hold.closed)
     folders = tuple((hold.folder, hold.version) for hold in holds if hold.folder is not None)
-    return Late(run_id, row.name, row.status in ENDED or bool(closed), closed, folders)
+    return LateRun(run_id, row.name, row.status in ENDED or bool(closed), closed, folders)
 
 
 def _holds(session: Session, owner: str) -> list[Hold]:
@@ -96,13 +97,15 @@ def _holds(session: Session, owner: str) -> list[Hold]:
     return list(session.scalars(query))
 
 
-def beginning(values: Mapping[str, Any]) -> dict[str, Any]:
+def first_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """The first of many values, and how many more there are, as the activity log keeps them."""
     first, more = dict(list(values.items())[:MAX_LISTED]), len(values) - MAX_LISTED
     return first if more <= 0 else first | {"…": f"{more} more"}
 
 
-def hold(session: Session, version: str, rests_on: Iterable[tuple[str, str | None]]) -> None:
+def hold_sources(
+    session: Session, version: str, rests_on: Iterable[tuple[str, str | None]]
+) -> None:
     """Let a version hold runs and logged models, each with the folder of the version's files.
 
     A folder of None is none: only figures come from there.
@@ -116,13 +119,13 @@ def hold(session: Session, version: str, rests_on: Iterable[tuple[str, str | Non
     session.flush()
 
 
-def rests_on(session: Session, version: str) -> tuple[tuple[str, str | None], ...]:
+def held_sources(session: Session, version: str) -> tuple[tuple[str, str | None], ...]:
     """What a version holds, as `hold` takes it: for a copy of the version."""
     query = select(Hold).where(col(Hold.version) == version).order_by(col(Hold.owner))
     return tuple((row.owner, row.folder) for row in session.scalars(query))
 
 
-def release(session: Session, version: str) -> None:
+def release_sources(session: Session, version: str) -> None:
     """A version is no more: it holds nothing."""
     session.execute(delete(Hold).where(col(Hold.version) == version))
 
@@ -134,7 +137,7 @@ def rename(session: Session, before: str, after: str) -> None:
     session.execute(update(Hold).where(col(Hold.version) == before).values(version=after))
 
 
-def held_by(session: Session, owners: Sequence[str]) -> list[str]:
+def versions_holding(session: Session, owners: Sequence[str]) -> list[str]:
     """The versions that rest on any of these runs and logged models."""
     versions: dict[str, None] = {}
     for start in range(0, len(owners), CHUNK):
@@ -145,10 +148,10 @@ def held_by(session: Session, owners: Sequence[str]) -> list[str]:
 
 
 def log_params(
-    session: Session, store: Store, run_id: str, params: Mapping[str, recording.ParamValue]
+    session: Session, store: Store, run_id: str, params: Mapping[str, ParamValue]
 ) -> None:
     """Keep parameters, each once, as `recording.log_params` does."""
-    late = of(session, run_id)
+    late = late_run(session, run_id)
     new: list[str] = []
     if late is not None:
         query = select(col(Param.key)).where(
@@ -157,44 +160,44 @@ def log_params(
         new = sorted(params.keys() - set(session.scalars(query)))
     recording.log_params(session, run_id, params)
     if late is not None and new:
-        values = {key: recording.param_text(params[key]) for key in new}
-        late.record(session, store, {}, {"params": beginning(values)})
+        values = {key: param_text(params[key]) for key in new}
+        late.record(session, store, {}, {"params": first_values(values)})
 
 
 def tags_before(
-    session: Session, run_id: str, keys: Iterable[str], late: Late, after: Mapping[str, str]
+    session: Session, run_id: str, keys: Iterable[str], late: LateRun, after: Mapping[str, str]
 ) -> dict[str, str]:
     """The tags that are about to change, as they are. Raises Refused when they are evidence."""
     query = select(RunTag).where(col(RunTag.run_id) == run_id, col(RunTag.key).in_(list(keys)))
     before = {row.key: row.value for row in session.scalars(query)}
     for key in keys:
-        if late.versions and key.startswith(EVIDENCE) and before.get(key) != after.get(key):
+        if late.versions and key.startswith(EVIDENCE_PREFIX) and before.get(key) != after.get(key):
             raise late.refuse(f"its tag {key!r} stays as it is")
     return {key: value for key, value in before.items() if after.get(key) != value}
 
 
 def tag(session: Session, store: Store, run_id: str, tags: Mapping[str, str]) -> None:
     """Set tags, as `recording.tag` does."""
-    late = of(session, run_id)
+    late = late_run(session, run_id)
     before = {} if late is None else tags_before(session, run_id, tags, late, tags)
     recording.tag(session, run_id, tags)
     if late is not None:
-        after = {"tags": beginning(tags)}
-        late.record(session, store, {"tags": beginning(before)} if before else {}, after)
+        after = {"tags": first_values(tags)}
+        late.record(session, store, {"tags": first_values(before)} if before else {}, after)
 
 
 def untag(session: Session, store: Store, run_id: str, keys: Iterable[str]) -> None:
     """Take tags off, as `recording.untag` does."""
-    names, late = list(keys), of(session, run_id)
+    names, late = list(keys), late_run(session, run_id)
     before = {} if late is None else tags_before(session, run_id, names, late, {})
     recording.untag(session, run_id, names)
     if late is not None and before:
-        late.record(session, store, {"tags": beginning(before)}, {})
+        late.record(session, store, {"tags": first_values(before)}, {})
 
 
 def log_input(session: Session, store: Store, run_id: str, dataset: str, role: str) -> None:
     """Say that a run read a dataset version, as `recording.log_input` does."""
-    late = of(session, run_id)
+    late = late_run(session, run_id)
     recording.log_input(session, run_id, dataset, role)
     if late is not None:
         late.record(session, store, {}, {"input": dataset, "role": role})
@@ -204,7 +207,7 @@ def log_artifact(
     session: Session, store: Store, run_id: str, path: str, digest: str, size: int
 ) -> None:
     """Name kept bytes as a file of a run, as `recording.log_artifact` does."""
-    late = of(session, run_id)
+    late = late_run(session, run_id)
     before = None
     if late is not None:
         row = session.get(RunArtifact, (run_id, recording.artifact_path(path)))
@@ -216,13 +219,13 @@ def log_artifact(
         late.record(session, store, old, {"file": path, "digest": digest})
 
 
-def _check_file(late: Late, path: str, before: str | None, after: str) -> None:
+def _check_file(late: LateRun, path: str, before: str | None, after: str) -> None:
     if before == after:
         return
     for folder, version in late.folders:
         if _is_in(path, folder):
             raise late.refuse(f"its file {path!r} stays as it is, and none is added there", version)
-    if late.versions and before is not None and path not in GROWING:
+    if late.versions and before is not None and path not in REWRITABLE:
         raise late.refuse(f"its file {path!r} stays as it is")
 
 
@@ -233,7 +236,7 @@ def _is_in(path: str, folder: str) -> bool:
 def remove_artifacts(session: Session, store: Store, run_id: str, paths: Sequence[str]) -> None:
     """Take files of a run away; those that are not there are no error."""
     require_open(session, run_id)
-    late = of(session, run_id)
+    late = late_run(session, run_id)
     there = _digests(session, RunArtifact, col(RunArtifact.run_id) == run_id, paths)
     if late is not None:
         for path in there:
@@ -242,7 +245,7 @@ def remove_artifacts(session: Session, store: Store, run_id: str, paths: Sequenc
                 raise late.refuse(f"its file {path!r} cannot be removed", held)
     _remove(session, RunArtifact, col(RunArtifact.run_id) == run_id, list(there))
     if late is not None and there:
-        late.record(session, store, {"files": beginning(there)}, {})
+        late.record(session, store, {"files": first_values(there)}, {})
 
 
 def _digests(session: Session, table: Any, owner: Any, paths: Sequence[str]) -> dict[str, str]:
@@ -260,7 +263,7 @@ def _remove(session: Session, table: Any, owner: Any, paths: Sequence[str]) -> N
         session.execute(delete(table).where(owner, col(table.path).in_(part)))
 
 
-def keep_model_file(
+def log_model_file(
     session: Session, store: Store, model: LoggedModel, path: str, digest: str, size: int
 ) -> None:
     """Name kept bytes as a file of a logged model. Raises Refused when a version rests on them."""
@@ -286,7 +289,7 @@ def remove_model_files(
         _refuse_held(session, model, path, "cannot be removed")
     _remove(session, File, col(File.root) == model.id, list(there))
     if there and model.status != PENDING:
-        record_model(session, store, model, {"files": beginning(there)}, {})
+        record_model(session, store, model, {"files": first_values(there)}, {})
 
 
 def _refuse_held(session: Session, model: LoggedModel, path: str, what: str) -> None:

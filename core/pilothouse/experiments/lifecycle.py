@@ -16,7 +16,7 @@ from pilothouse.kit import ids
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.storage import Store
 
-OPEN = (
+SELECT_FOR_UPDATE = (
     select(col(Run.name), col(Run.archived_at))
     .where(col(Run.id) == bindparam("run"))
     .with_for_update()
@@ -40,13 +40,13 @@ def start(
 
     Raises NotFound when there is no such parent, Conflict when it is of another experiment.
     """
-    found = catalog.require_or_create(session, store, experiment)
+    in_experiment = catalog.require_or_create(session, store, experiment)
     if parent is not None:
-        _check_parent(session, parent, found)
+        _check_parent(session, parent, in_experiment)
     now, run_id = store.now(), ids.run_id()
     run = Run(
         id=run_id,
-        experiment_id=found.id or 0,
+        experiment_id=in_experiment.id or 0,
         name=name or ids.run_name(run_id),
         status=RUNNING,
         created_at=now,
@@ -62,7 +62,7 @@ def start(
     )
     session.add(run)
     session.flush()
-    _note(session, store, "started", run)
+    _record_activity(session, store, "started", run)
     return run_id
 
 
@@ -83,7 +83,7 @@ def finish(
     run.status, run.error, run.ended_at = status, error, store.now()
     session.add(run)
     close_holds(session, run_id)
-    _note(session, store, status, run, reason=error)
+    _record_activity(session, store, status, run, reason=error)
 
 
 def close_holds(session: Session, run_id: str) -> None:
@@ -139,24 +139,26 @@ def require(session: Session, run_id: str) -> Run:
     """The run's row, for writers. Raises NotFound."""
     run = session.get(Run, run_id)
     if run is None:
-        raise no_run(run_id)
+        raise run_not_found(run_id)
     return run
 
 
 def require_open(session: Session, run_id: str) -> None:
     """Hold the run against other writers. Raises NotFound, or Conflict when it is archived."""
-    check_open(run_id, session.connection().execute(OPEN, {"run": run_id}).mappings().first())
+    check_open(
+        run_id, session.connection().execute(SELECT_FOR_UPDATE, {"run": run_id}).mappings().first()
+    )
 
 
 def check_open(run_id: str, row: Mapping[Any, Any] | None) -> None:
     """Judge what a writer read of a run: its name and `archived_at`, or nothing."""
     if row is None:
-        raise no_run(run_id)
+        raise run_not_found(run_id)
     if row["archived_at"] is not None:
         raise Conflict(f"run {row['name']!r} is archived.", hint="Restore it to write to it.")
 
 
-def no_run(run_id: str) -> NotFound:
+def run_not_found(run_id: str) -> NotFound:
     """The error for an id that names no run."""
     return NotFound(f"no run with the id {run_id!r}")
 
@@ -166,7 +168,7 @@ def _check_parent(session: Session, parent: str, experiment: Experiment) -> None
         raise Conflict(f"run {parent} is of another experiment than {experiment.name!r}.")
 
 
-def _note(session: Session, store: Store, verb: str, run: Run, reason: str = "") -> None:
+def _record_activity(session: Session, store: Store, verb: str, run: Run, reason: str = "") -> None:
     # The runs under a run (trials, folds) are part of the one command that started their parent.
     if run.parent_id is None:
         activity.record(session, store, verb, "run", run.id, name=run.name, reason=reason)

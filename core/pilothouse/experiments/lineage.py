@@ -25,16 +25,16 @@ COLUMNS = ("id", "name", "level", "status", "trainer", "created_at", "duration_s
 
 def ancestors(session: Session, run_id: str) -> tuple[ChildRun, ...]:
     """The runs above a run, the outermost first."""
-    found: list[ChildRun] = []
+    above_it: list[ChildRun] = []
     above = select(col(Run.parent_id)).where(col(Run.id) == run_id)
     parent = session.scalars(above).first()
-    while parent is not None and len(found) < MAX_LEVELS:
+    while parent is not None and len(above_it) < MAX_LEVELS:
         row = session.get(Run, parent)
-        if row is None or any(row.id == each.id for each in found):
+        if row is None or any(row.id == ancestor.id for ancestor in above_it):
             break
-        found.append(ChildRun(row.id, row.name, row.status))
+        above_it.append(ChildRun(row.id, row.name, row.status))
         parent = row.parent_id
-    return tuple(reversed(found))
+    return tuple(reversed(above_it))
 
 
 def descendants(session: Session, run_id: str) -> pd.DataFrame:
@@ -44,36 +44,36 @@ def descendants(session: Session, run_id: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = _in_order(_below(session, run_id), run_id)
+    rows = _depth_first(_children_by_parent(session, run_id), run_id)
     ids = [row["id"] for row in rows]
     metrics, params = _metrics(session, ids), _params(session, ids)
-    told = [row | metrics.get(row["id"], {}) | params.get(row["id"], {}) for row in rows]
-    keys = [*COLUMNS, *_commonest(params, MAX_PARAMS), *_commonest(metrics, MAX_METRICS)]
-    return pd.DataFrame(told, columns=keys)
+    records = [row | metrics.get(row["id"], {}) | params.get(row["id"], {}) for row in rows]
+    keys = [*COLUMNS, *_most_common(params, MAX_PARAMS), *_most_common(metrics, MAX_METRICS)]
+    return pd.DataFrame(records, columns=keys)
 
 
-def _below(session: Session, run_id: str) -> dict[str, list[Run]]:
+def _children_by_parent(session: Session, run_id: str) -> dict[str, list[Run]]:
     """The runs right under each run, level by level."""
-    found: dict[str, list[Run]] = {}
-    level, seen = [run_id], {run_id}
+    children: dict[str, list[Run]] = {}
+    level, visited = [run_id], {run_id}
     for _ in range(MAX_LEVELS):
         query = (
             select(Run)
             .where(col(Run.parent_id).in_(level), col(Run.archived_at).is_(None))
             .order_by(col(Run.created_at), col(Run.id))
-            .limit(MAX_RUNS - len(seen) + 1)
+            .limit(MAX_RUNS - len(visited) + 1)
         )
-        rows = [row for row in session.scalars(query) if row.id not in seen]
+        rows = [row for row in session.scalars(query) if row.id not in visited]
         for row in rows:
-            found.setdefault(str(row.parent_id), []).append(row)
-        seen |= {row.id for row in rows}
+            children.setdefault(str(row.parent_id), []).append(row)
+        visited |= {row.id for row in rows}
         level = [row.id for row in rows]
-        if not level or len(seen) > MAX_RUNS:
+        if not level or len(visited) > MAX_RUNS:
             break
-    return found
+    return children
 
 
-def _in_order(below: dict[str, list[Run]], top: str) -> list[dict[str, Any]]:
+def _depth_first(below: dict[str, list[Run]], top: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     waiting = [(run, 0) for run in reversed(below.get(top, []))]
     while waiting:
@@ -83,19 +83,19 @@ def _in_order(below: dict[str, list[Run]], top: str) -> list[dict[str, Any]]:
             if run.ended_at and run.started_at
             else None
         )
-        words = (run.id, run.name, level, run.status, run.trainer, run.created_at, took)
-        rows.append(dict(zip(COLUMNS, words, strict=True)))
+        values = (run.id, run.name, level, run.status, run.trainer, run.created_at, took)
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
         waiting += [(child, level + 1) for child in reversed(below.get(run.id, []))]
     return rows
 
 
 def _metrics(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     columns = col(RunMetric.run_id), col(RunMetric.key), col(RunMetric.last)
-    found: dict[str, dict[str, Any]] = {}
+    by_run: dict[str, dict[str, Any]] = {}
     for run, key, value in session.execute(select(*columns).where(columns[0].in_(ids))):
         if not key.endswith("_std"):
-            found.setdefault(run, {})[f"metrics.{key}"] = value
-    return found
+            by_run.setdefault(run, {})[f"metrics.{key}"] = value
+    return by_run
 
 
 def _params(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -103,16 +103,18 @@ def _params(session: Session, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     values: dict[str, dict[str, str]] = {}
     for run, key, value in session.execute(select(*columns).where(columns[0].in_(ids))):
         values.setdefault(key, {})[run] = value
-    found: dict[str, dict[str, Any]] = {}
+    differing: dict[str, dict[str, Any]] = {}
     for key, by_run in values.items():
         if len(set(by_run.values())) > 1 or len(by_run) < len(ids):
             for run, value in by_run.items():
-                found.setdefault(run, {})[f"params.{key}"] = value
-    return found
+                differing.setdefault(run, {})[f"params.{key}"] = value
+    return differing
 
 
-def _commonest(told: dict[str, dict[str, Any]], most: int) -> list[str]:
+def _most_common(values: dict[str, dict[str, Any]], most: int) -> list[str]:
     """The columns that most runs have; of equally common ones the well-known metrics first."""
-    counted = Counter(key for words in told.values() for key in words)
-    known = {f"metrics.{key}": place for place, key in enumerate(METRICS)}
-    return sorted(counted, key=lambda k: (-counted[k], known.get(k, len(known)), k))[:most]
+    counted = Counter(key for of_run in values.values() for key in of_run)
+    known_ranks = {f"metrics.{key}": rank for rank, key in enumerate(METRICS)}
+    return sorted(counted, key=lambda k: (-counted[k], known_ranks.get(k, len(known_ranks)), k))[
+        :most
+    ]

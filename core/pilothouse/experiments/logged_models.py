@@ -24,7 +24,7 @@ from pilothouse.experiments.tables import (
     SourceUse,
 )
 from pilothouse.kit.errors import NotFound
-from pilothouse.models.mlmodel import ColumnInfo, columns
+from pilothouse.models.mlmodel import ColumnInfo, signature_columns
 
 INPUT, OUTPUT = "input", "output"
 STATUSES = {
@@ -60,7 +60,7 @@ class LoggedModelInfo:
     updated_at: datetime
     params: Mapping[str, str]
     tags: Mapping[str, str]
-    figures: tuple[LoggedMetric, ...]
+    metrics: tuple[LoggedMetric, ...]
     use: str = OUTPUT
     step: int | None = None
 
@@ -85,36 +85,39 @@ def models_of_run(session: Session, run_id: str) -> tuple[LoggedModelInfo, ...]:
     uses = {row.model_id: row for row in session.scalars(query)}
     either = or_(col(LoggedModel.run_id) == run_id, col(LoggedModel.id).in_(list(uses)))
     infos = _infos(session, either)
-    return tuple(_used(info, uses.get(info.id), run_id) for info in infos)
+    return tuple(_with_direction(info, uses.get(info.id), run_id) for info in infos)
 
 
 def model(session: Session, model_id: str) -> LoggedModelInfo:
     """One logged model. Raises NotFound when there is none, or it is deleted."""
-    found = _infos(session, col(LoggedModel.id) == model_id)
-    if not found:
+    infos = _infos(session, col(LoggedModel.id) == model_id)
+    if not infos:
         raise NotFound(f"no logged model with the id {model_id!r}")
-    return found[0]
+    return infos[0]
 
 
-def _used(info: LoggedModelInfo, use: RunModel | None, run_id: str) -> LoggedModelInfo:
-    words = dict(vars(info))
+def _with_direction(info: LoggedModelInfo, use: RunModel | None, run_id: str) -> LoggedModelInfo:
+    values = dict(vars(info))
     if use is None:
-        return LoggedModelInfo(**words | {"use": OUTPUT if info.run_id == run_id else INPUT})
+        return LoggedModelInfo(**values | {"use": OUTPUT if info.run_id == run_id else INPUT})
     step = use.step if use.direction == OUTPUT else None
-    return LoggedModelInfo(**words | {"use": use.direction, "step": step})
+    return LoggedModelInfo(**values | {"use": use.direction, "step": step})
 
 
-def _infos(session: Session, meant: Any) -> list[LoggedModelInfo]:
+def _infos(session: Session, condition: Any) -> list[LoggedModelInfo]:
     query = (
         select(LoggedModel, col(Experiment.name))
         .join(Experiment, col(Experiment.id) == col(LoggedModel.experiment_id))
-        .where(meant, col(LoggedModel.archived_at).is_(None))
+        .where(condition, col(LoggedModel.archived_at).is_(None))
         .order_by(col(LoggedModel.created_at), col(LoggedModel.id))
     )
     rows = session.execute(query).all()
     ids = [row.id for row, _ in rows]
-    params, tags = _words(session, LoggedModelParam, ids), _words(session, LoggedModelTag, ids)
-    figures = _figures(session, ids)
+    params, tags = (
+        _values_by_model(session, LoggedModelParam, ids),
+        _values_by_model(session, LoggedModelTag, ids),
+    )
+    figures = _latest_metrics(session, ids)
     return [
         LoggedModelInfo(
             id=row.id,
@@ -128,33 +131,33 @@ def _infos(session: Session, meant: Any) -> list[LoggedModelInfo]:
             updated_at=row.updated_at,
             params=params[row.id],
             tags=tags[row.id],
-            figures=figures[row.id],
+            metrics=figures[row.id],
         )
         for row, experiment in rows
     ]
 
 
-def _words(session: Session, table: Any, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+def _values_by_model(session: Session, table: Any, ids: Sequence[str]) -> dict[str, dict[str, str]]:
     query = select(table).where(col(table.model_id).in_(ids)).order_by(col(table.key))
-    found: dict[str, dict[str, str]] = defaultdict(dict)
+    by_model: dict[str, dict[str, str]] = defaultdict(dict)
     for row in session.scalars(query):
-        found[row.model_id][row.key] = row.value
-    return found
+        by_model[row.model_id][row.key] = row.value
+    return by_model
 
 
-def _figures(session: Session, ids: Sequence[str]) -> dict[str, tuple[LoggedMetric, ...]]:
+def _latest_metrics(session: Session, ids: Sequence[str]) -> dict[str, tuple[LoggedMetric, ...]]:
     """The newest figure of each key and dataset."""
     query = (
         select(LoggedModelMetric)
         .where(col(LoggedModelMetric.model_id).in_(ids))
         .order_by(*(col(getattr(LoggedModelMetric, name)) for name in ("key", "step", "at")))
     )
-    newest: dict[str, dict[tuple[str, str, str], LoggedMetric]] = defaultdict(dict)
+    latest: dict[str, dict[tuple[str, str, str], LoggedMetric]] = defaultdict(dict)
     for row in session.scalars(query):
         value = math.nan if row.value is None else row.value
         figure = LoggedMetric(row.key, value, row.step, row.dataset_name, row.dataset_digest)
-        newest[row.model_id][figure.key, figure.dataset, figure.digest] = figure
-    return defaultdict(tuple, {model: tuple(each.values()) for model, each in newest.items()})
+        latest[row.model_id][figure.key, figure.dataset, figure.digest] = figure
+    return defaultdict(tuple, {model: tuple(metrics.values()) for model, metrics in latest.items()})
 
 
 def sources_of_run(session: Session, run_id: str) -> tuple[SourceInfo, ...]:
@@ -175,7 +178,7 @@ def _source(use: SourceUse, source: Source) -> SourceInfo:
         digest=source.digest,
         role=use.role,
         kind=source.source_type,
-        source=_where(source.source),
+        source=_address_of(source.source),
         columns=_columns(_json(source.columns)),
         profile={str(key): str(value) for key, value in profile.items()}
         if isinstance(profile, dict)
@@ -184,9 +187,9 @@ def _source(use: SourceUse, source: Source) -> SourceInfo:
     )
 
 
-def _where(told: str) -> str:
+def _address_of(source: str) -> str:
     """The address inside what MLflow writes of a source, or its words as they are."""
-    value = _json(told)
+    value = _json(source)
     if isinstance(value, dict):
         for name in ("uri", "url", "path", "table_name", "delta_table_name"):
             if isinstance(value.get(name), str):
@@ -194,18 +197,18 @@ def _where(told: str) -> str:
         tags = value.get("tags")
         if isinstance(tags, dict) and isinstance(tags.get("mlflow.source.name"), str):
             return str(tags["mlflow.source.name"])
-    return told
+    return source
 
 
 def _columns(schema: Any) -> tuple[ColumnInfo, ...]:
     """The columns of a table, or of the features and targets of tensors."""
     if not isinstance(schema, dict):
         return ()
-    table = columns(schema.get("mlflow_colspec"))
+    table = signature_columns(schema.get("mlflow_colspec"))
     tensors = schema.get("mlflow_tensorspec")
     if table or not isinstance(tensors, dict):
         return table
-    return columns(tensors.get("features")) + columns(tensors.get("targets"))
+    return signature_columns(tensors.get("features")) + signature_columns(tensors.get("targets"))
 
 
 def _json(text: str) -> Any:

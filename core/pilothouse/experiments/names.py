@@ -5,7 +5,7 @@ from __future__ import annotations
 from pilothouse.kit.errors import Invalid
 
 
-def checked(name: str, whose: str, longest: int) -> str:
+def check_name(name: str, whose: str, longest: int) -> str:
     """The name as it is kept. Raises Invalid, saying whose ("a view's") it cannot be."""
     trimmed = name.strip()
     if not trimmed or len(trimmed) > longest:

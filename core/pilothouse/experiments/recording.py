@@ -5,7 +5,6 @@ Metrics take the driver's batch insert: as ORM objects a point would cost twenty
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from sqlmodel import Session, col
 
 from pilothouse import activity
 from pilothouse.experiments import keys
-from pilothouse.experiments.lifecycle import OPEN, check_open, require_open
+from pilothouse.experiments.lifecycle import SELECT_FOR_UPDATE, check_open, require_open
 from pilothouse.experiments.metrics import packed_history
 from pilothouse.experiments.metrics.directions import directions
 from pilothouse.experiments.metrics.kinds import Direction
@@ -31,6 +30,7 @@ from pilothouse.experiments.metrics.summary import (
     merge,
     summarise,
 )
+from pilothouse.experiments.params import ParamValue, param_number, param_text
 from pilothouse.experiments.tables import (
     ENDED,
     Block,
@@ -47,32 +47,31 @@ from pilothouse.kit.errors import Conflict, Invalid, Refused
 from pilothouse.storage import Store
 
 MAX_KEY_LENGTH = 250
-MAX_VALUE_LENGTH = 6000
 INSTANTS = ("first_at", "last_at")
 NUMBERS = ("first", "last", "min", "max", "best")
-Named = tuple[str, str]  # a metric by its run and its key
-ParamValue = str | int | float | bool | None | Sequence[Any] | Mapping[str, Any]
+MetricKey = tuple[str, str]  # a metric by its run and its key
 
 # Built once: a batch of points is the hot path, and making a statement costs as much as sending it.
 _SUMMARY = tuple(MetricSummary.__dataclass_fields__)
-_KNOWN = ", ".join(f"m.{name}" for name in ("id", "key", *_SUMMARY))
-HELD = "SELECT h.version FROM experiments_hold h WHERE h.owner = r.id AND h.closed LIMIT 1"
-SERIES = (
-    f"SELECT r.id, r.name, r.archived_at, r.compacted_at, r.status, ({HELD}), b.count, {_KNOWN} "
+_SELECTED = ", ".join(f"m.{name}" for name in ("id", "key", *_SUMMARY))
+SELECT_HOLD = "SELECT h.version FROM experiments_hold h WHERE h.owner = r.id AND h.closed LIMIT 1"
+SELECT_SERIES = (
+    f"SELECT r.id, r.name, r.archived_at, r.compacted_at, r.status, ({SELECT_HOLD}), b.count, "
+    f"{_SELECTED} "
     f"FROM {Run.__tablename__} r "
     f"LEFT JOIN {RunMetric.__tablename__} m ON m.run_id = r.id AND m.key IN ({{keys}}) "
     f"LEFT JOIN {Block.__tablename__} b ON b.series = m.id WHERE r.id IN ({{runs}})"
 )
-MERGE = (
+UPDATE_SUMMARY = (
     update(RunMetric)
     .where(col(RunMetric.id) == bindparam("series"))
     .values({name: bindparam(name) for name in _SUMMARY})
 )
-_FRESH = ("run_id", "key", *_SUMMARY)
-INSERT_FRESH = f"INSERT INTO {RunMetric.__tablename__} ({', '.join(_FRESH)}) VALUES"
-MAX_FRESH, MAX_LISTED = 1000, 20
-WIDTH, LONG = 5, 50
-APPEND = f"INSERT INTO {Metric.__tablename__} (series, step, at, value, nan) VALUES"
+_SERIES_COLUMNS = ("run_id", "key", *_SUMMARY)
+INSERT_SERIES = f"INSERT INTO {RunMetric.__tablename__} ({', '.join(_SERIES_COLUMNS)}) VALUES"
+MAX_SERIES_PER_INSERT, MAX_LISTED = 1000, 20
+POINT_COLUMNS, POINTS_PER_INSERT = 5, 50
+INSERT_POINT = f"INSERT INTO {Metric.__tablename__} (series, step, at, value, nan) VALUES"
 
 
 def log_params(session: Session, run_id: str, params: Mapping[str, ParamValue]) -> None:
@@ -82,49 +81,28 @@ def log_params(session: Session, run_id: str, params: Mapping[str, ParamValue]) 
     """
     require_open(session, run_id)
     texts = {_key(key, "parameter"): param_text(value) for key, value in params.items()}
-    known = _known_params(session, run_id, texts)
+    existing = _existing_params(session, run_id, texts)
     for key, value in texts.items():
-        if key in known and known[key] != value:
+        if key in existing and existing[key] != value:
             raise Conflict(
-                f"the parameter {key!r} is {known[key]!r} and cannot become {value!r}.",
+                f"the parameter {key!r} is {existing[key]!r} and cannot become {value!r}.",
                 hint="A parameter is written once; start another run for another value.",
             )
     rows = [
-        {"run_id": run_id, "key": key, "value": value, "number": _number(value)}
+        {"run_id": run_id, "key": key, "value": value, "number": param_number(value)}
         for key, value in texts.items()
-        if key not in known
+        if key not in existing
     ]
     if rows:
         session.connection().execute(insert(Param), rows)
-        keys.register_keys(session, run_id, keys.PARAM, texts.keys() - known.keys())
+        keys.register_keys(session, run_id, keys.PARAM, texts.keys() - existing.keys())
 
 
-def param_text(value: ParamValue) -> str:
-    """A parameter as the text that is kept: as Python writes it, containers as JSON."""
-    if isinstance(value, str):
-        text = value
-    elif isinstance(value, (Mapping, list, tuple)):
-        text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    else:
-        text = str(value)
-    if len(text) > MAX_VALUE_LENGTH:
-        raise Invalid(f"a parameter's value is longer than {MAX_VALUE_LENGTH} characters.")
-    return text
-
-
-def _known_params(session: Session, run_id: str, wanted: Iterable[str]) -> dict[str, str]:
+def _existing_params(session: Session, run_id: str, keys_to_find: Iterable[str]) -> dict[str, str]:
     query = select(col(Param.key), col(Param.value)).where(
-        col(Param.run_id) == run_id, col(Param.key).in_(list(wanted))
+        col(Param.run_id) == run_id, col(Param.key).in_(list(keys_to_find))
     )
     return {row.key: row.value for row in session.execute(query)}
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and "_" not in text else None
 
 
 def _key(key: str, noun: str) -> str:
@@ -137,7 +115,7 @@ def _key(key: str, noun: str) -> str:
 
 
 def log_points(
-    session: Session, store: Store, run_id: str, batch: Iterable[Points], *, watch: bool = True
+    session: Session, store: Store, run_id: str, batch: Iterable[Points], *, check_late: bool = True
 ) -> None:
     """Append to histories and bring their summaries along, in the caller's transaction.
 
@@ -146,40 +124,40 @@ def log_points(
     Then they are written into the activity log, and a metric on which a version rests takes none:
     Refused. Whoever brings whole runs from elsewhere does not `watch` for that.
     """
-    log_points_of(session, store, [(run_id, batch)], watch=watch)
+    log_points_of_runs(session, store, [(run_id, batch)], check_late=check_late)
 
 
-def log_points_of(
+def log_points_of_runs(
     session: Session,
     store: Store,
     batches: Iterable[tuple[str, Iterable[Points]]],
     *,
-    watch: bool = True,
+    check_late: bool = True,
 ) -> None:
     """What `log_points` does, for many runs at the price of one."""
     runs: set[str] = set()
-    histories: dict[Named, History] = {}
+    histories: dict[MetricKey, History] = {}
     for run_id, batch in batches:
         runs.add(run_id)
         _collect(histories, run_id, batch, store)
-    known, late = _series(session, runs, {key for _, key in histories})
-    known = {name: each for name, each in known.items() if name in histories}
-    late = late if watch else {}
+    existing, late = _existing_series(session, runs, {key for _, key in histories})
+    existing = {name: series_row for name, series_row in existing.items() if name in histories}
+    late = late if check_late else {}
     for run_id in late:
-        _check_held(session, late[run_id], run_id, known, histories)
+        _check_held(session, late[run_id], run_id, existing, histories)
     better = directions(session, {key for _, key in histories})
-    fresh = {name: summarise(each, better[name[1]]) for name, each in histories.items()}
-    _merge_known(session, known, fresh, better)
-    series = {name: each.id for name, each in known.items()}
-    series |= _insert_fresh(session, {n: s for n, s in fresh.items() if n not in known})
-    blocked = {each.id for each in known.values() if each.has_block}
+    fresh = {name: summarise(series_row, better[name[1]]) for name, series_row in histories.items()}
+    _update_summaries(session, existing, fresh, better)
+    series = {name: series_row.id for name, series_row in existing.items()}
+    series |= _insert_series(session, {n: s for n, s in fresh.items() if n not in existing})
+    blocked = {series_row.id for series_row in existing.values() if series_row.has_block}
     _append(session, {series[name]: history for name, history in histories.items()}, blocked)
     for run_id in late:
-        _record_late(session, store, run_id, late[run_id], known, fresh)
+        _record_late(session, store, run_id, late[run_id], existing, fresh)
 
 
 @dataclass(frozen=True)
-class _Late:
+class _LateRun:
     """A run whose points come after its end, and the version that rests on it, if one does."""
 
     name: str
@@ -188,21 +166,21 @@ class _Late:
 
 def _check_held(
     session: Session,
-    late: _Late,
+    late: _LateRun,
     run_id: str,
-    known: Mapping[Named, _Series],
-    histories: Mapping[Named, History],
+    existing: Mapping[MetricKey, _Series],
+    histories: Mapping[MetricKey, History],
 ) -> None:
     """Raise Refused when a metric on which a version rests would get a point it does not have."""
     if not late.version:
         return
     for (run, key), history in histories.items():
-        if run == run_id and (run, key) in known:
-            there = packed_history.read(session, [known[run, key].id])[known[run, key].id]
+        if run == run_id and (run, key) in existing:
+            there = packed_history.read(session, [existing[run, key].id])[existing[run, key].id]
             old = there.history()
             points = set(map(old.key, range(len(old))))
-            if any(history.key(place) not in points for place in range(len(history))):
-                last = known[run, key].summary.last
+            if any(history.key(index) not in points for index in range(len(history))):
+                last = existing[run, key].summary.last
                 raise Refused(
                     f"the model version {late.version} rests on run {late.name!r} ({run_id}): its "
                     f"metric {key!r} is {last:g} and stays so.",
@@ -214,12 +192,12 @@ def _record_late(
     session: Session,
     store: Store,
     run_id: str,
-    late: _Late,
-    known: Mapping[Named, _Series],
-    fresh: Mapping[Named, MetricSummary],
+    late: _LateRun,
+    existing: Mapping[MetricKey, _Series],
+    fresh: Mapping[MetricKey, MetricSummary],
 ) -> None:
     after = {key: fresh[run, key].last for run, key in fresh if run == run_id}
-    before = {key: known[run, key].summary.last for run, key in known if run == run_id}
+    before = {key: existing[run, key].summary.last for run, key in existing if run == run_id}
     if after:
         activity.record(
             session,
@@ -228,13 +206,13 @@ def _record_late(
             "run",
             run_id,
             name=late.name,
-            before={"metrics": _figures(before)} if before else None,
-            after={"metrics": _figures(after)},
+            before={"metrics": _json_metrics(before)} if before else None,
+            after={"metrics": _json_metrics(after)},
             reason="after the run had ended",
         )
 
 
-def _figures(values: Mapping[str, float]) -> dict[str, float | str]:
+def _json_metrics(values: Mapping[str, float]) -> dict[str, float | str]:
     """Figures as the activity log keeps them: JSON has no word for what is no number."""
     first = list(values.items())[:MAX_LISTED]
     plain = {key: value if math.isfinite(value) else str(value) for key, value in first}
@@ -243,7 +221,7 @@ def _figures(values: Mapping[str, float]) -> dict[str, float | str]:
 
 
 def _collect(
-    histories: dict[Named, History], run_id: str, batch: Iterable[Points], store: Store
+    histories: dict[MetricKey, History], run_id: str, batch: Iterable[Points], store: Store
 ) -> None:
     now = store.now()
     for stretch in batch:
@@ -263,89 +241,91 @@ class _Series:
     has_block: bool
 
 
-def _series(
-    session: Session, runs: Set[str], wanted: Set[str]
-) -> tuple[dict[Named, _Series], dict[str, _Late]]:
+def _existing_series(
+    session: Session, runs: Set[str], metric_keys: Set[str]
+) -> tuple[dict[MetricKey, _Series], dict[str, _LateRun]]:
     """What is known of metrics, and the runs among theirs that have ended or are held."""
     connection = session.connection()
     if connection.dialect.name != "sqlite":
         # Held first and read then: what waits for a lock reads what was before it. In one order
         # everywhere, or two writers would wait for each other.
         for run_id in sorted(runs):
-            connection.execute(OPEN, {"run": run_id})
-    found = _rows(connection, list(runs), list(wanted))
-    row_of = {row[0]: row for row in found}
-    late: dict[str, _Late] = {}
+            connection.execute(SELECT_FOR_UPDATE, {"run": run_id})
+    rows = _series_rows(connection, list(runs), list(metric_keys))
+    row_of = {row[0]: row for row in rows}
+    late: dict[str, _LateRun] = {}
     for run_id in runs:
         row = row_of.get(run_id)
         check_open(run_id, row and {"name": row[1], "archived_at": row[2]})
         if row and (row[4] in ENDED or row[5]):
-            late[run_id] = _Late(row[1], row[5] or "")
+            late[run_id] = _LateRun(row[1], row[5] or "")
         if row and row[3] is not None:
             connection.execute(update(Run).where(col(Run.id) == run_id).values(compacted_at=None))
-    known = {}
-    for run_id, _, _, _, _, _, block, number, key, *summary in found:
+    existing = {}
+    for run_id, _, _, _, _, _, block, number, key, *summary in rows:
         if number is not None:
-            told = dict(zip(_SUMMARY, summary, strict=True))
-            told |= {name: EPOCH + told[name] * MICROSECOND for name in INSTANTS}
-            known[run_id, key] = _Series(number, summary_of(told), block is not None)
-    return known, late
+            values = dict(zip(_SUMMARY, summary, strict=True))
+            values |= {name: EPOCH + values[name] * MICROSECOND for name in INSTANTS}
+            existing[run_id, key] = _Series(number, summary_of(values), block is not None)
+    return existing, late
 
 
-def _rows(connection: Connection, runs: Sequence[str], keys: Sequence[str]) -> Sequence[Any]:
+def _series_rows(connection: Connection, runs: Sequence[str], keys: Sequence[str]) -> Sequence[Any]:
     mark = _mark(connection)
     marks = {"keys": ", ".join([mark] * len(keys)) or "NULL", "runs": ", ".join([mark] * len(runs))}
-    return connection.exec_driver_sql(SERIES.format(**marks), (*keys, *runs)).all()
+    return connection.exec_driver_sql(SELECT_SERIES.format(**marks), (*keys, *runs)).all()
 
 
 def summary_of(row: Mapping[Any, Any]) -> MetricSummary:
     """The summary in a `RunMetric` row's columns."""
-    words = {name: row[name] for name in MetricSummary.__dataclass_fields__}
+    values = {name: row[name] for name in MetricSummary.__dataclass_fields__}
     return MetricSummary(
-        **words | {name: math.nan if row[name] is None else row[name] for name in NUMBERS}
+        **values | {name: math.nan if row[name] is None else row[name] for name in NUMBERS}
     )
 
 
 def _columns(summary: MetricSummary) -> dict[str, Any]:
-    words = dict(vars(summary))
-    return words | {name: None for name in NUMBERS if math.isnan(words[name])}
+    values = dict(vars(summary))
+    return values | {name: None for name in NUMBERS if math.isnan(values[name])}
 
 
-def _merge_known(
+def _update_summaries(
     session: Session,
-    known: Mapping[Named, _Series],
-    fresh: Mapping[Named, MetricSummary],
+    existing: Mapping[MetricKey, _Series],
+    fresh: Mapping[MetricKey, MetricSummary],
     better: Mapping[str, Direction],
 ) -> None:
     rows = [
-        {"series": each.id} | _columns(merge(each.summary, fresh[name], better[name[1]]))
-        for name, each in known.items()
+        {"series": series.id} | _columns(merge(series.summary, fresh[name], better[name[1]]))
+        for name, series in existing.items()
     ]
     if rows:
-        session.connection().execute(MERGE, rows)
+        session.connection().execute(UPDATE_SUMMARY, rows)
 
 
-def _insert_fresh(session: Session, fresh: Mapping[Named, MetricSummary]) -> dict[Named, int]:
+def _insert_series(
+    session: Session, fresh: Mapping[MetricKey, MetricSummary]
+) -> dict[MetricKey, int]:
     """New series; as a plain statement, since they are most of what a first batch costs."""
-    connection, numbers = session.connection(), dict[Named, int]()
-    rows = [(*name, *_bare(summary)) for name, summary in fresh.items()]
-    for start in range(0, len(rows), MAX_FRESH):
-        part = rows[start : start + MAX_FRESH]
-        values = _marks(connection, len(_FRESH), len(part))
-        sql = f"{INSERT_FRESH} {values} RETURNING run_id, key, id"
-        found = connection.exec_driver_sql(sql, tuple(chain.from_iterable(part)))
-        numbers |= {(run_id, key): number for run_id, key, number in found}
+    connection, numbers = session.connection(), dict[MetricKey, int]()
+    rows = [(*name, *_driver_values(summary)) for name, summary in fresh.items()]
+    for start in range(0, len(rows), MAX_SERIES_PER_INSERT):
+        part = rows[start : start + MAX_SERIES_PER_INSERT]
+        values = _marks(connection, len(_SERIES_COLUMNS), len(part))
+        sql = f"{INSERT_SERIES} {values} RETURNING run_id, key, id"
+        inserted = connection.exec_driver_sql(sql, tuple(chain.from_iterable(part)))
+        numbers |= {(run_id, key): number for run_id, key, number in inserted}
     for run_id in sorted({run_id for run_id, _ in fresh}):
         keys.register_keys(session, run_id, keys.METRIC, [k for run, k in fresh if run == run_id])
     return numbers
 
 
-def _bare(summary: MetricSummary) -> Iterable[Any]:
+def _driver_values(summary: MetricSummary) -> Iterable[Any]:
     """The columns as a driver takes them."""
-    words = _columns(summary)
+    values = _columns(summary)
     for name in INSTANTS:
-        words[name] = (words[name] - EPOCH) // MICROSECOND
-    return words.values()
+        values[name] = (values[name] - EPOCH) // MICROSECOND
+    return values.values()
 
 
 def _mark(connection: Connection) -> str:
@@ -359,31 +339,30 @@ def _marks(connection: Connection, width: int, rows: int) -> str:
 
 
 def _append(session: Session, histories: dict[int, History], blocked: Set[int]) -> None:
-    told = sum(map(len, histories.values()))
+    sent = sum(map(len, histories.values()))
     if blocked:
-        histories |= packed_history.unseen(session, {n: histories[n] for n in blocked})
-    flat = list(chain.from_iterable(history.flat(n) for n, history in histories.items()))
-    if _send(session.connection(), flat) != told:
+        histories |= packed_history.drop_known_points(session, {n: histories[n] for n in blocked})
+    flat = list(chain.from_iterable(history.flattened(n) for n, history in histories.items()))
+    if _insert_points(session.connection(), flat) != sent:
         _recount(session, list(histories))
 
 
-def _send(connection: Connection, flat: list[Any]) -> int:
+def _insert_points(connection: Connection, flat: list[Any]) -> int:
     """Insert rows, laid end to end, `LONG` to a statement; return how many were new.
 
     SQLite takes fifty at once nearly twice as fast as single rows, and more hardly faster.
     """
-    size = WIDTH * LONG
+    size = POINT_COLUMNS * POINTS_PER_INSERT
     whole = len(flat) - len(flat) % size
     parts = [tuple(flat[start : start + size]) for start in range(0, whole, size)]
     rest = [tuple(flat[whole:])] if whole < len(flat) else []
-    return sum(
-        connection.exec_driver_sql(
-            f"{APPEND} {_marks(connection, WIDTH, len(some[0]) // WIDTH)} ON CONFLICT DO NOTHING",
-            some,
-        ).rowcount
-        for some in (parts, rest)
-        if some
-    )
+
+    inserted = 0
+    for statements in filter(None, (parts, rest)):
+        values = _marks(connection, POINT_COLUMNS, len(statements[0]) // POINT_COLUMNS)
+        sql = f"{INSERT_POINT} {values} ON CONFLICT DO NOTHING"
+        inserted += connection.exec_driver_sql(sql, statements).rowcount
+    return inserted
 
 
 def _recount(session: Session, series: Sequence[int]) -> None:

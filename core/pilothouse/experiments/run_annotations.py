@@ -14,9 +14,10 @@ from sqlmodel import Session, col
 
 from pilothouse import activity
 from pilothouse.experiments import keys
-from pilothouse.experiments.lifecycle import no_run
-from pilothouse.experiments.names import checked
-from pilothouse.experiments.recording import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
+from pilothouse.experiments.lifecycle import run_not_found
+from pilothouse.experiments.names import check_name
+from pilothouse.experiments.params import MAX_VALUE_LENGTH
+from pilothouse.experiments.recording import MAX_KEY_LENGTH
 from pilothouse.experiments.tables import Run, RunTag
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.storage import Store
@@ -25,13 +26,13 @@ STARRED, COLOUR = "pilothouse.starred", "pilothouse.colour"
 COLOURS = ("blue", "orange", "green", "violet", "red", "teal", "amber", "grey")
 MAX_RUNS = 1_000
 
-Named = dict[str, str]  # run -> its name
+RunNames = dict[str, str]  # run -> its name
 
 
 def star(session: Session, store: Store, runs: Sequence[str], starred: bool = True) -> int:
     """Put a star on runs, or take it off; how many there are."""
-    named = _open(session, runs)
-    before = _set(session, named, {STARRED: "yes"} if starred else {}, (STARRED,))
+    named = _require_open(session, runs)
+    before = _replace_tags(session, named, {STARRED: "yes"} if starred else {}, (STARRED,))
     _record(session, store, "starred" if starred else "unstarred", named, before=before)
     return len(named)
 
@@ -44,8 +45,8 @@ def colour(session: Session, store: Store, runs: Sequence[str], colour: str | No
             hint=f"Known: {', '.join(COLOURS)}.",
             fields={"colour": "choose one"},
         )
-    named = _open(session, runs)
-    before = _set(session, named, {} if colour is None else {COLOUR: colour}, (COLOUR,))
+    named = _require_open(session, runs)
+    before = _replace_tags(session, named, {} if colour is None else {COLOUR: colour}, (COLOUR,))
     _record(session, store, "coloured", named, before=before, after={"colour": colour or ""})
     return len(named)
 
@@ -62,8 +63,8 @@ def tag_many(
         _check_tag(key, value)
     if not tags and not remove:
         raise Invalid("there is no tag to set or to take off.", fields={"tags": "required"})
-    named = _open(session, runs)
-    before = _set(session, named, tags, remove)
+    named = _require_open(session, runs)
+    before = _replace_tags(session, named, tags, remove)
     after = {"set": dict(tags), "removed": list(remove)}
     _record(session, store, "tagged", named, before=before, after=after)
     return len(named)
@@ -71,8 +72,8 @@ def tag_many(
 
 def rename(session: Session, store: Store, run: str, name: str) -> None:
     """Give a run another name. Raises Invalid when it is empty or too long."""
-    trimmed = checked(name, "a run's", MAX_KEY_LENGTH)
-    old = _open(session, [run])[run]
+    trimmed = check_name(name, "a run's", MAX_KEY_LENGTH)
+    old = _require_open(session, [run])[run]
     session.execute(update(Run).where(col(Run.id) == run).values(name=trimmed))
     _record(
         session, store, "renamed", {run: trimmed}, before={"name": old}, after={"name": trimmed}
@@ -81,19 +82,19 @@ def rename(session: Session, store: Store, run: str, name: str) -> None:
 
 def archive_many(session: Session, store: Store, runs: Sequence[str], reason: str = "") -> int:
     """Take runs out of tables and counts; how many were not out already."""
-    return _move(session, store, "archived", runs, False, reason)
+    return _set_archived(session, store, "archived", runs, False, reason)
 
 
 def restore_many(session: Session, store: Store, runs: Sequence[str]) -> int:
     """Bring archived runs back; how many were archived."""
-    return _move(session, store, "restored", runs, True, "")
+    return _set_archived(session, store, "restored", runs, True, "")
 
 
-def _move(
+def _set_archived(
     session: Session, store: Store, verb: str, runs: Sequence[str], archived: bool, reason: str
 ) -> int:
-    found = _rows(session, runs)
-    named = {row.id: row.name for row in found if (row.archived_at is not None) is archived}
+    rows = _rows(session, runs)
+    named = {row.id: row.name for row in rows if (row.archived_at is not None) is archived}
     if named:
         at = None if archived else store.now()
         session.execute(update(Run).where(col(Run.id).in_(list(named))).values(archived_at=at))
@@ -101,17 +102,17 @@ def _move(
     return len(named)
 
 
-def _set(
-    session: Session, named: Named, tags: Mapping[str, str], remove: Sequence[str]
+def _replace_tags(
+    session: Session, named: RunNames, tags: Mapping[str, str], remove: Sequence[str]
 ) -> dict[str, Any] | None:
     """Replace and remove tags in two statements; the values they had, by run and key."""
-    ours = col(RunTag.run_id).in_(list(named)), col(RunTag.key).in_([*tags, *remove])
+    affected = col(RunTag.run_id).in_(list(named)), col(RunTag.key).in_([*tags, *remove])
     before: dict[str, dict[str, str]] = {}
     for run, key, value in session.execute(
-        select(col(RunTag.run_id), col(RunTag.key), col(RunTag.value)).where(*ours)
+        select(col(RunTag.run_id), col(RunTag.key), col(RunTag.value)).where(*affected)
     ):
         before.setdefault(run, {})[key] = value
-    session.execute(delete(RunTag).where(*ours))
+    session.execute(delete(RunTag).where(*affected))
     rows = [{"run_id": r, "key": k, "value": v} for r in named for k, v in tags.items()]
     if rows:
         session.execute(insert(RunTag), rows)
@@ -123,31 +124,31 @@ def _set(
     return {"tags": before} if before else None
 
 
-def _open(session: Session, runs: Sequence[str]) -> Named:
+def _require_open(session: Session, runs: Sequence[str]) -> RunNames:
     """The runs' names. Raises Conflict when one is archived: it is written to no more."""
-    found = _rows(session, runs)
-    archived = [row.name for row in found if row.archived_at is not None]
+    rows = _rows(session, runs)
+    archived = [row.name for row in rows if row.archived_at is not None]
     if archived:
         raise Conflict(
-            f"{_some(archived)} {'is' if len(archived) == 1 else 'are'} archived.",
+            f"{_some_names(archived)} {'is' if len(archived) == 1 else 'are'} archived.",
             hint="Restore what you want to write to.",
         )
-    return {row.id: row.name for row in found}
+    return {row.id: row.name for row in rows}
 
 
 def _rows(session: Session, runs: Sequence[str]) -> Sequence[Any]:
     """Id, name and `archived_at` of each run, held against other writers."""
-    wanted = list(dict.fromkeys(runs))
-    if not 1 <= len(wanted) <= MAX_RUNS:
+    ids = list(dict.fromkeys(runs))
+    if not 1 <= len(ids) <= MAX_RUNS:
         raise Invalid(
-            f"a command is for 1 to {MAX_RUNS:,} runs, not for {len(wanted):,}.",
+            f"a command is for 1 to {MAX_RUNS:,} runs, not for {len(ids):,}.",
             hint="Narrow the filter, and give the command once for each part.",
         )
     query = select(col(Run.id), col(Run.name), col(Run.archived_at))
-    found = session.execute(query.where(col(Run.id).in_(wanted)).with_for_update()).all()
-    if missing := set(wanted) - {row.id for row in found}:
-        raise no_run(min(missing))
-    return found
+    rows = session.execute(query.where(col(Run.id).in_(ids)).with_for_update()).all()
+    if missing := set(ids) - {row.id for row in rows}:
+        raise run_not_found(min(missing))
+    return rows
 
 
 def _check_tag(key: str, value: str) -> None:
@@ -168,7 +169,7 @@ def _record(
     session: Session,
     store: Store,
     verb: str,
-    named: Named,
+    named: RunNames,
     *,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
@@ -190,6 +191,6 @@ def _record(
     )
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:3])
-    return shown + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
+def _some_names(names: Sequence[str]) -> str:
+    listed = ", ".join(repr(name) for name in names[:3])
+    return listed + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")

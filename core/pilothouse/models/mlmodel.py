@@ -39,61 +39,69 @@ FACTS = (
 
 def read(text: str, path: str = "MLmodel") -> MlModel:
     """Read an MLmodel file. Raises Invalid when it is none."""
-    told = _mapping(text, path)
-    flavors = told.get("flavors")
+    content = _parse_yaml(text, path)
+    flavors = content.get("flavors")
     if not isinstance(flavors, dict):
         raise Invalid(f"{path} is no MLmodel file: it names no flavors.")
-    signature = told.get("signature")
+    signature = content.get("signature")
     parts = signature if isinstance(signature, dict) else {}
     return MlModel(
-        facts={name: _word(told[name]) for name in FACTS if told.get(name) not in (None, "")},
-        flavors={str(name): _words(value) for name, value in flavors.items()},
-        inputs=columns(parts.get("inputs")),
-        outputs=columns(parts.get("outputs")),
+        facts={name: _text(content[name]) for name in FACTS if content.get(name) not in (None, "")},
+        flavors={str(name): _texts(value) for name, value in flavors.items()},
+        inputs=signature_columns(parts.get("inputs")),
+        outputs=signature_columns(parts.get("outputs")),
     )
 
 
-def _mapping(text: str, path: str) -> dict[str, Any]:
+def _parse_yaml(text: str, path: str) -> dict[str, Any]:
     import yaml
 
     try:
         # An alias makes little text into a value without end, and no MLmodel file has one.
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
             raise Invalid(f"{path} holds aliases, which an MLmodel file has none of.")
-        found = yaml.safe_load(text)
+        content = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as wrong:
         first = str(wrong).strip().splitlines()[0]
         raise Invalid(f"{path} cannot be read as YAML: {first}.") from wrong
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise Invalid(f"{path} is no MLmodel file.")
-    return found
+    return content
 
 
-def _words(value: Any) -> dict[str, str]:
+def _texts(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         return {}
-    return {str(name): _word(each) for name, each in value.items() if each is not None}
+    return {
+        str(name): _text(value_of_key)
+        for name, value_of_key in value.items()
+        if value_of_key is not None
+    }
 
 
-def _word(value: Any) -> str:
+def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def columns(value: Any) -> tuple[ColumnInfo, ...]:
+def signature_columns(value: Any) -> tuple[ColumnInfo, ...]:
     """The columns of one side of a signature, JSON or a text of it; none when it is odd."""
     try:
         listed = json.loads(value) if isinstance(value, str) else value
     except ValueError:
         return ()
-    found = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    return tuple(map(_column, found[:MAX_COLUMNS]))
+    specs = [spec for spec in listed if isinstance(spec, dict)] if isinstance(listed, list) else []
+    return tuple(map(_column, specs[:MAX_COLUMNS]))
 
 
-def _column(told: Mapping[str, Any]) -> ColumnInfo:
-    spec = told.get("tensor-spec")
+def _column(spec_of_column: Mapping[str, Any]) -> ColumnInfo:
+    spec = spec_of_column.get("tensor-spec")
     if isinstance(spec, dict):
         shape = " × ".join(map(str, spec.get("shape") or ()))  # noqa: RUF001
         kind = f"{spec.get('dtype', 'tensor')} [{shape}]"
     else:
-        kind = _word(told.get("type", ""))
-    return ColumnInfo(str(told.get("name") or "–"), kind, bool(told.get("required", True)))  # noqa: RUF001
+        kind = _text(spec_of_column.get("type", ""))
+    return ColumnInfo(
+        str(spec_of_column.get("name") or "–"),  # noqa: RUF001
+        kind,
+        bool(spec_of_column.get("required", True)),
+    )

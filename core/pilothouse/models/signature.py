@@ -17,7 +17,7 @@ Label = str | int | float | bool
 
 
 @dataclass(frozen=True)
-class Field:
+class SignatureField:
     """One input column: its name and type, and what training saw in it.
 
     `boolean_words` are the words of a boolean column as its file spelt them: (false, true).
@@ -29,7 +29,7 @@ class Field:
     categories: tuple[str, ...] | None = None
     low: float | None = None
     high: float | None = None
-    boolean_words: tuple[str, str] | None = None
+    boolean_spellings: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Signature:
     what its answer means, so it is kept but not served.
     """
 
-    inputs: tuple[Field, ...]
+    inputs: tuple[SignatureField, ...]
     target: str
     classes: tuple[Label, ...]
     positive: Label
@@ -79,13 +79,13 @@ class Signature:
     def _label_key(self, label: Label) -> float | str:
         """What labels that mean the same have in common: a number, or a text."""
         if not isinstance(label, str):
-            return label if isinstance(label, int) else _whole(label)
+            return label if isinstance(label, int) else _whole_as_int(label)
         text = label.strip()
-        words = [word.casefold() for word in self.target_words or ()]
-        for pair in (words, ["false", "true"]):
+        spellings = [word.casefold() for word in self.target_words or ()]
+        for pair in (spellings, ["false", "true"]):
             if text.casefold() in pair:
                 return pair.index(text.casefold())
-        return _number(text)
+        return _number_or_text(text)
 
     def to_json(self) -> dict[str, Any]:
         """A plain JSON value that `from_json` reads back unchanged."""
@@ -110,19 +110,19 @@ class Signature:
                 classes=tuple(value["classes"]),
                 positive=value["positive"],
                 threshold=float(value.get("threshold", 0.5)),
-                target_words=_pair(value.get("target_words")),
+                target_words=_text_pair(value.get("target_words")),
             )
         except KeyError as missing:
             raise Invalid(f"the signature has no {missing.args[0]!r}.") from missing
         except (TypeError, ValueError, AttributeError) as wrong:
             raise Invalid(f"the signature cannot be read: {wrong}.") from wrong
-        return _checked(signature)
+        return _validated(signature)
 
 
 UNKNOWN = Signature(inputs=(), target="", classes=(), positive="")
 
 
-def _checked(signature: Signature) -> Signature:
+def _validated(signature: Signature) -> Signature:
     twice = {name for name in signature.names if signature.names.count(name) > 1}
     if twice:
         raise Invalid(f"the signature names {', '.join(sorted(twice))} more than once.")
@@ -131,34 +131,34 @@ def _checked(signature: Signature) -> Signature:
     return signature
 
 
-def _field_to_json(field: Field) -> dict[str, Any]:
-    words = {name: part for name, part in asdict(field).items() if part is not None}
+def _field_to_json(field: SignatureField) -> dict[str, Any]:
+    content = {name: part for name, part in asdict(field).items() if part is not None}
     if field.categories is not None:
-        words["categories"] = list(field.categories)
-    if field.boolean_words is not None:
-        words["boolean_words"] = list(field.boolean_words)
-    return words
+        content["categories"] = list(field.categories)
+    if field.boolean_spellings is not None:
+        content["boolean_words"] = list(field.boolean_spellings)
+    return content
 
 
-def _field_from_json(value: Mapping[str, Any]) -> Field:
+def _field_from_json(value: Mapping[str, Any]) -> SignatureField:
     if value["type"] not in get_args(FieldType):
         raise Invalid(
             f"the column {value['name']!r} has the type {value['type']!r}.",
             hint=f"Known: {', '.join(get_args(FieldType))}.",
         )
     categories = value.get("categories")
-    return Field(
+    return SignatureField(
         name=str(value["name"]),
         type=value["type"],
         required=bool(value.get("required", True)),
         categories=None if categories is None else tuple(str(word) for word in categories),
         low=value.get("low"),
         high=value.get("high"),
-        boolean_words=_pair(value.get("boolean_words")),
+        boolean_spellings=_text_pair(value.get("boolean_words")),
     )
 
 
-def _pair(value: Any) -> tuple[str, str] | None:
+def _text_pair(value: Any) -> tuple[str, str] | None:
     """The words for false and for true, or None where a column has no words of its own."""
     if value is None:
         return None
@@ -166,12 +166,12 @@ def _pair(value: Any) -> tuple[str, str] | None:
     return str(false), str(true)
 
 
-def _whole(number: float) -> float:
+def _whole_as_int(number: float) -> float:
     """The integer that a whole float is, exactly; other floats as they are."""
     return int(number) if number.is_integer() else number
 
 
-def _number(text: str) -> float | str:
+def _number_or_text(text: str) -> float | str:
     """The finite number that a text spells in digits, or else the text."""
     if not text.isascii() or "_" in text or text[-1:] not in {*"0123456789."}:
         return text
@@ -183,4 +183,4 @@ def _number(text: str) -> float | str:
         number = float(text)
     except ValueError:
         return text
-    return _whole(number) if math.isfinite(number) else text
+    return _whole_as_int(number) if math.isfinite(number) else text

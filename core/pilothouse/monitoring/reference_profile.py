@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.monitoring.binning import grid_from_json
 from pilothouse.monitoring.distances import Floats
 from pilothouse.monitoring.performance import metrics_of
@@ -76,12 +76,12 @@ def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferencePro
     )
 
 
-def monitored_inputs(signature: Signature) -> tuple[Field, ...]:
+def monitored_inputs(signature: Signature) -> tuple[SignatureField, ...]:
     """The inputs whose distribution is watched: all but times, which always move on."""
     return tuple(field for field in signature.inputs if field.type in KINDS)
 
 
-def _column(frame: pd.DataFrame, field: Field) -> ColumnReference:
+def _column(frame: pd.DataFrame, field: SignatureField) -> ColumnReference:
     if field.name not in frame:
         raise UnreadableProfile("the reference has no such column")
     if KINDS[field.type] == "number":

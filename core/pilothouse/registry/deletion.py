@@ -79,7 +79,7 @@ def delete_version(session: Session, store: Store, version: ModelVersion) -> Non
         session.execute(
             delete(table).where(col(table.model) == model, col(table.version) == version_number)
         )
-    late_writes.release(session, f"{model}@{version_number}")
+    late_writes.release_sources(session, f"{model}@{version_number}")
     session.delete(version)
     session.execute(update(Model).where(col(Model.name) == model).values(updated_at=store.now()))
     session.flush()

@@ -40,7 +40,7 @@ MODELS = Entity(
         "name": FieldSpec("Model", "text", col(ModelVersion.model), of_versions),
         "version": FieldSpec("Model version", "number", col(ModelVersion.version), of_versions),
         "stage": FieldSpec(
-            "Stage", "choice", col(ModelVersion.stage), of_versions, spelled=SPELLED
+            "Stage", "choice", col(ModelVersion.stage), of_versions, spellings=SPELLED
         ),
         "alias": FieldSpec("Alias", "text", col(Alias.alias), _of_aliases),
     },

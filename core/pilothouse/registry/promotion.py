@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 
 from pilothouse.activity import record
 from pilothouse.data import versions as data_versions
-from pilothouse.experiments.metrics.directions import described_direction
+from pilothouse.experiments.metrics.directions import described_directions
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
@@ -170,7 +170,7 @@ def _evidence(
         contract=_contract(session, candidate),
         comparison=comparison,
         inputs=candidate.signature.names,
-        directions=described_direction(session),
+        directions=described_directions(session),
         trial=load_trials.find(session, candidate),
     )
 

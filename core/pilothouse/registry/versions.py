@@ -212,7 +212,7 @@ def _add(
     session.add_all(related_rows(row))
     session.flush()
     depends_on = ({source.run: None} if source.run else {}) | dict(source.depends_on)
-    late_writes.hold(session, f"{model}@{row.version}", depends_on.items())
+    late_writes.hold_sources(session, f"{model}@{row.version}", depends_on.items())
     record(
         session,
         store,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pilothouse.data import versions
 from pilothouse.data.info import ColumnProfile
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.signature import Field, FieldType, Label, Signature
+from pilothouse.models.signature import FieldType, Label, Signature, SignatureField
 from pilothouse.storage import Store
 from pilothouse.training.columns import FeatureColumns
 from pilothouse.training.features import ColumnUse, column_uses, features
@@ -84,15 +84,17 @@ class TrainingData:
             target_words=self.boolean_words.get(self.target),
         )
 
-    def _field(self, fitted: pd.DataFrame, name: str, encoder: Encoder) -> Field:
+    def _field(self, fitted: pd.DataFrame, name: str, encoder: Encoder) -> SignatureField:
         column, kind = fitted[name], self.types[name]
         required = not bool(_is_missing(column).any())
         if kind == "string":
-            return Field(name, kind, required, categories=encoder.categories_of(name))
+            return SignatureField(name, kind, required, categories=encoder.categories_of(name))
         if kind == "boolean":
-            return Field(name, kind, required, boolean_words=self.boolean_words.get(name))
+            return SignatureField(
+                name, kind, required, boolean_spellings=self.boolean_words.get(name)
+            )
         low, high = _bounds(column)
-        return Field(name, kind, required, low=low, high=high)
+        return SignatureField(name, kind, required, low=low, high=high)
 
 
 def _is_missing(column: pd.Series[Any]) -> npt.NDArray[np.bool_]:

@@ -195,13 +195,13 @@ def test_holds_are_sealed_through_all_that_happens_to_them(workspace: Workspace)
     store, room = workspace.store, workspace.experiments
     run, other = room.start("flights"), room.start("flights")
     for act in (
-        lambda session: late_writes.hold(session, "late@1", [(run, ""), (other, None)]),
-        lambda session: late_writes.hold(
-            session, "late@2", late_writes.rests_on(session, "late@1")
+        lambda session: late_writes.hold_sources(session, "late@1", [(run, ""), (other, None)]),
+        lambda session: late_writes.hold_sources(
+            session, "late@2", late_writes.held_sources(session, "late@1")
         ),
         lambda session: late_writes.rename(session, "late@1", "punctual@1"),
         lambda session: lifecycle.finish(session, store, run),
-        lambda session: late_writes.release(session, "punctual@1"),
+        lambda session: late_writes.release_sources(session, "punctual@1"),
     ):
         with store.write() as session:
             act(session)
@@ -214,7 +214,7 @@ def test_holds_are_sealed_through_all_that_happens_to_them(workspace: Workspace)
 
 def test_a_statement_that_meets_no_row_leaves_no_entry(workspace: Workspace) -> None:
     with workspace.store.write() as session:
-        late_writes.release(session, "nothing@1")
+        late_writes.release_sources(session, "nothing@1")
     assert entries(workspace.store) == []
 
 

@@ -13,7 +13,7 @@ import pytest
 from sqlmodel import col, select
 
 from pilothouse.comparison import Comparisons
-from pilothouse.comparison.comparison import Comparison, differ
+from pilothouse.comparison.comparison import Comparison, texts_differ
 from pilothouse.comparison.curves import MAX_POINTS
 from pilothouse.experiments import Experiments
 from pilothouse.experiments.provenance.git import UNKNOWN
@@ -78,7 +78,7 @@ def test_params_that_differ_come_first_and_numbers_are_numbers(
 def test_values_differ_when_they_say_different_things(
     values: list[str | None], expected: bool
 ) -> None:
-    assert differ(values) is expected
+    assert texts_differ(values) is expected
 
 
 def test_a_delta_is_judged_by_the_metrics_direction(
@@ -120,7 +120,7 @@ def test_a_comparison_takes_two_to_ten(room: Experiments, comparisons: Compariso
     with pytest.raises(Invalid, match="these are 1"):
         comparisons.compare([run, run])
     with pytest.raises(Invalid, match="these are 11"):
-        comparisons.compare([f"{place:032x}" for place in range(11)])
+        comparisons.compare([f"{index:032x}" for index in range(11)])
     with pytest.raises(NotFound):
         comparisons.compare([run, "0" * 32])
 
@@ -140,8 +140,8 @@ def test_curves_are_overlaid_and_thinned(room: Experiments, comparisons: Compari
     frame = curves["roc"]
     assert frame.columns.tolist() == ["run", "label", "fpr", "tpr", "threshold"]
     assert frame.groupby("run").size().to_dict() == {a: MAX_POINTS, b: 3}
-    ours = frame[frame["run"] == a]
-    assert (ours["fpr"].iloc[0], ours["fpr"].iloc[-1]) == (0.0, 1.0)
+    curve = frame[frame["run"] == a]
+    assert (curve["fpr"].iloc[0], curve["fpr"].iloc[-1]) == (0.0, 1.0)
     assert curves["pr"].empty
     assert curves["pr"].columns.tolist() == ["run", "label", "recall", "precision", "threshold"]
 
@@ -161,15 +161,15 @@ def test_different_data_and_split_are_pointed_out(
 ) -> None:
     a = trained(room, "a", spec={"split": "random", "seed": 1, "test_share": 0.2})
     b = trained(room, "b", data="flights@2", spec={"split": "random", "seed": 2, "test_share": 0.2})
-    words = [(note.subject, note.message) for note in comparisons.compare([a, b]).notes]
-    assert words == [
+    messages = [(note.subject, note.message) for note in comparisons.compare([a, b]).notes]
+    assert messages == [
         ("data", "b read flights@2 for training; the baseline read flights@1 for training."),
         ("split", "the seed of the split differs: b has 2, the baseline 1."),
     ]
 
 
 @pytest.mark.parametrize(
-    ("name", "first", "second", "words"),
+    ("name", "first", "second", "message"),
     [
         ("seed", 1234567890, 1234567891, "b has 1234567891, the baseline 1234567890"),
         ("seed", 20240131, 20240201, "b has 20240201, the baseline 20240131"),
@@ -183,13 +183,13 @@ def test_different_data_and_split_are_pointed_out(
     ],
 )
 def test_a_difference_of_settings_shows_what_differs(
-    room: Experiments, comparisons: Comparisons, name: str, first: Any, second: Any, words: str
+    room: Experiments, comparisons: Comparisons, name: str, first: Any, second: Any, message: str
 ) -> None:
     spec = {"split": "random", "seed": 1, "test_share": 0.2, "target": "late"}
     a = trained(room, "a", spec=spec | {name: first})
     b = trained(room, "b", spec=spec | {name: second})
     (note,) = comparisons.compare([a, b]).notes
-    assert note.message.endswith(f": {words}.")
+    assert note.message.endswith(f": {message}.")
 
 
 def test_runs_on_the_same_rows_carry_no_caution(
@@ -207,7 +207,7 @@ def test_other_rows_are_pointed_out_where_nothing_else_says_why(
     room.tag(a, {"training.held_out": "d1"})
     room.tag(b, {"training.held_out": "d2"})
     comparison = comparisons.compare([a, b])
-    assert [(note.subject, note.grave) for note in comparison.notes] == [("rows", True)]
+    assert [(note.subject, note.invalidates) for note in comparison.notes] == [("rows", True)]
     assert list(comparison.incomparable) == [b]
     rows = comparison.metrics
     assert dict(zip(rows["run"], rows["comparable"], strict=True)) == {a: True, b: False}
@@ -216,7 +216,7 @@ def test_other_rows_are_pointed_out_where_nothing_else_says_why(
 def test_another_target_is_pointed_out(room: Experiments, comparisons: Comparisons) -> None:
     a, b = (trained(room, name, spec={"target": name}) for name in ("late", "cancelled"))
     (note,) = comparisons.compare([a, b]).notes
-    assert (note.subject, note.grave) == ("target", True)
+    assert (note.subject, note.invalidates) == ("target", True)
     assert note.message == "the target differs: cancelled has cancelled, the baseline late."
 
 
@@ -230,7 +230,7 @@ def test_a_metric_described_anew_between_two_runs_is_pointed_out(
     b = trained(room, "b")
     comparison = comparisons.compare([a, b])
     (note,) = comparison.notes
-    assert (note.subject, note.grave) == ("metric", False)
+    assert (note.subject, note.invalidates) == ("metric", False)
     assert "the description of Area was changed" in note.message
     assert comparison.metrics["title"].tolist() == ["Area", "Area"]
     assert comparison.metrics["reaches"].tolist() == [False, False]
@@ -266,7 +266,7 @@ def test_the_last_fold_is_no_figure_of_a_run(room: Experiments, comparisons: Com
 
 def test_a_run_may_go_by_another_name(room: Experiments, comparisons: Comparisons) -> None:
     a, b = trained(room, "a"), trained(room, "b")
-    comparison = comparisons.compare([a, b], labels={b: "flights 2"}, whole=False)
+    comparison = comparisons.compare([a, b], labels={b: "flights 2"}, include_curves=False)
     assert comparison.labels == {a: "a", b: "flights 2"}
     assert comparison.curves == {}
     assert comparison.history.empty
@@ -275,12 +275,12 @@ def test_a_run_may_go_by_another_name(room: Experiments, comparisons: Comparison
 def test_what_decides_is_what_most_runs_were_trained_for(
     room: Experiments, comparisons: Comparisons
 ) -> None:
-    told = {"metrics": {"roc_auc": 0.7, "brier": 0.2}}
-    a = trained(room, "a", spec={"metric": "brier"}, **told)
-    b = trained(room, "b", spec={"metric": "brier"}, **told)
+    contents = {"metrics": {"roc_auc": 0.7, "brier": 0.2}}
+    a = trained(room, "a", spec={"metric": "brier"}, **contents)
+    b = trained(room, "b", spec={"metric": "brier"}, **contents)
     assert comparisons.compare([a, b]).deciding == "brier"
     assert comparisons.compare(
-        [trained(room, "c", **told), trained(room, "d", **told)]
+        [trained(room, "c", **contents), trained(room, "d", **contents)]
     ).deciding == ("roc_auc")
 
 
@@ -339,8 +339,10 @@ def logged(room: Experiments, name: str, *datasets: tuple[str, str, str], **told
     with room._store.write() as session:
         experiment = session.scalars(select(Experiment)).one()
         for dataset, digest, role in datasets:
-            known = select(Source).where(col(Source.name) == dataset, col(Source.digest) == digest)
-            source = session.scalars(known).first() or Source(
+            existing = select(Source).where(
+                col(Source.name) == dataset, col(Source.digest) == digest
+            )
+            source = session.scalars(existing).first() or Source(
                 experiment_id=experiment.id, name=dataset, digest=digest, source_type="", source=""
             )
             session.add(source)
@@ -384,9 +386,9 @@ def test_runs_that_recorded_nothing_agree_on_nothing(
 ) -> None:
     a, b = logged(room, "a"), logged(room, "b", auc=0.8)
     comparison = comparisons.compare([a, b])
-    assert {each.subject: each.state for each in comparison.agreements} == dict.fromkeys(
-        ["data", "target", "split", "rows", "evaluation"], "unknown"
-    )
+    assert {
+        agreement.subject: agreement.state for agreement in comparison.agreements
+    } == dict.fromkeys(["data", "target", "split", "rows", "evaluation"], "unknown")
     evidence = comparisons.significance(comparison)
     standing = comparisons.verdict(comparison, evidence)
     assert standing is not None
@@ -420,4 +422,4 @@ def test_trainings_on_the_same_rows_agree_on_all_that_decides(
     b = trained(room, "b", spec=spec | {"seed": 2}, files=packages)
     for run in (a, b):
         room.tag(run, {"training.held_out": "d1"})
-    assert {each.state for each in comparisons.compare([a, b]).agreements} == {"same"}
+    assert {agreement.state for agreement in comparisons.compare([a, b]).agreements} == {"same"}

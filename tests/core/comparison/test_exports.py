@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pilothouse.comparison import Comparisons, exports
-from pilothouse.comparison.code_diff import between, side_by_side
+from pilothouse.comparison.code_diff import git_diff, side_by_side
 from pilothouse.comparison.comparison import Comparison
 from pilothouse.experiments import Experiments
 from pilothouse.experiments.provenance.git import UNKNOWN, CodeIdentity
@@ -49,7 +49,7 @@ def test_csv_and_parquet_hold_every_row(compared: Any) -> None:
     comparison, rows = compared
     csv = pd.read_csv(io.BytesIO(exports.to_csv(comparison, rows)))
     parquet = pd.read_parquet(io.BytesIO(exports.to_parquet(comparison, rows)))
-    assert len(csv) == len(parquet) == len(exports.flat(comparison, rows))
+    assert len(csv) == len(parquet) == len(exports.flat_frame(comparison, rows))
     metric = csv[(csv["kind"] == "metric") & (csv["name"] == "roc_auc")]
     assert metric["value"].astype(float).tolist() == [0.7, 0.75]
     assert metric["verdict"].tolist() == ["baseline", "better"]
@@ -58,24 +58,24 @@ def test_csv_and_parquet_hold_every_row(compared: Any) -> None:
 
 
 def test_markdown_is_a_table_whatever_a_value_holds(compared: Any) -> None:
-    told = exports.to_markdown(*compared, "b is best.")
-    assert told.startswith("b is best.\n")
-    tables = [line for line in told.splitlines() if line.startswith("|")]
+    text = exports.to_markdown(*compared, "b is best.")
+    assert text.startswith("b is best.\n")
+    tables = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in tables} == {4}
-    assert "0.7500 (+0.0500, better)" in told
-    assert "C:\\\\x\\|y" in told
+    assert "0.7500 (+0.0500, better)" in text
+    assert "C:\\\\x\\|y" in text
 
 
 def test_latex_is_a_tabular_of_booktabs_with_nothing_unescaped(compared: Any) -> None:
-    told = exports.to_latex(*compared)
-    assert r"a\_1 \& co (baseline)" in told
-    assert r"b\textasciitilde{}2" in told
-    assert r"100\%" in told
-    assert r"C:\textbackslash{}x\textbar{}y" in told
-    assert r"\textbf{0.7500}" in told
+    text = exports.to_latex(*compared)
+    assert r"a\_1 \& co (baseline)" in text
+    assert r"b\textasciitilde{}2" in text
+    assert r"100\%" in text
+    assert r"C:\textbackslash{}x\textbar{}y" in text
+    assert r"\textbf{0.7500}" in text
     for rule in ("toprule", "midrule", "bottomrule"):
-        assert f"\\{rule}" in told
-    rows = [line for line in told.splitlines() if line.endswith("\\\\")]
+        assert f"\\{rule}" in text
+    rows = [line for line in text.splitlines() if line.endswith("\\\\")]
     assert {line.replace("\\&", "").count("&") for line in rows} == {2}
 
 
@@ -129,12 +129,12 @@ def test_parameters_leave_exactly_as_they_were_logged(
 
 def test_the_snippet_opens_this_comparison(compared: Any, store: Store) -> None:
     comparison, _ = compared
-    told = exports.snippet(str(store.folder), comparison)
-    found: dict[str, Any] = {}
-    exec(told, found)  # what we wrote ourselves
-    assert found["compared"].baseline == comparison.baseline
-    assert [run.id for run in found["compared"].runs] == [run.id for run in comparison.runs]
-    found["ws"].store.engine.dispose()
+    text = exports.snippet(str(store.folder), comparison)
+    namespace: dict[str, Any] = {}
+    exec(text, namespace)  # what we wrote ourselves
+    assert namespace["compared"].baseline == comparison.baseline
+    assert [run.id for run in namespace["compared"].runs] == [run.id for run in comparison.runs]
+    namespace["ws"].store.engine.dispose()
 
 
 def git(folder: Path, *words: str) -> str:
@@ -146,24 +146,24 @@ def git(folder: Path, *words: str) -> str:
 def commits(folder: Path) -> tuple[str, str]:
     """A repository with two commits of one file."""
     git(folder, "init", "-q")
-    found = []
+    hashes = []
     for text in ("rate = 1\n", "rate = 2\n"):
         (folder / "train.py").write_text(text)
         git(folder, "add", ".")
         git(folder, "commit", "-q", "-m", "x")
-        found.append(git(folder, "rev-parse", "HEAD"))
-    return found[0], found[1]
+        hashes.append(git(folder, "rev-parse", "HEAD"))
+    return hashes[0], hashes[1]
 
 
 def test_the_code_between_two_commits_is_gits_own_diff(tmp_path: Path) -> None:
     before, after = commits(tmp_path)
-    told = between(tmp_path, before, after)
-    assert told is not None
-    assert "-rate = 1" in told
-    assert "+rate = 2" in told
-    assert between(tmp_path, "0" * 40, after) is None
-    assert between(tmp_path, "--output=/tmp/x", after) is None
-    assert between(tmp_path / "nowhere", before, after) is None
+    diff = git_diff(tmp_path, before, after)
+    assert diff is not None
+    assert "-rate = 1" in diff
+    assert "+rate = 2" in diff
+    assert git_diff(tmp_path, "0" * 40, after) is None
+    assert git_diff(tmp_path, "--output=/tmp/x", after) is None
+    assert git_diff(tmp_path / "nowhere", before, after) is None
 
 
 def test_uncommitted_changes_are_laid_side_by_side(
@@ -174,21 +174,21 @@ def test_uncommitted_changes_are_laid_side_by_side(
         run = room.start("a", code=CodeIdentity("a" * 40, dirty=True))
         room.log_artifact(run, "code.patch", patch.encode())
         runs.append(run)
-    told = comparisons.code_diff(runs[1], runs[0])
-    assert "Both ran at commit aaaaaaaaaaaa." in told.message
-    assert "differ" in told.message
-    assert told.uncommitted["kind"].tolist() == ["changed", "same", "right"]
-    assert told.uncommitted["left"].tolist() == ["+rate = 1", " same", ""]
+    diff = comparisons.code_diff(runs[1], runs[0])
+    assert "Both ran at commit aaaaaaaaaaaa." in diff.message
+    assert "differ" in diff.message
+    assert diff.uncommitted["kind"].tolist() == ["changed", "same", "right"]
+    assert diff.uncommitted["left"].tolist() == ["+rate = 1", " same", ""]
     bare = room.start("a", code=CodeIdentity("b" * 40, dirty=True))
-    told = comparisons.code_diff(bare, runs[0])
-    assert "were not kept" in told.message
-    assert "No repository" in told.message
+    diff = comparisons.code_diff(bare, runs[0])
+    assert "were not kept" in diff.message
+    assert "No repository" in diff.message
 
 
 def test_long_texts_show_only_what_differs() -> None:
     left = [str(number) for number in range(200)]
     right = [*left[:50], "new", *left[50:150], *left[151:]]
-    told = side_by_side("\n".join(left), "\n".join(right))
-    assert (told["kind"] == "gap").sum() == 1
-    assert (told["kind"] == "same").sum() == 12
+    frame = side_by_side("\n".join(left), "\n".join(right))
+    assert (frame["kind"] == "gap").sum() == 1
+    assert (frame["kind"] == "same").sum() == 12
     assert side_by_side("a\nb", "a\nb").empty

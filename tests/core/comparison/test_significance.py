@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pilothouse.comparison import Comparisons
-from pilothouse.comparison.statistics.weighted_metrics import values
+from pilothouse.comparison.statistics.weighted_metrics import metric_values
 from pilothouse.experiments import Experiments, RunFilter
 from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.kit.errors import Invalid
@@ -58,7 +58,7 @@ def scored(room: Experiments) -> Scored:
         frame = told.get("frame", rows(skill, told.get("draw", 0)))
         run = room.start("flights", name, trainer="rf", seed=told.get("seed", 1), code=UNKNOWN)
         y, score = frame["__target"].to_numpy(), frame["__score"].to_numpy()
-        figures = values(KEYS, y, score, 0.5) | told.get("metrics", {})
+        figures = metric_values(KEYS, y, score, 0.5) | told.get("metrics", {})
         room.log_metrics(run, figures)
         room.log_params(run, {"trees": 10, "folds": 3} | told.get("params", {}))
         room.log_input(run, "flights@1")
@@ -88,11 +88,11 @@ def test_rows_are_paired_by_their_place_whatever_their_order(
     better = rows(0.5)
     straight = strongest(comparisons, a, scored("b", frame=better))
     mixed = strongest(comparisons, a, scored("c", frame=better.sample(frac=1, random_state=1)))
-    told = straight["roc_auc", "delong"]
-    assert (told["n"], told["significant"]) == (ROWS, True)
+    finding = straight["roc_auc", "delong"]
+    assert (finding["n"], finding["significant"]) == (ROWS, True)
     for key, row in straight.items():
         assert mixed[key]["delta"] == pytest.approx(row["delta"])
-    assert mixed["roc_auc", "delong"]["p"] == pytest.approx(told["p"])
+    assert mixed["roc_auc", "delong"]["p"] == pytest.approx(finding["p"])
 
 
 def test_only_the_rows_that_both_kept_are_weighed(
@@ -124,7 +124,7 @@ def test_older_runs_without_places_are_paired_by_order_when_that_is_certain(
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("recorded", "message"),
     [
         ({"held_out": "d2"}, "other rows"),
         ({"held_out": ""}, "does not say which rows"),
@@ -133,13 +133,17 @@ def test_older_runs_without_places_are_paired_by_order_when_that_is_certain(
     ],
 )
 def test_rows_that_cannot_be_paired_say_why(
-    room: Experiments, comparisons: Comparisons, scored: Scored, told: dict[str, Any], words: str
+    room: Experiments,
+    comparisons: Comparisons,
+    scored: Scored,
+    recorded: dict[str, Any],
+    message: str,
 ) -> None:
-    told = told | {"metrics": {"roc_auc": 0.5, "log_loss": 0.5, "average_precision": 0.5}}
-    a, b = scored("a"), scored("b", **told)
+    recorded = recorded | {"metrics": {"roc_auc": 0.5, "log_loss": 0.5, "average_precision": 0.5}}
+    a, b = scored("a"), scored("b", **recorded)
     evidence = comparisons.significance(comparisons.compare([a, b]))
     assert evidence.rows == 0
-    assert words in evidence.left_out[b]
+    assert message in evidence.left_out[b]
     assert evidence.findings.empty
 
 
@@ -155,9 +159,9 @@ def test_without_predictions_there_is_no_finding(
     comparison = comparisons.compare([a, b])
     rows = comparisons.metrics_with_verdicts(comparison, evidence)
     assert set(rows[rows["run"] == b]["verdict"]) <= {"better", "worse", "unknown"}
-    told = comparisons.verdict(comparison, evidence)
-    assert told is not None
-    assert "not known" in told.sentence
+    verdict = comparisons.verdict(comparison, evidence)
+    assert verdict is not None
+    assert "not known" in verdict.sentence
 
 
 def test_a_baseline_without_predictions_is_why_nobody_is_paired(
@@ -175,9 +179,9 @@ def test_a_figure_that_the_rows_do_not_bear_out_is_not_weighed(
 ) -> None:
     """Logged from elsewhere, it is another quantity than the rows tell of."""
     a, b = scored("a"), scored("b", 0.5, metrics={"log_loss": 5.0})
-    told = strongest(comparisons, a, b)
-    assert ("log_loss", "bootstrap") not in told
-    assert ("brier", "bootstrap") in told
+    findings = strongest(comparisons, a, b)
+    assert ("log_loss", "bootstrap") not in findings
+    assert ("brier", "bootstrap") in findings
 
 
 def test_a_difference_within_noise_is_no_improvement(
@@ -193,11 +197,11 @@ def test_a_difference_within_noise_is_no_improvement(
     assert verdicts["log_loss", b] == "better"
     assert verdicts["roc_auc", twin] == "noise"
     assert verdicts["roc_auc", a] == "baseline"
-    told = comparisons.verdict(comparison, evidence, "roc_auc")
-    assert told is not None
-    assert (told.best, told.verdict) == (b, "better")
-    assert "b is best" in told.sentence
-    assert "DeLong" in told.evidence
+    verdict = comparisons.verdict(comparison, evidence, "roc_auc")
+    assert verdict is not None
+    assert (verdict.best, verdict.verdict) == (b, "better")
+    assert "b is best" in verdict.sentence
+    assert "DeLong" in verdict.evidence
 
 
 def test_a_tolerance_makes_a_difference_the_same(
@@ -207,9 +211,9 @@ def test_a_tolerance_makes_a_difference_the_same(
     room.describe_metric("roc_auc", tolerance=0.2)
     comparison = comparisons.compare([a, b])
     evidence = comparisons.significance(comparison)
-    told = comparisons.verdict(comparison, evidence, "roc_auc")
-    assert told is not None
-    assert told.verdict in ("same", "baseline")
+    verdict = comparisons.verdict(comparison, evidence, "roc_auc")
+    assert verdict is not None
+    assert verdict.verdict in ("same", "baseline")
     verdicts = comparisons.metrics_with_verdicts(comparison, evidence).set_index(["metric", "run"])[
         "verdict"
     ]
@@ -222,11 +226,11 @@ def test_what_is_not_comparable_is_never_the_best(
     a, b = scored("a", 0.3), scored("b", 0.6, held_out="d2")
     comparison = comparisons.compare([a, b])
     evidence = comparisons.significance(comparison)
-    told = comparisons.verdict(comparison, evidence, "roc_auc")
-    assert told is not None
-    assert told.best == a
-    assert "nothing comparable" in told.sentence
-    assert any("not comparable: b" in words for words in told.cautions)
+    verdict = comparisons.verdict(comparison, evidence, "roc_auc")
+    assert verdict is not None
+    assert verdict.best == a
+    assert "nothing comparable" in verdict.sentence
+    assert any("not comparable: b" in caution for caution in verdict.cautions)
     rows = comparison.metrics
     assert set(rows[rows["run"] == b]["extreme"]) == {""}
 
@@ -238,11 +242,11 @@ FOLDS = {"fold": [1, 2, 3], "rows_fitted": [400, 400, 400], "rows_judged": [200,
 def test_scores_of_the_same_folds_are_paired(
     room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
-    low, high = (FOLDS | {"roc_auc": each} for each in ([0.6, 0.7, 0.8], [0.62, 0.72, 0.82]))
+    low, high = (FOLDS | {"roc_auc": scores} for scores in ([0.6, 0.7, 0.8], [0.62, 0.72, 0.82]))
     a = scored("a", metrics={CV: 0.70}, folds=low)
     b = scored("b", metrics={CV: 0.72}, folds=high)
-    told = strongest(comparisons, a, b)[CV, "folds"]
-    assert (told["n"], told["unit"], told["significant"]) == (3, "folds", True)
+    finding = strongest(comparisons, a, b)[CV, "folds"]
+    assert (finding["n"], finding["unit"], finding["significant"]) == (3, "folds", True)
     other = scored("c", metrics={CV: 0.72}, folds=high, seed=9)
     assert not strongest(comparisons, a, other)[CV, "folds_apart"]["significant"]
 
@@ -262,9 +266,9 @@ def test_runs_that_differ_in_their_seed_alone_are_a_group(
         a = scored("a", seed=seed, metrics={"cost": cost})
     for seed, cost in ((1, 2.0), (2, 2.1), (3, 1.9)):
         b = scored("b", seed=seed, metrics={"cost": cost}, params={"trees": 99})
-    told = strongest(comparisons, a, b)["cost", "seeds"]
-    assert (told["n"], told["unit"], told["significant"]) == (6, "runs", True)
-    assert told["delta"] == pytest.approx(1.0)
+    finding = strongest(comparisons, a, b)["cost", "seeds"]
+    assert (finding["n"], finding["unit"], finding["significant"]) == (6, "runs", True)
+    assert finding["delta"] == pytest.approx(1.0)
     same_group = scored("a", seed=4, metrics={"cost": 1.0})
     assert ("cost", "seeds") not in strongest(comparisons, a, same_group)
 
@@ -273,17 +277,17 @@ def test_one_threshold_and_its_costs(
     room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
     a, b = scored("a", 0.3), scored("b", 0.6)
-    told = comparisons.at_threshold([a, b], 0.4, false_positive_cost=1, false_negative_cost=5)
+    report = comparisons.at_threshold([a, b], 0.4, false_positive_cost=1, false_negative_cost=5)
     frame = rows(0.3)
-    said, yes = frame["__score"] >= 0.4, frame["__target"] == 1
-    point = told.points.iloc[0]
-    assert (point["tp"], point["fp"]) == ((said & yes).sum(), (said & ~yes).sum())
-    assert (point["fn"], point["tn"]) == ((~said & yes).sum(), (~said & ~yes).sum())
+    called, yes = frame["__score"] >= 0.4, frame["__target"] == 1
+    point = report.points.iloc[0]
+    assert (point["tp"], point["fp"]) == ((called & yes).sum(), (called & ~yes).sum())
+    assert (point["fn"], point["tn"]) == ((~called & yes).sum(), (~called & ~yes).sum())
     assert point["cost"] == point["fp"] + 5 * point["fn"]
-    assert point["precision"] == pytest.approx(yes[said].mean())
-    assert set(told.curves) == {"roc", "pr", "calibration", "cost"}
+    assert point["precision"] == pytest.approx(yes[called].mean())
+    assert set(report.curves) == {"roc", "pr", "calibration", "cost"}
     assert comparisons.at_threshold([a, b]).threshold == 0.5, "the baseline's own"
-    for curve in told.curves.values():
+    for curve in report.curves.values():
         assert set(curve["run"]) == {a, b}
 
 
@@ -325,11 +329,11 @@ def test_every_row_is_in_one_slice_of_a_column(
     room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
     a, b = scored("a", 0.3), scored("b", 0.5)
-    told = comparisons.slices([a, b], "accuracy", threshold=0.5, min_rows=1)
-    for _, part in told.frame[told.frame["run"] == a].groupby("column"):
+    report = comparisons.slices([a, b], "accuracy", threshold=0.5, min_rows=1)
+    for _, part in report.frame[report.frame["run"] == a].groupby("column"):
         assert part["rows"].sum() == ROWS
-    assert set(told.frame["column"]) == {"hour", "carrier", "delay"}
-    delay = told.frame[(told.frame["column"] == "delay") & (told.frame["run"] == a)]
+    assert set(report.frame["column"]) == {"hour", "carrier", "delay"}
+    delay = report.frame[(report.frame["column"] == "delay") & (report.frame["run"] == a)]
     assert "missing" in set(delay["segment"])
     assert len(delay) == 6, "five ranges, and the rows without a value"
 
@@ -340,26 +344,26 @@ def test_a_slice_has_the_figure_of_its_rows_and_the_worst_comes_first(
     bad = rows(0.5)
     flipped = np.where(bad["carrier"] == "DL", 1 - bad["__score"], bad["__score"])
     a, b = scored("a", 0.3), scored("b", frame=bad.assign(__score=flipped))
-    told = comparisons.slices([a, b], "roc_auc")
-    first = told.frame.iloc[0]
+    report = comparisons.slices([a, b], "roc_auc")
+    first = report.frame.iloc[0]
     assert (first["column"], first["segment"]) == ("carrier", "DL")
-    worst = told.frame[told.frame["run"] == b].iloc[0]
+    worst = report.frame[report.frame["run"] == b].iloc[0]
     chosen = bad["carrier"] == "DL"
-    expected = values(["roc_auc"], bad["__target"][chosen].to_numpy(), flipped[chosen], 0.5)[
+    expected = metric_values(["roc_auc"], bad["__target"][chosen].to_numpy(), flipped[chosen], 0.5)[
         "roc_auc"
     ]
     assert worst["value"] == pytest.approx(expected)
     assert worst["shortfall"] == pytest.approx(worst["overall"] - expected)
-    assert told.frame["worst"].is_monotonic_decreasing
+    assert report.frame["worst"].is_monotonic_decreasing
 
 
 def test_small_slices_are_counted_and_not_shown(
     room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
     a = scored("a")
-    told = comparisons.slices([a], "log_loss", columns=["hour"], min_rows=10_000)
-    assert told.frame.empty
-    assert told.small == 5
+    report = comparisons.slices([a], "log_loss", columns=["hour"], min_rows=10_000)
+    assert report.frame.empty
+    assert report.too_small == 5
     with pytest.raises(Invalid, match="cannot be measured"):
         comparisons.slices([a], "fit_seconds")
     assert comparisons.slice_columns(a) == ["hour", "carrier", "delay"]
@@ -369,17 +373,17 @@ def test_flips_are_the_rows_that_are_decided_otherwise(
     room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
     a, b = scored("a", 0.3), scored("b", 0.5)
-    ours, theirs = rows(0.3), rows(0.5)
-    told = comparisons.disagreements([a, b], 0.45).iloc[0]
-    flipped = (ours["__score"] >= 0.45) != (theirs["__score"] >= 0.45)
-    right = flipped & ((theirs["__score"] >= 0.45) == (theirs["__target"] == 1))
-    assert (told["flipped"], told["right"]) == (flipped.sum(), right.sum())
-    assert told["right"] + told["wrong"] == told["flipped"]
+    baseline_rows, run_rows = rows(0.3), rows(0.5)
+    row = comparisons.disagreements([a, b], 0.45).iloc[0]
+    flipped = (baseline_rows["__score"] >= 0.45) != (run_rows["__score"] >= 0.45)
+    right = flipped & ((run_rows["__score"] >= 0.45) == (run_rows["__target"] == 1))
+    assert (row["flipped"], row["right"]) == (flipped.sum(), right.sum())
+    assert row["right"] + row["wrong"] == row["flipped"]
     frame = comparisons.disagreeing_rows(b, a, 0.45)
-    assert sorted(frame["row"]) == ours[flipped]["__row"].tolist()
+    assert sorted(frame["row"]) == baseline_rows[flipped]["__row"].tolist()
     assert frame.columns.tolist()[:5] == ["row", "target", "baseline", "run", "right"]
-    assert (frame["right"] == "run").sum() == told["right"]
-    by_row = ours.set_index("__row").loc[frame["row"]]
+    assert (frame["right"] == "run").sum() == row["right"]
+    by_row = baseline_rows.set_index("__row").loc[frame["row"]]
     assert frame["carrier"].tolist() == by_row["carrier"].tolist()
     gaps = (frame["run"] - frame["baseline"]).abs()
     assert gaps.is_monotonic_decreasing
@@ -398,19 +402,19 @@ def test_influence_finds_the_parameter_that_a_metric_follows(
     room: Experiments, comparisons: Comparisons
 ) -> None:
     rng = np.random.default_rng(1)
-    for place in range(60):
+    for index in range(60):
         run = room.start("tuning", trainer="rf", code=UNKNOWN)
-        depth, words, noise = rng.integers(1, 20), rng.choice(["gini", "log"]), rng.random()
-        room.log_params(run, {"depth": int(depth), "words": str(words), "noise": float(noise)})
+        depth, criterion, noise = rng.integers(1, 20), rng.choice(["gini", "log"]), rng.random()
+        room.log_params(run, {"depth": int(depth), "words": str(criterion), "noise": float(noise)})
         room.log_metrics(run, {"score": 1 / depth + rng.normal(0, 0.01), "flat": 1.0})
-        if place % 20:
+        if index % 20:
             room.finish(run)
-    told = comparisons.param_importance("score", RunFilter(experiment="tuning"))
-    assert told.runs == 57, "unfinished runs do not count"
-    assert told.frame["param"].iloc[0] == "depth"
-    assert told.frame["correlation"].iloc[0] < -0.9
-    assert told.fit > 0.6
-    assert np.isnan(told.frame.set_index("param").loc["words", "correlation"])
+    importance = comparisons.param_importance("score", RunFilter(experiment="tuning"))
+    assert importance.runs == 57, "unfinished runs do not count"
+    assert importance.frame["param"].iloc[0] == "depth"
+    assert importance.frame["correlation"].iloc[0] < -0.9
+    assert importance.fit > 0.6
+    assert np.isnan(importance.frame.set_index("param").loc["words", "correlation"])
     assert "the same value" in comparisons.param_importance("flat").message
     assert comparisons.param_importance("nothing").frame.empty
 
@@ -418,8 +422,8 @@ def test_influence_finds_the_parameter_that_a_metric_follows(
 def test_influence_over_too_few_runs_says_so(
     room: Experiments, comparisons: Comparisons, scored: Scored
 ) -> None:
-    for place in range(3):
-        scored(f"r{place}", params={"trees": place})
-    told = comparisons.param_importance("roc_auc")
-    assert told.frame.empty
-    assert "at least 8 finished runs" in told.message
+    for index in range(3):
+        scored(f"r{index}", params={"trees": index})
+    importance = comparisons.param_importance("roc_auc")
+    assert importance.frame.empty
+    assert "at least 8 finished runs" in importance.message

@@ -23,14 +23,14 @@ from pilothouse.deployments.gateway.request import (
     inflate,
 )
 from pilothouse.kit.errors import Invalid, TooLarge
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 
 SIGNATURE = Signature(
     inputs=(
-        Field("x", "number", required=False),
-        Field("visits", "integer", required=False),
-        Field("c", "string"),
-        Field("member", "boolean", required=False, boolean_words=("Nein", "Ja")),
+        SignatureField("x", "number", required=False),
+        SignatureField("visits", "integer", required=False),
+        SignatureField("c", "string"),
+        SignatureField("member", "boolean", required=False, boolean_spellings=("Nein", "Ja")),
     ),
     target="late",
     classes=("0", "1"),
@@ -195,7 +195,9 @@ def test_what_is_bounded_is_refused_before_its_work() -> None:
         scored(",".join(f"c{i}" for i in range(20_000)).encode() + b"\n1")
     with pytest.raises(TooLarge, match="more than 3 rows"):
         invocations.parse(b"c\n" + b"a\n" * 9, "text/csv", SIGNATURE, RequestLimits(max_rows=3))
-    wide = Signature(tuple(Field(f"f{i}", "number", False) for i in range(1_000)), "y", (0, 1), 1)
+    wide = Signature(
+        tuple(SignatureField(f"f{i}", "number", False) for i in range(1_000)), "y", (0, 1), 1
+    )
     body = orjson.dumps({"instances": [{}] * 10_000})
     with pytest.raises(TooLarge, match="10000 rows of 1000 columns"):
         read_request("invocations", JSON, body, wide, RequestLimits())

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from pilothouse.deployments.gateway.columns import check_columns
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 
 SIGNATURE = Signature(
     inputs=(
-        Field("distance", "number"),
-        Field("stops", "integer"),
-        Field("carrier", "string"),
-        Field("direct", "boolean"),
-        Field("at", "time"),
-        Field("wind", "number", required=False),
+        SignatureField("distance", "number"),
+        SignatureField("stops", "integer"),
+        SignatureField("carrier", "string"),
+        SignatureField("direct", "boolean"),
+        SignatureField("at", "time"),
+        SignatureField("wind", "number", required=False),
     ),
     target="late",
     classes=(0, 1),

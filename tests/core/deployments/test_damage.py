@@ -20,9 +20,9 @@ from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Unavailable
 from pilothouse.kit.ids import uuid7
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 
-SIGNATURE = Signature((Field("distance", "number"),), "late", (0, 1), 1)
+SIGNATURE = Signature((SignatureField("distance", "number"),), "late", (0, 1), 1)
 MARCH = to_ms(datetime(2013, 3, 1, 12, tzinfo=UTC))
 
 

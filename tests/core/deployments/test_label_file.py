@@ -15,11 +15,11 @@ from pilothouse.deployments.label_file import LabelColumns, guess_columns, read_
 from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.storage import Store
 
 SIGNATURE = Signature(
-    inputs=(Field("x", "number"),),
+    inputs=(SignatureField("x", "number"),),
     target="Gekündigt",
     classes=("Nein", "Ja"),
     positive="Ja",

@@ -21,14 +21,14 @@ from pilothouse.deployments.prediction_log.traffic import traffic_frame
 from pilothouse.kit.clock import from_ms, to_ms
 from pilothouse.kit.errors import Unavailable
 from pilothouse.kit.ids import uuid7s
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 
 SIGNATURE = Signature(
     inputs=(
-        Field("distance", "number"),
-        Field("carrier", "string"),
-        Field("stops", "integer", required=False),
-        Field("model", "string", required=False),
+        SignatureField("distance", "number"),
+        SignatureField("carrier", "string"),
+        SignatureField("stops", "integer", required=False),
+        SignatureField("model", "string", required=False),
     ),
     target="late",
     classes=(0, 1),
@@ -365,7 +365,7 @@ def test_labels_since_a_day_leave_out_older_ones(tmp_path: Path, writer: Journal
 
 def test_columns_that_changed_their_type_still_read(tmp_path: Path, writer: Journal) -> None:
     answered(writer, ["a"])
-    other = Signature((Field("distance", "string"),), "late", (0, 1), 1)
+    other = Signature((SignatureField("distance", "string"),), "late", (0, 1), 1)
     line = {"at": writer.stamp(), "version": 2, "rows": 1, "ms": 1.0, "status": 200, "ids": ["b"]}
     line |= {"model": "late", "event": [MARCH], "score": [0.1], "columns": {"distance": ["far"]}}
     writer.predictions(2, other, line)

@@ -10,10 +10,10 @@ import pytest
 from pilothouse.deployments.gateway import invocations, oip
 from pilothouse.deployments.gateway.request import InferenceResponse, inflate, read_json
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 
 SIGNATURE = Signature(
-    inputs=(Field("a", "number"), Field("b", "integer")),
+    inputs=(SignatureField("a", "number"), SignatureField("b", "integer")),
     target="late",
     classes=("no", "yes"),
     positive="yes",

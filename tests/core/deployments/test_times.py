@@ -8,9 +8,11 @@ import pytest
 
 from pilothouse.deployments.gateway.columns import check_columns
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 
-SIGNATURE = Signature(inputs=(Field("leaves", "time"),), target="late", classes=(0, 1), positive=1)
+SIGNATURE = Signature(
+    inputs=(SignatureField("leaves", "time"),), target="late", classes=(0, 1), positive=1
+)
 
 
 @pytest.mark.parametrize("value", [1 << 62, 1 << 63, -(1 << 60), 253_402_300_800_000])

@@ -82,10 +82,10 @@ def test_runs_under_a_run_go_with_it(room: Experiments, store: Store) -> None:
 
 
 def test_only_archived_runs_may_go_and_none_goes_alone(room: Experiments) -> None:
-    kept, archived = logged(room, "kept"), logged(room, "archived")
+    active, archived = logged(room, "kept"), logged(room, "archived")
     room.archive(archived)
     with pytest.raises(Conflict, match="kept is not archived"):
-        room.delete([archived, kept])
+        room.delete([archived, active])
     with pytest.raises(NotFound):
         room.delete([archived, "0" * 32])
     assert room.run(archived).params["depth"] == "3"

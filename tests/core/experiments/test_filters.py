@@ -27,19 +27,19 @@ def room(store: Store) -> Experiments:
 def fleet(room: Experiments, clock: FixedClock) -> dict[str, str]:
     """Five runs: three with a ROC AUC, one whose figure is NaN, one without any."""
     values = {"amber": 0.7, "bold": 0.9, "calm": 0.8, "dim": math.nan}
-    found = {}
-    for place, name in enumerate([*values, "empty"]):
+    runs = {}
+    for index, name in enumerate([*values, "empty"]):
         clock.advance(timedelta(minutes=1))
-        experiment = "flights" if place < 4 else "other"
-        trainer = "rf" if place % 2 else "lr"
-        run = found[name] = room.start(experiment, name, trainer=trainer, code=UNKNOWN)
-        room.log_params(run, {"depth": 10 - place, "kind": f"k{place % 2}"})
+        experiment = "flights" if index < 4 else "other"
+        trainer = "rf" if index % 2 else "lr"
+        run = runs[name] = room.start(experiment, name, trainer=trainer, code=UNKNOWN)
+        room.log_params(run, {"depth": 10 - index, "kind": f"k{index % 2}"})
         if name in values:
             room.log_metrics(run, {"roc_auc": values[name]})
-        room.tag(run, {"team": "north" if place < 2 else "south"})
-    room.log_metrics(found["calm"], {"roc_auc": 0.75}, step=1)
-    room.finish(found["bold"])
-    return found
+        room.tag(run, {"team": "north" if index < 2 else "south"})
+    room.log_metrics(runs["calm"], {"roc_auc": 0.75}, step=1)
+    room.finish(runs["bold"])
+    return runs
 
 
 def names(frame: pd.DataFrame) -> list[str]:
@@ -136,9 +136,16 @@ def test_archived_runs_are_apart(room: Experiments, fleet: dict[str, str]) -> No
 
 @pytest.mark.usefixtures("fleet")
 def test_columns_are_exactly_the_ones_asked_for(room: Experiments) -> None:
-    wanted = ["name", "metrics.roc_auc@best", "params.depth", "tags.team", "commit", "metrics.no"]
-    frame = room.runs(columns=wanted, sort="name", descending=False)
-    assert frame.columns.tolist() == ["id", *wanted]
+    requested = [
+        "name",
+        "metrics.roc_auc@best",
+        "params.depth",
+        "tags.team",
+        "commit",
+        "metrics.no",
+    ]
+    frame = room.runs(columns=requested, sort="name", descending=False)
+    assert frame.columns.tolist() == ["id", *requested]
     assert frame["metrics.roc_auc@best"].tolist()[:3] == [0.7, 0.9, 0.8]
     assert frame["metrics.no"].isna().all()
 

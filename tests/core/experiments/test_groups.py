@@ -29,16 +29,16 @@ def room(store: Store) -> Experiments:
 def fleet(room: Experiments) -> Experiments:
     """Runs whose losses lie close together far from 0, with some that are none."""
     draw = random.Random(5)
-    for place in range(RUNS):
+    for index in range(RUNS):
         trainer = draw.choice(["rf", "lr", None])
-        run = room.start("flights", f"run {place}", trainer=trainer, seed=place % 2, code=UNKNOWN)
-        if place % 7:
-            room.log_params(run, {"kind": draw.choice(["tree", 1, "1.0", "line's"]), "at": place})
+        run = room.start("flights", f"run {index}", trainer=trainer, seed=index % 2, code=UNKNOWN)
+        if index % 7:
+            room.log_params(run, {"kind": draw.choice(["tree", 1, "1.0", "line's"]), "at": index})
         loss = draw.choice([1e6 + draw.random(), 1e6 + draw.random(), math.nan, math.inf])
         room.log_metrics(run, {"loss": loss})
-        if place % 5:
+        if index % 5:
             room.log_history(run, "auc", [0, 1], [draw.random(), draw.random()])
-        if place % 3 == 0:
+        if index % 3 == 0:
             room.tag(run, {"team": "north"})
     return room
 
@@ -53,9 +53,9 @@ def test_figures_are_those_of_the_members(fleet: Experiments) -> None:
     assert frame["n"].tolist() == sorted(frame["n"], reverse=True)
     assert frame.attrs["groups"] == len(frame) == fleet.group_count(None, BY)
     for _, row in frame.iterrows():
-        meant = fleet.group_filter(None, BY, [row[name] for name in BY])
-        of_group = members(fleet, meant)
-        assert len(of_group) == row["n"], meant
+        group_filter = fleet.group_filter(None, BY, [row[name] for name in BY])
+        of_group = members(fleet, group_filter)
+        assert len(of_group) == row["n"], group_filter
         for column, worst in ((LOSS, math.inf), (AUC, -math.inf)):
             values = of_group[column].to_numpy()
             finite = values[np.isfinite(values)]
@@ -91,11 +91,11 @@ def test_groups_are_sorted_and_paged_in_one_order(
         fleet.groups(None, BY, [LOSS, AUC], sort, descending, page, 4)
         for page in range(1, 2 + len(whole) // 4)
     ]
-    told = [row for frame in pages for row in frame[BY].to_numpy().tolist()]
-    assert told == whole[BY].to_numpy().tolist()
+    paged = [row for frame in pages for row in frame[BY].to_numpy().tolist()]
+    assert paged == whole[BY].to_numpy().tolist()
     if sort not in BY:
-        known = whole[sort].dropna().tolist()
-        assert known == sorted(known, reverse=descending)
+        present = whole[sort].dropna().tolist()
+        assert present == sorted(present, reverse=descending)
         assert whole[sort].isna().tolist() == sorted(whole[sort].isna())
 
 
@@ -117,27 +117,27 @@ def test_groups_are_sorted_and_paged_in_one_order(
 def test_a_group_opens_to_its_members(fleet: Experiments, by: list[str], values: list[Any]) -> None:
     base = RunFilter(query="params.at < 50 or name contains 'run 5'")
     frame = fleet.groups(base, by, size=100)
-    shown = [[None if v != v else v for v in row] for row in frame[by].to_numpy().tolist()]
-    expected = frame["n"].tolist()[shown.index(values)]
+    rows = [[None if v != v else v for v in row] for row in frame[by].to_numpy().tolist()]
+    expected = frame["n"].tolist()[rows.index(values)]
     assert fleet.count(fleet.group_filter(base, by, values)) == expected > 0
 
 
 def test_groups_by_a_parameter_are_of_its_exact_text(room: Experiments) -> None:
     """`007` of an identifier is not 7, and an identifier of 20 digits is not its neighbour."""
     logged = ["7", "007", "7.0", "7e0", "20240131", "1" * 20, "1" * 19 + "2", "", " 7", "é", "É"]
-    for place, text in enumerate(logged):
-        for member in range(1 + place % 3):
-            run = room.start("flights", f"{place} {member}", code=UNKNOWN)
+    for index, text in enumerate(logged):
+        for member in range(1 + index % 3):
+            run = room.start("flights", f"{index} {member}", code=UNKNOWN)
             room.log_params(run, {"code": text})
-            room.log_metrics(run, {"loss": float(place)})
+            room.log_metrics(run, {"loss": float(index)})
     frame = room.groups(None, ["params.code"], [LOSS], size=100)
     sizes = dict(zip(frame["params.code"], frame["n"], strict=True))
-    assert sizes == {text: 1 + place % 3 for place, text in enumerate(logged)}
+    assert sizes == {text: 1 + index % 3 for index, text in enumerate(logged)}
     assert room.group_count(None, ["params.code"]) == len(logged)
-    for place, text in enumerate(logged):
+    for index, text in enumerate(logged):
         of_group = room.runs(room.group_filter(None, ["params.code"], [text]), columns=["name"])
         assert len(of_group) == sizes[text], text
-        assert frame.set_index("params.code")[LOSS][text] == place
+        assert frame.set_index("params.code")[LOSS][text] == index
         best = frame.set_index("params.code")[f"{LOSS}.best_run"][text]
         assert best in of_group["id"].tolist()
 

@@ -35,11 +35,11 @@ def test_thinning_keeps_ends_and_spikes() -> None:
     values = np.sin(np.arange(100_000) / 500)
     values[[12_345, 77_777]] = [9.0, -9.0]
     values[50_000:50_100] = np.nan
-    kept = thin(values, 500).tolist()
-    assert len(kept) <= 500
-    assert {0, 12_345, 77_777, 99_999} <= set(kept)
-    assert {50_000, 50_099} <= set(kept)
-    assert kept == sorted(set(kept))
+    indices = thin(values, 500).tolist()
+    assert len(indices) <= 500
+    assert {0, 12_345, 77_777, 99_999} <= set(indices)
+    assert {50_000, 50_099} <= set(indices)
+    assert indices == sorted(set(indices))
 
 
 def test_thinning_takes_infinities_for_spikes() -> None:
@@ -58,16 +58,16 @@ def test_thinning_takes_infinities_for_spikes() -> None:
 )
 @example([math.nan, math.inf, math.inf, sys.float_info.max, 0.0, math.inf] * 4, 1)
 def test_thinned_places_are_few_in_order_and_hold_the_extremes(
-    told: list[float], most: int
+    points: list[float], most: int
 ) -> None:
-    values = np.array(told)
-    kept = thin(values, most)
-    assert len(kept) <= max(most, 12)
-    assert (np.diff(kept) > 0).all()
-    assert {0, len(values) - 1} <= set(kept.tolist())
+    values = np.array(points)
+    indices = thin(values, most)
+    assert len(indices) <= max(most, 12)
+    assert (np.diff(indices) > 0).all()
+    assert {0, len(values) - 1} <= set(indices.tolist())
     if not np.isnan(values).all():
-        assert np.nanmin(values[kept]) == np.nanmin(values)
-        assert np.nanmax(values[kept]) == np.nanmax(values)
+        assert np.nanmin(values[indices]) == np.nanmin(values)
+        assert np.nanmax(values[indices]) == np.nanmax(values)
 
 
 @pytest.mark.parametrize("ended", [False, True])
@@ -106,9 +106,9 @@ def test_a_cursor_tells_only_what_came_later(room: Experiments, run: str, ended:
 
 def test_a_series_that_cannot_be_continued_is_told_anew(room: Experiments, run: str) -> None:
     room.log_history(run, "loss", [5, 6], [1.0, 2.0])
-    seen = room.history([run]).attrs["cursor"]
+    cursor = room.history([run]).attrs["cursor"]
     room.log_history(run, "loss", [2, 7], [9.0, 3.0])
-    again = room.history([run], since=seen)
+    again = room.history([run], since=cursor)
     assert points(again) == [("loss", 2), ("loss", 5), ("loss", 6), ("loss", 7)]
     assert again.attrs["whole"] == [(run, "loss")]
     assert room.history([run], since=again.attrs["cursor"]).empty
@@ -116,17 +116,17 @@ def test_a_series_that_cannot_be_continued_is_told_anew(room: Experiments, run: 
 
 def test_polling_in_any_rhythm_adds_up_to_the_history(room: Experiments, run: str) -> None:
     draw, cursor = np.random.default_rng(2), None
-    seen = pd.DataFrame({"step": [], "value": []})
-    for place in range(12):
-        steps = (place * 2 + draw.integers(0, 4, 2)).tolist()
+    collected = pd.DataFrame({"step": [], "value": []})
+    for index in range(12):
+        steps = (index * 2 + draw.integers(0, 4, 2)).tolist()
         room.log_history(run, "loss", steps, draw.random(2).tolist())
         if draw.random() < 0.6:
-            told = room.history([run], since=cursor)
-            cursor = told.attrs["cursor"]
-            kept = seen if not told.attrs["whole"] else seen.iloc[:0]
-            seen = pd.concat([kept, told[["step", "value"]]])
-    told = room.history([run], since=cursor)
-    kept = seen if not told.attrs["whole"] else seen.iloc[:0]
-    seen = pd.concat([kept, told[["step", "value"]]])
+            polled = room.history([run], since=cursor)
+            cursor = polled.attrs["cursor"]
+            continued = collected if not polled.attrs["whole"] else collected.iloc[:0]
+            collected = pd.concat([continued, polled[["step", "value"]]])
+    polled = room.history([run], since=cursor)
+    continued = collected if not polled.attrs["whole"] else collected.iloc[:0]
+    collected = pd.concat([continued, polled[["step", "value"]]])
     whole = room.history([run])[["step", "value"]]
-    assert sorted(seen.to_numpy().tolist()) == sorted(whole.to_numpy().tolist())
+    assert sorted(collected.to_numpy().tolist()) == sorted(whole.to_numpy().tolist())

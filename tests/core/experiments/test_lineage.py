@@ -26,7 +26,7 @@ from pilothouse.workspace import Workspace
 @pytest.fixture
 def search(workspace: Workspace, clock: FixedClock) -> dict[str, str]:
     """A search of three trials, one of them with two folds; one more trial is archived."""
-    room, found = workspace.experiments, {}
+    room, runs = workspace.experiments, {}
     for name, parent in (
         ("search", None),
         ("trial-0", "search"),
@@ -35,20 +35,20 @@ def search(workspace: Workspace, clock: FixedClock) -> dict[str, str]:
         ("fold-0", "trial-1"),
         ("fold-1", "trial-1"),
     ):
-        above = found[parent] if parent else None
-        found[name] = room.start("late", name, parent=above)
-        room.log_params(found[name], {"depth": len(found) % 2, "seed": 7})
-        room.log_metrics(found[name], {"roc_auc": 0.5 + len(found) / 100, "zeta": 1, "z_std": 2})
+        above = runs[parent] if parent else None
+        runs[name] = room.start("late", name, parent=above)
+        room.log_params(runs[name], {"depth": len(runs) % 2, "seed": 7})
+        room.log_metrics(runs[name], {"roc_auc": 0.5 + len(runs) / 100, "zeta": 1, "z_std": 2})
         clock.advance(timedelta(seconds=1))
-    room.archive(found["trial-2"])
-    return found
+    room.archive(runs["trial-2"])
+    return runs
 
 
 def test_runs_below_come_in_the_order_of_a_tree(
     workspace: Workspace, search: dict[str, str]
 ) -> None:
-    found = workspace.experiments.descendants(search["search"])
-    assert list(zip(found["name"], found["level"], strict=True)) == [
+    frame = workspace.experiments.descendants(search["search"])
+    assert list(zip(frame["name"], frame["level"], strict=True)) == [
         ("trial-0", 0),
         ("trial-1", 0),
         ("fold-0", 1),
@@ -59,8 +59,8 @@ def test_runs_below_come_in_the_order_of_a_tree(
 def test_of_their_parameters_those_that_differ_and_the_known_metrics_first(
     workspace: Workspace, search: dict[str, str]
 ) -> None:
-    found = workspace.experiments.descendants(search["search"])
-    own = [column for column in found.columns if "." in column]
+    frame = workspace.experiments.descendants(search["search"])
+    own = [column for column in frame.columns if "." in column]
     assert own == ["params.depth", "metrics.roc_auc", "metrics.zeta"]
 
 
@@ -97,14 +97,14 @@ def test_a_run_has_the_models_it_made_and_those_it_read(workspace: Workspace) ->
         for step, value in ((0, 0.6), (1, None)):
             point: dict[str, Any] = {"model_id": made, "key": "auc", "step": step, "value": value}
             session.add(LoggedModelMetric(**point, at=workspace.store.now(), run_id=run))
-    found = {model.id: model for model in room.logged_models(run)}
-    assert {model.use for model in found.values()} == {"input", "output"}
-    assert (found[made].step, found[made].status) == (5, "ready")
-    assert found[made].params == {"depth": "3"}
-    [figure] = found[made].figures
+    by_id = {model.id: model for model in room.logged_models(run)}
+    assert {model.use for model in by_id.values()} == {"input", "output"}
+    assert (by_id[made].step, by_id[made].status) == (5, "ready")
+    assert by_id[made].params == {"depth": "3"}
+    [figure] = by_id[made].metrics
     assert (figure.key, figure.step) == ("auc", 1)
     assert math.isnan(figure.value)
-    assert found[read].run_id == other
+    assert by_id[read].run_id == other
     assert room.logged_model(made).name == "model-1"
 
 
@@ -147,11 +147,11 @@ def test_a_logged_dataset_as_it_was_told(
         session.flush()
         tags = {"mlflow.data.context": "training", "split": "a"}
         session.add(SourceUse(run_id=run, source_id=row.id or 0, role="training", tags=tags))
-    [found] = workspace.experiments.sources(run)
-    assert (found.name, found.role, found.source) == ("january", "training", where)
-    assert [(column.name, column.type) for column in found.columns] == columns
-    assert found.profile == {"num_rows": "5"}
-    assert found.tags == {"split": "a"}
+    [dataset] = workspace.experiments.sources(run)
+    assert (dataset.name, dataset.role, dataset.source) == ("january", "training", where)
+    assert [(column.name, column.type) for column in dataset.columns] == columns
+    assert dataset.profile == {"num_rows": "5"}
+    assert dataset.tags == {"split": "a"}
 
 
 def test_packages_of_a_requirements_file() -> None:

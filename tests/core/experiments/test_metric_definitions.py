@@ -31,8 +31,8 @@ def test_a_note_stands_over_the_guess_and_leaves_the_rest(workspace: Workspace) 
     room.describe_metric("roc_auc", unit="points", target=0.7, tolerance=0.002, reason="agreed")
     kind = room.metric_kinds().of("roc_auc")
     assert (kind.title, kind.direction, kind.unit) == ("ROC AUC", "higher", "points")
-    assert kind.write(0.71234) == "0.7123 points"
-    assert [kind.reaches(value) for value in (0.7, 0.69, math.nan)] == [True, False, None]
+    assert kind.format_value(0.71234) == "0.7123 points"
+    assert [kind.reaches_target(value) for value in (0.7, 0.69, math.nan)] == [True, False, None]
     entry = workspace.activity.entries(kind="metric").iloc[0]
     assert (entry["verb"], entry["ref"], entry["reason"]) == ("described", "roc_auc", "agreed")
     assert entry["after"]["tolerance"] == 0.002
@@ -50,9 +50,9 @@ def test_a_judgement_turns_round_with_its_sides(
 ) -> None:
     kind = MetricKind("x", "X", direction, tolerance=tolerance)  # type: ignore[arg-type]
     turned = {"better": "worse", "worse": "better", "same": "same"}
-    assert kind.judge(baseline, value) == turned[kind.judge(value, baseline)]
+    assert kind.compare(baseline, value) == turned[kind.compare(value, baseline)]
     if abs(value - baseline) < tolerance:
-        assert kind.judge(value, baseline) == "same"
+        assert kind.compare(value, baseline) == "same"
 
 
 def test_a_new_direction_gives_every_run_its_best_anew(room: Experiments) -> None:
@@ -62,17 +62,17 @@ def test_a_new_direction_gives_every_run_its_best_anew(room: Experiments) -> Non
     room.log_metrics(single, {"reward": 2.0}, step=9)
     empty = room.start("a", "empty", code=UNKNOWN)
     room.log_metrics(empty, {"reward": math.nan})
-    told = room.run(falling).metrics["reward"]
-    assert (told.best, told.best_step) == (5.0, 3)
+    summary = room.run(falling).metrics["reward"]
+    assert (summary.best, summary.best_step) == (5.0, 3)
     room.describe_metric("reward", direction="lower")
-    told = room.run(falling).metrics["reward"]
-    assert (told.best, told.best_step) == (1.0, 2), "of equals the earlier step"
-    told = room.run(single).metrics["reward"]
-    assert (told.best, told.best_step) == (2.0, 9)
+    summary = room.run(falling).metrics["reward"]
+    assert (summary.best, summary.best_step) == (1.0, 2), "of equals the earlier step"
+    summary = room.run(single).metrics["reward"]
+    assert (summary.best, summary.best_step) == (2.0, 9)
     assert room.run(empty).metrics["reward"].best_step is None
     room.describe_metric("reward")
-    told = room.run(falling).metrics["reward"]
-    assert (told.best, told.best_step) == (5.0, 3)
+    summary = room.run(falling).metrics["reward"]
+    assert (summary.best, summary.best_step) == (5.0, 3)
 
 
 def test_points_that_come_later_keep_the_direction(room: Experiments) -> None:
@@ -80,12 +80,12 @@ def test_points_that_come_later_keep_the_direction(room: Experiments) -> None:
     run = room.start("a", code=UNKNOWN)
     room.log_history(run, "reward", [1, 2], [3.0, 1.0])
     room.log_history(run, "reward", [3, 4], [0.5, 7.0])
-    told = room.run(run).metrics["reward"]
-    assert (told.best, told.best_step) == (0.5, 3)
+    summary = room.run(run).metrics["reward"]
+    assert (summary.best, summary.best_step) == (0.5, 3)
 
 
 @pytest.mark.parametrize(
-    ("said", "field"),
+    ("arguments", "field"),
     [
         ({"direction": "sideways"}, "direction"),
         ({"format": "abc"}, "format"),
@@ -95,8 +95,10 @@ def test_points_that_come_later_keep_the_direction(room: Experiments) -> None:
         ({"target": math.inf}, "target"),
     ],
 )
-def test_what_cannot_be_is_named(room: Experiments, said: dict[str, object], field: str) -> None:
+def test_what_cannot_be_is_named(
+    room: Experiments, arguments: dict[str, object], field: str
+) -> None:
     with pytest.raises(Invalid) as refused:
-        room.describe_metric("roc_auc", **said)  # type: ignore[arg-type]
+        room.describe_metric("roc_auc", **arguments)  # type: ignore[arg-type]
     assert field in refused.value.fields
     assert room.metric_kinds().notes == {}

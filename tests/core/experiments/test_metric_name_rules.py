@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from pilothouse.comparison import Comparisons
 from pilothouse.experiments import Experiments
-from pilothouse.experiments.metrics.definitions import outdated, refresh_best
+from pilothouse.experiments.metrics.definitions import metrics_with_outdated_best, refresh_best
 from pilothouse.experiments.metrics.kinds import METRICS, metric_kind
 from pilothouse.experiments.metrics.name_rules import HIGHER, LOWER, NAMES, UNKNOWN, direction_of
 from pilothouse.experiments.provenance.git import UNKNOWN as NO_CODE
@@ -181,9 +181,9 @@ def test_best_values_of_an_earlier_release_are_brought_up_to_date(store: Store) 
         for row in session.scalars(select(RunMetric)):
             row.best, row.best_step = row.max, 1  # as if both were better when higher
     with store.write() as session:
-        assert outdated(session) == ["epoch", "val-merror"]
-        refresh_best(session, outdated(session))
-        assert outdated(session) == []
+        assert metrics_with_outdated_best(session) == ["epoch", "val-merror"]
+        refresh_best(session, metrics_with_outdated_best(session))
+        assert metrics_with_outdated_best(session) == []
     metrics = room.run(run).metrics
     assert (metrics["val-merror"].best, metrics["val-merror"].best_step) == (0.1, 2)
     assert metrics["epoch"].best_step is None

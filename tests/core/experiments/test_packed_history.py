@@ -54,9 +54,9 @@ def is_compacted(store: Store, run: str) -> bool:
         return session.get_one(Run, run).compacted_at is not None
 
 
-def spelt(told: list[Told]) -> list[tuple[int, int, str]]:
+def spelt(points: list[Told]) -> list[tuple[int, int, str]]:
     """Points as text, in the order of a history: NaN equals nothing, and 0.0 equals -0.0."""
-    key = {(s, at, 0.0 if math.isnan(v) else v + 0.0, math.isnan(v)) for s, at, v in told}
+    key = {(s, at, 0.0 if math.isnan(v) else v + 0.0, math.isnan(v)) for s, at, v in points}
     return [(s, at, "nan" if nan else repr(v)) for s, at, v, nan in sorted(key)]
 
 
@@ -67,17 +67,17 @@ def history(room: Experiments, run: str, key: str = "a") -> list[tuple[int, int,
     return list(zip(frame["step"].tolist(), seconds, values, strict=True))
 
 
-def send(room: Experiments, run: str, key: str, told: list[Told]) -> None:
-    instants = [NOW + timedelta(seconds=at) for _, at, _ in told]
-    room.log_history(run, key, [s for s, *_ in told], [v for *_, v in told], instants)
+def send(room: Experiments, run: str, key: str, points: list[Told]) -> None:
+    instants = [NOW + timedelta(seconds=at) for _, at, _ in points]
+    room.log_history(run, key, [s for s, *_ in points], [v for *_, v in points], instants)
 
 
 @given(st.lists(st.tuples(whole, whole, value), max_size=40))
-def test_what_is_packed_is_unpacked_bit_by_bit(told: list[Told]) -> None:
-    nans = [int(math.isnan(v)) for *_, v in told]
-    values = [0.0 if math.isnan(v) else v for *_, v in told]
-    packed = History([s for s, *_ in told], [at for _, at, _ in told], values, nans)
-    columns = packed_history.unpack(packed_history.pack(packed), len(told))
+def test_what_is_packed_is_unpacked_bit_by_bit(points: list[Told]) -> None:
+    nans = [int(math.isnan(v)) for *_, v in points]
+    values = [0.0 if math.isnan(v) else v for *_, v in points]
+    packed = History([s for s, *_ in points], [at for _, at, _ in points], values, nans)
+    columns = packed_history.unpack(packed_history.pack(packed), len(points))
     assert columns.history() == packed
     assert [math.copysign(1, v) for v in columns.history().values] == [
         math.copysign(1, v) for v in values
@@ -94,17 +94,17 @@ def test_rows_and_blocks_in_any_mixture_say_the_same(
     room = Experiments(store)
     mixed, plain = (room.start("flights", code=UNKNOWN) for _ in range(2))
     room.finish(mixed)
-    told: dict[str, list[Told]] = {"a": [], "b": []}
-    for each in [*steps, *["compact"] * ends]:
-        if each == "compact":
+    points_by_key: dict[str, list[Told]] = {"a": [], "b": []}
+    for action in [*steps, *["compact"] * ends]:
+        if action == "compact":
             packed_history.compact(store, mixed)
             assert is_compacted(store, mixed)
             continue
-        key, points = each
-        told[key] += points
+        key, points = action
+        points_by_key[key] += points
         for run in (mixed, plain):
             send(room, run, key, points)
-    for key, points in told.items():
+    for key, points in points_by_key.items():
         assert history(room, mixed, key) == history(room, plain, key) == spelt(points)
         window = room.history([mixed], [key], low=-1, high=3)["step"].tolist()
         assert window == [s for s, *_ in spelt(points) if -1 <= s <= 3]
@@ -189,15 +189,15 @@ def test_large_histories_take_several_transactions(
         send(room, run, key, [(s, 0, 1.0) for s in range(3)])
     with store.write() as session:
         session.get_one(Run, run).status = "finished"
-    seen: list[bool] = []
+    transactions: list[bool] = []
 
     def counted(work: Callable[[Session], None]) -> None:
         with store.write() as session:
             work(session)
-        seen.append(is_compacted(store, run))
+        transactions.append(is_compacted(store, run))
 
     packed_history.compact(store, run, counted)
-    assert seen == [False, False, False, True]
+    assert transactions == [False, False, False, True]
     assert rows(store, Block) == 4
 
 

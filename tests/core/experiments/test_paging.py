@@ -18,7 +18,7 @@ from sqlmodel import col
 from pilothouse.experiments import Experiments, RunFilter
 from pilothouse.experiments.provenance.git import UNKNOWN
 from pilothouse.experiments.run_table.filters import conditions
-from pilothouse.experiments.run_table.paging import distinct_queries
+from pilothouse.experiments.run_table.paging import in_to_exists
 from pilothouse.experiments.tables import Run
 from pilothouse.kit.clock import FixedClock
 from pilothouse.storage import Store
@@ -46,10 +46,10 @@ FILTERS = {
 def fleet(store: Store, clock: FixedClock) -> Experiments:
     """Runs of which some lack a metric, a parameter or a tag, and many have equal values."""
     room, draw = Experiments(store), random.Random(3)
-    for place in range(RUNS):
+    for index in range(RUNS):
         clock.advance(timedelta(minutes=1))
         experiment = "flights" if draw.random() < 0.6 else "other"
-        run = room.start(experiment, f"run-{place:02}", code=UNKNOWN)
+        run = room.start(experiment, f"run-{index:02}", code=UNKNOWN)
         metrics = {"loss": draw.random()}
         if draw.random() < 0.8:
             metrics["auc"] = draw.choice([math.nan, 0.5, draw.random()])
@@ -73,14 +73,14 @@ def test_small_pages_together_are_the_large_one_in_order(
 ) -> None:
     column = "created_at" if sort == "created" else sort
     columns = list(dict.fromkeys([*COLUMNS, column]))
-    for words, filter in FILTERS.items():
+    for name, filter in FILTERS.items():
         whole = fleet.runs(filter, sort, descending, size=100, columns=columns)
-        assert len(whole) == fleet.count(filter), words
+        assert len(whole) == fleet.count(filter), name
         for size in (3, 13):
             pages = range(1, 2 + len(whole) // size)
-            found = [fleet.runs(filter, sort, descending, page, size, columns) for page in pages]
-            ids = pd.concat(found)["id"].tolist()
-            assert ids == whole["id"].tolist(), (words, size)
+            frames = [fleet.runs(filter, sort, descending, page, size, columns) for page in pages]
+            ids = pd.concat(frames)["id"].tolist()
+            assert ids == whole["id"].tolist(), (name, size)
         assert_in_order(whole[column].tolist(), descending)
 
 
@@ -88,11 +88,11 @@ def assert_in_order(values: list[Any], descending: bool) -> None:
     """Numbers before words, both in the direction asked for; what is missing comes last."""
     missing = [value is None or value != value for value in values]
     assert missing == sorted(missing)
-    known = [value for value in values if value is not None and value == value]
-    words = [value for value in known if isinstance(value, str)]
-    numbers = known[: len(known) - len(words)]
+    present = [value for value in values if value is not None and value == value]
+    texts = [value for value in present if isinstance(value, str)]
+    numbers = present[: len(present) - len(texts)]
     assert numbers == sorted(numbers, reverse=descending)
-    assert known[len(numbers) :] == sorted(words, reverse=descending)
+    assert present[len(numbers) :] == sorted(texts, reverse=descending)
 
 
 def test_a_condition_asked_of_each_run_means_the_same(fleet: Experiments, store: Store) -> None:
@@ -101,8 +101,8 @@ def test_a_condition_asked_of_each_run_means_the_same(fleet: Experiments, store:
             for condition in conditions(filter):
                 for claim in (condition, ~condition):
                     usual = session.scalars(select(col(Run.id)).where(claim))
-                    asked = session.scalars(select(col(Run.id)).where(distinct_queries(claim)))
-                    assert set(usual) == set(asked)
+                    rewritten = session.scalars(select(col(Run.id)).where(in_to_exists(claim)))
+                    assert set(usual) == set(rewritten)
     assert fleet.count() > 0
 
 

@@ -46,19 +46,19 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, 
 
 def _fill(room: Experiments) -> None:
     draw = random.Random(4)
-    for place in range(RUNS):
+    for index in range(RUNS):
         run = room.start(
-            "flights", f"run-{place:02}", trainer=draw.choice(["a", "b"]), code=UNKNOWN
+            "flights", f"run-{index:02}", trainer=draw.choice(["a", "b"]), code=UNKNOWN
         )
         params = {"depth": draw.choice([1, 2, "deep"]), "kind": draw.choice("xyz")}
         room.log_params(run, params)
         steps = draw.sample(range(20), 10)
         values = [draw.choice([math.nan, math.inf, draw.random()]) for _ in steps]
         room.log_history(run, "loss", steps, values)
-        if place % 3:
+        if index % 3:
             room.log_metrics(run, {"auc": draw.choice([0.5, draw.random()])})
             room.tag(run, {"team": draw.choice(["north", "south"])})
-        if place % 2:
+        if index % 2:
             room.finish(run)
             room.log_metrics(run, {"loss": draw.random()}, step=30)
 
@@ -90,15 +90,15 @@ def test_pages_are_the_same(both: tuple[Workspace, Workspace], sort: str, descen
 
 
 def test_histories_are_the_same(both: tuple[Workspace, Workspace]) -> None:
-    told = []
+    frames = []
     for workspace in both:
         room = workspace.experiments
         names = room.runs(sort="name", descending=False, size=100)
         frame = room.history(list(names["id"]))
-        told.append(frame[["key", "step", "value"]].astype(str).to_numpy().tolist())
+        frames.append(frame[["key", "step", "value"]].astype(str).to_numpy().tolist())
         with workspace.store.read() as session:
             assert session.scalar(select(func.count()).select_from(Block)) == RUNS // 2 + 10
-    assert told[0] == told[1]
+    assert frames[0] == frames[1]
 
 
 def test_groups_keys_and_facets_are_the_same(both: tuple[Workspace, Workspace]) -> None:
@@ -107,9 +107,11 @@ def test_groups_keys_and_facets_are_the_same(both: tuple[Workspace, Workspace]) 
         room.experiments.groups(None, ["params.kind", "params.depth"], columns, "params.kind")
         for room in both
     ]
-    shown = [frame.drop(columns=[f"{c}.best_run" for c in columns]) for frame in frames]
-    shown = [frame.sort_values(["params.kind", "n", "metrics.auc"]) for frame in shown]
-    pd.testing.assert_frame_equal(*(frame.reset_index(drop=True) for frame in shown))
+    without_best_runs = [frame.drop(columns=[f"{c}.best_run" for c in columns]) for frame in frames]
+    without_best_runs = [
+        frame.sort_values(["params.kind", "n", "metrics.auc"]) for frame in without_best_runs
+    ]
+    pd.testing.assert_frame_equal(*(frame.reset_index(drop=True) for frame in without_best_runs))
     for ask in (Experiments.metric_keys, Experiments.param_keys, Experiments.tag_keys):
         assert ask(both[0].experiments) == ask(both[1].experiments)
     assert both[0].experiments.facets() == both[1].experiments.facets()
@@ -131,8 +133,8 @@ def test_writers_of_one_run_wait_for_each_other(both: tuple[Workspace, Workspace
                 packed_history.compact(workspace.store, run)
 
     with ThreadPoolExecutor(4) as pool:
-        for each in [pool.submit(write, writer) for writer in range(4)]:
-            each.result(60)
+        for writing in [pool.submit(write, writer) for writer in range(4)]:
+            writing.result(60)
     packed_history.compact(workspace.store, run)
     assert room.run(run).metrics["m"].count == 41 == len(room.history([run]))
     assert room.run(run).metrics["m"].last_step == 39

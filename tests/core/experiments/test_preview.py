@@ -63,9 +63,9 @@ def test_a_file_is_what_its_name_says(path: str, kind: str) -> None:
 
 def test_of_a_long_text_the_beginning_is_read_and_no_more() -> None:
     source = io.BytesIO("é".encode() * 1000)
-    found = preview.text(source, "log.txt", most=101)
-    assert found.text == "é" * 50
-    assert not found.whole
+    result = preview.text(source, "log.txt", most=101)
+    assert result.text == "é" * 50
+    assert not result.whole
     assert source.tell() == 102
 
 
@@ -80,9 +80,9 @@ def test_bytes_are_no_text() -> None:
 @given(st.text(), st.integers(1, 40))
 def test_a_text_is_read_back_up_to_its_bound(text: str, most: int) -> None:
     data = text.replace("\0", "").encode()
-    found = preview.text(io.BytesIO(data), "a.txt", most=most)
-    assert data.decode("utf-8-sig").startswith(found.text)
-    assert found.whole == (len(data) <= most)
+    result = preview.text(io.BytesIO(data), "a.txt", most=most)
+    assert data.decode("utf-8-sig").startswith(result.text)
+    assert result.whole == (len(data) <= most)
 
 
 def test_json_with_what_json_does_not_know_is_read() -> None:
@@ -104,25 +104,25 @@ def test_json_that_is_too_long_is_not_read_whole() -> None:
 
 def test_the_first_rows_of_a_csv() -> None:
     frame = pd.DataFrame({"a": range(2_500), "b": ["NA"] * 2_500})
-    found = preview.table(io.BytesIO(frame.to_csv(index=False).encode()), "a.csv")
-    assert len(found.frame) == preview.MAX_ROWS
-    assert (found.rows, found.whole, found.columns) == (None, False, 2)
-    assert found.frame["b"][0] == "NA"  # as it stands there, not as pandas would have it
+    result = preview.table(io.BytesIO(frame.to_csv(index=False).encode()), "a.csv")
+    assert len(result.frame) == preview.MAX_ROWS
+    assert (result.rows, result.whole, result.columns) == (None, False, 2)
+    assert result.frame["b"][0] == "NA"  # as it stands there, not as pandas would have it
 
 
 def test_a_small_tsv_is_whole() -> None:
-    found = preview.table(io.BytesIO(b"a\tb\n1\t2\n"), "a.tsv")
-    assert (found.rows, found.whole) == (1, True)
-    assert found.frame.to_dict("list") == {"a": ["1"], "b": ["2"]}
+    result = preview.table(io.BytesIO(b"a\tb\n1\t2\n"), "a.tsv")
+    assert (result.rows, result.whole) == (1, True)
+    assert result.frame.to_dict("list") == {"a": ["1"], "b": ["2"]}
 
 
 def test_of_a_csv_longer_than_its_bound_whole_lines_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(preview, "MAX_TABLE", 25)
-    found = preview.table(io.BytesIO(b"a,b\n" + b"111,222\n" * 50), "a.csv")
-    assert found.frame["b"].tolist() == ["222", "222"]
-    assert not found.whole
+    result = preview.table(io.BytesIO(b"a,b\n" + b"111,222\n" * 50), "a.csv")
+    assert result.frame["b"].tolist() == ["222", "222"]
+    assert not result.whole
 
 
 def test_the_first_rows_of_a_parquet_file_with_what_no_cell_can_show() -> None:
@@ -137,21 +137,21 @@ def test_the_first_rows_of_a_parquet_file_with_what_no_cell_can_show() -> None:
         }
     ).to_parquet(out)
     out.seek(0)
-    found = preview.table(out, "a.parquet")
-    assert (found.rows, found.whole, len(found.frame)) == (3_000, False, preview.MAX_ROWS)
-    first = found.frame.iloc[0]
+    result = preview.table(out, "a.parquet")
+    assert (result.rows, result.whole, len(result.frame)) == (3_000, False, preview.MAX_ROWS)
+    first = result.frame.iloc[0]
     assert first["list"] == "[1 2]"
     assert isinstance(first["bytes"], str)
     assert len(first["long"]) == preview.MAX_CELL_LENGTH
-    assert str(found.frame["at"].dtype).startswith("datetime64")
+    assert str(result.frame["at"].dtype).startswith("datetime64")
 
 
 def test_a_parquet_file_without_rows_has_its_columns() -> None:
     out = io.BytesIO()
     pd.DataFrame({"a": pd.Series([], dtype="float64")}).to_parquet(out, index=False)
     out.seek(0)
-    found = preview.table(out, "a.parquet")
-    assert (list(found.frame.columns), found.rows, found.whole) == (["a"], 0, True)
+    result = preview.table(out, "a.parquet")
+    assert (list(result.frame.columns), result.rows, result.whole) == (["a"], 0, True)
 
 
 def test_parquet_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,15 +199,15 @@ def test_what_is_no_whole_image_is_said_to_be(data: bytes) -> None:
 
 
 def test_an_mlmodel_file_is_read_for_people() -> None:
-    found = mlmodel.read(MLMODEL)
-    assert found.facts["mlflow_version"] == "3.17.2"
-    assert list(found.flavors) == ["python_function", "sklearn"]
-    assert found.flavors["sklearn"]["sklearn_version"] == "1.9.1"
-    assert [(c.name, c.type) for c in found.inputs] == [
+    content = mlmodel.read(MLMODEL)
+    assert content.facts["mlflow_version"] == "3.17.2"
+    assert list(content.flavors) == ["python_function", "sklearn"]
+    assert content.flavors["sklearn"]["sklearn_version"] == "1.9.1"
+    assert [(c.name, c.type) for c in content.inputs] == [
         ("temp", "double"),
         ("–", "float32 [-1 × 8]"),  # noqa: RUF001
     ]
-    assert found.outputs[0].type == "long"
+    assert content.outputs[0].type == "long"
 
 
 @pytest.mark.parametrize(
@@ -235,11 +235,11 @@ def test_a_tree_holds_every_file_once_under_its_folders(paths: set[str]) -> None
     files = {p for p in paths if not any(q.startswith(f"{p}/") for q in paths)}
     nodes = tree([ArtifactInfo(path, "", 1) for path in sorted(files)])
     assert sorted(n.path for n in nodes if not n.is_folder) == sorted(files)
-    seen: set[str] = set()
+    visited: set[str] = set()
     for node in nodes:
         parent = node.path.rpartition("/")[0]
-        assert not parent or parent in seen
-        seen.add(node.path)
+        assert not parent or parent in visited
+        visited.add(node.path)
         below = [path for path in files if path.startswith(f"{node.path}/")]
         assert node.size == (len(below) if node.is_folder else 1)
 
@@ -271,7 +271,7 @@ def test_files_of_runs_are_looked_into(workspace: Workspace) -> None:
     }.items():
         room.log_artifact(run, path, data)
     files = room.files
-    assert len(files.listed(run)) == 6
+    assert len(files.list_files(run)) == 6
     assert files.document(run, "a.json") == {"a": [1]}
     assert files.table(run, "rows.csv").rows == 1
     assert "sklearn" in files.model(run, "MLmodel").flavors
@@ -295,12 +295,12 @@ def test_files_of_logged_models_are_looked_into(workspace: Workspace) -> None:
         digest = store.artifacts.put_bytes(b"a: 1")
         session.add(File(root=model, path="conda.yaml", digest=digest, size=4))
     files = workspace.experiments.files
-    assert [file.path for file in files.listed(model)] == ["conda.yaml"]
+    assert [file.path for file in files.list_files(model)] == ["conda.yaml"]
     assert files.text(model, "conda.yaml").language == "yaml"
     with pytest.raises(NotFound, match="has no file"):
         files.text(model, "other.yaml")
     with pytest.raises(NotFound, match="no logged model"):
-        files.listed("m-nothing")
+        files.list_files("m-nothing")
 
 
 @pytest.mark.parametrize("path", ["../a.txt", "/etc/passwd", "a/../../b", "a\\b", "", "a\0b"])
@@ -308,7 +308,7 @@ def test_no_path_leaves_its_owner(workspace: Workspace, path: str) -> None:
     run = workspace.experiments.start("late")
     for owner in (run, "m-1"):
         with pytest.raises(Invalid):
-            workspace.experiments.files.find(owner, path)
+            workspace.experiments.files.info(owner, path)
 
 
 def test_a_damaged_file_is_said_to_be(workspace: Workspace) -> None:

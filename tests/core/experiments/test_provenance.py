@@ -36,9 +36,9 @@ def repository(tmp_path: Path) -> Path:
 
 def test_a_clean_tree_is_its_commit(repository: Path) -> None:
     (repository / "notes.txt").write_text("untracked\n")
-    found = identity(repository)
-    assert found.commit == git(repository, "rev-parse", "HEAD")
-    assert (found.dirty, found.branch) == (False, "main")
+    code = identity(repository)
+    assert code.commit == git(repository, "rev-parse", "HEAD")
+    assert (code.dirty, code.branch) == (False, "main")
 
 
 def test_a_changed_file_makes_it_dirty(repository: Path) -> None:
@@ -82,11 +82,11 @@ def test_a_repositorys_file_monitor_is_not_run(repository: Path, tmp_path: Path)
 
 
 def test_the_environment_is_this_one() -> None:
-    found = capture()
-    assert found.python == ".".join(str(part) for part in sys.version_info[:3])
-    assert found.packages["numpy"]
-    assert "no-such-package" not in found.packages
-    assert found.to_json()["packages"] == found.packages
+    environment = capture()
+    assert environment.python == ".".join(str(part) for part in sys.version_info[:3])
+    assert environment.packages["numpy"]
+    assert "no-such-package" not in environment.packages
+    assert environment.to_json()["packages"] == environment.packages
 
 
 def test_a_clean_tree_has_no_patch(repository: Path) -> None:
@@ -99,11 +99,11 @@ def test_a_patch_makes_the_changed_tree_of_the_committed_one(repository: Path) -
     (repository / "new.py").write_text("staged\n")
     git(repository, "add", "new.py")
     (repository / "notes.txt").write_text("untracked\n")
-    kept = patch(repository)
-    assert kept is not None
-    assert kept.startswith(b"# Untracked, not kept: notes.txt\n")
+    changes = patch(repository)
+    assert changes is not None
+    assert changes.startswith(b"# Untracked, not kept: notes.txt\n")
     git(repository, "reset", "-q", "--hard")
-    (repository.parent / "code.patch").write_bytes(kept)
+    (repository.parent / "code.patch").write_bytes(changes)
     git(repository, "apply", str(repository.parent / "code.patch"))
     assert (repository / "fit.py").read_text() == "2\n"
     assert (repository / "new.py").read_text() == "staged\n"
@@ -115,10 +115,10 @@ def test_binary_files_are_named_and_not_kept(repository: Path) -> None:
     git(repository, "commit", "-q", "-m", "weights")
     (repository / "weights b.bin").write_bytes(bytes(range(255, -1, -1)))
     (repository / "fit.py").write_text("2\n")
-    kept = patch(repository)
-    assert kept is not None
-    assert kept.startswith(b"# Binary, not kept: weights b.bin\ndiff --git a/fit.py b/fit.py\n")
-    assert b"Binary files" not in kept
+    changes = patch(repository)
+    assert changes is not None
+    assert changes.startswith(b"# Binary, not kept: weights b.bin\ndiff --git a/fit.py b/fit.py\n")
+    assert b"Binary files" not in changes
 
 
 def test_a_long_patch_is_cut_between_files(
@@ -128,11 +128,11 @@ def test_a_long_patch_is_cut_between_files(
     for name in ("a.py", "b.py", "c.py"):
         (repository / name).write_text("x = 1\n" * 300)
         git(repository, "add", name)
-    kept = patch(repository)
-    assert kept is not None
-    assert kept.count(b"diff --git ") == 1
-    assert kept.startswith(b"# Cut at 4 kB")
-    assert len(kept) < 4096
+    changes = patch(repository)
+    assert changes is not None
+    assert changes.count(b"diff --git ") == 1
+    assert changes.startswith(b"# Cut at 4 kB")
+    assert len(changes) < 4096
 
 
 def test_a_repositorys_own_diff_program_is_not_run(repository: Path, tmp_path: Path) -> None:

@@ -104,9 +104,9 @@ def test_inputs_are_kept_by_role(room: Experiments, run: str) -> None:
 
 def test_the_environment_names_what_figures_depend_on(room: Experiments, run: str) -> None:
     room.log_environment(run)
-    told = room.artifact(run, "environment.json").decode()
-    assert '"numpy"' in told
-    assert '"python"' in told
+    content = room.artifact(run, "environment.json").decode()
+    assert '"numpy"' in content
+    assert '"python"' in content
 
 
 def test_a_run_ends_once(room: Experiments, run: str) -> None:
@@ -171,8 +171,8 @@ def test_commands_are_activities_and_trials_are_not(workspace: Workspace) -> Non
     room.finish(run)
     room.annotate(run, "the one to beat")
     room.archive(run, "tidying")
-    told = workspace.activity.entries()[["verb", "name"]].to_numpy().tolist()
-    assert told == [
+    entries = workspace.activity.entries()[["verb", "name"]].to_numpy().tolist()
+    assert entries == [
         ["archived", "first"],
         ["annotated", "first"],
         ["finished", "first"],

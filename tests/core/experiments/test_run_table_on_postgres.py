@@ -53,12 +53,12 @@ def same(both: Both, ask: Any) -> Any:
 
 @pytest.mark.parametrize("filter", FILTERS, ids=["all", "node", "query", "words"])
 def test_trees_counts_and_differences_are_the_same(both: Both, filter: RunFilter) -> None:
-    found = same(both, lambda room: sorted(room.ids(filter)))
-    assert 0 < len(found) == same(both, lambda room: room.count(filter))
+    ids = same(both, lambda room: sorted(room.ids(filter)))
+    assert 0 < len(ids) == same(both, lambda room: room.count(filter))
     roots = RunFilter(**{**vars(filter), "roots": True})
     tops = same(both, lambda room: sorted(room.ids(roots)))
-    below = same(both, lambda room: room.children(found, filter))
-    assert len(tops) + sum(below.values()) == len(found)
+    below = same(both, lambda room: room.children(ids, filter))
+    assert len(tops) + sum(below.values()) == len(ids)
     assert same(both, lambda room: room.varying_columns(filter))
     assert same(both, lambda room: room.tree())
 

@@ -40,25 +40,28 @@ def test_saving_under_a_name_again_replaces(room: Experiments, store: Store) -> 
 def test_a_persons_views_are_their_own_and_the_teams_are_everybodys(
     room: Experiments, other: Experiments
 ) -> None:
-    mine = room.save_view("Best", STATE)
+    own = room.save_view("Best", STATE)
     room.save_view("Best", {}, team=True)
     assert [(view.owner, view.name) for view in room.views()] == [("ada", "Best"), ("", "Best")]
     assert [view.owner for view in other.views()] == [""]
     with pytest.raises(Refused, match="ada's own"):
-        other.rename_view(mine.id, "Theirs")
+        other.rename_view(own.id, "Theirs")
     with pytest.raises(Refused):
-        other.delete_view(mine.id)
+        other.delete_view(own.id)
 
 
 def test_ones_own_default_goes_before_the_teams(room: Experiments, other: Experiments) -> None:
     assert room.default_view() is None
     team = room.save_view("Team", {}, team=True)
     room.set_default_view(team.id)
-    mine, another = room.save_view("Mine", STATE), room.save_view("Another", STATE)
-    room.set_default_view(mine.id)
+    own, another = room.save_view("Mine", STATE), room.save_view("Another", STATE)
+    room.set_default_view(own.id)
     room.set_default_view(another.id)
-    found, theirs = room.default_view(), other.default_view()
-    assert (found and found.name, theirs and theirs.name) == ("Another", "Team")
+    own_default, other_default = room.default_view(), other.default_view()
+    assert (own_default and own_default.name, other_default and other_default.name) == (
+        "Another",
+        "Team",
+    )
     assert [view.name for view in room.views() if view.is_default] == ["Another", "Team"]
     room.set_default_view(another.id, False)
     left = room.default_view()

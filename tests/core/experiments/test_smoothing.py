@@ -26,18 +26,18 @@ series = st.lists(st.one_of(floats, st.sampled_from([math.nan, math.inf])), min_
 def test_smoothing_is_the_weighted_mean_of_what_came_before(
     values: list[float], weight: float
 ) -> None:
-    found = smooth(np.array(values), weight)
-    for place in (0, len(values) // 2, len(values) - 1):
-        weights = np.array([weight**age for age in range(place, -1, -1)])
-        expected = (weights * values[: place + 1]).sum() / weights.sum()
-        assert found[place] == pytest.approx(expected, rel=1e-6, abs=1e-3)
+    smoothed = smooth(np.array(values), weight)
+    for index in (0, len(values) // 2, len(values) - 1):
+        weights = np.array([weight**age for age in range(index, -1, -1)])
+        expected = (weights * values[: index + 1]).sum() / weights.sum()
+        assert smoothed[index] == pytest.approx(expected, rel=1e-6, abs=1e-3)
 
 
 @settings(deadline=None)
 @given(series, st.floats(0.01, 0.99))
 def test_smoothing_leaves_gaps_where_they_are(values: list[float], weight: float) -> None:
-    found = smooth(np.array(values), weight)
-    assert (np.isfinite(found) == np.isfinite(values)).all()
+    smoothed = smooth(np.array(values), weight)
+    assert (np.isfinite(smoothed) == np.isfinite(values)).all()
 
 
 @pytest.fixture
@@ -52,36 +52,40 @@ def run(workspace: Workspace, clock: FixedClock) -> str:
 
 
 def test_a_course_over_steps(workspace: Workspace, run: str) -> None:
-    found = workspace.experiments.curves(run, ["lr", "loss"])
-    assert list(found["key"].unique()) == ["lr", "loss"]
-    assert len(found) == 150
-    assert (found["value"] == found["smooth"]).all()
+    curves = workspace.experiments.curves(run, ["lr", "loss"])
+    assert list(curves["key"].unique()) == ["lr", "loss"]
+    assert len(curves) == 150
+    assert (curves["value"] == curves["smooth"]).all()
 
 
 def test_a_course_over_the_time_since_the_run_began(workspace: Workspace, run: str) -> None:
-    found = workspace.experiments.curves(
-        run, ["loss"], CurveOptions(over="relative", low=10, high=20)
+    curves = workspace.experiments.curves(
+        run, ["loss"], CurveOptions(x_axis="relative", low=10, high=20)
     )
-    assert found["x"].tolist() == [10, 12, 14, 16, 18, 20]
-    assert found["step"].tolist() == [5, 6, 7, 8, 9, 10]
+    assert curves["x"].tolist() == [10, 12, 14, 16, 18, 20]
+    assert curves["step"].tolist() == [5, 6, 7, 8, 9, 10]
 
 
 def test_a_course_over_another_metric_takes_the_same_steps(workspace: Workspace, run: str) -> None:
-    found = workspace.experiments.curves(run, ["loss"], CurveOptions(over="metric", against="lr"))
-    assert found["step"].tolist() == list(range(0, 100, 2))
-    assert found["x"].tolist() == [s / 10 for s in range(0, 100, 2)]
+    curves = workspace.experiments.curves(
+        run, ["loss"], CurveOptions(x_axis="metric", x_metric="lr")
+    )
+    assert curves["step"].tolist() == list(range(0, 100, 2))
+    assert curves["x"].tolist() == [s / 10 for s in range(0, 100, 2)]
 
 
 def test_a_smooth_line_stays_when_one_looks_closer(workspace: Workspace, run: str) -> None:
-    whole = workspace.experiments.curves(run, ["loss"], CurveOptions(weight=0.9)).set_index("step")
-    near = workspace.experiments.curves(run, ["loss"], CurveOptions(weight=0.9, low=40, high=50))
+    whole = workspace.experiments.curves(run, ["loss"], CurveOptions(smoothing=0.9)).set_index(
+        "step"
+    )
+    near = workspace.experiments.curves(run, ["loss"], CurveOptions(smoothing=0.9, low=40, high=50))
     assert near["step"].tolist() == list(range(40, 51))
     assert near["smooth"].tolist() == whole.loc[40:50, "smooth"].tolist()
 
 
 def test_a_stretch_shows_what_the_whole_had_to_leave_out(workspace: Workspace, run: str) -> None:
-    assert len(workspace.experiments.curves(run, ["loss"], CurveOptions(most=20))) < 30
-    near = workspace.experiments.curves(run, ["loss"], CurveOptions(most=20, low=30, high=45))
+    assert len(workspace.experiments.curves(run, ["loss"], CurveOptions(max_points=20))) < 30
+    near = workspace.experiments.curves(run, ["loss"], CurveOptions(max_points=20, low=30, high=45))
     assert near["step"].tolist() == list(range(30, 46))
 
 
@@ -91,17 +95,19 @@ def test_a_spike_survives_thinning_and_smoothing(workspace: Workspace) -> None:
     values = np.sin(np.arange(5_000) / 500)
     values[[1_111, 3_333]] = 50, -50
     room.log_history(run, "loss", range(5_000), values.tolist())
-    found = room.curves(run, ["loss"], CurveOptions(weight=0.9, most=200)).set_index("step")
-    assert len(found) <= 200
-    assert (found.loc[1_111, "value"], found.loc[3_333, "value"]) == (50, -50)
-    assert found.loc[1_111, "smooth"] == pytest.approx(5, abs=1)
+    curves = room.curves(run, ["loss"], CurveOptions(smoothing=0.9, max_points=200)).set_index(
+        "step"
+    )
+    assert len(curves) <= 200
+    assert (curves.loc[1_111, "value"], curves.loc[3_333, "value"]) == (50, -50)
+    assert curves.loc[1_111, "smooth"] == pytest.approx(5, abs=1)
 
 
 def test_of_a_run_that_goes_on_only_what_is_new_is_read(
     workspace: Workspace, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room, course = workspace.experiments, CurveOptions(weight=0.9)
-    found, held = room.poll(run, ["loss", "lr"], course)
+    room, course = workspace.experiments, CurveOptions(smoothing=0.9)
+    curves, held = room.poll(run, ["loss", "lr"], course)
     for step in (100, 101):
         room.log_metrics(run, {"loss": 0.5}, step)
     room.log_metrics(run, {"lr": 7.0}, 3)  # before its last point: the series is told anew
@@ -114,11 +120,11 @@ def test_of_a_run_that_goes_on_only_what_is_new_is_read(
         return frame
 
     monkeypatch.setattr(history, "history", spied)
-    found, held = room.poll(run, ["loss", "lr"], course, held)
+    curves, held = room.poll(run, ["loss", "lr"], course, held)
     assert read == [2]
-    assert found.equals(room.curves(run, ["loss", "lr"], course))
+    assert curves.equals(room.curves(run, ["loss", "lr"], course))
     again, _ = room.poll(run, ["loss", "lr"], course, held)
-    assert again.equals(found)
+    assert again.equals(curves)
     assert read[-1] == 0
 
 
@@ -128,25 +134,25 @@ def test_what_is_held_is_bounded(
     monkeypatch.setattr("pilothouse.experiments.metrics.smoothing.MAX_CACHED_POINTS", 60)
     _, held = workspace.experiments.poll(run, ["loss"], CurveOptions())
     workspace.experiments.log_metrics(run, {"loss": 0.5}, 100)
-    found, held = workspace.experiments.poll(run, ["loss"], CurveOptions(), held)
+    curves, held = workspace.experiments.poll(run, ["loss"], CurveOptions(), held)
     assert len(held) <= 30
-    assert {0, 100} <= set(found["step"])
+    assert {0, 100} <= set(curves["step"])
 
 
 def test_a_metric_without_points_has_an_empty_course(workspace: Workspace, run: str) -> None:
     assert workspace.experiments.curves(run, ["nothing"]).empty
     assert workspace.experiments.curves(run, []).empty
-    over = CurveOptions(over="metric", against="nothing")
+    over = CurveOptions(x_axis="metric", x_metric="nothing")
     assert workspace.experiments.curves(run, ["loss"], over).empty
 
 
 @pytest.mark.parametrize(
     ("course", "field"),
     [
-        (CurveOptions(over="moon"), "over"),
-        (CurveOptions(over="metric"), "against"),
-        (CurveOptions(weight=1.0), "weight"),
-        (CurveOptions(most=2), "most"),
+        (CurveOptions(x_axis="moon"), "over"),
+        (CurveOptions(x_axis="metric"), "against"),
+        (CurveOptions(smoothing=1.0), "weight"),
+        (CurveOptions(max_points=2), "most"),
     ],
 )
 def test_a_course_that_cannot_be_names_what_is_wrong(

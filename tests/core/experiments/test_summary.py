@@ -30,9 +30,9 @@ point = st.tuples(
 batch = st.tuples(st.sampled_from(["roc_auc", "log_loss"]), st.lists(point, max_size=6))
 
 
-def as_points(key: str, told: list[tuple[int, int, float]]) -> Points:
-    instants = [NOW + timedelta(seconds=second) for _, second, _ in told]
-    return Points(key, [step for step, _, _ in told], [value for *_, value in told], instants)
+def as_points(key: str, rows: list[tuple[int, int, float]]) -> Points:
+    instants = [NOW + timedelta(seconds=second) for _, second, _ in rows]
+    return Points(key, [step for step, _, _ in rows], [value for *_, value in rows], instants)
 
 
 def said(history: list[tuple[int, int, float]], key: str) -> dict[str, object]:
@@ -63,11 +63,11 @@ def assert_says(summary: MetricSummary, expected: dict[str, object]) -> None:
     assert spelt(vars(summary)) == spelt(expected)
 
 
-def spelt(words: dict[str, object]) -> dict[str, object]:
+def spelt(values: dict[str, object]) -> dict[str, object]:
     """NaN by name, since it equals nothing."""
     return {
         name: "nan" if isinstance(value, float) and math.isnan(value) else value
-        for name, value in words.items()
+        for name, value in values.items()
     }
 
 
@@ -80,19 +80,19 @@ def test_summary_rows_equal_what_the_history_says_under_any_order_of_batches(
 ) -> None:
     room = Experiments(store)
     run = room.start("orders", code=UNKNOWN)
-    for key, told in batches + batches[:again]:
-        room.log_batch(run, [as_points(key, told)])
-    found = room.run(run).metrics
+    for key, points in batches + batches[:again]:
+        room.log_batch(run, [as_points(key, points)])
+    summaries = room.run(run).metrics
     told_of = {
-        key: [one for name, told in batches if name == key for one in told]
-        for key in {name for name, told in batches if told}
+        key: [one for name, points in batches if name == key for one in points]
+        for key in {name for name, points in batches if points}
     }
-    assert set(found) == set(told_of)
+    assert set(summaries) == set(told_of)
     for key, history in told_of.items():
-        assert_says(found[key], said(history, key))
-        kept = room.history([run], [key])
-        assert len(kept) == found[key].count
-        assert kept["value"].iloc[-1] == pytest.approx(found[key].last, nan_ok=True)
+        assert_says(summaries[key], said(history, key))
+        logged = room.history([run], [key])
+        assert len(logged) == summaries[key].count
+        assert logged["value"].iloc[-1] == pytest.approx(summaries[key].last, nan_ok=True)
 
 
 @settings(deadline=None)
@@ -139,7 +139,7 @@ def test_a_long_batch_is_kept_whole(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("batch", "words"),
+    ("batch", "message"),
     [
         (Points("loss", [1, 2], [0.1]), "2 steps and 1 values"),
         (Points("loss", [1.5], [0.1]), "no whole number"),  # type: ignore[list-item]
@@ -149,9 +149,9 @@ def test_a_long_batch_is_kept_whole(store: Store) -> None:
         (Points("", [1], [0.1]), "cannot name a metric"),
     ],
 )
-def test_a_batch_that_cannot_be_is_refused_whole(store: Store, batch: Points, words: str) -> None:
+def test_a_batch_that_cannot_be_is_refused_whole(store: Store, batch: Points, message: str) -> None:
     room = Experiments(store)
     run = room.start("bad", code=UNKNOWN)
-    with pytest.raises(Invalid, match=words):
+    with pytest.raises(Invalid, match=message):
         room.log_batch(run, [Points("fine", [0], [1.0]), batch])
     assert room.run(run).metrics == {}

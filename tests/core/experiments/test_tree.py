@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pilothouse.experiments import Experiments, RunFilter
 from pilothouse.experiments.provenance.git import UNKNOWN
-from pilothouse.experiments.run_table.tree import nodes
+from pilothouse.experiments.run_table.tree import build_tree
 from pilothouse.storage import Store
 
 PATHS = st.dictionaries(
@@ -32,8 +32,8 @@ def started(room: Experiments, *names: str, parent: str | None = None) -> list[s
 def test_slashes_in_names_make_a_tree_with_counts(room: Experiments) -> None:
     for name in ("vision/cats", "vision/cats", "vision/dogs/small", "speech", "vision"):
         room.start(name, code=UNKNOWN)
-    shown = [(node.path, node.name, node.level, node.runs) for node in room.tree()]
-    assert shown == [
+    nodes = [(node.path, node.name, node.level, node.runs) for node in room.tree()]
+    assert nodes == [
         ("speech", "speech", 0, 1),
         ("vision", "vision", 0, 4),
         ("vision/cats", "cats", 1, 2),
@@ -52,16 +52,16 @@ def test_a_node_means_its_experiment_and_all_below(room: Experiments) -> None:
 
 @given(PATHS)
 def test_a_node_counts_what_is_named_so_or_below(runs: Mapping[str, int]) -> None:
-    tree = nodes(runs)
+    tree = build_tree(runs)
     assert len({node.path for node in tree}) == len(tree)
     assert {node.path for node in tree if node.is_experiment} == set(runs)
     for node in tree:
         below = [n for name, n in runs.items() if f"{name}/".startswith(f"{node.path}/")]
         assert node.runs == sum(below)
-    seen: set[str] = set()
+    visited: set[str] = set()
     for node in tree:
-        assert node.level == 0 or node.path.rpartition("/")[0] in seen
-        seen.add(node.path)
+        assert node.level == 0 or node.path.rpartition("/")[0] in visited
+        visited.add(node.path)
 
 
 def test_runs_are_a_tree_of_any_depth(room: Experiments) -> None:

@@ -11,22 +11,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilothouse.experiments.metrics.kinds import judge, metric_kind
+from pilothouse.experiments.metrics.kinds import compare_values, metric_kind
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 
 number = st.none() | st.floats(allow_nan=False, allow_infinity=False)
-words = st.none() | st.lists(st.text(max_size=5), max_size=3).map(tuple)
+spellings = st.none() | st.lists(st.text(max_size=5), max_size=3).map(tuple)
 kinds = st.sampled_from(["number", "integer", "string", "boolean", "time"])
 pair = st.none() | st.tuples(st.text(max_size=3), st.text(max_size=3))
-fields = st.builds(Field, st.text(max_size=8), kinds, st.booleans(), words, number, number, pair)
+fields = st.builds(
+    SignatureField, st.text(max_size=8), kinds, st.booleans(), spellings, number, number, pair
+)
 inputs = st.lists(fields, max_size=5, unique_by=lambda field: field.name).map(tuple)
 
 
 @settings(deadline=None)
 @given(inputs, st.sampled_from([(0, 1), ("no", "yes"), (False, True)]), st.floats(0, 1), pair)
 def test_a_signature_survives_json(
-    inputs: tuple[Field, ...],
+    inputs: tuple[SignatureField, ...],
     classes: tuple[Any, Any],
     threshold: float,
     target_words: tuple[str, str] | None,
@@ -91,7 +93,7 @@ def test_every_class_means_itself(classes: tuple[Any, Any], reverse: bool) -> No
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "message"),
     [
         ({"inputs": [{"name": "a", "type": "decimal"}]}, "the type 'decimal'"),
         ({"inputs": [{"name": "a", "type": "number"}] * 2}, "more than once"),
@@ -100,19 +102,19 @@ def test_every_class_means_itself(classes: tuple[Any, Any], reverse: bool) -> No
         ({"positive": 7}, "none of the classes"),
     ],
 )
-def test_a_wrong_signature_is_refused(change: dict[str, Any], words: str) -> None:
+def test_a_wrong_signature_is_refused(change: dict[str, Any], message: str) -> None:
     right = {"inputs": [], "target": "late", "classes": [0, 1], "positive": 1}
     assert Signature.from_json(right).threshold == 0.5
-    with pytest.raises(Invalid, match=words):
+    with pytest.raises(Invalid, match=message):
         Signature.from_json(right | change)
 
 
 def test_reading_a_signature_loads_no_database() -> None:
     script = "import sys, pilothouse.models.signature; print('sqlalchemy' in sys.modules)"
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
     )
-    assert found.stdout.strip() == "False"
+    assert process.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize(
@@ -149,9 +151,9 @@ def test_every_metric_has_a_title_and_a_direction(key: str, title: str, directio
 def test_a_verdict_follows_the_direction(
     key: str, value: float, baseline: float, verdict: str
 ) -> None:
-    assert judge(key, value, baseline) == verdict
+    assert compare_values(key, value, baseline) == verdict
 
 
 def test_a_value_is_written_in_its_metrics_format() -> None:
-    assert metric_kind("roc_auc").write(0.70349) == "0.7035"
-    assert metric_kind("roc_auc").write(float("nan")) == "–"  # noqa: RUF001
+    assert metric_kind("roc_auc").format_value(0.70349) == "0.7035"
+    assert metric_kind("roc_auc").format_value(float("nan")) == "–"  # noqa: RUF001

@@ -18,7 +18,7 @@ from pilothouse.experiments.tables import Experiment, Run, RunArtifact
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7s
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.monitoring import Monitoring
 from pilothouse.monitoring.evaluate import evaluate_job
 from pilothouse.registry.tables import Model, ModelVersion
@@ -32,13 +32,13 @@ MONDAY = datetime(2013, 3, 4, tzinfo=UTC)
 WEEK = timedelta(days=7)
 SIGNATURE = Signature(
     inputs=(
-        Field("temp", "number"),
-        Field("hour", "integer"),
-        Field("carrier", "string", categories=("AA", "DL", "UA")),
-        Field("weekend", "boolean"),
-        Field("fixed", "number"),
-        Field("gust", "number", required=False),
-        Field("planned", "time"),
+        SignatureField("temp", "number"),
+        SignatureField("hour", "integer"),
+        SignatureField("carrier", "string", categories=("AA", "DL", "UA")),
+        SignatureField("weekend", "boolean"),
+        SignatureField("fixed", "number"),
+        SignatureField("gust", "number", required=False),
+        SignatureField("planned", "time"),
     ),
     target="late",
     classes=(0, 1),

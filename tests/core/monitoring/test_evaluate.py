@@ -237,10 +237,10 @@ def test_labels_of_any_spelling_mean_the_same() -> None:
 
 
 def test_a_feature_with_the_name_of_a_fact_keeps_apart_from_it(desk: Any) -> None:
-    from pilothouse.models.signature import Field, Signature
+    from pilothouse.models.signature import Signature, SignatureField
     from pilothouse.monitoring.window_data import LABEL, rows_of
 
-    signature = Signature((Field("score", "number"),), "late", (0, 1), 1)
+    signature = Signature((SignatureField("score", "number"),), "late", (0, 1), 1)
     frame = pd.DataFrame({"score": [0.1], "feature.score": [42.0], LABEL: [1]})
     rows = rows_of(frame, signature, ["score"])
     assert rows.features["score"].tolist() == [42.0]

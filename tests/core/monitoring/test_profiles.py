@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.monitoring.profiles import (
     MAX_CATEGORIES,
     MAX_SAMPLE,
@@ -103,7 +103,11 @@ def test_a_long_reference_keeps_a_sorted_sample_and_counts_every_row() -> None:
 def test_a_reference_is_kept_as_bytes_and_read_back_unchanged(
     x: np.ndarray, c: list[str | None]
 ) -> None:
-    inputs = (Field("x", "number"), Field("c", "string"), Field("gone", "number"))
+    inputs = (
+        SignatureField("x", "number"),
+        SignatureField("c", "string"),
+        SignatureField("gone", "number"),
+    )
     signature = Signature(inputs, "y", (0, 1), 1)
     frame = pd.DataFrame(
         {"x": x, "c": c, "__target": [0, 1] * 15, "__score": np.linspace(0, 1, 30)}

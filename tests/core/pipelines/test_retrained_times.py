@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.pipelines.retraining import as_trained
 
-INPUTS = (Field("opened", "time"), Field("visits", "integer"))
+INPUTS = (SignatureField("opened", "time"), SignatureField("visits", "integer"))
 SIGNATURE = Signature(INPUTS, "late", (0, 1), 1)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilothouse.experiments.metrics.kinds import judge
+from pilothouse.experiments.metrics.kinds import compare_values
 from pilothouse.kit.errors import NotFound
 from pilothouse.registry.evidence import (
     ChampionComparison,
@@ -76,7 +76,7 @@ def test_the_champion_is_beaten_when_no_more_than_the_margin_is_lost(
     lost = champion - figure
     if abs(lost - margin) > 1e-9:
         assert verdict.passed is (lost < margin)
-    if judge("roc_auc", figure, champion) == "better":
+    if compare_values("roc_auc", figure, champion) == "better":
         assert verdict.passed
 
 

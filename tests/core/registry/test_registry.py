@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.registry.evidence import ChampionComparison, evidence_hash
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import Model, ModelVersion
@@ -20,7 +20,7 @@ from pilothouse.registry.versions import VersionSource
 from pilothouse.workspace import Workspace
 
 pytestmark = pytest.mark.usefixtures("answering")
-SIGNATURE = Signature((Field("pages", "integer"),), "bought", ("no", "yes"), "yes", 0.4)
+SIGNATURE = Signature((SignatureField("pages", "integer"),), "bought", ("no", "yes"), "yes", 0.4)
 Train = Callable[..., str]
 
 

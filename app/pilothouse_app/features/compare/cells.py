@@ -76,7 +76,7 @@ def value_cell(row: Mapping[Any, Any], kind: MetricKind, *, extremes: bool) -> s
     """A metric of a run: value, optionally whether it is best or worst, and the difference."""
     if math.isnan(row["value"]):
         return DASH
-    value = kind.write(row["value"])
+    value = kind.format_value(row["value"])
     if extremes and row["extreme"]:
         value = f"**{value}** :small[{row['extreme']}]" if row["extreme"] == "best" else value
         if row["extreme"] == "worst":
@@ -91,7 +91,7 @@ def plain_cell(row: Mapping[Any, Any], kind: MetricKind, *, extremes: bool) -> s
     """The same as `value_cell` without Markdown, for a table that is drawn on a canvas."""
     if math.isnan(row["value"]):
         return DASH
-    text = kind.write(row["value"])
+    text = kind.format_value(row["value"])
     if extremes and row["extreme"]:
         text += f" ({row['extreme']})"
     if row["verdict"] in ("baseline", "unknown"):
@@ -120,9 +120,9 @@ def metric_name(kind: MetricKind) -> str:
     arrow = ARROWS[kind.direction]
     parts = [literal(kind.title) + (f" :gray[{arrow}]" if arrow else "")]
     if kind.target is not None:
-        parts.append(f":small[:gray[target {kind.write(kind.target)}]]")
+        parts.append(f":small[:gray[target {kind.format_value(kind.target)}]]")
     if kind.tolerance:
-        parts.append(f":small[:gray[±{kind.write(kind.tolerance)}]]")
+        parts.append(f":small[:gray[±{kind.format_value(kind.tolerance)}]]")
     return " ".join(parts)
 
 

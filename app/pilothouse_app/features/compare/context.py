@@ -82,7 +82,7 @@ class ComparisonContext:
     def __init__(self, which: Selection, *, whole: bool) -> None:
         self.chosen = which
         self.compared: Comparison = workspace().comparison.compare(
-            which.runs, which.baseline or None, labels=which.labels, whole=whole
+            which.runs, which.baseline or None, labels=which.labels, include_curves=whole
         )
 
     @property

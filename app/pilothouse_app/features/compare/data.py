@@ -51,7 +51,7 @@ def _comparability(context: ComparisonContext) -> None:
         return
     with st.container(border=True, key="compare_notes"):
         for note in notes:
-            icon = ":orange[:material/warning:]" if note.grave else ":gray[:material/info:]"
+            icon = ":orange[:material/warning:]" if note.invalidates else ":gray[:material/info:]"
             st.markdown(f"{icon} {literal(note.message)}")
 
 

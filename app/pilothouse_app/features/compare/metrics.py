@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pilothouse.comparison.significance import p_words
-from pilothouse.comparison.statistics import METHODS
+from pilothouse.comparison.significance import format_p_value
+from pilothouse.comparison.statistics import METHOD_TITLES
 from pilothouse_app.charts.palette import palette
 from pilothouse_app.components.charting import dark
 from pilothouse_app.components.empty_state import nothing_found
@@ -164,12 +164,12 @@ def _evidence(context: ComparisonContext, keys: list[str]) -> None:
                 "id": [f"{index}" for index in range(len(findings))],
                 "metric": [kinds.of(key).title for key in findings["metric"]],
                 "label": [context.labels[run] for run in findings["run"]],
-                "method": [METHODS[method] for method in findings["method"]],
+                "method": [METHOD_TITLES[method] for method in findings["method"]],
                 "n": [f"{n:,} {unit}" for n, unit in zip(findings["n"], findings["unit"])],  # noqa: B905
                 "delta": list(findings["delta"]),
                 "low": list(findings["low"]),
                 "high": list(findings["high"]),
-                "p": [p_words(p) if p == p else DASH for p in findings["p"]],
+                "p": [format_p_value(p) if p == p else DASH for p in findings["p"]],
                 "verdict": [
                     "significant" if significant else "not significant"
                     for significant in findings["significant"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.comparison.statistics.weighted_metrics import DECIDED, KEYS
+from pilothouse.comparison.statistics.weighted_metrics import METRIC_KEYS, THRESHOLD_METRICS
 from pilothouse.kit import spreadsheets
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.filters import choose_one, choose_or_all, filter_bar, pager
@@ -52,9 +52,9 @@ def _controls(context: ComparisonContext) -> tuple[str, str, int]:
     deciding = context.compared.deciding
     metric = choose_one(
         "compare_slice_metric",
-        list(KEYS),
+        list(METRIC_KEYS),
         "Metric",
-        default=deciding if deciding in KEYS else "roc_auc",
+        default=deciding if deciding in METRIC_KEYS else "roc_auc",
         format_func=lambda key: kinds.of(key).title,
         resets="compare_slice_page",
         width=220,
@@ -87,7 +87,7 @@ def _slices(
     context: ComparisonContext, metric: str, column: str, threshold: float, least: int
 ) -> None:
     kind = context.compared.kinds.of(metric)
-    at = threshold if metric in DECIDED else 0.5  # others do not ask for one
+    at = threshold if metric in THRESHOLD_METRICS else 0.5  # others do not ask for one
     frame, small = _sliced(
         str(workspace().folder),
         context.key,
@@ -131,7 +131,7 @@ def _sliced(
     report = workspace().comparison.slices(
         runs, metric, columns=[column] if column else None, threshold=at, min_rows=least
     )
-    return report.frame, report.small
+    return report.frame, report.too_small
 
 
 def _slice_cells(
@@ -165,7 +165,7 @@ def _value(context: ComparisonContext, row: dict[Any, Any] | None, kind: MetricK
     """The metric of a slice, red at its worst shortfall, and the difference to the baseline."""
     if row is None or row["value"] != row["value"]:
         return DASH
-    text = kind.write(row["value"])
+    text = kind.format_value(row["value"])
     if row["shortfall"] == row["worst"] and row["shortfall"] > 0:
         text = f":red[**{text}**]"
     is_baseline = row["run"] == context.compared.baseline

@@ -105,7 +105,7 @@ def _table(context: ComparisonContext, rows: pd.DataFrame, metric: str) -> None:
     cells = [
         {
             "Run": run_name(context, row["run"]),
-            "Value": no_break(kind.write(row["value"])),
+            "Value": no_break(kind.format_value(row["value"])),
             "Against the baseline": badge(row, kind) or DASH,
             "Evidence": _evidence(row, context),
         }
@@ -118,11 +118,11 @@ def _table(context: ComparisonContext, rows: pd.DataFrame, metric: str) -> None:
 
 
 def _evidence(row: dict[object, object], context: ComparisonContext) -> str:
-    from pilothouse.comparison.verdict import evidence_words
+    from pilothouse.comparison.verdict import describe_evidence
 
     if row["verdict"] == "baseline":
         return DASH
-    text = evidence_words(row)
+    text = describe_evidence(row)
     text = text.replace(" = ", "\u00a0=\u00a0").replace(" < ", "\u00a0<\u00a0")
     return f":small[:gray[{literal(text)}]]" if text else ":small[:gray[none]]"
 

@@ -19,7 +19,7 @@ from pilothouse_app.components.formats import is_missing, plural, title
 from pilothouse_app.features.registry.signature import training_values, value_warning
 
 if TYPE_CHECKING:
-    from pilothouse.models.signature import Field, Signature
+    from pilothouse.models.signature import Signature, SignatureField
 
 COLUMNS = 3
 PAGE = 24
@@ -62,7 +62,7 @@ def value_warnings(signature: Signature, record: Mapping[str, Any]) -> dict[str,
     return {name: note for name, note in notes.items() if note}
 
 
-def _search_fields(fields: Sequence[Field], key: str) -> list[Field]:
+def _search_fields(fields: Sequence[SignatureField], key: str) -> list[SignatureField]:
     """The fields whose name has the words; few need no search."""
     if len(fields) <= PAGE:
         return list(fields)
@@ -97,7 +97,7 @@ def _page(total: int, key: str) -> int:
     return int(st.pagination(pages, key=name))
 
 
-def _input(field: Field, record: dict[str, Any], key: str) -> None:
+def _input(field: SignatureField, record: dict[str, Any], key: str) -> None:
     if key not in st.session_state:
         st.session_state[key] = _widget_value(field, record[field.name])
     _widget(field, key, (record, field, key))
@@ -106,12 +106,12 @@ def _input(field: Field, record: dict[str, Any], key: str) -> None:
         st.markdown(f":small[:{colour}[:material/warning: {text}]]")
 
 
-def _widget(field: Field, key: str, args: tuple[Any, ...]) -> None:
+def _widget(field: SignatureField, key: str, args: tuple[Any, ...]) -> None:
     """Draw an input that can be emptied: it has no default, its value comes from the record."""
     label = title(field.name) + ("" if field.required else " (optional)")
     hint = training_values(field) or None
     if field.type == "boolean":
-        off, on = field.boolean_words or ("No", "Yes")
+        off, on = field.boolean_spellings or ("No", "Yes")
         spelling = {False: off, True: on}
         st.selectbox(
             label, [False, True], index=None, format_func=spelling.__getitem__, key=key,
@@ -138,20 +138,20 @@ def _widget(field: Field, key: str, args: tuple[Any, ...]) -> None:
         )
 
 
-def _step(field: Field) -> float:
+def _step(field: SignatureField) -> float:
     """A power of ten near a hundredth of the range: the arrows move in steps that matter."""
     if field.low is None or field.high is None or field.high <= field.low:
         return 0.1
     return 10.0 ** math.floor(math.log10((field.high - field.low) / 50))
 
 
-def _store_value(record: dict[str, Any], field: Field, key: str) -> None:
+def _store_value(record: dict[str, Any], field: SignatureField, key: str) -> None:
     """What was typed becomes the record's value; an emptied box becomes none."""
     value = st.session_state[key]
     record[field.name] = None if value == "" else value
 
 
-def _widget_value(field: Field, value: Any) -> Any:
+def _widget_value(field: SignatureField, value: Any) -> Any:
     """A record's value as its widget takes it."""
     if is_missing(value):
         return None

@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.experiments.run_table.default_columns import DefaultColumns
-from pilothouse.experiments.run_table.filters import RESERVED
+from pilothouse.experiments.run_table.filters import RESERVED_TAGS
 from pilothouse.experiments.run_table.tree import ExperimentNode
 from pilothouse.kit.errors import Invalid
 from pilothouse_app.components.query_cache import cached
@@ -140,7 +140,7 @@ def column_catalog() -> ColumnCatalog:
 
 def _read_catalog() -> tuple[Any, ...]:
     experiments = workspace().experiments
-    tags = tuple(key for key in experiments.tag_keys() if not key.startswith(RESERVED))
+    tags = tuple(key for key in experiments.tag_keys() if not key.startswith(RESERVED_TAGS))
     nodes = [(node.path, node.level, node.runs, node.is_experiment) for node in experiments.tree()]
     return tuple(experiments.metric_keys()), tuple(experiments.param_keys()), tags, nodes
 

@@ -87,28 +87,28 @@ def _load_filter(text: str) -> None:
     joiner, comparisons = rows or ("AND", [])
     st.session_state[_OPENED] = rows is not None
     st.session_state["build_joiner"] = joiner
-    first: dict[int, query.Comparison | None] = dict(enumerate(comparisons)) or {0: None}
+    first: dict[int, query.Predicate | None] = dict(enumerate(comparisons)) or {0: None}
     st.session_state[_ROWS] = [
         (index, _as_plain(comparison)) for index, comparison in first.items()
     ]
     st.session_state[_NEXT] = len(first)
 
 
-def _as_rows(text: str) -> tuple[str, list[query.Comparison]] | None:
+def _as_rows(text: str) -> tuple[str, list[query.Predicate]] | None:
     try:
-        rows = query.simple(query.parse(text))
+        rows = query.flat_predicates(query.parse(text))
     except Invalid:
         return None
     return None if rows is None else (rows[0], list(rows[1]))
 
 
-def _as_plain(comparison: query.Comparison | None) -> dict[str, Any] | None:
+def _as_plain(comparison: query.Predicate | None) -> dict[str, Any] | None:
     """A comparison as plain values: session state must not hold our classes, which are re-made."""
     if comparison is None:
         return None
     value: Any = comparison.value
     if isinstance(value, query.Now):
-        value = {"ago": -value.moved.total_seconds()}
+        value = {"ago": -value.offset.total_seconds()}
     elif isinstance(value, timedelta):
         value = value.total_seconds()
     elif isinstance(value, tuple):
@@ -140,7 +140,7 @@ def _builder(state: State, catalog: ColumnCatalog) -> None:
     comparisons = [_row(index, first, fields, catalog) for index, first in st.session_state[_ROWS]]
     st.button("Add a condition", icon=":material/add:", key="build_add", on_click=_add)
     ready = [comparison for comparison in comparisons if comparison is not None]
-    text = query.of(str(joiner), ready) if ready else ""
+    text = query.join_predicates(str(joiner), ready) if ready else ""
     _footer(state, text)
 
 
@@ -180,7 +180,7 @@ def _row(
     first: dict[str, Any] | None,
     fields: Mapping[str, QueryField],
     catalog: ColumnCatalog,
-) -> query.Comparison | None:
+) -> query.Predicate | None:
     """One row, and the claim it makes; None while it is not whole."""
     initial = first or {}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -197,7 +197,7 @@ def _row(
         return None
     part = st.session_state.get(f"build_part_{index}", LAST)
     reference = column if part == LAST or not column.startswith("metrics.") else f"{column}@{part}"
-    return query.Comparison(query.FieldReference.of(reference), operator, value)
+    return query.Predicate(query.FieldReference.of(reference), operator, value)
 
 
 def _field(

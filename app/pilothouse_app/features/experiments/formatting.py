@@ -31,7 +31,7 @@ def metric_title(key: str) -> str:
 
 def metric_value(key: str, value: float) -> str:
     """A metric's value in its own format."""
-    return metric_kinds().of(key).write(value)
+    return metric_kinds().of(key).format_value(value)
 
 
 def message_text(message: str) -> str:

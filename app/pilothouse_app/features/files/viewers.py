@@ -163,7 +163,7 @@ def _note_if_truncated(file: ArtifactInfo, whole: bool) -> None:
 
 
 def _html(files: RunFiles, owner: str, file: ArtifactInfo) -> None:
-    files.find(owner, file.path)
+    files.info(owner, file.path)
     st.markdown(
         ":gray[Shown in a sandbox: its scripts can reach neither this app nor the network.]"
     )

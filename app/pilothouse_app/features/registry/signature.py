@@ -11,7 +11,7 @@ from pilothouse_app.components.diff import value_text
 from pilothouse_app.components.formats import DASH, is_missing, number
 
 if TYPE_CHECKING:
-    from pilothouse.models.signature import Field, Signature
+    from pilothouse.models.signature import Signature, SignatureField
 
 MAX_CATEGORIES = 4
 
@@ -32,7 +32,7 @@ def signature_frame(signature: Signature, example: Sequence[Mapping[str, Any]]) 
     return pd.DataFrame(rows, columns=["id", "name", "type", "values", "example"])
 
 
-def training_values(field: Field) -> str:
+def training_values(field: SignatureField) -> str:
     """What training saw in a column: its range, or its first categories."""
     if field.categories:
         more = len(field.categories) - MAX_CATEGORIES
@@ -44,7 +44,7 @@ def training_values(field: Field) -> str:
     return f"{number(field.low, digits)} to {number(field.high, digits)}"
 
 
-def value_warning(field: Field, value: Any) -> str:
+def value_warning(field: SignatureField, value: Any) -> str:
     """The warning about a value before it is sent: required, or outside of the training data."""
     if is_missing(value) or value == "":
         return "required" if field.required else ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse.experiments.provenance.git import PATCH, extent_of
+from pilothouse.experiments.provenance.git import PATCH, patch_size
 from pilothouse.kit.errors import PilothouseError
 from pilothouse_app.components.diff import pairs_table
 from pilothouse_app.components.empty_state import empty
@@ -64,7 +64,7 @@ def _patch(run: RunInfo) -> None:
         error_box(refusal)
         return
 
-    extent = extent_of(content.text)
+    extent = patch_size(content.text)
     summary = f"{plural(extent.files, 'file')}, :green[+{extent.added}] :red[−{extent.removed}]"  # noqa: RUF001
 
     with st.container(

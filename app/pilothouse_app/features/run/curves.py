@@ -61,8 +61,8 @@ class CurveRequest:
     @property
     def x(self) -> str:
         """The title of the x axis."""
-        over = self.options.over
-        return self.title(self.options.against) if over == METRIC else AXIS_TITLES[over]
+        over = self.options.x_axis
+        return self.title(self.options.x_metric) if over == METRIC else AXIS_TITLES[over]
 
     def title(self, key: str) -> str:
         """What a metric is called."""
@@ -118,9 +118,9 @@ def _controls(run: RunInfo, keys: list[str]) -> CurveRequest:
         log_x, log_y = _axes(run.status != "running")
 
     options = CurveOptions(
-        over=METRIC if over.startswith(AGAINST) else over,
-        against=over.removeprefix(AGAINST) if over.startswith(AGAINST) else "",
-        weight=weight,
+        x_axis=METRIC if over.startswith(AGAINST) else over,
+        x_metric=over.removeprefix(AGAINST) if over.startswith(AGAINST) else "",
+        smoothing=weight,
         low=st.session_state.get(LOW),
         high=st.session_state.get(HIGH),
     )
@@ -208,7 +208,7 @@ def _live_charts(run_id: str, keys: list[str], visible: list[str], request: Curv
 
 def _poll(run_id: str, visible: list[str], options: CurveOptions) -> pd.DataFrame:
     """The courses so far; of points that were read before, none is read again."""
-    what = [run_id, *visible, options.against]
+    what = [run_id, *visible, options.x_metric]
     stored = st.session_state.get(POLL_STATE)
     previous = stored[1] if stored and stored[0] == what else None
     points, previous = workspace().experiments.poll(run_id, visible, options, previous)
@@ -251,7 +251,7 @@ def _best(kind: MetricKind, summary: MetricSummary) -> str:
     """The best value and its step; empty when none is, as without a direction."""
     if summary.best_step is None:
         return ""
-    return f"best {kind.write(summary.best)} at step {summary.best_step:,}"
+    return f"best {kind.format_value(summary.best)} at step {summary.best_step:,}"
 
 
 def _chart(
@@ -272,8 +272,8 @@ def _chart(
         dark=dark(),
         titles={key: request.title(key) for key in keys},
         x=request.x,
-        smooth=request.options.weight > 0,
-        instants=request.options.over == WALL,
+        smooth=request.options.smoothing > 0,
+        instants=request.options.x_axis == WALL,
         log_x=request.log_x,
         log_y=request.log_y,
         first=first,
@@ -283,7 +283,7 @@ def _chart(
     titles = ", ".join(map(request.title, keys))
     zooms: dict[str, Any] = {}
     if run.status != "running":
-        began = request.began if request.options.over == WALL else None
+        began = request.began if request.options.x_axis == WALL else None
         zooms = {"on_select": partial(_zoom, key, began), "selection_mode": "box"}
     st.plotly_chart(
         figure,

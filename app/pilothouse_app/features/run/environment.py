@@ -101,7 +101,7 @@ def _environment_files(run: RunInfo) -> list[tuple[str, str, str]]:
     files = workspace().experiments.files
     candidates = [(run.id, file.path, "the run") for file in run.artifacts]
     for model in workspace().experiments.logged_models(run.id):
-        candidates += [(model.id, file.path, model.name) for file in files.listed(model.id)]
+        candidates += [(model.id, file.path, model.name) for file in files.list_files(model.id)]
     order = (REQUIREMENTS, *OTHER_FILES)
     recognised = [file for file in candidates if file[1].rpartition("/")[2] in order]
     return sorted(recognised, key=lambda file: order.index(file[1].rpartition("/")[2]))

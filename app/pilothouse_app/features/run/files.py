@@ -24,7 +24,7 @@ from pilothouse_app.features.files.viewers import viewer
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import ArtifactInfo, RunInfo
-    from pilothouse.experiments.files.browse import Node
+    from pilothouse.experiments.files.browse import FileNode
 
 PATH, FOLDER = "run_path", "run_folder"
 MAX_FILES = 1_000
@@ -93,7 +93,7 @@ def _tree(files: Sequence[ArtifactInfo], key: str, alt: str) -> None:
         st.markdown(f":gray[The first {count(MAX_FILES)} rows; search, or open a folder.]")
 
 
-def _row(node: Node, folder: str) -> dict[str, str]:
+def _row(node: FileNode, folder: str) -> dict[str, str]:
     level = node.level - (folder.count("/") + 1 if folder else 0)
     return {
         "id": f"{node.path}/" if node.is_folder else node.path,

@@ -56,13 +56,13 @@ def draw(run: RunInfo) -> None:
 
 def _list(models: tuple[LoggedModelInfo, ...]) -> None:
     section("Logged models", plural(len(models), "model"))
-    keys = list(dict.fromkeys(figure.key for model in models for figure in model.figures))[
+    keys = list(dict.fromkeys(figure.key for model in models for figure in model.metrics))[
         :MAX_METRICS
     ]
     rows = [
         {"id": m.id, "name": m.name, "status": m.status, "use": USES.get(m.use, m.use)}
         | {"step": m.step, "created_at": m.created_at}
-        | {f.key: f.value for f in m.figures if f.key in keys}
+        | {f.key: f.value for f in m.metrics if f.key in keys}
         for m in models
     ]
 
@@ -98,7 +98,7 @@ def _model(run: RunInfo, model: LoggedModelInfo) -> None:
         st.error(literal(model.status_message), title="This model failed", icon=":material/error:")
     view = switch("run_model_view", VIEWS, "Show of the model", format_func=title)
     if view == "files":
-        files = workspace().experiments.files.listed(model.id)
+        files = workspace().experiments.files.list_files(model.id)
         if files:
             file_browser(model.id, files, key="run_model_files", alt="Files of the model")
         else:
@@ -110,18 +110,18 @@ def _model(run: RunInfo, model: LoggedModelInfo) -> None:
 
 
 def _metrics(model: LoggedModelInfo) -> None:
-    if not model.figures:
+    if not model.metrics:
         empty("No metrics", "No metrics were logged for this model.", icon=":material/monitoring:")
         return
 
     definitions = metric_kinds()
     frame = pd.DataFrame(
         {
-            "id": [f"{f.key} {f.dataset} {f.digest}" for f in model.figures],
-            "name": [definitions.of(figure.key).title for figure in model.figures],
-            "value": [figure.value for figure in model.figures],
-            "step": [figure.step for figure in model.figures],
-            "dataset": [figure.dataset for figure in model.figures],
+            "id": [f"{f.key} {f.dataset} {f.digest}" for f in model.metrics],
+            "name": [definitions.of(figure.key).title for figure in model.metrics],
+            "value": [figure.value for figure in model.metrics],
+            "step": [figure.step for figure in model.metrics],
+            "dataset": [figure.dataset for figure in model.metrics],
         }
     )
 

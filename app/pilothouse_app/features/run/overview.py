@@ -65,10 +65,12 @@ def _kpi(run: RunInfo, kind: MetricKind) -> Kpi:
     if mean and spread:
         context = f"CV {number(mean.last)} ± {number(spread.last)}"
     elif summary.count > 1:
-        context = f"best {kind.write(summary.best)}" if kind.direction != "unknown" else "last"
+        context = (
+            f"best {kind.format_value(summary.best)}" if kind.direction != "unknown" else "last"
+        )
     else:
         context = "held-out rows" if run.trainer else ""
-    return Kpi(kind.title, kind.write(summary.last), context)
+    return Kpi(kind.title, kind.format_value(summary.last), context)
 
 
 def _note(run: RunInfo) -> None:

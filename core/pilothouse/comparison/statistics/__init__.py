@@ -5,6 +5,11 @@
 and of seeds (Student). Each answers with a `TestResult`, which says how it knows.
 """
 
-from pilothouse.comparison.statistics.result import LEVEL, METHODS, SHORT, TestResult
+from pilothouse.comparison.statistics.result import (
+    LEVEL,
+    METHOD_TITLES,
+    SHORT_METHOD_TITLES,
+    TestResult,
+)
 
-__all__ = ["LEVEL", "METHODS", "SHORT", "TestResult"]
+__all__ = ["LEVEL", "METHOD_TITLES", "SHORT_METHOD_TITLES", "TestResult"]

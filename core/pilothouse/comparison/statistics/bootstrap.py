@@ -20,12 +20,12 @@ from threadpoolctl import threadpool_limits
 
 from pilothouse.comparison.statistics.result import LEVEL, Floats, Labels, TestResult
 from pilothouse.comparison.statistics.weighted_metrics import (
-    Measure,
+    AveragePrecision,
     Places,
-    Ranking,
-    Sums,
-    measures,
-    values,
+    WeightedMetric,
+    WeightedSums,
+    metric_values,
+    weighted_metrics,
 )
 
 Weights = npt.NDArray[np.float32]
@@ -42,41 +42,46 @@ def bootstrap(
 
     The draws have a fixed seed: the same question has the same answer.
     """
-    whole = [values(keys, y, *each) for each in zip(scores, thresholds, strict=True)]
-    kept = _drawn(len(y))
-    models = _Models(
-        [measures(keys, y[kept], *each) for each in zip(scores[:, kept], thresholds, strict=True)],
+    whole = [metric_values(keys, y, *settings) for settings in zip(scores, thresholds, strict=True)]
+    sample = _sampled_rows(len(y))
+    models = _ModelMeasures(
+        [
+            weighted_metrics(keys, y[sample], *settings)
+            for settings in zip(scores[:, sample], thresholds, strict=True)
+        ],
         keys,
     )
-    once = models.figures(np.ones((1, len(kept)), dtype=np.float32))[0]
+    once = models.metric_values(np.ones((1, len(sample)), dtype=np.float32))[0]
     with threadpool_limits(limits=1, user_api="blas"):  # on busy cores, threads wait for threads
-        figures = np.concatenate([models.figures(weights) for weights in _weights(len(kept))])
+        figures = np.concatenate(
+            [models.metric_values(weights) for weights in _resampled_weights(len(sample))]
+        )
     gaps, middle = figures[:, 1:] - figures[:, :1], once[1:] - once[:1]
-    spread = (gaps - middle) * np.sqrt(len(kept) / len(y))
+    spread = (gaps - middle) * np.sqrt(len(sample) / len(y))
     return {
         key: [
-            _finding(each[key] - whole[0][key], spread[:, model, place], len(y))
-            for model, each in enumerate(whole[1:])
+            _result(settings[key] - whole[0][key], spread[:, model, index], len(y))
+            for model, settings in enumerate(whole[1:])
         ]
-        for place, key in enumerate(keys)
+        for index, key in enumerate(keys)
     }
 
 
-def _finding(delta: float, spread: Floats, rows: int) -> TestResult:
-    told = spread[np.isfinite(spread)]  # a draw without a class has no figure
-    if not len(told):
+def _result(delta: float, spread: Floats, rows: int) -> TestResult:
+    finite = spread[np.isfinite(spread)]  # a draw without a class has no figure
+    if not len(finite):
         return TestResult("bootstrap", rows, "rows", delta, np.nan, np.nan)
-    low, high = np.quantile(told, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return TestResult("bootstrap", rows, "rows", delta, delta + float(low), delta + float(high))
 
 
-def _drawn(rows: int) -> Places:
+def _sampled_rows(rows: int) -> Places:
     if rows <= MAX_ROWS:
         return np.arange(rows)
     return np.sort(np.random.default_rng(SEED).choice(rows, MAX_ROWS, replace=False))
 
 
-def _weights(rows: int) -> Iterator[Weights]:
+def _resampled_weights(rows: int) -> Iterator[Weights]:
     """How often each row was drawn, `BLOCK` resamples at a time."""
     rng = np.random.default_rng(SEED)
     for _ in range(RESAMPLES // BLOCK):
@@ -86,12 +91,17 @@ def _weights(rows: int) -> Iterator[Weights]:
         yield counts.reshape(BLOCK, rows).astype(np.float32)
 
 
-class _Models:
+class _ModelMeasures:
     """The measures of all models, with every column that is to be summed in one matrix."""
 
-    def __init__(self, made: Sequence[Mapping[str, Measure]], keys: Sequence[str]) -> None:
+    def __init__(self, made: Sequence[Mapping[str, WeightedMetric]], keys: Sequence[str]) -> None:
         self._made, self._keys = made, keys
-        sums = [m.columns for each in made for m in each.values() if isinstance(m, Sums)]
+        sums = [
+            m.columns
+            for measures_by_key in made
+            for m in measures_by_key.values()
+            if isinstance(m, WeightedSums)
+        ]
         unique = {id(columns): columns for columns in sums}
         widths = np.cumsum([0, *(columns.shape[1] for columns in unique.values())])
         self._places = {
@@ -102,18 +112,18 @@ class _Models:
         # Halves the time; a sum of 20,000 singles is good to six digits, noise is not.
         self._columns = columns.astype(np.float32)
 
-    def figures(self, weights: Weights) -> Floats:
+    def metric_values(self, weights: Weights) -> Floats:
         """Figures as (sets of weights x models x metrics)."""
         total = weights.sum(axis=1, dtype=np.float64)[:, None]
         product = (weights @ self._columns) / total if self._columns.size else None
-        found = np.empty((len(weights), len(self._made), len(self._keys)))
-        for model, each in enumerate(self._made):
+        values_by_model = np.empty((len(weights), len(self._made), len(self._keys)))
+        for model, measures_by_key in enumerate(self._made):
             for metric, key in enumerate(self._keys):
-                made = each[key]
-                if isinstance(made, Ranking):
-                    found[:, model, metric] = made.of(weights)
+                made = measures_by_key[key]
+                if isinstance(made, AveragePrecision):
+                    values_by_model[:, model, metric] = made.of(weights)
                 else:
                     assert product is not None
-                    place = self._places[id(made.columns)]
-                    found[:, model, metric] = made.combine(product[:, place])
-        return found
+                    columns = self._places[id(made.columns)]
+                    values_by_model[:, model, metric] = made.combine(product[:, columns])
+        return values_by_model

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from pilothouse.comparison.statistics.result import Floats, Labels, TestResult, normal
+from pilothouse.comparison.statistics.result import Floats, Labels, TestResult, normal_test
 
 
 def midranks(values: Floats) -> Floats:
@@ -25,7 +25,7 @@ def midranks(values: Floats) -> Floats:
     return ranks
 
 
-def areas(y: Labels, scores: Floats) -> tuple[Floats, Floats]:
+def roc_aucs(y: Labels, scores: Floats) -> tuple[Floats, Floats]:
     """The ROC AUC of each row of `scores` (models x rows), and the covariance of these AUCs.
 
     Both classes must occur, each at least twice.
@@ -33,30 +33,32 @@ def areas(y: Labels, scores: Floats) -> tuple[Floats, Floats]:
     positive = y == 1
     m, n = int(positive.sum()), int((~positive).sum())
     above, below = np.empty((len(scores), m)), np.empty((len(scores), n))
-    found = np.empty(len(scores))
-    for place, score in enumerate(scores):
+    aucs = np.empty(len(scores))
+    for index, score in enumerate(scores):
         ranks = midranks(score)
         hits, rest = ranks[positive], ranks[~positive]
-        above[place] = (hits - midranks(score[positive])) / n
-        below[place] = 1 - (rest - midranks(score[~positive])) / m
-        found[place] = (hits.sum() - m * (m + 1) / 2) / (m * n)
+        above[index] = (hits - midranks(score[positive])) / n
+        below[index] = 1 - (rest - midranks(score[~positive])) / m
+        aucs[index] = (hits.sum() - m * (m + 1) / 2) / (m * n)
     covariance = np.cov(above).reshape(len(scores), -1) / m
     covariance += np.cov(below).reshape(len(scores), -1) / n
-    return found, covariance
+    return aucs, covariance
 
 
 def delong(y: Labels, scores: Floats) -> list[TestResult]:
     """Each later model's ROC AUC held against the first's; none when a class is too rare."""
     if min(int((y == 1).sum()), int((y != 1).sum())) < 2:
         return []
-    found, covariance = areas(y, scores)
+    aucs, covariance = roc_aucs(y, scores)
     return [
-        normal("delong", len(y), "rows", float(found[at] - found[0]), _error(covariance, at))
+        normal_test(
+            "delong", len(y), "rows", float(aucs[at] - aucs[0]), _standard_error(covariance, at)
+        )
         for at in range(1, len(scores))
     ]
 
 
-def _error(covariance: Floats, at: int) -> float:
+def _standard_error(covariance: Floats, at: int) -> float:
     variance = covariance[0, 0] + covariance[at, at] - 2 * covariance[0, at]
     # Rounding may leave a trace of variance, of either sign, between equal rankings.
     return math.sqrt(variance) if variance > 1e-15 else 0.0

@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int8]
 
 LEVEL = 0.95
-METHODS: Mapping[str, str] = {
+METHOD_TITLES: Mapping[str, str] = {
     "delong": "DeLong's test of paired ROC AUCs",
     "mcnemar": "McNemar's test of paired decisions",
     "bootstrap": "paired bootstrap",
@@ -21,7 +21,7 @@ METHODS: Mapping[str, str] = {
     "folds_apart": "corrected t-test over folds that are not the same rows",
     "seeds": "Welch's t-test over seeds",
 }
-SHORT: Mapping[str, str] = {
+SHORT_METHOD_TITLES: Mapping[str, str] = {
     "delong": "DeLong",
     "mcnemar": "McNemar",
     "bootstrap": "Bootstrap",
@@ -59,7 +59,7 @@ def two_sided(z: float) -> float:
     return math.erfc(abs(z) / math.sqrt(2))
 
 
-def normal(method: str, n: int, unit: str, delta: float, error: float) -> TestResult:
+def normal_test(method: str, n: int, unit: str, delta: float, error: float) -> TestResult:
     """A finding whose difference is normal with this standard error."""
     from statistics import NormalDist
 
@@ -68,7 +68,7 @@ def normal(method: str, n: int, unit: str, delta: float, error: float) -> TestRe
     return TestResult(method, n, unit, delta, delta - reach, delta + reach, p)
 
 
-def student(
+def student_t_test(
     method: str, n: int, unit: str, delta: float, error: float, freedom: float
 ) -> TestResult:
     """A finding whose difference over its standard error is Student's t."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pilothouse.comparison.statistics.result import TestResult, student
+from pilothouse.comparison.statistics.result import TestResult, student_t_test
 
 
 def folds(
@@ -25,7 +25,7 @@ def folds(
         return None
     variance = float(differences.var(ddof=1))
     error = math.sqrt((1 / count + judged_over_fitted) * variance)
-    return student("folds", count, "folds", float(differences.mean()), error, count - 1)
+    return student_t_test("folds", count, "folds", float(differences.mean()), error, count - 1)
 
 
 def folds_apart(
@@ -37,7 +37,7 @@ def folds_apart(
         return None
     parts = [(1 / len(s) + judged_over_fitted) * _variance(s) for s in (scores, baseline)]
     delta = float(np.mean(scores) - np.mean(baseline))
-    return student("folds_apart", few, "folds", delta, math.sqrt(sum(parts)), few - 1)
+    return student_t_test("folds_apart", few, "folds", delta, math.sqrt(sum(parts)), few - 1)
 
 
 def seeds(scores: Sequence[float], baseline: Sequence[float]) -> TestResult | None:
@@ -51,7 +51,7 @@ def seeds(scores: Sequence[float], baseline: Sequence[float]) -> TestResult | No
     )
     freedom = sum(parts) ** 2 / squares if squares else len(scores) + len(baseline) - 2
     count = len(scores) + len(baseline)
-    return student("seeds", count, "runs", delta, math.sqrt(sum(parts)), freedom)
+    return student_t_test("seeds", count, "runs", delta, math.sqrt(sum(parts)), freedom)
 
 
 def _variance(scores: Sequence[float]) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 from pilothouse.deployments.gateway.request import MAX_ID, MAX_NAMES, excerpt, join_names
 from pilothouse.kit.clock import MAX_MS, to_ms
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 
 Columns = dict[str, list[Any]]
 INT64_LIMIT = 1 << 63
@@ -92,7 +92,7 @@ def _guess(name: str, absent: list[str]) -> str:
     return f"{name} (did you mean {near[0]}?)" if near else name
 
 
-def _column(field: Field, values: list[Any], rows: int) -> list[Any]:
+def _column(field: SignatureField, values: list[Any], rows: int) -> list[Any]:
     if len(values) != rows:
         raise Invalid(f"has {len(values)} values, the request has {rows} rows")
     kinds = set(map(type, values))
@@ -141,13 +141,13 @@ def _string(values: list[Any], kinds: set[type]) -> list[Any]:
     return values
 
 
-def _booleans(field: Field, values: list[Any], kinds: set[type]) -> list[Any]:
+def _booleans(field: SignatureField, values: list[Any], kinds: set[type]) -> list[Any]:
     """True and false, as 1 and 0, as words, or as the two words that the data has for them."""
     if kinds == {bool}:
         return values
     by_text = BOOLEAN_TEXTS
-    if field.boolean_words is not None:
-        false, true = field.boolean_words
+    if field.boolean_spellings is not None:
+        false, true = field.boolean_spellings
         by_text = BOOLEAN_TEXTS | {false.casefold(): False, true.casefold(): True}
     return [_boolean(value, row, by_text) for row, value in enumerate(values)]
 

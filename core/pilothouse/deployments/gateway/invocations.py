@@ -24,7 +24,7 @@ from pilothouse.deployments.gateway.request import (
     requested_ids,
 )
 from pilothouse.kit.errors import Invalid, TooLarge
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 MAX_EXACT_INTEGER = 1 << 53
@@ -174,7 +174,7 @@ def _csv_rows(lines: Any, width: int, limits: RequestLimits) -> list[list[str]]:
     return data
 
 
-def _typed(cell: str, field: Field) -> Any:
+def _typed(cell: str, field: SignatureField) -> Any:
     """A CSV cell as JSON would have it; a cell that does not fit stays a text and is refused."""
     if cell == "":
         return None

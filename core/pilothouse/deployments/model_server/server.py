@@ -35,7 +35,7 @@ from pilothouse.deployments.model_server.framing import (
     SUCCESS,
     FrameServer,
 )
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,7 +144,7 @@ def to_arrays(columns: Columns, fields: tuple[Field, ...]) -> dict[str, Any]:
     return {field.name: _array(values, field.type) for field, values in pairs}
 
 
-def to_frame(columns: Columns, fields: tuple[Field, ...]) -> pd.DataFrame:
+def to_frame(columns: Columns, fields: tuple[SignatureField, ...]) -> pd.DataFrame:
     """Typed columns as a pandas frame, for pipelines that were fitted on one."""
     import pandas as pd
 

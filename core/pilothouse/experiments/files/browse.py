@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from pilothouse.experiments import details
 from pilothouse.experiments.details import ArtifactInfo
 from pilothouse.experiments.files import preview
-from pilothouse.experiments.lifecycle import no_run
+from pilothouse.experiments.lifecycle import run_not_found
 from pilothouse.experiments.recording import artifact_path
 from pilothouse.experiments.tables import File, LoggedModel, Run, RunArtifact
 from pilothouse.kit.errors import Invalid, NotFound
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 # Up to here a file is read whole and verified; of a longer one a part is read as it lies there.
 VERIFIED = 8 << 20
 MODEL = "m-"
-Found = TypeVar("Found")
+Preview = TypeVar("Preview")
 
 
 @dataclass(frozen=True)
-class Node:
+class FileNode:
     """A folder or a file of the tree; a folder counts and weighs what lies below it."""
 
     path: str
@@ -50,35 +50,35 @@ class RunFiles(Service):
     are damaged, and Invalid when they are not what the verb reads.
     """
 
-    def listed(self, owner: str) -> tuple[ArtifactInfo, ...]:
+    def list_files(self, owner: str) -> tuple[ArtifactInfo, ...]:
         """Every file, by path."""
         with self._store.read() as session:
-            return listed(session, owner)
+            return list_files(session, owner)
 
-    def find(self, owner: str, path: str) -> ArtifactInfo:
+    def info(self, owner: str, path: str) -> ArtifactInfo:
         """One file."""
         with self._store.read() as session:
-            return find(session, owner, path)
+            return find_file(session, owner, path)
 
     def read(self, owner: str, path: str) -> bytes:
         """The verified bytes of a file."""
-        return self._store.artifacts.read(self.find(owner, path).digest)
+        return self._store.artifacts.read(self.info(owner, path).digest)
 
-    def local(self, owner: str, path: str) -> Path:
+    def local_path(self, owner: str, path: str) -> Path:
         """A verified file on this machine."""
-        return self._store.artifacts.local_path(self.find(owner, path).digest)
+        return self._store.artifacts.local_path(self.info(owner, path).digest)
 
     def text(self, owner: str, path: str) -> TextPreview:
         """The beginning of a text."""
-        return self._look(owner, path, preview.text)
+        return self._preview(owner, path, preview.text)
 
     def table(self, owner: str, path: str) -> TablePreview:
         """The first rows of a CSV, TSV or Parquet file."""
-        return self._look(owner, path, preview.table)
+        return self._preview(owner, path, preview.table)
 
     def document(self, owner: str, path: str) -> Any:
         """A JSON value, when it is not too long to draw."""
-        return self._look(owner, path, preview.document)
+        return self._preview(owner, path, preview.document)
 
     def model(self, owner: str, path: str) -> MlModel:
         """What an MLmodel file says."""
@@ -86,40 +86,42 @@ class RunFiles(Service):
 
     def image(self, owner: str, path: str) -> tuple[bytes, str]:
         """An image's bytes and media type, which is told by the bytes and not by the name."""
-        kept = self.find(owner, path)
-        if kept.size > preview.MAX_IMAGE:
+        file = self.info(owner, path)
+        if file.size > preview.MAX_IMAGE:
             most = preview.MAX_IMAGE >> 20
             raise Invalid(
                 f"{path} is larger than {most} MB, too much to draw.", hint="Download it."
             )
-        data = self._store.artifacts.read(kept.digest)
+        data = self._store.artifacts.read(file.digest)
         return data, preview.image_type(data, path)
 
-    def _look(self, owner: str, path: str, reader: Callable[[BinaryIO, str], Found]) -> Found:
-        kept = self.find(owner, path)
-        if kept.size <= VERIFIED:
-            return reader(io.BytesIO(self._store.artifacts.read(kept.digest)), path)
-        with self._store.artifacts.open(kept.digest) as source:
+    def _preview(
+        self, owner: str, path: str, reader: Callable[[BinaryIO, str], Preview]
+    ) -> Preview:
+        file = self.info(owner, path)
+        if file.size <= VERIFIED:
+            return reader(io.BytesIO(self._store.artifacts.read(file.digest)), path)
+        with self._store.artifacts.open(file.digest) as source:
             return reader(source, path)
 
 
-def listed(session: Session, owner: str) -> tuple[ArtifactInfo, ...]:
+def list_files(session: Session, owner: str) -> tuple[ArtifactInfo, ...]:
     """Every file of a run or a logged model, by path. Raises NotFound without the owner."""
     table, root = _table(owner)
     rows = session.scalars(select(table).where(root == owner).order_by(col(table.path)))
-    found = tuple(ArtifactInfo(row.path, row.digest, row.size) for row in rows)
-    if not found:
+    files = tuple(ArtifactInfo(row.path, row.digest, row.size) for row in rows)
+    if not files:
         _require(session, owner)
-    return found
+    return files
 
 
-def find(session: Session, owner: str, path: str) -> ArtifactInfo:
+def find_file(session: Session, owner: str, path: str) -> ArtifactInfo:
     """A file of a run or a logged model. Raises NotFound, Invalid when the path climbs."""
     if not owner.startswith(MODEL):
         return details.artifact(session, owner, path)
-    found = session.get(File, (owner, artifact_path(path)))
-    if found is not None:
-        return ArtifactInfo(found.path, found.digest, found.size)
+    row = session.get(File, (owner, artifact_path(path)))
+    if row is not None:
+        return ArtifactInfo(row.path, row.digest, row.size)
     _require(session, owner)
     raise NotFound(f"this logged model has no file {path!r}.")
 
@@ -135,34 +137,34 @@ def _require(session: Session, owner: str) -> None:
         if session.get(LoggedModel, owner) is None:
             raise NotFound(f"no logged model with the id {owner!r}")
     elif session.get(Run, owner) is None:
-        raise no_run(owner)
+        raise run_not_found(owner)
 
 
-def tree(files: Sequence[ArtifactInfo]) -> tuple[Node, ...]:
+def tree(files: Sequence[ArtifactInfo]) -> tuple[FileNode, ...]:
     """Folders and files in the order of a tree, folders before files."""
     folders: dict[str, tuple[int, int]] = {}
     for file in files:
-        for folder in _above(file.path):
+        for folder in _parent_folders(file.path):
             size, count = folders.get(folder, (0, 0))
             folders[folder] = (size + file.size, count + 1)
     nodes = [
-        Node(path, path.rpartition("/")[2], path.count("/"), True, size, count)
+        FileNode(path, path.rpartition("/")[2], path.count("/"), True, size, count)
         for path, (size, count) in folders.items()
     ]
     nodes += [
-        Node(file.path, file.path.rpartition("/")[2], file.path.count("/"), False, file.size)
+        FileNode(file.path, file.path.rpartition("/")[2], file.path.count("/"), False, file.size)
         for file in files
     ]
-    return tuple(sorted(nodes, key=_place))
+    return tuple(sorted(nodes, key=_sort_key))
 
 
-def _above(path: str) -> list[str]:
+def _parent_folders(path: str) -> list[str]:
     parts = path.split("/")
     return ["/".join(parts[:end]) for end in range(1, len(parts))]
 
 
-def _place(node: Node) -> list[tuple[bool, str]]:
+def _sort_key(node: FileNode) -> list[tuple[bool, str]]:
     parts = node.path.split("/")
     last = len(parts) - 1
     # At each level folders come first: a part is a file only when it is the end of a file's path.
-    return [(place == last and not node.is_folder, part) for place, part in enumerate(parts)]
+    return [(index == last and not node.is_folder, part) for index, part in enumerate(parts)]

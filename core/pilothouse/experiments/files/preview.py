@@ -100,14 +100,14 @@ def text(source: BinaryIO, path: str, most: int = MAX_TEXT) -> TextPreview:
 
 def _decoded(data: bytes, path: str, whole: bool) -> str:
     try:
-        found = data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
         if whole or wrong.start < len(data) - 3:  # else a character was cut in two at the bound
-            raise _no(path, "text in UTF-8", str(wrong)) from wrong
-        found = data[: wrong.start].decode("utf-8-sig")
-    if "\0" in found:
-        raise _no(path, "text", "it holds zero bytes")
-    return found
+            raise _unreadable(path, "text in UTF-8", str(wrong)) from wrong
+        text = data[: wrong.start].decode("utf-8-sig")
+    if "\0" in text:
+        raise _unreadable(path, "text", "it holds zero bytes")
+    return text
 
 
 def document(source: BinaryIO, path: str) -> Any:
@@ -121,14 +121,18 @@ def document(source: BinaryIO, path: str) -> Any:
         # What JSON does not know (NaN) is told as a word: browsers refuse the whole document.
         return json.loads(_decoded(data, path, whole=True), parse_constant=str)
     except (ValueError, RecursionError) as wrong:
-        raise _no(path, "JSON", str(wrong)) from wrong
+        raise _unreadable(path, "JSON", str(wrong)) from wrong
 
 
 def table(source: BinaryIO, path: str, most: int = MAX_ROWS) -> TablePreview:
     """The first rows of a CSV, TSV or Parquet file. Raises Invalid when it is none."""
     ending = _name(path)[1]
-    found = _parquet(source, path, most) if ending == "parquet" else _delimited(source, path, most)
-    return TablePreview(_short(found.frame), found.rows, found.whole, found.columns)
+    preview = (
+        _parquet(source, path, most) if ending == "parquet" else _delimited(source, path, most)
+    )
+    return TablePreview(
+        _shortened_cells(preview.frame), preview.rows, preview.whole, preview.columns
+    )
 
 
 def rows_of(value: Any, most: int = MAX_ROWS) -> TablePreview | None:
@@ -143,8 +147,8 @@ def rows_of(value: Any, most: int = MAX_ROWS) -> TablePreview | None:
     if not all(isinstance(row, list) and len(row) == len(names) for row in data):
         return None
     frame = pd.DataFrame(data[:most], columns=[str(name) for name in names])
-    shown = _short(frame.iloc[:, :MAX_COLUMNS])
-    return TablePreview(shown, len(data), len(data) <= most, len(names))
+    visible = _shortened_cells(frame.iloc[:, :MAX_COLUMNS])
+    return TablePreview(visible, len(data), len(data) <= most, len(names))
 
 
 def figure_of(value: Any) -> dict[str, Any] | None:
@@ -166,15 +170,15 @@ def _delimited(source: BinaryIO, path: str, most: int) -> TablePreview:
     all_read = len(head) <= MAX_TABLE
     if not all_read:
         head = head[: head.rfind(b"\n", 0, MAX_TABLE) + 1]
-    words = _decoded(head, path, whole=True)
+    content = _decoded(head, path, whole=True)
     tab = _name(path)[1] == "tsv"
     try:
         frame = pd.read_csv(
-            io.StringIO(words), sep="\t" if tab else ",", nrows=most + 1, dtype=str, quotechar='"',
-            keep_default_na=False, low_memory=False,
+            io.StringIO(content), sep="\t" if tab else ",", nrows=most + 1, dtype=str,
+            quotechar='"', keep_default_na=False, low_memory=False,
         )  # fmt: skip
     except (ValueError, pd.errors.ParserError) as wrong:
-        raise _no(path, "TSV" if tab else "CSV", str(wrong)) from wrong
+        raise _unreadable(path, "TSV" if tab else "CSV", str(wrong)) from wrong
     whole = all_read and len(frame) <= most
     rows = len(frame) if whole else None
     return TablePreview(frame.iloc[:most, :MAX_COLUMNS], rows, whole, len(frame.columns))
@@ -190,16 +194,16 @@ def _parquet(source: BinaryIO, path: str, most: int) -> TablePreview:
         if meta.num_row_groups and meta.row_group(0).total_byte_size > MAX_PARQUET:
             most_mb = MAX_PARQUET >> 20
             raise Invalid(f"{path} unpacks to more than {most_mb} MB at once.", hint="Download it.")
-        shown = names[:MAX_COLUMNS]
-        batch = next(file.iter_batches(batch_size=most, columns=shown, use_threads=False), None)
+        visible = names[:MAX_COLUMNS]
+        batch = next(file.iter_batches(batch_size=most, columns=visible, use_threads=False), None)
         frame = (file.schema_arrow.empty_table() if batch is None else batch).to_pandas()
     except (pa.ArrowException, OSError, ValueError) as wrong:
-        raise _no(path, "Parquet", str(wrong)) from wrong
+        raise _unreadable(path, "Parquet", str(wrong)) from wrong
     total = int(meta.num_rows)
     return TablePreview(frame.iloc[:most], total, total <= most, len(names))
 
 
-def _short(frame: pd.DataFrame) -> pd.DataFrame:
+def _shortened_cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Cells as a table shows them: texts cut, and what is no plain value as text."""
     import pandas as pd
 
@@ -208,12 +212,12 @@ def _short(frame: pd.DataFrame) -> pd.DataFrame:
             value = str(value)
         return value[:MAX_CELL_LENGTH] if isinstance(value, str) else value
 
-    found: dict[str, Any] = {}
-    for place, name in enumerate(map(str, frame.columns)):
-        column = frame.iloc[:, place]
+    columns: dict[str, Any] = {}
+    for index, name in enumerate(map(str, frame.columns)):
+        column = frame.iloc[:, index]
         plain = column.map(cell) if column.dtype == object else column
-        found[f"{name}.{place}" if name in found else name] = plain
-    return pd.DataFrame(found, index=frame.index).reset_index(drop=True)
+        columns[f"{name}.{index}" if name in columns else name] = plain
+    return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
 
 
 def image_type(data: bytes, path: str) -> str:
@@ -221,9 +225,9 @@ def image_type(data: bytes, path: str) -> str:
     for kind, (begins, ends) in _IMAGES.items():
         if begins(data):
             if not ends(data):
-                raise _no(path, "a whole image", "its end is missing")
+                raise _unreadable(path, "a whole image", "its end is missing")
             return kind
-    raise _no(path, "PNG, JPEG, GIF, WebP or SVG", "its first bytes are of none of them")
+    raise _unreadable(path, "PNG, JPEG, GIF, WebP or SVG", "its first bytes are of none of them")
 
 
 def _is_svg(data: bytes) -> bool:
@@ -244,6 +248,6 @@ _IMAGES: Mapping[str, tuple[Callable[[bytes], bool], Callable[[bytes], bool]]] =
 }
 
 
-def _no(path: str, what: str, why: str) -> Invalid:
+def _unreadable(path: str, what: str, why: str) -> Invalid:
     first = why.strip().splitlines()[0][:200] if why.strip() else "it is empty"
     return Invalid(f"{path} cannot be read as {what}: {first}.", hint="Download it to look inside.")

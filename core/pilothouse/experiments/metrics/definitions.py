@@ -32,7 +32,7 @@ REWRITE = (
 
 
 @dataclass(frozen=True)
-class Description:
+class MetricDescription:
     """What somebody says of a metric; None leaves what its key suggests."""
 
     title: str | None = None
@@ -50,7 +50,7 @@ class MetricKinds:
     `changed` has the instant at which each note was last changed.
     """
 
-    notes: Mapping[str, Description]
+    notes: Mapping[str, MetricDescription]
     changed: Mapping[str, datetime]
 
     def of(self, key: str) -> MetricKind:
@@ -58,14 +58,14 @@ class MetricKinds:
         guess, note = metric_kind(key), self.notes.get(key)
         if note is None:
             return guess
-        said = {name: value for name, value in asdict(note).items() if value is not None}
-        return replace(guess, **said)
+        overrides = {name: value for name, value in asdict(note).items() if value is not None}
+        return replace(guess, **overrides)
 
     def direction(self, key: str) -> Direction:
         """Which way is better."""
         return self.of(key).direction
 
-    def decides(self, key: str) -> bool:
+    def has_direction(self, key: str) -> bool:
         """Whether it is known which way the metric is better."""
         return self.direction(key) != "unknown"
 
@@ -73,60 +73,66 @@ class MetricKinds:
 def metric_kinds(session: Session) -> MetricKinds:
     """The notes of a workspace; there are as many as people cared to write."""
     rows = list(session.scalars(select(MetricNote)))
-    names = [field.name for field in fields(Description)]
-    said = {row.key: Description(**{name: getattr(row, name) for name in names}) for row in rows}
-    return MetricKinds(said, {row.key: row.updated_at for row in rows})
+    names = [field.name for field in fields(MetricDescription)]
+    notes = {
+        row.key: MetricDescription(**{name: getattr(row, name) for name in names}) for row in rows
+    }
+    return MetricKinds(notes, {row.key: row.updated_at for row in rows})
 
 
-def describe(session: Session, store: Store, key: str, said: Description, reason: str = "") -> None:
+def describe(
+    session: Session, store: Store, key: str, description: MetricDescription, reason: str = ""
+) -> None:
     """Put this in the place of what was said of a metric.
 
     A new direction gives every run its best value and step anew. Raises Invalid for what cannot be.
     """
-    _check(key, said)
+    _check(key, description)
     before = metric_kinds(session)
-    old = before.notes.get(key, Description())
-    if old == said:
+    old = before.notes.get(key, MetricDescription())
+    if old == description:
         return
-    words = asdict(said)
+    values = asdict(description)
     note = session.get(MetricNote, key) or MetricNote(
         key=key, updated_at=store.now(), updated_by=store.actor
     )
-    for name, value in words.items():
+    for name, value in values.items():
         setattr(note, name, value)
     note.updated_at, note.updated_by = store.now(), store.actor
     session.add(note)
     record(
-        session, store, "described", "metric", key, before=asdict(old), after=words, reason=reason
+        session, store, "described", "metric", key, before=asdict(old), after=values, reason=reason
     )
     session.flush()
-    direction = said.direction or metric_kind(key).direction
+    direction = description.direction or metric_kind(key).direction
     if direction != before.direction(key):
         _rewrite_best(session, key, direction)
 
 
-def _check(key: str, said: Description) -> None:
+def _check(key: str, description: MetricDescription) -> None:
     faults: dict[str, str] = {}
     if not key.strip():
         faults["key"] = "names no metric"
-    if said.title is not None and not 0 < len(said.title.strip()) <= MAX_TEXT_LENGTH:
+    if description.title is not None and not 0 < len(description.title.strip()) <= MAX_TEXT_LENGTH:
         faults["title"] = f"has 1 to {MAX_TEXT_LENGTH} characters"
-    if said.direction not in (None, "higher", "lower", "unknown"):
+    if description.direction not in (None, "higher", "lower", "unknown"):
         faults["direction"] = "is higher, lower or unknown"
-    if len(said.unit) > MAX_TEXT_LENGTH:
+    if len(description.unit) > MAX_TEXT_LENGTH:
         faults["unit"] = f"has at most {MAX_TEXT_LENGTH} characters"
-    if said.format is not None and not _writes(said.format):
+    if description.format is not None and not _is_valid_format(description.format):
         faults["format"] = "is one such as .4f, .2% or ,.0f"
-    if said.target is not None and not math.isfinite(said.target):
+    if description.target is not None and not math.isfinite(description.target):
         faults["target"] = "is a number"
-    if said.tolerance is not None and not (math.isfinite(said.tolerance) and said.tolerance >= 0):
+    if description.tolerance is not None and not (
+        math.isfinite(description.tolerance) and description.tolerance >= 0
+    ):
         faults["tolerance"] = "is a number, 0 or more"
     if faults:
-        told = "; ".join(f"its {name} {words}" for name, words in faults.items())
-        raise Invalid(f"the metric {key!r} cannot be described so: {told}.", fields=faults)
+        message = "; ".join(f"its {name} {fault}" for name, fault in faults.items())
+        raise Invalid(f"the metric {key!r} cannot be described so: {message}.", fields=faults)
 
 
-def _writes(spec: str) -> bool:
+def _is_valid_format(spec: str) -> bool:
     """Whether a format spec is one of plain figures: no width that fills a page."""
     if len(spec) > 8:
         return False
@@ -137,7 +143,7 @@ def _writes(spec: str) -> bool:
     return len(written) <= 40
 
 
-def outdated(session: Session) -> list[str]:
+def metrics_with_outdated_best(session: Session) -> list[str]:
     """The metrics with a best value that does not follow from their direction.
 
     An earlier release may have read another direction from the name of a metric.
@@ -174,24 +180,24 @@ def _rewrite_best(session: Session, key: str, direction: Direction) -> None:
     ).where(col(RunMetric.key) == key)  # fmt: skip
     rows = session.execute(query).all()
     alone = [row for row in rows if row[3] == 1 or row[2] is None]
-    told = [
+    updates = [
         {"series": row[0], "value": row[2], "step": None if row[2] is None else row[4]}
         for row in alone
     ]
     many = [row for row in rows if row[3] > 1 and row[2] is not None]
-    for part in _parts(many):
-        steps = _earliest(session, key, {row[1]: row[2] for row in part})
-        told += [{"series": row[0], "value": row[2], "step": steps.get(row[1])} for row in part]
-    if told:
-        session.connection().execute(REWRITE, told)
+    for part in _chunks(many):
+        steps = _first_step_of_best(session, key, {row[1]: row[2] for row in part})
+        updates += [{"series": row[0], "value": row[2], "step": steps.get(row[1])} for row in part]
+    if updates:
+        session.connection().execute(REWRITE, updates)
 
 
-def _parts(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def _chunks(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(rows), RUNS_AT_ONCE):
         yield rows[start : start + RUNS_AT_ONCE]
 
 
-def _earliest(session: Session, key: str, best: Mapping[str, float]) -> dict[str, int]:
+def _first_step_of_best(session: Session, key: str, best: Mapping[str, float]) -> dict[str, int]:
     """The first step at which each run reached its best value."""
     points = history(session, list(best), [key])
     reached = points[points["value"] == points["run"].map(dict(best))]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COLUMNS = ("run", "key", "step", "at", "value")
 CURSOR, WHOLE = "cursor", "whole"
 MIN_POINTS = 12
-FURTHEST = 1e307
+MAX_MAGNITUDE = 1e307
 Cursor = Mapping[str, Sequence[int]]  # series -> how many points, the last one's step and instant
 
 
@@ -56,30 +56,34 @@ def history(
     next time, leaves out what was told before; a series that took points before its last one
     cannot be continued, so it is told anew, and `attrs["whole"]` names it as (run, key).
     """
-    grown = [each for each in _series(session, runs, keys) if _has_grown(each, since or {})]
-    found: dict[int, SeriesColumns] = {}
-    for each in grown:
-        if (columns := _later(session, each, since or {})) is not None:
-            found[each.id] = columns
-    anew = [each.id for each in grown if each.id not in found]
-    found |= packed_history.read(session, anew)
-    told = [(each, _cut(found[each.id], max_points, low, high)) for each in grown]
-    frame = _frame(told)
-    places = {str(each.id): _place(each, found[each.id]) for each in grown}
-    frame.attrs[CURSOR] = dict(since or {}) | places
-    frame.attrs[WHOLE] = [(each.run, each.key) for each in grown if each.id in anew]
+    grown = [
+        series for series in _series(session, runs, keys) if _has_new_points(series, since or {})
+    ]
+    columns_of: dict[int, SeriesColumns] = {}
+    for series in grown:
+        if (columns := _new_points(session, series, since or {})) is not None:
+            columns_of[series.id] = columns
+    anew = [series.id for series in grown if series.id not in columns_of]
+    columns_of |= packed_history.read(session, anew)
+    thinned = [
+        (series, _clip_and_thin(columns_of[series.id], max_points, low, high)) for series in grown
+    ]
+    frame = _frame(thinned)
+    cursor = {str(series.id): _cursor_entry(series, columns_of[series.id]) for series in grown}
+    frame.attrs[CURSOR] = dict(since or {}) | cursor
+    frame.attrs[WHOLE] = [(series.run, series.key) for series in grown if series.id in anew]
     return frame
 
 
-def _has_grown(series: _Series, since: Cursor) -> bool:
+def _has_new_points(series: _Series, since: Cursor) -> bool:
     return series.count != since.get(str(series.id), (0,))[0]
 
 
-def _place(series: _Series, columns: SeriesColumns) -> list[int]:
+def _cursor_entry(series: _Series, columns: SeriesColumns) -> list[int]:
     return [series.count, int(columns.steps[-1]), int(columns.instants[-1])]
 
 
-def _later(session: Session, series: _Series, since: Cursor) -> SeriesColumns | None:
+def _new_points(session: Session, series: _Series, since: Cursor) -> SeriesColumns | None:
     """The points after the place that was told last; None when others came before it too."""
     if str(series.id) not in since:
         return None
@@ -89,7 +93,7 @@ def _later(session: Session, series: _Series, since: Cursor) -> SeriesColumns | 
     return later if len(later) == series.count - count else None
 
 
-def _cut(
+def _clip_and_thin(
     columns: SeriesColumns, most: int | None, low: int | None, high: int | None
 ) -> SeriesColumns:
     columns = packed_history.between(columns, low, high)
@@ -98,17 +102,17 @@ def _cut(
     return columns
 
 
-def _frame(told: Sequence[tuple[_Series, SeriesColumns]]) -> pd.DataFrame:
+def _frame(histories: Sequence[tuple[_Series, SeriesColumns]]) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
-    lengths = [len(columns) for _, columns in told]
+    lengths = [len(columns) for _, columns in histories]
 
     def words(name: str) -> Any:
-        return np.repeat(np.array([getattr(s, name) for s, _ in told], dtype=object), lengths)
+        return np.repeat(np.array([getattr(s, name) for s, _ in histories], dtype=object), lengths)
 
     def joined(name: str, dtype: Any) -> Any:
-        return np.concatenate([np.array([], dtype), *(getattr(c, name) for _, c in told)])
+        return np.concatenate([np.array([], dtype), *(getattr(c, name) for _, c in histories)])
 
     instants = pd.to_datetime(joined("instants", np.int64), unit="us", utc=True)
     return pd.DataFrame(
@@ -128,9 +132,9 @@ def _series(session: Session, runs: Sequence[str], keys: Sequence[str] | None) -
     if keys is not None:
         # An expression has no index: the runs lead to these rows, for a key may have all of them.
         query = query.where(col(RunMetric.key).concat("").in_(list(keys)))
-    order = {run: place for place, run in enumerate(runs)}
-    found = [_Series(*row) for row in session.execute(query)]
-    return sorted(found, key=lambda each: (order[each.run], each.key))
+    order = {run: index for index, run in enumerate(runs)}
+    series = [_Series(*row) for row in session.execute(query)]
+    return sorted(series, key=lambda each: (order[each.run], each.key))
 
 
 def thin(values: Floats, most: int) -> Ints:
@@ -144,16 +148,16 @@ def thin(values: Floats, most: int) -> Ints:
     most = max(most, MIN_POINTS)
     missing = np.isnan(values)
     numbers = np.flatnonzero(~missing)
-    edges = _edges(missing, most // 4) if missing.any() else np.array([], dtype=np.int64)
-    kept = [edges, np.array([0, len(values) - 1])]
+    edges = _nan_edges(missing, most // 4) if missing.any() else np.array([], dtype=np.int64)
+    chosen = [edges, np.array([0, len(values) - 1])]
     if len(numbers):
         curve = values[numbers]
-        kept.append(numbers[[int(curve.argmin()), int(curve.argmax())]])
-        kept.append(numbers[_chosen(curve, most - len(edges) - 4)])
-    return np.unique(np.concatenate(kept)).astype(np.int64)
+        chosen.append(numbers[[int(curve.argmin()), int(curve.argmax())]])
+        chosen.append(numbers[_downsample(curve, most - len(edges) - 4)])
+    return np.unique(np.concatenate(chosen)).astype(np.int64)
 
 
-def _edges(missing: npt.NDArray[np.bool_], most: int) -> Ints:
+def _nan_edges(missing: npt.NDArray[np.bool_], most: int) -> Ints:
     """Where stretches of NaN begin and end; of many, evenly spread ones."""
     import numpy as np
 
@@ -164,18 +168,20 @@ def _edges(missing: npt.NDArray[np.bool_], most: int) -> Ints:
     return edges
 
 
-def _chosen(curve: Floats, most: int) -> Ints:
+def _downsample(curve: Floats, most: int) -> Ints:
     """The places that MinMaxLTTB chooses; an infinity is a spike beyond everything else."""
     import numpy as np
     from tsdownsample import MinMaxLTTBDownsampler
 
     if len(curve) <= max(most, 3):
         return np.arange(len(curve))
-    drawn = np.clip(curve, -FURTHEST, FURTHEST)  # no difference of two may overflow
-    finite = drawn[np.isfinite(curve)]
+    curve_to_draw = np.clip(
+        curve, -MAX_MAGNITUDE, MAX_MAGNITUDE
+    )  # no difference of two may overflow
+    finite = curve_to_draw[np.isfinite(curve)]
     low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
     reach = high - low + 1.0
-    drawn[curve == np.inf], drawn[curve == -np.inf] = high + reach, low - reach
+    curve_to_draw[curve == np.inf], curve_to_draw[curve == -np.inf] = high + reach, low - reach
     downsampler: Any = MinMaxLTTBDownsampler  # the package has no types
-    chosen: Ints = downsampler().downsample(drawn, n_out=max(most, 3)).astype(np.int64)
+    chosen: Ints = downsampler().downsample(curve_to_draw, n_out=max(most, 3)).astype(np.int64)
     return chosen

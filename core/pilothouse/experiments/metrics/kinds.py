@@ -11,12 +11,12 @@ from pilothouse.experiments.metrics.name_rules import Direction as Direction
 from pilothouse.experiments.metrics.name_rules import direction_of
 
 # "differs" is said where nobody knows which way is better; "unknown" where a value is missing.
-Verdict = Literal["better", "worse", "same", "differs", "unknown"]
+MetricVerdict = Literal["better", "worse", "same", "differs", "unknown"]
 
 # Two figures closer than this share of the larger differ by arithmetic, not by merit.
 SAME = 1e-9
 
-PLAIN = ".4g"  # the format of a metric that no table lists
+DEFAULT_FORMAT = ".4g"  # the format of a metric that no table lists
 MAX_WHOLE = 1e15  # whole values up to here are written in full
 
 
@@ -35,21 +35,21 @@ class MetricKind:
     target: float | None = None
     tolerance: float | None = None
 
-    def write(self, value: float) -> str:
+    def format_value(self, value: float) -> str:
         """The value in this metric's format, with its unit; a dash when it is not a number."""
         if math.isnan(value):
             return "–"  # noqa: RUF001
-        if self.format == PLAIN and value == int_or_nan(value):
+        if self.format == DEFAULT_FORMAT and value == int_or_nan(value):
             return f"{int(value)} {self.unit}".rstrip()
         return f"{format(value, self.format)} {self.unit}".rstrip()
 
-    def reaches(self, value: float) -> bool | None:
+    def reaches_target(self, value: float) -> bool | None:
         """Whether a value reaches the target; None without a target, a value or a direction."""
         if self.target is None or math.isnan(value) or self.direction == "unknown":
             return None
         return value >= self.target if self.direction == "higher" else value <= self.target
 
-    def judge(self, value: float, baseline: float) -> Verdict:
+    def compare(self, value: float, baseline: float) -> MetricVerdict:
         """Whether a value is better or worse than a baseline; the same within the tolerance.
 
         Without a known direction it only differs.
@@ -108,39 +108,43 @@ def metric_kind(key: str) -> MetricKind:
     `cv_roc_auc_mean` is a ROC AUC of cross-validation; a spread over folds is better when lower. A
     metric that no table lists is called as it was logged, so that two keys never look the same.
     """
-    return _listed(key) or MetricKind(key, _as_logged(key), direction_of(key), PLAIN)
+    return _known_kind(key) or MetricKind(
+        key, _title_of_key(key), direction_of(key), DEFAULT_FORMAT
+    )
 
 
-def _listed(key: str) -> MetricKind | None:
+def _known_kind(key: str) -> MetricKind | None:
     if key in METRICS:
         return METRICS[key]
     for prefix, word in _PREFIXES.items():
-        if key.startswith(prefix) and (inner := _listed(key.removeprefix(prefix))):
-            return MetricKind(key, f"{word} {_inside(inner.title)}", inner.direction, inner.format)
+        if key.startswith(prefix) and (inner := _known_kind(key.removeprefix(prefix))):
+            return MetricKind(
+                key, f"{word} {_in_sentence_case(inner.title)}", inner.direction, inner.format
+            )
     for suffix, word in _SUFFIXES.items():
-        if key.endswith(suffix) and (inner := _listed(key.removesuffix(suffix))):
+        if key.endswith(suffix) and (inner := _known_kind(key.removesuffix(suffix))):
             direction: Direction = "lower" if suffix == "_std" else inner.direction
             return MetricKind(key, f"{inner.title} {word}", direction, inner.format)
     return None
 
 
-def _inside(title: str) -> str:
+def _in_sentence_case(title: str) -> str:
     """A title behind another word: `Log loss` becomes `log loss`, `ROC AUC` stays."""
     return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
-def _as_logged(key: str) -> str:
+def _title_of_key(key: str) -> str:
     """The key itself; in quotes when it is spelled like the title of a listed metric."""
-    return f"“{key}”" if _is_like_a_title(key) or key.startswith("“") else key
+    return f"“{key}”" if _looks_like_a_title(key) or key.startswith("“") else key
 
 
-def _is_like_a_title(text: str) -> bool:
-    words = text.lower().split(" ")
-    while words and words[0] in {word.lower() for word in _PREFIXES.values()}:
-        words = words[1:]
-    while words and words[-1] in _SUFFIXES.values():
-        words = words[:-1]
-    return " ".join(words) in _TITLES and text not in METRICS
+def _looks_like_a_title(text: str) -> bool:
+    tokens = text.lower().split(" ")
+    while tokens and tokens[0] in {word.lower() for word in _PREFIXES.values()}:
+        tokens = tokens[1:]
+    while tokens and tokens[-1] in _SUFFIXES.values():
+        tokens = tokens[:-1]
+    return " ".join(tokens) in _TITLES and text not in METRICS
 
 
 def int_or_nan(value: float) -> float:
@@ -148,6 +152,6 @@ def int_or_nan(value: float) -> float:
     return value if abs(value) < MAX_WHOLE and value == math.floor(value) else math.nan
 
 
-def judge(key: str, value: float, baseline: float) -> Verdict:
+def compare_values(key: str, value: float, baseline: float) -> MetricVerdict:
     """Whether a value is better or worse than a baseline, by what the metric's key suggests."""
-    return metric_kind(key).judge(value, baseline)
+    return metric_kind(key).compare(value, baseline)

@@ -264,9 +264,9 @@ WORDS: Mapping[Direction, frozenset[str]] = {
     ),
 }
 # Words that tell a direction only when nothing else in the name does.
-WEAK: Mapping[str, Direction] = {"score": HIGHER, "scores": HIGHER, "index": UNKNOWN}
+WEAK_WORDS: Mapping[str, Direction] = {"score": HIGHER, "scores": HIGHER, "index": UNKNOWN}
 # Words that a compound ends with, written as one: `mlogloss`, `merror`, `pairaccuracy`.
-ENDINGS: Mapping[str, Direction] = {
+COMPOUND_ENDINGS: Mapping[str, Direction] = {
     "loss": LOWER,
     "error": LOWER,
     "rmse": LOWER,
@@ -299,13 +299,13 @@ SYSTEM = re.compile(r"^system/", re.IGNORECASE)  # resources that MLflow's clien
 _CAMEL = {"mAP": "map", "mAR": "mar", "mIoU": "miou", "IoU": "iou", "AUROC": "auroc"}
 _SPECIAL = re.compile("|".join(_CAMEL))
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+\d*|[A-Z]+\d*|\d+")
-_AT = re.compile(r"(@|_at_)[\w.]+-?$|:[^/]*$")  # a cut-off or parameters: `ndcg@10`, `F:beta=2`
+_CUTOFF = re.compile(r"(@|_at_)[\w.]+-?$|:[^/]*$")  # a cut-off or parameters: `ndcg@10`, `F:beta=2`
 _SUFFIX = re.compile(r"(_(step|epoch))?(/dataloader_idx_\d+)?$")  # Lightning's
 _ERR = re.compile(r"(^|[^A-Za-z])ERR$")  # CatBoost's rank metric, or somebody's error
-_AT_RANK = re.compile(r"(^|[^a-z])[pr](recision|ecall)?@\d", re.IGNORECASE)
+_PRECISION_AT_RANK = re.compile(r"(^|[^a-z])[pr](recision|ecall)?@\d", re.IGNORECASE)
 
 
-def words_of(key: str) -> list[str]:
+def tokens_of(key: str) -> list[str]:
     """The words of a name in lower case: at separators, and where capitals begin a word."""
     plain = _SPECIAL.sub(lambda match: f"_{_CAMEL[match[0]]}", key)
     return [word.lower() for word in _WORD.findall(plain)]
@@ -318,73 +318,73 @@ def direction_of(key: str) -> Direction:
         return UNKNOWN
     if _ERR.search(key):
         return UNKNOWN
-    if _AT_RANK.search(key):
+    if _PRECISION_AT_RANK.search(key):
         return HIGHER
-    if words_of(key)[:2] == ["rank", "test"]:  # of a parameter search: the place, 1 is first
+    if tokens_of(key)[:2] == ["rank", "test"]:  # of a parameter search: the place, 1 is first
         return LOWER
-    for name in _own_names(key):
-        listed = _LISTED.get(_flat(words_of(name)))
+    for name in _candidate_names(key):
+        listed = _LISTED.get(_join(tokens_of(name)))
         if listed is not None:
             return listed
-    return _of_words(_without_at(key))
+    return _direction_of_tokens(_tokens_without_cutoff(key))
 
 
-def _own_names(key: str) -> Iterator[str]:
+def _candidate_names(key: str) -> Iterator[str]:
     """The name as it is, without what stands behind it, and without the stage in front."""
-    texts = (key, _AT.sub("", key), _SUFFIX.sub("", key))
+    texts = (key, _CUTOFF.sub("", key), _SUFFIX.sub("", key))
     yield from texts
     for text in texts:
-        words = words_of(text)
-        while words and (words[0] in STAGES or words[0].isdecimal()):
-            words = words[1:]
-            if words:
-                yield "_".join(words)
+        tokens = tokens_of(text)
+        while tokens and (tokens[0] in STAGES or tokens[0].isdecimal()):
+            tokens = tokens[1:]
+            if tokens:
+                yield "_".join(tokens)
 
 
-def _without_at(key: str) -> list[str]:
-    return words_of(_AT.sub("", key)) or words_of(key)
+def _tokens_without_cutoff(key: str) -> list[str]:
+    return tokens_of(_CUTOFF.sub("", key)) or tokens_of(key)
 
 
-def _of_words(words: Sequence[str]) -> Direction:
-    negated = next((place for place, word in enumerate(words) if word in NEGATED), None)
-    if negated is not None and (negated == 0 or words[negated - 1] not in ("true", "false")):
-        direction = _of_words(words[negated + 1 :])
+def _direction_of_tokens(tokens: Sequence[str]) -> Direction:
+    negated = next((index for index, word in enumerate(tokens) if word in NEGATED), None)
+    if negated is not None and (negated == 0 or tokens[negated - 1] not in ("true", "false")):
+        direction = _direction_of_tokens(tokens[negated + 1 :])
         if direction == LOWER:  # scikit-learn's scorers: the negative of a loss
             return HIGHER
-        if _flat(words[negated + 1 :]).startswith("log likelihood"):
+        if _join(tokens[negated + 1 :]).startswith("log likelihood"):
             return LOWER
-    if any(word in SPREADS for word in words) and "explained" not in words:
-        others = [word for word in words if word not in SPREADS]
-        return UNKNOWN if _of_words(others) == UNKNOWN else LOWER
-    last = max(_marks(words), key=lambda mark: mark[1], default=None)
+    if any(word in SPREADS for word in tokens) and "explained" not in tokens:
+        others = [word for word in tokens if word not in SPREADS]
+        return UNKNOWN if _direction_of_tokens(others) == UNKNOWN else LOWER
+    last = max(_direction_marks(tokens), key=lambda mark: mark[1], default=None)
     if last is not None:
         return last[0]
-    return next((WEAK[word] for word in reversed(words) if word in WEAK), UNKNOWN)
+    return next((WEAK_WORDS[word] for word in reversed(tokens) if word in WEAK_WORDS), UNKNOWN)
 
 
-def _marks(words: Sequence[str]) -> Iterator[tuple[Direction, int]]:
+def _direction_marks(tokens: Sequence[str]) -> Iterator[tuple[Direction, int]]:
     """Each phrase and word that tells a direction, and where it ends."""
     taken: set[int] = set()
-    for direction, start, stop in _phrases(words):
+    for direction, start, stop in _phrases(tokens):
         if not taken & set(range(start, stop)):
             taken |= set(range(start, stop))
             yield direction, stop
-    for place, word in enumerate(words):
-        by_word = _of_word(word)
-        if place not in taken and by_word is not None:
-            yield by_word, place + 1
+    for index, word in enumerate(tokens):
+        by_word = _direction_of_token(word)
+        if index not in taken and by_word is not None:
+            yield by_word, index + 1
 
 
-def _phrases(words: Sequence[str]) -> Iterator[tuple[Direction, int, int]]:
+def _phrases(tokens: Sequence[str]) -> Iterator[tuple[Direction, int, int]]:
     """The listed phrases in a name, the longest first."""
-    for length in range(min(_MAX_WORDS, len(words)), 1, -1):
-        for start in range(len(words) - length + 1):
-            direction = _PHRASE.get(" ".join(words[start : start + length]))
+    for length in range(min(_MAX_WORDS, len(tokens)), 1, -1):
+        for start in range(len(tokens) - length + 1):
+            direction = _PHRASE.get(" ".join(tokens[start : start + length]))
             if direction is not None:
                 yield direction, start, start + length
 
 
-def _of_word(word: str) -> Direction | None:
+def _direction_of_token(word: str) -> Direction | None:
     if word in NOT_A_METRIC:
         return None
     for text in (word, word.rstrip("0123456789")):
@@ -392,17 +392,17 @@ def _of_word(word: str) -> Direction | None:
             if text in listed:
                 return direction
     bare = word.rstrip("0123456789")
-    return next((way for end, way in ENDINGS.items() if bare.endswith(end)), None)
+    return next((way for end, way in COMPOUND_ENDINGS.items() if bare.endswith(end)), None)
 
 
-def _flat(words: Sequence[str]) -> str:
-    return " ".join(words)
+def _join(tokens: Sequence[str]) -> str:
+    return " ".join(tokens)
 
 
 _PHRASE = {phrase: direction for direction, listed in PHRASES.items() for phrase in listed}
 _MAX_WORDS = max(phrase.count(" ") + 1 for phrase in _PHRASE)
 _LISTED: dict[str, Direction] = {
-    _flat(words_of(name)): direction
+    _join(tokens_of(name)): direction
     for of_library in NAMES.values()
     for direction, names in of_library.items()
     for name in names

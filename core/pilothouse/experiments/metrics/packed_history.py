@@ -22,7 +22,7 @@ from sqlalchemy import delete, exists, func, insert, select
 from sqlalchemy import update as updating
 from sqlmodel import Session, col
 
-from pilothouse.experiments.lifecycle import OPEN
+from pilothouse.experiments.lifecycle import SELECT_FOR_UPDATE
 from pilothouse.experiments.metrics.summary import History
 from pilothouse.experiments.tables import ENDED, Block, Metric, Run, RunMetric
 from pilothouse.kit.errors import Unavailable
@@ -42,9 +42,9 @@ CHUNK = 500
 MAX_BUFFERED = 1 << 24  # points: a damaged count must not ask for all memory
 QUIET_S = 30
 MASK = (1 << 64) - 1
-Write = Callable[[Callable[[Session], None]], None]
+WriteTransaction = Callable[[Callable[[Session], None]], None]
 ROW = [("series", "i8"), ("step", "i8"), ("at", "i8"), ("value", "f8"), ("nan", "?")]
-_named: set[str] = set()  # damaged runs that the program's log has named already
+_reported: set[str] = set()  # damaged runs that the program's log has named already
 log = logging.getLogger("pilothouse.blocks")
 NAMES = ", ".join(name for name, _ in ROW)
 
@@ -121,14 +121,14 @@ def read(
     session: Session, series: Sequence[int], low: int | None = None, high: int | None = None
 ) -> dict[int, SeriesColumns]:
     """The histories of series that have points, between two steps when they are given."""
-    found: dict[int, SeriesColumns] = {}
+    by_series: dict[int, SeriesColumns] = {}
     for part in _chunks(series):
-        found |= _blocks(session, part)
+        by_series |= _blocks(session, part)
         for number, rows in _rows(session, part, low, high):
-            found[number] = _merged(found[number], rows) if number in found else rows
+            by_series[number] = _merged(by_series[number], rows) if number in by_series else rows
     if low is None and high is None:
-        return found
-    cut = {number: between(columns, low, high) for number, columns in found.items()}
+        return by_series
+    cut = {number: between(columns, low, high) for number, columns in by_series.items()}
     return {number: columns for number, columns in cut.items() if len(columns)}
 
 
@@ -144,27 +144,27 @@ def _rows(
 ) -> Iterator[tuple[int, SeriesColumns]]:
     import numpy as np
 
-    rows = np.array(_fetched(session, series, low, high), dtype=ROW)
+    rows = np.array(_fetch_rows(session, series, low, high), dtype=ROW)
     values = np.where(rows["nan"], np.nan, rows["value"])
     whole = SeriesColumns(rows["step"].copy(), rows["at"].copy(), values)
-    known, starts = np.unique(rows["series"], return_index=True)
+    numbers, starts = np.unique(rows["series"], return_index=True)
     ends = np.append(starts[1:], len(rows))
-    for number, start, stop in zip(known, starts, ends, strict=False):
+    for number, start, stop in zip(numbers, starts, ends, strict=False):
         yield int(number), whole.at(slice(start, stop))
 
 
-def _fetched(
+def _fetch_rows(
     session: Session, series: Sequence[int], low: int | None = None, high: int | None = None
 ) -> list[tuple[int, int, int, float, int]]:
     """Rows in the order of their key, as the driver has them: ours would take twice the time."""
-    asked = [f"series IN ({', '.join(str(int(number)) for number in series)})"]
-    asked += [] if low is None else [f"step >= {int(low)}"]
-    asked += [] if high is None else [f"step <= {int(high)}"]
+    conditions = [f"series IN ({', '.join(str(int(number)) for number in series)})"]
+    conditions += [] if low is None else [f"step >= {int(low)}"]
+    conditions += [] if high is None else [f"step <= {int(high)}"]
     cursor = session.connection().connection.cursor()
     try:
         cursor.execute(
             f"SELECT {NAMES} FROM {Metric.__tablename__} "
-            f"WHERE {' AND '.join(asked)} ORDER BY {NAMES}"
+            f"WHERE {' AND '.join(conditions)} ORDER BY {NAMES}"
         )
         return list(cursor.fetchall())
     finally:
@@ -196,21 +196,21 @@ def between(columns: SeriesColumns, low: int | None, high: int | None) -> Series
     return columns.at(slice(start, stop))
 
 
-def unseen(session: Session, histories: dict[int, History]) -> dict[int, History]:
+def drop_known_points(session: Session, histories: dict[int, History]) -> dict[int, History]:
     """Of points that come late, those that no block of their series has."""
     import numpy as np
 
-    found: dict[int, History] = {}
+    without_known: dict[int, History] = {}
     for number, columns in _blocks(session, list(histories)).items():
         late = histories[number]
         near = columns.at(np.isin(columns.steps, np.array(late.steps, dtype=np.int64))).history()
-        known = set(map(near.key, range(len(near))))
-        kept = [place for place in range(len(late)) if late.key(place) not in known]
-        found[number] = late.at(kept)
-    return histories | found
+        existing = set(map(near.key, range(len(near))))
+        new_points = [index for index in range(len(late)) if late.key(index) not in existing]
+        without_known[number] = late.at(new_points)
+    return histories | without_known
 
 
-def compact(store: Store, run_id: str, write: Write | None = None) -> None:
+def compact(store: Store, run_id: str, write: WriteTransaction | None = None) -> None:
     """Turn the histories of an ended run into blocks.
 
     Points are read and packed without holding anybody up; `write` then does each of a few short
@@ -218,17 +218,19 @@ def compact(store: Store, run_id: str, write: Write | None = None) -> None:
     """
     with store.read() as session:
         groups = _groups(session, run_id)
-    for place, series in enumerate(groups):
+    for index, series in enumerate(groups):
         with store.read() as session:
-            packed = [_packed(session, number) for number in series]
-        is_last = place == len(groups) - 1
+            packed = [_pack_series(session, number) for number in series]
+        is_last = index == len(groups) - 1
 
-        def put(session: Session, packed: list[_Packed] = packed, last: bool = is_last) -> None:
-            session.connection().execute(OPEN, {"run": run_id})
-            for each in packed:
-                _put(session, each)
+        def put(
+            session: Session, packed: list[_PackedSeries] = packed, last: bool = is_last
+        ) -> None:
+            session.connection().execute(SELECT_FOR_UPDATE, {"run": run_id})
+            for block in packed:
+                _replace_rows(session, block)
             if last:
-                _close(session, store, run_id)
+                _mark_compacted(session, store, run_id)
 
         (write or _transaction(store))(put)
 
@@ -254,13 +256,13 @@ def compact_waiting(store: Store, most: int = 500) -> int:
         try:
             compact(store, run_id)
         except Unavailable as damaged:
-            if run_id not in _named:
-                _named.add(run_id)
+            if run_id not in _reported:
+                _reported.add(run_id)
                 log.warning("run %s is not compacted: %s", run_id, damaged)
     return len(waiting)
 
 
-def _transaction(store: Store) -> Write:
+def _transaction(store: Store) -> WriteTransaction:
     def write(work: Callable[[Session], None]) -> None:
         with store.write() as session:
             work(session)
@@ -269,7 +271,7 @@ def _transaction(store: Store) -> Write:
 
 
 @dataclass(frozen=True)
-class _Packed:
+class _PackedSeries:
     """A block to be, and how many of its points were rows."""
 
     series: int
@@ -294,17 +296,17 @@ def _groups(session: Session, run_id: str) -> list[list[int]]:
     return groups
 
 
-def _packed(session: Session, series: int) -> _Packed:
-    rows = _fetched(session, [series])
+def _pack_series(session: Session, series: int) -> _PackedSeries:
+    rows = _fetch_rows(session, [series])
     columns: tuple[list[Any], ...] = tuple(map(list, zip(*rows, strict=True)))[1:]
     history = History(*columns) if rows else History([], [], [], [])
     if block := _blocks(session, [series]).get(series):
         history.extend(block.history())
         history = history.sorted()
-    return _Packed(series, len(history), pack(history), len(rows))
+    return _PackedSeries(series, len(history), pack(history), len(rows))
 
 
-def _put(session: Session, packed: _Packed) -> None:
+def _replace_rows(session: Session, packed: _PackedSeries) -> None:
     """Put a block in the place of the rows it was made of, if they are still the same ones."""
     connection = session.connection()
     rows = select(func.count()).where(col(Metric.series) == packed.series)
@@ -316,7 +318,7 @@ def _put(session: Session, packed: _Packed) -> None:
     connection.execute(delete(Metric).where(col(Metric.series) == packed.series))
 
 
-def _close(session: Session, store: Store, run_id: str) -> None:
+def _mark_compacted(session: Session, store: Store, run_id: str) -> None:
     """Say that the run is compacted, unless it goes on or points have come meanwhile."""
     left = (
         select(col(Metric.series))

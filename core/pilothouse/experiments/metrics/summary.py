@@ -78,9 +78,9 @@ class History:
         """The value of a point, NaN as NaN."""
         return math.nan if self.nans[index] else self.values[index]
 
-    def at(self, places: Sequence[int]) -> History:
+    def at(self, indices: Sequence[int]) -> History:
         """The points at some places."""
-        return History(*([column[place] for place in places] for column in vars(self).values()))
+        return History(*([column[index] for index in indices] for column in vars(self).values()))
 
     def sorted(self) -> History:
         """The points in the order of their key, each once."""
@@ -92,12 +92,12 @@ class History:
         for name, column in vars(self).items():
             column.extend(getattr(other, name))
 
-    def flat(self, series: int) -> list[float]:
+    def flattened(self, series: int) -> list[float]:
         """The points as rows of a series, laid end to end: series, step, instant, value, NaN."""
         width = len(vars(self)) + 1
         flat: list[float] = [series] * (width * len(self))
-        for place, column in enumerate(vars(self).values(), start=1):
-            flat[place::width] = column
+        for column_index, column in enumerate(vars(self).values(), start=1):
+            flat[column_index::width] = column
         return flat
 
 
@@ -148,8 +148,8 @@ def _microseconds(at: datetime) -> int:
 def summarise(history: History, direction: Direction) -> MetricSummary:
     """The summary of points in any order; there is at least one."""
     rising = all(map(operator.lt, history.steps, islice(history.steps, 1, None)))
-    first = 0 if rising else _end(history, min)
-    last = len(history) - 1 if rising else _end(history, max)
+    first = 0 if rising else _end_index(history, min)
+    last = len(history) - 1 if rising else _end_index(history, max)
     steps, values = history.steps, history.values
     if any(history.nans):
         is_number = [not nan for nan in history.nans]
@@ -166,12 +166,12 @@ def summarise(history: History, direction: Direction) -> MetricSummary:
         min=low,
         max=high,
         best=best,
-        best_step=_earliest(best, steps, values, rising),
+        best_step=_first_step_of(best, steps, values, rising),
         count=len(history),
     )
 
 
-def _end(history: History, choose: Callable[..., int]) -> int:
+def _end_index(history: History, choose: Callable[..., int]) -> int:
     """The index of the first or last point; nearly always one alone has the extreme step."""
     step = choose(history.steps)
     if history.steps.count(step) == 1:
@@ -179,7 +179,7 @@ def _end(history: History, choose: Callable[..., int]) -> int:
     return choose(range(len(history)), key=history.key)
 
 
-def _earliest(
+def _first_step_of(
     best: float, steps: Sequence[int], values: Sequence[float], rising: bool
 ) -> int | None:
     """The first step that reached the best value; None when there is no such value."""
@@ -212,20 +212,20 @@ def _best(old: MetricSummary, new: MetricSummary, direction: Direction) -> tuple
     """The better of two; of equals the earlier step. Nothing is best without a direction."""
     if direction == "unknown":
         return math.nan, None
-    known = [(s.best, s.best_step) for s in (old, new) if s.best_step is not None]
+    candidates = [(s.best, s.best_step) for s in (old, new) if s.best_step is not None]
     sign = -1 if direction == "higher" else 1
-    return min(known, key=lambda pair: (sign * pair[0], pair[1]), default=(math.nan, None))
+    return min(candidates, key=lambda pair: (sign * pair[0], pair[1]), default=(math.nan, None))
 
 
 def _first_key(summary: MetricSummary) -> tuple[int, datetime, float, bool]:
-    return _order(summary.first_step, summary.first_at, summary.first)
+    return _point_key(summary.first_step, summary.first_at, summary.first)
 
 
 def _last_key(summary: MetricSummary) -> tuple[int, datetime, float, bool]:
-    return _order(summary.last_step, summary.last_at, summary.last)
+    return _point_key(summary.last_step, summary.last_at, summary.last)
 
 
-def _order(step: int, at: datetime, value: float) -> tuple[int, datetime, float, bool]:
+def _point_key(step: int, at: datetime, value: float) -> tuple[int, datetime, float, bool]:
     nan = math.isnan(value)
     return step, at, 0.0 if nan else value, nan
 

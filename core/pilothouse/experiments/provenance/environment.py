@@ -59,19 +59,19 @@ def capture() -> Environment:
         platform=platform.platform(),
         machine=platform.machine(),
         processors=os.cpu_count() or 1,
-        packages={name: found for name in PACKAGES if (found := _version(name))},
+        packages={name: installed for name in PACKAGES if (installed := _version(name))},
     )
 
 
 def packages_of(requirements: str) -> dict[str, str]:
     """The packages of a requirements file with what is asked of their versions."""
-    found: dict[str, str] = {}
+    packages: dict[str, str] = {}
     for line in requirements.splitlines():
-        told = line.partition("#")[0].partition(";")[0].strip()
-        name = _NAME.match(told)
+        requirement = line.partition("#")[0].partition(";")[0].strip()
+        name = _NAME.match(requirement)
         if name:
-            found[name[0]] = told[name.end() :].strip().removeprefix("==")
-    return found
+            packages[name[0]] = requirement[name.end() :].strip().removeprefix("==")
+    return packages
 
 
 def _version(package: str) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
 
-PATIENCE_SECONDS = 5
+TIMEOUT_SECONDS = 5
 PATCH = "code.patch"
 MAX_BYTES = 1 << 20
 MAX_UNTRACKED = 50
@@ -59,20 +59,20 @@ def patch(folder: Path) -> bytes | None:
     At most `MAX_BYTES`, cut between files. What is not kept (binary and untracked files) is
     listed in the lines before the first file, which git skips.
     """
-    changed = _output(folder, *DIFF)
+    changed = _run_git(folder, *DIFF)
     if not changed.startswith(SECTION):
         return None
     whole = len(changed) <= MAX_BYTES
-    texts, binaries = _sections(changed if whole else _whole_files(changed))
-    told = [f"# Binary, not kept: {name}" for name in binaries]
-    told += _untracked(folder)
+    texts, binaries = _sections(changed if whole else _cut_between_files(changed))
+    header = [f"# Binary, not kept: {name}" for name in binaries]
+    header += _untracked(folder)
     if not whole:
-        told.append(f"# Cut at {MAX_BYTES >> 10} kB: the files after the last one are left out.")
-    return "".join(f"{line}\n" for line in told).encode() + b"".join(texts)
+        header.append(f"# Cut at {MAX_BYTES >> 10} kB: the files after the last one are left out.")
+    return "".join(f"{line}\n" for line in header).encode() + b"".join(texts)
 
 
 @dataclass(frozen=True)
-class Extent:
+class PatchSize:
     """How much a patch changes: files, lines added, lines removed."""
 
     files: int
@@ -80,17 +80,17 @@ class Extent:
     removed: int
 
 
-def extent_of(patch: str) -> Extent:
+def patch_size(patch: str) -> PatchSize:
     """How much a patch changes."""
     lines = patch.splitlines()
-    return Extent(
+    return PatchSize(
         sum(line.startswith("diff --git ") for line in lines),
         sum(line.startswith("+") and not line.startswith("+++ ") for line in lines),
         sum(line.startswith("-") and not line.startswith("--- ") for line in lines),
     )
 
 
-def _whole_files(changed: bytes) -> bytes:
+def _cut_between_files(changed: bytes) -> bytes:
     return changed[: changed.rfind(b"\n" + SECTION, 0, MAX_BYTES) + 1]
 
 
@@ -107,11 +107,11 @@ def _sections(changed: bytes) -> tuple[list[bytes], list[str]]:
 
 
 def _untracked(folder: Path) -> list[str]:
-    listed = _output(folder, "ls-files", "--others", "--exclude-standard", "--full-name", ":/")
+    listed = _run_git(folder, "ls-files", "--others", "--exclude-standard", "--full-name", ":/")
     names = listed.decode(errors="replace").splitlines()
-    told = [f"# Untracked, not kept: {name}" for name in names[:MAX_UNTRACKED]]
+    lines = [f"# Untracked, not kept: {name}" for name in names[:MAX_UNTRACKED]]
     more = len(names) - MAX_UNTRACKED
-    return [*told, f"# Untracked, not kept: {more} more"] if more > 0 else told
+    return [*lines, f"# Untracked, not kept: {more} more"] if more > 0 else lines
 
 
 def running_folder() -> Path:
@@ -133,14 +133,14 @@ def _header(line: str) -> tuple[str, str]:
 
 def _git_status(folder: Path) -> list[str]:
     options = ("--porcelain=v2", "--branch", "--untracked-files=no")
-    return _output(folder, "status", *options).decode(errors="replace").splitlines()
+    return _run_git(folder, "status", *options).decode(errors="replace").splitlines()
 
 
-def _output(folder: Path, *words: str) -> bytes:
+def _run_git(folder: Path, *arguments: str) -> bytes:
     """What git answers, at most a little more than a patch may have; nothing when it fails."""
     try:
         process = subprocess.Popen(
-            ["git", *PLAIN, "-C", str(folder), *words],
+            ["git", *PLAIN, "-C", str(folder), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -148,11 +148,11 @@ def _output(folder: Path, *words: str) -> bytes:
         )
     except OSError:
         return b""
-    patience = Timer(PATIENCE_SECONDS, process.kill)
-    patience.start()
+    timeout = Timer(TIMEOUT_SECONDS, process.kill)
+    timeout.start()
     with process:
-        found = process.stdout.read(MAX_BYTES + 1) if process.stdout else b""
-        in_time = patience.is_alive()
-    patience.cancel()
-    cut = in_time and len(found) > MAX_BYTES  # git was stopped, because no more is wanted
-    return found if cut or process.returncode == 0 else b""
+        output = process.stdout.read(MAX_BYTES + 1) if process.stdout else b""
+        in_time = timeout.is_alive()
+    timeout.cancel()
+    cut = in_time and len(output) > MAX_BYTES  # git was stopped, because no more is wanted
+    return output if cut or process.returncode == 0 else b""

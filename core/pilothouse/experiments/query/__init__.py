@@ -1,4 +1,4 @@
-"""The search language: text to a tree of claims, and a tree to conditions in SQL.
+"""The search language: text to a tree of predicates, and a tree to conditions in SQL.
 
     metrics.auc > 0.8 and (params.kind = 'tree' or forest) and started > now - 7d
 
@@ -6,37 +6,44 @@ One grammar serves the run table, saved views, the address and MLflow's protocol
 evaluated: every value becomes a bound parameter.
 """
 
-from pilothouse.experiments.query.parse import ParseError, named, of, parse, quoted, write
+from pilothouse.experiments.query.parse import (
+    ParseError,
+    join_predicates,
+    parse,
+    parse_field,
+    quote_text,
+    write,
+)
 from pilothouse.experiments.query.tree import (
-    EVERYTHING,
+    MATCH_ALL,
     And,
-    Comparison,
     FieldReference,
     Not,
     Now,
     Or,
     Position,
+    Predicate,
     Tree,
     Value,
-    simple,
+    flat_predicates,
 )
 
 __all__ = [
-    "EVERYTHING",
+    "MATCH_ALL",
     "And",
-    "Comparison",
     "FieldReference",
     "Not",
     "Now",
     "Or",
     "ParseError",
     "Position",
+    "Predicate",
     "Tree",
     "Value",
-    "named",
-    "of",
+    "flat_predicates",
+    "join_predicates",
     "parse",
-    "quoted",
-    "simple",
+    "parse_field",
+    "quote_text",
     "write",
 ]

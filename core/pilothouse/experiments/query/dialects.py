@@ -85,8 +85,8 @@ def _like_sqlite(element: _Like, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(_Like, "postgresql")
 def _like_postgresql(element: _Like, compiler: SQLCompiler, **options: Any) -> str:
     column, pattern, _ = element.clauses
-    told = compiler.process(column, **options), compiler.process(pattern, **options)
-    return f"({told[0]} LIKE {told[1]} ESCAPE '')"
+    parts = compiler.process(column, **options), compiler.process(pattern, **options)
+    return f"({parts[0]} LIKE {parts[1]} ESCAPE '')"
 
 
 @compiles(_Folded, "sqlite")

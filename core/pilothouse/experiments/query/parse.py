@@ -1,4 +1,4 @@
-"""Text to tree and back. The parser is built once, when the first filter is read."""
+"""Filters as text to trees and back. The parser is built with the first filter."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.experiments.query.tree import (
     CONTAINS,
-    EVERYTHING,
     JOINERS,
+    MATCH_ALL,
     TEXT,
     And,
-    Comparison,
     FieldReference,
     Not,
     Now,
     Or,
     Position,
-    Single,
+    Predicate,
+    SingleValue,
     Tree,
     Value,
 )
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 MAX_LENGTH = 100_000
 MAX_DEPTH = 50
-MAX_CLAIMS = 300
+MAX_PREDICATES = 300
 MAX_VALUES = 10_000
-SHOWN = 40
+MAX_SHOWN = 40
 SECONDS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 EXAMPLE = "metrics.auc > 0.8 or name = 'forest'"
 RESERVED = re.compile(
@@ -49,11 +49,11 @@ OTHER_WORDS = {"&": "AND", "|": "OR", "!": "NOT", "~": "=~", "[": "(", "{": "(",
 
 
 class ParseError(Invalid):
-    """A filter that cannot be read: where, from which words on, and what was expected there."""
+    """A filter that cannot be parsed: the column, the rest of its text, and what was expected."""
 
     def __init__(self, text: str, at: int, expected: str, *, kind: str = "") -> None:
         near = text[at:].strip()
-        where = f"at column {at + 1}, near {_short(near)}" if near else "at its end"
+        where = f"at column {at + 1}, near {_shorten(near)}" if near else "at its end"
         super().__init__(
             f"the filter cannot be read {where}: {expected}.",
             fields={"filter": f"column {at + 1}: {expected}"},
@@ -61,24 +61,29 @@ class ParseError(Invalid):
         self.column, self.rest, self.kind = at + 1, near, kind
 
 
-def _short(words: str) -> str:
-    word = re.match(r"'[^']*'?|\"[^\"]*\"?|[\w./:`-]+|\S", words)
-    found = word[0] if word else words
-    return repr(found if len(found) <= SHOWN else found[: SHOWN - 1] + "…")
+def _shorten(text: str) -> str:
+    word = re.match(r"'[^']*'?|\"[^\"]*\"?|[\w./:`-]+|\S", text)
+    token = word[0] if word else text
+    return repr(token if len(token) <= MAX_SHOWN else token[: MAX_SHOWN - 1] + "…")
 
 
+@lru_cache(maxsize=64)
 def parse(text: str) -> Tree:
-    """The tree of a filter; a blank one means everything. Raises Unreadable, naming the place."""
+    """The tree of a filter; a blank one selects everything. Raises ParseError, naming the place.
+
+    PERF: trees are kept by their text, as the table, the count and the groups of one page parse the
+    same filter (`tests/bench/run.py table`). Trees are frozen, so that they can be shared.
+    """
     _check(text)
     if not text.strip():
-        return EVERYTHING
+        return MATCH_ALL
     from lark.exceptions import UnexpectedInput
 
     try:
-        found = _lark().parse(text)
+        parsed = _lark().parse(text)
     except UnexpectedInput as stuck:
-        raise _explained(text, stuck) from None
-    return _Reader(text).tree(found)
+        raise _explain(text, stuck) from None
+    return _TreeBuilder(text).tree(parsed)
 
 
 def _check(text: str) -> None:
@@ -88,7 +93,7 @@ def _check(text: str) -> None:
         )
     for at, character in enumerate(text):
         if character == "\0" or "\ud800" <= character <= "\udfff":
-            raise ParseError(text, at, "this character can stand in no text", kind="sign")
+            raise ParseError(text, at, "this character is not allowed", kind="sign")
 
 
 @cache
@@ -96,21 +101,21 @@ def _lark() -> Lark:
     from lark import Lark
 
     grammar = files(__package__).joinpath("grammar.lark").read_text(encoding="utf-8")
-    return Lark(grammar, parser="lalr", lexer="basic", postlex=_Guard())
+    return Lark(grammar, parser="lalr", lexer="basic", postlex=_SizeLimiter())
 
 
-class _Guard:
-    """Watches the words go by, and stops a filter that nests too deep or says too much.
+class _SizeLimiter:
+    """Counts tokens on their way to the parser and refuses a filter that is too deep or too long.
 
-    A database that is handed one gives up with an error of its own, or works for very long.
+    A database would fail on such a filter with an error of its own, or take very long.
     """
 
     always_accept = ()
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        """The words as they are. Raises Unreadable at the first one that is too much."""
+        """Pass the tokens on. Raises ParseError at the first one beyond a limit."""
         opened: list[int] = []
-        depth = waiting = claims = values = 0
+        depth = waiting = predicates = values = 0
         for token in stream:
             if token.type in ("NOT", "LPAR"):
                 depth, waiting = depth + 1, waiting + 1
@@ -121,42 +126,42 @@ class _Guard:
                 depth, waiting = depth - waiting, 0
             if token.type == "RPAR" and opened:
                 depth -= opened.pop()
-            claims += token.type in ("AND", "OR")
+            predicates += token.type in ("AND", "OR")
             values += token.type == "COMMA"
-            _bound(token, depth, MAX_DEPTH, "it nests deeper than {} levels")
-            _bound(token, claims, MAX_CLAIMS - 1, "it has more than 300 claims")
-            _bound(token, values, MAX_VALUES, "its lists have more than {:,} values")
+            _check_limit(token, depth, MAX_DEPTH, "it nests deeper than {} levels")
+            _check_limit(token, predicates, MAX_PREDICATES - 1, "it has more than 300 conditions")
+            _check_limit(token, values, MAX_VALUES, "its lists have more than {:,} values")
             yield token
 
 
-def _bound(token: Token, count: int, most: int, words: str) -> None:
+def _check_limit(token: Token, count: int, most: int, message: str) -> None:
     if count > most:
         before = " " * (token.start_pos or 0)
-        raise ParseError(f"{before}{token}", len(before), words.format(most), kind="size")
+        raise ParseError(f"{before}{token}", len(before), message.format(most), kind="size")
 
 
-def _explained(text: str, stuck: UnexpectedInput) -> ParseError:
+def _explain(text: str, stuck: UnexpectedInput) -> ParseError:
     from lark.exceptions import UnexpectedToken
 
     if not isinstance(stuck, UnexpectedToken):
-        return _strange(text, stuck.pos_in_stream or 0)
+        return _unknown_character(text, stuck.pos_in_stream or 0)
     token = stuck.token
     at = len(text.rstrip()) if token.type == "$END" else token.start_pos
     accepted = stuck.accepts
     if "NULL" in accepted:
         return ParseError(text, at, "expected NULL, NAN or NOT before one of them", kind="operator")
     if "SIGN" in accepted:
-        words = "expected an operator such as =, >, LIKE, CONTAINS or IN"
-        return ParseError(text, at, words, kind="operator")
+        expected = "expected an operator such as =, >, LIKE, CONTAINS or IN"
+        return ParseError(text, at, expected, kind="operator")
     if "NUMBER" in accepted:
-        return _no_value(text, at, token)
+        return _expected_value(text, at, token)
     if "NAME" in accepted:
-        words = f"expected a comparison such as {EXAMPLE}"
-        return ParseError(text, at, words, kind="comparison")
+        expected = f"expected a comparison such as {EXAMPLE}"
+        return ParseError(text, at, expected, kind="comparison")
     if "AND" in accepted:
         closing = " or )" if "RPAR" in accepted else ""
         return ParseError(text, at, f"expected AND, OR{closing} or the end", kind="joiner")
-    return _no_sign(text, at, accepted)
+    return _expected_sign(text, at, accepted)
 
 
 _SIGNS = {  # by what alone could follow
@@ -168,35 +173,37 @@ _SIGNS = {  # by what alone could follow
 }
 
 
-def _no_sign(text: str, at: int, accepted: set[str]) -> ParseError:
-    words = next((words for name, words in _SIGNS.items() if name in accepted), "something else")
-    return ParseError(text, at, f"expected {words}", kind="sign")
+def _expected_sign(text: str, at: int, accepted: set[str]) -> ParseError:
+    expected = next(
+        (expected for name, expected in _SIGNS.items() if name in accepted), "something else"
+    )
+    return ParseError(text, at, f"expected {expected}", kind="sign")
 
 
-def _no_value(text: str, at: int, token: Token) -> ParseError:
+def _expected_value(text: str, at: int, token: Token) -> ParseError:
     if token.type == "NAME":
-        words = f"a text stands in quotes, as in {quoted(str(token)[:SHOWN])}"
-        return ParseError(text, at, words, kind="unquoted")
+        expected = f"string values must be quoted: {quote_text(str(token)[:MAX_SHOWN])}"
+        return ParseError(text, at, expected, kind="unquoted")
     if token.type == "LPAR":
-        return ParseError(text, at, "one value is expected; a list goes with IN", kind="value")
-    words = "expected a value: a number, a text in quotes, a span such as 2h, or now - 7d"
-    return ParseError(text, at, words, kind="value")
+        return ParseError(text, at, "expected one value; a list needs IN", kind="value")
+    expected = "expected a value: a number, a quoted string, a duration such as 2h, or now - 7d"
+    return ParseError(text, at, expected, kind="value")
 
 
-def _strange(text: str, at: int) -> ParseError:
+def _unknown_character(text: str, at: int) -> ParseError:
     sign = text[at]
     if sign in "'\"`":
         return ParseError(text, at, f"the quote {sign} is never closed", kind="quote")
     if sign.isdigit() or sign in ".+-":
-        words = "this is neither a number nor a span such as 30s, 5m, 2h, 7d or 1w"
-        return ParseError(text, at, words, kind="value")
+        message = "this is neither a number nor a duration such as 30s, 5m, 2h, 7d or 1w"
+        return ParseError(text, at, message, kind="value")
     if sign in OTHER_WORDS:
-        return ParseError(text, at, f"{sign!r} means nothing here; try {OTHER_WORDS[sign]}")
-    return ParseError(text, at, f"{sign!r} means nothing here")
+        return ParseError(text, at, f"{sign!r} is not known here; try {OTHER_WORDS[sign]}")
+    return ParseError(text, at, f"{sign!r} is not known here")
 
 
-class _Reader:
-    """Makes our tree of the parser's; `_Guard` has made sure that it is not deep."""
+class _TreeBuilder:
+    """Builds the tree of a filter from the parser's; recursion is safe below `MAX_DEPTH`."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -209,11 +216,11 @@ class _Reader:
             return Not(self.tree(node.children[1]))
         if node.data == "word":
             [token] = node.children
-            value = _unquoted(token) if token[0] in "'\"`" else str(token)
-            return Comparison(TEXT, CONTAINS, value, self._place(token, token), bare=True)
-        return self._claim(node)
+            value = _unquote(token) if token[0] in "'\"`" else str(token)
+            return Predicate(TEXT, CONTAINS, value, self._position(token, token), bare=True)
+        return self._predicate(node)
 
-    def _claim(self, node: Any) -> Comparison:
+    def _predicate(self, node: Any) -> Predicate:
         named, *rest = node.children
         field, first = self._field(named)
         if node.data == "listed":
@@ -227,29 +234,29 @@ class _Reader:
         else:
             *operators, end = rest
             value, raw = self._value(end), str(end)
-        given = end if node.data != "listed" else operators[-1]
-        place = self._place(first, end, given)
-        return Comparison(field, _operator(operators), value, place, raw)
+        value_token = end if node.data != "listed" else operators[-1]
+        position = self._position(first, end, value_token)
+        return Predicate(field, _operator(operators), value, position, raw)
 
-    def _place(self, first: Token, last: Token, value: Token | None = None) -> Position:
+    def _position(self, first: Token, last: Token, value: Token | None = None) -> Position:
         start, end = first.start_pos or 0, last.end_pos or 0
         return Position(start + 1, self._text[start:end], ((value or first).start_pos or 0) + 1)
 
     def _field(self, node: Any) -> tuple[FieldReference, Token]:
         token = node.children[-1]
-        found = named(str(token))
-        if not found.key:
+        field = parse_field(str(token))
+        if not field.key:
             raise ParseError(self._text, token.start_pos, "a key is expected after the dot")
         if node.data == "name":
-            return found, token
-        return FieldReference(found.entity, found.key, node.children[0].lower()), node.children[0]
+            return field, token
+        return FieldReference(field.entity, field.key, node.children[0].lower()), node.children[0]
 
-    def _value(self, token: Token) -> Single:
+    def _value(self, token: Token) -> SingleValue:
         try:
-            value: Single = _VALUES[token.type](token)
+            value: SingleValue = _VALUES[token.type](token)
         except (OverflowError, ValueError):  # or more digits than Python reads
-            words = "this span is longer than time itself"
-            raise ParseError(self._text, token.start_pos or 0, words) from None
+            message = "this duration is too long"
+            raise ParseError(self._text, token.start_pos or 0, message) from None
         return value
 
 
@@ -258,15 +265,15 @@ def _operator(tokens: Sequence[Token]) -> str:
     return {"==": "=", "<>": "!="}.get(word, word)
 
 
-def named(text: str) -> FieldReference:
+def parse_field(text: str) -> FieldReference:
     """The field of a name as filters write it: `metrics.auc`, ``tags.`a b` ``, `name`."""
     if text[:1] in '`"':
-        return FieldReference("", _unquoted(text))
+        return FieldReference("", _unquote(text))
     entity, dot, key = text.partition(".")
-    return FieldReference(entity, _unquoted(key)) if dot else FieldReference("", entity)
+    return FieldReference(entity, _unquote(key)) if dot else FieldReference("", entity)
 
 
-def _unquoted(text: str) -> str:
+def _unquote(text: str) -> str:
     quote = text[:1]
     if len(text) < 2 or quote not in "`\"'" or text[-1] != quote:
         return text
@@ -287,8 +294,8 @@ def _now(text: str) -> Now:
 
 
 _VALUES: dict[str, Any] = {
-    "SINGLE": _unquoted,
-    "DOUBLE": _unquoted,
+    "SINGLE": _unquote,
+    "DOUBLE": _unquote,
     "NUMBER": float,
     "SPAN": _span,
     "NOW": _now,
@@ -296,68 +303,72 @@ _VALUES: dict[str, Any] = {
 
 
 def write(tree: Tree) -> str:
-    """The tree as canonical text: `parse` makes an equal tree of it."""
-    if isinstance(tree, Comparison):
-        return _written(tree)
+    """The tree as canonical text, which `parse` reads back as an equal tree."""
+    if isinstance(tree, Predicate):
+        return _write_predicate(tree)
     if isinstance(tree, Not):
-        return f"NOT {_inside(tree.part, (And, Or))}"
+        return f"NOT {_write_enclosed(tree.part, (And, Or))}"
     if isinstance(tree, And):
-        return " AND ".join(_inside(part, (And, Or)) for part in tree.parts)
-    return " OR ".join(_inside(part, (Or,)) for part in tree.parts)
+        return " AND ".join(_write_enclosed(part, (And, Or)) for part in tree.parts)
+    return " OR ".join(_write_enclosed(part, (Or,)) for part in tree.parts)
 
 
-def of(joiner: str, claims: Sequence[Comparison]) -> str:
-    """Claims joined by AND or OR as canonical text; the other way round, see `simple`."""
-    parts = tuple(claims)
+def join_predicates(joiner: str, predicates: Sequence[Predicate]) -> str:
+    """Predicates joined by AND or OR as canonical text; the other way round, see `simple`."""
+    parts = tuple(predicates)
     if len(parts) == 1:
         return write(parts[0])
     return write(JOINERS[joiner](parts))
 
 
-def _inside(tree: Tree, enclosed: tuple[type[Tree], ...]) -> str:
+def _write_enclosed(tree: Tree, enclosed: tuple[type[Tree], ...]) -> str:
     return f"({write(tree)})" if isinstance(tree, enclosed) else write(tree)
 
 
-def _written(claim: Comparison) -> str:
-    if claim.field == TEXT and claim.operator == CONTAINS and isinstance(claim.value, str):
-        return quoted(claim.value)
-    name = written_name(claim.field)
-    if claim.value is None:
-        return f"{name} {claim.operator}"
-    return f"{name} {claim.operator} {_written_value(claim.value)}"
+def _write_predicate(predicate: Predicate) -> str:
+    if (
+        predicate.field == TEXT
+        and predicate.operator == CONTAINS
+        and isinstance(predicate.value, str)
+    ):
+        return quote_text(predicate.value)
+    name = write_field(predicate.field)
+    if predicate.value is None:
+        return f"{name} {predicate.operator}"
+    return f"{name} {predicate.operator} {_write_value(predicate.value)}"
 
 
-def written_name(field: FieldReference) -> str:
-    """A field as filters write it; keys that are no plain word stand in backticks."""
+def write_field(field: FieldReference) -> str:
+    """A field as filters write it; keys other than plain words are put in backticks."""
     if field.part:
-        return f"{field.part}({written_name(replace(field, part=''))})"
+        return f"{field.part}({write_field(replace(field, part=''))})"
     if field.entity:
         plain = PLAIN_KEY.fullmatch(field.key)
-        return f"{field.entity}.{field.key if plain else quoted(field.key, '`')}"
+        return f"{field.entity}.{field.key if plain else quote_text(field.key, '`')}"
     plain = PLAIN_NAME.fullmatch(field.key)
     if plain and not RESERVED.fullmatch(field.key):
         return field.key
-    return quoted(field.key, "`")
+    return quote_text(field.key, "`")
 
 
-def _written_value(value: Value) -> str:
+def _write_value(value: Value) -> str:
     if isinstance(value, tuple):
-        return f"({', '.join(_written_value(each) for each in value)})"
+        return f"({', '.join(_write_value(item) for item in value)})"
     if isinstance(value, str):
-        return quoted(value)
+        return quote_text(value)
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, timedelta):
-        return _written_span(value)
+        return _write_span(value)
     assert isinstance(value, Now)
-    if not value.moved:
+    if not value.offset:
         return "now"
-    sign = "-" if value.moved < timedelta() else "+"
-    return f"now {sign} {_written_span(abs(value.moved))}"
+    sign = "-" if value.offset < timedelta() else "+"
+    return f"now {sign} {_write_span(abs(value.offset))}"
 
 
-def _written_span(span: timedelta) -> str:
-    """In the largest unit that divides it; not in weeks, which people count as days."""
+def _write_span(span: timedelta) -> str:
+    """A duration in the largest unit that divides it, up to days."""
     micros = span // timedelta(microseconds=1)
     for unit, seconds in SECONDS.items():
         if unit != "w" and micros % (seconds * 1_000_000) == 0:
@@ -365,6 +376,6 @@ def _written_span(span: timedelta) -> str:
     return f"{micros // 1_000_000}.{micros % 1_000_000:06}s"
 
 
-def quoted(text: str, quote: str = "'") -> str:
-    """A text in quotes; a quote inside stands twice."""
+def quote_text(text: str, quote: str = "'") -> str:
+    """A text in quotes, quotes inside it doubled."""
     return quote + text.replace(quote, quote * 2) + quote

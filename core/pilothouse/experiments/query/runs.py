@@ -1,6 +1,6 @@
-"""What can be asked of runs: their own facts, metrics, parameters, tags, datasets, and the rest.
+"""The fields that filters of runs know: own fields, metrics, parameters, tags and datasets.
 
-Rooms above this one add what they know of runs as an `Entity` of their own.
+Packages above this one add fields of their own as an `Entity`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -28,18 +29,18 @@ from sqlalchemy import (
 from sqlmodel import Session, col
 
 from pilothouse.experiments.query.dialects import before
-from pilothouse.experiments.query.parse import parse, written_name
+from pilothouse.experiments.query.parse import parse, write_field
 from pilothouse.experiments.query.sql import (
-    NANS,
+    NAN_OPERATORS,
     Condition,
     FieldSpec,
     Kind,
     condition,
-    listed,
+    join_with_or,
     predicate_condition,
-    unfit,
+    unusable,
 )
-from pilothouse.experiments.query.tree import PARTS, TEXT, Comparison, FieldReference, Tree
+from pilothouse.experiments.query.tree import PARTS, TEXT, FieldReference, Predicate, Tree
 from pilothouse.experiments.tables import (
     CANCELLED,
     QUEUED,
@@ -56,20 +57,20 @@ from pilothouse.experiments.tables import (
 from pilothouse.kit.errors import Invalid
 from pilothouse.storage import Utc
 
-SPELLINGS = {status.upper(): status for status in STATUSES}
-SPELLINGS |= {"KILLED": CANCELLED, "SCHEDULED": QUEUED}
-FEW_RUNS = 2000
-SEEKS = ("=", ">", ">=", "<", "<=", "IN")
-Few = Callable[[Select[Any]], bool]
+STATUS_SPELLINGS = {status.upper(): status for status in STATUSES}
+STATUS_SPELLINGS |= {"KILLED": CANCELLED, "SCHEDULED": QUEUED}
+MAX_FEW_RUNS = 2000
+INDEXED_OPERATORS = ("=", ">", ">=", "<", "<=", "IN")
+FewTest = Callable[[Select[Any]], bool]
 YES_NO = {"YES": "yes", "NO": "no", "TRUE": "yes", "FALSE": "no"}
 STARRED = "pilothouse.starred"
 
 
 @dataclass(frozen=True)
 class Entity:
-    """Fields under one name: `names` in the filter, and what is known under each key.
+    """A group of fields in filters, such as `metrics.<key>`: its names and its fields by key.
 
-    `any_key` answers for keys that are not listed.
+    `any_key` makes the specification for keys that are not listed.
     """
 
     names: tuple[str, ...]
@@ -78,10 +79,10 @@ class Entity:
     any_key: Callable[[FieldReference], FieldSpec] | None = None
 
 
-def _own(
+def _own_field(
     title: str, kind: Kind, column: Any, *, optional: bool = False, spelled: Any = None
 ) -> FieldSpec:
-    """A column of the run itself; where a run may be without, no claim about it holds then."""
+    """A column of the run itself; no predicate holds for a run without an optional value."""
     present = column.is_not(None)
     if kind == "text":
         present = and_(present, column != "")
@@ -89,33 +90,34 @@ def _own(
         title,
         kind,
         column,
-        (lambda holds: and_(present, holds)) if optional else _as_it_is,
+        (lambda holds: and_(present, holds)) if optional else _unchanged,
         present,
-        spelled=spelled or {},
+        spellings=spelled or {},
     )
 
 
-def _as_it_is(holds: Condition) -> Condition:
+def _unchanged(holds: Condition) -> Condition:
     return holds
 
 
 @dataclass(frozen=True)
-class _Of:
-    """A condition on rows of a table becomes one on the runs that they are of.
+class _RowsOfRun:
+    """Turns a condition on rows of a table into one on the runs that these rows belong to.
 
-    With EXISTS a page is full after as many looks as it takes; that is right when many runs are
-    meant. When `few` says that it is few of them, and an index leads there, they are a list.
+    PERF: `EXISTS` is tested run by run, so a page of many matching runs is full after a few tests.
+    When `is_few` says that only few rows match, and an index leads to them, `IN` with the list of
+    their runs is faster (`tests/bench/run.py table`).
     """
 
     table: Any
-    joined: tuple[Condition, ...] = ()
+    join_conditions: tuple[Condition, ...] = ()
     indexed: bool = False
-    few: Few | None = None
+    is_few: FewTest | None = None
 
     def __call__(self, holds: Condition) -> Condition:
         run = col(self.table.run_id)
-        rows = select(run).where(*self.joined, holds)
-        if self.few is not None and self.few(rows):
+        rows = select(run).where(*self.join_conditions, holds)
+        if self.is_few is not None and self.is_few(rows):
             return col(Run.id).in_(rows.correlate(None))
         return rows.where(run == col(Run.id)).correlate(Run).exists()
 
@@ -125,42 +127,42 @@ def _in_experiment(holds: Condition) -> Condition:
     return col(Run.experiment_id).in_(experiments.correlate(None))
 
 
-def _starred() -> FieldSpec:
+def _starred_field() -> FieldSpec:
     marked = select(col(RunTag.run_id)).where(
         col(RunTag.key) == STARRED, col(RunTag.value) == "yes"
     )
     column = case((col(Run.id).in_(marked.correlate(None)), "yes"), else_="no")
-    return FieldSpec("Starred", "choice", column, spelled=YES_NO)
+    return FieldSpec("Starred", "choice", column, spellings=YES_NO)
 
 
 def own_fields(now: datetime) -> dict[str, FieldSpec]:
-    """The run's own facts by our names and MLflow's; a run that goes on lasts until now."""
+    """The run's own fields by name; the duration of a run that has not ended counts until `now`."""
     ended = func.coalesce(col(Run.ended_at), literal(now, Utc))
     lasted = type_coerce(ended, BigInteger) - type_coerce(col(Run.started_at), BigInteger)
     dirty = case((col(Run.dirty).is_(True), "yes"), (col(Run.dirty).is_(False), "no"))
     return {
-        "name": _own("Name", "text", col(Run.name)),
-        "id": _own("Id", "text", col(Run.id)),
-        "status": _own("Status", "choice", col(Run.status), spelled=SPELLINGS),
+        "name": _own_field("Name", "text", col(Run.name)),
+        "id": _own_field("Id", "text", col(Run.id)),
+        "status": _own_field("Status", "choice", col(Run.status), spelled=STATUS_SPELLINGS),
         "experiment": FieldSpec("Experiment", "text", col(Experiment.name), _in_experiment),
         "experiment_id": FieldSpec(
-            "Experiment's number", "text", cast(col(Experiment.id), String), _in_experiment
+            "Experiment id", "text", cast(col(Experiment.id), String), _in_experiment
         ),
-        "trainer": _own("Trainer", "text", col(Run.trainer), optional=True),
-        "user": _own("User", "text", col(Run.user)),
-        "created": _own("Created", "time", col(Run.created_at)),
-        "started": _own("Started", "time", col(Run.started_at), optional=True),
-        "ended": _own("Ended", "time", col(Run.ended_at), optional=True),
-        "duration": _own("Duration (s)", "number", lasted / 1_000_000.0, optional=True),
-        "parent": _own("Parent", "text", col(Run.parent_id), optional=True),
-        "source": _own("Source", "text", col(Run.source), optional=True),
-        "commit": _own("Commit", "text", col(Run.commit), optional=True),
-        "dirty": _own("Uncommitted code", "choice", dirty, optional=True, spelled=YES_NO),
-        "seed": _own("Seed", "number", col(Run.seed), optional=True),
-        "job": _own("Job", "text", col(Run.job_id), optional=True),
-        "note": _own("Note", "text", col(Run.note), optional=True),
-        "error": _own("Error", "text", col(Run.error), optional=True),
-        "starred": _starred(),
+        "trainer": _own_field("Trainer", "text", col(Run.trainer), optional=True),
+        "user": _own_field("User", "text", col(Run.user)),
+        "created": _own_field("Created", "time", col(Run.created_at)),
+        "started": _own_field("Started", "time", col(Run.started_at), optional=True),
+        "ended": _own_field("Ended", "time", col(Run.ended_at), optional=True),
+        "duration": _own_field("Duration (s)", "number", lasted / 1_000_000.0, optional=True),
+        "parent": _own_field("Parent", "text", col(Run.parent_id), optional=True),
+        "source": _own_field("Source", "text", col(Run.source), optional=True),
+        "commit": _own_field("Commit", "text", col(Run.commit), optional=True),
+        "dirty": _own_field("Uncommitted code", "choice", dirty, optional=True, spelled=YES_NO),
+        "seed": _own_field("Seed", "number", col(Run.seed), optional=True),
+        "job": _own_field("Job", "text", col(Run.job_id), optional=True),
+        "note": _own_field("Note", "text", col(Run.note), optional=True),
+        "error": _own_field("Error", "text", col(Run.error), optional=True),
+        "starred": _starred_field(),
     }
 
 
@@ -180,52 +182,61 @@ ALIASES = {
 }
 
 
-def _metric(named: FieldReference) -> FieldSpec:
+def _metric_field(named: FieldReference) -> FieldSpec:
     part = named.part or "last"
-    within = _Of(RunMetric, (col(RunMetric.key) == named.key,), indexed=part == "last")
-    more = () if part == "count" else NANS
-    return FieldSpec(named.column, "number", col(getattr(RunMetric, part)), within, more=more)
+    within = _RowsOfRun(RunMetric, (col(RunMetric.key) == named.key,), indexed=part == "last")
+    more = () if part == "count" else NAN_OPERATORS
+    return FieldSpec(
+        named.column, "number", col(getattr(RunMetric, part)), within, extra_operators=more
+    )
 
 
-def _param(named: FieldReference) -> FieldSpec:
-    within = _Of(Param, (col(Param.key) == named.key,), indexed=True)
+def _param_field(named: FieldReference) -> FieldSpec:
+    within = _RowsOfRun(Param, (col(Param.key) == named.key,), indexed=True)
     return FieldSpec(named.column, "either", col(Param.value), within, number=col(Param.number))
 
 
-def _tag(named: FieldReference) -> FieldSpec:
-    within = _Of(RunTag, (col(RunTag.key) == named.key,), indexed=True)
+def _tag_field(named: FieldReference) -> FieldSpec:
+    within = _RowsOfRun(RunTag, (col(RunTag.key) == named.key,), indexed=True)
     return FieldSpec(named.column, "text", col(RunTag.value), within)
 
 
-def _dataset(title: str, theirs: Any, ours: Any) -> FieldSpec:
-    logged = _Of(SourceUse, (col(SourceUse.source_id) == col(Source.id),))
-    read = () if ours is None else (FieldSpec(title, "text", ours, _Of(RunInput)),)
-    return FieldSpec(title, "text", theirs, logged, also=read)
+def _dataset_field(title: str, logged_column: Any, registered_column: Any) -> FieldSpec:
+    logged = _RowsOfRun(SourceUse, (col(SourceUse.source_id) == col(Source.id),))
+    read = (
+        ()
+        if registered_column is None
+        else (FieldSpec(title, "text", registered_column, _RowsOfRun(RunInput)),)
+    )
+    return FieldSpec(title, "text", logged_column, logged, alternatives=read)
 
 
-METRICS = Entity(("metrics", "metric"), "Metrics", any_key=_metric)
-PARAMS = Entity(("params", "param", "parameters", "parameter"), "Parameters", any_key=_param)
-TAGS = Entity(("tags", "tag"), "Tags", any_key=_tag)
+METRICS = Entity(("metrics", "metric"), "Metrics", any_key=_metric_field)
+PARAMS = Entity(("params", "param", "parameters", "parameter"), "Parameters", any_key=_param_field)
+TAGS = Entity(("tags", "tag"), "Tags", any_key=_tag_field)
 DATASETS = Entity(
     ("datasets", "dataset"),
     "Datasets",
     {
-        "name": _dataset("Dataset", col(Source.name), before(col(RunInput.dataset), "@")),
-        "digest": _dataset("Dataset's digest", col(Source.digest), None),
-        "context": _dataset("Dataset's role", col(SourceUse.role), col(RunInput.role)),
-        "version": FieldSpec("Dataset version", "text", col(RunInput.dataset), _Of(RunInput)),
+        "name": _dataset_field("Dataset", col(Source.name), before(col(RunInput.dataset), "@")),
+        "digest": _dataset_field("Dataset digest", col(Source.digest), None),
+        "context": _dataset_field("Dataset role", col(SourceUse.role), col(RunInput.role)),
+        "version": FieldSpec(
+            "Dataset version", "text", col(RunInput.dataset), _RowsOfRun(RunInput)
+        ),
     },
 )
-OF_RUNS = (METRICS, PARAMS, TAGS, DATASETS)
+RUN_ENTITIES = (METRICS, PARAMS, TAGS, DATASETS)
 OWN_NAMES = ("", "attributes", "attribute", "attr", "run")
 
 
 class RunLanguage:
-    """The language about runs at an instant, with the entities of the rooms above.
+    """Translates filters about runs into conditions, with the entities of other packages.
 
-    With a session it asks an index beforehand whether a claim is about few runs. PostgreSQL finds
-    that out by itself. `whole` says that all that is meant will be read, as for a count: then it is
-    taken for few.
+    `now` is the instant that relative times refer to. On SQLite, with a session, an index is asked
+    beforehand whether few runs match a predicate; PostgreSQL's planner knows that by itself.
+    `reads_all` says that every matching run will be read, as for a count: then a list of matches
+    is always right.
     """
 
     def __init__(
@@ -234,126 +245,162 @@ class RunLanguage:
         entities: Sequence[Entity] = (),
         session: Session | None = None,
         *,
-        whole: bool = False,
+        reads_all: bool = False,
     ) -> None:
         self.now = now
-        self._session, self._whole = session, whole
+        self._session, self._reads_all = session, reads_all
         self.own = own_fields(now)
-        self.entities = (*OF_RUNS, *entities)
+        self.entities = (*RUN_ENTITIES, *entities)
 
-    def of_all(self) -> RunLanguage:
-        """The same language, for a question that reads all that is meant."""
-        more = self.entities[len(OF_RUNS) :]
-        return RunLanguage(self.now, more, self._session, whole=True)
+    def for_full_read(self) -> RunLanguage:
+        """The same language, for a statement that reads every matching run."""
+        more = self.entities[len(RUN_ENTITIES) :]
+        return RunLanguage(self.now, more, self._session, reads_all=True)
 
-    def condition(self, text: str) -> Condition:
-        """A filter as a condition on `Run`. Raises Invalid, naming the place of what is wrong."""
-        return self.of(parse(text))
+    def compile(self, text: str) -> CompiledQuery:
+        """Parse a filter once, for all statements of a request. Raises Invalid."""
+        return CompiledQuery(text, parse(text), self)
 
-    def of(self, tree: Tree) -> Condition:
+    def of_tree(self, tree: Tree) -> Condition:
         """A tree as a condition on `Run`."""
-        return condition(tree, self.claim)
+        return condition(tree, self.of_predicate)
 
-    def claim(self, claim: Comparison) -> Condition:
-        """One claim as a condition on `Run`. Raises Invalid for a field that there is not."""
-        if claim.bare:
-            self._check_word(claim)
-        if claim.field == TEXT:
-            return _has_words(claim)
-        return predicate_condition(self.known(claim), claim, self.now)
+    def of_predicate(self, predicate: Predicate) -> Condition:
+        """One predicate as a condition on `Run`. Raises Invalid for a field that there is not."""
+        if predicate.bare:
+            self._check_word(predicate)
+        if predicate.field == TEXT:
+            return _text_condition(predicate)
+        return predicate_condition(self.field_spec(predicate), predicate, self.now)
 
-    def _few(self) -> Few | None:
+    def _few_test(self) -> FewTest | None:
         session = self._session
         if session is None or session.get_bind().dialect.name != "sqlite":
             return None
-        if self._whole:
+        if self._reads_all:
             return lambda _rows: True
 
         def few(rows: Select[Any]) -> bool:
-            some = rows.limit(FEW_RUNS + 1).subquery()
+            some = rows.limit(MAX_FEW_RUNS + 1).subquery()
             return (
                 int(session.execute(select(func.count()).select_from(some)).scalar_one())
-                <= FEW_RUNS
+                <= MAX_FEW_RUNS
             )
 
         return few
 
-    def known(self, claim: Comparison) -> FieldSpec:
-        """What is known of the claim's field. Raises Invalid when there is no such field."""
-        found = self._found(claim)
-        within = found.within
-        if isinstance(within, _Of) and within.indexed and claim.operator in SEEKS:
-            return replace(found, within=replace(within, few=self._few()))
-        return found
+    def field_spec(self, predicate: Predicate) -> FieldSpec:
+        """The specification of a predicate's field. Raises Invalid for an unknown field."""
+        spec = self._find_field(predicate)
+        within = spec.within
+        if (
+            isinstance(within, _RowsOfRun)
+            and within.indexed
+            and predicate.operator in INDEXED_OPERATORS
+        ):
+            return replace(spec, within=replace(within, is_few=self._few_test()))
+        return spec
 
-    def _found(self, claim: Comparison) -> FieldSpec:
-        named = claim.field
+    def _find_field(self, predicate: Predicate) -> FieldSpec:
+        named = predicate.field
         if named.part and (named.entity not in METRICS.names or named.part not in PARTS):
-            raise self._no_part(claim)
+            raise self._unknown_part(predicate)
         if named.entity in OWN_NAMES:
             key = ALIASES.get(named.key.lower(), named.key.lower())
-            return self._listed(claim, self.own, key)
-        entity = next((each for each in self.entities if named.entity in each.names), None)
+            return self._listed_field(predicate, self.own, key)
+        entity = next(
+            (candidate for candidate in self.entities if named.entity in candidate.names), None
+        )
         if entity is None:
-            raise self._no_entity(claim)
+            raise self._unknown_entity(predicate)
         if entity.any_key is not None:
             return entity.any_key(named)
-        return self._listed(claim, entity.fields, named.key)
+        return self._listed_field(predicate, entity.fields, named.key)
 
-    def _listed(self, claim: Comparison, fields: Mapping[str, FieldSpec], key: str) -> FieldSpec:
+    def _listed_field(
+        self, predicate: Predicate, fields: Mapping[str, FieldSpec], key: str
+    ) -> FieldSpec:
         if key in fields:
             return fields[key]
-        entity = claim.field.entity
+        entity = predicate.field.entity
         prefix = f"{entity}." if entity else ""
         near = get_close_matches(key, [*fields, *(() if prefix else ALIASES)], 3)
-        words = f"there is no field {prefix + key!r}{_meant(prefix + each for each in near)}"
-        hint = f"Known: {', '.join(prefix + each for each in fields)}."
+        message = (
+            f"there is no field {prefix + key!r}{_did_you_mean(prefix + name for name in near)}"
+        )
+        hint = f"Known: {', '.join(prefix + name for name in fields)}."
         if not prefix:
             hint += f" A metric is metrics.{key}, a parameter params.{key}, a tag tags.{key}."
-        raise unfit(claim, words, hint)
+        raise unusable(predicate, message, hint)
 
-    def _no_entity(self, claim: Comparison) -> Invalid:
-        names = [each.names[0] for each in self.entities]
-        named = claim.field
+    def _unknown_entity(self, predicate: Predicate) -> Invalid:
+        names = [entity.names[0] for entity in self.entities]
+        named = predicate.field
         near = get_close_matches(named.entity, names, 2)
-        written = [written_name(FieldReference(each, named.key)) for each in near or names[:3]]
-        words = f"nothing is called {named.entity!r}{_meant(written)}"
-        return unfit(claim, words, f"Before a dot stands one of: {', '.join(names)}.")
+        written = [write_field(FieldReference(name, named.key)) for name in near or names[:3]]
+        message = f"there is no group of fields {named.entity!r}{_did_you_mean(written)}"
+        return unusable(predicate, message, f"Known before a dot: {', '.join(names)}.")
 
-    def _no_part(self, claim: Comparison) -> Invalid:
-        named = claim.field
+    def _unknown_part(self, predicate: Predicate) -> Invalid:
+        named = predicate.field
         if named.part in PARTS:
-            return unfit(claim, f"{named.part}() is of a metric: {named.part}(metrics.<key>)")
-        near = _meant(f"{each}()" for each in get_close_matches(named.part, PARTS, 2))
-        parts = ", ".join(f"{each}()" for each in PARTS)
-        return unfit(claim, f"there is no {named.part}(){near}", f"Known: {parts}.")
+            return unusable(
+                predicate, f"{named.part}() takes a metric: {named.part}(metrics.<key>)"
+            )
+        near = _did_you_mean(f"{name}()" for name in get_close_matches(named.part, PARTS, 2))
+        parts = ", ".join(f"{name}()" for name in PARTS)
+        return unusable(predicate, f"there is no {named.part}(){near}", f"Known: {parts}.")
 
-    def _check_word(self, claim: Comparison) -> None:
-        """A word that names a field was to be compared with something."""
-        word = claim.position.text
+    def _check_word(self, predicate: Predicate) -> None:
+        """Raise Invalid for a bare word that names a field: a comparison was probably meant."""
+        word = predicate.position.text
         entity, dot, _ = word.partition(".")
-        names = {name for each in self.entities for name in each.names}
+        names = {name for candidate in self.entities for name in candidate.names}
         if word in self.own or word in ALIASES or (dot and entity in names):
-            raise unfit(claim, f"expected an operator after {word}, such as = or LIKE")
+            raise unusable(predicate, f"expected an operator after {word}, such as = or LIKE")
 
 
-def _meant(near: Iterable[str]) -> str:
-    told = tuple(near)
-    return f"; did you mean {listed(told)}?" if told else ""
+class CompiledQuery:
+    """A parsed filter, and its conditions on `Run`, each made at most once.
+
+    Making a condition can cost a statement (see `RunLanguage`), and one page needs it several
+    times: for the walk along an index, for the sort and for the runs without a value.
+    """
+
+    def __init__(self, text: str, tree: Tree, language: RunLanguage) -> None:
+        self.text, self.tree = text, tree
+        self._language = language
+
+    @cached_property
+    def per_run(self) -> Condition:
+        """The condition for statements that stop once a page is full. Raises Invalid."""
+        return self._language.of_tree(self.tree)
+
+    @cached_property
+    def full_read(self) -> Condition:
+        """The condition for statements that read every matching run. Raises Invalid."""
+        return self._language.for_full_read().of_tree(self.tree)
 
 
-def _has_words(claim: Comparison) -> Condition:
-    if claim.operator not in ("CONTAINS", "NOT CONTAINS") or not isinstance(claim.value, str):
-        raise unfit(claim, "text is asked with CONTAINS or NOT CONTAINS and words in quotes")
-    found = has_words(claim.value)
-    return found if claim.operator == "CONTAINS" else not_(found)
+def _did_you_mean(near: Iterable[str]) -> str:
+    suggestions = tuple(near)
+    return f"; did you mean {join_with_or(suggestions)}?" if suggestions else ""
 
 
-def has_words(words: str) -> Condition:
-    """Whether name, trainer or note have these words in them, or the id begins with them."""
+def _text_condition(predicate: Predicate) -> Condition:
+    if predicate.operator not in ("CONTAINS", "NOT CONTAINS") or not isinstance(
+        predicate.value, str
+    ):
+        raise unusable(predicate, "text takes only CONTAINS or NOT CONTAINS with a quoted string")
+    condition = contains_text(predicate.value)
+    return condition if predicate.operator == "CONTAINS" else not_(condition)
+
+
+def contains_text(text: str) -> Condition:
+    """Whether name, trainer or note contain the text, ignoring case, or the id begins with it."""
     return or_(
-        col(Run.name).icontains(words, autoescape=True),
-        col(Run.id).startswith(words.lower(), autoescape=True),
-        func.coalesce(col(Run.trainer), "").icontains(words, autoescape=True),
-        col(Run.note).icontains(words, autoescape=True),
+        col(Run.name).icontains(text, autoescape=True),
+        col(Run.id).startswith(text.lower(), autoescape=True),
+        func.coalesce(col(Run.trainer), "").icontains(text, autoescape=True),
+        col(Run.note).icontains(text, autoescape=True),
     )

@@ -1,7 +1,7 @@
-"""Claims to conditions in SQL. Every value is a bound parameter.
+"""Predicates to conditions in SQL. Every value is a bound parameter.
 
-A claim about a field that a run does not have does not hold, and its NOT does; so no condition is
-ever NULL, and `NOT (a OR b)` means what it says.
+A predicate is false for a run without the field, and its NOT is true. So no condition is ever NULL,
+and `NOT (a OR b)` follows two-valued logic.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ from sqlalchemy import (
 )
 
 from pilothouse.experiments.query.dialects import ilike, like, matches
-from pilothouse.experiments.query.parse import quoted
-from pilothouse.experiments.query.tree import And, Comparison, Not, Now, Single, Tree, Value
+from pilothouse.experiments.query.parse import quote_text
+from pilothouse.experiments.query.tree import And, Not, Now, Predicate, SingleValue, Tree, Value
 from pilothouse.kit.clock import EPOCH
 from pilothouse.kit.errors import Invalid
 
 Condition = ColumnElement[bool]
 Column = SQLColumnExpression[Any]
 Kind = Literal["text", "number", "time", "choice", "either"]
-Claim = Callable[[Comparison], Condition]
+PredicateCondition = Callable[[Predicate], Condition]
 
-NULLS = ("IS NULL", "IS NOT NULL")
-NANS = ("IS NAN", "IS NOT NAN")
-ORDERS = ("=", "!=", ">", ">=", "<", "<=")
-PATTERNS = (
+NULL_OPERATORS = ("IS NULL", "IS NOT NULL")
+NAN_OPERATORS = ("IS NAN", "IS NOT NAN")
+ORDER_OPERATORS = ("=", "!=", ">", ">=", "<", "<=")
+PATTERN_OPERATORS = (
     *("CONTAINS", "NOT CONTAINS", "LIKE", "NOT LIKE", "ILIKE", "NOT ILIKE"),
     *("=~", "!~"),
 )
-TEXTS = ("=", "!=", *PATTERNS, "IN", "NOT IN")
+TEXT_OPERATORS = ("=", "!=", *PATTERN_OPERATORS, "IN", "NOT IN")
 OPERATORS: Mapping[Kind, tuple[str, ...]] = {
-    "text": (*TEXTS, *NULLS),
-    "number": (*ORDERS, "IN", "NOT IN", *NULLS),
-    "time": (*ORDERS, *NULLS),
-    "choice": ("=", "!=", "IN", "NOT IN", *NULLS),
-    "either": (*ORDERS, *PATTERNS, "IN", "NOT IN", *NULLS),
+    "text": (*TEXT_OPERATORS, *NULL_OPERATORS),
+    "number": (*ORDER_OPERATORS, "IN", "NOT IN", *NULL_OPERATORS),
+    "time": (*ORDER_OPERATORS, *NULL_OPERATORS),
+    "choice": ("=", "!=", "IN", "NOT IN", *NULL_OPERATORS),
+    "either": (*ORDER_OPERATORS, *PATTERN_OPERATORS, "IN", "NOT IN", *NULL_OPERATORS),
 }
 MAX_PATTERN_LENGTH = 1000
-EXACT = float(1 << 53)  # from here on, whole numbers share a float with their neighbours
+MAX_EXACT_INTEGER = float(1 << 53)  # beyond it, neighbouring whole numbers share one float
 NUMBERS = re.compile(r"[+-]?[0-9.][0-9A-Za-z.+-]*")
 LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
 SECOND_US = 1_000_000
-FURTHEST = 2**62
+MAX_INSTANT_US = 2**62
 INSTANT = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d\d)(?:-(?P<day>\d\d)(?:[T ](?P<hour>\d\d):(?P<minute>\d\d)"
     r"(?::(?P<second>\d\d)(?:\.(?P<part>\d{1,6}))?)?\s*(?P<zone>Z|[+-]\d\d:?\d\d)?)?)?"
@@ -65,148 +65,174 @@ INSTANT = re.compile(
 INSTANTS = "'2026-03-01', '2026-03-01 12:30' or now - 7d"
 
 
-def _same(holds: Condition) -> Condition:
+def _unchanged(holds: Condition) -> Condition:
     return holds
 
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """A field that can be asked about: its kind, the column that holds it, and where that lies.
+    """A field of the filter language: its kind and the column that holds it.
 
-    `within` makes a condition on the column one on the run; `present` says that there is a value.
-    A field of the kind "either" is a text in `column`, and in `number` where it is one. What is
-    kept in several places has the others in `also`. Choices may be spelled in other ways:
-    `spelled` maps them, in capitals, to ours.
+    - `within` turns a condition on the column into one on the run.
+    - `has_value` is the condition that a run has a value.
+    - `number` is the numeric column of a field of the kind "either", whose text is in `column`.
+    - `alternatives` are further columns that hold the same field.
+    - `spellings` maps other spellings of choices, in capitals, to the stored ones.
     """
 
     title: str
     kind: Kind
     column: Column
-    within: Callable[[Condition], Condition] = _same
-    present: Condition = field(default_factory=true)
+    within: Callable[[Condition], Condition] = _unchanged
+    has_value: Condition = field(default_factory=true)
     number: Column | None = None
-    more: tuple[str, ...] = ()
-    also: tuple[FieldSpec, ...] = ()
-    spelled: Mapping[str, str] = field(default_factory=dict)
+    extra_operators: tuple[str, ...] = ()
+    alternatives: tuple[FieldSpec, ...] = ()
+    spellings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def operators(self) -> tuple[str, ...]:
         """The operators that the field takes."""
-        return (*OPERATORS[self.kind], *self.more)
+        return (*OPERATORS[self.kind], *self.extra_operators)
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The values that it can have, when they are few and fixed."""
-        return tuple(dict.fromkeys(self.spelled.values()))
+        """The fixed values of a choice; empty for other kinds."""
+        return tuple(dict.fromkeys(self.spellings.values()))
 
 
-def condition(tree: Tree, claim: Claim) -> Condition:
-    """A tree as one condition; `claim` makes each comparison's."""
-    if isinstance(tree, Comparison):
-        return claim(tree)
+def condition(tree: Tree, condition_of: PredicateCondition) -> Condition:
+    """A tree as one condition; `condition_of` translates each predicate."""
+    if isinstance(tree, Predicate):
+        return condition_of(tree)
     if isinstance(tree, Not):
-        return not_(condition(tree.part, claim))
-    parts = [condition(part, claim) for part in tree.parts]
+        return not_(condition(tree.part, condition_of))
+    parts = [condition(part, condition_of) for part in tree.parts]
     if not parts:
         return true()
     return and_(*parts) if isinstance(tree, And) else or_(*parts)
 
 
-def predicate_condition(known: FieldSpec, claim: Comparison, now: datetime) -> Condition:
-    """A claim about a field. Raises Invalid when its operator or its value do not fit the field."""
-    if claim.operator not in known.operators:
-        raise unfit(claim, f"{_subject(claim)} is asked with {listed(known.operators)}")
-    places = (known, *known.also)
-    if claim.operator in NULLS:
-        there = or_(*(each.within(each.present) for each in places))
-        return there if claim.operator == "IS NOT NULL" else not_(there)
-    return or_(*(each.within(_against(each, claim, now)) for each in places))
+def predicate_condition(spec: FieldSpec, predicate: Predicate, now: datetime) -> Condition:
+    """A predicate as a condition on the run.
+
+    Raises Invalid when its operator or its value do not fit the field.
+    """
+    if predicate.operator not in spec.operators:
+        raise unusable(
+            predicate, f"{_subject(predicate)} takes the operators {join_with_or(spec.operators)}"
+        )
+    columns = (spec, *spec.alternatives)
+    if predicate.operator in NULL_OPERATORS:
+        has_value = or_(*(part.within(part.has_value) for part in columns))
+        return has_value if predicate.operator == "IS NOT NULL" else not_(has_value)
+    return or_(*(part.within(_field_condition(part, predicate, now)) for part in columns))
 
 
-def unfit(claim: Comparison, words: str, hint: str = "", *, at_value: bool = False) -> Invalid:
-    """A claim that can be read but not be meant: where it stands, and what would be right."""
-    column = claim.position.value_column if at_value else claim.position.column
-    near = claim.raw if at_value else claim.position.text
-    where = f"at column {column}, near {near[:80]!r}" if column else f"about {claim.field.column}"
+def unusable(
+    predicate: Predicate, message: str, hint: str = "", *, at_value: bool = False
+) -> Invalid:
+    """The error for a predicate that can be parsed but not used: its position and what is wrong."""
+    column = predicate.position.value_column if at_value else predicate.position.column
+    near = predicate.raw if at_value else predicate.position.text
+    where = (
+        f"at column {column}, near {near[:80]!r}" if column else f"about {predicate.field.column}"
+    )
     return Invalid(
-        f"the filter cannot be used {where}: {words}{'' if words.endswith('?') else '.'}",
+        f"the filter cannot be used {where}: {message}{'' if message.endswith('?') else '.'}",
         hint=hint,
-        fields={"filter": f"column {column}: {words}" if column else words},
+        fields={"filter": f"column {column}: {message}" if column else message},
     )
 
 
-def _misfit(claim: Comparison, words: str) -> Invalid:
-    """The value of a claim is what does not fit."""
-    return unfit(claim, words, at_value=True)
+def _wrong_value(predicate: Predicate, message: str) -> Invalid:
+    """The error for a predicate whose value does not fit; it names the position of the value."""
+    return unusable(predicate, message, at_value=True)
 
 
-def listed(words: tuple[str, ...]) -> str:
-    """Words as a sentence has them."""
-    return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else "".join(words)
+def join_with_or(names: tuple[str, ...]) -> str:
+    """Names as an enumeration: `a, b or c`."""
+    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else "".join(names)
 
 
-def _values(claim: Comparison) -> tuple[Single, ...]:
-    if isinstance(claim.value, tuple):
-        return claim.value
-    return () if claim.value is None else (claim.value,)
+def _values(predicate: Predicate) -> tuple[SingleValue, ...]:
+    if isinstance(predicate.value, tuple):
+        return predicate.value
+    return () if predicate.value is None else (predicate.value,)
 
 
-def _subject(claim: Comparison) -> str:
-    return claim.field.column
+def _subject(predicate: Predicate) -> str:
+    return predicate.field.column
 
 
-def _against(known: FieldSpec, claim: Comparison, now: datetime) -> Condition:
-    if claim.operator in NANS:
-        is_nan = known.column.is_(None)
-        return is_nan if claim.operator == "IS NAN" else not_(is_nan)
-    if known.kind == "time":
-        return during(known.column, claim.operator, _bounds(claim, now))
-    if known.kind == "number":
-        return numeric(known.column, claim)
-    if known.kind == "choice":
-        return textual(known.column, _spelled(known, claim))
-    if known.kind == "either" and known.number is not None:
-        return _either(known.column, known.number, claim)
-    return textual(known.column, claim)
+def _field_condition(spec: FieldSpec, predicate: Predicate, now: datetime) -> Condition:
+    if predicate.operator in NAN_OPERATORS:
+        is_nan = spec.column.is_(None)
+        return is_nan if predicate.operator == "IS NAN" else not_(is_nan)
+    if spec.kind == "time":
+        return time_condition(spec.column, predicate.operator, _bounds(predicate, now))
+    if spec.kind == "number":
+        return number_condition(spec.column, predicate)
+    if spec.kind == "choice":
+        return text_condition(spec.column, _normalise_choice(spec, predicate))
+    if spec.kind == "either" and spec.number is not None:
+        return _param_condition(spec.column, spec.number, predicate)
+    return text_condition(spec.column, predicate)
 
 
-def _either(column: Column, number: Column, claim: Comparison) -> Condition:
-    """A parameter is asked as a number when the value is one, and as a text otherwise."""
-    values = _values(claim)
+def _param_condition(column: Column, number: Column, predicate: Predicate) -> Condition:
+    """A condition on a parameter: compared as a number with numbers, as a text otherwise."""
+    values = _values(predicate)
     figures = tuple(value for value in values if isinstance(value, float))
-    if figures and len(figures) == len(values) and claim.operator not in PATTERNS:
-        if claim.operator in ("=", "!=", "IN", "NOT IN"):
-            equal = _equal_to_any(column, number, claim, figures)
-            is_asked = claim.operator in ("=", "IN")
+    if figures and len(figures) == len(values) and predicate.operator not in PATTERN_OPERATORS:
+        if predicate.operator in ("=", "!=", "IN", "NOT IN"):
+            equal = _equals_any_number(column, number, predicate, figures)
+            is_asked = predicate.operator in ("=", "IN")
             return equal if is_asked else and_(number.is_not(None), not_(equal))
-        return and_(number.is_not(None), numeric(number, claim))
-    if figures and claim.operator not in PATTERNS:
+        return and_(number.is_not(None), number_condition(number, predicate))
+    if figures and predicate.operator not in PATTERN_OPERATORS:
         texts = tuple(value for value in values if not isinstance(value, float))
-        told = or_(number.in_(figures) & number.is_not(None), _among(column, texts, claim))
-        return told if claim.operator == "IN" else not_(told)
-    if claim.operator in (">", ">=", "<", "<="):
-        raise _misfit(claim, f"{claim.operator} compares numbers, which stand without quotes")
-    return textual(column, claim)
+        matching = or_(
+            number.in_(figures) & number.is_not(None), _in_values(column, texts, predicate)
+        )
+        return matching if predicate.operator == "IN" else not_(matching)
+    if predicate.operator in (">", ">=", "<", "<="):
+        raise _wrong_value(
+            predicate, f"{predicate.operator} compares numbers; write the number without quotes"
+        )
+    return text_condition(column, predicate)
 
 
-def _equal_to_any(
-    column: Column, number: Column, claim: Comparison, figures: tuple[float, ...]
+def _equals_any_number(
+    column: Column, number: Column, predicate: Predicate, figures: tuple[float, ...]
 ) -> Condition:
-    spelled = NUMBERS.findall(claim.raw) if isinstance(claim.value, tuple) else [claim.raw]
+    spelled = (
+        NUMBERS.findall(predicate.raw) if isinstance(predicate.value, tuple) else [predicate.raw]
+    )
     if len(spelled) != len(figures):
         spelled = [str(figure) for figure in figures]
     pairs = zip(spelled, figures, strict=True)
-    return or_(*(_equal(column, number, replace(claim, value=f, raw=text), f) for text, f in pairs))
+    return or_(
+        *(
+            _equals_number(column, number, replace(predicate, value=f, raw=text), f)
+            for text, f in pairs
+        )
+    )
 
 
-def _equal(column: Column, number: Column, claim: Comparison, figure: float) -> Condition:
-    """Whether a parameter is this number: 7, 7.0 and 7e0 are one, but 007 is a name of its own.
+def _equals_number(
+    column: Column, number: Column, predicate: Predicate, figure: float
+) -> Condition:
+    """Whether a parameter equals this number: 7, 7.0 and 7e0 are equal, but 007 is an identifier.
 
-    So is a whole number with more digits than a float has: another one would pass for it.
+    A whole number beyond 2^53 is compared as text too: as a float it would equal its neighbours.
     """
-    if LEADING_ZERO.match(claim.raw) or abs(figure) >= EXACT:
-        return column == claim.raw
-    holds, start = numeric(number, replace(claim, operator="=")), "-0" if figure < 0 else "0"
+    if LEADING_ZERO.match(predicate.raw) or abs(figure) >= MAX_EXACT_INTEGER:
+        return column == predicate.raw
+    holds, start = (
+        number_condition(number, replace(predicate, operator="=")),
+        "-0" if figure < 0 else "0",
+    )
     if abs(figure) >= 1:
         padded = and_(column.like(f"{start}%"), not_(column.like(f"{start}.%")))
     else:  # 0, 0.5 and 0e0 may begin with one zero
@@ -214,66 +240,77 @@ def _equal(column: Column, number: Column, claim: Comparison, figure: float) -> 
     return and_(number.is_not(None), holds, not_(padded))
 
 
-def textual(column: Column, claim: Comparison) -> Condition:
-    """A claim about a text. Raises Invalid when the operator or the value does not fit one."""
-    operator, value = claim.operator, claim.value
+def text_condition(column: Column, predicate: Predicate) -> Condition:
+    """A condition on a text. Raises Invalid when the operator or the value does not fit a text."""
+    operator, value = predicate.operator, predicate.value
     if operator in ("IN", "NOT IN"):
-        among = _among(column, value if isinstance(value, tuple) else (), claim)
+        among = _in_values(column, value if isinstance(value, tuple) else (), predicate)
         return among if operator == "IN" else not_(among)
     if not isinstance(value, str):
-        raise _misfit(claim, f"{_subject(claim)} is a text: write {quoted(claim.raw or '…')}")
+        raise _wrong_value(
+            predicate, f"{_subject(predicate)} is a text: write {quote_text(predicate.raw or '…')}"
+        )
     if operator in ("=", "!="):
         return column == value if operator == "=" else column != value
     negated, _, kind = operator.rpartition(" ")
     if operator in ("=~", "!~"):
-        return _matching(column, value, claim)
+        return _regex_condition(column, value, predicate)
     if len(value) > MAX_PATTERN_LENGTH:
-        raise _misfit(claim, f"a pattern has at most {MAX_PATTERN_LENGTH} characters")
+        raise _wrong_value(predicate, f"a pattern has at most {MAX_PATTERN_LENGTH} characters")
     made = {"LIKE": like, "ILIKE": ilike, "CONTAINS": contains}.get(kind)
     if made is None:
-        raise unfit(claim, f"a text is asked with {listed(TEXTS)}")
+        raise unusable(predicate, f"a text takes the operators {join_with_or(TEXT_OPERATORS)}")
     return not_(made(column, value)) if negated else made(column, value)
 
 
-def _matching(column: Column, text: str, claim: Comparison) -> Condition:
+def _regex_condition(column: Column, text: str, predicate: Predicate) -> Condition:
     try:
-        found = matches(column, text)
+        match = matches(column, text)
     except Invalid as broken:
-        raise _misfit(claim, broken.message.rstrip(".")) from None
-    return found if claim.operator == "=~" else not_(found)
+        raise _wrong_value(predicate, broken.message.rstrip(".")) from None
+    return match if predicate.operator == "=~" else not_(match)
 
 
-def contains(column: Column, words: str) -> Condition:
-    """Whether the text has these words in it, in upper or lower case."""
-    return column.icontains(words, autoescape=True)
+def contains(column: Column, text: str) -> Condition:
+    """Whether the column contains the text, ignoring case."""
+    return column.icontains(text, autoescape=True)
 
 
-def _among(column: Column, values: tuple[Single, ...], claim: Comparison) -> Condition:
+def _in_values(column: Column, values: tuple[SingleValue, ...], predicate: Predicate) -> Condition:
     if not values:
-        raise _misfit(claim, "the list is empty: write IN ('a', 'b')")
+        raise _wrong_value(predicate, "the list is empty: write IN ('a', 'b')")
     if not all(isinstance(value, str) for value in values):
-        raise _misfit(claim, f"{_subject(claim)} is a text: put each value of the list in quotes")
+        raise _wrong_value(
+            predicate, f"{_subject(predicate)} is a text: put each value of the list in quotes"
+        )
     return column.in_(values)
 
 
-def numeric(column: Column, claim: Comparison) -> Condition:
-    """A claim about a number. Raises Invalid when the operator or the value does not fit one."""
-    operator, value = claim.operator, claim.value
+def number_condition(column: Column, predicate: Predicate) -> Condition:
+    """A condition on a number. Raises Invalid when the operator or the value does not fit one."""
+    operator, value = predicate.operator, predicate.value
     if operator in ("IN", "NOT IN"):
-        figures = tuple(_figure(each, claim) for each in value) if isinstance(value, tuple) else ()
+        figures = (
+            tuple(_number(item, predicate) for item in value) if isinstance(value, tuple) else ()
+        )
         if not figures:
-            raise _misfit(claim, "the list is empty: write IN (1, 2)")
+            raise _wrong_value(predicate, "the list is empty: write IN (1, 2)")
         return column.in_(figures) if operator == "IN" else column.not_in(figures)
-    if operator not in ORDERS:
-        raise unfit(claim, f"a number is asked with {listed(OPERATORS['number'])}")
-    figure = _figure(value, claim)
+    if operator not in ORDER_OPERATORS:
+        raise unusable(
+            predicate, f"a number takes the operators {join_with_or(OPERATORS['number'])}"
+        )
+    figure = _number(value, predicate)
     if math.isinf(figure):
         return _against_infinity(column, operator, upward=figure > 0)
-    return against(column, operator, figure)
+    return compare_with(column, operator, figure)
 
 
 def _against_infinity(column: Column, operator: str, *, upward: bool) -> Condition:
-    """Infinity, or the largest number: MLflow's clients mean the one and log the other."""
+    """A condition on infinity, which the largest float stands for.
+
+    MLflow's clients replace infinities by the largest float when they log them.
+    """
     most = sys.float_info.max
     there: Condition = column >= most if upward else column <= -most
     beyond = (">", "<") if upward else ("<", ">")
@@ -284,17 +321,19 @@ def _against_infinity(column: Column, operator: str, *, upward: bool) -> Conditi
     return column.is_not(None) if operator == f"{beyond[1]}=" else not_(there)
 
 
-def _figure(value: Value, claim: Comparison) -> float:
+def _number(value: Value, predicate: Predicate) -> float:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, float):
         return value
-    words = f"{_subject(claim)} is a number, which stands without quotes"
-    raise _misfit(claim, words if isinstance(value, str) else f"{_subject(claim)} is a number")
+    message = f"{_subject(predicate)} is a number; write it without quotes"
+    raise _wrong_value(
+        predicate, message if isinstance(value, str) else f"{_subject(predicate)} is a number"
+    )
 
 
-def against(column: Column, operator: str, value: Any) -> Condition:
-    """A column against a value by one of `ORDERS`."""
+def compare_with(column: Column, operator: str, value: Any) -> Condition:
+    """A column compared with a value by one of `ORDER_OPERATORS`."""
     made: dict[str, Callable[[], Condition]] = {
         "=": lambda: column == value,
         "!=": lambda: column != value,
@@ -306,9 +345,12 @@ def against(column: Column, operator: str, value: Any) -> Condition:
     return made[operator]()
 
 
-def during(column: Column, operator: str, bounds: tuple[int, int]) -> Condition:
-    """An instant against a span of microseconds: a day is over before anything comes after it."""
-    low, high = (max(min(bound, FURTHEST), -FURTHEST) for bound in bounds)
+def time_condition(column: Column, operator: str, bounds: tuple[int, int]) -> Condition:
+    """An instant compared with a span of microseconds, `low` included and `high` excluded.
+
+    A span is a day or a minute as a text names it: `>` means after its end, `=` within it.
+    """
+    low, high = (max(min(bound, MAX_INSTANT_US), -MAX_INSTANT_US) for bound in bounds)
     micros: Column = type_coerce(column, BigInteger)
     made: dict[str, Callable[[], Condition]] = {
         "=": lambda: and_(micros >= low, micros < high),
@@ -321,20 +363,20 @@ def during(column: Column, operator: str, bounds: tuple[int, int]) -> Condition:
     return made[operator]()
 
 
-def _bounds(claim: Comparison, now: datetime) -> tuple[int, int]:
-    value = claim.value
+def _bounds(predicate: Predicate, now: datetime) -> tuple[int, int]:
+    value = predicate.value
     if isinstance(value, float):
         return millisecond(value)
     if isinstance(value, Now):
-        at = _micros(now) + value.moved // timedelta(microseconds=1)
+        at = _micros(now) + value.offset // timedelta(microseconds=1)
         return at, at + 1
-    found = INSTANT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
-        raise _misfit(claim, f"{_subject(claim)} is an instant such as {INSTANTS}")
+    match = INSTANT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise _wrong_value(predicate, f"{_subject(predicate)} is an instant such as {INSTANTS}")
     try:
-        return _span_of(found)
+        return _span_of(match)
     except (ValueError, OverflowError) as broken:
-        raise _misfit(claim, f"there is no such day or hour: {broken}") from None
+        raise _wrong_value(predicate, f"there is no such day or hour: {broken}") from None
 
 
 def millisecond(value: float) -> tuple[int, int]:
@@ -343,26 +385,26 @@ def millisecond(value: float) -> tuple[int, int]:
     return int(clear * 1000), int(clear * 1000) + 1000
 
 
-def _span_of(found: re.Match[str]) -> tuple[int, int]:
-    """The month, day, minute, second or instant that a text names."""
-    told = {name: int(part) for name, part in found.groupdict("").items() if part.isdecimal()}
-    part = (found["part"] or "").ljust(6, "0")
+def _span_of(match: re.Match[str]) -> tuple[int, int]:
+    """The span of the month, day, minute, second or microsecond that a text names."""
+    parts = {name: int(part) for name, part in match.groupdict("").items() if part.isdecimal()}
+    part = (match["part"] or "").ljust(6, "0")
     start = datetime(
-        told["year"],
-        told["month"],
-        told.get("day", 1),
-        told.get("hour", 0),
-        told.get("minute", 0),
-        told.get("second", 0),
+        parts["year"],
+        parts["month"],
+        parts.get("day", 1),
+        parts.get("hour", 0),
+        parts.get("minute", 0),
+        parts.get("second", 0),
         int(part),
-        _zone(found["zone"]),
+        _zone(match["zone"]),
     )
     low = _micros(start)
-    if "day" not in told:
+    if "day" not in parts:
         last = start.replace(day=28) + timedelta(days=4)
         return low, _micros(last.replace(day=1))
-    long = 1 if found["part"] else SECOND_US if "second" in told else 60 * SECOND_US
-    return low, low + (long if "minute" in told else 86_400 * SECOND_US)
+    long = 1 if match["part"] else SECOND_US if "second" in parts else 60 * SECOND_US
+    return low, low + (long if "minute" in parts else 86_400 * SECOND_US)
 
 
 def _zone(text: str | None) -> timezone:
@@ -377,14 +419,18 @@ def _micros(at: datetime) -> int:
     return (at - EPOCH) // timedelta(microseconds=1)
 
 
-def _spelled(known: FieldSpec, claim: Comparison) -> Comparison:
-    """The claim with its choices as we spell them. Raises Invalid for one that there is not."""
-    values = _values(claim)
-    ours: list[Single] = []
+def _normalise_choice(spec: FieldSpec, predicate: Predicate) -> Predicate:
+    """The predicate with its choices as they are stored. Raises Invalid for an unknown choice."""
+    values = _values(predicate)
+    spelled: list[SingleValue] = []
     for value in values:
-        choice = known.spelled.get(value.upper()) if isinstance(value, str) else None
+        choice = spec.spellings.get(value.upper()) if isinstance(value, str) else None
         if choice is None:
-            choices = tuple(map(quoted, known.choices))
-            raise _misfit(claim, f"{_subject(claim)} is one of {listed(choices)}")
-        ours.append(choice)
-    return replace(claim, value=tuple(ours) if isinstance(claim.value, tuple) else ours[0])
+            choices = tuple(map(quote_text, spec.choices))
+            raise _wrong_value(
+                predicate, f"{_subject(predicate)} is one of {join_with_or(choices)}"
+            )
+        spelled.append(choice)
+    return replace(
+        predicate, value=tuple(spelled) if isinstance(predicate.value, tuple) else spelled[0]
+    )

@@ -1,13 +1,13 @@
-"""A filter as a tree of frozen values: claims about fields, joined by AND, OR and NOT.
+"""A filter as a tree of frozen values: predicates about fields, joined by AND, OR and NOT.
 
-Where a claim stood in its text is carried along for error messages and counts in no comparison.
+A predicate carries its position in the text for error messages; equality ignores the position.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import field as kept
+from dataclasses import field as dataclass_field
 from datetime import timedelta
 
 PARTS = ("best", "min", "max", "first", "last", "count")
@@ -15,7 +15,7 @@ PARTS = ("best", "min", "max", "first", "last", "count")
 
 @dataclass(frozen=True)
 class Position:
-    """Where a claim stands in a filter: its column, counted from 1, its words, and its value's."""
+    """The position of a predicate in a filter: its column and its value's, from 1, and its text."""
 
     column: int = 0
     text: str = ""
@@ -24,9 +24,9 @@ class Position:
 
 @dataclass(frozen=True)
 class FieldReference:
-    """What a claim is about: `metrics.auc` has an entity and a key, `name` has a key alone.
+    """The field of a predicate: `metrics.auc` has an entity and a key, `name` only a key.
 
-    `part` is the aggregate of a metric's history that is meant, as in `best(metrics.auc)`.
+    `part` is an aggregate of a metric's history, as in `best(metrics.auc)`.
     """
 
     entity: str
@@ -51,35 +51,35 @@ class FieldReference:
 
 @dataclass(frozen=True)
 class Now:
-    """The present instant, moved by a span: `now - 7d`."""
+    """The present instant plus an offset: `now - 7d`."""
 
-    moved: timedelta = timedelta()
+    offset: timedelta = timedelta()
 
 
-Single = str | float | timedelta | Now
-Value = Single | tuple[Single, ...] | None
+SingleValue = str | float | timedelta | Now
+Value = SingleValue | tuple[SingleValue, ...] | None
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One claim. The value is a text, a number, a span, an instant, a list, or None for IS NULL
-    and its like.
+class Predicate:
+    """A condition on one field.
 
-    `place` is that of the claim, `raw` the value as it was written; `bare` claims were a word that
-    stood alone.
+    The value is a text, a number, a duration, an instant, a list, or None for operators such as
+    IS NULL. `raw` is the value as it was written. A `bare` predicate is a word without a field; it
+    searches the texts of a run.
     """
 
     field: FieldReference
     operator: str
     value: Value
-    position: Position = kept(default=Position(), compare=False)
-    raw: str = kept(default="", compare=False)
-    bare: bool = kept(default=False, compare=False)
+    position: Position = dataclass_field(default=Position(), compare=False)
+    raw: str = dataclass_field(default="", compare=False)
+    bare: bool = dataclass_field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
 class And:
-    """Every part holds; without any part, everything does."""
+    """Every part holds; without parts it holds for every run."""
 
     parts: tuple[Tree, ...]
 
@@ -98,21 +98,21 @@ class Not:
     part: Tree
 
 
-Tree = Comparison | And | Or | Not
+Tree = Predicate | And | Or | Not
 
-EVERYTHING = And(())
+MATCH_ALL = And(())
 TEXT = FieldReference("", "text")
 CONTAINS = "CONTAINS"
 JOINERS: Mapping[str, type[And] | type[Or]] = {"AND": And, "OR": Or}
 
 
-def simple(tree: Tree) -> tuple[str, list[Comparison]] | None:
-    """The joiner and the claims of a tree without any depth; None when it has more to say."""
-    if isinstance(tree, Comparison):
+def flat_predicates(tree: Tree) -> tuple[str, list[Predicate]] | None:
+    """The joiner and the predicates of a tree of one level; None for a deeper tree or a NOT."""
+    if isinstance(tree, Predicate):
         return "AND", [tree]
     if isinstance(tree, Not):
         return None
-    claims = [part for part in tree.parts if isinstance(part, Comparison)]
-    if len(claims) < len(tree.parts):
+    predicates = [part for part in tree.parts if isinstance(part, Predicate)]
+    if len(predicates) < len(tree.parts):
         return None
-    return ("AND" if isinstance(tree, And) else "OR"), claims
+    return ("AND" if isinstance(tree, And) else "OR"), predicates

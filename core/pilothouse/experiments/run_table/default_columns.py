@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from pilothouse.experiments.metrics.definitions import MetricKinds, metric_kinds
-from pilothouse.experiments.metrics.name_rules import UNKNOWN, words_of
+from pilothouse.experiments.metrics.name_rules import UNKNOWN, tokens_of
 from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse.experiments.run_table.rows import ids
 from pilothouse.experiments.tables import Param, Run, RunMetric
@@ -19,8 +19,10 @@ from pilothouse.experiments.tables import Param, Run, RunMetric
 NEWEST_RUNS = 200
 WELL_KNOWN = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
 # Metrics of unseen rows say more than those of the rows that were fitted.
-FITTED = frozenset(("train", "training", "learn", "fold", "search"))
-COSTS = frozenset(("seconds", "time", "ms", "bytes", "runtime", "duration", "latency", "second"))
+FITTED_STAGES = frozenset(("train", "training", "learn", "fold", "search"))
+COST_WORDS = frozenset(
+    ("seconds", "time", "ms", "bytes", "runtime", "duration", "latency", "second")
+)
 _DIGITS = re.compile(r"([0-9]+)")
 
 
@@ -60,19 +62,19 @@ def _metrics(session: Session, newest: Sequence[str]) -> list[str]:
 
 def metric_rank(key: str, kinds: MetricKinds, counts: Mapping[str, int]) -> tuple[Any, ...]:
     """What orders metrics: well-known ones, those with a direction, unseen rows, common ones."""
-    place = WELL_KNOWN.index(key) if key in WELL_KNOWN else len(WELL_KNOWN)
-    words = set(words_of(key))
+    rank = WELL_KNOWN.index(key) if key in WELL_KNOWN else len(WELL_KNOWN)
+    tokens = set(tokens_of(key))
     return (
-        place,
+        rank,
         kinds.direction(key) == UNKNOWN,
-        bool(words & COSTS) or key.endswith("_std"),
-        bool(words & FITTED),
+        bool(tokens & COST_WORDS) or key.endswith("_std"),
+        bool(tokens & FITTED_STAGES),
         -counts.get(key, 0),
-        natural(key),
+        natural_order(key),
     )
 
 
-def natural(key: str) -> list[tuple[int, str]]:
+def natural_order(key: str) -> list[tuple[int, str]]:
     """Numbers in names count as numbers: layer 2 stands before layer 10."""
     parts = _DIGITS.split(key.lower())
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
@@ -92,7 +94,7 @@ def _params(session: Session, newest: Sequence[str]) -> list[str]:
         for key, least, most in session.execute(query)
         if least != most or counts[key] < len(newest)
     ]
-    return sorted(differing, key=lambda key: (-counts[key], natural(key)))
+    return sorted(differing, key=lambda key: (-counts[key], natural_order(key)))
 
 
 def _counts(session: Session, table: Any, newest: Sequence[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Finding runs: a structured filter becomes parameterised SQL conditions."""
+"""Filters of runs: a structured filter becomes parameterised SQL conditions."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.util import ClauseAdapter
 from sqlmodel import Session, col
 
-from pilothouse.experiments.query.runs import RunLanguage, has_words
-from pilothouse.experiments.recording import param_text
+from pilothouse.experiments.params import param_text
+from pilothouse.experiments.query.runs import CompiledQuery, RunLanguage, contains_text
 from pilothouse.experiments.tables import (
     STATUSES,
     Experiment,
@@ -34,20 +34,21 @@ from pilothouse.experiments.tables import (
 from pilothouse.kit.clock import SystemClock
 from pilothouse.kit.errors import Invalid
 
-# Tags that programs keep for themselves tell a reader nothing.
-RESERVED = ("mlflow.", "pilothouse.")
+# Tags with these prefixes are bookkeeping of programs and are not offered as columns.
+RESERVED_TAGS = ("mlflow.", "pilothouse.")
 
 
 @dataclass(frozen=True)
 class RunFilter:
-    """Which runs are meant; every part that is given must hold.
+    """Which runs to select; a run must satisfy every part that is given.
 
-    `text` is looked for, word by word, in name, id, trainer and note. `at_least` and `at_most`
-    bound the last value of `metric`; a metric without bounds means that the run has it. `under` is
-    a node of the tree of experiments: the experiment of that name and all below it. `roots` leaves
-    out the runs whose parent is meant as well: what is left are the tops of trees. `query` is in
-    the search language; `language` says what it may speak of, and when now is: `Experiments` fills
-    it in.
+    - `text` is searched word by word in name, id, trainer and note.
+    - `query` is written in the search language. `compiled` is its parsed form for the statements of
+      one request; `Experiments` fills it in.
+    - `under` is a node of the tree of experiments: that experiment and all below it.
+    - `at_least` and `at_most` bound the last value of `metric`; a metric without bounds selects the
+      runs that have it.
+    - `roots` leaves out runs whose parent is selected too, so that the top runs of trees remain.
     """
 
     text: str = ""
@@ -67,73 +68,90 @@ class RunFilter:
     top_level_only: bool = False
     roots: bool = False
     archived: bool = False
-    language: RunLanguage | None = field(default=None, compare=False, repr=False)
+    compiled: CompiledQuery | None = field(default=None, compare=False, repr=False)
 
 
 def count(session: Session, filter: RunFilter | None = None, most: int | None = None) -> int:
-    """How many runs the filter means; counted no further than `most`, when that is given."""
-    query = select(col(Run.id)).where(*conditions(filter or RunFilter()))
+    """How many runs the filter selects; counting stops at `most`, when that is given."""
+    query = select(col(Run.id)).where(*conditions(filter or RunFilter(), full_read=True))
     if most is None:
         return int(session.scalar(query.with_only_columns(func.count())) or 0)
     counted = select(func.count()).select_from(query.limit(most).subquery())
     return int(session.scalar(counted) or 0)
 
 
-def conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
-    """The filter as conditions on `Run`. Raises Invalid when its parts contradict each other."""
+def compiled_query(filter: RunFilter) -> CompiledQuery:
+    """The filter's query in its parsed form. Raises Invalid when it cannot be parsed."""
+    compiled = filter.compiled
+    # A copy made with `replace(filter, query=...)` still carries the form of the old query.
+    if compiled is not None and compiled.text == filter.query:
+        return compiled
+    return RunLanguage(SystemClock().now()).compile(filter.query)
+
+
+def conditions(filter: RunFilter, *, full_read: bool = False) -> list[ColumnElement[bool]]:
+    """The filter as conditions on `Run`.
+
+    `full_read` says that the statement reads every matching run, as a count or a sort does, instead
+    of stopping once a page is full; it decides how the query is translated. Raises Invalid when
+    parts contradict each other or the query cannot be read.
+    """
     _check(filter)
+
     archived = col(Run.archived_at)
-    found: list[ColumnElement[bool]] = [
+    parts: list[ColumnElement[bool]] = [
         archived.is_not(None) if filter.archived else archived.is_(None)
     ]
-    found += [has_words(word) for word in filter.text.split()]
+    parts += [contains_text(word) for word in filter.text.split()]
     if filter.experiment is not None:
         named = select(col(Experiment.id)).where(col(Experiment.name) == filter.experiment)
-        found.append(col(Run.experiment_id) == named.scalar_subquery())
+        parts.append(col(Run.experiment_id) == named.scalar_subquery())
     if filter.under is not None:
-        found.append(_is_under(filter.under))
+        parts.append(_is_under(filter.under))
     if filter.ids is not None:
-        found.append(col(Run.id).in_(list(filter.ids)))
+        parts.append(col(Run.id).in_(list(filter.ids)))
     if filter.statuses:
-        found.append(col(Run.status).in_(list(filter.statuses)))
+        parts.append(col(Run.status).in_(list(filter.statuses)))
     if filter.trainer is not None:
-        found.append(col(Run.trainer) == filter.trainer)
+        parts.append(col(Run.trainer) == filter.trainer)
     if filter.parent is not None:
-        found.append(col(Run.parent_id) == filter.parent)
+        parts.append(col(Run.parent_id) == filter.parent)
     if filter.top_level_only:
-        found.append(col(Run.parent_id).is_(None))
+        parts.append(col(Run.parent_id).is_(None))
     if filter.query.strip():
-        language = filter.language or RunLanguage(SystemClock().now())
-        found.append(language.condition(filter.query))
-    found += _conditions_elsewhere(filter)
-    return [*found, _is_root(found)] if filter.roots else found
+        compiled = compiled_query(filter)
+        parts.append(compiled.full_read if full_read else compiled.per_run)
+    parts += _related_conditions(filter)
+
+    # Last: the parent is tested against all the other parts.
+    return [*parts, _is_root(parts)] if filter.roots else parts
 
 
-def _conditions_elsewhere(filter: RunFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [
+def _related_conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
+    parts: list[ColumnElement[bool]] = [
         _is_in(Param, col(Param.key) == key, col(Param.value) == param_text(value))
         for key, value in filter.params.items()
     ]
-    found += [
+    parts += [
         _is_in(RunTag, col(RunTag.key) == key, col(RunTag.value) == value)
         for key, value in filter.tags.items()
     ]
     if filter.dataset is not None:
-        found.append(_is_in(RunInput, col(RunInput.dataset) == filter.dataset))
+        parts.append(_is_in(RunInput, col(RunInput.dataset) == filter.dataset))
     if filter.metric is not None:
         of_it = col(RunMetric.key) == filter.metric
-        found.append(_is_in(RunMetric, of_it, *bounds(filter, col(RunMetric.last))))
-    return found
+        parts.append(_is_in(RunMetric, of_it, *metric_bounds(filter, col(RunMetric.last))))
+    return parts
 
 
-def bounds(filter: RunFilter, value: SQLColumnExpression[Any]) -> list[ColumnElement[bool]]:
-    """What `at_least` and `at_most` ask of a value."""
-    found = []
+def metric_bounds(filter: RunFilter, value: SQLColumnExpression[Any]) -> list[ColumnElement[bool]]:
+    """`at_least` and `at_most` as conditions on a column of the filter's metric."""
+    parts = []
     if filter.at_least is not None:
-        found.append(value >= filter.at_least)
+        parts.append(value >= filter.at_least)
     if filter.at_most is not None:
-        found.append(value <= filter.at_most)
-    return found
+        parts.append(value <= filter.at_most)
+    return parts
 
 
 def _check(filter: RunFilter) -> None:
@@ -142,7 +160,8 @@ def _check(filter: RunFilter) -> None:
     unknown = sorted(set(filter.statuses) - set(STATUSES))
     if unknown:
         raise Invalid(
-            f"no run is {', '.join(unknown)}.", hint=f"A run is one of: {', '.join(STATUSES)}."
+            f"unknown status: {', '.join(unknown)}.",
+            hint=f"A run is one of: {', '.join(STATUSES)}.",
         )
 
 
@@ -160,9 +179,9 @@ def _is_under(node: str) -> ColumnElement[bool]:
 
 
 def _is_root(holds: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
-    """That the parent, when there is one, is no run for which this holds: looked up by its id."""
+    """Whether a run has no parent, or one for which the conditions do not hold."""
     above = aliased(Run)
     of_above = ClauseAdapter(inspect(above).selectable)
-    meant = (of_above.traverse(each) for each in holds)
-    parent = select(literal(1)).where(col(above.id) == col(Run.parent_id), *meant)
+    parent_holds = (of_above.traverse(condition) for condition in holds)
+    parent = select(literal(1)).where(col(above.id) == col(Run.parent_id), *parent_holds)
     return or_(col(Run.parent_id).is_(None), not_(parent.correlate(Run).exists()))

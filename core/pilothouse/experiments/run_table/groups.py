@@ -18,7 +18,7 @@ from sqlmodel import Session, col
 from pilothouse.experiments import query
 from pilothouse.experiments.metrics.directions import directions
 from pilothouse.experiments.metrics.name_rules import Direction
-from pilothouse.experiments.run_table.columns import Keyed, check_own, keyed
+from pilothouse.experiments.run_table.columns import KeyedColumn, keyed_column, require_own
 from pilothouse.experiments.run_table.filters import RunFilter, conditions
 from pilothouse.experiments.run_table.rows import MAX_PAGE_SIZE, values
 from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COUNT = "n"
-OWN = (
+OWN_COLUMNS = (
     *("experiment", "status", "trainer", "user", "source", "commit", "dirty", "seed"),
     *("name", "parent_id"),
 )
-NOT_TEXTS = ("dirty", "seed")
+NOT_TEXT = ("dirty", "seed")
 MAX_BY = 6
 LEVEL = 0.95
 SAMPLE = 100
-ALL = func.count().over().label("groups")
-FARTHEST = 1e150  # a value whose square a database can still keep
+GROUP_COUNT = func.count().over().label("groups")
+MAX_SQUARABLE = 1e150  # a value whose square a database can still keep
 Column = SQLColumnExpression[Any]
 
 
 @dataclass(frozen=True)
-class _Part:
+class _GroupColumn:
     """A column that groups by its exact text: `007` and `7` are two groups. Both may be NULL.
 
     The number of a parameter only sorts the groups, before the text.
@@ -54,7 +54,7 @@ class _Part:
     table: Any = None
 
     @property
-    def told_apart(self) -> list[Column]:
+    def sort_columns(self) -> list[Column]:
         """What the groups are made and sorted by; the same text always has the same number."""
         return [self.text] if self.number is None else [self.number, self.text]
 
@@ -64,25 +64,25 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class _Figure:
+class _MetricColumn:
     """A metric's column, and its sums over the members that have a finite value."""
 
     title: str
     table: Any
     key: str
     value: Column
-    middle: float
+    centre: float
     direction: Direction
 
     @property
-    def of_run(self) -> Column:
+    def join_condition(self) -> Column:
         """The metric's row of a run."""
         return and_(self.table.run_id == col(Run.id), self.table.key == self.key)
 
     def sums(self) -> dict[str, Column]:
         """What is read of a group."""
-        finite = case((and_(self.value > -FARTHEST, self.value < FARTHEST), self.value))
-        away = finite - self.middle
+        finite = case((and_(self.value > -MAX_SQUARABLE, self.value < MAX_SQUARABLE), self.value))
+        away = finite - self.centre
         return {
             "n": func.count(finite),
             "out": func.count(self.table.id) - func.count(finite),
@@ -135,25 +135,25 @@ def groups(
 
     if page < 1 or not 1 <= size <= MAX_PAGE_SIZE:
         raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {MAX_PAGE_SIZE}.")
-    parts, figures = _parts(by), _figures(session, filter, columns)
+    parts, figures = _group_columns(by), _metric_columns(session, filter, columns)
     sums: list[Any] = [
         value.label(f"{figure.title}.{name}")
         for figure in figures
         for name, value in figure.sums().items()
     ]
-    asked = (
+    query_for_page = (
         _joined(filter, parts, figures)
-        .with_only_columns(*_labels(parts), *sums, func.count().label(COUNT), ALL)
-        .group_by(*_apart(parts))
-        .order_by(*_order(sort, parts, figures, descending), *_apart(parts))
+        .with_only_columns(*_labelled(parts), *sums, func.count().label(COUNT), GROUP_COUNT)
+        .group_by(*_sort_columns(parts))
+        .order_by(*_order(sort, parts, figures, descending), *_sort_columns(parts))
     )
-    rows = session.execute(asked.offset((page - 1) * size).limit(size)).mappings().all()
+    rows = session.execute(query_for_page.offset((page - 1) * size).limit(size)).mappings().all()
     cells: dict[str, Any] = {
         part.title: pd.Series([part.value(row) for row in rows], dtype="object") for part in parts
     }
     cells[COUNT] = pd.Series([row[COUNT] for row in rows], dtype="int64")
     for figure in figures:
-        cells |= _cells(figure, rows)
+        cells |= _metric_cells(figure, rows)
         cells[f"{figure.title}.best_run"] = _best_runs(session, filter, parts, figure, rows)
     frame = pd.DataFrame(cells)
     frame.attrs["groups"] = rows[0]["groups"] if rows else 0
@@ -162,8 +162,10 @@ def groups(
 
 def count(session: Session, filter: RunFilter, by: Sequence[str]) -> int:
     """How many groups there are."""
-    parts = _parts(by)
-    grouped = _joined(filter, parts, ()).with_only_columns(func.count()).group_by(*_apart(parts))
+    parts = _group_columns(by)
+    grouped = (
+        _joined(filter, parts, ()).with_only_columns(func.count()).group_by(*_sort_columns(parts))
+    )
     counted = select(func.count()).select_from(grouped.subquery())
     return int(session.scalar(counted) or 0)
 
@@ -172,116 +174,133 @@ def group_filter(filter: RunFilter, by: Sequence[str], values: Sequence[Any]) ->
     """The filter that means the members of one group; None stands for a value that they lack."""
     if len(by) != len(values):
         raise Invalid(f"a group by {len(by)} columns has as many values, not {len(values)}.")
-    _parts(by)
-    claims = tuple(_claim(name, value) for name, value in zip(by, values, strict=True))
-    told = (query.parse(filter.query),) if filter.query.strip() else ()
-    return replace(filter, query=query.write(query.And((*told, *claims))))
+    _group_columns(by)
+    predicates = tuple(_predicate(name, value) for name, value in zip(by, values, strict=True))
+    existing = (query.parse(filter.query),) if filter.query.strip() else ()
+    return replace(filter, query=query.write(query.And((*existing, *predicates))))
 
 
-def _claim(name: str, value: Any) -> query.Comparison:
+def _predicate(name: str, value: Any) -> query.Predicate:
     field = query.FieldReference.of("parent" if name == "parent_id" else name)
     if value is None:
-        return query.Comparison(field, "IS NULL", None)
+        return query.Predicate(field, "IS NULL", None)
     if isinstance(value, bool):
-        return query.Comparison(field, "=", "yes" if value else "no")
+        return query.Predicate(field, "=", "yes" if value else "no")
     if isinstance(value, (int, float)):
-        return query.Comparison(field, "=", float(value))
-    return query.Comparison(field, "=", str(value))
+        return query.Predicate(field, "=", float(value))
+    return query.Predicate(field, "=", str(value))
 
 
-def _parts(by: Sequence[str]) -> list[_Part]:
+def _group_columns(by: Sequence[str]) -> list[_GroupColumn]:
     if not 1 <= len(set(by)) == len(by) <= MAX_BY:
         raise Invalid(f"runs are grouped by 1 to {MAX_BY} columns, each once.")
-    return [_part(name) for name in by]
+    return [_group_column(name) for name in by]
 
 
-def _part(name: str) -> _Part:
+def _group_column(name: str) -> _GroupColumn:
     if "." not in name:
-        if check_own(name) not in OWN:
-            raise Invalid(f"runs are not grouped by {name}.", hint=f"Known: {', '.join(OWN)}.")
+        if require_own(name) not in OWN_COLUMNS:
+            raise Invalid(
+                f"runs are not grouped by {name}.", hint=f"Known: {', '.join(OWN_COLUMNS)}."
+            )
         column = col(Experiment.name) if name == "experiment" else col(getattr(Run, name))
         # A text that is empty says nothing, as in filters.
-        return _Part(name, column if name in NOT_TEXTS else func.nullif(column, ""))
-    found = keyed(name)
-    if found.is_metric:
+        return _GroupColumn(name, column if name in NOT_TEXT else func.nullif(column, ""))
+    key_column = keyed_column(name)
+    if key_column.is_metric:
         raise Invalid(
             "runs are grouped by what they were given, not by what came out.",
-            hint=f"Known: params.<key>, tags.<key>, {', '.join(OWN)}.",
+            hint=f"Known: params.<key>, tags.<key>, {', '.join(OWN_COLUMNS)}.",
         )
-    table: Any = aliased(found.table, name=f"by_{name}")
-    if found.table is Param:
-        return _Part(name, table.value, table.number, table)
-    return _Part(name, table.value, table=table)
+    table: Any = aliased(key_column.table, name=f"by_{name}")
+    if key_column.table is Param:
+        return _GroupColumn(name, table.value, table.number, table)
+    return _GroupColumn(name, table.value, table=table)
 
 
-def _figures(session: Session, filter: RunFilter, columns: Sequence[str]) -> list[_Figure]:
-    found = [keyed(name) for name in dict.fromkeys(columns)]
-    for each in found:
-        if not each.is_metric:
-            raise Invalid(f"{each.title!r} is no metric.", hint="Give columns of metrics.")
-    better = directions(session, [each.key for each in found])
-    middles = _middles(session, filter, found)
+def _metric_columns(
+    session: Session, filter: RunFilter, columns: Sequence[str]
+) -> list[_MetricColumn]:
+    metrics = [keyed_column(name) for name in dict.fromkeys(columns)]
+    for metric in metrics:
+        if not metric.is_metric:
+            raise Invalid(f"{metric.title!r} is no metric.", hint="Give columns of metrics.")
+    better = directions(session, [metric.key for metric in metrics])
+    middles = _centres(session, filter, metrics)
     return [
-        _Figure(
-            each.title,
-            table := aliased(RunMetric, name=each.title),
-            each.key,
-            getattr(table, each.part),
-            middles[each.title],
-            better[each.key],
+        _MetricColumn(
+            metric.title,
+            table := aliased(RunMetric, name=metric.title),
+            metric.key,
+            getattr(table, metric.part),
+            middles[metric.title],
+            better[metric.key],
         )
-        for each in found
+        for metric in metrics
     ]
 
 
-def _middles(session: Session, filter: RunFilter, columns: Sequence[Keyed]) -> dict[str, float]:
+def _centres(
+    session: Session, filter: RunFilter, columns: Sequence[KeyedColumn]
+) -> dict[str, float]:
     """A value in the middle of each column, as some of the runs have it."""
-    some = session.scalars(select(col(Run.id)).where(*conditions(filter)).limit(SAMPLE)).all()
-    found = values(session, some, columns)
+    some = session.scalars(
+        select(col(Run.id)).where(*conditions(filter, full_read=True)).limit(SAMPLE)
+    ).all()
+    by_column = values(session, some, columns)
     finite = {
-        title: [value for value in of_runs.values() if abs(value) < FARTHEST]
-        for title, of_runs in found.items()
+        title: [value for value in of_runs.values() if abs(value) < MAX_SQUARABLE]
+        for title, of_runs in by_column.items()
     }
     return {title: median(numbers) if numbers else 0.0 for title, numbers in finite.items()}
 
 
-def _joined(filter: RunFilter, parts: Sequence[_Part], figures: Sequence[_Figure]) -> Select[Any]:
+def _joined(
+    filter: RunFilter, parts: Sequence[_GroupColumn], figures: Sequence[_MetricColumn]
+) -> Select[Any]:
     """Every run that is meant, what groups it, and its figures."""
-    joined = _with_parts(select(col(Run.id)), parts).where(*conditions(filter))
+    joined = _with_parts(select(col(Run.id)), parts).where(*conditions(filter, full_read=True))
     for figure in figures:
-        joined = joined.outerjoin(figure.table, figure.of_run)
+        joined = joined.outerjoin(figure.table, figure.join_condition)
     return joined
 
 
-def _with_parts(query: Select[Any], parts: Sequence[_Part]) -> Select[Any]:
+def _with_parts(query: Select[Any], parts: Sequence[_GroupColumn]) -> Select[Any]:
     for part in parts:
         if part.title == "experiment":
             query = query.join(Experiment, col(Experiment.id) == col(Run.experiment_id))
         elif part.table is not None:
-            of_run = part.table.run_id == col(Run.id), part.table.key == keyed(part.title).key
+            of_run = (
+                part.table.run_id == col(Run.id),
+                part.table.key == keyed_column(part.title).key,
+            )
             query = query.outerjoin(part.table, and_(*of_run))
     return query
 
 
-def _labels(parts: Sequence[_Part]) -> list[Any]:
+def _labelled(parts: Sequence[_GroupColumn]) -> list[Any]:
     return [part.text.label(part.title) for part in parts]
 
 
-def _apart(parts: Sequence[_Part]) -> list[Column]:
-    return [column for part in parts for column in part.told_apart]
+def _sort_columns(parts: Sequence[_GroupColumn]) -> list[Column]:
+    return [column for part in parts for column in part.sort_columns]
 
 
 def _order(
-    sort: str, parts: Sequence[_Part], figures: Sequence[_Figure], descending: bool
+    sort: str, parts: Sequence[_GroupColumn], figures: Sequence[_MetricColumn], descending: bool
 ) -> list[Any]:
-    by_part = {part.title: part.told_apart for part in parts}
+    by_part = {part.title: part.sort_columns for part in parts}
     orders: list[Column]
     if sort == COUNT:
         orders = [func.count()]
     elif sort in by_part:
         orders = by_part[sort]
     else:
-        named = [each for each in figures if f"{sort}.".startswith(f"{each.title}.")]
+        named = [
+            metric_column
+            for metric_column in figures
+            if f"{sort}.".startswith(f"{metric_column.title}.")
+        ]
         if not named:
             raise Invalid(
                 f"groups have no column {sort!r}.",
@@ -289,10 +308,13 @@ def _order(
             )
         figure = max(named, key=lambda each: len(each.title))
         orders = [figure.order(sort.removeprefix(figure.title).removeprefix("."))]
-    return [(each.desc() if descending else each.asc()).nulls_last() for each in orders]
+    return [
+        (metric_column.desc() if descending else metric_column.asc()).nulls_last()
+        for metric_column in orders
+    ]
 
 
-def _cells(figure: _Figure, rows: Sequence[Mapping[Any, Any]]) -> dict[str, Any]:
+def _metric_cells(figure: _MetricColumn, rows: Sequence[Mapping[Any, Any]]) -> dict[str, Any]:
     import numpy as np
     import pandas as pd
     from scipy.special import stdtrit
@@ -307,7 +329,7 @@ def _cells(figure: _Figure, rows: Sequence[Mapping[Any, Any]]) -> dict[str, Any]
         spread = np.maximum(read["squares"] - away * read["sum"], 0.0)
         std = np.where(n > 1, np.sqrt(spread / (n - 1)), np.nan)
         reach = stdtrit(n - 1, (1 + LEVEL) / 2) * std / np.sqrt(n)
-    mean = figure.middle + away
+    mean = figure.centre + away
     cells = {"": mean, ".std": std, ".low": mean - reach, ".high": mean + reach}
     return {
         **{f"{figure.title}{name}": pd.Series(cell) for name, cell in cells.items()},
@@ -320,22 +342,29 @@ def _cells(figure: _Figure, rows: Sequence[Mapping[Any, Any]]) -> dict[str, Any]
 Rows = Sequence[Mapping[Any, Any]]
 
 
-def _group(parts: Sequence[_Part], row: Mapping[Any, Any]) -> tuple[Any, ...]:
+def _group_values(parts: Sequence[_GroupColumn], row: Mapping[Any, Any]) -> tuple[Any, ...]:
     return tuple(part.value(row) for part in parts)
 
 
 def _best_runs(
-    session: Session, filter: RunFilter, parts: Sequence[_Part], figure: _Figure, rows: Rows
+    session: Session,
+    filter: RunFilter,
+    parts: Sequence[_GroupColumn],
+    figure: _MetricColumn,
+    rows: Rows,
 ) -> list[str | None]:
     """For each group the newest of its members that has its best value."""
     best = [row[f"{figure.title}.best"] for row in rows]
     is_best = figure.value.in_({value for value in best if value is not None})
-    having = select(col(Run.id)).join(figure.table, figure.of_run).where(is_best)
-    query = _with_parts(having, parts).where(*conditions(filter))
-    columns = col(Run.id), col(Run.created_at), figure.value.label("value"), *_labels(parts)
+    having = select(col(Run.id)).join(figure.table, figure.join_condition).where(is_best)
+    query = _with_parts(having, parts).where(*conditions(filter, full_read=True))
+    columns = col(Run.id), col(Run.created_at), figure.value.label("value"), *_labelled(parts)
     members = session.execute(query.with_only_columns(*columns)).mappings().all()
     newest = {
-        (*_group(parts, row), row["value"]): row["id"]
+        (*_group_values(parts, row), row["value"]): row["id"]
         for row in sorted(members, key=lambda row: (row["created_at"], row["id"]))
     }
-    return [newest.get((*_group(parts, row), value)) for row, value in zip(rows, best, strict=True)]
+    return [
+        newest.get((*_group_values(parts, row), value))
+        for row, value in zip(rows, best, strict=True)
+    ]

@@ -8,7 +8,7 @@ walk begins, and what it finds on its way tells whether to go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,36 +18,46 @@ from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression
 from sqlmodel import Session, col
 
-from pilothouse.experiments.query import And, Comparison, parse
+from pilothouse.experiments.query import And, Predicate
 from pilothouse.experiments.query.runs import METRICS
-from pilothouse.experiments.query.sql import numeric
-from pilothouse.experiments.run_table.columns import Keyed, check_own, keyed, own_columns
-from pilothouse.experiments.run_table.filters import RunFilter, bounds, conditions
+from pilothouse.experiments.query.sql import number_condition
+from pilothouse.experiments.run_table.columns import (
+    KeyedColumn,
+    keyed_column,
+    own_columns,
+    require_own,
+)
+from pilothouse.experiments.run_table.filters import (
+    RunFilter,
+    compiled_query,
+    conditions,
+    metric_bounds,
+)
 from pilothouse.experiments.tables import Experiment, Run
 
 Conditions = Sequence[ColumnElement[bool]]
 Ids = Select[*tuple[Any, ...]]
-FIRST_STEPS = 5  # for each run of a page
-RANGES = (">", ">=", "<", "<=", "=")
-MIN_SHARE = 0.01
-MAX_STRETCH = 50_000
+FIRST_ENTRIES = 5  # for each run of a page
+RANGE_OPERATORS = (">", ">=", "<", "<=", "=")
+MIN_MATCH_SHARE = 0.01
+MAX_ENTRIES = 50_000
 RUNS: Any = Run.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
-class Page:
+class PageSlice:
     """A stretch of an order."""
 
     offset: int
     size: int
 
-    def after(self, passed: int, found: int) -> Page:
+    def after(self, passed: int, already_found: int) -> PageSlice:
         """What is still wanted of the runs that follow `passed` others."""
-        return Page(max(0, self.offset - passed), self.size - found)
+        return PageSlice(max(0, self.offset - passed), self.size - already_found)
 
 
 def page(
-    session: Session, now: datetime, filter: RunFilter, sort: str, descending: bool, page: Page
+    session: Session, now: datetime, filter: RunFilter, sort: str, descending: bool, page: PageSlice
 ) -> list[str]:
     """The runs of a page in order. Raises Invalid when there is no such column.
 
@@ -55,20 +65,20 @@ def page(
     one order or the other, the same on every page.
     """
     if "." in sort:
-        return _by_key(session, filter, keyed(sort), descending, page)
-    name = check_own("created_at" if sort == "created" else sort)
+        return _by_key(session, filter, keyed_column(sort), descending, page)
+    name = require_own("created_at" if sort == "created" else sort)
     if name == "created_at":
         return _by_creation(session, filter, descending, page)
     return _sorted_by_own(session, now, filter, name, descending, page)
 
 
-def distinct_queries(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def in_to_exists(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """The same condition, asked of one run after the other: IN (SELECT ...) becomes EXISTS.
 
     An IN makes the whole list first, which does not pay when a page ends after a hundred runs.
     """
-    found: ColumnElement[bool] = visitors.replacement_traverse(condition, {}, _as_exists)
-    return found
+    rewritten: ColumnElement[bool] = visitors.replacement_traverse(condition, {}, _as_exists)
+    return rewritten
 
 
 def _as_exists(element: Any, **_: Any) -> Any:
@@ -81,60 +91,62 @@ def _as_exists(element: Any, **_: Any) -> Any:
     if not RUNS.c.id.compare(element.left) or RUNS in inner.get_final_froms():
         return None
     [run_id] = inner.selected_columns
-    found = inner.where(run_id == col(Run.id)).correlate(Run).exists()
-    return found if is_in else ~found
+    matching = inner.where(run_id == col(Run.id)).correlate(Run).exists()
+    return matching if is_in else ~matching
 
 
 def _by_key(
-    session: Session, filter: RunFilter, by: Keyed, descending: bool, page: Page
+    session: Session, filter: RunFilter, by: KeyedColumn, descending: bool, page: PageSlice
 ) -> list[str]:
     """First the runs that have the value, along its index; then the ones that do not."""
     table: Any = aliased(by.table, name="along")
-    directed = _directed(by, descending)
+    directed = _key_ordering(by, descending)
     joined = select(col(Run.id)).join(table, (table.run_id == col(Run.id)) & (table.key == by.key))
     if filter == RunFilter() and by.is_indexed:
         query = joined.where(*conditions(filter)).order_by(*directed(table))
-        found = _ids(session, query, page)
-        if len(found) == page.size:
-            return found
-        having = page.offset + len(found) if found else _count(session, query)
-        return found + _lacking(session, filter, by, page.after(having, len(found)))
-    entries = select(*(getattr(table, name) for name in by.needed)).where(table.key == by.key)
+        ids = _ids(session, query, page)
+        if len(ids) == page.size:
+            return ids
+        having = page.offset + len(ids) if ids else _count(session, query)
+        return ids + _runs_without_value(session, filter, by, page.after(having, len(ids)))
+    entries = select(*(getattr(table, name) for name in by.index_columns)).where(
+        table.key == by.key
+    )
     if by.is_metric:  # a bound on what sorts is where the walk begins or ends
         entries = entries.where(*_bounds(filter, by, table))
-    walked = _walk(session, _Path(entries, directed), _of_each(filter), page)
+    walked = _walk(session, _IndexPath(entries, directed), _conditions_per_run(filter), page)
     if walked is not None:
-        found = walked[page.offset : page.offset + page.size]
-        return found + _lacking(session, filter, by, page.after(len(walked), len(found)))
+        ids = walked[page.offset : page.offset + page.size]
+        return ids + _runs_without_value(session, filter, by, page.after(len(walked), len(ids)))
     has_it = (table.run_id == col(Run.id)) & (table.key == by.key)
-    query = select(col(Run.id)).outerjoin(table, has_it).where(*_of_all(filter))
+    query = select(col(Run.id)).outerjoin(table, has_it).where(*_conditions_for_sort(filter))
     order = (table.run_id.is_(None), *directed(table), col(Run.created_at).desc())
     return _ids(session, query.order_by(*order, col(Run.id).desc()), page)
 
 
-def _bounds(filter: RunFilter, by: Keyed, table: Any) -> list[ColumnElement[bool]]:
+def _bounds(filter: RunFilter, by: KeyedColumn, table: Any) -> list[ColumnElement[bool]]:
     """What the filter asks of the metric itself, of every run that it means."""
-    found = bounds(filter, table.last) if filter.metric == by.key else []
+    limits = metric_bounds(filter, table.last) if filter.metric == by.key else []
     if by.key not in filter.query:
-        return found
-    tree = parse(filter.query)
-    for claim in tree.parts if isinstance(tree, And) else (tree,):
-        if isinstance(claim, Comparison) and claim.operator in RANGES:
-            field = claim.field
+        return limits
+    tree = compiled_query(filter).tree
+    for predicate in tree.parts if isinstance(tree, And) else (tree,):
+        if isinstance(predicate, Predicate) and predicate.operator in RANGE_OPERATORS:
+            field = predicate.field
             if field.entity in METRICS.names and field.key == by.key:
-                found.append(numeric(getattr(table, field.part or "last"), claim))
-    return found
+                limits.append(number_condition(getattr(table, field.part or "last"), predicate))
+    return limits
 
 
-Directed = Callable[[Any], list[ColumnElement[Any]]]
+Ordering = Callable[[Any], list[ColumnElement[Any]]]
 
 
 @dataclass(frozen=True)
-class _Path:
+class _IndexPath:
     """Rows of an index with a `run_id`, and the order in which they are passed."""
 
     entries: Ids
-    directed: Directed
+    ordering: Ordering
 
     def is_longer(self, session: Session, than: float) -> bool:
         """Whether there are more entries than so many."""
@@ -142,62 +154,65 @@ class _Path:
 
     def stretch(self, passed: int, steps: int, holds: Conditions) -> Ids:
         """The runs for which the conditions hold among the next steps, in order."""
-        ordered = self.entries.order_by(*self.directed(_columns(self.entries)))
+        ordered = self.entries.order_by(*self.ordering(_columns(self.entries)))
         taken = ordered.offset(passed).limit(steps).subquery("passed").c
         # Not a join: that might begin with all the runs for which a condition holds.
-        meant = exists().where(col(Run.id) == taken.run_id, *holds)
-        return select(taken.run_id).where(meant).order_by(*self.directed(taken))
+        matching = exists().where(col(Run.id) == taken.run_id, *holds)
+        return select(taken.run_id).where(matching).order_by(*self.ordering(taken))
 
 
 def _columns(entries: Ids) -> Any:
     return entries.selected_columns
 
 
-def _directed(by: Keyed, descending: bool) -> Directed:
+def _key_ordering(by: KeyedColumn, descending: bool) -> Ordering:
     """Only the first of the columns can be missing, and is last then."""
 
     def order(columns: Any) -> list[ColumnElement[Any]]:
-        found = [getattr(columns, name) for name in by.order]
-        turned = [each.desc() if descending else each.asc() for each in found]
+        key_columns = [getattr(columns, name) for name in by.order]
+        turned = [column.desc() if descending else column.asc() for column in key_columns]
         return [turned[0].nulls_last(), *turned[1:]]
 
     return order
 
 
-def _walk(session: Session, path: _Path, holds: Conditions, page: Page) -> list[str] | None:
+def _walk(
+    session: Session, path: _IndexPath, holds: Conditions, page: PageSlice
+) -> list[str] | None:
     """The runs from the beginning to the end of a page, or of the path; None when sorting pays.
 
     Of the entries of a path a share passes the filter: sorting those costs `share * length`, and
     walking on to the missing ones costs `missing / share`.
     """
-    found: list[str] = []
-    passed, steps = 0, FIRST_STEPS * page.size
+    ids: list[str] = []
+    passed, steps = 0, FIRST_ENTRIES * page.size
     while True:
-        found += session.scalars(path.stretch(passed, steps, holds))
-        passed, missing = passed + steps, page.offset + page.size - len(found)
+        ids += session.scalars(path.stretch(passed, steps, holds))
+        passed, missing = passed + steps, page.offset + page.size - len(ids)
         if missing <= 0 or not path.is_longer(session, passed):
-            return found
-        share = len(found) / passed
-        if share < MIN_SHARE or not path.is_longer(session, missing / share**2):
+            return ids
+        share = len(ids) / passed
+        if share < MIN_MATCH_SHARE or not path.is_longer(session, missing / share**2):
             return None
-        steps = min(MAX_STRETCH, int(1.2 * missing / share) + 1)
+        steps = min(MAX_ENTRIES, int(1.2 * missing / share) + 1)
 
 
-def _of_each(filter: RunFilter) -> list[ColumnElement[bool]]:
-    return [distinct_queries(condition) for condition in conditions(filter)]
+def _conditions_per_run(filter: RunFilter) -> list[ColumnElement[bool]]:
+    return [in_to_exists(condition) for condition in conditions(filter)]
 
 
-def _of_all(filter: RunFilter) -> list[ColumnElement[bool]]:
-    """The conditions for a sort, which reads all that is meant: by lists."""
-    language = filter.language and filter.language.of_all()
-    return conditions(replace(filter, language=language))
+def _conditions_for_sort(filter: RunFilter) -> list[ColumnElement[bool]]:
+    """The conditions for a sort, which reads every matching run."""
+    return conditions(filter, full_read=True)
 
 
-def _lacking(session: Session, filter: RunFilter, by: Keyed, page: Page) -> list[str]:
+def _runs_without_value(
+    session: Session, filter: RunFilter, by: KeyedColumn, page: PageSlice
+) -> list[str]:
     """Runs without the value, newest first."""
     if page.size < 1:
         return []
-    has_it = exists().where(col(by.table.run_id) == col(Run.id), by.of_key)
+    has_it = exists().where(col(by.table.run_id) == col(Run.id), by.key_condition)
     return _by_creation(session, filter, True, page, ~has_it)
 
 
@@ -205,31 +220,31 @@ def _by_creation(
     session: Session,
     filter: RunFilter,
     descending: bool,
-    page: Page,
+    page: PageSlice,
     *more: ColumnElement[bool],
 ) -> list[str]:
     def directed(columns: Any) -> list[ColumnElement[Any]]:
         order = columns.created_at, columns.run_id
-        return [each.desc() if descending else each.asc() for each in order]
+        return [column.desc() if descending else column.asc() for column in order]
 
     placed = RunFilter(experiment=filter.experiment, archived=filter.archived)
     columns: Any = (col(Run.id).label("run_id"), col(Run.created_at))
     entries = select(*columns).where(*conditions(placed))
     if filter == placed and not more:
         return _ids(session, entries.order_by(*directed(_columns(entries))), page)
-    holds = [*_of_each(filter), *more]
-    walked = _walk(session, _Path(entries, directed), holds, page)
+    holds = [*_conditions_per_run(filter), *more]
+    walked = _walk(session, _IndexPath(entries, directed), holds, page)
     if walked is not None:
         return walked[page.offset : page.offset + page.size]
-    query = select(*columns).where(*_of_all(filter), *more)
+    query = select(*columns).where(*_conditions_for_sort(filter), *more)
     return _ids(session, query.order_by(*directed(_columns(query))), page)
 
 
 def _sorted_by_own(
-    session: Session, now: datetime, filter: RunFilter, name: str, descending: bool, page: Page
+    session: Session, now: datetime, filter: RunFilter, name: str, descending: bool, page: PageSlice
 ) -> list[str]:
     value = own_columns(now)[name]
-    query = select(col(Run.id)).where(*_of_all(filter))
+    query = select(col(Run.id)).where(*_conditions_for_sort(filter))
     if name == "experiment":
         query = query.join(Experiment, col(Experiment.id) == col(Run.experiment_id))
     directed = (value.desc() if descending else value.asc()).nulls_last()
@@ -237,7 +252,7 @@ def _sorted_by_own(
     return _ids(session, query, page)
 
 
-def _ids(session: Session, query: Ids, page: Page) -> list[str]:
+def _ids(session: Session, query: Ids, page: PageSlice) -> list[str]:
     return list(session.scalars(query.offset(page.offset).limit(page.size)))
 
 

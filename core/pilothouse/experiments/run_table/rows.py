@@ -15,16 +15,16 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.experiments.run_table.columns import (
-    BASE,
-    INSTANTS,
-    PARTS,
-    Keyed,
+    BASE_COLUMNS,
+    INSTANT_COLUMNS,
+    METRIC_PARTS,
+    KeyedColumn,
     KeyedTable,
-    checked,
+    keyed_columns,
     own_columns,
 )
 from pilothouse.experiments.run_table.filters import RunFilter, conditions
-from pilothouse.experiments.run_table.paging import Page
+from pilothouse.experiments.run_table.paging import PageSlice
 from pilothouse.experiments.run_table.paging import page as page_of_ids
 from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric, RunTag
 from pilothouse.kit.errors import Invalid
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 MAX_PAGE_SIZE = 10_000
 CHUNK = 1000
-FIGURES: Mapping[KeyedTable, tuple[str, ...]] = {
-    RunMetric: PARTS,
+VALUE_COLUMNS: Mapping[KeyedTable, tuple[str, ...]] = {
+    RunMetric: METRIC_PARTS,
     Param: ("number", "value"),
     RunTag: ("value",),
 }
@@ -63,15 +63,15 @@ def runs(
     """
     if page < 1 or not 1 <= size <= MAX_PAGE_SIZE:
         raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {MAX_PAGE_SIZE}.")
-    wanted = None if columns is None else list(dict.fromkeys(("id", *columns)))
-    extras = checked(wanted or ())
-    asked = Page((page - 1) * size, size)
-    ids = page_of_ids(session, now, filter or RunFilter(), sort, descending, asked)
-    own = _own_values(session, now, ids, wanted or BASE)
-    if wanted is None:
-        found = _all_values(session, ids, as_logged)
-        return _frame(ids, own | found, [*BASE, *sorted(found)])
-    return _frame(ids, own | values(session, ids, extras, as_logged), wanted)
+    requested = None if columns is None else list(dict.fromkeys(("id", *columns)))
+    extras = keyed_columns(requested or ())
+    page_slice = PageSlice((page - 1) * size, size)
+    ids = page_of_ids(session, now, filter or RunFilter(), sort, descending, page_slice)
+    own = _own_values(session, now, ids, requested or BASE_COLUMNS)
+    if requested is None:
+        by_key = _all_values(session, ids, as_logged)
+        return _frame(ids, own | by_key, [*BASE_COLUMNS, *sorted(by_key)])
+    return _frame(ids, own | values(session, ids, extras, as_logged), requested)
 
 
 def ids(session: Session, filter: RunFilter | None, most: int) -> list[str]:
@@ -81,49 +81,51 @@ def ids(session: Session, filter: RunFilter | None, most: int) -> list[str]:
 
 
 def _own_values(
-    session: Session, now: datetime, ids: Sequence[str], wanted: Sequence[str]
+    session: Session, now: datetime, ids: Sequence[str], requested: Sequence[str]
 ) -> Values:
-    own = {name: column for name, column in own_columns(now).items() if name in wanted}
+    own = {name: column for name, column in own_columns(now).items() if name in requested}
     query: Any = select(*(column.label(name) for name, column in own.items()))
     if "experiment" in own:
         query = query.join(Experiment, col(Experiment.id) == col(Run.experiment_id))
-    found: Values = {name: {} for name in own}
+    by_column: Values = {name: {} for name in own}
     for part in _chunks(ids):
         for row in session.connection().execute(query.where(col(Run.id).in_(part))).mappings():
             for name, value in row.items():
-                found[name][row["id"]] = value
-    return found
+                by_column[name][row["id"]] = value
+    return by_column
 
 
 def values(
-    session: Session, ids: Sequence[str], extras: Sequence[Keyed], as_logged: bool = False
+    session: Session, ids: Sequence[str], extras: Sequence[KeyedColumn], as_logged: bool = False
 ) -> Values:
     """The values of keyed columns: one question to each table for all its keys and parts."""
-    found: Values = {extra.title: {} for extra in extras}
-    for table in FIGURES:
-        asked: dict[str, list[Keyed]] = defaultdict(list)
+    by_column: Values = {extra.title: {} for extra in extras}
+    for table in VALUE_COLUMNS:
+        by_key: dict[str, list[KeyedColumn]] = defaultdict(list)
         for extra in extras:
             if extra.table is table:
-                asked[extra.key].append(extra)
-        for run_id, key, *figures in _rows(session, table, ids, list(asked)) if asked else ():
-            for extra in asked[key]:
-                found[extra.title][run_id] = _value(table, figures, extra.part, as_logged)
-    return found
+                by_key[extra.key].append(extra)
+        for run_id, key, *figures in _rows(session, table, ids, list(by_key)) if by_key else ():
+            for extra in by_key[key]:
+                by_column[extra.title][run_id] = _value(table, figures, extra.part, as_logged)
+    return by_column
 
 
 def _all_values(session: Session, ids: Sequence[str], as_logged: bool) -> Values:
-    found: Values = defaultdict(dict)
+    by_column: Values = defaultdict(dict)
     for prefix, table, part in (("metrics", RunMetric, "last"), ("params", Param, "value")):
         for run_id, key, *figures in _rows(session, table, ids):
-            found[f"{prefix}.{key}"][run_id] = _value(table, figures, part, as_logged)
-    return dict(found)
+            by_column[f"{prefix}.{key}"][run_id] = _value(table, figures, part, as_logged)
+    return dict(by_column)
 
 
 def _rows(
     session: Session, table: KeyedTable, ids: Sequence[str], keys: Sequence[str] | None = None
 ) -> Iterator[Sequence[Any]]:
     """Run, key and `FIGURES` of each row."""
-    query = select(*(col(getattr(table, name)) for name in ("run_id", "key", *FIGURES[table])))
+    query = select(
+        *(col(getattr(table, name)) for name in ("run_id", "key", *VALUE_COLUMNS[table]))
+    )
     if keys is not None:
         # An expression has no index: the runs lead to these rows, for a key may have all of them.
         query = query.where(col(table.key).concat("").in_(keys))
@@ -136,15 +138,15 @@ def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _value(table: KeyedTable, figures: Sequence[Any], part: str, as_logged: bool) -> Any:
-    value = figures[FIGURES[table].index(part)]
+    value = figures[VALUE_COLUMNS[table].index(part)]
     if table is RunMetric:
         return float("nan") if value is None else value
     if table is Param and figures[0] is not None and not as_logged:
-        return plain(figures[0])
+        return whole_as_int(figures[0])
     return value
 
 
-def plain(number: float) -> float | int:
+def whole_as_int(number: float) -> float | int:
     """A number as people write it: without a point when it is whole."""
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
@@ -160,7 +162,7 @@ def _column(title: str, cells: list[Any]) -> pd.Series[Any]:
     """A column of one type: instants and figures stay such even when all are missing."""
     import pandas as pd
 
-    if title in INSTANTS:
+    if title in INSTANT_COLUMNS:
         return pd.Series(pd.to_datetime(cells, utc=True))
     if title == "duration_s" or title.startswith("metrics."):
         return pd.Series(cells, dtype="float64")

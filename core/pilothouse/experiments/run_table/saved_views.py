@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse import activity
-from pilothouse.experiments.names import checked
+from pilothouse.experiments.names import check_name
 from pilothouse.experiments.tables import View
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
 from pilothouse.storage import Store
@@ -44,8 +44,8 @@ class ViewInfo:
 def views(session: Session, store: Store) -> tuple[ViewInfo, ...]:
     """The actor's own views and the team's, each by name."""
     query = select(View).where(col(View.owner).in_([store.actor, TEAM]))
-    found = [_info(row) for row in session.scalars(query)]
-    return tuple(sorted(found, key=lambda view: (view.is_team, view.name.lower())))
+    infos = [_info(row) for row in session.scalars(query)]
+    return tuple(sorted(infos, key=lambda view: (view.is_team, view.name.lower())))
 
 
 def default(session: Session, store: Store) -> ViewInfo | None:
@@ -58,26 +58,26 @@ def save(
     session: Session, store: Store, name: str, state: Mapping[str, str], *, team: bool = False
 ) -> ViewInfo:
     """Keep a state under a name, in place of what was kept there."""
-    name, owner = checked(name, "a view's", MAX_NAME_LENGTH), TEAM if team else store.actor
-    kept, now = _checked_state(state), store.now()
-    row = _named(session, owner, name)
+    name, owner = check_name(name, "a view's", MAX_NAME_LENGTH), TEAM if team else store.actor
+    checked_state, now = _checked_state(state), store.now()
+    row = _find_by_name(session, owner, name)
     before = None if row is None else {"state": row.state["params"]}
     if row is None:
         row = View(name=name, owner=owner, state={}, created_at=now, updated_at=now)
-    row.state = {"params": kept, "default": bool(row.state.get("default"))}
+    row.state = {"params": checked_state, "default": bool(row.state.get("default"))}
     row.updated_at = now
     session.add(row)
     session.flush()
-    _record(session, store, "saved", row, before=before, after={"state": kept})
+    _record(session, store, "saved", row, before=before, after={"state": checked_state})
     return _info(row)
 
 
 def rename(session: Session, store: Store, view: int, name: str) -> ViewInfo:
     """Give a view another name. Raises Conflict when its owner has one of that name."""
-    row, name = _require(session, store, view), checked(name, "a view's", MAX_NAME_LENGTH)
+    row, name = _require(session, store, view), check_name(name, "a view's", MAX_NAME_LENGTH)
     if row.name == name:
         return _info(row)
-    if _named(session, row.owner, name):
+    if _find_by_name(session, row.owner, name):
         raise Conflict(f"there is a view {name!r} already.", hint="Choose another name.")
     before, row.name, row.updated_at = {"name": row.name}, name, store.now()
     session.add(row)
@@ -110,7 +110,7 @@ def _require(session: Session, store: Store, view: int) -> View:
     return row
 
 
-def _named(session: Session, owner: str, name: str) -> View | None:
+def _find_by_name(session: Session, owner: str, name: str) -> View | None:
     query = select(View).where(col(View.owner) == owner, col(View.name) == name)
     return session.scalars(query).first()
 

@@ -32,7 +32,7 @@ class ExperimentNode:
         return self.path.rpartition(SLASH)[2] or self.path
 
 
-def experiments(session: Session) -> tuple[ExperimentNode, ...]:
+def experiment_tree(session: Session) -> tuple[ExperimentNode, ...]:
     """Every node, each before the ones below it, in the order of the alphabet."""
     of_each = (
         select(col(Run.experiment_id).label("id"), func.count().label("runs"))
@@ -45,14 +45,14 @@ def experiments(session: Session) -> tuple[ExperimentNode, ...]:
         .outerjoin(of_each, of_each.c.id == col(Experiment.id))
         .where(col(Experiment.archived_at).is_(None))
     )
-    return nodes({row[0]: row[1] for row in session.execute(query)})
+    return build_tree({row[0]: row[1] for row in session.execute(query)})
 
 
-def nodes(runs: Mapping[str, int]) -> tuple[ExperimentNode, ...]:
+def build_tree(runs: Mapping[str, int]) -> tuple[ExperimentNode, ...]:
     """The tree that these names make, with the runs of each added up."""
     total: dict[str, int] = {}
     for name, count in runs.items():
-        for path in _and_above(name):
+        for path in _with_parents(name):
             total[path] = total.get(path, 0) + count
     ordered = sorted(total, key=lambda path: [part.lower() for part in path.split(SLASH)])
     return tuple(
@@ -60,12 +60,12 @@ def nodes(runs: Mapping[str, int]) -> tuple[ExperimentNode, ...]:
     )
 
 
-def _and_above(name: str) -> list[str]:
+def _with_parents(name: str) -> list[str]:
     parts = name.split(SLASH)
     return [SLASH.join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
-def children(session: Session, runs: Sequence[str], filter: RunFilter) -> dict[str, int]:
+def count_children(session: Session, runs: Sequence[str], filter: RunFilter) -> dict[str, int]:
     """How many runs that the filter means were started right under each of these runs."""
     query = (
         select(col(Run.parent_id), func.count())

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from pilothouse.experiments.run_table.filters import RESERVED, RunFilter
+from pilothouse.experiments.run_table.filters import RESERVED_TAGS, RunFilter
 from pilothouse.experiments.run_table.rows import ids
 from pilothouse.experiments.tables import Param, Run, RunMetric, RunTag
 
 NEWEST_RUNS = 500
-OWN = ("status", "trainer", "source", "commit", "dirty", "seed", "user")
+OWN_COLUMNS = ("status", "trainer", "source", "commit", "dirty", "seed", "user")
 
 
 def varying_columns(
@@ -27,7 +27,7 @@ def varying_columns(
     count = len(newest)
     if count < 2:
         return ()
-    found: list[str] = []
+    names: list[str] = []
     for kind, table, value in (
         ("params", Param, col(Param.value)),
         ("metrics", RunMetric, col(RunMetric.last)),
@@ -39,22 +39,22 @@ def varying_columns(
             .group_by(col(table.key))
             .order_by(col(table.key))
         )
-        found += [
+        names += [
             f"{kind}.{key}"
             for key, having, least, most in session.execute(query)
-            if (having < count or least != most) and not key.startswith(RESERVED)
+            if (having < count or least != most) and not key.startswith(RESERVED_TAGS)
         ]
-    return (*found, *_own(session, newest, count))
+    return (*names, *_own_columns(session, newest, count))
 
 
-def _own(session: Session, newest: Sequence[str], count: int) -> list[str]:
+def _own_columns(session: Session, newest: Sequence[str], count: int) -> list[str]:
     columns: list[Any] = [("experiment", col(Run.experiment_id))]
-    columns += [(name, col(getattr(Run, name))) for name in OWN]
-    counts = [func.count(each) for _, each in columns]
-    kinds = [func.count(each.distinct()) for _, each in columns]
+    columns += [(name, col(getattr(Run, name))) for name in OWN_COLUMNS]
+    counts = [func.count(column) for _, column in columns]
+    kinds = [func.count(column.distinct()) for _, column in columns]
     row = session.execute(select(*counts, *kinds).where(col(Run.id).in_(newest))).one()
     return [
         name
-        for place, (name, _) in enumerate(columns)
-        if row[len(columns) + place] > 1 or 0 < row[place] < count
+        for index, (name, _) in enumerate(columns)
+        if row[len(columns) + index] > 1 or 0 < row[index] < count
     ]

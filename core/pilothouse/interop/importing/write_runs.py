@@ -118,7 +118,7 @@ def log(
     """Append points and name files."""
     for start in range(0, len(stretches), AT_ONCE):
         part = stretches[start : start + AT_ONCE]
-        recording.log_points(session, store, run_id, part, watch=False)
+        recording.log_points(session, store, run_id, part, check_late=False)
     for file in files:
         recording.log_artifact(session, run_id, file.path, file.digest, file.size)
 

@@ -120,7 +120,7 @@ def keep(
         late_writes.log_artifact(session, store, location.owner, location.inside, digest, size)
     elif location.kind == MODEL:
         model = session.get_one(LoggedModel, location.owner)
-        late_writes.keep_model_file(session, store, model, location.inside, digest, size)
+        late_writes.log_model_file(session, store, model, location.inside, digest, size)
     else:
         session.merge(File(root=location.owner, path=location.inside, digest=digest, size=size))
     session.flush()

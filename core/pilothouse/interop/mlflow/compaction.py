@@ -52,7 +52,7 @@ class Compactor:
         """Once after an upgrade: best values follow the directions that names have now."""
         try:
             with self._store.read() as session:
-                keys = definitions.outdated(session)
+                keys = definitions.metrics_with_outdated_best(session)
             if keys:
                 self._write(partial(definitions.refresh_best, keys=keys))
                 log.info("the best values of %d metrics were brought up to date", len(keys))

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
-from pilothouse.experiments.query import Comparison
+from pilothouse.experiments.query import Predicate
 from pilothouse.experiments.query.sql import FieldSpec
 from pilothouse.experiments.tables import Experiment, ExperimentTag, Run, Source, SourceUse
 from pilothouse.interop.mlflow import search_syntax
@@ -331,7 +331,7 @@ def view(view_type: str, archived_at: SQLColumnExpression[Any]) -> ColumnElement
     return archived_at.is_(None)
 
 
-def _holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
+def _holds(call: Call, claim: Predicate) -> ColumnElement[bool]:
     key, now = claim.field.key, call.store.now()
     if LANGUAGE.entity(claim.field.entity) == "tag":
         of, named = col(ExperimentTag.experiment_id), col(ExperimentTag.key)

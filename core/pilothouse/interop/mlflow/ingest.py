@@ -24,7 +24,7 @@ from typing import Any
 from sqlmodel import Session
 
 from pilothouse.experiments.metrics.summary import Points
-from pilothouse.experiments.recording import log_points_of
+from pilothouse.experiments.recording import log_points_of_runs
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
 
@@ -138,7 +138,7 @@ class WriteQueue:
 
 
 def _log(session: Session, store: Store, items: Sequence[_Item]) -> None:
-    log_points_of(session, store, [item.points for item in items if item.points is not None])
+    log_points_of_runs(session, store, [item.points for item in items if item.points is not None])
     for item in items:
         item.result = {}
 

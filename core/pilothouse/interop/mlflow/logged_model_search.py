@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, or_, select
 from sqlmodel import col
 
-from pilothouse.experiments.query import Comparison
+from pilothouse.experiments.query import Predicate
 from pilothouse.experiments.query.sql import Condition, FieldSpec
 from pilothouse.experiments.tables import (
     LoggedModel,
@@ -58,7 +58,7 @@ def _search(call: Call) -> dict[str, Any]:
     ]
     compared: set[str] = set()
 
-    def claimed(claim: Comparison) -> ColumnElement[bool]:
+    def claimed(claim: Predicate) -> ColumnElement[bool]:
         compared.add(LANGUAGE.entity(claim.field.entity))
         return _holds(call, claim, datasets)
 
@@ -81,7 +81,7 @@ def _search(call: Call) -> dict[str, Any]:
     return answer
 
 
-def _holds(call: Call, claim: Comparison, datasets: Datasets) -> ColumnElement[bool]:
+def _holds(call: Call, claim: Predicate, datasets: Datasets) -> ColumnElement[bool]:
     entity, key = LANGUAGE.entity(claim.field.entity), claim.field.key
     if entity == "metric":
         spec = FieldSpec(key, "number", col(LoggedModelMetric.value), _with_figure(key, datasets))
@@ -98,7 +98,7 @@ def _holds(call: Call, claim: Comparison, datasets: Datasets) -> ColumnElement[b
     return search_syntax.asked(spec, claim, entity, call.store.now())
 
 
-def _check_operator(spec: FieldSpec, claim: Comparison, entity: str) -> None:
+def _check_operator(spec: FieldSpec, claim: Predicate, entity: str) -> None:
     if claim.operator not in spec.operators:
         listed = ", ".join(f"'{operator}'" for operator in spec.operators)
         raise invalid(
@@ -107,7 +107,7 @@ def _check_operator(spec: FieldSpec, claim: Comparison, entity: str) -> None:
         )
 
 
-def _as_text(value: Any, claim: Comparison) -> Any:
+def _as_text(value: Any, claim: Predicate) -> Any:
     """A bare number against a parameter or a tag is its digits, as in the protocol."""
     return claim.raw if isinstance(value, float) and not isinstance(claim.value, tuple) else value
 

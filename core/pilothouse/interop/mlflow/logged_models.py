@@ -101,8 +101,8 @@ def record_figures(session: Session, store: Store, figures: Sequence[Point]) -> 
         number: float | str = point.value if math.isfinite(point.value) else str(point.value)
         by_model[point.model][point.key] = number
     for model_id, values in by_model.items():
-        if late_writes.held_by(session, [model_id]):
-            after = {"metrics": late_writes.beginning(values)}
+        if late_writes.versions_holding(session, [model_id]):
+            after = {"metrics": late_writes.first_values(values)}
             late_writes.record_model(session, store, find(session, model_id), {}, after)
 
 
@@ -212,10 +212,10 @@ def _set_tags(call: Call) -> Json:
     _write(call.session, model.id, {}, tags)
     after = {key: value for key, value in tags.items() if before.get(key) != value}
     changed = {key: value for key, value in after.items() if key not in BOOKKEEPING}
-    if changed and late_writes.held_by(call.session, [model.id]):
-        old = {"tags": late_writes.beginning(before)} if before else {}
+    if changed and late_writes.versions_holding(call.session, [model.id]):
+        old = {"tags": late_writes.first_values(before)} if before else {}
         late_writes.record_model(
-            call.session, call.store, model, old, {"tags": late_writes.beginning(changed)}
+            call.session, call.store, model, old, {"tags": late_writes.first_values(changed)}
         )
     return {}
 
@@ -235,7 +235,7 @@ def _delete_tag(call: Call) -> Json:
     )
     if call.session.connection().execute(gone).rowcount == 0:
         raise absent(f"No tag with key '{key}' found for model with ID '{model.id}'.")
-    if late_writes.held_by(call.session, [model.id]):
+    if late_writes.versions_holding(call.session, [model.id]):
         late_writes.record_model(call.session, call.store, model, {"tags": before}, {})
     return {}
 
@@ -251,8 +251,8 @@ def _log_params(call: Call) -> Json:
                 f"with value='{existing[key]}' for model ID='{model.id}'."
             )
     fresh = {key: value for key, value in params.items() if key not in existing}
-    if fresh and late_writes.held_by(call.session, [model.id]):
-        after = {"params": late_writes.beginning(fresh)}
+    if fresh and late_writes.versions_holding(call.session, [model.id]):
+        after = {"params": late_writes.first_values(fresh)}
         late_writes.record_model(call.session, call.store, model, {}, after)
     _write(call.session, model.id, params, {})
     return {}

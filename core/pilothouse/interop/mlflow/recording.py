@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.experiments import late_writes, recording
-from pilothouse.experiments.late_writes import MAX_LISTED, Late
+from pilothouse.experiments.late_writes import MAX_LISTED, LateRun
+from pilothouse.experiments.params import MAX_VALUE_LENGTH
 from pilothouse.experiments.tables import Param, Run, RunModel, RunTag, Source, SourceUse
 from pilothouse.interop.mlflow import logged_models, metric_batches
 from pilothouse.interop.mlflow.errors import invalid, missing
@@ -32,7 +33,7 @@ from pilothouse.kit.clock import from_ms
 from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.storage import Store
 
-MAX_PARAM_LENGTH = recording.MAX_VALUE_LENGTH
+MAX_PARAM_LENGTH = MAX_VALUE_LENGTH
 MAX_METRICS, MAX_PARAMS, MAX_TAGS, MAX_AT_ONCE = 1000, 100, 100, 1000
 MAX_DATASETS = 1000
 HISTORY = "mlflow.log-model.history"
@@ -195,7 +196,7 @@ def _log_inputs(call: Call) -> dict[str, Any]:
     datasets = fields.rows("datasets")
     if len(datasets) > MAX_DATASETS:
         raise invalid(f"At most {MAX_DATASETS} datasets can be logged at once.")
-    over = late_writes.of(session, run_id)
+    over = late_writes.late_run(session, run_id)
     names: list[str] = []
     for row in datasets:
         dataset = row.inner("dataset")
@@ -214,7 +215,7 @@ def _log_inputs(call: Call) -> dict[str, Any]:
 
 
 def _check_use(
-    session: Session, over: Late, run: Run, texts: Mapping[str, str], tags: Mapping[str, str]
+    session: Session, over: LateRun, run: Run, texts: Mapping[str, str], tags: Mapping[str, str]
 ) -> None:
     """Raise Refused when what is said of a dataset would change, and a version rests on the run."""
     query = (
@@ -278,7 +279,7 @@ def _log_outputs(call: Call) -> dict[str, Any]:
     if not fields.has("models"):
         raise missing("models")
     run = find_active(call.session, run_id)
-    over = late_writes.of(call.session, run.id)
+    over = late_writes.late_run(call.session, run.id)
     for row in fields.rows("models"):
         _use_model(call.session, run.id, row, OUTPUT)
     if over is not None:

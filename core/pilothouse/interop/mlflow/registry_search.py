@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, not_, or_, select
 from sqlmodel import col
 
-from pilothouse.experiments.query import Comparison
+from pilothouse.experiments.query import Predicate
 from pilothouse.experiments.query.sql import FieldSpec
 from pilothouse.interop.mlflow import search_syntax
 from pilothouse.interop.mlflow.errors import invalid
@@ -50,7 +50,7 @@ def _models(call: Call) -> dict[str, Any]:
     return answer
 
 
-def _model_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
+def _model_holds(call: Call, claim: Predicate) -> ColumnElement[bool]:
     key, now = claim.field.key, call.store.now()
     if MODELS.entity(claim.field.entity) == "attribute":
         spec = FieldSpec(MODELS.attribute(key), "text", col(Model.name))
@@ -61,11 +61,11 @@ def _model_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
     return _tagged(search_syntax.keyed(*columns, key), claim, now)
 
 
-def _tagged(spec: FieldSpec, claim: Comparison, now: datetime) -> ColumnElement[bool]:
+def _tagged(spec: FieldSpec, claim: Predicate, now: datetime) -> ColumnElement[bool]:
     """A claim about a tag; what is no prompt does not say so, and is found by that all the same."""
     holds = search_syntax.asked(spec, claim, "tag", now)
     if claim.field.key == PROMPT and claim.operator == "!=":
-        return or_(holds, not_(spec.within(spec.present)))
+        return or_(holds, not_(spec.within(spec.has_value)))
     return holds
 
 
@@ -99,7 +99,7 @@ def _versions(call: Call) -> dict[str, Any]:
     return answer
 
 
-def _version_holds(call: Call, claim: Comparison) -> ColumnElement[bool]:
+def _version_holds(call: Call, claim: Predicate) -> ColumnElement[bool]:
     now = call.store.now()
     if VERSIONS.entity(claim.field.entity) == "tag":
         return _tagged(_version_tag(claim.field.key), claim, now)

@@ -11,7 +11,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col
 
 from pilothouse.deployments.fields import DEPLOYMENTS
-from pilothouse.experiments.query import Comparison
+from pilothouse.experiments.query import Predicate
 from pilothouse.experiments.query.runs import DATASETS, RunLanguage
 from pilothouse.experiments.query.sql import FieldSpec
 from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric, RunTag
@@ -95,23 +95,23 @@ def _search(call: Call) -> dict[str, Any]:
     return answer
 
 
-def _holds(language: RunLanguage, claim: Comparison) -> ColumnElement[bool]:
+def _holds(language: RunLanguage, claim: Predicate) -> ColumnElement[bool]:
     if _is_ours(language, claim):
-        return language.claim(claim)
+        return language.of_predicate(claim)
     entity, key = LANGUAGE.entity(claim.field.entity), claim.field.key
     if entity == "attribute":
         return _has_attribute(language, claim)
     if entity == "parameter" and claim.operator in LARGER and isinstance(claim.value, float):
-        return language.claim(claim)
+        return language.of_predicate(claim)
     if entity == "dataset":
         search_syntax.known_key("dataset", key, DATASET)
-    spec = language.known(claim)
+    spec = language.field_spec(claim)
     if entity == "tag" and key in MIRRORED:
-        spec = replace(spec, also=(language.own[MIRRORED[key]],))
+        spec = replace(spec, alternatives=(language.own[MIRRORED[key]],))
     return search_syntax.asked(spec, claim, entity, language.now)
 
 
-def _is_ours(language: RunLanguage, claim: Comparison) -> bool:
+def _is_ours(language: RunLanguage, claim: Predicate) -> bool:
     """Whether the claim is about what MLflow has no name for."""
     named = claim.field
     if named.part or any(named.entity in room.names for room in ROOMS):
@@ -122,7 +122,7 @@ def _is_ours(language: RunLanguage, claim: Comparison) -> bool:
     return is_attribute and named.key not in LANGUAGE.attributes and named.key in language.own
 
 
-def _has_attribute(language: RunLanguage, claim: Comparison) -> ColumnElement[bool]:
+def _has_attribute(language: RunLanguage, claim: Predicate) -> ColumnElement[bool]:
     key = LANGUAGE.attribute(claim.field.key)
     key = ALIASES.get(key, key)
     if key in OURS:

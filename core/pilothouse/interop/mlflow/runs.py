@@ -99,14 +99,14 @@ def set_tags(session: Session, run: Run, tags: Mapping[str, str]) -> None:
 
 def change_tags(call: Call, run: Run, tags: Mapping[str, str]) -> None:
     """Set tags of an active run; of one that has ended, the activity log says what they were."""
-    session, over = call.session, late_writes.of(call.session, run.id)
+    session, over = call.session, late_writes.late_run(call.session, run.id)
     if over is None:
         set_tags(session, run, tags)
         return
     before = late_writes.tags_before(session, run.id, tags, over, tags)
     set_tags(session, run, tags)
-    old = {"tags": late_writes.beginning(before)} if before else {}
-    over.record(session, call.store, old, {"tags": late_writes.beginning(tags)})
+    old = {"tags": late_writes.first_values(before)} if before else {}
+    over.record(session, call.store, old, {"tags": late_writes.first_values(tags)})
 
 
 def _set_parent(session: Session, run: Run, parent_id: str) -> None:
@@ -122,7 +122,7 @@ def _get(call: Call) -> dict[str, Any]:
 def _update(call: Call) -> dict[str, Any]:
     fields, session = call.fields, call.session
     run = find_active(session, run_id_of(fields))
-    before, ended_at, over = run.status, run.ended_at, late_writes.of(session, run.id)
+    before, ended_at, over = run.status, run.ended_at, late_writes.late_run(session, run.id)
     run.status = _status(fields) or run.status
     if fields.has("end_time"):
         run.ended_at = from_ms(fields.instant_ms("end_time"))
@@ -173,7 +173,7 @@ def _set_tag(call: Call) -> dict[str, Any]:
 def _delete_tag(call: Call) -> dict[str, Any]:
     run_id, key = run_id_of(call.fields), call.fields.needed("key")
     run = find_active(call.session, run_id)
-    over = late_writes.of(call.session, run_id)
+    over = late_writes.late_run(call.session, run_id)
     before = late_writes.tags_before(call.session, run_id, [key], over, {}) if over else {}
     gone = delete(RunTag).where(col(RunTag.run_id) == run.id, col(RunTag.key) == key)
     if call.session.connection().execute(gone).rowcount == 0:

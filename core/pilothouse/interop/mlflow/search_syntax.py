@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import SQLColumnExpression, select
 
 from pilothouse.experiments import query
-from pilothouse.experiments.query import Comparison, ParseError
+from pilothouse.experiments.query import ParseError, Predicate
 from pilothouse.experiments.query.sql import (
     INSTANT,
-    NULLS,
-    ORDERS,
-    TEXTS,
+    NULL_OPERATORS,
+    ORDER_OPERATORS,
+    TEXT_OPERATORS,
     Condition,
     FieldSpec,
     predicate_condition,
@@ -35,7 +35,7 @@ IDENTIFIER = re.compile(
 QUOTED_ENTITY = re.compile(r"`(\w+)`\.")
 ATTRIBUTE = "attribute"
 SHOWN = 200
-Compare = Callable[[Comparison], Condition]
+Compare = Callable[[Predicate], Condition]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def condition(text: str, compare: Compare) -> Condition:
     except ParseError as stuck:
         raise _unreadable(text, stuck) from None
 
-    def claim(each: Comparison) -> Condition:
+    def claim(each: Predicate) -> Condition:
         if each.bare:
             raise invalid(f"Invalid clause(s) in filter string: '{each.position.text[:SHOWN]}'")
         return compare(each)
@@ -99,16 +99,16 @@ def _unreadable(text: str, stuck: ParseError) -> Exception:
     return invalid(f"Invalid clause(s) in filter string: '{excerpt[:SHOWN]}' {why}")
 
 
-def asked(spec: FieldSpec, claim: Comparison, noun: str, now: datetime) -> Condition:
+def asked(spec: FieldSpec, claim: Predicate, noun: str, now: datetime) -> Condition:
     """A claim about a field, when the protocol lets it be made. Raises in its words otherwise."""
-    if claim.operator not in NULLS:
+    if claim.operator not in NULL_OPERATORS:
         checks = {"text": _check_text, "number": _check_number, "time": _check_instant}
         checks.get(spec.kind, _check_text)(spec, claim, noun)
     return predicate_condition(spec, claim, now)
 
 
-def _check_text(spec: FieldSpec, claim: Comparison, noun: str) -> None:
-    _check_operator(claim, TEXTS)
+def _check_text(spec: FieldSpec, claim: Predicate, noun: str) -> None:
+    _check_operator(claim, TEXT_OPERATORS)
     if isinstance(claim.value, tuple):
         _check_list(claim.value, claim.raw)
     elif not isinstance(claim.value, str):
@@ -129,28 +129,28 @@ def _check_list(values: tuple[Any, ...], raw: str) -> None:
         )
 
 
-def _check_number(spec: FieldSpec, claim: Comparison, noun: str) -> None:
+def _check_number(spec: FieldSpec, claim: Predicate, noun: str) -> None:
     values = claim.value if isinstance(claim.value, tuple) else (claim.value,)
-    if claim.operator in spec.more:
+    if claim.operator in spec.extra_operators:
         return
     if not values or not all(isinstance(item, float) for item in values):
         raise invalid(f"Expected numeric value type for {noun}. Found {claim.raw[:SHOWN]}")
-    _check_operator(claim, (*ORDERS, "IN", "NOT IN"))
+    _check_operator(claim, (*ORDER_OPERATORS, "IN", "NOT IN"))
 
 
-def _check_instant(spec: FieldSpec, claim: Comparison, noun: str) -> None:
+def _check_instant(spec: FieldSpec, claim: Predicate, noun: str) -> None:
     value = claim.value
     if isinstance(value, query.Now) or (isinstance(value, str) and INSTANT.fullmatch(value)):
-        return _check_operator(claim, ORDERS)
+        return _check_operator(claim, ORDER_OPERATORS)
     if not isinstance(value, float):
         raise invalid(
             f"Expected numeric value type for numeric attribute: {claim.field.key}. "
             f"Found {claim.raw[:SHOWN]}"
         )
-    return _check_operator(claim, ORDERS)
+    return _check_operator(claim, ORDER_OPERATORS)
 
 
-def _check_operator(claim: Comparison, valid: tuple[str, ...]) -> None:
+def _check_operator(claim: Predicate, valid: tuple[str, ...]) -> None:
     if claim.operator not in valid:
         raise invalid(f"Invalid comparator '{claim.operator}' not one of '{set(valid)}'")
 
@@ -166,7 +166,7 @@ def keyed(
     return FieldSpec(named, "text", value, within)
 
 
-def respelled(claim: Comparison, spelled: Callable[[Any], Any]) -> Comparison:
+def respelled(claim: Predicate, spelled: Callable[[Any], Any]) -> Predicate:
     """The claim with each of its values put otherwise."""
     if isinstance(claim.value, tuple):
         return replace(claim, value=tuple(map(spelled, claim.value)))
@@ -196,7 +196,7 @@ def _order(clause: str, language: Language) -> Order:
         if len(parts) == 2 and match[2] is None:
             raise invalid(f"Invalid ordering key in order_by clause '{clause}'.")
         raise invalid(f"Invalid order_by clause '{clause}'. Could not be parsed.")
-    named = query.named(QUOTED_ENTITY.sub(r"\1.", match[1], count=1))
+    named = query.parse_field(QUOTED_ENTITY.sub(r"\1.", match[1], count=1))
     entity = language.entity(named.entity)
     if entity == ATTRIBUTE:
         language.attribute(named.key)

@@ -118,7 +118,7 @@ def _of_version(session: Session, source: str, match: re.Match[str], run_id: str
     if version is None:
         raise absent(f"Model Version (name={model}, version={number}) not found")
     origin_row = session.get(ModelVersionOrigin, (model, int(number)))
-    rests_on = late_writes.rests_on(session, f"{model}@{number}")
+    rests_on = late_writes.held_sources(session, f"{model}@{number}")
     if origin_row is None:
         location, run = location_of(session, version, origin_row), run_id or version.run_id or ""
         return ModelSource(source, location, run, rests_on=rests_on)

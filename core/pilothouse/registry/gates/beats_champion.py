@@ -54,13 +54,17 @@ def _message(
     kind = evidence.kind(metric)
     assert evidence.champion is not None
     name = evidence.champion.version
-    values = f"{kind.title} {kind.write(figure)} against {kind.write(champion)} of {name}"
+    values = (
+        f"{kind.title} {kind.format_value(figure)} against {kind.format_value(champion)} of {name}"
 
+    )
     if loss <= ROUNDING:
-        result = "is equal" if loss >= -ROUNDING else f"is better by {kind.write(-loss)}"
+        result = "is equal" if loss >= -ROUNDING else f"is better by {kind.format_value(-loss)}"
     elif loss - margin <= ROUNDING:
-        result = f"is worse by {kind.write(loss)}, within the margin of {margin:g}"
+        result = f"is worse by {kind.format_value(loss)}, within the margin of {margin:g}"
     else:
-        excess = kind.write(loss - margin)
-        result = f"is worse by {kind.write(loss)}, {excess} more than the margin of {margin:g}"
+        excess = kind.format_value(loss - margin)
+        result = (
+            f"is worse by {kind.format_value(loss)}, {excess} more than the margin of {margin:g}"
+        )
     return f"{values} {result}" + ("" if evidence.same_rows else " (each on rows of its own)")

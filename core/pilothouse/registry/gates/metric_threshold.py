@@ -35,10 +35,10 @@ class MetricThreshold:
             return Verdict(GATE, "inconclusive", figure, threshold, message)
 
         shortfall = threshold - figure if kind.direction == "higher" else figure - threshold
-        result, limit = f"{kind.title} {kind.write(figure)}", kind.write(threshold)
+        result, limit = f"{kind.title} {kind.format_value(figure)}", kind.format_value(threshold)
         if shortfall <= 0:
             message = f"{result} reaches the threshold {limit}"
             return Verdict(GATE, "passed", figure, threshold, message)
         side = "below" if kind.direction == "higher" else "above"
-        message = f"{result} is {kind.write(shortfall)} {side} the threshold {limit}"
+        message = f"{result} is {kind.format_value(shortfall)} {side} the threshold {limit}"
         return Verdict(GATE, "failed", figure, threshold, message)

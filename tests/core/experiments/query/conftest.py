@@ -77,12 +77,12 @@ def _fill(workspace: Workspace, clock: FixedClock) -> None:
 def _serve(workspace: Workspace, a: str, b: str, c: str) -> None:
     """Model `late`: version 1 of a is champion and answers, 2 of b waits; c read a dataset."""
     by = {"created_at": NOON, "created_by": "ada"}
-    kept = {"digest": "0" * 64, "signature": {}, "input_example": [], "metrics": {}}
+    content = {"digest": "0" * 64, "signature": {}, "input_example": [], "metrics": {}}
     with workspace.store.write() as session:
         session.add(Model(name="late", **by))
         session.flush()
-        first = ModelVersion(model="late", version=1, run_id=a, stage="production", **kept, **by)
-        second = ModelVersion(model="late", version=2, import_source="mlflow", **kept, **by)
+        first = ModelVersion(model="late", version=1, run_id=a, stage="production", **content, **by)
+        second = ModelVersion(model="late", version=2, import_source="mlflow", **content, **by)
         session.add_all([first, second])
         session.flush()
         session.add(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pilothouse.experiments import RunFilter, query
-from pilothouse.experiments.query import Comparison, FieldReference, Now
-from pilothouse.experiments.query.sql import PATTERNS
+from pilothouse.experiments.query import FieldReference, Now, Predicate
+from pilothouse.experiments.query.sql import PATTERN_OPERATORS
 from pilothouse.workspace import Workspace
 
 VALUES: dict[str, query.Value] = {"text": "a", "choice": "a", "number": 1.0, "time": Now()}
@@ -23,18 +23,20 @@ def test_every_field_can_be_asked_by_every_operator_that_it_names(fleet: Workspa
                 assert not isinstance(value, tuple)
                 value = (value or "",)
             elif field.name.startswith("params."):
-                value = "a" if operator in PATTERNS else 1.0
-            text = query.of("AND", [Comparison(FieldReference.of(field.name), operator, value)])
+                value = "a" if operator in PATTERN_OPERATORS else 1.0
+            text = query.join_predicates(
+                "AND", [Predicate(FieldReference.of(field.name), operator, value)]
+            )
             assert room.count(RunFilter(query=text)) >= 0, text
 
 
 def test_fields_say_their_kind_and_the_values_that_are_few(fleet: Workspace) -> None:
-    known = {field.name: field for field in fleet.experiments.query_fields()}
-    assert {name: (known[name].kind, known[name].choices) for name in KNOWN} == KNOWN
-    assert known["metrics.f1 score"].title == "f1 score"  # as it was logged
-    assert "IS NAN" in known["metrics.loss"].operators
-    assert ">" in known["params.lr"].operators
-    assert ">" not in known["tags.team"].operators
+    by_name = {field.name: field for field in fleet.experiments.query_fields()}
+    assert {name: (by_name[name].kind, by_name[name].choices) for name in KNOWN} == KNOWN
+    assert by_name["metrics.f1 score"].title == "f1 score"  # as it was logged
+    assert "IS NAN" in by_name["metrics.loss"].operators
+    assert ">" in by_name["params.lr"].operators
+    assert ">" not in by_name["tags.team"].operators
 
 
 KNOWN = {

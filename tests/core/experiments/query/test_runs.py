@@ -13,7 +13,7 @@ from pilothouse.kit.errors import Invalid
 from pilothouse.storage import Store
 from pilothouse.workspace import Workspace
 
-FOUND = [
+EXPECTED_RUNS = [
     # metrics, and what is known of their history
     ("metrics.auc > 0.7", "b"),
     ("metrics.auc >= 0.7", "ab"),
@@ -177,36 +177,36 @@ REFUSED = [
     ("foo = 1", 1, r"there is no field 'foo'\. Known: name, id.* A metric is metrics\.foo"),
     ("statu = 'x'", 1, r"there is no field 'statu'; did you mean status"),
     ("a and user_i = 'x'", 7, "did you mean user_id or user"),
-    ("metricss.auc > 1", 1, r"nothing is called 'metricss'; did you mean metrics\.auc"),
+    ("metricss.auc > 1", 1, r"there is no group of fields 'metricss'; did you mean metrics\.auc"),
     ("zzz.auc > 1", 1, "Before a dot stands one of: metrics, params, tags, datasets, models, dep"),
     ("models.stag = 'x'", 1, r"did you mean models\.stage"),
     ("datasets.foo = 'x'", 1, r"Known: datasets\.name"),
     ("best(params.x) > 1", 1, r"best\(\) is of a metric"),
     ("bets(metrics.x) > 1", 1, r"there is no bets\(\); did you mean best\(\)\?"),
-    ("metrics.auc > '0.7'", 15, "is a number, which stands without quotes"),
-    ("metrics.auc in ('a')", 13, "is a number, which stands without quotes"),
+    ("metrics.auc > '0.7'", 15, "is a number; write it without quotes"),
+    ("metrics.auc in ('a')", 13, "is a number; write it without quotes"),
     ("metrics.auc in ()", 13, "the list is empty"),
     ("metrics.auc > now", 15, "is a number"),
-    ("metrics.auc like 'a'", 1, r"metrics\.auc is asked with =, !=, >"),
-    ("params.x > '3'", 12, "compares numbers, which stand without quotes"),
+    ("metrics.auc like 'a'", 1, r"metrics\.auc takes the operators =, !=, >"),
+    ("params.x > '3'", 12, "compares numbers; write the number without quotes"),
     ("params.x like 3", 15, "params.x is a text: write '3'"),
-    ("tags.x > 'a'", 1, "tags.x is asked with =, !=, CONTAINS"),
+    ("tags.x > 'a'", 1, "tags.x takes the operators =, !=, CONTAINS"),
     ("tags.x = 3", 10, "is a text: write '3'"),
     ("tags.x in (3)", 8, "put each value of the list in quotes"),
     ("name in ()", 6, r"the list is empty: write IN \('a', 'b'\)"),
     ("status = 'done'", 10, "status is one of 'queued', 'running'"),
-    ("status like 'f%'", 1, "status is asked with =, !=, IN"),
+    ("status like 'f%'", 1, "status takes the operators =, !=, IN"),
     ("created > 'yesterday'", 11, "is an instant such as '2026-03-01'"),
     ("created > '2026-02-30'", 11, "there is no such day"),
     ("created > '0000-01'", 11, "there is no such day"),
     ("created > '9999-12'", 11, "there is no such day"),
     ("created > 5m", 11, "is an instant such as"),
-    ("created contains '2026'", 1, "created is asked with"),
+    ("created contains '2026'", 1, "created takes the operators"),
     ("name =~ '(a'", 9, "the regular expression cannot be read at its end"),
     (f"name like '{'a' * 1001}'", 11, "at most 1000 characters"),
     ("metrics.auc", 1, r"expected an operator after metrics\.auc"),
     ("name and status", 1, "expected an operator after name"),
-    ("text = 'x'", 1, "text is asked with CONTAINS"),
+    ("text = 'x'", 1, "text takes only CONTAINS"),
     ("metrics.auc >", 14, "expected a value"),
 ]
 
@@ -216,39 +216,47 @@ def names(workspace: Workspace, query: str) -> str:
 
 
 def test_every_filter_finds_the_runs_that_it_means(fleet: Workspace) -> None:
-    wrong = {claim: found for claim, meant in FOUND if (found := names(fleet, claim)) != meant}
+    wrong = {
+        claim: actual
+        for claim, expected in EXPECTED_RUNS
+        if (actual := names(fleet, claim)) != expected
+    }
     assert wrong == {}
 
 
 def test_count_and_table_agree_however_it_is_sorted(fleet: Workspace) -> None:
     room = fleet.experiments
-    for claim, meant in FOUND:
+    for claim, expected in EXPECTED_RUNS:
         filter = RunFilter(query=claim)
-        assert room.count(filter) == len(meant), claim
+        assert room.count(filter) == len(expected), claim
         for sort in ("metrics.auc", "experiment", "params.depth", "tags.team"):
-            assert set(room.runs(filter, sort=sort)["name"]) == set(meant), (claim, sort)
+            assert set(room.runs(filter, sort=sort)["name"]) == set(expected), (claim, sort)
 
 
 def test_every_filter_and_its_opposite_are_the_whole(fleet: Workspace) -> None:
-    for claim, meant in FOUND:
+    for claim, expected in EXPECTED_RUNS:
         if claim:
             rest = names(fleet, f"not ({claim})")
-            assert sorted(rest + meant) == ["a", "b", "c"], claim
+            assert sorted(rest + expected) == ["a", "b", "c"], claim
 
 
 def test_many_runs_are_looked_for_in_another_way_and_are_the_same(
     fleet: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "FEW_RUNS", -1)
-    wrong = {claim: found for claim, meant in FOUND if (found := names(fleet, claim)) != meant}
+    monkeypatch.setattr(runs, "MAX_FEW_RUNS", -1)
+    wrong = {
+        claim: actual
+        for claim, expected in EXPECTED_RUNS
+        if (actual := names(fleet, claim)) != expected
+    }
     assert wrong == {}
 
 
-@pytest.mark.parametrize(("claim", "column", "words"), REFUSED)
+@pytest.mark.parametrize(("claim", "column", "message"), REFUSED)
 def test_what_cannot_be_meant_is_told_in_its_place(
-    fleet: Workspace, claim: str, column: int, words: str
+    fleet: Workspace, claim: str, column: int, message: str
 ) -> None:
-    with pytest.raises(Invalid, match=words) as refused:
+    with pytest.raises(Invalid, match=message) as refused:
         fleet.experiments.count(RunFilter(query=claim))
     assert refused.value.fields["filter"].startswith(f"column {column}: ")
     assert refused.value.exit_code == 2
@@ -268,7 +276,7 @@ def test_nothing_of_a_filter_is_ever_run(fleet: Workspace) -> None:
 
 
 def test_patterns_mean_the_same_on_every_database(fleet: Workspace) -> None:
-    for pattern, meant in (
+    for pattern, expected in (
         ("^c0ffee$", "a"),
         ("(?i)^BEEF", "b"),
         ("^(c0|be)[a-f]{2,4}$", "ab"),
@@ -282,8 +290,8 @@ def test_patterns_mean_the_same_on_every_database(fleet: Workspace) -> None:
         ("[\\]\\-^.]", ""),
         ("\\W|\\D$", "ab"),
     ):
-        assert names(fleet, f"commit =~ '{pattern}'") == meant, pattern
-        assert names(fleet, f"commit !~ '{pattern}'") == "".join(sorted(set("ab") - set(meant)))
+        assert names(fleet, f"commit =~ '{pattern}'") == expected, pattern
+        assert names(fleet, f"commit !~ '{pattern}'") == "".join(sorted(set("ab") - set(expected)))
 
 
 def test_a_list_of_many_values_is_read(fleet: Workspace) -> None:
@@ -310,13 +318,13 @@ class TestExactParameters:
     @pytest.fixture
     def room(self, store: Store) -> Experiments:
         room = Experiments(store)
-        for place, name in enumerate("ab"):
+        for index, name in enumerate("ab"):
             run = room.start("exact", name, code=UNKNOWN)
-            room.log_params(run, {key: pair[place] for key, pair in self.VALUES.items()})
+            room.log_params(run, {key: pair[index] for key, pair in self.VALUES.items()})
         return room
 
     @pytest.mark.parametrize(
-        ("text", "found"),
+        ("text", "expected"),
         [
             ("params.batch = 16383", "a"),
             ("params.batch != 16383", "b"),
@@ -340,6 +348,8 @@ class TestExactParameters:
             ("params.zero = 00", "a"),
         ],
     )
-    def test_are_found_as_they_were_logged(self, room: Experiments, text: str, found: str) -> None:
+    def test_are_found_as_they_were_logged(
+        self, room: Experiments, text: str, expected: str
+    ) -> None:
         frame = room.runs(RunFilter(query=text))
-        assert "".join(sorted(frame["name"])) == found
+        assert "".join(sorted(frame["name"])) == expected
