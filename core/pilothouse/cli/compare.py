@@ -46,7 +46,7 @@ comparisons = Group("comparisons")
 @click.option("--metric", default="", help="Which run is best by it  [default: what they fit].")
 def _compare(ws: Workspace, runs: tuple[str, ...], baseline: str | None, metric: str) -> Output:
     """It says which run is best, whether that is more than noise, and what differs."""
-    comparison = ws.comparison.compare(runs, baseline, whole=False)
+    comparison = ws.comparison.compare(runs, baseline, include_curves=False)
     evidence = ws.comparison.significance(comparison)
     metrics = ws.comparison.metrics_with_verdicts(comparison, evidence)
     verdict = ws.comparison.verdict(comparison, evidence, metric, rows=metrics)

@@ -142,7 +142,7 @@ def _files(ws: Workspace, run: str) -> pd.DataFrame:
     """The files of a RUN, or of a logged model by its id, with their sizes in bytes."""
     import pandas as pd
 
-    rows = [(file.path, file.size, file.digest) for file in ws.experiments.files.listed(run)]
+    rows = [(file.path, file.size, file.digest) for file in ws.experiments.files.list_files(run)]
     return pd.DataFrame(rows, columns=["path", "size", "digest"])
 
 

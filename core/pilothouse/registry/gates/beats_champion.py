@@ -56,7 +56,6 @@ def _message(
     name = evidence.champion.version
     values = (
         f"{kind.title} {kind.format_value(figure)} against {kind.format_value(champion)} of {name}"
-
     )
     if loss <= ROUNDING:
         result = "is equal" if loss >= -ROUNDING else f"is better by {kind.format_value(-loss)}"
