@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -114,6 +115,32 @@ def test_points_of_many_runs_are_written_as_one_and_refused_one_by_one(
         (2, 0.5, 0.5),
         None,
     ]
+
+
+def test_a_batch_that_falls_back_is_counted_and_logged(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "pilothouse.ingest")
+
+    def fail(session: Session) -> None:
+        raise error
+
+    ingest = WriteQueue(store)
+    error: Exception = Conflict("the run is archived")
+    with pytest.raises(Conflict):
+        ingest.submit(fail).result(10)
+    assert ingest.submit(lambda _: "written").result(10) == "written"
+    assert ingest.fallbacks == 1
+    error = ZeroDivisionError("a fault")
+    with pytest.raises(ZeroDivisionError):
+        ingest.submit(fail).result(10)
+    ingest.close()
+
+    assert ingest.fallbacks == 2
+    records = [record for record in caplog.records if record.name == "pilothouse.ingest"]
+    assert [record.levelname for record in records] == ["INFO", "WARNING"]
+    assert "Conflict: the run is archived" in records[0].getMessage()
+    assert records[1].exc_info is not None
 
 
 def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:

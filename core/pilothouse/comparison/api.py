@@ -10,17 +10,16 @@ from sqlmodel import Session
 
 from pilothouse.comparison import (
     code_diff,
+    disagreements,
     importance,
     predictions,
     significance,
     slices,
     thresholds,
+    verdict,
 )
-from pilothouse.comparison import comparison as compare
-from pilothouse.comparison import disagreements as flips
-from pilothouse.comparison import verdict as standing
 from pilothouse.comparison.code_diff import CodeDiff
-from pilothouse.comparison.comparison import Comparison
+from pilothouse.comparison.comparison import Comparison, compare_runs, labels_of
 from pilothouse.comparison.importance import ParamImportance
 from pilothouse.comparison.predictions import AlignedPredictions, RunPredictions
 from pilothouse.comparison.significance import SignificanceReport
@@ -55,7 +54,7 @@ class Comparisons(Service):
         `labels` give runs other names; without the whole, curves and histories are left out.
         """
         with self._store.read() as session:
-            return compare.compare(
+            return compare_runs(
                 session, self._store, runs, baseline, labels=labels, include_curves=include_curves
             )
 
@@ -70,7 +69,7 @@ class Comparisons(Service):
         self, comparison: Comparison, evidence: SignificanceReport
     ) -> pd.DataFrame:
         """The comparison's metrics with what the evidence makes of each difference."""
-        return standing.metrics_with_verdicts(comparison.metrics, evidence.findings)
+        return verdict.metrics_with_verdicts(comparison.metrics, evidence.findings)
 
     def verdict(
         self,
@@ -85,7 +84,7 @@ class Comparisons(Service):
         `rows` are the settled ones, for those who have them already.
         """
         with_verdicts = self.metrics_with_verdicts(comparison, evidence) if rows is None else rows
-        return standing.verdict(comparison, with_verdicts, evidence.left_out, metric)
+        return verdict.verdict(comparison, with_verdicts, evidence.left_out, metric)
 
     def at_threshold(
         self,
@@ -164,7 +163,7 @@ class Comparisons(Service):
         """
         with self._store.read() as session:
             infos, labels = self._in_order(session, runs, baseline)
-        return flips.disagreements(self._aligned(infos, labels), labels, threshold)
+        return disagreements.disagreements(self._aligned(infos, labels), labels, threshold)
 
     def disagreeing_rows(self, run: str, baseline: str, threshold: float) -> pd.DataFrame:
         """The rows that a run decides otherwise than the baseline, farthest apart first.
@@ -178,7 +177,7 @@ class Comparisons(Service):
         if run not in aligned.runs:
             raise Invalid(f"the rows cannot be paired: {aligned.left_out.get(run, 'one run')}")
         baseline_predictions = self._predictions(infos[:1])[baseline]
-        return flips.disagreeing_rows(
+        return disagreements.disagreeing_rows(
             aligned, predictions.features(self._store, baseline_predictions), run, threshold
         )
 
@@ -200,7 +199,7 @@ class Comparisons(Service):
         """The runs, the baseline first, and their names."""
         ids = list(dict.fromkeys([*([baseline] if baseline else []), *runs]))
         infos = details.runs(session, ids)
-        return infos, compare.labels_of(infos)
+        return infos, labels_of(infos)
 
     def _predictions(self, infos: Sequence[RunInfo]) -> dict[str, RunPredictions]:
         loaded = {run.id: predictions.predictions(self._store, run) for run in infos}

@@ -106,7 +106,7 @@ class Comparison:
         return messages
 
 
-def compare(
+def compare_runs(
     session: Session,
     store: Store,
     run_ids: Sequence[str],

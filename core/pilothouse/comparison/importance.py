@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
-from pilothouse.experiments.run_table import rows as listing
+from pilothouse.experiments.run_table import rows
 from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse.experiments.tables import FINISHED
 from pilothouse.storage import Store
@@ -51,9 +51,7 @@ def param_importance(
 ) -> ParamImportance:
     """The influence of parameters on the last value of a metric, over the newest finished runs."""
     columns = f"metrics.{metric}"
-    runs = listing.runs(
-        session, store.now(), filter or RunFilter(statuses=(FINISHED,)), size=MAX_RUNS
-    )
+    runs = rows.runs(session, store.now(), filter or RunFilter(statuses=(FINISHED,)), size=MAX_RUNS)
     if columns not in runs:
         return _no_importance(metric, 0)
     runs = runs[runs[columns].notna() & (runs["status"] == FINISHED)]

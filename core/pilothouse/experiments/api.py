@@ -7,31 +7,46 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.experiments import (
     catalog,
     deletion,
+    details,
     keys,
     late_writes,
     lifecycle,
+    lineage,
+    logged_models,
     recording,
     run_annotations,
 )
 from pilothouse.experiments.code_patch import Program, log_patch, program
-from pilothouse.experiments.inspection import RunInspection
-from pilothouse.experiments.metrics import definitions, packed_history
+from pilothouse.experiments.details import ChildRun, RunInfo
+from pilothouse.experiments.files.browse import RunFiles
+from pilothouse.experiments.logged_models import LoggedModelInfo, SourceInfo
+from pilothouse.experiments.metrics import definitions, history, packed_history, smoothing
 from pilothouse.experiments.metrics.definitions import MetricKinds
+from pilothouse.experiments.metrics.history import Cursor
 from pilothouse.experiments.metrics.kinds import Direction
+from pilothouse.experiments.metrics.smoothing import CurveOptions
 from pilothouse.experiments.metrics.summary import Points
 from pilothouse.experiments.params import ParamValue
 from pilothouse.experiments.provenance import environment
 from pilothouse.experiments.provenance.git import CodeIdentity, running_folder, running_source
 from pilothouse.experiments.query.runs import Entity, RunLanguage
-from pilothouse.experiments.run_table import default_columns, fields, filters, groups, rows, tree
-from pilothouse.experiments.run_table import saved_views as views
-from pilothouse.experiments.run_table import varying_columns as differing
+from pilothouse.experiments.run_table import (
+    default_columns,
+    fields,
+    filters,
+    groups,
+    rows,
+    saved_views,
+    tree,
+    varying_columns,
+)
 from pilothouse.experiments.run_table.default_columns import DefaultColumns
 from pilothouse.experiments.run_table.fields import QueryField
 from pilothouse.experiments.run_table.filters import RunFilter
@@ -39,13 +54,14 @@ from pilothouse.experiments.run_table.saved_views import ViewInfo
 from pilothouse.experiments.run_table.tree import ExperimentNode
 from pilothouse.kit.errors import Unavailable
 from pilothouse.storage import Store
+from pilothouse.storage.service import Service
 
 if TYPE_CHECKING:
     import pandas as pd
     from sqlmodel import Session
 
 
-class Experiments(RunInspection):
+class Experiments(Service):
     """The experiments of a workspace; filters may ask for the `entities` of other rooms too."""
 
     def __init__(self, store: Store, entities: Sequence[Entity] = ()) -> None:
@@ -331,7 +347,7 @@ class Experiments(RunInspection):
     def varying_columns(self, filter: RunFilter | None = None) -> tuple[str, ...]:
         """The columns in which the newest runs that the filter means differ."""
         with self._store.read() as session:
-            return differing.varying_columns(session, self._compiled(session, filter))
+            return varying_columns.varying_columns(session, self._compiled(session, filter))
 
     def tree(self) -> tuple[ExperimentNode, ...]:
         """The experiments as a tree made from the slashes in their names, with counts of runs."""
@@ -378,32 +394,32 @@ class Experiments(RunInspection):
     def views(self) -> tuple[ViewInfo, ...]:
         """The saved views of the run table: one's own, then the team's."""
         with self._store.read() as session:
-            return views.views(session, self._store)
+            return saved_views.views(session, self._store)
 
     def default_view(self) -> ViewInfo | None:
         """The view that a run table starts with: one's own default, else the team's."""
         with self._store.read() as session:
-            return views.default(session, self._store)
+            return saved_views.default(session, self._store)
 
     def save_view(self, name: str, state: Mapping[str, str], *, team: bool = False) -> ViewInfo:
         """Keep the state of a run table under a name, in place of what was kept there."""
         with self._store.write() as session:
-            return views.save(session, self._store, name, state, team=team)
+            return saved_views.save(session, self._store, name, state, team=team)
 
     def rename_view(self, view: int, name: str) -> ViewInfo:
         """Give a view another name. Raises Conflict when there is one of that name."""
         with self._store.write() as session:
-            return views.rename(session, self._store, view, name)
+            return saved_views.rename(session, self._store, view, name)
 
     def delete_view(self, view: int) -> None:
         """Remove a view; the runs it showed stay as they are."""
         with self._store.write() as session:
-            views.remove(session, self._store, view)
+            saved_views.remove(session, self._store, view)
 
     def set_default_view(self, view: int, chosen: bool = True) -> None:
         """Let a view's owner, or the team, start with it; or with none."""
         with self._store.write() as session:
-            views.set_default(session, self._store, view, chosen)
+            saved_views.set_default(session, self._store, view, chosen)
 
     def metric_kinds(self) -> MetricKinds:
         """What is known of metrics, people's notes over what the keys suggest: `.of(key)`."""
@@ -431,3 +447,88 @@ class Experiments(RunInspection):
         )
         with self._store.write(durable=True) as session:
             definitions.describe(session, self._store, key, description, reason)
+
+    def run(self, id: str) -> RunInfo:
+        """A run in full: parameters, metrics, tags, files, inputs, children. Raises NotFound."""
+        with self._store.read() as session:
+            return details.run(session, id)
+
+    def artifact(self, run: str, path: str) -> bytes:
+        """A file of a run, verified. Raises NotFound, or Unavailable when it is damaged."""
+        with self._store.read() as session:
+            digest = details.artifact(session, run, path).digest
+        return self._store.artifacts.read(digest)
+
+    def artifact_file(self, run: str, path: str) -> Path:
+        """A file of a run as a verified file on this machine."""
+        with self._store.read() as session:
+            digest = details.artifact(session, run, path).digest
+        return self._store.artifacts.local_path(digest)
+
+    def history(
+        self,
+        runs: Sequence[str],
+        keys: Sequence[str] | None = None,
+        max_points: int | None = None,
+        *,
+        since: Cursor | None = None,
+        low: int | None = None,
+        high: int | None = None,
+    ) -> pd.DataFrame:
+        """Points of many runs and metrics: a frame of run, key, step, at, value.
+
+        `max_points` thins each longer series but keeps its ends and its spikes; `low` and `high`
+        bound the steps. For a page that polls: hand the last frame's `attrs["cursor"]` in as
+        `since` and only what came later is told; a series that must be drawn anew, because points
+        came before its last one, is told whole and named in `attrs["whole"]`.
+        """
+        with self._store.read() as session:
+            return history.history(session, runs, keys, max_points, since=since, low=low, high=high)
+
+    def curves(
+        self, run: str, keys: Sequence[str], options: CurveOptions | None = None
+    ) -> pd.DataFrame:
+        """A run's metrics as charts show them: a frame of key, x, value, smooth, step, at."""
+        with self._store.read() as session:
+            return smoothing.curves(session, run, keys, options or CurveOptions())
+
+    def poll(
+        self,
+        run: str,
+        keys: Sequence[str],
+        options: CurveOptions,
+        previous: pd.DataFrame | None = None,
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The curves, and the points to pass as `previous` in the next call."""
+        with self._store.read() as session:
+            return smoothing.poll(session, run, keys, options, previous)
+
+    @cached_property
+    def files(self) -> RunFiles:
+        """The files of runs and logged models: listed and looked into."""
+        return RunFiles(self._store)
+
+    def logged_models(self, run: str) -> tuple[LoggedModelInfo, ...]:
+        """The models that an MLflow client logged in a run, or that the run read."""
+        with self._store.read() as session:
+            return logged_models.models_of_run(session, run)
+
+    def logged_model(self, id: str) -> LoggedModelInfo:
+        """One logged model. Raises NotFound."""
+        with self._store.read() as session:
+            return logged_models.model(session, id)
+
+    def sources(self, run: str) -> tuple[SourceInfo, ...]:
+        """The datasets that an MLflow client said a run read."""
+        with self._store.read() as session:
+            return logged_models.sources_of_run(session, run)
+
+    def ancestors(self, run: str) -> tuple[ChildRun, ...]:
+        """The runs above a run, the outermost first."""
+        with self._store.read() as session:
+            return lineage.ancestors(session, run)
+
+    def descendants(self, run: str) -> pd.DataFrame:
+        """The runs below a run as a tree: `level` deep, their metrics, and what differs."""
+        with self._store.read() as session:
+            return lineage.descendants(session, run)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import delete as deleting
+import sqlalchemy
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
@@ -130,13 +130,13 @@ def _delete(session: Session, ids: Sequence[str]) -> None:
     for part in _chunks(ids):
         series = select(col(RunMetric.id)).where(col(RunMetric.run_id).in_(part))
         for points in (Metric, Block):
-            connection.execute(deleting(points).where(col(points.series).in_(series)))
+            connection.execute(sqlalchemy.delete(points).where(col(points.series).in_(series)))
         for table in OF_RUNS:
-            connection.execute(deleting(table).where(col(table.run_id).in_(part)))
+            connection.execute(sqlalchemy.delete(table).where(col(table.run_id).in_(part)))
         connection.execute(update(Run).where(col(Run.id).in_(part)).values(parent_id=None))
     try:
         for part in _chunks(ids):
-            connection.execute(deleting(Run).where(col(Run.id).in_(part)))
+            connection.execute(sqlalchemy.delete(Run).where(col(Run.id).in_(part)))
     except IntegrityError as used:  # by a room whose tables this process has not loaded
         raise Conflict("something else rests on these runs.") from used
     keys.drop_keys(session, sorted(experiments), lost)

@@ -10,14 +10,18 @@ from pilothouse.deployments.gateway.metrics import BUCKETS_MS, Histogram
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 LATENCY = "pilothouse_request_duration_seconds"
+FALLBACKS = "pilothouse_ingest_fallbacks_total"
 
 
-def exposition(gateway: Gateway) -> bytes:
-    """Every metric, ready to be scraped."""
-    return ("\n".join(_lines(gateway)) + "\n").encode()
+def exposition(gateway: Gateway, ingest_fallbacks: int = 0) -> bytes:
+    """Every metric, ready to be scraped.
+
+    `ingest_fallbacks` is how many batches of MLflow's requests were written one by one.
+    """
+    return ("\n".join(_lines(gateway, ingest_fallbacks)) + "\n").encode()
 
 
-def _lines(gateway: Gateway) -> Iterator[str]:
+def _lines(gateway: Gateway, ingest_fallbacks: int) -> Iterator[str]:
     metrics = gateway.metrics
     yield from _head("pilothouse_info", "gauge", "The program that answers.")
     yield f'pilothouse_info{{version="{pilothouse.__version__}"}} 1'
@@ -34,6 +38,8 @@ def _lines(gateway: Gateway) -> Iterator[str]:
     for name, count in sorted(metrics.labels.items()):
         yield f"pilothouse_labels_total{_labels(name)} {count}"
 
+    yield from _head(FALLBACKS, "counter", "Batches of MLflow requests written one by one.")
+    yield f"{FALLBACKS} {ingest_fallbacks}"
     yield from _head("pilothouse_deployment_ready", "gauge", "Whether a process is ready.")
     for name in gateway.routes.names():
         yield f"pilothouse_deployment_ready{_labels(name)} {int(gateway.routes.is_ready(name))}"

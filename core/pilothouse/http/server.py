@@ -98,7 +98,8 @@ class Server:
 
     def _probe(self, path: str) -> Response:
         if path == "/metrics":
-            return Response(200, exposition(self.gateway), content_type=CONTENT_TYPE)
+            body = exposition(self.gateway, self._ingest_fallbacks())
+            return Response(200, body, content_type=CONTENT_TYPE)
         ready = path == "/healthz" or self.routes.loaded
         return Response(
             200 if ready else 503, b'{"status":"ok"}' if ready else b'{"status":"wait"}'
@@ -114,6 +115,13 @@ class Server:
 
         application: App = build(self.store)
         return application
+
+    def _ingest_fallbacks(self) -> int:
+        """How many batches of MLflow's requests fell back; 0 before its protocol is loaded."""
+        loading = self._protocol
+        if loading is None or not loading.done() or loading.cancelled() or loading.exception():
+            return 0
+        return loading.result().ingest.fallbacks
 
     async def _mlflow_app(self) -> Protocol:
         if self._protocol is None:

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, func, insert, select
-from sqlalchemy import update as updating
+from sqlalchemy import delete, exists, func, insert, select, update
 from sqlmodel import Session, col
 
 from pilothouse.experiments.lifecycle import SELECT_FOR_UPDATE
@@ -326,7 +325,7 @@ def _mark_compacted(session: Session, store: Store, run_id: str) -> None:
         .where(col(RunMetric.run_id) == run_id)
     )
     session.connection().execute(
-        updating(Run)
+        update(Run)
         .where(col(Run.id) == run_id, col(Run.status).in_(ENDED), ~left.exists())
         .values(compacted_at=store.now())
     )

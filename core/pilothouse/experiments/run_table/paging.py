@@ -56,7 +56,7 @@ class PageSlice:
         return PageSlice(max(0, self.offset - passed), self.size - already_found)
 
 
-def page(
+def page_ids(
     session: Session, now: datetime, filter: RunFilter, sort: str, descending: bool, page: PageSlice
 ) -> list[str]:
     """The runs of a page in order. Raises Invalid when there is no such column.

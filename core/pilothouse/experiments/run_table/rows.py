@@ -24,8 +24,7 @@ from pilothouse.experiments.run_table.columns import (
     own_columns,
 )
 from pilothouse.experiments.run_table.filters import RunFilter, conditions
-from pilothouse.experiments.run_table.paging import PageSlice
-from pilothouse.experiments.run_table.paging import page as page_of_ids
+from pilothouse.experiments.run_table.paging import PageSlice, page_ids
 from pilothouse.experiments.tables import Experiment, Param, Run, RunMetric, RunTag
 from pilothouse.kit.errors import Invalid
 
@@ -66,7 +65,7 @@ def runs(
     requested = None if columns is None else list(dict.fromkeys(("id", *columns)))
     extras = keyed_columns(requested or ())
     page_slice = PageSlice((page - 1) * size, size)
-    ids = page_of_ids(session, now, filter or RunFilter(), sort, descending, page_slice)
+    ids = page_ids(session, now, filter or RunFilter(), sort, descending, page_slice)
     own = _own_values(session, now, ids, requested or BASE_COLUMNS)
     if requested is None:
         by_key = _all_values(session, ids, as_logged)

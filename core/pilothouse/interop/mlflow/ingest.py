@@ -25,7 +25,7 @@ from sqlmodel import Session
 
 from pilothouse.experiments.metrics.summary import Points
 from pilothouse.experiments.recording import log_points_of_runs
-from pilothouse.kit.errors import Unavailable
+from pilothouse.kit.errors import PilothouseError, Unavailable
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.ingest")
@@ -52,9 +52,13 @@ class _Item:
 
 
 class WriteQueue:
-    """The one writer of a server; `submit` from any thread, `close` at the end."""
+    """The one writer of a server; `submit` from any thread, `close` at the end.
+
+    `fallbacks` counts the batches that failed as a whole and were written request by request.
+    """
 
     def __init__(self, store: Store) -> None:
+        self.fallbacks = 0
         self._store = store
         self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._expected = 1
@@ -108,13 +112,31 @@ class WriteQueue:
         return items, item is None
 
     def _commit(self, items: list[_Item]) -> None:
-        if not self._commit_batch(items):
+        failure = self._commit_batch(items)
+        if failure is not None:
+            self._report_fallback(items, failure)
             self._commit_one_by_one(items)
+
         for item in items:
             item.tell()
 
-    def _commit_batch(self, items: list[_Item]) -> bool:
-        """Do all of them as they are; whether that went well, or nothing of it was kept."""
+    def _report_fallback(self, items: list[_Item], failure: Exception) -> None:
+        """Count and log a batch that is written again, request by request, at a higher cost."""
+        self.fallbacks += 1
+
+        # A refused request is normal (its client is told); anything else may be a fault of ours.
+        expected = isinstance(failure, PilothouseError)
+        log.log(
+            logging.INFO if expected else logging.WARNING,
+            "a batch of %d requests is written one by one, because one failed: %s: %s",
+            len(items),
+            type(failure).__name__,
+            failure,
+            exc_info=None if expected else failure,
+        )
+
+    def _commit_batch(self, items: list[_Item]) -> Exception | None:
+        """Write all in one transaction; the error that rolled all of it back, or None."""
         try:
             with self._store.write() as session:
                 for logs, group in groupby(items, lambda item: item.points is not None):
@@ -122,9 +144,9 @@ class WriteQueue:
                         _log(session, self._store, list(group))
                     else:
                         _do_each(session, list(group))
-        except Exception:  # whose fault it is, and what to say of it, is found out apart
-            return False
-        return True
+        except Exception as failure:  # which request failed is found out one by one
+            return failure
+        return None
 
     def _commit_one_by_one(self, items: list[_Item]) -> None:
         try:
