@@ -114,7 +114,11 @@ def test_what_training_never_saw_is_marked(tour):
         (SignatureField("a", "string", categories=("x", "y")), "", "required"),
         (SignatureField("a", "number", required=False, low=0, high=1), None, ""),
         (SignatureField("a", "number", low=0, high=1), 1.0, ""),
-        (SignatureField("a", "integer", low=1, high=5), 6, "outside 1 to 5, the range of the training data"),
+        (
+            SignatureField("a", "integer", low=1, high=5),
+            6,
+            "outside 1 to 5, the range of the training data",
+        ),
         (SignatureField("a", "boolean"), False, ""),
         (SignatureField("a", "string"), "anything", ""),
     ],

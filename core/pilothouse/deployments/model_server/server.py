@@ -138,7 +138,7 @@ def check(launch: Launch) -> None:
             raise SystemExit(f"the probabilities of its example add up to {sum(answers[0])}, not 1")
 
 
-def to_arrays(columns: Columns, fields: tuple[Field, ...]) -> dict[str, Any]:
+def to_arrays(columns: Columns, fields: tuple[SignatureField, ...]) -> dict[str, Any]:
     """Typed numpy columns by name, as `training.encoding.Encoder` takes them; times are in UTC."""
     pairs = zip(fields, columns, strict=True)
     return {field.name: _array(values, field.type) for field, values in pairs}
