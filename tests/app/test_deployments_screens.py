@@ -161,7 +161,7 @@ def test_499_inputs_are_searched_and_paged(tour, wide, monkeypatch):
 
 
 def test_words_of_a_yes_no_column_are_offered_as_its_file_has_them(tour, served):
-    field = SignatureField("member", "boolean", boolean_spellings=("nein", "ja"))
+    field = SignatureField("member", "boolean", boolean_words=("nein", "ja"))
     with served.store.write() as session:
         revision = session.get_one(Revision, 1)
         revision.signature = Signature((field,), "late", (0, 1), 1).to_json()

@@ -29,7 +29,7 @@ class SignatureField:
     categories: tuple[str, ...] | None = None
     low: float | None = None
     high: float | None = None
-    boolean_spellings: tuple[str, str] | None = None
+    boolean_words: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def _field_to_json(field: SignatureField) -> dict[str, Any]:
     content = {name: part for name, part in asdict(field).items() if part is not None}
     if field.categories is not None:
         content["categories"] = list(field.categories)
-    if field.boolean_spellings is not None:
-        content["boolean_words"] = list(field.boolean_spellings)
+    if field.boolean_words is not None:
+        content["boolean_words"] = list(field.boolean_words)
     return content
 
 
@@ -154,7 +154,7 @@ def _field_from_json(value: Mapping[str, Any]) -> SignatureField:
         categories=None if categories is None else tuple(str(word) for word in categories),
         low=value.get("low"),
         high=value.get("high"),
-        boolean_spellings=_text_pair(value.get("boolean_words")),
+        boolean_words=_text_pair(value.get("boolean_words")),
     )
 
 

@@ -90,9 +90,7 @@ class TrainingData:
         if kind == "string":
             return SignatureField(name, kind, required, categories=encoder.categories_of(name))
         if kind == "boolean":
-            return SignatureField(
-                name, kind, required, boolean_spellings=self.boolean_words.get(name)
-            )
+            return SignatureField(name, kind, required, boolean_words=self.boolean_words.get(name))
         low, high = _bounds(column)
         return SignatureField(name, kind, required, low=low, high=high)
 

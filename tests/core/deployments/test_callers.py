@@ -30,7 +30,7 @@ SIGNATURE = Signature(
         SignatureField("x", "number", required=False),
         SignatureField("visits", "integer", required=False),
         SignatureField("c", "string"),
-        SignatureField("member", "boolean", required=False, boolean_spellings=("Nein", "Ja")),
+        SignatureField("member", "boolean", required=False, boolean_words=("Nein", "Ja")),
     ),
     target="late",
     classes=("0", "1"),

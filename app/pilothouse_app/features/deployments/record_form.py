@@ -111,7 +111,7 @@ def _widget(field: SignatureField, key: str, args: tuple[Any, ...]) -> None:
     label = title(field.name) + ("" if field.required else " (optional)")
     hint = training_values(field) or None
     if field.type == "boolean":
-        off, on = field.boolean_spellings or ("No", "Yes")
+        off, on = field.boolean_words or ("No", "Yes")
         spelling = {False: off, True: on}
         st.selectbox(
             label, [False, True], index=None, format_func=spelling.__getitem__, key=key,

@@ -146,8 +146,8 @@ def _booleans(field: SignatureField, values: list[Any], kinds: set[type]) -> lis
     if kinds == {bool}:
         return values
     by_text = BOOLEAN_TEXTS
-    if field.boolean_spellings is not None:
-        false, true = field.boolean_spellings
+    if field.boolean_words is not None:
+        false, true = field.boolean_words
         by_text = BOOLEAN_TEXTS | {false.casefold(): False, true.casefold(): True}
     return [_boolean(value, row, by_text) for row, value in enumerate(values)]
 
