@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pilothouse.http.management import build
@@ -44,9 +45,10 @@ Each method is listed with its signature and the first paragraph of its docstrin
 
 def services() -> dict[str, Service]:
     """The API object of each noun, by the name of the workspace's attribute."""
-    workspace = Workspace(open_store(Settings(workspace=tempfile.mkdtemp())))
-    attributes = ((name, getattr(workspace, name)) for name in _public(workspace))
-    return {name: value for name, value in attributes if isinstance(value, Service)}
+    with TemporaryDirectory() as folder:  # nothing is read from it
+        workspace = Workspace(open_store(Settings(workspace=Path(folder))))
+        attributes = ((name, getattr(workspace, name)) for name in _public(workspace))
+        return {name: value for name, value in attributes if isinstance(value, Service)}
 
 
 def python_page() -> str:
@@ -62,8 +64,9 @@ def python_page() -> str:
 
 def http_page() -> str:
     """Every route of the management API and of the gateway, from its OpenAPI document."""
-    store = open_store(Settings(workspace=tempfile.mkdtemp()))
-    paths: dict[str, dict[str, Any]] = build(store).openapi()["paths"]
+    with TemporaryDirectory() as folder:
+        store = open_store(Settings(workspace=Path(folder)))
+        paths: dict[str, dict[str, Any]] = build(store).openapi()["paths"]
     parts = [f"# HTTP API\n\n{NOTE}\n\n{HTTP_INTRO}"]
     for tag, title in TAGS.items():
         rows = [

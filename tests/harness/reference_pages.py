@@ -1,4 +1,4 @@
-"""The reference pages that are made from the code: settings, plugins, errors.
+"""The reference pages that are made from the code: settings, plugins, errors, interfaces.
 
 `make docs` writes them into docs/reference/; a test fails when they lag.
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.api_pages import http_page, python_page
 from harness.command_pages import command_page
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.parameters import Parameter
@@ -28,6 +29,8 @@ def pages() -> dict[str, str]:
         "plugins.md": _plugins(),
         "errors.md": _errors(),
         "cli.md": command_page(),
+        "python.md": python_page(),
+        "http.md": http_page(),
     }
 
 
