@@ -20,11 +20,11 @@ from pilothouse.kit.errors import Invalid
 from pilothouse.kit.regex_parser import (
     ANY,
     Alternation,
-    Anchor,
     CharacterSet,
     Concatenation,
     Node,
     Repeat,
+    TextBoundary,
     parse,
 )
 
@@ -107,7 +107,7 @@ class Pattern:
         position = self._add_position()
         if isinstance(node, CharacterSet):
             self._steps[position] = node, after
-        elif isinstance(node, Anchor):
+        elif isinstance(node, TextBoundary):
             self._edges[position] = node.sign, after
         else:
             self._epsilon[position] += [self._compile(part, after) for part in node.parts]
@@ -172,7 +172,7 @@ class Pattern:
 def _posix(node: Node) -> str:
     if isinstance(node, CharacterSet):
         return _posix_set(node)
-    if isinstance(node, Anchor):
+    if isinstance(node, TextBoundary):
         return node.sign
     if isinstance(node, Concatenation):
         return "".join(

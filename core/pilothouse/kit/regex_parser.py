@@ -40,7 +40,7 @@ class CharacterSet:
 
 
 @dataclass(frozen=True)
-class Anchor:
+class TextBoundary:
     """The start or the end of the text."""
 
     sign: str
@@ -69,7 +69,7 @@ class Repeat:
     high: int | None
 
 
-Node = CharacterSet | Anchor | Concatenation | Alternation | Repeat
+Node = CharacterSet | TextBoundary | Concatenation | Alternation | Repeat
 ANY = CharacterSet((), negated=True)
 
 
@@ -172,7 +172,7 @@ class _Parser:
 
         self._next()
         if sign in "^$":
-            return Anchor(sign)
+            return TextBoundary(sign)
         return ANY if sign == "." else CharacterSet(((sign, sign),))
 
     def _group(self) -> Node:

@@ -14,7 +14,7 @@ from pilothouse.experiments.query.parse import (
     quote_text,
     write,
 )
-from pilothouse.experiments.query.tree import (
+from pilothouse.experiments.query.syntax_tree import (
     MATCH_ALL,
     And,
     FieldReference,

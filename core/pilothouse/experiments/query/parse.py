@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pilothouse.experiments.query.tree import (
+from pilothouse.experiments.query.syntax_tree import (
     CONTAINS,
     JOINERS,
     MATCH_ALL,

@@ -40,7 +40,7 @@ from pilothouse.experiments.query.sql import (
     predicate_condition,
     unusable,
 )
-from pilothouse.experiments.query.tree import PARTS, TEXT, FieldReference, Predicate, Tree
+from pilothouse.experiments.query.syntax_tree import PARTS, TEXT, FieldReference, Predicate, Tree
 from pilothouse.experiments.tables import (
     CANCELLED,
     QUEUED,

@@ -28,7 +28,15 @@ from sqlalchemy import (
 
 from pilothouse.experiments.query.dialects import ilike, like, matches
 from pilothouse.experiments.query.parse import quote_text
-from pilothouse.experiments.query.tree import And, Not, Now, Predicate, SingleValue, Tree, Value
+from pilothouse.experiments.query.syntax_tree import (
+    And,
+    Not,
+    Now,
+    Predicate,
+    SingleValue,
+    Tree,
+    Value,
+)
 from pilothouse.kit.clock import EPOCH
 from pilothouse.kit.errors import Invalid
 

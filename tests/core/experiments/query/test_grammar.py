@@ -24,7 +24,7 @@ from pilothouse.experiments.query import (
     parse,
     write,
 )
-from pilothouse.experiments.query.tree import PARTS
+from pilothouse.experiments.query.syntax_tree import PARTS
 
 AUC = Predicate(FieldReference("metrics", "auc"), ">", 0.8)
 FOREST = Predicate(FieldReference("", "text"), "CONTAINS", "forest")
