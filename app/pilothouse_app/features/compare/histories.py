@@ -26,7 +26,7 @@ OVER = {"step": "Over steps", "minutes": "Over minutes since the run began"}
 
 def histories_view(context: ComparisonContext) -> None:
     """A chart a metric, over steps or over time."""
-    points, kinds = context.compared.history, context.compared.kinds
+    points = context.compared.history
     keys = list(dict.fromkeys(points["key"])) if not points.empty else []
     if not keys:
         empty(
@@ -36,6 +36,23 @@ def histories_view(context: ComparisonContext) -> None:
         )
         return
 
+    only, x, log = _controls(context, keys)
+    note_undrawn_runs(context)
+    visible = [only] if only else keys[:MAX_CHARTS]
+    if len(keys) > MAX_CHARTS and not only:
+        left = plural(len(keys) - MAX_CHARTS, "metric")
+        st.markdown(f":small[:gray[{left} more: choose one to see it.]]")
+
+    height = 420 if len(visible) == 1 else 260
+    grid = st.grid(min(2, len(visible)), min_column_width=400, gap="small")
+    for key in visible:
+        with grid.cell(), st.container(border=True):
+            _chart(context, key, x, log=log, height=height)
+
+
+def _controls(context: ComparisonContext, keys: list[str]) -> tuple[str, str, bool]:
+    """The chosen metric (empty for all), what x counts, and whether y is logarithmic."""
+    kinds = context.compared.kinds
     with filter_bar():
         only = choose_or_all(
             "compare_history",
@@ -54,33 +71,26 @@ def histories_view(context: ComparisonContext) -> None:
         log = st.toggle(
             "Logarithmic", key="compare_log", bind="query-params", persist_state="session"
         )
+    return only, x, log
 
-    note_undrawn_runs(context)
-    visible = [only] if only else keys[:MAX_CHARTS]
-    if len(keys) > MAX_CHARTS and not only:
-        left = plural(len(keys) - MAX_CHARTS, "metric")
-        st.markdown(f":small[:gray[{left} more: choose one to see it.]]")
-    names = {run: context.labels[run] for run in context.ids[:MAX_DRAWN]}
-    grid = st.grid(min(2, len(visible)), min_column_width=400, gap="small")
 
-    for key in visible:
-        kind = kinds.of(key)
-        with grid.cell(), st.container(border=True):
-            section(literal(kind.title), DIRECTION_NOTES[kind.direction])
-            figure(
-                charts.over_steps(
-                    points[points["key"] == key],
-                    dark=dark(),
-                    title=kind.title,
-                    names=names,
-                    x=x,
-                    x_title=X[x],
-                    baseline=context.compared.baseline,
-                    target=kind.target,
-                    log=log,
-                ),
-                key=f"compare_history_{key}",
-                height=420 if len(visible) == 1 else 260,
-                alt=f"{kind.title} by {X[x].lower()} and run",
-                image_format=image_format(),
-            )
+def _chart(context: ComparisonContext, key: str, x: str, *, log: bool, height: int) -> None:
+    points, kind = context.compared.history, context.compared.kinds.of(key)
+    section(literal(kind.title), DIRECTION_NOTES[kind.direction])
+    figure(
+        charts.over_steps(
+            points[points["key"] == key],
+            dark=dark(),
+            title=kind.title,
+            names={run: context.labels[run] for run in context.ids[:MAX_DRAWN]},
+            x=x,
+            x_title=X[x],
+            baseline=context.compared.baseline,
+            target=kind.target,
+            log=log,
+        ),
+        key=f"compare_history_{key}",
+        height=height,
+        alt=f"{kind.title} by {X[x].lower()} and run",
+        image_format=image_format(),
+    )

@@ -158,24 +158,7 @@ def _evidence(context: ComparisonContext, keys: list[str]) -> None:
                 "chance.]"
             )
             return
-        kinds = context.compared.kinds
-        frame = pd.DataFrame(
-            {
-                "id": [f"{index}" for index in range(len(findings))],
-                "metric": [kinds.of(key).title for key in findings["metric"]],
-                "label": [context.labels[run] for run in findings["run"]],
-                "method": [METHOD_TITLES[method] for method in findings["method"]],
-                "n": [f"{n:,} {unit}" for n, unit in zip(findings["n"], findings["unit"])],  # noqa: B905
-                "delta": list(findings["delta"]),
-                "low": list(findings["low"]),
-                "high": list(findings["high"]),
-                "p": [format_p_value(p) if p == p else DASH for p in findings["p"]],
-                "verdict": [
-                    "significant" if significant else "not significant"
-                    for significant in findings["significant"]
-                ],
-            }
-        )
+        frame = _findings_frame(context, findings)
         table(
             frame,
             {
@@ -193,3 +176,25 @@ def _evidence(context: ComparisonContext, keys: list[str]) -> None:
             alt="Every finding of the evidence",
             height=min(420, 32 + 30 * (len(frame) + 1)),
         )
+
+
+def _findings_frame(context: ComparisonContext, findings: pd.DataFrame) -> pd.DataFrame:
+    """The findings as rows with titles, labels and texts."""
+    kinds = context.compared.kinds
+    return pd.DataFrame(
+        {
+            "id": [f"{index}" for index in range(len(findings))],
+            "metric": [kinds.of(key).title for key in findings["metric"]],
+            "label": [context.labels[run] for run in findings["run"]],
+            "method": [METHOD_TITLES[method] for method in findings["method"]],
+            "n": [f"{n:,} {unit}" for n, unit in zip(findings["n"], findings["unit"])],  # noqa: B905
+            "delta": list(findings["delta"]),
+            "low": list(findings["low"]),
+            "high": list(findings["high"]),
+            "p": [format_p_value(p) if p == p else DASH for p in findings["p"]],
+            "verdict": [
+                "significant" if significant else "not significant"
+                for significant in findings["significant"]
+            ],
+        }
+    )

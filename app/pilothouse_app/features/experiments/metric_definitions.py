@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -14,6 +14,7 @@ from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.experiments.metrics.definitions import MetricKinds
+    from pilothouse.experiments.metrics.kinds import MetricKind
 
 DIRECTIONS: dict[Direction, str] = {
     "higher": "Higher is better",
@@ -59,7 +60,21 @@ def describe_metric(keys: Sequence[str]) -> None:
         key="note_key",
     )
 
-    kind = definitions.of(key)
+    definition = _definition_form(definitions.of(key))
+    title = definition["title"]
+    reason = reason_input(f"note_reason_{key}")
+    if dialog_buttons(
+        "Save", "note", missing="" if title else "Enter a title first"
+    ) and run_or_show_error(
+        lambda: workspace().experiments.describe_metric(key, **definition, reason=reason)
+    ):
+        toast_next(f"{title} is saved")
+        st.rerun()
+
+
+def _definition_form(kind: MetricKind) -> dict[str, Any]:
+    """The inputs of a definition, as arguments of `describe_metric`."""
+    key = kind.key
     title = st.text_input("Title", kind.title, key=f"note_title_{key}")
     direction = st.segmented_control(
         "Direction",
@@ -75,7 +90,7 @@ def describe_metric(keys: Sequence[str]) -> None:
     unit = left.text_input("Unit", kind.unit, placeholder="ms, %, EUR", key=f"note_unit_{key}")
     formats = list(dict.fromkeys([kind.format, *FORMATS]))
     shape = right.selectbox(
-        "Written as",
+        "Format",
         formats,
         format_func=lambda spec: FORMATS.get(spec, spec),
         key=f"note_format_{key}",
@@ -94,22 +109,11 @@ def describe_metric(keys: Sequence[str]) -> None:
         help="Differences up to this count as the same",
     )
 
-    reason = reason_input(f"note_reason_{key}")
-    if dialog_buttons(
-        "Save", "note", missing="" if (title or "").strip() else "Enter a title first"
-    ):
-        done = run_or_show_error(
-            lambda: workspace().experiments.describe_metric(
-                key,
-                title=title.strip(),
-                direction=direction,
-                unit=(unit or "").strip(),
-                format=shape,
-                target=target,
-                tolerance=tolerance or None,
-                reason=reason,
-            )
-        )
-        if done:
-            toast_next(f"{title} is saved")
-            st.rerun()
+    return {
+        "title": (title or "").strip(),
+        "direction": direction,
+        "unit": (unit or "").strip(),
+        "format": shape,
+        "target": target,
+        "tolerance": tolerance or None,
+    }
