@@ -154,7 +154,7 @@ def test_a_promotion_shows_its_evidence_and_can_be_decided(tour, asked):
 
 @pytest.mark.parametrize(
     ("held_out", "state"),
-    [(("a", "a"), "the same"), (("a", "b"), "different"), (("a", ""), "not known")],
+    [(("a", "a"), "the same"), (("a", "b"), "different"), (("a", ""), "unknown")],
 )
 def test_a_promotion_says_for_each_metric_on_which_rows_it_was_measured(
     tour, served, held_out, state
@@ -213,7 +213,7 @@ def test_a_page_without_an_object_asks_which(tour, path):
     [
         ("d1", "d1", "champion 0.7000"),
         ("d1", "d2", "champion 0.7000, on other rows"),
-        ("d1", "", "champion 0.7000, rows not known"),
+        ("d1", "", "champion 0.7000, rows unknown"),
     ],
 )
 def test_a_figure_beside_the_champions_says_on_which_rows(
