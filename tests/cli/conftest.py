@@ -1,4 +1,4 @@
-"""The command line as a person calls it: words in, exit code and both streams out."""
+"""The command line as a person calls it: arguments in, exit code and both streams out."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pilothouse.cli import main
 
 
 @dataclass(frozen=True)
-class Said:
-    """How a command ended, and what it said where."""
+class CommandResult:
+    """The exit code of a command and what it printed."""
 
     code: int
     out: str
     err: str
 
 
-Call = Callable[..., Said]
+Call = Callable[..., CommandResult]
 
 
 @pytest.fixture
@@ -33,12 +33,12 @@ def folder(tmp_path: Path) -> Path:
 def call(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Call `pilothouse …` in this process, in the folder's workspace."""
 
-    def run(*words: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["pilothouse", *words, "--workspace", str(folder)])
+    def run(*arguments: str) -> CommandResult:
+        monkeypatch.setattr(sys, "argv", ["pilothouse", *arguments, "--workspace", str(folder)])
         with pytest.raises(SystemExit) as ended:
             main()
         out, err = capsys.readouterr()
         code = ended.value.code
-        return Said(code if isinstance(code, int) else 0, out, err)
+        return CommandResult(code if isinstance(code, int) else 0, out, err)
 
     return run

@@ -81,9 +81,9 @@ def test_a_command_has_help_with_an_example(leaf: Leaf) -> None:
     assert len((command.help or "").split()) > 1
     assert all(option.help or option.show_default or option.required for option in leaf.options)
     for example in command.examples:
-        words = shlex.split(example.removeprefix('eval "$(').removesuffix(')"'))
-        assert words[: 1 + len(leaf.path)] == ["pilothouse", *leaf.path]
-        options = {word for word in words if word.startswith("--")}
+        tokens = shlex.split(example.removeprefix('eval "$(').removesuffix(')"'))
+        assert tokens[: 1 + len(leaf.path)] == ["pilothouse", *leaf.path]
+        options = {word for word in tokens if word.startswith("--")}
         assert options <= leaf.flags
 
 
@@ -130,26 +130,26 @@ def test_an_unknown_object_ends_with_4(
     leaf = LEAVES[name]
     file = tmp_path / "rows.csv"
     file.write_text("id,label\na,1\n")
-    words = [*leaf.path]
+    arguments = [*leaf.path]
     for argument in leaf.arguments:
         if isinstance(argument.type, click.Path):
-            words.append(str(file))
+            arguments.append(str(file))
         elif argument.name in ("metrics", "params"):
-            words.append("loss=1")
+            arguments.append("loss=1")
         else:
-            words.append(VALUES.get(argument.name or "", "nope"))
-            words += ["nothing"] if argument.nargs == -1 else []
-    result = call(*words, *NEEDED.get(name, ()), "--json")
+            arguments.append(VALUES.get(argument.name or "", "nope"))
+            arguments += ["nothing"] if argument.nargs == -1 else []
+    result = call(*arguments, *NEEDED.get(name, ()), "--json")
     assert (result.code, result.out) == (4, ""), result.err
     assert result.err.startswith("pilothouse: ")
 
 
-@pytest.mark.parametrize("words", [["deployments", "switch_version"], ["deployments", "roll-back"]])
+@pytest.mark.parametrize("path", [["deployments", "switch_version"], ["deployments", "roll-back"]])
 def test_a_name_of_the_python_api_is_understood(
-    call: Call, workspace: Workspace, words: list[str]
+    call: Call, workspace: Workspace, path: list[str]
 ) -> None:
-    arguments = ["1"] if "switch" in words[1] else []
-    assert call(*words, "nope", *arguments).code == 4
+    arguments = ["1"] if "switch" in path[1] else []
+    assert call(*path, "nope", *arguments).code == 4
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

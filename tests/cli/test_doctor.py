@@ -256,7 +256,7 @@ class Hurt(NamedTuple):
 
     act: Callable[[Path], object]
     check: str
-    words: str
+    message: str
 
 
 METRIC = "experiments_run_metric WHERE id = 1"
@@ -514,10 +514,10 @@ class Report:
 
 
 def examined(call: Call) -> Report:
-    said = call("doctor", "--json")
-    assert said.err == ""
-    report = json.loads(said.out)
-    return Report(said.code, report["ok"], report["checks"])
+    result = call("doctor", "--json")
+    assert result.err == ""
+    report = json.loads(result.out)
+    return Report(result.code, report["ok"], report["checks"])
 
 
 def test_a_sound_workspace_has_nothing_wrong(call: Call, sound: Path) -> None:
@@ -540,15 +540,15 @@ def test_damage_and_tampering_are_named(call: Call, sound: Path, name: str) -> N
     report = examined(call)
     assert (report.code, report.ok) == (1, False)
     assert not report.checks[hurt.check]["ok"]
-    assert hurt.words in report.checks[hurt.check]["message"]
+    assert hurt.message in report.checks[hurt.check]["message"]
 
 
 def test_people_read_what_is_wrong(call: Call, sound: Path) -> None:
     artifact(sound).unlink()
-    said = call("doctor")
-    assert said.code == 1
-    assert "BAD  artifacts: " in said.out
-    assert "ok   activity: " in said.out
+    result = call("doctor")
+    assert result.code == 1
+    assert "BAD  artifacts: " in result.out
+    assert "ok   activity: " in result.out
 
 
 def test_it_looks_and_changes_nothing(call: Call, folder: Path) -> None:

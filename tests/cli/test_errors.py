@@ -25,7 +25,7 @@ def taken() -> Iterator[int]:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("arguments", "code", "expected"),
     [
         (["jobs", "cancel", "nope"], 4, "no job 'nope'"),
         (["jobs", "retry", "nope"], 4, "no job 'nope'"),
@@ -41,21 +41,23 @@ def taken() -> Iterator[int]:
         (["up", "--app-port", "99999"], 2, "app_port"),
     ],
 )
-def test_nonsense(call: Call, workspace: Workspace, words: list[str], code: int, said: str) -> None:
-    answer = call(*words)
+def test_nonsense(
+    call: Call, workspace: Workspace, arguments: list[str], code: int, expected: str
+) -> None:
+    answer = call(*arguments)
     assert answer.code == code
-    assert said in answer.err
+    assert expected in answer.err
     assert answer.out == ""
 
 
 @pytest.mark.parametrize(
-    ("words", "option"),
+    ("arguments", "option"),
     [(["server", "--port"], "--port"), (["app", "--port"], "--port")],
 )
 def test_a_taken_port_is_named_with_what_to_do(
-    call: Call, taken: int, words: list[str], option: str
+    call: Call, taken: int, arguments: list[str], option: str
 ) -> None:
-    answer = call(*words, str(taken))
+    answer = call(*arguments, str(taken))
     assert answer.code == 6
     assert f"port {taken}" in answer.err
     assert option in answer.err

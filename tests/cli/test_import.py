@@ -1,4 +1,4 @@
-"""`pilothouse import mlflow`: what it says where, and how it ends."""
+"""`pilothouse import mlflow`: its output and its exit codes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ def mlruns(tmp_path: Path) -> Path:
     return tmp_path / "mlruns"
 
 
-def test_it_makes_a_workspace_and_says_what_came(call: Call, folder: Path, mlruns: Path) -> None:
-    said = call("import", "mlflow", str(mlruns))
-    assert said.code == 0
-    assert said.out == "Brought: 1 experiment, 1 run, 1 point.\n"
-    assert said.err.startswith("looking\n")
+def test_it_creates_a_workspace_and_prints_what_was_imported(
+    call: Call, folder: Path, mlruns: Path
+) -> None:
+    result = call("import", "mlflow", str(mlruns))
+    assert result.code == 0
+    assert result.out == "Imported: 1 experiment, 1 run, 1 point.\n"
+    assert result.err.startswith("looking\n")
     again = call("import", "mlflow", str(mlruns))
-    assert (again.code, again.out) == (0, "Here already: 1 experiment, 1 run.\n")
+    assert (again.code, again.out) == (0, "Imported earlier: 1 experiment, 1 run.\n")
     opened = open_workspace(folder)
     assert opened.experiments.run(RUN).values == {"loss": 0.5}
     opened.store.engine.dispose()
@@ -45,31 +47,31 @@ def test_json_holds_the_whole_report(call: Call, mlruns: Path) -> None:
     assert (report["faults"], report["lines"], report["lines_more"]) == (0, [], 0)
 
 
-def test_what_is_broken_ends_it_with_one(call: Call, mlruns: Path) -> None:
+def test_damaged_content_ends_it_with_one(call: Call, mlruns: Path) -> None:
     (mlruns / "1" / RUN / "metrics" / "loss").write_text("nonsense\n1 0.5 0\n")
-    said = call("import", "mlflow", str(mlruns))
-    assert said.code == 1
-    assert "broken: metric" in said.out
-    assert "lines that are no points: 1" in said.out
+    result = call("import", "mlflow", str(mlruns))
+    assert result.code == 1
+    assert "broken: metric" in result.out
+    assert "lines that are no points: 1" in result.out
 
 
 def test_a_dry_run_writes_nothing(call: Call, mlruns: Path) -> None:
-    said = call("import", "mlflow", str(mlruns), "--dry-run")
-    assert said.code == 0
-    assert "1 run" in said.out
-    told = json.loads(call("import", "mlflow", str(mlruns), "--dry-run", "--json").out)
-    assert (told["runs"], told["known_runs"]) == (1, 0)
+    result = call("import", "mlflow", str(mlruns), "--dry-run")
+    assert result.code == 0
+    assert "1 run" in result.out
+    preview = json.loads(call("import", "mlflow", str(mlruns), "--dry-run", "--json").out)
+    assert (preview["runs"], preview["known_runs"]) == (1, 0)
     assert json.loads(call("runs", "list", "--json").out) == []
 
 
-def test_only_experiments_that_are_there(call: Call, mlruns: Path) -> None:
-    said = call("import", "mlflow", str(mlruns), "--experiment", "nope")
-    assert said.code == 4
-    assert "Known: exp" in said.err
+def test_an_unknown_experiment_is_named(call: Call, mlruns: Path) -> None:
+    result = call("import", "mlflow", str(mlruns), "--experiment", "nope")
+    assert result.code == 4
+    assert "Known: exp" in result.err
 
 
-def test_a_source_typed_wrong_makes_no_workspace(call: Call, folder: Path, tmp_path: Path) -> None:
-    said = call("import", "mlflow", str(tmp_path / "nothing"))
-    assert said.code == 4
-    assert "there is nothing at" in said.err
+def test_a_wrong_source_creates_no_workspace(call: Call, folder: Path, tmp_path: Path) -> None:
+    result = call("import", "mlflow", str(tmp_path / "nothing"))
+    assert result.code == 4
+    assert "there is nothing at" in result.err
     assert not folder.exists()

@@ -38,9 +38,9 @@ def test_a_new_workspace_has_empty_lists(call: Call, workspace: Workspace, noun:
 
 @pytest.mark.parametrize("noun", NOUNS)
 def test_a_name_typed_wrong_makes_no_workspace(call: Call, folder: Path, noun: str) -> None:
-    said = call(noun, "list", "--json")
-    assert (said.code, said.out) == (4, "")
-    assert str(folder) in said.err
+    result = call(noun, "list", "--json")
+    assert (result.code, result.out) == (4, "")
+    assert str(folder) in result.err
     assert not folder.exists()
 
 
@@ -50,10 +50,10 @@ def test_runs_come_whole_however_many_pages_they_fill(
     monkeypatch.setattr(runs, "PAGE", 2)
     made = [workspace.experiments.start("flights") for _ in range(5)]
     workspace.experiments.log_metrics(made[0], {"loss": float("nan"), "top": float("inf")})
-    found = read(call("runs", "list", "--json").out)
-    assert {run["id"] for run in found} == set(made)
-    assert len(found) == 5
-    first = next(run for run in found if run["id"] == made[0])
+    rows = read(call("runs", "list", "--json").out)
+    assert {run["id"] for run in rows} == set(made)
+    assert len(rows) == 5
+    first = next(run for run in rows if run["id"] == made[0])
     assert first["metrics.loss"] is None
     assert first["created_at"] == "2026-03-01T12:00:00+00:00"
 
@@ -65,18 +65,18 @@ def test_a_filter_chooses_runs_and_says_what_it_cannot_read(
     for name, loss in (("a", 0.1), ("b", 0.5), ("c", 0.9), ("d", 0.7)):
         run = workspace.experiments.start("flights", name)
         workspace.experiments.log_metrics(run, {"loss": loss})
-    found = read(call("runs", "list", "--json", "--filter", "metrics.loss > 0.4").out)
-    assert {run["name"] for run in found} == {"b", "c", "d"}
-    said = call("runs", "list", "--filter", "metrics.loss > kaese")
-    assert (said.code, said.out) == (2, "")
-    assert "at column 16, near 'kaese'" in said.err
+    rows = read(call("runs", "list", "--json", "--filter", "metrics.loss > 0.4").out)
+    assert {run["name"] for run in rows} == {"b", "c", "d"}
+    result = call("runs", "list", "--filter", "metrics.loss > kaese")
+    assert (result.code, result.out) == (2, "")
+    assert "at column 16, near 'kaese'" in result.err
 
 
 def test_what_json_has_no_number_for_is_null_at_any_depth() -> None:
-    told = to_json(
+    text = to_json(
         [{"a": float("inf"), "b": {"c": [float("nan"), 1.5]}, "d": pd.NaT, "e": True, "f": "é"}]
     )
-    assert told == '[{"a": null, "b": {"c": [null, 1.5]}, "d": null, "e": true, "f": "é"}]'
+    assert text == '[{"a": null, "b": {"c": [null, 1.5]}, "d": null, "e": true, "f": "é"}]'
 
 
 def test_a_file_becomes_a_dataset_and_a_workspace(call: Call, folder: Path, tmp_path: Path) -> None:

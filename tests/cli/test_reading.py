@@ -191,9 +191,9 @@ def test_it_answers_people_and_programs(
     capsys: pytest.CaptureFixture[str],
     line: str,
 ) -> None:
-    words = [populated.ids.get(word, word) for word in line.split()]
-    text = ask(populated, monkeypatch, capsys, *words)
+    arguments = [populated.ids.get(word, word) for word in line.split()]
+    text = ask(populated, monkeypatch, capsys, *arguments)
     assert READS[line] in text
     assert "object at 0x" not in text
-    value: Any = json.loads(ask(populated, monkeypatch, capsys, *words, "--json"))
+    value: Any = json.loads(ask(populated, monkeypatch, capsys, *arguments, "--json"))
     assert "object at 0x" not in json.dumps(value)

@@ -14,9 +14,9 @@ import pytest
 IMPORTING_S = 0.4
 
 
-@pytest.mark.parametrize("words", [("up", "--no-browser"), ("demo", "flights")])
-def test_told_to_end_while_starting(folder: Path, words: tuple[str, ...]) -> None:
-    command = [sys.executable, "-m", "pilothouse.cli", *words, "--workspace", str(folder)]
+@pytest.mark.parametrize("arguments", [("up", "--no-browser"), ("demo", "flights")])
+def test_told_to_end_while_starting(folder: Path, arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "pilothouse.cli", *arguments, "--workspace", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         time.sleep(IMPORTING_S)
         started = psutil.Process(process.pid).children(recursive=True)

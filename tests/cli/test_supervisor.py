@@ -31,15 +31,15 @@ FAIL = [sys.executable, "-c", "import sys; sys.exit('the port is taken')"]
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def workspace_folder(tmp_path: Path) -> Path:
     for name in ("run", "logs"):
         (tmp_path / name).mkdir()
     return tmp_path
 
 
 @pytest.fixture
-def supervisor(place: Path) -> Iterator[Supervisor]:
-    made = Supervisor(Settings(workspace=place))
+def supervisor(workspace_folder: Path) -> Iterator[Supervisor]:
+    made = Supervisor(Settings(workspace=workspace_folder))
     yield made
     made.stop()
 
@@ -56,9 +56,9 @@ def address(process: subprocess.Popen[bytes]) -> ProcessAddress:
     return ProcessAddress("server", process.pid, psutil.Process(process.pid).create_time(), 5050)
 
 
-def keep(place: Path, keeper: int, born: float, child: int) -> None:
-    words = json.dumps({"pid": keeper, "create_time": born, "child": child})
-    (place / "run" / "server.keeper.json").write_text(words)
+def keep(workspace_folder: Path, keeper: int, born: float, child: int) -> None:
+    text = json.dumps({"pid": keeper, "create_time": born, "child": child})
+    (workspace_folder / "run" / "server.keeper.json").write_text(text)
 
 
 def running(child: Child) -> int:
@@ -66,8 +66,8 @@ def running(child: Child) -> int:
     return child.process.pid
 
 
-def test_what_dies_is_started_again(supervisor: Supervisor, place: Path) -> None:
-    child = supervisor.children["server"] = Child("server", SLEEP, place)
+def test_what_dies_is_started_again(supervisor: Supervisor, workspace_folder: Path) -> None:
+    child = supervisor.children["server"] = Child("server", SLEEP, workspace_folder)
     child.start()
     first = running(child)
     os.kill(first, signal.SIGKILL)
@@ -81,14 +81,16 @@ def test_what_dies_is_started_again(supervisor: Supervisor, place: Path) -> None
 
 
 def test_what_hangs_is_started_again(
-    supervisor: Supervisor, place: Path, monkeypatch: pytest.MonkeyPatch
+    supervisor: Supervisor, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pilothouse.cli.supervisor.HANGS_AFTER_S", 2.0)
-    command = [part.replace("RUN", str(place / "run")) for part in BEATING]
-    child = supervisor.children["worker"] = Child("worker", command, place)
+    command = [part.replace("RUN", str(workspace_folder / "run")) for part in BEATING]
+    child = supervisor.children["worker"] = Child("worker", command, workspace_folder)
     child.start()
     first = running(child)
-    wait_for(lambda: read_beat(place / "run", "worker").startswith(f"{first} "), "it beats")
+    wait_for(
+        lambda: read_beat(workspace_folder / "run", "worker").startswith(f"{first} "), "it beats"
+    )
     for _ in range(30):  # as long as it beats it is left alone
         supervisor.tend()
         time.sleep(0.1)
@@ -106,28 +108,28 @@ def test_what_hangs_is_started_again(
 
 def test_what_hangs_is_ended_only_when_its_own_supervisor_is_gone(
     supervisor: Supervisor,
-    place: Path,
+    workspace_folder: Path,
     stranger: subprocess.Popen[bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("pilothouse.cli.supervisor.HANGS_AFTER_S", 0.0)
-    (place / "run" / "server.beat").write_text(f"{stranger.pid} 1")
-    child = supervisor.children["server"] = Child("server", SLEEP, place)
+    (workspace_folder / "run" / "server.beat").write_text(f"{stranger.pid} 1")
+    child = supervisor.children["server"] = Child("server", SLEEP, workspace_folder)
     child.adopted = address(stranger)
     for _ in range(3):
         supervisor.tend()
     assert stranger.poll() is None
-    keep(place, 2**22 - 1, 1.0, stranger.pid)  # as left by a supervisor that was killed
+    keep(workspace_folder, 2**22 - 1, 1.0, stranger.pid)  # as left by a supervisor that was killed
     supervisor.tend()
     assert stranger.wait(timeout=30) == -signal.SIGKILL
 
 
 def test_a_process_without_a_heartbeat_is_not_taken_for_one_that_hangs(
-    supervisor: Supervisor, place: Path, monkeypatch: pytest.MonkeyPatch
+    supervisor: Supervisor, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pilothouse.cli.supervisor.HANGS_AFTER_S", 0.0)
-    (place / "run" / "server.beat").write_text("1 1")  # of a process that is gone
-    child = supervisor.children["server"] = Child("server", SLEEP, place)
+    (workspace_folder / "run" / "server.beat").write_text("1 1")  # of a process that is gone
+    child = supervisor.children["server"] = Child("server", SLEEP, workspace_folder)
     child.start()
     first = running(child)
     for _ in range(3):
@@ -136,56 +138,60 @@ def test_a_process_without_a_heartbeat_is_not_taken_for_one_that_hangs(
 
 
 def test_a_heart_stops_while_something_takes_too_long(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heart = Heartbeat(place / "run", "worker")
+    heart = Heartbeat(workspace_folder / "run", "worker")
     heart.beat()
-    before = read_beat(place / "run", "worker")
+    before = read_beat(workspace_folder / "run", "worker")
     with heart.action("jobs"):
         heart.beat()
-        assert read_beat(place / "run", "worker") != before
+        assert read_beat(workspace_folder / "run", "worker") != before
         monkeypatch.setattr("pilothouse.kit.heartbeat.MAX_ACTION_SECONDS", 0.0)
-        before = read_beat(place / "run", "worker")
+        before = read_beat(workspace_folder / "run", "worker")
         heart.beat()
-        assert read_beat(place / "run", "worker") == before
+        assert read_beat(workspace_folder / "run", "worker") == before
     heart.beat()
-    assert read_beat(place / "run", "worker") != before
+    assert read_beat(workspace_folder / "run", "worker") != before
 
 
-def test_what_never_stays_up_is_told_in_its_own_words(supervisor: Supervisor, place: Path) -> None:
-    child = supervisor.children["server"] = Child("server", FAIL, place, pause=0.01)
+def test_what_never_stays_up_is_told_in_its_own_words(
+    supervisor: Supervisor, workspace_folder: Path
+) -> None:
+    child = supervisor.children["server"] = Child("server", FAIL, workspace_folder, pause=0.01)
     child.start()
     assert not supervisor.wait(lambda: False, 60.0, tick=0.01)
     assert supervisor.troubles() == ["the server ends as soon as it starts: the port is taken"]
 
 
 def test_what_a_stranger_started_is_left_to_him(
-    supervisor: Supervisor, place: Path, stranger: subprocess.Popen[bytes]
+    supervisor: Supervisor, workspace_folder: Path, stranger: subprocess.Popen[bytes]
 ) -> None:
-    found = address(stranger)
-    supervisor.children["server"] = Child("server", SLEEP, place, adopted=found)
-    assert not is_orphan(place, found)
+    running = address(stranger)
+    supervisor.children["server"] = Child("server", SLEEP, workspace_folder, adopted=running)
+    assert not is_orphan(workspace_folder, running)
     supervisor.stop()
     assert stranger.poll() is None
 
 
 def test_what_another_supervisor_keeps_is_left_to_it(
-    supervisor: Supervisor, place: Path, stranger: subprocess.Popen[bytes]
+    supervisor: Supervisor, workspace_folder: Path, stranger: subprocess.Popen[bytes]
 ) -> None:
-    found = address(stranger)
-    keep(place, os.getpid(), psutil.Process().create_time(), stranger.pid)
-    supervisor.children["server"] = Child("server", SLEEP, place, adopted=found)
+    running = address(stranger)
+    keep(workspace_folder, os.getpid(), psutil.Process().create_time(), stranger.pid)
+    supervisor.children["server"] = Child("server", SLEEP, workspace_folder, adopted=running)
     supervisor.stop()
     assert stranger.poll() is None
 
 
 def test_what_a_killed_supervisor_left_is_ended(
-    supervisor: Supervisor, place: Path, stranger: subprocess.Popen[bytes]
+    supervisor: Supervisor, workspace_folder: Path, stranger: subprocess.Popen[bytes]
 ) -> None:
-    found = address(stranger)
-    keep(place, os.getpid(), 1.0, stranger.pid)  # the number lives, but it is somebody else's now
-    assert is_orphan(place, found)
-    supervisor.children["server"] = Child("server", SLEEP, place, adopted=found)
+    running = address(stranger)
+    keep(
+        workspace_folder, os.getpid(), 1.0, stranger.pid
+    )  # the number lives, but it is somebody else's now
+    assert is_orphan(workspace_folder, running)
+    supervisor.children["server"] = Child("server", SLEEP, workspace_folder, adopted=running)
     began = time.monotonic()
     supervisor.stop()
     assert not psutil.pid_exists(stranger.pid) or stranger.wait(5) is not None
@@ -193,7 +199,7 @@ def test_what_a_killed_supervisor_left_is_ended(
 
 
 def test_a_keeper_file_that_is_torn_makes_nobody_an_orphan(
-    place: Path, stranger: subprocess.Popen[bytes]
+    workspace_folder: Path, stranger: subprocess.Popen[bytes]
 ) -> None:
-    (place / "run" / "server.keeper.json").write_text('{"pid": 1')
-    assert not is_orphan(place, address(stranger))
+    (workspace_folder / "run" / "server.keeper.json").write_text('{"pid": 1')
+    assert not is_orphan(workspace_folder, address(stranger))

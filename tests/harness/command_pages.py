@@ -74,8 +74,8 @@ def _usage(name: str, command: click.Command) -> str:
     context = click.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     shared = {option.opts[0] for option in _shared_options()}
-    given = [p.opts[0] for p in command.params if p.opts[0] in shared]
-    also = f"  # and {', '.join(given)}" if given else ""
+    shared_names = [p.opts[0] for p in command.params if p.opts[0] in shared]
+    also = f"  # and {', '.join(shared_names)}" if shared_names else ""
     examples = command.examples if isinstance(command, Command) else ()
     lines = [usage + also, *examples]
     return "```\n" + "\n".join(lines) + "\n```"

@@ -24,18 +24,18 @@ def main() -> None:
     except PilothouseError as refused:
         _end(str(refused), refused.exit_code)
     except OSError as broken:
-        known = to_unavailable(broken)
-        _end(f"{broken}. {known}" if known else f"{broken}.", Unavailable.exit_code)
+        advice = to_unavailable(broken)
+        _end(f"{broken}. {advice}" if advice else f"{broken}.", Unavailable.exit_code)
     except _database_error() as broken:
-        known = to_unavailable(broken)
-        words = f"{known} ({broken.orig})" if known else f"{broken.orig}. {DOCTOR}"
-        _end(f"the database cannot be used: {words}", Unavailable.exit_code)
+        advice = to_unavailable(broken)
+        message = f"{advice} ({broken.orig})" if advice else f"{broken.orig}. {DOCTOR}"
+        _end(f"the database cannot be used: {message}", Unavailable.exit_code)
 
 
-def _end(words: str, code: int) -> NoReturn:
+def _end(message: str, code: int) -> NoReturn:
     import click
 
-    click.echo(f"pilothouse: {words}", err=True)
+    click.echo(f"pilothouse: {message}", err=True)
     sys.exit(code)
 
 

@@ -1,4 +1,4 @@
-"""Datasets on the command line: registered, looked at, checked, corrected, taken out of use."""
+"""`pilothouse datasets`: register, read, check, correct, archive and delete dataset versions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from pilothouse.cli.command import Command, Group, verb
 from pilothouse.cli.options import FILE, NEW_FILE, PAIR, json_option, workspace_option
 from pilothouse.cli.output import Output, emit, text_of
-from pilothouse.cli.reading import reading_options, taken
+from pilothouse.cli.reading import reading_arguments, reading_options
 from pilothouse.data.api import Data
 from pilothouse.kit.errors import Invalid
 from pilothouse.kit.spreadsheets import to_csv
@@ -80,7 +80,7 @@ def _register(
 
     CSV, JSON lines, Parquet and Excel are read, compressed too.
     """
-    version = ws.data.register(name, file, tags=dict(tags), **taken(about))
+    version = ws.data.register(name, file, tags=dict(tags), **reading_arguments(about))
     report = ws.data.reading(version.ref)
     if version.existed:
         state = "" if version.status == "active" else f"; it is {version.status}"
@@ -109,7 +109,7 @@ def _preview(workspace: Path | None, as_json: bool, file: Path, **about: Any) ->
     from pilothouse.data.reading.preview import preview
 
     del workspace  # taken as every command takes it; a file is read without one
-    result = preview(file, **taken(about))
+    result = preview(file, **reading_arguments(about))
     value = {**result.report.to_json(), "problems": dict(result.problems)}
     emit(Output(value, "\n".join(result.report.lines())), as_json)
     if not as_json:

@@ -1,4 +1,4 @@
-"""`pilothouse demo flights`: the whole loop, once, with nothing else running."""
+"""`pilothouse demo flights`: the end-to-end demo; it starts server and worker when needed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 STEP_SECONDS = 0.3
 READY_SECONDS = 60.0
 INTERRUPTED = 130
-CREW = ("server", "worker")
+NEEDED = ("server", "worker")
 
 
 @click.group(cls=Group)
@@ -43,9 +43,9 @@ def demo() -> None:
 )
 @workspace_option
 @json_option
-@click.option("--weeks", type=int, default=None, help="Send only the first weeks of flights.")
+@click.option("--weeks", type=int, default=None, help="Send only so many weeks of flights.")
 def flights(workspace: Path | None, as_json: bool, weeks: int | None) -> None:
-    """Train, promote, deploy, predict, label, watch, alert and retrain on the flights of 2013.
+    """Train, promote, deploy, predict, label, monitor, alert and retrain on the flights of 2013.
 
     Interrupted, it continues when it is called again; ended, it prints its results.
     """
@@ -57,7 +57,7 @@ def flights(workspace: Path | None, as_json: bool, weeks: int | None) -> None:
         signal.signal(signal.SIGTERM, raise_stop)
         result = _result(settings, opened, _demo_job(opened, weeks))
     except (Stop, KeyboardInterrupt):
-        click.echo("Stopped. Call it again, and it goes on where it was.", err=True)
+        click.echo("Stopped. Call it again to continue.", err=True)
         sys.exit(INTERRUPTED)
     finally:
         opened.store.engine.dispose()
@@ -67,24 +67,24 @@ def flights(workspace: Path | None, as_json: bool, weeks: int | None) -> None:
 def _result(settings: Settings, workspace: Workspace, job_id: str) -> dict[str, object]:
     job = workspace.jobs.job(job_id)
     if job.result is not None:
-        click.echo("The demo has ended here before; this is what came of it.", err=True)
+        click.echo("The demo has ended in this workspace before; these are its results.", err=True)
         return dict(job.result)
-    with _crew(settings, workspace) as crew:
-        return _watch(workspace, job_id, crew)
+    with _processes(settings, workspace) as supervisor:
+        return _watch(workspace, job_id, supervisor)
 
 
 @contextmanager
-def _crew(settings: Settings, workspace: Workspace) -> Iterator[Supervisor]:
-    """Server and worker: those that run, or our own for as long as the demo takes."""
+def _processes(settings: Settings, workspace: Workspace) -> Iterator[Supervisor]:
+    """Server and worker: the running ones, or new ones for the time of the demo."""
     run, supervisor = workspace.store.run_folder, Supervisor(settings)
     try:
-        for name in CREW:
+        for name in NEEDED:
             running = find(run, name)
             if running is None or is_orphan(workspace.folder, running):
                 supervisor.run(name, *(("--port", "0") if name == "server" else ()))
-        if not supervisor.wait(lambda: all(find(run, name) for name in CREW), READY_SECONDS):
-            words = "; ".join(supervisor.troubles()) or "server or worker did not come up"
-            raise Unavailable(f"{words}.", hint=f"Their logs are in {workspace.folder / 'logs'}.")
+        if not supervisor.wait(lambda: all(find(run, name) for name in NEEDED), READY_SECONDS):
+            message = "; ".join(supervisor.troubles()) or "server or worker did not come up"
+            raise Unavailable(f"{message}.", hint=f"Their logs are in {workspace.folder / 'logs'}.")
         yield supervisor
     finally:
         close(supervisor, settings)
@@ -97,17 +97,17 @@ def _demo_job(workspace: Workspace, weeks: int | None) -> str:
     return job_id
 
 
-def _watch(workspace: Workspace, job_id: str, crew: Supervisor) -> dict[str, object]:
-    """Show progress until the job ends; its result. Raises what it failed with."""
-    shown = ""
+def _watch(workspace: Workspace, job_id: str, supervisor: Supervisor) -> dict[str, object]:
+    """Print progress until the job ends, and return its result. Raises the error it failed with."""
+    printed = ""
     while not (job := workspace.jobs.job(job_id)).ended:
-        crew.tend()
-        if troubles := crew.troubles():
-            raise Unavailable("; ".join(troubles), hint="`pilothouse doctor` may know why.")
-        words = f"{job.progress:4.0%} {job.message}"
-        if words != shown:
-            click.echo(words, err=True)
-            shown = words
+        supervisor.tend()
+        if troubles := supervisor.troubles():
+            raise Unavailable("; ".join(troubles), hint="`pilothouse doctor` may name the cause.")
+        line = f"{job.progress:4.0%} {job.message}"
+        if line != printed:
+            click.echo(line, err=True)
+            printed = line
         time.sleep(STEP_SECONDS)
     if job.result is None:
         raise PilothouseError(f"the demo {job.status}: {job.error}", hint=job.hint)

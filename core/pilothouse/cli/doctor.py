@@ -1,4 +1,4 @@
-"""`pilothouse doctor`: is this workspace sound?"""
+"""`pilothouse doctor`: checks a workspace."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PACKAGES = (
 @workspace_option
 @json_option
 def doctor(workspace: Path | None, as_json: bool) -> None:
-    """Check everything that a workspace holds, and say what is damaged or was tampered with.
+    """Check everything that a workspace holds, and print what is damaged or was tampered with.
 
     It changes nothing, and ends with 1 when something is wrong.
     """
@@ -50,7 +50,7 @@ def doctor(workspace: Path | None, as_json: bool) -> None:
 
 
 def examine(workspace: Path | None) -> dict[str, Any]:
-    """Every check's verdict and words, and the versions in use; nothing is changed."""
+    """The verdict and message of every check, and the versions of packages. Changes nothing."""
     from pilothouse.storage import open_store
     from pilothouse.workspace.checks import CheckVerdict, run_all
 
@@ -73,10 +73,10 @@ def examine(workspace: Path | None) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    found = {"pilothouse": __version__, "python": sys.version.split()[0]}
+    versions = {"pilothouse": __version__, "python": sys.version.split()[0]}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "missing"
-    return found
+            versions[package] = "missing"
+    return versions

@@ -1,4 +1,4 @@
-"""`pilothouse import mlflow`: the history that MLflow kept, with nothing else running."""
+"""`pilothouse import mlflow`: import what MLflow stored; no server or worker is needed."""
 
 from __future__ import annotations
 
@@ -50,13 +50,15 @@ def imports() -> None:
 @workspace_option
 @json_option
 @actor_option
-@click.option("--experiment", "experiments", multiple=True, help="Only this one; may be repeated.")
-@click.option("--prefix", default="", help="Put the experiments under this name, as NAME/theirs.")
+@click.option("--experiment", "experiments", multiple=True, help="Only this one; repeatable.")
+@click.option(
+    "--prefix", default="", help="Put the experiments below this name, as PREFIX/experiment."
+)
 @click.option(
     "--artifacts",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=None,
-    help="Folder with the files of a database, when they do not lie beside it.",
+    help="Folder with the files of a database, when they are not beside it.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what would be imported; write nothing.")
 def mlflow(
@@ -69,10 +71,10 @@ def mlflow(
     artifacts: Path | None,
     dry_run: bool,
 ) -> None:
-    """Bring what MLflow kept in SOURCE: an mlruns folder, an mlflow.db, or a server's address.
+    """Import what MLflow stored in SOURCE: an mlruns folder, an mlflow.db, or a server's address.
 
-    What is here already is not brought twice; interrupted, it goes on when it is called again.
-    Ends with 0 when everything came, with 1 when something was broken or in conflict.
+    Runs imported earlier are skipped; interrupted, it continues when it is called again. Ends with
+    0 when everything was imported, with 1 when something was damaged or in conflict.
     """
     from pilothouse.interop.importing.sources import named
     from pilothouse.workspace import open_workspace
@@ -83,38 +85,38 @@ def mlflow(
     try:
         signal.signal(signal.SIGTERM, raise_stop)
         if dry_run:
-            _show_look(opened.imports.preview(source, artifacts=beside), as_json)
+            _print_preview(opened.imports.preview(source, artifacts=beside), as_json)
             return
-        report = _brought(opened, source, experiments=experiments, into=prefix, artifacts=beside)
+        report = _import(opened, source, experiments=experiments, into=prefix, artifacts=beside)
     except (Stop, KeyboardInterrupt):
-        click.echo("Stopped. Call it again, and it goes on where it was.", err=True)
+        click.echo("Stopped. Call it again to continue.", err=True)
         sys.exit(INTERRUPTED)
     finally:
         opened.store.engine.dispose()
-    _show(report, as_json)
+    _print_report(report, as_json)
     sys.exit(FAULTY if report.faults else 0)
 
 
-def _brought(workspace: Workspace, source: str, **wanted: Any) -> ImportReport:
-    def tell(share: float, words: str) -> None:
-        click.echo(f"{share:4.0%} {words}" if share else words, err=True)
+def _import(workspace: Workspace, source: str, **options: Any) -> ImportReport:
+    def tell(share: float, step: str) -> None:
+        click.echo(f"{share:4.0%} {step}" if share else step, err=True)
 
-    return workspace.imports.run(source, tell=tell, **wanted)
+    return workspace.imports.run(source, tell=tell, **options)
 
 
-def _show(report: ImportReport, as_json: bool) -> None:
+def _print_report(report: ImportReport, as_json: bool) -> None:
     if as_json:
         click.echo(to_json(report.to_json()))
         return
-    for words, counts in (
-        ("Brought", report.brought),
-        ("Brought up to date", report.changed),
-        ("Here already", report.already_imported),
+    for label, counts in (
+        ("Imported", report.brought),
+        ("Updated", report.changed),
+        ("Imported earlier", report.already_imported),
     ):
-        if told := _counted(counts):
-            click.echo(f"{words}: {told}.")
+        if counted := _counted(counts):
+            click.echo(f"{label}: {counted}.")
     if not any(map(_counted, (report.brought, report.changed, report.already_imported))):
-        click.echo("There was nothing to bring.")
+        click.echo("There was nothing to import.")
     for line in report.frame().to_dict("records"):
         click.echo(f"{line['outcome']}: {line['kind']} {line['name']}: {line['why']}")
     if report.untold:
@@ -122,19 +124,21 @@ def _show(report: ImportReport, as_json: bool) -> None:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    told = [
+    parts = [
         f"{counts[key]:,} {nouns[counts[key] != 1]}"
         for key, nouns in NOUNS.items()
         if counts.get(key)
     ]
-    return ", ".join(told)
+    return ", ".join(parts)
 
 
-def _show_look(look: ImportPreview, as_json: bool) -> None:
+def _print_preview(preview: ImportPreview, as_json: bool) -> None:
     if as_json:
-        click.echo(to_json(look.to_json()))
+        click.echo(to_json(preview.to_json()))
         return
-    click.echo(f"{look.source} ({look.written_by})")
-    click.echo(look.frame().to_string(index=False) if look.experiments else "No experiments.")
-    counts = {"runs": look.runs or 0, "models": look.models, "versions": look.versions}
-    click.echo(f"{_counted(counts) or 'Nothing to bring'}; {look.known_runs:,} runs are here.")
+    click.echo(f"{preview.source} ({preview.written_by})")
+    click.echo(preview.frame().to_string(index=False) if preview.experiments else "No experiments.")
+    counts = {"runs": preview.runs or 0, "models": preview.models, "versions": preview.versions}
+    click.echo(
+        f"{_counted(counts) or 'Nothing to import'}; {preview.known_runs:,} runs imported earlier."
+    )

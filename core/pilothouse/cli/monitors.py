@@ -255,5 +255,5 @@ def _report(ws: Workspace, report: str, output: Path | None) -> Output:
     info = ws.monitoring.report(report)
     if output is not None:
         output.write_bytes(ws.monitoring.report_html(report))
-    place = f" in {output}" if output else ""
-    return Output(info, f"report {info.id}: {info.status}{place}")
+    where = f" in {output}" if output else ""
+    return Output(info, f"report {info.id}: {info.status}{where}")

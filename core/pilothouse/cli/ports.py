@@ -1,4 +1,4 @@
-"""Ports on loopback: whether one can be had, said before anything is started."""
+"""Ports on loopback: checked before anything is started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three processes, each startable alone."""
+"""The three processes, each started alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def app(workspace: Path | None, port: int | None) -> None:
 @click.option("--port", type=int, default=None, help="Port on loopback  [default: 5050].")
 @click.option("--allow-reset", is_flag=True, help="Let tests empty the workspace over HTTP.")
 def server(workspace: Path | None, port: int | None, allow_reset: bool) -> None:
-    """Run the server alone: what programs talk to."""
+    """Run the server alone: predictions, the MLflow protocol and the management API."""
     from pilothouse.http.server import serve
 
     serve(settings_of(workspace, server_port=port), allow_reset=allow_reset)
@@ -37,7 +37,7 @@ def server(workspace: Path | None, port: int | None, allow_reset: bool) -> None:
 @click.command(cls=Command, examples=("pilothouse worker --workspace /srv/pilothouse",))
 @workspace_option
 def worker(workspace: Path | None) -> None:
-    """Run the worker alone: what acts."""
+    """Run the worker alone: jobs, schedules and model processes."""
     from pilothouse.cli.worker import work
 
     work(settings_of(workspace))

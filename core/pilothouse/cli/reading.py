@@ -1,4 +1,4 @@
-"""Options of a command that reads a file: types of columns, and what is not to be recognised."""
+"""Options of a command that reads a file: types of columns and the format."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ OPTIONS = (
 
 
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of reading; `taken` makes of them what `register` takes."""
+    """Add the reading options to a command; `reading_arguments` reads them."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command
 
 
-def taken(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a command with its options of reading as `types` and `options`.
+def reading_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a command, its reading options as `types` and `options`.
 
     Raises BadParameter for a type that is not written as COLUMN=TYPE, Invalid for a bad option.
     """

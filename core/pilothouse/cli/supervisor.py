@@ -1,4 +1,4 @@
-"""Starting the processes of a workspace and starting again the ones that die."""
+"""Starts the processes of a workspace and restarts those that end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HANGS_AFTER_S = 60.0  # without a change of a heartbeat that there was
 
 @dataclass(frozen=True)
 class ProcessKeeper:
-    """Who started a process and is to end it, and which process that is."""
+    """Which supervisor started a process and must end it, and which process it is."""
 
     pid: int
     create_time: float
@@ -56,11 +56,11 @@ class Child:
 
     @property
     def log(self) -> Path:
-        """Where its words go."""
+        """The log file of its output."""
         return self.folder / "logs" / f"{self.name}.log"
 
     def start(self) -> None:
-        """Start it, with its words going to its log, and write down whose it is."""
+        """Start it with its output in its log, and record who started it."""
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 self.command,
@@ -74,7 +74,7 @@ class Child:
         self.started = time.monotonic()
 
     def tend(self) -> None:
-        """Start it again when it has died, at once the first time and then ever more slowly."""
+        """Restart it when it has ended: at once the first time, then with growing pauses."""
         now = time.monotonic()
         if self.adopted is not None:
             if not is_running(self.adopted.pid, self.adopted.create_time):
@@ -96,7 +96,7 @@ class Child:
                 self.start()
 
     def _hangs(self, now: float) -> bool:
-        """Whether it has had a heartbeat, and for long has had none."""
+        """Whether its heartbeat was seen once and has been missing for too long."""
         beat = read_beat(self.folder / "run", self.name)
         own = beat.startswith(f"{self._pid} ")
         if not own or beat != self.beat:
@@ -104,7 +104,7 @@ class Child:
         return own and now - self.beat_at > HANGS_AFTER_S
 
     def _end_hanging(self) -> None:
-        """End it, so that it is started again; what it did goes on where it stood."""
+        """End it, so that it is started again; its work continues where it was."""
         self.hangs += 1
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._pid, signal.SIGKILL)
@@ -113,14 +113,14 @@ class Child:
 
     @property
     def _pid(self) -> int:
-        """The process that is kept running, one's own or an adopted one; -1 for none."""
+        """The id of the running process, started here or adopted; -1 for none."""
         if self.adopted is not None:
             return self.adopted.pid
         return -1 if self.process is None else self.process.pid
 
     @property
     def trouble(self) -> str:
-        """Why it does not stay up, in its own last words; empty when it does."""
+        """Why it does not stay up: the last line of its log; empty when it does."""
         if self.deaths < MANY_DEATHS:
             times = f"{self.hangs} time{'s' if self.hangs > 1 else ''}"
             return f"the {self.name} hung and was started again {times}" if self.hangs else ""
@@ -135,7 +135,7 @@ class Supervisor:
     children: dict[str, Child] = field(default_factory=dict)
 
     def run(self, name: str, *options: str) -> None:
-        """Keep one process running, the one that runs already or a new one."""
+        """Keep one process running: an existing one, or a new one."""
         folder = workspace_folder(self.settings)
         command = [sys.executable, "-m", "pilothouse.cli", name]
         child = Child(name, [*command, "--workspace", str(folder), *options], folder)
@@ -145,16 +145,16 @@ class Supervisor:
         self.children[name] = child
 
     def tend(self) -> None:
-        """Start again whatever has died."""
+        """Restart every process that has ended."""
         for child in self.children.values():
             child.tend()
 
     def troubles(self) -> list[str]:
-        """What does not stay up, and why."""
+        """Which processes do not stay up, and why."""
         return [child.trouble for child in self.children.values() if child.trouble]
 
     def wait(self, until: Callable[[], bool], seconds: float, tick: float = 0.1) -> bool:
-        """Tend the processes until something holds; False when the time is over first."""
+        """Supervise until a condition holds; False when the time is over first."""
         end = time.monotonic() + seconds
         while not until():
             if time.monotonic() > end or self.troubles():
@@ -164,7 +164,7 @@ class Supervisor:
         return True
 
     def stop(self) -> None:
-        """End what was started here, and what a supervisor that was killed has left."""
+        """End the processes started here, and those that a killed supervisor left."""
         own = list(self._own())
         for process in own:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -191,8 +191,8 @@ class Supervisor:
 def is_orphan(folder: Path, address: ProcessAddress) -> bool:
     """Whether the supervisor that started a process is gone without having ended it."""
     try:
-        words = _keeper_file(folder, address.name).read_text(encoding="utf-8")
-        keeper = ProcessKeeper(**json.loads(words))
+        text = _keeper_file(folder, address.name).read_text(encoding="utf-8")
+        keeper = ProcessKeeper(**json.loads(text))
     except (OSError, ValueError, TypeError):
         return False  # nobody's: somebody started it by hand
     return keeper.child == address.pid and not is_running(keeper.pid, keeper.create_time)
@@ -203,8 +203,8 @@ def _keeper_file(folder: Path, name: str) -> Path:
 
 
 def _last_line(log: Path) -> str:
-    with contextlib.suppress(OSError), log.open("rb") as words:
-        words.seek(max(0, log.stat().st_size - TAIL_BYTES))
-        lines = words.read().decode("utf-8", errors="replace").split("\n")
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        lines = file.read().decode("utf-8", errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "it says nothing")
     return "it left no log"

@@ -1,4 +1,4 @@
-"""`pilothouse up`: three processes, watched, and a browser on the app."""
+"""`pilothouse up`: starts and supervises the three processes, and opens the app."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ALONE_SECONDS = 4.0
 
 
 class Stop(Exception):
-    """Somebody asked the program to end."""
+    """The program was asked to end."""
 
 
 @click.command(
@@ -47,7 +47,7 @@ def up(
     app_port: int | None,
     server_port: int | None,
 ) -> None:
-    """Start app, server and worker, watch them, and open the app."""
+    """Start app, server and worker, restart what fails, and open the app."""
     settings = settings_of(workspace, app_port=app_port, server_port=server_port)
     began = time.monotonic()
     _check_ports(settings)
@@ -56,7 +56,7 @@ def up(
         signal.signal(signal.SIGTERM, raise_stop)  # until here there is nothing to close
         supervisor.run("app", "--port", str(settings.app_port))
         _migrated(settings)
-        # Somebody waits for the page: the others, whom nobody sees, load once it is there.
+        # A person waits for the page, so the other processes are loaded after it.
         supervisor.wait(lambda: _answers(settings.folder), ALONE_SECONDS, tick=0.02)
         supervisor.run("server", "--port", str(settings.server_port))
         supervisor.run("worker")
@@ -65,25 +65,25 @@ def up(
             _begin_demo(settings)
         _watch(supervisor)
     except (Stop, KeyboardInterrupt):
-        click.echo("Closing: the workspace keeps everything; unfinished jobs go on next time.")
+        click.echo("Closing. The workspace keeps everything; unfinished jobs continue next time.")
     finally:
         close(supervisor, settings)
 
 
 def _watch(supervisor: Supervisor) -> None:
-    """Tend the processes for ever, and say once what does not stay up."""
-    said: set[str] = set()
+    """Supervise the processes until the program ends; report once which one does not stay up."""
+    reported: set[str] = set()
     while True:
         supervisor.tend()
-        for words in supervisor.troubles():
-            if words not in said:
-                click.echo(f"pilothouse: {words}", err=True)
-                said.add(words)
+        for trouble in supervisor.troubles():
+            if trouble not in reported:
+                click.echo(f"pilothouse: {trouble}", err=True)
+                reported.add(trouble)
         time.sleep(0.2)
 
 
 def _check_ports(settings: Settings) -> None:
-    """Before anything is started. Raises Unavailable that names the port and what to do."""
+    """Check the ports before anything is started. Raises Unavailable that names the port."""
     run = settings.folder / "run"
     if find(run, "app") is None:
         require_free(settings.app_port, "app", "--app-port")
@@ -92,7 +92,7 @@ def _check_ports(settings: Settings) -> None:
 
 
 def _migrated(settings: Settings) -> None:
-    """Create or migrate the workspace while the app is loading, and say what is wrong with it."""
+    """Create or migrate the workspace while the app is loading. Raises what is wrong with it."""
     with _undisturbed():
         from pilothouse.workspace import open_workspace
     open_workspace(settings=settings).store.engine.dispose()
@@ -100,7 +100,7 @@ def _migrated(settings: Settings) -> None:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Signals wait: an import that is broken off leaves modules half made."""
+    """Block signals: an interrupted import leaves modules half initialised."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     try:
         yield
@@ -111,8 +111,8 @@ def _undisturbed() -> Iterator[None]:
 def _greet(supervisor: Supervisor, settings: Settings, began: float, *, open_browser: bool) -> None:
     folder = settings.folder
     if not supervisor.wait(lambda: _answers(folder), READY_SECONDS):
-        words = "; ".join(supervisor.troubles()) or "the app has not come up yet"
-        click.echo(f"pilothouse: {words} (see {folder / 'logs' / 'app.log'})", err=True)
+        message = "; ".join(supervisor.troubles()) or "the app has not come up yet"
+        click.echo(f"pilothouse: {message} (see {folder / 'logs' / 'app.log'})", err=True)
         return
     run = folder / "run"
     address, server = find(run, "app"), find(run, "server")
@@ -125,7 +125,7 @@ def _greet(supervisor: Supervisor, settings: Settings, began: float, *, open_bro
 
 
 def _answers(folder: Path) -> bool:
-    """Whether the app takes connections: it announces itself a moment before."""
+    """Whether the app accepts connections: it writes its address a moment before."""
     address = find(folder / "run", "app")
     if address is None:
         return False
@@ -139,12 +139,12 @@ def _begin_demo(settings: Settings) -> None:
 
     workspace = open_workspace(settings=settings)
     job = workspace.pipelines.start_demo()
-    click.echo(f"The flights demo is under way (job {job}): watch it on the home screen.")
+    click.echo(f"The flights demo is running (job {job}); the home screen shows its progress.")
     workspace.store.engine.dispose()
 
 
 def close(supervisor: Supervisor, settings: Settings) -> None:
-    """End what was started; another Ctrl-C meanwhile leaves nothing half ended."""
+    """End what was started; further signals are ignored until that is done."""
     ignored = {n: signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         supervisor.stop()
@@ -155,7 +155,7 @@ def close(supervisor: Supervisor, settings: Settings) -> None:
 
 
 def stop_models(settings: Settings) -> None:
-    """End the model processes of a workspace that is being closed; the next worker starts them."""
+    """End the model processes of the workspace; the next worker starts them again."""
     from pilothouse.deployments.controller.controller import stop_all
     from pilothouse.workspace import open_workspace
 
@@ -166,5 +166,5 @@ def stop_models(settings: Settings) -> None:
 
 
 def raise_stop(_number: int, _frame: FrameType | None) -> None:
-    """End the program as Ctrl-C would: for SIGTERM."""
+    """Handle SIGTERM as Ctrl-C is handled."""
     raise Stop

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def work(settings: Settings) -> None:
-    """Work until told to stop. Raises Conflict when the workspace has a worker already."""
+    """Work until it is asked to stop. Raises Conflict when the workspace has a worker already."""
     from pilothouse.workspace import open_workspace
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
@@ -75,7 +75,7 @@ def _loop(store: Store, stop: threading.Event) -> None:
 
 
 def _beating(heart: Heartbeat, act: Callable[[], object], name: str) -> Callable[[], object]:
-    """A duty that must come to an end, or the supervisor starts another worker."""
+    """A task that must end in time, or the supervisor starts another worker."""
 
     def watched() -> None:
         with heart.action(name):
@@ -85,7 +85,7 @@ def _beating(heart: Heartbeat, act: Callable[[], object], name: str) -> Callable
 
 
 def _compact(store: Store) -> None:
-    """Turn sealed journals into Parquet, in a process of its own that gives its memory back."""
+    """Turn sealed journals into Parquet, in a child process that returns its memory."""
     from pilothouse.deployments.prediction_log.compaction import pending
 
     if pending(store.folder):
@@ -109,7 +109,7 @@ def _every(
 
 
 def _repeat(seconds: float, act: Callable[[], object], stop: threading.Event, name: str) -> None:
-    """The edge of the worker's duties: one that fails is logged and tried again, the rest go on.
+    """Run a background task for ever: a failure is logged and tried again; other tasks continue.
 
     The pause doubles with every failure in a row up to a bound, and only the first one of a kind
     is logged with all its lines: what stays broken must fill neither the disk nor a processor.
