@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.comparison.comparison import Comparison
+    from pilothouse.comparison.verdict import ComparisonVerdict
     from pilothouse.workspace import Workspace
 
 runs_argument = click.argument("runs", nargs=-1, required=True)
@@ -64,7 +65,7 @@ def _compare(ws: Workspace, runs: tuple[str, ...], baseline: str | None, metric:
     return Output(value, _text(comparison, verdict))
 
 
-def _text(comparison: Comparison, verdict: Any) -> str:
+def _text(comparison: Comparison, verdict: ComparisonVerdict | None) -> str:
     parts = [verdict.sentence, *verdict.cautions] if verdict else []
     table = comparison.table.drop(columns=["title", "direction", "format"])
     parts.append(text_of(table.rename(columns=comparison.labels)))

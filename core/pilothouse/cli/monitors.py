@@ -20,6 +20,7 @@ from pilothouse.pipelines.api import Pipelines
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pilothouse.monitoring.monitor_config import MonitorInfo
     from pilothouse.workspace import Workspace
 
 monitors = Group("monitors", help="Windows of predictions: drift, performance and reports.")
@@ -50,7 +51,7 @@ def _show(ws: Workspace, deployment: str) -> Output:
     return _settings(ws.monitoring.monitor_info(deployment))
 
 
-def _settings(info: Any) -> Output:
+def _settings(info: MonitorInfo) -> Output:
     about = {**vars(info), **vars(info.config)}
     del about["config"]
     return Output(about, text_of(about))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pilothouse.experiments import RunFilter
+    from pilothouse.experiments.details import RunInfo
     from pilothouse.workspace import Workspace
 
 runs = Group("runs", help="Runs of experiments: tables, details, comparisons and annotations.")
@@ -106,7 +107,7 @@ def _show(ws: Workspace, run: str) -> Output:
     return Output(info, _run_text(info))
 
 
-def _run_text(info: Any) -> str:
+def _run_text(info: RunInfo) -> str:
     parts = ("params", "metrics", "tags", "artifacts", "inputs", "logged_inputs", "children")
     about = {name: value for name, value in vars(info).items() if name not in parts}
     lines = [text_of(about)]
