@@ -22,7 +22,7 @@ from pilothouse.kit.clock import FixedClock, to_ms
 from pilothouse.kit.ids import uuid7s
 from pilothouse.kit.settings import Settings
 from pilothouse.models.signature import Signature, SignatureField
-from pilothouse.monitoring.rules import AlertRuleSpec
+from pilothouse.monitoring.alert_rules import AlertRuleSpec
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import Model, ModelVersion
 from pilothouse.storage import Store

@@ -13,10 +13,6 @@ TITLES = {
     "p50_ms": "p50 (ms)",
     "p95_ms": "p95 (ms)",
     "p99_ms": "p99 (ms)",
-    "psi": "PSI",
-    "ks": "KS",
-    "wasserstein": "Wasserstein",
-    "jensen_shannon": "Jensen-Shannon",
 }
 
 
@@ -31,11 +27,6 @@ def title(name: str) -> str:
         return TITLES[name]
     text = name.replace("__", " ").replace("_", " ").strip()
     return text[:1].upper() + text[1:]
-
-
-def rule_title(name: str) -> str:
-    """An alert rule's name: one that came with a monitor as words, one that was given as it is."""
-    return name.capitalize() if name in ("performance", "drift") else name
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.monitoring.alert_rules import rule_title
+from pilothouse.monitoring.check_titles import check_title
 from pilothouse_app.charts.windows import status_over_time
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.formats import ago, number, rule_title, title, when
+from pilothouse_app.components.formats import ago, number, title, when
 from pilothouse_app.components.header import facts, header, section
 from pilothouse_app.components.links import address, link, query_param, screen
 from pilothouse_app.components.live import refresh_when_changed
@@ -119,7 +121,7 @@ def _trend(alert: AlertInfo) -> None:
         status_over_time(trend, dark=dark(), value="score", status="status", limit=alert.limit),
         key="alert_course",
         height=250,
-        alt=f"{title(str(rule['check']))} by window with the limit of this rule",
+        alt=f"{check_title(str(rule['check']))} by window with the limit of this rule",
     )
 
 

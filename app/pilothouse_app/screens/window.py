@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.monitoring.check_titles import check_title
 from pilothouse_app.charts.curves import calibration
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.confirm import confirm
@@ -191,7 +192,7 @@ def _results(results: pd.DataFrame, signal: str, *, brief: bool = False) -> None
 
     rows = chosen.assign(
         what=[str(column) if column else "All rows" for column in chosen["column"]],
-        check=[title(str(check)) for check in chosen["check"]],
+        check=[check_title(str(check)) for check in chosen["check"]],
     )
 
     with table_height("results", len(rows), reserve=24) as height:

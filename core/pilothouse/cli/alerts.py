@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pilothouse.cli.command import Group, options_of, verb
+from pilothouse.cli.options import PluginName
 from pilothouse.cli.output import Output, text_of
+from pilothouse.monitoring.alert_rules import ACTIONS, SEVERITIES, AlertRuleSpec
 from pilothouse.monitoring.api import Monitoring
 from pilothouse.monitoring.checks import SIGNALS
-from pilothouse.monitoring.rules import ACTIONS, CONDITIONS, SEVERITIES, AlertRuleSpec
+from pilothouse.monitoring.rules import rule_kinds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +27,7 @@ alert_argument = click.argument("alert")
 note_option = click.option("--note", default="", help="Kept with the alert.")
 CHOICES = {
     "signal": click.Choice(SIGNALS),
-    "condition": click.Choice(CONDITIONS),
+    "condition": PluginName(rule_kinds),
     "severity": click.Choice(SEVERITIES),
     "action": click.Choice(ACTIONS),
 }
@@ -107,7 +109,9 @@ def _rules(ws: Workspace, deployment: str | None) -> pd.DataFrame:
 @click.argument("name")
 @click.option("--signal", type=CHOICES["signal"], required=True)
 @click.option("--check", required=True, help="A drift test or a metric, such as psi or roc_auc.")
-@click.option("--condition", type=CHOICES["condition"], required=True)
+@click.option(
+    "--condition", type=CHOICES["condition"], required=True, help="A kind of rule, such as above."
+)
 @click.option("--threshold", type=float, required=True)
 @click.option("--column", default="*", show_default=True, help="May have * and ?.")
 @click.option("--clear-threshold", type=float, default=None, help="  [default: the threshold].")

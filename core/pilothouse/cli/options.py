@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from pilothouse.kit.errors import NotFound
+from pilothouse.kit.plugins import Plugins
 from pilothouse.kit.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -34,6 +36,29 @@ actor_option = click.option(
     help="Who does it, as shown in the activity log  [default: PILOTHOUSE_ACTOR].",
 )
 reason_option = click.option("--reason", default="", help="Why, as shown in the activity log.")
+
+
+class PluginName(click.ParamType[str]):
+    """The name of an installed plugin; read when it is used, so that no plugin loads before."""
+
+    name = "name"
+
+    def __init__(self, plugins: Plugins[Any]) -> None:
+        self._plugins = plugins
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name, when there is such a plugin."""
+        if value not in self._plugins.names():
+            known = ", ".join(self._plugins.names())
+            self.fail(f"no {self._plugins.noun} named {value!r}. Known: {known}.", param, ctx)
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The names that begin like this."""
+        names = self._plugins.names()
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 class Instant(click.ParamType[datetime]):

@@ -9,8 +9,10 @@ windows in place of time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from pilothouse.monitoring.rules import rule_kinds
 
 Verdict = Literal["breach", "between", "clear", "unknown"]
 Phase = Literal["inactive", "pending", "firing"]
@@ -55,36 +57,32 @@ def evaluate(verdicts: Iterable[Verdict], for_windows: int, clear_windows: int) 
 class Condition:
     """When a score breaches, and when it is clear again (by default, as soon as it does not).
 
-    `above` and `below` compare the score with the threshold; `above_reference` and
-    `below_reference` compare how far it lies beyond the reference's own figure.
+    `kind` names one of `monitoring.rules`, which says how a score is compared with the threshold.
     """
 
-    kind: Literal["above", "below", "above_reference", "below_reference"]
+    kind: str
     threshold: float
     clear: float | None = None
 
     def verdict(self, score: float | None, reference: float | None) -> Verdict:
-        """What one score says; unknown without what it must be compared with."""
-        excess = self._excess(score, reference)
+        """The verdict on one score; unknown without what it must be compared with.
+
+        Raises NotFound when the kind is not installed.
+        """
+        excess = self.excess(score, reference)
         if excess is None:
             return "unknown"
-        sign = -1.0 if self.kind == "below" else 1.0
-        if excess > sign * self.threshold:
+        if excess > 0:
             return "breach"
         clear = self.threshold if self.clear is None else self.clear
-        return "clear" if excess <= sign * clear else "between"
+        beyond_clear = replace(self, threshold=clear).excess(score, reference)
+        return "clear" if beyond_clear is None or beyond_clear <= 0 else "between"
 
-    def _excess(self, score: float | None, reference: float | None) -> float | None:
-        """How far the score lies on the bad side, so that larger is always worse."""
+    def excess(self, score: float | None, reference: float | None) -> float | None:
+        """How far the score lies beyond the threshold; None when that cannot be said."""
         if score is None:
             return None
-        if self.kind == "above":
-            return score
-        if self.kind == "below":
-            return -score
-        if reference is None:
-            return None
-        return score - reference if self.kind == "above_reference" else reference - score
+        return rule_kinds.get(self.kind).excess(score, reference, self.threshold)
 
 
 def combine(verdicts: Sequence[Verdict]) -> Verdict:

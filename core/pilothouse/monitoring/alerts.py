@@ -15,13 +15,14 @@ from fnmatch import fnmatchcase
 from sqlmodel import Session, col, func, select
 
 from pilothouse.activity import record
-from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, NotFound
 from pilothouse.kit.ids import uuid7
-from pilothouse.monitoring import rules
+from pilothouse.monitoring import alert_rules
 from pilothouse.monitoring.alert_state import AlertState, Condition, Verdict, combine, evaluate
+from pilothouse.monitoring.check_titles import check_phrase
 from pilothouse.monitoring.checks import ERROR, INSUFFICIENT
+from pilothouse.monitoring.rules import rule_kinds
 from pilothouse.monitoring.tables import (
     ACKNOWLEDGED,
     FIRING,
@@ -36,16 +37,6 @@ from pilothouse.monitoring.tables import (
 )
 from pilothouse.storage import Store
 
-TITLES = {
-    "drifted_share": "the share of drifted columns",
-    "label_coverage": "the share of labelled rows",
-    "missing": "the share of missing values",
-    "unseen": "the share of unseen values",
-    "psi": "PSI",
-    "ks": "the KS distance",
-    "wasserstein": "the Wasserstein distance",
-    "jensen_shannon": "the Jensen-Shannon distance",
-}
 NOT_EVALUATED = (INSUFFICIENT, ERROR)
 VERBS = {PENDING: "opened", FIRING: "fired", ACKNOWLEDGED: "acknowledged", RESOLVED: "resolved"}
 
@@ -61,7 +52,7 @@ class WindowReading:
 
 def evaluate_rules(session: Session, store: Store, window: Window) -> None:
     """Follow every rule of the window's deployment, after its results were stored."""
-    for rule in rules.enabled(session, window.deployment):
+    for rule in alert_rules.enabled(session, window.deployment):
         _evaluate_rule(session, store, rule, window)
 
 
@@ -110,7 +101,7 @@ def resolve_for_rule(session: Session, store: Store, rule: AlertRule, note: str)
 def reevaluate_without_window(session: Session, store: Store, window: Window) -> None:
     """Follow every rule once a window no longer counts; an alert that rested on it ends."""
     note = f"the window from {window.start:%Y-%m-%d} was removed"
-    for rule in rules.enabled(session, window.deployment):
+    for rule in alert_rules.enabled(session, window.deployment):
         alert = _open_alert(session, rule)
         if alert is None:
             continue
@@ -159,9 +150,7 @@ def read(session: Session, rule: AlertRule) -> list[WindowReading]:
 
 def condition_of(rule: AlertRule) -> Condition:
     """The rule's condition as a value."""
-    kind = rule.condition
-    assert kind in rules.CONDITIONS
-    return Condition(kind, rule.threshold, rule.clear_threshold)  # type: ignore[arg-type]  # checked
+    return Condition(rule.condition, rule.threshold, rule.clear_threshold)
 
 
 def _reading(window: Window, results: Sequence[CheckResult], condition: Condition) -> WindowReading:
@@ -181,10 +170,10 @@ def _verdict(result: CheckResult, condition: Condition) -> Verdict:
 
 
 def _worst_result(results: Iterable[CheckResult], condition: Condition) -> CheckResult | None:
-    upward = condition.kind.startswith("above")
+    """The result that lies farthest beyond the threshold."""
     return max(
         results,
-        key=lambda result: (result.score or 0.0) if upward else -(result.score or 0.0),
+        key=lambda result: condition.excess(result.score, result.reference) or 0.0,
         default=None,
     )
 
@@ -294,28 +283,16 @@ def _update(
 
 def _limit(rule: AlertRule, result: CheckResult) -> float | None:
     """The score at which the rule breaches."""
-    if not rule.condition.endswith("_reference"):
-        return rule.threshold
-    if result.reference is None:
-        return None
-    sign = -1 if rule.condition.startswith("below") else 1
-    return result.reference + sign * rule.threshold
+    return rule_kinds.get(rule.condition).limit(result.reference, rule.threshold)
 
 
 def breach_message(rule: AlertRule, result: CheckResult, window: Window) -> str:
     """The breach in a sentence."""
-    check = TITLES.get(result.check) or metric_kind(result.check).title
-    what = f"{check} of {result.column}" if result.column else check
-    when = f"the window from {window.start:%Y-%m-%d}"
-    side = "below" if rule.condition.startswith("below") else "above"
-    observed = f"{what} was {result.score:.3f} in {when}"
-    if not rule.condition.endswith("_reference"):
-        return f"{observed}, {side} {rule.threshold:g}"
-    gap = abs((result.score or 0.0) - (result.reference or 0.0))
-    return (
-        f"{observed}, {gap:.3f} {side} the reference's {result.reference:.3f} "
-        f"(tolerated: {rule.threshold:g})"
-    )
+    check = check_phrase(result.check)
+    subject = f"{check} of {result.column}" if result.column else check
+    score = result.score or 0.0
+    breach = rule_kinds.get(rule.condition).describe(score, result.reference, rule.threshold)
+    return f"{subject} was {score:.3f} in the window from {window.start:%Y-%m-%d}, {breach}"
 
 
 def _end(session: Session, store: Store, alert: Alert, window: Window | None, note: str) -> None:

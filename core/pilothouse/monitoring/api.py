@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.jobs import Progress
 from pilothouse.monitoring import (
+    alert_rules,
     alerts,
     baselines,
     frames,
     monitors,
     report_requests,
-    rules,
     window_store,
 )
 from pilothouse.monitoring.monitor_config import MonitorInfo
-from pilothouse.monitoring.rules import AlertRuleSpec, RuleInfo
+from pilothouse.monitoring.alert_rules import AlertRuleSpec, RuleInfo
 from pilothouse.monitoring.windows import Span
 from pilothouse.storage.service import Service
 
@@ -181,23 +181,23 @@ class Monitoring(Service):
         """
         with self._store.write() as session:
             monitors.require(session, deployment)
-            return rules.add_rule(session, self._store, deployment, rule)
+            return alert_rules.add_rule(session, self._store, deployment, rule)
 
     def change_rule(self, rule: str, reason: str = "", **changes: Any) -> RuleInfo:
         """Change fields of a rule; it holds from the next window on. Raises NotFound, Invalid."""
         with self._store.write() as session:
-            return rules.change_rule(session, self._store, rule, changes, reason)
+            return alert_rules.change_rule(session, self._store, rule, changes, reason)
 
     def pause_rule(self, rule: str, reason: str = "") -> None:
         """Let a rule rest; its open alert is resolved. Raises NotFound."""
         with self._store.write() as session:
-            row = rules.switch(session, self._store, rule, enabled=False, reason=reason)
+            row = alert_rules.switch(session, self._store, rule, enabled=False, reason=reason)
             alerts.resolve_for_rule(session, self._store, row, reason or "the rule was paused")
 
     def resume_rule(self, rule: str, reason: str = "") -> None:
         """Let a paused rule watch again, from the next window on. Raises NotFound."""
         with self._store.write() as session:
-            rules.switch(session, self._store, rule, enabled=True, reason=reason)
+            alert_rules.switch(session, self._store, rule, enabled=True, reason=reason)
 
     def alerts(self, state: str | None = None, *, deployment: str | None = None) -> pd.DataFrame:
         """Alerts, newest first; columns as in `frames.ALERTS`."""

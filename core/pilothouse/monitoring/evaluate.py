@@ -14,9 +14,9 @@ from pilothouse.deployments import commands
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
 from pilothouse.monitoring import alerts, baselines, monitors, window_data, window_store
+from pilothouse.monitoring.alert_rules import RETRAIN
 from pilothouse.monitoring.assessment import assess
 from pilothouse.monitoring.monitor_config import MonitorConfig
-from pilothouse.monitoring.rules import RETRAIN
 from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.window_store import EvaluatedWindow
 from pilothouse.monitoring.windows import Span, span_of_ms

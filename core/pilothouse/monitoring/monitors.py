@@ -11,8 +11,8 @@ from sqlmodel import Session
 from pilothouse.activity import record
 from pilothouse.deployments import commands
 from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.monitoring.alert_rules import DEFAULT_RULES, add_rule
 from pilothouse.monitoring.monitor_config import MonitorConfig, MonitorInfo
-from pilothouse.monitoring.rules import DEFAULT_RULES, add_rule
 from pilothouse.monitoring.tables import Monitor
 from pilothouse.monitoring.windows import require_period
 from pilothouse.storage import Store

@@ -22,6 +22,7 @@ from pilothouse.monitoring.profiles import (
     number_reference,
     number_window,
 )
+from pilothouse.testing.parameters import check_described, check_unit
 
 ROWS = 400
 Cells = list[Any]  # floats or words, and None
@@ -44,7 +45,11 @@ def pair(reference: Cells, window: Cells) -> Pair:
 
 def check_drift_test(name: str, test: DriftTest) -> None:
     """Raise AssertionError, with what is wrong, unless the drift test keeps every promise."""
-    assert test.title.strip(), f"{name} needs a title"
+    check_described(name, test)
+    check_unit(name, test)
+    for field in ("label", "phrase"):
+        text = getattr(test, field)
+        assert text.strip() == text != "", f"{name} needs a {field}"
     assert test.kinds, f"{name} must take some kind of column"
     assert test.kinds <= BOTH, f"{name} takes {sorted(test.kinds - BOTH)}, which no column is"
     assert test.limits.direction == "above", f"{name}: a distance is bad when it is large"

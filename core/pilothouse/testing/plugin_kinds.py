@@ -9,10 +9,12 @@ from typing import Any
 from pilothouse.jobs import workflows
 from pilothouse.kit.plugins import Plugins
 from pilothouse.monitoring.drift import drift_tests
+from pilothouse.monitoring.rules import rule_kinds
 from pilothouse.registry.gates import gates
 from pilothouse.testing.checks import check_check
 from pilothouse.testing.drift import check_drift_test
 from pilothouse.testing.gates import check_gate
+from pilothouse.testing.rules import check_rule_kind
 from pilothouse.testing.trainers import check_trainer
 from pilothouse.testing.workflows import check_workflow
 from pilothouse.training.trainers import trainers
@@ -30,6 +32,7 @@ class Kind:
 
 KINDS = (
     Kind(gates, check_gate, "Judges a promotion: a pure function from Evidence to a Verdict."),
+    Kind(rule_kinds, check_rule_kind, "Compares a result of a window with an alert rule's limit."),
     Kind(drift_tests, check_drift_test, "Weighs one column of a window against the reference's."),
     Kind(trainers, check_trainer, "A kind of model: its parameter space and its pipeline."),
     Kind(workflows, check_workflow, "A kind of job: durable steps, started by name."),

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
-from pilothouse.monitoring.rules import AlertRuleSpec
+from pilothouse.monitoring.alert_rules import AlertRuleSpec
 from pilothouse.monitoring.tables import Alert
 
 ROWS = 1_500

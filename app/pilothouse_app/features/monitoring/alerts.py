@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.experiments.metrics.kinds import METRICS
+from pilothouse.monitoring.alert_rules import rule_title
 from pilothouse.monitoring.tables import ACKNOWLEDGED, FIRING, PENDING, RESOLVED
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.diff import readable
 from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_many, filter_bar
-from pilothouse_app.components.formats import rule_title
 from pilothouse_app.components.status import status_title
 from pilothouse_app.components.table import (
     name_column,

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
-from pilothouse.monitoring.rules import AlertRuleSpec
+from pilothouse.monitoring.alert_rules import SEVERITIES, AlertRuleSpec, rule_title
+from pilothouse.monitoring.check_titles import check_title, watchable_checks
+from pilothouse.monitoring.rules import rule_kinds
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.empty_state import empty
-from pilothouse_app.components.formats import rule_title, title
+from pilothouse_app.components.formats import title
 from pilothouse_app.components.links import query_param
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.parameter_form import parameter_field
 from pilothouse_app.components.records import records
 from pilothouse_app.components.table import number_column, status_column, table, text_column
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 
-CONDITIONS = {
-    "above": "is above",
-    "below": "is below",
-    "above_reference": "is above the reference by more than",
-    "below_reference": "is below the reference by more than",
-}
-PRESETS = {
-    "ROC AUC": ("performance", "roc_auc", "below_reference", 0.05),
-    "Accuracy": ("performance", "accuracy", "below_reference", 0.05),
-    "Log loss": ("performance", "log_loss", "above_reference", 0.1),
-    "Share of drifted columns": ("feature_drift", "drifted_share", "above", 0.5),
-    "Drift of any column (PSI)": ("feature_drift", "psi", "above", 0.2),
-    "Drift of the score (PSI)": ("prediction_drift", "psi", "above", 0.2),
-    "Missing values of any column": ("data_quality", "missing", "above", 0.1),
-}
+if TYPE_CHECKING:
+    from pilothouse.monitoring.check_titles import WatchableCheck
+    from pilothouse.monitoring.rules import RuleKind
+
 COLUMNS = {
     "name": text_column("Rule", width=150),
     "state": status_column("State", width=84),
@@ -105,8 +97,10 @@ def rule_frame(rules: pd.DataFrame) -> pd.DataFrame:
 def rule_sentence(rule: Any) -> str:
     """The condition of a rule as a sentence."""
     column = "" if rule["column"] in ("", "*") else f" of {rule['column']}"
-    condition = CONDITIONS.get(rule["condition"], rule["condition"])
-    return f"{title(rule['check'])}{column} {condition} {rule['threshold']:g}"
+    is_installed = rule["condition"] in rule_kinds.names()
+    kind = rule_kinds.get(rule["condition"]) if is_installed else None
+    phrase, unit = (kind.phrase, kind.unit) if kind else (rule["condition"], "")
+    return f"{check_title(rule['check'])}{column} {phrase} {rule['threshold']:g} {unit}".rstrip()
 
 
 def add_rule_button(deployment: str) -> None:
@@ -118,24 +112,28 @@ def add_rule_button(deployment: str) -> None:
 @st.dialog("Add a rule", icon=":material/rule:")
 def add_rule(deployment: str) -> None:
     """The form of a new rule."""
-    what = st.selectbox("Watch", list(PRESETS), key="rule_what")
-    signal, check, condition, usual = PRESETS[what]
-    threshold = st.number_input(
-        f"Breaches when it {CONDITIONS[condition]}",
-        value=usual,
-        format="%.3f",
-        key=f"rule_threshold_{check}_{signal}",
-    )
+    checks = {watchable.title: watchable for watchable in watchable_checks()}
+    what = st.selectbox("Watch", list(checks), key="rule_what")
+    watched = checks[what]
+    key = f"{watched.check}_{watched.signal}"
 
+    names = rule_kinds.names()
+    condition = st.selectbox(
+        "Breaches",
+        names,
+        index=names.index(watched.condition),
+        format_func=lambda name: rule_kinds.get(name).title,
+        key=f"rule_condition_{key}",
+    )
+    kind = rule_kinds.get(condition)
+    st.markdown(f":gray[{literal(kind.description)}]")
+    threshold = _threshold(kind, watched, condition, key=f"rule_threshold_{key}")
     with st.container(horizontal=True):
         fires = st.number_input("Fires after (windows)", 1, 20, 2, key="rule_for")
         clears = st.number_input("Clears after (windows)", 1, 20, 2, key="rule_clear")
-    severity = st.selectbox(
-        "Severity", ("info", "warning", "critical"), index=1, format_func=title, key="rule_severity"
-    )
+    severity = st.selectbox("Severity", SEVERITIES, index=1, format_func=title, key="rule_severity")
     retrain = st.toggle("Retrain when it fires; the result is only proposed", key="rule_retrain")
-    name = st.text_input("Name", value=what, key=f"rule_name_{check}_{signal}") or ""
-
+    name = st.text_input("Name", value=what, key=f"rule_name_{key}") or ""
     st.markdown(":gray[It holds for windows evaluated from now on.]")
     if dialog_buttons(
         "Add", "rule", missing="" if name.strip() else "Give a name first"
@@ -144,10 +142,10 @@ def add_rule(deployment: str) -> None:
             deployment,
             AlertRuleSpec(
                 name=name.strip(),
-                signal=signal,
-                check=check,
+                signal=watched.signal,
+                check=watched.check,
                 condition=condition,
-                threshold=float(threshold),
+                threshold=threshold,
                 for_windows=int(fires),
                 clear_windows=int(clears),
                 severity=severity,
@@ -157,3 +155,15 @@ def add_rule(deployment: str) -> None:
     ):
         toast_next(f"The rule {name} watches {deployment}")
         st.rerun()
+
+
+def _threshold(kind: RuleKind, watched: WatchableCheck, condition: str, *, key: str) -> float:
+    """The field of the threshold; the usual one of the check goes with its usual condition."""
+    parameter = kind.parameters[0]
+    if condition == watched.condition:
+        start = watched.threshold
+    else:
+        start, key = parameter.default, f"{key}_{condition}"
+    label = f"Breaches when it {kind.phrase}" + (f" ({kind.unit})" if kind.unit else "")
+    value = parameter_field(parameter, start, key=key, label=label)
+    return float(start if value is None else value)

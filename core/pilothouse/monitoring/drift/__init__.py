@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from pilothouse.kit.parameters import Parameter
 from pilothouse.kit.plugins import Plugins
 from pilothouse.monitoring.checks import FEATURE_DRIFT, CheckLimits
 from pilothouse.monitoring.distances import Counts, Floats, Merged, merge
@@ -73,18 +74,37 @@ class CategoryPair:
 Pair = NumberPair | CategoryPair
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DriftTest:
-    """One way to weigh a column. `counts_missing` says that rows without a value count as well."""
+    """One way to compare a column of a window with the reference's.
+
+    `label` is the title in a table's or a form's cell, `phrase` the one within a sentence. `limits`
+    say where a score warns and fails; monitors may change them. `counts_missing` says that rows
+    without a value count as well.
+    """
 
     title: str
+    label: str
+    phrase: str
+    description: str
+    unit: str
     kinds: frozenset[str]
     limits: CheckLimits
     score: Callable[[Pair], float]
     signal: str = FEATURE_DRIFT
     counts_missing: bool = False
 
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The limits, which a monitor may change."""
+        return (
+            Parameter("warn", "number", self.limits.warn, low=0.0, unit=self.unit, help=WARN_HELP),
+            Parameter("fail", "number", self.limits.fail, low=0.0, unit=self.unit, help=FAIL_HELP),
+        )
 
+
+WARN_HELP = "A larger score warns."
+FAIL_HELP = "A larger score fails: the column has drifted."
 BOTH = frozenset({"number", "category"})
 NUMBERS = frozenset({"number"})
 CATEGORIES = frozenset({"category"})

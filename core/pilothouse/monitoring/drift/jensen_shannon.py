@@ -11,5 +11,17 @@ def score(pair: Pair) -> float:
 
 
 drift_tests.register("jensen_shannon")(
-    DriftTest("Jensen-Shannon distance (base 2)", BOTH, CheckLimits(warn=0.1, fail=0.2), score)
+    DriftTest(
+        title="Jensen-Shannon distance (base 2)",
+        label="Jensen-Shannon",
+        phrase="the Jensen-Shannon distance",
+        description=(
+            "The distance of the two distributions, on the bins of the charts or on categories: "
+            "0 for equal, 1 for disjoint."
+        ),
+        unit="",
+        kinds=BOTH,
+        limits=CheckLimits(warn=0.1, fail=0.2),
+        score=score,
+    )
 )

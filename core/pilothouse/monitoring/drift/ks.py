@@ -21,5 +21,17 @@ def score(pair: Pair) -> float:
 
 # The limits are on D, not on a p-value: with thousands of rows a p-value rejects everything.
 drift_tests.register("ks")(
-    DriftTest("Kolmogorov-Smirnov D", NUMBERS, CheckLimits(warn=0.1, fail=0.2), score)
+    DriftTest(
+        title="Kolmogorov-Smirnov D",
+        label="KS",
+        phrase="the KS distance",
+        description=(
+            "The largest gap between the two distribution functions, exact on the stored sample "
+            "of the reference."
+        ),
+        unit="",
+        kinds=NUMBERS,
+        limits=CheckLimits(warn=0.1, fail=0.2),
+        score=score,
+    )
 )

@@ -12,10 +12,14 @@ def score(pair: Pair) -> float:
 
 drift_tests.register("missing")(
     DriftTest(
-        "Change of the missing rate",
-        BOTH,
-        CheckLimits(warn=0.02, fail=0.05),
-        score,
+        title="Change of the missing rate",
+        label="Missing",
+        phrase="the share of missing values",
+        description=("How far the share of rows without a value has moved, in either direction."),
+        unit="share of rows",
+        kinds=BOTH,
+        limits=CheckLimits(warn=0.02, fail=0.05),
+        score=score,
         signal=DATA_QUALITY,
         counts_missing=True,
     )

@@ -12,5 +12,17 @@ def score(pair: Pair) -> float:
 
 # Below .1 no change to speak of, above .2 a change to act on: the field's rule of thumb.
 drift_tests.register("psi")(
-    DriftTest("Population stability index", BOTH, CheckLimits(warn=0.1, fail=0.2), score)
+    DriftTest(
+        title="Population stability index",
+        label="PSI",
+        phrase="PSI",
+        description=(
+            "The index on the reference's deciles, or on categories: "
+            "below 0.1 is usually no change, above 0.2 a change to act on."
+        ),
+        unit="",
+        kinds=BOTH,
+        limits=CheckLimits(warn=0.1, fail=0.2),
+        score=score,
+    )
 )

@@ -26,10 +26,16 @@ def score(pair: Pair) -> float:
 
 drift_tests.register("unseen")(
     DriftTest(
-        "Rate of unseen categories",
-        CATEGORIES,
-        CheckLimits(warn=0.005, fail=0.02),
-        score,
+        title="Rate of unseen categories",
+        label="Unseen",
+        phrase="the share of unseen values",
+        description=(
+            "The share of rows whose category is not in the reference, of rows with a value."
+        ),
+        unit="share of rows",
+        kinds=CATEGORIES,
+        limits=CheckLimits(warn=0.005, fail=0.02),
+        score=score,
         signal=DATA_QUALITY,
     )
 )

@@ -23,5 +23,16 @@ def score(pair: Pair) -> float:
 
 
 drift_tests.register("wasserstein")(
-    DriftTest("Wasserstein distance over the deviation", NUMBERS, CheckLimits(0.1, 0.3), score)
+    DriftTest(
+        title="Wasserstein distance over the deviation",
+        label="Wasserstein",
+        phrase="the Wasserstein distance",
+        description=(
+            "How far the values have moved on average, exact on the reference's stored sample."
+        ),
+        unit="standard deviations of the reference",
+        kinds=NUMBERS,
+        limits=CheckLimits(warn=0.1, fail=0.3),
+        score=score,
+    )
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -12,18 +12,17 @@ from pilothouse.activity import record
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.kit.ids import uuid7
-from pilothouse.monitoring.alert_state import Condition
+from pilothouse.kit.parameters import read_params
 from pilothouse.monitoring.checks import DRIFTED_SHARE, FEATURE_DRIFT, PERFORMANCE, SIGNALS
+from pilothouse.monitoring.rules import RuleKind, rule_kinds
 from pilothouse.monitoring.tables import AlertRule
 from pilothouse.storage import Store
 
-CONDITIONS: tuple[str, ...] = get_args(get_type_hints(Condition)["kind"])
 SEVERITIES = ("info", "warning", "critical")
 NONE, RETRAIN = "none", "retrain"
 ACTIONS = (NONE, RETRAIN)
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "signal": SIGNALS,
-    "condition": CONDITIONS,
     "severity": SEVERITIES,
     "action": ACTIONS,
 }
@@ -70,6 +69,11 @@ DEFAULT_RULES = (
         clear_threshold=0.4,
     ),
 )
+
+
+def rule_title(name: str) -> str:
+    """A rule's name for people: the default rules' names as titles, other names as they are."""
+    return name.capitalize() if name in {rule.name for rule in DEFAULT_RULES} else name
 
 
 @dataclass(frozen=True)
@@ -181,16 +185,38 @@ def _check(rule: AlertRuleSpec) -> None:
     for name in ("for_windows", "clear_windows"):
         if getattr(rule, name) < 1:
             fields[name] = "at least 1"
-    if _clears_beyond(rule):
-        fields["clear_threshold"] = "must lie on the good side of the threshold"
+    fields |= _condition_errors(rule)
     if fields:
         words = "; ".join(f"{name}: {message}" for name, message in fields.items())
         raise Invalid(f"this rule cannot be used ({words}).", fields=fields)
 
 
-def _clears_beyond(rule: AlertRuleSpec) -> bool:
+def _condition_errors(rule: AlertRuleSpec) -> dict[str, str]:
+    """What the kind of rule refuses: it is unknown, or a threshold is outside of its limits."""
+    if rule.condition not in rule_kinds.names():
+        return {"condition": f"one of {', '.join(rule_kinds.names())}"}
+    kind = rule_kinds.get(rule.condition)
+
+    fields = {}
+    thresholds = {"threshold": rule.threshold, "clear_threshold": rule.clear_threshold}
+    for name, value in thresholds.items():
+        try:
+            if value is not None:
+                read_params(kind.title, kind.parameters, {"threshold": value})
+        except Invalid as refusal:
+            fields[name] = refusal.fields["params.threshold"]
+    if not fields and _clears_beyond(kind, rule):
+        fields["clear_threshold"] = "must lie on the good side of the threshold"
+    return fields
+
+
+def _clears_beyond(kind: RuleKind, rule: AlertRuleSpec) -> bool:
+    """Whether it clears later than it breaches: then a score could be in breach and clear at once.
+
+    Which of two thresholds is stricter does not depend on the score that they are compared with.
+    """
     if rule.clear_threshold is None:
         return False
-    if rule.condition == "below":
-        return rule.clear_threshold < rule.threshold
-    return rule.clear_threshold > rule.threshold
+    breach = kind.excess(0.0, 0.0, rule.threshold)
+    clear = kind.excess(0.0, 0.0, rule.clear_threshold)
+    return breach is not None and clear is not None and clear < breach

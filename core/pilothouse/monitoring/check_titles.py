@@ -1,0 +1,78 @@
+"""What people read for a check: a label for tables and forms, and a phrase within a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pilothouse.experiments.metrics.kinds import metric_kind
+from pilothouse.monitoring.checks import (
+    DATA_QUALITY,
+    DRIFTED_SHARE,
+    FEATURE_DRIFT,
+    PERFORMANCE,
+    PREDICTION_DRIFT,
+)
+from pilothouse.monitoring.monitor_config import MonitorConfig
+
+LABEL_COVERAGE = "label_coverage"
+OTHERS = {DRIFTED_SHARE: "Share of drifted columns", LABEL_COVERAGE: "Share of labelled rows"}
+
+
+@dataclass(frozen=True)
+class WatchableCheck:
+    """A check that a rule can watch, with the condition and threshold that are usual for it."""
+
+    title: str
+    signal: str
+    check: str
+    condition: str
+    threshold: float
+
+
+def check_title(check: str) -> str:
+    """The label of a check: of a drift test its own, of a metric the metric's title."""
+    from pilothouse.monitoring.drift import drift_tests  # loads numpy: only when a title is shown
+
+    if check in OTHERS:
+        return OTHERS[check]
+    if check in drift_tests.names():
+        return drift_tests.get(check).label
+    return metric_kind(check).title
+
+
+def check_phrase(check: str) -> str:
+    """A check within a sentence: "the share of drifted columns"."""
+    from pilothouse.monitoring.drift import drift_tests
+
+    if check in OTHERS:
+        return f"the {OTHERS[check][0].lower()}{OTHERS[check][1:]}"
+    if check in drift_tests.names():
+        return drift_tests.get(check).phrase
+    return metric_kind(check).title
+
+
+def watchable_checks() -> list[WatchableCheck]:
+    """What a new rule may watch: metrics, the share of drifted columns, every drift test."""
+    from pilothouse.monitoring.drift import drift_tests
+
+    defaults = MonitorConfig()
+    checks = []
+    for metric, tolerance in defaults.tolerances.items():
+        kind = metric_kind(metric)
+        condition = "below_reference" if kind.direction == "higher" else "above_reference"
+        checks.append(WatchableCheck(kind.title, PERFORMANCE, metric, condition, tolerance))
+    title = OTHERS[DRIFTED_SHARE]
+    checks.append(
+        WatchableCheck(title, FEATURE_DRIFT, DRIFTED_SHARE, "above", defaults.drifted_share)
+    )
+
+    for name, test in drift_tests.items():
+        subject = test.label if test.signal == DATA_QUALITY else f"Drift ({test.label})"
+        of_column = f"{subject} of any column"
+        checks.append(WatchableCheck(of_column, test.signal, name, "above", test.limits.fail))
+        if test.signal == FEATURE_DRIFT and "number" in test.kinds:
+            of_score = f"{subject} of the score"
+            checks.append(
+                WatchableCheck(of_score, PREDICTION_DRIFT, name, "above", test.limits.fail)
+            )
+    return checks

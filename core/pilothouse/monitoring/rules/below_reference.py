@@ -1,0 +1,36 @@
+"""A check is smaller than in the reference by more than a tolerance."""
+
+from __future__ import annotations
+
+from pilothouse.kit.parameters import Parameter
+from pilothouse.monitoring.rules import rule_kinds
+
+
+@rule_kinds.register("below_reference")
+class BelowReference:
+    """For metrics that have a value on the reference rows."""
+
+    title = "Below the reference"
+    phrase = "is below the reference by more than"
+    description = (
+        "Breaches when the check is smaller than on the reference rows by more than the threshold."
+    )
+    unit = ""
+    parameters = (Parameter("threshold", "number", 0.05, help="The difference that is tolerated."),)
+
+    @staticmethod
+    def excess(score: float, reference: float | None, threshold: float) -> float | None:
+        """How much more than the tolerance the score differs; None without a reference."""
+        return None if reference is None else reference - score - threshold
+
+    @staticmethod
+    def limit(reference: float | None, threshold: float) -> float | None:
+        """The reference's value and the tolerance; None without a reference."""
+        return None if reference is None else reference - threshold
+
+    @staticmethod
+    def describe(score: float, reference: float | None, threshold: float) -> str:
+        """Such as "0.060 below the reference's 0.700 (tolerated: 0.05)"."""
+        base = reference or 0.0
+        gap = abs(score - base)
+        return f"{gap:.3f} below the reference's {base:.3f} (tolerated: {threshold:g})"
