@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import pilothouse
+from harness.reference_pages import ALL_KINDS
 from pilothouse.kit.errors import Invalid
 from pilothouse.kit.parameters import Parameter
 from pilothouse.monitoring.checks import CheckLimits
@@ -26,7 +28,7 @@ from pilothouse.training.trainers import Hyperparameter, trainers
 PACKAGE = Path(pilothouse.__file__).parent
 ALL = [
     pytest.param(kind.check, name, plugin, id=f"{kind.plugins.noun}: {name}")
-    for kind in KINDS
+    for kind in ALL_KINDS
     for name, plugin in kind.plugins.items()
 ]
 
@@ -141,15 +143,30 @@ def test_a_trainer_that_breaks_a_promise_is_told_which() -> None:
 
 
 def test_a_workflow_that_breaks_a_promise_is_told_which() -> None:
+    text = Parameter("words", "text", required=True, help="What it says.")
+
     def nameless(job: object, *words: str) -> dict[str, Any]:
         return {}
 
     def jobless(words: str) -> dict[str, Any]:
         return {}
 
-    with pytest.raises(AssertionError, match="by its name"):
-        check_workflow("nameless", nameless)
-    with pytest.raises(AssertionError, match="job first"):
-        check_workflow("jobless", jobless)
-    with pytest.raises(AssertionError, match="no name"):
-        check_workflow("Job Less", jobless)
+    def other(job: object, word: str) -> dict[str, Any]:
+        return {}
+
+    def optional(job: object, words: str = "") -> dict[str, Any]:
+        return {}
+
+    broken = (
+        ("nameless", nameless, "by its name"),
+        ("jobless", jobless, "job first"),
+        ("Job Less", jobless, "not a name"),
+        ("other", other, "its arguments are others"),
+        ("optional", optional, "required in one place"),
+    )
+    for name, run, message in broken:
+        workflow: Any = SimpleNamespace(
+            title="Broken", description="It is broken.", parameters=(text,), run=run
+        )
+        with pytest.raises(AssertionError, match=message):
+            check_workflow(name, workflow)

@@ -18,7 +18,11 @@ from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.parameters import Parameter
 from pilothouse.kit.settings import Settings
 from pilothouse.testing.plugin_kinds import KINDS, Kind
+from pilothouse.testing.screens import check_screen
+from pilothouse_app.screens import screens
 
+SCREENS = Kind(screens, check_screen, "A page of the app: a module with `SCREEN` and `render()`.")
+ALL_KINDS = (*KINDS, SCREENS)
 NOTE = "<!-- Written by `make docs`; change the code, then run it. -->"
 
 
@@ -58,7 +62,7 @@ def _settings() -> str:
 
 
 def _plugins() -> str:
-    parts = [_kind(kind) for kind in KINDS]
+    parts = [_kind(kind) for kind in ALL_KINDS]
     return _page(
         "Plugins",
         "One module in the package named below is one plugin; from a distribution of your own, "
@@ -85,13 +89,20 @@ def _described(plugin: Any) -> str:
     """A plugin's title, description and unit; a check is a function with a docstring."""
     if inspect.isroutine(plugin):
         return _sentence(plugin)
+    if hasattr(plugin, "SCREEN"):
+        return f"**{plugin.SCREEN.title}**. {plugin.SCREEN.summary.rstrip('.')}."
     unit = getattr(plugin, "unit", "")
     result = f"<br>Unit of the result: {unit}." if unit else ""
-    return f"**{plugin.title}**. {getattr(plugin, 'description', '')}{result}"
+    return f"**{plugin.title}**. {plugin.description}{result}"
 
 
 def _details(plugin: Any) -> Iterator[str]:
-    if hasattr(plugin, "limits"):
+    if hasattr(plugin, "SCREEN"):
+        screen = plugin.SCREEN
+        yield f"address `/{screen.path}`"
+        menu = f"in the menu under {screen.section}" if screen.section else "in the menu"
+        yield "reached by links" if screen.hidden else menu
+    elif hasattr(plugin, "limits"):
         yield f"columns of {' and '.join(sorted(plugin.kinds))}"
         yield f"warns above {plugin.limits.warn:g}, fails above {plugin.limits.fail:g}"
     elif hasattr(plugin, "parameters"):

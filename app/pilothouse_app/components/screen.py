@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 SECTIONS = ("", "Explore", "Operate", "Govern")
 
@@ -23,3 +24,13 @@ class Screen:
     def hidden(self) -> bool:
         """Whether the page is left out of the menu."""
         return self.section is None
+
+
+class ScreenModule(Protocol):
+    """A module that is a screen."""
+
+    SCREEN: Screen
+
+    def render(self) -> None:
+        """Draw the page for the address of the visitor; a module's function takes nothing."""
+        ...

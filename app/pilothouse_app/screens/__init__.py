@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
+from types import ModuleType
+from typing import cast
 
 import streamlit as st
 
+from pilothouse.kit.plugins import Plugins
 from pilothouse_app.components.links import PageAddress
 from pilothouse_app.components.links import screen as address_of
-from pilothouse_app.components.screen import SECTIONS, Screen
+from pilothouse_app.components.screen import SECTIONS, Screen, ScreenModule
+
+
+class Screens(Plugins[ScreenModule]):
+    """The modules of a package that have `SCREEN` and `render()`, and those of entry points."""
+
+    def _imported(self, name: str, module: ModuleType) -> None:
+        if hasattr(module, "SCREEN"):
+            # A module that Streamlit has loaded again takes the place of the one before.
+            self._found[name] = cast(ScreenModule, module)
+
+
+screens = Screens(__name__, "screen")
 
 
 @cache
 def all_screens() -> tuple[tuple[Screen, Callable[[], None]], ...]:
     """Every screen with the function that draws it, in the order of the menu."""
-    modules = [import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
-    screens = [(module.SCREEN, module.render) for module in modules if hasattr(module, "SCREEN")]
-    return tuple(sorted(screens, key=lambda pair: (pair[0].order, pair[0].title)))
+    pairs = [(module.SCREEN, module.render) for _, module in screens.items()]
+    return tuple(sorted(pairs, key=lambda pair: (pair[0].order, pair[0].title)))
 
 
 def parent_list(path: str) -> tuple[str, PageAddress] | None:

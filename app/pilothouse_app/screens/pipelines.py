@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from pilothouse.jobs import workflows
 from pilothouse.jobs.tables import ENDED, QUEUED, RUNNING
 from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_or_all, filter_bar, pager, switch
@@ -18,7 +19,7 @@ from pilothouse_app.components.status import status_title
 from pilothouse_app.components.table import table
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.pipelines.jobs import JOB_COLUMNS, KINDS, display_jobs, kind_title
+from pilothouse_app.features.pipelines.jobs import JOB_COLUMNS, display_jobs, kind_title
 from pilothouse_app.features.pipelines.schedules import add_schedule_button, schedules_view
 from pilothouse_app.features.pipelines.start import demo_button, retrain_button, start_demo
 
@@ -65,7 +66,12 @@ def _filters() -> dict[str, Any]:
         "pipelines_status", STATUSES, "All states", format_func=status_title, resets=page, width=150
     )
     kind = choose_or_all(
-        "pipelines_kind", tuple(KINDS), "All kinds", format_func=kind_title, resets=page, width=170
+        "pipelines_kind",
+        tuple(sorted(workflows.names(), key=kind_title)),
+        "All kinds",
+        format_func=kind_title,
+        resets=page,
+        width=170,
     )
     return {"status": status or None, "kind": kind or None}
 

@@ -1,8 +1,17 @@
 """Durable work: jobs, their steps, logs and schedules. The worker hands them to DBOS."""
 
 from pilothouse.jobs.api import JobInfo, Jobs, StepInfo
-from pilothouse.jobs.context import JobContext, workflows
+from pilothouse.jobs.context import JobContext, Workflow, workflows
 from pilothouse.jobs.outbox import submit
 from pilothouse.jobs.progress import Progress
 
-__all__ = ["JobContext", "JobInfo", "Jobs", "Progress", "StepInfo", "submit", "workflows"]
+__all__ = [
+    "JobContext",
+    "JobInfo",
+    "Jobs",
+    "Progress",
+    "StepInfo",
+    "Workflow",
+    "submit",
+    "workflows",
+]

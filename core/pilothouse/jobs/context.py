@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
+from pilothouse.jobs.functions import JobFunction, reference_of
 from pilothouse.jobs.progress import Progress
+from pilothouse.kit.parameters import Parameter
 from pilothouse.kit.plugins import Plugins
 from pilothouse.storage import Store
 
+P = ParamSpec("P")
 R = TypeVar("R")
 
 
@@ -27,7 +30,7 @@ class Computer(Protocol):
         self,
         store: Store,
         job_id: str,
-        target: str,
+        reference: str,
         span: tuple[float, float],
         args: dict[str, Any],
         /,
@@ -81,12 +84,50 @@ class JobContext:
         self._progress.check()
         return self._stepper(name, lambda: act(*args, **kwargs))
 
-    def compute(self, name: str, target: str, **args: Any) -> Any:
-        """Run `package.module:function(store, progress, **args)` in a child process, as a step."""
+    def compute(
+        self, name: str, function: JobFunction[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run `function(store, progress, **kwargs)` in a child process, as a step.
+
+        Its arguments are given by name, and like its result they are plain values. Raises Invalid
+        for a function that a child process cannot import.
+        """
+        if args:
+            raise TypeError(f"{name}: the arguments of a job function are given by name")
         self._progress.check()
-        span = self._span
-        return self._stepper(name, lambda: self._computer(self.store, self.id, target, span, args))
+        span, reference = self._span, reference_of(function)
+
+        def act() -> R:
+            result: R = self._computer(self.store, self.id, reference, span, kwargs)
+            return result
+
+        return self._stepper(name, act)
 
 
-Workflow = Callable[..., "dict[str, Any]"]
+class Workflow(Protocol):
+    """A kind of job: its name is stored with each job, and `run` is what the worker does."""
+
+    @property
+    def title(self) -> str:
+        """What people call a job of this kind: "Training"."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What it does and what it never does, in a sentence or two."""
+        ...
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The arguments of `run` after the job, as they are stored: plain values."""
+        ...
+
+    def run(self, job: JobContext, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Do the steps and return a plain result; between steps it is deterministic.
+
+        Each workflow types its own arguments; `Any` here admits all of them.
+        """
+        ...
+
+
 workflows: Plugins[Workflow] = Plugins("pilothouse.pipelines.workflows", "workflow")

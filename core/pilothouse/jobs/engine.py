@@ -33,6 +33,7 @@ from pilothouse.jobs.tables import (
 )
 from pilothouse.kit.errors import Cancelled, PilothouseError
 from pilothouse.kit.io_errors import to_unavailable
+from pilothouse.kit.parameters import read_params
 from pilothouse.storage import Store
 from pilothouse.storage.urls import WORKFLOWS_FILE, as_text, database_url
 
@@ -186,7 +187,10 @@ def _run_workflow(
     try:
         step = _durable_step(children, store, job_id)
         run = JobContext(store, job_id, step, children.compute, children.raise_if_closed)
-        result = workflows.get(kind)(run, **args)
+        workflow = workflows.get(kind)
+        result = workflow.run(
+            run, **read_params(f"a job of kind {kind}", workflow.parameters, args)
+        )
         _end(store, job_id, SUCCEEDED, result=result, progress=1.0, message="")
         log.info("%s ended well", kind)
     except Cancelled:

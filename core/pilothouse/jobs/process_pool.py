@@ -6,7 +6,6 @@ When the worker closes, its children end and their calls are Interrupted: neithe
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import threading
@@ -14,6 +13,7 @@ import time
 from queue import Empty, LifoQueue
 from typing import Any
 
+from pilothouse.jobs.functions import resolve_function
 from pilothouse.jobs.logs import log_to_file
 from pilothouse.jobs.memory import limited_memory, memory_limit
 from pilothouse.jobs.progress import Progress
@@ -132,13 +132,7 @@ def run_in_child(
     with log_to_file(store, job_id):
         progress = Progress(store, job_id, start=span[0], end=span[1])
         with limited_memory(memory_limit(store.settings)):
-            return resolve_target(target)(store, progress, **args)
-
-
-def resolve_target(target: str) -> Any:
-    """The function at the address `package.module:function`."""
-    module, _, name = target.partition(":")
-    return getattr(importlib.import_module(module), name)
+            return resolve_function(target)(store, progress, **args)
 
 
 def _open(settings: str) -> Store:

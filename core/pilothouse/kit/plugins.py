@@ -11,6 +11,7 @@ import pkgutil
 import threading
 from collections.abc import Callable
 from importlib.metadata import entry_points
+from types import ModuleType
 from typing import Generic, TypeVar
 
 from pilothouse.kit.errors import Conflict, NotFound
@@ -55,9 +56,12 @@ class Plugins(Generic[T]):
     def _import_all(self) -> None:
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self.package}.{module.name}")
+            self._imported(module.name, importlib.import_module(f"{self.package}.{module.name}"))
         for point in entry_points(group=self.package):
             self.register(point.name)(point.load())
+
+    def _imported(self, name: str, module: ModuleType) -> None:
+        """A module of the package was imported: it has registered its kinds itself."""
 
     def get(self, name: str) -> T:
         """The kind of that name; NotFound lists the known ones.
@@ -84,4 +88,6 @@ class Plugins(Generic[T]):
 
 def _address(kind: object) -> tuple[object, object]:
     """Where a kind is defined: a module that is loaded again defines the same one anew."""
+    if isinstance(kind, ModuleType):
+        return kind.__name__, kind.__name__
     return kind.__module__, getattr(kind, "__qualname__", type(kind).__qualname__)

@@ -217,6 +217,6 @@ def _clears_beyond(kind: RuleKind, rule: AlertRuleSpec) -> bool:
     """
     if rule.clear_threshold is None:
         return False
-    breach = kind.excess(0.0, 0.0, rule.threshold)
-    clear = kind.excess(0.0, 0.0, rule.clear_threshold)
+    breach = kind.excess(0.0, 1.0, rule.threshold)
+    clear = kind.excess(0.0, 1.0, rule.clear_threshold)
     return breach is not None and clear is not None and clear < breach

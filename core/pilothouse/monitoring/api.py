@@ -17,8 +17,8 @@ from pilothouse.monitoring import (
     report_requests,
     window_store,
 )
-from pilothouse.monitoring.monitor_config import MonitorInfo
 from pilothouse.monitoring.alert_rules import AlertRuleSpec, RuleInfo
+from pilothouse.monitoring.monitor_config import MonitorInfo
 from pilothouse.monitoring.windows import Span
 from pilothouse.storage.service import Service
 

@@ -11,6 +11,7 @@ from sqlmodel import Session
 from pilothouse.activity import record
 from pilothouse.deployments import commands
 from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.kit.parameters import read_params
 from pilothouse.monitoring.alert_rules import DEFAULT_RULES, add_rule
 from pilothouse.monitoring.monitor_config import MonitorConfig, MonitorInfo
 from pilothouse.monitoring.tables import Monitor
@@ -112,8 +113,8 @@ def _checked(config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfi
 def _check_tests(config: MonitorConfig) -> None:
     from pilothouse.monitoring.drift import drift_tests
 
-    for name in config.limits:
-        drift_tests.get(name)
+    for name, limits in config.limits.items():
+        read_params(f"the drift test {name}", drift_tests.get(name).parameters, limits)
     for kind, name in config.primary.items():
         if kind not in drift_tests.get(name).kinds:
             raise Invalid(

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import inspect
-import json
-import re
-from collections.abc import Callable
-from typing import Any
+
+from pilothouse.jobs import Workflow
+from pilothouse.kit.parameters import Parameter
+from pilothouse.testing.parameters import check_described
 
 
-def check_workflow(name: str, workflow: Callable[..., dict[str, Any]]) -> None:
+def check_workflow(name: str, workflow: Workflow) -> None:
     """Raise AssertionError, with what is wrong, unless the workflow can be submitted as a job.
 
-    Its arguments are kept as JSON and handed over by name, so each has one.
+    Its arguments are stored as JSON and handed over by name, and its parameters describe them.
     """
-    assert re.fullmatch(r"[a-z][a-z0-9_]*", name), f"{name!r} is no name for a kind of job"
-    first, *others = inspect.signature(workflow).parameters.values()
+    check_described(name, workflow)
+    assert not inspect.iscoroutinefunction(workflow.run), f"{name} must be a plain function"
+    first, *arguments = inspect.signature(workflow.run).parameters.values()
     assert first.name == "job", f"{name} is handed the job first"
-    for parameter in others:
-        what = f"the argument {parameter.name} of {name}"
-        named = (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        assert parameter.kind in named, f"{what} must be handed over by its name"
-        if parameter.default is not parameter.empty:
-            assert json.loads(json.dumps(parameter.default)) == parameter.default, f"{what}: plain"
-    assert not inspect.iscoroutinefunction(workflow), f"{name} must be a plain function"
+
+    for argument in arguments:
+        what = f"the argument {argument.name} of {name}"
+        named = (argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY)
+        assert argument.kind in named, f"{what} must be handed over by its name"
+    declared = [parameter.name for parameter in workflow.parameters]
+    assert declared == [argument.name for argument in arguments], (
+        f"{name} declares the parameters {declared}, and its arguments are others"
+    )
+    for parameter, argument in zip(workflow.parameters, arguments, strict=True):
+        _check_argument(name, parameter, argument)
+
+
+def _check_argument(name: str, parameter: Parameter, argument: inspect.Parameter) -> None:
+    what = f"the argument {argument.name} of {name}"
+    is_needed = argument.default is argument.empty
+    assert parameter.required == is_needed, f"{what} is required in one place and not in the other"
+    assert is_needed or argument.default == parameter.default, f"{what} has two defaults"

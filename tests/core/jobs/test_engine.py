@@ -28,7 +28,7 @@ PATIENCE_S = 60
 def worker(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     paths = [str(VOYAGE.parent), *sys.path]
     process = subprocess.Popen(
-        [sys.executable, str(VOYAGE), str(folder)],
+        [sys.executable, "-c", f"import voyage; voyage.work({str(folder)!r})"],
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)},
     )

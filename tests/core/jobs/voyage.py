@@ -1,7 +1,8 @@
 """A worker for tests: workflows that leave a trace of every step, and a loop that runs them.
 
-`python voyage.py FOLDER` works on the jobs of a workspace until it is told to stop. A step named
-`wait-*` waits until the test puts a file of that name into the workspace's `signs` folder.
+`python -c "import voyage; voyage.work(FOLDER)"` works on the jobs of a workspace until SIGTERM.
+A step named `wait-*` waits until the test puts a file of that name into the `signs` folder of the
+workspace.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pilothouse.jobs import JobContext, Progress, workflows
 from pilothouse.kit.errors import Invalid
+from pilothouse.kit.parameters import Parameter
 from pilothouse.storage import Store
 from pilothouse.workspace import open_workspace
 
@@ -71,59 +74,95 @@ def tick_on(store: Store, progress: Progress, trace: str, sign: str = "enough") 
     return "done"
 
 
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "square": square,
+    "die": die,
+    "refuse": refuse,
+    "tick_on": tick_on,
+}
+
+
 @workflows.register("steps")
-def steps(job: JobContext, *, trace: str, labels: list[str]) -> dict[str, Any]:
-    """One step for each word."""
-    return {"labels": [job.step(word, leave, job.store, trace, word) for word in labels]}
+class Steps:
+    title, description = "Steps", "One step for each label."
+    parameters = (
+        Parameter("trace", "text", required=True, help="The file of the trace."),
+        Parameter("labels", "list", required=True, help="The steps."),
+    )
+
+    @staticmethod
+    def run(job: JobContext, *, trace: str, labels: list[str]) -> dict[str, Any]:
+        return {"labels": [job.step(label, leave, job.store, trace, label) for label in labels]}
 
 
 @workflows.register("child")
-def child(job: JobContext, *, number: int) -> dict[str, Any]:
-    """One computation in a child."""
-    job.span(0.2, 0.6)
-    result: dict[str, Any] = job.compute("square", "voyage:square", number=number)
-    return result | {"parent": os.getpid()}
+class Child:
+    title, description = "Child", "One computation in a child."
+    parameters = (Parameter("number", "integer", required=True, help="What is squared."),)
+
+    @staticmethod
+    def run(job: JobContext, *, number: int) -> dict[str, Any]:
+        job.span(0.2, 0.6)
+        return job.compute("square", square, number=number) | {"parent": os.getpid()}
 
 
 @workflows.register("target")
-def target(job: JobContext, *, name: str, args: dict[str, Any]) -> dict[str, Any]:
-    """Any computation in a child."""
-    return {"result": job.compute(name, f"voyage:{name}", **args)}
+class Target:
+    title, description = "Target", "Any computation in a child."
+    parameters = (
+        Parameter("name", "text", required=True, help="The job function."),
+        Parameter("args", "object", required=True, help="Its arguments."),
+    )
+
+    @staticmethod
+    def run(job: JobContext, *, name: str, args: dict[str, Any]) -> dict[str, Any]:
+        return {"result": job.compute(name, FUNCTIONS[name], **args)}
 
 
 @workflows.register("lookout")
-def lookout(job: JobContext, *, trace: str) -> dict[str, Any]:
-    """A step that does its waiting in the worker itself."""
-    return {"result": job.step("look", tick_on, job.store, job.reporter(), trace)}
+class Lookout:
+    title, description = "Lookout", "A step that does its waiting in the worker itself."
+    parameters = (Parameter("trace", "text", required=True, help="The file of the trace."),)
+
+    @staticmethod
+    def run(job: JobContext, *, trace: str) -> dict[str, Any]:
+        return {"result": job.step("look", tick_on, job.store, job.reporter(), trace)}
 
 
 @workflows.register("stumble")
-def stumble(job: JobContext, *, trace: str, sign: str) -> dict[str, Any]:
-    """Three steps of which the second fails until its sign is there."""
-    first = job.step("first", leave, job.store, trace, "first")
-    second = job.step("second", fail_without, job.store, trace, sign)
-    return {"labels": [first, second, job.step("third", leave, job.store, trace, "third")]}
+class Stumble:
+    title, description = "Stumble", "Three steps of which the second fails until its sign is there."
+    parameters = (
+        Parameter("trace", "text", required=True, help="The file of the trace."),
+        Parameter("sign", "text", required=True, help="What the second step waits for."),
+    )
+
+    @staticmethod
+    def run(job: JobContext, *, trace: str, sign: str) -> dict[str, Any]:
+        first = job.step("first", leave, job.store, trace, "first")
+        second = job.step("second", fail_without, job.store, trace, sign)
+        return {"labels": [first, second, job.step("third", leave, job.store, trace, "third")]}
 
 
 @workflows.register("unwritable")
-def unwritable(job: JobContext) -> dict[str, Any]:
-    """A result that is no plain value."""
-    return {"result": job.step("look", lambda: {1, 2}) and object()}
+class Unwritable:
+    title, description = "Unwritable", "A result that is not a plain value."
+    parameters: ClassVar[tuple[Parameter, ...]] = ()
+
+    @staticmethod
+    def run(job: JobContext) -> dict[str, Any]:
+        return {"result": job.step("look", lambda: {1, 2}) and object()}
 
 
-def work(folder: Path) -> None:
+def work(folder: str) -> None:
     """Run the engine until SIGTERM."""
     from pilothouse.jobs.engine import Engine
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    engine = Engine(open_workspace(folder).store)
+    engine = Engine(open_workspace(Path(folder)).store)
     engine.resume()
     os.write(sys.stdout.fileno(), b"ready\n")
     while not stop.wait(0.03):
         engine.tick()
     engine.close()
-
-
-if __name__ == "__main__":
-    work(Path(sys.argv[1]))

@@ -37,5 +37,5 @@ def test_a_job_signs_as_what_it_is(
         return act()
 
     with pytest.raises(Enough):
-        workflows.get(kind)(JobContext(workspace.store, "a-job", at_once, computed), **args)
+        workflows.get(kind).run(JobContext(workspace.store, "a-job", at_once, computed), **args)
     assert actors == [signed]

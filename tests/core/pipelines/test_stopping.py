@@ -14,8 +14,8 @@ from pilothouse.jobs import JobContext
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.errors import Cancelled, NotFound, PilothouseError, Unavailable
 from pilothouse.pipelines.retraining import _end
-from pilothouse.pipelines.workflows.retrain import retrain
-from pilothouse.pipelines.workflows.train import train
+from pilothouse.pipelines.workflows.retrain import RetrainWorkflow
+from pilothouse.pipelines.workflows.train import TrainWorkflow
 from pilothouse.workspace import Workspace
 
 JOB = "a-job"
@@ -53,7 +53,7 @@ def test_runs_of_a_training_that_was_killed_say_so(
         return act()
 
     with pytest.raises(type(stop)):
-        train(JobContext(workspace.store, JOB, at_once, killed), spec={})
+        TrainWorkflow.run(JobContext(workspace.store, JOB, at_once, killed), spec={})
     runs = {run: experiments.run(run) for run in (parent, done, trial, other)}
     assert [runs[run].status for run in runs] == [status, "finished", status, "running"]
     assert runs[trial].error == message
@@ -94,5 +94,7 @@ def test_a_retraining_cancelled_between_two_workers_ends_its_run(workspace: Work
         raise Cancelled("")
 
     with pytest.raises(Cancelled):
-        retrain(JobContext(workspace.store, JOB, cancelled, cancelled), deployment="late")
+        RetrainWorkflow.run(
+            JobContext(workspace.store, JOB, cancelled, cancelled), deployment="late"
+        )
     assert workspace.experiments.run(run).status == "cancelled"

@@ -19,7 +19,7 @@ from sqlmodel import text
 from harness.running_instance import wait_for
 from pilothouse.interop.importing import importer
 from pilothouse.jobs import JobContext, Progress, workflows
-from pilothouse.jobs.process_pool import resolve_target
+from pilothouse.jobs.functions import resolve_function
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Cancelled, Conflict, NotFound
 from pilothouse.kit.settings import Settings
@@ -132,7 +132,7 @@ def in_this_process(workspace: Workspace, job: str) -> dict[str, Any]:
     def compute(
         store: Any, job_id: str, target: str, span: tuple[float, float], args: dict[str, Any]
     ) -> Any:
-        return resolve_target(target)(
+        return resolve_function(target)(
             store, Progress(store, job_id, start=span[0], end=span[1]), **args
         )
 
@@ -141,7 +141,7 @@ def in_this_process(workspace: Workspace, job: str) -> dict[str, Any]:
 
     info = workspace.jobs.job(job)
     run = JobContext(workspace.store, job, step, compute)
-    result: dict[str, Any] = workflows.get(info.kind)(run, **info.args)
+    result: dict[str, Any] = workflows.get(info.kind).run(run, **info.args)
     with workspace.store.write() as session:
         row = session.get(Job, job)
         assert row is not None

@@ -126,7 +126,7 @@ def add_rule(deployment: str) -> None:
         key=f"rule_condition_{key}",
     )
     kind = rule_kinds.get(condition)
-    st.markdown(f":gray[{literal(kind.description)}]")
+    st.markdown(f":gray[{kind.description}]")
     threshold = _threshold(kind, watched, condition, key=f"rule_threshold_{key}")
     with st.container(horizontal=True):
         fires = st.number_input("Fires after (windows)", 1, 20, 2, key="rule_for")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from pilothouse.jobs import workflows
 from pilothouse_app.components.formats import DASH, ago, duration, is_missing, title
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import (
@@ -22,14 +23,6 @@ from pilothouse_app.components.table import (
 if TYPE_CHECKING:
     from pilothouse.jobs.api import JobInfo, StepInfo
 
-KINDS = {
-    "train": "Training",
-    "evaluate_windows": "Evaluation",
-    "drift_report": "Drift report",
-    "retrain": "Retraining",
-    "demo_flights": "Flights demo",
-    "import_mlflow": "Import",
-}
 JOB_COLUMNS = {
     "title": name_column("Job", width=290),
     "status": status_column(width=92),
@@ -50,8 +43,8 @@ STEP_COLUMNS = {
 
 
 def kind_title(kind: str) -> str:
-    """The title of a kind of job."""
-    return KINDS.get(kind, title(kind))
+    """The title of a kind of job; of one that is not installed, its name in words."""
+    return workflows.get(kind).title if kind in workflows.names() else title(kind)
 
 
 def display_jobs(jobs: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pilothouse.jobs import workflows
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
 from pilothouse_app.components.empty_state import empty
@@ -15,7 +16,7 @@ from pilothouse_app.components.table import status_column, table, text_column, w
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.pipelines.jobs import KINDS, kind_title
+from pilothouse_app.features.pipelines.jobs import kind_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,6 @@ CADENCES = {
     "On the first of the month at 06:00": "0 6 1 * *",
 }
 OWN = "Custom (cron)"
-SCHEDULABLE = ("evaluate_windows", "retrain")
 COLUMNS = {
     "name": text_column("Schedule", width=200),
     "status": status_column("State", width=92),
@@ -127,14 +127,14 @@ def add_schedule() -> None:
         st.markdown("A schedule needs a deployment, and nothing is deployed yet.")
         return
 
-    kind = st.selectbox("What", SCHEDULABLE, format_func=kind_title, key="schedule_kind")
+    kind = st.selectbox("What", _schedulable(), format_func=kind_title, key="schedule_kind")
     deployment = st.selectbox("Deployment", names, key="schedule_deployment")
     cadence = st.selectbox("When (UTC)", [*CADENCES, OWN], index=1, key="schedule_when")
     cron = CADENCES.get(cadence, "")
     if cadence == OWN:
         typed = st.text_input("Cron expression", placeholder="30 5 * * 1-5", key="schedule_cron")
         cron = typed or ""
-    suggested = f"{KINDS[kind]} of {deployment}"
+    suggested = f"{kind_title(kind)} of {deployment}"
     name = st.text_input("Name", value=suggested, key=f"schedule_name_{kind}_{deployment}") or ""
     missing = "" if name.strip() and cron.strip() else "Give a name and a time first"
     if dialog_buttons("Add", "schedule", missing=missing) and run_or_show_error(
@@ -144,9 +144,18 @@ def add_schedule() -> None:
         st.rerun()
 
 
+def _schedulable() -> list[str]:
+    """The kinds of jobs that need nothing but a deployment."""
+    return [
+        name
+        for name, workflow in workflows.items()
+        if [p.name for p in workflow.parameters if p.required] == ["deployment"]
+    ]
+
+
 def _add(name: str, cron: str, kind: str, deployment: str) -> None:
     args = {"deployment": deployment}
-    if kind == "retrain":
+    if "reason" in {parameter.name for parameter in workflows.get(kind).parameters}:
         args["reason"] = f"schedule {name}"
     workspace().jobs.add_schedule(
         name,

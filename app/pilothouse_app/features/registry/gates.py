@@ -62,7 +62,7 @@ def _stage_rules(stage: str) -> None:
             icon=":material/edit:",
             key=f"gates_edit_{stage}",
             help=f"Choose which gates a version must pass before {stage}",
-            on_click=_begin_draft,
+            on_click=begin_draft,
             args=(stage,),
         )
     if st.session_state.get(f"gates_edit_{stage}"):
@@ -102,7 +102,7 @@ def _param(value: Any) -> str:
     return title(value) if isinstance(value, str) else f"{value:g}"
 
 
-def _begin_draft(stage: str) -> None:
+def begin_draft(stage: str) -> None:
     """Start editing from the stored rules: plain values, a number for each so that keys are new."""
     number = st.session_state.get("gates_drafts", 0) + 1
     st.session_state["gates_drafts"] = number
@@ -147,7 +147,7 @@ def _draft_rule(stage: str, item: Mapping[str, Any]) -> GateRule:
             st.markdown(":gray[This gate is not installed. Remove it, or install its package.]")
             return GateRule(name, item["params"])
         gate = gates.get(name)
-        st.markdown(f":gray[{literal(gate.description)}]")
+        st.markdown(f":gray[{gate.description}]")
         return GateRule(name, parameter_fields(gate.parameters, item["params"], key=key))
 
 

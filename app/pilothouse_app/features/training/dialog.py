@@ -269,7 +269,7 @@ def _model(task: dict[str, Any], preset: Mapping[str, Any]) -> dict[str, Any]:
         same = trainer == preset.get("trainer")
         settled = dict(preset.get("params") or {}) if same else {}
         info = trainers[str(trainer)]
-        st.markdown(f":gray[{literal(info.description)}]")
+        st.markdown(f":gray[{info.description}]")
         params = parameter_fields(info.parameters, settled, key=f"train_{trainer}")
 
     return {

@@ -1,1 +1,1 @@
-"""Workflows: one module a kind, each registered with `pilothouse.jobs.workflows`."""
+"""Workflows: one module a kind of job, each registered with `pilothouse.jobs.workflows`."""

@@ -7,25 +7,36 @@ from typing import Any
 from pilothouse.activity.actors import MONITOR
 from pilothouse.jobs import JobContext, workflows
 from pilothouse.kit.clock import from_ms
+from pilothouse.kit.parameters import Parameter
+from pilothouse.monitoring.evaluate import due_job
+from pilothouse.pipelines.evaluation import evaluate
 
 
 @workflows.register("evaluate_windows")
-def evaluate_windows(job: JobContext, deployment: str) -> dict[str, Any]:
-    """Evaluate the due windows one by one, each as a step, and react to alerts that fire."""
-    job = job.acting_as(MONITOR)
-    due = job.compute(
-        "find due windows", "pilothouse.monitoring.evaluate:due_job", deployment=deployment
-    )
-    evaluated = []
-    for number, (start_ms, end_ms) in enumerate(due):
-        job.span(number / len(due), (number + 1) / len(due))
-        evaluated.append(
-            job.compute(
-                f"evaluate {from_ms(start_ms):%d %b %Y}",
-                "pilothouse.pipelines.evaluation:evaluate",
-                deployment=deployment,
-                start_ms=start_ms,
-                end_ms=end_ms,
+class EvaluateWindowsWorkflow:
+    """The evaluation of a deployment, on demand or by a schedule."""
+
+    title = "Evaluation"
+    description = "Evaluates the due windows one by one, and reacts to alerts that fire."
+    parameters = (Parameter("deployment", "text", required=True, help="The deployment's name."),)
+
+    @staticmethod
+    def run(job: JobContext, deployment: str) -> dict[str, Any]:
+        """One step finds the due windows, then each is a step of its own."""
+        job = job.acting_as(MONITOR)
+        due = job.compute("find due windows", due_job, deployment=deployment)
+
+        results = []
+        for index, (start_ms, end_ms) in enumerate(due):
+            job.span(index / len(due), (index + 1) / len(due))
+            results.append(
+                job.compute(
+                    f"evaluate {from_ms(start_ms):%d %b %Y}",
+                    evaluate,
+                    deployment=deployment,
+                    start_ms=start_ms,
+                    end_ms=end_ms,
+                )
             )
-        )
-    return {"windows": len(evaluated), "fired": sum(len(each["fired"]) for each in evaluated)}
+        fired = sum(len(result["fired"]) for result in results)
+        return {"windows": len(results), "fired": fired}

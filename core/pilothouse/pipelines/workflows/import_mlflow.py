@@ -1,27 +1,41 @@
-"""Bring what MLflow kept: a folder, a database or a server."""
+"""Import what MLflow stored: a folder, a database or a server."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from pilothouse.interop.importing.importer import import_job
 from pilothouse.jobs import JobContext, workflows
+from pilothouse.kit.parameters import Parameter
 
 
 @workflows.register("import_mlflow")
-def import_mlflow(
-    job: JobContext,
-    source: str,
-    experiments: list[str] | None = None,
-    into: str = "",
-    artifacts: str = "",
-) -> dict[str, Any]:
-    """Read and write in a child process; killed, it goes on with what is not here yet."""
-    report: dict[str, Any] = job.compute(
-        "read and write",
-        "pilothouse.interop.importing.importer:import_job",
-        source=source,
-        experiments=experiments or [],
-        into=into,
-        artifacts=artifacts,
+class ImportMlflowWorkflow:
+    """One import; what was imported before is skipped."""
+
+    title = "Import"
+    description = "Reads and writes in a child process; after a kill it imports what is missing."
+    parameters = (
+        Parameter("source", "text", required=True, help="A folder, a database or a server."),
+        Parameter("experiments", "list", help="Only these experiments; None imports all."),
+        Parameter("into", "text", "", help="A prefix for the names of experiments."),
+        Parameter("artifacts", "text", "", help="Where artifacts lie, when they were moved."),
     )
-    return report
+
+    @staticmethod
+    def run(
+        job: JobContext,
+        source: str,
+        experiments: list[str] | None = None,
+        into: str = "",
+        artifacts: str = "",
+    ) -> dict[str, Any]:
+        """One step, which can be repeated."""
+        return job.compute(
+            "read and write",
+            import_job,
+            source=source,
+            experiments=experiments or [],
+            into=into,
+            artifacts=artifacts,
+        )

@@ -6,58 +6,67 @@ from typing import Any
 
 from pilothouse.activity.actors import RETRAINING
 from pilothouse.jobs import JobContext, workflows
+from pilothouse.kit.parameters import Parameter
 from pilothouse.pipelines.cleanup import closing_runs
+from pilothouse.pipelines.retraining import check_contract, compare, propose, snapshot
+from pilothouse.training.job_functions import train_one
 
-PLACE = "pilothouse.pipelines.retraining"
+WEEKS = 8
 
 
 @workflows.register("retrain")
-def retrain(
-    job: JobContext,
-    deployment: str,
-    reason: str = "",
-    weeks: int = 8,
-    until_ms: int | None = None,
-) -> dict[str, Any]:
-    """Snapshot, check, train, compare on the newest rows, register and propose; never promote."""
-    job = job.acting_as(RETRAINING)
-    with closing_runs(job):
-        return _retrain(job, deployment, reason, weeks, until_ms)
+class RetrainWorkflow:
+    """A retraining, asked for by a person, a schedule or an alert."""
+
+    title = "Retraining"
+    description = (
+        "Makes a dataset of the newest labelled predictions, checks it, trains, compares with the "
+        "champion on the newest rows, registers and proposes; it never promotes."
+    )
+    parameters = (
+        Parameter("deployment", "text", required=True, help="The deployment's name."),
+        Parameter("reason", "text", "", help="Why, as shown with the proposal."),
+        Parameter("weeks", "integer", WEEKS, unit="weeks", help="Length of the labelled window."),
+        Parameter("until_ms", "integer", unit="ms", help="End of the window; None is the newest."),
+    )
+
+    @staticmethod
+    def run(
+        job: JobContext,
+        deployment: str,
+        reason: str = "",
+        weeks: int = WEEKS,
+        until_ms: int | None = None,
+    ) -> dict[str, Any]:
+        """Each part is a step; runs of a retraining that stops for good are closed."""
+        job = job.acting_as(RETRAINING)
+        with closing_runs(job):
+            return _retrain(job, deployment, reason, weeks, until_ms)
 
 
 def _retrain(
     job: JobContext, deployment: str, reason: str, weeks: int, until_ms: int | None
 ) -> dict[str, Any]:
     job.span(0.0, 0.15)
-    snapshot = job.compute(
+    data = job.compute(
         "snapshot the labelled window",
-        f"{PLACE}:snapshot",
+        snapshot,
         deployment=deployment,
         weeks=weeks,
         until_ms=until_ms,
     )
     job.span(0.15, 0.25)
-    job.compute("check its contract", f"{PLACE}:check_contract", **snapshot["contract"])
+    job.compute("check its contract", check_contract, **data["contract"])
+
     job.span(0.25, 0.75)
-    trained = job.compute(
-        "train", "pilothouse.training.fit:train_job", spec=snapshot["spec"], job_id=job.id
-    )
+    trained = job.compute("train", train_one, spec=data["spec"], job_id=job.id)
+
     job.span(0.75, 0.9)
-    compared = job.compute(
-        "compare with the champion",
-        f"{PLACE}:compare",
-        run=trained["run"],
-        model=snapshot["model"],
-        champion=snapshot["champion"],
-    )
+    subject = {"run": trained["run"], "model": data["model"], "champion": data["champion"]}
+    compared = job.compute("compare with the champion", compare, **subject)
+
     job.span(0.9, 1.0)
     proposal = job.compute(
-        "register and propose",
-        f"{PLACE}:propose",
-        run=trained["run"],
-        model=snapshot["model"],
-        champion=snapshot["champion"],
-        compared=compared,
-        reason=reason,
+        "register and propose", propose, **subject, compared=compared, reason=reason
     )
-    return {"dataset": snapshot["dataset"], "run": trained["run"], **compared, **proposal}
+    return {"dataset": data["dataset"], "run": trained["run"], **compared, **proposal}

@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from pilothouse.jobs import JobContext, workflows
+from pilothouse.kit.parameters import Parameter
 from pilothouse.pipelines.cleanup import closing_runs
+from pilothouse.training.job_functions import train_one
 
 
 @workflows.register("train")
-def train(job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
-    """Train in a child process; the result names the run."""
-    with closing_runs(job):
-        result: dict[str, Any] = job.compute(
-            "train", "pilothouse.training.fit:train_job", spec=spec, job_id=job.id
-        )
-    return result
+class TrainWorkflow:
+    """One training, or one search with its trials."""
+
+    title = "Training"
+    description = "Trains in a child process; the result names the run."
+    parameters = (
+        Parameter("spec", "object", required=True, help="A TrainingSpec as plain values."),
+    )
+
+    @staticmethod
+    def run(job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
+        """Train, and close the runs of a training that stops for good."""
+        with closing_runs(job):
+            return job.compute("train", train_one, spec=spec, job_id=job.id)

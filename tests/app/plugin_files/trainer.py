@@ -1,0 +1,45 @@
+"""A trainer that is one file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pilothouse.training.trainers import (
+    PROBABILITY,
+    FeatureColumns,
+    Hyperparameter,
+    Value,
+    trainers,
+)
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+
+@trainers.register("naive_bayes")
+class NaiveBayesTrainer:
+    """Each column by itself, as a normal distribution a class."""
+
+    title = "Naive Bayes"
+    description = "A normal distribution a column and class; missing values take the median."
+    unit = PROBABILITY
+    parameters = (
+        Hyperparameter(
+            "smoothing", "number", 1e-6, 1e-9, 1e-2, log=True, help="Share of variance to add."
+        ),
+    )
+
+    @staticmethod
+    def build(columns: FeatureColumns, params: Mapping[str, Value], seed: int) -> Pipeline:
+        """Encode, impute, fit."""
+        from sklearn.impute import SimpleImputer
+        from sklearn.naive_bayes import GaussianNB
+        from sklearn.pipeline import Pipeline
+
+        from pilothouse.training.encoding import Encoder
+
+        encoder = Encoder(columns.numbers, columns.categories, times=columns.times)
+        impute = SimpleImputer(strategy="median", keep_empty_features=True)
+        model = GaussianNB(var_smoothing=params["smoothing"])
+        return Pipeline([("encode", encoder), ("impute", impute), ("model", model)])
