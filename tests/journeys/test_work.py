@@ -83,7 +83,7 @@ def test_a_broken_file_is_refused_by_row_and_column(visitor: Any, voyage: Any) -
     dialog = choose_file(visitor, "broken.csv", "\n".join(lines).encode())
     refusal = dialog.get_by_role("alert")
     expect(dialog.get_by_role("button", name="Register", exact=True)).to_be_disabled()
-    expect(refusal).to_contain_text("row 40, column 'wind': 'very windy' is no number")
+    expect(refusal).to_contain_text("row 40, column 'wind': 'very windy' is not a number")
     assert visitor.barriers() == []
     visitor.press("Cancel", within=dialog)
     expect(dialog).to_be_hidden()

@@ -1,4 +1,4 @@
-"""Who acts when no person does: the part of the program that did it, never the account it runs as.
+"""Actors that are not people: the part of the program that acted, never the account it runs as.
 
 A command that a person gives is signed by the person, and so is what a job does that a person asked
 for by name, such as a training. What follows by itself is signed by one of these.
@@ -17,5 +17,5 @@ AUTOMATIC = (WORKER, CONTROLLER, SCHEDULE, MONITOR, ALERT, RETRAINING, DEMO)
 
 
 def is_automatic(actor: str) -> bool:
-    """Whether no person stands behind an entry of the log."""
+    """Whether an entry of the log was written without a person's command."""
     return actor in AUTOMATIC

@@ -2,7 +2,7 @@
 
     <workspace>/activity.anchor      one line a commit: <entries> <hash of the newest>
 
-A log that is emptied, cut off or written anew is whole in itself; it no longer fits this file. A
+A log that was emptied, cut off or rewritten has a valid chain; it no longer fits this file. A
 line is appended after each commit that wrote to the log, so a program killed in between leaves an
 anchor that is behind, never one that is ahead. Lines are appended whole, so several programs may
 write at once. Only the newest lines are kept.
@@ -33,7 +33,7 @@ class Anchor:
 
 
 def append(folder: Path, anchor: Anchor) -> None:
-    """Write down the head of the log. What was committed stays committed when the disk refuses."""
+    """Append the head of the log. A failure is only logged: the entries are committed already."""
     path = folder / FILE
     line = f"{anchor.entries} {anchor.hash}\n".encode()
 
@@ -54,7 +54,7 @@ def append(folder: Path, anchor: Anchor) -> None:
 def read(folder: Path) -> list[Anchor] | None:
     """Every anchor that is kept, oldest first; None when there is no file.
 
-    Raises ValueError when a line is none of ours; a last line that is torn is no line yet.
+    Raises ValueError for a malformed line; an incomplete last line is ignored.
     """
     try:
         text = (folder / FILE).read_text(encoding="ascii")
@@ -73,7 +73,7 @@ def read(folder: Path) -> list[Anchor] | None:
 
 
 def remove(folder: Path) -> None:
-    """Start anew: for a workspace that is emptied on purpose."""
+    """Delete the anchor: for a workspace that is emptied on purpose."""
     (folder / FILE).unlink(missing_ok=True)
 
 

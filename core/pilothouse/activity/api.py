@@ -1,4 +1,4 @@
-"""What a screen, command or notebook may ask of the activity log."""
+"""The Python API of the audit log: search its entries, verify its chain."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Activity(Service):
             }
 
     def verify(self) -> ChainState:
-        """Walk the whole chain and say whether it is unbroken and as long as its anchor says."""
+        """Verify the hash chain of the whole log, and that it is as long as its anchor says."""
         return verify_anchored(self._store)
 
 

@@ -1,4 +1,4 @@
-"""The chain: each entry's hash covers its words and the hash before it: none changes unseen."""
+"""The hash chain of the audit log: each entry's hash covers its content and the hash before it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOCK = 7_421_001
 RECORDED = "entries of this transaction"
 NEWEST = "newest entry of this transaction"
 HEAD = "head of the log at commit"
-ANCHOR_RESET = "the log starts anew"
+ANCHOR_RESET = "the log was emptied"
 SAVEPOINT_ROLLED_BACK = "a savepoint was rolled back"
 UNREADABLE = (ValueError, TypeError, OverflowError)  # what reading JSON or an instant can raise
 Listener = Callable[[Session, Store, ActivityEntry], None]
@@ -34,7 +34,7 @@ _listeners: dict[str, Listener] = {}
 
 @dataclass(frozen=True)
 class ChainState:
-    """What a walk over the whole chain found."""
+    """The result of verifying the whole chain."""
 
     intact: bool
     entries: int
@@ -101,10 +101,10 @@ def _append(
 
 
 def subscribe(name: str, listener: Listener) -> None:
-    """Tell a listener of every entry from now on, in the transaction that writes it.
+    """Call a listener with every new entry, in the transaction that writes it.
 
-    What it writes is kept or lost with the change; a name listens once. Floors above the log use
-    it to act on what any room did, without that room knowing of them.
+    What the listener writes is committed or rolled back with the change; a name is registered once.
+    Layers above the log use it to react to commands of any room, without an import upwards.
     """
     _listeners[name] = listener
 
@@ -134,7 +134,7 @@ def verify(session: Session, anchors: Sequence[Anchor] = ()) -> ChainState:
 
 
 def verify_anchored(store: Store) -> ChainState:
-    """The chain, held against the anchor in the workspace's folder."""
+    """Verify the chain against the anchor in the workspace's folder."""
     try:
         anchors = anchor.read(store.folder)  # first: it may be behind the log, never ahead of it
     except ValueError as broken:
@@ -201,7 +201,7 @@ def _hash(entry: ActivityEntry) -> str:
 
 
 def seal_all(session: Session, store: Store) -> None:
-    """Seal every row that has no seal or another one: after an upgrade, which may change them."""
+    """Seal every row whose seal is missing or differs: after an upgrade, which may change rows."""
     latest = latest_seals(session)
     connection = session.connection()
 

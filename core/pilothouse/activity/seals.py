@@ -54,7 +54,7 @@ def mark_flushed_rows(session: Session) -> None:
 def mark_statement(state: ORMExecuteState) -> None:
     """Mark what a statement of its own adds, changes or deletes in a sealed table.
 
-    It must not change a key: whoever does that marks both rows, see `mark`.
+    It must not change a key: code that changes a key marks both rows, see `mark_rows`.
     """
     mapper = state.bind_mapper
     table = mapper.class_ if mapper is not None else None
@@ -121,7 +121,7 @@ def hash_rows(table: type[Table], rows: Iterable[Mapping[Any, Any]]) -> str:
 
 
 def key_text(key: Key) -> str:
-    """A row's key as it stands in a seal."""
+    """A row's key as it is written in a seal."""
     return json.dumps([_plain(part) for part in key], ensure_ascii=False)
 
 

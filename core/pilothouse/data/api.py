@@ -1,4 +1,4 @@
-"""What a screen, command or notebook may ask of data."""
+"""The Python API of datasets: register, read, compare, edit, archive."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ class Data(ContractCommands):
         already is the version that it is (`existed`). `types` declares columns whose type should
         not be recognised, `options` what of the file should not be. The column of the event time
         is recognised too, unless `event_time` names it, or is empty for none. New content of a
-        dataset is checked against the contract of its newest version in use: what breaks it is
-        refused, or with `on_breach` as "accept" registered all the same, and its contract widened
-        by it.
+        dataset is checked against the contract of its newest version in use: data that breaks it is
+        refused, or with `on_breach` as "accept" registered all the same, and the new version's
+        contract is widened by it.
 
         Raises NotFound for a missing file or parent, Invalid that names the row and column for
         content that cannot be used, ContractBreach (with its `report`) for what the contract
@@ -148,7 +148,7 @@ class Data(ContractCommands):
         options: ReadOptions | None = None,
         **about: Any,
     ) -> str:
-        """Ask for a registration as a job and return its id; the worker reads the file in a child.
+        """Submit a registration as a job and return its id; the worker reads the file in a child.
 
         It takes what `register` takes. The job's result names the version. Raises Invalid for a
         bad name, NotFound for a missing file.
@@ -184,7 +184,7 @@ class Data(ContractCommands):
         options: ReadOptions | None,
         parent: str | None,
     ) -> ReadTable:
-        """The content, where the words of yes/no columns in use are known from their dataset."""
+        """The content; boolean columns are recognised by the spellings of the dataset in use."""
         from pilothouse.data.reading.reader import read, with_booleans
 
         reading = read(source, filename, types, options or AUTOMATIC)
@@ -293,7 +293,7 @@ class Data(ContractCommands):
             return versions.read_frame(self._store, session, ref, columns)
 
     def profile(self, ref: str) -> Profile:
-        """What was seen in each column when the version was registered. Raises NotFound."""
+        """The statistics of each column, computed at registration. Raises NotFound."""
         with self._store.read() as session:
             version = versions.row(session, ref)
         return Profile(version.rows, tuple(map(ColumnProfile.from_json, version.profile_json)))
@@ -315,10 +315,10 @@ class Data(ContractCommands):
         note: str = UNCHANGED,
         reason: str = "",
     ) -> DatasetVersionInfo:
-        """Correct what is said of a version: what is left out stays as it is.
+        """Correct the metadata of a version; what is left out is not changed.
 
         `note` is its description; an `event_time` of None says that it has none. Raises NotFound,
-        Invalid for an event time that is no column of times.
+        Invalid for an event time that is not a time column.
         """
         fields = (origin, licence, tags, event_time, note)
         pairs = zip(lifecycle.FIELDS, fields, strict=True)
@@ -338,12 +338,12 @@ class Data(ContractCommands):
             return versions.info(lifecycle.supersede(session, self._store, ref, by, reason))
 
     def archive(self, ref: str, reason: str = "") -> DatasetVersionInfo:
-        """Take a version out of use: the dataset's name means the newest that is left."""
+        """Take a version out of use: the dataset's plain name refers to the newest one left."""
         with self._store.write() as session:
             return versions.info(lifecycle.archive(session, self._store, ref, reason))
 
     def restore(self, ref: str, reason: str = "") -> DatasetVersionInfo:
-        """Take back that a version is archived or superseded."""
+        """Make an archived or superseded version active again."""
         with self._store.write() as session:
             return versions.info(lifecycle.restore(session, self._store, ref, reason))
 
@@ -365,7 +365,7 @@ class Data(ContractCommands):
     def _require_uses(self) -> Uses:
         if self._uses is None:
             raise Unavailable(
-                "what uses a dataset can be told only of a whole workspace.",
+                "the uses of a dataset can be looked up only in an open workspace.",
                 hint="Open it with `pilothouse.open_workspace`.",
             )
         return self._uses

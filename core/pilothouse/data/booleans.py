@@ -1,4 +1,4 @@
-"""Yes and no as people write them: a column of two such words is boolean and keeps its spelling."""
+"""Boolean columns written as words, such as yes/no, in several languages; the spelling is kept."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ MAX_SPELLINGS = 12  # of two words, in any case: a column with more distinct tex
 def read_booleans(
     column: pa.ChunkedArray, *, declared: bool = False
 ) -> tuple[pa.ChunkedArray, BooleanWords | None] | None:
-    """Texts as booleans with their words (false, true), or None when they are no known pair.
+    """Texts as booleans with their words (false, true), or None when they are not a known pair.
 
     Both words must occur, in any case; one is enough for a column that is declared to be boolean.
     "true" and "false" need no words of their own.
@@ -71,7 +71,7 @@ def read_booleans(
 
 
 def to_words(column: pa.ChunkedArray, pair: BooleanWords) -> pa.ChunkedArray:
-    """Booleans written with their words again."""
+    """Booleans as the words that their file has."""
     return pc.if_else(column, pa.scalar(pair[1]), pa.scalar(pair[0]))
 
 

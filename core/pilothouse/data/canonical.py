@@ -1,4 +1,4 @@
-"""One form for all content: five column types, one kind of missing, and a hash of what is said.
+"""One form for all content: five column types, one kind of missing value, and a content hash.
 
 The hash covers names, order and values; not the file's format, its compression, its row groups, nor
 whether whole numbers were kept as integers or as floats. Missing, NaN and empty text are one.
@@ -47,7 +47,7 @@ def canonical(table: pa.Table) -> pa.Table:
     names = check_names(table.column_names)
     if not names or not table.num_rows:
         what = "rows" if names else "columns"
-        raise Invalid(f"there are no {what} in it.", fields={"source": f"has no {what}"})
+        raise Invalid(f"it has no {what}.", fields={"source": f"has no {what}"})
     columns = [_column(name, column) for name, column in zip(names, table.columns, strict=True)]
     return pa.table(columns, names=names)
 
@@ -98,7 +98,7 @@ def type_of(arrow: pa.DataType) -> Type:
 
 
 def content_hash(table: pa.Table, boolean_words: Mapping[str, BooleanWords] | None = None) -> str:
-    """SHA-256 of a canonical table's content in hex; the words of booleans are content too."""
+    """SHA-256 of a canonical table's content in hex; the spellings of booleans are content too."""
     whole = hashlib.sha256(HASH_VERSION)
     boolean_words = boolean_words or {}
     for name, column in zip(table.column_names, table.columns, strict=True):

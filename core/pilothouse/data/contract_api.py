@@ -1,4 +1,4 @@
-"""What a screen, command or notebook may ask of contracts."""
+"""The Python API of contracts: read, check, edit, widen."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ContractCommands(Service):
     def check(
         self, ref: str, frame: pd.DataFrame, columns: Sequence[str] | None = None
     ) -> ContractReport:
-        """Hold a frame against a version's contract, or its rules for some columns.
+        """Check a frame against a version's contract, or its rules for some columns.
 
         Raises NotFound; Invalid for a column of which the contract says nothing.
         """
@@ -44,7 +44,7 @@ class ContractCommands(Service):
         tolerance: float | None = None,
         reason: str = "",
     ) -> Contract:
-        """Put rules in the place of a contract's own, or change the share of rows it tolerates.
+        """Replace rules of a contract, or change the share of rows it tolerates.
 
         Make them from what is there, as `replace(contract.rule("town"), nullable=True)` with
         `dataclasses.replace`. Raises NotFound; Invalid for a rule that its column cannot have.
@@ -107,7 +107,7 @@ class ContractCommands(Service):
             return after
 
     def _record(self, session: Session, before: Contract, after: Contract, reason: str) -> None:
-        """Write down the rules that are others than before."""
+        """Record the rules that changed."""
         record(
             session,
             self._store,
@@ -136,7 +136,7 @@ def _differs(before: Contract, after: Contract) -> bool:
 
 
 def _changed(of: Contract, beside: Contract) -> dict[str, Any]:
-    """What one contract says and another does not: its tolerance, its rules by column."""
+    """What one contract has and another does not: its tolerance, its rules by column."""
     others = set(beside.rules)
     rules: dict[str, Any] = {rule.column: rule.to_json() for rule in of.rules if rule not in others}
     return rules | ({"tolerance": of.tolerance} if of.tolerance != beside.tolerance else {})

@@ -24,7 +24,7 @@ ON_BREACH: tuple[OnBreach, ...] = ("refuse", "accept")
 
 
 class ContractBreach(Refused):
-    """Data breaks the contract that it is checked against; `report` says where."""
+    """The data breaks the contract that it is checked against; `report` says where."""
 
     def __init__(self, message: str, report: ContractReport, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -42,10 +42,10 @@ def _breach(message: str, report: ContractReport, hint: str, remedy: Any) -> Con
 
 
 def check_on_breach(on_breach: str) -> None:
-    """Raises Invalid for a word that says neither."""
+    """Raises Invalid unless the value is "refuse" or "accept"."""
     if on_breach not in ON_BREACH:
         raise Invalid(
-            f"{on_breach!r} says not what to do with data that breaks the contract.",
+            f"{on_breach!r} is not a choice for data that breaks the contract.",
             hint="Use 'refuse' or 'accept'.",
             fields={"on_breach": "refuse or accept"},
         )
@@ -62,7 +62,7 @@ def current_contract(session: Session, name: str) -> Contract | None:
 def enforce(
     current: Contract | None, name: str, table: pa.Table, on_breach: str
 ) -> ContractOutcome:
-    """Hold a canonical table against the contract in force. Raises ContractBreach, Invalid."""
+    """Check a canonical table against the contract in force. Raises ContractBreach, Invalid."""
     from pilothouse.data.contracts import changes, check
 
     check_on_breach(on_breach)

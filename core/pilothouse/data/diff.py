@@ -34,10 +34,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class DataDiff:
-    """Two versions held together, from `before` to `after`.
+    """The differences between two versions, from `before` to `after`.
 
-    `schema` has a row for each column that came, went or changed its type; `columns` a row for each
-    that both have, the most shifted first. `message` is the whole in a sentence.
+    `schema` has a row for each column that was added, removed or changed its type, `columns` one
+    for each that both have, the most shifted first. `message` sums it up in a sentence.
     """
 
     before: DatasetVersionInfo
@@ -58,7 +58,7 @@ def diff(
     before_profile: Profile,
     after_profile: Profile,
 ) -> DataDiff:
-    """Hold two versions and their profiles together."""
+    """Compare two versions by their profiles."""
     import pandas as pd
 
     old = {column.name: column for column in before_profile.columns}
@@ -146,7 +146,7 @@ def _largest_gap(old: ColumnProfile, new: ColumnProfile) -> float:
 
 
 def _certain_gap(column: ColumnProfile, other: ColumnProfile) -> float:
-    """How far ours, at its own edges, is above or below all that theirs can be there."""
+    """How far the column's distribution function is outside the bounds of the other's."""
     edges, up_to = np.asarray(other.edges), _up_to(other)
     at, share = np.asarray(column.edges), _up_to(column)
     below = np.searchsorted(edges, at, side="right") - 1
@@ -162,7 +162,7 @@ def _up_to(column: ColumnProfile) -> Floats:
 
 
 def shift_label(apart: float) -> str:
-    """How a distance reads."""
+    """A distance as a label: same, slight, clear or large."""
     if np.isnan(apart):
         return "cannot tell"
     if apart < SLIGHT:

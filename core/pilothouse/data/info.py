@@ -59,7 +59,7 @@ class ColumnProfile:
 
     `quantiles` maps a probability to a value; `edges` bound the bins of `counts`; `top` has the
     most frequent values with their counts. Which of them are there depends on the type. `infinite`
-    values count as present, and are in none of the figures.
+    values count as present, but are not part of the other statistics.
     """
 
     name: str
@@ -167,7 +167,7 @@ class ContractRule:
 class Contract:
     """A schema contract: its rules, the share of rows that may break one, and pandera's form.
 
-    `edited` says that somebody has changed it since it was inferred.
+    `edited` says that it was changed since it was inferred.
     """
 
     ref: str

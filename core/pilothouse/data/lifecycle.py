@@ -1,4 +1,4 @@
-"""Correcting, superseding, archiving and deleting dataset versions; every change is an activity."""
+"""Edit, supersede, archive and delete dataset versions; every change is in the audit log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Uses = Callable[[Session, str], Sequence[Use]]
 def edit(
     session: Session, store: Store, ref: str, changes: Mapping[str, Any], reason: str
 ) -> DatasetVersion:
-    """Correct what is said of a version. Raises NotFound, Invalid for a bad event time."""
+    """Correct the metadata of a version. Raises NotFound, Invalid for a bad event time."""
     version = versions.row(session, ref)
     after = {name: value for name, value in changes.items() if value != getattr(version, name)}
     if not after:
@@ -67,7 +67,7 @@ def supersede(session: Session, store: Store, ref: str, by: str, reason: str) ->
         raise Invalid(f"{ref} cannot replace itself.", fields={"by": "the same version"})
     if successor.dataset != version.dataset:
         raise Invalid(
-            f"{_ref(successor)} is no version of the dataset {version.dataset!r}.",
+            f"{_ref(successor)} is not a version of the dataset {version.dataset!r}.",
             fields={"by": "another dataset"},
         )
     if versions.status(successor.archived_at, successor.superseded_by) != "active":
@@ -84,7 +84,7 @@ def supersede(session: Session, store: Store, ref: str, by: str, reason: str) ->
 
 
 def archive(session: Session, store: Store, ref: str, reason: str) -> DatasetVersion:
-    """Take a version out of lists and of what the dataset's name means. Raises NotFound."""
+    """Hide a version from lists and from the dataset's plain name. Raises NotFound."""
     version = versions.row(session, ref)
     if version.archived_at is None:
         version.archived_at = store.now()
@@ -94,7 +94,7 @@ def archive(session: Session, store: Store, ref: str, reason: str) -> DatasetVer
 
 
 def restore(session: Session, store: Store, ref: str, reason: str) -> DatasetVersion:
-    """Take back that a version is archived or superseded. Raises NotFound."""
+    """Make an archived or superseded version active again. Raises NotFound."""
     version = versions.row(session, ref)
     before = versions.status(version.archived_at, version.superseded_by)
     if before != "active":
@@ -116,7 +116,7 @@ def delete(session: Session, store: Store, ref: str, uses: Uses, reason: str) ->
         names = ", ".join(map(str, users[:MAX_NAMED])) + more
         raise Conflict(
             f"{ref} is used by {names}.",
-            hint="Archive it instead: it then is in no list, and what uses it goes on.",
+            hint="Archive it instead: it leaves the lists, and what uses it keeps working.",
         )
 
     about = {

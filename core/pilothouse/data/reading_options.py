@@ -80,7 +80,7 @@ def _check_encoding(name: str) -> None:
         is_text = False
     if not is_text:
         raise Invalid(
-            f"{name!r} is no text encoding.",
+            f"{name!r} is not a text encoding.",
             hint="Such as utf-8, windows-1252, iso-8859-15 or utf-16.",
             fields={"encoding": "is not known"},
         )

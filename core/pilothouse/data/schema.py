@@ -16,6 +16,14 @@ NAMES: Mapping[Type, str] = {
     "boolean": "true or false",
     "time": "time",
 }
+# A value of each type, as in "'x' is not a number".
+ONE_VALUE: Mapping[Type, str] = {
+    "number": "a number",
+    "integer": "a whole number",
+    "string": "text",
+    "boolean": "true or false",
+    "time": "a time",
+}
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class ContractOutcome:
 
 @dataclass(frozen=True)
 class VersionMetadata:
-    """What people say of a version: where it came from and what it may be used for."""
+    """The metadata of a version: where it came from and what it may be used for."""
 
     source: str = ""
     licence: str = ""
@@ -111,10 +111,10 @@ def draft(
 def register(
     session: Session, store: Store, name: str, content: Draft, origin: VersionMetadata
 ) -> DatasetVersionInfo:
-    """Give content its number under a name; content that is there already keeps the one it has.
+    """Register content as the next version; content that exists already is the version that it is.
 
     Raises Invalid for a bad name or event time, NotFound for an unknown parent, Conflict when
-    another version came since the content was checked against the contract.
+    another version was registered since the content was checked against the contract.
     """
     names.DATASET.check(name)
     check_event_time(content.schema, origin.event_time)
@@ -203,7 +203,7 @@ def newest(session: Session, name: str) -> DatasetVersion | None:
 
 
 def in_use() -> ColumnElement[bool]:
-    """What holds of versions that a dataset's name alone may mean."""
+    """The condition for versions in use, which the dataset's name alone may refer to."""
     return and_(
         col(DatasetVersion.archived_at).is_(None), col(DatasetVersion.superseded_by).is_(None)
     )
@@ -219,7 +219,7 @@ def row(session: Session, ref: str) -> DatasetVersion:
             f"no dataset {name!r}.", hint="Register one, or look at what there is under Data."
         )
     if "@" in ref and not NUMBER.fullmatch(number):
-        raise Invalid(f"{ref!r} names no dataset version.", hint="Write it as name@number.")
+        raise Invalid(f"{ref!r} is not a dataset version.", hint="Write it as name@number.")
 
     if "@" not in ref:
         current = newest(session, name)
@@ -274,7 +274,7 @@ def read_table(
 
 
 def _content(store: Store, version: DatasetVersionInfo) -> Path:
-    """The verified file of a version. Raises Unavailable, in words, when it cannot be read."""
+    """The verified file of a version. Raises Unavailable when it cannot be read."""
     try:
         return store.artifacts.local_path(version.digest)
     except NotFound as gone:
@@ -288,27 +288,27 @@ def _content(store: Store, version: DatasetVersionInfo) -> Path:
 def _unreadable(version: DatasetVersionInfo, problem: str) -> Unavailable:
     return Unavailable(
         f"the content of {version.ref} {problem} (artifact {version.digest[:12]}…).",
-        hint="Register the same file again, which stores it anew, or restore the artifact from a "
+        hint="Register the same file again, which stores it again, or restore the artifact from a "
         "backup. What was computed when it was registered can still be looked at.",
     )
 
 
 def repair(store: Store, version: DatasetVersionInfo, table: pa.Table) -> None:
-    """Store the content of a version anew when its file is missing or damaged."""
+    """Store the content of a version again when its file is missing or damaged."""
     try:
         _content(store, version)
     except Unavailable as lost:
         digest, _ = _store_content(store, table)
         if digest != version.digest:  # written by another release of the Parquet library
             raise Unavailable(
-                f"{lost.message.removesuffix('.')}, and the same rows written anew have other "
+                f"{lost.message.removesuffix('.')}, and the same rows written again have other "
                 "bytes.",
                 hint="Restore the artifact from a backup.",
             ) from lost
 
 
 def info(version: DatasetVersion, *, existed: bool = False) -> DatasetVersionInfo:
-    """A row as a fact."""
+    """A row as a frozen value."""
     same = (
         "dataset version content_hash digest rows columns bytes parent source licence tags "
         "event_time note created_at created_by superseded_by"
@@ -334,7 +334,7 @@ def check_event_time(schema: Sequence[Column], name: str | None) -> None:
     """Raises Invalid when a version with these columns cannot have the event time."""
     types = {column.name: column.type for column in schema}
     if name and types.get(name) != "time":
-        what = f"holds {types[name]}s, not times" if name in types else "is no column of it"
+        what = f"holds {types[name]}s, not times" if name in types else "is not a column of it"
         raise Invalid(f"the event time {name!r} {what}.", fields={"event_time": f"{name} {what}"})
 
 

@@ -1,4 +1,4 @@
-"""What a screen, command or notebook may ask of durable work."""
+"""The Python API of jobs and schedules."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What every room stands on and no room owns: errors, plugins, settings, clock, ids."""
+"""Shared building blocks without a domain: errors, plugins, settings, clock, ids, ASGI helpers."""

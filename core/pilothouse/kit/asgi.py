@@ -1,4 +1,4 @@
-"""ASGI messages: reading a request's body within its limits, and sending an answer or a refusal."""
+"""ASGI messages: read a request's body within its limits, send a response or an error."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def read_body(
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Invalid("the caller hung up.")
+            raise Invalid("The client closed the connection before the request was complete.")
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
         if size > limit:
@@ -99,7 +99,7 @@ async def read_body(
 
 
 async def respond(send: Send, answer: Response) -> None:
-    """Send an answer."""
+    """Send a response."""
     headers = [
         (b"content-type", answer.content_type),
         (b"content-length", str(len(answer.body)).encode()),
@@ -110,7 +110,7 @@ async def respond(send: Send, answer: Response) -> None:
 
 
 def error_response(refused: PilothouseError, status: int | None = None) -> Response:
-    """An error as the protocols want it: `{"error": words}`, and our code and fields beside it."""
+    """An error as the protocols want it: `{"error": message}`, with its code and fields."""
     body: dict[str, Any] = {"error": str(refused), "code": refused.code}
     if isinstance(refused, Invalid) and refused.fields:
         body["fields"] = refused.fields

@@ -12,7 +12,7 @@ from pilothouse.kit.settings import Settings
 
 PARTS = ("run", "logs", "artifacts")
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
-DATABASE_NAME = "pilothouse.db"  # what makes a folder a workspace of ours
+DATABASE_NAME = "pilothouse.db"  # a folder with this file is a workspace
 
 
 def workspace_folder(settings: Settings) -> Path:

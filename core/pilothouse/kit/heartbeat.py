@@ -1,4 +1,4 @@
-"""A heartbeat: a file that changes while a process does its work, for the one who watches it.
+"""A heartbeat: a file that changes while a process works, read by the supervisor.
 
 Only changes count, never the time in it, so that a clock that is set changes nothing.
 """
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Beats as long as none of the acts that are under way has taken too long."""
+    """Beats as long as no running action has taken too long."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._path = beat_file(folder, name)
@@ -28,7 +28,7 @@ class Heartbeat:
 
     @contextmanager
     def action(self, act: str) -> Iterator[None]:
-        """Something that must come to an end."""
+        """An action that must end in time, or the heartbeat stops."""
         self._began[act] = time.monotonic()
         try:
             yield
@@ -36,7 +36,7 @@ class Heartbeat:
             self._began.pop(act, None)
 
     def beat(self) -> None:
-        """Change the file, unless an act hangs."""
+        """Change the file, unless an action has taken too long."""
         now = time.monotonic()
         if all(now - began < MAX_ACTION_SECONDS for began in list(self._began.values())):
             self._count += 1
@@ -45,7 +45,7 @@ class Heartbeat:
             partial.replace(self._path)
 
     def start(self, stop: threading.Event) -> threading.Thread:
-        """Beat in a thread until told to stop."""
+        """Beat in a thread until `stop` is set."""
         thread = threading.Thread(target=self._run, args=(stop,), name="heartbeat", daemon=True)
         thread.start()
         return thread

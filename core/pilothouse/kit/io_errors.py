@@ -1,7 +1,7 @@
-"""What the disk and the database raise, in words: full, read-only, damaged, not there.
+"""Errors of the disk and the database as messages for people: full, read-only, damaged, missing.
 
-Every edge (a command, a request, a screen, a job) asks here before it says that something
-unexpected happened. Errors are told apart by their numbers, so that no driver is imported for it.
+Every edge (a command, a request, a screen, a job) asks here before it reports an unexpected error.
+Errors are recognised by their numbers, so that no database driver is imported for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import sqlite3
 from pilothouse.kit.errors import Unavailable
 
 DOCTOR = "`pilothouse doctor` says what is wrong with the workspace."
-FULL = ("the disk is full.", "Make room on the disk of the workspace; nothing more is kept before.")
+FULL = (
+    "the disk is full.",
+    "Free space on the disk of the workspace; until then nothing can be stored.",
+)
 READ_ONLY = (
     "the workspace cannot be written: its disk or its files are read-only.",
     "Mount the disk for writing, or give this user the right to write the workspace's folder.",

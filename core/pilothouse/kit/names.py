@@ -1,7 +1,7 @@
-"""What people may call things: one rule a kind of object, for forms, commands and the core alike.
+"""Naming rules: one for each kind of object, for forms, commands and the core alike.
 
-A rule says what is wrong with a name, in words that quote it as it was typed, and makes a valid
-name of any text: what a form suggests is never refused afterwards.
+A rule says what is wrong with a name, quotes it as it was typed, and makes a valid name of any
+text: what a form suggests is never refused afterwards.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class NameRule:
 
     @property
     def allowed(self) -> str:
-        """The rule in words."""
+        """The rule as text."""
         letters = "small letters" if self.lower else "letters"
         return (
             f"{letters} (a to z), digits, dots, dashes and underscores, "

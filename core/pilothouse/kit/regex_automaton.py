@@ -45,7 +45,11 @@ def matches(text: str, value: str | None) -> bool | None:
 
 
 class _State(dict[str, "_State"]):
-    """Where a pattern may stand in a text, and by which character it goes where."""
+    """A state of the automaton: a set of positions in the pattern, and the next state by character.
+
+    PERF: a dict subclass whose `__missing__` computes a transition on first use, so that the loop
+    in `search` is one lookup per character (the lazy subset construction of Thompson's NFA).
+    """
 
     __slots__ = ("ends", "leave", "matched", "positions")
 
@@ -96,7 +100,7 @@ class Pattern:
         return len(self._epsilon) - 1
 
     def _compile(self, node: Node, after: int) -> int:
-        """Where to come from to reach `after` through the node."""
+        """The position from which the node leads to `after` (Thompson 1968, built from the end)."""
         if isinstance(node, Concatenation):
             for part in reversed(node.parts):
                 after = self._compile(part, after)
@@ -155,7 +159,10 @@ class Pattern:
         return following
 
     def _closure(self, positions: Iterable[int], edges: str) -> frozenset[int]:
-        """Every place that is reached without a character, across the given ends of the text."""
+        """Every position that is reached without a character (the epsilon closure).
+
+        `edges` are the anchors that hold here: "^" at the start of the text, "$" at its end.
+        """
         waiting, reached = list(positions), set(positions)
         while waiting:
             position = waiting.pop()

@@ -44,7 +44,7 @@ class Artifacts:
 
     def _path(self, digest: str) -> str:
         if not DIGEST.fullmatch(digest):
-            raise Invalid(f"{digest!r} is no SHA-256 digest.")
+            raise Invalid(f"{digest!r} is not a SHA-256 digest.")
         return f"{self.url}/{digest[:2]}/{digest}"
 
     def put_bytes(self, data: bytes) -> str:
@@ -78,7 +78,7 @@ class Artifacts:
         return digest
 
     def _is_intact(self, digest: str) -> bool:
-        """Whether these bytes are kept undamaged; if not, to keep them again is the cure."""
+        """Whether these bytes are stored undamaged; if not, storing them again repairs them."""
         try:
             with self._fs.open(self._path(digest), "rb") as source:
                 return _hash(source) == digest
@@ -101,7 +101,7 @@ class Artifacts:
         return data
 
     def open(self, digest: str) -> BinaryIO:
-        """The bytes as an open file, for who reads a part of much: unverified. Raises NotFound."""
+        """The bytes as an open file, to read a part of them; not verified. Raises NotFound."""
         try:
             file: BinaryIO = self._fs.open(self._path(digest), "rb")
         except FileNotFoundError as gone:
@@ -171,7 +171,7 @@ def _verify(digest: str, actual: str) -> None:
     if digest != actual:
         raise Unavailable(
             f"the artifact {digest[:12]}… is damaged: its bytes hash to {actual[:12]}….",
-            hint="Restore it from a backup, or make it anew by running its job again.",
+            hint="Restore it from a backup, or run the job that made it again.",
         )
 
 

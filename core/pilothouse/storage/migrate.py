@@ -49,7 +49,7 @@ AfterUpgrade = Callable[[Session], None]
 def migrate(store: Store, after_upgrade: AfterUpgrade = lambda _: None) -> None:
     """Bring the schema to this program's revision.
 
-    `upgraded` is called in the same transaction after a schema that had rows was changed.
+    `after_upgrade` is called in the same transaction when a schema that had rows was changed.
 
     Raises Refused when the schema is newer, Unavailable when another program holds the lock.
     """

@@ -32,19 +32,22 @@ from pilothouse.storage.artifacts import Artifacts
 from pilothouse.storage.urls import DATABASE_FILE, HINT, database_url, parsed
 
 BUSY_MS = 30_000
-MAPPED_BYTES = 1 << 30  # of the database, read in place: a walk over an index takes half the time
-# Pages of the log before they are put into the database, 16 MB: a page that many writes touch goes
-# there once. At SQLite's own 1,000, a batch of points took a twentieth longer.
+# PERF: that much of the database is read in place (mmap), which halves the time of walks over an
+# index; measured by tests/bench/table.py.
+MAPPED_BYTES = 1 << 30
+# PERF: pages of the write-ahead log (16 MB) before they are moved into the database: a page that
+# many writes touch is moved once. With SQLite's default of 1,000 a batch of points took a twentieth
+# longer; measured by tests/bench/ingest.py.
 LOG_PAGES = 4_000
 WRITE = "pilothouse_write"
 WRITER = "pilothouse_store"  # in a session's info: the store that writes through it
 
 
 class ChangeDetector:
-    """Sees whether anybody has written, through a connection of its own that never does.
+    """Detects writes of any process, through a connection of its own that never writes.
 
-    SQLite tells it by `PRAGMA data_version`, which changes when another connection has committed.
-    The files beside the database must not be opened for that: closing one drops SQLite's locks.
+    SQLite's `PRAGMA data_version` changes when another connection has committed. The files beside
+    the database must not be opened for that: closing one drops the POSIX locks that SQLite holds.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -55,7 +58,7 @@ class ChangeDetector:
         event.listen(engine, "engine_disposed", lambda _engine: self.close())
 
     def version(self) -> str:
-        """A word that every commit changes, in this process."""
+        """A token that every commit of any process changes, comparable in this process only."""
         with self._lock:
             if self._connection is None:
                 self._connection = sqlite3.connect(
@@ -66,7 +69,7 @@ class ChangeDetector:
             return f"{self._opened}.{number}"
 
     def close(self) -> None:
-        """Hang up; asked again, it connects anew and knows nothing of before."""
+        """Close the connection; the next call opens another one and returns a new token."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
@@ -75,7 +78,7 @@ class ChangeDetector:
 
 @dataclass(frozen=True)
 class Store:
-    """Everything a verb needs to read and write a workspace."""
+    """Everything that a command or query needs to read and write a workspace."""
 
     folder: Path
     engine: Engine
@@ -106,9 +109,9 @@ class Store:
             yield session
 
     def version(self) -> str:
-        """A word that every write of anybody changes.
+        """A token that every write of any process changes.
 
-        What was read after it holds for as long as it stays the same.
+        What was read after it is up to date for as long as it stays the same.
         """
         if self.change_detector is not None:
             return self.change_detector.version()
@@ -128,7 +131,7 @@ class Store:
         return self.clock.now()
 
     def acting_as(self, actor: str) -> Store:
-        """The same store in somebody else's name."""
+        """The same store, acting as another person or part of the program."""
         return replace(self, actor=actor)
 
     @property
@@ -154,7 +157,7 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
     """
     folder = workspace_folder(settings)
     url = database_url(settings, folder / DATABASE_FILE)
-    if not settings.database_url:  # SQLite gives the files beside it the rights of this one
+    if not settings.database_url:  # SQLite creates -wal and -shm with the mode of this file
         private_database(folder / DATABASE_FILE)
 
     artifacts = Artifacts(settings.artifacts_url or str(folder / "artifacts"), folder / "cache")
@@ -178,9 +181,7 @@ def make_engine(url: URL | str) -> Engine:
     if url.get_backend_name() == "sqlite":
         options["connect_args"] = {"check_same_thread": False, "timeout": BUSY_MS / 1000}
     elif url.get_backend_name() != "postgresql":
-        raise Invalid(
-            f"{url.get_backend_name()!r} is no database that Pilothouse speaks.", hint=HINT
-        )
+        raise Invalid(f"{url.get_backend_name()!r} is not a supported database.", hint=HINT)
 
     engine = create_engine(url, **options)
     if engine.dialect.name == "sqlite":
@@ -195,7 +196,7 @@ def _to_json(value: Any) -> str:
 
 def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
-    # In place of SQLAlchemy's, which a pattern can keep busy for years.
+    # Replaces SQLAlchemy's REGEXP, which uses `re`: (a*)*b would backtrack exponentially.
     connection.create_function("regexp", 2, matches, deterministic=True)
     for pragma in (
         *(f"busy_timeout={BUSY_MS}", "synchronous=NORMAL", "foreign_keys=ON"),
@@ -223,7 +224,8 @@ def _begin(connection: Connection) -> None:
     """Take the write lock at once: a reader that turns writer would fail instead of waiting."""
     mode = connection.get_execution_options().get(WRITE)
     level = "FULL" if mode == "durable" else "NORMAL"
-    if connection.info.get(WRITE) != level:  # asked of each connection once, not of each request
+    # PERF: the pragma is a round trip, so it is sent only when the level of a connection changes.
+    if connection.info.get(WRITE) != level:
         connection.exec_driver_sql(f"PRAGMA synchronous={level}")
         connection.info[WRITE] = level
 

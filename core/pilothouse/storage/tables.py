@@ -61,9 +61,9 @@ _registry = registry(metadata=MetaData(naming_convention=NAMING))
 class Seal:
     """How rows of a table are sealed in the activity log, see `activity/seals.py`.
 
-    `without` are columns that change without a command; `by` are the columns that group rows which
-    are written together, when that is not one row a key. `former` gives the name under which a
-    renamed column is hashed, so that seals from before the renaming still hold.
+    `excluded` are columns that change without a command; `group_by` are the columns that group rows
+    which are sealed as one, when that is not one row per key. `former_names` maps a renamed column
+    to the name under which it is hashed, so that seals from before the renaming still hold.
     """
 
     excluded: tuple[str, ...] = ()

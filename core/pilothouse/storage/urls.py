@@ -28,11 +28,11 @@ def database_url(settings: Settings, file: Path) -> URL:
 
 
 def parsed(url: str) -> URL:
-    """A URL that somebody wrote. Raises Invalid."""
+    """A database URL from the settings. Raises Invalid."""
     try:
         return make_url(url)
     except ArgumentError as wrong:
-        raise Invalid("the setting database_url is no database URL.", hint=HINT) from wrong
+        raise Invalid("the setting database_url is not a database URL.", hint=HINT) from wrong
 
 
 def as_text(url: URL) -> str:

@@ -1,4 +1,4 @@
-"""What a screen, command or notebook may ask of training."""
+"""The Python API of training: trainers, previews, training jobs."""
 
 from __future__ import annotations
 

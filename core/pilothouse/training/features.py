@@ -73,7 +73,7 @@ def column_uses(
             raise Invalid(
                 f"there is no column {name!r}.",
                 hint=f"The columns are {', '.join(names)}.",
-                fields={"features": f"{name} is no column"},
+                fields={"features": f"{name} is not a column"},
             )
         if name in RESERVED:
             raise Invalid(

@@ -49,7 +49,7 @@ class TrainingPreview:
 
         return [
             f"target {self.target}: {counts}",
-            f"fitted on {self.fitted:,} rows, judged on {self.held_out:,} (split: {self.split})",
+            f"fitted on {self.fitted:,} rows, evaluated on {self.held_out:,} (split: {self.split})",
             f"features: {', '.join(used)}",
             *left_out,
         ]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Workspace:
-    """The same verbs for a notebook, a command and a screen: one room an attribute."""
+    """The API of a workspace for notebooks, commands and screens: one attribute for each noun."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -45,16 +45,16 @@ class Workspace:
 
     @property
     def folder(self) -> Path:
-        """Where everything lies."""
+        """The folder that holds everything."""
         return self.store.folder
 
     @property
     def version(self) -> str:
-        """A word that every write changes, to know by whether what was read still holds."""
+        """A token that every write changes: what was read is up to date while it stays the same."""
         return self.store.version()
 
     def acting_as(self, actor: str) -> Workspace:
-        """The same workspace in somebody else's name."""
+        """The same workspace, acting as another person."""
         return Workspace(self.store.acting_as(actor))
 
     @cached_property
@@ -97,7 +97,7 @@ class Workspace:
 
     @cached_property
     def deployments(self) -> Deployments:
-        """What serves, and what it answered."""
+        """Deployments, their predictions and labels."""
         from pilothouse.deployments import Deployments
 
         return Deployments(self.store)
@@ -111,7 +111,7 @@ class Workspace:
 
     @cached_property
     def attention(self) -> Attention:
-        """What needs a person."""
+        """Decisions, alerts and failures that need a person."""
         from pilothouse.attention import Attention
 
         return Attention(self.store)
@@ -125,7 +125,7 @@ class Workspace:
 
     @cached_property
     def imports(self) -> Imports:
-        """History that another tracker kept."""
+        """Imports from other trackers."""
         from pilothouse.interop.importing.api import Imports
 
         return Imports(self.store)

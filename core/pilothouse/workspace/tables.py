@@ -1,4 +1,4 @@
-"""Every room's tables, for whoever needs the whole schema at once."""
+"""Every room's tables, for code that needs the whole schema."""
 
 import pilothouse.activity.tables
 import pilothouse.attention.tables

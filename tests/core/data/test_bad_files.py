@@ -67,9 +67,9 @@ def test_values_that_span_lines_and_names_of_any_script_are_kept(data: Data) -> 
         (b"a,,c\n1,2,3\n", "column 2 has no name"),
         ("name,x\nnäß,2\n".encode() + b"Caf\xe9,1\n", r"row 2 .*column 'name'.*'Caf\u00e9'"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "PNG picture, not CSV"),
-        (b"a,b\n1,\x00\n", "no text"),
+        (b"a,b\n1,\x00\n", "not a text file"),
         (b"a" * 200_000 + b",b\n1,2\n", r"row 0 .*cannot be read"),
-        (b"v\n" + b"1\n" * 100 + b"x\n", "row 101, column 'v': 'x' is no number"),
+        (b"v\n" + b"1\n" * 100 + b"x\n", "row 101, column 'v': 'x' is not a number"),
         (b"v\n" + b"2020-01-01\n" * 50 + b"2020-13-45\n", "row 51, column 'v': '2020-13-45'"),
         (b"PAR1 and so on PAR1", "damaged"),
         (parquet(pa.table({"a": [1, 2]}))[:-9], "damaged"),
@@ -113,7 +113,7 @@ def test_what_is_no_source_is_refused(data: Data, source: Any) -> None:
 @pytest.mark.parametrize("number", ["", "x", "-1", "1@2", "9" * 30, "9" * 5_000, "\u0661"])
 def test_a_number_that_is_none_is_refused(data: Data, number: str) -> None:
     data.register("file", b"a\n1\n")
-    with pytest.raises(Invalid, match="names no dataset version"):
+    with pytest.raises(Invalid, match="is not a dataset version"):
         data.version(f"file@{number}")
     with pytest.raises(NotFound, match="latest is 1"):
         data.version("file@999999999")

@@ -46,7 +46,7 @@ def registered(workspace: Workspace) -> Workspace:
 WRONG: dict[str, tuple[pd.DataFrame, str]] = {
     "another table": (pd.DataFrame({"x": range(9)}), "price: is not there"),
     "a column less": (sales(2).drop(columns="town"), "town: is not there"),
-    "text for numbers": (sales(2, price="much"), "price: is no number"),
+    "text for numbers": (sales(2, price="much"), "price: is not of the type number"),
     "another unit": (sales(2, price=sales(2)["price"] * 100), "price: 100.0% of rows are outside"),
     "missing values": (
         sales(2, price=sales(2)["price"].where(sales().index > 40)),

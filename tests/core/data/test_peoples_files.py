@@ -213,7 +213,7 @@ def test_marked_encodings_are_read(encoding: str) -> None:
 def test_a_wrong_encoding_is_refused() -> None:
     with pytest.raises(Invalid, match="is not ascii"):
         read("a;b\né;1\n".encode(), "", {}, ReadOptions(encoding="ascii"))
-    with pytest.raises(Invalid, match="no text encoding"):
+    with pytest.raises(Invalid, match="not a text encoding"):
         ReadOptions(encoding="klingon")
 
 
@@ -245,7 +245,7 @@ def test_json_lines_and_lists_are_read() -> None:
     assert read(rows).table.to_pydict() == {"a": [1.5, 2.0], "b": ["x", None]}
     with pytest.raises(Invalid, match=r"row 1 .*column 'a': it holds a list"):
         read(b'{"a":[1]}\n')
-    with pytest.raises(Invalid, match="line 2 is no JSON object"):
+    with pytest.raises(Invalid, match="line 2 is not a JSON object"):
         read(b'{"a":1}\nnothing\n')
 
 

@@ -57,9 +57,11 @@ def test_a_declared_type_is_believed() -> None:
     assert types_of(rows("1", "2"), v="number")["v"] == "number"
     frame = read_table(pd.DataFrame({"v": [1, 2]}), "", {"v": "string"})
     assert frame["v"].to_pylist() == ["1", "2"]
-    assert refusal(rows("1"), v="text").fields == {"v": "'text' is no type"}
+    assert refusal(rows("1"), v="text").fields == {"v": "'text' is not a type"}
     assert refusal(rows("1"), w="string").fields == {"w": "no such column"}
-    assert "row 2, column 'v': 'x' is no whole number" in str(refusal(rows("1", "x"), v="integer"))
+    assert "row 2, column 'v': 'x' is not a whole number" in str(
+        refusal(rows("1", "x"), v="integer")
+    )
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -100,8 +102,8 @@ def test_parquet_is_known_by_its_first_bytes(tmp_path: Path) -> None:
         (b"a,b\n1,2\n\n3,4,5\n", "row 2 (line 4), column 'b': the row goes on after it"),
         ("a,b\n1,näß\n".encode() + b"2,caf\xe9\n", "row 2 (line 3), column 'b': byte 0xE9"),
         (b"a,b\n1,2\n\x00,4\n", "no text"),
-        (b"age,b\n31,1\n42,2\nforty,3\n", "row 3, column 'age': 'forty' is no number"),
-        (b"t\n2013-01-01\n2013-01-02\nsoon\n", "row 3, column 't': 'soon' is no time"),
+        (b"age,b\n31,1\n42,2\nforty,3\n", "row 3, column 'age': 'forty' is not a number"),
+        (b"t\n2013-01-01\n2013-01-02\nsoon\n", "row 3, column 't': 'soon' is not a time"),
     ],
 )
 def test_a_bad_csv_is_answered_with_the_place(content: bytes, message: str) -> None:
@@ -118,7 +120,7 @@ def test_the_place_is_found_far_into_a_large_file(tmp_path: Path) -> None:
     assert "row 150001 (line 150002), column 'c'" in refusal(path).message
     lines[150_000] = "150000,none of it,x"
     path.write_text("\n".join(["a,b,c", *lines]))
-    assert "row 150001, column 'b': 'none of it' is no number" in refusal(path).message
+    assert "row 150001, column 'b': 'none of it' is not a number" in refusal(path).message
 
 
 def test_many_texts_among_numbers_make_a_column_of_texts() -> None:

@@ -81,7 +81,7 @@ def test_what_is_not_there_is_said(workspace: Workspace) -> None:
         workspace.data.version("wares")
     with pytest.raises(NotFound, match="no version 7 of the dataset 'goods'; the latest is 1"):
         workspace.data.version("goods@7")
-    with pytest.raises(Invalid, match="names no dataset version"):
+    with pytest.raises(Invalid, match="is not a dataset version"):
         workspace.data.version("goods@latest")
     with pytest.raises(NotFound):
         workspace.data.versions("wares")

@@ -101,7 +101,7 @@ def test_what_is_gone_is_not_found(artifacts: Artifacts) -> None:
 @pytest.mark.parametrize("path", ["../../etc/passwd", "", "A" * 64, "0" * 63, "0" * 64 + "\n"])
 def test_only_a_digest_is_an_address(artifacts: Artifacts, path: str) -> None:
     for ask in (artifacts.read, artifacts.size, artifacts.local_path, artifacts.exists):
-        with pytest.raises(Invalid, match="no SHA-256 digest"):
+        with pytest.raises(Invalid, match="not a SHA-256 digest"):
             ask(path)
 
 

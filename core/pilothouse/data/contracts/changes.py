@@ -1,4 +1,4 @@
-"""Changing a contract: by hand, so that it accepts certain data, and carried to the next version.
+"""Changes of a contract: edits by hand, widening to accept certain data, and the next version's.
 
 A new version keeps the contract of the version before it. Where its data broke a rule and was
 registered all the same, that rule is widened by what came, so that the next file of the same kind
@@ -34,10 +34,10 @@ def to_stored(rules: Iterable[ContractRule], tolerance: float, *, edited: bool) 
 def edit_rules(
     before: Contract, rules: Sequence[ContractRule] = (), tolerance: float | None = None
 ) -> dict[str, Any]:
-    """The contract with some rules put in the place of its own. Raises Invalid, NotFound."""
+    """The contract with some rules replaced. Raises Invalid, NotFound."""
     if tolerance is not None and not 0 <= tolerance < 1:
         raise Invalid(
-            f"{tolerance:g} is no share of rows.", fields={"tolerance": "0 or more, below 1"}
+            f"{tolerance:g} is not a share of rows.", fields={"tolerance": "0 or more, below 1"}
         )
     return replace_rules(
         before, [_checked(before.rule(rule.column), rule) for rule in rules], tolerance
@@ -47,7 +47,7 @@ def edit_rules(
 def replace_rules(
     before: Contract, rules: Sequence[ContractRule], tolerance: float | None = None
 ) -> dict[str, Any]:
-    """The contract with some rules put in the place of its own, which may change their types."""
+    """The contract with some rules replaced, which may change their types."""
     changes = {rule.column: rule for rule in rules}
     return to_stored(
         [changes.get(rule.column, rule) for rule in before.rules],

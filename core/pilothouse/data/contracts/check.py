@@ -136,7 +136,7 @@ def _breach(
 def _failing(
     rule: ContractRule, column: pa.ChunkedArray
 ) -> Iterator[tuple[str, str, pa.ChunkedArray]]:
-    """Each value check of a rule: its name, its limit in words, and the rows that fail as true."""
+    """Each value check of a rule: its name, its limit as text, and a mask of the rows that fail."""
     if not rule.nullable:
         yield "not missing", "", pc.is_null(column)
     if rule.categories is not None:
@@ -234,7 +234,7 @@ def _line(broken: Any) -> str:
     if broken.check == "present":
         return "is not there"
     if broken.check == "type":
-        return f"is no {broken.limit}"
+        return f"is not of the type {broken.limit}"
     if broken.check == "range":
         what = f"outside {broken.limit}"
     elif broken.check == "category":

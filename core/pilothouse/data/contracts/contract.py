@@ -44,7 +44,7 @@ def infer(table: pa.Table) -> dict[str, Any]:
 
 
 def infer_rule(name: str, column: pa.ChunkedArray) -> ContractRule:
-    """What a contract says of a column when nobody has said anything else."""
+    """The rule that is inferred for a column from its data."""
     kind = type_of(column.type)
     rule = ContractRule(name, kind, column.null_count > 0)
     if kind == "string":

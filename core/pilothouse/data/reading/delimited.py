@@ -24,7 +24,7 @@ INTEGER = r"^\d+$"
 
 @dataclass(frozen=True)
 class CsvTexts:
-    """The cells of a CSV file as texts, its separator, and what is told of it."""
+    """The cells of a CSV file as texts, its separator, and notes about how it was read."""
 
     texts: pa.Table
     separator: str
@@ -90,7 +90,7 @@ def _check_header(header: list[str]) -> None:
             raise Invalid(
                 f"row 0 (the header) cannot be read: the name of column {at} has {len(name):,} "
                 f"characters; {MAX_NAME:,} are read at most.",
-                fields={"source": "is no CSV"},
+                fields={"source": "is not a CSV file"},
             )
 
 
@@ -112,7 +112,7 @@ def _start(content: Content, separator: str | None) -> tuple[str, list[str], int
         header = next((row for row in _rows(text, delimiter) if row), None)
     except csv.Error as broken:
         raise Invalid(
-            f"row 0 (the header) cannot be read: {broken}.", fields={"source": "is no CSV"}
+            f"row 0 (the header) cannot be read: {broken}.", fields={"source": "is not a CSV file"}
         ) from broken
 
     if header is None:
@@ -187,7 +187,7 @@ def _first_texts(
 def _fault(
     content: Content, delimiter: str, names: list[str], skipped: int, message: str
 ) -> Invalid:
-    """The first row that is too long, too short, or not UTF-8; cell by cell, as speed is gone."""
+    """The first row that is too long, too short, or not UTF-8; slow, for it reads cell by cell."""
 
     number = 0
     with content.opened() as file:
@@ -207,7 +207,7 @@ def _fault(
         return _no_rows()
     if "straddling" in message:
         message = f"a row is longer than {MAX_CELL >> 20} MB"
-    return Invalid(f"the file is no CSV: {message}.", fields={"source": "is no CSV"})
+    return Invalid(f"the file is not CSV: {message}.", fields={"source": "is not a CSV file"})
 
 
 def _no_rows() -> Invalid:

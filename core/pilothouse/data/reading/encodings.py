@@ -28,15 +28,15 @@ SAMPLE = 40
 def as_utf8(content: Content, encoding: str | None, scratch: Path) -> tuple[Content, str, str]:
     """A text in UTF-8 without a byte order mark, the encoding it had, and a note about it.
 
-    Raises Invalid for a file that is no text, or not in the encoding that was declared.
+    Raises Invalid for a file that is not text, or not in the declared encoding.
     """
     head = content.head()
     marked = next((name for mark, name in BYTE_ORDER_MARKS if head.startswith(mark)), None)
     if marked != "utf-16" and b"\0" in head and not encoding:
         raise Invalid(
-            "row 0 (the header), column 1: the file is no text at all.",
+            "row 0 (the header), column 1: the file is not a text file.",
             hint="Save it as CSV in UTF-8, or name its encoding.",
-            fields={"source": "is no text"},
+            fields={"source": "is not a text file"},
         )
 
     name = codecs.lookup(encoding).name if encoding else marked or _detect(content)
@@ -75,7 +75,7 @@ def _detect(content: Content) -> str:
 
 
 def _note(content: Content) -> str:
-    """How the first text above ASCII reads, for a person to judge."""
+    """How the first text above ASCII reads, so that a person can check the encoding."""
     with content.opened() as file:
         while block := file.read(CHUNK):
             at = HIGH.search(block)

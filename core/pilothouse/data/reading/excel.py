@@ -23,7 +23,7 @@ ERRORS = ("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A")
 def read_excel(
     content: Content, sheet: str | None, most_rows: int | None = None
 ) -> tuple[dict[str, list[Any]], tuple[str, ...]]:
-    """The values of each column of a sheet, and what is told of the workbook.
+    """The values of each column of a sheet, and notes about the workbook.
 
     Raises Unavailable when openpyxl is not installed; Invalid for a workbook that is damaged, too
     large, or without such a sheet.

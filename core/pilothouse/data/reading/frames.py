@@ -27,7 +27,7 @@ def from_frame(frame: pd.DataFrame) -> pa.Table:
 
 
 def from_frame_with_index(frame: pd.DataFrame) -> tuple[pa.Table, tuple[str, ...]]:
-    """The columns of a frame and of an index that says something, and what is told of it.
+    """The columns of a frame and of an index that carries data, and notes about the index.
 
     An index without a name that is made of whole numbers only says where rows once were.
     """

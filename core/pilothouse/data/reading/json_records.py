@@ -24,9 +24,9 @@ def read_json(content: Content) -> dict[str, list[Any]]:
     for row, (line, record) in enumerate(_records(content), start=1):
         if not isinstance(record, dict):
             raise Invalid(
-                f"row {row}{line}: {str(record)!r:.60} is no JSON object.",
+                f"row {row}{line}: {str(record)!r:.60} is not a JSON object.",
                 hint="Write one object of plain values on each line.",
-                fields={"source": "is no list of objects"},
+                fields={"source": "is not a list of objects"},
             )
 
         for name, value in record.items():
@@ -82,9 +82,9 @@ def _records(content: Content) -> Iterator[tuple[str, Any]]:
                 if not content.whole and not line.endswith(b"\n"):
                     return  # the last line of a beginning is not whole
                 raise Invalid(
-                    f"line {number} is no JSON object: {broken}.",
+                    f"line {number} is not a JSON object: {broken}.",
                     hint="Write one object on each line (JSON lines), or a list of objects.",
-                    fields={"source": "is no JSON lines"},
+                    fields={"source": "is not JSON lines"},
                 ) from broken
 
 
@@ -104,7 +104,7 @@ def _list(content: Content) -> list[Any]:
         records = json.loads(text.removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError) as broken:
         raise Invalid(
-            f"the file is no JSON: {broken}.", fields={"source": "is damaged"}
+            f"the file is not JSON: {broken}.", fields={"source": "is damaged"}
         ) from broken
     return list(records)
 

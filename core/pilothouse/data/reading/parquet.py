@@ -22,7 +22,7 @@ WIDTH = 8
 def read_parquet(
     content: Content, most_rows: int | None = None
 ) -> tuple[pa.Table, tuple[str, ...]]:
-    """The columns of a Parquet file, and what is told of its index.
+    """The columns of a Parquet file, and notes about its index.
 
     Raises Invalid for a damaged file, and for one whose table would be too large.
     """

@@ -26,7 +26,7 @@ WHOLE = ("parquet", "xlsx")  # these are read by their directory, which is at th
 class Preview:
     """The first rows of a file, how they were read, and what is open.
 
-    `problems` maps a column to what cannot be told of it, such as the order of its dates: it is
+    `problems` maps a column to what its values leave open, such as the order of its dates: it is
     text here, and registering asks for an option or a type.
     """
 

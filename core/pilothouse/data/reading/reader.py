@@ -43,7 +43,7 @@ __all__ = ["ReadTable", "from_frame", "read", "read_content", "read_table", "wri
 
 @dataclass(frozen=True)
 class ReadTable:
-    """A canonical table, the words of its yes/no columns, and how it was read."""
+    """A canonical table, the spellings of its boolean columns, and how it was read."""
 
     table: pa.Table
     boolean_words: Mapping[str, BooleanWords]
@@ -108,7 +108,10 @@ def read_content(
 
     if kind == "csv" and content.name.lower().endswith((".parquet", ".pq", ".xlsx", ".xlsm")):
         what = "Parquet" if content.name.lower().endswith((".parquet", ".pq")) else "Excel"
-        raise Invalid(f"{content.name} is no {what} file.", fields={"source": f"is no {what} file"})
+        raise Invalid(
+            f"{content.name} is not a valid {what} file.",
+            fields={"source": f"is not a valid {what} file"},
+        )
 
     if kind == "xlsx":
         values, notes = read_excel(content, options.sheet, most_rows)
@@ -170,7 +173,7 @@ def _stored(
 
 
 def with_booleans(reading: ReadTable, boolean_words: Mapping[str, BooleanWords]) -> ReadTable:
-    """Texts that have only one of a dataset's yes/no words as the booleans they are there."""
+    """Text columns that hold only one spelling of a dataset's boolean column, as booleans."""
     table, pairs, columns = reading.table, dict(reading.boolean_words), []
 
     for at, column in enumerate(reading.report.columns):
@@ -213,7 +216,7 @@ def _check_cells(table: pa.Table) -> None:
 
 
 def _check(types: Mapping[str, Type]) -> None:
-    wrong = {name: f"{kind!r} is no type" for name, kind in types.items() if kind not in TYPES}
+    wrong = {name: f"{kind!r} is not a type" for name, kind in types.items() if kind not in TYPES}
     if wrong:
         raise Invalid(
             f"{next(iter(wrong.values()))} of a column.",

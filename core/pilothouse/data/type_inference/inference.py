@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pilothouse.data.booleans import read_booleans
 from pilothouse.data.canonical import ARROW
 from pilothouse.data.reading_options import AUTOMATIC, DateOrder, ReadOptions
-from pilothouse.data.schema import NAMES, Type
+from pilothouse.data.schema import NAMES, ONE_VALUE, Type
 from pilothouse.data.type_inference import numbers
 from pilothouse.data.type_inference.number_columns import DIGITS, formed_number, plain_number
 from pilothouse.data.type_inference.text_column import (
@@ -119,7 +119,7 @@ def _decide(
 
 
 def _infer(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecision:
-    """The first type that reads all values, or text. Raises Open while other columns may tell."""
+    """The first type that reads all values, or text. May raise Undecided."""
     if not column.present:
         return TypeDecision(column.texts, "string", "it has no values")
     if not column.may_be_typed:
@@ -220,7 +220,7 @@ def _boolean(column: TextColumn, *, declared: bool = False) -> TypeDecision | No
 
 
 def _nearly(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecision | None:
-    """A column whose few other values mean missing; otherwise they are mistakes, which is told."""
+    """A column whose few other values mean missing; else it raises Invalid."""
     for kind in ("number", "time"):
         strays = _strays(column, kind)
         if not 0 < len(strays) <= max(1, STRAYS * column.present) or len(strays) == column.present:
@@ -291,14 +291,14 @@ def _strays(column: TextColumn, kind: Type) -> list[int]:
 def _mixed(column: TextColumn, kind: Type, strays: list[int], *, declared: bool = False) -> Invalid:
     at = (strays or positions(pc.is_valid(column.values)))[0]
     row, count = at + 1, len(strays) or column.present
-    value, what = column.values[at].as_py(), NAMES[kind]
+    value, what = column.values[at].as_py(), ONE_VALUE[kind]
     forms = f" Times are understood as {DATE_HINT}." if kind == "time" and declared else ""
     return Invalid(
-        f"row {row}, column {column.name!r}: {value!r:.200} is no {what}, "
+        f"row {row}, column {column.name!r}: {value!r:.200} is not {what}, "
         f"while {column.present - count:,} of the column's {column.present:,} values are.{forms}",
         hint="Correct it, declare the word as missing (`missing`), or declare the column as a "
         "'string' (`types`). Rows count from 1 below the header.",
-        fields={column.name: f"row {row}: {value!r:.200} is no {what}"},
+        fields={column.name: f"row {row}: {value!r:.200} is not {what}"},
     )
 
 
@@ -327,7 +327,7 @@ def _decide_missing_words(
 ) -> None:
     """Decide of the words NA and None in text columns whether they are values.
 
-    They are where the file writes missing values as empty cells. Either is told.
+    They are values where the file writes missing values as empty cells. A note says so.
     """
     typed_words = {word for decision in made.values() for word, _ in decision.missing_words}
     file_has_empty = any(column.texts.null_count for column in columns)

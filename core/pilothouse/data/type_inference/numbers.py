@@ -53,7 +53,7 @@ class NumberForm:
 class NumberTexts:
     """The texts of a column taken apart: plain bodies, signs, and one unit.
 
-    Where a text is no number its body is missing; `rejected` says where that is.
+    Where a text is not a number its body is missing; `rejected` says where that is.
     """
 
     bodies: pa.ChunkedArray

@@ -30,7 +30,7 @@ def infer_stored_types(
     *,
     dates_in_texts: bool = False,
 ) -> TypedTable:
-    """The columns as what they were before a format took it from them, where nobody declared it.
+    """Restore types that a file format cannot express, for columns whose type is not declared.
 
     `source` is the table as it came, whose types say what was changed. `dates_in_texts` is for
     formats that have no type for times, or whose users keep times as text.
@@ -124,7 +124,7 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
 
 
 def _notes(source: pa.ChunkedArray, made: Type) -> tuple[str, ...]:
-    """What became of types that are none of a dataset's."""
+    """Notes about stored types that a dataset does not have."""
     kind = source.type
     if (kind == pa.uint64() or pa.types.is_decimal(kind)) and made == "string":
         return (f"kept as text because {kind} holds more digits here than a number can",)

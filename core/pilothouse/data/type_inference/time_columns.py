@@ -50,7 +50,7 @@ def time_decision(column: TextColumn, clues: Clues, *, last: bool) -> TypeDecisi
 
 
 def _zone_notes(times: dates.TimeTexts) -> list[str]:
-    """What is told of values without a zone among others that have one."""
+    """Notes about values without a time zone among others that have one."""
     zoned, present = int(times.zoned.sum()), int(times.present.sum())
     if not 0 < zoned < present:
         return []
@@ -60,7 +60,7 @@ def _zone_notes(times: dates.TimeTexts) -> list[str]:
 def _chosen_order(
     column: TextColumn, orders: list[DateOrder], clues: Clues, *, last: bool
 ) -> tuple[DateOrder, str]:
-    """Which number is the day, and how that is known. Raises Invalid when it cannot be told."""
+    """Which number is the day, and how that is known. Raises Invalid when no value decides it."""
     times, option = column.times, column.options.date_order
     if option in orders:
         return option, f", {option} as declared" if times.numeric.any() else ""

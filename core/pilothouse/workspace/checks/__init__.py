@@ -1,7 +1,7 @@
 """Checks of a workspace: what `pilothouse doctor` asks. One module looks at one kind of thing.
 
-A check looks and changes nothing. It gets the store and answers with a verdict whose words name
-what is wrong; errors of the database, of the disk and of ours become its words by themselves.
+A check only reads. It gets the store and returns a verdict whose message names what is wrong;
+errors of the database, of the disk and of Pilothouse become the message by themselves.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_LISTED = 100
 
 @dataclass(frozen=True)
 class CheckVerdict:
-    """Whether something is sound, in words, with details for programs."""
+    """Whether something is sound, with a message for people and details for programs."""
 
     ok: bool
     message: str

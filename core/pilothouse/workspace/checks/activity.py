@@ -9,6 +9,6 @@ from pilothouse.workspace.checks import CheckVerdict, checks
 
 @checks.register("activity")
 def activity(store: Store) -> CheckVerdict:
-    """No entry of the activity log was changed, taken out, cut off or written anew."""
+    """No entry of the activity log was changed, removed, cut off or rewritten."""
     chain = verify_anchored(store)
     return CheckVerdict(chain.intact, chain.message)

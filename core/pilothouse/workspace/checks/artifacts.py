@@ -21,7 +21,7 @@ def artifacts(store: Store) -> CheckVerdict:
     sound = f"{len(stored)} artifacts, {len(damaged)} damaged, {len(missing)} missing"
     problems = [f"{digest[:12]}… is damaged" for digest in damaged]
     for digest in missing:
-        what = "is missing" if DIGEST.fullmatch(digest) else "is no digest"
+        what = "is missing" if DIGEST.fullmatch(digest) else "is not a digest"
         problems.append(f"{digest[:12]}… of {named[digest]} {what}")
     return verdict_of(sound, problems, damaged=damaged, missing=missing)
 

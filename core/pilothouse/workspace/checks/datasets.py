@@ -31,7 +31,7 @@ def _problem(store: Store, row: DatasetVersion) -> str:
     except PilothouseError as refused:
         return f"the file of {name} cannot be read: {refused.message}"
     except (OSError, ValueError, pa.ArrowException):
-        return f"the file of {name} is no table"
+        return f"the file of {name} is not a table"
     if (rows, columns) != (row.rows, row.columns):
         own = f"{row.rows} rows and {row.columns} columns"
         return f"{name} says {own}, its file has {rows} and {columns}"

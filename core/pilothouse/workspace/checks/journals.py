@@ -16,7 +16,7 @@ def journals(store: Store) -> CheckVerdict:
     if not root.exists():
         return CheckVerdict(True, "none yet")
     if not root.is_dir():
-        return CheckVerdict(False, f"{root} is no folder")
+        return CheckVerdict(False, f"{root} is not a folder")
 
     problems: list[str] = []
     count = 0
@@ -25,10 +25,10 @@ def journals(store: Store) -> CheckVerdict:
         if folder.name.startswith("."):
             continue  # the newest stamp of a journal that compaction has emptied
         if not folder.is_dir():
-            problems.append(f"journal/{folder.name} is no journal")
+            problems.append(f"journal/{folder.name} is not a journal")
             continue
         problems += [
-            f"{_name(path)} is no segment of a journal"
+            f"{_name(path)} is not a segment of a journal"
             for path in journal.unrecognised_files(folder)
         ]
         for path in journal.paths(folder):

@@ -70,7 +70,7 @@ def _same(stored: float | None, computed: float | None) -> bool:
 
 
 def _versions(session: Session) -> Iterator[str]:
-    """Versions registered with other figures than their run has, when nothing came later."""
+    """Versions whose metrics differ from their run's, unless the run was written later."""
     for version in session.exec(select(ModelVersion).where(col(ModelVersion.run_id).is_not(None))):
         query = select(RunMetric).where(RunMetric.run_id == version.run_id)
         for row in session.exec(query):

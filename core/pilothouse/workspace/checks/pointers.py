@@ -1,4 +1,4 @@
-"""Pointers: what deployments want, serve and served is what their history says."""
+"""Versions of deployments: the desired and the serving one agree with their revisions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pilothouse.workspace.checks import CheckVerdict, checks, verdict_of
 
 @checks.register("pointers")
 def pointers(store: Store) -> CheckVerdict:
-    """Every deployment wants the version of its newest revision and answers with one it had."""
+    """Every deployment has the version of its newest revision and serves one of a revision."""
     problems: list[str] = []
     with store.read() as session:
         deployments = session.exec(select(Deployment)).all()
@@ -25,12 +25,14 @@ def pointers(store: Store) -> CheckVerdict:
     for row in deployments:
         own = [revision for revision in revisions if revision.deployment == row.name]
         if not own or own[-1].version != row.version:
-            problems.append(f"{row.name} wants version {row.version}, its history does not")
+            problems.append(
+                f"{row.name} has version {row.version}, its newest revision another one"
+            )
         if row.serving_version is not None and row.serving_version not in {
             item.version for item in own
         }:
             problems.append(
-                f"{row.name} is answered by version {row.serving_version}, which it never wanted"
+                f"{row.name} serves version {row.serving_version}, which none of its revisions has"
             )
         for item in own:
             digest = digests.get((item.model, item.version))

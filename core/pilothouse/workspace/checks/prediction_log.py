@@ -19,11 +19,11 @@ def prediction_log(store: Store) -> CheckVerdict:
     for tree in log.TREES:
         for folder in _folders(store.folder / tree):
             if not folder.is_dir():
-                problems.append(f"{_name(store, folder)} is no log of a deployment")
+                problems.append(f"{_name(store, folder)} is not a log of a deployment")
                 continue
             for day in sorted(folder.iterdir()):
                 if log.day_of(day) is None:
-                    problems.append(f"{_name(store, day)} is no day of the log")
+                    problems.append(f"{_name(store, day)} is not a day of the log")
                     continue
                 count += 1
                 problems += _day(store, tree, day)
@@ -53,7 +53,7 @@ def _day(store: Store, tree: str, day: Path) -> Iterator[str]:
         if path.suffix == ".part":
             continue  # of a compaction that runs, or was killed and will run again
         if path.suffix != ".parquet" or path.is_dir():
-            yield f"{_name(store, path)} is no file of the log"
+            yield f"{_name(store, path)} is not a file of the log"
             continue
         try:
             log.checked_parquet(path, tree)

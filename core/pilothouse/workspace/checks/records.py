@@ -1,4 +1,4 @@
-"""Rows that carry decisions, held against the seals that the activity log has of them."""
+"""Rows that carry decisions, compared with the seals that the audit log has of them."""
 
 from __future__ import annotations
 

@@ -47,5 +47,5 @@ def _problem(store: Store, digest: str) -> str:
     except PilothouseError as refused:
         return f"cannot be read: {refused.message}"
     except ValueError:
-        return "is no profile"
+        return "is not a profile"
     return ""
