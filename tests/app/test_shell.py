@@ -353,4 +353,4 @@ def test_a_full_disk_is_said_in_words_on_a_screen():
     page = AppTest.from_function(full_disk).run()
     [box] = page.error
     assert "the disk is full" in box.value
-    assert "Make room" in box.value
+    assert "Free space" in box.value

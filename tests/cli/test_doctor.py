@@ -464,12 +464,12 @@ HURTS = {
     "points gone": Hurt(sql("DELETE FROM experiments_metric"), "metrics", "is missing"),
     # pointers and watching
     "the version a deployment wants": Hurt(
-        sql("UPDATE deployments_deployment SET version = 2"), "pointers", "late wants version 2"
+        sql("UPDATE deployments_deployment SET version = 2"), "pointers", "late has version 2"
     ),
     "the version that answers": Hurt(
         sql("UPDATE deployments_deployment SET serving_version = 2"),
         "pointers",
-        "answered by version 2",
+        "late serves version 2",
     ),
     "a revision": Hurt(
         sql("UPDATE deployments_revision SET \"by\" = 'eve'"), "records", "revision"

@@ -159,7 +159,7 @@ def test_a_rule_that_its_column_cannot_have_is_refused(registered: Workspace, wh
 def test_a_rule_for_a_column_that_is_not_there_is_refused(registered: Workspace) -> None:
     with pytest.raises(NotFound, match="says nothing of 'weight'"):
         registered.data.edit_contract("sales", [ContractRule("weight", "number", False)])
-    with pytest.raises(Invalid, match="no share of rows"):
+    with pytest.raises(Invalid, match="not a share of rows"):
         registered.data.edit_contract("sales", tolerance=1.5)
 
 

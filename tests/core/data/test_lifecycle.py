@@ -82,7 +82,7 @@ def test_a_superseded_version_names_the_one_that_replaces_it(goods: Workspace) -
     with pytest.raises(Conflict, match="archived or superseded itself"):
         goods.data.supersede("goods@2", "goods@3")
     goods.data.register("wares", CSV)
-    with pytest.raises(Invalid, match="no version of the dataset 'goods'"):
+    with pytest.raises(Invalid, match="not a version of the dataset 'goods'"):
         goods.data.supersede("goods@2", "wares@1")
 
 
@@ -124,5 +124,5 @@ def test_what_uses_a_version_is_named_and_keeps_it(goods: Workspace) -> None:
 
 
 def test_without_the_other_rooms_nothing_is_deleted(goods: Workspace) -> None:
-    with pytest.raises(Unavailable, match="whole workspace"):
+    with pytest.raises(Unavailable, match="an open workspace"):
         Data(goods.store).delete("goods@3")

@@ -101,7 +101,7 @@ def test_parquet_is_known_by_its_first_bytes(tmp_path: Path) -> None:
         (b"a,b\n1,2\n3\n", "row 2 (line 3), column 'b': the row ends before it"),
         (b"a,b\n1,2\n\n3,4,5\n", "row 2 (line 4), column 'b': the row goes on after it"),
         ("a,b\n1,näß\n".encode() + b"2,caf\xe9\n", "row 2 (line 3), column 'b': byte 0xE9"),
-        (b"a,b\n1,2\n\x00,4\n", "no text"),
+        (b"a,b\n1,2\n\x00,4\n", "not a text file"),
         (b"age,b\n31,1\n42,2\nforty,3\n", "row 3, column 'age': 'forty' is not a number"),
         (b"t\n2013-01-01\n2013-01-02\nsoon\n", "row 3, column 't': 'soon' is not a time"),
     ],
@@ -143,6 +143,6 @@ def test_a_damaged_parquet_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"a": [1, 2]}), path)
     assert "damaged" in refusal(path.read_bytes()[:-20]).message
-    assert "no Parquet file" in refusal(b"a,b\n1,2\n", "upload.parquet").message
+    assert "not a valid Parquet file" in refusal(b"a,b\n1,2\n", "upload.parquet").message
     with pytest.raises(NotFound):
         read_table(tmp_path / "nothing.csv", "", {})
