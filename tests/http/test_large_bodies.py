@@ -181,4 +181,4 @@ def test_callers_that_take_too_long_are_told_apart_from_those_that_may() -> None
     assert slow.fault(1_100) == ""
     slow.transport.unread = 5  # type: ignore[attr-defined]
     assert slow.fault(1_101) == ""
-    assert slow.fault(1_102 + connections.UNREAD_SECONDS) == "did not take its answer"
+    assert slow.fault(1_102 + connections.UNREAD_SECONDS) == "did not read its response"

@@ -1,4 +1,4 @@
-"""What a screen, command or notebook may ask of deployments."""
+"""The API of deployments, for screens, commands and notebooks."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ POLL_SECONDS = 0.1
 
 
 class Deployments(Service):
-    """What serves, and what it answered."""
+    """Deployments, their predictions, labels and traffic."""
 
     def launch(
         self, name: str, model: str, version: int, reason: str = "", *, replicas: int = 1
@@ -62,7 +62,7 @@ class Deployments(Service):
         return self.deployment(name)
 
     def not_servable(self, model: str, version: int) -> str:
-        """Why a version cannot be served, with what to do; nothing when it can."""
+        """Why a version cannot be served and what to do about it; empty when it can."""
         with self._store.read() as session:
             try:
                 commands.require_servable(session, model, version)
@@ -101,7 +101,7 @@ class Deployments(Service):
         return self.deployment(name)
 
     def deployments(self) -> pd.DataFrame:
-        """One row a deployment: what is wanted, what answers, its status in a word and in words."""
+        """One row per deployment; columns as in `COLUMNS`."""
         import pandas as pd
 
         with self._store.read() as session:
@@ -124,7 +124,7 @@ class Deployments(Service):
             return list(session.exec(query.order_by(col(Deployment.name))))
 
     def wait_until_ready(self, name: str, seconds: float = 120.0) -> DeploymentInfo:
-        """Wait until the wanted version answers. Raises Unavailable when it takes too long."""
+        """Wait until the desired version is serving. Raises Unavailable after `seconds`."""
         end = time.monotonic() + seconds
         while (info := self.deployment(name)).status != "ready":
             if time.monotonic() > end:
@@ -133,7 +133,7 @@ class Deployments(Service):
         return info
 
     def logs(self, name: str, lines: int = 200) -> str:
-        """The last lines that the processes of the wanted version wrote."""
+        """The last lines that the processes of the desired version logged."""
         info = self.deployment(name)
         paths = ReplicaPaths(self._store.run_folder, self._store.log_folder)
         parts = []
@@ -144,7 +144,7 @@ class Deployments(Service):
         return "\n".join(parts[-lines:])
 
     def failure(self, name: str) -> Failure | None:
-        """Why the wanted version ended last, while it does not answer again; None when it does."""
+        """Why the desired version exited last, while it is not ready again; else None."""
         info = self.deployment(name)
         replica = failing(info.replicas, info.version)
         if info.desired_state == "stopped" or replica is None:
@@ -159,10 +159,11 @@ class Deployments(Service):
         *,
         event_time: datetime | None = None,
     ) -> list[dict[str, Any]]:
-        """Ask the running server over HTTP: prediction_id, label, score, version, probabilities.
+        """Predict over HTTP through the running server.
 
-        `event_time`, an aware instant, says when what is predicted happened; without it, now.
-        Raises Invalid in words about the columns, Unavailable when no server or process answers.
+        One dictionary per record: prediction_id, label, score, version, probabilities.
+        `event_time`, an aware instant, is when the event happened; by default now. Raises Invalid
+        that names the columns, Unavailable when no server or process is ready.
         """
         signature = self.deployment(name).signature
         event_ms = None if event_time is None else to_ms(event_time)

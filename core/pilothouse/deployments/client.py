@@ -1,4 +1,4 @@
-"""Asking the workspace's own server over HTTP, as the try-it form and a notebook do."""
+"""A client of the workspace's own server, for the try-it form and for notebooks."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ def infer(
     records: list[dict[str, Any]],
     event_ms: int | None = None,
 ) -> list[dict[str, Any]]:
-    """One answer a record: prediction_id, label, score, version, and a probability per class.
+    """One prediction per record: prediction_id, label, score, version, probabilities by class.
 
-    `event_ms` says when the events happened, in milliseconds since the epoch; None means now.
-
-    Raises Invalid, NotFound or Unavailable in the server's own words.
+    `event_ms` is when the events happened, in milliseconds since the epoch; None means now.
+    Raises Invalid, NotFound or Unavailable with the server's message.
     """
     names = dict.fromkeys(name for record in records for name in record)
     kinds = {field.name: DATATYPES[field.type] for field in signature.inputs}

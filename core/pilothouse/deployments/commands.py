@@ -1,6 +1,6 @@
-"""What people want to be served: launched, swapped, rolled back, stopped, resumed.
+"""Commands on deployments: launch, switch version, roll back, stop, resume.
 
-These write down the wish and nothing else; the controller makes it true.
+They write the desired state and nothing else; the controller reconciles the processes with it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_REPLICAS = 8
 def launch(
     session: Session, store: Store, name: str, version: VersionInfo, reason: str, replicas: int
 ) -> None:
-    """Want a version to be served under a new name."""
+    """Create a deployment of a version. Raises Invalid, or Conflict for a name in use."""
     _check_name(session, name)
     if not 1 <= replicas <= MAX_REPLICAS:
         allowed = f"between 1 and {MAX_REPLICAS}"
@@ -54,7 +54,7 @@ def launch(
 def switch_version(
     session: Session, store: Store, name: str, version: VersionInfo, reason: str
 ) -> None:
-    """Want another version of the same model; the old one answers until the new one is ready."""
+    """Serve another version of the same model; the old one serves until the new one is ready."""
     deployment = require(session, name)
     if version.version == deployment.version:
         raise Conflict(f"{name!r} serves version {version.version} already.")
@@ -67,7 +67,7 @@ def switch_version(
 
 
 def roll_back(session: Session, store: Store, name: str, reason: str) -> None:
-    """Want the version before. Still warm, it answers at once: only a pointer moves."""
+    """Serve the previous version. While it is warm it serves at once: only a pointer moves."""
     deployment = require(session, name)
     if deployment.previous_version is None:
         raise Conflict(f"{name!r} has served no version before {deployment.version}.")
@@ -94,12 +94,12 @@ def roll_back(session: Session, store: Store, name: str, reason: str) -> None:
 
 
 def stop(session: Session, store: Store, name: str, reason: str) -> None:
-    """Want nothing to be served; the log and the name are kept."""
+    """Serve nothing under the name; the deployment and its log remain."""
     _set_desired_state(session, store, name, "stopped", reason)
 
 
 def resume(session: Session, store: Store, name: str, reason: str) -> None:
-    """Want it served again, now: waiting after crashes is over."""
+    """Serve again; processes that wait after crashes are started at once."""
     for replica in replicas_of(session, name):
         if replica.state in (FAILED, CRASH_LOOP):
             replica.start_after, replica.fast_crashes = None, 0
@@ -128,7 +128,7 @@ def _set_desired_state(
 
 
 def require(session: Session, name: str) -> Deployment:
-    """The deployment's row. Raises NotFound in words that list the known ones."""
+    """The deployment's row. Raises NotFound that lists the existing ones."""
     deployment = session.get(Deployment, name)
     if deployment is None:
         existing = ", ".join(session.exec(select(Deployment.name).order_by(Deployment.name)))
@@ -139,7 +139,7 @@ def require(session: Session, name: str) -> Deployment:
 
 
 def replicas_of(session: Session, name: str) -> Sequence[Replica]:
-    """The processes of a deployment."""
+    """The replicas of a deployment, newest version first."""
     query = select(Replica).where(Replica.deployment == name)
     return session.exec(query.order_by(col(Replica.version).desc(), col(Replica.ordinal))).all()
 
@@ -153,15 +153,12 @@ def revisions(session: Session, name: str, version: int | None = None) -> Sequen
 
 
 def require_servable(session: Session, model: str, version: int) -> VersionInfo:
-    """The version to serve.
-
-    Raises NotFound without it, Refused when it was taken out of use or cannot be served from here.
-    """
+    """The version to serve. Raises NotFound, or Refused when it is archived or cannot be served."""
     model_version = versions.find(session, model, version)
     if not model_version.signature.can_be_served:
         raise Refused(
             f"{model_version.ref} was logged by another program that did not describe its outputs.",
-            hint="Train it here to serve it from here.",
+            hint="Train it in Pilothouse to serve it.",
         )
     trusted_models.require_written(session, model_version.digest, model_version.ref)
     if model_version.stage == ARCHIVED:
@@ -214,7 +211,7 @@ def _append(
     action: str,
     reason: str,
 ) -> None:
-    """Add a revision that serves what `served` does."""
+    """Add a revision with the version, artifact and signature of `served`."""
     newest = select(func.max(Revision.seq)).where(Revision.deployment == deployment.name)
     served_fields: dict[str, Any] = {
         part: getattr(served, part)

@@ -1,4 +1,4 @@
-"""Why a version does not stay up: the last error that its process wrote before it ended."""
+"""Why a version does not stay up: the last error that its process logged before it exited."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRACEBACK = "Traceback (most recent call last)"
 
 @dataclass(frozen=True)
 class Failure:
-    """How a process of the wanted version ended last, and what it said."""
+    """How a process of the desired version exited last, and the error that it logged."""
 
     version: int
     ended: str
@@ -27,7 +27,7 @@ class Failure:
 
 
 def failing(replicas: Sequence[ReplicaInfo], version: int) -> ReplicaInfo | None:
-    """The process of the version that has ended and does not answer again, the worst first."""
+    """The process of the version that exited and is not ready again; a crash loop comes first."""
     ended = [
         replica
         for replica in replicas
@@ -37,7 +37,7 @@ def failing(replicas: Sequence[ReplicaInfo], version: int) -> ReplicaInfo | None
 
 
 def failure_of(replica: ReplicaInfo, log: Path) -> Failure:
-    """The end of a process with the last error in its log."""
+    """How a process exited, with the last error in its log."""
     return Failure(
         version=replica.version,
         ended=replica.last_exit,

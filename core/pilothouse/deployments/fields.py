@@ -1,4 +1,4 @@
-"""What can be asked of runs by what serves them: a deployment's name, state, version, model."""
+"""Search fields of runs by the deployments that serve them: name, model, version, state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATES = {state.upper(): state for state in ("running", "stopped")}
 
 
 def _deployed(holds: Condition) -> Condition:
-    """A condition on deployments becomes one on the runs whose versions they serve."""
+    """The condition on runs that holds where a deployment of one of their versions fulfils it."""
     serves = select(col(Deployment.name)).where(
         col(Deployment.model) == col(ModelVersion.model),
         col(ModelVersion.version) == ANSWERS,

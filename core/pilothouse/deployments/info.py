@@ -1,4 +1,4 @@
-"""What the room of deployments tells others: plain facts, no live rows."""
+"""What the API of deployments returns: frozen values, no live rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ReplicaInfo:
 
 @dataclass(frozen=True)
 class RevisionInfo:
-    """One change of what is wanted: launched, swapped, rolled back, stopped, resumed."""
+    """One change of the desired state: launched, swapped, rolled back, stopped, resumed."""
 
     seq: int
     action: str
@@ -43,7 +43,7 @@ class RevisionInfo:
 
 @dataclass(frozen=True, repr=False)
 class DeploymentInfo:
-    """A deployment: what is wanted, what answers, and its history, newest revision first."""
+    """A deployment: desired state, serving version, and its history, newest revision first."""
 
     name: str
     model: str
@@ -69,12 +69,12 @@ class DeploymentInfo:
 
     @property
     def version_ref(self) -> str:
-        """The address of the wanted version."""
+        """The desired version: model@version."""
         return f"{self.model}@{self.version}"
 
 
 def describe_status(deployment: Deployment, replicas: Sequence[Replica]) -> tuple[str, str]:
-    """One word for a badge and one sentence for a person."""
+    """The status as one word, and as a sentence."""
     current = [r for r in replicas if r.version == deployment.version]
     ready = sum(r.state == "ready" for r in current)
     is_answering = any(
@@ -84,27 +84,27 @@ def describe_status(deployment: Deployment, replicas: Sequence[Replica]) -> tupl
     if deployment.desired_state == "stopped":
         remaining = [r for r in replicas if r.pid is not None]
         return (
-            ("stopping", "Answering its last requests.") if remaining else ("stopped", "Stopped.")
+            ("stopping", "Completing its last requests.") if remaining else ("stopped", "Stopped.")
         )
     if looping:
-        still = f"; version {deployment.serving_version} still answers" if is_answering else ""
+        still = f"; version {deployment.serving_version} is still serving" if is_answering else ""
         return "crash_loop", f"Version {version} keeps ending right after its start{still}."
     if is_answering and deployment.serving_version == version:
         if ready < deployment.replicas:
             return "degraded", f"{ready} of {deployment.replicas} processes of version {version}."
-        return "ready", f"Version {version} answers."
+        return "ready", f"Version {version} is serving."
     if is_answering:
-        return "swapping", f"Version {deployment.serving_version} answers until {version} is ready."
+        return "swapping", f"Version {deployment.serving_version} serves until {version} is ready."
     if any(r.restarts for r in current):
-        return "restarting", f"Version {version} ended and is being started again."
+        return "restarting", f"Version {version} exited and is being restarted."
 
-    return "starting", f"Version {version} is being loaded and warmed."
+    return "starting", f"Version {version} is being loaded and warmed up."
 
 
 def deployment_info(
     deployment: Deployment, replicas: Sequence[Replica], revisions: Sequence[Revision]
 ) -> DeploymentInfo:
-    """The facts of one deployment; revisions come newest first."""
+    """The values of one deployment; `revisions` must be sorted newest first."""
     state, message = describe_status(deployment, replicas)
     current = next(r for r in revisions if r.version == deployment.version)
     return DeploymentInfo(
@@ -130,7 +130,7 @@ def deployment_info(
 
 
 def replica_info(replica: Replica) -> ReplicaInfo:
-    """The facts of one model process."""
+    """The values of one model process."""
     started, ready = replica.started_at, replica.ready_at
     return ReplicaInfo(
         version=replica.version,
@@ -147,7 +147,7 @@ def replica_info(replica: Replica) -> ReplicaInfo:
 
 
 def revision_info(revision: Revision) -> RevisionInfo:
-    """The facts of one revision."""
+    """The values of one revision."""
     return RevisionInfo(
         seq=revision.seq,
         action=revision.action,

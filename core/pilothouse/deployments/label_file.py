@@ -36,7 +36,7 @@ class LabelColumns:
 
 @dataclass(frozen=True)
 class LabelFile:
-    """What a file says: one label and one instant in ms an id, in the file's order.
+    """The labels in a file: one label and one instant in ms per id, in the file's order.
 
     `unlabelled` counts the rows that have an id and no label, or no id.
     """
@@ -51,7 +51,7 @@ class LabelFile:
 
 @dataclass(frozen=True)
 class LabelReport:
-    """What became of the labels of a file: `unmatched` are the ids that nobody predicted."""
+    """The result of adding a file's labels; `unmatched` are the ids without a prediction."""
 
     columns: LabelColumns
     rows: int
@@ -66,7 +66,7 @@ def column_names(source: str | Path | bytes, filename: str) -> list[str]:
 
 
 def guess_columns(names: Sequence[str], signature: Signature) -> LabelColumns:
-    """The columns by their names; an empty name for one that cannot be told."""
+    """The columns by their usual names; an empty name where no column fits."""
     label_names = (signature.target.casefold(), *LABEL_NAMES)
     return LabelColumns(
         id=_first_named(names, ID_NAMES) or "",
@@ -86,7 +86,7 @@ def read_label_file(
     table = _table(source, filename, {})
     columns = _resolve_columns(table.column_names, signature, columns)
     kinds = {name: str(table.schema.field(name).type) for name in (columns.id, columns.label)}
-    as_written = {}  # 007 is no 7, and the words for true and false are the classes' own
+    as_written = {}  # as text: 007 must not become 7, nor "yes" a boolean
     if kinds[columns.id] != "string":
         as_written[columns.id] = "string"
     if kinds[columns.label] == "bool":
@@ -174,8 +174,8 @@ def _classes(
     if wrong is not None:
         classes = join_names(repr(label) for label in signature.classes)
         raise Invalid(
-            f"row {wrong + 1}, column {columns.label!r}: {excerpt(labels[wrong])} is no class of "
-            "the model.",
+            f"row {wrong + 1}, column {columns.label!r}: {excerpt(labels[wrong])} is not a class "
+            "of the model.",
             hint=f"Known: {classes}.",
         )
     return match_labels(signature, [labels[row] for row in rows])
@@ -194,7 +194,7 @@ def _times(table: pa.Table, name: str | None, now_ms: int) -> list[int]:
     else:
         sample = next((value for value in column.to_pylist() if value is not None), None)
         raise Invalid(
-            f"column {name!r} holds no times, such as {excerpt(sample)}.",
+            f"column {name!r} holds values that are not times, such as {excerpt(sample)}.",
             hint="Times are ISO 8601, such as 2026-01-31T12:00:00Z, or milliseconds since 1970.",
         )
     filled = [now_ms if at is None else at for at in times]

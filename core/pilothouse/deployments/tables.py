@@ -1,4 +1,4 @@
-"""The rows of deployments: what is wanted, how it came to be wanted, and what is seen to run."""
+"""Tables of deployments: the desired state, its revisions, and the replicas observed to run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 
 
 class Deployment(Table, table=True):
-    """What people want to be served under a name, and which version answers now."""
+    """The desired state of a deployment, and the version that serves it now."""
 
     __tablename__ = "deployments_deployment"
     seal: ClassVar[Seal | None] = Seal(
@@ -39,7 +39,7 @@ class Deployment(Table, table=True):
 
 
 class Revision(Table, table=True):
-    """One change of what is wanted, with all a model process needs to serve its version."""
+    """One change of the desired state, with all a model process needs to serve its version."""
 
     __tablename__ = "deployments_revision"
     seal: ClassVar[Seal | None] = Seal(
@@ -62,7 +62,10 @@ class Revision(Table, table=True):
 
 
 class Replica(Table, table=True):
-    """One model process as the controller last saw it. Identity is pid, create time and token."""
+    """A model process as the controller last observed it.
+
+    A pid may be reused, so a process is identified by pid, create time and token together.
+    """
 
     __tablename__ = "deployments_replica"
     __table_args__ = (
@@ -95,7 +98,7 @@ class Replica(Table, table=True):
 
 
 class RouteGeneration(Table, table=True):
-    """One row: it counts every change that the server's routing table must follow."""
+    """A single row: a counter of the changes that the server's routing table must follow."""
 
     __tablename__ = "deployments_route_generation"
 

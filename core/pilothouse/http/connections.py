@@ -1,8 +1,8 @@
 """Connections with limits: how large a request's head may be, and how long a caller may take.
 
-uvicorn limits only how long an answered connection may stay idle. Here a caller also has to send
-the head of a request soon, then its body steadily, and to take the answer; otherwise the
-connection is closed, so that slow callers cannot use up the server.
+uvicorn limits only how long a keep-alive connection may stay idle. Here a client also has to send
+the head of a request soon, then its body steadily, and to read the response; otherwise the
+connection is closed, so that slow clients cannot use up the server (slowloris).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOO_LARGE = (
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 protocol, which remembers since when it waits for its caller."""
+    """uvicorn's HTTP/1.1 protocol, which records since when it waits for its client."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -46,7 +46,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Take a piece of a request; a head that is too large ends the connection."""
         self.last = self.loop.time()
         if self.phase == REFUSED:
-            return  # a connection that is closed with data unread loses its answer
+            # Closing a socket with unread data resets it, and the client would lose the response.
+            return
         self.received += len(data)
         super().data_received(data)
         if self.phase == HEAD and self.received > MAX_HEAD_BYTES:
@@ -78,16 +79,18 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_response_complete()
 
     def fault(self, now: float) -> str:
-        """What the caller takes too long for, or an empty text."""
+        """What the client takes too long for, or an empty text."""
         if self.phase == REFUSED:
             return "sent a head that is too large" if now - self.since > REFUSED_SECONDS else ""
         if self._takes_nothing(now):
-            return "did not take its answer"
+            return "did not read its response"
         if self.phase == HEAD:
             return "sent no request" if now - self.since > HEAD_SECONDS else ""
         if self.phase == ANSWERING:
             return ""
-        if self.flow is not None and self.flow.read_paused:  # we are the slow ones
+        if (
+            self.flow is not None and self.flow.read_paused
+        ):  # the server itself is slow: do not count this time
             self.since = self.last = now
             self.received = 0
             return ""
@@ -116,11 +119,11 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 async def close_slow(connections: Iterable[Any]) -> None:
-    """Close the connections whose callers take too long, for ever."""
+    """Close the connections of slow clients, until cancelled."""
     while True:
         await asyncio.sleep(CHECK_SECONDS)
         now = asyncio.get_running_loop().time()
         for connection in list(connections):
             if isinstance(connection, LimitedProtocol) and (fault := connection.fault(now)):
-                log.info("a connection is closed: its caller %s", fault)
+                log.info("closing a connection: its client %s", fault)
                 connection.transport.abort()

@@ -1,7 +1,7 @@
-"""The links that MLflow's clients print, such as `/#/experiments/1/runs/…`, lead into the app.
+"""Redirects of the links that MLflow's clients print, such as `/#/experiments/1/runs/…`.
 
-What stands behind `#` never reaches a server: the page at `/` hands it to `/open`, which answers
-with the address of the same thing in the app.
+A browser does not send what follows `#`: the script of the page at `/` passes it to `/open`, which
+redirects to the same object in the app.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ Target = tuple[str, Mapping[str, str]]  # a page of the app and its parameters
 
 
 def owns(path: str) -> bool:
-    """Whether an address is one of these."""
+    """Whether a path is one of these links."""
     return path in (ROOT, OPEN)
 
 
 def answer(store: Store, path: str, query: str) -> Response:
-    """The page at `/`, or the way from `/open` into the app."""
+    """The page at `/`, or the redirect of `/open`."""
     if path == ROOT:
         noscript = "Your browser runs no scripts, so this link cannot be followed."
         html = f"<script>{SCRIPT}</script><noscript>{noscript}</noscript>"
@@ -57,7 +57,7 @@ def answer(store: Store, path: str, query: str) -> Response:
 
 
 def target(session: Session, at: str) -> Target:
-    """The page of the app that shows what an address of MLflow's pages means."""
+    """The page of the app for an address of MLflow's pages."""
     path, _, query = at.partition("?")
     parts = [unquote(part) for part in path.strip("/").split("/") if part]
     for pattern, page in _PAGES:

@@ -1,4 +1,4 @@
-"""The management API: what a workspace holds, as JSON, asked through the same verbs as the app."""
+"""The management API: the content of a workspace as JSON, through the same API as the app."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ log = logging.getLogger("pilothouse.server")
 MAX_ROWS = 10_000
 HOT_ROUTES = (
     ("post", "/v2/models/{deployment}/infer", "Predict (Open Inference Protocol v2)."),
-    ("get", "/v2/models/{deployment}", "The tensors a deployment takes and gives."),
-    ("get", "/v2/models/{deployment}/ready", "Whether a deployment answers at once."),
+    ("get", "/v2/models/{deployment}", "The input and output tensors of a deployment."),
+    ("get", "/v2/models/{deployment}/ready", "Whether a process of a deployment is ready."),
     ("get", "/v2/health/live", "Whether the server lives."),
     ("get", "/v2/health/ready", "Whether the server is ready."),
     ("post", "/deployments/{deployment}/invocations", "Predict (MLflow's forms)."),
-    ("post", "/deployments/{deployment}/labels", "Tell what came true: ids, labels, at."),
+    ("post", "/deployments/{deployment}/labels", "Add labels: ids, labels, at."),
     ("get", "/metrics", "Prometheus metrics."),
     ("get", "/healthz", "Whether the process lives."),
     ("get", "/readyz", "Whether requests can be answered."),
@@ -114,14 +114,14 @@ async def _error_response(_: Request, error: Exception) -> Response:
 
 
 async def _unexpected_error_response(request: Request, error: Exception) -> Response:
-    """What the disk or the database refused, in words; anything else is the server's own fault."""
+    """An error of the disk or the database as Unavailable; anything else is an internal error."""
     log.error("a request failed", exc_info=error)
-    message = "something went wrong in the server; its log says what."
+    message = "an internal error; see the server's log."
     return await _error_response(request, to_unavailable(error) or PilothouseError(message))
 
 
 def _with_hot_routes(schema_of: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
-    """The schema with the routes that are answered before FastAPI is asked."""
+    """The schema with the routes that the gateway serves before FastAPI."""
 
     def schema() -> dict[str, Any]:
         document = schema_of()

@@ -1,4 +1,4 @@
-"""Prometheus text of what the gateway counted (exposition format 0.0.4)."""
+"""The gateway's counters as Prometheus text (exposition format 0.0.4)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def exposition(gateway: Gateway, ingest_fallbacks: int = 0) -> bytes:
 
 def _lines(gateway: Gateway, ingest_fallbacks: int) -> Iterator[str]:
     metrics = gateway.metrics
-    yield from _head("pilothouse_info", "gauge", "The program that answers.")
+    yield from _head("pilothouse_info", "gauge", "Version of Pilothouse.")
     yield f'pilothouse_info{{version="{pilothouse.__version__}"}} 1'
     yield from _head("pilothouse_requests_total", "counter", "Prediction requests by status.")
 
@@ -44,7 +44,7 @@ def _lines(gateway: Gateway, ingest_fallbacks: int) -> Iterator[str]:
     for name in gateway.routes.names():
         yield f"pilothouse_deployment_ready{_labels(name)} {int(gateway.routes.is_ready(name))}"
 
-    yield from _head(LATENCY, "histogram", "Time from request to answer.")
+    yield from _head(LATENCY, "histogram", "Time from request to response.")
     for (name, version), histogram in sorted(metrics.latency.items()):
         yield from _histogram(name, version, histogram)
 

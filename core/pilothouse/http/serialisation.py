@@ -1,4 +1,4 @@
-"""Facts and frames as JSON: instants in milliseconds since the epoch, missing values as null."""
+"""Dataclasses and frames as JSON: instants in ms since the epoch, missing values as null."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def to_bytes(value: Any) -> bytes:
-    """Any fact of ours as JSON; NaN and infinities become null."""
+    """Any value of the API as JSON; NaN and infinities become null."""
     return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS | _OURS)
 
 

@@ -1,8 +1,8 @@
 """The server: one ASGI application on loopback, and the process that runs it.
 
-Predictions are raw ASGI and answer as soon as the process is up. The management API is FastAPI, the
-tracking protocol a good deal of code: each is imported in the background when it is first asked,
-so that a server that is asked for neither stays small, and starts at once.
+Predictions are raw ASGI and available as soon as the process is up. The management API (FastAPI)
+and the tracking protocol are imported in a thread at their first request, so that a server without
+such requests starts fast and stays small.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Server:
-    """The whole application: guards the door, then sends each request to the one who answers it."""
+    """The whole application: checks host and origin, then dispatches each request."""
 
     def __init__(self, store: Store, *, allow_reset: bool = False) -> None:
         self.store = store
@@ -63,7 +63,7 @@ class Server:
         self.connections: Iterable[Any] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or follow the process's life."""
+        """Handle a request, or the start and the end of the process."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
@@ -88,7 +88,7 @@ class Server:
             await management(scope, receive, send)
 
     def _check_host_and_origin(self, scope: Scope) -> Refused | None:
-        """A page of another site must reach us neither by a name of its own nor by a form."""
+        """Refuse requests of other sites' pages: by DNS rebinding (host) or by forms (origin)."""
         app = find(self.store.run_folder, "app") if _has_origin(scope) else None
         ports = {app.port if app is not None else self.store.settings.app_port}
         message = hosts.refusal(scope["headers"], ports)
@@ -108,6 +108,7 @@ class Server:
     async def _management_app(self) -> App:
         if self._management is None:
             self._management = asyncio.create_task(asyncio.to_thread(self._build_management_app))
+        # Shielded: a client that disconnects must not cancel the import that others wait for.
         return await asyncio.shield(self._management)
 
     def _build_management_app(self) -> App:
@@ -142,7 +143,7 @@ class Server:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def start(self) -> None:
-        """Read the routes once, then keep them fresh and journals short."""
+        """Read the routes once, then start the background tasks."""
         await self.routes.refresh()
         self._background_tasks = [
             asyncio.create_task(self.routes.poll()),
@@ -152,7 +153,7 @@ class Server:
         ]
 
     async def stop(self) -> None:
-        """Seal the journals and hang up."""
+        """Stop the background tasks, seal the journals and close all connections."""
         for task in self._background_tasks:
             task.cancel()
         await asyncio.gather(*self._background_tasks, return_exceptions=True)
@@ -171,7 +172,7 @@ class Server:
         await close_slow(self.connections)
 
     async def _deliver(self) -> None:
-        """Bring what webhooks are to hear of on its way."""
+        """Deliver the events of webhooks, until cancelled."""
         from pilothouse.interop.mlflow.webhooks.delivery_worker import Courier
 
         courier = Courier(self.store)
@@ -180,14 +181,14 @@ class Server:
             try:
                 await asyncio.to_thread(courier.look)
             except (SQLAlchemyError, PilothouseError):
-                log.exception("deliveries could not be read")
+                log.exception("webhook deliveries could not be read")
             await asyncio.sleep(DELIVERY_CHECK_SECONDS)
 
 
 def serve(settings: Settings, *, allow_reset: bool = False) -> None:
-    """Run the server of a workspace until told to stop.
+    """Run the server of a workspace until SIGINT or SIGTERM.
 
-    `allow_reset` lets whoever tests it empty the workspace over HTTP.
+    `allow_reset` lets tests empty the workspace over HTTP.
 
     Raises Unavailable when the port is taken, or when the workspace has a server already.
     """
@@ -222,7 +223,7 @@ def _run(listener: socket.socket, server: Server) -> None:
         timeout_graceful_shutdown=10,
     )
     own = announce(store.run_folder, "server", int(listener.getsockname()[1]))
-    log.info("the server of %s answers at %s", store.folder, own.url)
+    log.info("the server of %s listens at %s", store.folder, own.url)
     running = uvicorn.Server(config)
     server.connections = running.server_state.connections
     with contextlib.suppress(KeyboardInterrupt):
@@ -231,9 +232,10 @@ def _run(listener: socket.socket, server: Server) -> None:
 
 @contextlib.contextmanager
 def _workspace_lock(run_folder: Path) -> Iterator[None]:
-    """Hold the workspace against a second server, whichever of two began first.
+    """Hold the lock that allows one server per workspace: two would write one journal.
 
-    One that was told to end may still be answering its last requests, so this waits a little.
+    A server that was stopped may still complete its last requests, so this waits a little. Raises
+    Unavailable.
     """
     try:
         with FileLock(run_folder / "server.lock", timeout=LOCK_SECONDS):
@@ -247,7 +249,7 @@ def _workspace_lock(run_folder: Path) -> Iterator[None]:
 
 
 def _listen(port: int) -> socket.socket:
-    """A listening socket on loopback: callers queue here while the application starts."""
+    """A listening socket on loopback; connections queue here while the application starts."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -237,7 +237,7 @@ def test_a_version_that_cannot_load_ends_in_a_crash_loop_while_the_old_one_answe
     broken = next(r for r in info.replicas if r.version == 3)
     assert broken.restarts >= CRASH_LOOP_AFTER
     assert broken.last_exit == "exit code 1"
-    assert "still answers" in info.message
+    assert "is still serving" in info.message
     assert "Error" in deployments.logs("flights")
     entries = Activity(registered).entries(kind="deployment", actor="controller")
     assert entries[["verb", "ref", "reason"]].to_numpy().tolist() == [

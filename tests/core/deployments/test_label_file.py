@@ -45,7 +45,9 @@ def test_instants_in_ms_are_taken_and_seconds_refused() -> None:
     assert labels_of("id,label\na,Ja\n") == {"a": ("Ja", NOW_MS)}
     with pytest.raises(Invalid, match="looks like seconds"):
         labels_of(f"id,label,at\na,Ja,{AT_MS // 1_000}\n")
-    with pytest.raises(Invalid, match="column 'at' holds no times, such as 'soon'"):
+    with pytest.raises(
+        Invalid, match="column 'at' holds values that are not times, such as 'soon'"
+    ):
         labels_of("id,label,at\na,Ja,soon\n")
 
 
@@ -76,7 +78,7 @@ def test_rows_that_say_nothing_are_counted_and_repetitions_count_once() -> None:
     ("text", "message"),
     [
         ("id,label\na,Ja\na,Nein\n", "'a' has two labels: 'Ja' in row 1 and 'Nein' in row 2"),
-        ("id,label\na,Ja\nb,Vielleicht\n", "row 2, column 'label': 'Vielleicht' is no class"),
+        ("id,label\na,Ja\nb,Vielleicht\n", "row 2, column 'label': 'Vielleicht' is not a class"),
         ("id,other\na,Ja\n", "no column holds the labels"),
         ("who,label\na,Ja\n", "no column holds the ids"),
         ("id,label\na,\n", "no row has a value in both"),

@@ -1,7 +1,7 @@
-"""The controller: makes what runs equal to what is wanted, one look at a time.
+"""The controller: reconciles the running model processes with the desired state.
 
-The worker calls `tick()` about twice a second. Everything it knows lies in the database and in the
-processes themselves, so a new controller goes on where a killed one stood.
+The worker calls `tick()` about twice a second. All state is in the database and in the processes
+themselves, so a new controller continues where a killed one stopped.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from pilothouse.storage import Store
 log = logging.getLogger("pilothouse.controller")
 START_SECONDS = 120.0
 HEALTHY_SECONDS = 300.0
-MIN_DRAIN_SECONDS = 1.0  # five looks of the routing table
+MIN_DRAIN_SECONDS = 1.0  # five polls of the server's routing table: no new request arrives after it
 MAX_DRAIN_SECONDS = 20.0
 TERM_SECONDS = 5.0
-BUSY_SECONDS = 60.0  # at one batch: its callers were told long ago that there is no answer
+BUSY_SECONDS = 60.0  # at one batch: its clients had their timeouts long ago
 HEALTH_TIMEOUT_SECONDS = 2.0
 HEALTH_CHECK_SECONDS = 2.0
 MAX_MISSES = 3
@@ -45,7 +45,7 @@ Key = tuple[str, int, int]
 
 @dataclass
 class _Watch:
-    """What is only worth knowing while this controller lives."""
+    """What this controller remembers of a process, and does not need to survive it."""
 
     checked_at: float = 0.0
     measured_at: float = 0.0
@@ -54,7 +54,10 @@ class _Watch:
     entered: dict[str, float] = field(default_factory=dict)
 
     def seconds_in(self, state: str) -> float:
-        """How long this controller has seen the process in a state, by no clock that can be set."""
+        """How long this controller has observed the process in a state.
+
+        Measured with the monotonic clock: the wall clock may be set while a process drains.
+        """
         now = time.monotonic()
         if state not in self.entered:
             self.entered = {state: now}
@@ -70,7 +73,7 @@ class Controller:
     _adopted: bool = False
 
     def tick(self) -> None:
-        """One look and the steps that follow from it."""
+        """Observe every process once and take the steps that follow."""
         if not self._adopted:
             self._adopt_running()
             self._adopted = True
@@ -80,7 +83,7 @@ class Controller:
             self._apply_plan(deployment, [r for r in replicas if r.state])
 
     def stop_all(self, seconds: float = 10.0) -> None:
-        """End every model process of this workspace, leaving what is wanted as it is."""
+        """End every model process of this workspace; the desired state stays as it is."""
         for _, replicas in self._read():
             for replica in replicas:
                 model_processes.send(replica, signal.SIGTERM)
@@ -94,7 +97,7 @@ class Controller:
 
     @property
     def paths(self) -> ReplicaPaths:
-        """Where this workspace's model processes leave their files."""
+        """The paths of this workspace's model processes."""
         return ReplicaPaths(self.store.run_folder, self.store.log_folder)
 
     def _read(self) -> list[tuple[Deployment, list[Replica]]]:
@@ -106,7 +109,7 @@ class Controller:
         return [(d, [r for r in replicas if r.deployment == d.name]) for d in deployments]
 
     def _adopt_running(self) -> None:
-        """Take over processes whose start was not written down, end those that nobody knows."""
+        """Adopt processes whose start an earlier controller did not record; terminate orphans."""
         running = model_processes.running_by_token(self.paths)
         for _, replicas in self._read():
             for replica in replicas:
@@ -115,7 +118,7 @@ class Controller:
                     replica.pid, replica.create_time = identity
                     self._save(replica)
         for token in running:
-            log.warning("ending a model process that no deployment knows")
+            log.warning("terminating an orphaned model process")
             model_processes.remove_files(token, self.paths)
 
     def _observe(self, replica: Replica) -> None:
@@ -146,7 +149,7 @@ class Controller:
         self._save(replica, routes=True)
 
     def _age(self, replica: Replica, watch: _Watch | None) -> timedelta:
-        """How old a process became; by the clock when an earlier controller started it."""
+        """How old a process became, by the wall clock when an earlier controller started it."""
         if watch is not None and watch.started_at is not None:
             return timedelta(seconds=time.monotonic() - watch.started_at)
         return self.store.now() - (replica.started_at or self.store.now())
@@ -166,7 +169,7 @@ class Controller:
         replica.pid, replica.create_time, replica.token = None, None, ""
 
     def _record_crash_loop(self, replica: Replica) -> None:
-        """Write down once that a version does not stay up, for whoever has to look at it."""
+        """Record once per crash loop that a version does not stay up: attention lists it."""
         with self.store.write() as session:
             record(
                 session,
@@ -186,7 +189,11 @@ class Controller:
             log.info("%s version %d is ready", replica.deployment, replica.version)
             self._save(replica, routes=True)
         elif self._watch(replica).seconds_in(STARTING) > START_SECONDS:
-            log.warning("%s version %d did not start", replica.deployment, replica.version)
+            log.warning(
+                "%s version %d did not become ready: killing its process",
+                replica.deployment,
+                replica.version,
+            )
             model_processes.send(replica, signal.SIGKILL)
 
     def _check_health(self, replica: Replica) -> None:
@@ -198,7 +205,11 @@ class Controller:
         watch.misses = 0 if health is not None else watch.misses + 1
         stuck = health is not None and health.get("busy_seconds", 0.0) > BUSY_SECONDS
         if watch.misses >= MAX_MISSES or stuck:
-            log.warning("%s version %d hangs", replica.deployment, replica.version)
+            log.warning(
+                "%s version %d does not respond: killing its process",
+                replica.deployment,
+                replica.version,
+            )
             model_processes.send(replica, signal.SIGKILL)
             return
         self._record_health(replica, watch)
@@ -229,7 +240,7 @@ class Controller:
             self._switch(deployment, steps.serving_version)
             steps = reconcile.plan(
                 deployment, replicas, self.store.now()
-            )  # who is warm has changed
+            )  # which version is warm has changed
         by_key = {(r.version, r.ordinal): r for r in replicas}
         for key in steps.stops:
             self._stop(by_key[key])
@@ -237,17 +248,17 @@ class Controller:
             self._start(deployment, by_key.get((version, ordinal)), version, ordinal)
 
     def _switch(self, deployment: Deployment, serving: int | None) -> None:
-        """Turn the traffic, and keep the version that answered before warm for a while."""
+        """Route requests to another version; the one before stays warm for a while."""
         with self.store.write() as session:
             row = session.get_one(Deployment, deployment.name)
             if row.generation != deployment.generation:
-                return  # wanted otherwise in the meantime: look again
+                return  # the desired state changed meanwhile: decide again at the next tick
             if row.serving_version is not None and serving is not None:
                 row.warm_until = self.store.now() + replica_states.WARM
             row.serving_version = deployment.serving_version = serving
             deployment.warm_until = row.warm_until
             increment_generation(session)
-        log.info("%s is now answered by version %s", deployment.name, serving)
+        log.info("%s is now served by version %s", deployment.name, serving)
 
     def _stop(self, replica: Replica) -> None:
         if replica.pid is None:
@@ -259,14 +270,14 @@ class Controller:
     def _start(
         self, deployment: Deployment, replica: Replica | None, version: int, ordinal: int
     ) -> None:
-        """Write down the token, then spawn: if killed in between, the next one finds the token."""
+        """Store the token, then spawn: after a kill in between, the next controller finds it."""
         replica = replica or Replica(
             deployment=deployment.name, version=version, ordinal=ordinal, state=NEW
         )
         token = secrets.token_hex(16)
         try:
             launch = self._launch(deployment.name, version, token)
-        except PilothouseError as refused:  # the artifact is gone or damaged: say so, try again
+        except PilothouseError as refused:  # the artifact is missing or damaged: tried again later
             replica.last_exit = str(refused)
             self._count_crash(replica, timedelta(0))
             self._save(replica)
@@ -315,11 +326,11 @@ class Controller:
 
 
 def newest_revision(session: Session, name: str, version: int) -> Revision:
-    """What serving a version of a deployment needs, as last written down."""
+    """The newest revision that serves a version of a deployment."""
     query = select(Revision).where(Revision.deployment == name, Revision.version == version)
     return session.exec(query.order_by(col(Revision.seq).desc()).limit(1)).one()
 
 
 def stop_all(store: Store) -> None:
-    """End every model process of a workspace without a worker; what is wanted stays as it is."""
+    """End every model process of a workspace without a worker; the desired state stays."""
     Controller(store).stop_all()

@@ -1,6 +1,6 @@
-"""Model processes as the operating system sees them: spawn, recognise, ask, signal, reap.
+"""Model processes as the operating system knows them: spawn, identify, query, signal, reap.
 
-A process outlives the controller that spawned it. The next one knows it again by its pid, its
+A process outlives the controller that spawned it. The next controller identifies it by its pid, its
 create time and the token in its command line.
 """
 
@@ -26,27 +26,27 @@ from pilothouse.kit import processes
 from pilothouse.kit.errors import Refused
 
 MODULE = "pilothouse.deployments.model_server.server"
-MAX_SOCKET_FOLDER = 80  # the kernel takes paths of 108 bytes
+MAX_SOCKET_FOLDER = 80  # bytes; `sun_path` of a unix socket has 108
 MAX_LOG_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class ReplicaPaths:
-    """Where model processes of one workspace leave their files."""
+    """The files of the model processes of one workspace."""
 
     run: Path
     logs: Path
 
     def launch_file(self, token: str) -> Path:
-        """What the process is told; taking it away ends the process."""
+        """The launch file of a process; removing it ends the process."""
         return self.run / "models" / f"{token}.json"
 
     def log_file(self, deployment: str, version: int, ordinal: int) -> Path:
-        """What the process says."""
+        """The log of a process."""
         return self.logs / "deployments" / f"{deployment}-v{version}-{ordinal}.log"
 
     def socket(self, token: str) -> str:
-        """Where the process listens: a short path in a folder that only we may enter."""
+        """The socket of a process: a short path in a folder that only this user may enter."""
         _make_private(self.sockets)
         return str(self.sockets / f"{token[:12]}.sock")
 
@@ -93,29 +93,31 @@ def spawn(launch: Launch, token: str, paths: ReplicaPaths, ordinal: int) -> tupl
 
 
 def is_running(replica: Replica) -> bool:
-    """Whether the row's own process still runs: same pid, same birth, its token, no zombie."""
+    """Whether the row's own process still runs: same pid, create time and token, not a zombie."""
     if replica.pid is None or replica.create_time is None:
         return False
     if not processes.is_running(replica.pid, replica.create_time):
         return False
     try:
         command = psutil.Process(replica.pid).cmdline()
-        return not command or replica.token in command  # one that is just ending has none left
+        return (
+            not command or replica.token in command
+        )  # an exiting process has no command line left
     except psutil.Error:
         return False
 
 
 def exit_reason(pid: int | None) -> str:
-    """How a process ended, as far as one can know who is not its parent; a child of ours is reaped.
+    """How a process exited; empty while its threads are still exiting.
 
-    Empty while its threads are still ending.
+    A child of this process is reaped. The exit status of any other process cannot be known.
     """
     if pid is None:
         return "never started"
     try:
         ended_pid, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
-        return "ended while nobody watched"
+        return "exited while no worker was running"
     if ended_pid == 0:
         return ""
     code = os.waitstatus_to_exitcode(status)
@@ -123,7 +125,7 @@ def exit_reason(pid: int | None) -> str:
 
 
 def health(replica: Replica, timeout: float) -> dict[str, Any] | None:
-    """What the process says of itself, or None when it does not answer as itself."""
+    """The state that the process reports, or None when it does not respond with its own token."""
     try:
         answer = request(replica.socket, STATE, timeout)
     except OSError:
@@ -141,7 +143,7 @@ def memory(pid: int) -> int:
 
 
 def send(replica: Replica, signal_number: signal.Signals) -> None:
-    """Signal the row's own process, and never a stranger that got its pid."""
+    """Signal the row's own process, never another one that has got its pid."""
     if replica.pid is not None and is_running(replica):
         os.kill(replica.pid, signal_number)
 
@@ -163,7 +165,7 @@ def running_by_token(paths: ReplicaPaths) -> dict[str, tuple[int, float]]:
 
 
 def remove_files(token: str, paths: ReplicaPaths) -> None:
-    """Take away what was left for a process: one that still runs ends by itself."""
+    """Remove the files of a process; one that still runs exits when its launch file is gone."""
     if token:
         paths.launch_file(token).unlink(missing_ok=True)
         Path(paths.socket(token)).unlink(missing_ok=True)

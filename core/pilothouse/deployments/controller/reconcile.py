@@ -1,7 +1,7 @@
-"""What to do next, from what is wanted and what runs: a pure function of the two.
+"""The next steps of the controller: a pure function of the desired state and the replicas.
 
-Level-triggered: the plan looks at the present only. Whatever was missed, done twice or interrupted
-comes right at the next look.
+Level-triggered: the plan depends on the present state only, so whatever was missed, done twice or
+interrupted is corrected at the next tick.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from pilothouse.deployments.replica_states import (
 )
 from pilothouse.deployments.tables import Deployment, Replica
 
+# Exponential, so that a version that cannot start does not use up a core; the first start after a
+# crash is immediate, because most crashes are single ones.
 BACK_OFF_SECONDS = (0, 1, 2, 4, 8, 16, 32, 60)
 FAST_CRASH = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
 class ReconcilePlan:
-    """The version that should answer, the processes to start, and those to stop."""
+    """The version that should serve, and the processes to start and to stop."""
 
     serving_version: int | None
     starts: tuple[tuple[int, int], ...]
@@ -36,7 +38,7 @@ class ReconcilePlan:
 
 
 def plan(deployment: Deployment, replicas: Sequence[Replica], now: datetime) -> ReconcilePlan:
-    """The next steps of one deployment; a process is (version number, ordinal)."""
+    """The next steps of one deployment; a process is (version, ordinal)."""
     if deployment.desired_state == "stopped":
         return ReconcilePlan(
             None, (), tuple((r.version, r.ordinal) for r in replicas if r.state != STOPPING)
@@ -63,9 +65,9 @@ def plan(deployment: Deployment, replicas: Sequence[Replica], now: datetime) -> 
 
 
 def choose_serving(deployment: Deployment, replicas: Sequence[Replica]) -> int | None:
-    """The version that answers: the wanted one once ready, else the one that answers now.
+    """The version that serves: the desired one once it is ready, else the one that serves now.
 
-    A wanted version that keeps crashing gives way to the one before, if that is still warm.
+    When the desired version keeps crashing, the previous one serves if it is still warm.
     """
     ready = {r.version for r in replicas if r.state == READY}
     looping = any(is_looping(r) and r.version == deployment.version for r in replicas)
@@ -90,12 +92,12 @@ def _is_warm(deployment: Deployment, replica: Replica, now: datetime) -> bool:
     until = deployment.warm_until
     if replica.state not in (READY, STARTING) or until is None:
         return False
-    return now < until <= now + WARM  # later than that, the clock was put back meanwhile
+    return now < until <= now + WARM  # later than that: the clock was set back meanwhile
 
 
 def _may_start(replica: Replica, now: datetime) -> bool:
     if replica.state in (FAILED, CRASH_LOOP):
-        longest = timedelta(seconds=BACK_OFF_SECONDS[-1])  # beyond it the clock was put back
+        longest = timedelta(seconds=BACK_OFF_SECONDS[-1])  # beyond it the clock was set back
         after = replica.start_after
         return after is None or not now < after <= now + longest
     return replica.state == NEW

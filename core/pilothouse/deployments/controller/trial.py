@@ -1,4 +1,4 @@
-"""Trying a version before it serves: a model process loads it and answers its example."""
+"""Trial of a version before it serves: a model process loads it and predicts its example."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_MESSAGE = 300
 
 
 def try_version(store: Store, version: VersionInfo) -> str:
-    """Why a model process cannot answer the version's example, or nothing when it can."""
+    """Why a model process cannot predict the version's example; empty when it can."""
     if not version.signature.can_be_served:
         return "another program logged it and did not say what its answer means"
 

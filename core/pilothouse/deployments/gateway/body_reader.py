@@ -1,6 +1,6 @@
-"""Reading request bodies in the server: small ones at once, large ones in the reader process.
+"""Reads request bodies: small ones in the event loop, large ones in the reader process.
 
-The reader process is started when a large body comes and ended when none has come for a while.
+The reader process is started for the first large body and terminated when it has been idle.
 """
 
 from __future__ import annotations
@@ -106,11 +106,11 @@ class BodyReader:
                     reply = await process.connection.request(pack(b"R", head, body))
             except TimeoutError as late:
                 raise TooLarge(f"the body cannot be read within {READ_SECONDS:.0f} s.") from late
-            except ConnectionError as gone:  # it needed more memory than it may have
+            except ConnectionError as gone:  # it exceeded its memory limit and ended
                 raise TooLarge("the body takes too much memory when it is read.") from gone
             kind, result, tail = unpack(reply)
             if result["peak_bytes"] > LARGE_PEAK:
-                self._terminate()  # its memory goes back to the system
+                self._terminate()  # Python keeps freed memory; a new process is small
 
         if kind == REFUSED:
             raise _refusal(result)
@@ -118,7 +118,10 @@ class BodyReader:
 
     @asynccontextmanager
     async def _exclusive(self) -> AsyncIterator[_Process]:
-        """The process, for one body; it is ended when the body was not read to the end."""
+        """The process, for one body; terminated when the body was not read to its end.
+
+        A response that is still due would be taken for the response to the next body.
+        """
         try:
             async with asyncio.timeout(QUEUE_SECONDS):
                 await self._lock.acquire()
@@ -144,7 +147,7 @@ class BodyReader:
         return self._process
 
     def terminate_if_idle(self) -> None:
-        """End the process when it was not needed for a while: called by the server's clock."""
+        """Terminate an idle process; called regularly by the server."""
         idle = time.monotonic() - self._used_at > IDLE_SECONDS
         if self._process is not None and idle and not self._lock.locked():
             self._terminate()
@@ -152,7 +155,7 @@ class BodyReader:
         self._terminated = [child for child in self._terminated if child.poll() is None]
 
     def close(self) -> None:
-        """End the process."""
+        """Terminate the process and wait for it."""
         self._terminate()
         for child in self._terminated:
             child.wait()

@@ -1,7 +1,7 @@
-"""From JSON into checked columns: the column set, the types, the finiteness, the missing values.
+"""Checks columns against a signature: their names, types, finiteness and missing values.
 
-Plain lists on purpose: the gateway holds neither numpy nor pandas. Most columns are accepted by
-one pass of `set(map(type, values))`, which runs in C.
+Plain lists on purpose: the server loads neither numpy nor pandas. PERF: most columns are accepted
+by one pass of `set(map(type, values))`, which runs in C (benchmark: run.py predict).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def check_columns(
     rows: int,
     unused: tuple[str, ...] | None = None,
 ) -> Columns:
-    """The given columns in the signature's order, each of the right type.
+    """The received columns in the signature's order, each of the right type.
 
     A column that may be missing may be left out. `unused` are columns that the protocol ignores;
     where it is None, a column that the model does not have is refused. Raises Invalid with a
@@ -142,7 +142,7 @@ def _string(values: list[Any], kinds: set[type]) -> list[Any]:
 
 
 def _booleans(field: SignatureField, values: list[Any], kinds: set[type]) -> list[Any]:
-    """True and false, as 1 and 0, as words, or as the two words that the data has for them."""
+    """Booleans, also as 1 and 0, as texts, or as the two texts that the data has for them."""
     if kinds == {bool}:
         return values
     by_text = BOOLEAN_TEXTS
@@ -164,7 +164,7 @@ def _boolean(value: Any, row: int, by_text: Mapping[str, bool]) -> bool | None:
 
 
 def _time(values: list[Any], kinds: set[type]) -> list[Any]:
-    """Times are milliseconds since the epoch from here on; ISO 8601 is taken, UTC when bare."""
+    """Milliseconds since the epoch; ISO 8601 is accepted and means UTC without an offset."""
     if not kinds <= {int, float, str}:
         raise _first_wrong(values, (int, float, str), "milliseconds since 1970 or an ISO 8601 time")
     if kinds != {int}:
@@ -181,7 +181,7 @@ def _instant(value: float | str | None, row: int) -> int | None:
     try:
         at = datetime.fromisoformat(value)
     except ValueError as bad:
-        raise Invalid(f"row {row} is {excerpt(value)}, which is no ISO 8601 time") from bad
+        raise Invalid(f"row {row} is {excerpt(value)}, which is not an ISO 8601 time") from bad
     return to_ms(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 

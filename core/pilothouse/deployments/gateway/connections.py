@@ -1,7 +1,7 @@
-"""Lines to model processes, and whether the process at the other end still answers.
+"""Connections to model processes, with the health of the process at the other end.
 
-The server asks each process once a second how it is. One that does not answer, or is at one batch
-for long, gets no new requests until it answers again or is replaced.
+The server checks each process once a second. A process that does not respond, or works on one batch
+for long, gets no new requests until it responds again or is replaced.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BUSY_SECONDS = 15.0
 
 
 class ModelConnection:
-    """A connection to one model process with what is known of the process's health."""
+    """A connection to one model process, and the health of that process."""
 
     def __init__(self, client: FrameClient) -> None:
         self.client = client
@@ -30,7 +30,7 @@ class ModelConnection:
 
     @property
     def is_responsive(self) -> bool:
-        """Whether a request that is sent now can be expected to be answered."""
+        """Whether a response can be expected for a request that is sent now."""
         if not self.client.is_open:
             return False
         now = asyncio.get_running_loop().time()
@@ -38,7 +38,7 @@ class ModelConnection:
         return not silent and self._busy <= BUSY_SECONDS
 
     def check_health(self) -> None:
-        """Ask the process how it is, unless it was asked just now."""
+        """Request the state of the process, unless that was done within the last second."""
         now = asyncio.get_running_loop().time()
         if (
             self._requested_at is None
@@ -56,5 +56,5 @@ class ModelConnection:
         self._requested_at, self._answered_at = None, asyncio.get_running_loop().time()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.client.close()

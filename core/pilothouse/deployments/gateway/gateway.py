@@ -5,7 +5,8 @@
     POST /deployments/{d}/invocations   /invocations      GET /ping
     POST /deployments/{d}/labels        {"ids": [...], "labels": [...], "at": [ms, ...]}
 
-A request is read, checked against the signature, predicted, written to the journal, and answered.
+A request is read, checked against the signature, predicted and written to the journal; then the
+response is sent, so that nothing is answered that is not logged.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ Read = Callable[[Signature], Awaitable[CheckedRequest]]
 
 @dataclass
 class Gateway:
-    """Answers the hot routes; `owns` says which they are."""
+    """Serves the routes of predictions and labels; `owns` says which they are."""
 
     workspace: Path
     routes: Routes
@@ -90,9 +91,11 @@ class Gateway:
             answer = await self._answer(scope, receive)
         except PilothouseError as refused:
             answer = error_response(refused)
-        except Exception as failed:  # the edge of a request
+        except (
+            Exception
+        ) as failed:  # the edge of a request: its client gets a response, the log the traceback
             log.exception("a request failed")
-            unknown = PilothouseError("something went wrong in the server; its log says what.")
+            unknown = PilothouseError("an internal error; see the server's log.")
             answer = error_response(to_unavailable(failed) or unknown)
         await respond(send, answer)
 
@@ -111,7 +114,7 @@ class Gateway:
             return self._get(path)
         if infer or deployment or path in FIXED_PATHS:
             return error_response(_not_allowed(method), status=405)
-        raise NotFound(f"there is nothing at {path}.", hint="See /openapi.json.")
+        raise NotFound(f"no such route: {path}.", hint="See /openapi.json.")
 
     async def _infer(
         self, name: str, version: str | None, scope: Scope, receive: Receive
@@ -168,7 +171,7 @@ class Gateway:
     async def _predict(
         self, name: str, read: Read, began: float
     ) -> tuple[CheckedRequest, InferenceResponse]:
-        """Predict, count and write down. A request that fails is counted and written down too."""
+        """Predict, count and log. A request that fails is counted and logged too."""
         if self._in_flight[name] >= MAX_IN_FLIGHT:
             raise Unavailable(f"{name!r} has {MAX_IN_FLIGHT} requests waiting.")
         self._in_flight[name] += 1
@@ -183,9 +186,9 @@ class Gateway:
     async def _predict_with_retry(
         self, name: str, read: Read, began: float
     ) -> tuple[CheckedRequest, InferenceResponse]:
-        """Predict, once more when the process ends meanwhile: predicting changes nothing.
+        """Predict, and once more when the process ends meanwhile: predictions are idempotent.
 
-        The second try has time of its own: a process that hangs is noticed late.
+        The second attempt has its own, longer time: a process that hangs is detected late.
         """
         loop = asyncio.get_running_loop()
         for wait_seconds in (WAIT_SECONDS, RETRY_SECONDS):
@@ -204,7 +207,7 @@ class Gateway:
             self._log_prediction(route, request, predicted, began)
             return request, predicted
 
-        raise Unavailable(f"two processes of {name!r} ended while they predicted this.")
+        raise Unavailable(f"two processes of {name!r} ended during this prediction.")
 
     def _log_prediction(
         self,
@@ -213,7 +216,7 @@ class Gateway:
         predicted: InferenceResponse,
         began: float,
     ) -> None:
-        """Write down an answer before it is sent."""
+        """Log predictions before the response is sent."""
         journal = self._journal(route.name)
         received_us = journal.stamp()
         latency_ms = round((time.perf_counter() - began) * 1_000, 3)
@@ -266,7 +269,7 @@ class Gateway:
             return json_response(state, status=200 if self.routes.loaded else 503)
         if path == "/ping":
             return Response(200 if self.routes.loaded else 503, b"\n")
-        raise NotFound(f"there is nothing at {path}.", hint="See /openapi.json.")
+        raise NotFound(f"no such route: {path}.", hint="See /openapi.json.")
 
     def _model(self, name: str, version: str | None, only_ready: bool) -> Response:
         route = self.routes.get(name)
@@ -279,14 +282,14 @@ class Gateway:
     def _check_version(self, name: str, version: str | None) -> None:
         serving = self.routes.get(name).version
         if version is not None and int(version) != serving:
-            raise NotFound(f"{name!r} is answered by version {serving}, not {version}.")
+            raise NotFound(f"{name!r} serves version {serving}; version {version} was requested.")
 
     def _only_deployment(self) -> str:
         names = self.routes.names()
         if len(names) != 1:
             existing = ", ".join(names) or "none yet"
             raise NotFound(
-                "which deployment is meant?",
+                "the request names no deployment.",
                 hint=f"Use /deployments/NAME/invocations; there are: {existing}.",
             )
         return names[0]
@@ -297,13 +300,13 @@ class Gateway:
         return self._journals[name]
 
     def seal_old(self) -> None:
-        """Seal the journal segments that have been open for long."""
+        """Seal journal segments that are old, and let the reader process go when it is idle."""
         for journal in self._journals.values():
             journal.seal_if_old()
         self.reader.terminate_if_idle()
 
     def close(self) -> None:
-        """Seal every journal and hang up."""
+        """Seal every journal and close every connection."""
         for journal in self._journals.values():
             journal.seal()
         self.reader.close()
@@ -322,7 +325,7 @@ class Gateway:
 
 
 def _not_allowed(method: str) -> PilothouseError:
-    return Invalid(f"{method} is not answered here.")
+    return Invalid(f"{method} is not allowed here.")
 
 
 def _predicted(route: DeploymentRoute, request: CheckedRequest, raw: bytes) -> InferenceResponse:
@@ -349,7 +352,7 @@ def _predicted(route: DeploymentRoute, request: CheckedRequest, raw: bytes) -> I
 
 
 def _labels(signature: Signature, scores: list[float]) -> list[Any]:
-    """The positive class at or above the agreed threshold, else the other one."""
+    """The positive class where the score reaches the signature's threshold, else the other one."""
     rest = [label for label in signature.classes if label != signature.positive]
     other = rest[0] if rest else signature.positive
     return [signature.positive if s >= signature.threshold else other for s in scores]

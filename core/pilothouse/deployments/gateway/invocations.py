@@ -1,8 +1,8 @@
 """MLflow's scoring form: `dataframe_split`, `dataframe_records`, `instances` or `inputs`, and CSV.
 
 Source: mlflow/pyfunc/scoring_server. Exactly one of the four; `params` may carry `event_time` and
-`prediction_ids`. The answer is `{"predictions": [...]}` with our ids and scores beside it. As with
-MLflow, columns that the model does not take are ignored, and NaN is a missing value.
+`prediction_ids`. The response is `{"predictions": [...]}` with `scores` and `prediction_ids`. As
+with MLflow, columns that the model does not take are ignored, and NaN is a missing value.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Table = tuple[dict[str, list[Any]], int, tuple[str, ...]]
 def parse(
     body: bytes, content_type: str, signature: Signature, limits: RequestLimits | None = None
 ) -> InferenceRequest:
-    """A request's columns. Raises Invalid when the form is none of MLflow's."""
+    """A request's columns. Raises Invalid for a body in none of MLflow's forms, or TooLarge."""
     limits = limits or RequestLimits()
     if content_type == "text/csv":
         columns, rows, unused = _csv(body, signature, limits)
@@ -123,7 +123,7 @@ _READERS = {
 
 
 def _check_count(columns: int, signature: Signature) -> None:
-    """Raises TooLarge for more columns than any sender of the model's rows has reason to send."""
+    """Raises TooLarge for more columns than a client with the model's data would send."""
     most = max(MAX_COLUMNS, 2 * len(signature.inputs))
     if columns > most:
         raise TooLarge(f"there are {columns} columns; at most {most} are read.")
@@ -161,7 +161,7 @@ def _csv(body: bytes, signature: Signature, limits: RequestLimits) -> Table:
 
 
 def _csv_rows(lines: Any, width: int, limits: RequestLimits) -> list[list[str]]:
-    """The rows, as far as their number is allowed; an empty line is no row."""
+    """The rows, without empty lines. Raises TooLarge at the first row beyond the limit."""
     data: list[list[str]] = []
     for index, line in enumerate(lines):
         if not line:
@@ -175,7 +175,7 @@ def _csv_rows(lines: Any, width: int, limits: RequestLimits) -> list[list[str]]:
 
 
 def _typed(cell: str, field: SignatureField) -> Any:
-    """A CSV cell as JSON would have it; a cell that does not fit stays a text and is refused."""
+    """A CSV cell as a JSON value; one that does not fit stays a text, which the check refuses."""
     if cell == "":
         return None
     if field.type == "string":

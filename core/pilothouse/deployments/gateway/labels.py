@@ -1,4 +1,4 @@
-"""Labels: what came true of a prediction, told later, by id, and told again to correct."""
+"""Labels: the observed outcome of predictions, sent later by prediction id; the last one counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINE_LABELS = 10_000
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels that were checked: one class and one instant an id."""
+    """Checked labels: one class and one instant in ms per id."""
 
     ids: list[str]
     labels: list[Any]
@@ -29,7 +29,10 @@ class Labels:
 
 
 def write_labels(folder: Path, labels: Labels) -> None:
-    """Write labels into a deployment's journal folder, in lines that are read quickly."""
+    """Write labels into a deployment's journal, in lines of at most `LINE_LABELS`.
+
+    Readers parse a journal line by line, so a line must not become large.
+    """
     journal = Journal(folder)
     for start in range(0, len(labels.ids), LINE_LABELS):
         part = slice(start, start + LINE_LABELS)
@@ -43,7 +46,7 @@ def check_labels(
 ) -> Labels:
     """Labels whose classes the model knows; `at` is an instant in ms, one a label, or None (now).
 
-    Raises Invalid in words that name the first wrong one.
+    Raises Invalid that names the first wrong one.
     """
     _check_ids(ids)
     if len(labels) != len(ids):
@@ -65,7 +68,7 @@ def _times(at: Any, count: int, now_ms: int) -> list[int]:
 
 def _check_ids(ids: Sequence[Any]) -> None:
     if not ids:
-        raise Invalid("there are no ids.")
+        raise Invalid("`ids` is empty.")
     if any(type(word) is not str or not 0 < len(word) <= MAX_ID for word in ids):
         raise Invalid(f"each id must be a text of 1 to {MAX_ID} characters.")
     if len(set(ids)) != len(ids):
@@ -73,7 +76,7 @@ def _check_ids(ids: Sequence[Any]) -> None:
 
 
 def match_labels(signature: Signature, labels: Sequence[Any]) -> list[Label]:
-    """The class that each label means. Raises Invalid for the first that means none."""
+    """The class of each label. Raises Invalid for the first that is not a class."""
     cached: dict[tuple[type, Any], Label] = {}
     matched: list[Label] = []
     for row, label in enumerate(labels):
@@ -90,6 +93,6 @@ def _match(signature: Signature, value: Any, row: int) -> Label:
     if label is not None:
         return label
     raise Invalid(
-        f"label {row} is {excerpt(value)}, which is no class of the model.",
+        f"label {row} is {excerpt(value)}, which is not a class of the model.",
         hint=f"Known: {join_names(repr(label) for label in signature.classes)}.",
     )

@@ -1,5 +1,7 @@
-"""What the gateway counts while it runs: requests, rows, latencies. Forgotten when it ends; the
-prediction log remembers."""
+"""Counters of the gateway for `/metrics`: requests, rows, labels, latencies.
+
+They start at zero with the server; the prediction log keeps the history.
+"""
 
 from __future__ import annotations
 

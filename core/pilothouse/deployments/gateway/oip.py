@@ -32,14 +32,14 @@ DATATYPES = {
 NUMERIC = {f"{kind}{bits}" for kind in ("INT", "UINT", "FP") for bits in (8, 16, 32, 64)} - {"FP8"}
 KNOWN = NUMERIC | {"BOOL", "BYTES"}
 OUTPUTS = ("predict", "predict_proba", "prediction_id")
-SPARE_TENSORS = 100  # unknown ones are named in the refusal; more of them are only counted
+SPARE_TENSORS = 100  # unknown tensors are named in the error; more of them are only counted
 PLATFORM = "pilothouse_sklearn"
 
 
 def parse(
     body: dict[str, Any], signature: Signature, limits: RequestLimits | None = None
 ) -> InferenceRequest:
-    """A request's columns. Raises Invalid in words that name the tensor."""
+    """A request's columns. Raises Invalid that names the tensor."""
     tensors = body.get("inputs")
     if not isinstance(tensors, list) or not tensors:
         raise Invalid("`inputs` must be a list of tensors.", hint="One a column, or one 2-D.")
@@ -88,7 +88,7 @@ def answer(predicted: InferenceResponse, outputs: tuple[str, ...] = ()) -> dict[
 
 
 def metadata(deployment: str, version: int, signature: Signature) -> dict[str, Any]:
-    """What `/v2/models/{name}` says: the tensors taken and given."""
+    """The response of `/v2/models/{name}`: the input and output tensors."""
     taken = [
         {"name": f.name, "datatype": DATATYPES[f.type], "shape": [-1]} for f in signature.inputs
     ]
@@ -210,9 +210,7 @@ def _outputs(value: Any) -> tuple[str, ...]:
     names = [part.get("name") if isinstance(part, dict) else None for part in value]
     for name in names:
         if name not in OUTPUTS:
-            raise Invalid(
-                f"there is no output {excerpt(name)}.", hint=f"Known: {', '.join(OUTPUTS)}."
-            )
+            raise Invalid(f"unknown output {excerpt(name)}.", hint=f"Known: {', '.join(OUTPUTS)}.")
         if names.count(name) > 1:
             raise Invalid(f"the output {name!r} is named more than once.")
 

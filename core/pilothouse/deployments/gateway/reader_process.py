@@ -1,9 +1,9 @@
-"""The reader process: reads large request bodies, so that the server's loop and memory stay free.
+"""The reader process: parses large request bodies outside of the server's loop and memory.
 
     python -m pilothouse.deployments.gateway.reader_process <file descriptor of a connected socket>
 
-It answers one frame at a time and ends when the server closes the socket. A request frame is
-`[u32 length of head][head as JSON][body]`, an answer `+` or `!`, `[u32 length][head][parts]`.
+It handles one frame at a time and exits when the server closes the socket. A request frame is
+`R[u32 length of head][head as JSON][body]`, a response `+` or `!`, `[u32 length][head][parts]`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pilothouse.models.signature import Signature
 SIZE = struct.Struct("!I")
 MEMORY_BYTES = 448 << 20
 RECEIVE_BYTES = 1 << 20
-TOO_LARGE_TO_READ = "the body takes more memory than there is for one request when it is read."
+TOO_LARGE_TO_READ = "parsing the body takes more memory than one request may use."
 
 
 def pack(kind: bytes, head: dict[str, Any], tail: bytes) -> bytes:
@@ -50,7 +50,7 @@ def unpack(message: bytes) -> tuple[bytes, dict[str, Any], memoryview]:
 
 
 def request_head(request: CheckedRequest) -> dict[str, Any]:
-    """What of a checked request travels as JSON; its columns travel as they are."""
+    """The head of a checked request: everything but its columns, which follow as bytes."""
     return {
         "rows": request.rows,
         "lengths": [len(part) for part in request.parts],
@@ -73,7 +73,7 @@ def _read(head: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def _count_json(body: bytes, max_values: int) -> dict[str, Any]:
-    """Count the values of a JSON body outside its texts, as far as they are allowed."""
+    """Count the values of a JSON body outside of its strings. Raises TooLarge."""
     inside = b"".join(body.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
     count = count_values(inside)
     if count > max_values:
@@ -105,7 +105,7 @@ def _refusal(refused: PilothouseError) -> dict[str, Any]:
 
 
 def serve(connection: socket.socket) -> None:
-    """Answer frames until the other side closes."""
+    """Handle frames until the server closes the connection."""
     decoder = FrameDecoder()
     while data := connection.recv(RECEIVE_BYTES):
         for request_id, message in decoder.feed(data):
@@ -113,11 +113,11 @@ def serve(connection: socket.socket) -> None:
 
 
 def main() -> None:
-    """Answer on the socket that was handed over, within a limit of memory."""
+    """Serve the inherited socket within a memory limit."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(10)  # what is small and waits for nobody goes first
-    gc.disable()  # JSON has no cycles, and collections among millions of lists take seconds
+    os.nice(10)  # small requests and model processes go first
+    gc.disable()  # PERF: JSON has no cycles, and a collection among millions of lists takes seconds
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         serve(connection)
 

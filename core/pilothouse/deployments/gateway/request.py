@@ -1,4 +1,4 @@
-"""What every protocol's request comes down to, and what every answer is made from."""
+"""Requests and responses as every protocol shares them, with the limits of both."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RequestLimits:
 
 @dataclass(frozen=True)
 class InferenceRequest:
-    """A request for predictions: columns as given, row count, and the caller's own facts."""
+    """A request for predictions: columns as received, row count, and the client's parameters."""
 
     columns: dict[str, list[Any]]
     rows: int
@@ -64,7 +64,7 @@ class InferenceRequest:
 
 @dataclass(frozen=True)
 class InferenceResponse:
-    """An answer: one label, one row of class probabilities and one id per row."""
+    """A response: one label, one list of class probabilities and one id per row."""
 
     deployment: str
     version: int
@@ -103,7 +103,7 @@ def join_names(names: Iterable[str]) -> str:
 
 
 def read_json(body: bytes, *, bare_nan: bool = False) -> dict[str, Any]:
-    """The JSON object in a body. Raises Invalid when it is none.
+    """The JSON object in a body. Raises Invalid for anything else.
 
     With `bare_nan`, a NaN as Python and pandas write it is a missing value.
     """
@@ -114,8 +114,8 @@ def read_json(body: bytes, *, bare_nan: bool = False) -> dict[str, Any]:
             value = _read_json_with_nan(body)
         else:
             bare = b"NaN" in body or b"Infinity" in body
-            hint = "NaN and Infinity are no JSON: send null for a missing value." if bare else ""
-            raise Invalid(f"the body is no JSON: {broken}.", hint=hint) from broken
+            hint = "NaN and Infinity are not JSON: send null for a missing value." if bare else ""
+            raise Invalid(f"the body is not valid JSON: {broken}.", hint=hint) from broken
     if not isinstance(value, dict):
         raise Invalid("the body must be a JSON object.")
     return value
@@ -124,16 +124,16 @@ def read_json(body: bytes, *, bare_nan: bool = False) -> dict[str, Any]:
 def _read_json_with_nan(body: bytes) -> Any:
     def constant(word: str) -> None:
         if word != "NaN":
-            raise Invalid(f"the body is no JSON: {word} is not a value.", hint="Send null.")
+            raise Invalid(f"the body is not valid JSON: {word} is not a value.", hint="Send null.")
 
     try:
         return json.loads(body, parse_constant=constant)
     except (ValueError, RecursionError) as broken:
-        raise Invalid(f"the body is no JSON: {broken}.") from broken
+        raise Invalid(f"the body is not valid JSON: {broken}.") from broken
 
 
 def inflate(body: bytes, encoding: str, limit: int) -> bytes:
-    """The body without its gzip or deflate, all members of it.
+    """The decompressed body, of all gzip or deflate members.
 
     Raises Invalid when it is broken or ends too early, or is larger than the limit.
     """
@@ -155,7 +155,7 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
             try:
                 pieces.append(member.decompress(step, limit + 1 - size))
             except zlib.error as broken:
-                raise Invalid(f"the body is no {encoding}: {broken}.") from broken
+                raise Invalid(f"the body is not valid {encoding}: {broken}.") from broken
             size += len(pieces[-1])
             if size > limit:
                 raise Invalid(f"the body unpacks to more than {limit >> 20} MB.")
@@ -208,7 +208,7 @@ def _occurs(name: str, rows: list[dict[str, Any]]) -> bool:
 
 
 def event_times(parameters: Mapping[str, Any], rows: int) -> list[int] | None:
-    """`event_time`: milliseconds since the epoch, one for all rows or one a row."""
+    """`event_time`: milliseconds since the epoch, one for all rows or one per row."""
     value = parameters.get("event_time")
     if value is None:
         return None
@@ -222,7 +222,7 @@ def event_times(parameters: Mapping[str, Any], rows: int) -> list[int] | None:
 
 
 def check_instants(name: str, values: list[Any]) -> None:
-    """Raises Invalid for anything that is no plausible number of milliseconds since 1970."""
+    """Raises Invalid for anything but plausible milliseconds since 1970 as whole numbers."""
     for row, at in enumerate(values):
         if type(at) is not int:
             _refuse_instant(name, row, at)
@@ -244,18 +244,18 @@ def _refuse_instant(name: str, row: int, at: Any) -> NoReturn:
 
 
 def _unit_of(at: int) -> str:
-    """What an implausible number of milliseconds most likely is."""
+    """The unit that an implausible number of milliseconds most likely has."""
     if MIN_MS <= at * 1_000 < MAX_EVENT_MS:
         return "looks like seconds"
     if MIN_MS <= at // 1_000 < MAX_EVENT_MS:
         return "looks like microseconds"
     if MIN_MS <= at // 1_000_000 < MAX_EVENT_MS:
         return "looks like nanoseconds"
-    return "looks like seconds" if 0 <= at < MIN_MS else "is no plausible instant"
+    return "looks like seconds" if 0 <= at < MIN_MS else "is not a plausible instant"
 
 
 def requested_ids(parameters: Mapping[str, Any], rows: int) -> list[str] | None:
-    """`prediction_ids`: the caller's ids, so that sending a request again counts it once."""
+    """`prediction_ids`: the client's ids, so that a repeated request is counted once."""
     ids = parameters.get("prediction_ids")
     if ids is None:
         return None

@@ -1,7 +1,7 @@
-"""The routing table: which model processes answer for which deployment, kept fresh in the server.
+"""The routing table of the server: which model processes serve which deployment.
 
-The database holds a counter that every change of routes raises; the server reads it five times a
-second and the table only when it moved.
+Every change of routes increments a counter in the database. The server reads the counter five times
+a second, and the table only when the counter has changed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GENERATION = text("SELECT value FROM deployments_route_generation WHERE id = 1")
 
 @dataclass(frozen=True)
 class DeploymentRoute:
-    """One deployment as the gateway sees it: tokens and sockets of the processes that answer."""
+    """One deployment: its serving version, and token and socket of each ready process."""
 
     name: str
     model: str
@@ -46,7 +46,10 @@ def generation(engine: Engine) -> int:
 
 
 def read_routes(store: Store) -> tuple[int, dict[str, DeploymentRoute]]:
-    """The whole table and the counter it belongs to."""
+    """The counter and the whole table.
+
+    The counter is read first: a change in between is then found by the next poll.
+    """
     with store.read() as session:
         counter = session.get(RouteGeneration, 1)
         deployments = session.exec(select(Deployment)).all()
@@ -77,7 +80,7 @@ def _route(session: Session, deployment: Deployment, ready: Sequence[Replica]) -
 
 
 class Routes:
-    """The table and the open lines to its processes, in the server's loop."""
+    """The table and the open connections to its processes; used in the server's event loop."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -94,7 +97,7 @@ class Routes:
         return sorted(self._table)
 
     def get(self, name: str) -> DeploymentRoute:
-        """A deployment's route. Raises NotFound in words that list the known ones."""
+        """A deployment's route. Raises NotFound that lists the existing ones."""
         route = self._table.get(name)
         if route is None:
             existing = ", ".join(self.names()) or "none yet"
@@ -102,17 +105,19 @@ class Routes:
         return route
 
     async def get_or_refresh(self, name: str) -> DeploymentRoute:
-        """The same, after another look when the name is new."""
+        """A deployment's route, after a refresh when the name is new. Raises NotFound."""
         if name not in self._table:
             await self.refresh()
         return self.get(name)
 
     def is_ready(self, name: str) -> bool:
-        """Whether a request would be answered without waiting."""
+        """Whether a process is ready, so that a request need not wait."""
         return self._connection_to(self.get(name)) is not None
 
     async def connection(self, name: str, deadline: float) -> tuple[DeploymentRoute, FrameClient]:
-        """The route and a line to a ready process, waiting for one until the loop's deadline.
+        """The route and a connection to a ready process; waits for one until the deadline.
+
+        `deadline` is in the event loop's time.
 
         Raises NotFound for an unknown name, Unavailable when stopped or out of time.
         """
@@ -124,7 +129,7 @@ class Routes:
             connection = self._connection_to(route)
             if connection is not None:
                 return route, connection
-            changed = self._changed
+            changed = self._changed  # before the wait: a notification replaces the event
             try:
                 await asyncio.wait_for(changed.wait(), max(deadline - loop.time(), 0))
             except TimeoutError as late:
@@ -138,16 +143,19 @@ class Routes:
         return min(ready, key=lambda line: line.in_flight, default=None)
 
     async def poll(self) -> None:
-        """Keep the table fresh for ever."""
+        """Refresh the table regularly, until cancelled."""
         while True:
             try:
                 await self.refresh()
-            except (SQLAlchemyError, OSError) as busy:  # what was read last still holds
+            except (SQLAlchemyError, OSError) as busy:  # the last table stays in use
                 log.warning("the routing table could not be read: %s", busy)
             await asyncio.sleep(POLL_SECONDS)
 
     async def refresh(self) -> None:
-        """Read the counter, then what follows from it."""
+        """Read the table if it has changed, and connect, close and check connections.
+
+        One refresh at a time: two could open two connections to one process.
+        """
         async with self._refreshing:
             counter = await asyncio.to_thread(generation, self._store.engine)
             if counter != self._generation or not self.loaded:
@@ -169,19 +177,21 @@ class Routes:
         try:
             self._connections[token] = ModelConnection(await FrameClient.connect(socket))
         except OSError:
-            self._connections.pop(token, None)  # gone: the controller will say so, or it comes back
+            self._connections.pop(
+                token, None
+            )  # the controller will remove the replica, or the next refresh connects
         else:
             self._notify_waiting()
 
     def _close_unused(self) -> None:
-        """Close the lines that the table no longer names, once their answers are in."""
+        """Close connections that the table no longer names, once their responses have arrived."""
         named = {token for route in self._table.values() for token, _ in route.replicas}
         for token in [t for t in self._connections if t not in named]:
             if not self._connections[token].client.in_flight:
                 self._connections.pop(token).close()
 
     def _check_health(self) -> None:
-        """Ask every process how it is; one that answers again is told to those who wait."""
+        """Check every process; requests that wait are woken when one responds again."""
         for connection in self._connections.values():
             connection.check_health()
         responsive = frozenset(
@@ -192,12 +202,12 @@ class Routes:
         self._responsive = responsive
 
     def _notify_waiting(self) -> None:
-        """Wake everyone who waits for a ready process."""
+        """Wake every request that waits for a ready process."""
         self._changed.set()
         self._changed = asyncio.Event()
 
     def close(self) -> None:
-        """Hang up all lines."""
+        """Close all connections."""
         for connection in self._connections.values():
             connection.close()
         self._connections.clear()

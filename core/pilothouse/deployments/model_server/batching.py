@@ -1,6 +1,6 @@
-"""Batching without waiting: whatever has queued while the last batch ran is predicted together.
+"""Batching without waiting: requests that arrived while the last batch ran form the next one.
 
-A request is never delayed to fill a batch, and never split; the limit counts rows.
+A request is never delayed to fill a batch and never split; the limit counts rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _PendingRequest:
 
 
 class Batches:
-    """Feeds one model, one batch at a time, in a thread, so that the loop stays free to answer."""
+    """Predicts one batch at a time in a thread, so that the event loop stays responsive."""
 
     def __init__(self, predict: Predict, max_rows: int = MAX_BATCH_ROWS) -> None:
         self._predict = predict
@@ -42,16 +42,16 @@ class Batches:
 
     @property
     def in_flight(self) -> int:
-        """Requests that wait or are being predicted."""
+        """How many requests wait or are being predicted."""
         return len(self._queue) + (0 if self._running is None or self._running.done() else 1)
 
     @property
     def busy_seconds(self) -> float:
-        """How long the model has been at the present batch."""
+        """How long the model has worked on the current batch."""
         return 0.0 if self._began is None else time.monotonic() - self._began
 
     async def predict(self, columns: Columns, rows: int) -> Rows:
-        """One row of class probabilities per row, or whatever the model raised."""
+        """One list of class probabilities per row. Raises what the model raised."""
         done: asyncio.Future[Rows] = asyncio.get_running_loop().create_future()
         self._queue.append(_PendingRequest(columns, rows, done))
         if self._running is None or self._running.done():
@@ -91,7 +91,7 @@ class Batches:
             start += part.rows
 
     async def _serve_one_by_one(self, batch: list[_PendingRequest], error: BaseException) -> None:
-        """One bad request must not fail its neighbours: each is tried by itself."""
+        """Predict each request of a failed batch by itself: a bad one must not fail the others."""
         if len(batch) > 1:
             for part in batch:
                 await self._serve([part])

@@ -1,4 +1,4 @@
-"""What a child process of deployments may see of its parent's environment."""
+"""The environment variables of a child process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
 
 def environment() -> dict[str, str]:
-    """The little that a model process may see: no secrets, one thread each for BLAS and OpenMP."""
+    """A model process sees no secrets, and uses one thread each for BLAS and OpenMP."""
     package = Path(sys.modules["pilothouse"].__path__[0]).parent
     passed = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
     single_threaded = dict.fromkeys(

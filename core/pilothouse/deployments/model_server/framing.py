@@ -1,7 +1,7 @@
 """Frames over a unix socket: `[u32 length][u32 id][payload]`, many requests on one connection.
 
-A payload begins with one byte. Towards the model process: `P` predict, `?` how are you.
-Back: `+` and the answer, or `-` and the words of a failure.
+The first byte of a payload is its kind. Requests: `P` predict, `?` state. Responses: `+` success,
+`!` the rows cannot be predicted, `-` failure, the last two with a message.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Handler = Callable[[bytes], Awaitable[bytes]]
 
 
 class BrokenFrame(ConnectionError):
-    """The other side does not speak our frames."""
+    """The peer sent a frame that is not one of this protocol."""
 
 
 def encode_frame(request_id: int, payload: bytes) -> bytes:
@@ -31,7 +31,7 @@ def encode_frame(request_id: int, payload: bytes) -> bytes:
 
 
 class FrameDecoder:
-    """Puts frames together from whatever pieces a socket hands over."""
+    """Assembles frames from the pieces that a socket delivers."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -53,7 +53,7 @@ class FrameDecoder:
 
 
 class FrameServer(asyncio.Protocol):
-    """One caller's connection: every frame is answered when its answer is ready, in any order."""
+    """A client's connection; responses are sent as they become ready, in any order."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -62,11 +62,14 @@ class FrameServer(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember whom to answer."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+        """Keep the transport for responses."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
 
     def data_received(self, data: bytes) -> None:
-        """Start an answer for each complete frame."""
+        """Start a task for each complete frame.
+
+        The set holds the tasks: the event loop itself keeps only weak references.
+        """
         try:
             for request_id, payload in self._decoder.feed(data):
                 task = asyncio.ensure_future(self._reply(request_id, payload))
@@ -81,7 +84,7 @@ class FrameServer(asyncio.Protocol):
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody is left to answer."""
+        """Drop the transport: later responses are discarded."""
         self._transport = None
 
     async def _reply(self, request_id: int, payload: bytes) -> None:
@@ -113,13 +116,13 @@ class FrameClient(asyncio.Protocol):
 
     @property
     def in_flight(self) -> int:
-        """How many requests wait for their answer."""
+        """How many requests wait for their response."""
         return len(self._waiting)
 
     async def request(self, payload: bytes) -> bytes:
-        """Send a payload and wait for its answer. Raises ConnectionError when the line breaks."""
+        """Send a payload and wait for its response. Raises ConnectionError without a peer."""
         if self._transport is None or self._transport.is_closing():
-            raise ConnectionResetError("the model process is gone")
+            raise ConnectionResetError("the model process is not connected")
         self._next = (self._next + 1) & 0xFFFFFFFF
         request_id = self._next
         waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -131,16 +134,16 @@ class FrameClient(asyncio.Protocol):
             self._waiting.pop(request_id, None)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection at once."""
         if self._transport is not None:
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The line is open."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+        """Keep the transport for requests."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
 
     def data_received(self, data: bytes) -> None:
-        """Hand each answer to the one who waits for it."""
+        """Resolve the request of each complete response."""
         try:
             for request_id, payload in self._decoder.feed(data):
                 waiting = self._waiting.get(request_id)
@@ -150,15 +153,17 @@ class FrameClient(asyncio.Protocol):
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell everyone who waits."""
+        """Fail every request that waits."""
         self._transport = None
         for waiting in self._waiting.values():
             if not waiting.done():
-                waiting.set_exception(ConnectionResetError("the model process went away"))
+                waiting.set_exception(
+                    ConnectionResetError("the model process closed the connection")
+                )
 
 
 def request(path: str | Path, payload: bytes, timeout: float) -> bytes:
-    """Ask once and wait, for callers without an event loop. Raises OSError."""
+    """Send one request and wait, without an event loop. Raises OSError."""
     decoder = FrameDecoder()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
@@ -167,4 +172,4 @@ def request(path: str | Path, payload: bytes, timeout: float) -> bytes:
         while data := connection.recv(1 << 16):
             for _, answer in decoder.feed(data):
                 return answer
-    raise ConnectionResetError("the model process hung up")
+    raise ConnectionResetError("the model process closed the connection")

@@ -1,9 +1,9 @@
-"""A model process: loads one model version, warms it, and answers on a unix socket.
+"""A model process: loads one model version, warms it up, and serves it on a unix socket.
 
     python -m pilothouse.deployments.model_server.server <launch file> --token <token>
 
-It knows nothing of routing or the database. The socket appears when the model is ready. It ends
-on SIGTERM after its last answer, and when its launch file is taken away.
+It knows neither routes nor the database. The socket appears when the model is ready. It exits on
+SIGTERM after its last response, and when its launch file is removed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Launch:
-    """All a model process is told."""
+    """Everything a model process needs to know."""
 
     deployment: str
     model: str
@@ -61,12 +61,12 @@ class Launch:
     example: list[dict[str, Any]]
 
     def write(self, path: Path) -> None:
-        """Leave it where the process will look."""
+        """Write the launch file."""
         path.write_bytes(orjson.dumps(asdict(self)))
 
     @classmethod
     def read(cls, path: Path) -> Launch:
-        """What `write` left."""
+        """The launch that `write` wrote."""
         return cls(**orjson.loads(path.read_bytes()))
 
 
@@ -97,7 +97,7 @@ class Predictor:
             probabilities = self._model.predict_proba(inputs)
 
         if not np.isfinite(probabilities).all():
-            raise ValueError("it has no probability for them")
+            raise ValueError("the model returned probabilities that are not finite")
         rows: Rows = probabilities[:, self._order].tolist()
         return rows
 
@@ -121,7 +121,7 @@ def _unpickle(data: bytes) -> Any:
 
 
 def warm(predictor: Predictor, launch: Launch) -> None:
-    """Predict the input example once, so that the first caller does not pay for first times."""
+    """Predict the input example once: lazy imports and caches must not delay the first request."""
     names = [field["name"] for field in launch.signature["inputs"]]
     if launch.example:
         row = launch.example[0]
@@ -129,7 +129,7 @@ def warm(predictor: Predictor, launch: Launch) -> None:
 
 
 def check(launch: Launch) -> None:
-    """Load the model and answer the example. Raises when it cannot, as a launch would."""
+    """Load the model and predict its example. Raises what a launch would."""
     predictor = load(launch)
     for row in launch.example[:1]:
         names = [field["name"] for field in launch.signature["inputs"]]
@@ -174,10 +174,10 @@ def _array(values: list[Any], kind: str) -> Any:
 
 
 def _class_order(model: Any, signature: Signature) -> list[int]:
-    """Where each class of the signature stands in the model's own order.
+    """The position of each class of the signature in the model's own order.
 
-    Models that training wrote before it named their classes know 0 and 1: the other class and the
-    positive one, which is the order of their signature.
+    Models that training wrote before it named their classes have 0 and 1 for the negative and the
+    positive class, which is the order of their signature.
     """
     labels = list(model.classes_)
     if _is_unnamed(model):
@@ -203,7 +203,7 @@ def _begins_with_encoder(model: Any) -> bool:
 
 
 class ModelServer:
-    """The answers of one model process."""
+    """Handles the requests of one model process."""
 
     def __init__(self, predictor: Predictor, launch: Launch, token: str) -> None:
         self._batches = Batches(predictor)
@@ -212,21 +212,21 @@ class ModelServer:
         self._started = time.monotonic()
 
     async def answer(self, payload: bytes) -> bytes:
-        """The answer to one frame."""
+        """The response to one frame."""
         kind, body = payload[:1], memoryview(payload)[1:]
         if kind == STATE:
             return SUCCESS + orjson.dumps(self._state())
         if kind != PREDICT:
-            return FAILURE + b"unknown verb"
+            return FAILURE + b"unknown kind of request"
 
         try:
             request = orjson.loads(body)
             rows = await self._batches.predict(request["columns"], request["rows"])
             return SUCCESS + orjson.dumps(rows)
-        except ValueError as refused:  # numbers that overflow what the model reckons in
+        except ValueError as refused:  # such as numbers that overflow the model's own type
             log.warning("these rows cannot be predicted: %s", refused)
             return REFUSED + str(refused).partition("\n")[0].rstrip(".").encode()
-        except Exception:  # the edge of a request
+        except Exception:  # the edge of a request: whatever a model raises is its client's response
             log.exception("a prediction failed")
             return FAILURE + b"the model failed on these rows"
 
@@ -245,14 +245,14 @@ class ModelServer:
         }
 
     async def drained(self) -> None:
-        """Wait until nobody waits for an answer, or 20 s."""
+        """Wait until every request has its response, for at most 20 s."""
         end = time.monotonic() + DRAIN_SECONDS
         while self._batches.in_flight and time.monotonic() < end:
             await asyncio.sleep(0.02)
 
 
 async def listen(process: ModelServer, launch: Launch, launch_file: Path) -> None:
-    """Answer until told to stop or until the launch file is gone."""
+    """Serve until SIGTERM, SIGINT or until the launch file is gone."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -275,7 +275,7 @@ async def listen(process: ModelServer, launch: Launch, launch_file: Path) -> Non
 
 
 def main() -> None:
-    """Load, warm, listen."""
+    """Load the model, warm it up and serve it; or check it."""
     parser = argparse.ArgumentParser(prog="pilothouse model process")
     parser.add_argument("launch", type=Path)
     parser.add_argument("--token", default="")

@@ -2,9 +2,9 @@
 
     python -m pilothouse.deployments.prediction_log.compaction <workspace>
 
-Killed anywhere, it may simply run again: files are named after their segment and appear whole, and
-a segment is removed only when all its files are on the disk. Each segment and each date stands
-alone: what is damaged is set aside, what the disk refuses waits, and the rest goes on.
+It may be killed at any point and run again: files are named after their segment and renamed into
+place whole, and a segment is removed only when all its files are on the disk. Segments and dates
+are independent: damaged parts are set aside, those that the disk refuses wait for the next run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ KEYS = {
 
 @dataclass(frozen=True)
 class CompactionResult:
-    """What one pass did."""
+    """The result of one run."""
 
     segments: int
     rows: int
@@ -50,7 +50,10 @@ def pending(workspace: Path) -> list[Path]:
 
 
 def compact(workspace: Path) -> CompactionResult:
-    """Compact every sealed segment and merge crowded dates; a second compactor does nothing."""
+    """Compact every sealed segment and merge dates of many files.
+
+    A lock allows one compactor per workspace; a second one returns at once.
+    """
     lock = workspace / "run" / "compaction.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -69,7 +72,9 @@ def _try_index(workspace: Path, deployment: str) -> None:
     try:
         id_index.rebuild_missing(workspace, deployment)
     except OSError as refused:
-        logger.warning("the index of %s waits: %s", deployment, refused)
+        logger.warning(
+            "the index of %s could not be built, trying again later: %s", deployment, refused
+        )
 
 
 def _journals(workspace: Path) -> list[Path]:
@@ -82,11 +87,13 @@ def _journals(workspace: Path) -> list[Path]:
 
 
 def _try_segment(workspace: Path, path: Path) -> int | None:
-    """The rows of a compacted segment; None when the disk refused it, which leaves it in place."""
+    """The number of rows compacted; None after an error of the disk, with the segment in place."""
     try:
         return _compact_segment(workspace, path)
     except OSError as refused:
-        logger.warning("the journal %s waits: %s", path, refused)
+        logger.warning(
+            "the journal segment %s could not be compacted, trying again later: %s", path, refused
+        )
         return None
 
 
@@ -109,12 +116,12 @@ def _compact_segment(workspace: Path, path: Path) -> int:
             for name, part in _partitions(table, log.DATED_BY[tree], folder):
                 _write(part, folder / name / f"{segment.id}.parquet")
 
-    path.unlink()
+    path.unlink()  # last: until here a kill loses nothing, and readers see the rows at least once
     return rows
 
 
 def _partitions(table: pa.Table, column: str, folder: Path) -> Iterator[tuple[str, pa.Table]]:
-    """A segment's rows by date, or all in one when that would make too many files."""
+    """A segment's rows by date, or all in one part when that would make too many files."""
     by_date = _by_date(table, column)
     dates = [day for day, _ in by_date]
     existing = {path.name for path in folder.glob(f"{log.DAY}*")}
@@ -143,7 +150,7 @@ def _write(table: pa.Table, path: Path) -> None:
     with partial.open("wb") as out:
         pq.write_table(table, out, compression="zstd")
         out.flush()
-        os.fsync(out.fileno())
+        os.fsync(out.fileno())  # before the rename, or a crash may leave an empty file of that name
     partial.replace(path)
 
 
@@ -165,13 +172,15 @@ def _partition_folders(tree: Path) -> Iterator[Path]:
 
 
 def _try_merge(workspace: Path, tree: str, files: list[Path]) -> int:
-    """How many files of a date became one; 0 when the disk refused it."""
+    """How many files of a date were merged; 0 after an error of the disk."""
     try:
         sound = [path for path in files if _is_sound(workspace, tree, path)]
         _merge(sound, KEYS[tree])
         return len(sound)
     except OSError as refused:
-        logger.warning("the files of %s wait: %s", files[0].parent, refused)
+        logger.warning(
+            "the files of %s could not be merged, trying again later: %s", files[0].parent, refused
+        )
         return 0
 
 
@@ -186,8 +195,11 @@ def _is_sound(workspace: Path, tree: str, path: Path) -> bool:
 
 
 def _merge(files: list[Path], keys: list[str]) -> None:
-    """Make one file of many. Killed before the last is removed, its rows are there twice, which
-    readers and the next merge undo by their keys."""
+    """Merge files into one.
+
+    After a kill before the last file is removed, rows exist twice; readers and the next merge
+    remove the duplicates by their keys.
+    """
     import pyarrow as pa
 
     if len(files) < 2:

@@ -1,10 +1,10 @@
 """Damaged parts of journals and of the prediction log, set aside where nobody reads them.
 
-    <workspace>/damaged/journal/<deployment>/<segment>.lines   the damaged lines, as they were
+    <workspace>/damaged/journal/<deployment>/<segment>.lines   the damaged lines, unchanged
     <workspace>/damaged/journal/<deployment>/<segment>.json    their numbers and what is wrong
     <workspace>/damaged/<tree>/<deployment>/date=…/<file>      files that cannot be read
 
-Nothing is thrown away. `pilothouse doctor` names and counts what lies there until it is moved.
+Nothing is deleted. `pilothouse doctor` lists the folder until somebody moves its files.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger("pilothouse.damage")
 
 @dataclass(frozen=True)
 class SetAside:
-    """One file in the folder of damaged parts: what it came from, how many lines, what was wrong.
+    """One file in the folder of damaged parts: its deployment, how many lines, and the reason.
 
     `lines` is 0 for a whole file.
     """
@@ -39,7 +39,7 @@ class SetAside:
 
 
 def set_lines_aside(workspace: Path, segment: Segment, damaged: tuple[DamagedLine, ...]) -> None:
-    """Keep the damaged lines of a segment; done again after a kill, it makes the same files."""
+    """Store the damaged lines of a segment. Idempotent, as it is repeated after a kill."""
     folder = workspace / FOLDER / JOURNAL / segment.path.parent.name
     folder.mkdir(parents=True, exist_ok=True)
     raw = b"".join(segment.lines[item.number - 1] + b"\n" for item in damaged)
@@ -64,7 +64,7 @@ def set_file_aside(workspace: Path, path: Path, reason: str) -> None:
 
 
 def listing(workspace: Path, deployment: str | None = None) -> list[SetAside]:
-    """Everything that lies in the folder of damaged parts, of one deployment or of all."""
+    """Every file in the folder of damaged parts, of one deployment or of all."""
     root = workspace / FOLDER
     if not root.is_dir():
         return []

@@ -1,9 +1,9 @@
-"""Which prediction ids a deployment has answered with: an index that the server can ask quickly.
+"""An index of a deployment's prediction ids, for the server to test ids of labels quickly.
 
     <workspace>/index/<deployment>.db
 
-It holds a hash of 64 bits for each id in the Parquet files; ids in journals are read there. It is
-derived: compaction adds to it, and makes it anew from the Parquet files when it is not there.
+It holds a 64-bit hash of each id in the Parquet files; ids in journals are read from there. It is
+derived data: compaction adds to it, and rebuilds it from the Parquet files when it is missing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ IDS, IDS_END = b',"ids":[', b"],"
 
 
 def index_file(workspace: Path, deployment: str) -> Path:
-    """Where a deployment's index lies."""
+    """The index file of a deployment."""
     return workspace / "index" / f"{deployment}.db"
 
 
@@ -38,12 +38,12 @@ def add(workspace: Path, deployment: str, ids: Iterable[str]) -> None:
         with _open(path) as connection, connection:
             connection.executemany(ADD, ((_key(word),) for word in ids))
     except sqlite3.DatabaseError as broken:
-        logger.warning("the index %s is made anew: %s", path, broken)
+        logger.warning("the index %s is damaged and will be rebuilt: %s", path, broken)
         path.unlink(missing_ok=True)
 
 
 def rebuild_missing(workspace: Path, deployment: str) -> None:
-    """Make the index from the Parquet files, unless it is there."""
+    """Build the index from the Parquet files, unless it exists."""
     path = index_file(workspace, deployment)
     if path.exists():
         return
@@ -66,11 +66,15 @@ def rebuild_missing(workspace: Path, deployment: str) -> None:
 
 
 def count_unknown(workspace: Path, deployment: str, ids: Sequence[str]) -> int | None:
-    """How many of some ids nobody predicted; None while the index is being made."""
+    """How many of some ids have no prediction; None while the index is being built.
+
+    The index is read before and after the journals: compaction moves ids from journals to the
+    index, and an id must not be missed in between.
+    """
     missing = _not_indexed(workspace, deployment, set(ids))
     if missing:
         missing -= _in_journal(workspace, deployment, missing)
-    if missing:  # what was compacted meanwhile
+    if missing:  # compacted meanwhile?
         missing = _not_indexed(workspace, deployment, missing)
     complete = index_file(workspace, deployment).exists() or not any(
         log.tree_folder(workspace, log.PREDICTIONS, deployment).glob("*/*.parquet")

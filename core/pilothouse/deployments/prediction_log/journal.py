@@ -1,8 +1,9 @@
-"""The journal: what was answered, written down before the answer is sent.
+"""The journal: predictions and labels, written before their response is sent.
 
 One line of JSON per request, appended by one write(), so that a killed server loses nothing that it
-acknowledged. A segment is sealed by its size or age; the segments of a server that is gone count as
-sealed. Compaction turns sealed segments into Parquet and removes them.
+acknowledged: the kernel has the data. There is no fsync, so a power cut may lose the last seconds.
+A segment is sealed by size or age; the segments of a server that no longer runs count as sealed.
+Compaction turns sealed segments into Parquet and removes them.
 
     <workspace>/journal/<deployment>/<uuid7>.<pid>.<create ms>.open
     <workspace>/journal/<deployment>/<uuid7>.sealed
@@ -39,12 +40,12 @@ ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 NAME = re.compile(rf"{ID}(?:\.(?P<pid>\d{{1,9}})\.(?P<birth>\d{{1,15}})\.open|\.sealed)")
 AT = re.compile(rb'\{"[ql]":\{"at":(\d{1,16}),')
 MAX_STAMP = 4_102_444_800_000_000  # the year 2100: a damaged line must not stop the clock for ever
-MAX_TRIES = 100  # of a look at segments that are being sealed and compacted meanwhile
+MAX_TRIES = 100  # to read segments while they are being sealed and compacted
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One file of a journal, read whole: its name never changes what it says."""
+    """One file of a journal, read whole; the id stays the same when the file is sealed."""
 
     id: str
     path: Path
@@ -68,9 +69,10 @@ class Journal:
         self._last_us = -1
 
     def stamp(self) -> int:
-        """The present instant in microseconds, later than every stamp before it.
+        """The current time in microseconds, but later than every earlier stamp of this journal.
 
-        Also than those of an earlier process, though the clock was put back meanwhile.
+        Of labels for one id the last stamp counts, so stamps must increase even when the clock was
+        set back, also across processes.
         """
         if self._last_us < 0:
             self._last_us = _last_stamp(self._folder)
@@ -78,7 +80,7 @@ class Journal:
         return self._last_us
 
     def predictions(self, version: int, signature: Signature, line: dict[str, Any]) -> None:
-        """Write down an answered request. Raises Unavailable when the disk refuses."""
+        """Append the predictions of a request. Raises Unavailable when the disk refuses."""
         self._seal_if_due()
         data = orjson.dumps({"q": line}) + b"\n"
         if version not in self._typed_versions:
@@ -88,12 +90,12 @@ class Journal:
         self._typed_versions.add(version)
 
     def refused(self, line: dict[str, Any]) -> None:
-        """Write down a request that got an error."""
+        """Append a request that failed. Raises Unavailable when the disk refuses."""
         self._seal_if_due()
         self._append(orjson.dumps({"q": line}) + b"\n")
 
     def labels(self, line: dict[str, Any]) -> None:
-        """Write down labels. Raises Unavailable when the disk refuses."""
+        """Append labels. Raises Unavailable when the disk refuses."""
         self._seal_if_due()
         self._append(orjson.dumps({"l": line}) + b"\n")
 
@@ -104,7 +106,7 @@ class Journal:
             written = os.write(self._file, data)
         except OSError as refused:
             raise _unwritable(str(refused.strerror)) from refused
-        if written != len(data):  # a full disk takes a part; a torn line must not swallow the next
+        if written != len(data):  # a full disk takes a part: cut it off, or the next line joins it
             os.ftruncate(self._file, self._size)
             raise _unwritable("no space left")
         self._size += written
@@ -122,7 +124,7 @@ class Journal:
             self.seal()
 
     def seal_if_old(self) -> None:
-        """Seal the segment when it has been open long enough: called by the server's clock."""
+        """Seal the segment when it has been open long enough; called regularly by the server."""
         if self._file >= 0 and time.monotonic() - self._opened_at >= self._seal_seconds:
             self.seal()
 
@@ -132,14 +134,14 @@ class Journal:
             return
         os.close(self._file)
         self._file, self._size = -1, 0
-        with suppress(OSError):  # the segment itself still has its stamps
+        with suppress(OSError):  # the sealed segment still has its stamps
             _store_stamp(self._folder, self._last_us)
-        with suppress(FileNotFoundError):  # the folder was taken away: nothing is left to seal
+        with suppress(FileNotFoundError):  # the folder was removed: nothing is left to seal
             self._path.rename(_sealed_name(self._path))
 
 
 def _store_stamp(folder: Path, stamp: int) -> None:
-    """Remember the newest stamp of segments that compaction will take away."""
+    """Store the newest stamp: compaction will remove the segments that have it."""
     path = folder.parent / f".{folder.name}.stamp"
     partial = path.with_suffix(f".{os.getpid()}")
     partial.write_text(str(max(stamp, _stored_stamp(folder))), encoding="ascii")
@@ -155,7 +157,7 @@ def _stored_stamp(folder: Path) -> int:
 
 
 def _last_stamp(folder: Path) -> int:
-    """The newest stamp that a journal has given, as far as one can know."""
+    """The newest stamp of a journal, from its stored stamp and its segments."""
     stamps = [
         int(match[1]) for s in segments(folder) for line in s.lines if (match := AT.match(line))
     ]
@@ -165,8 +167,8 @@ def _last_stamp(folder: Path) -> int:
 def segments(folder: Path) -> list[Segment]:
     """Every segment of a journal folder that can be read, oldest first, complete lines only.
 
-    A segment that is sealed or compacted while this looks makes it look again, so that a reader
-    that goes on to Parquet sees every line at least once. Raises Unavailable when that has no end.
+    When a segment is sealed or compacted meanwhile, all are read again, so that a reader that
+    continues with Parquet sees every line at least once. Raises Unavailable after `MAX_TRIES`.
     """
     for _ in range(MAX_TRIES):
         try:
@@ -187,14 +189,14 @@ def paths(folder: Path) -> list[Path]:
 
 
 def unrecognised_files(folder: Path) -> list[Path]:
-    """What lies in a journal folder and is none of its segments: nobody reads it."""
+    """Files in a journal folder that are not segments: nobody reads them."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if not _is_segment(path))
 
 
 def sealed(folder: Path) -> list[Path]:
-    """The segments that nobody writes to any more, oldest first."""
+    """The segments that no process writes to any more, oldest first."""
     return sorted(p for p in _paths(folder) if p.suffix == SEALED or not _has_writer(p))
 
 
@@ -204,7 +206,10 @@ def read(path: Path) -> Segment:
 
 
 def kind_of(line: bytes) -> str:
-    """What a line holds, told by its first letters; empty for anything else."""
+    """The kind of a line by its first characters; empty for anything else.
+
+    PERF: without parsing, as most readers need one kind only.
+    """
     start = line[:5]
     return chr(start[2]) if start in _STARTS else ""
 
@@ -219,12 +224,12 @@ def _paths(folder: Path) -> list[Path]:
 
 
 def _is_segment(path: Path) -> bool:
-    """Whether its name is one of ours and it is a file: one of another name was put there."""
+    """Whether it is a file with the name of a segment."""
     return NAME.fullmatch(path.name) is not None and not path.is_symlink() and not path.is_dir()
 
 
 def _read_if_possible(path: Path) -> Segment | None:
-    """The segment, or None when the disk or its rights refuse it: the others still count."""
+    """The segment, or None when it cannot be read: the others still count."""
     try:
         return _read(path)
     except FileNotFoundError:
@@ -258,5 +263,5 @@ def _has_writer(path: Path) -> bool:
 def _unwritable(reason: str) -> Unavailable:
     return Unavailable(
         f"the prediction log cannot be written: {reason}.",
-        hint="Free some space in the workspace's folder; nothing was answered that is not logged.",
+        hint="Free some space in the workspace's folder; nothing is answered that is not logged.",
     )

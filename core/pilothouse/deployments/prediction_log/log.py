@@ -1,12 +1,12 @@
-"""The prediction log: Parquet by date, joined with what still lies in journals.
+"""The prediction log: Parquet files by date, together with the journals.
 
     <workspace>/predictions/<deployment>/date=YYYY-MM-DD/<segment>.parquet   by event date
     <workspace>/labels/<deployment>/date=YYYY-MM-DD/<segment>.parquet        by date of the label
     <workspace>/requests/<deployment>/date=YYYY-MM-DD/<segment>.parquet      by date of receipt
     <workspace>/<tree>/<deployment>/scattered/<segment>.parquet              rows of many dates
 
-Journals are read before Parquet, so a segment that is compacted in between is seen twice, never
-missed; rows are then told apart by their ids.
+Journals are read before Parquet, so a segment that is compacted in between is read twice and never
+missed; duplicates are then dropped by their ids.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 MERGED = "-to-"
 DAY = "date="
 SCATTERED = "scattered"  # rows of so many dates that a file for each would be too many
-MAX_TRIES = 100  # of a look at files that are being merged meanwhile
+MAX_TRIES = 100  # to read files while they are being merged
 DATED_BY = {PREDICTIONS: "event_at", LABELS: "label_at", REQUESTS: "received_at"}
 COLUMNS = {
     PREDICTIONS: PREDICTION_COLUMNS,
@@ -56,7 +56,7 @@ __all__ = [
     "feature_column",
     "joined",
 ]
-_reported: set[Path] = set()  # damaged files that the program's log has named already
+_reported: set[Path] = set()  # damaged files that were logged already
 log = logging.getLogger("pilothouse.log")
 
 
@@ -73,12 +73,12 @@ class LogQuery:
 
 
 def journal_folder(workspace: Path, deployment: str) -> Path:
-    """Where the server writes a deployment's journal."""
+    """The folder of a deployment's journal."""
     return workspace / "journal" / deployment
 
 
 def tree_folder(workspace: Path, tree: str, deployment: str) -> Path:
-    """Where a deployment's Parquet of one tree lies."""
+    """The folder of a deployment's Parquet files of one tree."""
     return workspace / tree / deployment
 
 
@@ -90,9 +90,9 @@ def predictions(
     columns: Iterable[str] | None = None,
     newest: int | None = None,
 ) -> pd.DataFrame:
-    """Predictions with start <= event_at < end in the order they came, each id once, first wins.
+    """Predictions with start <= event_at < end in the order of receipt; the first of an id counts.
 
-    An id that was sent twice with different event times counts where it was first, and only there.
+    An id that was sent with two event times has the first one, so it is in one window only.
     """
     requested = None if columns is None else list(dict.fromkeys([*columns]))
     read = None if requested is None else list(dict.fromkeys([*requested, *PREDICTION_COLUMNS]))
@@ -129,7 +129,7 @@ def _first_received(workspace: Path, deployment: str, ids: pd.Series[str]) -> pd
 def recent(
     workspace: Path, deployment: str, limit: int, columns: Iterable[str] | None = None
 ) -> pd.DataFrame:
-    """The predictions received last, in the order they came: only the newest files are read."""
+    """The predictions received last, in the order of receipt; only the newest files are read."""
     frame = predictions(workspace, deployment, columns=columns, newest=limit)
     return frame.tail(limit).reset_index(drop=True)
 
@@ -142,8 +142,8 @@ def labels(
 ) -> pd.DataFrame:
     """Labels by prediction, each id once, the last one received.
 
-    `start` leaves out what came true on days before it. `ids` leaves out other predictions; a
-    label may have any date, before its prediction's too, so no date is left out for them.
+    `start` leaves out labels of earlier days. With `ids`, only those predictions' labels are read,
+    of every date: a label may have any date, also one before its prediction.
     """
     day = start and start.replace(hour=0, minute=0, second=0, microsecond=0)
     table = _union(workspace, deployment, LABELS, LogQuery(day, ids=ids))
@@ -155,14 +155,14 @@ def labels(
 
 
 def predicted(workspace: Path, deployment: str, ids: Sequence[str]) -> set[str]:
-    """Those of some ids that were predicted, whenever."""
+    """The subset of ids that have a prediction of any date."""
     import pandas as pd
 
     return set(_first_received(workspace, deployment, pd.Series(list(ids), dtype=object)).index)
 
 
 def unmatched_labels(workspace: Path, deployment: str) -> tuple[int, int]:
-    """How many ids have a label, and how many of those nobody predicted."""
+    """How many ids have a label, and how many of those have no prediction."""
     labelled = labels(workspace, deployment)["prediction_id"]
     if labelled.empty:
         return 0, 0
@@ -207,7 +207,7 @@ def _of_ids(parts: list[pa.Table], ids: pd.Series[str] | None) -> list[pa.Table]
 def _read(
     workspace: Path, deployment: str, tree: str, query: LogQuery
 ) -> tuple[list[pa.Table], list[pa.Table]]:
-    """The tables of the journal and those of files; looked at anew when files were merged."""
+    """The tables of the journal and of the files; read again when files were merged meanwhile."""
     for _ in range(MAX_TRIES):
         segments = journal.segments(journal_folder(workspace, deployment))
         live = [t for segment in segments for t in tables(segment, tree)]
@@ -237,7 +237,7 @@ def _stored(folder: Path, tree: str, query: LogQuery, enough: int | None) -> lis
 
 
 def _readable_tables(files: Iterable[Path], tree: str, columns: list[str] | None) -> list[pa.Table]:
-    """The tables of the files that can be read; `doctor` names the others, and so does the log."""
+    """The tables of the readable files; the others are logged once, and listed by `doctor`."""
     result = []
     for path in files:
         try:
@@ -255,7 +255,7 @@ def _last_segment(path: Path) -> str:
 
 
 class DamagedFile(Exception):
-    """A file of the prediction log that cannot be read; its words say which and why."""
+    """A file of the prediction log that cannot be read; the message says which and why."""
 
 
 def checked_parquet(path: Path, tree: str, columns: list[str] | None = None) -> pa.Table:
@@ -276,7 +276,7 @@ def checked_parquet(path: Path, tree: str, columns: list[str] | None = None) -> 
         raise DamagedFile(f"{path} lacks the column {missing[0]!r}.")
     instants = [table.schema.field(name) for name in needed if name.endswith("_at")]
     if any(not pa.types.is_timestamp(field.type) for field in instants):
-        raise DamagedFile(f"{path} has times that are no times.")
+        raise DamagedFile(f"{path} has times of a wrong type.")
     if odd := [field.name for field in table.schema if not _is_plain(field.type)]:
         raise DamagedFile(f"{path} has no plain values in the column {odd[0]!r}.")
     return table
@@ -306,7 +306,7 @@ def _first_line(error: Exception) -> str:
 def parquet_files(
     folder: Path, start: datetime | None = None, end: datetime | None = None
 ) -> list[Path]:
-    """The files of the dates between two instants, oldest date first; strays are left alone."""
+    """The files of the dates between two instants, oldest first; other names are ignored."""
     first = start.date() if start else date.min
     last = end.date() if end else date.max
     days = sorted(folder.glob(f"{DAY}*"))
@@ -316,7 +316,7 @@ def parquet_files(
 
 
 def day_of(folder: Path) -> date | None:
-    """The date that a folder of the log is named after; None for one that is none."""
+    """The date in the name of a folder of the log; None without one."""
     try:
         return date.fromisoformat(folder.name.removeprefix(DAY)) if folder.is_dir() else None
     except ValueError:

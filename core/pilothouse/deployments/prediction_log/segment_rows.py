@@ -1,7 +1,7 @@
-"""Lines of a journal segment as tables; a damaged line costs its own rows and no other's.
+"""Lines of a journal segment as tables; a damaged line loses its own rows only.
 
-A line is damaged when it is no JSON, of no known kind, lacks what its kind has, or holds values
-that its columns cannot take. Readers leave it out; `sift` names it, and compaction sets it aside.
+A line is damaged when it is not JSON, of an unknown kind, incomplete, or holds values that do not
+fit its columns. Readers leave it out; `check_lines` lists it, and compaction sets it aside.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ US_PER_MS = 1_000  # microseconds
 
 @dataclass(frozen=True)
 class SegmentLine:
-    """One line that could be read: its number in the segment, from 1, its kind and its value."""
+    """A readable line: its number in the segment, from 1, its kind and its value."""
 
     number: int
     kind: str
@@ -48,7 +48,7 @@ class SegmentLine:
 
 @dataclass(frozen=True)
 class DamagedLine:
-    """A line that no reader takes, and why."""
+    """A line that readers leave out, and why."""
 
     number: int
     reason: str
@@ -56,7 +56,7 @@ class DamagedLine:
 
 @dataclass(frozen=True)
 class CheckedLines:
-    """A segment's rows of every tree, and the lines that gave none because they are damaged."""
+    """A segment's rows of every tree, and its damaged lines."""
 
     tables: Mapping[str, list[pa.Table]]
     damaged: tuple[DamagedLine, ...]
@@ -68,7 +68,7 @@ def feature_column(name: str) -> str:
 
 
 def check_lines(segment: Segment) -> CheckedLines:
-    """Everything in a segment that can be read, and everything that cannot."""
+    """The readable rows of a segment, and its damaged lines."""
     lines: list[SegmentLine] = []
     damaged: dict[int, str] = {}
     for number, raw in enumerate(segment.lines, 1):
@@ -103,7 +103,7 @@ def tables(segment: Segment, tree: str) -> list[pa.Table]:
 
 
 def _read(number: int, raw: bytes) -> tuple[SegmentLine | None, str]:
-    """A line and what is wrong with it; without a line when it cannot be read at all."""
+    """A line and what is wrong with it; no line when it cannot be parsed."""
     kind = kind_of(raw)
     if kind not in KINDS:
         return None, "it is of no known kind"
@@ -193,12 +193,12 @@ def _build(lines: list[SegmentLine], tree: str) -> tuple[list[pa.Table], dict[in
 def _one_by_one(
     lines: list[SegmentLine], build: Callable[[list[SegmentLine]], list[pa.Table]]
 ) -> tuple[list[pa.Table], dict[int, str]]:
-    """A table a line: those that differ in their types stay apart, those of no type are named."""
+    """One table per line, and the lines that cannot be built with the reason."""
     types = [line for line in lines if line.kind == "t"]
     whole: list[pa.Table] = []
     flawed: dict[int, str] = {}
     for line in lines:
-        if line.kind == "t":  # types alone make no table
+        if line.kind == "t":  # types describe the rows of other lines
             continue
         try:
             whole += build([*types, line])
@@ -209,7 +209,7 @@ def _one_by_one(
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """What building a table raises for values that it cannot take."""
+    """What building a table raises for values that do not fit."""
     import pyarrow as pa
 
     return pa.ArrowException, OverflowError, TypeError, ValueError
@@ -264,7 +264,7 @@ def _typed(model: str, version: int, rows: dict[str, list[Any]], types: dict[str
 
 
 def _plain(values: pa.Array) -> pa.Array:
-    """The values, unless they are lists or objects: no feature is. Raises TypeError."""
+    """The values. Raises TypeError when they are lists or objects, which no feature is."""
     import pyarrow as pa
 
     if pa.types.is_nested(values.type):
@@ -331,7 +331,10 @@ def _request_tables(segment: Segment) -> list[pa.Table]:
 
 
 def _heads(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The facts of each request, without parsing its rows: they end at the first list."""
+    """The head of each request, which ends at its first list.
+
+    PERF: parsing the rows as well would take most of the time of a traffic chart.
+    """
     for line in lines:
         if kind_of(line) == "q":
             end = line.find(b',"ids":')
@@ -344,7 +347,7 @@ def _heads(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def joined(parts: list[pa.Table]) -> pa.Table:
-    """One table of all; a column whose types cannot meet becomes text."""
+    """All tables in one; a column whose types cannot be unified becomes text."""
     import pyarrow as pa
 
     try:

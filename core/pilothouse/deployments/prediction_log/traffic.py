@@ -1,4 +1,4 @@
-"""Traffic of a deployment over time, from what was written down of each request."""
+"""Traffic of a deployment over time, from the log of its requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STEPS = ((2, "1min"), (12, "5min"), (48, "15min"), (24 * 14, "1h"))
 
 
 def traffic_frame(workspace: Path, deployment: str, hours: float, now: datetime) -> pd.DataFrame:
-    """Requests by the time they came, in steps that suit the span; quiet steps count zero."""
+    """Requests by time of receipt, in steps that suit the span; steps without requests count 0."""
     import pandas as pd
 
     step = next((length for limit, length in STEPS if hours <= limit), "1D")
