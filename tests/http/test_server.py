@@ -180,7 +180,7 @@ def test_too_much_is_refused(caller: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no JSON"),
+        (b"", "not valid JSON"),
         (b"[]", "must be a JSON object"),
         (b'{"inputs": [NaN]}', "send null"),
         (b'{"inputs": 3}', "`inputs` must be a list"),

@@ -58,7 +58,7 @@ def test_good_columns_come_in_order_and_typed() -> None:
         ("stops", [1, 2**63], "row 1 does not fit"),
         ("carrier", ["AA", 3], "row 1 is 3, and a text is needed"),
         ("direct", [True, "yes"], "row 1 is 'yes', and true or false is needed"),
-        ("at", [1, "yesterday"], "no ISO 8601 time"),
+        ("at", [1, "yesterday"], "not an ISO 8601 time"),
     ],
 )
 def test_what_does_not_fit_is_named(column: str, values: list[Any], message: str) -> None:
