@@ -56,7 +56,7 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
         package = importlib.import_module(plugins.package)
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
-        monkeypatch.setattr(plugins, "_found", dict(plugins._found))
+        monkeypatch.setattr(plugins, "_registered", dict(plugins._registered))
         monkeypatch.setattr(plugins, "_loaded", False)
         modules.append((package, f"added_{file}"))
     all_screens.cache_clear()

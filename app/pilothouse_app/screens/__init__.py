@@ -21,7 +21,7 @@ class Screens(Plugins[ScreenModule]):
     def _imported(self, name: str, module: ModuleType) -> None:
         if hasattr(module, "SCREEN"):
             # A module that Streamlit has loaded again takes the place of the one before.
-            self._found[name] = cast(ScreenModule, module)
+            self._registered[name] = cast(ScreenModule, module)
 
 
 screens = Screens(__name__, "screen")

@@ -49,8 +49,8 @@ class PluginName(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name, when there is such a plugin."""
         if value not in self._plugins.names():
-            known = ", ".join(self._plugins.names())
-            self.fail(f"no {self._plugins.noun} named {value!r}. Known: {known}.", param, ctx)
+            choices = ", ".join(self._plugins.names())
+            self.fail(f"no {self._plugins.noun} named {value!r}. Known: {choices}.", param, ctx)
         return str(value)
 
     def shell_complete(

@@ -45,8 +45,8 @@ class Parameter:
     @property
     def label(self) -> str:
         """What people read for the name: the title, or the name in words."""
-        words = self.name.replace("_", " ").strip()
-        return self.title or words[:1].upper() + words[1:]
+        readable = self.name.replace("_", " ").strip()
+        return self.title or readable[:1].upper() + readable[1:]
 
     def read(self, value: object) -> Any:
         """The value in this parameter's own type. Raises Invalid when it is none of its values."""

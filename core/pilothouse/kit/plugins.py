@@ -25,7 +25,7 @@ class Plugins(Generic[T]):
     def __init__(self, package: str, noun: str) -> None:
         self.package = package
         self.noun = noun
-        self._found: dict[str, T] = {}
+        self._registered: dict[str, T] = {}
         self._loaded = False
         self._loading = threading.RLock()
 
@@ -33,10 +33,10 @@ class Plugins(Generic[T]):
         """Make a kind known under `name`; a second one with the name is a Conflict."""
 
         def keep(kind: T) -> T:
-            existing = self._found.get(name, kind)
+            existing = self._registered.get(name, kind)
             if existing is not kind and _address(existing) != _address(kind):
                 raise Conflict(f"a {self.noun} named {name!r} is registered already")
-            self._found[name] = kind
+            self._registered[name] = kind
             return kind
 
         return keep
@@ -70,20 +70,20 @@ class Plugins(Generic[T]):
         modules that are only half made.
         """
         self._load()
-        if name not in self._found:
+        if name not in self._registered:
             raise NotFound(
                 f"no {self.noun} named {name!r}", hint=f"Known: {', '.join(self.names())}."
             )
-        return self._found[name]
+        return self._registered[name]
 
     def names(self) -> list[str]:
         """Every known name, sorted."""
         self._load()
-        return sorted(self._found)
+        return sorted(self._registered)
 
     def items(self) -> list[tuple[str, T]]:
         """Every kind with its name, sorted by name."""
-        return [(name, self._found[name]) for name in self.names()]
+        return [(name, self._registered[name]) for name in self.names()]
 
 
 def _address(kind: object) -> tuple[object, object]:

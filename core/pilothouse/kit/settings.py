@@ -69,10 +69,10 @@ class Settings(BaseSettings):
         return self.workspace.expanduser().resolve()
 
 
-def read_settings(**given: Any) -> Settings:
-    """What is given, then the environment, then the defaults. Raises Invalid, naming each fault."""
+def read_settings(**values: Any) -> Settings:
+    """The given values, then the environment, then the defaults. Raises Invalid for each fault."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**{name: value for name, value in values.items() if value is not None})
     except ValidationError as wrong:
         faults = {str(fault["loc"][0]): fault["msg"] for fault in wrong.errors()}
         details = "; ".join(f"{name}: {fault}" for name, fault in faults.items())

@@ -89,8 +89,10 @@ class RuleInfo:
 def add_rule(session: Session, store: Store, deployment: str, rule: AlertRuleSpec) -> str:
     """Watch results by a rule and return its id. Raises Invalid, or Conflict for a taken name."""
     _check(rule)
-    known = select(AlertRule).where(AlertRule.deployment == deployment, AlertRule.name == rule.name)
-    if session.exec(known).first() is not None:
+    same_name = select(AlertRule).where(
+        AlertRule.deployment == deployment, AlertRule.name == rule.name
+    )
+    if session.exec(same_name).first() is not None:
         raise Conflict(f"{deployment!r} has a rule named {rule.name!r} already.")
     row = AlertRule(
         id=uuid7(to_ms(store.now())),
@@ -187,8 +189,8 @@ def _check(rule: AlertRuleSpec) -> None:
             fields[name] = "at least 1"
     fields |= _condition_errors(rule)
     if fields:
-        words = "; ".join(f"{name}: {message}" for name, message in fields.items())
-        raise Invalid(f"this rule cannot be used ({words}).", fields=fields)
+        faults = "; ".join(f"{name}: {message}" for name, message in fields.items())
+        raise Invalid(f"this rule cannot be used ({faults}).", fields=fields)
 
 
 def _condition_errors(rule: AlertRuleSpec) -> dict[str, str]:

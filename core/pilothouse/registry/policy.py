@@ -79,10 +79,10 @@ def assess(evidence: Evidence, rules: Sequence[GateRule]) -> GateDecision:
 def rules(session: Session, stage: str) -> tuple[GateRule, ...]:
     """The gates before a stage: what people set, or the default."""
     _check_stage(stage)
-    kept = session.get(GatePolicy, stage)
-    if kept is None:
+    policy = session.get(GatePolicy, stage)
+    if policy is None:
         return DEFAULT[stage]
-    return tuple(GateRule(rule["gate"], rule["params"]) for rule in kept.gates)
+    return tuple(GateRule(rule["gate"], rule["params"]) for rule in policy.gates)
 
 
 def set_rules(

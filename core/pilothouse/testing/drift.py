@@ -37,8 +37,8 @@ def pair(reference: Cells, window: Cells) -> Pair:
     """A column of the reference and of a window, profiled as the monitor does it."""
     there, here = pd.Series(reference), pd.Series(window)
     if any(isinstance(value, str) for value in reference):
-        words = category_reference("column", there)
-        return CategoryPair(words, category_window(words, here))
+        categories = category_reference("column", there)
+        return CategoryPair(categories, category_window(categories, here))
     numbers = number_reference("column", there)
     return NumberPair(numbers, *number_window(numbers, here))
 
@@ -89,7 +89,7 @@ def _score(name: str, test: DriftTest, weighed: Pair) -> float | None:
     try:
         score = test.score(weighed)
     except NotEvaluated as unsure:
-        _check_words(name, str(unsure))
+        _check_message(name, str(unsure))
         return None
     assert isinstance(score, float), f"{name} must give a float, not {type(score).__name__}"
     assert math.isfinite(score), f"{name} gives {score}"
@@ -98,5 +98,5 @@ def _score(name: str, test: DriftTest, weighed: Pair) -> float | None:
     return score
 
 
-def _check_words(name: str, words: str) -> None:
-    assert words.strip(), f"{name} must say why it does not judge"
+def _check_message(name: str, message: str) -> None:
+    assert message.strip(), f"{name} must say why it does not judge"

@@ -63,5 +63,5 @@ def _check_verdict(name: str, verdict: Verdict) -> None:
     assert "\n" not in verdict.message, f"{name} must say it in one line"
     for figure in (verdict.figure, verdict.limit):
         assert figure is None or math.isfinite(figure), f"{name}: {figure} is no figure"
-    kept = json.loads(json.dumps(verdict.to_json(), allow_nan=False))
-    assert Verdict.from_json(kept) == verdict, f"{name}: its verdict cannot be kept"
+    stored = json.loads(json.dumps(verdict.to_json(), allow_nan=False))
+    assert Verdict.from_json(stored) == verdict, f"{name}: its verdict cannot be kept"

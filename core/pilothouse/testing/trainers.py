@@ -64,10 +64,10 @@ def _check_hyper(name: str, hyper: Hyperparameter) -> None:
 
 def _check_pipeline(name: str, trainer: Trainer, params: Mapping[str, Value]) -> None:
     frame, target = flights()
-    kept = frame.copy()
+    before = frame.copy()
     fitted = _fit(trainer, params, frame, target)
     scores = _scores(name, fitted, frame)
-    pd.testing.assert_frame_equal(frame, kept)
+    pd.testing.assert_frame_equal(frame, before)
     again = _scores(name, _fit(trainer, params, frame, target), frame)
     np.testing.assert_array_equal(scores, again, f"{name}: one seed must give one model")
     late, early = scores[target == 1].mean(), scores[target == 0].mean()

@@ -134,7 +134,7 @@ def _series(session: Session, runs: Sequence[str], keys: Sequence[str] | None) -
         query = query.where(col(RunMetric.key).concat("").in_(list(keys)))
     order = {run: index for index, run in enumerate(runs)}
     series = [_Series(*row) for row in session.execute(query)]
-    return sorted(series, key=lambda each: (order[each.run], each.key))
+    return sorted(series, key=lambda item: (order[item.run], item.key))
 
 
 def thin(values: Floats, most: int) -> Ints:

@@ -52,7 +52,7 @@ class _Before(FunctionElement[str]):
 
 def like(column: SQLColumnExpression[Any], pattern: str) -> Condition:
     """LIKE that minds upper and lower case on every database."""
-    glob = re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", pattern)
+    glob = re.sub(r"[*?\[]", lambda sign: f"[{sign[0]}]", pattern)
     glob = glob.replace("%", "*").replace("_", "?")
     return _Like(column, literal(pattern), literal(glob))
 

@@ -306,7 +306,7 @@ def _order(
                 f"groups have no column {sort!r}.",
                 hint=f"Known: {COUNT}, {', '.join([*by_part, *(f.title for f in figures)])}.",
             )
-        figure = max(named, key=lambda each: len(each.title))
+        figure = max(named, key=lambda column: len(column.title))
         orders = [figure.order(sort.removeprefix(figure.title).removeprefix("."))]
     return [
         (metric_column.desc() if descending else metric_column.asc()).nulls_last()

@@ -39,7 +39,7 @@ class Imports(Service):
         experiments: Sequence[str] = (),
         into: str = "",
         artifacts: str = "",
-        tell: Callable[[float, str], None] = lambda _share, _words: None,
+        tell: Callable[[float, str], None] = lambda _share, _message: None,
     ) -> ImportReport:
         """Bring it now, in this process; `tell` hears the share that is done and what comes next.
 

@@ -68,7 +68,7 @@ def run_import(
     experiments: Sequence[str] = (),
     into: str = "",
     artifacts: str = "",
-    tell: Tell = lambda _share, _words: None,
+    tell: Tell = lambda _share, _message: None,
 ) -> ImportReport:
     """Bring what a folder, database or server holds, and say what came and what did not.
 
@@ -90,7 +90,7 @@ def import_from(
     *,
     experiments: Sequence[str] = (),
     into: str = "",
-    tell: Tell = lambda _share, _words: None,
+    tell: Tell = lambda _share, _message: None,
 ) -> ImportReport:
     """Bring what an opened source holds; `notes` are those that its reader tells."""
     return _Import(store, source, notes, into, tell).everything(experiments)

@@ -75,10 +75,12 @@ def condition(text: str, compare: Compare) -> Condition:
     except ParseError as stuck:
         raise _unreadable(text, stuck) from None
 
-    def claim(each: Predicate) -> Condition:
-        if each.bare:
-            raise invalid(f"Invalid clause(s) in filter string: '{each.position.text[:SHOWN]}'")
-        return compare(each)
+    def claim(predicate: Predicate) -> Condition:
+        if predicate.bare:
+            raise invalid(
+                f"Invalid clause(s) in filter string: '{predicate.position.text[:SHOWN]}'"
+            )
+        return compare(predicate)
 
     return condition_of(tree, claim)
 

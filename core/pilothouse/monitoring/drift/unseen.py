@@ -19,8 +19,8 @@ def score(pair: Pair) -> float:
         raise NotEvaluated(
             "the reference has too many categories to tell an unseen from a rare one"
         )
-    known = pair.reference.counts
-    unseen = sum(count for name, count in pair.window.counts.items() if name not in known)
+    categories = pair.reference.counts
+    unseen = sum(count for name, count in pair.window.counts.items() if name not in categories)
     return unseen / pair.window.present
 
 

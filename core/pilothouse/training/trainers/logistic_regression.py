@@ -57,8 +57,8 @@ class LogisticRegressionTrainer:
         from pilothouse.training.encoding import Encoder
 
         places = range(len(columns.is_category))
-        numbers = [place for place in places if not columns.is_category[place]]
-        codes = [place for place in places if columns.is_category[place]]
+        numbers = [index for index in places if not columns.is_category[index]]
+        codes = [index for index in places if columns.is_category[index]]
         impute = SimpleImputer(strategy="median", keep_empty_features=True)
         prepare = ColumnTransformer(
             [

@@ -328,7 +328,7 @@ def _model(
         updated_at=coerce.instant(row.get("last_updated_timestamp")),
         tags=tags,
         aliases={alias: number for alias, number in aliases.items() if number is not None},
-        versions=tuple(sorted(versions, key=lambda each: each.version)),
+        versions=tuple(sorted(versions, key=lambda version: version.version)),
     )
 
 
