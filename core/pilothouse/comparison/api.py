@@ -125,6 +125,7 @@ class Comparisons(Service):
         with self._store.read() as session:
             infos, labels = self._in_order(session, runs, baseline)
             kind = definitions.metric_kinds(session).of(metric)
+
         predictions_by_run = self._predictions(infos)
         frames = {
             run: predictions.features(self._store, run_predictions, columns)
@@ -135,6 +136,7 @@ class Comparisons(Service):
             if threshold is None
             else threshold
         )
+
         return slices.slices(predictions_by_run, frames, labels, kind, at, min_rows)
 
     def own_threshold(self, run: str) -> float:

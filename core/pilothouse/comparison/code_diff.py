@@ -72,9 +72,11 @@ def git_diff(folder: Path, before: str, after: str) -> str | None:
     """Git's difference between two commits, at most `MAX_BYTES`; None when git cannot tell."""
     if not COMMIT.fullmatch(before) or not COMMIT.fullmatch(after) or not folder.is_dir():
         return None
+
     options = ["--no-color", "--no-ext-diff", "--no-textconv", "--stat", "--patch", "-M"]
     calm = {"GIT_OPTIONAL_LOCKS": "0", "GIT_PAGER": "cat", "GIT_NO_LAZY_FETCH": "1"}
     command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), "diff", *options]
+
     try:
         answer = subprocess.run(
             [*command, before, after, "--"],
@@ -85,6 +87,7 @@ def git_diff(folder: Path, before: str, after: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
+
     return answer.stdout[:MAX_BYTES].decode(errors="replace") if answer.returncode == 0 else None
 
 

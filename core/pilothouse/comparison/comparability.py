@@ -59,6 +59,7 @@ def comparability_notes(
     ]
     names = {**TARGET, **SPLIT}
     baseline_settings = settings.of(baseline, names)
+
     for run in runs:
         if run.id != baseline.id:
             label = labels[run.id]
@@ -67,6 +68,7 @@ def comparability_notes(
             found_notes += grave or _row_notes(run, baseline, label)
             found_notes += _metric_notes(run, baseline, label, kinds)
             found_notes += _evaluation_notes(run, baseline, label, settings)
+
     return tuple(found_notes)
 
 

@@ -127,6 +127,7 @@ def compare_runs(
     environments = _files(store, runs, "environment.json", cautions)
     kinds, settings = metric_kinds(session), RecordedSettings(specs, environments)
     compared_notes = comparability_notes(runs, runs[0], labels, settings, kinds)
+
     return Comparison(
         runs=runs,
         baseline=runs[0].id,
@@ -262,8 +263,10 @@ def _metric_row(
     value, reference = run.values.get(key, math.nan), baseline.values.get(key, math.nan)
     verdict = "baseline" if run.id == baseline.id else kind.compare(value, reference)
     delta = value - reference
+
     if math.isclose(value, reference, rel_tol=SAME, abs_tol=1e-12):
         delta = 0.0
+
     share = delta / abs(reference) if reference and math.isfinite(reference) else math.nan
     cells = (
         *(key, kind.title, kind.direction, kind.format, run.id, labels[run.id], value),
@@ -319,10 +322,13 @@ def axes_frame(
         "run": [run.id for run in runs],
         "label": [labels[run.id] for run in runs],
     }
+
     for key in differing:
         columns[f"params.{key}"] = _numeric([run.params.get(key) for run in runs])
+
     for key in sorted(shared, key=_metric_order):
         columns[f"metrics.{key}"] = [run.values[key] for run in runs]
+
     return pd.DataFrame(columns)
 
 
@@ -389,6 +395,7 @@ def _curves(
                 cautions.append(ComparabilityNote("file", run.id, str(broken), invalidates=False))
         nonempty = [frame for frame in frames if len(frame)] or frames[:1]
         curves[curve.name] = pd.concat(nonempty, ignore_index=True)
+
     return curves
 
 

@@ -87,6 +87,7 @@ def _frame(store: Store, run: RunInfo, label: str, curve: CurveFile) -> pd.DataF
             f"the file {curve.path} of run {run.name!r} is no {curve.name} curve.",
             hint=f"It needs lists of one length: {', '.join(curve.columns)}.",
         ) from wrong
+
     return _thin(frame)
 
 

@@ -32,6 +32,7 @@ def disagreements(
         up = int(np.count_nonzero(flipped & positive[index]))
         share = count / len(yes)
         rows.append((run, labels[run], len(yes), count, share, right, count - right, up))
+
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -62,6 +63,8 @@ def disagreeing_rows(
     }
     clash = {name: f"{name} (feature)" for name in frame.columns if name in added}
     frame = frame.rename(columns=clash)
+
     for index, (name, values) in enumerate(added.items()):
         frame.insert(index, name, values)
+
     return frame

@@ -51,6 +51,7 @@ def flat_frame(comparison: Comparison, rows: pd.DataFrame) -> pd.DataFrame:
             ["kind", "name", "run", "label", "value", *details]
         ]
     ]
+
     for kind, noun, frame in (
         ("param", "param", comparison.params),
         ("fact", "fact", comparison.facts),
@@ -60,6 +61,7 @@ def flat_frame(comparison: Comparison, rows: pd.DataFrame) -> pd.DataFrame:
         long = long.rename(columns={noun: "name"}).assign(kind=kind)
         long["label"] = long["run"].map(comparison.labels)
         frames.append(long[["kind", "name", "run", "label", "value"]])
+
     whole = pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
     whole.insert(0, "baseline", comparison.baseline)
     return whole

@@ -156,8 +156,10 @@ def _read_scores(store: Store, digest: str, name: str) -> ScoredRows:
             f"the file {PATH} of run {name!r} holds no scores.",
             hint=f"It needs the columns {TARGET} (1 or 0) and {SCORE} (a number).",
         ) from wrong
+
     if not len(y) or not np.isfinite(score).all():
         raise Invalid(f"the file {PATH} of run {name!r} has no rows, or rows without a score.")
+
     row = np.asarray(table[ROW], dtype=np.int64) if ROW in names else None
     return ScoredRows(y, score, row)
 
@@ -172,6 +174,7 @@ def align(
     baseline_predictions = by_run.get(baseline.id)
     if baseline_predictions is None:
         return None
+
     paired: dict[str, RunPredictions] = {baseline.id: baseline_predictions}
     left_out: dict[str, str] = {}
     for run in runs[1:]:
@@ -183,14 +186,17 @@ def align(
             left_out[run.id] = why
         elif run_predictions is not None:
             paired[run.id] = run_predictions
+
     positions = _shared_positions(baseline.id, paired)
     scored = {run: run_predictions.scored for run, run_predictions in paired.items()}
     y = scored[baseline.id].y[positions[baseline.id]]
+
     for id in list(paired)[1:]:
         other = int(np.count_nonzero(scored[id].y[positions[id]] != y))
         if other:
             left_out[id] = f"what was true differs on {other:,} of the rows of {labels[id]}."
             del paired[id]
+
     row = baseline_predictions.scored.row_numbers
     return AlignedPredictions(
         runs=tuple(paired),
@@ -212,6 +218,7 @@ def _unpairable_reason(
 ) -> str:
     if candidate is None:
         return f"{label} kept no predictions of its held-out rows."
+
     digest, baseline_digest = run.tags.get(HELD_OUT, ""), baseline.tags.get(HELD_OUT, "")
     if not digest or not baseline_digest:
         silent = label if not digest else "the baseline"
@@ -222,6 +229,7 @@ def _unpairable_reason(
         shared = len(_matching_positions(reference.scored, candidate.scored)[0])
         few = shared < len(reference.scored.y) / 2
         return f"{label} kept only {shared:,} of the baseline's rows." if few else ""
+
     return _order_mismatch(run, baseline, candidate, reference, label)
 
 
@@ -268,6 +276,7 @@ def _shared_positions(baseline: str, paired: Mapping[str, RunPredictions]) -> di
     shared = np.arange(len(paired[baseline].scored.y))
     for at_baseline, _ in pairs.values():
         shared = np.intersect1d(shared, at_baseline, assume_unique=True)
+
     return {
         run: at_run[np.searchsorted(at_baseline, shared)]
         for run, (at_baseline, at_run) in pairs.items()

@@ -58,6 +58,7 @@ def significance(
     by_run, left_out = _load_predictions(store, runs)
     aligned = align(runs, by_run, labels)
     findings: list[tuple[Any, ...]] = []
+
     if aligned is None:
         silent = "the baseline kept no predictions of its held-out rows."
         left_out = {run.id: silent for run in runs[1:]} | left_out
@@ -67,9 +68,11 @@ def significance(
         findings += _paired_findings(
             runs, aligned.runs, aligned.y, aligned.scores, aligned.thresholds
         )
+
     findings += _fold_findings(store, runs)
     findings += _seed_findings(session, runs)
     rows = len(aligned.y) if aligned is not None and len(aligned.runs) > 1 else 0
+
     return SignificanceReport(pd.DataFrame(findings, columns=list(COLUMNS)), rows, left_out)
 
 
@@ -124,6 +127,7 @@ def _paired_findings(
 
     if len(ids) < 2:
         return []
+
     logged = {run.id: run.values for run in runs}
     keys = [key for key in METRIC_KEYS if key in logged[ids[0]]]
     figures = [
@@ -135,6 +139,7 @@ def _paired_findings(
     ranked = delong(y, scores) if "roc_auc" in usable else []
     drawn = bootstrap(y, scores, thresholds, [key for key in usable if key in WEIGHTED_METRICS])
     findings = []
+
     for index, run in enumerate(ids[1:], start=1):
         for key in usable:
             if not _reproduces(figures[index][key], logged[run].get(key)):
@@ -145,6 +150,7 @@ def _paired_findings(
                 findings.append(_finding_row(run, key, ranked[index - 1]))
             if key in drawn:
                 findings.append(_finding_row(run, key, drawn[key][index - 1]))
+
     return findings
 
 
@@ -224,6 +230,7 @@ def _seed_findings(session: Session, runs: Sequence[RunInfo]) -> Iterator[tuple[
     groups = {run.id: _seed_siblings(session, run) for run in runs}
     baseline = runs[0]
     baseline_group = _metric_values(session, groups[baseline.id])
+
     for run in runs[1:]:
         if run.id in groups[baseline.id] or min(len(groups[run.id]), len(baseline_group)) < 2:
             continue
@@ -245,6 +252,7 @@ def _seed_siblings(session: Session, run: RunInfo) -> list[str]:
     own_settings = _seed_and_settings(run.seed, run.params)
     if own_settings is None:
         return [run.id]
+
     query = (
         select(col(Run.id), col(Run.seed))
         .join(Experiment, col(Experiment.id) == col(Run.experiment_id))
@@ -269,8 +277,10 @@ def _seed_siblings(session: Session, run: RunInfo) -> list[str]:
     others = {row.id: row.seed for row in candidates}
     params: dict[str, dict[str, str]] = {candidate: {} for candidate in others}
     rows = select(col(Param.run_id), col(Param.key), col(Param.value))
+
     for row in session.execute(rows.where(col(Param.run_id).in_(list(others)))) if others else ():
         params[row.run_id][row.key] = row.value
+
     seeded = {
         candidate: _seed_and_settings(seed, params[candidate]) for candidate, seed in others.items()
     }

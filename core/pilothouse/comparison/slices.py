@@ -92,6 +92,7 @@ def slices(
             f"{kind.title} cannot be measured on a part of the rows.",
             hint=f"It is done for {', '.join(METRIC_KEYS)}.",
         )
+
     overall = {
         run: _metric_value(kind, run_predictions, threshold, None)
         for run, run_predictions in predictions_by_run.items()
@@ -99,6 +100,7 @@ def slices(
     baseline = next(iter(predictions_by_run))
     rows: list[tuple[Any, ...]] = []
     small = 0
+
     for name in frames[baseline].columns:
         cut = _make_cutter(frames[baseline][name])
         parts = _slice_parts(cut, name, predictions_by_run, frames, kind, threshold)
@@ -112,6 +114,7 @@ def slices(
             rows += _slice_rows(
                 name, segment, large_enough, predictions_by_run, overall, labels, kind, baseline
             )
+
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     order = {run: index for index, run in enumerate(predictions_by_run)}
     frame = frame.assign(place=frame["run"].map(order)).sort_values(
@@ -120,6 +123,7 @@ def slices(
         na_position="last",
         kind="stable",
     )
+
     return SliceReport(
         frame.drop(columns="place").reset_index(drop=True), kind.key, small, min_rows
     )
@@ -149,6 +153,7 @@ def _slice_parts(
             rate = float((run_predictions.scored.y[rows] == 1).mean())
             part = len(rows), rate, _metric_value(kind, run_predictions, threshold, rows)
             parts.setdefault(segment, {})[run] = part
+
     return parts
 
 
@@ -166,6 +171,7 @@ def _slice_rows(
     falls = {run: sign * (overall[run] - value) for run, (_, _, value) in by_run.items()}
     known_falls = [fall for fall in falls.values() if not math.isnan(fall)]
     baseline_value = by_run[baseline][2] if baseline in by_run else math.nan
+
     return [
         (
             *(column, segment, run, labels[run], count),
@@ -201,6 +207,7 @@ def _make_cutter(column: pd.Series[Any]) -> _Cutter:
             codes[OTHERS] = len(names)
             names.append(OTHERS)
         return _Cutter(tuple(names), codes=codes)
+
     inner = np.unique(np.quantile(present, np.linspace(0, 1, RANGES + 1)))[1:-1]
     return _Cutter(_range_names(inner.tolist()), edges=inner)
 

@@ -72,6 +72,7 @@ def at_threshold(
         for name, drawn in _curves(by_run, paths, false_positive_cost, false_negative_cost).items()
         if drawn
     }
+
     return ThresholdReport(threshold, pd.DataFrame(points), curves)
 
 
@@ -134,6 +135,7 @@ class _ThresholdCounts:
         fn, tn = self.positives - tp, self.negatives - fp
         rows = self.positives + self.negatives
         best = int(costs.argmin())
+
         return {
             "rows": rows,
             "tp": int(tp),
@@ -184,6 +186,7 @@ def _curves(
         curves["pr"].append((run, pr))
         curves["cost"].append((run, {"threshold": grid, "cost": cost}))
         curves["calibration"].append((run, _calibration(by_run[run].scored)))
+
     return curves
 
 

@@ -70,13 +70,16 @@ def verdict(
     )
     if with_values.empty:
         return None
+
     by_run = {str(row["run"]): row for row in with_values.to_dict("records")}
     fair = {run: row for run, row in by_run.items() if row["comparable"]}
     if kind.direction == "unknown":
         return _without_direction(comparison, key, by_run)
+
     choose = max if kind.direction == "higher" else min
     best = choose(fair or by_run, key=lambda run: (fair or by_run)[run]["value"])
     row = by_run[best]
+
     return ComparisonVerdict(
         metric=key,
         best=best,
@@ -117,11 +120,13 @@ def _sentence(comparison: Comparison, row: Mapping[Any, Any], best: str, fair: i
         return f"{kind.title}: {label} has {value}; the baseline {base} has no figure."
     if verdict == "same":
         return f"{kind.title}: {label} and the baseline {base} are the same ({value})."
+
     lead = f"{kind.title}: {label} is best with {value}, {delta} against the baseline {base}"
     if verdict == "noise":
         return f"{lead}, which is within noise."
     if not row["method"]:
         return f"{lead}; whether that is more than noise is not known."
+
     return f"{lead}, which is more than noise."
 
 
@@ -146,20 +151,24 @@ def _cautions(
     elif apart:
         names = ", ".join(comparison.labels[run] for run in apart)
         cautions.append(f"Left out of the verdict, for it is not comparable: {names}.")
+
     unsure = _unknown_data(comparison, best)
     if unsure and best not in apart:
         cautions.append(unsure)
     if best in left_out and best not in apart:
         cautions.append(f"No paired evidence: {left_out[best]}")
+
     weighed = [run for run, row in by_run.items() if row["method"] and row["comparable"]]
     if len(weighed) > MAX_COMPARED:
         cautions.append(
             f"{len(weighed)} runs are weighed against one baseline, each at 95 %: "
             "the best of many looks better than it is."
         )
+
     kind = comparison.kinds.of(metric)
     if kind.target is not None and not any(row["reaches"] for row in by_run.values()):
         cautions.append(f"No run reaches the target of {kind.format_value(kind.target)}.")
+
     return cautions
 
 

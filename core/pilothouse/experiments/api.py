@@ -110,6 +110,7 @@ class Experiments(Service):
                 job_id=job_id,
             )
             log_patch(session, run, running)
+
         return run
 
     def finish(self, run: str, status: str = "finished", error: str = "") -> None:

@@ -58,6 +58,7 @@ def experiments(session: Session) -> pd.DataFrame:
     runs, running = _runs(session), _running(session)
     query = select(Experiment).where(col(Experiment.archived_at).is_(None))
     rows = []
+
     for experiment in session.scalars(query):
         count, newest = runs.get(experiment.id or 0, (0, None))
         at, by = experiment.created_at, experiment.created_by
@@ -72,10 +73,12 @@ def experiments(session: Session) -> pd.DataFrame:
                 by,
             )
         )
+
     rows.sort(key=lambda row: row[4] or row[5], reverse=True)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for instant in ("last_run_at", "created_at"):
         frame[instant] = pd.to_datetime(frame[instant], utc=True)
+
     return frame
 
 

@@ -127,6 +127,7 @@ def _delete(session: Session, ids: Sequence[str]) -> None:
         for part in _chunks(ids)
         for number in session.scalars(select(col(Run.experiment_id)).where(col(Run.id).in_(part)))
     }
+
     for part in _chunks(ids):
         series = select(col(RunMetric.id)).where(col(RunMetric.run_id).in_(part))
         for points in (Metric, Block):
@@ -134,11 +135,13 @@ def _delete(session: Session, ids: Sequence[str]) -> None:
         for table in OF_RUNS:
             connection.execute(sqlalchemy.delete(table).where(col(table.run_id).in_(part)))
         connection.execute(update(Run).where(col(Run.id).in_(part)).values(parent_id=None))
+
     try:
         for part in _chunks(ids):
             connection.execute(sqlalchemy.delete(Run).where(col(Run.id).in_(part)))
     except IntegrityError as used:  # by a room whose tables this process has not loaded
         raise Conflict("something else rests on these runs.") from used
+
     keys.drop_keys(session, sorted(experiments), lost)
 
 

@@ -130,6 +130,7 @@ def runs(session: Session, run_ids: Sequence[str]) -> tuple[RunInfo, ...]:
     for run_id in run_ids:
         if run_id not in by_id:
             raise run_not_found(run_id)
+
     parts: dict[str, Mapping[str, Any]] = {
         "params": _values_by_run(session, Param, run_ids),
         "metrics": _metrics(session, run_ids),

@@ -325,6 +325,7 @@ def record_model(
     if not ref or session.get(Run, ref) is None:
         number = model.experiment_id
         kind, ref = "experiment", session.get_one(Experiment, number).name
+
     named: dict[str, Any] = {"logged_model": model.id}
     activity.record(
         session,

@@ -43,6 +43,7 @@ def start(
     in_experiment = catalog.require_or_create(session, store, experiment)
     if parent is not None:
         _check_parent(session, parent, in_experiment)
+
     now, run_id = store.now(), ids.run_id()
     run = Run(
         id=run_id,
@@ -63,6 +64,7 @@ def start(
     session.add(run)
     session.flush()
     _record_activity(session, store, "started", run)
+
     return run_id
 
 

@@ -70,6 +70,7 @@ def _children_by_parent(session: Session, run_id: str) -> dict[str, list[Run]]:
         level = [row.id for row in rows]
         if not level or len(visited) > MAX_RUNS:
             break
+
     return children
 
 
@@ -86,6 +87,7 @@ def _depth_first(below: dict[str, list[Run]], top: str) -> list[dict[str, Any]]:
         values = (run.id, run.name, level, run.status, run.trainer, run.created_at, took)
         rows.append(dict(zip(COLUMNS, values, strict=True)))
         waiting += [(child, level + 1) for child in reversed(below.get(run.id, []))]
+
     return rows
 
 

@@ -118,6 +118,7 @@ def _infos(session: Session, condition: Any) -> list[LoggedModelInfo]:
         _values_by_model(session, LoggedModelTag, ids),
     )
     figures = _latest_metrics(session, ids)
+
     return [
         LoggedModelInfo(
             id=row.id,

@@ -82,12 +82,14 @@ def log_params(session: Session, run_id: str, params: Mapping[str, ParamValue]) 
     require_open(session, run_id)
     texts = {_key(key, "parameter"): param_text(value) for key, value in params.items()}
     existing = _existing_params(session, run_id, texts)
+
     for key, value in texts.items():
         if key in existing and existing[key] != value:
             raise Conflict(
                 f"the parameter {key!r} is {existing[key]!r} and cannot become {value!r}.",
                 hint="A parameter is written once; start another run for another value.",
             )
+
     rows = [
         {"run_id": run_id, "key": key, "value": value, "number": param_number(value)}
         for key, value in texts.items()
@@ -140,11 +142,14 @@ def log_points_of_runs(
     for run_id, batch in batches:
         runs.add(run_id)
         _collect(histories, run_id, batch, store)
+
     existing, late = _existing_series(session, runs, {key for _, key in histories})
     existing = {name: series_row for name, series_row in existing.items() if name in histories}
     late = late if check_late else {}
+
     for run_id in late:
         _check_held(session, late[run_id], run_id, existing, histories)
+
     better = directions(session, {key for _, key in histories})
     fresh = {name: summarise(series_row, better[name[1]]) for name, series_row in histories.items()}
     _update_summaries(session, existing, fresh, better)
@@ -152,6 +157,7 @@ def log_points_of_runs(
     series |= _insert_series(session, {n: s for n, s in fresh.items() if n not in existing})
     blocked = {series_row.id for series_row in existing.values() if series_row.has_block}
     _append(session, {series[name]: history for name, history in histories.items()}, blocked)
+
     for run_id in late:
         _record_late(session, store, run_id, late[run_id], existing, fresh)
 
@@ -251,9 +257,11 @@ def _existing_series(
         # everywhere, or two writers would wait for each other.
         for run_id in sorted(runs):
             connection.execute(SELECT_FOR_UPDATE, {"run": run_id})
+
     rows = _series_rows(connection, list(runs), list(metric_keys))
     row_of = {row[0]: row for row in rows}
     late: dict[str, _LateRun] = {}
+
     for run_id in runs:
         row = row_of.get(run_id)
         check_open(run_id, row and {"name": row[1], "archived_at": row[2]})
@@ -261,12 +269,14 @@ def _existing_series(
             late[run_id] = _LateRun(row[1], row[5] or "")
         if row and row[3] is not None:
             connection.execute(update(Run).where(col(Run.id) == run_id).values(compacted_at=None))
+
     existing = {}
     for run_id, _, _, _, _, _, block, number, key, *summary in rows:
         if number is not None:
             values = dict(zip(_SUMMARY, summary, strict=True))
             values |= {name: EPOCH + values[name] * MICROSECOND for name in INSTANTS}
             existing[run_id, key] = _Series(number, summary_of(values), block is not None)
+
     return existing, late
 
 

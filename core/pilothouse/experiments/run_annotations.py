@@ -112,6 +112,7 @@ def _replace_tags(
         select(col(RunTag.run_id), col(RunTag.key), col(RunTag.value)).where(*affected)
     ):
         before.setdefault(run, {})[key] = value
+
     session.execute(delete(RunTag).where(*affected))
     rows = [{"run_id": r, "key": k, "value": v} for r in named for k, v in tags.items()]
     if rows:
@@ -121,6 +122,7 @@ def _replace_tags(
     if remove:
         of_them = select(col(Run.experiment_id)).where(col(Run.id).in_(list(named))).distinct()
         keys.drop_keys(session, list(session.scalars(of_them)), {keys.TAG: set(remove)})
+
     return {"tags": before} if before else None
 
 
@@ -177,6 +179,7 @@ def _record(
 ) -> None:
     if len(named) > 1:
         after = {"runs": list(named), **(after or {})}
+
     first, name = next(iter(named.items()))
     activity.record(
         session,

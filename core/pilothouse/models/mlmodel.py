@@ -64,8 +64,10 @@ def _parse_yaml(text: str, path: str) -> dict[str, Any]:
     except (yaml.YAMLError, RecursionError, ValueError) as wrong:
         first = str(wrong).strip().splitlines()[0]
         raise Invalid(f"{path} cannot be read as YAML: {first}.") from wrong
+
     if not isinstance(content, dict):
         raise Invalid(f"{path} is no MLmodel file.")
+
     return content
 
 

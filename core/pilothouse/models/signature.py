@@ -146,6 +146,7 @@ def _field_from_json(value: Mapping[str, Any]) -> SignatureField:
             f"the column {value['name']!r} has the type {value['type']!r}.",
             hint=f"Known: {', '.join(get_args(FieldType))}.",
         )
+
     categories = value.get("categories")
     return SignatureField(
         name=str(value["name"]),

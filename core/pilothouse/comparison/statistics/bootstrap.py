@@ -52,12 +52,15 @@ def bootstrap(
         keys,
     )
     once = models.metric_values(np.ones((1, len(sample)), dtype=np.float32))[0]
+
     with threadpool_limits(limits=1, user_api="blas"):  # on busy cores, threads wait for threads
         figures = np.concatenate(
             [models.metric_values(weights) for weights in _resampled_weights(len(sample))]
         )
+
     gaps, middle = figures[:, 1:] - figures[:, :1], once[1:] - once[:1]
     spread = (gaps - middle) * np.sqrt(len(sample) / len(y))
+
     return {
         key: [
             _result(settings[key] - whole[0][key], spread[:, model, index], len(y))
@@ -117,6 +120,7 @@ class _ModelMeasures:
         total = weights.sum(axis=1, dtype=np.float64)[:, None]
         product = (weights @ self._columns) / total if self._columns.size else None
         values_by_model = np.empty((len(weights), len(self._made), len(self._keys)))
+
         for model, measures_by_key in enumerate(self._made):
             for metric, key in enumerate(self._keys):
                 made = measures_by_key[key]
@@ -126,4 +130,5 @@ class _ModelMeasures:
                     assert product is not None
                     columns = self._places[id(made.columns)]
                     values_by_model[:, model, metric] = made.combine(product[:, columns])
+
         return values_by_model

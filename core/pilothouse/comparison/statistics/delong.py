@@ -34,12 +34,14 @@ def roc_aucs(y: Labels, scores: Floats) -> tuple[Floats, Floats]:
     m, n = int(positive.sum()), int((~positive).sum())
     above, below = np.empty((len(scores), m)), np.empty((len(scores), n))
     aucs = np.empty(len(scores))
+
     for index, score in enumerate(scores):
         ranks = midranks(score)
         hits, rest = ranks[positive], ranks[~positive]
         above[index] = (hits - midranks(score[positive])) / n
         below[index] = 1 - (rest - midranks(score[~positive])) / m
         aucs[index] = (hits.sum() - m * (m + 1) / 2) / (m * n)
+
     covariance = np.cov(above).reshape(len(scores), -1) / m
     covariance += np.cov(below).reshape(len(scores), -1) / n
     return aucs, covariance

@@ -147,6 +147,7 @@ def tree(files: Sequence[ArtifactInfo]) -> tuple[FileNode, ...]:
         for folder in _parent_folders(file.path):
             size, count = folders.get(folder, (0, 0))
             folders[folder] = (size + file.size, count + 1)
+
     nodes = [
         FileNode(path, path.rpartition("/")[2], path.count("/"), True, size, count)
         for path, (size, count) in folders.items()

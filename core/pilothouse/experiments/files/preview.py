@@ -170,6 +170,7 @@ def _delimited(source: BinaryIO, path: str, most: int) -> TablePreview:
     all_read = len(head) <= MAX_TABLE
     if not all_read:
         head = head[: head.rfind(b"\n", 0, MAX_TABLE) + 1]
+
     content = _decoded(head, path, whole=True)
     tab = _name(path)[1] == "tsv"
     try:
@@ -179,6 +180,7 @@ def _delimited(source: BinaryIO, path: str, most: int) -> TablePreview:
         )  # fmt: skip
     except (ValueError, pd.errors.ParserError) as wrong:
         raise _unreadable(path, "TSV" if tab else "CSV", str(wrong)) from wrong
+
     whole = all_read and len(frame) <= most
     rows = len(frame) if whole else None
     return TablePreview(frame.iloc[:most, :MAX_COLUMNS], rows, whole, len(frame.columns))
@@ -199,6 +201,7 @@ def _parquet(source: BinaryIO, path: str, most: int) -> TablePreview:
         frame = (file.schema_arrow.empty_table() if batch is None else batch).to_pandas()
     except (pa.ArrowException, OSError, ValueError) as wrong:
         raise _unreadable(path, "Parquet", str(wrong)) from wrong
+
     total = int(meta.num_rows)
     return TablePreview(frame.iloc[:most], total, total <= most, len(names))
 

@@ -92,12 +92,14 @@ def describe(
     old = before.notes.get(key, MetricDescription())
     if old == description:
         return
+
     values = asdict(description)
     note = session.get(MetricNote, key) or MetricNote(
         key=key, updated_at=store.now(), updated_by=store.actor
     )
     for name, value in values.items():
         setattr(note, name, value)
+
     note.updated_at, note.updated_by = store.now(), store.actor
     session.add(note)
     record(
@@ -105,6 +107,7 @@ def describe(
     )
     session.flush()
     direction = description.direction or metric_kind(key).direction
+
     if direction != before.direction(key):
         _rewrite_best(session, key, direction)
 
@@ -173,6 +176,7 @@ def _rewrite_best(session: Session, key: str, direction: Direction) -> None:
         of_key = update(RunMetric).where(col(RunMetric.key) == key)
         session.connection().execute(of_key.values(best=None, best_step=None))
         return
+
     chosen = BEST[direction]
     query = select(
         col(RunMetric.id), col(RunMetric.run_id), col(chosen), col(RunMetric.count),
@@ -185,9 +189,11 @@ def _rewrite_best(session: Session, key: str, direction: Direction) -> None:
         for row in alone
     ]
     many = [row for row in rows if row[3] > 1 and row[2] is not None]
+
     for part in _chunks(many):
         steps = _first_step_of_best(session, key, {row[1]: row[2] for row in part})
         updates += [{"series": row[0], "value": row[2], "step": steps.get(row[1])} for row in part]
+
     if updates:
         session.connection().execute(REWRITE, updates)
 

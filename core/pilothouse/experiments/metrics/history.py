@@ -63,6 +63,7 @@ def history(
     for series in grown:
         if (columns := _new_points(session, series, since or {})) is not None:
             columns_of[series.id] = columns
+
     anew = [series.id for series in grown if series.id not in columns_of]
     columns_of |= packed_history.read(session, anew)
     thinned = [
@@ -72,6 +73,7 @@ def history(
     cursor = {str(series.id): _cursor_entry(series, columns_of[series.id]) for series in grown}
     frame.attrs[CURSOR] = dict(since or {}) | cursor
     frame.attrs[WHOLE] = [(series.run, series.key) for series in grown if series.id in anew]
+
     return frame
 
 
@@ -175,6 +177,7 @@ def _downsample(curve: Floats, most: int) -> Ints:
 
     if len(curve) <= max(most, 3):
         return np.arange(len(curve))
+
     curve_to_draw = np.clip(
         curve, -MAX_MAGNITUDE, MAX_MAGNITUDE
     )  # no difference of two may overflow
@@ -184,4 +187,5 @@ def _downsample(curve: Floats, most: int) -> Ints:
     curve_to_draw[curve == np.inf], curve_to_draw[curve == -np.inf] = high + reach, low - reach
     downsampler: Any = MinMaxLTTBDownsampler  # the package has no types
     chosen: Ints = downsampler().downsample(curve_to_draw, n_out=max(most, 3)).astype(np.int64)
+
     return chosen

@@ -322,10 +322,12 @@ def direction_of(key: str) -> Direction:
         return HIGHER
     if tokens_of(key)[:2] == ["rank", "test"]:  # of a parameter search: the place, 1 is first
         return LOWER
+
     for name in _candidate_names(key):
         listed = _LISTED.get(_join(tokens_of(name)))
         if listed is not None:
             return listed
+
     return _direction_of_tokens(_tokens_without_cutoff(key))
 
 
@@ -356,9 +358,11 @@ def _direction_of_tokens(tokens: Sequence[str]) -> Direction:
     if any(word in SPREADS for word in tokens) and "explained" not in tokens:
         others = [word for word in tokens if word not in SPREADS]
         return UNKNOWN if _direction_of_tokens(others) == UNKNOWN else LOWER
+
     last = max(_direction_marks(tokens), key=lambda mark: mark[1], default=None)
     if last is not None:
         return last[0]
+
     return next((WEAK_WORDS[word] for word in reversed(tokens) if word in WEAK_WORDS), UNKNOWN)
 
 

@@ -185,6 +185,7 @@ def _merged(block: SeriesColumns, rows: SeriesColumns) -> SeriesColumns:
     key = [column[ordered] for column in (both.steps, both.instants, values, nans)]
     fresh = np.ones(len(ordered), dtype=bool)
     fresh[1:] = np.any([column[1:] != column[:-1] for column in key], axis=0)
+
     return both.at(ordered[fresh])
 
 
@@ -246,6 +247,7 @@ def compact_waiting(store: Store, most: int = 500) -> int:
             col(Run.compacted_at).is_(None), col(Run.status).concat("").in_(ENDED)
         )
         rows = session.execute(query.order_by(col(Run.ended_at)).limit(most)).all()
+
     waiting = [
         run_id
         for run_id, ended_at in rows
@@ -258,6 +260,7 @@ def compact_waiting(store: Store, most: int = 500) -> int:
             if run_id not in _reported:
                 _reported.add(run_id)
                 log.warning("run %s is not compacted: %s", run_id, damaged)
+
     return len(waiting)
 
 

@@ -151,11 +151,14 @@ def summarise(history: History, direction: Direction) -> MetricSummary:
     first = 0 if rising else _end_index(history, min)
     last = len(history) - 1 if rising else _end_index(history, max)
     steps, values = history.steps, history.values
+
     if any(history.nans):
         is_number = [not nan for nan in history.nans]
         steps, values = list(compress(steps, is_number)), list(compress(values, is_number))
+
     low, high = min(values, default=math.nan), max(values, default=math.nan)
     best = {"higher": high, "lower": low}.get(direction, math.nan)
+
     return MetricSummary(
         first=history.value(first),
         first_step=history.steps[first],
@@ -193,6 +196,7 @@ def merge(old: MetricSummary, new: MetricSummary, direction: Direction) -> Metri
     first = min(old, new, key=_first_key)
     last = max(old, new, key=_last_key)
     best, best_step = _best(old, new, direction)
+
     return MetricSummary(
         first=first.first,
         first_step=first.first_step,

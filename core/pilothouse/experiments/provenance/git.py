@@ -148,11 +148,13 @@ def _run_git(folder: Path, *arguments: str) -> bytes:
         )
     except OSError:
         return b""
+
     timeout = Timer(TIMEOUT_SECONDS, process.kill)
     timeout.start()
     with process:
         output = process.stdout.read(MAX_BYTES + 1) if process.stdout else b""
         in_time = timeout.is_alive()
+
     timeout.cancel()
     cut = in_time and len(output) > MAX_BYTES  # git was stopped, because no more is wanted
     return output if cut or process.returncode == 0 else b""

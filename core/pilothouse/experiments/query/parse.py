@@ -145,6 +145,7 @@ def _explain(text: str, stuck: UnexpectedInput) -> ParseError:
 
     if not isinstance(stuck, UnexpectedToken):
         return _unknown_character(text, stuck.pos_in_stream or 0)
+
     token = stuck.token
     at = len(text.rstrip()) if token.type == "$END" else token.start_pos
     accepted = stuck.accepts
@@ -161,6 +162,7 @@ def _explain(text: str, stuck: UnexpectedInput) -> ParseError:
     if "AND" in accepted:
         closing = " or )" if "RPAR" in accepted else ""
         return ParseError(text, at, f"expected AND, OR{closing} or the end", kind="joiner")
+
     return _expected_sign(text, at, accepted)
 
 
@@ -234,6 +236,7 @@ class _TreeBuilder:
         else:
             *operators, end = rest
             value, raw = self._value(end), str(end)
+
         value_token = end if node.data != "listed" else operators[-1]
         position = self._position(first, end, value_token)
         return Predicate(field, _operator(operators), value, position, raw)
@@ -360,9 +363,11 @@ def _write_value(value: Value) -> str:
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, timedelta):
         return _write_span(value)
+
     assert isinstance(value, Now)
     if not value.offset:
         return "now"
+
     sign = "-" if value.offset < timedelta() else "+"
     return f"now {sign} {_write_span(abs(value.offset))}"
 

@@ -140,6 +140,7 @@ def own_fields(now: datetime) -> dict[str, FieldSpec]:
     ended = func.coalesce(col(Run.ended_at), literal(now, Utc))
     lasted = type_coerce(ended, BigInteger) - type_coerce(col(Run.started_at), BigInteger)
     dirty = case((col(Run.dirty).is_(True), "yes"), (col(Run.dirty).is_(False), "no"))
+
     return {
         "name": _own_field("Name", "text", col(Run.name)),
         "id": _own_field("Id", "text", col(Run.id)),
@@ -308,6 +309,7 @@ class RunLanguage:
         if named.entity in OWN_NAMES:
             key = ALIASES.get(named.key.lower(), named.key.lower())
             return self._listed_field(predicate, self.own, key)
+
         entity = next(
             (candidate for candidate in self.entities if named.entity in candidate.names), None
         )
@@ -315,6 +317,7 @@ class RunLanguage:
             raise self._unknown_entity(predicate)
         if entity.any_key is not None:
             return entity.any_key(named)
+
         return self._listed_field(predicate, entity.fields, named.key)
 
     def _listed_field(

@@ -208,6 +208,7 @@ def _param_condition(column: Column, number: Column, predicate: Predicate) -> Co
         raise _wrong_value(
             predicate, f"{predicate.operator} compares numbers; write the number without quotes"
         )
+
     return text_condition(column, predicate)
 
 
@@ -260,14 +261,17 @@ def text_condition(column: Column, predicate: Predicate) -> Condition:
         )
     if operator in ("=", "!="):
         return column == value if operator == "=" else column != value
+
     negated, _, kind = operator.rpartition(" ")
     if operator in ("=~", "!~"):
         return _regex_condition(column, value, predicate)
     if len(value) > MAX_PATTERN_LENGTH:
         raise _wrong_value(predicate, f"a pattern has at most {MAX_PATTERN_LENGTH} characters")
+
     made = {"LIKE": like, "ILIKE": ilike, "CONTAINS": contains}.get(kind)
     if made is None:
         raise unusable(predicate, f"a text takes the operators {join_with_or(TEXT_OPERATORS)}")
+
     return not_(made(column, value)) if negated else made(column, value)
 
 
@@ -308,9 +312,11 @@ def number_condition(column: Column, predicate: Predicate) -> Condition:
         raise unusable(
             predicate, f"a number takes the operators {join_with_or(OPERATORS['number'])}"
         )
+
     figure = _number(value, predicate)
     if math.isinf(figure):
         return _against_infinity(column, operator, upward=figure > 0)
+
     return compare_with(column, operator, figure)
 
 
@@ -378,9 +384,11 @@ def _bounds(predicate: Predicate, now: datetime) -> tuple[int, int]:
     if isinstance(value, Now):
         at = _micros(now) + value.offset // timedelta(microseconds=1)
         return at, at + 1
+
     match = INSTANT.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise _wrong_value(predicate, f"{_subject(predicate)} is an instant such as {INSTANTS}")
+
     try:
         return _span_of(match)
     except (ValueError, OverflowError) as broken:
@@ -411,6 +419,7 @@ def _span_of(match: re.Match[str]) -> tuple[int, int]:
     if "day" not in parts:
         last = start.replace(day=28) + timedelta(days=4)
         return low, _micros(last.replace(day=1))
+
     long = 1 if match["part"] else SECOND_US if "second" in parts else 60 * SECOND_US
     return low, low + (long if "minute" in parts else 86_400 * SECOND_US)
 
@@ -439,6 +448,7 @@ def _normalise_choice(spec: FieldSpec, predicate: Predicate) -> Predicate:
                 predicate, f"{_subject(predicate)} is one of {join_with_or(choices)}"
             )
         spelled.append(choice)
+
     return replace(
         predicate, value=tuple(spelled) if isinstance(predicate.value, tuple) else spelled[0]
     )

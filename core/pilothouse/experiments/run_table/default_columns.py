@@ -94,6 +94,7 @@ def _params(session: Session, newest: Sequence[str]) -> list[str]:
         for key, least, most in session.execute(query)
         if least != most or counts[key] < len(newest)
     ]
+
     return sorted(differing, key=lambda key: (-counts[key], natural_order(key)))
 
 

@@ -56,6 +56,7 @@ def query_fields(
         QueryField(f"tags.{key}", key, "text", OPERATORS["text"])
         for key in keys.distinct_keys(session, keys.TAG, experiment)
     ]
+
     return result + _fields_of_entities(language)
 
 

@@ -141,6 +141,7 @@ def _related_conditions(filter: RunFilter) -> list[ColumnElement[bool]]:
     if filter.metric is not None:
         of_it = col(RunMetric.key) == filter.metric
         parts.append(_is_in(RunMetric, of_it, *metric_bounds(filter, col(RunMetric.last))))
+
     return parts
 
 

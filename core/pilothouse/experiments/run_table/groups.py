@@ -135,6 +135,7 @@ def groups(
 
     if page < 1 or not 1 <= size <= MAX_PAGE_SIZE:
         raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {MAX_PAGE_SIZE}.")
+
     parts, figures = _group_columns(by), _metric_columns(session, filter, columns)
     sums: list[Any] = [
         value.label(f"{figure.title}.{name}")
@@ -152,9 +153,11 @@ def groups(
         part.title: pd.Series([part.value(row) for row in rows], dtype="object") for part in parts
     }
     cells[COUNT] = pd.Series([row[COUNT] for row in rows], dtype="int64")
+
     for figure in figures:
         cells |= _metric_cells(figure, rows)
         cells[f"{figure.title}.best_run"] = _best_runs(session, filter, parts, figure, rows)
+
     frame = pd.DataFrame(cells)
     frame.attrs["groups"] = rows[0]["groups"] if rows else 0
     return frame
@@ -206,15 +209,18 @@ def _group_column(name: str) -> _GroupColumn:
         column = col(Experiment.name) if name == "experiment" else col(getattr(Run, name))
         # A text that is empty says nothing, as in filters.
         return _GroupColumn(name, column if name in NOT_TEXT else func.nullif(column, ""))
+
     key_column = keyed_column(name)
     if key_column.is_metric:
         raise Invalid(
             "runs are grouped by what they were given, not by what came out.",
             hint=f"Known: params.<key>, tags.<key>, {', '.join(OWN_COLUMNS)}.",
         )
+
     table: Any = aliased(key_column.table, name=f"by_{name}")
     if key_column.table is Param:
         return _GroupColumn(name, table.value, table.number, table)
+
     return _GroupColumn(name, table.value, table=table)
 
 
@@ -225,8 +231,10 @@ def _metric_columns(
     for metric in metrics:
         if not metric.is_metric:
             raise Invalid(f"{metric.title!r} is no metric.", hint="Give columns of metrics.")
+
     better = directions(session, [metric.key for metric in metrics])
     middles = _centres(session, filter, metrics)
+
     return [
         _MetricColumn(
             metric.title,
@@ -308,6 +316,7 @@ def _order(
             )
         figure = max(named, key=lambda column: len(column.title))
         orders = [figure.order(sort.removeprefix(figure.title).removeprefix("."))]
+
     return [
         (metric_column.desc() if descending else metric_column.asc()).nulls_last()
         for metric_column in orders
@@ -329,6 +338,7 @@ def _metric_cells(figure: _MetricColumn, rows: Sequence[Mapping[Any, Any]]) -> d
         spread = np.maximum(read["squares"] - away * read["sum"], 0.0)
         std = np.where(n > 1, np.sqrt(spread / (n - 1)), np.nan)
         reach = stdtrit(n - 1, (1 + LEVEL) / 2) * std / np.sqrt(n)
+
     mean = figure.centre + away
     cells = {"": mean, ".std": std, ".low": mean - reach, ".high": mean + reach}
     return {
@@ -364,6 +374,7 @@ def _best_runs(
         (*_group_values(parts, row), row["value"]): row["id"]
         for row in sorted(members, key=lambda row: (row["created_at"], row["id"]))
     }
+
     return [
         newest.get((*_group_values(parts, row), value))
         for row, value in zip(rows, best, strict=True)

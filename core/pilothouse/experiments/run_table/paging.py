@@ -109,18 +109,22 @@ def _by_key(
             return ids
         having = page.offset + len(ids) if ids else _count(session, query)
         return ids + _runs_without_value(session, filter, by, page.after(having, len(ids)))
+
     entries = select(*(getattr(table, name) for name in by.index_columns)).where(
         table.key == by.key
     )
     if by.is_metric:  # a bound on what sorts is where the walk begins or ends
         entries = entries.where(*_bounds(filter, by, table))
+
     walked = _walk(session, _IndexPath(entries, directed), _conditions_per_run(filter), page)
     if walked is not None:
         ids = walked[page.offset : page.offset + page.size]
         return ids + _runs_without_value(session, filter, by, page.after(len(walked), len(ids)))
+
     has_it = (table.run_id == col(Run.id)) & (table.key == by.key)
     query = select(col(Run.id)).outerjoin(table, has_it).where(*_conditions_for_sort(filter))
     order = (table.run_id.is_(None), *directed(table), col(Run.created_at).desc())
+
     return _ids(session, query.order_by(*order, col(Run.id).desc()), page)
 
 

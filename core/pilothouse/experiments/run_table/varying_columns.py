@@ -27,6 +27,7 @@ def varying_columns(
     count = len(newest)
     if count < 2:
         return ()
+
     names: list[str] = []
     for kind, table, value in (
         ("params", Param, col(Param.value)),
@@ -44,6 +45,7 @@ def varying_columns(
             for key, having, least, most in session.execute(query)
             if (having < count or least != most) and not key.startswith(RESERVED_TAGS)
         ]
+
     return (*names, *_own_columns(session, newest, count))
 
 
