@@ -115,7 +115,7 @@ def compare_with_champion(visitor: Any, workspace: Any, run: str, name: str) -> 
         visitor.switch(view)
         assert visitor.faults() == []
     verdict = visitor.key("compare_verdict")
-    expect(verdict).to_contain_text("ROC AUC: nothing comparable stands against the baseline")
+    expect(verdict).to_contain_text("ROC AUC: no comparable run competes with the baseline")
     expect(verdict).to_contain_text(f"not comparable: {name}")  # it was judged on other rows
     visitor.page.get_by_role("link", name=name).first.click()
     visitor.titled(name)

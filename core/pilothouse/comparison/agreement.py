@@ -1,7 +1,7 @@
-"""On what compared runs agree: the same, different, or not known, subject by subject.
+"""Whether compared runs agree on data, target, split, rows and evaluation.
 
-What a run did not record is not known. It is never taken for the same, for then two runs that
-recorded nothing would pass for runs on the same data.
+A subject that a run did not record is unknown, never the same: otherwise two runs that recorded
+nothing would count as runs on the same data.
 """
 
 from __future__ import annotations

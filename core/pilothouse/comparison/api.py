@@ -1,4 +1,4 @@
-"""What a screen, command or notebook may ask of compared runs and of the metrics they share."""
+"""The Python API of comparisons: runs against a baseline, significance, thresholds and slices."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class Comparisons(Service):
         labels: Mapping[str, str] | None = None,
         include_curves: bool = True,
     ) -> Comparison:
-        """Hold two to ten runs against a baseline: one of them, one more, or else the first.
+        """Compare two to ten runs with a baseline: one of them, another run, or else the first.
 
-        `labels` give runs other names; without the whole, curves and histories are left out.
+        `labels` override names of runs. Without `include_curves`, curves and histories are empty.
         """
         with self._store.read() as session:
             return compare_runs(
@@ -59,7 +59,7 @@ class Comparisons(Service):
             )
 
     def significance(self, comparison: Comparison) -> SignificanceReport:
-        """What folds, seeds and predictions of the same rows say of each difference."""
+        """Test each difference with predictions of the same rows, folds and seeds."""
         with self._store.read() as session:
             return significance.significance(
                 session, self._store, comparison.runs, comparison.labels
@@ -68,7 +68,7 @@ class Comparisons(Service):
     def metrics_with_verdicts(
         self, comparison: Comparison, evidence: SignificanceReport
     ) -> pd.DataFrame:
-        """The comparison's metrics with what the evidence makes of each difference."""
+        """The comparison's metrics with the verdict on each difference and its evidence."""
         return verdict.metrics_with_verdicts(comparison.metrics, evidence.findings)
 
     def verdict(
@@ -81,7 +81,7 @@ class Comparisons(Service):
     ) -> ComparisonVerdict | None:
         """Which run is best by a metric, by how much, and whether that is more than noise.
 
-        `rows` are the settled ones, for those who have them already.
+        `rows` are those of `metrics_with_verdicts`, for callers that have them already.
         """
         with_verdicts = self.metrics_with_verdicts(comparison, evidence) if rows is None else rows
         return verdict.verdict(comparison, with_verdicts, evidence.left_out, metric)
@@ -96,7 +96,7 @@ class Comparisons(Service):
         baseline: str | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> ThresholdReport:
-        """Runs under one threshold (the baseline's own when none is given) and these costs.
+        """Counts, rates and costs of runs at one threshold; the baseline's own when none is given.
 
         From stored predictions; a run without any is left out. Raises Invalid when none has any.
         """
@@ -140,13 +140,13 @@ class Comparisons(Service):
         return slices.slices(predictions_by_run, frames, labels, kind, at, min_rows)
 
     def own_threshold(self, run: str) -> float:
-        """The threshold that a run's own figures were measured at; 0.5 when it tells none."""
+        """The threshold that a run's own metrics were computed at; 0.5 when it recorded none."""
         with self._store.read() as session:
             infos = details.runs(session, [run])
         return predictions.own_threshold(self._store, infos[0])
 
     def slice_columns(self, run: str) -> list[str]:
-        """The columns that a run's held-out rows can be cut by."""
+        """The columns that a run's held-out rows can be sliced by."""
         with self._store.read() as session:
             infos = details.runs(session, [run])
         run_predictions = predictions.predictions(self._store, infos[0])
@@ -159,7 +159,7 @@ class Comparisons(Service):
     def disagreements(
         self, runs: Sequence[str], threshold: float, baseline: str | None = None
     ) -> pd.DataFrame:
-        """How many shared rows each run decides otherwise than the baseline, and who is right.
+        """How many shared rows each run classifies differently from the baseline, and who is right.
 
         Columns: run, label, rows, flipped, share, right, wrong, to_positive.
         """
@@ -168,7 +168,7 @@ class Comparisons(Service):
         return disagreements.disagreements(self._aligned(infos, labels), labels, threshold)
 
     def disagreeing_rows(self, run: str, baseline: str, threshold: float) -> pd.DataFrame:
-        """The rows that a run decides otherwise than the baseline, farthest apart first.
+        """The rows that a run classifies differently from the baseline, largest difference first.
 
         Columns: row, target, baseline, run (scores), right, then the features. Raises Invalid when
         the two share no rows, saying why.
@@ -184,7 +184,7 @@ class Comparisons(Service):
         )
 
     def param_importance(self, metric: str, filter: RunFilter | None = None) -> ParamImportance:
-        """How much a metric follows each parameter over finished runs; it takes about a second."""
+        """Permutation importance of each parameter for a metric over finished runs (one second)."""
         with self._store.read() as session:
             return importance.param_importance(session, self._store, metric, filter)
 

@@ -1,7 +1,7 @@
-"""Whether the figures of two runs may be held against each other at all.
+"""Whether the metrics of two runs can be compared at all.
 
-What decides on which rows and by which rule a figure was measured is grave: a difference then says
-as much of the measuring as of the models. What may matter is told too, as a lesser caution.
+A difference in the rows or in the rule of measurement invalidates a comparison: the difference of a
+metric then reflects the measurement as much as the models. Other differences are only cautions.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ FRACTION = re.compile(r"-?\d+\.\d+([eE][+-]?\d+)?")
 
 @dataclass(frozen=True)
 class ComparabilityNote:
-    """A reason for care with a run's figures against the baseline's.
+    """A reason why a run's metrics may not be comparable with the baseline's.
 
-    `subject` is data, target, split, rows, metric, evaluation, status or file. After a grave one a
-    difference is no longer called better or worse without it.
+    `subject` is data, target, split, rows, metric, evaluation, status or file. A note that
+    `invalidates` the comparison is shown with every verdict on the run.
     """
 
     subject: str
@@ -48,8 +48,8 @@ def comparability_notes(
     settings: RecordedSettings,
     kinds: MetricKinds,
 ) -> tuple[ComparabilityNote, ...]:
-    """What stands between each run and the baseline."""
-    partial = "its figures may be partial."
+    """Every reason against comparing a run with the baseline, run by run."""
+    partial = "its metrics may be partial."
     found_notes = [
         ComparabilityNote(
             "status", run.id, f"{labels[run.id]} is {run.status}: {partial}", invalidates=False
@@ -73,7 +73,7 @@ def comparability_notes(
 
 
 def _row_notes(run: RunInfo, baseline: RunInfo, label: str) -> list[ComparabilityNote]:
-    """Other held-out rows, where nothing else told why."""
+    """Different held-out rows, when no other difference explains them."""
     if compare_rows(run, baseline) != DIFFERS:
         return []
     return [
@@ -86,7 +86,7 @@ def _row_notes(run: RunInfo, baseline: RunInfo, label: str) -> list[Comparabilit
 def _metric_notes(
     run: RunInfo, baseline: RunInfo, label: str, kinds: MetricKinds
 ) -> list[ComparabilityNote]:
-    """Metrics that were described anew between the ends of the two runs."""
+    """Metrics whose description changed between the ends of the two runs."""
     if run.ended_at is None or baseline.ended_at is None:
         return []
     first, last = sorted((run.ended_at, baseline.ended_at))
@@ -107,7 +107,7 @@ def _evaluation_notes(
     label: str,
     settings: RecordedSettings,
 ) -> list[ComparabilityNote]:
-    """Another release or commit of what computed the figures."""
+    """Metrics computed by different releases or commits."""
     if compare_evaluation(run, baseline, settings) != DIFFERS:
         return []
     releases = [settings.release(info) for info in (run, baseline)]

@@ -1,6 +1,6 @@
-"""Two to ten runs held against a baseline: parameters, metrics, curves, histories, and cautions.
+"""Two to ten runs compared with a baseline: parameters, metrics, curves, histories and notes.
 
-Whether a difference is more than noise is asked apart (`weighing`), and joined by `settled`.
+Whether a difference is more than noise is tested in `significance` and joined in `verdict`.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class Comparison:
 
     `params`, `facts` and `environment` have one row per key and one column per run id, differing
     rows first. `metrics` has one row per metric and run. `deciding` is the metric that the runs
-    were trained for. `agreements` say what is the same in all runs, what differs and what is not
-    known; `packages_from` are the runs that recorded their packages. `curves` and `history` are
-    empty unless the whole was asked for.
+    were trained for. `agreements` say what is the same in all runs, what differs and what is
+    unknown; `packages_from` are the runs that recorded their packages. `curves` and `history` are
+    empty without `include_curves`.
     """
 
     runs: tuple[RunInfo, ...]
@@ -74,7 +74,7 @@ class Comparison:
 
     @cached_property
     def facts(self) -> pd.DataFrame:
-        """What is known of the runs themselves: code, data, seed, trainer, state."""
+        """The runs' own facts: code, data, seed, trainer, status."""
         return side_by_side("fact", {run.id: _facts(run) for run in self.runs})
 
     @cached_property
@@ -89,7 +89,7 @@ class Comparison:
 
     @property
     def others(self) -> tuple[RunInfo, ...]:
-        """The runs but the baseline."""
+        """The runs without the baseline."""
         return self.runs[1:]
 
     def agreement(self, subject: str) -> Agreement:
@@ -98,7 +98,7 @@ class Comparison:
 
     @property
     def incomparable(self) -> dict[str, tuple[str, ...]]:
-        """The grave notes of each run that has any."""
+        """By run id, the reasons that invalidate its comparison with the baseline."""
         messages: dict[str, tuple[str, ...]] = {}
         for note in self.notes:
             if note.invalidates:
@@ -115,9 +115,9 @@ def compare_runs(
     labels: Mapping[str, str] | None = None,
     include_curves: bool = True,
 ) -> Comparison:
-    """Hold runs against a baseline: one of them or one more; the first when none is named.
+    """Compare runs with a baseline: one of them or another run; the first when none is named.
 
-    `labels` give runs other names than their own. Raises Invalid unless there are two to ten,
+    `labels` override names of runs. Raises Invalid unless there are two to ten,
     NotFound when one is missing.
     """
     runs = details.runs(session, _checked_ids(run_ids, baseline))
@@ -163,9 +163,9 @@ def _checked_ids(run_ids: Sequence[str], baseline: str | None) -> list[str]:
 def _deciding_metric(
     runs: Sequence[RunInfo], specs: Mapping[str, Mapping[str, Any]], kinds: MetricKinds
 ) -> str:
-    """What most runs were trained for, else the first that all have; empty without any metric.
+    """The metric that most runs were trained for, else the first one that all have.
 
-    A metric of which nobody knows which way is better decides only when there is no other.
+    A metric without a known direction is chosen only when there is no other; empty without any.
     """
     shared = set.intersection(*(set(run.metrics) for run in runs))
     shared = {key for key in shared if not _is_fold_history(key, runs)}
@@ -177,7 +177,7 @@ def _deciding_metric(
 
 
 def labels_of(runs: Sequence[RunInfo]) -> dict[str, str]:
-    """A word for each run: its name, with the start of its id where names are equal."""
+    """A label for each run: its name, with the start of its id where names are equal."""
     names = Counter(run.name for run in runs)
     return {
         run.id: run.name if names[run.name] == 1 else f"{run.name} ({run.id[:6]})" for run in runs
@@ -201,7 +201,7 @@ def side_by_side(noun: str, values: Mapping[str, Mapping[str, str]]) -> pd.DataF
 
 
 def texts_differ(values: Iterable[str | None]) -> bool:
-    """Whether texts differ in what they say: 0.1 and 0.10 are one number."""
+    """Whether texts differ in meaning: 0.1 and 0.10 are the same number."""
     return len({_exact_number(value) for value in values}) > 1
 
 
@@ -221,12 +221,12 @@ def metrics_frame(
     kinds: MetricKinds,
     incomparable: Collection[str] = (),
 ) -> pd.DataFrame:
-    """One row per metric and run, with its delta against the first run and what that means.
+    """One row per metric and run, with its difference to the first run and a verdict.
 
     `delta_share` is the delta as a share of the baseline's size; `verdict` is better, worse, same,
-    differs (no way is known to be better), unknown, or baseline. `extreme` marks the best and the
-    worst value of each metric, `reaches` says whether the target is reached, `comparable` whether
-    nothing grave speaks against it.
+    differs (the direction is unknown), unknown, or baseline. `extreme` marks the best and the worst
+    value of each metric, `reaches` says whether the target is reached, `comparable` whether no
+    note invalidates the comparison.
     """
     import pandas as pd
 
@@ -289,7 +289,7 @@ def _is_fold_history(key: str, runs: Sequence[RunInfo]) -> bool:
 
 
 def _metric_order(key: str) -> tuple[int, str]:
-    """What people decide by comes first, the rest by name."""
+    """Sorts the leading metrics first, the rest by name."""
     rank = LEADING_METRICS.index(key) if key in LEADING_METRICS else len(LEADING_METRICS)
     return rank, key
 
@@ -333,7 +333,7 @@ def axes_frame(
 
 
 def _numeric(values: list[str | None]) -> list[Any]:
-    """Numbers when every value that is there is one, else the texts."""
+    """Numbers when every present value is one, else the texts."""
     numbers = [_exact_number(value) for value in values]
     if not all(isinstance(value, (Decimal, type(None))) for value in numbers):
         return values
@@ -364,7 +364,7 @@ def _packages(environment: Mapping[str, Any]) -> dict[str, str]:
 def _files(
     store: Store, runs: Sequence[RunInfo], path: str, cautions: list[ComparabilityNote]
 ) -> dict[str, dict[str, Any]]:
-    """A JSON file of each run that has it; one that cannot be read becomes a caution."""
+    """A JSON file of each run that has it; one that cannot be read becomes a note."""
     by_run = {}
     for run in runs:
         try:
@@ -382,7 +382,7 @@ def _curves(
     labels: Mapping[str, str],
     cautions: list[ComparabilityNote],
 ) -> dict[str, pd.DataFrame]:
-    """Every curve that a run has; a broken one becomes a caution, not the end of the page."""
+    """Every curve that a run has; a broken file becomes a note instead of an error."""
     import pandas as pd
 
     curves = {}
@@ -402,7 +402,7 @@ def _curves(
 def _histories(
     session: Session, runs: Sequence[RunInfo], labels: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Points of every metric that some run logged more than once."""
+    """Points of every metric that some run logged more than once, with minutes since its start."""
     keys = sorted({key for run in runs for key, s in run.metrics.items() if s.count > 1})
     frame = history(session, [run.id for run in runs], keys, max_points=HISTORY_POINTS)
     frame.insert(1, "label", frame["run"].map(dict(labels)))

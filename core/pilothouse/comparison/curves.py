@@ -1,4 +1,4 @@
-"""Curves that runs left as files, overlaid: ROC, precision-recall, calibration, importance."""
+"""Curves from files of runs, overlaid: ROC, precision-recall, calibration, importance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_POINTS = 400
 
 @dataclass(frozen=True)
 class CurveFile:
-    """A kind of curve: where a run keeps it and the columns it has, of words and of figures."""
+    """A kind of curve: the file of a run that holds it, and its text and number columns."""
 
     name: str
     path: str
@@ -57,16 +57,16 @@ def overlay(
 
 
 def read_json(store: Store, run: RunInfo, path: str) -> dict[str, Any] | None:
-    """A run's JSON file, None when it has none. Raises Invalid when it is no JSON object."""
+    """A run's JSON file, None when it has none. Raises Invalid when it is not a JSON object."""
     digest = next((file.digest for file in run.artifacts if file.path == path), None)
     if digest is None:
         return None
     try:
         value = json.loads(store.artifacts.read(digest))
     except ValueError as wrong:
-        raise Invalid(f"the file {path} of run {run.name!r} is no JSON: {wrong}.") from wrong
+        raise Invalid(f"the file {path} of run {run.name!r} is not valid JSON: {wrong}.") from wrong
     if not isinstance(value, dict):
-        raise Invalid(f"the file {path} of run {run.name!r} is no JSON object.")
+        raise Invalid(f"the file {path} of run {run.name!r} is not a JSON object.")
     return value
 
 
@@ -84,7 +84,7 @@ def _frame(store: Store, run: RunInfo, label: str, curve: CurveFile) -> pd.DataF
         frame = pd.DataFrame({"run": run.id, "label": label} | texts | numbers)
     except (KeyError, TypeError, ValueError) as wrong:
         raise Invalid(
-            f"the file {curve.path} of run {run.name!r} is no {curve.name} curve.",
+            f"the file {curve.path} of run {run.name!r} is not a {curve.name} curve.",
             hint=f"It needs lists of one length: {', '.join(curve.columns)}.",
         ) from wrong
 

@@ -1,4 +1,4 @@
-"""Rows that two runs decide differently at a threshold: how many, who is right, and which."""
+"""Rows that two runs classify differently at a threshold (prediction churn)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = ("run", "label", "rows", "flipped", "share", "right", "wrong", "to_pos
 def disagreements(
     aligned: AlignedPredictions, labels: Mapping[str, str], threshold: float
 ) -> pd.DataFrame:
-    """A row per run but the baseline, of `COLUMNS`.
+    """One row of `COLUMNS` per run except the baseline.
 
     `right` counts flipped rows where the run is right and the baseline wrong, `wrong` the others.
     """
@@ -39,10 +39,10 @@ def disagreements(
 def disagreeing_rows(
     aligned: AlignedPredictions, features: pd.DataFrame, run: str, threshold: float
 ) -> pd.DataFrame:
-    """The flipped rows of a run, farthest apart first.
+    """The rows that a run classifies differently from the baseline, largest difference first.
 
-    Columns: row (its place in the dataset version, or among the held-out rows), target, baseline
-    and run (their scores), right (who is: run or baseline), then the features. `features` are the
+    Columns: row (its index in the dataset version, or among the held-out rows), target, baseline
+    and run (their scores), right (which of them is right), then the features. `features` are the
     baseline's held-out rows in the order of its file.
     """
     import numpy as np

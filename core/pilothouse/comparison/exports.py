@@ -1,4 +1,4 @@
-"""A comparison to take away: CSV, Parquet, LaTeX, Markdown, and the lines that open it again."""
+"""Exports of a comparison: CSV, Parquet, LaTeX, Markdown, and Python code that opens it again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LATEX: Mapping[str, str] = {
 def flat_frame(comparison: Comparison, rows: pd.DataFrame) -> pd.DataFrame:
     """Everything in rows of kind, name, run, label, value; metrics with delta, verdict, evidence.
 
-    `rows` are the comparison's metrics, settled by the evidence.
+    `rows` are the comparison's metrics with verdicts.
     """
     import pandas as pd
 
@@ -68,12 +68,12 @@ def flat_frame(comparison: Comparison, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def to_csv(comparison: Comparison, rows: pd.DataFrame) -> bytes:
-    """The flat frame as CSV that runs nothing in a spreadsheet."""
+    """The flat frame as CSV, with cells escaped so that no spreadsheet runs them as formulas."""
     return spreadsheets.to_csv(flat_frame(comparison, rows))
 
 
 def to_parquet(comparison: Comparison, rows: pd.DataFrame) -> bytes:
-    """The flat frame as Parquet; values are text, for parameters are."""
+    """The flat frame as Parquet; values are text, because parameters are."""
     frame = flat_frame(comparison, rows)
     frame["value"] = frame["value"].map(lambda value: None if _is_missing(value) else str(value))
     buffer = io.BytesIO()
@@ -120,7 +120,7 @@ def snippet(folder: str, comparison: Comparison) -> str:
         "compared = ws.comparison.compare(runs, baseline=runs[0])",
         "evidence = ws.comparison.significance(compared)",
         "compared.table        # a row per metric, a column per run",
-        "compared.params       # what differs comes first",
+        "compared.params       # differing parameters first",
         "evidence.findings     # intervals and p values against the baseline",
         "ws.comparison.metrics_with_verdicts(compared, evidence)   # every metric with its verdict",
     ]

@@ -1,8 +1,9 @@
-"""Which parameters a metric follows, over many runs: permutation importance on a forest.
+"""Which parameters a metric depends on over many runs: permutation importance of a random forest.
 
-Breiman, Random forests, Machine Learning 45 (2001): a parameter matters as much as the forest's
-error grows when its values are shuffled among the runs. How well the forest fits at all is told by
-its out-of-bag R2, on runs that a tree has not seen; without a fit, an importance says nothing.
+Breiman, Random forests, Machine Learning 45 (2001): the importance of a parameter is the increase
+of the forest's error when its values are shuffled among the runs. The out-of-bag R2, computed on
+runs that a tree was not fitted on, says how well the forest fits; without a fit, importances mean
+nothing.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ COLUMNS = ("param", "importance", "std", "correlation", "values")
 
 @dataclass(frozen=True, eq=False)
 class ParamImportance:
-    """How much a metric follows each parameter, most first, in a frame of `COLUMNS`.
+    """The importance of each parameter for a metric, largest first, in a frame of `COLUMNS`.
 
-    `correlation` is Spearman's, NaN for parameters that are words. `fit` is the out-of-bag R2 of
-    the forest, NaN without one; `words` says what the frame is worth.
+    `correlation` is Spearman's, NaN for parameters that are texts. `fit` is the out-of-bag R2 of
+    the forest, NaN without one; `message` says how far the frame can be trusted.
     """
 
     metric: str
@@ -49,7 +50,7 @@ class ParamImportance:
 def param_importance(
     session: Session, store: Store, metric: str, filter: RunFilter | None = None
 ) -> ParamImportance:
-    """The influence of parameters on the last value of a metric, over the newest finished runs."""
+    """The importance of parameters for the last value of a metric, over the newest runs."""
     columns = f"metrics.{metric}"
     runs = rows.runs(session, store.now(), filter or RunFilter(statuses=(FINISHED,)), size=MAX_RUNS)
     if columns not in runs:
@@ -59,7 +60,7 @@ def param_importance(
 
 
 def importance_of_frame(runs: pd.DataFrame, metric: str) -> ParamImportance:
-    """The influence within a frame of `params.<key>` columns, trainer, and the metric."""
+    """The importance within a frame of `params.<key>` columns, trainer, and the metric."""
     inputs = _inputs(runs)
     if len(runs) < MIN_RUNS or inputs.empty:
         return _no_importance(metric, len(runs), inputs)
@@ -87,7 +88,7 @@ def _no_importance(
 
 
 def _inputs(runs: pd.DataFrame) -> pd.DataFrame:
-    """What differs between the runs: parameters, and the trainer."""
+    """The inputs that differ between the runs: parameters, and the trainer."""
     names = [name for name in runs.columns if name.startswith("params.")]
     chosen = runs[[*(["trainer"] if "trainer" in runs else []), *names]]
     renamed = chosen.rename(columns=lambda name: name.removeprefix("params."))
@@ -115,7 +116,10 @@ def _fit_forest(inputs: pd.DataFrame, y: Any) -> tuple[float, Any, Any]:
 
 
 def _encode(inputs: pd.DataFrame) -> Any:
-    """Numbers as they are; words by their place in order, which a forest can split; -1 for none."""
+    """Numbers as they are, missing ones below the smallest; texts as codes of their sorted order.
+
+    A forest splits on order alone, so neither scaling nor one-hot encoding is needed.
+    """
     import numpy as np
     import pandas as pd
 
@@ -152,7 +156,7 @@ def _distinct(column: pd.Series[Any]) -> int:
 
 
 def _correlation(column: pd.Series[Any], y: Any) -> float:
-    """Spearman's rank correlation; NaN for words, and for a number that never changes."""
+    """Spearman's rank correlation; NaN for texts and for a number that never changes."""
     import numpy as np
     import pandas as pd
 

@@ -1,8 +1,8 @@
-"""What runs said of their held-out rows, and which of these rows several runs share.
+"""Predictions of runs on their held-out rows, and the rows that several runs share.
 
 A run keeps `reference.parquet`: its held-out rows with `__target` (1 or 0), `__score`, and
-`__row`, the row's place in the dataset version. Two runs whose held-out rows have one digest are
-paired by `__row`; older runs have none, and are paired by order where that is certain.
+`__row`, the row's index in the dataset version. Two runs whose held-out rows have the same digest
+are paired by `__row`; older runs have none and are paired by order where that is certain.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ OWN_COLUMNS = (TARGET, SCORE, ROW)
 REFERENCE_ROWS = 50_000  # of more, training keeps as many, drawn with the run's seed
 DEFAULT_THRESHOLD = 0.5
 MAX_CACHED = 32
-_cache: dict[tuple[str, str], ScoredRows] = {}  # what a digest names never changes
+_cache: dict[tuple[str, str], ScoredRows] = {}  # by digest: content never changes
 _lock = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredRows:
-    """Rows with what was true (1 or 0), what was said, and their places where these are known."""
+    """Rows with their label (1 or 0), their score, and their row number where it is recorded."""
 
     y: Labels
     score: Floats
@@ -48,7 +48,7 @@ class ScoredRows:
 
     @cached_property
     def by_falling_score(self) -> Places:
-        """The rows by falling score: sorted once, however often a threshold moves."""
+        """The indices of rows by falling score; sorted once for all thresholds."""
         import numpy as np
 
         return np.argsort(-self.score, kind="stable").astype(np.int64)
@@ -66,10 +66,10 @@ class RunPredictions:
 
 @dataclass(frozen=True, eq=False)
 class AlignedPredictions:
-    """The rows that several runs share, in one order; `scores` has a line per run.
+    """The rows that several runs share, in one order; `scores` has one row per run.
 
-    `places` has, for each run, where these rows are among its own. `left_out` says of every other
-    run why its rows are not among them.
+    `positions` has, for each run, the indices of these rows among its own. `left_out` has the
+    reason for every run that could not be paired.
     """
 
     runs: tuple[str, ...]
@@ -82,7 +82,7 @@ class AlignedPredictions:
 
 
 def predictions(store: Store, run: RunInfo) -> RunPredictions | None:
-    """What a run said of its held-out rows; None when it kept nothing.
+    """A run's predictions of its held-out rows; None when it kept none.
 
     Raises Invalid when the file holds no scores, NotFound or Unavailable when its bytes are gone.
     """
@@ -116,7 +116,7 @@ def feature_names(store: Store, run_predictions: RunPredictions) -> list[str]:
 
 
 def own_threshold(store: Store, run: RunInfo) -> float:
-    """The threshold that a run's own figures were measured at."""
+    """The threshold that a run's own metrics were computed at; 0.5 when it recorded none."""
     for path in ("confusion.json", "model/signature.json"):
         try:
             threshold = (read_json(store, run, path) or {}).get("threshold")
@@ -194,7 +194,7 @@ def align(
     for id in list(paired)[1:]:
         other = int(np.count_nonzero(scored[id].y[positions[id]] != y))
         if other:
-            left_out[id] = f"what was true differs on {other:,} of the rows of {labels[id]}."
+            left_out[id] = f"the labels differ on {other:,} of the rows of {labels[id]}."
             del paired[id]
 
     row = baseline_predictions.scored.row_numbers
@@ -240,7 +240,10 @@ def _order_mismatch(
     reference: RunPredictions,
     label: str,
 ) -> str:
-    """Rows without a place: both kept all of the same rows, or drew them with the same seed."""
+    """Why rows without numbers cannot be paired by their order; empty when they can.
+
+    The order is the same when both kept all rows, or sampled them with the same seed.
+    """
     count = len(candidate.scored.y)
     if count != len(reference.scored.y):
         return f"{label} kept {count:,} rows without their places, the baseline another number."
@@ -250,7 +253,7 @@ def _order_mismatch(
 
 
 def _matching_positions(reference: ScoredRows, candidate: ScoredRows) -> tuple[Places, Places]:
-    """Where the rows that both have are in ours, rising, and where in theirs."""
+    """The indices of the shared rows in the reference, rising, and in the candidate."""
     import numpy as np
 
     if (
@@ -266,7 +269,7 @@ def _matching_positions(reference: ScoredRows, candidate: ScoredRows) -> tuple[P
 
 
 def _shared_positions(baseline: str, paired: Mapping[str, RunPredictions]) -> dict[str, Places]:
-    """Where the rows that all have are in each run."""
+    """For each run, the indices of the rows that all runs have."""
     import numpy as np
 
     pairs = {

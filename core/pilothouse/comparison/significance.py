@@ -1,7 +1,7 @@
-"""Whether runs are better than a baseline or just luckier: what the stored evidence says.
+"""Whether differences to a baseline are statistically significant, from stored evidence.
 
-Three kinds of evidence, the strongest first: predictions of the same held-out rows, scores of the
-folds, and runs that differ in nothing but their seed. The statistics are in `evidence/`.
+Three kinds of evidence, the strongest first: predictions of the same held-out rows, scores of
+folds, and runs that differ only in their seed. The tests themselves are in `statistics/`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 COLUMNS = ("run", "metric", "method", "n", "unit", "delta", "low", "high", "p", "significant")
 MAX_SEEDS = 200
 SIBLING_PARAMS = 4
-# A figure on the kept rows that is farther from the logged one is another figure.
+# A metric recomputed from stored predictions that is farther from the logged value was computed
+# on other rows or by another rule, so it is not tested.
 REPRODUCED_WITHIN = 0.01
 CV, MEAN = "cv_", "_mean"
 SEEDS = ("seed", "random_state", "random_seed")
@@ -52,7 +53,7 @@ class SignificanceReport:
 def significance(
     session: Session, store: Store, runs: Sequence[RunInfo], labels: Mapping[str, str]
 ) -> SignificanceReport:
-    """What is known of each run's differences to the first."""
+    """Test the differences of each run to the first, with all evidence that runs recorded."""
     import pandas as pd
 
     by_run, left_out = _load_predictions(store, runs)
@@ -77,7 +78,7 @@ def significance(
 
 
 def describe_finding(finding: Mapping[Any, Any], kind: MetricKind) -> str:
-    """A row of findings in words: the interval, the method, on how much, and p."""
+    """A row of findings as text: the interval, the method, the sample size, and p."""
     interval = f"{_signed(finding['low'], kind)} to {_signed(finding['high'], kind)}"
     text = f"95 % interval {interval}, {METHOD_TITLES[finding['method']]}"
     text += f", {finding['n']:,} {finding['unit']}"
@@ -100,7 +101,7 @@ def _finding_row(run: str, metric: str, result: TestResult) -> tuple[Any, ...]:
 def _load_predictions(
     store: Store, runs: Sequence[RunInfo]
 ) -> tuple[dict[str, RunPredictions], dict[str, str]]:
-    """The predictions of each run; a file that cannot be read is a reason and not an error."""
+    """The predictions of each run, and the errors of files that cannot be read."""
     by_run: dict[str, RunPredictions] = {}
     broken: dict[str, str] = {}
     for run in runs:
@@ -210,7 +211,7 @@ def _judged_over_fitted(folds: Mapping[str, Sequence[float]]) -> float:
 def _same_folds(
     run: RunInfo, run_folds: Mapping[str, Any], baseline: RunInfo, baseline_folds: Mapping[str, Any]
 ) -> bool:
-    """Whether the folds were the same rows: one held-out digest, seed and settings make one cut."""
+    """Whether the folds were the same rows: the same held-out digest, seed and settings."""
     digest = run.tags.get(HELD_OUT, "")
     return (
         digest != ""
@@ -248,7 +249,7 @@ def _values_of_metric(group: Mapping[str, Mapping[str, float]], metric: str) -> 
 
 
 def _seed_siblings(session: Session, run: RunInfo) -> list[str]:
-    """The run, and of the newest `MAX_SEEDS` those that differ from it in nothing but the seed."""
+    """The run, and of the newest `MAX_SEEDS` runs those that differ from it only in the seed."""
     own_settings = _seed_and_settings(run.seed, run.params)
     if own_settings is None:
         return [run.id]
@@ -267,7 +268,7 @@ def _seed_siblings(session: Session, run: RunInfo) -> list[str]:
         .limit(MAX_SEEDS)
     )
     newest = query.subquery()
-    alike_in = [  # most are told apart by a few parameters, and never read in full
+    alike_in = [  # PERF: a few parameters exclude most runs, so that their others are not read
         select(literal(1))
         .where(col(Param.run_id) == newest.c.id, col(Param.key) == key, col(Param.value) == value)
         .exists()
@@ -295,7 +296,7 @@ def _seed_siblings(session: Session, run: RunInfo) -> list[str]:
 def _seed_and_settings(
     seed: int | None, params: Mapping[str, str]
 ) -> tuple[str, dict[str, str]] | None:
-    """A run's seed and everything else; None for a run of which either is unknown."""
+    """A run's seed and its other parameters; None when either is unknown."""
     seeds = [params[name] for name in SEEDS if name in params]
     rest = {key: value for key, value in params.items() if key not in SEEDS}
     own_seed = str(seed) if seed is not None else next(iter(seeds), None)

@@ -1,7 +1,7 @@
-"""How good runs are on each part of their held-out rows: worst part first.
+"""Metrics of runs on slices of their held-out rows, the worst slice first.
 
-A part is a value of a column, or a range of a numeric one between quantiles of the baseline's
-rows; every run is cut by the same values and the same ranges.
+A slice is a value of a column, or a range of a numeric column between quantiles of the baseline's
+rows; every run is sliced by the same values and ranges.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class SliceReport:
-    """A metric on parts of the rows: a row per part and run, of `COLUMNS`, worst part first.
+    """A metric on slices of the rows: one row of `COLUMNS` per slice and run, worst slice first.
 
     `shortfall` is how much worse a run is there than on all of its rows (below 0: better), `worst`
-    the largest of the part's shortfalls; `delta` is the difference to the baseline in the same
-    part. `small` counts the parts that have too few rows to be shown.
+    the largest shortfall of the slice; `delta` is the difference to the baseline in the same slice.
+    `too_small` counts the slices with fewer than `min_rows` rows, which are left out.
     """
 
     frame: pd.DataFrame
@@ -52,7 +52,7 @@ class SliceReport:
 
 @dataclass(frozen=True, eq=False)
 class _Cutter:
-    """How a column is cut: its segments' names, and which segment each value falls in."""
+    """How a column is sliced: the names of its segments, and the segment of each value."""
 
     names: tuple[str, ...]
     edges: Any = None
@@ -81,16 +81,16 @@ def slices(
     threshold: float,
     min_rows: int = MIN_ROWS,
 ) -> SliceReport:
-    """The metric on every part of every column of `frames`, which have each run's features.
+    """The metric on every slice of every column of `frames`, which have each run's features.
 
-    The first run is the baseline. Raises Invalid for a metric that rows alone do not give.
+    The first run is the baseline. Raises Invalid for a metric that predictions do not determine.
     """
     import pandas as pd
 
     if kind.key not in METRIC_KEYS:
         raise Invalid(
-            f"{kind.title} cannot be measured on a part of the rows.",
-            hint=f"It is done for {', '.join(METRIC_KEYS)}.",
+            f"{kind.title} cannot be computed on a slice of the rows.",
+            hint=f"Known: {', '.join(METRIC_KEYS)}.",
         )
 
     overall = {

@@ -1,8 +1,7 @@
-"""Runs under one threshold and one pair of costs: where each stands on its curves, what it costs.
+"""Runs at one threshold and one pair of costs: confusion matrix, rates, curves and cost.
 
-Everything comes from the stored predictions, so that all runs can be asked at any threshold and
-not only at the one they were trained with. A row is called positive when its score reaches the
-threshold.
+Everything is computed from stored predictions, so that runs can be compared at any threshold and
+not only at their own. A row is predicted positive when its score reaches the threshold.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ if TYPE_CHECKING:
 POINTS = 200
 STEPS = 101
 BINS = 10
-MIN_BIN_ROWS = 10  # rows of a bin: fewer say little of a share
+MIN_BIN_ROWS = 10  # a share of fewer rows is too uncertain to draw
 RATES = ("recall", "false_positive_rate", "precision", "specificity", "f1", "accuracy")
 
 
 @dataclass(frozen=True, eq=False)
 class ThresholdReport:
-    """What a threshold and costs come to.
+    """Runs at a threshold, with costs.
 
     `points` has a row per run: run, label, rows, threshold (its own), tp, fp, fn, tn, `RATES`,
     positive_rate, cost, cost_per_row, best_threshold, best_cost. `curves` has roc, pr, calibration
@@ -49,7 +48,7 @@ def at_threshold(
     false_positive_cost: float,
     false_negative_cost: float,
 ) -> ThresholdReport:
-    """Hold every run's predictions against one threshold.
+    """Apply one threshold to every run's predictions.
 
     Raises Invalid for a threshold outside 0 to 1, or for costs below 0 or both 0.
     """
@@ -92,7 +91,7 @@ def _check(threshold: float, false_positive_cost: float, false_negative_cost: fl
 class _ThresholdCounts:
     """Counts of true and false positives at every threshold that changes them, falling.
 
-    The first threshold is above every score: nothing is called positive there.
+    The first threshold is above every score: nothing is predicted positive there.
     """
 
     threshold: Floats
@@ -114,19 +113,19 @@ class _ThresholdCounts:
         return cls(np.r_[above, score[last]], tp, called - tp, positives, len(score) - positives)
 
     def index_of(self, threshold: float) -> int:
-        """The last point whose threshold is not below this one."""
+        """The index of the last point whose threshold is not below this one."""
         import numpy as np
 
         return max(int(np.searchsorted(-self.threshold, -threshold, side="right")) - 1, 0)
 
     def costs(self, false_positive_cost: float, false_negative_cost: float) -> Floats:
-        """What each threshold costs."""
+        """The total cost at each threshold: cost(t) = c_fp * FP(t) + c_fn * FN(t)."""
         return false_positive_cost * self.fp + false_negative_cost * (self.positives - self.tp)
 
     def at(
         self, threshold: float, false_positive_cost: float, false_negative_cost: float
     ) -> dict[str, Any]:
-        """The confusion at a threshold, its rates and its cost, and the cheapest threshold."""
+        """The confusion matrix, rates and cost at a threshold, and the cheapest threshold."""
         index, costs = (
             self.index_of(threshold),
             self.costs(false_positive_cost, false_negative_cost),
@@ -203,7 +202,7 @@ def _thinned_indices(path: _ThresholdCounts) -> Any:
 
 
 def _calibration(scored: ScoredRows) -> dict[str, Any]:
-    """Mean score against observed share in equal bins of the score that have `FEW` rows or more."""
+    """Mean score and observed share in equal bins of the score, without too small bins."""
     import numpy as np
 
     bin_index = np.clip((scored.score * BINS).astype(int), 0, BINS - 1)
@@ -215,5 +214,5 @@ def _calibration(scored: ScoredRows) -> dict[str, Any]:
 
 
 def default_threshold(run_predictions: Sequence[RunPredictions]) -> float:
-    """The threshold to begin with: the first run's own."""
+    """The initial threshold: the first run's own."""
     return round(run_predictions[0].threshold, 3) if run_predictions else 0.5

@@ -1,4 +1,4 @@
-"""How compared runs stand: verdicts settled by the evidence, and the whole in a sentence."""
+"""The verdict of a comparison: metrics joined with their evidence, and a summary sentence."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ if TYPE_CHECKING:
 
 METHOD_ORDER = ("delong", "mcnemar", "bootstrap", "folds", "folds_apart", "seeds")
 EVIDENCE_COLUMNS = ("method", "n", "unit", "low", "high", "p")
-MAX_COMPARED = 3  # pairs: beyond, one of them is likely to look different by luck
+MAX_COMPARED = 3  # tests at 95 %: with more of them, a false positive becomes likely
 
 
 @dataclass(frozen=True)
 class ComparisonVerdict:
     """The answer to "which is best?" by one metric.
 
-    `best` is the run with the best value among comparable ones (empty when no way is known to be
-    better) and `verdict` what it is against the
-    baseline; `cautions` is what one should know before repeating the sentence.
+    `best` is the run with the best value among comparable ones (empty when the direction is
+    unknown) and `verdict` its verdict against the baseline; `cautions` qualify the sentence.
     """
 
     metric: str
@@ -40,7 +39,7 @@ class ComparisonVerdict:
 def metrics_with_verdicts(metrics: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
     """The rows of a comparison's `metrics` with the strongest finding for each.
 
-    A better, worse or differing value that its finding cannot tell from luck becomes `noise`. Adds
+    A better, worse or differing value whose difference is not significant becomes `noise`. Adds
     `EVIDENCE` (empty without a finding).
     """
     import pandas as pd
@@ -59,9 +58,9 @@ def metrics_with_verdicts(metrics: pd.DataFrame, findings: pd.DataFrame) -> pd.D
 def verdict(
     comparison: Comparison, rows: pd.DataFrame, left_out: Mapping[str, str], metric: str = ""
 ) -> ComparisonVerdict | None:
-    """The verdict by a metric, or by the one that decides; None when no run has it.
+    """The verdict by a metric, by default the deciding one; None when no run has it.
 
-    `rows` are the settled ones.
+    `rows` are those of `metrics_with_verdicts`.
     """
     key = metric or comparison.deciding
     kind, with_values = (
@@ -93,7 +92,7 @@ def verdict(
 def _without_direction(
     comparison: Comparison, metric: str, by_run: Mapping[str, Mapping[Any, Any]]
 ) -> ComparisonVerdict:
-    """Nobody is best by a metric of which nobody knows whether more of it is better."""
+    """The verdict by a metric without a known direction: no run is best."""
     kind = comparison.kinds.of(metric)
     values = [row["value"] for row in by_run.values()]
     low, high = kind.format_value(min(values)), kind.format_value(max(values))
@@ -114,10 +113,10 @@ def _sentence(comparison: Comparison, row: Mapping[Any, Any], best: str, fair: i
     delta = format(row["delta"], f"+{kind.format}")
     verdict = row["verdict"]
     if verdict == "baseline":
-        among = "no comparable run beats" if fair > 1 else "nothing comparable stands against"
+        among = "no comparable run beats" if fair > 1 else "no comparable run competes with"
         return f"{kind.title}: {among} the baseline {base} ({value})."
     if verdict == "unknown":
-        return f"{kind.title}: {label} has {value}; the baseline {base} has no figure."
+        return f"{kind.title}: {label} has {value}; the baseline {base} has no value."
     if verdict == "same":
         return f"{kind.title}: {label} and the baseline {base} are the same ({value})."
 
@@ -161,7 +160,7 @@ def _cautions(
     weighed = [run for run, row in by_run.items() if row["method"] and row["comparable"]]
     if len(weighed) > MAX_COMPARED:
         cautions.append(
-            f"{len(weighed)} runs are weighed against one baseline, each at 95 %: "
+            f"{len(weighed)} runs are tested against one baseline, each at 95 %: "
             "the best of many looks better than it is."
         )
 
@@ -173,7 +172,7 @@ def _cautions(
 
 
 def _unknown_data(comparison: Comparison, best: str) -> str:
-    """What is not known of the data that the best run and the baseline were judged on."""
+    """A caution when it is unknown whether both were evaluated on the same data; else empty."""
     if best == comparison.baseline:
         return ""
     pair = [run for run in comparison.runs if run.id in (best, comparison.baseline)]
@@ -184,7 +183,7 @@ def _unknown_data(comparison: Comparison, best: str) -> str:
 
 
 def describe_evidence(row: Mapping[Any, Any]) -> str:
-    """The method and p of a settled row in a few words; empty without evidence."""
+    """The method, sample size and p of a row as short text; empty without evidence."""
     if not row["method"]:
         return ""
     text = f"{SHORT_METHOD_TITLES[row['method']]}, {int(row['n']):,} {row['unit']}"

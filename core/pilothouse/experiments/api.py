@@ -1,4 +1,4 @@
-"""What a screen, command or notebook may ask of experiments and runs."""
+"""The Python API of experiments and runs, used by screens, commands and notebooks."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
 
 class Experiments(Service):
-    """The experiments of a workspace; filters may ask for the `entities` of other rooms too."""
+    """The experiments of a workspace; `entities` add fields of other packages to filters."""
 
     def __init__(self, store: Store, entities: Sequence[Entity] = ()) -> None:
         super().__init__(store)
@@ -90,10 +90,10 @@ class Experiments(Service):
         code: CodeIdentity | None = None,
         job_id: str | None = None,
     ) -> str:
-        """Start a run and return its id; the experiment is made when it is not there yet.
+        """Start a run and return its id; a missing experiment is created.
 
-        The code's identity and the source are those of the running program, unless given; what
-        that program changed since its commit is kept as code.patch.
+        The code's identity and the source are those of the running program, unless given; its
+        uncommitted changes are stored as code.patch.
         """
         running = Program(code) if code else program(self._store, running_folder())
         with self._store.write() as session:
@@ -121,12 +121,12 @@ class Experiments(Service):
             packed_history.compact(self._store, run)
 
     def close_open_runs(self, job_id: str, status: str, error: str = "") -> int:
-        """End every run that a job has left open, when it can end them itself no more; how many."""
+        """End every open run of a job that can no longer end them itself; how many."""
         with self._store.write() as session:
             return lifecycle.close_open_runs(session, self._store, job_id, status, error)
 
     def resume_candidate(self, job_id: str) -> str | None:
-        """The run that a job has started and not ended, for a job that runs again."""
+        """The run that a job started and did not end, for a job that runs again."""
         with self._store.read() as session:
             return lifecycle.resume_candidate(session, job_id)
 
@@ -136,23 +136,23 @@ class Experiments(Service):
             lifecycle.annotate(session, self._store, run, note)
 
     def archive(self, run: str, reason: str = "") -> None:
-        """Take a run out of tables and counts, until it is restored."""
+        """Hide a run from tables and counts, until it is restored."""
         self.archive_many([run], reason)
 
     def restore(self, run: str) -> None:
-        """Bring an archived run back."""
+        """Restore an archived run."""
         self.restore_many([run])
 
     def delete(self, runs: Sequence[str], reason: str = "") -> int:
-        """Delete archived runs, and the runs under them, for good; how many went.
+        """Delete archived runs and their descendants permanently; how many were deleted.
 
-        Raises Conflict, naming them, when a run is not archived or a model version rests on it.
+        Raises Conflict, naming them, when a run is not archived or a model version depends on it.
         """
         with self._store.write(durable=True) as session:
             return deletion.delete(session, self._store, runs, reason)
 
     def log_params(self, run: str, params: Mapping[str, ParamValue]) -> None:
-        """Keep parameters, each once. Raises Conflict when one has another value already."""
+        """Log parameters, each once. Raises Conflict when one has another value already."""
         with self._store.write() as session:
             late_writes.log_params(session, self._store, run, params)
 
@@ -190,14 +190,14 @@ class Experiments(Service):
                 late_writes.tag(session, self._store, run, tags)
 
     def log_artifact(self, run: str, path: str, data: bytes) -> None:
-        """Keep bytes as a file of the run; the same path again replaces it."""
+        """Store bytes as a file of the run; the same path again replaces it."""
         recording.artifact_path(path)
         digest = self._store.artifacts.put_bytes(data)
         with self._store.write() as session:
             late_writes.log_artifact(session, self._store, run, path, digest, len(data))
 
     def log_file(self, run: str, path: str, file: str | Path) -> None:
-        """Keep a file of this machine as a file of the run."""
+        """Store a file of this machine as a file of the run."""
         recording.artifact_path(path)
         digest = self._store.artifacts.put_file(file)
         with self._store.write() as session:
@@ -205,22 +205,22 @@ class Experiments(Service):
             late_writes.log_artifact(session, self._store, run, path, digest, size)
 
     def log_environment(self, run: str) -> None:
-        """Keep this process's interpreter, platform and package versions as environment.json."""
+        """Store this process's interpreter, platform and package versions as environment.json."""
         content = json.dumps(environment.capture().to_json(), indent=1, sort_keys=True)
         self.log_artifact(run, "environment.json", content.encode())
 
     def log_input(self, run: str, dataset: str, role: str = "training") -> None:
-        """Say that the run read a dataset version ("flights@2") in a role."""
+        """Record that the run read a dataset version ("flights@2") in a role."""
         with self._store.write() as session:
             late_writes.log_input(session, self._store, run, dataset, role)
 
     def tag(self, run: str, tags: Mapping[str, str]) -> None:
-        """Set tags, in place of what they were."""
+        """Set tags; existing values are replaced."""
         with self._store.write() as session:
             late_writes.tag(session, self._store, run, tags)
 
     def untag(self, run: str, keys: Iterable[str]) -> None:
-        """Take tags off."""
+        """Remove tags."""
         with self._store.write() as session:
             late_writes.untag(session, self._store, run, keys)
 
@@ -237,7 +237,7 @@ class Experiments(Service):
         """One page of runs, one row each; runs without the value that sorts come last.
 
         Columns are id, name, experiment, status, trainer, created_at, duration_s, parent_id, then
-        `metrics.<key>` and `params.<key>`; or id and the ones asked for. Parameters that are
+        `metrics.<key>` and `params.<key>`; or id and the requested ones. Parameters that are
         numbers come as numbers, or with `as_logged` as the text that was logged.
         """
         with self._store.read() as session:
@@ -254,12 +254,12 @@ class Experiments(Service):
             )
 
     def default_columns(self, filter: RunFilter | None = None) -> DefaultColumns:
-        """The metrics and parameters that the newest runs of a filter have, most telling first."""
+        """The metrics and parameters that the newest runs of a filter have, most relevant first."""
         with self._store.read() as session:
             return default_columns.default_columns(session, self._compiled(session, filter))
 
     def count(self, filter: RunFilter | None = None, most: int | None = None) -> int:
-        """How many runs the filter means; counted no further than `most`, when that is given."""
+        """How many runs the filter selects; counting stops at `most`, when that is given."""
         with self._store.read() as session:
             return filters.count(session, self._compiled(session, filter), most)
 
@@ -299,7 +299,7 @@ class Experiments(Service):
     def group_filter(
         self, filter: RunFilter | None, by: Sequence[str], values: Sequence[Any]
     ) -> RunFilter:
-        """The filter that means the members of a group; None stands for a value they lack."""
+        """The filter that selects the members of a group; None is a missing value."""
         return groups.group_filter(filter or RunFilter(), by, values)
 
     def _compiled(self, session: Session, filter: RunFilter | None) -> RunFilter:
@@ -329,7 +329,7 @@ class Experiments(Service):
             return keys.distinct_keys(session, keys.TAG, experiment)
 
     def query_fields(self, experiment: str | None = None) -> list[QueryField]:
-        """What `RunFilter.query` can ask: name, title, kind, operators, and choices where few."""
+        """The fields of `RunFilter.query`: name, title, kind, operators, and choices where few."""
         with self._store.read() as session:
             return fields.query_fields(session, self._language(session), experiment)
 
@@ -341,12 +341,12 @@ class Experiments(Service):
     def ids(
         self, filter: RunFilter | None = None, most: int = run_annotations.MAX_RUNS
     ) -> list[str]:
-        """The ids of the newest runs that the filter means, at most so many, for a bulk command."""
+        """The ids of the newest runs of the filter, at most `most`, for a bulk command."""
         with self._store.read() as session:
             return rows.ids(session, self._compiled(session, filter), most)
 
     def varying_columns(self, filter: RunFilter | None = None) -> tuple[str, ...]:
-        """The columns in which the newest runs that the filter means differ."""
+        """The columns in which the newest runs of the filter differ."""
         with self._store.read() as session:
             return varying_columns.varying_columns(session, self._compiled(session, filter))
 
@@ -356,39 +356,39 @@ class Experiments(Service):
             return tree.experiment_tree(session)
 
     def children(self, runs: Sequence[str], filter: RunFilter | None = None) -> dict[str, int]:
-        """How many runs lie right under each of these that has any."""
+        """How many child runs each of these has; runs without children are left out."""
         with self._store.read() as session:
             return tree.count_children(session, runs, self._compiled(session, filter))
 
     def star(self, runs: Sequence[str], starred: bool = True) -> int:
-        """Put a star on runs, or take it off. Raises Conflict when one is archived."""
+        """Star runs, or remove their stars. Raises Conflict when one is archived."""
         with self._store.write() as session:
             return run_annotations.star(session, self._store, runs, starred)
 
     def colour(self, runs: Sequence[str], colour: str | None) -> int:
-        """Give runs a colour, or take it off. Raises Conflict when one is archived."""
+        """Give runs a colour, or remove it with None. Raises Conflict when one is archived."""
         with self._store.write() as session:
             return run_annotations.colour(session, self._store, runs, colour)
 
     def tag_many(
         self, runs: Sequence[str], tags: Mapping[str, str], remove: Sequence[str] = ()
     ) -> int:
-        """Set tags on runs and take others off, all or none. Raises Conflict as `star` does."""
+        """Set tags on runs and remove others, all or none. Raises Conflict as `star` does."""
         with self._store.write() as session:
             return run_annotations.tag_many(session, self._store, runs, tags, remove)
 
     def rename(self, run: str, name: str) -> None:
-        """Give a run another name. Raises Conflict when it is archived."""
+        """Rename a run. Raises Conflict when it is archived."""
         with self._store.write() as session:
             run_annotations.rename(session, self._store, run, name)
 
     def archive_many(self, runs: Sequence[str], reason: str = "") -> int:
-        """Take runs out of tables and counts, until they are restored; how many were in."""
+        """Hide runs from tables and counts, until they are restored; how many were not archived."""
         with self._store.write(durable=True) as session:
             return run_annotations.archive_many(session, self._store, runs, reason)
 
     def restore_many(self, runs: Sequence[str]) -> int:
-        """Bring archived runs back; how many were archived."""
+        """Restore archived runs; how many were archived."""
         with self._store.write(durable=True) as session:
             return run_annotations.restore_many(session, self._store, runs)
 
@@ -403,7 +403,7 @@ class Experiments(Service):
             return saved_views.default(session, self._store)
 
     def save_view(self, name: str, state: Mapping[str, str], *, team: bool = False) -> ViewInfo:
-        """Keep the state of a run table under a name, in place of what was kept there."""
+        """Save the state of a run table under a name; an existing view is replaced."""
         with self._store.write() as session:
             return saved_views.save(session, self._store, name, state, team=team)
 
@@ -418,12 +418,12 @@ class Experiments(Service):
             saved_views.remove(session, self._store, view)
 
     def set_default_view(self, view: int, chosen: bool = True) -> None:
-        """Let a view's owner, or the team, start with it; or with none."""
+        """Make a view the default of its owner or of the team, or no longer the default."""
         with self._store.write() as session:
             saved_views.set_default(session, self._store, view, chosen)
 
     def metric_kinds(self) -> MetricKinds:
-        """What is known of metrics, people's notes over what the keys suggest: `.of(key)`."""
+        """The definitions of metrics, people's own over those derived from names: `.of(key)`."""
         with self._store.read() as session:
             return definitions.metric_kinds(session)
 
@@ -439,9 +439,9 @@ class Experiments(Service):
         tolerance: float | None = None,
         reason: str = "",
     ) -> None:
-        """Say how a metric is to be read, in place of what was said; None leaves the guess.
+        """Define a metric, replacing its definition; None keeps what its name suggests.
 
-        A new direction gives every run its best value anew. Raises Invalid that names the part.
+        A new direction recalculates every run's best value. Raises Invalid that names the part.
         """
         description = definitions.MetricDescription(
             title, direction, unit, format, target, tolerance
@@ -479,9 +479,9 @@ class Experiments(Service):
         """Points of many runs and metrics: a frame of run, key, step, at, value.
 
         `max_points` thins each longer series but keeps its ends and its spikes; `low` and `high`
-        bound the steps. For a page that polls: hand the last frame's `attrs["cursor"]` in as
-        `since` and only what came later is told; a series that must be drawn anew, because points
-        came before its last one, is told whole and named in `attrs["whole"]`.
+        bound the steps. To poll, pass the last frame's `attrs["cursor"]` as `since`:
+        only later points are returned. A series that got points before its last one is returned
+        in full and listed in `attrs["whole"]`.
         """
         with self._store.read() as session:
             return history.history(session, runs, keys, max_points, since=since, low=low, high=high)
@@ -506,7 +506,7 @@ class Experiments(Service):
 
     @cached_property
     def files(self) -> RunFiles:
-        """The files of runs and logged models: listed and looked into."""
+        """The files of runs and logged models."""
         return RunFiles(self._store)
 
     def logged_models(self, run: str) -> tuple[LoggedModelInfo, ...]:
@@ -525,11 +525,11 @@ class Experiments(Service):
             return logged_models.sources_of_run(session, run)
 
     def ancestors(self, run: str) -> tuple[ChildRun, ...]:
-        """The runs above a run, the outermost first."""
+        """The ancestors of a run, the outermost first."""
         with self._store.read() as session:
             return lineage.ancestors(session, run)
 
     def descendants(self, run: str) -> pd.DataFrame:
-        """The runs below a run as a tree: `level` deep, their metrics, and what differs."""
+        """The descendants of a run in tree order, with level, metrics and differing parameters."""
         with self._store.read() as session:
             return lineage.descendants(session, run)

@@ -1,10 +1,9 @@
-"""Writes to a run after its end: what a version rests on stays as it is, the rest leaves a trace.
+"""Writes to a run after its end: what a model version depends on is immutable, the rest is audited.
 
-A version that is registered holds its run and its logged model (`Hold`). From then on the files of
-the model stay as they are, and from the run's end on also its other files, its metrics, and the
-tags that say on which rows it was measured. What clients may still add later (a metric under
-another name, a file beside the model, a tag, a dataset) is kept and written into the activity log,
-as every write to any run that has ended is.
+A registered version holds its run and its logged model (`Hold`). From then on the files of the
+model cannot change, and after the run's end neither can its other files, its metrics, and the tags
+that say on which rows it was evaluated. Whatever clients may still add (another metric, a file
+beside the model, a tag, a dataset) is recorded in the audit log, as is every write to an ended run.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class LateRun:
-    """A run that has ended or that versions rest on: which do, and where their files lie."""
+    """A run that has ended or that versions depend on, with these versions and their folders."""
 
     run: str
     name: str
@@ -56,7 +55,7 @@ class LateRun:
     folders: tuple[tuple[str, str], ...]
 
     def refuse(self, what: str, version: str = "") -> Refused:
-        """The error for changing something that a version rests on."""
+        """The error for changing something that a version depends on."""
         ref = version or self.versions[0]
         return Refused(
             f"the model version {ref} rests on run {self.name!r} ({self.run}): {what}.",
@@ -64,7 +63,7 @@ class LateRun:
         )
 
     def record(self, session: Session, store: Store, before: Values, after: Values) -> None:
-        """Write into the activity log what was changed, when the run has ended."""
+        """Record a change in the audit log, when the run has ended."""
         if self.ended and (before or after):
             activity.record(
                 session,
@@ -80,7 +79,7 @@ class LateRun:
 
 
 def late_run(session: Session, run_id: str) -> LateRun | None:
-    """What is late about writing to a run; None while it runs and no version holds it."""
+    """The state of a run for late writes; None while it runs and no version holds it."""
     row = session.execute(
         select(col(Run.name), col(Run.status)).where(col(Run.id) == run_id)
     ).first()
@@ -98,7 +97,7 @@ def _holds(session: Session, owner: str) -> list[Hold]:
 
 
 def first_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The first of many values, and how many more there are, as the activity log keeps them."""
+    """The first of many values, and how many more there are, as the audit log stores them."""
     first, more = dict(list(values.items())[:MAX_LISTED]), len(values) - MAX_LISTED
     return first if more <= 0 else first | {"…": f"{more} more"}
 
@@ -108,7 +107,7 @@ def hold_sources(
 ) -> None:
     """Let a version hold runs and logged models, each with the folder of the version's files.
 
-    A folder of None is none: only figures come from there.
+    A folder of None means that only metrics come from there.
     """
     for owner, folder in rests_on:
         has_files = folder is not None and _paths_below(session, owner, folder)
@@ -126,19 +125,19 @@ def held_sources(session: Session, version: str) -> tuple[tuple[str, str | None]
 
 
 def release_sources(session: Session, version: str) -> None:
-    """A version is no more: it holds nothing."""
+    """Remove the holds of a deleted version."""
     session.execute(delete(Hold).where(col(Hold.version) == version))
 
 
 def rename(session: Session, before: str, after: str) -> None:
-    """A version has another name."""
+    """Move the holds of a renamed version."""
     owners = session.scalars(select(col(Hold.owner)).where(col(Hold.version) == before)).all()
     activity.mark_rows(session, Hold, [(owner, after) for owner in owners])
     session.execute(update(Hold).where(col(Hold.version) == before).values(version=after))
 
 
 def versions_holding(session: Session, owners: Sequence[str]) -> list[str]:
-    """The versions that rest on any of these runs and logged models."""
+    """The versions that depend on any of these runs and logged models."""
     versions: dict[str, None] = {}
     for start in range(0, len(owners), CHUNK):
         part = owners[start : start + CHUNK]
@@ -150,7 +149,7 @@ def versions_holding(session: Session, owners: Sequence[str]) -> list[str]:
 def log_params(
     session: Session, store: Store, run_id: str, params: Mapping[str, ParamValue]
 ) -> None:
-    """Keep parameters, each once, as `recording.log_params` does."""
+    """Log parameters as `recording.log_params` does, and record late ones."""
     late = late_run(session, run_id)
     new: list[str] = []
     if late is not None:
@@ -167,7 +166,7 @@ def log_params(
 def tags_before(
     session: Session, run_id: str, keys: Iterable[str], late: LateRun, after: Mapping[str, str]
 ) -> dict[str, str]:
-    """The tags that are about to change, as they are. Raises Refused when they are evidence."""
+    """The current values of tags that will change. Raises Refused when they are evidence."""
     query = select(RunTag).where(col(RunTag.run_id) == run_id, col(RunTag.key).in_(list(keys)))
     before = {row.key: row.value for row in session.scalars(query)}
     for key in keys:
@@ -187,7 +186,7 @@ def tag(session: Session, store: Store, run_id: str, tags: Mapping[str, str]) ->
 
 
 def untag(session: Session, store: Store, run_id: str, keys: Iterable[str]) -> None:
-    """Take tags off, as `recording.untag` does."""
+    """Remove tags, as `recording.untag` does."""
     names, late = list(keys), late_run(session, run_id)
     before = {} if late is None else tags_before(session, run_id, names, late, {})
     recording.untag(session, run_id, names)
@@ -196,7 +195,7 @@ def untag(session: Session, store: Store, run_id: str, keys: Iterable[str]) -> N
 
 
 def log_input(session: Session, store: Store, run_id: str, dataset: str, role: str) -> None:
-    """Say that a run read a dataset version, as `recording.log_input` does."""
+    """Record that a run read a dataset version, as `recording.log_input` does."""
     late = late_run(session, run_id)
     recording.log_input(session, run_id, dataset, role)
     if late is not None:
@@ -206,7 +205,7 @@ def log_input(session: Session, store: Store, run_id: str, dataset: str, role: s
 def log_artifact(
     session: Session, store: Store, run_id: str, path: str, digest: str, size: int
 ) -> None:
-    """Name kept bytes as a file of a run, as `recording.log_artifact` does."""
+    """Add stored bytes as a file of a run, as `recording.log_artifact` does."""
     late = late_run(session, run_id)
     before = None
     if late is not None:
@@ -234,7 +233,7 @@ def _is_in(path: str, folder: str) -> bool:
 
 
 def remove_artifacts(session: Session, store: Store, run_id: str, paths: Sequence[str]) -> None:
-    """Take files of a run away; those that are not there are no error."""
+    """Remove files of a run; missing ones are no error."""
     require_open(session, run_id)
     late = late_run(session, run_id)
     there = _digests(session, RunArtifact, col(RunArtifact.run_id) == run_id, paths)
@@ -266,7 +265,7 @@ def _remove(session: Session, table: Any, owner: Any, paths: Sequence[str]) -> N
 def log_model_file(
     session: Session, store: Store, model: LoggedModel, path: str, digest: str, size: int
 ) -> None:
-    """Name kept bytes as a file of a logged model. Raises Refused when a version rests on them."""
+    """Add stored bytes as a file of a logged model. Raises Refused when a version depends on it."""
     row = session.get(File, (model.id, path))
     before = row.digest if row else None
     if before == digest:
@@ -283,7 +282,7 @@ def log_model_file(
 def remove_model_files(
     session: Session, store: Store, model: LoggedModel, paths: Sequence[str]
 ) -> None:
-    """Take files of a logged model away. Raises Refused when a version rests on them."""
+    """Remove files of a logged model. Raises Refused when a version depends on them."""
     there = _digests(session, File, col(File.root) == model.id, paths)
     for path in there:
         _refuse_held(session, model, path, "cannot be removed")
@@ -303,7 +302,7 @@ def _refuse_held(session: Session, model: LoggedModel, path: str, what: str) -> 
 
 
 def refuse_held_model(session: Session, model: LoggedModel, what: str) -> None:
-    """Raise Refused when a version rests on a logged model."""
+    """Raise Refused when a version depends on a logged model."""
     for row in _holds(session, model.id)[:1]:
         raise Refused(
             f"the model version {row.version} rests on the logged model {model.id}: {what}.",
@@ -320,7 +319,7 @@ def record_model(
     verb: str = AMENDED,
     reason: str = "after the model had been logged",
 ) -> None:
-    """Write into the activity log what was changed of a logged model that was complete."""
+    """Record a change of a complete logged model in the audit log."""
     kind, ref = "run", model.run_id
     if not ref or session.get(Run, ref) is None:
         number = model.experiment_id

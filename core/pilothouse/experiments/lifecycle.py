@@ -36,7 +36,7 @@ def start(
     code: CodeIdentity = UNKNOWN,
     job_id: str | None = None,
 ) -> str:
-    """Start a run and return its id; the experiment is made when it is not there yet.
+    """Start a run and return its id; a missing experiment is created.
 
     Raises NotFound when there is no such parent, Conflict when it is of another experiment.
     """
@@ -76,7 +76,9 @@ def finish(
     Raises Invalid when the status is no end, Conflict when the run ended in another way.
     """
     if status not in ENDED:
-        raise Invalid(f"{status!r} is no way for a run to end.", hint=f"Known: {', '.join(ENDED)}.")
+        raise Invalid(
+            f"{status!r} is not a final status of a run.", hint=f"Known: {', '.join(ENDED)}."
+        )
     run = require(session, run_id)
     if run.status == status:
         return
@@ -89,7 +91,7 @@ def finish(
 
 
 def close_holds(session: Session, run_id: str) -> None:
-    """A run has ended: from now on all that versions rest on in it stays as it is."""
+    """Close the holds on a run that has ended: what versions depend on in it becomes immutable."""
     ended = update(Hold).where(col(Hold.owner) == run_id, col(Hold.closed).is_(False))
     session.execute(ended.values(closed=True))
 
@@ -97,7 +99,7 @@ def close_holds(session: Session, run_id: str) -> None:
 def close_open_runs(
     session: Session, store: Store, job_id: str, status: str, error: str = ""
 ) -> int:
-    """End every run that a job has left open, when nobody is there any more to end it; how many."""
+    """End every open run of a job that can no longer end them itself; how many."""
     query = select(col(Run.id)).where(col(Run.job_id) == job_id, col(Run.status).not_in(ENDED))
     left = list(session.scalars(query))
     for run_id in left:
@@ -123,7 +125,7 @@ def annotate(session: Session, store: Store, run_id: str, note: str) -> None:
 
 
 def resume_candidate(session: Session, job_id: str) -> str | None:
-    """The newest top-level run that a job has started and not ended, for a job that runs again."""
+    """The newest top-level run that a job started and did not end, for a job that runs again."""
     query = (
         select(col(Run.id))
         .where(
@@ -146,14 +148,14 @@ def require(session: Session, run_id: str) -> Run:
 
 
 def require_open(session: Session, run_id: str) -> None:
-    """Hold the run against other writers. Raises NotFound, or Conflict when it is archived."""
+    """Lock the run against other writers. Raises NotFound, or Conflict when it is archived."""
     check_open(
         run_id, session.connection().execute(SELECT_FOR_UPDATE, {"run": run_id}).mappings().first()
     )
 
 
 def check_open(run_id: str, row: Mapping[Any, Any] | None) -> None:
-    """Judge what a writer read of a run: its name and `archived_at`, or nothing."""
+    """Raise NotFound without a row, Conflict when the run in the row is archived."""
     if row is None:
         raise run_not_found(run_id)
     if row["archived_at"] is not None:
@@ -161,16 +163,16 @@ def check_open(run_id: str, row: Mapping[Any, Any] | None) -> None:
 
 
 def run_not_found(run_id: str) -> NotFound:
-    """The error for an id that names no run."""
+    """The error for an unknown run id."""
     return NotFound(f"no run with the id {run_id!r}")
 
 
 def _check_parent(session: Session, parent: str, experiment: Experiment) -> None:
     if require(session, parent).experiment_id != experiment.id:
-        raise Conflict(f"run {parent} is of another experiment than {experiment.name!r}.")
+        raise Conflict(f"run {parent} does not belong to the experiment {experiment.name!r}.")
 
 
 def _record_activity(session: Session, store: Store, verb: str, run: Run, reason: str = "") -> None:
-    # The runs under a run (trials, folds) are part of the one command that started their parent.
+    # Child runs (trials, folds) belong to the command that started their parent, which is recorded.
     if run.parent_id is None:
         activity.record(session, store, verb, "run", run.id, name=run.name, reason=reason)

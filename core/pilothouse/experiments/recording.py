@@ -1,6 +1,7 @@
-"""Recording a run: parameters once, metrics with their history and summary, tags, files, inputs.
+"""Recording a run: parameters once, metrics with history and summary, tags, files, inputs.
 
-Metrics take the driver's batch insert: as ORM objects a point would cost twenty times as much.
+PERF: points are inserted through the driver in batches; as ORM objects a point would cost twenty
+times as much (`tests/bench/run.py ingest`).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ INSTANTS = ("first_at", "last_at")
 NUMBERS = ("first", "last", "min", "max", "best")
 MetricKey = tuple[str, str]  # a metric by its run and its key
 
-# Built once: a batch of points is the hot path, and making a statement costs as much as sending it.
+# PERF: statements are built once; building one costs as much as sending it.
 _SUMMARY = tuple(MetricSummary.__dataclass_fields__)
 _SELECTED = ", ".join(f"m.{name}" for name in ("id", "key", *_SUMMARY))
 SELECT_HOLD = "SELECT h.version FROM experiments_hold h WHERE h.owner = r.id AND h.closed LIMIT 1"
@@ -75,7 +76,7 @@ INSERT_POINT = f"INSERT INTO {Metric.__tablename__} (series, step, at, value, na
 
 
 def log_params(session: Session, run_id: str, params: Mapping[str, ParamValue]) -> None:
-    """Keep parameters, each once; the same value again is fine.
+    """Log parameters, each once; logging the same value again changes nothing.
 
     Raises Conflict when one has another value already; nothing is written then.
     """
@@ -119,12 +120,12 @@ def _key(key: str, noun: str) -> str:
 def log_points(
     session: Session, store: Store, run_id: str, batch: Iterable[Points], *, check_late: bool = True
 ) -> None:
-    """Append to histories and bring their summaries along, in the caller's transaction.
+    """Append points to histories and update their summaries, in the caller's transaction.
 
-    Points may come in any order; the same one again (step, instant and value) stays one. They may
-    come after the run has ended and its histories are blocks: they are rows until the next time.
-    Then they are written into the activity log, and a metric on which a version rests takes none:
-    Refused. Whoever brings whole runs from elsewhere does not `watch` for that.
+    Points may come in any order; a repeated one (same step, instant and value) is stored once.
+    Points may also come after the run has ended and its histories are packed: they stay rows until
+    the next packing. With `check_late` (imports switch it off) such points are recorded in the
+    audit log, and Refused is raised when a model version depends on the metric.
     """
     log_points_of_runs(session, store, [(run_id, batch)], check_late=check_late)
 
@@ -136,7 +137,7 @@ def log_points_of_runs(
     *,
     check_late: bool = True,
 ) -> None:
-    """What `log_points` does, for many runs at the price of one."""
+    """`log_points` for many runs, with the statements of one."""
     runs: set[str] = set()
     histories: dict[MetricKey, History] = {}
     for run_id, batch in batches:
@@ -164,7 +165,7 @@ def log_points_of_runs(
 
 @dataclass(frozen=True)
 class _LateRun:
-    """A run whose points come after its end, and the version that rests on it, if one does."""
+    """A run that gets points after its end, and the model version that depends on it, if any."""
 
     name: str
     version: str
@@ -177,7 +178,7 @@ def _check_held(
     existing: Mapping[MetricKey, _Series],
     histories: Mapping[MetricKey, History],
 ) -> None:
-    """Raise Refused when a metric on which a version rests would get a point it does not have."""
+    """Raise Refused when a metric that a version depends on would get a new point."""
     if not late.version:
         return
     for (run, key), history in histories.items():
@@ -189,7 +190,7 @@ def _check_held(
                 last = existing[run, key].summary.last
                 raise Refused(
                     f"the model version {late.version} rests on run {late.name!r} ({run_id}): its "
-                    f"metric {key!r} is {last:g} and stays so.",
+                    f"metric {key!r} is {last:g} and cannot change.",
                     hint="Log to another run, or under another name.",
                 )
 
@@ -219,7 +220,7 @@ def _record_late(
 
 
 def _json_metrics(values: Mapping[str, float]) -> dict[str, float | str]:
-    """Figures as the activity log keeps them: JSON has no word for what is no number."""
+    """Metrics as the audit log stores them; NaN and infinity as text, since JSON has neither."""
     first = list(values.items())[:MAX_LISTED]
     plain = {key: value if math.isfinite(value) else str(value) for key, value in first}
     more = len(values) - len(first)
@@ -240,7 +241,7 @@ def _collect(
 
 @dataclass(frozen=True)
 class _Series:
-    """What is known of a metric that the run has already."""
+    """A stored series of a run: its id, its summary, and whether it has a packed block."""
 
     id: int
     summary: MetricSummary
@@ -250,11 +251,11 @@ class _Series:
 def _existing_series(
     session: Session, runs: Set[str], metric_keys: Set[str]
 ) -> tuple[dict[MetricKey, _Series], dict[str, _LateRun]]:
-    """What is known of metrics, and the runs among theirs that have ended or are held."""
+    """The stored series of these metrics, and the runs that have ended or that a version holds."""
     connection = session.connection()
     if connection.dialect.name != "sqlite":
-        # Held first and read then: what waits for a lock reads what was before it. In one order
-        # everywhere, or two writers would wait for each other.
+        # Lock first and read then: a statement that waits for a lock reads what was there before.
+        # Always in one order, or two writers would deadlock.
         for run_id in sorted(runs):
             connection.execute(SELECT_FOR_UPDATE, {"run": run_id})
 
@@ -316,7 +317,10 @@ def _update_summaries(
 def _insert_series(
     session: Session, fresh: Mapping[MetricKey, MetricSummary]
 ) -> dict[MetricKey, int]:
-    """New series; as a plain statement, since they are most of what a first batch costs."""
+    """Insert new series and return their ids.
+
+    PERF: a plain statement, since new series are most of the cost of a first batch.
+    """
     connection, numbers = session.connection(), dict[MetricKey, int]()
     rows = [(*name, *_driver_values(summary)) for name, summary in fresh.items()]
     for start in range(0, len(rows), MAX_SERIES_PER_INSERT):
@@ -331,7 +335,7 @@ def _insert_series(
 
 
 def _driver_values(summary: MetricSummary) -> Iterable[Any]:
-    """The columns as a driver takes them."""
+    """The values of the columns in the types of the driver."""
     values = _columns(summary)
     for name in INSTANTS:
         values[name] = (values[name] - EPOCH) // MICROSECOND
@@ -339,12 +343,12 @@ def _driver_values(summary: MetricSummary) -> Iterable[Any]:
 
 
 def _mark(connection: Connection) -> str:
-    """Where a value goes."""
+    """The driver's placeholder of a value."""
     return "?" if connection.dialect.paramstyle == "qmark" else "%s"
 
 
 def _marks(connection: Connection, width: int, rows: int) -> str:
-    """Where the values of so many rows go."""
+    """The placeholders of the values of `rows` rows."""
     return ", ".join([f"({', '.join([_mark(connection)] * width)})"] * rows)
 
 
@@ -360,7 +364,7 @@ def _append(session: Session, histories: dict[int, History], blocked: Set[int]) 
 def _insert_points(connection: Connection, flat: list[Any]) -> int:
     """Insert rows, laid end to end, `LONG` to a statement; return how many were new.
 
-    SQLite takes fifty at once nearly twice as fast as single rows, and more hardly faster.
+    PERF: SQLite inserts fifty rows at once nearly twice as fast as single ones; more gain little.
     """
     size = POINT_COLUMNS * POINTS_PER_INSERT
     whole = len(flat) - len(flat) % size
@@ -376,7 +380,11 @@ def _insert_points(connection: Connection, flat: list[Any]) -> int:
 
 
 def _recount(session: Session, series: Sequence[int]) -> None:
-    """Only a count can be wrong when points came twice: the rest of a summary does not add up."""
+    """Count the points of series again.
+
+    When points are repeated, only `count` is wrong: it is added up, while the other parts of a
+    summary (first, last, extremes) do not change by a repetition.
+    """
     rows = select(func.count()).where(col(Metric.series) == col(RunMetric.id)).scalar_subquery()
     block = select(col(Block.count)).where(col(Block.series) == col(RunMetric.id)).scalar_subquery()
     session.connection().execute(
@@ -395,7 +403,7 @@ def tag(session: Session, run_id: str, tags: Mapping[str, str]) -> None:
 
 
 def untag(session: Session, run_id: str, keys: Iterable[str]) -> None:
-    """Take tags off; one that is not there is no error."""
+    """Remove tags; a missing one is no error."""
     require_open(session, run_id)
     session.execute(
         delete(RunTag).where(col(RunTag.run_id) == run_id, col(RunTag.key).in_(list(keys)))
@@ -403,13 +411,13 @@ def untag(session: Session, run_id: str, keys: Iterable[str]) -> None:
 
 
 def log_input(session: Session, run_id: str, dataset: str, role: str) -> None:
-    """Say that the run read a dataset version ("flights@2") in a role ("training")."""
+    """Record that the run read a dataset version ("flights@2") in a role ("training")."""
     require_open(session, run_id)
     session.merge(RunInput(run_id=run_id, dataset=dataset, role=role))
 
 
 def log_artifact(session: Session, run_id: str, path: str, digest: str, size: int) -> None:
-    """Name kept bytes as a file of the run; a path given again is the newer file.
+    """Add stored bytes as a file of the run; an existing path is replaced.
 
     Raises Invalid when the path leaves the run's folder.
     """
@@ -419,10 +427,10 @@ def log_artifact(session: Session, run_id: str, path: str, digest: str, size: in
 
 
 def artifact_path(path: str) -> str:
-    """The path in its one form. Raises Invalid when it is empty, absolute or climbs."""
+    """The normalised path. Raises Invalid when it is empty, absolute or contains `..`."""
     parts = PurePosixPath(path).parts
     if not parts or path.startswith("/") or ".." in parts or "\\" in path or "\0" in path:
         raise Invalid(
-            f"{path!r} is no path inside a run.", hint="Give one such as curves/roc.json."
+            f"{path!r} is not a path inside a run.", hint="Give one such as curves/roc.json."
         )
     return "/".join(parts)

@@ -1,7 +1,7 @@
-"""What people put on runs: stars, colours, tags, names; and taking many runs out of sight.
+"""Annotations of runs in bulk: stars, colours, tags and names; archiving and restoring.
 
-Every verb takes the ids of runs, judges them all before it changes one, and is one activity however
-many runs it touches. A star and a colour are tags with reserved keys, so that they can be searched.
+Each function checks all runs before it changes one, and is one entry of the audit log. A star and
+a colour are tags with reserved keys, so that filters can find them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RunNames = dict[str, str]  # run -> its name
 
 
 def star(session: Session, store: Store, runs: Sequence[str], starred: bool = True) -> int:
-    """Put a star on runs, or take it off; how many there are."""
+    """Star runs, or remove their stars; how many runs."""
     named = _require_open(session, runs)
     before = _replace_tags(session, named, {STARRED: "yes"} if starred else {}, (STARRED,))
     _record(session, store, "starred" if starred else "unstarred", named, before=before)
@@ -38,10 +38,10 @@ def star(session: Session, store: Store, runs: Sequence[str], starred: bool = Tr
 
 
 def colour(session: Session, store: Store, runs: Sequence[str], colour: str | None) -> int:
-    """Give runs a colour, or take it off with None. Raises Invalid for one that is not known."""
+    """Give runs a colour, or remove it with None. Raises Invalid for an unknown colour."""
     if colour is not None and colour not in COLOURS:
         raise Invalid(
-            f"{colour!r} is no colour of a run.",
+            f"{colour!r} is not a colour of runs.",
             hint=f"Known: {', '.join(COLOURS)}.",
             fields={"colour": "choose one"},
         )
@@ -58,11 +58,11 @@ def tag_many(
     tags: Mapping[str, str],
     remove: Sequence[str] = (),
 ) -> int:
-    """Set tags on runs in place of what they were, and take others off; how many runs."""
+    """Set tags on runs, replacing their values, and remove others; how many runs."""
     for key, value in tags.items():
         _check_tag(key, value)
     if not tags and not remove:
-        raise Invalid("there is no tag to set or to take off.", fields={"tags": "required"})
+        raise Invalid("there is no tag to set or to remove.", fields={"tags": "required"})
     named = _require_open(session, runs)
     before = _replace_tags(session, named, tags, remove)
     after = {"set": dict(tags), "removed": list(remove)}
@@ -71,7 +71,7 @@ def tag_many(
 
 
 def rename(session: Session, store: Store, run: str, name: str) -> None:
-    """Give a run another name. Raises Invalid when it is empty or too long."""
+    """Rename a run. Raises Invalid when the name is empty or too long."""
     trimmed = check_name(name, "a run's", MAX_KEY_LENGTH)
     old = _require_open(session, [run])[run]
     session.execute(update(Run).where(col(Run.id) == run).values(name=trimmed))
@@ -81,12 +81,12 @@ def rename(session: Session, store: Store, run: str, name: str) -> None:
 
 
 def archive_many(session: Session, store: Store, runs: Sequence[str], reason: str = "") -> int:
-    """Take runs out of tables and counts; how many were not out already."""
+    """Hide runs from tables and counts; how many were not archived already."""
     return _set_archived(session, store, "archived", runs, False, reason)
 
 
 def restore_many(session: Session, store: Store, runs: Sequence[str]) -> int:
-    """Bring archived runs back; how many were archived."""
+    """Restore archived runs; how many were archived."""
     return _set_archived(session, store, "restored", runs, True, "")
 
 
@@ -105,7 +105,7 @@ def _set_archived(
 def _replace_tags(
     session: Session, named: RunNames, tags: Mapping[str, str], remove: Sequence[str]
 ) -> dict[str, Any] | None:
-    """Replace and remove tags in two statements; the values they had, by run and key."""
+    """Replace and remove tags; the previous values by run and key, or None."""
     affected = col(RunTag.run_id).in_(list(named)), col(RunTag.key).in_([*tags, *remove])
     before: dict[str, dict[str, str]] = {}
     for run, key, value in session.execute(
@@ -127,19 +127,19 @@ def _replace_tags(
 
 
 def _require_open(session: Session, runs: Sequence[str]) -> RunNames:
-    """The runs' names. Raises Conflict when one is archived: it is written to no more."""
+    """The runs' names. Raises Conflict when one is archived, since archived runs are read-only."""
     rows = _rows(session, runs)
     archived = [row.name for row in rows if row.archived_at is not None]
     if archived:
         raise Conflict(
             f"{_some_names(archived)} {'is' if len(archived) == 1 else 'are'} archived.",
-            hint="Restore what you want to write to.",
+            hint="Restore it first.",
         )
     return {row.id: row.name for row in rows}
 
 
 def _rows(session: Session, runs: Sequence[str]) -> Sequence[Any]:
-    """Id, name and `archived_at` of each run, held against other writers."""
+    """Id, name and `archived_at` of each run, locked against other writers."""
     ids = list(dict.fromkeys(runs))
     if not 1 <= len(ids) <= MAX_RUNS:
         raise Invalid(
@@ -164,7 +164,7 @@ def _check_tag(key: str, value: str) -> None:
             fields={"value": "too long"},
         )
     if key == COLOUR and value not in COLOURS:
-        raise Invalid(f"{value!r} is no colour of a run.", hint=f"Known: {', '.join(COLOURS)}.")
+        raise Invalid(f"{value!r} is not a colour of runs.", hint=f"Known: {', '.join(COLOURS)}.")
 
 
 def _record(

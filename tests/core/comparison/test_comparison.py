@@ -288,7 +288,7 @@ def test_an_unfinished_run_is_pointed_out(room: Experiments, comparisons: Compar
     a, b = trained(room, "a"), room.start("flights", "b", trainer="rf", code=UNKNOWN)
     room.log_input(b, "flights@1")
     notes = comparisons.compare([a, b]).notes
-    assert [note.message for note in notes] == ["b is running: its figures may be partial."]
+    assert [note.message for note in notes] == ["b is running: its metrics may be partial."]
 
 
 def test_histories_are_laid_over_each_other(room: Experiments, comparisons: Comparisons) -> None:

@@ -128,7 +128,7 @@ def test_older_runs_without_places_are_paired_by_order_when_that_is_certain(
     [
         ({"held_out": "d2"}, "other rows"),
         ({"held_out": ""}, "does not say which rows"),
-        ({"frame": rows(0.3).assign(__target=0)}, "what was true differs on"),
+        ({"frame": rows(0.3).assign(__target=0)}, "the labels differ on"),
         ({"frame": rows(0.3).drop(columns="__score").assign(__score=np.nan)}, "without a score"),
     ],
 )
@@ -229,7 +229,7 @@ def test_what_is_not_comparable_is_never_the_best(
     verdict = comparisons.verdict(comparison, evidence, "roc_auc")
     assert verdict is not None
     assert verdict.best == a
-    assert "nothing comparable" in verdict.sentence
+    assert "no comparable run competes" in verdict.sentence
     assert any("not comparable: b" in caution for caution in verdict.cautions)
     rows = comparison.metrics
     assert set(rows[rows["run"] == b]["extreme"]) == {""}
@@ -364,7 +364,7 @@ def test_small_slices_are_counted_and_not_shown(
     report = comparisons.slices([a], "log_loss", columns=["hour"], min_rows=10_000)
     assert report.frame.empty
     assert report.too_small == 5
-    with pytest.raises(Invalid, match="cannot be measured"):
+    with pytest.raises(Invalid, match="cannot be computed"):
         comparisons.slices([a], "fit_seconds")
     assert comparisons.slice_columns(a) == ["hour", "carrier", "delay"]
 

@@ -263,7 +263,7 @@ def test_pipes_and_odd_names_do_not_stop_it(workspace: Workspace, store_folder: 
         "its name is no text",
         "it has no meta.yaml",
     } <= whys
-    assert any("is no path inside a run" in why for why in whys)
+    assert any("is not a path inside a run" in why for why in whys)
     assert told(report)["skipped", "run"] == "its name is no run id"
 
 

@@ -1,8 +1,8 @@
 """Whether a difference between two models is more than noise: pure functions on arrays.
 
-`ranking` weighs two ROC AUCs on the same rows (DeLong), `discordance` two sets of decisions
-(McNemar), `resampling` any metric on the same rows (paired bootstrap), `repeats` scores of folds
-and of seeds (Student). Each answers with a `TestResult`, which says how it knows.
+`delong` tests two ROC AUCs on the same rows, `mcnemar` two sets of decisions, `bootstrap` any
+metric on the same rows (paired bootstrap), `t_tests` scores of folds and of seeds. Each returns a
+`TestResult` with its method.
 """
 
 from pilothouse.comparison.statistics.result import (

@@ -1,12 +1,12 @@
-"""Any metric of two models on the same rows, and what the difference is worth: paired bootstrap.
+"""Differences of any metric between models on the same rows: the paired bootstrap.
 
-The rows are drawn again with replacement, the same draw for every model, so that what is hard for
-all of them cancels out. The interval is between percentiles of the differences: Efron and
+Rows are drawn with replacement, the same draw for every model, so that rows that are hard for all
+of them cancel out. The interval is between percentiles of the differences: Efron and
 Tibshirani, An introduction to the bootstrap (1993), chapter 13; paired as in Berg-Kirkpatrick,
 Burkett and Klein, An empirical investigation of statistical significance in NLP (2012).
 
-A click waits for this, so of more than `MAX_ROWS` rows a part is drawn once and resampled; its
-spread is brought to that of all rows by the root of the share (Politis, Romano and Wolf,
+PERF: a person waits for this. Of more than `MAX_ROWS` rows a sample is drawn once and resampled;
+its spread is scaled to that of all rows by sqrt(sample / rows) (Politis, Romano and Wolf,
 Subsampling, 1999), around the difference on all rows.
 """
 
@@ -38,9 +38,9 @@ SEED = 20_130_301
 def bootstrap(
     y: Labels, scores: Floats, thresholds: Sequence[float], keys: Sequence[str]
 ) -> Mapping[str, list[TestResult]]:
-    """For each metric, each later model's figure held against the first's.
+    """For each metric, the difference of each later model to the first.
 
-    The draws have a fixed seed: the same question has the same answer.
+    The draws have a fixed seed, so that results are reproducible.
     """
     whole = [metric_values(keys, y, *settings) for settings in zip(scores, thresholds, strict=True)]
     sample = _sampled_rows(len(y))
@@ -53,7 +53,9 @@ def bootstrap(
     )
     once = models.metric_values(np.ones((1, len(sample)), dtype=np.float32))[0]
 
-    with threadpool_limits(limits=1, user_api="blas"):  # on busy cores, threads wait for threads
+    with threadpool_limits(
+        limits=1, user_api="blas"
+    ):  # BLAS threads wait for each other on busy cores
         figures = np.concatenate(
             [models.metric_values(weights) for weights in _resampled_weights(len(sample))]
         )
@@ -71,7 +73,7 @@ def bootstrap(
 
 
 def _result(delta: float, spread: Floats, rows: int) -> TestResult:
-    finite = spread[np.isfinite(spread)]  # a draw without a class has no figure
+    finite = spread[np.isfinite(spread)]  # a draw without one of the classes has no value
     if not len(finite):
         return TestResult("bootstrap", rows, "rows", delta, np.nan, np.nan)
     low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
@@ -95,7 +97,10 @@ def _resampled_weights(rows: int) -> Iterator[Weights]:
 
 
 class _ModelMeasures:
-    """The measures of all models, with every column that is to be summed in one matrix."""
+    """The weighted metrics of all models, with every column to sum in one matrix.
+
+    PERF: one matrix product sums all columns of all models for a block of resamples.
+    """
 
     def __init__(self, made: Sequence[Mapping[str, WeightedMetric]], keys: Sequence[str]) -> None:
         self._made, self._keys = made, keys
@@ -112,11 +117,12 @@ class _ModelMeasures:
             for at, start, end in zip(unique, widths, widths[1:], strict=False)
         }
         columns = np.concatenate(list(unique.values()), axis=1) if unique else np.empty((0, 0))
-        # Halves the time; a sum of 20,000 singles is good to six digits, noise is not.
+        # PERF: single precision halves the time. A sum of 20,000 floats keeps six digits, more than
+        # the noise of resampling leaves.
         self._columns = columns.astype(np.float32)
 
     def metric_values(self, weights: Weights) -> Floats:
-        """Figures as (sets of weights x models x metrics)."""
+        """Values as an array (sets of weights x models x metrics)."""
         total = weights.sum(axis=1, dtype=np.float64)[:, None]
         product = (weights @ self._columns) / total if self._columns.size else None
         values_by_model = np.empty((len(weights), len(self._made), len(self._keys)))

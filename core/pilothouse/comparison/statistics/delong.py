@@ -1,4 +1,4 @@
-"""ROC AUCs of models on the same rows, and what their difference is worth: DeLong's test.
+"""Differences of ROC AUCs of models on the same rows: DeLong's test.
 
 DeLong, DeLong and Clarke-Pearson, Comparing the areas under two or more correlated receiver
 operating characteristic curves, Biometrics 44 (1988); computed from midranks in O(n log n) as Sun
@@ -28,7 +28,9 @@ def midranks(values: Floats) -> Floats:
 def roc_aucs(y: Labels, scores: Floats) -> tuple[Floats, Floats]:
     """The ROC AUC of each row of `scores` (models x rows), and the covariance of these AUCs.
 
-    Both classes must occur, each at least twice.
+    With m positives and n negatives, the AUC is (sum of the positives' ranks - m(m+1)/2) / (mn),
+    and its covariance S10/m + S01/n, the covariances of the placements of positives among the
+    negatives and of negatives among the positives. Both classes must occur at least twice.
     """
     positive = y == 1
     m, n = int(positive.sum()), int((~positive).sum())
@@ -48,7 +50,7 @@ def roc_aucs(y: Labels, scores: Floats) -> tuple[Floats, Floats]:
 
 
 def delong(y: Labels, scores: Floats) -> list[TestResult]:
-    """Each later model's ROC AUC held against the first's; none when a class is too rare."""
+    """The difference of each later model's ROC AUC to the first; empty when a class is too rare."""
     if min(int((y == 1).sum()), int((y != 1).sum())) < 2:
         return []
     aucs, covariance = roc_aucs(y, scores)

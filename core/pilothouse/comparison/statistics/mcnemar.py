@@ -1,7 +1,8 @@
-"""Decisions of two models on the same rows, and what their difference is worth: McNemar's test.
+"""Differences of decisions of two models on the same rows: McNemar's test.
 
 McNemar, Note on the sampling error of the difference between correlated proportions, Psychometrika
-12 (1947); exact under `FEW` discordant rows, else with Edwards' continuity correction (1948).
+12 (1947); exact below `EXACT_BELOW` discordant rows, else with Edwards' continuity correction
+(1948).
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ Flags = npt.NDArray[np.bool_]
 
 
 def mcnemar(right: Flags, baseline_right: Flags) -> TestResult:
-    """Whether one model is right more often than the baseline, from rows where just one is."""
+    """The difference in accuracy to the baseline, from rows where exactly one model is right.
+
+    The interval is Wald's for paired proportions: with b and c discordant rows of n, the variance
+    is (b + c - (b - c)^2 / n) / n^2.
+    """
     won = int(np.count_nonzero(right & ~baseline_right))
     lost = int(np.count_nonzero(baseline_right & ~right))
     rows = len(right)
@@ -30,7 +35,7 @@ def mcnemar(right: Flags, baseline_right: Flags) -> TestResult:
 
 
 def p_of(won: int, lost: int) -> float:
-    """The two-sided p value of a split of the discordant rows under even chances."""
+    """The two-sided p value of this split of the discordant rows under equal chances."""
     discordant = won + lost
     if discordant < EXACT_BELOW:
         tail: int = sum(math.comb(discordant, k) for k in range(min(won, lost) + 1))

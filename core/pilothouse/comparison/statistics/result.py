@@ -1,4 +1,4 @@
-"""What a test found of one difference: by which method, on how much, within which interval."""
+"""The result of a statistical test of one difference, and the tests it is built from."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHORT_METHOD_TITLES: Mapping[str, str] = {
 class TestResult:
     """A difference (this run minus the baseline) with its interval at `LEVEL`.
 
-    `n` counts what was weighed, in `unit`; `p` is NaN where the method gives only an interval.
+    `n` is the sample size in `unit`; `p` is NaN where the method gives only an interval.
     """
 
     method: str
@@ -60,7 +60,7 @@ def two_sided(z: float) -> float:
 
 
 def normal_test(method: str, n: int, unit: str, delta: float, error: float) -> TestResult:
-    """A finding whose difference is normal with this standard error."""
+    """The z-test of a difference with this standard error."""
     from statistics import NormalDist
 
     reach = NormalDist().inv_cdf((1 + LEVEL) / 2) * error
@@ -71,7 +71,7 @@ def normal_test(method: str, n: int, unit: str, delta: float, error: float) -> T
 def student_t_test(
     method: str, n: int, unit: str, delta: float, error: float, freedom: float
 ) -> TestResult:
-    """A finding whose difference over its standard error is Student's t."""
+    """The t-test of a difference with this standard error and these degrees of freedom."""
     from scipy.special import stdtr, stdtrit
 
     reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error

@@ -1,8 +1,9 @@
-"""Scores that were measured several times, over folds or over seeds.
+"""t-tests of scores that were measured several times, over folds or over seeds.
 
-Folds share most of their training rows, so their spread is too small for the usual t-test. Nadeau
-and Bengio, Inference for the generalization error, Machine Learning 52 (2003), put 1/k + judged/
-fitted in the place of 1/k. Seeds are independent runs: Welch's t-test (1947).
+Folds share most of their training rows, so their variance is too small for the usual t-test. Nadeau
+and Bengio, Inference for the generalization error, Machine Learning 52 (2003), replace 1/k by
+1/k + n_test/n_train. Seeds are independent runs: Welch's t-test (1947), with the degrees of freedom
+of Welch and Satterthwaite.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def folds_apart(
 
 
 def seeds(scores: Sequence[float], baseline: Sequence[float]) -> TestResult | None:
-    """Scores of runs that differ in nothing but their seed; None with fewer than two on a side."""
+    """Scores of runs that differ only in their seed; None with fewer than two on a side."""
     if min(len(scores), len(baseline)) < 2:
         return None
     parts = [_variance(side) / len(side) for side in (scores, baseline)]

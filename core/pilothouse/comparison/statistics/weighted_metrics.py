@@ -1,8 +1,8 @@
-"""Metrics of scored rows that take a weight for each row, many sets of weights at once.
+"""Metrics of scored rows with a weight for each row, for many sets of weights at once.
 
-A measure is made once for a model's rows, and then asked for many sets of weights (sets x rows):
-that is what makes a bootstrap of nine metrics and ten models a few matrix products. With a weight
-of 1 for each row it is the figure that training logs under the same key.
+PERF: a weighted metric is prepared once for a model's rows and evaluated for many sets of weights
+(sets x rows), so that a bootstrap of nine metrics and ten models is a few matrix products. With a
+weight of 1 for each row it equals the value that training logs under the same key.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ CombineCells = Callable[[Floats, Floats, Floats, Floats], Floats]
 
 @dataclass(frozen=True, eq=False)
 class WeightedSums:
-    """A metric of weighted sums: `columns` (rows x sums) and what is made of the sums.
+    """A metric that is a function of weighted sums of `columns` (rows x sums).
 
-    `combine` takes (sets x sums) over the sum of the weights, and answers one figure a set.
+    `combine` takes the weighted means (sets x sums) and returns one value per set.
     """
 
     columns: Floats
@@ -38,7 +38,7 @@ class WeightedSums:
 
 @dataclass(frozen=True, eq=False)
 class AveragePrecision:
-    """Average precision: rows by falling score, and for each positive where its equals end.
+    """Average precision: rows by falling score, and for each positive where its ties end.
 
     `hits` are the positives among the ordered rows; `ends` and `hit_ends` the last row, and the
     last positive, whose score is not below theirs.
@@ -50,8 +50,8 @@ class AveragePrecision:
     hit_ends: Places
 
     def of(self, weights: npt.NDArray[Any]) -> Floats:
-        """The figure for each set of weights: the mean precision over steps of recall."""
-        turned = np.ascontiguousarray(weights.T)[self.order]  # whole lines: kind to the cache
+        """The value for each set of weights: AP = sum of (R_k - R_(k-1)) P_k, ties as one step."""
+        turned = np.ascontiguousarray(weights.T)[self.order]  # PERF: contiguous rows for the cache
         hit = turned[self.hits]
         caught, called = hit.cumsum(axis=0), turned.cumsum(axis=0)
         precision = _divide(caught[self.hit_ends], called[self.ends])
@@ -65,9 +65,9 @@ WeightedMetric = WeightedSums | AveragePrecision
 def weighted_metrics(
     keys: Sequence[str], y: Labels, score: Floats, threshold: float
 ) -> dict[str, WeightedMetric]:
-    """The measures of metrics on these rows; each key is one of `WEIGHED`.
+    """The weighted metrics on these rows; each key is one of `WEIGHTED_METRICS`.
 
-    Metrics of the confusion share their columns, so that nobody has to add them up twice.
+    Metrics of the confusion matrix share their columns, so that these are summed only once.
     """
     yes, by_key = y == 1, dict[str, WeightedMetric]()
     if AVERAGE_PRECISION in keys:
@@ -83,7 +83,7 @@ def weighted_metrics(
 
 
 def weighted_value(made: WeightedMetric, weights: Floats) -> Floats:
-    """The figure of a measure for each set of weights (sets x rows)."""
+    """The value of a metric for each set of weights (sets x rows)."""
     if isinstance(made, AveragePrecision):
         return made.of(weights)
     total = weights.sum(axis=1, dtype=np.float64, keepdims=True)
@@ -93,7 +93,7 @@ def weighted_value(made: WeightedMetric, weights: Floats) -> Floats:
 def metric_values(
     keys: Sequence[str], y: Labels, score: Floats, threshold: float
 ) -> dict[str, float]:
-    """The plain figure of each metric (of `KEYS`) on these rows; NaN where it has none."""
+    """The unweighted value of each metric (of `METRIC_KEYS`) on these rows; NaN where undefined."""
     once = np.ones((1, len(y)))
     made = weighted_metrics([key for key in keys if key != ROC_AUC], y, score, threshold)
     by_key = {key: float(weighted_value(measure, once)[0]) for key, measure in made.items()}
@@ -114,7 +114,7 @@ def roc_auc_value(y: Labels, score: Floats) -> float:
 def _average_precision(yes: Flags, score: Floats) -> AveragePrecision:
     order = np.argsort(-score, kind="stable")
     ordered, hits = score[order], np.flatnonzero(yes[order])
-    last = np.flatnonzero(np.r_[ordered[1:] != ordered[:-1], True])  # of each run of equals
+    last = np.flatnonzero(np.r_[ordered[1:] != ordered[:-1], True])  # the last row of each tie
     ends = last[np.searchsorted(last, hits)]
     return AveragePrecision(order, hits, ends, np.searchsorted(hits, ends, side="right") - 1)
 
@@ -142,7 +142,7 @@ def _calibration_error(yes: Flags, score: Floats) -> WeightedSums:
 
 
 def _confusion(yes: Flags, called: Flags) -> Floats:
-    """Columns of the four cells: true positive, false positive, false and true negative."""
+    """One column per cell of the confusion matrix: TP, FP, FN, TN."""
     cells = (yes & called, ~yes & called, yes & ~called, ~yes & ~called)
     return np.stack(cells, axis=1).astype(np.float64)
 
@@ -170,6 +170,6 @@ _FROM_CONFUSION: Mapping[str, CombineCells] = {
     "f1": lambda tp, fp, fn, tn: _divide(2 * tp, 2 * tp + fp + fn),
     "matthews": _matthews,
 }
-THRESHOLD_METRICS: tuple[str, ...] = tuple(_FROM_CONFUSION)  # what a threshold changes
+THRESHOLD_METRICS: tuple[str, ...] = tuple(_FROM_CONFUSION)  # metrics that depend on the threshold
 WEIGHTED_METRICS: tuple[str, ...] = (AVERAGE_PRECISION, *_FROM_SUMS, *_FROM_CONFUSION)
 METRIC_KEYS: tuple[str, ...] = (ROC_AUC, *WEIGHTED_METRICS)
