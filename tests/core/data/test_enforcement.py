@@ -220,18 +220,18 @@ def test_one_value_can_be_accepted(registered: Workspace) -> None:
         registered.data.accept_values("sales", {"price": ["1"]})
 
 
-def test_two_registrations_at_once_are_not_held_against_a_past_contract(
+def test_two_registrations_at_once_are_not_checked_against_a_past_contract(
     registered: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pilothouse.data import contract_enforcement as enforcement
 
-    hold = enforcement.enforce
+    enforce = enforcement.enforce
 
     def slow(*args: Any) -> Any:
-        monkeypatch.setattr(enforcement, "hold", hold)
+        monkeypatch.setattr(enforcement, "enforce", enforce)
         registered.data.register("sales", sales(8))
-        return hold(*args)
+        return enforce(*args)
 
-    monkeypatch.setattr(enforcement, "hold", slow)
+    monkeypatch.setattr(enforcement, "enforce", slow)
     with pytest.raises(Conflict, match="in the meantime"):
         registered.data.register("sales", sales(9))
