@@ -1,4 +1,4 @@
-"""Alert rules on a page: what is watched, in sentences, and the form of a new one."""
+"""Alert rules: their table with conditions as sentences, and the form of a new one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLUMNS = {
     "sentence": text_column("Breaches when"),
     "for_windows": number_column("Fires after", 0, width=84, help="Windows in breach in a row"),
     "clear_windows": number_column("Clears after", 0, width=92, help="Clear windows in a row"),
-    "action": text_column("Then", width=110),
+    "action": text_column("Action", width=110),
 }
 
 
@@ -43,7 +43,7 @@ def rules_view(deployment: str) -> None:
     frame = workspace().monitoring.rules(deployment)
     if frame.empty:
         empty(
-            "No rule watches this deployment",
+            "No alert rules for this deployment",
             "A rule opens an alert when windows in a row are in breach.",
             action=("Add a rule", lambda: add_rule(deployment)),
             key="no_rules",
@@ -77,10 +77,10 @@ def _actions(rule: dict[str, Any]) -> None:
     if not rule["enabled"] and st.button("Resume", icon=":material/play_arrow:", key="rule_resume"):
         confirm(
             "Resume this rule",
-            f"**{literal(name)}** watches again, from the next evaluated window on.",
+            f"**{literal(name)}** is active again from the next evaluated window on.",
             verb="Resume",
             command=lambda reason: monitoring.resume_rule(ref, reason),
-            done=f"The rule {name} watches again",
+            done=f"The rule {name} is active again",
         )
 
 
@@ -90,7 +90,7 @@ def rule_frame(rules: pd.DataFrame) -> pd.DataFrame:
         name=[rule_title(name) for name in rules["name"]],
         state=["active" if enabled else "paused" for enabled in rules["enabled"]],
         sentence=[rule_sentence(row) for row in records(rules)],
-        action=["Retrain" if action == "retrain" else "Tell people" for action in rules["action"]],
+        action=["Retrain" if action == "retrain" else "Notify" for action in rules["action"]],
     )
 
 
@@ -134,7 +134,7 @@ def add_rule(deployment: str) -> None:
     severity = st.selectbox("Severity", SEVERITIES, index=1, format_func=title, key="rule_severity")
     retrain = st.toggle("Retrain when it fires; the result is only proposed", key="rule_retrain")
     name = st.text_input("Name", value=what, key=f"rule_name_{key}") or ""
-    st.markdown(":gray[It holds for windows evaluated from now on.]")
+    st.markdown(":gray[It applies to windows evaluated from now on.]")
     if dialog_buttons(
         "Add", "rule", missing="" if name.strip() else "Give a name first"
     ) and run_or_show_error(
@@ -153,7 +153,7 @@ def add_rule(deployment: str) -> None:
             ),
         )
     ):
-        toast_next(f"The rule {name} watches {deployment}")
+        toast_next(f"The rule {name} is added to {deployment}")
         st.rerun()
 
 

@@ -1,4 +1,4 @@
-"""Durable work on a page: the words for its kinds, its table, its progress, its steps."""
+"""Jobs: titles of their kinds, their table, progress and steps."""
 
 from __future__ import annotations
 
