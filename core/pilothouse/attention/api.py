@@ -1,4 +1,4 @@
-"""What a screen, command or notebook may ask of attention."""
+"""The API of attention, for screens, commands and notebooks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How an alert stands after a row of windows: a pure function of what each window says.
+"""The state of an alert after a sequence of windows: a pure function of their verdicts.
 
-A window says `breach`, `clear`, `between` (no breach, but not clearly past either) or `unknown`
-(too little to say). Unknown windows change nothing. `for_windows` breaches in a row fire;
+A verdict is `breach`, `clear`, `between` (no breach, but not clearly past either) or `unknown`
+(too few rows). Unknown windows change nothing. `for_windows` breaches in a row fire;
 `clear_windows` clear ones in a row end it. This is Prometheus' `for` and `keep_firing_for`, with
 windows in place of time.
 """
@@ -31,7 +31,7 @@ class AlertState:
 def advance(
     state: AlertState, verdict: Verdict, index: int, for_windows: int, clear_windows: int
 ) -> AlertState:
-    """The standing after one more window, the `place`-th."""
+    """The state after one more window, the `index`-th."""
     if verdict == "unknown":
         return state
     if verdict == "breach":
@@ -46,7 +46,7 @@ def advance(
 
 
 def evaluate(verdicts: Iterable[Verdict], for_windows: int, clear_windows: int) -> AlertState:
-    """The standing after all of these windows, oldest first."""
+    """The state after all of these windows, oldest first."""
     state = AlertState()
     for index, verdict in enumerate(verdicts):
         state = advance(state, verdict, index, for_windows, clear_windows)
@@ -86,7 +86,7 @@ class Condition:
 
 
 def combine(verdicts: Sequence[Verdict]) -> Verdict:
-    """What several results of one window say together: one breach is enough; all must be clear."""
+    """The verdict on several results of one window: one breach is enough; all must be clear."""
     decisive = [verdict for verdict in verdicts if verdict != "unknown"]
     if "breach" in decisive:
         return "breach"

@@ -1,7 +1,7 @@
-"""Alerts: what became of a rule over the windows, and what people did about it.
+"""Alerts: the state of a rule over the windows, and what people did about it.
 
-Rules are followed in the transaction that stores a window's results. The whole row of windows is
-judged anew each time, so that a window whose labels came late counts where it belongs.
+Rules are evaluated in the transaction that stores a window's results. Each time all windows count
+anew, so that a window whose labels came late has its effect in its place.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ VERBS = {PENDING: "opened", FIRING: "fired", ACKNOWLEDGED: "acknowledged", RESOL
 
 @dataclass(frozen=True)
 class WindowReading:
-    """What a rule says of one window, with the result that says it loudest."""
+    """The verdict of a rule on one window, with its worst result."""
 
     window: Window
     verdict: Verdict
@@ -51,13 +51,13 @@ class WindowReading:
 
 
 def evaluate_rules(session: Session, store: Store, window: Window) -> None:
-    """Follow every rule of the window's deployment, after its results were stored."""
+    """Evaluate every rule of the window's deployment, after its results were stored."""
     for rule in alert_rules.enabled(session, window.deployment):
         _evaluate_rule(session, store, rule, window)
 
 
 def fired_by(session: Session, window: Window) -> list[Alert]:
-    """The alerts that began to fire when this revision of the window was judged."""
+    """The alerts that began to fire when this revision of the window was evaluated."""
     query = select(Alert).where(
         Alert.fired_window == window.id, Alert.fired_revision == window.revision
     )
@@ -65,7 +65,7 @@ def fired_by(session: Session, window: Window) -> list[Alert]:
 
 
 def acknowledge(session: Session, store: Store, alert_id: str, note: str) -> None:
-    """Say that somebody has seen to it. Raises Conflict unless it fires."""
+    """Acknowledge a firing alert. Raises Conflict unless it fires."""
     alert = require(session, alert_id)
     if alert.state != FIRING:
         raise Conflict(f"the alert is {alert.state}; only a firing one is acknowledged.")
@@ -92,14 +92,14 @@ def require(session: Session, alert_id: str) -> Alert:
 
 
 def resolve_for_rule(session: Session, store: Store, rule: AlertRule, note: str) -> None:
-    """Resolve the open alert of a rule that no longer watches."""
+    """Resolve the open alert of a paused rule."""
     alert = _open_alert(session, rule)
     if alert is not None:
         _end(session, store, alert, None, note)
 
 
 def reevaluate_without_window(session: Session, store: Store, window: Window) -> None:
-    """Follow every rule once a window no longer counts; an alert that rested on it ends."""
+    """Evaluate every rule without a removed window; an alert that depended on it ends."""
     note = f"the window from {window.start:%Y-%m-%d} was removed"
     for rule in alert_rules.enabled(session, window.deployment):
         alert = _open_alert(session, rule)
@@ -136,12 +136,12 @@ def _evaluate_rule(session: Session, store: Store, rule: AlertRule, window: Wind
 
 
 def _is_over(alert: Alert, state: AlertState) -> bool:
-    """Nothing is wrong any more; or what fired has cleared and something new has begun."""
+    """Whether the condition has cleared, also when a new episode has begun since."""
     return state.phase == "inactive" or (state.phase == "pending" and alert.state != PENDING)
 
 
 def read(session: Session, rule: AlertRule) -> list[WindowReading]:
-    """What the rule says of each window that counts for it, oldest first."""
+    """The verdict of the rule on each window that counts for it, oldest first."""
     windows = _windows(session, rule)
     results = _results(session, rule, windows)
     condition = condition_of(rule)
@@ -266,7 +266,7 @@ def _open(
 def _update(
     alert: Alert, rule: AlertRule, readings: Sequence[WindowReading], state: AlertState
 ) -> None:
-    """Bring the alert up to the newest window that said anything."""
+    """Update the alert to the newest window with a verdict."""
     conclusive = [
         reading for reading in readings[state.opened :] if reading.worst_result is not None
     ]

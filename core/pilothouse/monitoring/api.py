@@ -1,4 +1,4 @@
-"""What a screen, command or notebook may ask of monitoring."""
+"""The API of monitoring, for screens, commands and notebooks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WindowInfo:
-    """A window as last judged."""
+    """A window as last evaluated."""
 
     id: str
     deployment: str
@@ -53,13 +53,13 @@ class WindowInfo:
 
     @property
     def version_ref(self) -> str:
-        """The address of the model version: model@number."""
+        """The model version: model@version."""
         return f"{self.model}@{self.version}"
 
 
 @dataclass(frozen=True)
 class AlertInfo:
-    """An alert as it stands. `fired_at` is None when it has never fired."""
+    """The current state of an alert. `fired_at` is None when it has never fired."""
 
     id: str
     deployment: str
@@ -89,7 +89,7 @@ class Monitoring(Service):
     def monitor(self, deployment: str, **settings: Any) -> MonitorInfo:
         """Begin to monitor a deployment with two default rules, or change the settings given.
 
-        Settings are the fields of `Plan`. Raises NotFound without the deployment, or Invalid.
+        Settings are the fields of `MonitorConfig`. Raises NotFound, or Invalid.
         """
         with self._store.write() as session:
             return monitors.ensure_monitor(session, self._store, deployment, **settings)
@@ -100,9 +100,9 @@ class Monitoring(Service):
             return monitors.monitor_info(session, deployment)
 
     def evaluate(self, deployment: str, start: datetime, end: datetime) -> str:
-        """Judge one window here and now, follow its rules, and return the window's id.
+        """Evaluate one window now, with its rules, and return the window's id.
 
-        A window that was removed is there again.
+        A window that was removed is restored.
 
         Raises NotFound without the deployment or its monitor.
         """
@@ -165,7 +165,7 @@ class Monitoring(Service):
             return frames.distributions(session, self._store.artifacts, window, column)
 
     def calibration(self, window: str) -> pd.DataFrame:
-        """Mean score (predicted), observed share and rows (count) by tenths of the score."""
+        """Mean score (predicted), observed share and rows (count) in ten bins of the score."""
         with self._store.read() as session:
             return frames.calibration(session, self._store.artifacts, window)
 
@@ -189,13 +189,13 @@ class Monitoring(Service):
             return alert_rules.change_rule(session, self._store, rule, changes, reason)
 
     def pause_rule(self, rule: str, reason: str = "") -> None:
-        """Let a rule rest; its open alert is resolved. Raises NotFound."""
+        """Pause a rule; its open alert is resolved. Raises NotFound."""
         with self._store.write() as session:
             row = alert_rules.switch(session, self._store, rule, enabled=False, reason=reason)
             alerts.resolve_for_rule(session, self._store, row, reason or "the rule was paused")
 
     def resume_rule(self, rule: str, reason: str = "") -> None:
-        """Let a paused rule watch again, from the next window on. Raises NotFound."""
+        """Resume a paused rule, from the next window on. Raises NotFound."""
         with self._store.write() as session:
             alert_rules.switch(session, self._store, rule, enabled=True, reason=reason)
 
@@ -217,7 +217,7 @@ class Monitoring(Service):
             return frames.events(session, alert)
 
     def acknowledge(self, alert: str, note: str = "") -> None:
-        """Say that somebody has seen to a firing alert. Raises NotFound, or Conflict."""
+        """Acknowledge a firing alert. Raises NotFound, or Conflict."""
         with self._store.write() as session:
             alerts.acknowledge(session, self._store, alert, note)
 
@@ -232,7 +232,7 @@ class Monitoring(Service):
             return report_requests.request(session, self._store, window)
 
     def report(self, report: str) -> report_requests.ReportInfo:
-        """A report as it stands. Raises NotFound."""
+        """The current state of a report. Raises NotFound."""
         with self._store.read() as session:
             return report_requests.info(session, report)
 

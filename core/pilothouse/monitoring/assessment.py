@@ -58,7 +58,7 @@ SCORE = "score"
 
 @dataclass(frozen=True)
 class WindowRows:
-    """The rows of a window: features by their names in the signature, scores, what came true."""
+    """The rows of a window: features by name, scores, and labels as 1, 0 or NaN."""
 
     features: pd.DataFrame
     score: Floats
@@ -70,7 +70,7 @@ class WindowRows:
 
 @dataclass(frozen=True)
 class Assessment:
-    """Everything that is said of one window, and the profile that its pages draw from."""
+    """Every check of one window, and the profile that its pages are drawn from."""
 
     checks: tuple[Check, ...]
     performance: Performance
@@ -89,7 +89,7 @@ class Assessment:
 
     @property
     def drift_status(self) -> str:
-        """What features, scores and data say: a few drifted columns warn, many fail."""
+        """The status of features, scores and data quality: some drifted columns warn, many fail."""
         share = [check.status for check in self.checks if check.check == DRIFTED_SHARE]
         others = [c.status for c in self.checks if c.signal != PERFORMANCE and c.primary]
         softened = [WARN if status == FAIL else status for status in others]
@@ -97,7 +97,7 @@ class Assessment:
 
     @property
     def performance_status(self) -> str:
-        """What the realised figures say."""
+        """The status of the metrics on labelled rows."""
         return performance_status([c for c in self.checks if c.signal == PERFORMANCE])
 
     @property
@@ -109,7 +109,7 @@ class Assessment:
 def assess(
     reference: ReferenceProfile, rows: WindowRows, config: MonitorConfig, threshold: float
 ) -> Assessment:
-    """Judge a window. A column that cannot be read gives one row of status error."""
+    """Assess a window. A column that cannot be read gives one check of status error."""
     checks: list[Check] = []
     columns: dict[str, Any] = {}
     for signal, column, pair in _columns(reference, rows):
@@ -136,7 +136,7 @@ def assess(
 def _columns(
     reference: ReferenceProfile, rows: WindowRows
 ) -> Iterator[tuple[str, str, Pair | str]]:
-    """Each watched column with its pair of profiles, or with the words of why there is none."""
+    """Each monitored column with its pair of profiles, or with the reason why there is none."""
     import pandas as pd
 
     for name, fault in reference.faults.items():
@@ -161,7 +161,7 @@ def _pair(reference: ColumnReference, column: pd.Series[Any]) -> Pair | str:
 
 
 def column_checks(signal: str, column: str, pair: Pair, config: MonitorConfig) -> list[Check]:
-    """What every test that takes the column's kind says of it."""
+    """The checks of a column by every drift test that takes its kind."""
     kind = pair.reference.kind
     return [
         _check(signal, column, name, test, pair, config)

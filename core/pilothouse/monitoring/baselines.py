@@ -1,6 +1,6 @@
-"""Where references come from: a version's run, profiled once, kept as an artifact.
+"""Baselines: the profile of a version's held-out rows, computed once, stored as an artifact.
 
-It runs in child processes, which keep the profiles they have read.
+It runs in child processes, which cache the profiles they have read.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 PATH = "reference.parquet"
 MAX_CACHED = 4
-_profiles: dict[str, ReferenceProfile] = {}  # by digest: what a digest names never changes
+_profiles: dict[str, ReferenceProfile] = {}  # a cache by digest, which never becomes stale
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A version's signature and the profile that its windows are held against."""
+    """A version's signature, and the profile that its windows are compared with."""
 
     signature: Signature
     profile: ReferenceProfile

@@ -1,4 +1,4 @@
-"""Grids: where the reference cuts a numeric column, so that every window is counted alike."""
+"""Bins of a numeric column, cut by the reference, so that every window is counted alike."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from pilothouse.monitoring.distances import Counts, Floats
 
-MAX_DISTINCT_BINS = 40  # up to so many distinct values, each is a cell of its own
-MAX_DISTINCT_DECILES = 20  # and up to so many, for the weights as well
+MAX_DISTINCT_BINS = 40  # up to so many distinct values, each has a bin of its own
+MAX_DISTINCT_DECILES = 20  # and up to so many, those bins are used in place of deciles too
 DECILES = np.arange(1, 10) / 10
 TAIL = 0.001
-STRETCH = 3.0  # extremes that stretch the range more than so often do not set the cells' width
+STRETCH = 3.0  # outliers that stretch the range more than this do not set the bins' width
 MAX_BINS = 40
 
 Closed = Literal["left", "right"]
@@ -22,10 +22,10 @@ Closed = Literal["left", "right"]
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells between cuts, and one beyond each end.
+    """Bins between cuts, and one beyond each end.
 
-    Closed on the left, a cell holds its lower cut, and the last cut belongs to the cell below it,
-    as in `numpy.histogram`; closed on the right, a cell holds its upper cut.
+    Closed on the left, a bin holds its lower cut, and the last cut belongs to the bin below it, as
+    in `numpy.histogram`; closed on the right, a bin holds its upper cut.
     """
 
     cuts: Floats
@@ -33,7 +33,7 @@ class Grid:
     closed: Closed = "left"
 
     def count(self, values: Floats) -> Counts:
-        """How many of the sorted values lie in each cell."""
+        """How many of the sorted values lie in each bin."""
         positions = np.searchsorted(values, self.cuts, side=self.closed)
         if self.closed == "left" and len(self.cuts):
             positions[-1] = np.searchsorted(values, self.cuts[-1], side="right")
@@ -45,28 +45,28 @@ class Grid:
 
 
 def grid_from_json(value: dict[str, Any]) -> Grid:
-    """The grid that was kept."""
+    """The grid that `to_json` wrote."""
     cuts = np.asarray(value["cuts"], dtype=np.float64)
     return Grid(cuts, tuple(value["labels"]), value["closed"])
 
 
 def grids_of(values: Floats) -> tuple[Grid, Grid]:
-    """The cells to draw and the tenths to weigh; few distinct values share one grid for both."""
+    """The bins to draw and the deciles to test; few distinct values share one grid for both."""
     distinct = np.unique(values)
     bins = value_grid(distinct) if len(distinct) <= MAX_DISTINCT_BINS else equal_width_grid(values)
     return bins, bins if len(distinct) <= MAX_DISTINCT_DECILES else decile_grid(values)
 
 
 def decile_grid(values: Floats) -> Grid:
-    """Cells between the deciles of sorted values; deciles that fall together are one."""
+    """Bins between the deciles of sorted values; equal deciles are merged."""
     cuts = np.unique(np.quantile(values, DECILES))
     return Grid(cuts, _range_labels(cuts), "right")
 
 
 def equal_width_grid(values: Floats) -> Grid:
-    """Even cells by Doane's rule (1976), over the sorted values' range.
+    """Bins of equal width by Doane's rule (1976), over the sorted values' range.
 
-    Extreme thousandths are left to the outer cells when they stretch the range beyond use.
+    The extreme thousandths fall into the outer bins when they stretch the range beyond use.
     """
     low, high = np.quantile(values, [TAIL, 1 - TAIL])
     if high > low and values[-1] - values[0] > STRETCH * (high - low):
@@ -79,12 +79,12 @@ def _equal_width_cuts(values: Floats) -> Floats:
     try:
         cuts = np.histogram_bin_edges(values, "doane")
         return cuts if len(cuts) <= MAX_BINS + 1 else np.histogram_bin_edges(values, MAX_BINS)
-    except ValueError:  # the values are so close that even cells between them have no width
+    except ValueError:  # the values are so close that bins of equal width have none
         return np.unique(np.quantile(values, np.linspace(0, 1, 11)))
 
 
 def value_grid(distinct: Floats) -> Grid:
-    """One cell a value; the cells beyond the ends are for what the reference never showed."""
+    """One bin per value; the outer bins hold values beyond those of the reference."""
     if not len(distinct):
         return Grid(np.empty(0), ("all",))
     middles = distinct[:-1] + np.diff(distinct) / 2
@@ -102,5 +102,5 @@ def _range_labels(cuts: Floats) -> tuple[str, ...]:
 
 
 def format_number(value: float) -> str:
-    """A number as people write it, to four figures."""
+    """A number with four significant digits."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,4 +1,4 @@
-"""One number and what is said of it."""
+"""The result of one check: score, limits and status."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class CheckLimits:
 class Check:
     """A score with all that gives it a meaning: method, direction, limits, and how many rows.
 
-    `reference` is the figure of the reference itself, where it has one. `primary` marks the one
+    `reference` is the value of the reference itself, where it has one. `primary` marks the one
     method that decides whether a column has drifted.
     """
 
@@ -60,5 +60,5 @@ class Check:
 
 
 def worst(statuses: Iterable[str], default: str = INSUFFICIENT) -> str:
-    """The worst of several statuses: what could not be judged is worse than ok."""
+    """The worst of several statuses; insufficient is worse than ok."""
     return max(statuses, key=WORSE.index, default=default)

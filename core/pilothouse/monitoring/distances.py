@@ -14,7 +14,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
-FLOOR = 1e-4  # the share an empty cell is given, as a logarithm of nothing has no value
+FLOOR = 1e-4  # the share that an empty bin counts as: the logarithm of 0 is not finite
 
 
 def shares(counts: npt.ArrayLike) -> Floats:

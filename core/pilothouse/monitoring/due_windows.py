@@ -1,4 +1,4 @@
-"""Which windows have something new in them."""
+"""Due windows: those with predictions or labels received since their evaluation."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ MAX_DUE = 400  # at once, the oldest first: what is left is due the next time
 
 
 def due(store: Store, deployment: str, until: datetime) -> list[Span]:
-    """The ended windows to judge, oldest first; a few empty ones after a busy one are judged too.
+    """The ended windows to evaluate, oldest first, with a few empty ones after a busy one.
 
-    No more than a few: one event with a wrong date, decades away, must not cost decades of windows.
+    Only a few: one event with a wrong date, decades away, must not cost decades of windows.
     """
     with store.read() as session:
         config = monitors.monitor_info(session, deployment).config
@@ -48,7 +48,7 @@ def due(store: Store, deployment: str, until: datetime) -> list[Span]:
 
 
 def _received_until(window: Window) -> datetime | None:
-    """Until when a judged window has heard everything; None when it was removed."""
+    """Until when an evaluated window includes all data; None when it was removed."""
     return None if window.removed_at else window.heard_until or window.evaluated_at
 
 
@@ -61,7 +61,7 @@ def _is_news(newest: datetime | None, received_until: datetime | None) -> bool:
 
 
 def _newest(rows: pd.DataFrame, period: Period) -> dict[Span, datetime]:
-    """When something of each busy window was last heard of."""
+    """When the newest prediction or label of each busy window was received."""
     by_day = rows.assign(day=rows["event_at"].dt.floor("D")).groupby("day", as_index=False)
     newest: dict[Span, datetime] = {}
     for row in by_day["received_at"].max().itertuples():
@@ -78,7 +78,7 @@ def _with_gaps(busy: list[Span], period: Period) -> Iterator[Span]:
 
 
 def _received(store: Store, deployment: str) -> pd.DataFrame:
-    """Each prediction's event time, and when it or its label was last heard of."""
+    """Each prediction's event time, and when it or its label was last received."""
     columns = ["prediction_id", "event_at", "received_at"]
     rows = log.predictions(store.folder, deployment, columns=columns)
     labels = log.labels(store.folder, deployment).set_index("prediction_id")["received_at"]

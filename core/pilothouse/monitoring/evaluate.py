@@ -1,4 +1,4 @@
-"""Judging windows: what a child process does, from the log to stored results and alerts."""
+"""Evaluation of windows, in a child process: from the log to stored results and alerts."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def evaluate_job(
     end_ms: int,
     restore: bool = False,
 ) -> dict[str, Any]:
-    """Judge one window of a deployment and follow its alert rules; doing it again changes nothing.
+    """Evaluate one window of a deployment and its alert rules. Idempotent.
 
     A window that was removed stays removed unless it is to be restored.
 
-    The answer tells of the version that answered most: window, status, rows, labelled, roc_auc,
-    drifted, revision, and the alerts that this judgement made fire; `retrain` are those of them
-    whose rule asks for a retraining, and `windows` has an id a version.
+    The result describes the version that predicted most: window, status, rows, labelled, roc_auc,
+    drifted, revision, and the alerts that this evaluation made fire; `retrain` are those of them
+    whose rule asks for a retraining, and `windows` has one id per version.
     """
     span = span_of_ms(start_ms, end_ms)
     with store.read() as session:
@@ -70,7 +70,7 @@ def evaluate_window(
     frame: pd.DataFrame,
     received_until: datetime | None = None,
 ) -> EvaluatedWindow:
-    """The judgement of one version's rows of a window; its profile is put among the artifacts."""
+    """Evaluate one version's rows of a window; its profile is stored as an artifact."""
     baseline = baselines.baseline(store, model, version)
     names = (*baseline.profile.columns, *baseline.profile.faults)
     rows = window_data.rows_of(frame, baseline.signature, names)
@@ -88,8 +88,8 @@ def due_job(
 ) -> list[list[int]]:
     """The windows that ended by an instant (default: now) and have anything new in them.
 
-    New are windows never judged, and those with predictions or labels received since they were.
-    The answer is a list of [start_ms, end_ms], oldest first.
+    New are windows never evaluated, and those with predictions or labels received since they were.
+    The result is a list of [start_ms, end_ms], oldest first.
     """
     from pilothouse.monitoring import due_windows
 

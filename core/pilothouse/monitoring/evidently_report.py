@@ -29,7 +29,7 @@ PREDICTION = "prediction score"
 
 
 def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
-    """Make the HTML page of a requested report and keep it as an artifact; once is enough."""
+    """Render the HTML of a requested report as an artifact. Idempotent."""
     with store.read() as session:
         requested = report_requests.require(session, report)
         window = window_store.require(session, requested.window_id)
@@ -75,7 +75,7 @@ def evidently_page(reference: pd.DataFrame, current: pd.DataFrame, kinds: dict[s
     """Evidently's data drift report of the columns that both sides have, as one HTML file."""
     os.environ["DO_NOT_TRACK"] = "1"
     with warnings.catch_warnings(), np.errstate(all="ignore"), tempfile.TemporaryDirectory() as tmp:
-        warnings.simplefilter("ignore")  # a page of somebody else's: its warnings are not ours
+        warnings.simplefilter("ignore")  # a library's own warnings must not fail the job
         from evidently import DataDefinition, Dataset, Report
         from evidently.presets import DataDriftPreset
 
@@ -95,7 +95,7 @@ def evidently_page(reference: pd.DataFrame, current: pd.DataFrame, kinds: dict[s
 
 
 def _shared(reference: pd.DataFrame, current: pd.DataFrame, kinds: dict[str, Kind]) -> list[str]:
-    """The columns that both sides have values of: Evidently stops at an empty one."""
+    """The columns with values on both sides: Evidently fails on an empty one."""
     return [
         name
         for name in kinds

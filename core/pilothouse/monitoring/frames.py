@@ -1,4 +1,4 @@
-"""What monitoring answers with: frames of windows, results, trends, rankings, bins, alerts."""
+"""Monitoring as frames: windows, results, trends, rankings, bins, alerts, rules."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def trend(
 def drift_ranking(
     session: Session, window_id: str, importance: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Features by drift over threshold times importance, the most telling first; see `RANKING`.
+    """Features by drift over threshold times importance, the highest first; see `RANKING`.
 
     `drift` is score over threshold, `weight` its product with the importance (0 when unknown).
     Without any importance the drift alone decides.
@@ -270,9 +270,9 @@ def drift_ranking(
 def distributions(
     session: Session, artifacts: Artifacts, window_id: str, column: str
 ) -> pd.DataFrame:
-    """Shares and rows of a column's cells in the reference and the window; see `BINS`.
+    """Shares and rows of a column's bins in the reference and the window; see `BINS`.
 
-    Drawn from the window's kept profile, no row is read. Raises NotFound for an unknown column.
+    Read from the window's stored profile, without its rows. Raises NotFound for an unknown column.
     """
     profiles = _profile(session, artifacts, window_id)["columns"]
     keys = (f"{FEATURE_DRIFT}/{column}", f"{PREDICTION_DRIFT}/{column}")
@@ -286,7 +286,7 @@ def distributions(
 
 
 def calibration(session: Session, artifacts: Artifacts, window_id: str) -> pd.DataFrame:
-    """Mean score, observed share and rows by tenths of the score; empty without labels."""
+    """Mean score, observed share and rows in ten bins of the score; empty without labels."""
     curve = _profile(session, artifacts, window_id)["calibration"] or {}
     names = ("predicted", "observed", "count")
     return _frame(list(zip(*(curve.get(name, []) for name in names), strict=True)), names)

@@ -1,4 +1,4 @@
-"""How a window is judged: which tests, which limits, and how much is enough."""
+"""How a window is evaluated: tests, limits, and minimum numbers of rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MonitorConfig:
 
     `primary` names the drift test that decides for each kind of column; `limits` changes a test's
     own, as {"psi": {"warn": 0.1, "fail": 0.25}}; `tolerances` says how far beyond the
-    reference's figure each metric may go.
+    reference's value each metric may go.
     """
 
     period: Period = "week"

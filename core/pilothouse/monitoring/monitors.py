@@ -1,4 +1,4 @@
-"""Monitors: one for each deployment, with defaults that watch it from its first prediction."""
+"""Monitors: one per deployment, with defaults that cover it from its first prediction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Performance performance: how good the scores were, as far as what came true is known.
+"""Performance: metrics of the scores on rows whose label is known.
 
 Pure functions on arrays, numpy only. scikit-learn is the tests' oracle.
 """
@@ -41,7 +41,7 @@ DIRECTIONS: Mapping[str, Direction] = {
 
 @dataclass(frozen=True)
 class Calibration:
-    """Mean score, observed share and rows in each filled tenth of the score."""
+    """Mean score, observed share and rows in each of ten bins of the score that has rows."""
 
     predicted: tuple[float, ...]
     observed: tuple[float, ...]
@@ -50,7 +50,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Performance:
-    """What is known of a window's rows. `figures` is empty unless both classes occurred."""
+    """The performance on a window. `metrics` is empty unless both classes occurred."""
 
     rows: int
     labelled: int
@@ -70,7 +70,7 @@ class Performance:
 
 
 def compute_performance(score: Floats, truth: Floats, threshold: float) -> Performance:
-    """Judge scores by what came true: `truth` is 1, 0, or NaN where it is not known."""
+    """Compare scores with labels: `truth` is 1, 0, or NaN where the label is not known."""
     is_scored = np.isfinite(truth) & np.isfinite(score)
     y, scores = truth[is_scored] == 1, score[is_scored]
     positives, labelled = int(y.sum()), len(y)
@@ -81,7 +81,7 @@ def compute_performance(score: Floats, truth: Floats, threshold: float) -> Perfo
 
 
 def metrics_of(y: Bools, score: Floats, threshold: float) -> dict[str, float]:
-    """The figures of labelled rows of which some are positive and some are not."""
+    """The metrics of labelled rows; both classes must occur in `y`."""
     return {
         "roc_auc": roc_auc(y, score),
         "accuracy": float(np.mean((score >= threshold) == y)),
@@ -107,7 +107,7 @@ def log_loss(y: Bools, score: Floats) -> float:
 
 
 def calibration(y: Bools, score: Floats) -> Calibration:
-    """The curve over even tenths of the score; empty ones are left out."""
+    """The curve over ten bins of equal width; empty ones are left out."""
     bins = np.clip((score * BINS).astype(np.int64), 0, BINS - 1)
     count = np.bincount(bins, minlength=BINS)
     filled = count > 0
@@ -126,9 +126,9 @@ def calibration_error(curve: Calibration) -> float:
 
 @dataclass(frozen=True)
 class MinimumRows:
-    """What must be known before performance is judged, and how far it may fall.
+    """How many labels performance needs, and how far each metric may fall.
 
-    `tolerances` says for each metric how far beyond the reference's own figure is too far.
+    `tolerances` says for each metric how far beyond the reference's own value is too far.
     """
 
     labelled: int
@@ -142,7 +142,7 @@ def performance_checks(
     needs: MinimumRows,
     n_reference: int = 0,
 ) -> list[Check]:
-    """Label coverage, then every metric against the reference's figure less what is tolerated."""
+    """Label coverage, then every metric against the reference's value and its tolerance."""
     lack = _missing_labels(performance, needs)
     coverage = Check(
         PERFORMANCE,

@@ -1,8 +1,8 @@
-"""Profiles: what a sample showed of each column.
+"""Profiles: the distribution of each column of a sample.
 
 The reference's profile is made once for a model version and keeps a sorted sample, so that exact
-distances need no second sort. A window's profile lies on the reference's grids: it is small, two
-of them merge into one, and pages draw from it without a look at rows.
+distances need no second sort. A window's profile uses the reference's bins: it is small, two of
+them merge into one, and pages are drawn from it without the rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_MAGNITUDE = 1e140
 
 
 class UnreadableProfile(ValueError):
-    """A column holds what its kind cannot be; the words say what."""
+    """A column holds values that do not fit its kind; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class CategoryReference:
 
 @dataclass(frozen=True)
 class NumberWindow:
-    """A numeric column of a window on the reference's grids; `spread` is the sum of squared
+    """A numeric column of a window on the reference's bins; `sum_sq_dev` is the sum of squared
     deviations from the mean."""
 
     name: str
@@ -134,7 +134,7 @@ ColumnReference = NumberReference | CategoryReference
 
 
 def number_reference(name: str, column: pd.Series[Any]) -> NumberReference:
-    """The reference's profile of a numeric column. Raises Unreadable."""
+    """The reference's profile of a numeric column. Raises UnreadableProfile."""
     values = sorted_numbers(column)
     sample = values
     if len(values) > MAX_SAMPLE:
@@ -167,7 +167,7 @@ def category_reference(name: str, column: pd.Series[Any]) -> CategoryReference:
 def number_window(
     reference: NumberReference, column: pd.Series[Any]
 ) -> tuple[NumberWindow, Floats]:
-    """A window's profile of a numeric column, and its sorted values. Raises Unreadable."""
+    """A window's profile of a numeric column, and its sorted values. Raises UnreadableProfile."""
     values = sorted_numbers(column)
     mean = float(values.mean()) if len(values) else 0.0
     profile = NumberWindow(
@@ -192,16 +192,16 @@ def category_window(reference: CategoryReference, column: pd.Series[Any]) -> Cat
 
 
 def sorted_numbers(column: pd.Series[Any]) -> Floats:
-    """The finite values, sorted; what is infinite counts as missing. Raises Unreadable.
+    """The finite values, sorted; what is infinite counts as missing. Raises UnreadableProfile.
 
-    Values beyond `WIDEST` count as that, so that the squares of a whole window still add up.
+    Values beyond `MAX_MAGNITUDE` are clipped, so that the squares of a whole window still add up.
     """
     import pandas as pd
 
     try:
         numbers = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
     except (ValueError, TypeError) as wrong:
-        raise UnreadableProfile(f"it holds what is no number: {wrong}") from wrong
+        raise UnreadableProfile(f"it holds values that are not numbers: {wrong}") from wrong
     values: Floats = np.sort(np.clip(numbers[np.isfinite(numbers)], -MAX_MAGNITUDE, MAX_MAGNITUDE))
     return values
 

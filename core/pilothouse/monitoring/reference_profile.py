@@ -39,7 +39,7 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True)
 class ReferenceProfile:
-    """What the held-out rows showed: each feature, the score, and how good the scores were.
+    """The profile of the held-out rows: each feature, the score, and the metrics.
 
     `faults` names the features that could not be read, and why.
     """
@@ -77,7 +77,7 @@ def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferencePro
 
 
 def monitored_inputs(signature: Signature) -> tuple[SignatureField, ...]:
-    """The inputs whose distribution is watched: all but times, which always move on."""
+    """The inputs whose drift is tested: all but times, which always move on."""
     return tuple(field for field in signature.inputs if field.type in KINDS)
 
 

@@ -1,4 +1,4 @@
-"""Reports of windows: asked for by a person, made by a job, kept as artifacts."""
+"""Reports of windows: requested by a person, rendered by a job, stored as artifacts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ReportInfo:
 
 @dataclass(frozen=True)
 class RenderedReport:
-    """A page that was made, and of how many rows."""
+    """A rendered report, and the rows it is based on."""
 
     digest: str
     bytes: int
@@ -77,7 +77,7 @@ def request(session: Session, store: Store, window_id: str) -> str:
 
 
 def store_report(session: Session, store: Store, report_id: str, made: RenderedReport) -> None:
-    """Say that a report's page is there."""
+    """Store the result of rendering a report."""
     report = require(session, report_id)
     report.digest, report.bytes, report.rows = made.digest, made.bytes, made.rows
     report.reference_rows, report.sampling = made.reference_rows, made.sampling
@@ -102,7 +102,7 @@ def require(session: Session, report_id: str) -> DriftReport:
 
 
 def info(session: Session, report_id: str) -> ReportInfo:
-    """A report as it stands. Raises NotFound."""
+    """The current state of a report. Raises NotFound."""
     report = require(session, report_id)
     return _info(report, session.get(Job, report.job_id))
 

@@ -1,7 +1,4 @@
-"""What a deployment answered in a window, joined with what came true since.
-
-It runs in child processes.
-"""
+"""The predictions of a window, joined with their labels. It runs in child processes."""
 
 from __future__ import annotations
 
@@ -57,7 +54,7 @@ def by_version(frame: pd.DataFrame) -> list[tuple[str, int, pd.DataFrame]]:
 
 
 def rows_of(frame: pd.DataFrame, signature: Signature, names: Sequence[str]) -> WindowRows:
-    """Features under their names in the signature, scores, and what came true as 1, 0 or NaN."""
+    """Features under their names in the signature, scores, and labels as 1, 0 or NaN."""
     by_column = {log.feature_column(name): name for name in names}
     present = [column for column in by_column if column in frame]
     score: Floats = frame["score"].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -77,7 +74,7 @@ def truth(labels: pd.Series[Any], signature: Signature) -> Floats:
 
 
 def content_digest(frame: pd.DataFrame, rows: WindowRows, *others: str) -> str:
-    """A digest of everything a judgement rests on: the same digest gives the same judgement."""
+    """A digest of all inputs of an evaluation: the same digest means the same results."""
     digest = hashlib.sha256("\n".join([*others, *frame["prediction_id"]]).encode())
     digest.update(rows.score.tobytes())
     digest.update(rows.truth.tobytes())

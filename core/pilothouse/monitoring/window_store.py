@@ -1,4 +1,4 @@
-"""Keeping a judged window: a new revision when anything it rests on has changed, else nothing."""
+"""Stores evaluated windows: a new revision when their inputs have changed, else nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = tuple(field.name for field in fields(Check))
 
 @dataclass(frozen=True)
 class EvaluatedWindow:
-    """An assessment, what it is of, its profile's digest, and the digest of what it rests on."""
+    """An assessment with its window, its profile's digest, and the digest of its inputs."""
 
     deployment: str
     model: str
@@ -37,7 +37,7 @@ class EvaluatedWindow:
 
 
 def stored_window(session: Session, evaluated: EvaluatedWindow) -> Window | None:
-    """The window's row, if it was judged before."""
+    """The window's row, if it was evaluated before."""
     query = select(Window).where(
         Window.deployment == evaluated.deployment,
         Window.model == evaluated.model,
@@ -49,7 +49,7 @@ def stored_window(session: Session, evaluated: EvaluatedWindow) -> Window | None
 
 
 def store_window(session: Session, store: Store, evaluated: EvaluatedWindow) -> tuple[Window, bool]:
-    """Store a window's judgement; the window, and whether this is a new revision of it."""
+    """Store an evaluated window; its row, and whether that is a new revision."""
     window = stored_window(session, evaluated)
     if window is not None and window.content == evaluated.content and window.removed_at is None:
         window.heard_until = evaluated.received_until
@@ -133,7 +133,7 @@ def _record(session: Session, store: Store, window: Window) -> None:
 
 
 def remove(session: Session, store: Store, window: Window, reason: str) -> None:
-    """Take a window out of every list, trend and rule; its span is not judged by itself again."""
+    """Remove a window from lists, trends and rules; it is not evaluated automatically again."""
     window.removed_at = store.now()
     session.add(window)
     session.flush()
@@ -158,5 +158,5 @@ def require(session: Session, window_id: str) -> Window:
 
 
 def profile_bytes(assessment: Assessment) -> bytes:
-    """The window's profile as it is kept."""
+    """The window's profile as it is stored."""
     return json.dumps(assessment.profile, allow_nan=False, ensure_ascii=False).encode()

@@ -1,4 +1,4 @@
-"""Watching a deployment: its monitor, and the schedule that evaluates its windows."""
+"""Automatic monitoring: a deployment's monitor, and the schedule that evaluates its windows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def monitor(session: Session, store: Store, deployment: str) -> None:
 
 
 def monitor_new(store: Store) -> list[str]:
-    """Begin to watch every deployment that nobody monitors yet; their names.
+    """Begin to monitor every deployment without a monitor; their names.
 
     A version that was imported has no reference to hold its windows against, so it is left alone.
     """

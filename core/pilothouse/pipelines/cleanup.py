@@ -1,4 +1,4 @@
-"""What a training that stops leaves behind: runs that nobody would end otherwise."""
+"""Cleanup after a training that stops: its open runs are closed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pilothouse.kit.errors import Cancelled, PilothouseError
 
 @contextmanager
 def closing_runs(job: JobContext) -> Iterator[None]:
-    """When a workflow stops for good, its open runs say so; the error goes on.
+    """Close the open runs of a workflow that stops with an error, and raise it again.
 
-    A child says so itself, but not one that was killed, nor a job cancelled between two workers:
-    the second stops at the first step of a workflow, so the whole of it belongs into this block.
+    A child process closes its runs itself, unless it was killed. A job that was cancelled between
+    two workers stops at the first step of its workflow, so the whole of it belongs in this block.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Evaluating a window, and setting in motion what its alerts ask for."""
+"""Evaluation of a window, and submission of the retrainings that its alerts request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def evaluate(
     store: Store, progress: Progress, *, deployment: str, start_ms: int, end_ms: int
 ) -> dict[str, Any]:
-    """Judge a window; `jobs` are the retrainings that alerts fired by it have asked for."""
+    """Evaluate a window; `jobs` are the retrainings that alerts fired by it have asked for."""
     result = evaluate_job(store.acting_as(MONITOR), progress, deployment, start_ms, end_ms)
     with store.write() as session:
         jobs = [

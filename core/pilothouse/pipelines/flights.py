@@ -122,7 +122,7 @@ def send_week(store: Store, progress: Progress, *, week_ms: int, is_last: bool) 
 
 
 def summary(store: Store, progress: Progress) -> dict[str, Any]:
-    """What came of the demo, counted where it is kept."""
+    """The results of the demo, counted in the workspace."""
     deployments, monitoring = Deployments(store), Monitoring(store)
     registry = Registry(store)
     champion = registry.champion(MODEL)

@@ -1,4 +1,4 @@
-"""Sending rows to a deployment through the real HTTP endpoint, as any program would."""
+"""Replay: sends rows to a deployment through its HTTP endpoint, as any client would."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class ReplayClient:
         return self._open
 
     def close(self) -> None:
-        """Hang up; the next post dials again."""
+        """Close the connection; the next post opens another."""
         if self._open is not None:
             with suppress(OSError):
                 self._open.close()
@@ -102,7 +102,7 @@ class ReplayClient:
     def label(
         self, deployment: str, ids: Sequence[str], labels: Sequence[Any], at_ms: Sequence[int]
     ) -> int:
-        """Tell what came true; how many labels were sent."""
+        """Send labels; how many were sent."""
         body = {"ids": ids, "labels": labels, "at": at_ms}
         self.post(f"/deployments/{quote(deployment)}/labels", body)
         return len(ids)

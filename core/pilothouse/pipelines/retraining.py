@@ -60,7 +60,7 @@ def snapshot(
         origin=f"labelled predictions of {deployment}, {first:%Y-%m-%d} to {last:%Y-%m-%d}",
         parent=champion.dataset or None,
         event_time=EVENT_TIME,
-        # The next step holds it against the contract that matters: that of the champion's data.
+        # The next step checks it against the contract of the champion's data.
         on_breach="accept",
     )
     log.info("%d labelled rows became %s", len(rows), version.ref)
@@ -89,7 +89,7 @@ def snapshot(
 def check_contract(
     store: Store, progress: Progress, *, dataset: str, against: str, columns: list[str]
 ) -> dict[str, Any]:
-    """Hold the snapshot against the contract of the champion's data.
+    """Check the snapshot against the contract of the champion's data.
 
     Raises ContractBreach when it breaks it. Its remedy is the arguments of `Data.accept_data`:
     once somebody has accepted the data, or edited the contract, the job is run again from here.

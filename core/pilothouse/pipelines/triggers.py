@@ -1,4 +1,4 @@
-"""What an alert that fires sets in motion."""
+"""Retrainings that firing alerts trigger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a screen, command or notebook may ask of the registry."""
+"""The API of the registry, for screens, commands and notebooks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ EvidenceInput = ChampionComparison | Mapping[str, Any] | None
 class Registry(Service):
     """Models, versions, stages and promotions of a workspace.
 
-    `attempt` starts a model process for a version; without it, only trials that were made count.
+    `attempt` tries a version in a model process; without it, only stored trials count.
     """
 
     def __init__(self, store: Store, attempt: load_trials.Try | None = None) -> None:
@@ -72,7 +72,7 @@ class Registry(Service):
             return frames.count_models(session, search)
 
     def versions(self, model: str) -> pd.DataFrame:
-        """One row per version, newest first: number, stage, aliases, run_id, metrics.<key>."""
+        """One row per version, newest first: version, stage, aliases, run_id, metrics.<key>."""
         with self._store.read() as session:
             return frames.versions(session, model)
 
@@ -82,7 +82,7 @@ class Registry(Service):
             return versions.find(session, model, which)
 
     def external_version(self, model: str, version: int) -> ExternalVersion | None:
-        """What is known of a version that another program logged; None of one trained here."""
+        """A version that another program logged; None for one trained here."""
         with self._store.read() as session:
             return external_versions.find(session, self._store, model, version)
 
@@ -104,7 +104,7 @@ class Registry(Service):
     def assess(
         self, model: str, version: int, stage: str, evidence: EvidenceInput = None
     ) -> GateDecision:
-        """What the gates before a stage say of a version today; it is tried if it never was."""
+        """Evaluate the gates of a stage for a version, after a trial if there was none."""
         self._try(self.version(model, version))
         with self._store.read() as session:
             return promotion.evaluate_gates(session, model, version, stage, _comparison(evidence))
@@ -120,7 +120,7 @@ class Registry(Service):
         origin: str = "person",
         promotion_id: str = "",
     ) -> PromotionInfo:
-        """Leave a promotion for a person to decide, with its evidence frozen and judged.
+        """Create a promotion for a person to decide, with its evidence frozen and evaluated.
 
         `evidence` is a comparison with the champion on the same rows, when one was made. Raises
         Conflict when another waits for this version, or when it is in that stage already.
@@ -142,7 +142,7 @@ class Registry(Service):
         origin: str = "person",
         promotion_id: str = "",
     ) -> PromotionInfo:
-        """Move a version up now. Raises Refused, which says which gate and by how much."""
+        """Promote a version now. Raises Refused that names the gate and by how much it failed."""
         compared = _comparison(evidence)
         request = PromotionRequest(model, version, stage, reason, origin, compared, promotion_id)
         self._try(self.version(model, version), again=True)
@@ -151,9 +151,9 @@ class Registry(Service):
         return _unless_refused(info)
 
     def decide(self, promotion_id: str, accept: bool, reason: str) -> PromotionInfo:
-        """Accept or reject a pending promotion; accepting asks the gates again.
+        """Accept or reject a pending promotion; accepting evaluates the gates again.
 
-        Raises Refused when they say no today, Conflict when it is decided already.
+        Raises Refused when they do not pass, Conflict when it is decided already.
         """
         if accept:
             pending = self.promotion(promotion_id)
@@ -168,29 +168,29 @@ class Registry(Service):
             return promotion_info(promotion.require(session, promotion_id))
 
     def promotions(self, status: str | None = None, model: str | None = None) -> pd.DataFrame:
-        """Promotions, newest first; `gates` says what stood in the way."""
+        """Promotions, newest first; `gates` names the gates that did not pass."""
         with self._store.read() as session:
             return frames.promotions(session, status, model)
 
     def archive(self, model: str, version: int, reason: str = "") -> None:
-        """Take a version out of use; out of production, it is the champion no more."""
+        """Archive a version; one in production is no longer the champion."""
         with self._store.write(durable=True) as session:
             stages.archive(session, self._store, model, version, reason)
 
     def set_alias(
         self, model: str, alias: str, version: int | None, reason: str = ""
     ) -> int | None:
-        """Point an alias at a version, or take it away (None); the number it left."""
+        """Point an alias at a version (None removes it); the version it pointed at before."""
         with self._store.write(durable=True) as session:
             return stages.set_alias(session, self._store, model, alias, version, reason)
 
     def _try(self, version: VersionInfo, *, again: bool = False) -> None:
-        """See to it that a trial of the version is kept, when one can be made here."""
+        """Make sure that a trial of the version is stored, when one can be made here."""
         if self._attempt is not None:
             load_trials.run_trial(self._store, version, self._attempt, again=again)
 
     def history(self, model: str) -> pd.DataFrame:
-        """Every move between stages, newest first: at, number, before, after, by, reason."""
+        """Every move between stages, newest first: at, version, before, after, by, reason."""
         with self._store.read() as session:
             return frames.history(session, model)
 

@@ -1,4 +1,4 @@
-"""Renaming and removing models and versions; the activity log keeps what they were."""
+"""Renaming and deleting models and versions; the audit log keeps what they were."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ OF_VERSION: tuple[Any, ...] = (Alias, StageChange, Promotion, VersionTag, ModelV
 
 
 def rename(session: Session, store: Store, model: Model, name: str) -> Model:
-    """Give a model and its versions another name; whoever asks has looked that it is free."""
+    """Rename a model and its versions; the caller has checked that the name is free.
+
+    The name is a primary key that other rows refer to, so new rows are inserted, references are
+    updated, and then the old rows are deleted.
+    """
     old = model.name
     session.flush()
     _mark(session, old)
@@ -72,7 +76,7 @@ def _copy(session: Session, table: Any, holds: Any, changes: dict[str, Any]) -> 
 
 
 def delete_version(session: Session, store: Store, version: ModelVersion) -> None:
-    """Remove a version; its number is not given again."""
+    """Delete a version; its number is not used again."""
     facts = {"stage": version.stage, "digest": version.digest, "source": version.import_source}
     model, version_number = version.model, version.version
     for table in (StageChange, *(t for t in OF_VERSION if t is not StageChange)):
@@ -87,7 +91,7 @@ def delete_version(session: Session, store: Store, version: ModelVersion) -> Non
 
 
 def delete_model(session: Session, store: Store, model: Model) -> None:
-    """Remove a model with everything of it; its name is free again."""
+    """Delete a model with its versions, tags and promotions; its name is free again."""
     query = select(ModelVersion).where(col(ModelVersion.model) == model.name)
     for version in session.scalars(query.order_by(col(ModelVersion.version))).all():
         delete_version(session, store, version)

@@ -1,4 +1,4 @@
-"""What gates are shown: facts on a candidate, the champion and the data, with a digest."""
+"""Evidence for gates: values of the candidate, the champion and the data, with a digest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Side:
 
 @dataclass(frozen=True)
 class ContractFact:
-    """The schema contract of the candidate's data, and which of its inputs it says nothing of."""
+    """The schema contract of the candidate's data, and the inputs that it does not cover."""
 
     dataset: str
     columns: tuple[str, ...]
@@ -35,7 +35,7 @@ class ContractFact:
 
 @dataclass(frozen=True)
 class TrialFact:
-    """Whether a model process loaded the candidate and answered its example; if not, why."""
+    """Whether a model process loaded the candidate and predicted its example; if not, why."""
 
     message: str
 
@@ -47,7 +47,7 @@ class TrialFact:
 
 @dataclass(frozen=True)
 class ChampionComparison:
-    """Figures of a candidate and of one other version, measured on the same rows.
+    """Metrics of a candidate and of one other version, computed on the same rows.
 
     `against` is the other's ref ("late@1"), `rows` says which rows they are.
     """
@@ -91,7 +91,7 @@ class Evidence:
     trial: TrialFact | None = None
 
     def kind(self, metric: str) -> MetricKind:
-        """What is known of a metric; `directions` tell which way people say it is better."""
+        """The kind of a metric, with the direction that people set in `directions`."""
         kind = metric_kind(metric)
         return replace(kind, direction=self.directions.get(metric, kind.direction))
 
@@ -111,7 +111,7 @@ class Evidence:
         return self.candidate.metrics.get(metric), champion
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, in the form that is kept and hashed."""
+        """Plain values, in the form that is stored and hashed."""
         value: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return value
 

@@ -1,4 +1,4 @@
-"""What is known of a version that another program logged: its inputs, files and tags."""
+"""Versions that another program logged: their source, files, tags and MLmodel file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ExternalVersion:
 
 
 def find(session: Session, store: Store, model: str, version: int) -> ExternalVersion | None:
-    """What is known of a version, or None when a training here made it. Raises NotFound."""
+    """An external version, or None when a training here made it. Raises NotFound."""
     model_version = require(session, model, version)
     origin = session.get(ModelVersionOrigin, (model, version))
     if not model_version.import_source:
@@ -78,7 +78,7 @@ def _file(item: Mapping[str, Any]) -> LoggedFile:
 
 
 def _model(store: Store, files: tuple[LoggedFile, ...]) -> MlModel | None:
-    """What the MLmodel file nearest to the top says."""
+    """The MLmodel file nearest to the top of the folder."""
     candidates = [file for file in files if file.path.rpartition("/")[2] == MODEL_FILE]
     for file in sorted(candidates, key=lambda file: file.path.count("/")):
         try:

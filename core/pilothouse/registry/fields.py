@@ -1,4 +1,4 @@
-"""What can be asked of runs by their model versions: name, version, stage, alias."""
+"""Search fields of runs by their model versions: name, version, stage, alias."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OWN_ALIAS = and_(
 
 
 def of_versions(holds: Condition) -> Condition:
-    """A condition on versions becomes one on the runs that they were made from."""
+    """The condition on runs that holds where a version made from them fulfils it."""
     trained = select(col(ModelVersion.run_id)).where(col(ModelVersion.run_id).is_not(None), holds)
     logged = select(col(ModelVersionOrigin.run)).join(ModelVersion, OWN_ORIGIN).where(holds)
     return col(Run.id).in_(union_all(trained.correlate(None), logged.correlate(None)))

@@ -106,7 +106,7 @@ def models(
 def model_list(session: Session, search: str, page: int, size: int) -> pd.DataFrame:
     """A page of `models` with `owner`, and `metrics` of the champion, else of the newest version.
 
-    The owner is what the tag `owner` says, else who made the model.
+    The owner is the value of the tag `owner`, else who created the model.
     """
     frame = models(session, search, page, size)
     names = list(frame["name"])
@@ -129,13 +129,13 @@ def model_list(session: Session, search: str, page: int, size: int) -> pd.DataFr
 
 
 def count_models(session: Session, search: str) -> int:
-    """How many models a search is about."""
+    """How many models a search matches."""
     query = select(func.count()).select_from(Model).where(_matches_search(search))
     return int(session.execute(query).scalar_one())
 
 
 def _matches_search(search: str) -> ColumnElement[bool]:
-    """Whether a model's name, note, maker or owner has the words in it."""
+    """Whether a model's name, note, creator or owner contains the text."""
     if not search:
         return true()
     tagged = select(col(ModelTag.model)).where(
@@ -167,7 +167,7 @@ def versions(session: Session, model: str) -> pd.DataFrame:
 
 
 def promotions(session: Session, status: str | None, model: str | None) -> pd.DataFrame:
-    """Promotions, newest first: `PROMOTIONS`, and `gates` with what stood in the way."""
+    """Promotions, newest first: `PROMOTIONS`, and `gates` with the gates that did not pass."""
     columns = (*PROMOTIONS, "verdicts", "decision_verdicts")
     query = select(*[getattr(Promotion, name) for name in columns])
     if status is not None:
@@ -194,7 +194,7 @@ def history(session: Session, model: str) -> pd.DataFrame:
 
 
 def in_production(session: Session) -> list[tuple[str, int]]:
-    """Model and number of every version in production."""
+    """Model and version of every version in production."""
     query = (
         select(col(ModelVersion.model), col(ModelVersion.version))
         .where(col(ModelVersion.stage) == PRODUCTION)

@@ -1,4 +1,4 @@
-"""What the registry answers with: versions and promotions as they stand."""
+"""What the registry returns: versions and promotions as frozen values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pilothouse.registry.tables import CHAMPION, ModelVersion, Promotion
 
 @dataclass(frozen=True, repr=False)
 class VersionInfo:
-    """A model version: its bytes by digest, what it takes, how good it was, where it stands."""
+    """A model version: artifact digest, signature, metrics, stage and aliases."""
 
     model: str
     version: int
@@ -39,7 +39,7 @@ class VersionInfo:
 
     @property
     def ref(self) -> str:
-        """Its address: model@number."""
+        """Its reference: model@version."""
         return f"{self.model}@{self.version}"
 
     @property
@@ -76,7 +76,7 @@ class PromotionInfo:
 
     @property
     def ref(self) -> str:
-        """The version that is to move: model@number."""
+        """The version to promote: model@version."""
         return f"{self.model}@{self.version}"
 
     @property
@@ -86,7 +86,7 @@ class PromotionInfo:
 
 
 def version_info(row: ModelVersion, aliases: tuple[str, ...]) -> VersionInfo:
-    """The facts of a version's row."""
+    """The values of a version's row."""
     return VersionInfo(
         model=row.model,
         version=row.version,
@@ -107,7 +107,7 @@ def version_info(row: ModelVersion, aliases: tuple[str, ...]) -> VersionInfo:
 
 
 def promotion_info(row: Promotion) -> PromotionInfo:
-    """The facts of a promotion's row."""
+    """The values of a promotion's row."""
     plain = {name: getattr(row, name) for name in PromotionInfo.__dataclass_fields__}
     decided = row.decision_verdicts
     return PromotionInfo(

@@ -1,6 +1,7 @@
-"""Trials: whether a model process can load a version and answer its example, as last tried.
+"""Trials: whether a model process could load a version and predict its example.
 
-The registry keeps the results; who can start a model process is handed in.
+The registry stores the results; the function that starts a model process is handed in, because
+deployments are a layer above.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from pilothouse.registry.info import VersionInfo
 from pilothouse.registry.tables import Trial
 from pilothouse.storage import Store
 
-Try = Callable[[Store, VersionInfo], str]  # why the version cannot answer, or nothing
+Try = Callable[[Store, VersionInfo], str]  # why the version cannot be served; empty when it can
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "joblib")
 
 
 def find(session: Session, tried: VersionInfo) -> TrialFact | None:
-    """What the last trial of a version showed, in today's environment; None without one."""
+    """The last trial of a version in the current environment; None without one."""
     row = session.get(Trial, _id(tried))
     if row is None or row.environment != _environment():
         return None
@@ -31,7 +32,7 @@ def find(session: Session, tried: VersionInfo) -> TrialFact | None:
 
 
 def run_trial(store: Store, tried: VersionInfo, attempt: Try, *, again: bool = False) -> None:
-    """Try a version unless it was tried; `again` also when it could not answer the last time."""
+    """Try a version unless it was tried; with `again` also when the last trial failed."""
     with store.read() as session:
         previous = find(session, tried)
     if previous is not None and (previous.answered or not again):
@@ -49,7 +50,7 @@ def _id(tried: VersionInfo) -> str:
 
 
 def _environment() -> str:
-    """What a model process is made of: another release may not read the same file."""
+    """The releases that a trial depends on: another release may not read the same pickle."""
     return " ".join([f"python {sys.version.split()[0]}", *map(_release, LIBRARIES)])
 
 

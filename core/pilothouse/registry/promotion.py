@@ -1,7 +1,7 @@
-"""Promotion: evidence is gathered and frozen, gates judge it, a person decides.
+"""Promotion: evidence is gathered and frozen, gates evaluate it, a person decides.
 
-What the gates refuse is written down too, so these functions answer with the promotion and its
-status, and the verbs raise Refused once that is kept.
+A refusal by the gates is stored too, so these functions return the promotion with its status, and
+the API raises Refused after the transaction is committed.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ EXAMPLE_GATE = "answers_example"
 
 @dataclass(frozen=True)
 class PromotionRequest:
-    """Who wants which version to go where, and why. `origin` is "person" or "retraining".
+    """A request to move a version to a stage. `origin` is "person", "retraining" or "mlflow".
 
-    A request with a known `promotion_id` was made before: it answers as it did then.
+    With the `promotion_id` of an existing promotion, that one is returned: steps of a workflow may
+    run twice.
     """
 
     model: str
@@ -55,18 +56,18 @@ def evaluate_gates(
     stage: str,
     comparison: ChampionComparison | None = None,
 ) -> GateDecision:
-    """Gather the evidence on a version and let the gates before the stage judge it."""
+    """Gather the evidence on a version and evaluate the gates of the stage."""
     chosen = rules(session, stage)
     if all(rule.gate != EXAMPLE_GATE for rule in chosen):
         chosen = (
             GateRule(EXAMPLE_GATE),
             *chosen,
-        )  # whatever people set, a model must be able to serve
+        )  # always: a model that cannot be served is never promoted
     return assess(_evidence(session, model, version, stage, comparison), chosen)
 
 
 def propose(session: Session, store: Store, request: PromotionRequest) -> PromotionInfo:
-    """Leave a promotion for a person to decide.
+    """Create a promotion for a person to decide.
 
     Raises Conflict when another one waits for this version, or it is in that stage already.
     """
@@ -91,7 +92,7 @@ def propose(session: Session, store: Store, request: PromotionRequest) -> Promot
 
 
 def promote(session: Session, store: Store, request: PromotionRequest) -> PromotionInfo:
-    """Move a version up when its gates let it; the status says accepted or refused.
+    """Promote a version when its gates pass; the status says accepted or refused.
 
     Raises Conflict when a promotion of this version waits to be decided, or it is there already,
     Unavailable when the model's artifact is gone.
@@ -116,7 +117,9 @@ def promote(session: Session, store: Store, request: PromotionRequest) -> Promot
 def decide(
     session: Session, store: Store, promotion_id: str, accept: bool, reason: str
 ) -> PromotionInfo:
-    """Accept or reject a pending promotion; accepting asks the gates again, of today's champion.
+    """Accept or reject a pending promotion; accepting evaluates the gates again.
+
+    Its evidence has the current champion, which may have changed since the request.
 
     Raises NotFound, Conflict when it is decided already, Invalid without a reason, Unavailable
     when the model's artifact is gone.
@@ -217,7 +220,7 @@ def _create(session: Session, store: Store, request: PromotionRequest, status: s
 
 
 def _evaluate_again(session: Session, promotion: Promotion) -> GateDecision:
-    """The gates' word of today. A comparison counts as long as it is with today's champion."""
+    """Evaluate the gates now. A comparison counts while it is with the current champion."""
     frozen = promotion.evidence.get("comparison")
     comparison = ChampionComparison.from_json(frozen) if frozen else None
     decision = evaluate_gates(
@@ -280,7 +283,7 @@ def _refuse_duplicate(session: Session, request: PromotionRequest) -> None:
 
 
 def _contract(session: Session, candidate: VersionInfo) -> ContractFact | None:
-    """The contract of the candidate's data; None without one, or when the data is not known."""
+    """The contract of the candidate's data; None without one, or for unknown data."""
     try:
         version = data_versions.row(session, candidate.dataset)
     except NotFound:

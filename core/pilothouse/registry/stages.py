@@ -29,9 +29,9 @@ def move(
     *,
     alone: bool = True,
 ) -> None:
-    """Move a version to a stage; what was in production before goes to the archive.
+    """Move a version to a stage; the version in production before is archived.
 
-    Unless it is to be there alone, the others stay, and only the champion moves on.
+    Without `alone` the other versions in production stay, and only the champion alias moves.
     """
     if stage == PRODUCTION:
         for other in _in_production(session, version.model) if alone else ():
@@ -64,7 +64,7 @@ def archive(session: Session, store: Store, model: str, version: int, reason: st
 
 
 def stage_and_champion(session: Session, version: ModelVersion) -> dict[str, str | None]:
-    """A version's stage and its model's champion, as the activity log tells them."""
+    """A version's stage and its model's champion, for the audit log."""
     alias = session.get(Alias, (version.model, CHAMPION))
     champion = f"{version.model}@{alias.version}" if alias else None
     return {"stage": version.stage, "champion": champion}
@@ -73,7 +73,7 @@ def stage_and_champion(session: Session, version: ModelVersion) -> dict[str, str
 def set_alias(
     session: Session, store: Store, model: str, alias: str, version: int | None, reason: str
 ) -> int | None:
-    """Point an alias at a version (None takes it away) and return the number it left.
+    """Point an alias at a version (None removes it) and return the version it pointed at.
 
     Raises Conflict for `champion`, which follows production, Invalid for what cannot be an alias.
     """
@@ -102,9 +102,9 @@ def set_alias(
 def move_champion(
     session: Session, store: Store, model: str, version: int | None, reason: str
 ) -> None:
-    """Point the champion at a version that no gate can weigh, whatever its stage is.
+    """Point the champion alias at a version without gates, whatever its stage is.
 
-    Other registries know aliases without stages; their programs move this one too.
+    Clients of other registries know aliases without stages, and move this one too.
     """
     existing = session.get(Alias, (model, CHAMPION))
     previous = existing.version if existing else None

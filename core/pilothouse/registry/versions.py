@@ -1,4 +1,4 @@
-"""Versions: made from a finished run or a named import, found by number or alias."""
+"""Model versions: registered from a finished run or an import, found by number or alias."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ RelatedRows = Callable[[ModelVersion], Iterable[Table]]
 
 @dataclass(frozen=True)
 class VersionSource:
-    """Everything a version is made of; `run` or `imported` says whence.
+    """The content of a new version; `run` or `imported` is its origin.
 
-    `rests_on` names further runs and logged models that stay as they are, with the folder of the
+    `depends_on` names further runs and logged models that stay as they are, with the folder of the
     version's files in each, None when there are none.
     """
 
@@ -78,7 +78,8 @@ def register_import(
 ) -> VersionInfo:
     """Make a model from elsewhere the next version. Raises Invalid when its origin has no name.
 
-    `beside` makes further rows of the version; whoever hears of it finds them there.
+    `related_rows` makes further rows of the version, before the entry in the audit log, so that its
+    subscribers find them.
     """
     if not source.imported.strip():
         raise Invalid("an import needs a name for its origin.", fields={"imported": "needed"})
@@ -86,7 +87,7 @@ def register_import(
 
 
 def require(session: Session, model: str, version: int) -> ModelVersion:
-    """The version's row, for writers. Raises NotFound that tells the latest."""
+    """The version's row, for writers. Raises NotFound that names the latest version."""
     row = session.get(ModelVersion, (model, version)) if 0 < version <= MAX_VERSION else None
     if row is not None:
         return row
@@ -240,7 +241,7 @@ def add_model(
     note: str = "",
     tags: Mapping[str, str] | None = None,
 ) -> Model:
-    """Make a model without versions; whoever asks has looked that the name is free and fit."""
+    """Create a model without versions; the caller has checked that the name is free and valid."""
     now = store.now()
     model = Model(name=name, note=note, created_at=now, created_by=store.actor, updated_at=now)
     session.add(model)
