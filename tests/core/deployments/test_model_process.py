@@ -25,7 +25,7 @@ from pilothouse.deployments.controller.model_processes import ReplicaPaths
 from pilothouse.deployments.model_server.child_environment import environment
 from pilothouse.deployments.model_server.framing import PREDICT, STATE, SUCCESS, request
 from pilothouse.deployments.model_server.server import Launch
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.training.columns import FeatureColumns
 from pilothouse.training.trainers import resolve_params, trainers
 
@@ -35,7 +35,7 @@ import sys
 import numpy as np
 from pilothouse.deployments.model_server.server import Predictor
 from pilothouse.deployments.model_server import pandas_import
-from pilothouse.models.signature import Field, Signature
+from pilothouse.models.signature import Signature, SignatureField
 
 with pandas_import.refused():
     from pilothouse.training.encoding import Encoder
@@ -50,16 +50,16 @@ class Model:
 
 assert "pandas" not in sys.modules
 model = Model()
-predict = Predictor(model, Signature((Field("x", "number"),), "y", (0, 1), 1))
+predict = Predictor(model, Signature((SignatureField("x", "number"),), "y", (0, 1), 1))
 assert predict([[1.0, 2.0]]) == [[0.25, 0.75]] * 2
 """
 SIGNATURE = Signature(
     inputs=(
-        Field("distance", "number", required=False),
-        Field("seats", "integer", required=False),
-        Field("night", "boolean", required=False),
-        Field("carrier", "string", required=False),
-        Field("leaves", "time", required=False),
+        SignatureField("distance", "number", required=False),
+        SignatureField("seats", "integer", required=False),
+        SignatureField("night", "boolean", required=False),
+        SignatureField("carrier", "string", required=False),
+        SignatureField("leaves", "time", required=False),
     ),
     target="late",
     classes=("no", "yes"),

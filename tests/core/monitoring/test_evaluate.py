@@ -124,7 +124,7 @@ def test_one_bad_column_gives_one_row_with_status_error(desk: Any) -> None:
     results = desk.monitoring.results(window)
     bad = results[results["status"] == "error"]
     assert bad["column"].tolist() == ["temp"]
-    assert "no number" in bad["message"].item()
+    assert "not numbers" in bad["message"].item()
     assert len(results[results["column"] == "hour"]) == 5
     assert desk.monitoring.window(window).status == "error"
 

@@ -71,7 +71,7 @@ def test_a_nullable_or_object_column_of_numbers_is_read() -> None:
 
 
 def test_texts_in_a_column_of_numbers_are_unreadable() -> None:
-    with pytest.raises(UnreadableProfile, match="no number"):
+    with pytest.raises(UnreadableProfile, match="not numbers"):
         number_reference("x", pd.Series(["ten", "11"]))
 
 
