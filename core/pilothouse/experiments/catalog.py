@@ -1,4 +1,4 @@
-"""Experiments: making them, finding them, and what each holds."""
+"""Experiments: creating, finding and listing them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = ("name", "note", "runs", "running", "last_run_at", "created_at", "crea
 
 
 def create(session: Session, store: Store, name: str, note: str = "") -> Experiment:
-    """Make an experiment. Raises Conflict when the name is taken, Invalid when it cannot be one."""
+    """Create an experiment. Raises Conflict when the name exists, Invalid for a bad name."""
     name = check_name(name, "an experiment's", MAX_NAME_LENGTH)
     if _find(session, name):
         raise Conflict(f"an experiment named {name!r} exists already.")
@@ -34,7 +34,7 @@ def create(session: Session, store: Store, name: str, note: str = "") -> Experim
 
 
 def require(session: Session, name: str) -> Experiment:
-    """The experiment of that name. Raises NotFound, naming the ones there are."""
+    """The experiment of that name. Raises NotFound, with the known names as a hint."""
     experiment = _find(session, name)
     if experiment is None:
         existing = session.scalars(
@@ -47,7 +47,7 @@ def require(session: Session, name: str) -> Experiment:
 
 
 def require_or_create(session: Session, store: Store, name: str) -> Experiment:
-    """The experiment of that name, made when it is not there yet."""
+    """The experiment of that name; a missing one is created."""
     return _find(session, name) or create(session, store, name)
 
 
@@ -83,7 +83,7 @@ def experiments(session: Session) -> pd.DataFrame:
 
 
 def _runs(session: Session) -> dict[int, tuple[int, datetime | None]]:
-    """How many runs each experiment has and when the newest was made, read off one index."""
+    """The number of runs of each experiment and the newest creation time, from one index."""
     number, newest = col(Run.experiment_id), func.max(col(Run.created_at))
     active = col(Run.archived_at).is_(None)
     query = select(number, func.count(), newest).where(active).group_by(number)

@@ -1,4 +1,4 @@
-"""Uncommitted code as a file of the run that started from it; a run never fails for it."""
+"""Uncommitted code as a file of the run that started from it; failures never stop a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pilothouse.storage import Store
 
 @dataclass(frozen=True)
 class Program:
-    """Which code is about to run, and its uncommitted changes, kept by their digest."""
+    """The code that is about to run, and the digest of its stored uncommitted changes."""
 
     identity: git.CodeIdentity
     patch: str = ""
@@ -22,18 +22,18 @@ class Program:
 
 
 def program(store: Store, folder: Path) -> Program:
-    """The code of a folder, its changes kept; to be asked before a transaction, as git is slow."""
+    """The code of a folder, with its changes stored; call it before a transaction: git is slow."""
     code = git.identity(folder)
     changed = git.patch(folder) if code.dirty and store.settings.code_patch else None
     if changed is None:
         return Program(code)
     try:
         return Program(code, store.artifacts.put_bytes(changed), len(changed))
-    except OSError:  # a full or missing disk stops the run elsewhere, with better words
+    except OSError:  # a full or missing disk stops the run elsewhere, with a better message
         return Program(code)
 
 
 def log_patch(session: Session, run_id: str, running: Program) -> None:
-    """Name the kept changes as a file of the run, when there are any."""
+    """Add the stored changes as a file of the run, when there are any."""
     if running.patch:
         recording.log_artifact(session, run_id, git.PATCH, running.patch, running.size)

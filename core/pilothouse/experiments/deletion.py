@@ -1,6 +1,6 @@
-"""Runs deleted for good: everything that was recorded of them goes, and nothing that others need.
+"""Permanent deletion of runs, with everything that was recorded for them.
 
-The bytes of their files stay in the artifact store, where others may have kept the same ones.
+The bytes of their files stay in the artifact store, where others may share the same ones.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _check_archived(session: Session, ids: Sequence[str]) -> None:
 
 
 def _check_unused(session: Session, ids: Sequence[str]) -> None:
-    """Other rooms' rows are found by their foreign keys: this room knows no others."""
+    """Raise Conflict when rows of other packages refer to the runs; foreign keys name them."""
     using = [
         reference
         for table, column in _references()
@@ -139,8 +139,8 @@ def _delete(session: Session, ids: Sequence[str]) -> None:
     try:
         for part in _chunks(ids):
             connection.execute(sqlalchemy.delete(Run).where(col(Run.id).in_(part)))
-    except IntegrityError as used:  # by a room whose tables this process has not loaded
-        raise Conflict("something else rests on these runs.") from used
+    except IntegrityError as used:  # by a package whose tables this process has not loaded
+        raise Conflict("something else depends on these runs.") from used
 
     keys.drop_keys(session, sorted(experiments), lost)
 

@@ -1,4 +1,4 @@
-"""One run in full: everything that was recorded of it, as facts."""
+"""Runs in full: everything that was recorded for them, as frozen values."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What can be chosen: the keys that runs of an experiment have, and the values of their columns.
+"""The keys of metrics, parameters and tags per experiment, and the values of filter columns.
 
-Keys are noted when a run first has one, so that a chooser never looks through the runs themselves.
+PERF: keys are registered when a run first has one, so that choosers never scan the runs.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ INSERT_KEYS = (
 
 
 def register_keys(session: Session, run_id: str, kind: str, keys: Iterable[str]) -> None:
-    """Note keys that a run has; whoever writes rows of `TABLES` says so here."""
-    # In one order everywhere: on PostgreSQL two writers would else wait for each other.
+    """Register keys of a run; every writer of rows in `TABLES` calls this."""
+    # Always in one order: on PostgreSQL two writers could deadlock otherwise.
     rows = [(kind, key, run_id) for key in sorted(set(keys))]
     if rows:
         connection = session.connection()
@@ -40,7 +40,7 @@ def register_keys(session: Session, run_id: str, kind: str, keys: Iterable[str])
 
 
 def drop_keys(session: Session, experiments: Sequence[int], lost: Mapping[str, Set[str]]) -> None:
-    """Drop those keys, by kind, that no run of these experiments has any more."""
+    """Drop the keys, by kind, that no run of these experiments has any more."""
     for kind, keys in lost.items():
         table = TABLES[kind]
         has_it = exists().where(
@@ -74,7 +74,11 @@ def facets(session: Session) -> dict[str, list[str]]:
 
 
 def _values(session: Session, column: Any) -> list[str]:
-    """The values of an indexed column: each is looked up from the one before it."""
+    """The distinct values of an indexed column.
+
+    PERF: a loose index scan: each value is looked up from the one before it, which reads one entry
+    per value where DISTINCT reads all.
+    """
     active = col(Run.archived_at).is_(None)
     smallest = select(func.min(column).label("value")).where(active).cte("found", recursive=True)
     following = select(func.min(column)).where(column > smallest.c.value, active).scalar_subquery()

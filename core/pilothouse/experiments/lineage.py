@@ -1,4 +1,4 @@
-"""The runs above and below a run: its ancestors, and a tree of its trials with their figures."""
+"""The ancestors of a run, and its descendants as a tree with their metrics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = ("id", "name", "level", "status", "trainer", "created_at", "duration_s
 
 
 def ancestors(session: Session, run_id: str) -> tuple[ChildRun, ...]:
-    """The runs above a run, the outermost first."""
+    """The ancestors of a run, the outermost first."""
     above_it: list[ChildRun] = []
     above = select(col(Run.parent_id)).where(col(Run.id) == run_id)
     parent = session.scalars(above).first()
@@ -38,7 +38,7 @@ def ancestors(session: Session, run_id: str) -> tuple[ChildRun, ...]:
 
 
 def descendants(session: Session, run_id: str) -> pd.DataFrame:
-    """The runs below a run in the order of a tree: `COLUMNS`, `params.<key>`, `metrics.<key>`.
+    """The descendants of a run in tree order: `COLUMNS`, `params.<key>`, `metrics.<key>`.
 
     At most `MAX_RUNS`; the metrics that most of them have, the parameters that differ among them.
     """
@@ -53,7 +53,7 @@ def descendants(session: Session, run_id: str) -> pd.DataFrame:
 
 
 def _children_by_parent(session: Session, run_id: str) -> dict[str, list[Run]]:
-    """The runs right under each run, level by level."""
+    """The child runs of each run, level by level."""
     children: dict[str, list[Run]] = {}
     level, visited = [run_id], {run_id}
     for _ in range(MAX_LEVELS):

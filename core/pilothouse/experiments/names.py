@@ -1,4 +1,4 @@
-"""What people call things: without spaces around it, and neither empty nor too long."""
+"""Names that people give: trimmed, and neither empty nor too long."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pilothouse.kit.errors import Invalid
 
 
 def check_name(name: str, whose: str, longest: int) -> str:
-    """The name as it is kept. Raises Invalid, saying whose ("a view's") it cannot be."""
+    """The trimmed name. Raises Invalid, with `whose` ("a view's") in the message."""
     trimmed = name.strip()
     if not trimmed or len(trimmed) > longest:
         raise Invalid(

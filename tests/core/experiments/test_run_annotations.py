@@ -76,9 +76,9 @@ def test_a_run_has_one_colour(room: Experiments, runs: list[str], colour: str) -
 
 
 def test_a_colour_that_nobody_knows_is_refused(room: Experiments, runs: list[str]) -> None:
-    with pytest.raises(Invalid, match="no colour"):
+    with pytest.raises(Invalid, match="not a colour"):
         room.colour(runs, "mauve")
-    with pytest.raises(Invalid, match="no colour"):
+    with pytest.raises(Invalid, match="not a colour"):
         room.tag_many(runs, {COLOUR: "mauve"})
 
 

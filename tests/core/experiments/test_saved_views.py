@@ -88,5 +88,5 @@ def test_a_removed_view_is_gone_and_its_name_free(room: Experiments) -> None:
 
 
 def test_a_view_cannot_keep_a_book(room: Experiments) -> None:
-    with pytest.raises(Invalid, match="more than a view can keep"):
+    with pytest.raises(Invalid, match="too large for a view"):
         room.save_view("Long", {"runs_filter": "x" * 9_000})

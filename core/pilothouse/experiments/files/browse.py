@@ -1,4 +1,4 @@
-"""The files of runs and of logged models: listed as a tree, looked into, handed over."""
+"""The files of runs and of logged models: lists, trees, previews and content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments.files.preview import TablePreview, TextPreview
     from pilothouse.models.mlmodel import MlModel
 
-# Up to here a file is read whole and verified; of a longer one a part is read as it lies there.
+# Bytes: a file up to here is read whole and verified; of a longer one the start is read unverified.
 VERIFIED = 8 << 20
 MODEL = "m-"
 Preview = TypeVar("Preview")
@@ -33,7 +33,7 @@ Preview = TypeVar("Preview")
 
 @dataclass(frozen=True)
 class FileNode:
-    """A folder or a file of the tree; a folder counts and weighs what lies below it."""
+    """A folder or a file of the tree; a folder has the count and size of the files below it."""
 
     path: str
     name: str
@@ -85,7 +85,7 @@ class RunFiles(Service):
         return mlmodel.read(self.text(owner, path).text, path)
 
     def image(self, owner: str, path: str) -> tuple[bytes, str]:
-        """An image's bytes and media type, which is told by the bytes and not by the name."""
+        """An image's bytes and media type, which is detected from the bytes, not from the name."""
         file = self.info(owner, path)
         if file.size > preview.MAX_IMAGE:
             most = preview.MAX_IMAGE >> 20

@@ -1,7 +1,7 @@
-"""Looking into a file without trusting it: what it is, and a bounded part of what it says.
+"""Previews of untrusted files: their kind, and a bounded part of their content.
 
-Nothing here runs or unpickles anything, and no reader takes more of a file than its bound. What
-cannot be read as what its name says is Invalid, in words that can stand in place of the file.
+Nothing here runs or unpickles anything, and no reader takes more of a file than its bound. A file
+that cannot be read as its name says is Invalid, with a message that is shown in its place.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _name(path: str) -> tuple[str, str]:
 
 
 def text(source: BinaryIO, path: str, most: int = MAX_TEXT) -> TextPreview:
-    """The beginning of a text in UTF-8. Raises Invalid when it is none."""
+    """The beginning of a text in UTF-8. Raises Invalid when it is not one."""
     head = source.read(most + 1)
     whole = len(head) <= most
     return TextPreview(_decoded(head[:most], path, whole), whole, language_of(path))
@@ -118,14 +118,14 @@ def document(source: BinaryIO, path: str) -> Any:
             f"{path} is longer than {MAX_JSON >> 20} MB, too much to draw.", hint="Download it."
         )
     try:
-        # What JSON does not know (NaN) is told as a word: browsers refuse the whole document.
+        # NaN becomes a string: it is not JSON, and browsers refuse the whole document.
         return json.loads(_decoded(data, path, whole=True), parse_constant=str)
     except (ValueError, RecursionError) as wrong:
         raise _unreadable(path, "JSON", str(wrong)) from wrong
 
 
 def table(source: BinaryIO, path: str, most: int = MAX_ROWS) -> TablePreview:
-    """The first rows of a CSV, TSV or Parquet file. Raises Invalid when it is none."""
+    """The first rows of a CSV, TSV or Parquet file. Raises Invalid when it is not one."""
     ending = _name(path)[1]
     preview = (
         _parquet(source, path, most) if ending == "parquet" else _delimited(source, path, most)
@@ -207,7 +207,7 @@ def _parquet(source: BinaryIO, path: str, most: int) -> TablePreview:
 
 
 def _shortened_cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Cells as a table shows them: texts cut, and what is no plain value as text."""
+    """Cells as a table shows them: texts cut, and nested values as text."""
     import pandas as pd
 
     def cell(value: Any) -> Any:

@@ -1,10 +1,10 @@
-"""Blocks: the history of a series of an ended run as columns in one value.
+"""Packed histories: the points of a series of an ended run as columns in one value (a block).
 
 A block holds the differences between steps, those between instants, and the values, all in the
 order of the history's key, through zlib at its quickest: 4 to 9 bytes a point where a row takes
 about 30, and ten thousand points read in under a millisecond, a tenth of what rows take.
 
-Whoever reads histories reads them here, where points in a block and points in rows are one.
+All readers of histories read them here, where points in blocks and in rows are joined.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 LEVEL = 1
 WORD = 8
-MAX_AT_ONCE = 100_000  # points of one transaction, so that other writers wait no longer
+MAX_AT_ONCE = 100_000  # points per transaction, which bounds how long other writers wait
 CHUNK = 500
 MAX_BUFFERED = 1 << 24  # points: a damaged count must not ask for all memory
 QUIET_S = 30
@@ -197,7 +197,7 @@ def between(columns: SeriesColumns, low: int | None, high: int | None) -> Series
 
 
 def drop_known_points(session: Session, histories: dict[int, History]) -> dict[int, History]:
-    """Of points that come late, those that no block of their series has."""
+    """The late points that are not in a block of their series already."""
     import numpy as np
 
     without_known: dict[int, History] = {}
@@ -213,8 +213,8 @@ def drop_known_points(session: Session, histories: dict[int, History]) -> dict[i
 def compact(store: Store, run_id: str, write: WriteTransaction | None = None) -> None:
     """Turn the histories of an ended run into blocks.
 
-    Points are read and packed without holding anybody up; `write` then does each of a few short
-    transactions. A series that took points meanwhile stays as it is, for another time.
+    Points are read and packed without a lock; `write` then runs a few short transactions. A series
+    that got points meanwhile is left for the next time.
     """
     with store.read() as session:
         groups = _groups(session, run_id)
@@ -236,9 +236,9 @@ def compact(store: Store, run_id: str, write: WriteTransaction | None = None) ->
 
 
 def compact_waiting(store: Store, most: int = 500) -> int:
-    """Compact runs that ended a while ago and that nobody has compacted; how many were tried.
+    """Compact runs that ended at least `QUIET_S` ago and are not compacted; how many were tried.
 
-    A run whose history is damaged is named once and keeps none of the others.
+    A run with a damaged history is logged once and does not stop the others.
     """
     now = store.now()
     with store.read() as session:
@@ -309,7 +309,7 @@ def _pack_series(session: Session, series: int) -> _PackedSeries:
 
 
 def _replace_rows(session: Session, packed: _PackedSeries) -> None:
-    """Put a block in the place of the rows it was made of, if they are still the same ones."""
+    """Replace rows by the block made of them, unless points were added meanwhile."""
     connection = session.connection()
     rows = select(func.count()).where(col(Metric.series) == packed.series)
     if not packed.rows or connection.execute(rows).scalar_one() != packed.rows:
@@ -321,7 +321,7 @@ def _replace_rows(session: Session, packed: _PackedSeries) -> None:
 
 
 def _mark_compacted(session: Session, store: Store, run_id: str) -> None:
-    """Say that the run is compacted, unless it goes on or points have come meanwhile."""
+    """Mark the run as compacted, unless it was resumed or got points meanwhile."""
     left = (
         select(col(Metric.series))
         .join(RunMetric, col(RunMetric.id) == col(Metric.series))

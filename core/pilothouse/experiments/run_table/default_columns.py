@@ -1,4 +1,4 @@
-"""Which metrics and parameters a run table shows when nobody chose: those that its runs have."""
+"""The metrics and parameters that a run table shows by default: those that its runs have."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DIGITS = re.compile(r"([0-9]+)")
 
 @dataclass(frozen=True)
 class DefaultColumns:
-    """Keys that the newest runs of a filter have, the most telling first.
+    """Keys that the newest runs of a filter have, the most relevant first.
 
     `params` are those in which these runs differ; `has_trainer` is false for runs of other
     programs, which name none.
@@ -61,7 +61,7 @@ def _metrics(session: Session, newest: Sequence[str]) -> list[str]:
 
 
 def metric_rank(key: str, kinds: MetricKinds, counts: Mapping[str, int]) -> tuple[Any, ...]:
-    """What orders metrics: well-known ones, those with a direction, unseen rows, common ones."""
+    """Sorts metrics: well-known ones, with a direction, no cost, of unseen rows, common ones."""
     rank = WELL_KNOWN.index(key) if key in WELL_KNOWN else len(WELL_KNOWN)
     tokens = set(tokens_of(key))
     return (
@@ -75,13 +75,13 @@ def metric_rank(key: str, kinds: MetricKinds, counts: Mapping[str, int]) -> tupl
 
 
 def natural_order(key: str) -> list[tuple[int, str]]:
-    """Numbers in names count as numbers: layer 2 stands before layer 10."""
+    """Sorts numbers in names as numbers: layer 2 before layer 10."""
     parts = _DIGITS.split(key.lower())
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _params(session: Session, newest: Sequence[str]) -> list[str]:
-    """The parameters that differ, those that most runs have first."""
+    """The parameters that differ, the most common first."""
     counts = _counts(session, Param, newest)
     value = col(Param.value)
     query = (

@@ -1,7 +1,8 @@
-"""Runs in groups: how many agree in some columns, and what their metrics come to.
+"""Groups of runs with equal values in some columns: their counts and statistics of their metrics.
 
-The database groups, adds up, sorts and pages. Squares are of distances from a value in the middle
-of the metric, for squares of the values themselves would cancel to nothing.
+The database groups, sums, sorts and pages. Variances are computed from squared distances to a value
+in the centre of the metric: the textbook formula on the values themselves, sum(x^2) - n mean^2,
+loses all digits by cancellation when values are large and close to each other.
 """
 
 from __future__ import annotations
@@ -37,15 +38,15 @@ MAX_BY = 6
 LEVEL = 0.95
 SAMPLE = 100
 GROUP_COUNT = func.count().over().label("groups")
-MAX_SQUARABLE = 1e150  # a value whose square a database can still keep
+MAX_SQUARABLE = 1e150  # the square of a larger value overflows a double
 Column = SQLColumnExpression[Any]
 
 
 @dataclass(frozen=True)
 class _GroupColumn:
-    """A column that groups by its exact text: `007` and `7` are two groups. Both may be NULL.
+    """A column that groups by its exact text: `007` and `7` are two groups.
 
-    The number of a parameter only sorts the groups, before the text.
+    The number of a parameter only sorts the groups, before the text. Both may be NULL.
     """
 
     title: str
@@ -55,17 +56,17 @@ class _GroupColumn:
 
     @property
     def sort_columns(self) -> list[Column]:
-        """What the groups are made and sorted by; the same text always has the same number."""
+        """The expressions to group and sort by; equal texts always have equal numbers."""
         return [self.text] if self.number is None else [self.number, self.text]
 
     def value(self, row: Mapping[Any, Any]) -> Any:
-        """The value that the members of a group have, None for one that they all lack."""
+        """The value that the members of a group share; None when they have none."""
         return row[self.title]
 
 
 @dataclass(frozen=True)
 class _MetricColumn:
-    """A metric's column, and its sums over the members that have a finite value."""
+    """A column of a metric, and its sums over the members with a finite value."""
 
     title: str
     table: Any
@@ -76,11 +77,11 @@ class _MetricColumn:
 
     @property
     def join_condition(self) -> Column:
-        """The metric's row of a run."""
+        """The condition that joins the metric's row of a run."""
         return and_(self.table.run_id == col(Run.id), self.table.key == self.key)
 
     def sums(self) -> dict[str, Column]:
-        """What is read of a group."""
+        """The aggregates of a group that are selected."""
         finite = case((and_(self.value > -MAX_SQUARABLE, self.value < MAX_SQUARABLE), self.value))
         away = finite - self.centre
         return {
@@ -92,20 +93,20 @@ class _MetricColumn:
         }
 
     def _best(self, finite: Column) -> Column:
-        """The best value of a group; none when no way is known to be better."""
+        """The best value of a group; NULL when the direction is unknown."""
         if self.direction == "unknown":
             return null()
         return func.max(finite) if self.direction == "higher" else func.min(finite)
 
     def order(self, part: str) -> Column:
-        """What sorts by the mean, or by another part."""
+        """The expression that sorts by the mean or by another statistic."""
         sums = self.sums()
         mean = sums["sum"] / func.nullif(sums["n"], 0)
         orders = {"": mean, "n": sums["n"], "best": sums["best"]}
         orders["std"] = (sums["squares"] - mean * sums["sum"]) / func.nullif(sums["n"] - 1, 0)
         if part not in orders:
             raise Invalid(
-                f"groups are not sorted by {part!r}.",
+                f"groups cannot be sorted by {part!r}.",
                 hint=f"Known: {COUNT}, what they are grouped by, and of {self.title}: its mean, "
                 ".std, .n and .best.",
             )
@@ -123,13 +124,13 @@ def groups(
     page: int = 1,
     size: int = 50,
 ) -> pd.DataFrame:
-    """A page of groups: the `by` columns, `n`, and of each metric's column its mean and more.
+    """A page of groups: the `by` columns, `n`, and statistics of each metric column.
 
-    Runs are in one group when they have the same text: parameters `007`, `7` and `7.0` make three.
+    Runs with the same text form a group: parameters `007`, `7` and `7.0` make three.
     `<column>.std` is the deviation between members, `.low` and `.high` the 95 % interval of the
     mean (Student's t), `.n` how many count; NaN and infinities do not, and `.out` says how many
     those were. `.best` is the best value and `.best_run` a member that has it. `attrs["groups"]`
-    is how many groups there are. Raises Invalid for a column that cannot be.
+    is how many groups there are. Raises Invalid for an unknown column.
     """
     import pandas as pd
 
@@ -174,7 +175,7 @@ def count(session: Session, filter: RunFilter, by: Sequence[str]) -> int:
 
 
 def group_filter(filter: RunFilter, by: Sequence[str], values: Sequence[Any]) -> RunFilter:
-    """The filter that means the members of one group; None stands for a value that they lack."""
+    """The filter that selects the members of one group; None is a missing value."""
     if len(by) != len(values):
         raise Invalid(f"a group by {len(by)} columns has as many values, not {len(values)}.")
     _group_columns(by)
@@ -204,16 +205,16 @@ def _group_column(name: str) -> _GroupColumn:
     if "." not in name:
         if require_own(name) not in OWN_COLUMNS:
             raise Invalid(
-                f"runs are not grouped by {name}.", hint=f"Known: {', '.join(OWN_COLUMNS)}."
+                f"runs cannot be grouped by {name}.", hint=f"Known: {', '.join(OWN_COLUMNS)}."
             )
         column = col(Experiment.name) if name == "experiment" else col(getattr(Run, name))
-        # A text that is empty says nothing, as in filters.
+        # An empty text counts as missing, as in filters.
         return _GroupColumn(name, column if name in NOT_TEXT else func.nullif(column, ""))
 
     key_column = keyed_column(name)
     if key_column.is_metric:
         raise Invalid(
-            "runs are grouped by what they were given, not by what came out.",
+            "runs cannot be grouped by a metric.",
             hint=f"Known: params.<key>, tags.<key>, {', '.join(OWN_COLUMNS)}.",
         )
 
@@ -230,7 +231,7 @@ def _metric_columns(
     metrics = [keyed_column(name) for name in dict.fromkeys(columns)]
     for metric in metrics:
         if not metric.is_metric:
-            raise Invalid(f"{metric.title!r} is no metric.", hint="Give columns of metrics.")
+            raise Invalid(f"{metric.title!r} is not a metric.", hint="Give columns of metrics.")
 
     better = directions(session, [metric.key for metric in metrics])
     middles = _centres(session, filter, metrics)
@@ -251,7 +252,7 @@ def _metric_columns(
 def _centres(
     session: Session, filter: RunFilter, columns: Sequence[KeyedColumn]
 ) -> dict[str, float]:
-    """A value in the middle of each column, as some of the runs have it."""
+    """The median of each column over a sample of runs; any value near the data will do."""
     some = session.scalars(
         select(col(Run.id)).where(*conditions(filter, full_read=True)).limit(SAMPLE)
     ).all()
@@ -266,7 +267,7 @@ def _centres(
 def _joined(
     filter: RunFilter, parts: Sequence[_GroupColumn], figures: Sequence[_MetricColumn]
 ) -> Select[Any]:
-    """Every run that is meant, what groups it, and its figures."""
+    """A query of every matching run, joined with its group columns and metrics."""
     joined = _with_parts(select(col(Run.id)), parts).where(*conditions(filter, full_read=True))
     for figure in figures:
         joined = joined.outerjoin(figure.table, figure.join_condition)
@@ -363,7 +364,7 @@ def _best_runs(
     figure: _MetricColumn,
     rows: Rows,
 ) -> list[str | None]:
-    """For each group the newest of its members that has its best value."""
+    """For each group the newest member that has the best value."""
     best = [row[f"{figure.title}.best"] for row in rows]
     is_best = figure.value.in_({value for value in best if value is not None})
     having = select(col(Run.id)).join(figure.table, figure.join_condition).where(is_best)

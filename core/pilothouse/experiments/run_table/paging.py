@@ -1,8 +1,8 @@
-"""Which runs are on a page: by walking along an index, or by sorting what a filter finds.
+"""The ids of a page of runs: by a walk along an index, or by a sort of all matching runs.
 
-Walking costs what it passes, so it is quick while the filter lets many runs through; sorting costs
-what the filter finds, so it is quick while that is little. Nobody knows beforehand which it is: a
-walk begins, and what it finds on its way tells whether to go on.
+PERF: a walk costs the entries it passes, so it is fast when many runs match; a sort costs the
+matching runs, so it is fast when few match. Which is better is not known beforehand: a walk begins,
+and its share of matches decides whether it goes on (`tests/bench/run.py table`).
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ RUNS: Any = Run.__table__  # type: ignore[attr-defined]
 
 @dataclass(frozen=True)
 class PageSlice:
-    """A stretch of an order."""
+    """The part of an ordered result that makes a page."""
 
     offset: int
     size: int
 
     def after(self, passed: int, already_found: int) -> PageSlice:
-        """What is still wanted of the runs that follow `passed` others."""
+        """The rest of the page in the runs that follow `passed` others."""
         return PageSlice(max(0, self.offset - passed), self.size - already_found)
 
 
 def page_ids(
     session: Session, now: datetime, filter: RunFilter, sort: str, descending: bool, page: PageSlice
 ) -> list[str]:
-    """The runs of a page in order. Raises Invalid when there is no such column.
+    """The ids of the runs of a page, in order. Raises Invalid for an unknown column.
 
-    Runs without the value come last in both directions, the newest of them first; equals come in
-    one order or the other, the same on every page.
+    Runs without the value come last in both directions, the newest of them first. The order of
+    equal values is arbitrary but the same on every page.
     """
     if "." in sort:
         return _by_key(session, filter, keyed_column(sort), descending, page)
@@ -73,9 +73,9 @@ def page_ids(
 
 
 def in_to_exists(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The same condition, asked of one run after the other: IN (SELECT ...) becomes EXISTS.
+    """The same condition, tested run by run: IN (SELECT ...) becomes EXISTS.
 
-    An IN makes the whole list first, which does not pay when a page ends after a hundred runs.
+    PERF: IN builds its whole list first, which is slower when a page is full after a hundred runs.
     """
     rewritten: ColumnElement[bool] = visitors.replacement_traverse(condition, {}, _as_exists)
     return rewritten
@@ -98,7 +98,7 @@ def _as_exists(element: Any, **_: Any) -> Any:
 def _by_key(
     session: Session, filter: RunFilter, by: KeyedColumn, descending: bool, page: PageSlice
 ) -> list[str]:
-    """First the runs that have the value, along its index; then the ones that do not."""
+    """The page in the order of a metric, parameter or tag; runs without the value come last."""
     table: Any = aliased(by.table, name="along")
     directed = _key_ordering(by, descending)
     joined = select(col(Run.id)).join(table, (table.run_id == col(Run.id)) & (table.key == by.key))
@@ -113,7 +113,7 @@ def _by_key(
     entries = select(*(getattr(table, name) for name in by.index_columns)).where(
         table.key == by.key
     )
-    if by.is_metric:  # a bound on what sorts is where the walk begins or ends
+    if by.is_metric:  # a bound on the sorted metric bounds the walk
         entries = entries.where(*_bounds(filter, by, table))
 
     walked = _walk(session, _IndexPath(entries, directed), _conditions_per_run(filter), page)
@@ -129,7 +129,7 @@ def _by_key(
 
 
 def _bounds(filter: RunFilter, by: KeyedColumn, table: Any) -> list[ColumnElement[bool]]:
-    """What the filter asks of the metric itself, of every run that it means."""
+    """The bounds that the filter sets on this metric for every matching run."""
     limits = metric_bounds(filter, table.last) if filter.metric == by.key else []
     if by.key not in filter.query:
         return limits
@@ -147,20 +147,20 @@ Ordering = Callable[[Any], list[ColumnElement[Any]]]
 
 @dataclass(frozen=True)
 class _IndexPath:
-    """Rows of an index with a `run_id`, and the order in which they are passed."""
+    """Entries of an index with a `run_id`, and the order in which a walk passes them."""
 
     entries: Ids
     ordering: Ordering
 
     def is_longer(self, session: Session, than: float) -> bool:
-        """Whether there are more entries than so many."""
+        """Whether there are more entries than `than`."""
         return session.execute(self.entries.offset(int(than)).limit(1)).first() is not None
 
     def stretch(self, passed: int, steps: int, holds: Conditions) -> Ids:
-        """The runs for which the conditions hold among the next steps, in order."""
+        """The matching runs among the next entries, in order."""
         ordered = self.entries.order_by(*self.ordering(_columns(self.entries)))
         taken = ordered.offset(passed).limit(steps).subquery("passed").c
-        # Not a join: that might begin with all the runs for which a condition holds.
+        # PERF: EXISTS, not a join: the planner might start a join with all matching runs.
         matching = exists().where(col(Run.id) == taken.run_id, *holds)
         return select(taken.run_id).where(matching).order_by(*self.ordering(taken))
 
@@ -170,7 +170,7 @@ def _columns(entries: Ids) -> Any:
 
 
 def _key_ordering(by: KeyedColumn, descending: bool) -> Ordering:
-    """Only the first of the columns can be missing, and is last then."""
+    """The ordering of a keyed column; NULL, possible only in the first column, comes last."""
 
     def order(columns: Any) -> list[ColumnElement[Any]]:
         key_columns = [getattr(columns, name) for name in by.order]
@@ -183,10 +183,10 @@ def _key_ordering(by: KeyedColumn, descending: bool) -> Ordering:
 def _walk(
     session: Session, path: _IndexPath, holds: Conditions, page: PageSlice
 ) -> list[str] | None:
-    """The runs from the beginning to the end of a page, or of the path; None when sorting pays.
+    """The matching runs up to the end of a page or of the index; None when sorting is cheaper.
 
-    Of the entries of a path a share passes the filter: sorting those costs `share * length`, and
-    walking on to the missing ones costs `missing / share`.
+    A share of the entries matches. Sorting the matches costs `share * length`, walking on to the
+    missing ones costs `missing / share`; the walk goes on while the second is smaller.
     """
     ids: list[str] = []
     passed, steps = 0, FIRST_ENTRIES * page.size
@@ -213,7 +213,7 @@ def _conditions_for_sort(filter: RunFilter) -> list[ColumnElement[bool]]:
 def _runs_without_value(
     session: Session, filter: RunFilter, by: KeyedColumn, page: PageSlice
 ) -> list[str]:
-    """Runs without the value, newest first."""
+    """The part of a page in the runs without the value, newest first."""
     if page.size < 1:
         return []
     has_it = exists().where(col(by.table.run_id) == col(Run.id), by.key_condition)

@@ -1,7 +1,7 @@
-"""A page of runs as a frame: which runs is `paging`'s to say, here their values are looked up.
+"""A page of runs as a frame: `paging` selects the runs, their values are read here.
 
-Each table is asked once for the whole page, so that a page of a hundred thousand runs costs what
-its rows cost.
+PERF: each table is queried once for the whole page, so that a page costs what its rows cost,
+however many runs there are.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def runs(
     Columns are `BASE`, then every `metrics.<key>` and `params.<key>` of the page's runs; or `id`
     and exactly `columns`, which may also name `MORE`, `tags.<key>` and `metrics.<key>@<part>`
     with one of `PARTS`. Parameters that are numbers come as numbers, or with `as_logged` as the
-    text that was logged. Raises Invalid for a column that cannot be.
+    text that was logged. Raises Invalid for an unknown column.
     """
     if page < 1 or not 1 <= size <= MAX_PAGE_SIZE:
         raise Invalid(f"page {page} of {size} rows: pages count from 1, rows to {MAX_PAGE_SIZE}.")
@@ -74,7 +74,7 @@ def runs(
 
 
 def ids(session: Session, filter: RunFilter | None, most: int) -> list[str]:
-    """The ids of the newest runs that the filter means, at most so many."""
+    """The ids of the newest runs that the filter selects, at most `most`."""
     query = select(col(Run.id)).where(*conditions(filter or RunFilter()))
     return list(session.scalars(query.order_by(col(Run.created_at).desc()).limit(most)))
 
@@ -97,7 +97,7 @@ def _own_values(
 def values(
     session: Session, ids: Sequence[str], extras: Sequence[KeyedColumn], as_logged: bool = False
 ) -> Values:
-    """The values of keyed columns: one question to each table for all its keys and parts."""
+    """The values of keyed columns, with one query per table for all its keys and parts."""
     by_column: Values = {extra.title: {} for extra in extras}
     for table in VALUE_COLUMNS:
         by_key: dict[str, list[KeyedColumn]] = defaultdict(list)
@@ -126,7 +126,8 @@ def _rows(
         *(col(getattr(table, name)) for name in ("run_id", "key", *VALUE_COLUMNS[table]))
     )
     if keys is not None:
-        # An expression has no index: the runs lead to these rows, for a key may have all of them.
+        # PERF: an expression keeps the planner off the index of keys, where one key may have all
+        # rows; the index of runs leads to few.
         query = query.where(col(table.key).concat("").in_(keys))
     for part in _chunks(ids):
         yield from session.connection().execute(query.where(col(table.run_id).in_(part))).all()
@@ -146,7 +147,7 @@ def _value(table: KeyedTable, figures: Sequence[Any], part: str, as_logged: bool
 
 
 def whole_as_int(number: float) -> float | int:
-    """A number as people write it: without a point when it is whole."""
+    """A number without its decimal point when it is whole."""
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
@@ -158,7 +159,7 @@ def _frame(ids: Sequence[str], values: Values, titles: Sequence[str]) -> pd.Data
 
 
 def _column(title: str, cells: list[Any]) -> pd.Series[Any]:
-    """A column of one type: instants and figures stay such even when all are missing."""
+    """A column of one type; instants and numbers keep theirs when all values are missing."""
     import pandas as pd
 
     if title in INSTANT_COLUMNS:

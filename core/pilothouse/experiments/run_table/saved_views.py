@@ -1,7 +1,7 @@
-"""Saved views: a run table as somebody left it, under a name; a person's own, or the team's.
+"""Saved views: the state of a run table under a name, of a person or of the team.
 
-What a view keeps is what the address of the table keeps, as names and text: whoever opens a view
-sees what whoever follows the link would see. Core code does not look inside.
+The state is that of the table's URL, as names and texts, so that a view shows the same as the link.
+It is opaque to the core.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TEAM = ""
 
 @dataclass(frozen=True)
 class ViewInfo:
-    """A saved view: its state by the names in the address, and whether its owner starts with it."""
+    """A saved view: its state by URL parameter, and whether it is its owner's default."""
 
     id: int
     name: str
@@ -37,7 +37,7 @@ class ViewInfo:
 
     @property
     def is_team(self) -> bool:
-        """Whether everybody has it."""
+        """Whether it is the team's."""
         return self.owner == TEAM
 
 
@@ -57,7 +57,7 @@ def default(session: Session, store: Store) -> ViewInfo | None:
 def save(
     session: Session, store: Store, name: str, state: Mapping[str, str], *, team: bool = False
 ) -> ViewInfo:
-    """Keep a state under a name, in place of what was kept there."""
+    """Save a state under a name; an existing view is replaced."""
     name, owner = check_name(name, "a view's", MAX_NAME_LENGTH), TEAM if team else store.actor
     checked_state, now = _checked_state(state), store.now()
     row = _find_by_name(session, owner, name)
@@ -93,7 +93,7 @@ def remove(session: Session, store: Store, view: int) -> None:
 
 
 def set_default(session: Session, store: Store, view: int, chosen: bool = True) -> None:
-    """Let a view's owner start with it, in place of another; or with none."""
+    """Make a view its owner's default instead of another, or no longer the default."""
     row = _require(session, store, view)
     for one in session.scalars(select(View).where(col(View.owner) == row.owner)):
         one.state = {**one.state, "default": chosen and one.id == row.id}
@@ -117,7 +117,7 @@ def _find_by_name(session: Session, owner: str, name: str) -> View | None:
 
 def _checked_state(state: Mapping[str, str]) -> dict[str, str]:
     if sum(len(key) + len(value) for key, value in state.items()) > MAX_STATE_LENGTH:
-        raise Invalid("this is more than a view can keep.", hint="Show fewer columns.")
+        raise Invalid("the state is too large for a view.", hint="Show fewer columns.")
     return dict(state)
 
 

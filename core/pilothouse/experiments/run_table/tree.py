@@ -33,7 +33,7 @@ class ExperimentNode:
 
 
 def experiment_tree(session: Session) -> tuple[ExperimentNode, ...]:
-    """Every node, each before the ones below it, in the order of the alphabet."""
+    """Every node, parents before children, in alphabetical order."""
     of_each = (
         select(col(Run.experiment_id).label("id"), func.count().label("runs"))
         .where(*conditions(RunFilter()))
@@ -49,7 +49,7 @@ def experiment_tree(session: Session) -> tuple[ExperimentNode, ...]:
 
 
 def build_tree(runs: Mapping[str, int]) -> tuple[ExperimentNode, ...]:
-    """The tree that these names make, with the runs of each added up."""
+    """The tree of these names, with the runs below each node summed."""
     total: dict[str, int] = {}
     for name, count in runs.items():
         for path in _with_parents(name):
@@ -66,7 +66,7 @@ def _with_parents(name: str) -> list[str]:
 
 
 def count_children(session: Session, runs: Sequence[str], filter: RunFilter) -> dict[str, int]:
-    """How many runs that the filter means were started right under each of these runs."""
+    """How many child runs that the filter selects each of these runs has."""
     query = (
         select(col(Run.parent_id), func.count())
         .where(col(Run.parent_id).in_(list(runs)), *conditions(filter))

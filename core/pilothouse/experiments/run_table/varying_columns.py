@@ -1,4 +1,4 @@
-"""Which columns tell runs apart: the ones in which the newest runs of a filter differ."""
+"""The columns in which the newest runs of a filter differ."""
 
 from __future__ import annotations
 
