@@ -10,7 +10,6 @@ import streamlit as st
 
 from pilothouse.kit.errors import Invalid
 from pilothouse.kit.parameters import Parameter
-from pilothouse_app.components.formats import title
 
 
 def parameter_fields(
@@ -75,8 +74,7 @@ def parameter_field(parameter: Parameter, value: Any, *, key: str, label: str = 
 
 def parameter_label(parameter: Parameter) -> str:
     """The field's label with the unit in brackets."""
-    label = parameter.title or title(parameter.name)
-    return f"{label} ({parameter.unit})" if parameter.unit else label
+    return f"{parameter.label} ({parameter.unit})" if parameter.unit else parameter.label
 
 
 def _whole(value: float | None) -> int | None:
