@@ -444,7 +444,7 @@ def test_a_star_is_turned_on_the_page(visit, ours, workspace):
 def test_an_archived_run_says_so_and_can_be_restored(visit, ours, workspace):
     workspace.experiments.archive(ours, "superseded")
     page = sound(visit("run", id=ours))
-    assert "nothing of it is lost" in page.info[0].value
+    assert "No data was deleted" in page.info[0].value
     assert page.button(key="run_restore").label == "Restore"
     assert page.button(key="run_star").disabled
     page.button(key="run_restore").click().run()
