@@ -264,7 +264,7 @@ def _values(told: Any) -> list[float]:
 
 def test_a_stretch_without_points_says_so(visit, theirs):
     page = visit("run", id=theirs, run_view="Curves", run_metrics="lr", run_from=1000)
-    assert "No point lies in this stretch" in words(sound(page))
+    assert "No points in this range" in words(sound(page))
 
 
 def test_a_metric_of_another_run_is_forgotten(visit, ours, theirs, workspace):
