@@ -77,7 +77,7 @@ class SlowTrainer:
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Reports:
     """The slow trainer, registered for one test."""
-    monkeypatch.setattr(training_progress, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(training_progress, "REPORT_SECONDS", 0.01)
     monkeypatch.setattr(SlowTrainer, "reports", Reports())
     original = trainers.get
     monkeypatch.setattr(
