@@ -29,7 +29,13 @@ from pilothouse.training.progress import (
     phase_share,
     reading_phase,
 )
-from pilothouse.training.trainers import FeatureColumns, Hyperparameter, Value, trainers
+from pilothouse.training.trainers import (
+    PROBABILITY,
+    FeatureColumns,
+    Hyperparameter,
+    Value,
+    trainers,
+)
 from pilothouse.workspace import Workspace
 
 WAIT_SECONDS = 20.0
@@ -66,7 +72,9 @@ class SlowTrainer:
     """A trainer that reports nothing itself while it fits."""
 
     title = "Slow model"
-    space: tuple[Hyperparameter, ...] = ()
+    description = "Fits until enough reports have come."
+    unit = PROBABILITY
+    parameters: tuple[Hyperparameter, ...] = ()
     reports = Reports()
 
     @staticmethod
