@@ -25,14 +25,14 @@ def measure() -> dict[str, Any]:
     os.environ.update(QUIET)
     with (
         tempfile.TemporaryDirectory() as folder,
-        side_by_side(Path(folder)) as (_, ours, theirs),
+        side_by_side(Path(folder)) as (_, local, reference),
     ):
-        logged(ours, 2)
-        logged(theirs, 2)
-        found = in_turn(lambda: logged(ours, RUNS), lambda: logged(theirs, RUNS), ROUNDS)
+        logged(local, 2)
+        logged(reference, 2)
+        result = in_turn(lambda: logged(local, RUNS), lambda: logged(reference, RUNS), ROUNDS)
     return {
         "work": "client",
-        **found,
+        **result,
         "unit": "points/s",
         "reference_is": "mlflow server on SQLite, the same client and calls",
     }

@@ -31,21 +31,21 @@ def measure(columns: int = COLUMNS, rows: int = ROWS) -> dict[str, Any]:
     """CPU seconds of each, with `rows` on both sides; the ratio is Evidently's over ours."""
     reference, current = _frame(columns, rows, 0.0), _frame(columns, rows, 0.2)
     profiling, profile = _timed(lambda: _profile(reference), 1)
-    ours, checks = _timed(lambda: _ours(profile, current), REPEATS)
+    local, checks = _timed(lambda: _ours(profile, current), REPEATS)
     scipy, by_scipy = _timed(lambda: _scipy(reference, current), 2)
-    evidently, theirs = _timed(lambda: _evidently(reference, current), 2)
+    evidently, evidently_checks = _timed(lambda: _evidently(reference, current), 2)
     _agree(checks, by_scipy)
     return {
         "work": "drift",
-        "ours": round(ours, 4),
+        "ours": round(local, 4),
         "reference": round(evidently, 3),
-        "ratio": round(evidently / ours, 1),
+        "ratio": round(evidently / local, 1),
         "unit": f"CPU seconds for {columns} columns x {rows:,} rows on each side, lower is better",
         "reference_is": "Evidently's DataDriftPreset, without its page",
         "scipy": round(scipy, 3),
-        "scipy_ratio": round(scipy / ours, 1),
+        "scipy_ratio": round(scipy / local, 1),
         "reference_profile_once": round(profiling, 3),
-        "scores": {"ours": len(checks), "scipy": len(by_scipy), "evidently": theirs},
+        "scores": {"ours": len(checks), "scipy": len(by_scipy), "evidently": evidently_checks},
     }
 
 
@@ -92,9 +92,9 @@ def _ours(profile: Any, current: pd.DataFrame) -> dict[tuple[str, str], float]:
     from pilothouse.monitoring.monitor_config import MonitorConfig
 
     rows = len(current)
-    given = WindowRows(current, np.full(rows, 0.5), np.full(rows, np.nan))
-    found = assess(profile, given, MonitorConfig(), 0.5).checks
-    return {(c.check, c.column): c.score for c in found if c.column and c.score is not None}
+    window = WindowRows(current, np.full(rows, 0.5), np.full(rows, np.nan))
+    checks = assess(profile, window, MonitorConfig(), 0.5).checks
+    return {(c.check, c.column): c.score for c in checks if c.column and c.score is not None}
 
 
 def _scipy(reference: pd.DataFrame, current: pd.DataFrame) -> dict[tuple[str, str], float]:
@@ -135,12 +135,12 @@ def _evidently(reference: pd.DataFrame, current: pd.DataFrame) -> int:
         return len(Report([DataDriftPreset(columns=list(current))]).run(*sides).dict()["metrics"])
 
 
-def _agree(ours: dict[tuple[str, str], float], scipy: dict[tuple[str, str], float]) -> None:
+def _agree(local: dict[tuple[str, str], float], scipy: dict[tuple[str, str], float]) -> None:
     """A fast answer that is wrong is worth nothing: the exact distances must be scipy's."""
     for (check, column), score in scipy.items():
         exact = check in ("ks", "wasserstein") or column.startswith("category")
-        if exact and abs(ours[check, column] - score) > 1e-9 + 1e-6 * abs(score):
-            raise SystemExit(f"{check} of {column}: ours {ours[check, column]}, scipy {score}")
+        if exact and abs(local[check, column] - score) > 1e-9 + 1e-6 * abs(score):
+            raise SystemExit(f"{check} of {column}: ours {local[check, column]}, scipy {score}")
 
 
 if __name__ == "__main__":

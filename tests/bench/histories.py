@@ -44,16 +44,16 @@ def measure() -> dict[str, Any]:
         live = _timed(lambda: _asked(workspace, runs))
         for run in runs:
             room.finish(run)
-        ours = _timed(lambda: _asked(workspace, runs))
+        local = _timed(lambda: _asked(workspace, runs))
         with workspace.store.read() as session:
             size = session.scalar(select(func.sum(func.length(col(Block.data))))) or 0
         workspace.store.engine.dispose()
         reference = _timed(_reference(Path(folder) / "mlflow.db"), rounds=3)
     return {
         "work": "histories",
-        "ours": round(ours, 1),
+        "ours": round(local, 1),
         "reference": round(reference, 1),
-        "ratio": round(reference / ours, 1),
+        "ratio": round(reference / local, 1),
         "unit": "ms a chart",
         "reference_is": "get_metric_history for each run and metric, MLflow's own SQLite store",
         "points": RUNS * len(KEYS) * STEPS,
@@ -78,11 +78,11 @@ def _asked(workspace: Workspace, runs: list[str]) -> int:
 
 
 def _values(seed: str) -> list[float]:
-    draw, level, found = random.Random(seed), 1.0, []
+    draw, level, values = random.Random(seed), 1.0, []
     for _ in range(STEPS):
         level *= 0.9997
-        found.append(level + draw.gauss(0, 0.02))
-    return found
+        values.append(level + draw.gauss(0, 0.02))
+    return values
 
 
 def _points(run: str, key: str) -> Points:

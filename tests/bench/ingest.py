@@ -33,10 +33,10 @@ Values = list[list[list[float]]]  # by run, metric and step
 
 def measure() -> dict[str, Any]:
     """Both in turn, several times; the median round of each, and the median ratio."""
-    found = in_turn(ours, reference, ROUNDS)
+    result = in_turn(ours, reference, ROUNDS)
     return {
         "work": "ingest",
-        **found,
+        **result,
         "unit": "points/s",
         "reference_is": "bare SQLite in WAL, executemany, one transaction per run, no key or index",
         "points": POINTS,
@@ -57,10 +57,10 @@ def ours() -> float:
             ]
             room.log_batch(run, batch)
         seconds = time.perf_counter() - began
-        kept = sum(summary.count for run in runs for summary in room.run(run).metrics.values())
+        stored = sum(summary.count for run in runs for summary in room.run(run).metrics.values())
         workspace.store.engine.dispose()
-    if kept != POINTS:
-        raise SystemExit(f"{kept} of {POINTS} points were kept")
+    if stored != POINTS:
+        raise SystemExit(f"{stored} of {POINTS} points were kept")
     return POINTS / seconds
 
 

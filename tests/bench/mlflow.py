@@ -31,11 +31,11 @@ def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         workspace = open_workspace(folder)
         with ServerProcess(workspace.store) as server:
-            found = in_turn(lambda: batches(server.url), reference, ROUNDS)
+            result = in_turn(lambda: batches(server.url), reference, ROUNDS)
         workspace.store.engine.dispose()
     return {
         "work": "mlflow",
-        **found,
+        **result,
         "unit": "points/s",
         "reference_is": "bare SQLite in WAL, executemany, one transaction per batch, no HTTP",
     }

@@ -52,10 +52,10 @@ def measure() -> dict[str, Any]:
     one, many = _request(frame.head(1)), _request(frame)
     with _served(artifact) as (port, start_seconds):
         rounds = [_round(port, model, frame, one, many) for _ in range(ROUNDS)]
-    middle = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
-    ratios = [each["ours"] / each["reference"] for each in rounds]
-    crowds = [each["callers_16"] / each["reference"] for each in rounds]
-    overhead = [each["many_ours_ms"] - each["many_reference_ms"] for each in rounds]
+    middle = {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
+    ratios = [figures["ours"] / figures["reference"] for figures in rounds]
+    crowds = [figures["callers_16"] / figures["reference"] for figures in rounds]
+    overhead = [figures["many_ours_ms"] - figures["many_reference_ms"] for figures in rounds]
     return {
         "work": "predict",
         "ours": round(middle["ours"]),
@@ -154,9 +154,9 @@ def _frame(rows: int) -> pd.DataFrame:
     import pandas as pd
 
     draw = np.random.default_rng(7)
-    words = np.array([f"word {i}" for i in range(20)], dtype=object)
+    vocabulary = np.array([f"word {i}" for i in range(20)], dtype=object)
     columns: dict[str, Any] = {name: draw.normal(size=rows) for name in NUMBERS}
-    return pd.DataFrame(columns | {name: draw.choice(words, rows) for name in TEXTS})
+    return pd.DataFrame(columns | {name: draw.choice(vocabulary, rows) for name in TEXTS})
 
 
 def _trained(frame: pd.DataFrame) -> tuple[bytes, Any]:

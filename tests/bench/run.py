@@ -28,8 +28,8 @@ def measure(work: str) -> dict[str, Any]:
         raise SystemExit(f"{path} is missing")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: dict[str, Any] = module.measure()
-    return found
+    result: dict[str, Any] = module.measure()
+    return result
 
 
 def main() -> None:
@@ -37,12 +37,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", choices=WORKS)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    found = measure(asked.work)
-    if asked.json:
-        print(json.dumps(found))
+    options = parser.parse_args()
+    result = measure(options.work)
+    if options.json:
+        print(json.dumps(result))
         return
-    for name, value in found.items():
+    for name, value in result.items():
         print(f"{name}: {value}")
 
 

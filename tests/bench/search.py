@@ -41,23 +41,23 @@ def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         few = _ours(Path(folder) / "few", FEW)
         many = _ours(Path(folder) / "many", RUNS)
-        small, ours = _timed(lambda: _page(few)), _timed(lambda: _page(many))
+        small, local = _timed(lambda: _page(few)), _timed(lambda: _page(many))
         search = _reference(Path(folder) / "mlflow.db", RUNS)
-        found = [run.info.run_id for run in search()]
-        if found != _page(many):
+        run_ids = [run.info.run_id for run in search()]
+        if run_ids != _page(many):
             raise SystemExit("the two do not find the same runs")
         reference = _timed(search, rounds=3)
         for workspace in (few, many):
             workspace.store.engine.dispose()
     return {
         "work": "search",
-        "ours": round(ours, 1),
+        "ours": round(local, 1),
         "reference": round(reference, 1),
-        "ratio": round(reference / ours, 1),
+        "ratio": round(reference / local, 1),
         "unit": "ms a page",
         "reference_is": "MlflowClient.search_runs on its own SQLite store, the same runs",
         "runs": RUNS,
-        "growth": round(ours / small, 2),
+        "growth": round(local / small, 2),
         "rounds": ROUNDS,
     }
 
@@ -81,11 +81,11 @@ def _page(workspace: Workspace) -> list[str]:
 
 def _made(runs: int) -> Iterator[Made]:
     draw = random.Random(3)
-    for place in range(runs):
-        at = BEGAN + timedelta(seconds=place)
+    for index in range(runs):
+        at = BEGAN + timedelta(seconds=index)
         yield {
             "id": f"{draw.getrandbits(128):032x}",
-            "name": f"run {place}",
+            "name": f"run {index}",
             "finished": draw.random() < 0.9,
             "at": at,
             "ended": at + timedelta(seconds=draw.uniform(1, 900)),
@@ -94,7 +94,7 @@ def _made(runs: int) -> Iterator[Made]:
                 "depth": str(draw.randint(2, 16)),
                 "batch": str(draw.choice((16, 32, 64))),
                 "kind": draw.choice(("tree", "line", "net")),
-                "seed": str(place),
+                "seed": str(index),
             },
             "metrics": {key: draw.random() for key in METRICS},
         }
@@ -104,10 +104,10 @@ def _in_blocks(
     runs: int, rows_of: Callable[[Made], dict[Any, list[Made]]], connection: Connection
 ) -> None:
     waiting: dict[Any, list[Made]] = {}
-    for place, made in enumerate(_made(runs), 1):
+    for count, made in enumerate(_made(runs), 1):
         for table, rows in rows_of(made).items():
             waiting.setdefault(table, []).extend(rows)
-        if place % BLOCK == 0 or place == runs:
+        if count % BLOCK == 0 or count == runs:
             for table, rows in waiting.items():
                 connection.execute(insert(table), rows)
             waiting.clear()

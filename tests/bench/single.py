@@ -26,14 +26,14 @@ def measure() -> dict[str, Any]:
     """Both in turn, several times; the median round of each, and the median ratio."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        side_by_side(Path(folder)) as (_, ours, theirs),
+        side_by_side(Path(folder)) as (_, local, reference),
     ):
-        logged(ours, 5)
-        logged(theirs, 5)
-        found = in_turn(lambda: logged(ours, OURS), lambda: logged(theirs, THEIRS), ROUNDS)
+        logged(local, 5)
+        logged(reference, 5)
+        result = in_turn(lambda: logged(local, OURS), lambda: logged(reference, THEIRS), ROUNDS)
     return {
         "work": "single",
-        **found,
+        **result,
         "unit": "requests/s",
         "reference_is": "mlflow server on SQLite, the same requests",
         "clients": CLIENTS,
@@ -65,14 +65,14 @@ def logged(url: str, count: int) -> float:
 
 def _requests(run: str, count: int) -> list[bytes]:
     """Requests written before, so that the client costs as little as a client can."""
-    found = []
+    requests = []
     for step in range(count):
         point = {"run_id": run, "key": "m", "value": 0.5, "timestamp": AT_MS, "step": step}
         body = json.dumps(point).encode()
         head = f"POST {API}runs/log-metric HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        found.append(head.encode() + body)
-    return found
+        requests.append(head.encode() + body)
+    return requests
 
 
 def _read_answer(line: socket.socket) -> None:

@@ -28,13 +28,13 @@ NAMES = ("app", "server", "worker")
 
 def measure() -> dict[str, Any]:
     """Seconds to the first page of both, and megabytes of app, server and worker when idle."""
-    ours, reference = [], []
+    local, reference = [], []
     memory: dict[str, float] = {}
     for _ in range(RUNS):
         seconds, memory = _ours()
-        ours.append(seconds)
+        local.append(seconds)
         reference.append(_reference())
-    fastest, bare = statistics.median(ours), statistics.median(reference)
+    fastest, bare = statistics.median(local), statistics.median(reference)
     return {
         "work": "start",
         "ours": round(fastest, 2),
@@ -88,11 +88,11 @@ def _until_page(url: str) -> None:
 
 def _memory(pid: int) -> dict[str, float]:
     """Proportional set size in MB of each process below `up`, with its own children."""
-    found = dict.fromkeys(NAMES, 0.0)
+    memory = dict.fromkeys(NAMES, 0.0)
     for child in psutil.Process(pid).children():
-        words = child.cmdline()
-        name = next((n for n in NAMES if n in words), None)
+        arguments = child.cmdline()
+        name = next((n for n in NAMES if n in arguments), None)
         if name:
             family = [child, *child.children(recursive=True)]
-            found[name] = round(sum(memory_mb(member.pid) for member in family), 1)
-    return found
+            memory[name] = round(sum(memory_mb(member.pid) for member in family), 1)
+    return memory

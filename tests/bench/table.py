@@ -81,7 +81,7 @@ def measured(folder: Path) -> dict[str, Any]:
     """The same on a workspace that is there."""
     with app_alone(folder) as origin, visitor(origin) as somebody:
         took = {name: action(somebody) for name, action in ACTIONS.items()}
-    medians = {name: statistics.median(each) for name, each in took.items()}
+    medians = {name: statistics.median(values) for name, values in took.items()}
     return {
         "work": "table",
         "ours": round(max(medians.values())),
@@ -90,7 +90,10 @@ def measured(folder: Path) -> dict[str, Any]:
         "unit": "ms from click to drawn, p50 of the slowest action",
         "runs": RUNS,
         "rounds": ROUNDS,
-        **{name: f"p50 {medians[name]:.0f}, p95 {_p95(each):.0f}" for name, each in took.items()},
+        **{
+            name: f"p50 {medians[name]:.0f}, p95 {_p95(values):.0f}"
+            for name, values in took.items()
+        },
     }
 
 
@@ -111,14 +114,14 @@ def visitor(origin: str) -> Iterator[Visitor]:
 
 
 def timed(
-    somebody: Visitor, act: Callable[[], object], text: str, place: str, *, fresh: bool = True
+    somebody: Visitor, act: Callable[[], object], text: str, selector: str, *, fresh: bool = True
 ) -> float:
     """How long it is from the first event of `act` until the text stands in the place.
 
     When rows are to be `fresh`, their new canvas must be painted. (The table for screen readers
     beside it, which names rows, follows 200 ms later.)
     """
-    somebody.page.evaluate(WATCH, [text, place, fresh])
+    somebody.page.evaluate(WATCH, [text, selector, fresh])
     act()
     somebody.page.wait_for_function("window.took !== null")
     took = float(somebody.page.evaluate("window.took"))
@@ -168,27 +171,27 @@ def searching(somebody: Visitor) -> list[float]:
     return [_typed(somebody, "Search", SEARCHES[turn % 2]) for turn in range(ROUNDS)]
 
 
-def _typed(somebody: Visitor, label: str, words: str) -> float:
+def _typed(somebody: Visitor, label: str, text: str) -> float:
     box = somebody.page.get_by_role("textbox", name=label, exact=True).or_(
         somebody.page.get_by_role("searchbox", name=label, exact=True)
     )
-    box.fill(words)
-    room = _found(somebody, label, words)
+    box.fill(text)
+    room = _found(somebody, label, text)
     return timed(somebody, lambda: box.press("Enter"), room, NOTE)
 
 
 COUNTS: dict[str, str] = {}
 
 
-def _found(somebody: Visitor, label: str, words: str) -> str:
+def _found(somebody: Visitor, label: str, text: str) -> str:
     """What the header will say, asked once on a page of its own."""
-    if words not in COUNTS:
+    if text not in COUNTS:
         param = "runs_filter" if label == "Filter" else "runs_q"
         aside = Visitor(somebody.page.context.new_page(), somebody.origin)
-        aside.open(f"/experiments?{param}={words}")
-        COUNTS[words] = str(aside.key("page_header").inner_text().split(" of ")[0].split()[-1])
+        aside.open(f"/experiments?{param}={text}")
+        COUNTS[text] = str(aside.key("page_header").inner_text().split(" of ")[0].split()[-1])
         aside.page.close()
-    return f"{COUNTS[words]} of"
+    return f"{COUNTS[text]} of"
 
 
 def ticking(somebody: Visitor) -> list[float]:

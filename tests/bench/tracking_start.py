@@ -30,12 +30,12 @@ DEADLINE_S = 120.0
 
 def measure() -> dict[str, Any]:
     """Both in turn; the median seconds and megabytes of each, and how many times less ours is."""
-    ours, theirs = [], []
+    local, reference = [], []
     for _ in range(RUNS):
-        ours.append(_ours())
-        theirs.append(_theirs())
-    seconds, memory = _medians(ours)
-    their_seconds, their_memory = _medians(theirs)
+        local.append(_ours())
+        reference.append(_theirs())
+    seconds, memory = _medians(local)
+    their_seconds, their_memory = _medians(reference)
     return {
         "work": "tracking_start",
         "ours": round(seconds, 2),
@@ -50,8 +50,8 @@ def measure() -> dict[str, Any]:
     }
 
 
-def _medians(found: list[tuple[float, float]]) -> tuple[float, float]:
-    seconds, memory = zip(*found, strict=True)
+def _medians(measured: list[tuple[float, float]]) -> tuple[float, float]:
+    seconds, memory = zip(*measured, strict=True)
     return statistics.median(seconds), statistics.median(memory)
 
 
@@ -81,11 +81,11 @@ def _theirs() -> tuple[float, float]:
 def _until_answer(url: str) -> None:
     body = json.dumps({"max_results": 1}).encode()
     headers = {"Content-Type": "application/json"}
-    asked = urllib.request.Request(f"{url}{API}experiments/search", body, headers)
+    request = urllib.request.Request(f"{url}{API}experiments/search", body, headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + DEADLINE_S
     while time.monotonic() < end:
-        with contextlib.suppress(OSError), opener.open(asked, timeout=10) as answer:
+        with contextlib.suppress(OSError), opener.open(request, timeout=10) as answer:
             if b"Default" in answer.read():
                 return
         time.sleep(0.02)
@@ -94,4 +94,4 @@ def _until_answer(url: str) -> None:
 
 def _memory(pid: int) -> float:
     first = psutil.Process(pid)
-    return sum(memory_mb(each.pid) for each in (first, *first.children(recursive=True)))
+    return sum(memory_mb(process.pid) for process in (first, *first.children(recursive=True)))

@@ -32,10 +32,10 @@ def side_by_side(folder: Path) -> Iterator[tuple[Workspace, str, str]]:
     """A server of ours and one of MLflow's, both new: our workspace, our address and theirs."""
     workspace = open_workspace(settings=Settings(workspace=folder / "ours", actor="ada"))
     with (
-        ReferenceServer(folder / "theirs") as theirs,
-        ServerProcess(workspace.store) as ours,
+        ReferenceServer(folder / "theirs") as reference,
+        ServerProcess(workspace.store) as local,
     ):
-        yield workspace, ours.url, theirs.url
+        yield workspace, local.url, reference.url
     workspace.store.engine.dispose()
 
 
@@ -92,6 +92,6 @@ class ReferenceServer:
                 if answer.status == 200:
                     return
             time.sleep(0.05)
-        words = (self._folder / "server.log").read_text(errors="replace")
+        log_text = (self._folder / "server.log").read_text(errors="replace")
         self.__exit__()
-        raise AssertionError(f"MLflow's server did not start. {words[-2000:]}")
+        raise AssertionError(f"MLflow's server did not start. {log_text[-2000:]}")

@@ -8,13 +8,13 @@ from typing import Any
 
 
 def in_turn(
-    ours: Callable[[], float], reference: Callable[[], float], rounds: int
+    local: Callable[[], float], reference: Callable[[], float], rounds: int
 ) -> dict[str, Any]:
     """Ask both in turn so many times; the median of each, and the median ratio of a round."""
-    told = [(ours(), reference()) for _ in range(rounds)]
+    pairs = [(local(), reference()) for _ in range(rounds)]
     return {
-        "ours": round(statistics.median(mine for mine, _ in told)),
-        "reference": round(statistics.median(theirs for _, theirs in told), 1),
-        "ratio": round(statistics.median(mine / theirs for mine, theirs in told), 3),
+        "ours": round(statistics.median(own for own, _ in pairs)),
+        "reference": round(statistics.median(other for _, other in pairs), 1),
+        "ratio": round(statistics.median(own / other for own, other in pairs), 3),
         "rounds": rounds,
     }

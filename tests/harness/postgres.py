@@ -55,5 +55,5 @@ def _program(name: str) -> str | None:
 
 def _ordinary_user() -> str | None:
     """Whom to become, since PostgreSQL refuses to run as root."""
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return next((name for name in ORDINARY if name in known), None)
+    users = {entry.pw_name for entry in pwd.getpwall()}
+    return next((name for name in ORDINARY if name in users), None)

@@ -69,11 +69,11 @@ def app_alone(folder: Path) -> Iterator[str]:
         yield wait_for(lambda: find(folder / "run", "app"), "the app is up").url
 
 
-def wait_for(what: Callable[[], T | None], words: str, seconds: float = DEADLINE_S) -> T:
+def wait_for(what: Callable[[], T | None], what_for: str, seconds: float = DEADLINE_S) -> T:
     """The first true answer. Raises AssertionError that says what did not happen in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if found := what():
-            return found
+        if result := what():
+            return result
         time.sleep(0.1)
-    raise AssertionError(f"not within {seconds:.0f} s: {words}")
+    raise AssertionError(f"not within {seconds:.0f} s: {what_for}")

@@ -171,27 +171,27 @@ class ServerProcess:
             self._process.wait()
 
     def _running(self) -> ProcessAddress | None:
-        found = find(self._store.run_folder, "server")
-        return found if found and found.pid == self.pid else None
+        result = find(self._store.run_folder, "server")
+        return result if result and result.pid == self.pid else None
 
 
 def wait_for(ready: Callable[[], T | None], seconds: float = 60.0, log: Path | None = None) -> T:
     """What `ready` says once it says something true; AssertionError when that takes too long."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if found := ready():
-            return found
+        if actual := ready():
+            return actual
         time.sleep(0.02)
-    words = log.read_text() if log is not None and log.exists() else ""
-    raise AssertionError(f"it did not happen within {seconds} s. {words}")
+    log_text = log.read_text() if log is not None and log.exists() else ""
+    raise AssertionError(f"it did not happen within {seconds} s. {log_text}")
 
 
 def running_models(store: Store) -> list[int]:
     """The pids of a workspace's model processes."""
-    found = []
+    running = []
     for process in psutil.process_iter(["cmdline", "status"]):
-        words = process.info["cmdline"] or []
-        mine = any(word.startswith(str(store.run_folder)) for word in words)
-        if MODULE in words and mine and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process.pid)
-    return found
+        arguments = process.info["cmdline"] or []
+        is_ours = any(word.startswith(str(store.run_folder)) for word in arguments)
+        if MODULE in arguments and is_ours and process.info["status"] != psutil.STATUS_ZOMBIE:
+            running.append(process.pid)
+    return running

@@ -65,8 +65,8 @@ def _experiments(store: Store, session: Any) -> list[int]:
     now = store.now()
     rows = [{"name": name, "created_at": now, "created_by": "fleet"} for name in EXPERIMENTS]
     session.execute(insert(Experiment), rows)
-    known = session.execute(select(col(Experiment.name), col(Experiment.id))).all()
-    numbers = {row[0]: row[1] for row in known}
+    existing = session.execute(select(col(Experiment.name), col(Experiment.id))).all()
+    numbers = {row[0]: row[1] for row in existing}
     return [numbers[name] for name in EXPERIMENTS]
 
 
@@ -84,11 +84,11 @@ def _blocks(store: Store, chance: random.Random, runs: int, numbers: list[int]) 
     parent = ""
     for start in range(0, runs, BLOCK):
         block: Rows = {Run: [], Param: [], RunMetric: [], RunTag: []}
-        for place in range(start, min(runs, start + BLOCK)):
+        for index in range(start, min(runs, start + BLOCK)):
             run = f"{chance.getrandbits(128):032x}"
-            above = parent if place % 10 <= CHILDREN and place % 10 else None
-            parent = run if place % 10 == 0 else parent
-            _add(block, chance, run, above, place, now - (runs - place) * step, numbers)
+            above = parent if index % 10 <= CHILDREN and index % 10 else None
+            parent = run if index % 10 == 0 else parent
+            _add(block, chance, run, above, index, now - (runs - index) * step, numbers)
         yield block
 
 
@@ -97,17 +97,17 @@ def _add(
     chance: random.Random,
     run: str,
     parent: str | None,
-    place: int,
+    index: int,
     at: Any,
     numbers: list[int],
 ) -> None:
-    trainer, config = chance.choice(TRAINERS), place // SEEDS
+    trainer, config = chance.choice(TRAINERS), index // SEEDS
     status = chance.choices((FINISHED, FAILED, CANCELLED), (90, 8, 2))[0]
     block[Run].append(
         {
             "id": run,
             "experiment_id": numbers[config % len(numbers)],
-            "name": f"{trainer.replace('_', '-')}-{place}",
+            "name": f"{trainer.replace('_', '-')}-{index}",
             "status": status,
             "created_at": at,
             "started_at": at,
@@ -115,7 +115,7 @@ def _add(
             "parent_id": parent,
             "user": chance.choice(("ada", "ben", "cho")),
             "source": "fleet",
-            "seed": place % SEEDS,
+            "seed": index % SEEDS,
             "trainer": trainer,
             "note": "",
             "error": "",
@@ -135,11 +135,11 @@ def _add(
         {"run_id": run, "key": "kind", "value": chance.choice(("tree", "line")), "number": None}
     )
     block[RunMetric] += [_summary(run, key, chance, at) for key in METRICS]
-    if place % 7 == 0:
+    if index % 7 == 0:
         block[RunTag].append(
             {"run_id": run, "key": "team", "value": chance.choice(("north", "south"))}
         )
-    if place % 500 == 0:
+    if index % 500 == 0:
         block[RunTag].append({"run_id": run, "key": "pilothouse.starred", "value": "yes"})
 
 

@@ -38,8 +38,8 @@ class Caller:
     def refused(self, method: str, path: str, /, **words: Any) -> tuple[int, str, str]:
         """Status, code and message of a call that is refused."""
         answer = self.send(method, path, **words)
-        told = answer.json()
-        return answer.status_code, told["error_code"], told["message"]
+        response = answer.json()
+        return answer.status_code, response["error_code"], response["message"]
 
     def experiment(self, name: str = "exp") -> str:
         """A new experiment's id."""
@@ -53,5 +53,5 @@ class Caller:
     @staticmethod
     def _good(answer: httpx.Response) -> dict[str, Any]:
         assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        response: dict[str, Any] = answer.json()
+        return response

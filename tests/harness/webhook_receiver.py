@@ -51,12 +51,12 @@ def receiving() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, headers, words = found.keep(Received(self.path, dict(self.headers), body))
+            status, headers, content = receiver.keep(Received(self.path, dict(self.headers), body))
             self.send_response(status)
-            for name, value in {"Content-Length": str(len(words)), **headers}.items():
+            for name, value in {"Content-Length": str(len(content)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(words)
+            self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -68,11 +68,11 @@ def receiving() -> Iterator[Receiver]:
             """A caller that is gone is nobody's fault."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    found = Receiver(f"http://127.0.0.1:{server.server_port}/hook")
+    receiver = Receiver(f"http://127.0.0.1:{server.server_port}/hook")
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield found
+        yield receiver
     finally:
         server.shutdown()
         thread.join()

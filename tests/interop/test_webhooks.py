@@ -23,7 +23,7 @@ from harness.serving import EXAMPLE, SIGNATURE, ServerProcess
 from harness.tracking_calls import Caller
 from harness.webhook_receiver import Received, Receiver
 from pilothouse.interop.mlflow.webhooks import addresses, http_delivery
-from pilothouse.interop.mlflow.webhooks.delivery_worker import WAITS, Courier
+from pilothouse.interop.mlflow.webhooks.delivery_worker import RETRY_DELAYS, DeliveryWorker
 from pilothouse.interop.mlflow.webhooks.events import ACTIVE
 from pilothouse.interop.tables import Delivery, Webhook
 from pilothouse.kit.clock import FixedClock
@@ -291,9 +291,9 @@ def waiting(store: Store, *ids: str) -> None:
 
 
 def carry(store: Store) -> list[Delivery]:
-    courier = Courier(store)
-    courier.look()
-    courier.wait()
+    worker = DeliveryWorker(store)
+    worker.start_due()
+    worker.wait()
     return deliveries(store)
 
 
@@ -330,7 +330,7 @@ class TestDelivery:
         hooked(inner, receiver.url)
         waiting(inner, "d1")
         receiver.reply = lambda _: (503, {}, b"not now")
-        for tries, wait in enumerate(WAITS, 1):
+        for tries, wait in enumerate(RETRY_DELAYS, 1):
             [delivery] = carry(inner)
             assert (delivery.attempts, delivery.code) == (tries, 503)
             [early] = carry(inner)
@@ -338,8 +338,8 @@ class TestDelivery:
             clock.advance(wait)
         assert (delivery.status, delivery.error) == ("failed", "It answered 503.")
         carry(inner)
-        assert receiver.waiting == len(WAITS) == 5
-        assert {receiver.next().headers["X-MLflow-Delivery-Id"] for _ in WAITS} == {"d1"}
+        assert receiver.waiting == len(RETRY_DELAYS) == 5
+        assert {receiver.next().headers["X-MLflow-Delivery-Id"] for _ in RETRY_DELAYS} == {"d1"}
 
     def test_a_clock_that_is_put_back_does_not_put_off_the_next_try(
         self, inner: Store, receiver: Receiver, clock: FixedClock
@@ -362,7 +362,7 @@ class TestDelivery:
         receiver.reply = lambda _: (429, {}, b"")
         assert [each.status for each in carry(inner)] == ["pending", "pending"]
         receiver.reply = lambda _: (204, {}, b"")
-        clock.advance(WAITS[0])
+        clock.advance(RETRY_DELAYS[0])
         assert [each.status for each in carry(inner)] == ["delivered", "delivered"]
 
     @pytest.mark.parametrize(("code", "words"), [(400, "answered 400"), (302, "none is followed")])
@@ -422,7 +422,7 @@ class TestDelivery:
         carry(inner)
         clock.advance(timedelta(days=31))
         waiting(inner, "d2")
-        Courier(inner).tidy()
+        DeliveryWorker(inner).delete_old()
         assert [each.id for each in deliveries(inner)] == ["d2"]
 
     def test_an_inner_address_is_not_called_although_it_is_kept(
@@ -535,7 +535,8 @@ class TestAddresses:
 
         monkeypatch.setattr(socket, "getaddrinfo", lying)
         port = receiver.url.split(":")[2].split("/")[0]
-        parcel = http_delivery.Parcel("d1", f"http://rebinding.example:{port}/hook", "", "{}")
-        assert http_delivery.send(parcel, private=True).arrived
+        url = f"http://rebinding.example:{port}/hook"
+        request = http_delivery.DeliveryRequest("d1", url, "", "{}")
+        assert http_delivery.send(request, private=True).delivered
         assert receiver.next().headers["Host"] == f"rebinding.example:{port}"
         assert asked == ["rebinding.example"]

@@ -76,10 +76,10 @@ def mlflow(
     Runs imported earlier are skipped; interrupted, it continues when it is called again. Ends with
     0 when everything was imported, with 1 when something was damaged or in conflict.
     """
-    from pilothouse.interop.importing.sources import named
+    from pilothouse.interop.importing.sources import normalised
     from pilothouse.workspace import open_workspace
 
-    named(source)  # before a workspace is made for a name typed wrong
+    normalised(source)  # before a workspace is made for a name typed wrong
     opened = open_workspace(settings=settings_of(workspace), actor=acting_as)
     beside = str(artifacts) if artifacts else ""
     try:
@@ -87,7 +87,7 @@ def mlflow(
         if dry_run:
             _print_preview(opened.imports.preview(source, artifacts=beside), as_json)
             return
-        report = _import(opened, source, experiments=experiments, into=prefix, artifacts=beside)
+        report = _import(opened, source, experiments=experiments, prefix=prefix, artifacts=beside)
     except (Stop, KeyboardInterrupt):
         click.echo("Stopped. Call it again to continue.", err=True)
         sys.exit(INTERRUPTED)
@@ -101,7 +101,7 @@ def _import(workspace: Workspace, source: str, **options: Any) -> ImportReport:
     def tell(share: float, step: str) -> None:
         click.echo(f"{share:4.0%} {step}" if share else step, err=True)
 
-    return workspace.imports.run(source, tell=tell, **options)
+    return workspace.imports.run(source, on_progress=tell, **options)
 
 
 def _print_report(report: ImportReport, as_json: bool) -> None:
@@ -109,18 +109,18 @@ def _print_report(report: ImportReport, as_json: bool) -> None:
         click.echo(to_json(report.to_json()))
         return
     for label, counts in (
-        ("Imported", report.brought),
+        ("Imported", report.imported),
         ("Updated", report.changed),
         ("Imported earlier", report.already_imported),
     ):
         if counted := _counted(counts):
             click.echo(f"{label}: {counted}.")
-    if not any(map(_counted, (report.brought, report.changed, report.already_imported))):
+    if not any(map(_counted, (report.imported, report.changed, report.already_imported))):
         click.echo("There was nothing to import.")
     for line in report.frame().to_dict("records"):
         click.echo(f"{line['outcome']}: {line['kind']} {line['name']}: {line['why']}")
-    if report.untold:
-        click.echo(f"and {report.untold:,} more.")
+    if report.lines_omitted:
+        click.echo(f"and {report.lines_omitted:,} more.")
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -33,7 +33,7 @@ from pilothouse.storage import Store, open_store
 from pilothouse.workspace.opening import prepare
 
 if TYPE_CHECKING:
-    from pilothouse.interop.mlflow.application import Protocol
+    from pilothouse.interop.mlflow.application import MlflowApplication
 
 log = logging.getLogger("pilothouse.server")
 HOST = "127.0.0.1"
@@ -58,7 +58,7 @@ class Server:
             version=pilothouse.__version__,
         )
         self._management: asyncio.Task[App] | None = None
-        self._protocol: asyncio.Task[Protocol] | None = None
+        self._protocol: asyncio.Task[MlflowApplication] | None = None
         self._background_tasks: list[asyncio.Task[None]] = []
         self.connections: Iterable[Any] = ()
 
@@ -124,15 +124,15 @@ class Server:
             return 0
         return loading.result().ingest.fallbacks
 
-    async def _mlflow_app(self) -> Protocol:
+    async def _mlflow_app(self) -> MlflowApplication:
         if self._protocol is None:
             self._protocol = asyncio.create_task(asyncio.to_thread(self._build_mlflow_app))
         return await asyncio.shield(self._protocol)
 
-    def _build_mlflow_app(self) -> Protocol:
-        from pilothouse.interop.mlflow.application import Protocol
+    def _build_mlflow_app(self) -> MlflowApplication:
+        from pilothouse.interop.mlflow.application import MlflowApplication
 
-        return Protocol(self.store, allow_reset=self._allow_reset)
+        return MlflowApplication(self.store, allow_reset=self._allow_reset)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -173,13 +173,13 @@ class Server:
 
     async def _deliver(self) -> None:
         """Deliver the events of webhooks, until cancelled."""
-        from pilothouse.interop.mlflow.webhooks.delivery_worker import Courier
+        from pilothouse.interop.mlflow.webhooks.delivery_worker import DeliveryWorker
 
-        courier = Courier(self.store)
-        await asyncio.to_thread(courier.tidy)
+        delivery_worker = DeliveryWorker(self.store)
+        await asyncio.to_thread(delivery_worker.delete_old)
         while True:
             try:
-                await asyncio.to_thread(courier.look)
+                await asyncio.to_thread(delivery_worker.start_due)
             except (SQLAlchemyError, PilothouseError):
                 log.exception("webhook deliveries could not be read")
             await asyncio.sleep(DELIVERY_CHECK_SECONDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,17 @@ def find(session: Session, store: Store, model: str, version: int) -> ExternalVe
         tags=dict(session.exec(tags.order_by(col(VersionTag.key))).all()),
         model=_model(store, files),
     )
+
+
+def write_manifest(
+    store: Store, source: str, location: str, files: Sequence[Mapping[str, Any]]
+) -> str:
+    """Store the list of a version's files and return its digest, which stands for all of them.
+
+    Each file has a `path`, a `sha256` and a number of `bytes`.
+    """
+    manifest = {"source": source, "location": location, "files": list(files)}
+    return store.artifacts.put_bytes(json.dumps(manifest, sort_keys=True, indent=1).encode())
 
 
 def _files(store: Store, digest: str) -> tuple[LoggedFile, ...]:

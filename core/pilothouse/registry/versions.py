@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlmodel import Session, col, func, select
@@ -23,8 +23,16 @@ from pilothouse.kit import names
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.models.signature import Signature
 from pilothouse.registry.info import VersionInfo, version_info
-from pilothouse.registry.tables import CHAMPION, Alias, Model, ModelTag, ModelVersion
-from pilothouse.storage import Store, Table
+from pilothouse.registry.tables import (
+    CHAMPION,
+    Alias,
+    Model,
+    ModelTag,
+    ModelVersion,
+    ModelVersionOrigin,
+    VersionTag,
+)
+from pilothouse.storage import Store
 
 VERSION_NUMBER = re.compile(r"[0-9]{1,9}")
 MAX_VERSION = 999_999_999
@@ -33,7 +41,20 @@ MODEL_PATH = "model/model.joblib"
 SIGNATURE_PATH = "model/signature.json"
 EXAMPLE_PATH = "model/input_example.json"
 HELD_OUT_TAG = "training.held_out"
-RelatedRows = Callable[[ModelVersion], Iterable[Table]]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an imported version comes from, as the program that registered it says.
+
+    `location` is where its files can be had; `run` and `logged_model` are ids, here or elsewhere.
+    """
+
+    source: str
+    location: str
+    run: str = ""
+    run_link: str = ""
+    logged_model: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +62,7 @@ class VersionSource:
     """The content of a new version; `run` or `imported` is its origin.
 
     `depends_on` names further runs and logged models that stay as they are, with the folder of the
-    version's files in each, None when there are none.
+    version's files in each, None when there are none. `origin` and `tags` are those of an import.
     """
 
     digest: str
@@ -53,6 +74,8 @@ class VersionSource:
     dataset: str = ""
     held_out: str = ""
     depends_on: tuple[tuple[str, str | None], ...] = ()
+    origin: Origin | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def register_run(
@@ -74,16 +97,11 @@ def register_import(
     model: str,
     source: VersionSource,
     note: str = "",
-    related_rows: RelatedRows = lambda _: (),
 ) -> VersionInfo:
-    """Make a model from elsewhere the next version. Raises Invalid when its origin has no name.
-
-    `related_rows` makes further rows of the version, before the entry in the audit log, so that its
-    subscribers find them.
-    """
+    """Make a model from elsewhere the next version. Raises Invalid when its origin has no name."""
     if not source.imported.strip():
         raise Invalid("an import needs a name for its origin.", fields={"imported": "needed"})
-    return _add(session, store, model, source, note, related_rows)
+    return _add(session, store, model, source, note)
 
 
 def require(session: Session, model: str, version: int) -> ModelVersion:
@@ -155,13 +173,14 @@ def _run_source(session: Session, store: Store, run_id: str) -> VersionSource:
         digest=files[MODEL_PATH],
         signature=Signature.from_json(json.loads(store.artifacts.read(files[SIGNATURE_PATH]))),
         input_example=json.loads(store.artifacts.read(example)) if example else [],
-        metrics=_metrics(session, run_id),
+        metrics=metrics_of_run(session, run_id),
         dataset=_dataset(session, run_id),
         held_out=_held_out(session, run_id),
     )
 
 
-def _metrics(session: Session, run_id: str) -> dict[str, float]:
+def metrics_of_run(session: Session, run_id: str) -> dict[str, float]:
+    """The last value of each metric of a run, where it is a number; of no run, none."""
     query = select(RunMetric.key, RunMetric.last).where(RunMetric.run_id == run_id)
     return {key: value for key, value in session.exec(query) if value is not None}
 
@@ -182,7 +201,6 @@ def _add(
     model: str,
     source: VersionSource,
     note: str,
-    related_rows: RelatedRows = lambda _: (),
 ) -> VersionInfo:
     owner = _require_or_create(session, store, model)
     if not store.artifacts.exists(source.digest):
@@ -210,10 +228,10 @@ def _add(
     session.add(owner)
     session.add(row)
     session.flush()
-    session.add_all(related_rows(row))
-    session.flush()
-    depends_on = ({source.run: None} if source.run else {}) | dict(source.depends_on)
-    late_writes.hold_sources(session, f"{model}@{row.version}", depends_on.items())
+    # Before the activity: who subscribes to that (webhooks) reads the origin and the tags.
+    _add_details(session, row, source)
+    rests_on = ({source.run: None} if source.run else {}) | dict(source.depends_on)
+    late_writes.hold_sources(session, f"{model}@{row.version}", rests_on.items())
     record(
         session,
         store,
@@ -225,6 +243,14 @@ def _add(
     )
 
     return _info(session, row)
+
+
+def _add_details(session: Session, version: ModelVersion, source: VersionSource) -> None:
+    owner: dict[str, Any] = {"model": version.model, "version": version.version}
+    if source.origin is not None:
+        session.add(ModelVersionOrigin(**owner, **vars(source.origin)))
+    session.add_all(VersionTag(**owner, key=k, value=v) for k, v in source.tags.items())
+    session.flush()
 
 
 def _require_or_create(session: Session, store: Store, name: str) -> Model:

@@ -38,7 +38,7 @@ class Workspace:
         self.store = store
         self.activity = Activity(store)
         self.jobs = Jobs(store)
-        webhooks.listen()
+        webhooks.enable()
 
     def __repr__(self) -> str:
         return f"<Pilothouse workspace at {self.store.folder}>"

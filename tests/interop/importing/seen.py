@@ -32,7 +32,7 @@ def seen(workspace: Workspace) -> Json:
         tags = session.scalars(select(ExperimentTag)).all()
         runs = session.scalars(select(Run)).all()
         models = session.scalars(select(LoggedModel)).all()
-        described = run_serialisation.described(session, runs)
+        described = run_serialisation.serialise(session, runs)
         histories = workspace.experiments.history([run.id for run in runs])
         return {
             "experiments": {
@@ -49,7 +49,7 @@ def seen(workspace: Workspace) -> Json:
             },
             "logged_models": {
                 told["info"]["model_id"]: _model(session, told, names)
-                for told in logged_models.described(session, models)
+                for told in logged_models.serialise(session, models)
             },
             "models": {
                 told["name"]: _registered(session, told)

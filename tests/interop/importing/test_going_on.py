@@ -56,7 +56,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(many: Path, tmp_path: Path) -> dict[str, Any]:
     """What an import that nobody disturbs makes of it."""
     opened = open_workspace(settings=Settings(workspace=tmp_path / "whole", actor="ada"))
-    assert opened.imports.run(str(many)).brought["runs"] == RUNS
+    assert opened.imports.run(str(many)).imported["runs"] == RUNS
     found = seen(opened)
     opened.store.engine.dispose()
     return found
@@ -95,9 +95,9 @@ def test_stopped_within_a_long_run_it_goes_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(importer, "PORTION", 100)
+    monkeypatch.setattr(importer, "MAX_POINTS", 100)
     monkeypatch.setattr("pilothouse.interop.importing.mlflow.metric_files.BATCH", 100)
-    monkeypatch.setattr(importer, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(importer, "PROGRESS_INTERVAL_S", 0.0)
     left, stops = 0, 0
 
     def stop(_share: float, _words: str) -> None:
@@ -114,7 +114,7 @@ def test_stopped_within_a_long_run_it_goes_on(
     for attempt in range(200):
         left = 5 + 7 * attempt
         try:
-            workspace.imports.run(str(few.parent), tell=stop)
+            workspace.imports.run(str(few.parent), on_progress=stop)
             break
         except Cancelled:
             stops += 1
@@ -150,14 +150,14 @@ def in_this_process(workspace: Workspace, job: str) -> dict[str, Any]:
 
 
 def test_as_a_job_it_reports(workspace: Workspace, many: Path) -> None:
-    job = workspace.imports.start(str(many), into="old")
+    job = workspace.imports.start(str(many), prefix="old")
     with pytest.raises(Conflict, match="imported already"):
         workspace.imports.start(str(many))
     with pytest.raises(Conflict, match="there is no report"):
         workspace.imports.report(job)
     in_this_process(workspace, job)
     report = workspace.imports.report(job)
-    assert report.brought["runs"] == RUNS
+    assert report.imported["runs"] == RUNS
     assert list(workspace.experiments.experiments()["name"]) == ["old/many"]
     assert workspace.jobs.job(job).title == "Import many0/mlruns"
     with pytest.raises(NotFound, match="no import"):

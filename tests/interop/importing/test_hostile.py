@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from seen import seen
 
 from pilothouse.interop.importing import coerce
-from pilothouse.interop.importing.mlflow import metric_files
+from pilothouse.interop.importing.mlflow import common, metric_files
+from pilothouse.interop.importing.mlflow.common import sandbox
 from pilothouse.interop.importing.report import ImportReport
-from pilothouse.interop.importing.sandbox import Root, mapping
+from pilothouse.interop.importing.sandbox import yaml_mapping
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
 from pilothouse.kit.settings import Settings
 from pilothouse.workspace import Workspace, open_workspace
@@ -108,16 +109,16 @@ def test_links_are_not_followed(
 def test_a_link_that_is_put_in_place_of_what_was_listed_is_not_followed(
     store_folder: Path, secret: Path
 ) -> None:
-    root = Root(store_folder)
+    root = sandbox(store_folder)
     [entry] = root.files(f"1/{RUN}/artifacts", lambda _path, _why: None)
     (store_folder / entry.path).unlink()
     (store_folder / entry.path).symlink_to(secret / "secret.txt")
     with pytest.raises(Unavailable, match="link"):
-        list(root.pieces(entry.path))
+        list(root.chunks(entry.path))
     (store_folder / f"1/{RUN}/artifacts").rename(store_folder / "moved")
     (store_folder / f"1/{RUN}/artifacts").symlink_to(secret)
     with pytest.raises(Unavailable, match="link"):
-        list(root.pieces(f"1/{RUN}/artifacts/secret.txt"))
+        list(root.chunks(f"1/{RUN}/artifacts/secret.txt"))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_a_link_that_is_put_in_place_of_what_was_listed_is_not_followed(
 )
 def test_paths_that_climb_are_refused(store_folder: Path, path: str) -> None:
     with pytest.raises(Unavailable):
-        list(Root(store_folder).pieces(path))
+        list(sandbox(store_folder).chunks(path))
 
 
 @pytest.mark.parametrize(
@@ -141,18 +142,18 @@ def test_paths_that_climb_are_refused(store_folder: Path, path: str) -> None:
 def test_a_place_is_found_again_only_where_the_owner_stands_in_it(
     store_folder: Path, uri: str
 ) -> None:
-    assert Root(store_folder).rerooted(uri, RUN) is None
+    assert sandbox(store_folder).relocate(uri, RUN) is None
 
 
 def test_a_path_of_another_machine_is_found_in_the_folder(store_folder: Path) -> None:
-    root = Root(store_folder)
+    root = sandbox(store_folder)
     for uri in (
         f"file:///home/eve/mlruns/1/{RUN}/artifacts",
         f"file:///C:/Users/eve/mlruns/1/{RUN}/artifacts",
         f"C:\\Users\\eve\\mlruns\\1\\{RUN}\\artifacts",
         f"mlflow-artifacts:/1/{RUN}/artifacts",
     ):
-        assert root.rerooted(uri, RUN) == f"1/{RUN}/artifacts"
+        assert root.relocate(uri, RUN) == f"1/{RUN}/artifacts"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_yaml_that_would_grow_without_end_is_refused() -> None:
         f"{n}: &{n} {{<<: [*{p}, *{p}]}}\n" for p, n in zip("abcdef", "bcdefg", strict=True)
     )
     with pytest.raises(Invalid, match="refers to itself"):
-        mapping(f"a: &a {{x: 1}}\n{levels}".encode())
+        yaml_mapping(f"a: &a {{x: 1}}\n{levels}".encode())
 
 
 def test_lines_that_are_no_points_are_counted(workspace: Workspace, store_folder: Path) -> None:
@@ -393,7 +394,7 @@ def test_a_schema_of_tomorrow_is_read_as_far_as_it_is_known(
     )
     report = workspace.imports.run(str(path))
     assert [line.name for line in report.lines if line.kind == "database"] == ["ffffffffffff"]
-    assert (report.brought["runs"], report.faults) == (1, 0)
+    assert (report.imported["runs"], report.faults) == (1, 0)
 
 
 @pytest.mark.parametrize("given", ["", "ftp://x/y", "http://", "http://a b/", "https://:x@/"])
@@ -414,7 +415,7 @@ def test_a_folder_that_holds_both_asks_which(workspace: Workspace, store_folder:
     with pytest.raises(Invalid, match=r"both mlflow\.db and mlruns"):
         workspace.imports.run(str(store_folder.parent))
     (store_folder.parent / "mlflow.db").unlink()
-    assert workspace.imports.run(str(store_folder.parent)).brought["runs"] == 2
+    assert workspace.imports.run(str(store_folder.parent)).imported["runs"] == 2
 
 
 def test_an_address_with_a_password_is_refused_without_saying_it(workspace: Workspace) -> None:
@@ -436,10 +437,10 @@ def test_lines_are_the_same_however_the_file_is_cut(parts: list[bytes], size: in
 @given(st.one_of(st.none(), st.text(), st.binary(), st.integers(), st.floats(), st.booleans()))
 def test_any_value_becomes_one_of_ours_or_none(value: Any) -> None:
     coerce.text(value).encode()
-    number, at = coerce.whole(value), coerce.instant(value)
+    number, at = coerce.integer(value), coerce.instant(value)
     assert number is None or -(1 << 63) <= number < 1 << 63
     assert at is None or at.year >= 1
-    figure = coerce.figure(value)
+    figure = coerce.number(value)
     assert figure is None or isinstance(figure, float)
-    assert coerce.status(value) in ("", "running", "queued", "finished", "failed", "cancelled")
-    assert "\n" not in coerce.shown(value)
+    assert common.status(value) in ("", "running", "queued", "finished", "failed", "cancelled")
+    assert "\n" not in coerce.excerpt(value)

@@ -15,7 +15,7 @@ from pilothouse.interop.importing.importer import import_from
 from pilothouse.interop.importing.mlflow import http_client as wire
 from pilothouse.interop.importing.mlflow.http_client import HttpClient
 from pilothouse.interop.importing.mlflow.rest import RemoteSource
-from pilothouse.interop.importing.report import ImportReport, Notes
+from pilothouse.interop.importing.report import ImportReport, ReportBuilder
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Refused, Unavailable
 from pilothouse.workspace import Workspace
 
@@ -64,7 +64,7 @@ class Server:
         return HttpClient(URL, wait=self.waited.append, transport=transport)
 
     def bring(self, workspace: Workspace) -> ImportReport:
-        notes = Notes()
+        notes = ReportBuilder()
         source = RemoteSource(self.wire(), notes)
         try:
             return import_from(workspace.store, source, notes)
@@ -75,7 +75,7 @@ class Server:
 def test_a_server_with_a_prefix_is_asked_below_it(workspace: Workspace) -> None:
     server = Server()
     report = server.bring(workspace)
-    assert (report.source, report.brought["runs"], report.faults) == (URL, 1, 0)
+    assert (report.source, report.imported["runs"], report.faults) == (URL, 1, 0)
     assert {request.url.path.split("/")[1] for request in server.asked} == {"prefix"}
 
 
@@ -115,7 +115,7 @@ def test_an_answer_without_end_is_left(
 def test_an_answer_that_takes_for_ever_is_left(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "ANSWER_S", -1.0)
+    monkeypatch.setattr(wire, "MAX_RESPONSE_S", -1.0)
     with pytest.raises(Unavailable, match="does not come to the end"):
         Server().bring(workspace)
 
@@ -123,7 +123,7 @@ def test_an_answer_that_takes_for_ever_is_left(
 def test_a_listing_that_goes_in_a_circle_is_left(workspace: Workspace) -> None:
     told = {"runs": [a_run(RUN)], "next_page_token": "again"}
     report = Server(runs__search=told).bring(workspace)
-    assert report.brought["runs"] == 1
+    assert report.imported["runs"] == 1
     [line] = [line for line in report.lines if line.outcome == "broken"]
     assert line.why == "the server tells the same page again and again"
 
@@ -133,7 +133,7 @@ def test_a_server_that_is_busy_is_asked_again(workspace: Workspace) -> None:
     server = Server(
         runs__search=lambda _: next(answers, httpx.Response(200, json=GOOD["runs/search"]))
     )
-    assert server.bring(workspace).brought["runs"] == 1
+    assert server.bring(workspace).imported["runs"] == 1
     assert server.waited == [0.5, 1.0]
 
 
@@ -180,7 +180,7 @@ def test_values_of_every_wrong_type(workspace: Workspace) -> None:
         "experiments": [*GOOD["experiments/search"]["experiments"], {"name": "no id"}, 5]
     }
     report = server.bring(workspace)
-    assert report.brought["runs"] == 2
+    assert report.imported["runs"] == 2
     found = seen(workspace)["runs"][OTHER]
     assert found["status"] == "RUNNING"
     assert [value for _, _, value in found["history"]["m"]] == ["nan", "inf", "inf"]
@@ -224,7 +224,7 @@ def test_a_file_that_is_larger_than_it_says_is_left(workspace: Workspace) -> Non
     report = server.bring(workspace)
     told = {line.name.rpartition("/")[2]: line.outcome for line in report.lines}
     assert told == {"bomb": "skipped", "short": "broken"}
-    assert report.brought["runs"] == 1
+    assert report.imported["runs"] == 1
 
 
 def test_a_history_that_breaks_off_is_asked_for_next_time(workspace: Workspace) -> None:
@@ -235,7 +235,7 @@ def test_a_history_that_breaks_off_is_asked_for_next_time(workspace: Workspace) 
     assert line.why.startswith("not all of it came")
     server.odd["metrics/get-history"] = {"metrics": [{"value": 1, "timestamp": 1, "step": 0}]}
     again = server.bring(workspace)
-    assert (again.faults, again.brought["points"]) == (0, 1)
+    assert (again.faults, again.imported["points"]) == (0, 1)
     assert server.bring(workspace).already_imported["runs"] == 1
 
 

@@ -40,11 +40,11 @@ def test_everything_is_as_it_was_and_comes_once(workspace: Workspace, written: W
         for name, facts in wanted[kind].items():
             for field, value in facts.items():
                 assert found[kind][name][field] == value, (kind, name, field)
-    assert report.brought["runs"] == len(wanted["runs"])
+    assert report.imported["runs"] == len(wanted["runs"])
     before = dump(workspace)
     again = workspace.imports.run(written.source)
     assert dump(workspace) == before
-    assert not any(again.brought.values())
+    assert not any(again.imported.values())
     assert again.already_imported["runs"] == len(wanted["runs"])
     assert again.changed == {}
     assert workspace.activity.verify().intact
@@ -97,16 +97,16 @@ def test_a_moved_folder_is_the_same_history(
     workspace.imports.run(folder_store.source)
     before = seen(workspace)
     report = workspace.imports.run(str(mlruns))
-    assert (report.brought["runs"], report.brought["versions"]) == (0, 0)
+    assert (report.imported["runs"], report.imported["versions"]) == (0, 0)
     assert seen(workspace) == before
 
 
 def test_only_the_experiments_that_are_asked_for_come(
     workspace: Workspace, folder_store: Written
 ) -> None:
-    report = workspace.imports.run(folder_store.source, experiments=["old"], into="from/ml/")
+    report = workspace.imports.run(folder_store.source, experiments=["old"], prefix="from/ml/")
     assert set(seen(workspace)["experiments"]) == {"from/ml/old"}
-    assert report.brought["runs"] == 1
+    assert report.imported["runs"] == 1
     assert {line.kind for line in report.lines} == {"version", "prompts"}
 
 
@@ -119,7 +119,7 @@ def test_what_is_new_comes_and_what_is_here_stays(workspace: Workspace, mlruns: 
     (live.parent / "metrics" / "loss").write_text("1700000000000 0.5 0\n1700000000001 0.25 1\n")
     (live.parent / "artifacts" / "late.txt").write_text("late")
     report = workspace.imports.run(str(mlruns))
-    assert (report.changed, report.brought["points"]) == ({"runs": 1}, 2)
+    assert (report.changed, report.imported["points"]) == ({"runs": 1}, 2)
     found = workspace.experiments.run(run)
     assert (found.status, found.note, found.values["loss"]) == ("finished", "a note of ours", 0.25)
     assert [file.path for file in found.artifacts] == ["late.txt"]
@@ -135,8 +135,8 @@ def test_a_database_without_the_tables_of_mlflow_3(workspace: Workspace, mlflow_
     connection.close()
     report = workspace.imports.run(f"sqlite:///{mlflow_db}")
     assert report.faults == 0
-    assert report.brought["runs"] == 7
-    assert report.brought["logged_models"] == 0
+    assert report.imported["runs"] == 7
+    assert report.imported["logged_models"] == 0
     assert {line.kind for line in report.lines} == {"files", "prompts"}
 
 
@@ -145,7 +145,7 @@ def test_files_of_a_database_may_lie_elsewhere(
 ) -> None:
     (mlflow_db.parent / "mlruns").rename(tmp_path / "kept")
     report = workspace.imports.run(str(mlflow_db), artifacts=str(tmp_path / "kept"))
-    assert report.brought["files"] == 9
+    assert report.imported["files"] == 9
 
 
 def test_a_database_is_only_read(workspace: Workspace, mlflow_db: Path) -> None:
@@ -166,12 +166,12 @@ def test_on_postgresql(tmp_path: Path, folder_store: Written) -> None:
         settings = Settings(workspace=tmp_path / "pg", actor="ada", database_url=url)
         opened = open_workspace(settings=settings)
         first = opened.imports.run(folder_store.source)
-        assert (first.faults, first.brought["runs"]) == (0, len(folder_store.told["runs"]))
+        assert (first.faults, first.imported["runs"]) == (0, len(folder_store.told["runs"]))
         wanted, found = expected(folder_store.told), seen(opened)
         assert found["runs"] == wanted["runs"]
         assert found["models"] == wanted["models"]
         again = opened.imports.run(folder_store.source)
-        assert (any(again.brought.values()), again.changed) == (False, {})
+        assert (any(again.imported.values()), again.changed) == (False, {})
         opened.store.engine.dispose()
 
 
@@ -206,7 +206,7 @@ def test_what_is_here_from_elsewhere_is_a_conflict(
     report = workspace.imports.run(folder_store.source)
     assert report.outcomes["conflict"] == len(folder_store.told["runs"])
     assert first in {line.name for line in report.lines}
-    assert report.brought["runs"] == 0
+    assert report.imported["runs"] == 0
 
 
 def test_histories_become_blocks_and_take_what_is_new(

@@ -165,7 +165,7 @@ def _choices(preview: Mapping[str, Any]) -> tuple[list[str], str]:
 
 
 def _start(source: str, experiments: list[str], into: str) -> None:
-    job = workspace().imports.start(source, experiments=experiments, into=into)
+    job = workspace().imports.start(source, experiments=experiments, prefix=into)
     toast_next("Import started")
     go(address("job", job))
 
@@ -184,7 +184,7 @@ def import_report(job: JobInfo) -> None:
 
     report = workspace().imports.report(job.id)
     sections = {
-        "Imported": _counts_text(report.brought),
+        "Imported": _counts_text(report.imported),
         "Updated": _counts_text(report.changed),
         "Already imported": _counts_text(report.already_imported),
     }
@@ -212,9 +212,8 @@ def _lines(report: ImportReport) -> None:
             alt="Items that were changed or skipped",
             height=height,
         )
-
-    if report.untold:
-        st.markdown(f":gray[and {plural(report.untold, 'line')} more]")
+    if report.lines_omitted:
+        st.markdown(f":gray[and {plural(report.lines_omitted, 'line')} more]")
 
 
 def _counts_text(counts: Mapping[str, int | None]) -> str:

@@ -13,7 +13,7 @@ from pilothouse.interop.importing import importer as bring
 from pilothouse.interop.importing import preview
 from pilothouse.interop.importing.preview import ImportPreview
 from pilothouse.interop.importing.report import ImportReport
-from pilothouse.interop.importing.sources import named
+from pilothouse.interop.importing.sources import normalised
 from pilothouse.jobs import submit
 from pilothouse.jobs.tables import ENDED, Job
 from pilothouse.kit.errors import Conflict, NotFound
@@ -37,9 +37,9 @@ class Imports(Service):
         source: str,
         *,
         experiments: Sequence[str] = (),
-        into: str = "",
+        prefix: str = "",
         artifacts: str = "",
-        tell: Callable[[float, str], None] = lambda _share, _message: None,
+        on_progress: Callable[[float, str], None] = lambda _share, _message: None,
     ) -> ImportReport:
         """Bring it now, in this process; `tell` hears the share that is done and what comes next.
 
@@ -49,9 +49,9 @@ class Imports(Service):
             self._store,
             source,
             experiments=experiments,
-            into=into,
+            prefix=prefix,
             artifacts=artifacts,
-            tell=tell,
+            on_progress=on_progress,
         )
 
     def start(
@@ -59,18 +59,18 @@ class Imports(Service):
         source: str,
         *,
         experiments: Sequence[str] = (),
-        into: str = "",
+        prefix: str = "",
         artifacts: str = "",
     ) -> str:
         """Ask the worker to bring it and return the job's id.
 
         Raises NotFound or Invalid when it is no source, Conflict while it is being brought.
         """
-        location = named(source)
+        location = normalised(source)
         args = {
             "source": location,
             "experiments": list(experiments),
-            "into": into,
+            "into": prefix,
             "artifacts": str(Path(artifacts).expanduser().resolve()) if artifacts else "",
         }
         with self._store.write() as session:

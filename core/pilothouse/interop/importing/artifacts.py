@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
+from pilothouse.experiments.files.writes import StoredFile
 from pilothouse.experiments.recording import artifact_path
 from pilothouse.interop.importing.records import (
     FileRecord,
@@ -14,8 +15,8 @@ from pilothouse.interop.importing.records import (
     LoggedModelRecord,
     RunRecord,
 )
-from pilothouse.interop.importing.report import Notes
-from pilothouse.interop.mlflow.artifact_paths import MAX_PATH_LENGTH, Kept
+from pilothouse.interop.importing.report import ReportBuilder
+from pilothouse.interop.limits import MAX_PATH_LENGTH
 from pilothouse.kit.errors import Invalid, PilothouseError, Unavailable
 from pilothouse.storage import Store
 
@@ -26,40 +27,40 @@ IN_MEMORY = 1 << 20
 class ImportedFiles:
     """The files of a run or a logged model that are kept, and whether those are all."""
 
-    stored: tuple[Kept, ...]
-    whole: bool
+    stored: tuple[StoredFile, ...]
+    complete: bool
 
 
-def keep_files(
+def store_files(
     store: Store,
     source: ImportSource,
-    notes: Notes,
+    report: ReportBuilder,
     owner: RunRecord | LoggedModelRecord,
-    go_on: Callable[[str], None],
+    on_file: Callable[[str], None],
 ) -> ImportedFiles:
     """Keep the bytes of every file; what cannot be read or is too large becomes a line."""
-    stored, whole = list[Kept](), True
+    stored, complete = list[StoredFile](), True
     for file in source.files(owner):
-        go_on(file.path)
+        on_file(file.path)
         name = f"{owner.id}/{file.path}"
         try:
-            stored.append(_keep(store, source, file))
+            stored.append(_store_file(store, source, file))
         except ArtifactTooLarge as large:
-            notes.skipped("file", name, large.message)
-            whole = False
+            report.skipped("file", name, large.message)
+            complete = False
         except Invalid as unfit:
-            notes.broken("file", name, unfit.message)
+            report.broken("file", name, unfit.message)
         except PilothouseError as broken:
-            notes.broken("file", name, broken.message)
-            whole = False
-    return ImportedFiles(tuple(stored), whole)
+            report.broken("file", name, broken.message)
+            complete = False
+    return ImportedFiles(tuple(stored), complete)
 
 
 class ArtifactTooLarge(Invalid):
     """A file that is larger than the settings allow."""
 
 
-def _keep(store: Store, source: ImportSource, file: FileRecord) -> Kept:
+def _store_file(store: Store, source: ImportSource, file: FileRecord) -> StoredFile:
     path = artifact_path(file.path)
     if len(path) > MAX_PATH_LENGTH:
         raise Invalid(f"its path has more than {MAX_PATH_LENGTH} characters")
@@ -72,7 +73,7 @@ def _keep(store: Store, source: ImportSource, file: FileRecord) -> Kept:
             raise Unavailable(f"only {size:,} of its {file.size:,} bytes came")
         body.seek(0)
         digest = store.artifacts.put_stream(body)  # type: ignore[arg-type]  # seeks and reads
-    return Kept(path, digest, size)
+    return StoredFile(path, digest, size)
 
 
 def _copy(source: ImportSource, file: FileRecord, body: IO[bytes], limit: int, store: Store) -> int:

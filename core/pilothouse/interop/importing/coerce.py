@@ -1,4 +1,4 @@
-"""Values as strangers write them, made into ours: text, whole numbers, figures, instants."""
+"""Values that other programs wrote, as text, integers, numbers and instants that can be stored."""
 
 from __future__ import annotations
 
@@ -9,25 +9,17 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pilothouse.experiments.tables import CANCELLED, FAILED, FINISHED, QUEUED, RUNNING
 from pilothouse.kit.clock import EPOCH
 
 INT64 = 1 << 63
 EARLIEST_US = (datetime(1, 1, 2, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 LATEST_US = (datetime(9999, 12, 31, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
-# What MLflow's SQL store writes for an infinity.
+# What SQL stores write for an infinity.
 MAX_FLOAT = 1.7976931348623157e308
 MAX_EXCERPT_LENGTH = 120
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
-STATUS = {
-    **dict.fromkeys(("RUNNING", "1"), RUNNING),
-    **dict.fromkeys(("SCHEDULED", "2"), QUEUED),
-    **dict.fromkeys(("FINISHED", "3"), FINISHED),
-    **dict.fromkeys(("FAILED", "4"), FAILED),
-    **dict.fromkeys(("KILLED", "5"), CANCELLED),
-}
-_UNFIT = re.compile("[\0\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def text(value: Any) -> str:
@@ -37,23 +29,23 @@ def text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     try:
-        return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", str(value))
+        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", str(value))
     except ValueError:  # a whole number of more digits than Python writes
         return ""
 
 
-def whole(value: Any) -> int | None:
+def integer(value: Any) -> int | None:
     """A whole number of 64 bits, None for what is none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
-        number = int(value)
+        value_int = int(value)
     except (ValueError, OverflowError):
         return None
-    return number if -INT64 <= number < INT64 else None
+    return value_int if -INT64 <= value_int < INT64 else None
 
 
-def figure(value: Any) -> float | None:
+def number(value: Any) -> float | None:
     """A figure; NaN and the infinities are figures too. None for what is none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
@@ -66,7 +58,7 @@ def figure(value: Any) -> float | None:
 
 def micros(ms: Any) -> int | None:
     """Milliseconds since the epoch as microseconds, None outside of the years that can be kept."""
-    number = whole(ms)
+    number = integer(ms)
     if number is None or not EARLIEST_US <= number * 1000 <= LATEST_US:
         return None
     return number * 1000
@@ -78,31 +70,21 @@ def instant(ms: Any) -> datetime | None:
     return None if number is None else EPOCH + timedelta(microseconds=number)
 
 
-def texts(value: Any) -> dict[str, str]:
+def text_mapping(value: Any) -> dict[str, str]:
     """A mapping of texts; what is no mapping is an empty one."""
     if not isinstance(value, dict):
         return {}
     return {text(key): text(item) for key, item in value.items()}
 
 
-def status(value: Any) -> str:
-    """One of our statuses, by the word or the number of the other side; empty for none."""
-    return STATUS.get(text(value), "")
-
-
-def shown(value: Any, most: int = MAX_EXCERPT_LENGTH) -> str:
+def excerpt(value: Any, most: int = MAX_EXCERPT_LENGTH) -> str:
     """Somebody else's words in one short line that a terminal and a page can show."""
     cut = text(value)[: most + 1]
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def stamp(*parts: Any) -> str:
+def fingerprint(*parts: Any) -> str:
     """A digest of facts: the same facts give the same one."""
     payload = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(payload.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def is_prompt(tags: Any) -> bool:
-    """Whether a registered model is a prompt, by its tags."""
-    return texts(tags).get("mlflow.prompt.is_prompt", "").lower() == "true"

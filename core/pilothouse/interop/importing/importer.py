@@ -16,34 +16,30 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.activity import record
+from pilothouse.experiments import experiment_changes
+from pilothouse.experiments.experiment_changes import DEFAULT_NAME, NewExperiment
 from pilothouse.experiments.metrics.summary import Points
-from pilothouse.experiments.tables import Experiment, ExperimentTag, LoggedModel, Run
+from pilothouse.experiments.tables import Experiment, LoggedModel, Run
+from pilothouse.interop import notifications
 from pilothouse.interop.importing import ledger, records, write_logged_models, write_runs
-from pilothouse.interop.importing.artifacts import ImportedFiles, keep_files
-from pilothouse.interop.importing.coerce import stamp
-from pilothouse.interop.importing.ledger import BEGUN, PARTLY, WHOLE, ImportLedger
+from pilothouse.interop.importing.artifacts import ImportedFiles, store_files
+from pilothouse.interop.importing.coerce import fingerprint
+from pilothouse.interop.importing.ledger import COMPLETE, PARTIAL, STARTED, ImportLedger
 from pilothouse.interop.importing.records import ImportSource
-from pilothouse.interop.importing.report import ImportReport, Notes
-from pilothouse.interop.importing.sanitise import cut, is_fit_key, pairs
+from pilothouse.interop.importing.report import ImportReport, ReportBuilder
+from pilothouse.interop.importing.sanitise import is_valid_key, truncated, valid_pairs
 from pilothouse.interop.importing.sources import open_source
-from pilothouse.interop.importing.write_registry import Shelf
-from pilothouse.interop.mlflow import webhooks
-from pilothouse.interop.mlflow.experiments import (
-    MAX_NAME_LENGTH,
-    MAX_VALUE_LENGTH,
-    ensure_default,
-)
-from pilothouse.interop.mlflow.run_serialisation import NOTE
+from pilothouse.interop.importing.write_registry import RegistryImporter
+from pilothouse.interop.limits import MAX_EXPERIMENT_NAME_LENGTH, MAX_EXPERIMENT_TAG_LENGTH
 from pilothouse.jobs import Progress
 from pilothouse.kit.errors import Cancelled, NotFound, PilothouseError
 from pilothouse.storage import Store
 
-PORTION = 200_000  # points in one transaction: a second or so of writing
+MAX_POINTS = 200_000  # points in one transaction: a second or so of writing
 PAGE = 200
-PATIENCE_S = 0.3
-DEFAULT_NAME = "Default"
+PROGRESS_INTERVAL_S = 0.3
 DELETED = "it came before and was deleted here since"
-Tell = Callable[[float, str], None]
+ProgressCallback = Callable[[float, str], None]
 
 
 def import_job(
@@ -57,7 +53,12 @@ def import_job(
 ) -> dict[str, Any]:
     """Bring a source in a child process; the result is the report as JSON."""
     return run_import(
-        store, source, experiments=experiments, into=into, artifacts=artifacts, tell=progress
+        store,
+        source,
+        experiments=experiments,
+        prefix=into,
+        artifacts=artifacts,
+        on_progress=progress,
     ).to_json()
 
 
@@ -66,19 +67,21 @@ def run_import(
     source: str,
     *,
     experiments: Sequence[str] = (),
-    into: str = "",
+    prefix: str = "",
     artifacts: str = "",
-    tell: Tell = lambda _share, _message: None,
+    on_progress: ProgressCallback = lambda _share, _message: None,
 ) -> ImportReport:
     """Bring what a folder, database or server holds, and say what came and what did not.
 
     `tell` hears how far it is, and may raise to stop it: what came until then stays. Raises
     NotFound, Invalid or Unavailable when nothing of the source can be read.
     """
-    notes = Notes()
-    opened = open_source(source, notes, artifacts)
+    report = ReportBuilder()
+    opened = open_source(source, report, artifacts)
     try:
-        return import_from(store, opened, notes, experiments=experiments, into=into, tell=tell)
+        return import_from(
+            store, opened, report, experiments=experiments, prefix=prefix, on_progress=on_progress
+        )
     finally:
         opened.close()
 
@@ -86,63 +89,68 @@ def run_import(
 def import_from(
     store: Store,
     source: ImportSource,
-    notes: Notes,
+    report: ReportBuilder,
     *,
     experiments: Sequence[str] = (),
-    into: str = "",
-    tell: Tell = lambda _share, _message: None,
+    prefix: str = "",
+    on_progress: ProgressCallback = lambda _share, _message: None,
 ) -> ImportReport:
-    """Bring what an opened source holds; `notes` are those that its reader tells."""
-    return _Import(store, source, notes, into, tell).everything(experiments)
+    """Bring what an opened source holds; `report` are those that its reader tells."""
+    return _Import(store, source, report, prefix, on_progress).run(experiments)
 
 
 class _Import:
     """One import on its way."""
 
     def __init__(
-        self, store: Store, source: ImportSource, notes: Notes, into: str, tell: Tell
+        self,
+        store: Store,
+        source: ImportSource,
+        report: ReportBuilder,
+        prefix: str,
+        on_progress: ProgressCallback,
     ) -> None:
         self._store = store
         self._source = source
-        self._notes = notes
-        self._into = into.strip().strip("/")
-        self._tell = tell
-        self._told_at = 0.0
-        self._done, self._expected, self._words = 0, 0, "reading"
-        self._places: dict[str, int] = {}
-        self._noted: set[int] = set()
+        self._report = report
+        self._prefix = prefix.strip().strip("/")
+        self._on_progress = on_progress
+        self._reported_at = 0.0
+        self._done, self._expected, self._message = 0, 0, "reading"
+        self._experiment_ids: dict[str, int] = {}
+        self._recorded: set[int] = set()
         with store.read() as session:
-            self._memory = ImportLedger(session, source.name)
+            self._ledger = ImportLedger(session, source.name)
 
-    def everything(self, selected: Sequence[str]) -> ImportReport:
+    def run(self, selected: Sequence[str]) -> ImportReport:
         """Bring what was asked for, in the order in which one thing needs the other."""
-        self._go_on("looking")
-        chosen = self._chosen(selected)
+        self._report_progress("looking")
+        chosen = self._selected_experiments(selected)
         counts = [self._source.count(experiment) for experiment in chosen]
         self._expected = sum(count or 0 for count in counts)
         for experiment in chosen:
-            self._experiment(experiment)
+            self._import_experiment(experiment)
         for experiment in chosen:
-            self._logged_models(experiment)
+            self._import_logged_models(experiment)
         for experiment in chosen:
-            self._runs(experiment)
-        for experiment_id in dict.fromkeys(self._places.values()):
-            self._link(experiment_id)
-        self._registry(all_runs=not selected)
-        for noun, count in self._source.others().items():
+            self._import_runs(experiment)
+        for experiment_id in dict.fromkeys(self._experiment_ids.values()):
+            self._link_parents(experiment_id)
+        self._import_registry(all_runs=not selected)
+        for noun, count in self._source.unsupported().items():
             if count:
-                self._notes.skipped(noun, f"{count:,} in all", "they have no place here")
-        return self._notes.report(self._source.name, self._source.kind)
+                self._report.skipped(noun, f"{count:,} in all", "they have no place here")
+        return self._report.build(self._source.name, self._source.kind)
 
-    def _go_on(self, message: str) -> None:
-        """Tell how far we are, a few times a second; whoever listens may stop us."""
+    def _report_progress(self, message: str) -> None:
+        """Report how far it is, a few times a second; the callback may raise to stop the import."""
         now = time.monotonic()
-        if now - self._told_at >= PATIENCE_S:
-            self._told_at = now
+        if now - self._reported_at >= PROGRESS_INTERVAL_S:
+            self._reported_at = now
             share = self._done / self._expected if self._expected else 0.0
-            self._tell(min(share, 0.99), message)
+            self._on_progress(min(share, 0.99), message)
 
-    def _chosen(self, selected: Sequence[str]) -> list[records.ExperimentRecord]:
+    def _selected_experiments(self, selected: Sequence[str]) -> list[records.ExperimentRecord]:
         experiments = list(self._source.experiments())
         known_names = {experiment.name for experiment in experiments}
         if missing := [name for name in selected if name not in known_names]:
@@ -152,25 +160,25 @@ class _Import:
             experiment for experiment in experiments if not selected or experiment.name in selected
         ]
 
-    def _experiment(self, experiment: records.ExperimentRecord) -> None:
+    def _import_experiment(self, experiment: records.ExperimentRecord) -> None:
         """See to it that there is an experiment for its runs; an empty Default is none."""
-        name = f"{self._into}/{experiment.name}" if self._into else experiment.name
-        if len(name) > MAX_NAME_LENGTH or not name.strip():
-            message = f"a name has 1 to {MAX_NAME_LENGTH} characters"
-            self._notes.broken("experiment", name, message)
+        name = f"{self._prefix}/{experiment.name}" if self._prefix else experiment.name
+        if len(name) > MAX_EXPERIMENT_NAME_LENGTH or not name.strip():
+            message = f"a name has 1 to {MAX_EXPERIMENT_NAME_LENGTH} characters"
+            self._report.broken("experiment", name, message)
             return
         if experiment.name == DEFAULT_NAME and self._is_empty(experiment):
             return
-        digest = stamp(name, dict(experiment.tags))
+        digest = fingerprint(name, dict(experiment.tags))
         with self._store.read() as session:
-            entry = self._memory.one(session, ledger.EXPERIMENT, experiment.id)
-            experiment_id = _place(session, entry, name)
-        if experiment_id is not None and entry is not None and entry.is_as(digest):
-            self._notes.known["experiments"] += 1
+            entry = self._ledger.entry(session, ledger.EXPERIMENT, experiment.id)
+            experiment_id = _existing_experiment(session, entry, name)
+        if experiment_id is not None and entry is not None and entry.is_unchanged(digest):
+            self._report.already_imported["experiments"] += 1
         else:
             with self._store.write() as session:
-                experiment_id = self._made(session, experiment, name, experiment_id)
-                self._memory.keep(
+                experiment_id = self._make_experiment(session, experiment, name, experiment_id)
+                self._ledger.record(
                     session,
                     self._store,
                     ledger.EXPERIMENT,
@@ -178,13 +186,13 @@ class _Import:
                     str(experiment_id),
                     digest=digest,
                 )
-        self._places[experiment.id] = experiment_id
+        self._experiment_ids[experiment.id] = experiment_id
 
     def _is_empty(self, experiment: records.ExperimentRecord) -> bool:
         runs_of, models_of = self._source.runs, self._source.logged_models
         return not any(True for reader in (runs_of, models_of) for _ in reader(experiment))
 
-    def _made(
+    def _make_experiment(
         self,
         session: Session,
         experiment: records.ExperimentRecord,
@@ -193,69 +201,67 @@ class _Import:
     ) -> int:
         """The experiment of that name, made with their facts when it is not there."""
         if experiment_id is None and name == DEFAULT_NAME:
-            ensure_default(session, self._store)
-            experiment_id = _named(session, name)
+            experiment_changes.ensure_default(session, self._store)
+            experiment_id = _experiment_named(session, name)
         if experiment_id is None:
-            experiment_id = self._new(session, experiment, name)
-            self._notes.brought["experiments"] += 1
+            experiment_id = self._create_experiment(session, experiment, name)
+            self._report.imported["experiments"] += 1
         else:
-            self._notes.changed["experiments"] += 1
-        tags = pairs(experiment.tags, self._notes, "tag", name, MAX_VALUE_LENGTH)
-        for key, value in tags.items():
-            session.merge(ExperimentTag(experiment_id=experiment_id, key=key, value=value))
-        session.flush()
+            self._report.changed["experiments"] += 1
+        tags = valid_pairs(experiment.tags, self._report, "tag", name, MAX_EXPERIMENT_TAG_LENGTH)
+        experiment_changes.set_tags(session, experiment_id, tags)
         return experiment_id
 
-    def _new(self, session: Session, experiment: records.ExperimentRecord, name: str) -> int:
-        created = experiment.created_at or self._store.now()
-        row = Experiment(
+    def _create_experiment(
+        self, session: Session, experiment: records.ExperimentRecord, name: str
+    ) -> int:
+        new = NewExperiment(
             name=name,
-            note=cut(experiment.tags.get(NOTE, ""), MAX_VALUE_LENGTH, self._notes, "note", name),
-            created_at=created,
-            updated_at=experiment.updated_at or created,
-            created_by=self._store.actor,
+            note=truncated(experiment.note, MAX_EXPERIMENT_TAG_LENGTH, self._report, "note", name),
+            created_at=experiment.created_at,
+            updated_at=experiment.updated_at,
+            archived_at=(experiment.updated_at or self._store.now())
+            if experiment.deleted
+            else None,
         )
-        if experiment.deleted:
-            row.archived_at = experiment.updated_at or self._store.now()
-        session.add(row)
-        session.flush()
-        record(session, self._store, "created", "experiment", name, reason=self._reason)
-        return row.id or 0
+        return experiment_changes.create(session, self._store, new, self._reason).id or 0
 
     @property
     def _reason(self) -> str:
         return f"imported from {self._source.name}"
 
-    def _note_once(self, session: Session, experiment_id: int) -> None:
+    def _record_once(self, session: Session, experiment_id: int) -> None:
         """One entry of the log for all that an import brings into an experiment."""
         row = session.get(Experiment, experiment_id)
-        if row is not None and experiment_id not in self._noted:
+        if row is not None and experiment_id not in self._recorded:
             from_where = {"source": self._source.name}
             record(session, self._store, "imported", "experiment", row.name, after=from_where)
-            self._noted.add(experiment_id)
+            self._recorded.add(experiment_id)
 
-    def _logged_models(self, experiment: records.ExperimentRecord) -> None:
-        experiment_id = self._places.get(experiment.id)
+    def _import_logged_models(self, experiment: records.ExperimentRecord) -> None:
+        experiment_id = self._experiment_ids.get(experiment.id)
         if experiment_id is None:
             return
         for model in self._source.logged_models(experiment):
-            self._words = f"{experiment.name}: logged model {model.name}"
-            self._go_on(self._words)
+            self._message = f"{experiment.name}: logged model {model.name}"
+            self._report_progress(self._message)
             with self._store.read() as session:
-                entry = self._memory.one(session, ledger.LOGGED_MODEL, model.id)
+                entry = self._ledger.entry(session, ledger.LOGGED_MODEL, model.id)
                 is_here = session.get(LoggedModel, model.id) is not None
             if entry is not None and not is_here:
-                self._notes.skipped("logged model", model.id, DELETED)
-            elif entry is not None and entry.is_as(model.stamp):
-                self._notes.known["logged_models"] += 1
+                self._report.skipped("logged model", model.id, DELETED)
+            elif entry is not None and entry.is_unchanged(model.fingerprint):
+                self._report.already_imported["logged_models"] += 1
             elif is_here and entry is None:
                 message = "a logged model with this id is here already, from elsewhere"
-                self._notes.conflict("logged model", model.id, message)
+                self._report.conflict("logged model", model.id, message)
             else:
-                files = keep_files(self._store, self._source, self._notes, model, self._still)
-                self._write_model(model, experiment_id, files, is_new=not is_here)
+                files = store_files(
+                    self._store, self._source, self._report, model, self._repeat_progress
+                )
+                self._write_logged_model(model, experiment_id, files, is_new=not is_here)
 
-    def _write_model(
+    def _write_logged_model(
         self,
         model: records.LoggedModelRecord,
         experiment_id: int,
@@ -264,48 +270,50 @@ class _Import:
         is_new: bool,
     ) -> None:
         with self._store.write() as session:
-            self._note_once(session, experiment_id)
+            self._record_once(session, experiment_id)
             write_logged_models.write(
-                session, self._store, self._notes, model, experiment_id, files.stored
+                session, self._store, self._report, model, experiment_id, files.stored
             )
-            self._remember(session, ledger.LOGGED_MODEL, model.id, model.stamp, whole=files.whole)
+            self._mark_imported(
+                session, ledger.LOGGED_MODEL, model.id, model.fingerprint, whole=files.complete
+            )
         self._count("logged_models", files, is_new=is_new)
 
-    def _remember(
+    def _mark_imported(
         self, session: Session, kind: str, number: str, digest: str, *, whole: bool
     ) -> None:
-        self._memory.keep(
+        self._ledger.record(
             session,
             self._store,
             kind,
             number,
             number,
-            state=WHOLE if whole else PARTLY,
+            state=COMPLETE if whole else PARTIAL,
             digest=digest,
         )
 
     def _count(self, noun: str, files: ImportedFiles, *, is_new: bool) -> None:
-        (self._notes.brought if is_new else self._notes.changed)[noun] += 1
-        self._notes.brought["files"] += len(files.stored)
-        self._notes.brought["bytes"] += sum(file.size for file in files.stored)
+        (self._report.imported if is_new else self._report.changed)[noun] += 1
+        self._report.imported["files"] += len(files.stored)
+        self._report.imported["bytes"] += sum(file.size for file in files.stored)
 
-    def _runs(self, experiment: records.ExperimentRecord) -> None:
-        experiment_id = self._places.get(experiment.id)
+    def _import_runs(self, experiment: records.ExperimentRecord) -> None:
+        experiment_id = self._experiment_ids.get(experiment.id)
         if experiment_id is None:
             return
         for page in _pages(self._source.runs(experiment), PAGE):
             ids = [run.id for run in page]
             with self._store.read() as session:
-                entries = self._memory.of(session, ledger.RUN, ids)
+                entries = self._ledger.entries(session, ledger.RUN, ids)
                 here = {row.id: row for row in session.scalars(_rows(ids))}
             for run in page:
                 self._done += 1
                 total = f" of {self._expected:,}" if self._expected else ""
-                self._words = f"{experiment.name}: run {self._done:,}{total}"
-                self._go_on(self._words)
-                self._run(run, experiment_id, entries.get(run.id), here.get(run.id))
+                self._message = f"{experiment.name}: run {self._done:,}{total}"
+                self._report_progress(self._message)
+                self._import_run(run, experiment_id, entries.get(run.id), here.get(run.id))
 
-    def _run(
+    def _import_run(
         self,
         run: records.RunRecord,
         experiment_id: int,
@@ -313,78 +321,90 @@ class _Import:
         here: Run | None,
     ) -> None:
         if here is None and entry is not None:
-            self._notes.skipped("run", run.id, DELETED)
-        elif entry is not None and entry.is_as(run.stamp):
-            self._notes.known["runs"] += 1
+            self._report.skipped("run", run.id, DELETED)
+        elif entry is not None and entry.is_unchanged(run.fingerprint):
+            self._report.already_imported["runs"] += 1
         elif here is not None and entry is None:
             message = "a run with this id is here already, from elsewhere"
-            self._notes.conflict("run", run.id, message)
+            self._report.conflict("run", run.id, message)
         elif here is not None and here.archived_at is not None and not run.deleted:
             message = "it is archived here: restore it to bring what is new"
-            self._notes.skipped("run", run.id, message)
+            self._report.skipped("run", run.id, message)
         else:
-            self._bring(run, experiment_id, is_new=entry is None or entry.state == BEGUN)
+            self._write_run(run, experiment_id, is_new=entry is None or entry.state == STARTED)
 
-    def _bring(self, run: records.RunRecord, experiment_id: int, *, is_new: bool) -> None:
-        files = keep_files(self._store, self._source, self._notes, run, self._still)
+    def _write_run(self, run: records.RunRecord, experiment_id: int, *, is_new: bool) -> None:
+        files = store_files(self._store, self._source, self._report, run, self._repeat_progress)
         is_first, points = True, 0
         try:
-            for portion, is_last in write_runs.portions(self._fit(run), PORTION):
-                self._still("")
+            for portion, is_last in write_runs.batches(self._valid_points(run), MAX_POINTS):
+                self._repeat_progress("")
                 with self._store.write() as session:
                     if is_first:
-                        self._note_once(session, experiment_id)
-                        write_runs.begin(session, self._store, self._notes, run, experiment_id)
-                        self._begun(session, run)
-                    write_runs.log(
+                        self._record_once(session, experiment_id)
+                        write_runs.begin(
+                            session,
+                            self._store,
+                            self._report,
+                            run,
+                            experiment_id,
+                            self._source.tag_columns,
+                        )
+                        self._mark_started(session, run)
+                    write_runs.log_points_and_files(
                         session, self._store, run.id, portion, files.stored if is_last else ()
                     )
                     if is_last:
-                        write_runs.end(session, self._store, run)
-                        self._remember(session, ledger.RUN, run.id, run.stamp, whole=files.whole)
+                        write_runs.finish(session, self._store, run)
+                        self._mark_imported(
+                            session, ledger.RUN, run.id, run.fingerprint, whole=files.complete
+                        )
                 is_first = False
                 points += sum(len(stretch.steps) for stretch in portion)
         except Cancelled:
             raise
         except PilothouseError as broken:
-            self._notes.broken("run", run.id, f"not all of it came: {broken.message}")
+            self._report.broken("run", run.id, f"not all of it came: {broken.message}")
             return
-        self._notes.brought["points"] += points
+        self._report.imported["points"] += points
         self._count("runs", files, is_new=is_new)
 
-    def _still(self, _path: str) -> None:
-        self._go_on(self._words)
+    def _repeat_progress(self, _path: str) -> None:
+        self._report_progress(self._message)
 
-    def _begun(self, session: Session, run: records.RunRecord) -> None:
-        self._memory.keep(session, self._store, ledger.RUN, run.id, run.id, state=BEGUN)
+    def _mark_started(self, session: Session, run: records.RunRecord) -> None:
+        self._ledger.record(session, self._store, ledger.RUN, run.id, run.id, state=STARTED)
 
-    def _fit(self, run: records.RunRecord) -> Iterator[Points]:
+    def _valid_points(self, run: records.RunRecord) -> Iterator[Points]:
         """The run's points, of the metrics that have a fit name."""
         for stretch in self._source.points(run):
-            if is_fit_key(stretch.key):
+            if is_valid_key(stretch.key):
                 yield stretch
             else:
                 message = "it cannot name a metric here"
-                self._notes.broken("metric", f"{run.id}/{stretch.key}", message)
+                self._report.broken("metric", f"{run.id}/{stretch.key}", message)
 
-    def _link(self, experiment_id: int) -> None:
+    def _link_parents(self, experiment_id: int) -> None:
         """Put runs below their parents; when there are none to put, nothing is written."""
+        parent_key = self._source.tag_columns.parent
         with self._store.read() as session:
-            waits = write_runs.waits_for_parent(session, experiment_id)
+            waits = write_runs.has_unlinked_runs(session, experiment_id, parent_key)
         if waits:
             with self._store.write() as session:
-                write_runs.link(session, self._notes, experiment_id)
+                write_runs.link_parents(session, self._report, experiment_id, parent_key)
 
-    def _registry(self, *, all_runs: bool) -> None:
-        shelf = Shelf(self._store, self._notes, self._memory, all_runs=all_runs)
+    def _import_registry(self, *, all_runs: bool) -> None:
+        importer = RegistryImporter(
+            self._store, self._source, self._report, self._ledger, all_runs=all_runs
+        )
         for model in self._source.models():
-            self._go_on(f"registered model {model.name}")
-            with webhooks.quiet(), self._store.write() as session:
-                counts = shelf.put(session, model)
-            self._notes.brought["models"] += counts.models
-            self._notes.brought["versions"] += counts.versions
-            self._notes.known["versions"] += counts.unchanged
-            self._notes.changed["versions"] += counts.changed
+            self._report_progress(f"registered model {model.name}")
+            with notifications.suppressed(), self._store.write() as session:
+                counts = importer.import_model(session, model)
+            self._report.imported["models"] += counts.models
+            self._report.imported["versions"] += counts.versions
+            self._report.already_imported["versions"] += counts.unchanged
+            self._report.changed["versions"] += counts.changed
 
 
 def _pages(runs: Iterator[records.RunRecord], size: int) -> Iterator[list[records.RunRecord]]:
@@ -396,12 +416,14 @@ def _rows(ids: Sequence[str]) -> Any:
     return select(Run).where(col(Run.id).in_(ids))
 
 
-def _place(session: Session, entry: ledger.LedgerEntry | None, name: str) -> int | None:
+def _existing_experiment(
+    session: Session, entry: ledger.LedgerEntry | None, name: str
+) -> int | None:
     """The experiment that it became before, when that is meant; else the one of that name."""
     if entry is not None and (row := session.get(Experiment, int(entry.local_id))) is not None:
-        return row.id if row.name == name else _named(session, name)
-    return _named(session, name)
+        return row.id if row.name == name else _experiment_named(session, name)
+    return _experiment_named(session, name)
 
 
-def _named(session: Session, name: str) -> int | None:
+def _experiment_named(session: Session, name: str) -> int | None:
     return session.scalars(select(col(Experiment.id)).where(col(Experiment.name) == name)).first()

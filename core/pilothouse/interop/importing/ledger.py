@@ -15,7 +15,7 @@ EXPERIMENT, RUN, LOGGED_MODEL, MODEL, VERSION = (
     *("experiment", "run", "logged model", "model", "version"),
 )
 # `partly`: it is here, but something of it could not be read, and is asked for again next time.
-BEGUN, PARTLY, WHOLE = "begun", "partly", "whole"
+STARTED, PARTIAL, COMPLETE = "begun", "partly", "whole"
 CHUNK = 400
 
 
@@ -28,9 +28,9 @@ class LedgerEntry:
     state: str
     digest: str
 
-    def is_as(self, digest: str) -> bool:
+    def is_unchanged(self, digest: str) -> bool:
         """Whether nothing is left to do while it looks like this."""
-        return self.state == WHOLE and self.digest == digest
+        return self.state == COMPLETE and self.digest == digest
 
 
 class ImportLedger:
@@ -41,7 +41,7 @@ class ImportLedger:
         others = session.scalars(select(col(Imported.source)).distinct()).all()
         self._sources = list({source, *others})
 
-    def of(
+    def entries(
         self, session: Session, kind: str, external_ids: Sequence[str]
     ) -> Mapping[str, LedgerEntry]:
         """Those of a kind that are known, by their ids; what came from this source goes first."""
@@ -59,11 +59,11 @@ class ImportLedger:
                     )
         return entries
 
-    def one(self, session: Session, kind: str, external_id: str) -> LedgerEntry | None:
+    def entry(self, session: Session, kind: str, external_id: str) -> LedgerEntry | None:
         """One of a kind, when it is known."""
-        return self.of(session, kind, [external_id]).get(external_id)
+        return self.entries(session, kind, [external_id]).get(external_id)
 
-    def keep(
+    def record(
         self,
         session: Session,
         store: Store,
@@ -71,10 +71,10 @@ class ImportLedger:
         external_id: str,
         local_id: str,
         *,
-        state: str = WHOLE,
+        state: str = COMPLETE,
         digest: str = "",
     ) -> None:
-        """Remember that something has come, how far, and what it looked like."""
+        """Record that something was imported, how completely, and its fingerprint."""
         session.merge(
             Imported(
                 source=self.source,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pilothouse.interop.importing.records import FileRecord, LoggedModelRecord, RunRecord
-from pilothouse.interop.importing.report import Notes
-from pilothouse.interop.importing.sandbox import Root, Tell, is_elsewhere
+from pilothouse.interop.importing.report import ReportBuilder
+from pilothouse.interop.importing.sandbox import ProblemCallback, Sandbox
 
 MAX_COUNTED = 200_000
 
@@ -14,35 +14,35 @@ MAX_COUNTED = 200_000
 class LocalFiles:
     """The files of a source whose artifacts lie in a folder."""
 
-    def __init__(self, root: Root, notes: Notes) -> None:
+    def __init__(self, root: Sandbox, report: ReportBuilder) -> None:
         self.root = root
-        self.notes = notes
+        self.report = report
 
-    def tell(self, kind: str) -> Tell:
+    def problem_callback(self, kind: str) -> ProblemCallback:
         """Where what cannot be read is told: a line of the report."""
-        return lambda path, why: self.notes.broken(kind, path, why)
+        return lambda path, why: self.report.broken(kind, path, why)
 
-    def place_of(self, owner: RunRecord | LoggedModelRecord) -> str | None:
+    def folder_of(self, owner: RunRecord | LoggedModelRecord) -> str | None:
         """The folder of a run's or a logged model's files, None when it is not there."""
-        return self.root.rerooted(owner.files_at, owner.id)
+        return self.root.relocate(owner.artifact_uri, owner.id)
 
     def files(self, owner: RunRecord | LoggedModelRecord) -> Iterator[FileRecord]:
         """Every file of a run or a logged model."""
-        folder = self.place_of(owner)
+        folder = self.folder_of(owner)
         if folder is None:
-            self._tell_where(owner)
+            self._report_location(owner)
             return
-        for entry in self.root.files(folder, self.tell("file")):
+        for entry in self.root.files(folder, self.problem_callback("file")):
             yield FileRecord(entry.path.removeprefix(f"{folder}/"), entry.size, entry.path)
 
-    def _tell_where(self, owner: RunRecord | LoggedModelRecord) -> None:
-        if is_elsewhere(owner.files_at):
-            message = f"they are at {owner.files_at}, which is not opened"
-            self.notes.skipped("files", owner.id, message)
+    def _report_location(self, owner: RunRecord | LoggedModelRecord) -> None:
+        if self.root.is_elsewhere(owner.artifact_uri):
+            message = f"they are at {owner.artifact_uri}, which is not opened"
+            self.report.skipped("files", owner.id, message)
 
     def read(self, file: FileRecord) -> Iterator[bytes]:
         """The bytes of a file."""
-        return self.root.pieces(file.location)
+        return self.root.chunks(file.location)
 
     def size(self) -> int | None:
         """The bytes of all files in the folder; None when they are too many to be counted."""

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from pilothouse.interop.importing import ledger
 from pilothouse.interop.importing.records import ImportSource
-from pilothouse.interop.importing.report import Notes, ReportLine
+from pilothouse.interop.importing.report import ReportBuilder, ReportLine
 from pilothouse.interop.importing.sources import open_source
 from pilothouse.interop.tables import Imported
 from pilothouse.storage import Store
@@ -54,15 +54,15 @@ class ImportPreview:
 
 def preview(store: Store, source: str, artifacts: str = "") -> ImportPreview:
     """Count what a source holds. Raises NotFound, Invalid or Unavailable when it cannot be read."""
-    notes = Notes()
-    opened = open_source(source, notes, artifacts)
+    report = ReportBuilder()
+    opened = open_source(source, report, artifacts)
     try:
-        return _look(store, opened, notes)
+        return _look(store, opened, report)
     finally:
         opened.close()
 
 
-def _look(store: Store, source: ImportSource, notes: Notes) -> ImportPreview:
+def _look(store: Store, source: ImportSource, report: ReportBuilder) -> ImportPreview:
     experiments = [
         {
             "name": experiment.name,
@@ -74,7 +74,7 @@ def _look(store: Store, source: ImportSource, notes: Notes) -> ImportPreview:
     ]
     counts = [row["runs"] for row in experiments]
     models = list(source.models())
-    others = {noun: count for noun, count in source.others().items() if count}
+    others = {noun: count for noun, count in source.unsupported().items() if count}
     return ImportPreview(
         source=source.name,
         kind=source.kind,
@@ -86,7 +86,7 @@ def _look(store: Store, source: ImportSource, notes: Notes) -> ImportPreview:
         versions=sum(len(model.versions) for model in models),
         others=others,
         bytes=source.size(),
-        faults=notes.report(source.name, source.kind).lines,
+        faults=report.build(source.name, source.kind).lines,
     )
 
 
@@ -94,7 +94,7 @@ def _known_runs(store: Store, source: str) -> int:
     query = select(func.count()).where(
         col(Imported.source) == source,
         col(Imported.kind) == ledger.RUN,
-        col(Imported.state) == ledger.WHOLE,
+        col(Imported.state) == ledger.COMPLETE,
     )
     with store.read() as session:
         return int(session.execute(query).scalar_one())

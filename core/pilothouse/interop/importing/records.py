@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from sqlmodel import Session
+
 from pilothouse.experiments.metrics.summary import Points
+from pilothouse.experiments.run_changes import TagColumns
+from pilothouse.interop.model_source import ModelSource
 
 BATCH = 50_000  # points that a source hands over at once
 INPUT, OUTPUT = "input", "output"
@@ -19,6 +23,7 @@ class ExperimentRecord:
 
     id: str
     name: str
+    note: str = ""
     deleted: bool = False
     created_at: datetime | None = None
     updated_at: datetime | None = None
@@ -33,7 +38,7 @@ class DatasetRecord:
     digest: str
     source_type: str = ""
     source: str = ""
-    schema: str = ""
+    columns: str = ""
     profile: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,7 +54,7 @@ class ModelUse:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run without its histories and files; `stamp` changes when anything of it does."""
+    """A run without its histories and files; `fingerprint` changes when anything of it does."""
 
     id: str
     experiment: str
@@ -65,10 +70,10 @@ class RunRecord:
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     datasets: tuple[DatasetRecord, ...] = ()
-    uses: tuple[ModelUse, ...] = ()
+    model_uses: tuple[ModelUse, ...] = ()
     metrics: tuple[str, ...] = ()
-    files_at: str = ""
-    stamp: str = ""
+    artifact_uri: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,9 +105,9 @@ class LoggedModelRecord:
     deleted: bool = False
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
-    figures: tuple[MetricRecord, ...] = ()
-    files_at: str = ""
-    stamp: str = ""
+    metrics: tuple[MetricRecord, ...] = ()
+    artifact_uri: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,16 @@ class ImportSource(Protocol):
         ...
 
     @property
+    def tracker(self) -> str:
+        """The name of the tracker, as people know it."""
+        ...
+
+    @property
+    def tag_columns(self) -> TagColumns:
+        """Which of its run tags fill a column of a run, and which names the parent."""
+        ...
+
+    @property
     def kind(self) -> str:
         """What it is, in words: a folder, a database, a server."""
         ...
@@ -193,7 +208,11 @@ class ImportSource(Protocol):
         """Every registered model; prompts are none."""
         ...
 
-    def others(self) -> Mapping[str, int]:
+    def resolve(self, session: Session, version: VersionRecord) -> ModelSource | None:
+        """Where a version's files are among those that were imported; None when they are not."""
+        ...
+
+    def unsupported(self) -> Mapping[str, int]:
         """What is there and never comes (prompts, traces), and how much of it."""
         ...
 

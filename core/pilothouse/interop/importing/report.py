@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pilothouse.interop.importing.coerce import shown
+from pilothouse.interop.importing.coerce import excerpt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ class ImportReport:
 
     source: str
     kind: str
-    brought: Mapping[str, int]
+    imported: Mapping[str, int]
     already_imported: Mapping[str, int]
     changed: Mapping[str, int]
     lines: tuple[ReportLine, ...]
@@ -51,7 +51,7 @@ class ImportReport:
         return sum(self.outcomes.get(outcome, 0) for outcome in FAULTS)
 
     @property
-    def untold(self) -> int:
+    def lines_omitted(self) -> int:
         """How many lines there were more than are kept."""
         return sum(self.outcomes.values()) - len(self.lines)
 
@@ -68,13 +68,13 @@ class ImportReport:
         return {
             "source": self.source,
             "kind": self.kind,
-            "brought": dict(self.brought),
+            "brought": dict(self.imported),
             "known": dict(self.already_imported),
             "changed": dict(self.changed),
             "faults": self.faults,
             "outcomes": dict(self.outcomes),
             "lines": [vars(line) for line in self.lines],
-            "lines_more": self.untold,
+            "lines_more": self.lines_omitted,
         }
 
     @staticmethod
@@ -83,7 +83,7 @@ class ImportReport:
         return ImportReport(
             source=payload["source"],
             kind=payload["kind"],
-            brought=payload["brought"],
+            imported=payload["brought"],
             already_imported=payload["known"],
             changed=payload["changed"],
             lines=tuple(ReportLine(**line) for line in payload["lines"]),
@@ -91,47 +91,47 @@ class ImportReport:
         )
 
 
-class Notes:
+class ReportBuilder:
     """A report while it is written."""
 
     def __init__(self) -> None:
-        self.brought: Counter[str] = Counter()
-        self.known: Counter[str] = Counter()
+        self.imported: Counter[str] = Counter()
+        self.already_imported: Counter[str] = Counter()
         self.changed: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self._lines: dict[ReportLine, None] = {}
 
     def skipped(self, kind: str, name: Any, why: str) -> None:
         """It is there and does not come, and that is no fault."""
-        self._say(SKIPPED, kind, name, why)
+        self._add(SKIPPED, kind, name, why)
 
     def broken(self, kind: str, name: Any, why: str) -> None:
         """It cannot be read or cannot be kept."""
-        self._say(BROKEN, kind, name, why)
+        self._add(BROKEN, kind, name, why)
 
     def conflict(self, kind: str, name: Any, why: str) -> None:
         """Something else has its place here."""
-        self._say(CONFLICT, kind, name, why)
+        self._add(CONFLICT, kind, name, why)
 
     def noted(self, kind: str, name: Any, why: str) -> None:
         """It came, but not quite as it was."""
-        self._say(NOTED, kind, name, why)
+        self._add(NOTED, kind, name, why)
 
-    def _say(self, outcome: str, kind: str, name: Any, why: str) -> None:
-        line = ReportLine(outcome, kind, shown(name), shown(why, MAX_REASON_LENGTH))
+    def _add(self, outcome: str, kind: str, name: Any, why: str) -> None:
+        line = ReportLine(outcome, kind, excerpt(name), excerpt(why, MAX_REASON_LENGTH))
         if line not in self._lines:
             self.outcomes[outcome] += 1
             if len(self._lines) < MAX_LINES:
                 self._lines[line] = None
 
-    def report(self, source: str, kind: str) -> ImportReport:
+    def build(self, source: str, kind: str) -> ImportReport:
         """What has been told so far."""
-        counted = {noun: self.brought[noun] for noun in NOUNS}
+        counted = {noun: self.imported[noun] for noun in NOUNS}
         return ImportReport(
             source,
             kind,
             counted,
-            dict(+self.known),
+            dict(+self.already_imported),
             dict(+self.changed),
             tuple(self._lines),
             dict(self.outcomes),

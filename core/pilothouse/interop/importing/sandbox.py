@@ -10,7 +10,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +19,14 @@ from urllib.parse import unquote
 
 from pilothouse.kit.errors import Invalid, Unavailable
 
-PIECE = 1 << 20
+CHUNK_SIZE = 1 << 20
 MAX_YAML = 4 << 20
 MAX_YAML_DEPTH, MAX_DEPTH = 16, 64
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # A pipe or a device would make whoever opens it wait.
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
-LOCAL = ("", "file", "mlflow-artifacts")
-USUAL = ("", "mlartifacts/", "mlruns/")
-Tell = Callable[[str, str], None]
+ProblemCallback = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,19 @@ class Entry:
     size: int
 
 
-class Root:
+class Sandbox:
     """A folder of somebody else's; paths inside it are texts such as `a/b/c`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, schemes: Sequence[str] = (), prefixes: Sequence[str] = ("",)
+    ) -> None:
+        """Paths with one of the `schemes` are taken for paths of files, as `file:` is.
+
+        `prefixes` are the folders inside, with a slash at the end, in which `relocate` looks.
+        """
         self.folder = folder.resolve()
+        self._schemes = tuple(schemes)
+        self._prefixes = tuple(prefixes)
 
     @contextmanager
     def _open(self, path: str, flags: int) -> Iterator[int]:
@@ -63,7 +69,9 @@ class Root:
         finally:
             os.close(here)
 
-    def entries(self, path: str = "", tell: Tell = lambda _path, _why: None) -> list[Entry]:
+    def entries(
+        self, path: str = "", tell: ProblemCallback = lambda _path, _why: None
+    ) -> list[Entry]:
         """What lies in a folder, by name; links and names that are no text are told, not listed."""
         entries = []
         with self._open(path, FOLDER) as folder, os.scandir(folder) as scanner:
@@ -82,7 +90,9 @@ class Root:
                         tell(where, "it is neither a file nor a folder")
         return sorted(entries, key=lambda entry: entry.name)
 
-    def folders(self, path: str = "", tell: Tell = lambda _path, _why: None) -> list[Entry]:
+    def folders(
+        self, path: str = "", tell: ProblemCallback = lambda _path, _why: None
+    ) -> list[Entry]:
         """The folders in a folder; none when there is no such folder."""
         if not self.is_folder(path):
             return []
@@ -96,7 +106,7 @@ class Root:
         except (OSError, ValueError):
             return False
 
-    def files(self, path: str, tell: Tell) -> Iterator[Entry]:
+    def files(self, path: str, tell: ProblemCallback) -> Iterator[Entry]:
         """Every file below a folder, without following a link."""
         waiting = [path] if self.is_folder(path) else []
         while waiting:
@@ -104,7 +114,7 @@ class Root:
             try:
                 entries = self.entries(here, tell)
             except OSError as broken:
-                tell(here, words(broken))
+                tell(here, reason(broken))
                 continue
             for entry in entries:
                 if entry.is_file:
@@ -114,21 +124,21 @@ class Root:
                 else:
                     waiting.append(entry.path)
 
-    def pieces(self, path: str) -> Iterator[bytes]:
+    def chunks(self, path: str) -> Iterator[bytes]:
         """The bytes of a file. Raises Unavailable when it cannot be read."""
         try:
             with self._open(path, FILE) as file:
                 if not stat.S_ISREG(os.fstat(file).st_mode):
                     raise Unavailable("it is no file.")
-                while piece := os.read(file, PIECE):
+                while piece := os.read(file, CHUNK_SIZE):
                     yield piece
         except OSError as broken:
-            raise Unavailable(f"it cannot be read: {words(broken)}.") from broken
+            raise Unavailable(f"it cannot be read: {reason(broken)}.") from broken
 
-    def whole(self, path: str, most: int) -> bytes:
+    def read_limited(self, path: str, most: int) -> bytes:
         """A small file whole. Raises Unavailable when unreadable, Invalid when it is larger."""
         content = bytearray()
-        for piece in self.pieces(path):
+        for piece in self.chunks(path):
             content += piece
             if len(content) > most:
                 raise Invalid(f"it is larger than {most:,} bytes.")
@@ -137,7 +147,7 @@ class Root:
     def head(self, path: str, most: int) -> tuple[bytes, bool]:
         """The first bytes of a file, and whether there are more."""
         content = bytearray()
-        for piece in self.pieces(path):
+        for piece in self.chunks(path):
             content += piece
             if len(content) > most:
                 return bytes(content[:most]), True
@@ -145,43 +155,47 @@ class Root:
 
     def yaml(self, path: str) -> dict[str, Any]:
         """A YAML file that holds a mapping. Raises Unavailable or Invalid, saying why."""
-        return mapping(self.whole(path, MAX_YAML))
+        return yaml_mapping(self.read_limited(path, MAX_YAML))
 
-    def rerooted(self, uri: str, owner: str) -> str | None:
+    def relocate(self, uri: str, owner: str) -> str | None:
         """Where a path of the machine that wrote it lies in this folder; None when it does not.
 
         The owner's id must stand in it, so that no path of somebody's choice is read.
         """
-        parts = [part for part in re.split(r"[/\\]+", local_path(uri)) if part not in ("", ".")]
+        parts = [
+            part
+            for part in re.split(r"[/\\]+", local_path(uri, *self._schemes))
+            if part not in ("", ".")
+        ]
         if owner not in parts or ".." in parts:
             return None
         for start in range(parts.index(owner) + 1):
-            for above in USUAL:
+            for above in self._prefixes:
                 path = above + "/".join(parts[start:])
                 if self.is_folder(path):
                     return path
         return None
 
+    def is_elsewhere(self, uri: str) -> bool:
+        """Whether a URI names a location that is no folder, such as a bucket."""
+        match = SCHEME.fullmatch(uri)
+        return match is not None and match[1].lower() not in ("file", *self._schemes)
 
-def local_path(uri: str) -> str:
-    """The path that a URI of a file means; of any other place, nothing."""
+
+def local_path(uri: str, *schemes: str) -> str:
+    """The path that a URI of a file means, or one of these schemes; of any other, nothing."""
     match = SCHEME.fullmatch(uri)
     if match is None:
         return uri
-    return unquote(match[2].split("?")[0]) if match[1].lower() in LOCAL else ""
+    is_local = match[1].lower() in ("file", *schemes)
+    return unquote(match[2].split("?")[0]) if is_local else ""
 
 
-def is_elsewhere(uri: str) -> bool:
-    """Whether a URI names a place that is no folder, such as a bucket."""
-    match = SCHEME.fullmatch(uri)
-    return match is not None and match[1].lower() not in LOCAL
-
-
-def mapping(data: bytes) -> dict[str, Any]:
+def yaml_mapping(data: bytes) -> dict[str, Any]:
     """YAML that is a mapping of plain values. Raises Invalid, saying what is wrong.
 
-    It is looked at as a stream of events first: libyaml's loader dies of what is nested too deep,
-    and aliases can make a file of a kilobyte grow without end.
+    It is scanned as a stream of events first: libyaml's loader crashes on deep nesting, and aliases
+    can make a file of a kilobyte expand without end ("billion laughs").
     """
     import yaml
 
@@ -205,7 +219,7 @@ def mapping(data: bytes) -> dict[str, Any]:
     return value
 
 
-def words(broken: Exception) -> str:
+def reason(broken: Exception) -> str:
     """Why something could not be read, without the path of this machine."""
     if isinstance(broken, OSError):
         if broken.errno in (errno.ELOOP, errno.ENOTDIR):

@@ -7,12 +7,12 @@ from pathlib import Path
 from pilothouse.interop.importing.mlflow import folder
 from pilothouse.interop.importing.mlflow.database import DatabaseSource
 from pilothouse.interop.importing.mlflow.folder import FolderSource
-from pilothouse.interop.importing.mlflow.http_client import HttpClient, checked
+from pilothouse.interop.importing.mlflow.http_client import HttpClient, checked_address
 from pilothouse.interop.importing.mlflow.rest import RemoteSource
 from pilothouse.interop.importing.mlflow.sqlite import is_sqlite
 from pilothouse.interop.importing.records import ImportSource
-from pilothouse.interop.importing.report import Notes
-from pilothouse.interop.importing.sandbox import Root, local_path
+from pilothouse.interop.importing.report import ReportBuilder
+from pilothouse.interop.importing.sandbox import Sandbox, local_path
 from pilothouse.kit.errors import Invalid, NotFound, Unavailable
 
 SQLITE = "sqlite:"
@@ -20,7 +20,7 @@ HINT = "Give an mlruns folder, an mlflow.db, or the http address of an MLflow se
 DATABASE, RUNS = "mlflow.db", "mlruns"
 
 
-def named(source: str) -> str:
+def normalised(source: str) -> str:
     """What a person named, in the one form that means the same from anywhere.
 
     Raises Invalid when it is nothing of the three, NotFound when there is no such path.
@@ -29,7 +29,7 @@ def named(source: str) -> str:
     if not text:
         raise Invalid("an import needs a source.", hint=HINT, fields={"source": "needed"})
     if text.lower().startswith(("http:", "https:")):
-        return checked(text)
+        return checked_address(text)
     path = Path(_path(text)).expanduser()
     if not path.exists():
         raise NotFound(f"there is nothing at {path}.", hint=HINT)
@@ -47,28 +47,28 @@ def _path(text: str) -> str:
     return text
 
 
-def open_source(source: str, notes: Notes, artifacts: str = "") -> ImportSource:
+def open_source(source: str, report: ReportBuilder, artifacts: str = "") -> ImportSource:
     """Open a source for reading. Raises NotFound, Invalid or Unavailable, saying what to do."""
-    location = named(source)
+    location = normalised(source)
     if location.startswith(("http:", "https:")):
-        return RemoteSource(HttpClient(location), notes)
+        return RemoteSource(HttpClient(location), report)
     path = Path(location)
     beside = Path(artifacts).expanduser() if artifacts else None
     if beside is not None and not beside.is_dir():
         raise NotFound(f"there is no folder at {beside}.")
     try:
-        return _local(path, notes, beside)
+        return _open_path(path, report, beside)
     except OSError as broken:
         raise Unavailable(f"{path} cannot be read: {broken.strerror}.") from broken
 
 
-def _local(path: Path, notes: Notes, artifacts: Path | None) -> ImportSource:
+def _open_path(path: Path, report: ReportBuilder, artifacts: Path | None) -> ImportSource:
     if path.is_file():
         if not is_sqlite(path):
             raise Invalid(f"{path.name} is no SQLite database.", hint=HINT)
-        return DatabaseSource(path, notes, artifacts)
-    if folder.is_store(Root(path)):
-        return FolderSource(path, notes)
+        return DatabaseSource(path, report, artifacts)
+    if folder.is_store(Sandbox(path)):
+        return FolderSource(path, report)
     inside = [candidate for candidate in (path / DATABASE, path / RUNS) if _is_source(candidate)]
     if len(inside) > 1:
         # Beside a database, `mlruns` holds its files; a store in it would have experiments.
@@ -76,12 +76,12 @@ def _local(path: Path, notes: Notes, artifacts: Path | None) -> ImportSource:
         raise Invalid(f"{path} holds both {names}.", hint="Name the one that you mean.")
     if not inside:
         raise Invalid(f"{path} holds no experiment of MLflow.", hint=HINT)
-    return _local(inside[0], notes, artifacts)
+    return _open_path(inside[0], report, artifacts)
 
 
 def _is_source(path: Path) -> bool:
     if path.is_symlink():
         return False
     if path.is_dir():
-        return folder.is_store(Root(path))
+        return folder.is_store(Sandbox(path))
     return path.is_file() and is_sqlite(path)

@@ -1,4 +1,4 @@
-"""Writing a run as it was: its facts, words and histories through the room's own functions."""
+"""Writing a run as it was: facts, tags and histories, through the functions of `experiments`."""
 
 from __future__ import annotations
 
@@ -8,60 +8,58 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from pilothouse.experiments import recording
-from pilothouse.experiments.lifecycle import close_holds
-from pilothouse.experiments.metrics.summary import Points
-from pilothouse.experiments.tables import (
-    ENDED,
-    RUNNING,
-    LoggedModel,
-    Param,
-    Run,
-    RunModel,
-    RunTag,
+from pilothouse.experiments import (
+    dataset_sources,
+    logged_model_changes,
+    recording,
+    run_changes,
 )
+from pilothouse.experiments.dataset_sources import SourceDescription
+from pilothouse.experiments.files.writes import StoredFile
+from pilothouse.experiments.metrics.summary import Points
+from pilothouse.experiments.run_changes import NewRun, TagColumns
+from pilothouse.experiments.tables import ENDED, LoggedModel, Param, Run, RunTag
 from pilothouse.interop.importing import records
-from pilothouse.interop.importing.report import Notes
-from pilothouse.interop.importing.sanitise import cut, pairs
-from pilothouse.interop.mlflow.artifact_paths import Kept
-from pilothouse.interop.mlflow.recording import MAX_DATASET_LENGTHS, MAX_PARAM_LENGTH, use_dataset
-from pilothouse.interop.mlflow.run_serialisation import PARENT, RUN_NAME
-from pilothouse.interop.mlflow.runs import set_tags
+from pilothouse.interop.importing.report import ReportBuilder
+from pilothouse.interop.importing.sanitise import truncated, valid_pairs
+from pilothouse.interop.limits import MAX_DATASET_LENGTHS, MAX_PARAM_LENGTH
 from pilothouse.kit import ids
+from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.storage import Store
 
 MAX_TEXT_LENGTH = 500
-AT_ONCE = 500  # keys in one statement: databases count what is bound to one
-HIGHEST = 1_000  # runs above a run; more than that is a circle or nonsense
+BATCH_SIZE = 500  # keys in one statement: databases count what is bound to one
 
 
 def begin(
-    session: Session, store: Store, notes: Notes, run: records.RunRecord, experiment_id: int
+    session: Session,
+    store: Store,
+    report: ReportBuilder,
+    run: records.RunRecord,
+    experiment_id: int,
+    columns: TagColumns,
 ) -> None:
     """Make the run, or take up the one that is here, and write all of it but points and files."""
     row = session.get(Run, run.id)
     if row is None:
-        row = _made(store, run, experiment_id)
-        session.add(row)
-        session.flush()
+        row = run_changes.insert(session, _new_run(store, run, experiment_id))
     elif row.archived_at is not None:
-        row.archived_at = None  # it is deleted there too: `end` puts it back
-        session.flush()
-    _tag(session, notes, row, run)
-    _log_params(session, notes, run)
+        run_changes.reopen(session, row)  # it is deleted there too: `finish` archives it again
+
+    _set_tags(session, report, row, run, columns)
+    _log_params(session, report, run)
     for dataset in run.datasets:
-        _use_dataset(session, notes, row, dataset)
-    for use in run.uses:
-        _use_model(session, notes, row, use)
+        _use_dataset(session, report, row, dataset)
+    for use in run.model_uses:
+        _use_model(session, report, row, use)
 
 
-def _made(store: Store, run: records.RunRecord, experiment_id: int) -> Run:
+def _new_run(store: Store, run: records.RunRecord, experiment_id: int) -> NewRun:
     began = run.started_at or run.ended_at or store.now()
-    return Run(
+    return NewRun(
         id=run.id,
         experiment_id=experiment_id,
-        name=(run.name or run.tags.get(RUN_NAME, ""))[:MAX_TEXT_LENGTH] or ids.run_name(run.id),
-        status=RUNNING,
+        name=run.name[:MAX_TEXT_LENGTH] or ids.run_name(run.id),
         created_at=began,
         started_at=began,
         user=run.user[:MAX_TEXT_LENGTH],
@@ -70,75 +68,81 @@ def _made(store: Store, run: records.RunRecord, experiment_id: int) -> Run:
     )
 
 
-def _tag(session: Session, notes: Notes, row: Run, run: records.RunRecord) -> None:
-    """Set what they say now; what they have not changed may have been changed here since."""
-    tags = pairs(run.tags, notes, "tag", run.id)
+def _set_tags(
+    session: Session, report: ReportBuilder, row: Run, run: records.RunRecord, columns: TagColumns
+) -> None:
+    """Set tags that differ; what was not changed there may have been changed here since."""
+    tags = valid_pairs(run.tags, report, "tag", run.id)
     query = select(col(RunTag.key), col(RunTag.value)).where(col(RunTag.run_id) == run.id)
     existing = {row.key: row.value for row in session.execute(query)}
-    fresh = {key: value for key, value in tags.items() if existing.get(key) != value}
-    if fresh:
-        set_tags(session, row, fresh)
+    changed = {key: value for key, value in tags.items() if existing.get(key) != value}
+    if changed:
+        run_changes.set_tags(session, row, changed, columns)
 
 
-def _log_params(session: Session, notes: Notes, run: records.RunRecord) -> None:
-    params = pairs(run.params, notes, "parameter", run.id, MAX_PARAM_LENGTH)
+def _log_params(session: Session, report: ReportBuilder, run: records.RunRecord) -> None:
+    params = valid_pairs(run.params, report, "parameter", run.id, MAX_PARAM_LENGTH)
     query = select(col(Param.key), col(Param.value)).where(col(Param.run_id) == run.id)
     existing = {row.key: row.value for row in session.execute(query)}
     for key, value in params.items():
         if existing.get(key, value) != value:
-            message = f"it is {existing[key]!r} here and {value!r} there; ours stays"
-            notes.conflict("parameter", f"{run.id}/{key}", message)
+            message = f"it is {existing[key]!r} here and {value!r} there; the value here stays"
+            report.conflict("parameter", f"{run.id}/{key}", message)
     fresh = [(key, value) for key, value in params.items() if key not in existing]
-    for start in range(0, len(fresh), AT_ONCE):
-        recording.log_params(session, run.id, dict(fresh[start : start + AT_ONCE]))
+    for start in range(0, len(fresh), BATCH_SIZE):
+        recording.log_params(session, run.id, dict(fresh[start : start + BATCH_SIZE]))
 
 
-def _use_dataset(session: Session, notes: Notes, row: Run, dataset: records.DatasetRecord) -> None:
+def _use_dataset(
+    session: Session, report: ReportBuilder, row: Run, dataset: records.DatasetRecord
+) -> None:
     texts = {
-        name: cut(getattr(dataset, name), most, notes, "dataset", f"{dataset.name} {name}")
+        name: truncated(getattr(dataset, name), most, report, "dataset", f"{dataset.name} {name}")
         for name, most in MAX_DATASET_LENGTHS.items()
     }
-    use_dataset(session, row, texts, pairs(dataset.tags, notes, "dataset", dataset.name))
+    tags = valid_pairs(dataset.tags, report, "dataset", dataset.name)
+    dataset_sources.log_use(session, row, SourceDescription(**texts), tags)
 
 
-def _use_model(session: Session, notes: Notes, row: Run, use: records.ModelUse) -> None:
+def _use_model(session: Session, report: ReportBuilder, row: Run, use: records.ModelUse) -> None:
     if session.get(LoggedModel, use.model_id) is None:
-        message = f"the logged model {use.model_id} of it is not here"
-        notes.skipped("model of a run", row.id, message)
+        message = f"its logged model {use.model_id} is not here"
+        report.skipped("model of a run", row.id, message)
         return
-    session.merge(
-        RunModel(run_id=row.id, model_id=use.model_id, direction=use.direction, step=use.step)
-    )
-    session.flush()
+    logged_model_changes.log_use(session, row.id, use.model_id, use.direction, use.step)
 
 
-def log(
-    session: Session, store: Store, run_id: str, stretches: Sequence[Points], files: Iterable[Kept]
+def log_points_and_files(
+    session: Session,
+    store: Store,
+    run_id: str,
+    stretches: Sequence[Points],
+    files: Iterable[StoredFile],
 ) -> None:
     """Append points and name files."""
-    for start in range(0, len(stretches), AT_ONCE):
-        part = stretches[start : start + AT_ONCE]
+    for start in range(0, len(stretches), BATCH_SIZE):
+        part = stretches[start : start + BATCH_SIZE]
         recording.log_points(session, store, run_id, part, check_late=False)
     for file in files:
         recording.log_artifact(session, run_id, file.path, file.digest, file.size)
 
 
-def end(session: Session, store: Store, run: records.RunRecord) -> None:
+def finish(session: Session, store: Store, run: records.RunRecord) -> None:
     """Give the run the end that it had; one that still runs goes on running."""
-    row = session.get(Run, run.id)
-    assert row is not None
-    row.status = run.status or row.status
-    if row.status in ENDED:
-        row.ended_at = run.ended_at or row.ended_at or row.started_at or store.now()
-    if run.deleted and row.archived_at is None:
-        row.archived_at = run.deleted_at or row.ended_at or store.now()
-    session.add(row)
-    session.flush()
-    if row.status in ENDED:
-        close_holds(session, row.id)
+    row = session.get_one(Run, run.id)
+    ended_at = run.ended_at or row.ended_at or row.started_at or store.now()
+    has_ended = (run.status or row.status) in ENDED
+    archived_at = run.deleted_at or (ended_at if has_ended else row.ended_at) or store.now()
+    run_changes.import_end(
+        session,
+        row,
+        status=run.status,
+        ended_at=ended_at,
+        archived_at=archived_at if run.deleted else None,
+    )
 
 
-def portions(stretches: Iterable[Points], most: int) -> Iterator[tuple[list[Points], bool]]:
+def batches(stretches: Iterable[Points], most: int) -> Iterator[tuple[list[Points], bool]]:
     """Stretches put together to about `most` points, and whether the portion is the last one."""
     waiting: list[Points] = []
     count = 0
@@ -151,42 +155,32 @@ def portions(stretches: Iterable[Points], most: int) -> Iterator[tuple[list[Poin
     yield waiting, True
 
 
-def waits_for_parent(session: Session, experiment_id: int) -> bool:
-    """Whether a run of the experiment names a parent and stands below none."""
-    return session.execute(_waiting(experiment_id).limit(1)).first() is not None
+def has_unlinked_runs(session: Session, experiment_id: int, parent_key: str) -> bool:
+    """Whether a run of the experiment names a parent in the tag of that key, and has none."""
+    query = _without_parent(experiment_id, parent_key).limit(1)
+    return session.execute(query).first() is not None
 
 
-def _waiting(experiment_id: int) -> Any:
+def _without_parent(experiment_id: int, parent_key: str) -> Any:
     return (
         select(Run, col(RunTag.value))
-        .join(RunTag, (col(RunTag.run_id) == col(Run.id)) & (col(RunTag.key) == PARENT))
+        .join(RunTag, (col(RunTag.run_id) == col(Run.id)) & (col(RunTag.key) == parent_key))
         .where(col(Run.experiment_id) == experiment_id, col(Run.parent_id).is_(None))
     )
 
 
-def link(session: Session, notes: Notes, experiment_id: int) -> None:
-    """Put runs below their parents, which may have come after them."""
-    for row, parent_id in session.execute(_waiting(experiment_id)).all():
+def link_parents(
+    session: Session, report: ReportBuilder, experiment_id: int, parent_key: str
+) -> None:
+    """Put runs below their parents, which may have been imported after them."""
+    for row, parent_id in session.execute(_without_parent(experiment_id, parent_key)).all():
         parent = session.get(Run, parent_id)
         if parent is None:
-            notes.skipped("parent", row.id, f"the run above it, {parent_id}, is not here")
-        elif parent.experiment_id != experiment_id:
-            notes.noted("parent", row.id, "it is of another experiment: kept as a tag")
-        elif _is_above(session, row, parent):
-            notes.broken("parent", row.id, "it would stand above itself")
-        else:
-            row.parent_id = parent.id
-            session.add(row)
-            session.flush()
-
-
-def _is_above(session: Session, row: Run, other: Run) -> bool:
-    """Whether a run is another one, or stands somewhere above it."""
-    climbing: Run | None = other
-    for _ in range(HIGHEST):
-        if climbing is None:
-            return False
-        if climbing.id == row.id:
-            return True
-        climbing = session.get(Run, climbing.parent_id) if climbing.parent_id else None
-    return True
+            report.skipped("parent", row.id, f"the run above it, {parent_id}, is not here")
+            continue
+        try:
+            run_changes.set_parent(session, row, parent)
+        except Conflict:
+            report.noted("parent", row.id, "it is of another experiment: kept as a tag")
+        except Invalid:
+            report.broken("parent", row.id, "it would be above itself")

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from pilothouse.deployments.gateway.body_reader import BodyReader
 from pilothouse.deployments.gateway.request import RequestLimits
+from pilothouse.experiments import experiment_changes
 from pilothouse.interop.mlflow import (
     artifact_paths,
     artifacts,
@@ -41,7 +42,7 @@ from pilothouse.interop.mlflow import (
 from pilothouse.interop.mlflow.compaction import Compactor
 from pilothouse.interop.mlflow.errors import ProtocolError, invalid, translated
 from pilothouse.interop.mlflow.ingest import WriteQueue
-from pilothouse.interop.mlflow.request_fields import Fields, Several
+from pilothouse.interop.mlflow.request_fields import Fields, QueryValues
 from pilothouse.interop.mlflow.routing import Call, Route
 from pilothouse.interop.mlflow.webhooks import endpoints
 from pilothouse.kit.asgi import BodyBudget, Receive, Response, Scope, Send, read_body, respond
@@ -80,7 +81,7 @@ EMPTY = Response(200, b"{}", NOSNIFF)
 MODEL_FILE = re.compile(r"logged-models/([^/]+)/artifacts/files")
 
 
-class NotHere(PilothouseError):
+class RouteNotFound(PilothouseError):
     """No route at this path, or not by this method."""
 
     def __init__(self, status: int, message: str = "") -> None:
@@ -89,7 +90,7 @@ class NotHere(PilothouseError):
         self.status = status
 
 
-class Protocol:
+class MlflowApplication:
     """Answers the paths that `paths.owns` names."""
 
     def __init__(self, store: Store, *, allow_reset: bool = False) -> None:
@@ -97,15 +98,15 @@ class Protocol:
         self.ingest = WriteQueue(store)
         self._compactor = Compactor(store, self.ingest)
         self._allow_reset = allow_reset
-        self._table = _Table(ROUTES)
+        self._table = _RouteTable(ROUTES)
         self._default: asyncio.Task[None] | None = None
         self._budget = BodyBudget()
         self._max_body = store.settings.max_body_mb << 20
         self._reader = BodyReader(RequestLimits(max_body=self._max_body))
-        webhooks.listen()
+        webhooks.enable()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Response one HTTP request."""
         try:
             answer = await self._answer(scope, receive, send)
         except (IntegrityError, DataError) as wrong:
@@ -113,8 +114,8 @@ class Protocol:
             answer = _error(ProtocolError("BAD_REQUEST", "It names something that is not there."))
         except OverflowError:
             answer = _error(invalid("A number is too large to be kept."))
-        except (NotHere, TooLarge) as refused:
-            answer = _plain(refused)
+        except (RouteNotFound, TooLarge) as refused:
+            answer = _plain_error(refused)
         except PilothouseError as refused:
             answer = _error(translated(refused))
         except Exception as failed:  # the edge of a request
@@ -141,40 +142,38 @@ class Protocol:
         if path == paths.RESET:
             return await self._reset(method)
         if reason := omitted.reason(path):
-            raise NotHere(404, reason)
+            raise RouteNotFound(404, reason)
         for prefix in paths.FILES:
             if path.startswith(prefix):
-                return await self._file(path.removeprefix(prefix), scope, receive, send)
+                return await self._artifact(path.removeprefix(prefix), scope, receive, send)
         if path in (paths.GET_ARTIFACT, paths.GET_VERSION_ARTIFACT):
             await self._get_artifact(path, scope, send)
             return None
         for prefix in paths.API:
             if path.startswith(prefix):
-                return await self._called(path.removeprefix(prefix), scope, receive, send)
-        raise NotHere(404)
+                return await self._call(path.removeprefix(prefix), scope, receive, send)
+        raise RouteNotFound(404)
 
-    async def _called(
-        self, path: str, scope: Scope, receive: Receive, send: Send
-    ) -> Response | None:
+    async def _call(self, path: str, scope: Scope, receive: Receive, send: Send) -> Response | None:
         if path == paths.UPLOAD:
             return await self._upload(scope, receive)
         if match := MODEL_FILE.fullmatch(path):
             await self._send_file(artifacts.of_model(match[1], Fields(_query(scope))), scope, send)
             return None
-        return await self._api(path, scope, receive)
+        return await self._handle(path, scope, receive)
 
-    async def _api(self, path: str, scope: Scope, receive: Receive) -> Response:
+    async def _handle(self, path: str, scope: Scope, receive: Receive) -> Response:
         route, named = self._table.find(scope["method"], path)
         with self._budget.reserve() as grow:
-            values = await self._given(scope, receive, grow)
+            values = await self._request_values(scope, receive, grow)
         fields = Fields(values | named)
-        await self._with_default()
+        await self._ensure_default()
         prepared: Any = None
-        if route.outside is not None:
-            prepared = await asyncio.to_thread(route.outside, self.store, fields)
+        if route.prepare is not None:
+            prepared = await asyncio.to_thread(route.prepare, self.store, fields)
         if not route.writes:
             return await asyncio.to_thread(self._read, route, fields, prepared)
-        points = None if route.logs is None else route.logs(fields)
+        points = None if route.points is None else route.points(fields)
         work = self.ingest.submit(
             lambda s: route.handler(Call(s, self.store, fields, prepared)), points
         )
@@ -183,7 +182,7 @@ class Protocol:
             self._compactor.add(response["run_info"]["run_id"])
         return Response(200, orjson.dumps(response), NOSNIFF) if response else EMPTY
 
-    async def _given(
+    async def _request_values(
         self, scope: Scope, receive: Receive, grow: Callable[[int], None]
     ) -> dict[str, Any]:
         """The fields of a request: of a GET those of its query, or of its body without a query.
@@ -205,7 +204,7 @@ class Protocol:
             response = route.handler(Call(session, self.store, fields, prepared))
         return Response(200, orjson.dumps(response), NOSNIFF)
 
-    async def _with_default(self) -> None:
+    async def _ensure_default(self) -> None:
         """The first request makes sure of the experiment that clients take for granted."""
         failed = self._default is not None and self._default.done() and self._default.exception()
         if self._default is None or failed:
@@ -213,24 +212,28 @@ class Protocol:
         await asyncio.shield(self._default)
 
     async def _make_default(self) -> None:
-        work = self.ingest.submit(lambda s: experiments.ensure_default(s, self.store))
+        work = self.ingest.submit(lambda s: experiment_changes.ensure_default(s, self.store))
         await asyncio.wrap_future(work)
 
     async def _reset(self, method: str) -> Response:
         if not self._allow_reset:
-            raise NotHere(404)
+            raise RouteNotFound(404)
         if method != "POST":
-            raise NotHere(405)
-        await asyncio.wrap_future(self.ingest.submit(lambda s: reset.empty(s, self.store)))
+            raise RouteNotFound(405)
+        await asyncio.wrap_future(
+            self.ingest.submit(lambda s: reset.delete_everything(s, self.store))
+        )
         return EMPTY
 
-    async def _file(self, path: str, scope: Scope, receive: Receive, send: Send) -> Response | None:
+    async def _artifact(
+        self, path: str, scope: Scope, receive: Receive, send: Send
+    ) -> Response | None:
         method = scope["method"]
         if path in ("artifacts", "artifacts/") and method == "GET":
             fields = Fields(_query(scope))
             return await asyncio.to_thread(self._list, fields.text("path"))
         if not path.startswith("artifacts/"):
-            raise NotHere(404)
+            raise RouteNotFound(404)
         inside = path.removeprefix("artifacts/")
         if method == "GET":
             await artifacts.send_file(self.store, artifacts.at(inside), send)
@@ -240,11 +243,11 @@ class Protocol:
             return Response(200, b"", NOSNIFF)
         if method == "DELETE":
             return await self._remove(inside)
-        raise NotHere(405)
+        raise RouteNotFound(405)
 
     def _list(self, path: str) -> Response:
         with self.store.read() as session:
-            return Response(200, orjson.dumps(artifacts.list_place(session, path)), NOSNIFF)
+            return Response(200, orjson.dumps(artifacts.list_folder(session, path)), NOSNIFF)
 
     async def _remove(self, path: str) -> Response:
         artifact_paths.clean(path)
@@ -261,20 +264,20 @@ class Protocol:
 
     async def _send_file(self, locate: artifacts.Locate, scope: Scope, send: Send) -> None:
         if scope["method"] != "GET":
-            raise NotHere(405)
+            raise RouteNotFound(405)
         await artifacts.send_file(self.store, locate, send)
 
     async def _upload(self, scope: Scope, receive: Receive) -> Response:
         """A small file of a run, as MLflow's own pages send one."""
         if scope["method"] != "POST":
-            raise NotHere(405)
+            raise RouteNotFound(405)
         fields = Fields(_query(scope))
         with self._budget.reserve() as grow:
             await artifacts.receive_small(self.store, self.ingest, fields, scope, receive, grow)
         return Response(200, b"", NOSNIFF)
 
 
-class _Table:
+class _RouteTable:
     """Routes by path and method; those with a part that varies are tried one after the other."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
@@ -294,14 +297,14 @@ class _Table:
         if fixed is not None:
             if method in fixed:
                 return fixed[method], {}
-            raise NotHere(405)
+            raise RouteNotFound(405)
         path_exists = False
         for pattern, route in self._varying:
             if match := pattern.fullmatch(path):
                 path_exists = True
                 if method in route.methods:
                     return route, match.groupdict()
-        raise NotHere(405 if path_exists else 404)
+        raise RouteNotFound(405 if path_exists else 404)
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -334,7 +337,7 @@ def _query(scope: Scope) -> dict[str, Any]:
         parsed = parse_qs(text, keep_blank_values=True, max_num_fields=10_000)
     except ValueError:
         raise invalid("The query has too many fields.") from None
-    return {name: Several(values) for name, values in parsed.items()}
+    return {name: QueryValues(values) for name, values in parsed.items()}
 
 
 def _error(error: ProtocolError) -> Response:
@@ -343,7 +346,7 @@ def _error(error: ProtocolError) -> Response:
     return Response(error.status, orjson.dumps(body), (*NOSNIFF, *retry))
 
 
-def _plain(refused: PilothouseError) -> Response:
+def _plain_error(refused: PilothouseError) -> Response:
     codes = {404: "ENDPOINT_NOT_FOUND", 405: "BAD_REQUEST", 413: "BAD_REQUEST"}
     body = {"error_code": codes[refused.status], "message": str(refused)}
     return Response(refused.status, orjson.dumps(body), NOSNIFF)

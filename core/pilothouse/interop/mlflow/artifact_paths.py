@@ -11,20 +11,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlmodel import Session, col
 
 from pilothouse.experiments import late_writes
+from pilothouse.experiments.files import writes
+from pilothouse.experiments.files.writes import StoredFile
 from pilothouse.experiments.tables import File, LoggedModel, Run, RunArtifact
+from pilothouse.interop.limits import MAX_PATH_LENGTH
 from pilothouse.interop.mlflow import logged_models, run_serialisation
 from pilothouse.interop.mlflow.errors import absent, invalid
-from pilothouse.interop.mlflow.sources import climbs
+from pilothouse.interop.mlflow.sources import escapes_root
 from pilothouse.storage import Store
 
 OF_RUN = re.compile(r"(?:[^/]+/)*?([0-9a-f]{32})/artifacts(?:/(.*))?", re.DOTALL)
 OF_MODEL = re.compile(r"(?:[^/]+/)*?models/(m-[0-9a-f]{32})/artifacts(?:/(.*))?", re.DOTALL)
 DRIVE = re.compile(r"[A-Za-z]:")
-MAX_PATH_LENGTH = 1000
 RUN, MODEL, NOBODY = "run", "model", "nobody"
 Json = dict[str, Any]
 
@@ -39,21 +41,12 @@ class ArtifactLocation:
     full_path: str = ""
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A kept file."""
-
-    path: str
-    digest: str
-    size: int
-
-
 def clean(path: str) -> str:
     """The path without slashes around it. Raises when it is absolute or climbs, however quoted."""
     trimmed = path.rstrip("/")
     # A drive's letter would be a place of its own on the machine of whoever downloads.
     drives = DRIVE.match(path) or any(DRIVE.fullmatch(part) for part in path.split("/"))
-    bad = climbs(path) or path.startswith(("/", "\\")) or "\\" in path or drives
+    bad = escapes_root(path) or path.startswith(("/", "\\")) or "\\" in path or drives
     if bad or len(path) > MAX_PATH_LENGTH or "//" in trimmed or "#" in path or "\0" in path:
         raise invalid("Invalid path")
     return "/".join(part for part in trimmed.split("/") if part != ".")
@@ -78,19 +71,19 @@ def _is_below(path: str, root: str) -> bool:
     return path == root_path or path.startswith(f"{root_path}/")
 
 
-def find(session: Session, location: ArtifactLocation) -> Kept:
+def find(session: Session, location: ArtifactLocation) -> StoredFile:
     """The file at a place. Raises when there is none, or a folder."""
     key = (location.owner, location.inside)
     table: Any = RunArtifact if location.kind == RUN else File
     row = session.get(table, key) if location.inside else None
     if row is not None:
-        return Kept(row.path, row.digest, row.size)
+        return StoredFile(row.path, row.digest, row.size)
     if below(session, location):
         raise invalid(f"Artifact path refers to a directory, not a file: '{location.full_path}'")
     raise absent(f"No such artifact: '{location.full_path}'")
 
 
-def below(session: Session, location: ArtifactLocation) -> list[Kept]:
+def below(session: Session, location: ArtifactLocation) -> list[StoredFile]:
     """Every file in the folder at a place."""
     table, owner = _table(location)
     query = select(table).where(owner == location.owner).order_by(col(table.path))
@@ -98,7 +91,7 @@ def below(session: Session, location: ArtifactLocation) -> list[Kept]:
         query = query.where(col(table.path).startswith(f"{location.inside}/", autoescape=True))
     rows = session.scalars(query).all()
     return [
-        Kept(row.path, row.digest, row.size)
+        StoredFile(row.path, row.digest, row.size)
         for row in rows
         if not location.inside or row.path.startswith(f"{location.inside}/")
     ]
@@ -110,7 +103,7 @@ def _table(location: ArtifactLocation) -> tuple[Any, Any]:
     return File, col(File.root)
 
 
-def keep(
+def store_file(
     session: Session, store: Store, location: ArtifactLocation, digest: str, size: int
 ) -> None:
     """Name kept bytes as the file at a place; the same place again is the newer file."""
@@ -122,7 +115,7 @@ def keep(
         model = session.get_one(LoggedModel, location.owner)
         late_writes.log_model_file(session, store, model, location.inside, digest, size)
     else:
-        session.merge(File(root=location.owner, path=location.inside, digest=digest, size=size))
+        writes.write_file(session, location.owner, location.inside, digest, size)
     session.flush()
 
 
@@ -135,13 +128,10 @@ def remove(session: Session, store: Store, location: ArtifactLocation) -> None:
         model = session.get_one(LoggedModel, location.owner)
         late_writes.remove_model_files(session, store, model, paths)
     else:
-        for part in run_serialisation.chunks(paths):
-            session.execute(
-                delete(File).where(col(File.root) == location.owner, col(File.path).in_(part))
-            )
+        writes.remove_files(session, location.owner, paths)
 
 
-def listing(files: Iterable[Kept], inside: str, *, relative: bool) -> list[Json]:
+def listing(files: Iterable[StoredFile], inside: str, *, relative: bool) -> list[Json]:
     """What lies directly in a folder: files with their size, and folders, by name.
 
     Paths are told from the owner's folder on, or (`relative`) from the listed one on.

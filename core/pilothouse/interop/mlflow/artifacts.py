@@ -13,12 +13,13 @@ from urllib.parse import quote
 
 from sqlmodel import Session, col, select
 
+from pilothouse.experiments.files.writes import StoredFile
 from pilothouse.interop.mlflow import artifact_paths, logged_models, run_serialisation, sources
-from pilothouse.interop.mlflow.artifact_paths import MODEL, RUN, ArtifactLocation, Kept
+from pilothouse.interop.mlflow.artifact_paths import MODEL, RUN, ArtifactLocation
 from pilothouse.interop.mlflow.errors import invalid
 from pilothouse.interop.mlflow.ingest import WriteQueue
 from pilothouse.interop.mlflow.request_fields import Fields
-from pilothouse.interop.mlflow.routing import Call, Route, reading
+from pilothouse.interop.mlflow.routing import Call, Route, read_route
 from pilothouse.interop.mlflow.runs import run_id_of
 from pilothouse.interop.mlflow.version_serialisation import find_version
 from pilothouse.kit.asgi import Receive, Scope, Send, read_body
@@ -27,10 +28,10 @@ from pilothouse.registry.tables import ModelVersionOrigin
 from pilothouse.storage import Store
 
 IN_MEMORY = 1 << 20
-PIECE = 1 << 18
+CHUNK_SIZE = 1 << 18
 MAX_SMALL = 10 << 20
 TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
-USUAL = {"mlmodel": "text/plain", "mlproject": "text/plain"}
+CONTENT_TYPES = {"mlmodel": "text/plain", "mlproject": "text/plain"}
 INLINE = ("text/plain", "application/json", "image/png", "image/jpeg", "image/gif", "text/csv")
 Json = dict[str, Any]
 Locate = Callable[[Session], ArtifactLocation]
@@ -44,18 +45,18 @@ def _list_of_run(call: Call) -> Json:
 
 
 def _list_of_model(call: Call) -> Json:
-    model = logged_models.find(call.session, call.fields.needed("model_id"))
+    model = logged_models.find(call.session, call.fields.required("model_id"))
     inside = artifact_paths.clean(call.fields.text("artifact_directory_path"))
     files = artifact_paths.below(call.session, ArtifactLocation(MODEL, model.id, inside))
     return _listed(logged_models.root_of(call.session, model), files, inside)
 
 
-def _listed(root: str, stored: list[Kept], inside: str) -> Json:
+def _listed(root: str, stored: list[StoredFile], inside: str) -> Json:
     files = artifact_paths.listing(stored, inside, relative=False)
     return {"root_uri": root} | ({"files": files} if files else {})
 
 
-def list_place(session: Session, path: str) -> Json:
+def list_folder(session: Session, path: str) -> Json:
     """What lies in a folder below the artifact root, by names."""
     location = artifact_paths.locate(session, path)
     files = artifact_paths.listing(
@@ -69,7 +70,7 @@ def of_run(fields: Fields) -> Locate:
 
     def locate(session: Session) -> ArtifactLocation:
         run = run_serialisation.find(session, run_id_of(fields))
-        path = artifact_paths.clean(fields.needed("path"))
+        path = artifact_paths.clean(fields.required("path"))
         return ArtifactLocation(RUN, run.id, path, path)
 
     return locate
@@ -80,7 +81,7 @@ def of_model(model_id: str, fields: Fields) -> Locate:
 
     def locate(session: Session) -> ArtifactLocation:
         model = logged_models.find(session, model_id)
-        path = artifact_paths.clean(fields.needed("artifact_file_path"))
+        path = artifact_paths.clean(fields.required("artifact_file_path"))
         return ArtifactLocation(MODEL, model.id, path, path)
 
     return locate
@@ -90,15 +91,15 @@ def of_version(fields: Fields) -> Locate:
     """The file of a model version that `model-versions/get-artifact` asks for."""
 
     def locate(session: Session) -> ArtifactLocation:
-        path = artifact_paths.clean(fields.needed("path"))
-        version = find_version(session, fields.needed("name"), fields.needed("version"))
+        path = artifact_paths.clean(fields.required("path"))
+        version = find_version(session, fields.required("name"), fields.required("version"))
         query = select(ModelVersionOrigin).where(
             col(ModelVersionOrigin.model) == version.model,
             col(ModelVersionOrigin.version) == version.version,
         )
         location = sources.location_of(session, version, session.exec(query).first())
         scheme, _, root = location.partition(":")
-        if scheme != sources.OWN:
+        if scheme != sources.ARTIFACT_SCHEME:
             raise invalid(f"The files of this version are not kept here, but at {location}.")
         return artifact_paths.locate(session, f"{root.lstrip('/')}/{path}")
 
@@ -116,22 +117,24 @@ async def send_file(store: Store, locate: Locate, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": _headers(file)})
     with path.open("rb") as source:
         left = file.size
-        while left > 0 and (piece := await asyncio.to_thread(source.read, PIECE)):
+        while left > 0 and (piece := await asyncio.to_thread(source.read, CHUNK_SIZE)):
             left -= len(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
     if file.size == 0:
         await send({"type": "http.response.body", "body": b""})
 
 
-def _opened(store: Store, locate: Locate) -> tuple[Kept, Path]:
+def _opened(store: Store, locate: Locate) -> tuple[StoredFile, Path]:
     with store.read() as session:
         file = artifact_paths.find(session, locate(session))
     return file, store.artifacts.local_path(file.digest)
 
 
-def _headers(file: Kept) -> list[tuple[bytes, bytes]]:
+def _headers(file: StoredFile) -> list[tuple[bytes, bytes]]:
     name = PurePosixPath(file.path).name
-    guessed = mimetypes.guess_type(name)[0] or USUAL.get(name.lower(), "application/octet-stream")
+    guessed = mimetypes.guess_type(name)[0] or CONTENT_TYPES.get(
+        name.lower(), "application/octet-stream"
+    )
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
     quoted = name if TOKEN.fullmatch(name) else f'"{plain}"'
     held = f"attachment; filename={quoted}"
@@ -153,11 +156,13 @@ async def receive_file(
     """Take a file in, keep it by content, and name it once it is whole."""
     artifact_paths.clean(path)
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as body:
-        size = await _take(body, receive, store.settings.max_artifact_mb << 20)
+        size = await _receive(body, receive, store.settings.max_artifact_mb << 20)
         digest = await asyncio.to_thread(_put, store, body)
 
     def name(session: Session) -> None:
-        artifact_paths.keep(session, store, artifact_paths.locate(session, path), digest, size)
+        artifact_paths.store_file(
+            session, store, artifact_paths.locate(session, path), digest, size
+        )
 
     await asyncio.wrap_future(ingest.submit(name))
 
@@ -186,14 +191,14 @@ async def receive_small(
 
     def name(session: Session) -> None:
         run = run_serialisation.find(session, run_id)
-        artifact_paths.keep(
+        artifact_paths.store_file(
             session, store, ArtifactLocation(RUN, run.id, inside, inside), digest, len(body)
         )
 
     await asyncio.wrap_future(ingest.submit(name))
 
 
-async def _take(body: Any, receive: Receive, limit: int) -> int:
+async def _receive(body: Any, receive: Receive, limit: int) -> int:
     size = 0
     while True:
         message = await receive()
@@ -214,6 +219,6 @@ def _put(store: Store, body: Any) -> str:
 
 
 ROUTES: tuple[Route, ...] = (
-    reading("artifacts/list", _list_of_run),
-    reading("logged-models/{model_id}/artifacts/directories", _list_of_model),
+    read_route("artifacts/list", _list_of_run),
+    read_route("logged-models/{model_id}/artifacts/directories", _list_of_model),
 )

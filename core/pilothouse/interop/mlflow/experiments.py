@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    SQLColumnExpression,
-    String,
-    cast,
-    delete,
-    func,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, SQLColumnExpression, String, cast, func, select
 from sqlmodel import Session, col
 
-from pilothouse.activity import record
+from pilothouse.experiments import experiment_changes
+from pilothouse.experiments.experiment_changes import NewExperiment
 from pilothouse.experiments.query import Predicate
 from pilothouse.experiments.query.sql import FieldSpec
-from pilothouse.experiments.tables import Experiment, ExperimentTag, Run, Source, SourceUse
+from pilothouse.experiments.tables import Experiment, ExperimentTag, Source, SourceUse
+from pilothouse.interop.limits import (
+    MAX_EXPERIMENT_NAME_LENGTH,
+    MAX_EXPERIMENT_TAG_LENGTH,
+    MAX_KEY_LENGTH,
+)
 from pilothouse.interop.mlflow import search_syntax
 from pilothouse.interop.mlflow.errors import absent, exists, invalid
 from pilothouse.interop.mlflow.pagination import offset_of, page
 from pilothouse.interop.mlflow.request_fields import Fields
-from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
+from pilothouse.interop.mlflow.routing import Call, Route, read_route, write_route
 from pilothouse.interop.mlflow.search_syntax import Language, Order
 from pilothouse.kit.clock import to_ms
-from pilothouse.storage import Store
+from pilothouse.kit.errors import Conflict
 
-MAX_NAME_LENGTH, MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 500, 250, 20_000
 MAX_RESULTS = 50_000
 MAX_IN_DATASETS, MAX_DATASETS, MAX_NUMBER_LENGTH = 20, 1000, 18
-DEFAULT = "0"
 LANGUAGE = Language(
     entities={"attribute": "attribute", "attributes": "attribute", "tag": "tag", "tags": "tag"},
     attributes=frozenset({"name", "experiment_id", "creation_time", "last_update_time"}),
@@ -44,14 +39,6 @@ INSTANTS: dict[str, Any] = {
     "creation_time": col(Experiment.created_at),
     "last_update_time": func.coalesce(col(Experiment.updated_at), col(Experiment.created_at)),
 }
-
-
-def ensure_default(session: Session, store: Store) -> None:
-    """Make the experiment 0 that the protocol promises, when it is not there yet."""
-    if session.get(Experiment, int(DEFAULT)) is None:
-        named = select(col(Experiment.id)).where(col(Experiment.name) == "Default")
-        name = "Default" if session.scalars(named).first() is None else "Default (MLflow)"
-        _add(session, store, name, {}, "", number=int(DEFAULT))
 
 
 def find(session: Session, experiment_id: str) -> Experiment:
@@ -87,7 +74,7 @@ def artifact_root(experiment: Experiment) -> str:
     return experiment.artifact_location or f"mlflow-artifacts:/{experiment.id}"
 
 
-def below(location: str, *parts: str) -> str:
+def join_location(location: str, *parts: str) -> str:
     """A place below another one; a query belongs to the whole address and stays at its end."""
     path, mark, query = location.partition("?")
     return "/".join((path, *parts)) + mark + query
@@ -95,13 +82,22 @@ def below(location: str, *parts: str) -> str:
 
 def _create(call: Call) -> dict[str, Any]:
     fields = call.fields
-    name = fields.needed("name", most=MAX_NAME_LENGTH)
+    name = fields.required("name", max_length=MAX_EXPERIMENT_NAME_LENGTH)
     tags = _tags(fields)
     location = checked_location(fields.text("artifact_location"))
-    if call.session.scalars(select(Experiment).where(col(Experiment.name) == name)).first():
-        raise exists(f"Experiment(name={name}) already exists.")
-    made = _add(call.session, call.store, name, tags, location)
-    return {"experiment_id": str(made.id)}
+    new = NewExperiment(name, artifact_location=location, tags=tags)
+    with _name_errors(name):
+        experiment = experiment_changes.create(call.session, call.store, new)
+    return {"experiment_id": str(experiment.id)}
+
+
+@contextmanager
+def _name_errors(name: str) -> Iterator[None]:
+    """A name that is taken, in the protocol's words."""
+    try:
+        yield
+    except Conflict:
+        raise exists(f"Experiment(name={name}) already exists.") from None
 
 
 def checked_location(location: str) -> str:
@@ -112,64 +108,41 @@ def checked_location(location: str) -> str:
     return f"{path.rstrip('/')}{mark}{query}"
 
 
-def _add(
-    session: Session,
-    store: Store,
-    name: str,
-    tags: Mapping[str, str],
-    location: str,
-    number: int | None = None,
-) -> Experiment:
-    now = store.now()
-    made = Experiment(
-        id=number,
-        name=name,
-        created_at=now,
-        updated_at=now,
-        created_by=store.actor,
-        artifact_location=location or None,
-    )
-    session.add(made)
-    session.flush()
-    for key, value in tags.items():
-        session.add(ExperimentTag(experiment_id=made.id or 0, key=key, value=value))
-    record(session, store, "created", "experiment", name)
-    return made
-
-
 def _tags(fields: Fields) -> dict[str, str]:
     return {
-        row.needed("key", most=MAX_KEY_LENGTH): row.text("value", most=MAX_VALUE_LENGTH)
+        row.required("key", max_length=MAX_KEY_LENGTH): row.text(
+            "value", max_length=MAX_EXPERIMENT_TAG_LENGTH
+        )
         for row in fields.rows("tags")
     }
 
 
 def _get(call: Call) -> dict[str, Any]:
-    experiment = find(call.session, call.fields.needed("experiment_id"))
-    return {"experiment": described(call.session, [experiment])[0]}
+    experiment = find(call.session, call.fields.required("experiment_id"))
+    return {"experiment": serialise(call.session, [experiment])[0]}
 
 
 def _get_by_name(call: Call) -> dict[str, Any]:
-    name = call.fields.needed("experiment_name")
+    name = call.fields.required("experiment_name")
     experiment = call.session.scalars(
         select(Experiment).where(col(Experiment.name) == name)
     ).first()
     if experiment is None:
         raise absent(f"Could not find experiment with name '{name}'")
-    return {"experiment": described(call.session, [experiment])[0]}
+    return {"experiment": serialise(call.session, [experiment])[0]}
 
 
-def described(session: Session, experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
+def serialise(session: Session, experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
     """Experiments as the protocol writes them."""
     numbers = [experiment.id for experiment in experiments]
     query = select(ExperimentTag).where(col(ExperimentTag.experiment_id).in_(numbers))
     tags: dict[int, list[dict[str, str]]] = {}
     for tag in session.scalars(query.order_by(col(ExperimentTag.key))):
         tags.setdefault(tag.experiment_id, []).append({"key": tag.key, "value": tag.value})
-    return [_described(experiment, tags.get(experiment.id or 0, [])) for experiment in experiments]
+    return [_serialise(experiment, tags.get(experiment.id or 0, [])) for experiment in experiments]
 
 
-def _described(experiment: Experiment, tags: list[dict[str, str]]) -> dict[str, Any]:
+def _serialise(experiment: Experiment, tags: list[dict[str, str]]) -> dict[str, Any]:
     info = {
         "experiment_id": str(experiment.id),
         "name": experiment.name,
@@ -185,80 +158,51 @@ def _described(experiment: Experiment, tags: list[dict[str, str]]) -> dict[str, 
 def _update(call: Call) -> dict[str, Any]:
     fields = call.fields
     experiment_id, name = (
-        fields.needed("experiment_id"),
-        fields.needed("new_name", most=MAX_NAME_LENGTH),
+        fields.required("experiment_id"),
+        fields.required("new_name", max_length=MAX_EXPERIMENT_NAME_LENGTH),
     )
     experiment = find(call.session, experiment_id)
     if experiment.archived_at is not None:
         raise invalid("Cannot rename a non-active experiment.")
-    taken = select(col(Experiment.id)).where(
-        col(Experiment.name) == name, col(Experiment.id) != experiment.id
-    )
-    if call.session.scalars(taken).first() is not None:
-        raise exists(f"Experiment(name={name}) already exists.")
-    before, experiment.name = experiment.name, name
-    _touch(call, experiment, "renamed", before={"name": before}, after={"name": name})
+    with _name_errors(name):
+        experiment_changes.rename(call.session, call.store, experiment, name)
     return {}
 
 
 def _delete(call: Call) -> dict[str, Any]:
-    experiment_id = call.fields.needed("experiment_id")
+    experiment_id = call.fields.required("experiment_id")
     experiment = find(call.session, experiment_id)
     if experiment.archived_at is not None:
         raise no_experiment(experiment_id)
-    experiment.archived_at = call.store.now()
-    # Its runs go with it, and come back with it: those that went before stay away.
-    _move_runs(call, experiment, None, experiment.archived_at)
-    _touch(call, experiment, "archived")
+    experiment_changes.archive(call.session, call.store, experiment)
     return {}
 
 
 def _restore(call: Call) -> dict[str, Any]:
-    experiment_id = call.fields.needed("experiment_id")
+    experiment_id = call.fields.required("experiment_id")
     experiment = find(call.session, experiment_id)
     if experiment.archived_at is None:
         raise no_experiment(experiment_id)
-    _move_runs(call, experiment, experiment.archived_at, None)
-    experiment.archived_at = None
-    _touch(call, experiment, "restored")
+    experiment_changes.restore(call.session, call.store, experiment)
     return {}
-
-
-def _move_runs(call: Call, of: Experiment, before: datetime | None, after: datetime | None) -> None:
-    held = col(Run.experiment_id) == of.id, col(Run.archived_at).is_not_distinct_from(before)
-    call.session.execute(update(Run).where(*held).values(archived_at=after))
-
-
-def _touch(
-    call: Call,
-    experiment: Experiment,
-    verb: str,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
-) -> None:
-    experiment.updated_at = call.store.now()
-    call.session.add(experiment)
-    record(
-        call.session, call.store, verb, "experiment", experiment.name, before=before, after=after
-    )
 
 
 def _set_tag(call: Call) -> dict[str, Any]:
     fields = call.fields
-    experiment_id, key = fields.needed("experiment_id"), fields.needed("key", most=MAX_KEY_LENGTH)
-    value = fields.text("value", most=MAX_VALUE_LENGTH)
+    experiment_id, key = (
+        fields.required("experiment_id"),
+        fields.required("key", max_length=MAX_KEY_LENGTH),
+    )
+    value = fields.text("value", max_length=MAX_EXPERIMENT_TAG_LENGTH)
     experiment = find_active(call.session, experiment_id)
-    call.session.merge(ExperimentTag(experiment_id=experiment.id or 0, key=key, value=value))
+    experiment_changes.set_tags(call.session, experiment.id or 0, {key: value})
     return {}
 
 
 def _delete_tag(call: Call) -> dict[str, Any]:
-    experiment_id, key = call.fields.needed("experiment_id"), call.fields.needed("key")
+    experiment_id, key = call.fields.required("experiment_id"), call.fields.required("key")
     experiment = find_active(call.session, experiment_id)
-    gone = delete(ExperimentTag).where(
-        col(ExperimentTag.experiment_id) == experiment.id, col(ExperimentTag.key) == key
-    )
-    if call.session.connection().execute(gone).rowcount == 0:
+    if not experiment_changes.delete_tag(call.session, experiment.id or 0, key):
         raise absent(f"No tag with name: {key} in experiment with id {experiment_id}")
     return {}
 
@@ -271,14 +215,14 @@ def _search(call: Call) -> dict[str, Any]:
         select(Experiment)
         .where(
             view(fields.text("view_type"), col(Experiment.archived_at)),
-            search_syntax.condition(fields.text("filter"), lambda claim: _holds(call, claim)),
+            search_syntax.condition(fields.text("filter"), lambda claim: _condition(call, claim)),
         )
         .order_by(*_ordered(search_syntax.orders(fields.texts("order_by"), LANGUAGE)))
     )
     rows = call.session.scalars(query.offset(offset).limit(size + 1)).all()
     answer = page("experiments", rows, offset, size)
     if rows:
-        answer["experiments"] = described(call.session, rows[:size])
+        answer["experiments"] = serialise(call.session, rows[:size])
     return answer
 
 
@@ -315,7 +259,7 @@ def _search_datasets(call: Call) -> dict[str, Any]:
 
 
 def _size(fields: Fields) -> int:
-    size = fields.whole("max_results")
+    size = fields.integer("max_results")
     if size <= 0 or size > MAX_RESULTS:
         why = "be a positive integer" if size <= 0 else f"be at most {MAX_RESULTS}"
         raise invalid(f"Invalid value {size} for parameter 'max_results' supplied. It must {why}")
@@ -331,16 +275,20 @@ def view(view_type: str, archived_at: SQLColumnExpression[Any]) -> ColumnElement
     return archived_at.is_(None)
 
 
-def _holds(call: Call, claim: Predicate) -> ColumnElement[bool]:
+def _condition(call: Call, claim: Predicate) -> ColumnElement[bool]:
     key, now = claim.field.key, call.store.now()
     if LANGUAGE.entity(claim.field.entity) == "tag":
         of, named = col(ExperimentTag.experiment_id), col(ExperimentTag.key)
-        spec = search_syntax.keyed(col(Experiment.id), of, named, col(ExperimentTag.value), key)
-        return search_syntax.asked(spec, claim, "tag", now)
+        spec = search_syntax.keyed_field(
+            col(Experiment.id), of, named, col(ExperimentTag.value), key
+        )
+        return search_syntax.field_condition(spec, claim, "tag", now)
     if LANGUAGE.attribute(key) in INSTANTS:
-        return search_syntax.asked(FieldSpec(key, "time", INSTANTS[key]), claim, "attribute", now)
+        return search_syntax.field_condition(
+            FieldSpec(key, "time", INSTANTS[key]), claim, "attribute", now
+        )
     column = cast(col(Experiment.id), String) if key == "experiment_id" else col(Experiment.name)
-    return search_syntax.asked(FieldSpec(key, "text", column), claim, "attribute", now)
+    return search_syntax.field_condition(FieldSpec(key, "text", column), claim, "attribute", now)
 
 
 def _ordered(orders: Iterable[Order]) -> list[ColumnElement[Any]]:
@@ -360,14 +308,14 @@ def _ordered(orders: Iterable[Order]) -> list[ColumnElement[Any]]:
 
 
 ROUTES: tuple[Route, ...] = (
-    writing("experiments/create", _create),
-    reading("experiments/get", _get),
-    reading("experiments/get-by-name", _get_by_name),
-    reading("experiments/search", _search, "GET", "POST"),
-    reading("experiments/search-datasets", _search_datasets, "POST"),
-    writing("experiments/update", _update),
-    writing("experiments/delete", _delete),
-    writing("experiments/restore", _restore),
-    writing("experiments/set-experiment-tag", _set_tag),
-    writing("experiments/delete-experiment-tag", _delete_tag),
+    write_route("experiments/create", _create),
+    read_route("experiments/get", _get),
+    read_route("experiments/get-by-name", _get_by_name),
+    read_route("experiments/search", _search, "GET", "POST"),
+    read_route("experiments/search-datasets", _search_datasets, "POST"),
+    write_route("experiments/update", _update),
+    write_route("experiments/delete", _delete),
+    write_route("experiments/restore", _restore),
+    write_route("experiments/set-experiment-tag", _set_tag),
+    write_route("experiments/delete-experiment-tag", _delete_tag),
 )

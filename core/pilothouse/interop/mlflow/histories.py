@@ -12,7 +12,7 @@ from pilothouse.experiments.metrics import packed_history
 from pilothouse.experiments.tables import RunMetric
 from pilothouse.interop.mlflow.errors import SEE, invalid, missing
 from pilothouse.interop.mlflow.pagination import offset_of, page
-from pilothouse.interop.mlflow.routing import Call, Route, reading
+from pilothouse.interop.mlflow.routing import Call, Route, read_route
 from pilothouse.interop.mlflow.run_serialisation import point
 from pilothouse.interop.mlflow.runs import run_id_of
 
@@ -40,7 +40,7 @@ def _read(
     return {run_id: columns[series[run_id]] for run_id in runs if series.get(run_id) in columns}
 
 
-def _told(key: str, columns: SeriesColumns) -> Iterator[Json]:
+def _serialised(key: str, columns: SeriesColumns) -> Iterator[Json]:
     parts = columns.values, columns.instants, columns.steps
     for value, at, step in zip(*(part.tolist() for part in parts), strict=True):
         yield point(key, value, at, step)
@@ -48,8 +48,8 @@ def _told(key: str, columns: SeriesColumns) -> Iterator[Json]:
 
 def _history(call: Call) -> Json:
     fields = call.fields
-    run_id, key = run_id_of(fields), fields.needed("metric_key")
-    size = fields.whole("max_results", MAX_RESULTS)
+    run_id, key = run_id_of(fields), fields.required("metric_key")
+    size = fields.integer("max_results", MAX_RESULTS)
     if size <= 0:
         raise invalid(
             f"Invalid value {size} for parameter 'max_results' supplied. "
@@ -60,7 +60,7 @@ def _history(call: Call) -> Json:
     if columns is None:
         return {}
     stop = offset + size + 1 if fields.has("max_results") else None
-    points = list(_told(key, columns.by_time().at(slice(offset, stop))))
+    points = list(_serialised(key, columns.by_time().at(slice(offset, stop))))
     return page("metrics", points, offset, size if fields.has("max_results") else len(points))
 
 
@@ -78,16 +78,16 @@ def _bulk(call: Call) -> Json:
     if not fields.has("metric_key"):
         raise invalid("GetMetricHistoryBulk request must specify a metric_key.")
     key = fields.text("metric_key")
-    most = min(max(fields.whole("max_results", MAX_RESULTS), 1), MAX_RESULTS)
+    most = min(max(fields.integer("max_results", MAX_RESULTS), 1), MAX_RESULTS)
     metrics: list[Json] = []
     for run_id, columns in _read(call.session, sorted(set(runs)), key).items():
         first = columns.by_time().at(slice(0, most))
-        metrics += [item | {"run_id": run_id} for item in _told(key, first)]
+        metrics += [item | {"run_id": run_id} for item in _serialised(key, first)]
     return {"metrics": metrics[:most]}
 
 
 def _interval(call: Call) -> Json:
-    """The first, the last and evenly spaced points between them, of each run at the same steps."""
+    """The first, the last and evenly spaced points between, of each run at the same steps."""
     fields = call.fields
     runs = fields.texts("run_ids")
     if not runs:
@@ -97,15 +97,15 @@ def _interval(call: Call) -> Json:
             f"GetMetricHistoryBulkInterval request must specify at most {MAX_RUNS} run_ids. "
             f"Received {len(runs)} run_ids. {SEE}"
         )
-    key = fields.needed("metric_key")
-    most = fields.whole("max_results", USUAL_INTERVAL)
+    key = fields.required("metric_key")
+    most = fields.integer("max_results", USUAL_INTERVAL)
     if not 1 <= most <= MAX_IN_INTERVAL:
         raise invalid(f"max_results must be between 1 and {MAX_IN_INTERVAL}. {SEE}")
     first, last = _bounds(call)
     metrics: list[Json] = []
     for run_id, columns in _read(call.session, runs, key, first, last).items():
-        places = spaced(range(len(columns)), most)
-        metrics += [item | {"run_id": run_id} for item in _told(key, columns.at(places))]
+        places = evenly_spaced(range(len(columns)), most)
+        metrics += [item | {"run_id": run_id} for item in _serialised(key, columns.at(places))]
     return {"metrics": metrics} if metrics else {}
 
 
@@ -115,7 +115,7 @@ def _bounds(call: Call) -> tuple[int | None, int | None]:
         raise invalid("If either start step or end step are specified, both must be specified.")
     if not fields.has("start_step"):
         return None, None
-    first, last = fields.whole("start_step"), fields.whole("end_step")
+    first, last = fields.integer("start_step"), fields.integer("end_step")
     if first > last:
         raise invalid(
             "end_step must be greater than start_step. "
@@ -124,7 +124,7 @@ def _bounds(call: Call) -> tuple[int | None, int | None]:
     return first, last
 
 
-def spaced(rows: Sequence[Any], most: int) -> list[Any]:
+def evenly_spaced(rows: Sequence[Any], most: int) -> list[Any]:
     """At most `most` rows: the first, the last, and evenly spaced ones between."""
     if len(rows) <= most:
         return list(rows)
@@ -135,7 +135,7 @@ def spaced(rows: Sequence[Any], most: int) -> list[Any]:
 
 
 ROUTES: tuple[Route, ...] = (
-    reading("metrics/get-history", _history),
-    reading("metrics/get-history-bulk", _bulk),
-    reading("metrics/get-history-bulk-interval", _interval),
+    read_route("metrics/get-history", _history),
+    read_route("metrics/get-history-bulk", _bulk),
+    read_route("metrics/get-history-bulk-interval", _interval),
 )

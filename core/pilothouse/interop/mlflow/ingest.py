@@ -30,20 +30,20 @@ from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.ingest")
 MAX_AT_ONCE = 256
-MOMENT_S = 0.002
+GATHER_S = 0.002
 Work = Callable[[Session], Any]
-OfRun = tuple[str, Sequence[Points]]
+RunPoints = tuple[str, Sequence[Points]]
 
 
 @dataclass
 class _Item:
     work: Work
-    points: OfRun | None = None
+    points: RunPoints | None = None
     done: Future[Any] = field(default_factory=Future)
     result: Any = None
     error: Exception | None = None
 
-    def tell(self) -> None:
+    def resolve(self) -> None:
         """Hand the result, or the error, to whoever waits."""
         if self.error is None:
             self.done.set_result(self.result)
@@ -66,7 +66,7 @@ class WriteQueue:
         self._thread.start()
         self._closed = False
 
-    def submit(self, work: Work, points: OfRun | None = None) -> Future[Any]:
+    def submit(self, work: Work, points: RunPoints | None = None) -> Future[Any]:
         """Do the work in the next transaction; its result is there once that is committed.
 
         When all that the work does is to log `points` of a run, saying so makes it cheaper.
@@ -98,7 +98,7 @@ class WriteQueue:
         ask again, and a commit for all costs as much as one for each.
         """
         items: list[_Item] = []
-        item, until = self._waiting.get(), time.monotonic() + MOMENT_S
+        item, until = self._waiting.get(), time.monotonic() + GATHER_S
         while item is not None:
             items.append(item)
             if len(items) == MAX_AT_ONCE:
@@ -118,7 +118,7 @@ class WriteQueue:
             self._commit_one_by_one(items)
 
         for item in items:
-            item.tell()
+            item.resolve()
 
     def _report_fallback(self, items: list[_Item], failure: Exception) -> None:
         """Count and log a batch that is written again, request by request, at a higher cost."""
@@ -143,7 +143,7 @@ class WriteQueue:
                     if logs:
                         _log(session, self._store, list(group))
                     else:
-                        _do_each(session, list(group))
+                        _run_all(session, list(group))
         except Exception as failure:  # which request failed is found out one by one
             return failure
         return None
@@ -152,7 +152,7 @@ class WriteQueue:
         try:
             with self._store.write() as session:
                 for item in items:
-                    _do(session, item)
+                    _run_one(session, item)
         except Exception as failed:  # the edge of every request that waited for this commit
             log.exception("a transaction failed")
             for item in items:
@@ -165,14 +165,14 @@ def _log(session: Session, store: Store, items: Sequence[_Item]) -> None:
         item.result = {}
 
 
-def _do_each(session: Session, items: Sequence[_Item]) -> None:
+def _run_all(session: Session, items: Sequence[_Item]) -> None:
     for item in items:
         item.result = item.work(session)
         session.flush()
         session.expunge_all()
 
 
-def _do(session: Session, item: _Item) -> None:
+def _run_one(session: Session, item: _Item) -> None:
     try:
         with session.begin_nested():
             item.result = item.work(session)

@@ -20,7 +20,7 @@ from pilothouse.interop.mlflow import logged_models, search_syntax
 from pilothouse.interop.mlflow.errors import invalid, missing
 from pilothouse.interop.mlflow.pagination import offset_of, page
 from pilothouse.interop.mlflow.request_fields import Fields
-from pilothouse.interop.mlflow.routing import Call, Route, reading
+from pilothouse.interop.mlflow.routing import Call, Route, read_route
 from pilothouse.interop.mlflow.search_syntax import Language
 
 DEFAULT_SIZE, MAX_RESULTS = 100, 50_000
@@ -49,18 +49,19 @@ def _search(call: Call) -> dict[str, Any]:
     numbers = [int(value) for value in fields.texts("experiment_ids") if value.isdecimal()]
     if not fields.texts("experiment_ids"):
         raise missing("experiment_ids")
-    size = min(fields.whole("max_results") or DEFAULT_SIZE, MAX_RESULTS)
+    size = min(fields.integer("max_results") or DEFAULT_SIZE, MAX_RESULTS)
     if size < 0:
         raise invalid(f"Invalid value {size} for parameter 'max_results' supplied.")
     offset = offset_of(fields.text("page_token"))
     datasets = [
-        (row.needed("dataset_name"), row.text("dataset_digest")) for row in fields.rows("datasets")
+        (row.required("dataset_name"), row.text("dataset_digest"))
+        for row in fields.rows("datasets")
     ]
     compared: set[str] = set()
 
     def claimed(claim: Predicate) -> ColumnElement[bool]:
         compared.add(LANGUAGE.entity(claim.field.entity))
-        return _holds(call, claim, datasets)
+        return _condition(call, claim, datasets)
 
     holds = search_syntax.condition(fields.text("filter"), claimed)
     query = (
@@ -73,29 +74,29 @@ def _search(call: Call) -> dict[str, Any]:
         .order_by(*_ordered(fields.rows("order_by")))
     )
     if datasets and "metric" not in compared:
-        query = query.where(_has_figure(datasets))
+        query = query.where(_has_metric(datasets))
     rows = call.session.scalars(query.offset(offset).limit(size + 1)).all()
     answer = page("models", rows, offset, size)
     if rows:
-        answer["models"] = logged_models.described(call.session, rows[:size])
+        answer["models"] = logged_models.serialise(call.session, rows[:size])
     return answer
 
 
-def _holds(call: Call, claim: Predicate, datasets: Datasets) -> ColumnElement[bool]:
+def _condition(call: Call, claim: Predicate, datasets: Datasets) -> ColumnElement[bool]:
     entity, key = LANGUAGE.entity(claim.field.entity), claim.field.key
     if entity == "metric":
-        spec = FieldSpec(key, "number", col(LoggedModelMetric.value), _with_figure(key, datasets))
+        spec = FieldSpec(key, "number", col(LoggedModelMetric.value), _with_metric(key, datasets))
     elif entity in ("param", "tag"):
         table: Any = LoggedModelParam if entity == "param" else LoggedModelTag
         columns = col(LoggedModel.id), col(table.model_id), col(table.key), col(table.value)
-        spec = search_syntax.keyed(*columns, key)
-        claim = search_syntax.respelled(claim, lambda value: _as_text(value, claim))
+        spec = search_syntax.keyed_field(*columns, key)
+        claim = search_syntax.map_values(claim, lambda value: _as_text(value, claim))
     elif key not in COLUMNS:
         raise invalid(f"Invalid attribute key '{key}' specified.")
     else:
         spec = FieldSpec(key, "time" if key in INSTANTS else "text", COLUMNS[key])
     _check_operator(spec, claim, entity)
-    return search_syntax.asked(spec, claim, entity, call.store.now())
+    return search_syntax.field_condition(spec, claim, entity, call.store.now())
 
 
 def _check_operator(spec: FieldSpec, claim: Predicate, entity: str) -> None:
@@ -112,7 +113,7 @@ def _as_text(value: Any, claim: Predicate) -> Any:
     return claim.raw if isinstance(value, float) and not isinstance(claim.value, tuple) else value
 
 
-def _with_figure(key: str, datasets: Datasets) -> Callable[[Condition], Condition]:
+def _with_metric(key: str, datasets: Datasets) -> Callable[[Condition], Condition]:
     def within(holds: Condition) -> Condition:
         named = col(LoggedModelMetric.key) == key
         models = select(col(LoggedModelMetric.model_id)).where(named, holds, _on(datasets))
@@ -121,7 +122,7 @@ def _with_figure(key: str, datasets: Datasets) -> Callable[[Condition], Conditio
     return within
 
 
-def _has_figure(datasets: Datasets) -> ColumnElement[bool]:
+def _has_metric(datasets: Datasets) -> ColumnElement[bool]:
     """Datasets without a claim about a metric: a figure on one of them is enough."""
     models = select(col(LoggedModelMetric.model_id)).where(_on(datasets))
     return col(LoggedModel.id).in_(models)
@@ -140,7 +141,7 @@ def _ordered(orders: list[Fields]) -> list[Any]:
         descending = row.has("ascending") and not row.flag("ascending")
         name = row.text("field_name")
         if name.startswith(("metrics.", "metric.")):
-            column = _figure(name.partition(".")[2].strip('`"'), row)
+            column = _metric_column(name.partition(".")[2].strip('`"'), row)
         elif name.removeprefix("attributes.") in COLUMNS:
             column = COLUMNS[name.removeprefix("attributes.")]
         else:
@@ -150,7 +151,7 @@ def _ordered(orders: list[Fields]) -> list[Any]:
     return [*clauses, col(LoggedModel.created_at).desc(), col(LoggedModel.id)]
 
 
-def _figure(key: str, row: Fields) -> Any:
+def _metric_column(key: str, row: Fields) -> Any:
     """The newest figure of a metric, on the dataset and the digest that are named."""
     name, digest = row.text("dataset_name"), row.text("dataset_digest")
     on = [col(LoggedModelMetric.dataset_name) == name] if name else []
@@ -173,4 +174,4 @@ def _figure(key: str, row: Fields) -> Any:
     )
 
 
-ROUTES: tuple[Route, ...] = (reading("logged-models/search", _search, "POST"),)
+ROUTES: tuple[Route, ...] = (read_route("logged-models/search", _search, "POST"),)

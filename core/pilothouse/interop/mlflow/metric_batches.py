@@ -20,8 +20,8 @@ from pilothouse.interop.mlflow.errors import bad_value, missing, too_long
 from pilothouse.interop.mlflow.request_fields import LATEST_MS, Fields
 
 MAX_KEY_LENGTH = 250
-EXACT = 1 << 53
-GOOD_NAME = re.compile(r"[/\w.\- :]*")
+MAX_EXACT = 1 << 53
+VALID_NAME = re.compile(r"[/\w.\- :]*")
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Logged:
+class MetricBatch:
     """A request's metrics: as stretches, and those that are about a logged model too."""
 
-    stretches: list[Points]
+    series: list[Points]
     of_models: list[Point]
     count: int
 
@@ -62,22 +62,22 @@ class _Columns:
         self.at_us.append(at_us)
 
 
-def one(fields: Fields) -> Logged:
+def read_metric(fields: Fields) -> MetricBatch:
     """The metric that a request's own fields are."""
-    return _logged([_point(fields, "")])
+    return _batch_of([_point(fields, "")])
 
 
-def many(fields: Fields) -> Logged:
+def read_metrics(fields: Fields) -> MetricBatch:
     """The metrics in a request's list."""
     raw_rows = fields.plain_rows("metrics")
-    stretches = _plain(raw_rows)
+    stretches = _read_columns(raw_rows)
     if stretches is not None:
-        return Logged(stretches, [], len(raw_rows))
+        return MetricBatch(stretches, [], len(raw_rows))
     rows = fields.rows("metrics")
-    return _logged([_point(row, f"metrics[{i}].") for i, row in enumerate(rows)])
+    return _batch_of([_point(row, f"metrics[{i}].") for i, row in enumerate(rows)])
 
 
-def _plain(rows: Sequence[Any]) -> list[Points] | None:
+def _read_columns(rows: Sequence[Any]) -> list[Points] | None:
     """The rows as stretches, None when one of them is not plain."""
     columns: dict[str, _Columns] = defaultdict(_Columns)
     for row in rows:
@@ -88,29 +88,31 @@ def _plain(rows: Sequence[Any]) -> list[Points] | None:
         step = row.get("step", 0)
         if type(key) is not str or type(at) is not int or type(step) is not int:
             return None
-        is_number = type(value) is float or (type(value) is int and -EXACT <= value <= EXACT)
-        if not is_number or not 0 <= at <= LATEST_MS or not -EXACT <= step <= EXACT:
+        is_number = type(value) is float or (
+            type(value) is int and -MAX_EXACT <= value <= MAX_EXACT
+        )
+        if not is_number or not 0 <= at <= LATEST_MS or not -MAX_EXACT <= step <= MAX_EXACT:
             return None
         columns[key].append(step, value, at * 1000)
-    if not all(map(_is_good, columns)):
+    if not all(map(_is_valid_key, columns)):
         return None
     return [Points(key, c.steps, c.values, at_us=c.at_us) for key, c in columns.items()]
 
 
 @lru_cache(maxsize=4096)
-def _is_good(key: str) -> bool:
+def _is_valid_key(key: str) -> bool:
     """Whether `check_name` and the store would take the key."""
     normal = posixpath.normpath(key)
     return (
         0 < len(key) <= MAX_KEY_LENGTH
         and key == key.strip() == normal
         and not normal.startswith((".", "/"))
-        and GOOD_NAME.fullmatch(key) is not None
+        and VALID_NAME.fullmatch(key) is not None
         and key.isprintable()
     )
 
 
-def _logged(points: Sequence[Point]) -> Logged:
+def _batch_of(points: Sequence[Point]) -> MetricBatch:
     stretches: dict[str, list[Point]] = {}
     for point in points:
         stretches.setdefault(point.key, []).append(point)
@@ -123,16 +125,16 @@ def _logged(points: Sequence[Point]) -> Logged:
         )
         for key, stretch in stretches.items()
     ]
-    return Logged(batch, [point for point in points if point.model], len(points))
+    return MetricBatch(batch, [point for point in points if point.model], len(points))
 
 
 def _point(fields: Fields, of: str) -> Point:
-    key = fields.needed("key")
+    key = fields.required("key")
     value = fields.number("value")
     if not fields.has("timestamp"):
         raise missing(f"{of}timestamp")
     check_name(key, "Metric name", f"{of}name")
-    at_ms = fields.whole("timestamp")
+    at_ms = fields.integer("timestamp")
     if at_ms < 0:
         raise bad_value(
             f"{of}timestamp",
@@ -144,7 +146,7 @@ def _point(fields: Fields, of: str) -> Point:
         key,
         value,
         fields.instant_ms("timestamp"),
-        fields.whole("step"),
+        fields.integer("step"),
         fields.text("model_id"),
         fields.text("dataset_name"),
         fields.text("dataset_digest"),
@@ -155,7 +157,7 @@ def check_name(key: str, noun: str, field: str) -> None:
     """Raise when the key cannot name a metric or a parameter: it may become a file's name."""
     if len(key) > MAX_KEY_LENGTH:
         raise too_long(noun, MAX_KEY_LENGTH)
-    if not GOOD_NAME.fullmatch(key):
+    if not VALID_NAME.fullmatch(key):
         raise bad_value(
             field,
             key,

@@ -13,7 +13,7 @@ from pilothouse.experiments.query.sql import FieldSpec
 from pilothouse.interop.mlflow import search_syntax
 from pilothouse.interop.mlflow.errors import invalid
 from pilothouse.interop.mlflow.pagination import offset_of, page
-from pilothouse.interop.mlflow.routing import Call, Route, reading
+from pilothouse.interop.mlflow.routing import Call, Route, read_route
 from pilothouse.interop.mlflow.search_syntax import Language, Order
 from pilothouse.interop.mlflow.version_serialisation import models, versions
 from pilothouse.registry.tables import Model, ModelTag, ModelVersion, ModelVersionOrigin, VersionTag
@@ -39,7 +39,9 @@ VERSIONS_ORDER = Language(ENTITIES, frozenset({"name", "version_number", *VERSIO
 def _models(call: Call) -> dict[str, Any]:
     fields = call.fields
     size, offset = fields.page_size(100, 1000), offset_of(fields.text("page_token"))
-    holds = search_syntax.condition(fields.text("filter"), lambda claim: _model_holds(call, claim))
+    holds = search_syntax.condition(
+        fields.text("filter"), lambda claim: _model_condition(call, claim)
+    )
     columns = {"name": col(Model.name), "timestamp": MODEL_TIMES["last_updated_timestamp"]}
     order = _ordered(fields.texts("order_by"), MODELS_ORDER, columns | MODEL_TIMES)
     query = select(Model).where(holds).order_by(*order, col(Model.name))
@@ -50,20 +52,20 @@ def _models(call: Call) -> dict[str, Any]:
     return answer
 
 
-def _model_holds(call: Call, claim: Predicate) -> ColumnElement[bool]:
+def _model_condition(call: Call, claim: Predicate) -> ColumnElement[bool]:
     key, now = claim.field.key, call.store.now()
     if MODELS.entity(claim.field.entity) == "attribute":
         spec = FieldSpec(MODELS.attribute(key), "text", col(Model.name))
         if claim.operator not in spec.operators:
             raise invalid(f"Invalid comparator for attribute: {claim.operator}")
-        return search_syntax.asked(spec, claim, "attribute", now)
+        return search_syntax.field_condition(spec, claim, "attribute", now)
     columns = col(Model.name), col(ModelTag.model), col(ModelTag.key), col(ModelTag.value)
-    return _tagged(search_syntax.keyed(*columns, key), claim, now)
+    return _tagged(search_syntax.keyed_field(*columns, key), claim, now)
 
 
 def _tagged(spec: FieldSpec, claim: Predicate, now: datetime) -> ColumnElement[bool]:
     """A claim about a tag; what is no prompt does not say so, and is found by that all the same."""
-    holds = search_syntax.asked(spec, claim, "tag", now)
+    holds = search_syntax.field_condition(spec, claim, "tag", now)
     if claim.field.key == PROMPT and claim.operator == "!=":
         return or_(holds, not_(spec.within(spec.has_value)))
     return holds
@@ -73,7 +75,7 @@ def _versions(call: Call) -> dict[str, Any]:
     fields = call.fields
     size, offset = fields.page_size(10_000, 200_000), offset_of(fields.text("page_token"))
     holds = search_syntax.condition(
-        fields.text("filter"), lambda claim: _version_holds(call, claim)
+        fields.text("filter"), lambda claim: _version_condition(call, claim)
     )
     columns = {"name": col(ModelVersion.model), "version_number": col(ModelVersion.version)}
     order = _ordered(fields.texts("order_by"), VERSIONS_ORDER, columns | VERSION_TIMES)
@@ -99,24 +101,26 @@ def _versions(call: Call) -> dict[str, Any]:
     return answer
 
 
-def _version_holds(call: Call, claim: Predicate) -> ColumnElement[bool]:
+def _version_condition(call: Call, claim: Predicate) -> ColumnElement[bool]:
     now = call.store.now()
     if VERSIONS.entity(claim.field.entity) == "tag":
         return _tagged(_version_tag(claim.field.key), claim, now)
     key = VERSIONS.attribute(claim.field.key)
     if key == "version_number":
         spec = FieldSpec(key, "number", col(ModelVersion.version))
-        return search_syntax.asked(spec, search_syntax.respelled(claim, _numbered), key, now)
+        return search_syntax.field_condition(
+            spec, search_syntax.map_values(claim, _as_number), key, now
+        )
     run = func.coalesce(col(ModelVersionOrigin.run), col(ModelVersion.run_id), "")
     made = func.coalesce("runs:/" + col(ModelVersion.run_id) + "/model", "")
     source = func.coalesce(col(ModelVersionOrigin.source), made)
     columns: dict[str, Any] = {"name": col(ModelVersion.model), "run_id": run}
-    return search_syntax.asked(
+    return search_syntax.field_condition(
         FieldSpec(key, "text", columns.get(key, source)), claim, "attribute", now
     )
 
 
-def _numbered(value: Any) -> Any:
+def _as_number(value: Any) -> Any:
     """A quoted number is a number here, as in the protocol."""
     return float(value) if isinstance(value, str) and value.isdecimal() else value
 
@@ -146,6 +150,6 @@ def _column(order: Order, columns: dict[str, Any]) -> Any:
 
 
 ROUTES: tuple[Route, ...] = (
-    reading("registered-models/search", _models),
-    reading("model-versions/search", _versions),
+    read_route("registered-models/search", _models),
+    read_route("model-versions/search", _versions),
 )

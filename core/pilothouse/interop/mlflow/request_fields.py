@@ -15,7 +15,7 @@ MAX_ITEMS = {"order_by": 32}  # each may cost a join, of which databases take fe
 LATEST_MS = 253_402_300_799_999  # the end of the year 9999, the last instant that we can keep
 
 
-class Several(list[str]):
+class QueryValues(list[str]):
     """What a query gives under one name, where one value and a list look the same."""
 
 
@@ -24,7 +24,7 @@ class Fields:
 
     def __init__(self, values: Mapping[str, Any], of: str = "") -> None:
         self._values = values
-        self._of = of
+        self._prefix = of
 
     def has(self, name: str) -> bool:
         """Whether the field is there."""
@@ -33,47 +33,49 @@ class Fields:
     def _one(self, name: str) -> Any:
         """The value as given; a query's only one of that name without its list."""
         value = self._values.get(name)
-        return value[0] if isinstance(value, Several) and len(value) == 1 else value
+        return value[0] if isinstance(value, QueryValues) and len(value) == 1 else value
 
-    def text(self, name: str, default: str = "", *, most: int | None = None) -> str:
+    def text(self, name: str, default: str = "", *, max_length: int | None = None) -> str:
         """A text, or the default."""
         value = self._one(name)
         if value is None:
             return default
         if not isinstance(value, str):
-            raise wrong_type(self._of + name, value)
-        if most is not None and len(value) > most:
-            raise too_long(name, most)
-        return _stored(self._of + name, value)
+            raise wrong_type(self._prefix + name, value)
+        if max_length is not None and len(value) > max_length:
+            raise too_long(name, max_length)
+        return _stored(self._prefix + name, value)
 
-    def word(self, name: str) -> str:
+    def enum_text(self, name: str) -> str:
         """An enumeration's word, or its number as digits; empty for anything else."""
         value = self._one(name)
         return str(value) if isinstance(value, str | int) else ""
 
-    def needed(self, name: str, *, most: int | None = None) -> str:
+    def required(self, name: str, *, max_length: int | None = None) -> str:
         """A text that must be there and not be empty."""
-        value = self.text(name, most=most)
+        value = self.text(name, max_length=max_length)
         if not value:
-            raise missing(self._of + name)
+            raise missing(self._prefix + name)
         return value
 
-    def whole(self, name: str, default: int = 0) -> int:
+    def integer(self, name: str, default: int = 0) -> int:
         """A whole number of 64 bits, or the default."""
         value = self._one(name)
         if value is None:
             return default
         number = _whole(value)
         if number is None or not -INT64 <= number < INT64:
-            raise wrong_type(self._of + name, value)
+            raise wrong_type(self._prefix + name, value)
         return number
 
     def instant_ms(self, name: str, default: int = 0) -> int:
         """Milliseconds since the epoch, in the years that can be kept."""
-        number = self.whole(name, default)
+        number = self.integer(name, default)
         if not 0 <= number <= LATEST_MS:
             raise bad_value(
-                self._of + name, number, "Expected milliseconds since 1970, up to the year 9999."
+                self._prefix + name,
+                number,
+                "Expected milliseconds since 1970, up to the year 9999.",
             )
         return number
 
@@ -81,13 +83,13 @@ class Fields:
         """A number that must be there; the words NaN and Infinity are numbers too."""
         value = self._one(name)
         if value is None or value == "":
-            raise missing(self._of + name)
+            raise missing(self._prefix + name)
         try:
             if isinstance(value, str | int | float):
                 return float(value)
         except (ValueError, OverflowError):
             pass
-        raise wrong_type(self._of + name, value)
+        raise wrong_type(self._prefix + name, value)
 
     def flag(self, name: str) -> bool:
         """A yes or no; no when it is not there."""
@@ -99,28 +101,28 @@ class Fields:
         value = self._list(name)
         for row in value:
             if not isinstance(row, dict):
-                raise wrong_type(self._of + name, value)
-        return [Fields(row, f"{self._of}{name}[{i}].") for i, row in enumerate(value)]
+                raise wrong_type(self._prefix + name, value)
+        return [Fields(row, f"{self._prefix}{name}[{i}].") for i, row in enumerate(value)]
 
     def plain_rows(self, name: str) -> list[Any]:
         """A list as it was given, for whoever looks at many rows at once."""
         return self._list(name)
 
-    def inner(self, name: str) -> Fields:
+    def nested(self, name: str) -> Fields:
         """An object inside; an empty one when it is not there."""
         value = self._values.get(name)
-        return Fields(value if isinstance(value, dict) else {}, f"{self._of}{name}.")
+        return Fields(value if isinstance(value, dict) else {}, f"{self._prefix}{name}.")
 
     def texts(self, name: str) -> list[str]:
         """A list of texts; numbers among them are read as their digits."""
-        return [_text_of(self._of + name, item) for item in self._list(name)]
+        return [_text_of(self._prefix + name, item) for item in self._list(name)]
 
     def _list(self, name: str) -> list[Any]:
         value = self._values.get(name)
         if value is None:
             return []
         if not isinstance(value, list):
-            raise wrong_type(self._of + name, value)
+            raise wrong_type(self._prefix + name, value)
         most = MAX_ITEMS.get(name, len(value))
         if len(value) > most:
             raise invalid(f"At most {most} values of '{name}' can be given. Got {len(value)}.")
@@ -128,7 +130,7 @@ class Fields:
 
     def page_size(self, default: int, most: int) -> int:
         """How many results are wanted at most."""
-        size = self.whole("max_results", default)
+        size = self.integer("max_results", default)
         if size <= 0:
             raise invalid(
                 f"Invalid value {size} for parameter 'max_results' supplied. "
@@ -141,7 +143,7 @@ class Fields:
 
 def pairs(rows: Sequence[Fields]) -> dict[str, str]:
     """Key and value of each row; the last of a key that comes twice."""
-    return {row.needed("key"): row.text("value") for row in rows}
+    return {row.required("key"): row.text("value") for row in rows}
 
 
 def _whole(value: Any) -> int | None:

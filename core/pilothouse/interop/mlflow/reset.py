@@ -6,15 +6,15 @@ from sqlalchemy import Connection, MetaData, Table, inspect, text
 from sqlmodel import Session
 
 from pilothouse.activity.chain import reset_anchor
-from pilothouse.interop.mlflow.experiments import ensure_default
+from pilothouse.experiments.experiment_changes import ensure_default
 from pilothouse.storage import Store
 
-KEPT = "alembic_version"
-NUMBERS = "sqlite_sequence"
+REVISION_TABLE = "alembic_version"
+SEQUENCE_TABLE = "sqlite_sequence"
 _cached_tables: dict[frozenset[str], list[Table]] = {}
 
 
-def empty(session: Session, store: Store) -> None:
+def delete_everything(session: Session, store: Store) -> None:
     """Delete every row of every table, and make the Default experiment 0."""
     connection = session.connection()
     tables = _tables(connection)
@@ -29,13 +29,13 @@ def empty(session: Session, store: Store) -> None:
 
 
 def _tables(connection: Connection) -> list[Table]:
-    """Every table that is there, the referring ones first; looked at anew when there are others."""
+    """Every table that is there, referring ones first; reflected again when they change."""
     names = frozenset(inspect(connection).get_table_names())
     if names not in _cached_tables:
         there = MetaData()
         there.reflect(connection)
         _cached_tables[names] = [
-            table for table in reversed(there.sorted_tables) if table.name != KEPT
+            table for table in reversed(there.sorted_tables) if table.name != REVISION_TABLE
         ]
     return _cached_tables[names]
 
@@ -43,5 +43,5 @@ def _tables(connection: Connection) -> list[Table]:
 def _delete(connection: Connection, tables: list[Table]) -> None:
     for table in tables:
         connection.execute(table.delete())
-    if inspect(connection).has_table(NUMBERS):
-        connection.execute(text(f"DELETE FROM {NUMBERS}"))
+    if inspect(connection).has_table(SEQUENCE_TABLE):
+        connection.execute(text(f"DELETE FROM {SEQUENCE_TABLE}"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from pilothouse.interop.mlflow.ingest import OfRun
+from pilothouse.interop.mlflow.ingest import RunPoints
 from pilothouse.interop.mlflow.request_fields import Fields
 from pilothouse.storage import Store
 
@@ -24,8 +24,8 @@ class Call:
 
 
 Handler = Callable[[Call], dict[str, Any]]
-Outside = Callable[[Store, Fields], Any]
-OnlyLogs = Callable[[Fields], OfRun | None]
+Prepare = Callable[[Store, Fields], Any]
+PointReader = Callable[[Fields], RunPoints | None]
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class Route:
     path: str
     handler: Handler
     writes: bool = True
-    outside: Outside | None = None
-    logs: OnlyLogs | None = None
+    prepare: Prepare | None = None
+    points: PointReader | None = None
 
 
-def reading(path: str, handler: Handler, *methods: str) -> Route:
+def read_route(path: str, handler: Handler, *methods: str) -> Route:
     """A route whose handler only reads; by GET, unless said otherwise."""
     return Route(methods or ("GET",), path, handler, writes=False)
 
 
-def writing(path: str, handler: Handler, method: str = "POST") -> Route:
+def write_route(path: str, handler: Handler, method: str = "POST") -> Route:
     """A route whose handler writes."""
     return Route((method,), path, handler)

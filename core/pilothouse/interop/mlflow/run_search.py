@@ -19,7 +19,7 @@ from pilothouse.interop.mlflow import search_syntax
 from pilothouse.interop.mlflow.errors import invalid
 from pilothouse.interop.mlflow.experiments import view
 from pilothouse.interop.mlflow.pagination import offset_of, page
-from pilothouse.interop.mlflow.routing import Call, Route, reading
+from pilothouse.interop.mlflow.routing import Call, Route, read_route
 from pilothouse.interop.mlflow.run_serialisation import (
     COMMIT,
     NOTE,
@@ -27,7 +27,7 @@ from pilothouse.interop.mlflow.run_serialisation import (
     RUN_NAME,
     SOURCE_NAME,
     STATUS,
-    described,
+    serialise,
 )
 from pilothouse.interop.mlflow.search_syntax import Language, Order
 from pilothouse.registry.fields import MODELS
@@ -55,7 +55,7 @@ LANGUAGE = Language(
     attributes=frozenset({*TEXTS, *INSTANTS, *ALIASES}),
 )
 DATASET = frozenset({"name", "digest", "context"})
-OURS = {
+RUN_FIELDS = {
     "run_id": "id",
     "run_name": "name",
     "user_id": "user",
@@ -71,7 +71,7 @@ MIRRORED = {
     NOTE: "note",
 }
 LARGER = (">", ">=", "<", "<=")
-ROOMS = (MODELS, DEPLOYMENTS)
+EXTENSIONS = (MODELS, DEPLOYMENTS)
 
 
 def _search(call: Call) -> dict[str, Any]:
@@ -81,40 +81,40 @@ def _search(call: Call) -> dict[str, Any]:
     offset = offset_of(fields.text("page_token"))
     if len(numbers) > MAX_EXPERIMENTS:
         raise invalid(f"At most {MAX_EXPERIMENTS} experiments can be searched at once.")
-    language = RunLanguage(call.store.now(), ROOMS, call.session)
+    language = RunLanguage(call.store.now(), EXTENSIONS, call.session)
     query = select(Run).where(
         col(Run.experiment_id).in_(numbers),
         view(fields.text("run_view_type"), col(Run.archived_at)),
-        search_syntax.condition(fields.text("filter"), lambda claim: _holds(language, claim)),
+        search_syntax.condition(fields.text("filter"), lambda claim: _condition(language, claim)),
     )
     query = _sorted(query, search_syntax.orders(fields.texts("order_by"), LANGUAGE))
     rows = call.session.scalars(query.offset(offset).limit(size + 1)).all()
     answer = page("runs", rows, offset, size)
     if rows:
-        answer["runs"] = described(call.session, rows[:size])
+        answer["runs"] = serialise(call.session, rows[:size])
     return answer
 
 
-def _holds(language: RunLanguage, claim: Predicate) -> ColumnElement[bool]:
-    if _is_ours(language, claim):
+def _condition(language: RunLanguage, claim: Predicate) -> ColumnElement[bool]:
+    if _is_extension(language, claim):
         return language.of_predicate(claim)
     entity, key = LANGUAGE.entity(claim.field.entity), claim.field.key
     if entity == "attribute":
-        return _has_attribute(language, claim)
+        return _attribute_condition(language, claim)
     if entity == "parameter" and claim.operator in LARGER and isinstance(claim.value, float):
         return language.of_predicate(claim)
     if entity == "dataset":
-        search_syntax.known_key("dataset", key, DATASET)
+        search_syntax.valid_key("dataset", key, DATASET)
     spec = language.field_spec(claim)
     if entity == "tag" and key in MIRRORED:
         spec = replace(spec, alternatives=(language.own[MIRRORED[key]],))
-    return search_syntax.asked(spec, claim, entity, language.now)
+    return search_syntax.field_condition(spec, claim, entity, language.now)
 
 
-def _is_ours(language: RunLanguage, claim: Predicate) -> bool:
+def _is_extension(language: RunLanguage, claim: Predicate) -> bool:
     """Whether the claim is about what MLflow has no name for."""
     named = claim.field
-    if named.part or any(named.entity in room.names for room in ROOMS):
+    if named.part or any(named.entity in room.names for room in EXTENSIONS):
         return True
     if LANGUAGE.entities.get(named.entity) == "dataset":
         return named.key in DATASETS.fields and named.key not in DATASET
@@ -122,14 +122,18 @@ def _is_ours(language: RunLanguage, claim: Predicate) -> bool:
     return is_attribute and named.key not in LANGUAGE.attributes and named.key in language.own
 
 
-def _has_attribute(language: RunLanguage, claim: Predicate) -> ColumnElement[bool]:
+def _attribute_condition(language: RunLanguage, claim: Predicate) -> ColumnElement[bool]:
     key = LANGUAGE.attribute(claim.field.key)
     key = ALIASES.get(key, key)
-    if key in OURS:
-        return search_syntax.asked(language.own[OURS[key]], claim, "attribute", language.now)
+    if key in RUN_FIELDS:
+        return search_syntax.field_condition(
+            language.own[RUN_FIELDS[key]], claim, "attribute", language.now
+        )
     if key == "status":
-        claim = search_syntax.respelled(claim, lambda value: STATUS.get(value, value))
-    return search_syntax.asked(FieldSpec(key, "text", _text(key)), claim, "attribute", language.now)
+        claim = search_syntax.map_values(claim, lambda value: STATUS.get(value, value))
+    return search_syntax.field_condition(
+        FieldSpec(key, "text", _text(key)), claim, "attribute", language.now
+    )
 
 
 def _text(key: str) -> Any:
@@ -137,7 +141,7 @@ def _text(key: str) -> Any:
     if key == "status":
         return case(STATUS, value=col(Run.status))
     if key == "artifact_uri":
-        return _place_of_files()
+        return _artifact_uri()
     return {"run_id": col(Run.id), "run_name": col(Run.name), "user_id": col(Run.user)}[key]
 
 
@@ -154,7 +158,7 @@ def _position(element: _PositionOf, compiler: Any, **options: Any) -> str:
     return f"{name}({compiler.process(element.clauses, **options)})"
 
 
-def _place_of_files() -> Any:
+def _artifact_uri() -> Any:
     """A run's place for files, as `run_facts.run_root` says it."""
     usual = literal("mlflow-artifacts:/") + cast(col(Experiment.id), String)
     root = func.coalesce(col(Experiment.artifact_location), usual)
@@ -194,4 +198,4 @@ def _order_column(query: Any, order: Order, index: int) -> tuple[Any, list[Any],
     return query, [rank], value
 
 
-ROUTES: tuple[Route, ...] = (reading("runs/search", _search, "POST"),)
+ROUTES: tuple[Route, ...] = (read_route("runs/search", _search, "POST"),)

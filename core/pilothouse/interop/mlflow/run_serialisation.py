@@ -27,7 +27,7 @@ from pilothouse.experiments.tables import (
     SourceUse,
 )
 from pilothouse.interop.mlflow.errors import absent, invalid
-from pilothouse.interop.mlflow.experiments import artifact_root, below
+from pilothouse.interop.mlflow.experiments import artifact_root, join_location
 from pilothouse.kit.clock import to_ms
 
 CHUNK = 500
@@ -40,8 +40,8 @@ STATUS = {
     CANCELLED: "KILLED",
 }
 ENDED = tuple(STATUS[status] for status in tables.ENDED)
-OURS = {name: status for status, name in STATUS.items()}
-NUMBERED = {"1": RUNNING, "2": QUEUED, "3": FINISHED, "4": FAILED, "5": CANCELLED}
+STATUS_BY_NAME = {name: status for status, name in STATUS.items()}
+STATUS_BY_NUMBER = {"1": RUNNING, "2": QUEUED, "3": FINISHED, "4": FAILED, "5": CANCELLED}
 RUN_NAME, PARENT = "mlflow.runName", "mlflow.parentRunId"
 SOURCE_NAME, COMMIT, NOTE = "mlflow.source.name", "mlflow.source.git.commit", "mlflow.note.content"
 CONTEXT = "mlflow.data.context"
@@ -74,13 +74,13 @@ def not_active(run_id: str) -> Exception:
     return invalid(f"The run {run_id} must be in the 'active' state. Current state is deleted.")
 
 
-def described(session: Session, runs: Sequence[Run]) -> list[Json]:
+def serialise(session: Session, runs: Sequence[Run]) -> list[Json]:
     """Runs in full, in the order given."""
     serialised: list[Json] = []
     roots = _roots(session, {run.experiment_id for run in runs})
     for start in range(0, len(runs), CHUNK):
         part = runs[start : start + CHUNK]
-        serialised += _described(session, part, roots)
+        serialised += _serialise(session, part, roots)
     return serialised
 
 
@@ -91,7 +91,7 @@ def root_of(session: Session, run: Run) -> str:
 
 def run_root(experiment_root: str, run_id: str) -> str:
     """The place of a run's files under its experiment's."""
-    return below(experiment_root, run_id, "artifacts")
+    return join_location(experiment_root, run_id, "artifacts")
 
 
 def _roots(session: Session, numbers: set[int]) -> dict[int, str]:
@@ -99,24 +99,26 @@ def _roots(session: Session, numbers: set[int]) -> dict[int, str]:
     return {experiment.id or 0: artifact_root(experiment) for experiment in session.scalars(query)}
 
 
-def _described(session: Session, runs: Sequence[Run], roots: dict[int, str]) -> list[Json]:
+def _serialise(session: Session, runs: Sequence[Run], roots: dict[int, str]) -> list[Json]:
     ids = [run.id for run in runs]
-    params, tags = _words(session, Param, ids), _words(session, RunTag, ids)
+    params, tags = _key_values(session, Param, ids), _key_values(session, RunTag, ids)
     metrics, inputs = _metrics(session, ids), _inputs(session, ids)
     models = _models(session, ids)
     return [
         {
             "info": info(run, roots[run.experiment_id]),
-            "data": _full(metrics=metrics[run.id], params=params[run.id])
-            | {"tags": with_mirrored(run, tags[run.id])},
-            "inputs": _full(dataset_inputs=inputs[run.id], model_inputs=models[run.id, INPUT]),
-            "outputs": _full(model_outputs=models[run.id, OUTPUT]),
+            "data": _without_empty(metrics=metrics[run.id], params=params[run.id])
+            | {"tags": with_column_tags(run, tags[run.id])},
+            "inputs": _without_empty(
+                dataset_inputs=inputs[run.id], model_inputs=models[run.id, INPUT]
+            ),
+            "outputs": _without_empty(model_outputs=models[run.id, OUTPUT]),
         }
         for run in runs
     ]
 
 
-def _full(**lists: list[Json]) -> Json:
+def _without_empty(**lists: list[Json]) -> Json:
     return {name: rows for name, rows in lists.items() if rows}
 
 
@@ -138,7 +140,7 @@ def info(run: Run, experiment_root: str) -> Json:
     return fields
 
 
-def with_mirrored(run: Run, tags: list[Json]) -> list[Json]:
+def with_column_tags(run: Run, tags: list[Json]) -> list[Json]:
     """A run's tags, and those that the protocol expects where we keep a column."""
     tagged = {tag["key"] for tag in tags}
     columns = {RUN_NAME: run.name, PARENT: run.parent_id, SOURCE_NAME: run.source}
@@ -152,7 +154,7 @@ def with_mirrored(run: Run, tags: list[Json]) -> list[Json]:
     return [*updated, *added]
 
 
-def _words(session: Session, table: Any, ids: Sequence[str]) -> dict[str, list[Json]]:
+def _key_values(session: Session, table: Any, ids: Sequence[str]) -> dict[str, list[Json]]:
     columns = col(table.run_id), col(table.key), col(table.value)
     query = select(*columns).where(columns[0].in_(ids)).order_by(*columns[:2])
     pairs: dict[str, list[Json]] = defaultdict(list)
@@ -175,10 +177,10 @@ def _metrics(session: Session, ids: Sequence[str]) -> dict[str, list[Json]]:
 
 def point(key: str, value: float | None, at_us: int, step: int) -> Json:
     """A metric's point; None stands for NaN."""
-    return {"key": key, "value": figure(value), "timestamp": at_us // 1000, "step": step}
+    return {"key": key, "value": json_number(value), "timestamp": at_us // 1000, "step": step}
 
 
-def figure(value: float | None) -> float | str:
+def json_number(value: float | None) -> float | str:
     """A number, or the word for one that JSON cannot write."""
     if value is None or math.isnan(value):
         return "NaN"
@@ -197,7 +199,7 @@ def _inputs(session: Session, ids: Sequence[str]) -> dict[str, list[Json]]:
     inputs: dict[str, list[Json]] = defaultdict(list)
     for use, source in session.execute(query):
         tags = [{"key": key, "value": value} for key, value in use.tags.items()]
-        inputs[use.run_id].append(_full(tags=tags) | {"dataset": dataset(source)})
+        inputs[use.run_id].append(_without_empty(tags=tags) | {"dataset": dataset(source)})
     return inputs
 
 

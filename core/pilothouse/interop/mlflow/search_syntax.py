@@ -34,7 +34,7 @@ IDENTIFIER = re.compile(
 )
 QUOTED_ENTITY = re.compile(r"`(\w+)`\.")
 ATTRIBUTE = "attribute"
-SHOWN = 200
+MAX_EXCERPT_LENGTH = 200
 Compare = Callable[[Predicate], Condition]
 
 
@@ -55,10 +55,10 @@ class Language:
 
     def attribute(self, key: str) -> str:
         """The key, when it is an attribute's."""
-        return known_key("attribute", key, self.attributes)
+        return valid_key("attribute", key, self.attributes)
 
 
-def known_key(noun: str, key: str, valid: frozenset[str]) -> str:
+def valid_key(noun: str, key: str, valid: frozenset[str]) -> str:
     """The key, when it is a known one."""
     if key not in valid:
         listed = ", ".join(f"'{item}'" for item in sorted(valid))
@@ -78,7 +78,7 @@ def condition(text: str, compare: Compare) -> Condition:
     def claim(predicate: Predicate) -> Condition:
         if predicate.bare:
             raise invalid(
-                f"Invalid clause(s) in filter string: '{predicate.position.text[:SHOWN]}'"
+                f"Invalid clause(s) in filter string: '{predicate.position.text[:MAX_EXCERPT_LENGTH]}'"
             )
         return compare(predicate)
 
@@ -98,10 +98,10 @@ def _unreadable(text: str, stuck: ParseError) -> Exception:
         )
     excerpt = stuck.rest or text.strip()
     why = f"({stuck.fields['filter']})"
-    return invalid(f"Invalid clause(s) in filter string: '{excerpt[:SHOWN]}' {why}")
+    return invalid(f"Invalid clause(s) in filter string: '{excerpt[:MAX_EXCERPT_LENGTH]}' {why}")
 
 
-def asked(spec: FieldSpec, claim: Predicate, noun: str, now: datetime) -> Condition:
+def field_condition(spec: FieldSpec, claim: Predicate, noun: str, now: datetime) -> Condition:
     """A claim about a field, when the protocol lets it be made. Raises in its words otherwise."""
     if claim.operator not in NULL_OPERATORS:
         checks = {"text": _check_text, "number": _check_number, "time": _check_instant}
@@ -116,7 +116,7 @@ def _check_text(spec: FieldSpec, claim: Predicate, noun: str) -> None:
     elif not isinstance(claim.value, str):
         raise invalid(
             f"Expected a quoted string value for {noun} (e.g. 'my-value'). "
-            f"Got value {claim.raw[:SHOWN]}"
+            f"Got value {claim.raw[:MAX_EXCERPT_LENGTH]}"
         )
 
 
@@ -127,7 +127,7 @@ def _check_list(values: tuple[Any, ...], raw: str) -> None:
     if not all(isinstance(item, str) for item in values):
         raise invalid(
             f"{prefix}string value, punctuation, or whitespace, "
-            f"but got different type in list: {raw[:SHOWN]}"
+            f"but got different type in list: {raw[:MAX_EXCERPT_LENGTH]}"
         )
 
 
@@ -136,7 +136,9 @@ def _check_number(spec: FieldSpec, claim: Predicate, noun: str) -> None:
     if claim.operator in spec.extra_operators:
         return
     if not values or not all(isinstance(item, float) for item in values):
-        raise invalid(f"Expected numeric value type for {noun}. Found {claim.raw[:SHOWN]}")
+        raise invalid(
+            f"Expected numeric value type for {noun}. Found {claim.raw[:MAX_EXCERPT_LENGTH]}"
+        )
     _check_operator(claim, (*ORDER_OPERATORS, "IN", "NOT IN"))
 
 
@@ -147,7 +149,7 @@ def _check_instant(spec: FieldSpec, claim: Predicate, noun: str) -> None:
     if not isinstance(value, float):
         raise invalid(
             f"Expected numeric value type for numeric attribute: {claim.field.key}. "
-            f"Found {claim.raw[:SHOWN]}"
+            f"Found {claim.raw[:MAX_EXCERPT_LENGTH]}"
         )
     return _check_operator(claim, ORDER_OPERATORS)
 
@@ -157,7 +159,7 @@ def _check_operator(claim: Predicate, valid: tuple[str, ...]) -> None:
         raise invalid(f"Invalid comparator '{claim.operator}' not one of '{set(valid)}'")
 
 
-def keyed(
+def keyed_field(
     own: SQLColumnExpression[Any], of: Any, key: Any, value: Any, named: str, *rest: Condition
 ) -> FieldSpec:
     """A tag, or a parameter, of a thing: `of`, `key` and `value` are the columns of its table."""
@@ -168,7 +170,7 @@ def keyed(
     return FieldSpec(named, "text", value, within)
 
 
-def respelled(claim: Predicate, spelled: Callable[[Any], Any]) -> Predicate:
+def map_values(claim: Predicate, spelled: Callable[[Any], Any]) -> Predicate:
     """The claim with each of its values put otherwise."""
     if isinstance(claim.value, tuple):
         return replace(claim, value=tuple(map(spelled, claim.value)))

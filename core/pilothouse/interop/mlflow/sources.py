@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,54 +18,43 @@ from pilothouse.experiments import late_writes
 from pilothouse.experiments.tables import File, LoggedModel, Run, RunArtifact
 from pilothouse.interop.mlflow import logged_models, omitted, run_serialisation
 from pilothouse.interop.mlflow.errors import absent, invalid
-from pilothouse.interop.mlflow.experiments import below
+from pilothouse.interop.mlflow.experiments import join_location
+from pilothouse.interop.model_source import ModelSource
 from pilothouse.registry.tables import Alias, ModelVersion, ModelVersionOrigin
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
-OWN = "mlflow-artifacts"
+ARTIFACT_SCHEME = "mlflow-artifacts"
 HOSTS = ("http", "https", "ftp", "sftp")
 # What clients write in place of a source when they register a prompt.
 PROMPTS = ("dummy-source", "prompt-template")
-PLAIN = ("runs", "models", OWN)  # a query or a fragment means nothing in these
+PLAIN = ("runs", "models", ARTIFACT_SCHEME)  # a query or a fragment means nothing in these
 RUNS = re.compile(r"/+([^/]+)(?:/(.*))?")
 REGISTERED = re.compile(r"/+([^/@]+)(?:/(\d+)|@([^/]+))/?")
 MAX_UNQUOTINGS = 10
 
 
-@dataclass(frozen=True)
-class ModelSource:
-    """A source that was looked into: its place, the run and logged model, and its files."""
-
-    source: str
-    location: str
-    run_id: str = ""
-    model_id: str = ""
-    files: tuple[Mapping[str, Any], ...] = ()
-    rests_on: tuple[tuple[str, str | None], ...] = ()
-
-
-def origin(session: Session, source: str, run_id: str, model_id: str) -> ModelSource:
+def resolve(session: Session, source: str, run_id: str, model_id: str) -> ModelSource:
     """Look into a source. Raises in the protocol's words when it may not be one."""
     match = SCHEME.fullmatch(source)
     if source in PROMPTS:
         raise invalid(omitted.PROMPTS)
     if match is None or match[1].lower() == "file" or len(match[1]) == 1:
-        raise _local(source)
+        raise _local_path(source)
     scheme, path = match[1].lower(), match[2]
-    if climbs(path) or not path.strip("/"):
-        raise _relative(source)
+    if escapes_root(path) or not path.strip("/"):
+        raise _not_absolute(source)
     if scheme in (*PLAIN, *HOSTS) and ("?" in path or "#" in path):
-        raise _relative(source)
+        raise _not_absolute(source)
     if scheme == "runs":
         return _of_run(session, source, path, run_id)
     if scheme == "models":
         return _of_model(session, source, path, run_id, model_id)
-    if scheme == OWN:
-        return _of_place(session, source, run_id, model_id)
-    return _elsewhere(source, scheme, path, run_id, model_id)
+    if scheme == ARTIFACT_SCHEME:
+        return _of_location(session, source, run_id, model_id)
+    return _external(source, scheme, path, run_id, model_id)
 
 
-def climbs(path: str) -> bool:
+def escapes_root(path: str) -> bool:
     """Whether the path, unquoted as often as it can be, leaves where it begins."""
     for _ in range(MAX_UNQUOTINGS):
         plain = unquote(path)
@@ -79,13 +67,13 @@ def climbs(path: str) -> bool:
 def _of_run(session: Session, source: str, path: str, run_id: str) -> ModelSource:
     parts = RUNS.fullmatch(path)
     if parts is None:
-        raise _elsewhere_than(source, "run_id")
+        raise _wrong_owner(source, "run_id")
     run = session.get(Run, parts[1])
     if run is None and session.get(Run, run_id) is None:
         # Both are runs of another server: there are no files here that this could lead to.
         return ModelSource(source, source, run_id)
     if run is None or run.id != run_id:
-        raise _elsewhere_than(source, "run_id")
+        raise _wrong_owner(source, "run_id")
     inside = (parts[2] or "").strip("/")
     location = _below(run_serialisation.root_of(session, run), inside)
     files, rests_on = _files_of_run(session, run_id, inside), ((run_id, inside),)
@@ -98,7 +86,7 @@ def _of_model(session: Session, source: str, path: str, run_id: str, model_id: s
     if registered is not None:
         return _of_version(session, source, registered, run_id)
     if parts is None or parts[1] != model_id:
-        raise _elsewhere_than(source, "model_id")
+        raise _wrong_owner(source, "model_id")
     model = session.get(LoggedModel, model_id)
     if model is None or model.archived_at is not None:
         raise absent(f"Logged model with ID '{model_id}' not found.")
@@ -138,7 +126,7 @@ def location_of(
     )
 
 
-def _of_place(session: Session, source: str, run_id: str, model_id: str) -> ModelSource:
+def _of_location(session: Session, source: str, run_id: str, model_id: str) -> ModelSource:
     run, model = session.get(Run, run_id), session.get(LoggedModel, model_id)
     if (
         run is not None
@@ -151,7 +139,7 @@ def _of_place(session: Session, source: str, run_id: str, model_id: str) -> Mode
         if inside is not None:
             files, run_of = _files_of_model(session, model_id, inside), run_id or model.run_id
             return ModelSource(source, source, run_of, model_id, files, ((model_id, inside),))
-    raise _elsewhere_than(source, "model_id" if model_id and not run_id else "run_id")
+    raise _wrong_owner(source, "model_id" if model_id and not run_id else "run_id")
 
 
 def _inside(source: str, root: str) -> str | None:
@@ -163,10 +151,10 @@ def _inside(source: str, root: str) -> str | None:
 
 
 def _below(root: str, inside: str) -> str:
-    return below(root, inside) if inside else root
+    return join_location(root, inside) if inside else root
 
 
-def _elsewhere(source: str, scheme: str, path: str, run_id: str, model_id: str) -> ModelSource:
+def _external(source: str, scheme: str, path: str, run_id: str, model_id: str) -> ModelSource:
     """A place that this server never opens: the words are kept for whoever does."""
     if scheme in HOSTS:
         raise invalid(
@@ -175,7 +163,7 @@ def _elsewhere(source: str, scheme: str, path: str, run_id: str, model_id: str) 
             "connect to the host named in the URI."
         )
     if path.startswith("//") and "/" not in re.split(r"[?#]", path)[0].strip("/"):
-        raise _relative(source)
+        raise _not_absolute(source)
     return ModelSource(source, source, run_id, model_id)
 
 
@@ -199,7 +187,7 @@ def _listed(rows: Any, inside: str) -> tuple[Mapping[str, Any], ...]:
     )
 
 
-def _local(source: str) -> Exception:
+def _local_path(source: str) -> Exception:
     return invalid(
         f"Invalid model version source: '{source}'. To use a local path as a model version source, "
         "the run_id request parameter has to be specified and the local path has to be contained "
@@ -207,7 +195,7 @@ def _local(source: str) -> Exception:
     )
 
 
-def _relative(source: str) -> Exception:
+def _not_absolute(source: str) -> Exception:
     return invalid(
         f"Invalid model version source: '{source}'. If supplying a source as an http, https, local "
         "file path, ftp, objectstore, or mlflow-artifacts uri, an absolute path must be provided "
@@ -215,7 +203,7 @@ def _relative(source: str) -> Exception:
     )
 
 
-def _elsewhere_than(source: str, parameter: str) -> Exception:
+def _wrong_owner(source: str, parameter: str) -> Exception:
     return invalid(
         f"Invalid model version source: '{source}'. The {parameter} request parameter must "
         "identify the resource that contains the source."

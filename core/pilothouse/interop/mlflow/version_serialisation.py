@@ -25,7 +25,7 @@ from pilothouse.registry.tables import (
 )
 
 STAGE = {NONE: "None", STAGING: "Staging", PRODUCTION: "Production", ARCHIVED: "Archived"}
-OURS = {name.lower(): stage for stage, name in STAGE.items()}
+STAGE_BY_NAME = {name.lower(): stage for stage, name in STAGE.items()}
 CHUNK = 500
 Json = dict[str, Any]
 
@@ -50,7 +50,7 @@ def find_version(session: Session, name: str, version: str) -> ModelVersion:
 
 def stage_of(text: str) -> str:
     """One of our stages by the protocol's word in any case."""
-    stage = OURS.get(text.lower())
+    stage = STAGE_BY_NAME.get(text.lower())
     if stage is None:
         valid = ", ".join(STAGE.values())
         raise invalid(f"Invalid Model Version stage: {text}. Value must be one of {valid}.")
@@ -111,7 +111,7 @@ def _version(
         "status": "READY",
         "run_link": origin.run_link if origin else "",
     }
-    return fields | _full(tags=tags, aliases=names)
+    return fields | _without_empty(tags=tags, aliases=names)
 
 
 def models(session: Session, rows: Sequence[Model]) -> list[Json]:
@@ -130,7 +130,7 @@ def models(session: Session, rows: Sequence[Model]) -> list[Json]:
         aliases[alias.model].append({"alias": alias.alias, "version": str(alias.version)})
     return [
         _model(model)
-        | _full(
+        | _without_empty(
             latest_versions=latest[model.name],
             tags=tags[model.name],
             aliases=aliases[model.name],
@@ -161,5 +161,5 @@ def latest_versions(
     return sorted(newest.values(), key=lambda version: (version.model, version.version))
 
 
-def _full(**lists: list[Any]) -> Json:
+def _without_empty(**lists: list[Any]) -> Json:
     return {name: rows for name, rows in lists.items() if rows}

@@ -12,6 +12,7 @@ from typing import Any
 from pilothouse.experiments.metrics.summary import Points
 from pilothouse.interop.importing import coerce
 from pilothouse.interop.importing.local_files import LocalFiles
+from pilothouse.interop.importing.mlflow.common import MlflowStore, is_prompt, sandbox, status
 from pilothouse.interop.importing.mlflow.folder import STATUSES
 from pilothouse.interop.importing.mlflow.registry_folder import DELETED
 from pilothouse.interop.importing.mlflow.sqlite import Row, Tables
@@ -28,9 +29,9 @@ from pilothouse.interop.importing.records import (
     RunRecord,
     VersionRecord,
 )
-from pilothouse.interop.importing.report import Notes
-from pilothouse.interop.importing.sandbox import Root
-from pilothouse.interop.mlflow.version_serialisation import OURS
+from pilothouse.interop.importing.report import ReportBuilder
+from pilothouse.interop.mlflow.run_serialisation import NOTE, RUN_NAME
+from pilothouse.interop.mlflow.version_serialisation import STAGE_BY_NAME
 from pilothouse.registry.tables import NONE
 
 PAGE = 200
@@ -52,24 +53,24 @@ DATASETS = (
     "FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id "
     "WHERE i.source_type = 'DATASET' AND i.destination_type = 'RUN' AND i.destination_id IN ({})"
 )
-WAYS = {("RUN_OUTPUT", "MODEL_OUTPUT"): OUTPUT, ("RUN_INPUT", "MODEL_INPUT"): INPUT}
+DIRECTIONS = {("RUN_OUTPUT", "MODEL_OUTPUT"): OUTPUT, ("RUN_INPUT", "MODEL_INPUT"): INPUT}
 HISTORY = "SELECT key, step, timestamp, value, {nan} FROM metrics WHERE run_uuid = ? ORDER BY key"
 
 
-class DatabaseSource(LocalFiles):
+class DatabaseSource(MlflowStore, LocalFiles):
     """A tracking database; its files lie beside it, or in the folder that is named."""
 
     kind = "database"
 
-    def __init__(self, file: Path, notes: Notes, artifacts: Path | None = None) -> None:
-        super().__init__(Root(artifacts or file.parent), notes)
+    def __init__(self, file: Path, report: ReportBuilder, artifacts: Path | None = None) -> None:
+        super().__init__(sandbox(artifacts or file.parent), report)
         self.name = f"database:{file.resolve()}"
         self._tables = Tables(file, NEEDED)
-        self.written_by = self._tables.schema_words
+        self.written_by = self._tables.schema_description
         self._prompts: set[tuple[str, str]] = set()
         if not self._tables.is_known_schema:
             message = "its schema is not known here; what looks familiar is read"
-            notes.noted("database", self._tables.schema or "no schema version", message)
+            report.noted("database", self._tables.schema or "no schema version", message)
 
     def experiments(self) -> Iterator[ExperimentRecord]:
         """Every experiment, the deleted ones too."""
@@ -77,11 +78,11 @@ class DatabaseSource(LocalFiles):
             *("experiment_id", "name", "lifecycle_stage", "creation_time"),
             *("last_update_time", "workspace"),
         )
-        tags = self._words("experiment_tags", "experiment_id")
+        tags = self._key_values("experiment_tags", "experiment_id")
         for row in self._tables.rows("experiments", columns, order="experiment_id"):
             number, name = coerce.text(row["experiment_id"]), coerce.text(row["name"])
             if not name:
-                self.notes.broken("experiment", number, "it has no name")
+                self.report.broken("experiment", number, "it has no name")
                 continue
             workspace = coerce.text(row["workspace"]) or DEFAULT
             yield ExperimentRecord(
@@ -90,10 +91,11 @@ class DatabaseSource(LocalFiles):
                 deleted=row["lifecycle_stage"] == "deleted",
                 created_at=coerce.instant(row["creation_time"]),
                 updated_at=coerce.instant(row["last_update_time"]),
+                note=tags[number].get(NOTE, ""),
                 tags=tags[number],
             )
 
-    def _words(
+    def _key_values(
         self,
         table: str,
         owner: str,
@@ -123,7 +125,10 @@ class DatabaseSource(LocalFiles):
 
     def _runs(self, experiment: ExperimentRecord, page: Sequence[Row]) -> Iterator[RunRecord]:
         ids = [coerce.text(row["run_uuid"]) for row in page]
-        params, tags = self._words("params", "run_uuid", ids), self._words("tags", "run_uuid", ids)
+        params, tags = (
+            self._key_values("params", "run_uuid", ids),
+            self._key_values("tags", "run_uuid", ids),
+        )
         datasets, uses = self._datasets(ids), self._uses(ids)
         points = self._tables.counts("metrics", "run_uuid", ids)
         latest: dict[str, list[Any]] = defaultdict(list)
@@ -132,11 +137,11 @@ class DatabaseSource(LocalFiles):
             latest[coerce.text(row["run_uuid"])].append(list(row.values()))
         for number, row in zip(ids, page, strict=True):
             if not coerce.RUN_ID.fullmatch(number):
-                self.notes.skipped("run", number, "its name is no run id")
+                self.report.skipped("run", number, "its name is no run id")
                 continue
             facts = params[number], tags[number], tuple(datasets[number]), tuple(uses[number])
             metric_state = sorted(map(str, latest[number])), points.get(number, 0)
-            yield self._run(experiment, row, facts, coerce.stamp(row, metric_state))
+            yield self._run(experiment, row, facts, coerce.fingerprint(row, metric_state))
 
     def _run(
         self, experiment: ExperimentRecord, row: Row, facts: Any, metrics_stamp: str
@@ -147,8 +152,8 @@ class DatabaseSource(LocalFiles):
         return RunRecord(
             id=number,
             experiment=experiment.id,
-            status=coerce.status(row["status"]),
-            name=coerce.text(row["name"]),
+            status=status(row["status"]),
+            name=coerce.text(row["name"]) or tags.get(RUN_NAME, ""),
             user=coerce.text(row["user_id"]),
             source=coerce.text(row["source_name"]),
             commit=coerce.text(row["source_version"]),
@@ -159,13 +164,15 @@ class DatabaseSource(LocalFiles):
             params=params,
             tags=tags,
             datasets=datasets,
-            uses=uses,
-            files_at=at,
-            stamp=coerce.stamp(metrics_stamp, params, tags, inputs, self._sizes(at, number)),
+            model_uses=uses,
+            artifact_uri=at,
+            fingerprint=coerce.fingerprint(
+                metrics_stamp, params, tags, inputs, self._file_sizes(at, number)
+            ),
         )
 
-    def _sizes(self, at: str, owner: str) -> list[tuple[str, int]]:
-        folder = self.root.rerooted(at, owner)
+    def _file_sizes(self, at: str, owner: str) -> list[tuple[str, int]]:
+        folder = self.root.relocate(at, owner)
         if folder is None:
             return []
         return [(entry.path, entry.size) for entry in self.root.files(folder, lambda _p, _w: None)]
@@ -176,7 +183,7 @@ class DatabaseSource(LocalFiles):
             return datasets
         rows = self._tables.query(DATASETS, ids)
         uses = [coerce.text(row["input_uuid"]) for row in rows]
-        tags = self._words("input_tags", "input_uuid", uses, key="name")
+        tags = self._key_values("input_tags", "input_uuid", uses, key="name")
         for row in rows:
             run, use, *texts = (coerce.text(value) for value in row.values())
             name, digest, source_type, source, schema, profile = texts
@@ -191,28 +198,30 @@ class DatabaseSource(LocalFiles):
         for row in self._tables.rows("inputs", columns, where="source_id", among=ids):
             ends = coerce.text(row["source_type"]), coerce.text(row["destination_type"])
             model = coerce.text(row["destination_id"])
-            if ends in WAYS and coerce.MODEL_ID.fullmatch(model):
-                step = coerce.whole(row["step"]) or 0
-                uses[coerce.text(row["source_id"])].append(ModelUse(model, WAYS[ends], step))
+            if ends in DIRECTIONS and coerce.MODEL_ID.fullmatch(model):
+                step = coerce.integer(row["step"]) or 0
+                uses[coerce.text(row["source_id"])].append(ModelUse(model, DIRECTIONS[ends], step))
         return uses
 
     def points(self, run: RunRecord) -> Iterator[Points]:
         """Its histories, metric by metric."""
         nan = "is_nan" if self._tables.has_column("metrics", "is_nan") else "0"
         bad = 0
-        for key, rows in groupby(self._tables.each(HISTORY.format(nan=nan), run.id), itemgetter(0)):
+        for key, rows in groupby(
+            self._tables.iterate(HISTORY.format(nan=nan), run.id), itemgetter(0)
+        ):
             name = coerce.text(key)
-            stretch = _Stretch(name)
+            stretch = _PointBuffer(name)
             for row in rows:
                 if not stretch.add(row):
                     bad += 1
                 elif len(stretch) == BATCH:
                     yield stretch.points()
-                    stretch = _Stretch(name)
+                    stretch = _PointBuffer(name)
             if len(stretch):
                 yield stretch.points()
         if bad:
-            self.notes.broken("metric", run.id, f"rows that are no points: {bad:,}")
+            self.report.broken("metric", run.id, f"rows that are no points: {bad:,}")
 
     def logged_models(self, experiment: ExperimentRecord) -> Iterator[LoggedModelRecord]:
         """Its logged models; MLflow 2 has none."""
@@ -229,12 +238,14 @@ class DatabaseSource(LocalFiles):
         self, experiment: ExperimentRecord, page: Sequence[Row]
     ) -> Iterator[LoggedModelRecord]:
         ids = [coerce.text(row["model_id"]) for row in page]
-        params = self._words("logged_model_params", "model_id", ids, "param_key", "param_value")
-        tags = self._words("logged_model_tags", "model_id", ids, "tag_key", "tag_value")
-        figures = self._figures(ids)
+        params = self._key_values(
+            "logged_model_params", "model_id", ids, "param_key", "param_value"
+        )
+        tags = self._key_values("logged_model_tags", "model_id", ids, "tag_key", "tag_value")
+        figures = self._model_metrics(ids)
         for number, row in zip(ids, page, strict=True):
             if not coerce.MODEL_ID.fullmatch(number):
-                self.notes.skipped("logged model", number, "its name is no model id")
+                self.report.skipped("logged model", number, "its name is no model id")
                 continue
             at, metrics = coerce.text(row["artifact_location"]), tuple(figures[number])
             yield LoggedModelRecord(
@@ -250,18 +261,18 @@ class DatabaseSource(LocalFiles):
                 deleted=row["lifecycle_stage"] == "deleted",
                 params=params[number],
                 tags=tags[number],
-                figures=metrics,
-                files_at=at,
-                stamp=coerce.stamp(
+                metrics=metrics,
+                artifact_uri=at,
+                fingerprint=coerce.fingerprint(
                     row,
                     params[number],
                     tags[number],
                     [vars(metric) for metric in metrics],
-                    self._sizes(at, number),
+                    self._file_sizes(at, number),
                 ),
             )
 
-    def _figures(self, ids: Sequence[str]) -> dict[str, list[MetricRecord]]:
+    def _model_metrics(self, ids: Sequence[str]) -> dict[str, list[MetricRecord]]:
         columns = (
             *("model_id", "metric_name", "metric_timestamp_ms", "metric_step", "metric_value"),
             *("run_id", "dataset_name", "dataset_digest"),
@@ -269,9 +280,9 @@ class DatabaseSource(LocalFiles):
         metrics: dict[str, list[MetricRecord]] = defaultdict(list)
         for row in self._tables.rows("logged_model_metrics", columns, where="model_id", among=ids):
             at = coerce.instant(row["metric_timestamp_ms"])
-            value, step = coerce.figure(row["metric_value"]), coerce.whole(row["metric_step"])
+            value, step = coerce.number(row["metric_value"]), coerce.integer(row["metric_step"])
             if at is None or value is None or step is None:
-                self.notes.broken("metric", row["model_id"], "a figure of it is no point")
+                self.report.broken("metric", row["model_id"], "a figure of it is no point")
                 continue
             texts = (coerce.text(row[name]) for name in columns[5:])
             metrics[coerce.text(row["model_id"])].append(
@@ -285,14 +296,14 @@ class DatabaseSource(LocalFiles):
         columns = ("name", "creation_time", "last_updated_time", "description", "workspace")
         for row in self._tables.rows("registered_models", columns, order="name"):
             key = coerce.text(row["workspace"]) or DEFAULT, coerce.text(row["name"])
-            tags = self._of_model("registered_model_tags", ("key", "value"), key)
+            tags = self._rows_of_model("registered_model_tags", ("key", "value"), key)
             tag_values = {coerce.text(tag["key"]): coerce.text(tag["value"]) for tag in tags}
-            if coerce.is_prompt(tag_values):
+            if is_prompt(tag_values):
                 self._prompts.add(key)
             elif key[1]:
                 yield self._model(key, row, tag_values)
 
-    def _of_model(self, table: str, columns: Sequence[str], key: tuple[str, str]) -> list[Row]:
+    def _rows_of_model(self, table: str, columns: Sequence[str], key: tuple[str, str]) -> list[Row]:
         """The rows of a table that are of one registered model, in its workspace."""
         selected = (*columns, "workspace")
         rows = self._tables.rows(table, selected, where="name", among=[key[1]])
@@ -300,12 +311,12 @@ class DatabaseSource(LocalFiles):
 
     def _model(self, key: tuple[str, str], row: Row, tags: Mapping[str, str]) -> ModelRecord:
         aliases = {
-            coerce.text(item["alias"]): coerce.whole(item["version"])
-            for item in self._of_model("registered_model_aliases", ("alias", "version"), key)
+            coerce.text(item["alias"]): coerce.integer(item["version"])
+            for item in self._rows_of_model("registered_model_aliases", ("alias", "version"), key)
         }
         version_tags: dict[int | None, dict[str, str]] = defaultdict(dict)
-        for item in self._of_model("model_version_tags", ("version", "key", "value"), key):
-            number = coerce.whole(item["version"])
+        for item in self._rows_of_model("model_version_tags", ("version", "key", "value"), key):
+            number = coerce.integer(item["version"])
             version_tags[number][coerce.text(item["key"])] = coerce.text(item["value"])
         return ModelRecord(
             name=key[1] if key[0] == DEFAULT else f"{key[0]}-{key[1]}",
@@ -325,8 +336,8 @@ class DatabaseSource(LocalFiles):
             *("source", "run_id", "run_link", "storage_location", "status"),
         )
         versions = []
-        for row in self._of_model("model_versions", columns, key):
-            number, stage = coerce.whole(row["version"]), coerce.text(row["current_stage"])
+        for row in self._rows_of_model("model_versions", columns, key):
+            number, stage = coerce.integer(row["version"]), coerce.text(row["current_stage"])
             if number is None or stage == DELETED:
                 continue
             at = coerce.MODEL_ID.search(coerce.text(row["source"]))
@@ -334,7 +345,7 @@ class DatabaseSource(LocalFiles):
                 VersionRecord(
                     version=number,
                     source=coerce.text(row["source"]),
-                    stage=OURS.get(stage.lower(), NONE),
+                    stage=STAGE_BY_NAME.get(stage.lower(), NONE),
                     run_id=coerce.text(row["run_id"]),
                     model_id=at[0] if at else "",
                     note=coerce.text(row["description"]),
@@ -346,7 +357,7 @@ class DatabaseSource(LocalFiles):
             )
         return sorted(versions, key=lambda version: version.version)
 
-    def others(self) -> Mapping[str, int]:
+    def unsupported(self) -> Mapping[str, int]:
         """What other tables hold."""
         counted = {noun: self._tables.count(table) for noun, table in OTHERS.items()}
         return {"prompts": len(self._prompts), **counted}
@@ -356,7 +367,7 @@ class DatabaseSource(LocalFiles):
         self._tables.close()
 
 
-class _Stretch:
+class _PointBuffer:
     """Rows of one metric on their way to being points."""
 
     def __init__(self, key: str) -> None:
@@ -371,8 +382,8 @@ class _Stretch:
     def add(self, row: Sequence[Any]) -> bool:
         """Whether the row was a point."""
         _, step, at, value, nan = row
-        fit_step, fit_at = coerce.whole(step), coerce.micros(at)
-        number = float("nan") if nan else coerce.figure(value)
+        fit_step, fit_at = coerce.integer(step), coerce.micros(at)
+        number = float("nan") if nan else coerce.number(value)
         if fit_step is None or fit_at is None or number is None:
             return False
         self._steps.append(fit_step)

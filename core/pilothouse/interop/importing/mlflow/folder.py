@@ -10,6 +10,7 @@ from pilothouse.experiments.metrics.summary import Points
 from pilothouse.interop.importing import coerce
 from pilothouse.interop.importing.local_files import LocalFiles
 from pilothouse.interop.importing.mlflow import metric_files
+from pilothouse.interop.importing.mlflow.common import MlflowStore, is_prompt, sandbox, status
 from pilothouse.interop.importing.mlflow.registry_folder import registered
 from pilothouse.interop.importing.records import (
     INPUT,
@@ -22,8 +23,9 @@ from pilothouse.interop.importing.records import (
     ModelUse,
     RunRecord,
 )
-from pilothouse.interop.importing.report import Notes
-from pilothouse.interop.importing.sandbox import Entry, Root, words
+from pilothouse.interop.importing.report import ReportBuilder
+from pilothouse.interop.importing.sandbox import Entry, Sandbox, reason
+from pilothouse.interop.mlflow.run_serialisation import NOTE, RUN_NAME
 from pilothouse.kit.errors import PilothouseError
 
 TRASH, MODELS, TRACES = ".trash", "models", "traces"
@@ -35,87 +37,89 @@ STATUSES |= {"3": "LOGGED_MODEL_UPLOAD_FAILED"}
 UNREADABLE = (OSError, PilothouseError)
 
 
-def is_store(root: Root) -> bool:
+def is_store(root: Sandbox) -> bool:
     """Whether a folder looks like a file store: an experiment in it, or the trash of one."""
     return any(_is_experiment(root, entry) for above in ("", TRASH) for entry in _in(root, above))
 
 
-def _in(root: Root, path: str) -> list[Entry]:
+def _in(root: Sandbox, path: str) -> list[Entry]:
     return [entry for entry in root.folders(path) if entry.name not in (TRASH, MODELS)]
 
 
-def _is_experiment(root: Root, entry: Entry) -> bool:
+def _is_experiment(root: Sandbox, entry: Entry) -> bool:
     return any(child.name == META and child.is_file for child in root.entries(entry.path))
 
 
-class FolderSource(LocalFiles):
+class FolderSource(MlflowStore, LocalFiles):
     """A file store, live or copied from another machine."""
 
     kind = "folder"
     written_by = "MLflow's file store"
 
-    def __init__(self, folder: Path, notes: Notes) -> None:
-        super().__init__(Root(folder), notes)
+    def __init__(self, folder: Path, report: ReportBuilder) -> None:
+        super().__init__(sandbox(folder), report)
         self.name = f"folder:{self.root.folder}"
-        self._places: dict[str, str] = {}
+        self._experiment_folders: dict[str, str] = {}
         self._prompts: set[str] = set()
 
     def experiments(self) -> Iterator[ExperimentRecord]:
         """Every experiment; those in the trash are deleted."""
-        self._places.clear()
+        self._experiment_folders.clear()
         for above in ("", TRASH):
-            for entry in self.root.folders(above, self.tell("experiment")):
+            for entry in self.root.folders(above, self.problem_callback("experiment")):
                 if entry.name in (TRASH, MODELS):
                     continue
                 experiment = self._experiment(entry, is_trash=above == TRASH)
                 if experiment is not None:
-                    self._places[experiment.id] = entry.path
+                    self._experiment_folders[experiment.id] = entry.path
                     yield experiment
 
     def _experiment(self, entry: Entry, *, is_trash: bool) -> ExperimentRecord | None:
         if not _is_experiment(self.root, entry):
             if entry.name.isdigit():
-                self.notes.broken("experiment", entry.path, f"it has no {META}")
+                self.report.broken("experiment", entry.path, f"it has no {META}")
             return None
-        if entry.name in self._places:
-            self.notes.broken("experiment", entry.path, "another one has the same id")
+        if entry.name in self._experiment_folders:
+            self.report.broken("experiment", entry.path, "another one has the same id")
             return None
         meta = self._meta("experiment", entry.path)
         name = coerce.text(meta.get("name")) if meta else ""
         if meta is None or not name:
             if meta is not None:
-                self.notes.broken("experiment", entry.path, "it has no name")
+                self.report.broken("experiment", entry.path, "it has no name")
             return None
+        tags = self._texts(f"{entry.path}/tags")
         return ExperimentRecord(
             id=entry.name,
             name=name,
+            note=tags.get(NOTE, ""),
             deleted=is_trash or meta.get("lifecycle_stage") == "deleted",
             created_at=coerce.instant(meta.get("creation_time")),
             updated_at=coerce.instant(meta.get("last_update_time")),
-            tags=self._texts(f"{entry.path}/tags"),
+            tags=tags,
         )
 
     def _meta(self, kind: str, path: str) -> dict[str, Any] | None:
         try:
             return self.root.yaml(f"{path}/{META}")
         except UNREADABLE as broken:
-            self.notes.broken(kind, path, f"{META}: {words(broken)}")
+            self.report.broken(kind, path, f"{META}: {reason(broken)}")
             return None
 
     def _texts(self, path: str) -> dict[str, str]:
         """One file a key, its body the value; a key with slashes lies in folders."""
         values = {}
-        for entry in self.root.files(path, self.tell("value")):
+        for entry in self.root.files(path, self.problem_callback("value")):
             try:
                 body, is_cut = self.root.head(entry.path, MAX_TEXT)
             except UNREADABLE as broken:
-                self.notes.broken("value", entry.path, words(broken))
+                self.report.broken("value", entry.path, reason(broken))
                 continue
             if is_cut:
-                self.notes.noted("value", entry.path, f"cut after {MAX_TEXT:,} bytes")
+                self.report.noted("value", entry.path, f"cut after {MAX_TEXT:,} bytes")
             value = coerce.text(body)
             if not _is_utf8(body):
-                self.notes.noted("value", entry.path, "bytes that are no UTF-8 were replaced")
+                self.report.noted("value", entry.path, "bytes that are no UTF-8 were replaced")
             values[entry.path.removeprefix(f"{path}/")] = value
         return values
 
@@ -124,12 +128,12 @@ class FolderSource(LocalFiles):
         return sum(1 for _ in self._run_folders(experiment, quiet=True))
 
     def _run_folders(self, experiment: ExperimentRecord, *, quiet: bool = False) -> Iterator[Entry]:
-        tell = (lambda _path, _why: None) if quiet else self.tell("run")
-        for entry in self.root.folders(self._places[experiment.id], tell):
+        tell = (lambda _path, _why: None) if quiet else self.problem_callback("run")
+        for entry in self.root.folders(self._experiment_folders[experiment.id], tell):
             if coerce.RUN_ID.fullmatch(entry.name):
                 yield entry
             elif entry.name not in RESERVED and not quiet:
-                self.notes.skipped("run", entry.path, "its name is no run id")
+                self.report.skipped("run", entry.path, "its name is no run id")
 
     def runs(self, experiment: ExperimentRecord) -> Iterator[RunRecord]:
         """Its runs, one folder each."""
@@ -138,12 +142,12 @@ class FolderSource(LocalFiles):
             if meta is None:
                 continue
             if coerce.text(meta.get("run_id") or meta.get("run_uuid")) != entry.name:
-                self.notes.broken("run", entry.path, f"its {META} is of another run")
+                self.report.broken("run", entry.path, f"its {META} is of another run")
                 continue
             try:
                 yield self._run(experiment, entry, meta)
             except OSError as broken:
-                self.notes.broken("run", entry.path, words(broken))
+                self.report.broken("run", entry.path, reason(broken))
 
     def _run(
         self, experiment: ExperimentRecord, entry: Entry, meta: Mapping[str, Any]
@@ -158,8 +162,10 @@ class FolderSource(LocalFiles):
         return RunRecord(
             id=entry.name,
             experiment=experiment.id,
-            status=coerce.status(meta.get("status")),
-            name=coerce.text(meta.get("run_name")) or coerce.text(meta.get("name")),
+            status=status(meta.get("status")),
+            name=coerce.text(meta.get("run_name"))
+            or coerce.text(meta.get("name"))
+            or tags.get(RUN_NAME, ""),
             user=coerce.text(meta.get("user_id")),
             source=coerce.text(meta.get("source_name")),
             commit=coerce.text(meta.get("source_version")),
@@ -170,56 +176,56 @@ class FolderSource(LocalFiles):
             params=params,
             tags=tags,
             datasets=datasets,
-            uses=uses,
-            files_at=coerce.text(meta.get("artifact_uri")),
-            stamp=coerce.stamp(
+            model_uses=uses,
+            artifact_uri=coerce.text(meta.get("artifact_uri")),
+            fingerprint=coerce.fingerprint(
                 meta, params, tags, sizes, files, [vars(item) for item in (*datasets, *uses)]
             ),
         )
 
     def _uses(self, run: str, folder: str, direction: str) -> tuple[ModelUse, ...]:
         uses = []
-        for entry in self.root.folders(f"{run}/{folder}", self.tell("input")):
+        for entry in self.root.folders(f"{run}/{folder}", self.problem_callback("input")):
             meta = self._meta("input", entry.path)
             if meta is None or meta.get("source_type") == "DATASET":
                 continue
             model = entry.name if direction == OUTPUT else coerce.text(meta.get("source_id"))
             if coerce.MODEL_ID.fullmatch(model):
-                uses.append(ModelUse(model, direction, coerce.whole(meta.get("step")) or 0))
+                uses.append(ModelUse(model, direction, coerce.integer(meta.get("step")) or 0))
         return tuple(uses)
 
     def _datasets(self, experiment: ExperimentRecord, run: str) -> tuple[DatasetRecord, ...]:
         datasets = []
-        for entry in self.root.folders(f"{run}/inputs", self.tell("dataset")):
+        for entry in self.root.folders(f"{run}/inputs", self.problem_callback("dataset")):
             meta = self._meta("dataset", entry.path)
             if meta is None or meta.get("source_type") != "DATASET":
                 continue
             number = coerce.text(meta.get("source_id"))
-            folder = f"{self._places[experiment.id]}/datasets/{number}"
+            folder = f"{self._experiment_folders[experiment.id]}/datasets/{number}"
             fields = self._meta("dataset", folder)
             if fields is not None:
-                datasets.append(dataset(fields, coerce.texts(meta.get("tags"))))
+                datasets.append(dataset(fields, coerce.text_mapping(meta.get("tags"))))
         return tuple(datasets)
 
     def points(self, run: RunRecord) -> Iterator[Points]:
         """Its histories, line by line."""
-        folder = f"{self._places[run.experiment]}/{run.id}/metrics"
-        for entry in self.root.files(folder, self.tell("metric")):
+        folder = f"{self._experiment_folders[run.experiment]}/{run.id}/metrics"
+        for entry in self.root.files(folder, self.problem_callback("metric")):
             key = entry.path.removeprefix(f"{folder}/")
             try:
-                bad = yield from metric_files.points(key, self.root.pieces(entry.path))
+                bad = yield from metric_files.points(key, self.root.chunks(entry.path))
             except UNREADABLE as broken:
-                self.notes.broken("metric", entry.path, words(broken))
+                self.report.broken("metric", entry.path, reason(broken))
                 continue
             if bad:
-                self.notes.broken("metric", entry.path, f"lines that are no points: {bad:,}")
+                self.report.broken("metric", entry.path, f"lines that are no points: {bad:,}")
 
     def logged_models(self, experiment: ExperimentRecord) -> Iterator[LoggedModelRecord]:
         """Its logged models, one folder each."""
-        folder = f"{self._places[experiment.id]}/{MODELS}"
-        for entry in self.root.folders(folder, self.tell("logged model")):
+        folder = f"{self._experiment_folders[experiment.id]}/{MODELS}"
+        for entry in self.root.folders(folder, self.problem_callback("logged model")):
             if not coerce.MODEL_ID.fullmatch(entry.name):
-                self.notes.skipped("logged model", entry.path, "its name is no model id")
+                self.report.skipped("logged model", entry.path, "its name is no model id")
                 continue
             meta = self._meta("logged model", entry.path)
             if meta is not None:
@@ -230,12 +236,12 @@ class FolderSource(LocalFiles):
     ) -> LoggedModelRecord:
         params, tags = self._texts(f"{entry.path}/params"), self._texts(f"{entry.path}/tags")
         figures: list[MetricRecord] = []
-        for metric in self.root.files(f"{entry.path}/metrics", self.tell("metric")):
+        for metric in self.root.files(f"{entry.path}/metrics", self.problem_callback("metric")):
             key = metric.path.removeprefix(f"{entry.path}/metrics/")
             try:
-                figures += metric_files.figures(key, self.root.head(metric.path, MAX_TEXT)[0])
+                figures += metric_files.model_metrics(key, self.root.head(metric.path, MAX_TEXT)[0])
             except UNREADABLE as broken:
-                self.notes.broken("metric", metric.path, words(broken))
+                self.report.broken("metric", metric.path, reason(broken))
         files = [
             (item.path, item.size)
             for item in self.root.files(f"{entry.path}/artifacts", lambda _path, _why: None)
@@ -253,35 +259,39 @@ class FolderSource(LocalFiles):
             deleted=meta.get("lifecycle_stage") == "deleted",
             params=params,
             tags=tags,
-            figures=tuple(figures),
-            files_at=coerce.text(meta.get("artifact_location")),
-            stamp=coerce.stamp(meta, params, tags, [vars(item) for item in figures], files),
+            metrics=tuple(figures),
+            artifact_uri=coerce.text(meta.get("artifact_location")),
+            fingerprint=coerce.fingerprint(
+                meta, params, tags, [vars(item) for item in figures], files
+            ),
         )
 
-    def place_of(self, owner: RunRecord | LoggedModelRecord) -> str | None:
+    def folder_of(self, owner: RunRecord | LoggedModelRecord) -> str | None:
         """Where the files of a run or a logged model lie: with it, unless it says elsewhere."""
         above = f"{MODELS}/" if isinstance(owner, LoggedModelRecord) else ""
-        own = f"{self._places[owner.experiment]}/{above}{owner.id}/artifacts"
+        own = f"{self._experiment_folders[owner.experiment]}/{above}{owner.id}/artifacts"
         if self.root.is_folder(own):
             return own
-        return self.root.rerooted(owner.files_at, owner.id)
+        return self.root.relocate(owner.artifact_uri, owner.id)
 
     def models(self) -> Iterator[ModelRecord]:
         """Every registered model in `models/`."""
         self._prompts.clear()
-        for entry in self.root.folders(MODELS, self.tell("model")):
+        for entry in self.root.folders(MODELS, self.problem_callback("model")):
             meta = self._meta("model", entry.path)
             if meta is None:
                 continue
             tags = self._texts(f"{entry.path}/tags")
-            if coerce.is_prompt(tags):
+            if is_prompt(tags):
                 self._prompts.add(entry.name)
             else:
-                yield registered(self.root, self.notes, entry, meta, tags, self._texts)
+                yield registered(self.root, self.report, entry, meta, tags, self._texts)
 
-    def others(self) -> Mapping[str, int]:
+    def unsupported(self) -> Mapping[str, int]:
         """Traces by their folders, and the prompts that `models` has met."""
-        traces = sum(len(self.root.folders(f"{p}/{TRACES}")) for p in self._places.values())
+        traces = sum(
+            len(self.root.folders(f"{p}/{TRACES}")) for p in self._experiment_folders.values()
+        )
         return {"prompts": len(self._prompts), "traces": traces}
 
 
@@ -292,7 +302,7 @@ def dataset(fields: Mapping[str, Any], tags: Mapping[str, str]) -> DatasetRecord
         digest=coerce.text(fields.get("digest")),
         source_type=coerce.text(fields.get("source_type")),
         source=coerce.text(fields.get("source")),
-        schema=coerce.text(fields.get("schema")),
+        columns=coerce.text(fields.get("schema")),
         profile=coerce.text(fields.get("profile")),
         tags=tags,
     )

@@ -16,25 +16,25 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from pilothouse.interop.importing.coerce import shown
+from pilothouse.interop.importing.coerce import excerpt
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Refused, Unavailable
 
 if TYPE_CHECKING:
     import httpx
 
 MAX_JSON = 256 << 20
-CONNECT_S, SILENCE_S, ANSWER_S = 10.0, 60.0, 300.0
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S, MAX_RESPONSE_S = 10.0, 60.0, 300.0
 TRIES, FIRST_WAIT_S = 4, 0.5
-AGAIN = (408, 429, 500, 502, 503, 504)
+RETRIED_STATUSES = (408, 429, 500, 502, 503, 504)
 log = logging.getLogger(__name__)
 
 
-class Answered(PilothouseError):
+class UnexpectedStatus(PilothouseError):
     """The server answered, and it was no."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"the server answered {status}: {message}")
-        self.answered = status
+        self.response_status = status
 
 
 class HttpClient:
@@ -49,16 +49,16 @@ class HttpClient:
     ) -> None:
         import httpx
 
-        self.url = checked(url)
+        self.url = checked_address(url)
         # The library would log each address, at the level at which jobs keep their logs.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._wait = wait
         self._has_answered = False
         self._http = httpx.Client(
             base_url=self.url,
-            timeout=httpx.Timeout(SILENCE_S, connect=CONNECT_S),
+            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             follow_redirects=False,
-            trust_env=not _is_near(self.url),
+            trust_env=not _is_local(self.url),
             headers={"accept-encoding": "identity", **_bearer()},
             auth=_basic(),
             transport=transport,
@@ -66,36 +66,37 @@ class HttpClient:
 
     def get(self, path: str, /, **params: Any) -> dict[str, Any]:
         """The JSON object that a GET answers with."""
-        return self._again(lambda: self._asked("GET", path, params=params))
+        return self._with_retries(lambda: self._request("GET", path, params=params))
 
     def post(self, path: str, /, **fields: Any) -> dict[str, Any]:
         """The JSON object that a POST answers with; only searches are posted."""
-        return self._again(lambda: self._asked("POST", path, json=fields))
+        return self._with_retries(lambda: self._request("POST", path, json=fields))
 
-    def pieces(self, path: str) -> Iterator[bytes]:
+    def chunks(self, path: str) -> Iterator[bytes]:
         """The bytes of a file; whoever reads them minds how many they become."""
-        with self._answer("GET", path) as answer, _in_words(self.url):
+        with self._stream("GET", path) as answer, _translated_errors(self.url):
             yield from answer.iter_bytes(1 << 20)
 
-    def _again(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _with_retries(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         pause = FIRST_WAIT_S
         for left in reversed(range(TRIES)):
             try:
                 return ask()
-            except (Answered, Unavailable) as refused:
+            except (UnexpectedStatus, Unavailable) as refused:
                 # A server that has never answered is most often an address typed wrong.
-                again = self._has_answered or isinstance(refused, Answered)
-                if not (left and again) or getattr(refused, "answered", 503) not in AGAIN:
+                again = self._has_answered or isinstance(refused, UnexpectedStatus)
+                status = getattr(refused, "response_status", 503)
+                if not (left and again) or status not in RETRIED_STATUSES:
                     raise
                 log.info("asking again: %s", refused)
             self._wait(pause)
             pause *= 2
         raise AssertionError("the last try either answers or raises")
 
-    def _asked(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        end = time.monotonic() + ANSWER_S
+    def _request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        end = time.monotonic() + MAX_RESPONSE_S
         body = bytearray()
-        with self._answer(method, path, **options) as answer, _in_words(self.url):
+        with self._stream(method, path, **options) as answer, _translated_errors(self.url):
             for piece in answer.iter_bytes():
                 body += piece
                 if len(body) > MAX_JSON:
@@ -114,9 +115,9 @@ class HttpClient:
         return payload
 
     @contextmanager
-    def _answer(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:
-        with _in_words(self.url), self._http.stream(method, path, **options) as answer:
-            _check(answer, self.url)
+    def _stream(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:
+        with _translated_errors(self.url), self._http.stream(method, path, **options) as answer:
+            _check_status(answer, self.url)
             self._has_answered = True
             yield answer
 
@@ -125,7 +126,7 @@ class HttpClient:
         self._http.close()
 
 
-def checked(url: str) -> str:
+def checked_address(url: str) -> str:
     """The address without a slash at its end. Raises Invalid when it is no fit address."""
     try:
         parts = urlsplit(url.strip())
@@ -134,7 +135,7 @@ def checked(url: str) -> str:
     except ValueError:
         fits = False
     if not fits:
-        raise Invalid(f"{shown(_bare(url))!r} is no address of a server.")
+        raise Invalid(f"{excerpt(_without_password(url))!r} is no address of a server.")
     if parts.username or parts.password:
         raise Invalid(
             "an address is kept and shown, so it may hold no password.",
@@ -143,7 +144,7 @@ def checked(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
 
 
-def _bare(url: str) -> str:
+def _without_password(url: str) -> str:
     """The text without what may be a password."""
     scheme, mark, rest = url.partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}" if mark else url.rpartition("@")[2]
@@ -160,7 +161,7 @@ def _bearer() -> dict[str, str]:
     return {"authorization": f"Bearer {token}"} if token and _basic() is None else {}
 
 
-def _is_near(url: str) -> bool:
+def _is_local(url: str) -> bool:
     """Whether the server is on this machine, where no proxy of the environment leads."""
     host = urlsplit(url).hostname or ""
     try:
@@ -170,7 +171,7 @@ def _is_near(url: str) -> bool:
 
 
 @contextmanager
-def _in_words(url: str) -> Iterator[None]:
+def _translated_errors(url: str) -> Iterator[None]:
     """What the library raises, in the reader's words."""
     import httpx
 
@@ -180,15 +181,17 @@ def _in_words(url: str) -> Iterator[None]:
         raise Unavailable(f"{url} does not answer in time.") from late
     except (httpx.TransportError, httpx.StreamError, httpx.DecodingError) as broken:
         hint = "Look whether it runs and whether the address is right."
-        raise Unavailable(f"{url} cannot be reached: {shown(str(broken))}.", hint=hint) from broken
+        raise Unavailable(
+            f"{url} cannot be reached: {excerpt(str(broken))}.", hint=hint
+        ) from broken
 
 
-def _check(answer: httpx.Response, url: str) -> None:
+def _check_status(answer: httpx.Response, url: str) -> None:
     status = answer.status_code
     if status == 200:
         return
     if 300 <= status < 400:
-        to = shown(_bare(answer.headers.get("location", "nowhere")))
+        to = excerpt(_without_password(answer.headers.get("location", "nowhere")))
         raise Refused(
             f"{url} sends us to {to}, and an import follows nobody elsewhere.",
             hint="Give that address yourself when it is the right one.",
@@ -201,11 +204,11 @@ def _check(answer: httpx.Response, url: str) -> None:
         )
     if status == 404:
         raise NotFound(f"{url} knows nothing at {answer.url.path}.")
-    raise Answered(status, _said(answer))
+    raise UnexpectedStatus(status, _excerpt(answer))
 
 
-def _said(answer: httpx.Response) -> str:
+def _excerpt(answer: httpx.Response) -> str:
     """The first words of an answer that was no."""
     for piece in answer.iter_bytes(500):
-        return shown(piece)
+        return excerpt(piece)
     return "without a word"

@@ -41,8 +41,8 @@ def _point(line: bytes | None) -> tuple[int, float, int] | None:
     if len(parts) < 2:
         return None
     at = coerce.micros(parts[0].decode("ascii", "replace"))
-    value = coerce.figure(parts[1].decode("ascii", "replace"))
-    step = coerce.whole(parts[2].decode("ascii", "replace")) if len(parts) > 2 else 0
+    value = coerce.number(parts[1].decode("ascii", "replace"))
+    step = coerce.integer(parts[2].decode("ascii", "replace")) if len(parts) > 2 else 0
     return None if at is None or value is None or step is None else (at, value, step)
 
 
@@ -52,29 +52,29 @@ def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes | None]:
     for piece in pieces:
         first, *others = piece.split(b"\n")
         if not others:
-            rest, is_long = _longer(rest, first, is_long)
+            rest, is_long = _extended(rest, first, is_long)
             continue
         yield None if is_long or len(rest) + len(first) > MAX_LINE_LENGTH else rest + first
         *middle, rest = others
         for line in middle:
             yield line if len(line) <= MAX_LINE_LENGTH else None
-        rest, is_long = _longer(b"", rest, False)
+        rest, is_long = _extended(b"", rest, False)
     if rest or is_long:
         yield None
 
 
-def _longer(rest: bytes, more: bytes, is_long: bool) -> tuple[bytes, bool]:
+def _extended(rest: bytes, more: bytes, is_long: bool) -> tuple[bytes, bool]:
     if is_long or len(rest) + len(more) > MAX_LINE_LENGTH:
         return b"", True
     return rest + more, False
 
 
-def figures(key: str, body: bytes) -> Iterator[MetricRecord]:
+def model_metrics(key: str, body: bytes) -> Iterator[MetricRecord]:
     """The figures of a logged model: `instant value step run`, then a dataset when it is of one."""
     for line in whole_lines([body]):
         parts = coerce.text(line or b"").split(" ")
-        at, value = coerce.instant(parts[0]), coerce.figure(parts[1] if len(parts) > 1 else "")
-        step = coerce.whole(parts[2] if len(parts) > 2 else 0)
+        at, value = coerce.instant(parts[0]), coerce.number(parts[1] if len(parts) > 1 else "")
+        step = coerce.integer(parts[2] if len(parts) > 2 else 0)
         if at is None or value is None or step is None:
             continue
         run = parts[3] if len(parts) > 3 else ""

@@ -7,9 +7,9 @@ from typing import Any
 
 from pilothouse.interop.importing import coerce
 from pilothouse.interop.importing.records import ModelRecord, VersionRecord
-from pilothouse.interop.importing.report import Notes
-from pilothouse.interop.importing.sandbox import Entry, Root, words
-from pilothouse.interop.mlflow.version_serialisation import OURS
+from pilothouse.interop.importing.report import ReportBuilder
+from pilothouse.interop.importing.sandbox import Entry, Sandbox, reason
+from pilothouse.interop.mlflow.version_serialisation import STAGE_BY_NAME
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.registry.tables import NONE
 
@@ -19,17 +19,17 @@ Texts = Callable[[str], dict[str, str]]
 
 
 def registered(
-    root: Root,
-    notes: Notes,
+    root: Sandbox,
+    report: ReportBuilder,
     entry: Entry,
     meta: Mapping[str, Any],
     tags: Mapping[str, str],
     texts: Texts,
 ) -> ModelRecord:
     """The registered model in a folder, with its versions."""
-    aliases = coerce.texts(meta.get("aliases")) | texts(f"{entry.path}/aliases")
-    numbers = {alias: coerce.whole(number.strip()) for alias, number in aliases.items()}
-    versions = sorted(_versions(root, notes, entry, texts), key=lambda version: version.version)
+    aliases = coerce.text_mapping(meta.get("aliases")) | texts(f"{entry.path}/aliases")
+    numbers = {alias: coerce.integer(number.strip()) for alias, number in aliases.items()}
+    versions = sorted(_versions(root, report, entry, texts), key=lambda version: version.version)
     return ModelRecord(
         name=coerce.text(meta.get("name")) or entry.name,
         note=coerce.text(meta.get("description")),
@@ -41,18 +41,20 @@ def registered(
     )
 
 
-def _versions(root: Root, notes: Notes, model: Entry, texts: Texts) -> Iterator[VersionRecord]:
+def _versions(
+    root: Sandbox, report: ReportBuilder, model: Entry, texts: Texts
+) -> Iterator[VersionRecord]:
     def tell(path: str, why: str) -> None:
-        notes.broken("version", path, why)
+        report.broken("version", path, why)
 
     for entry in root.folders(model.path, tell):
-        number = coerce.whole(entry.name.removeprefix(VERSION))
+        number = coerce.integer(entry.name.removeprefix(VERSION))
         if not entry.name.startswith(VERSION) or number is None:
             continue
         try:
             meta = root.yaml(f"{entry.path}/meta.yaml")
         except (OSError, PilothouseError) as broken:
-            notes.broken("version", entry.path, f"meta.yaml: {words(broken)}")
+            report.broken("version", entry.path, f"meta.yaml: {reason(broken)}")
             continue
         if meta.get("current_stage") != DELETED:
             yield version(number, meta, texts(f"{entry.path}/tags"))
@@ -63,7 +65,7 @@ def version(number: int, meta: Mapping[str, Any], tags: Mapping[str, str]) -> Ve
     return VersionRecord(
         version=number,
         source=coerce.text(meta.get("source")),
-        stage=OURS.get(coerce.text(meta.get("current_stage")).lower(), NONE),
+        stage=STAGE_BY_NAME.get(coerce.text(meta.get("current_stage")).lower(), NONE),
         run_id=coerce.text(meta.get("run_id")),
         model_id=coerce.text(meta.get("model_id")),
         note=coerce.text(meta.get("description")),

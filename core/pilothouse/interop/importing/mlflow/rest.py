@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pilothouse.experiments.metrics.summary import Points
 from pilothouse.interop.importing import coerce
+from pilothouse.interop.importing.mlflow.common import MlflowStore, is_prompt, status
 from pilothouse.interop.importing.mlflow.folder import dataset
 from pilothouse.interop.importing.mlflow.http_client import HttpClient
 from pilothouse.interop.importing.mlflow.registry_folder import version
@@ -26,8 +27,9 @@ from pilothouse.interop.importing.records import (
     RunRecord,
     VersionRecord,
 )
-from pilothouse.interop.importing.report import Notes
+from pilothouse.interop.importing.report import ReportBuilder
 from pilothouse.interop.mlflow.artifact_paths import clean
+from pilothouse.interop.mlflow.run_serialisation import NOTE, RUN_NAME
 from pilothouse.kit.errors import NotFound, PilothouseError
 
 API = "/api/2.0/mlflow/"
@@ -35,21 +37,21 @@ FILES = "/api/2.0/mlflow-artifacts/artifacts/"
 MODEL_FILES = "/ajax-api/2.0/mlflow/logged-models/{}/artifacts/files"
 EXPERIMENTS, RUNS, HISTORY, MODELS, COUNTED = 1_000, 100, 25_000, 100, 1_000
 MAX_PAGES, MAX_DEPTH = 1_000_000, 64
-OWN = "mlflow-artifacts:"
+ARTIFACT_SCHEME = "mlflow-artifacts:"
 PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
 
-class RemoteSource:
+class RemoteSource(MlflowStore):
     """A tracking server; everything of it is asked for, page by page, and nothing is believed."""
 
     kind = "server"
 
-    def __init__(self, wire: HttpClient, notes: Notes) -> None:
-        self.notes = notes
-        self.name = wire.url
-        self._wire = wire
+    def __init__(self, client: HttpClient, report: ReportBuilder) -> None:
+        self.report = report
+        self.name = client.url
+        self._client = client
         self._prompts: set[str] = set()
         self.written_by = "MLflow's REST API"
 
@@ -59,15 +61,17 @@ class RemoteSource:
         for row in self._pages("experiments/search", "experiments", fields):
             number, name = coerce.text(row.get("experiment_id")), coerce.text(row.get("name"))
             if not number or not name:
-                self.notes.broken("experiment", number or name, "it has no id or no name")
+                self.report.broken("experiment", number or name, "it has no id or no name")
                 continue
+            tags = _pairs(row.get("tags"))
             yield ExperimentRecord(
                 id=number,
                 name=name,
+                note=tags.get(NOTE, ""),
                 deleted=row.get("lifecycle_stage") == "deleted",
                 created_at=coerce.instant(row.get("creation_time")),
                 updated_at=coerce.instant(row.get("last_update_time")),
-                tags=_pairs(row.get("tags")),
+                tags=tags,
             )
 
     def _pages(self, path: str, noun: str, fields: Json, *, get: bool = False) -> Iterator[Json]:
@@ -75,14 +79,16 @@ class RemoteSource:
         token, visited = "", set[str]()
         for _ in range(MAX_PAGES):
             request = fields | ({"page_token": token} if token else {})
-            ask = self._wire.get if get else self._wire.post
+            ask = self._client.get if get else self._client.post
             response = ask(API + path, **request)
             yield from _rows(response.get(noun))
             token = coerce.text(response.get("next_page_token"))
             if not token:
                 return
             if token in visited:
-                self.notes.broken(noun, self.name, "the server tells the same page again and again")
+                self.report.broken(
+                    noun, self.name, "the server tells the same page again and again"
+                )
                 return
             visited.add(token)
 
@@ -93,7 +99,7 @@ class RemoteSource:
             "run_view_type": "ALL",
             "max_results": COUNTED,
         }
-        response = self._wire.post(API + "runs/search", **fields)
+        response = self._client.post(API + "runs/search", **fields)
         return None if response.get("next_page_token") else len(_rows(response.get("runs")))
 
     def runs(self, experiment: ExperimentRecord) -> Iterator[RunRecord]:
@@ -108,7 +114,7 @@ class RemoteSource:
             info = _inner(row, "info")
             number = coerce.text(info.get("run_id") or info.get("run_uuid"))
             if not coerce.RUN_ID.fullmatch(number):
-                self.notes.skipped("run", number, "its name is no run id")
+                self.report.skipped("run", number, "its name is no run id")
             else:
                 yield _run(experiment, number, info, row)
 
@@ -124,8 +130,8 @@ class RemoteSource:
         instants: list[int] = []
         bad = 0
         for row in self._pages("metrics/get-history", "metrics", fields, get=True):
-            at, value = coerce.micros(row.get("timestamp")), coerce.figure(row.get("value"))
-            step = coerce.whole(row.get("step", 0))
+            at, value = coerce.micros(row.get("timestamp")), coerce.number(row.get("value"))
+            step = coerce.integer(row.get("step", 0))
             if at is None or value is None or step is None:
                 bad += 1
                 continue
@@ -138,7 +144,7 @@ class RemoteSource:
         if steps:
             yield Points(key, steps, values, at_us=instants)
         if bad:
-            self.notes.broken("metric", f"{run}/{key}", f"rows that are no points: {bad:,}")
+            self.report.broken("metric", f"{run}/{key}", f"rows that are no points: {bad:,}")
 
     def logged_models(self, experiment: ExperimentRecord) -> Iterator[LoggedModelRecord]:
         """Its logged models; MLflow 2 has none."""
@@ -148,7 +154,7 @@ class RemoteSource:
                 info = _inner(row, "info")
                 number = coerce.text(info.get("model_id"))
                 if not coerce.MODEL_ID.fullmatch(number):
-                    self.notes.skipped("logged model", number, "its name is no model id")
+                    self.report.skipped("logged model", number, "its name is no model id")
                 else:
                     yield _logged_model(experiment, number, info, _inner(row, "data"))
         except NotFound:
@@ -163,7 +169,7 @@ class RemoteSource:
             try:
                 rows = list(self._listing(owner, folder))
             except PilothouseError as refused:
-                self.notes.broken("files", f"{owner.id}/{folder}", str(refused))
+                self.report.broken("files", f"{owner.id}/{folder}", str(refused))
                 continue
             for row in rows:
                 path = self._path(owner, folder, coerce.text(row.get("path")))
@@ -174,7 +180,7 @@ class RemoteSource:
                     waiting.append(path)
                 else:
                     yield FileRecord(
-                        path, coerce.whole(row.get("file_size")), self._place(owner, path)
+                        path, coerce.integer(row.get("file_size")), self._address_of(owner, path)
                     )
 
     def _listing(self, owner: RunRecord | LoggedModelRecord, folder: str) -> Iterator[Json]:
@@ -195,13 +201,13 @@ class RemoteSource:
             path = ""
         inside = path.startswith(f"{folder}/") if folder else bool(path)
         if not inside or path.count("/") > MAX_DEPTH:
-            self.notes.broken("file", f"{owner.id}/{raw}", "it is no path inside its folder")
+            self.report.broken("file", f"{owner.id}/{raw}", "it is no path inside its folder")
             return None
         return path
 
-    def _place(self, owner: RunRecord | LoggedModelRecord, path: str) -> str:
-        if owner.files_at.startswith(OWN):
-            root = owner.files_at.removeprefix(OWN).split("?")[0]
+    def _address_of(self, owner: RunRecord | LoggedModelRecord, path: str) -> str:
+        if owner.artifact_uri.startswith(ARTIFACT_SCHEME):
+            root = owner.artifact_uri.removeprefix(ARTIFACT_SCHEME).split("?")[0]
             # Of an address with a host only the path is asked for, of this server.
             root = "/".join(root.split("/")[3:]) if root.startswith("//") else root
             return FILES + quote(f"{root.strip('/')}/{path}")
@@ -211,14 +217,14 @@ class RemoteSource:
 
     def read(self, file: FileRecord) -> Iterator[bytes]:
         """The bytes of a file."""
-        return self._wire.pieces(file.location)
+        return self._client.chunks(file.location)
 
     def models(self) -> Iterator[ModelRecord]:
         """Every registered model, with the versions that a search of all versions finds."""
         versions: dict[str, list[VersionRecord]] = defaultdict(list)
         fields: Json = {"max_results": EXPERIMENTS}
         for row in self._pages("model-versions/search", "model_versions", fields, get=True):
-            number = coerce.whole(row.get("version"))
+            number = coerce.integer(row.get("version"))
             if number is not None:
                 record = version(number, row, _pairs(row.get("tags")))
                 versions[coerce.text(row.get("name"))].append(record)
@@ -226,12 +232,12 @@ class RemoteSource:
         fields = {"max_results": MODELS}
         for row in self._pages("registered-models/search", "registered_models", fields, get=True):
             name, tags = coerce.text(row.get("name")), _pairs(row.get("tags"))
-            if coerce.is_prompt(tags):
+            if is_prompt(tags):
                 self._prompts.add(name)
             elif name:
                 yield _model(name, row, tags, versions[name])
 
-    def others(self) -> Mapping[str, int]:
+    def unsupported(self) -> Mapping[str, int]:
         """The prompts, which newer servers tell only to whom asks for them, and nothing else."""
         fields = {"max_results": MODELS, "filter": PROMPTS}
         try:
@@ -249,7 +255,7 @@ class RemoteSource:
 
     def close(self) -> None:
         """Hang up."""
-        self._wire.close()
+        self._client.close()
 
 
 def _run(experiment: ExperimentRecord, number: str, info: Json, row: Json) -> RunRecord:
@@ -257,26 +263,27 @@ def _run(experiment: ExperimentRecord, number: str, info: Json, row: Json) -> Ru
     used = [(item, INPUT) for item in _rows(inputs.get("model_inputs"))]
     used += [(item, OUTPUT) for item in _rows(outputs.get("model_outputs"))]
     keys = {coerce.text(item.get("key")) for item in _rows(data.get("metrics"))}
+    tags = _pairs(data.get("tags"))
     return RunRecord(
         id=number,
         experiment=experiment.id,
-        status=coerce.status(info.get("status")),
-        name=coerce.text(info.get("run_name")),
+        status=status(info.get("status")),
+        name=coerce.text(info.get("run_name")) or tags.get(RUN_NAME, ""),
         user=coerce.text(info.get("user_id")),
         started_at=coerce.instant(info.get("start_time")),
         ended_at=coerce.instant(info.get("end_time")),
         deleted=info.get("lifecycle_stage") == "deleted",
         params=_pairs(data.get("params")),
-        tags=_pairs(data.get("tags")),
+        tags=tags,
         datasets=tuple(_dataset(item) for item in _rows(inputs.get("dataset_inputs"))),
-        uses=tuple(
-            ModelUse(model, direction, coerce.whole(item.get("step")) or 0)
+        model_uses=tuple(
+            ModelUse(model, direction, coerce.integer(item.get("step")) or 0)
             for item, direction in used
             if coerce.MODEL_ID.fullmatch(model := coerce.text(item.get("model_id")))
         ),
         metrics=tuple(sorted(key for key in keys if key)),
-        files_at=coerce.text(info.get("artifact_uri")),
-        stamp=coerce.stamp(row),
+        artifact_uri=coerce.text(info.get("artifact_uri")),
+        fingerprint=coerce.fingerprint(row),
     )
 
 
@@ -299,16 +306,16 @@ def _logged_model(
         updated_at=coerce.instant(info.get("last_updated_timestamp_ms")),
         params=_pairs(data.get("params")),
         tags=_pairs(info.get("tags")),
-        figures=tuple(_figures(data)),
-        files_at=coerce.text(info.get("artifact_uri")),
-        stamp=coerce.stamp(info, data),
+        metrics=tuple(_model_metrics(data)),
+        artifact_uri=coerce.text(info.get("artifact_uri")),
+        fingerprint=coerce.fingerprint(info, data),
     )
 
 
-def _figures(data: Json) -> Iterator[MetricRecord]:
+def _model_metrics(data: Json) -> Iterator[MetricRecord]:
     for row in _rows(data.get("metrics")):
-        at, value = coerce.instant(row.get("timestamp")), coerce.figure(row.get("value"))
-        step = coerce.whole(row.get("step", 0))
+        at, value = coerce.instant(row.get("timestamp")), coerce.number(row.get("value"))
+        step = coerce.integer(row.get("step", 0))
         if at is not None and value is not None and step is not None:
             texts = (coerce.text(row.get(n)) for n in ("run_id", "dataset_name", "dataset_digest"))
             yield MetricRecord(coerce.text(row.get("key")), value, at, step, *texts)
@@ -318,7 +325,7 @@ def _model(
     name: str, row: Json, tags: Mapping[str, str], versions: list[VersionRecord]
 ) -> ModelRecord:
     aliases = {
-        coerce.text(item.get("alias")): coerce.whole(item.get("version"))
+        coerce.text(item.get("alias")): coerce.integer(item.get("version"))
         for item in _rows(row.get("aliases"))
     }
     return ModelRecord(
@@ -333,7 +340,7 @@ def _model(
 
 
 def _rows(value: Any) -> list[Json]:
-    """The objects of a list; whatever else is in it is not looked at."""
+    """The objects of a list; anything else in it is ignored."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 

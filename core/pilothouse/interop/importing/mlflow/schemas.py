@@ -14,4 +14,4 @@ bda7b8c39065 bf29a5ff90ea c1d2e3f4a5b6 c3d6457b6d8a c3d9e7f1a2b4 c48cb773bb87 c8
 c9d4e5f6a7b8 cbc13b556ace cc1f77228345 cfd24bdc0731 d0e1f2a3b4c5 d3e4f5a6b7c8 da6fb0208061
 dc11669786a5 de4033877273 df50e92ffc5e e1f2a3b4c5d6 f5a4f2784254
 """
-KNOWN = frozenset(_REVISIONS.split())
+KNOWN_REVISIONS = frozenset(_REVISIONS.split())

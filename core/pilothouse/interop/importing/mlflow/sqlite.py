@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pilothouse.interop.importing.mlflow.schemas import KNOWN
+from pilothouse.interop.importing.mlflow.schemas import KNOWN_REVISIONS
 from pilothouse.kit.errors import Invalid, NotFound, Unavailable
 
 HEADER = b"SQLite format 3\0"
 WAL = b"\2\2"
 MAX_CELL_LENGTH = 64 << 20
-MANY = 400
+MAX_VALUES = 400
 BUSY_S = 20.0
 Row = dict[str, Any]
 
@@ -39,10 +39,10 @@ class Tables:
     @property
     def is_known_schema(self) -> bool:
         """Whether a version of MLflow that is known here has written it."""
-        return self.schema in KNOWN
+        return self.schema in KNOWN_REVISIONS
 
     @property
-    def schema_words(self) -> str:
+    def schema_description(self) -> str:
         """The schema's version in words."""
         return f"MLflow's schema {self.schema}" if self.schema else "a schema without a version"
 
@@ -97,8 +97,8 @@ class Tables:
     ) -> list[Row]:
         """The rows of a query of ours, whose `{}` stands for many values."""
         rows = []
-        for start in range(0, len(among), MANY):
-            part = among[start : start + MANY]
+        for start in range(0, len(among), MAX_VALUES):
+            part = among[start : start + MAX_VALUES]
             rows += self._mapped(query.format(",".join("?" * len(part))), part, columns)
         return rows
 
@@ -136,7 +136,7 @@ class Tables:
             for owner, count in (row.values() for row in self.query(query, among))
         }
 
-    def each(self, query: str, *values: str) -> Iterator[Sequence[Any]]:
+    def iterate(self, query: str, *values: str) -> Iterator[Sequence[Any]]:
         """The rows of a query of ours, one by one."""
         try:
             yield from self._connection.execute(query, values)

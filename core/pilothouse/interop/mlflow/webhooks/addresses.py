@@ -1,7 +1,8 @@
-"""Which addresses a webhook may be: whoever names one must not reach through it what is inside.
+"""Which addresses a webhook may have: nobody may reach the inner network through one.
 
-A name is resolved once, every address it stands for is looked at, and the connection is made to
-one of those and to nothing else. So a name that answers differently the second time gains nothing.
+A name is resolved once, each of its addresses is checked, and the connection is made to one of
+those and to nothing else: a name that resolves differently the second time (DNS rebinding) gains
+nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ NUMERIC = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 LOCAL_TRANSLATION = ipaddress.IPv6Network("64:ff9b:1::/48")
 # Reserved for use outside the public DNS (RFC 2606, 6761, 6762 and 8375).
-OF_A_NETWORK = frozenset(
+NON_PUBLIC_SUFFIXES = frozenset(
     {"localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "arpa"}
     | {"invalid", "test", "example", "onion", "alt"}
 )
@@ -41,24 +42,26 @@ class WebhookTarget:
 def parse(url: str) -> WebhookTarget:
     """Read a URL. Raises Invalid when it is none that is ever called."""
     if not url.strip():
-        raise _bad(f"Webhook URL cannot be empty or just whitespace: {url!r}")
+        raise _invalid(f"Webhook URL cannot be empty or just whitespace: {url!r}")
     if (
         len(url) > MAX_URL_LENGTH
         or not url.isascii()
         or not url.isprintable()
         or set(url) & set(' \\"<>')
     ):
-        raise _bad("Webhook URL must be plain ASCII without spaces and backslashes.")
+        raise _invalid("Webhook URL must be plain ASCII without spaces and backslashes.")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as wrong:
-        raise _bad(f"Invalid webhook URL {url!r}: {wrong}") from None
+        raise _invalid(f"Invalid webhook URL {url!r}: {wrong}") from None
     if parts.scheme not in SCHEMES:
         allowed = ", ".join(SCHEMES)
-        raise _bad(f"Invalid webhook URL scheme: {parts.scheme!r}. Allowed schemes are: {allowed}.")
+        raise _invalid(
+            f"Invalid webhook URL scheme: {parts.scheme!r}. Allowed schemes are: {allowed}."
+        )
     if "@" in parts.netloc:
-        raise _bad("Webhook URL must not include embedded credentials.")
+        raise _invalid("Webhook URL must not include embedded credentials.")
     path = parts.path or "/"
     path_and_query = f"{path}?{parts.query}" if parts.query else path
     return WebhookTarget(
@@ -69,17 +72,17 @@ def parse(url: str) -> WebhookTarget:
 def _host(parts: SplitResult, url: str) -> str:
     host = parts.hostname or ""
     if not host:
-        raise _bad(f"Webhook URL must include a hostname: {url!r}")
+        raise _invalid(f"Webhook URL must include a hostname: {url!r}")
     if ":" in host or NUMERIC.fullmatch(host.rstrip(".").rpartition(".")[2]):
         try:
             return str(ipaddress.ip_address(host.replace("%", "/")))  # no zone of a link
         except ValueError:
-            raise _bad(
+            raise _invalid(
                 f"Webhook URL host {host!r} is not a canonical IP address literal."
             ) from None
     labels = host.removesuffix(".").split(".")
     if len(host) > 253 or not all(LABEL.fullmatch(label) for label in labels):
-        raise _bad(f"Webhook URL host {host!r} is no name of a host.")
+        raise _invalid(f"Webhook URL host {host!r} is no name of a host.")
     return host
 
 
@@ -106,7 +109,7 @@ def resolve(target: WebhookTarget, *, private: bool) -> list[str]:
 def is_public_name(host: str) -> bool:
     """Whether a name can be one of the internet's, and not of a machine or of a network alone."""
     labels = host.rstrip(".").lower().split(".")
-    return len(labels) > 1 and labels[-1] not in OF_A_NETWORK and labels[-1].isascii()
+    return len(labels) > 1 and labels[-1] not in NON_PUBLIC_SUFFIXES and labels[-1].isascii()
 
 
 def is_public(address: str) -> bool:
@@ -138,5 +141,5 @@ def _inside(ip: IP) -> tuple[IP, ...]:
     return tuple(embedded)
 
 
-def _bad(message: str) -> Invalid:
+def _invalid(message: str) -> Invalid:
     return Invalid(message, fields={"url": "cannot be called"})

@@ -15,14 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from pilothouse.interop.mlflow.webhooks.events import ACTIVE, DELIVERED, FAILED, PENDING
-from pilothouse.interop.mlflow.webhooks.http_delivery import Parcel, Told, send
+from pilothouse.interop.mlflow.webhooks.http_delivery import DeliveryRequest, DeliveryResult, send
 from pilothouse.interop.tables import Delivery, Webhook
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.webhooks")
 # How long until the next try, after each; the last is not followed by another.
-WAITS = (
+RETRY_DELAYS = (
     timedelta(seconds=1),
     timedelta(seconds=5),
     timedelta(minutes=2),
@@ -30,11 +30,11 @@ WAITS = (
     timedelta(minutes=10),
 )
 MAX_AT_ONCE = 4
-KEPT = timedelta(days=30)
+RETENTION = timedelta(days=30)
 GIVEN_UP = "It was tried often enough."
 
 
-class Courier:
+class DeliveryWorker:
     """Takes up what is due: of one webhook one delivery at a time, of a few webhooks at once."""
 
     def __init__(self, store: Store) -> None:
@@ -42,13 +42,13 @@ class Courier:
         self._busy: dict[str, threading.Thread] = {}
         self._lock = threading.Lock()
 
-    def look(self) -> list[str]:
+    def start_due(self) -> list[str]:
         """Begin with whatever is due, and say of which webhooks."""
         with self._lock:
             room = MAX_AT_ONCE - len(self._busy)
             webhooks = self._due(room) if room > 0 else []
             for webhook in webhooks:
-                thread = threading.Thread(target=self._serve, args=(webhook,), daemon=True)
+                thread = threading.Thread(target=self._deliver, args=(webhook,), daemon=True)
                 self._busy[webhook] = thread
                 thread.start()
         return webhooks
@@ -59,16 +59,16 @@ class Courier:
             for thread in threads:
                 thread.join()
 
-    def tidy(self) -> None:
+    def delete_old(self) -> None:
         """Forget what ended long ago."""
-        old = col(Delivery.ended_at) < self._store.now() - KEPT
+        old = col(Delivery.ended_at) < self._store.now() - RETENTION
         with self._store.write() as session:
             session.execute(delete(Delivery).where(old))
 
     def _is_due(self) -> ColumnElement[bool]:
         """Its time has come; or it lies beyond every wait, because the clock was put back."""
         now = self._store.now()
-        return or_(col(Delivery.next_at) <= now, col(Delivery.next_at) > now + max(WAITS))
+        return or_(col(Delivery.next_at) <= now, col(Delivery.next_at) > now + max(RETRY_DELAYS))
 
     def _due(self, most: int) -> list[str]:
         query = (
@@ -84,13 +84,13 @@ class Courier:
         with self._store.read() as session:
             return list(session.exec(query).all())
 
-    def _serve(self, webhook: str) -> None:
+    def _deliver(self, webhook: str) -> None:
         """Bring one after the other, until none is due or one does not arrive."""
         try:
-            while (parcel := self._take(webhook)) is not None:
-                result = send(parcel, private=self._store.settings.webhook_private_addresses)
-                self._write(parcel.id, result)
-                if not result.arrived:
+            while (request := self._take(webhook)) is not None:
+                result = send(request, private=self._store.settings.webhook_private_addresses)
+                self._write(request.id, result)
+                if not result.delivered:
                     return
         except (SQLAlchemyError, PilothouseError):
             log.exception("the deliveries of webhook %s failed", webhook)
@@ -98,20 +98,22 @@ class Courier:
             with self._lock:
                 del self._busy[webhook]
 
-    def _take(self, webhook_id: str) -> Parcel | None:
+    def _take(self, webhook_id: str) -> DeliveryRequest | None:
         """The next delivery that is due, with its try written down."""
         with self._store.write() as session:
             webhook = session.get(Webhook, webhook_id)
             while webhook is not None and (delivery := self._next(session, webhook_id)):
                 if webhook.status != ACTIVE:
                     self._end(session, delivery, FAILED, error="The webhook was disabled.")
-                elif delivery.attempts >= len(WAITS):
+                elif delivery.attempts >= len(RETRY_DELAYS):
                     self._end(session, delivery, FAILED, error=delivery.error or GIVEN_UP)
                 else:
-                    delivery.next_at = self._store.now() + WAITS[delivery.attempts]
+                    delivery.next_at = self._store.now() + RETRY_DELAYS[delivery.attempts]
                     delivery.attempts += 1
                     session.add(delivery)
-                    return Parcel(delivery.id, webhook.url, webhook.secret or "", delivery.payload)
+                    return DeliveryRequest(
+                        delivery.id, webhook.url, webhook.secret or "", delivery.payload
+                    )
         return None
 
     def _next(self, session: Session, webhook_id: str) -> Delivery | None:
@@ -122,14 +124,14 @@ class Courier:
         )
         return session.exec(query.order_by(col(Delivery.created_at), col(Delivery.id))).first()
 
-    def _write(self, delivery_id: str, result: Told) -> None:
+    def _write(self, delivery_id: str, result: DeliveryResult) -> None:
         with self._store.write() as session:
             delivery = session.get(Delivery, delivery_id)
             if delivery is None:  # its webhook was deleted meanwhile
                 return
-            if result.arrived:
+            if result.delivered:
                 self._end(session, delivery, DELIVERED, result.code)
-            elif result.is_final or delivery.attempts >= len(WAITS):
+            elif result.is_final or delivery.attempts >= len(RETRY_DELAYS):
                 self._end(session, delivery, FAILED, result.code, result.error)
             else:
                 delivery.code, delivery.error = result.code, result.error

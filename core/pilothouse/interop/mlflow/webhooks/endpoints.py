@@ -14,7 +14,7 @@ from pilothouse.activity import record
 from pilothouse.interop.mlflow.errors import absent, invalid, missing
 from pilothouse.interop.mlflow.pagination import offset_of, page
 from pilothouse.interop.mlflow.request_fields import Fields
-from pilothouse.interop.mlflow.routing import Call, Route, reading, writing
+from pilothouse.interop.mlflow.routing import Call, Route, read_route, write_route
 from pilothouse.interop.mlflow.webhooks import addresses
 from pilothouse.interop.mlflow.webhooks.events import (
     ACTIONS,
@@ -24,7 +24,7 @@ from pilothouse.interop.mlflow.webhooks.events import (
     example,
     payload,
 )
-from pilothouse.interop.mlflow.webhooks.http_delivery import Parcel, Told, send
+from pilothouse.interop.mlflow.webhooks.http_delivery import DeliveryRequest, DeliveryResult, send
 from pilothouse.interop.tables import Delivery, Webhook
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import PilothouseError, Unavailable
@@ -32,7 +32,7 @@ from pilothouse.storage import Store
 
 NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
 STATUSES = {"1": ACTIVE, "2": DISABLED, ACTIVE: ACTIVE, DISABLED: DISABLED}
-USUAL, MAX_RESULTS = 100, 1000
+DEFAULT_SIZE, MAX_RESULTS = 100, 1000
 MAX_NOTE_LENGTH, MAX_SECRET_LENGTH = 1000, 1000
 Json = dict[str, Any]
 
@@ -46,7 +46,7 @@ def _check_address(store: Store, fields: Fields) -> None:
         target = addresses.parse(url)
         addresses.resolve(target, private=store.settings.webhook_private_addresses)
     except Unavailable as unresolved:
-        # No address now: it is looked up, and looked at, again at each delivery.
+        # No address now: it is resolved and checked again at each delivery.
         if not addresses.is_public_name(target.host):
             raise invalid(str(unresolved)) from None
     except PilothouseError as refused:
@@ -55,15 +55,15 @@ def _check_address(store: Store, fields: Fields) -> None:
 
 def _create(call: Call) -> Json:
     fields, now = call.fields, call.store.now()
-    name, url = fields.needed("name"), fields.needed("url")
+    name, url = fields.required("name"), fields.required("url")
     if not fields.rows("events"):
         raise missing("events")
     webhook = Webhook(
         id=str(uuid.uuid4()),
         name=_name(name),
         url=url,
-        description=fields.text("description", most=MAX_NOTE_LENGTH),
-        secret=fields.text("secret", most=MAX_SECRET_LENGTH) or None,
+        description=fields.text("description", max_length=MAX_NOTE_LENGTH),
+        secret=fields.text("secret", max_length=MAX_SECRET_LENGTH) or None,
         status=_status(fields) or ACTIVE,
         events=_events(fields),
         created_at=now,
@@ -72,7 +72,7 @@ def _create(call: Call) -> Json:
     call.session.add(webhook)
     call.session.flush()
     _note(call, "created", webhook)
-    return {"webhook": _told(webhook)}
+    return {"webhook": _serialised(webhook)}
 
 
 def _name(name: str) -> str:
@@ -86,7 +86,7 @@ def _name(name: str) -> str:
 
 
 def _status(fields: Fields) -> str:
-    value = fields.word("status")
+    value = fields.enum_text("status")
     if not value:
         return ""
     if value not in STATUSES:
@@ -104,8 +104,8 @@ def _events(fields: Fields) -> list[Json]:
 
 
 def _event(row: Fields) -> Json:
-    entity = _member(row, "entity", tuple(ACTIONS))
-    action = _member(row, "action", VERBS)
+    entity = _enum_value(row, "entity", tuple(ACTIONS))
+    action = _enum_value(row, "action", VERBS)
     if action not in ACTIONS[entity]:
         raise invalid(
             f"Invalid action '{action}' for entity '{entity}'. "
@@ -114,9 +114,9 @@ def _event(row: Fields) -> Json:
     return {"entity": entity, "action": action}
 
 
-def _member(row: Fields, name: str, members: tuple[str, ...]) -> str:
+def _enum_value(row: Fields, name: str, members: tuple[str, ...]) -> str:
     """One of the known words: given in capitals, or by its number from one on."""
-    value = row.word(name)
+    value = row.enum_text(name)
     for number, word in enumerate(members, 1):
         if value in (word.upper(), str(number)):
             return word
@@ -131,7 +131,7 @@ def find(session: Session, webhook_id: str) -> Webhook:
     return webhook
 
 
-def _told(webhook: Webhook) -> Json:
+def _serialised(webhook: Webhook) -> Json:
     """A webhook as the protocol writes it: everything but its secret."""
     fields: Json = {
         "webhook_id": webhook.id,
@@ -146,41 +146,41 @@ def _told(webhook: Webhook) -> Json:
 
 
 def _get(call: Call) -> Json:
-    return {"webhook": _told(find(call.session, call.fields.needed("webhook_id")))}
+    return {"webhook": _serialised(find(call.session, call.fields.required("webhook_id")))}
 
 
 def _list(call: Call) -> Json:
-    size = call.fields.whole("max_results") or USUAL
+    size = call.fields.integer("max_results") or DEFAULT_SIZE
     if not 1 <= size <= MAX_RESULTS:
         raise invalid(f"max_results must be between 1 and {MAX_RESULTS}.")
     offset = offset_of(call.fields.text("page_token"))
     query = select(Webhook).order_by(col(Webhook.created_at).desc(), col(Webhook.id))
     rows = call.session.scalars(query.offset(offset).limit(size + 1)).all()
-    return page("webhooks", [_told(row) for row in rows], offset, size)
+    return page("webhooks", [_serialised(row) for row in rows], offset, size)
 
 
 def _update(call: Call) -> Json:
     fields, session = call.fields, call.session
-    webhook = find(session, fields.needed("webhook_id"))
-    before = _facts(webhook)
+    webhook = find(session, fields.required("webhook_id"))
+    before = _audit_facts(webhook)
     if name := fields.text("name"):
         webhook.name = _name(name)
     webhook.url = fields.text("url") or webhook.url
     webhook.events = _events(fields) or webhook.events
     webhook.status = _status(fields) or webhook.status
     if fields.has("description"):
-        webhook.description = fields.text("description", most=MAX_NOTE_LENGTH)
+        webhook.description = fields.text("description", max_length=MAX_NOTE_LENGTH)
     if fields.has("secret"):
-        webhook.secret = fields.text("secret", most=MAX_SECRET_LENGTH) or None
+        webhook.secret = fields.text("secret", max_length=MAX_SECRET_LENGTH) or None
     webhook.updated_at = call.store.now()
     session.add(webhook)
     session.flush()
     _note(call, "changed", webhook, before)
-    return {"webhook": _told(webhook)}
+    return {"webhook": _serialised(webhook)}
 
 
 def _delete(call: Call) -> Json:
-    webhook = find(call.session, call.fields.needed("webhook_id"))
+    webhook = find(call.session, call.fields.required("webhook_id"))
     call.session.execute(delete(Delivery).where(col(Delivery.webhook_id) == webhook.id))
     call.session.delete(webhook)
     call.session.flush()
@@ -188,27 +188,27 @@ def _delete(call: Call) -> Json:
     return {}
 
 
-def _try_out(store: Store, fields: Fields) -> Told:
+def _send_test(store: Store, fields: Fields) -> DeliveryResult:
     """Send an example of an event to a webhook, outside of any transaction."""
     with store.read() as session:
-        webhook = find(session, fields.needed("webhook_id"))
-        event_fields = fields.inner("event")
+        webhook = find(session, fields.required("webhook_id"))
+        event_fields = fields.nested("event")
         event = _event(event_fields) if fields.has("event") else webhook.events[0]
     body = payload(example(event["entity"], event["action"]), store)
-    parcel = Parcel(str(uuid.uuid4()), webhook.url, webhook.secret or "", body)
-    return send(parcel, private=store.settings.webhook_private_addresses)
+    request = DeliveryRequest(str(uuid.uuid4()), webhook.url, webhook.secret or "", body)
+    return send(request, private=store.settings.webhook_private_addresses)
 
 
-def _tried(call: Call) -> Json:
-    delivery: Told = call.prepared
+def _test(call: Call) -> Json:
+    delivery: DeliveryResult = call.prepared
     if delivery.code is None:
         message = f"Failed to test webhook: {delivery.error}"
         return {"result": {"success": False, "error_message": message}}
-    result: Json = {"success": delivery.arrived, "response_status": delivery.code}
+    result: Json = {"success": delivery.delivered, "response_status": delivery.code}
     return {"result": result | {"response_body": delivery.body}}
 
 
-def _facts(webhook: Webhook) -> Json:
+def _audit_facts(webhook: Webhook) -> Json:
     """What the activity log keeps: an address may hold a key of its own, so only its host."""
     events = [f"{event['entity']}.{event['action']}" for event in webhook.events]
     host = addresses.parse(webhook.url).host
@@ -216,7 +216,7 @@ def _facts(webhook: Webhook) -> Json:
 
 
 def _note(call: Call, verb: str, webhook: Webhook, before: Mapping[str, Any] | None = None) -> None:
-    after = None if verb == "deleted" else _facts(webhook)
+    after = None if verb == "deleted" else _audit_facts(webhook)
     record(
         call.session,
         call.store,
@@ -230,10 +230,10 @@ def _note(call: Call, verb: str, webhook: Webhook, before: Mapping[str, Any] | N
 
 
 ROUTES: tuple[Route, ...] = (
-    Route(("POST",), "webhooks", _create, outside=_check_address),
-    reading("webhooks", _list),
-    reading("webhooks/{webhook_id}", _get),
-    Route(("PATCH",), "webhooks/{webhook_id}", _update, outside=_check_address),
-    writing("webhooks/{webhook_id}", _delete, "DELETE"),
-    Route(("POST",), "webhooks/{webhook_id}/test", _tried, writes=False, outside=_try_out),
+    Route(("POST",), "webhooks", _create, prepare=_check_address),
+    read_route("webhooks", _list),
+    read_route("webhooks/{webhook_id}", _get),
+    Route(("PATCH",), "webhooks/{webhook_id}", _update, prepare=_check_address),
+    write_route("webhooks/{webhook_id}", _delete, "DELETE"),
+    Route(("POST",), "webhooks/{webhook_id}/test", _test, writes=False, prepare=_send_test),
 )

@@ -48,7 +48,7 @@ IS_PROMPT, PROMPT_KIND, PROMPT_TEXT = (
     "mlflow.prompt.type",
     "mlflow.prompt.text",
 )
-OF_PROMPT = {
+PROMPT_ENTITIES = {
     MODEL: "prompt",
     VERSION: "prompt_version",
     VERSION_TAG: "prompt_version_tag",
@@ -82,7 +82,7 @@ class Event:
     data: Json
 
 
-def note(session: Session, store: Store, entry: ActivityEntry) -> None:
+def enqueue(session: Session, store: Store, entry: ActivityEntry) -> None:
     """Write what an entry means as a delivery to each webhook that wants to hear of it."""
     active = select(Webhook).where(Webhook.status == ACTIVE).order_by(col(Webhook.created_at))
     webhooks = session.exec(active).all()
@@ -136,7 +136,7 @@ def _events(session: Session, entry: ActivityEntry) -> Iterator[Event]:
     is_prompt = tags.get(IS_PROMPT, "").lower() == "true"
     for event in _plain_events(session, entry, model, number, tags):
         if is_prompt:
-            yield _of_prompt(event)
+            yield _prompt_event(event)
         elif event.entity != MODEL_TAG:
             yield event
 
@@ -202,7 +202,7 @@ def _tags(session: Session, table: Any, **owner: Any) -> dict[str, str]:
     return {tag.key: tag.value for tag in session.scalars(query)}
 
 
-def _of_prompt(event: Event) -> Event:
+def _prompt_event(event: Event) -> Event:
     data = dict(event.data)
     if event.entity in (MODEL, VERSION):
         tags = {k: v for k, v in data["tags"].items() if k not in (IS_PROMPT, PROMPT_KIND)}
@@ -210,4 +210,4 @@ def _of_prompt(event: Event) -> Event:
             data = {name: data[name] for name in ("name", "version", "description")}
             data["template"] = tags.pop(PROMPT_TEXT, None)
         data["tags"] = tags
-    return Event(OF_PROMPT.get(event.entity, event.entity), event.action, data)
+    return Event(PROMPT_ENTITIES.get(event.entity, event.entity), event.action, data)

@@ -19,11 +19,11 @@ from pilothouse.kit.errors import Invalid, PilothouseError, Refused, Unavailable
 SIGNATURE, TIMESTAMP, DELIVERY = "X-MLflow-Signature", "X-MLflow-Timestamp", "X-MLflow-Delivery-Id"
 MAX_SECONDS = 10.0
 MAX_READ = 10_000
-BUSY = (408, 425, 429)
+RETRIED_STATUSES = (408, 425, 429)
 
 
 @dataclass(frozen=True)
-class Parcel:
+class DeliveryRequest:
     """What is sent, and where; one that is sent again keeps its id."""
 
     id: str
@@ -33,7 +33,7 @@ class Parcel:
 
 
 @dataclass(frozen=True)
-class Told:
+class DeliveryResult:
     """What became of a call: the receiver's status, or why there is none."""
 
     code: int | None = None
@@ -42,27 +42,29 @@ class Told:
     is_final: bool = False
 
     @property
-    def arrived(self) -> bool:
+    def delivered(self) -> bool:
         """Whether the receiver has taken it."""
         return self.code is not None and 200 <= self.code < 300
 
 
-def send(parcel: Parcel, *, private: bool) -> Told:
+def send(request: DeliveryRequest, *, private: bool) -> DeliveryResult:
     """Make the call and say what became of it; a failure is an answer too."""
     try:
-        target = addresses.parse(parcel.url)
+        target = addresses.parse(request.url)
         ips = addresses.resolve(target, private=private)
-        code, body = _post(target, ips, parcel)
+        code, body = _post(target, ips, request)
     except (Invalid, Refused) as never:
-        return Told(error=str(never), is_final=True)
+        return DeliveryResult(error=str(never), is_final=True)
     except (PilothouseError, OSError, http.client.HTTPException) as failed:
         message = str(failed) or type(failed).__name__
-        return Told(error=message[:500])
+        return DeliveryResult(error=message[:500])
     if 300 <= code < 400:
-        return Told(code, body, "It answered with another address; none is followed.", True)
-    repeats = code in BUSY or code >= 500
+        return DeliveryResult(
+            code, body, "It answered with another address; none is followed.", True
+        )
+    repeats = code in RETRIED_STATUSES or code >= 500
     message = "" if code < 300 else f"It answered {code}."
-    return Told(code, body, message, is_final=not repeats)
+    return DeliveryResult(code, body, message, is_final=not repeats)
 
 
 def sign(secret: str, delivery: str, timestamp: str, payload: str) -> str:
@@ -72,16 +74,16 @@ def sign(secret: str, delivery: str, timestamp: str, payload: str) -> str:
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def _post(target: WebhookTarget, ips: list[str], parcel: Parcel) -> tuple[int, str]:
+def _post(target: WebhookTarget, ips: list[str], request: DeliveryRequest) -> tuple[int, str]:
     connection = http.client.HTTPConnection(target.host, target.port, timeout=MAX_SECONDS)
     late = threading.Event()
     connection.sock = _connected(target, ips)
     # A time-out of the socket begins anew with every byte; this one does not.
-    end = threading.Timer(MAX_SECONDS, _hang_up, (connection.sock, late))
+    end = threading.Timer(MAX_SECONDS, _shut_down, (connection.sock, late))
     end.daemon = True
     end.start()
     try:
-        connection.request("POST", target.path, parcel.payload.encode(), _headers(target, parcel))
+        connection.request("POST", target.path, request.payload.encode(), _headers(target, request))
         answer = connection.getresponse()
         return answer.status, answer.read(MAX_READ).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException):
@@ -93,7 +95,7 @@ def _post(target: WebhookTarget, ips: list[str], parcel: Parcel) -> tuple[int, s
         connection.close()
 
 
-def _headers(target: WebhookTarget, parcel: Parcel) -> dict[str, str]:
+def _headers(target: WebhookTarget, request: DeliveryRequest) -> dict[str, str]:
     timestamp = str(int(time.time()))
     host = f"[{target.host}]" if ":" in target.host else target.host
     usual = target.port == addresses.SCHEMES[target.scheme]
@@ -102,11 +104,11 @@ def _headers(target: WebhookTarget, parcel: Parcel) -> dict[str, str]:
         "User-Agent": "pilothouse",
         "Content-Type": "application/json",
         "Connection": "close",
-        DELIVERY: parcel.id,
+        DELIVERY: request.id,
         TIMESTAMP: timestamp,
     }
-    if parcel.secret:
-        headers[SIGNATURE] = sign(parcel.secret, parcel.id, timestamp, parcel.payload)
+    if request.secret:
+        headers[SIGNATURE] = sign(request.secret, request.id, timestamp, request.payload)
     return headers
 
 
@@ -133,7 +135,7 @@ def _encrypted(plain: socket.socket, host: str) -> socket.socket:
         raise
 
 
-def _hang_up(held: socket.socket, late: threading.Event) -> None:
+def _shut_down(held: socket.socket, late: threading.Event) -> None:
     late.set()
     with contextlib.suppress(OSError):
         held.shutdown(socket.SHUT_RDWR)
