@@ -272,7 +272,7 @@ def test_runs_in_a_circle_and_above_themselves(workspace: Workspace, store_folde
     for run, above in ((RUN, OTHER), (OTHER, RUN)):
         (store_folder / "1" / run / "tags" / "mlflow.parentRunId").write_text(above)
     report = bring(workspace, store_folder)
-    assert told(report)["broken", "parent"] == "it would stand above itself"
+    assert told(report)["broken", "parent"] == "it would be above itself"
     parents = [workspace.experiments.run(run).parent_id for run in (RUN, OTHER)]
     assert None in parents
 

@@ -251,7 +251,7 @@ def test_a_parameter_that_differs_is_a_conflict_and_ours_stays(
     depth.write_text("4")
     report = workspace.imports.run(str(mlruns))
     [line] = [line for line in report.lines if line.outcome == "conflict"]
-    assert line.why == "it is '3' here and '4' there; ours stays"
+    assert line.why == "it is '3' here and '4' there; the value here stays"
     assert workspace.experiments.run(depth.parents[1].name).params["depth"] == "3"
 
 
