@@ -1,5 +1,5 @@
-"""Bringing what another tracker kept: read through a `Source`, written as our own runs and models.
+"""Importing from another tracker: read through an `ImportSource`, written as runs and models.
 
-What is read was written by strangers: it is checked value by value, nothing of it is executed or
-unpickled, and whatever cannot come becomes a line of the report.
+The input is untrusted: every value is checked, nothing is executed or unpickled, and whatever
+cannot be imported becomes a line of the report.
 """

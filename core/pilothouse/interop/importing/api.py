@@ -1,4 +1,4 @@
-"""What a screen, command or notebook may ask of imports."""
+"""Imports as screens, commands and notebooks use them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ KIND = "import_mlflow"
 
 
 class Imports(Service):
-    """Bringing the history that another tracker kept."""
+    """Importing experiments, runs and models from another tracker."""
 
     def preview(self, source: str, *, artifacts: str = "") -> ImportPreview:
-        """What lies in a folder, an mlflow.db or a server; nothing is written.
+        """What a folder, a database file or a server contains; nothing is written.
 
         Raises NotFound, Invalid or Unavailable when it cannot be read.
         """
@@ -41,9 +41,9 @@ class Imports(Service):
         artifacts: str = "",
         on_progress: Callable[[float, str], None] = lambda _share, _message: None,
     ) -> ImportReport:
-        """Bring it now, in this process; `tell` hears the share that is done and what comes next.
+        """Import now, in this process; `on_progress` gets the share done and what comes next.
 
-        Raises NotFound, Invalid or Unavailable when nothing of it can be read.
+        Raises NotFound, Invalid or Unavailable when the source cannot be read.
         """
         return bring.run_import(
             self._store,
@@ -62,9 +62,9 @@ class Imports(Service):
         prefix: str = "",
         artifacts: str = "",
     ) -> str:
-        """Ask the worker to bring it and return the job's id.
+        """Submit the import as a job and return the job's id.
 
-        Raises NotFound or Invalid when it is no source, Conflict while it is being brought.
+        Raises NotFound or Invalid when this is not a source, Conflict while it is being imported.
         """
         location = normalised(source)
         args = {
@@ -79,7 +79,7 @@ class Imports(Service):
             return submit(session, self._store, KIND, args, title=f"Import {_short(location)}")
 
     def report(self, job: str) -> ImportReport:
-        """What came of an import. Raises NotFound for another job, Conflict before it has ended."""
+        """The report of an import. Raises NotFound for another job, Conflict until it has ended."""
         with self._store.read() as session:
             row = session.get(Job, job)
         if row is None or row.kind != KIND:
@@ -99,7 +99,7 @@ def _source(args: Mapping[str, Any]) -> str:
 
 
 def _short(location: str) -> str:
-    """The name that a reader knows a source by."""
+    """The end of a path, or the host of an address, for a job's title."""
     if location.startswith(("http:", "https:")):
         return urlsplit(location).netloc
     return "/".join(Path(location).parts[-2:])

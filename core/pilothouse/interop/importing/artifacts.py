@@ -1,4 +1,4 @@
-"""Keeping files of a source: by content, within a limit, one after the other."""
+"""Storing the files of a source: by content, within the size limit, one after the other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IN_MEMORY = 1 << 20
 
 @dataclass(frozen=True)
 class ImportedFiles:
-    """The files of a run or a logged model that are kept, and whether those are all."""
+    """The files of a run or a logged model that were stored, and whether those are all."""
 
     stored: tuple[StoredFile, ...]
     complete: bool
@@ -38,7 +38,7 @@ def store_files(
     owner: RunRecord | LoggedModelRecord,
     on_file: Callable[[str], None],
 ) -> ImportedFiles:
-    """Keep the bytes of every file; what cannot be read or is too large becomes a line."""
+    """Store every file; what cannot be read or is too large becomes a line of the report."""
     stored, complete = list[StoredFile](), True
     for file in source.files(owner):
         on_file(file.path)

@@ -23,7 +23,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def text(value: Any) -> str:
-    """A text that a database can keep; a number as its digits, anything else as nothing."""
+    """A text that a database can store; a number as its digits, anything else as the empty text."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -35,7 +35,7 @@ def text(value: Any) -> str:
 
 
 def integer(value: Any) -> int | None:
-    """A whole number of 64 bits, None for what is none."""
+    """An integer of 64 bits, or None."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
@@ -46,7 +46,7 @@ def integer(value: Any) -> int | None:
 
 
 def number(value: Any) -> float | None:
-    """A figure; NaN and the infinities are figures too. None for what is none."""
+    """A float, which may be NaN or infinite, or None."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
@@ -57,7 +57,7 @@ def number(value: Any) -> float | None:
 
 
 def micros(ms: Any) -> int | None:
-    """Milliseconds since the epoch as microseconds, None outside of the years that can be kept."""
+    """Milliseconds since the epoch as microseconds; None outside the years 1 to 9999."""
     number = integer(ms)
     if number is None or not EARLIEST_US <= number * 1000 <= LATEST_US:
         return None
@@ -65,26 +65,26 @@ def micros(ms: Any) -> int | None:
 
 
 def instant(ms: Any) -> datetime | None:
-    """The instant of milliseconds since the epoch, None for what is none."""
+    """The instant of milliseconds since the epoch, or None."""
     number = micros(ms)
     return None if number is None else EPOCH + timedelta(microseconds=number)
 
 
 def text_mapping(value: Any) -> dict[str, str]:
-    """A mapping of texts; what is no mapping is an empty one."""
+    """A mapping of texts; empty for anything that is not a mapping."""
     if not isinstance(value, dict):
         return {}
     return {text(key): text(item) for key, item in value.items()}
 
 
 def excerpt(value: Any, most: int = MAX_EXCERPT_LENGTH) -> str:
-    """Somebody else's words in one short line that a terminal and a page can show."""
+    """An untrusted text as one short line that is safe to print on a terminal and a page."""
     cut = text(value)[: most + 1]
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cut)
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def fingerprint(*parts: Any) -> str:
-    """A digest of facts: the same facts give the same one."""
+    """A digest of values: equal values give an equal digest."""
     payload = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(payload.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,8 +1,8 @@
-"""Bringing everything of a source: experiments, logged models, runs, then the registry.
+"""Importing a source: experiments, then logged models, then runs, then the registry.
 
-A run is one transaction, and a very long one a few: nobody who writes beside us waits for more
-than a portion of points. Each thing that has come is remembered in the same transaction, so an
-import that was killed goes on where it was, and one that is done again finds nothing to do.
+A run is one transaction, a very long one a few, so that other writers wait for at most `MAX_POINTS`
+points. What was imported is recorded in the same transaction: an import that was killed continues
+where it was, and one that is repeated finds nothing to do.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def import_job(
     into: str = "",
     artifacts: str = "",
 ) -> dict[str, Any]:
-    """Bring a source in a child process; the result is the report as JSON."""
+    """The job of an import, in a child process; the result is the report as JSON."""
     return run_import(
         store,
         source,
@@ -71,10 +71,10 @@ def run_import(
     artifacts: str = "",
     on_progress: ProgressCallback = lambda _share, _message: None,
 ) -> ImportReport:
-    """Bring what a folder, database or server holds, and say what came and what did not.
+    """Import a folder, a database or a server, and report what was imported and what was not.
 
-    `tell` hears how far it is, and may raise to stop it: what came until then stays. Raises
-    NotFound, Invalid or Unavailable when nothing of the source can be read.
+    `on_progress` may raise to stop it: what was imported until then stays. Raises NotFound, Invalid
+    or Unavailable when the source cannot be read.
     """
     report = ReportBuilder()
     opened = open_source(source, report, artifacts)
@@ -95,12 +95,12 @@ def import_from(
     prefix: str = "",
     on_progress: ProgressCallback = lambda _share, _message: None,
 ) -> ImportReport:
-    """Bring what an opened source holds; `report` are those that its reader tells."""
+    """Import an opened source; its reader writes to the same `report`."""
     return _Import(store, source, report, prefix, on_progress).run(experiments)
 
 
 class _Import:
-    """One import on its way."""
+    """An import while it runs."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class _Import:
             self._ledger = ImportLedger(session, source.name)
 
     def run(self, selected: Sequence[str]) -> ImportReport:
-        """Bring what was asked for, in the order in which one thing needs the other."""
+        """Import the selected experiments, or all; what others refer to comes first."""
         self._report_progress("looking")
         chosen = self._selected_experiments(selected)
         counts = [self._source.count(experiment) for experiment in chosen]
@@ -161,7 +161,7 @@ class _Import:
         ]
 
     def _import_experiment(self, experiment: records.ExperimentRecord) -> None:
-        """See to it that there is an experiment for its runs; an empty Default is none."""
+        """Find or make the experiment for its runs; an empty `Default` is skipped."""
         name = f"{self._prefix}/{experiment.name}" if self._prefix else experiment.name
         if len(name) > MAX_EXPERIMENT_NAME_LENGTH or not name.strip():
             message = f"a name has 1 to {MAX_EXPERIMENT_NAME_LENGTH} characters"
@@ -199,7 +199,7 @@ class _Import:
         name: str,
         experiment_id: int | None,
     ) -> int:
-        """The experiment of that name, made with their facts when it is not there."""
+        """The experiment of that name, made with the source's note and dates when there is none."""
         if experiment_id is None and name == DEFAULT_NAME:
             experiment_changes.ensure_default(session, self._store)
             experiment_id = _experiment_named(session, name)
@@ -231,7 +231,7 @@ class _Import:
         return f"imported from {self._source.name}"
 
     def _record_once(self, session: Session, experiment_id: int) -> None:
-        """One entry of the log for all that an import brings into an experiment."""
+        """Write one activity for all that an import adds to an experiment."""
         row = session.get(Experiment, experiment_id)
         if row is not None and experiment_id not in self._recorded:
             from_where = {"source": self._source.name}
@@ -376,7 +376,7 @@ class _Import:
         self._ledger.record(session, self._store, ledger.RUN, run.id, run.id, state=STARTED)
 
     def _valid_points(self, run: records.RunRecord) -> Iterator[Points]:
-        """The run's points, of the metrics that have a fit name."""
+        """The run's points of the metrics that have a valid name."""
         for stretch in self._source.points(run):
             if is_valid_key(stretch.key):
                 yield stretch
@@ -385,7 +385,7 @@ class _Import:
                 self._report.broken("metric", f"{run.id}/{stretch.key}", message)
 
     def _link_parents(self, experiment_id: int) -> None:
-        """Put runs below their parents; when there are none to put, nothing is written."""
+        """Put runs below their parents; without such runs nothing is written."""
         parent_key = self._source.tag_columns.parent
         with self._store.read() as session:
             waits = write_runs.has_unlinked_runs(session, experiment_id, parent_key)
@@ -419,7 +419,7 @@ def _rows(ids: Sequence[str]) -> Any:
 def _existing_experiment(
     session: Session, entry: ledger.LedgerEntry | None, name: str
 ) -> int | None:
-    """The experiment that it became before, when that is meant; else the one of that name."""
+    """The experiment that it was imported as, unless it was renamed; else the one of that name."""
     if entry is not None and (row := session.get(Experiment, int(entry.local_id))) is not None:
         return row.id if row.name == name else _experiment_named(session, name)
     return _experiment_named(session, name)

@@ -1,4 +1,4 @@
-"""What has been brought already, so that nothing is brought twice and what is half here goes on."""
+"""What was imported already: nothing is imported twice, and partial imports continue."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pilothouse.storage import Store
 EXPERIMENT, RUN, LOGGED_MODEL, MODEL, VERSION = (
     *("experiment", "run", "logged model", "model", "version"),
 )
-# `partly`: it is here, but something of it could not be read, and is asked for again next time.
+# As they are stored. Partial: some of it could not be read, and is tried again next time.
 STARTED, PARTIAL, COMPLETE = "begun", "partly", "whole"
 CHUNK = 400
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """Something that is here already, and from which source."""
+    """Something that was imported, from which source, how completely, and its fingerprint then."""
 
     source: str
     local_id: str
@@ -29,12 +29,12 @@ class LedgerEntry:
     digest: str
 
     def is_unchanged(self, digest: str) -> bool:
-        """Whether nothing is left to do while it looks like this."""
+        """Whether it was imported completely and has not changed since."""
         return self.state == COMPLETE and self.digest == digest
 
 
 class ImportLedger:
-    """What has come from a source, and from others: a folder that was moved is another one."""
+    """What was imported from a source and from others: a moved folder is another source."""
 
     def __init__(self, session: Session, source: str) -> None:
         self.source = source
@@ -44,7 +44,7 @@ class ImportLedger:
     def entries(
         self, session: Session, kind: str, external_ids: Sequence[str]
     ) -> Mapping[str, LedgerEntry]:
-        """Those of a kind that are known, by their ids; what came from this source goes first."""
+        """The entries of a kind by external id; an entry of this source wins over another's."""
         entries: dict[str, LedgerEntry] = {}
         for start in range(0, len(external_ids), CHUNK):
             query = select(Imported).where(
@@ -60,7 +60,7 @@ class ImportLedger:
         return entries
 
     def entry(self, session: Session, kind: str, external_id: str) -> LedgerEntry | None:
-        """One of a kind, when it is known."""
+        """The entry of one external id, if there is one."""
         return self.entries(session, kind, [external_id]).get(external_id)
 
     def record(

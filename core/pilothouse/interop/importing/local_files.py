@@ -1,4 +1,4 @@
-"""Files that lie in a folder of this machine: found again wherever the folder is now."""
+"""Files in a folder of this machine, found wherever the folder was moved to."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class LocalFiles:
         self.report = report
 
     def problem_callback(self, kind: str) -> ProblemCallback:
-        """Where what cannot be read is told: a line of the report."""
+        """A callback that reports what cannot be read."""
         return lambda path, why: self.report.broken(kind, path, why)
 
     def folder_of(self, owner: RunRecord | LoggedModelRecord) -> str | None:
-        """The folder of a run's or a logged model's files, None when it is not there."""
+        """The folder with the files of a run or a logged model, or None."""
         return self.root.relocate(owner.artifact_uri, owner.id)
 
     def files(self, owner: RunRecord | LoggedModelRecord) -> Iterator[FileRecord]:
@@ -45,7 +45,7 @@ class LocalFiles:
         return self.root.chunks(file.location)
 
     def size(self) -> int | None:
-        """The bytes of all files in the folder; None when they are too many to be counted."""
+        """The bytes of all files in the folder; None when there are too many to count."""
         total, count = 0, 0
         for entry in self.root.files("", lambda _path, _why: None):
             total, count = total + entry.size, count + 1

@@ -1,4 +1,4 @@
-"""Looking into a source before anything is written: how much there is, and how much is here."""
+"""Previewing a source before anything is written: how much it has, and how much is here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = ("name", "runs", "deleted", "created_at")
 
 @dataclass(frozen=True)
 class ImportPreview:
-    """What lies in a source. `runs` and `bytes` are None where only reading it all would tell."""
+    """What a source has. `runs` and `bytes` are None where counting means reading everything."""
 
     source: str
     kind: str
@@ -53,7 +53,7 @@ class ImportPreview:
 
 
 def preview(store: Store, source: str, artifacts: str = "") -> ImportPreview:
-    """Count what a source holds. Raises NotFound, Invalid or Unavailable when it cannot be read."""
+    """Count what a source has. Raises NotFound, Invalid or Unavailable when it cannot be read."""
     report = ReportBuilder()
     opened = open_source(source, report, artifacts)
     try:

@@ -1,4 +1,4 @@
-"""What a source tells: plain values in our words, and the seam that every reader has."""
+"""What a source returns, as plain values, and the protocol that every reader implements."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class MetricRecord:
-    """A figure of a logged model."""
+    """A metric of a logged model."""
 
     key: str
     value: float
@@ -112,7 +112,7 @@ class LoggedModelRecord:
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """A version of a registered model; `stage` is one of our stages."""
+    """A version of a registered model; `stage` is one of `registry.tables.STAGES`."""
 
     version: int
     source: str
@@ -128,7 +128,7 @@ class VersionRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """A registered model with its versions by number."""
+    """A registered model with its versions, sorted by number."""
 
     name: str
     note: str = ""
@@ -141,7 +141,7 @@ class ModelRecord:
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file: its path at its owner, its size where that is known, where the source finds it."""
+    """A file: its path below its owner, its size if known, and where the source reads it."""
 
     path: str
     size: int | None
@@ -149,11 +149,11 @@ class FileRecord:
 
 
 class ImportSource(Protocol):
-    """Somebody else's store, read only. What cannot be read is told to the report, not raised."""
+    """Another tracker's store, read only. What cannot be read is reported, not raised."""
 
     @property
     def name(self) -> str:
-        """What tells this source from every other, without secrets."""
+        """What distinguishes this source from every other; no secrets."""
         ...
 
     @property
@@ -168,12 +168,12 @@ class ImportSource(Protocol):
 
     @property
     def kind(self) -> str:
-        """What it is, in words: a folder, a database, a server."""
+        """What it is: a folder, a database, a server."""
         ...
 
     @property
     def written_by(self) -> str:
-        """The version or schema that wrote it, where that is known."""
+        """The version or schema that wrote it, if known."""
         ...
 
     def experiments(self) -> Iterator[ExperimentRecord]:
@@ -181,19 +181,19 @@ class ImportSource(Protocol):
         ...
 
     def count(self, experiment: ExperimentRecord) -> int | None:
-        """How many runs it has, None when only reading them all would tell."""
+        """How many runs it has, None when counting means reading them all."""
         ...
 
     def runs(self, experiment: ExperimentRecord) -> Iterator[RunRecord]:
-        """Its runs, page by page inside, the deleted ones too."""
+        """Its runs, deleted ones too, read in pages."""
         ...
 
     def points(self, run: RunRecord) -> Iterator[Points]:
-        """Its histories in stretches of at most `BATCH` points."""
+        """Its histories in batches of at most `BATCH` points of one metric."""
         ...
 
     def logged_models(self, experiment: ExperimentRecord) -> Iterator[LoggedModelRecord]:
-        """Its logged models; none where they are not known yet."""
+        """Its logged models, if the tracker has such a thing."""
         ...
 
     def files(self, owner: RunRecord | LoggedModelRecord) -> Iterator[FileRecord]:
@@ -201,11 +201,11 @@ class ImportSource(Protocol):
         ...
 
     def read(self, file: FileRecord) -> Iterator[bytes]:
-        """The bytes of a file in pieces. Raises Unavailable when it cannot be read."""
+        """The bytes of a file in chunks. Raises Unavailable when it cannot be read."""
         ...
 
     def models(self) -> Iterator[ModelRecord]:
-        """Every registered model; prompts are none."""
+        """Every registered model, without prompts."""
         ...
 
     def resolve(self, session: Session, version: VersionRecord) -> ModelSource | None:
@@ -213,13 +213,13 @@ class ImportSource(Protocol):
         ...
 
     def unsupported(self) -> Mapping[str, int]:
-        """What is there and never comes (prompts, traces), and how much of it."""
+        """How much there is of what is never imported (prompts, traces), by noun."""
         ...
 
     def size(self) -> int | None:
-        """The bytes of all its files, None when only reading them would tell."""
+        """The bytes of all its files, None when counting means reading them."""
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close files and connections."""
         ...

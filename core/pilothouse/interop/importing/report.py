@@ -1,4 +1,4 @@
-"""What came of an import: how much came, and a line for everything that did not."""
+"""The report of an import: how much was imported, and a line for everything that was not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS = ("outcome", "kind", "name", "why")
 
 @dataclass(frozen=True)
 class ReportLine:
-    """One thing that did not come as it was: what it is, what became of it, and why."""
+    """One thing that was not imported as it was: what it is, the outcome, and why."""
 
     outcome: str
     kind: str
@@ -35,7 +35,7 @@ class ReportLine:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """An import that has ended. `known` was here already, `changed` was and got what is new."""
+    """An import that has ended; `changed` are those that were here and were updated."""
 
     source: str
     kind: str
@@ -47,12 +47,12 @@ class ImportReport:
 
     @property
     def faults(self) -> int:
-        """How much is broken or in conflict; what is skipped on purpose does not count."""
+        """How many lines are broken or in conflict; what is skipped on purpose does not count."""
         return sum(self.outcomes.get(outcome, 0) for outcome in FAULTS)
 
     @property
     def lines_omitted(self) -> int:
-        """How many lines there were more than are kept."""
+        """How many lines were dropped because there were too many."""
         return sum(self.outcomes.values()) - len(self.lines)
 
     def frame(self) -> pd.DataFrame:
@@ -92,7 +92,7 @@ class ImportReport:
 
 
 class ReportBuilder:
-    """A report while it is written."""
+    """Collects counts and lines while an import runs."""
 
     def __init__(self) -> None:
         self.imported: Counter[str] = Counter()
@@ -102,19 +102,19 @@ class ReportBuilder:
         self._lines: dict[ReportLine, None] = {}
 
     def skipped(self, kind: str, name: Any, why: str) -> None:
-        """It is there and does not come, and that is no fault."""
+        """It is in the source and is not imported, on purpose."""
         self._add(SKIPPED, kind, name, why)
 
     def broken(self, kind: str, name: Any, why: str) -> None:
-        """It cannot be read or cannot be kept."""
+        """It cannot be read or cannot be stored."""
         self._add(BROKEN, kind, name, why)
 
     def conflict(self, kind: str, name: Any, why: str) -> None:
-        """Something else has its place here."""
+        """Something else here has its id or its name."""
         self._add(CONFLICT, kind, name, why)
 
     def noted(self, kind: str, name: Any, why: str) -> None:
-        """It came, but not quite as it was."""
+        """It was imported, but not quite as it was."""
         self._add(NOTED, kind, name, why)
 
     def _add(self, outcome: str, kind: str, name: Any, why: str) -> None:
@@ -125,7 +125,7 @@ class ReportBuilder:
                 self._lines[line] = None
 
     def build(self, source: str, kind: str) -> ImportReport:
-        """What has been told so far."""
+        """The report so far."""
         counted = {noun: self.imported[noun] for noun in NOUNS}
         return ImportReport(
             source,

@@ -1,7 +1,7 @@
-"""Reading inside one folder and nowhere else: no link is followed, nothing is read without a limit.
+"""Reading inside one folder only: no link is followed, and nothing is read without a limit.
 
-Every file is opened from the folder down, part by part, and each part must be a real folder: what
-a link stands for is never touched, not even when it is put there while we read.
+Every file is opened from the folder down, part by part, with O_NOFOLLOW, and each part must be a
+real folder: a link is never followed, not even one that is put there while this reads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CHUNK_SIZE = 1 << 20
 MAX_YAML = 4 << 20
 MAX_YAML_DEPTH, MAX_DEPTH = 16, 64
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-# A pipe or a device would make whoever opens it wait.
+# Without O_NONBLOCK, opening a pipe or a device would block.
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
 ProblemCallback = Callable[[str, str], None]
@@ -31,7 +31,7 @@ ProblemCallback = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that lies in a folder."""
+    """A file or a folder inside a folder."""
 
     name: str
     path: str
@@ -41,7 +41,7 @@ class Entry:
 
 
 class Sandbox:
-    """A folder of somebody else's; paths inside it are texts such as `a/b/c`."""
+    """An untrusted folder; paths inside it are texts such as `a/b/c`."""
 
     def __init__(
         self, folder: Path, *, schemes: Sequence[str] = (), prefixes: Sequence[str] = ("",)
@@ -72,7 +72,7 @@ class Sandbox:
     def entries(
         self, path: str = "", tell: ProblemCallback = lambda _path, _why: None
     ) -> list[Entry]:
-        """What lies in a folder, by name; links and names that are no text are told, not listed."""
+        """What is in a folder, by name; links and unprintable names are reported, not listed."""
         entries = []
         with self._open(path, FOLDER) as folder, os.scandir(folder) as scanner:
             for item in scanner:
@@ -99,7 +99,7 @@ class Sandbox:
         return [entry for entry in self.entries(path, tell) if entry.is_folder]
 
     def is_folder(self, path: str) -> bool:
-        """Whether a real folder lies there."""
+        """Whether there is a real folder."""
         try:
             with self._open(path, FOLDER):
                 return True
@@ -136,7 +136,7 @@ class Sandbox:
             raise Unavailable(f"it cannot be read: {reason(broken)}.") from broken
 
     def read_limited(self, path: str, most: int) -> bytes:
-        """A small file whole. Raises Unavailable when unreadable, Invalid when it is larger."""
+        """A whole small file. Raises Unavailable when unreadable, Invalid when it is larger."""
         content = bytearray()
         for piece in self.chunks(path):
             content += piece
@@ -158,9 +158,9 @@ class Sandbox:
         return yaml_mapping(self.read_limited(path, MAX_YAML))
 
     def relocate(self, uri: str, owner: str) -> str | None:
-        """Where a path of the machine that wrote it lies in this folder; None when it does not.
+        """Where a path of the machine that wrote it is in this folder, or None.
 
-        The owner's id must stand in it, so that no path of somebody's choice is read.
+        The owner's id must be part of it, so that nobody can choose the path that is read.
         """
         parts = [
             part
@@ -192,7 +192,7 @@ def local_path(uri: str, *schemes: str) -> str:
 
 
 def yaml_mapping(data: bytes) -> dict[str, Any]:
-    """YAML that is a mapping of plain values. Raises Invalid, saying what is wrong.
+    """Parse YAML that is a mapping of plain values. Raises Invalid, saying what is wrong.
 
     It is scanned as a stream of events first: libyaml's loader crashes on deep nesting, and aliases
     can make a file of a kilobyte expand without end ("billion laughs").

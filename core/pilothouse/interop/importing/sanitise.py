@@ -1,4 +1,4 @@
-"""Words of strangers made to fit: what is too long is cut or left out, and a line says so."""
+"""Untrusted keys and values made storable: too long ones are cut or dropped, and reported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pilothouse.interop.limits import MAX_KEY_LENGTH, MAX_RUN_TAG_LENGTH
 
 
 def is_valid_key(key: str) -> bool:
-    """Whether a text can name a metric, a parameter or a tag here."""
+    """Whether a text is valid as the name of a metric, a parameter or a tag."""
     return 0 < len(key) <= MAX_KEY_LENGTH and key == key.strip()
 
 
@@ -20,7 +20,7 @@ def valid_pairs(
     owner: str,
     most: int = MAX_RUN_TAG_LENGTH,
 ) -> dict[str, str]:
-    """Keys and values that can be kept: odd keys are left out, long values are cut."""
+    """Keys and values that can be stored: invalid keys are dropped, long values are cut."""
     accepted = {}
     for key, value in values.items():
         if not is_valid_key(key):
@@ -31,7 +31,7 @@ def valid_pairs(
 
 
 def truncated(value: str, most: int, report: ReportBuilder, noun: str, name: str) -> str:
-    """The text, or its beginning when it is too long to be kept."""
+    """The text, or its beginning when it is too long to be stored."""
     if len(value) > most:
         report.noted(noun, name, f"cut after {most:,} of {len(value):,} characters")
     return value[:most]

@@ -1,4 +1,4 @@
-"""From what a person names (a path or an address) to the source that reads it."""
+"""From a path or an address to the source that reads it: the one module that knows every reader."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ DATABASE, RUNS = "mlflow.db", "mlruns"
 
 
 def normalised(source: str) -> str:
-    """What a person named, in the one form that means the same from anywhere.
+    """A path or an address in a form that means the same in every process.
 
-    Raises Invalid when it is nothing of the three, NotFound when there is no such path.
+    Raises Invalid when it is none of the kinds, NotFound when there is no such path.
     """
     text = source.strip()
     if not text:
@@ -37,7 +37,7 @@ def normalised(source: str) -> str:
 
 
 def _path(text: str) -> str:
-    """The path that a text means: SQLAlchemy writes three slashes before a path, four before /."""
+    """The path in a text; SQLAlchemy's URLs have three slashes before a path, four before `/`."""
     if text.lower().startswith(SQLITE):
         return text[len(SQLITE) :].removeprefix("///").split("?")[0]
     if text.lower().startswith("file:"):

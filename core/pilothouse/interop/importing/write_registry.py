@@ -42,7 +42,7 @@ REASON = "as it was where it was imported from"
 
 @dataclass
 class ModelCounts:
-    """What came of one registered model."""
+    """How much of one registered model was imported."""
 
     models: int = 0
     versions: int = 0
@@ -51,7 +51,7 @@ class ModelCounts:
 
 
 class RegistryImporter:
-    """Writes registered models of one source."""
+    """Imports the registered models of one source."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class RegistryImporter:
         self._all_runs = all_runs
 
     def import_model(self, session: Session, model: records.ModelRecord) -> ModelCounts:
-        """Bring a model with whatever of it is new, in the caller's transaction."""
+        """Import what is new of a model, in the caller's transaction."""
         counts = ModelCounts()
         selected = [
             version for version in model.versions if self._is_selected(session, model, version)
@@ -89,7 +89,7 @@ class RegistryImporter:
     def _is_selected(
         self, session: Session, model: records.ModelRecord, version: records.VersionRecord
     ) -> bool:
-        """Whether the run of a version has come, when not all of them were asked for."""
+        """Whether the run of a version was imported, when not all runs were selected."""
         if self._all_runs:
             return True
         run, made = session.get(Run, version.run_id), session.get(LoggedModel, version.model_id)
@@ -113,7 +113,7 @@ class RegistryImporter:
         return local_name
 
     def _import_model(self, session: Session, model: records.ModelRecord, name: str) -> bool:
-        """See to it that there is such a model; whether it was made just now."""
+        """Make or update the model; whether it was made just now."""
         digest = fingerprint(model.note, dict(model.tags))
         entry = self._ledger.entry(session, ledger.MODEL, model.name)
         row = session.get(Model, name)
@@ -140,7 +140,7 @@ class RegistryImporter:
         version: records.VersionRecord,
         counts: ModelCounts,
     ) -> int:
-        """The number of the version here, whether it came now or before."""
+        """Import a version, unless it is here; its number here, 0 when it was deleted here."""
         external_id = f"{model.name}/{version.version}"
         identity = fingerprint(version.created_at, version.source, version.run_id, version.model_id)
         digest = f"{identity} {fingerprint(version.stage, version.note, dict(version.tags))}"
@@ -177,7 +177,7 @@ class RegistryImporter:
     def _entry_of(
         self, session: Session, external_id: str, identity: str
     ) -> ledger.LedgerEntry | None:
-        """What is known of a version; another source's of the same name may be another model."""
+        """The entry of a version; one of another source counts only if it is the same version."""
         entry = self._ledger.entry(session, ledger.VERSION, external_id)
         is_same = entry is not None and (
             entry.source == self._ledger.source or entry.digest.startswith(f"{identity} ")
@@ -216,7 +216,7 @@ class RegistryImporter:
         return row
 
     def _resolve(self, session: Session, name: str, version: records.VersionRecord) -> ModelSource:
-        """Where the version's files are here; where they are said to be, when they are not."""
+        """Where the version's files are here; the source as it was written, when they are not."""
         resolved = self._source.resolve(session, version)
         if resolved is not None:
             return resolved
@@ -228,7 +228,7 @@ class RegistryImporter:
     def _update_version(
         self, session: Session, row: ModelVersion, version: records.VersionRecord
     ) -> None:
-        """The note, tags and stage that they say now."""
+        """Take over the note, tags and stage that the source has now."""
         owner = f"{row.model} {version.version}"
         note = truncated(version.note, MAX_MODEL_NOTE_LENGTH, self._report, "version", owner)
         version_tags = valid_pairs(version.tags, self._report, "tag", owner, MAX_MODEL_TAG_LENGTH)
@@ -256,7 +256,7 @@ class RegistryImporter:
         return alias is not None and not self._is_from_this_source(session, name, alias.version)
 
     def _is_from_this_source(self, session: Session, name: str, number: int) -> bool:
-        """Whether a version of ours was imported from this source."""
+        """Whether a version was imported from this source."""
         query = select(col(Imported.external_id)).where(
             col(Imported.source) == self._ledger.source,
             col(Imported.kind) == ledger.VERSION,
@@ -267,7 +267,7 @@ class RegistryImporter:
     def _import_aliases(
         self, session: Session, model: records.ModelRecord, name: str, numbers: dict[int, int]
     ) -> None:
-        """Point their aliases at what their versions became, unless ours point elsewhere."""
+        """Point aliases at the imported versions, unless they point elsewhere here."""
         digest = fingerprint(dict(model.aliases), numbers)
         external_id = f"{model.name}@"
         entry = self._ledger.entry(session, ledger.MODEL, external_id)
@@ -298,7 +298,7 @@ class RegistryImporter:
 
 
 def _was_moved_by_hand(session: Session, row: ModelVersion) -> bool:
-    """Whether the last move of a version was not an import's."""
+    """Whether the last move of a version was not made by an import."""
     query = (
         select(col(StageChange.reason))
         .where(col(StageChange.model) == row.model, col(StageChange.version) == row.version)

@@ -119,7 +119,7 @@ def log_points_and_files(
     stretches: Sequence[Points],
     files: Iterable[StoredFile],
 ) -> None:
-    """Append points and name files."""
+    """Append points and record files."""
     for start in range(0, len(stretches), BATCH_SIZE):
         part = stretches[start : start + BATCH_SIZE]
         recording.log_points(session, store, run_id, part, check_late=False)
@@ -128,7 +128,7 @@ def log_points_and_files(
 
 
 def finish(session: Session, store: Store, run: records.RunRecord) -> None:
-    """Give the run the end that it had; one that still runs goes on running."""
+    """Give the run the end that it had; one that still runs there stays running here."""
     row = session.get_one(Run, run.id)
     ended_at = run.ended_at or row.ended_at or row.started_at or store.now()
     has_ended = (run.status or row.status) in ENDED
@@ -143,7 +143,7 @@ def finish(session: Session, store: Store, run: records.RunRecord) -> None:
 
 
 def batches(stretches: Iterable[Points], most: int) -> Iterator[tuple[list[Points], bool]]:
-    """Stretches put together to about `most` points, and whether the portion is the last one."""
+    """Series in batches of about `most` points, and whether the batch is the last one."""
     waiting: list[Points] = []
     count = 0
     for stretch in stretches:

@@ -1,4 +1,4 @@
-"""What the readers of MLflow's stores have in common: words, tags, and how sources are resolved."""
+"""What the readers of MLflow's stores share: statuses, tags, and how sources are resolved."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class MlflowStore:
 
 
 def _candidate_sources(version: VersionRecord) -> list[tuple[str, str, str]]:
-    """The sources under which a version's files may be found here."""
+    """The sources under which a version's files may be found here, with run and model ids."""
     run, model = version.run_id, version.model_id
     candidates: list[tuple[str, str, str]] = []
     if model:

@@ -368,7 +368,7 @@ class DatabaseSource(MlflowStore, LocalFiles):
 
 
 class _PointBuffer:
-    """Rows of one metric on their way to being points."""
+    """Collects the rows of one metric as points."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -380,7 +380,7 @@ class _PointBuffer:
         return len(self._steps)
 
     def add(self, row: Sequence[Any]) -> bool:
-        """Whether the row was a point."""
+        """Add a row, if it is a valid point; whether it was."""
         _, step, at, value, nan = row
         fit_step, fit_at = coerce.integer(step), coerce.micros(at)
         number = float("nan") if nan else coerce.number(value)
@@ -392,5 +392,5 @@ class _PointBuffer:
         return True
 
     def points(self) -> Points:
-        """What has been added."""
+        """The points that were added."""
         return Points(self._key, self._steps, self._values, at_us=self._instants)

@@ -1,7 +1,7 @@
-"""Speaking to somebody else's server: a limit on time and size for every answer, no redirects.
+"""HTTP to an untrusted server: every response has a limit on time and size; no redirects.
 
-The credentials are those that MLflow's own client takes from the environment; no error, log line
-or report ever holds them.
+The credentials are those that MLflow's own client takes from the environment; they are never part
+of an error, a log line or a report.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class UnexpectedStatus(PilothouseError):
-    """The server answered, and it was no."""
+    """The server answered with an error status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"the server answered {status}: {message}")
@@ -73,7 +73,7 @@ class HttpClient:
         return self._with_retries(lambda: self._request("POST", path, json=fields))
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        """The bytes of a file; whoever reads them minds how many they become."""
+        """The bytes of a file; the caller limits how many it reads."""
         with self._stream("GET", path) as answer, _translated_errors(self.url):
             yield from answer.iter_bytes(1 << 20)
 
@@ -122,12 +122,12 @@ class HttpClient:
             yield answer
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._http.close()
 
 
 def checked_address(url: str) -> str:
-    """The address without a slash at its end. Raises Invalid when it is no fit address."""
+    """The address without a slash at its end. Raises Invalid when it is not a valid address."""
     try:
         parts = urlsplit(url.strip())
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -162,7 +162,7 @@ def _bearer() -> dict[str, str]:
 
 
 def _is_local(url: str) -> bool:
-    """Whether the server is on this machine, where no proxy of the environment leads."""
+    """Whether the server is on this machine: a proxy of the environment must not be used then."""
     host = urlsplit(url).hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -172,7 +172,7 @@ def _is_local(url: str) -> bool:
 
 @contextmanager
 def _translated_errors(url: str) -> Iterator[None]:
-    """What the library raises, in the reader's words."""
+    """Translate the library's exceptions into the project's errors."""
     import httpx
 
     try:
@@ -208,7 +208,7 @@ def _check_status(answer: httpx.Response, url: str) -> None:
 
 
 def _excerpt(answer: httpx.Response) -> str:
-    """The first words of an answer that was no."""
+    """The beginning of an error response."""
     for piece in answer.iter_bytes(500):
         return excerpt(piece)
     return "without a word"

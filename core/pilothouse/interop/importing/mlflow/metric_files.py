@@ -1,4 +1,4 @@
-"""The lines in which a file store keeps points: `instant value step`, and what belongs to it."""
+"""The lines in which MLflow's file store keeps points: `timestamp value step`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_LINE_LENGTH = 4096
 
 
 def points(key: str, pieces: Iterable[bytes]) -> Generator[Points, None, int]:
-    """The points of a metric in stretches; at the end, how many lines were none.
+    """The points of a metric in batches; returns how many lines were not points.
 
     Old lines have no step; newer ones may end with the name and digest of a dataset.
     """
@@ -47,7 +47,7 @@ def _point(line: bytes | None) -> tuple[int, float, int] | None:
 
 
 def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes | None]:
-    """The lines of a file; None for one that is too long, or that nobody wrote to its end."""
+    """The lines of a file; None for one that is too long or was not written completely."""
     rest, is_long = b"", False
     for piece in pieces:
         first, *others = piece.split(b"\n")
@@ -70,7 +70,7 @@ def _extended(rest: bytes, more: bytes, is_long: bool) -> tuple[bytes, bool]:
 
 
 def model_metrics(key: str, body: bytes) -> Iterator[MetricRecord]:
-    """The figures of a logged model: `instant value step run`, then a dataset when it is of one."""
+    """The metrics of a logged model: `timestamp value step run`, then a dataset, if any."""
     for line in whole_lines([body]):
         parts = coerce.text(line or b"").split(" ")
         at, value = coerce.instant(parts[0]), coerce.number(parts[1] if len(parts) > 1 else "")

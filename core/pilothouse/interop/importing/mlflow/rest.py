@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class RemoteSource(MlflowStore):
-    """A tracking server; everything of it is asked for, page by page, and nothing is believed."""
+    """A tracking server, read page by page; no answer is trusted."""
 
     kind = "server"
 
@@ -75,7 +75,7 @@ class RemoteSource(MlflowStore):
             )
 
     def _pages(self, path: str, noun: str, fields: Json, *, get: bool = False) -> Iterator[Json]:
-        """Every row of a listing; one that goes in a circle is left."""
+        """Every row of a listing; one whose page tokens repeat is abandoned."""
         token, visited = "", set[str]()
         for _ in range(MAX_PAGES):
             request = fields | ({"page_token": token} if token else {})
@@ -93,7 +93,7 @@ class RemoteSource(MlflowStore):
             visited.add(token)
 
     def count(self, experiment: ExperimentRecord) -> int | None:
-        """How many runs it has, when they are not so many that counting is half the work."""
+        """How many runs it has; None above one page, where counting costs as much as reading."""
         fields = {
             "experiment_ids": [experiment.id],
             "run_view_type": "ALL",
@@ -194,7 +194,7 @@ class RemoteSource(MlflowStore):
         return self._pages(path, "files", fields, get=True)
 
     def _path(self, owner: RunRecord | LoggedModelRecord, folder: str, raw: str) -> str | None:
-        """A path as it was told, when it lies below the folder that was asked for."""
+        """The path of a listed file, if it is inside the listed folder; else None."""
         try:
             path = clean(raw)
         except PilothouseError:
@@ -238,7 +238,7 @@ class RemoteSource(MlflowStore):
                 yield _model(name, row, tags, versions[name])
 
     def unsupported(self) -> Mapping[str, int]:
-        """The prompts, which newer servers tell only to whom asks for them, and nothing else."""
+        """The prompts, which newer servers list only on request; nothing else can be counted."""
         fields = {"max_results": MODELS, "filter": PROMPTS}
         try:
             for row in self._pages(
@@ -254,7 +254,7 @@ class RemoteSource(MlflowStore):
         return None
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._client.close()
 
 

@@ -1,4 +1,4 @@
-"""A SQLite file of a stranger: opened so that nothing is written, run or believed."""
+"""An untrusted SQLite file: opened read-only, with trusted_schema off, plain tables only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 class Tables:
-    """The plain tables of a database; one that is missing is empty, a missing column is None."""
+    """The plain tables of a database; a missing table is empty, a missing column is None."""
 
     def __init__(self, file: Path, needed: Sequence[str]) -> None:
         self._file = file
@@ -38,16 +38,16 @@ class Tables:
 
     @property
     def is_known_schema(self) -> bool:
-        """Whether a version of MLflow that is known here has written it."""
+        """Whether its schema is one of a known version of MLflow."""
         return self.schema in KNOWN_REVISIONS
 
     @property
     def schema_description(self) -> str:
-        """The schema's version in words."""
+        """The schema's version, described."""
         return f"MLflow's schema {self.schema}" if self.schema else "a schema without a version"
 
     def _read_columns(self) -> dict[str, set[str]]:
-        """The columns of plain tables: a view or a virtual table could run what it likes."""
+        """The columns of plain tables: a view or a virtual table could run its author's code."""
         names = self._all(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
         )
@@ -95,7 +95,7 @@ class Tables:
     def query(
         self, query: str, among: Sequence[str], columns: Sequence[str] | None = None
     ) -> list[Row]:
-        """The rows of a query of ours, whose `{}` stands for many values."""
+        """The rows of a trusted query, in which `{}` is replaced by placeholders of many values."""
         rows = []
         for start in range(0, len(among), MAX_VALUES):
             part = among[start : start + MAX_VALUES]
@@ -116,7 +116,7 @@ class Tables:
         while page := self._mapped(query, (of[1], last, size), columns):
             yield page
             newest = str(page[-1][key])
-            if newest <= last:  # a key that is no UTF-8 is not the one that was read
+            if newest <= last:  # an invalid UTF-8 key was changed when it was read
                 return
             last = newest
 
@@ -137,7 +137,7 @@ class Tables:
         }
 
     def iterate(self, query: str, *values: str) -> Iterator[Sequence[Any]]:
-        """The rows of a query of ours, one by one."""
+        """The rows of a trusted query, one by one."""
         try:
             yield from self._connection.execute(query, values)
         except sqlite3.Error as broken:
@@ -186,7 +186,7 @@ def _connect(file: Path) -> sqlite3.Connection:
     uri = f"{file.resolve().as_uri()}?mode=ro"
     log = file.with_name(f"{file.name}-wal")
     if head[18:20] == WAL and not log.exists():
-        # Nobody has it open. To read it in the usual way would make files beside it.
+        # Nobody has it open. Without `immutable`, SQLite would create -wal and -shm files.
         uri += "&immutable=1"
     try:
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, check_same_thread=False)
