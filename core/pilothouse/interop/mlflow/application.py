@@ -1,7 +1,7 @@
 """The protocol as an ASGI application: finds the handler of a request and runs it.
 
-What is wrong with a request is answered in the protocol's words; nothing that a caller did may
-end in 5xx, for clients repeat that for minutes.
+Errors are answered with MLflow's codes and messages. Nothing that a caller did may end in 5xx:
+MLflow's client retries those for minutes.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ MODEL_FILE = re.compile(r"logged-models/([^/]+)/artifacts/files")
 
 
 class RouteNotFound(PilothouseError):
-    """No route at this path, or not by this method."""
+    """No route at this path, or not with this method."""
 
     def __init__(self, status: int, message: str = "") -> None:
         usual = "There is nothing here." if status == 404 else "Not by this method."
@@ -91,7 +91,7 @@ class RouteNotFound(PilothouseError):
 
 
 class MlflowApplication:
-    """Answers the paths that `paths.owns` names."""
+    """The ASGI application of the paths that `paths.owns` names."""
 
     def __init__(self, store: Store, *, allow_reset: bool = False) -> None:
         self.store = store
@@ -127,7 +127,7 @@ class MlflowApplication:
             await respond(send, answer)
 
     def close(self) -> None:
-        """Write what waits, then end."""
+        """Write what is queued, then stop."""
         self._reader.close()
         self._compactor.close()
         self.ingest.close()
@@ -185,7 +185,7 @@ class MlflowApplication:
     async def _request_values(
         self, scope: Scope, receive: Receive, grow: Callable[[int], None]
     ) -> dict[str, Any]:
-        """The fields of a request: of a GET those of its query, or of its body without a query.
+        """The fields of a request: of a GET its query, or its body when it has no query.
 
         A body of very many values is refused before it is parsed.
         """
@@ -205,7 +205,7 @@ class MlflowApplication:
         return Response(200, orjson.dumps(response), NOSNIFF)
 
     async def _ensure_default(self) -> None:
-        """The first request makes sure of the experiment that clients take for granted."""
+        """Make the default experiment with the first request: clients take it for granted."""
         failed = self._default is not None and self._default.done() and self._default.exception()
         if self._default is None or failed:
             self._default = asyncio.create_task(self._make_default())
@@ -278,7 +278,7 @@ class MlflowApplication:
 
 
 class _RouteTable:
-    """Routes by path and method; those with a part that varies are tried one after the other."""
+    """Routes by path and method; those with a variable part are tried one after the other."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._fixed: dict[str, dict[str, Route]] = {}

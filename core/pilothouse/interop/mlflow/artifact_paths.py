@@ -1,7 +1,7 @@
-"""Artifact paths of the protocol, and whose files they mean: a run's, a logged model's, nobody's.
+"""Artifact paths of the protocol, and their owner: a run, a logged model, or nobody.
 
-Clients are told `mlflow-artifacts:/1/<run>/artifacts`, so everything is read and written through
-this server and kept by content; a path is a name in a table and never a path of this machine.
+Clients get `mlflow-artifacts:/1/<run>/artifacts`, so everything is read and written through this
+server and stored by content; a path is a key in a table and never a path of this machine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class ArtifactLocation:
-    """Whose folder, and the path inside it ("" is the folder itself)."""
+    """The owner, and the path inside its folder ("" is the folder itself)."""
 
     kind: str
     owner: str
@@ -42,9 +42,9 @@ class ArtifactLocation:
 
 
 def clean(path: str) -> str:
-    """The path without slashes around it. Raises when it is absolute or climbs, however quoted."""
+    """The path without slashes around it. Raises when it is absolute or escapes, however quoted."""
     trimmed = path.rstrip("/")
-    # A drive's letter would be a place of its own on the machine of whoever downloads.
+    # A drive letter would be an absolute path on the machine that downloads.
     drives = DRIVE.match(path) or any(DRIVE.fullmatch(part) for part in path.split("/"))
     bad = escapes_root(path) or path.startswith(("/", "\\")) or "\\" in path or drives
     if bad or len(path) > MAX_PATH_LENGTH or "//" in trimmed or "#" in path or "\0" in path:
@@ -53,7 +53,7 @@ def clean(path: str) -> str:
 
 
 def locate(session: Session, path: str) -> ArtifactLocation:
-    """Whose a path below the server's artifact root is."""
+    """The owner of a path below the server's artifact root."""
     whole = clean(path)
     if match := OF_MODEL.fullmatch(whole):
         model = session.get(LoggedModel, match[1])
@@ -72,7 +72,7 @@ def _is_below(path: str, root: str) -> bool:
 
 
 def find(session: Session, location: ArtifactLocation) -> StoredFile:
-    """The file at a place. Raises when there is none, or a folder."""
+    """The file at a location. Raises when there is none, or a folder."""
     key = (location.owner, location.inside)
     table: Any = RunArtifact if location.kind == RUN else File
     row = session.get(table, key) if location.inside else None
@@ -84,7 +84,7 @@ def find(session: Session, location: ArtifactLocation) -> StoredFile:
 
 
 def below(session: Session, location: ArtifactLocation) -> list[StoredFile]:
-    """Every file in the folder at a place."""
+    """Every file in the folder at a location."""
     table, owner = _table(location)
     query = select(table).where(owner == location.owner).order_by(col(table.path))
     if location.inside:
@@ -106,7 +106,7 @@ def _table(location: ArtifactLocation) -> tuple[Any, Any]:
 def store_file(
     session: Session, store: Store, location: ArtifactLocation, digest: str, size: int
 ) -> None:
-    """Name kept bytes as the file at a place; the same place again is the newer file."""
+    """Record stored bytes as the file at a location, in place of an older one."""
     if not location.inside:
         raise invalid("Invalid path")
     if location.kind == RUN:
@@ -120,7 +120,7 @@ def store_file(
 
 
 def remove(session: Session, store: Store, location: ArtifactLocation) -> None:
-    """Take away the file at a place, or every file in the folder; the bytes stay kept."""
+    """Delete the file at a location, or every file in the folder; the bytes stay stored."""
     paths = [file.path for file in below(session, location)] + [location.inside]
     if location.kind == RUN:
         late_writes.remove_artifacts(session, store, location.owner, paths)
@@ -132,9 +132,9 @@ def remove(session: Session, store: Store, location: ArtifactLocation) -> None:
 
 
 def listing(files: Iterable[StoredFile], inside: str, *, relative: bool) -> list[Json]:
-    """What lies directly in a folder: files with their size, and folders, by name.
+    """What is directly in a folder: files with their size, and folders, by name.
 
-    Paths are told from the owner's folder on, or (`relative`) from the listed one on.
+    Paths are relative to the owner's folder or, with `relative`, to the listed one.
     """
     start = len(inside) + 1 if inside else 0
     entries: dict[str, Json] = {}

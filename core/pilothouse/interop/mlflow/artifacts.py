@@ -57,7 +57,7 @@ def _listed(root: str, stored: list[StoredFile], inside: str) -> Json:
 
 
 def list_folder(session: Session, path: str) -> Json:
-    """What lies in a folder below the artifact root, by names."""
+    """What is in a folder below the artifact root, by name."""
     location = artifact_paths.locate(session, path)
     files = artifact_paths.listing(
         artifact_paths.below(session, location), location.inside, relative=True
@@ -153,7 +153,7 @@ def _headers(file: StoredFile) -> list[tuple[bytes, bytes]]:
 async def receive_file(
     store: Store, ingest: WriteQueue, path: str, scope: Scope, receive: Receive
 ) -> None:
-    """Take a file in, keep it by content, and name it once it is whole."""
+    """Receive a file, store it by content, and record it once it is complete."""
     artifact_paths.clean(path)
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as body:
         size = await _receive(body, receive, store.settings.max_artifact_mb << 20)
@@ -175,7 +175,7 @@ async def receive_small(
     receive: Receive,
     grow: Callable[[int], None],
 ) -> None:
-    """Take in a small file of a run, named in the query."""
+    """Receive a small file of a run, which the query names."""
     run_id, path = fields.text("run_uuid"), fields.text("path")
     for field, value in (("run_uuid", run_id), ("path", path)):
         if not value:

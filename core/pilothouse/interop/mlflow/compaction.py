@@ -1,4 +1,4 @@
-"""Compaction after the answer: the histories of runs that clients have ended become blocks."""
+"""Compaction after the response: the histories of runs that clients have ended become blocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_PENDING = 1000  # beyond that the worker finds them by itself
 
 
 class Compactor:
-    """A thread that reads and packs; what it writes goes through the one writer of the server."""
+    """A thread that reads and packs histories; it writes through the server's one writer."""
 
     def __init__(self, store: Store, ingest: WriteQueue) -> None:
         self._store = store

@@ -1,7 +1,6 @@
-"""What the protocol says no with: MLflow's codes, statuses and words.
+"""The protocol's errors: MLflow's codes, HTTP statuses and messages.
 
-The client decides by the code. It repeats what ends in 5xx for minutes, so nothing that a caller
-did wrong may end there.
+Clients decide by the code. They retry 5xx for minutes, so no mistake of a caller may end there.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ STATUS = {
 
 
 class ProtocolError(PilothouseError):
-    """A refusal in the protocol's own code and words."""
+    """An error with the protocol's own code and message."""
 
     def __init__(self, error_code: str, message: str) -> None:
         super().__init__(message)
@@ -46,7 +45,7 @@ def invalid(message: str) -> ProtocolError:
 
 
 def missing(name: str) -> ProtocolError:
-    """A parameter that is needed and not there."""
+    """A required parameter that is missing."""
     return invalid(f"Missing value for required parameter '{name}'. {SEE}")
 
 
@@ -62,7 +61,7 @@ def bad_value(name: str, value: Any, why: str) -> ProtocolError:
 
 
 def too_long(name: str, limit: int) -> ProtocolError:
-    """A text of more characters than are kept."""
+    """A text that is too long to be stored."""
     return invalid(f"'{name}' exceeds the maximum length of {limit} characters")
 
 
@@ -77,7 +76,7 @@ def exists(message: str) -> ProtocolError:
 
 
 def translated(error: PilothouseError) -> ProtocolError:
-    """One of our own refusals in the protocol's terms."""
+    """One of the project's errors in the protocol's terms."""
     if isinstance(error, ProtocolError):
         return error
     message = str(error)

@@ -42,7 +42,7 @@ INSTANTS: dict[str, Any] = {
 
 
 def find(session: Session, experiment_id: str) -> Experiment:
-    """The experiment of an id as text. Raises in the protocol's words."""
+    """The experiment of an id as text. Raises the protocol's error."""
     if not experiment_id.lstrip("-").isdecimal() or len(experiment_id) > 18:
         raise invalid(
             f"Invalid experiment ID '{experiment_id}'. Experiment ID must be a valid integer."
@@ -70,12 +70,12 @@ def no_experiment(experiment_id: str) -> Exception:
 
 
 def artifact_root(experiment: Experiment) -> str:
-    """Where the experiment's files are said to be."""
+    """The artifact location that clients get for the experiment."""
     return experiment.artifact_location or f"mlflow-artifacts:/{experiment.id}"
 
 
 def join_location(location: str, *parts: str) -> str:
-    """A place below another one; a query belongs to the whole address and stays at its end."""
+    """A location below another one; a query belongs to the whole URI and stays at its end."""
     path, mark, query = location.partition("?")
     return "/".join((path, *parts)) + mark + query
 
@@ -93,7 +93,7 @@ def _create(call: Call) -> dict[str, Any]:
 
 @contextmanager
 def _name_errors(name: str) -> Iterator[None]:
-    """A name that is taken, in the protocol's words."""
+    """Translate a name that is taken into the protocol's error."""
     try:
         yield
     except Conflict:
@@ -101,7 +101,7 @@ def _name_errors(name: str) -> Iterator[None]:
 
 
 def checked_location(location: str) -> str:
-    """A place for artifacts that this server can keep: its own, or one that it never opens."""
+    """An artifact location that may be stored: this server's, or one that it never opens."""
     path, mark, query = location.partition("?")
     if location and (".." in re.split(r"[/\\]", location) or ".." in query or "#" in location):
         raise invalid(f"Invalid artifact location: '{location}'.")
@@ -267,7 +267,7 @@ def _size(fields: Fields) -> int:
 
 
 def view(view_type: str, archived_at: SQLColumnExpression[Any]) -> ColumnElement[bool]:
-    """Which lifecycle stages a view shows; the active ones, unless it is another known view."""
+    """The condition of a view type: the active ones, unless it names another known view."""
     if view_type == "DELETED_ONLY":
         return archived_at.is_not(None)
     if view_type == "ALL":

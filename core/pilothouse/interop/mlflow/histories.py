@@ -65,7 +65,7 @@ def _history(call: Call) -> Json:
 
 
 def _bulk(call: Call) -> Json:
-    """Up to a number of points of each run, each told with its run."""
+    """Up to a number of points of each run, each with its run id."""
     fields = call.fields
     runs = fields.texts("run_id")
     if not runs:

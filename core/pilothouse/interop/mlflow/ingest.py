@@ -1,12 +1,12 @@
-"""Ingest: the writes of many requests in one transaction, acknowledged after the commit.
+"""Group commit: the writes of many requests in one transaction, acknowledged after the commit.
 
 One thread writes. While it commits, requests queue up; it then takes all of them at once, and
 waits two milliseconds at most for those who wrote last time. SQLite never sees two of our writers,
-and the cost of a commit is shared by everyone who waited for it. Whoever writes alone never waits.
+and a commit is shared by everyone who waited for it. Whoever writes alone never waits.
 
-Nearly every request succeeds, so they are done one after the other as they are, and those that only
-log points as one. When one is refused, nothing of that is kept: all are done again, each in a
-savepoint, so that the one that is refused takes nothing of the others with it.
+PERF: nearly every request succeeds, so a batch runs without savepoints, and requests that only log
+points run as one (`tests/bench/ingest.py`, `tests/bench/mlflow.py`). When one fails, the batch is
+rolled back and repeated with a savepoint for each, so that it affects none of the others.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Item:
     error: Exception | None = None
 
     def resolve(self) -> None:
-        """Hand the result, or the error, to whoever waits."""
+        """Hand the result, or the error, to the thread that waits."""
         if self.error is None:
             self.done.set_result(self.result)
         else:
@@ -67,9 +67,9 @@ class WriteQueue:
         self._closed = False
 
     def submit(self, work: Work, points: RunPoints | None = None) -> Future[Any]:
-        """Do the work in the next transaction; its result is there once that is committed.
+        """Run the work in the next transaction; the future has its result once that is committed.
 
-        When all that the work does is to log `points` of a run, saying so makes it cheaper.
+        Work that only logs `points` of a run is given them too: such requests run as one.
         """
         item = _Item(work, points)
         if self._closed:
@@ -78,7 +78,7 @@ class WriteQueue:
         return item.done
 
     def close(self) -> None:
-        """Write what waits, then end."""
+        """Write what is queued, then stop."""
         self._closed = True
         self._waiting.put(None)
         self._thread.join()
@@ -92,10 +92,10 @@ class WriteQueue:
                 return
 
     def _take(self) -> tuple[list[_Item], bool]:
-        """Whatever waits now, at least one; and whether it is time to end.
+        """What is queued, at least one; and whether to stop.
 
-        As many as last time are given a moment to come: those who were answered then are about to
-        ask again, and a commit for all costs as much as one for each.
+        It waits a moment for as many as last time: those clients are about to send again, and one
+        commit for all costs as much as one for each.
         """
         items: list[_Item] = []
         item, until = self._waiting.get(), time.monotonic() + GATHER_S
@@ -153,7 +153,7 @@ class WriteQueue:
             with self._store.write() as session:
                 for item in items:
                     _run_one(session, item)
-        except Exception as failed:  # the edge of every request that waited for this commit
+        except Exception as failed:  # the edge of every request in this commit
             log.exception("a transaction failed")
             for item in items:
                 item.error = item.error or failed

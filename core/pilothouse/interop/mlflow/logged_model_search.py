@@ -1,4 +1,4 @@
-"""Searching logged models: filter, order, and figures on chosen datasets."""
+"""Searching logged models: filter, order, and metrics on chosen datasets."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _check_operator(spec: FieldSpec, claim: Predicate, entity: str) -> None:
 
 
 def _as_text(value: Any, claim: Predicate) -> Any:
-    """A bare number against a parameter or a tag is its digits, as in the protocol."""
+    """A bare number compared with a parameter or a tag is its digits, as in the protocol."""
     return claim.raw if isinstance(value, float) and not isinstance(claim.value, tuple) else value
 
 
@@ -123,7 +123,7 @@ def _with_metric(key: str, datasets: Datasets) -> Callable[[Condition], Conditio
 
 
 def _has_metric(datasets: Datasets) -> ColumnElement[bool]:
-    """Datasets without a claim about a metric: a figure on one of them is enough."""
+    """Datasets without a condition on a metric: any metric on one of them is enough."""
     models = select(col(LoggedModelMetric.model_id)).where(_on(datasets))
     return col(LoggedModel.id).in_(models)
 
@@ -152,7 +152,7 @@ def _ordered(orders: list[Fields]) -> list[Any]:
 
 
 def _metric_column(key: str, row: Fields) -> Any:
-    """The newest figure of a metric, on the dataset and the digest that are named."""
+    """The newest value of a metric, on the named dataset and digest."""
     name, digest = row.text("dataset_name"), row.text("dataset_digest")
     on = [col(LoggedModelMetric.dataset_name) == name] if name else []
     on += [col(LoggedModelMetric.dataset_digest) == digest] if digest else []

@@ -37,13 +37,13 @@ from pilothouse.kit.clock import to_ms
 STATUSES = {"1": PENDING, "2": READY, "3": FAILED}
 STATUSES |= {status: status for status in (PENDING, READY, FAILED)}
 FORBIDDEN = ("/", ":", ".", "%", '"', "'")
-# The client writes into this one, right after it registered a version, which version that is.
+# The client writes this tag right after it registered a version: it is no change by a person.
 BOOKKEEPING = frozenset({"mlflow.modelVersions"})
 Json = dict[str, Any]
 
 
 def find(session: Session, model_id: str) -> LoggedModel:
-    """The logged model of an id, unless it is deleted. Raises in the protocol's words."""
+    """The logged model of an id, unless it is deleted. Raises the protocol's error."""
     model = session.get(LoggedModel, model_id)
     if model is None or model.archived_at is not None:
         raise absent(f"Logged model with ID '{model_id}' not found.")
@@ -51,7 +51,7 @@ def find(session: Session, model_id: str) -> LoggedModel:
 
 
 def root_of(session: Session, model: LoggedModel) -> str:
-    """Where the model's files are said to be."""
+    """The artifact location that clients get for the model."""
     return _root(experiments.find(session, str(model.experiment_id)), model.id)
 
 

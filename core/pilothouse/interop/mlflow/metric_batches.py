@@ -1,8 +1,9 @@
-"""The metrics of a request, checked and put together as stretches of histories.
+"""The metrics of a request, checked and grouped into series.
 
-Nearly every row is plain: its key, value, instant and step have the very types of the protocol.
-Those are read as columns, at a tenth of what looking at each field costs; a batch with any other
-row is read field by field, and refused in the protocol's words.
+PERF: in nearly every row the key, value, timestamp and step have exactly the protocol's types. Such
+batches are read as columns, at a tenth of the cost of checking each field
+(`tests/bench/mlflow.py`). A batch with any other row is read field by field, with the protocol's
+errors.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ VALID_NAME = re.compile(r"[/\w.\- :]*")
 
 @dataclass(frozen=True)
 class Point:
-    """One metric of a request, checked; `model` names a logged model that it is also about."""
+    """One metric of a request, checked; `model` is a logged model that it is also logged to."""
 
     key: str
     value: float
@@ -39,7 +40,7 @@ class Point:
 
 @dataclass(frozen=True)
 class MetricBatch:
-    """A request's metrics: as stretches, and those that are about a logged model too."""
+    """A request's metrics as series, and those that are logged to a logged model too."""
 
     series: list[Points]
     of_models: list[Point]
@@ -47,7 +48,7 @@ class MetricBatch:
 
 
 class _Columns:
-    """A stretch while it is read."""
+    """The columns of a series while it is read."""
 
     __slots__ = ("at_us", "steps", "values")
 
@@ -63,7 +64,7 @@ class _Columns:
 
 
 def read_metric(fields: Fields) -> MetricBatch:
-    """The metric that a request's own fields are."""
+    """The metric in a request's own fields."""
     return _batch_of([_point(fields, "")])
 
 
@@ -78,7 +79,7 @@ def read_metrics(fields: Fields) -> MetricBatch:
 
 
 def _read_columns(rows: Sequence[Any]) -> list[Points] | None:
-    """The rows as stretches, None when one of them is not plain."""
+    """The rows as series, None when one of them needs a check field by field."""
     columns: dict[str, _Columns] = defaultdict(_Columns)
     for row in rows:
         if type(row) is not dict or row.get("model_id"):
@@ -101,7 +102,7 @@ def _read_columns(rows: Sequence[Any]) -> list[Points] | None:
 
 @lru_cache(maxsize=4096)
 def _is_valid_key(key: str) -> bool:
-    """Whether `check_name` and the store would take the key."""
+    """Whether `check_name` and the store would accept the key."""
     normal = posixpath.normpath(key)
     return (
         0 < len(key) <= MAX_KEY_LENGTH
@@ -154,7 +155,7 @@ def _point(fields: Fields, of: str) -> Point:
 
 
 def check_name(key: str, noun: str, field: str) -> None:
-    """Raise when the key cannot name a metric or a parameter: it may become a file's name."""
+    """Raise when the key is not valid for a metric or a parameter: it may become a file name."""
     if len(key) > MAX_KEY_LENGTH:
         raise too_long(noun, MAX_KEY_LENGTH)
     if not VALID_NAME.fullmatch(key):

@@ -80,7 +80,7 @@ def _create(call: Call) -> Json:
 
 
 def _list_in_logged_model(session: Session, model_id: str, name: str, number: int) -> None:
-    """Add to the tag in which a logged model lists its versions; clients append to it too."""
+    """Append to the tag in which a logged model lists its versions; clients append to it too."""
     tag = session.get(LoggedModelTag, (model_id, VERSIONS_TAG))
     try:
         listed = json.loads(tag.value) if tag else []

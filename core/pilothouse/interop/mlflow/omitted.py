@@ -1,4 +1,4 @@
-"""What MLflow has and Pilothouse does not keep, and the words in which a caller is told so."""
+"""What MLflow has and Pilothouse does not support, and the messages that say so."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _FAMILY = re.compile(r"/(?:ajax-)?api/\d\.\d/mlflow/?")
 
 
 def reason(path: str) -> str:
-    """Why nothing is at a path, when that is a part of MLflow that is not kept; empty otherwise."""
+    """The message for a path of an unsupported part of MLflow; empty for other paths."""
     if path.startswith("/v1/traces"):
         return TRACES
     if path.startswith("/graphql"):

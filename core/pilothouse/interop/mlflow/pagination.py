@@ -1,4 +1,4 @@
-"""Pages of results: an opaque token says where the next one begins."""
+"""Pagination: an opaque token holds where the next page begins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pilothouse.interop.mlflow.errors import invalid
 
 
 def offset_of(token: str) -> int:
-    """Where a page begins. Raises when the token is none of ours."""
+    """Where a page begins. Raises when the token is not valid."""
     if not token:
         return 0
     try:
@@ -30,9 +30,9 @@ def offset_of(token: str) -> int:
 
 
 def page(name: str, rows: Sequence[Any], offset: int, size: int) -> dict[str, Any]:
-    """An answer from `size + 1` rows that were asked for: the rows, and a token if there are more.
+    """A response from up to `size + 1` rows: `size` of them, and a token if there are more.
 
-    As in the protocol, what is empty is left out.
+    As in the protocol, an empty list is left out.
     """
     answer: dict[str, Any] = {}
     if rows:

@@ -1,4 +1,4 @@
-"""Which paths of the server are the protocol's; nothing of weight is imported here."""
+"""Which paths of the server are the protocol's; nothing heavy is imported here."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ SPOKEN = "3.17.2"
 
 
 def plain(path: str) -> str:
-    """The path with one slash at its beginning: a client joins an address and a path by another."""
+    """The path with one slash at its beginning: clients that join with a slash send two."""
     return f"/{path.lstrip('/')}"
 
 
 def owns(path: str) -> bool:
-    """Whether the protocol answers at this path, if only to say that nothing is there."""
+    """Whether the protocol answers this path, if only with 404."""
     path = plain(path)
     return path.startswith((*API, *FILES, *ELSEWHERE)) or path in (
         *(*PLAIN, *INFO, RESET),

@@ -52,7 +52,7 @@ def _log_metric(call: Call) -> dict[str, Any]:
 
 
 def _metric_of(fields: Fields) -> RunPoints | None:
-    """The point of a request, when it is about a run alone."""
+    """The points of a request that is not about a logged model too."""
     run_id, logged = run_id_of(fields), metric_batches.read_metric(fields)
     return None if logged.of_models else (run_id, logged.series)
 
@@ -77,7 +77,7 @@ def _log_points(call: Call, run_id: str, logged: MetricBatch) -> None:
 
 @contextmanager
 def _protocol_errors(run_id: str) -> Iterator[None]:
-    """What a room refuses about a run, in the protocol's words."""
+    """Translate errors about a run into the protocol's."""
     try:
         yield
     except NotFound:
@@ -117,7 +117,7 @@ def _log_param(call: Call) -> dict[str, Any]:
 def _log_params(
     session: Session, store: Store, run_id: str, params: Mapping[str, str]
 ) -> dict[str, str]:
-    """Keep parameters, or return those that have another value already and keep nothing."""
+    """Log parameters, or return those that have another value already and log none."""
     try:
         with session.begin_nested():
             late_writes.log_params(session, store, run_id, params)
@@ -247,7 +247,7 @@ def _log_outputs(call: Call) -> dict[str, Any]:
 
 
 def _log_model(call: Call) -> dict[str, Any]:
-    """The form of old clients: what a model says of itself is appended to a tag."""
+    """The form of old clients: a model's description is appended to a tag."""
     fields, session = call.fields, call.session
     run_id, text = run_id_of(fields), fields.required("model_json")
     try:

@@ -108,7 +108,7 @@ def _delete(call: Call) -> Json:
 
 
 def refuse_if_served(session: Session, model: str) -> None:
-    """Raise when a deployment knows the model by its name."""
+    """Raise Conflict when a deployment uses the model by its name."""
     query = select(col(Deployment.name)).where(col(Deployment.model) == model)
     deployment = session.scalars(query).first()
     if deployment is not None:
@@ -168,7 +168,7 @@ def _alias(fields: Fields) -> str:
 
 
 def promote(call: Call, version: ModelVersion, stage: str) -> None:
-    """Move one of our own versions up, when its gates let it. Raises Refused with their words."""
+    """Promote a version that a training here made. Raises Refused with its gates' messages."""
     if version.stage == stage:
         return
     request = PromotionRequest(version.model, version.version, stage, REASON, origin="mlflow")

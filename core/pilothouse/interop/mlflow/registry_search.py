@@ -64,7 +64,7 @@ def _model_condition(call: Call, claim: Predicate) -> ColumnElement[bool]:
 
 
 def _tagged(spec: FieldSpec, claim: Predicate, now: datetime) -> ColumnElement[bool]:
-    """A claim about a tag; what is no prompt does not say so, and is found by that all the same."""
+    """A condition on a tag. Models without the prompt tag match `!= 'true'` too, as in MLflow."""
     holds = search_syntax.field_condition(spec, claim, "tag", now)
     if claim.field.key == PROMPT and claim.operator == "!=":
         return or_(holds, not_(spec.within(spec.has_value)))
@@ -121,7 +121,7 @@ def _version_condition(call: Call, claim: Predicate) -> ColumnElement[bool]:
 
 
 def _as_number(value: Any) -> Any:
-    """A quoted number is a number here, as in the protocol."""
+    """A quoted number counts as a number, as in the protocol."""
     return float(value) if isinstance(value, str) and value.isdecimal() else value
 
 

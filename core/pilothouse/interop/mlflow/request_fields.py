@@ -1,6 +1,6 @@
-"""The fields of a request: texts, numbers and lists out of JSON or a query, checked as read.
+"""The fields of a request: texts, numbers and lists from JSON or a query, checked when read.
 
-As in the protocol's own parser, a number may come as text and a field that is null is not there.
+As in the protocol's own parser, a number may be sent as text, and a field that is null is missing.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ LATEST_MS = 253_402_300_799_999  # the end of the year 9999, the last instant th
 
 
 class QueryValues(list[str]):
-    """What a query gives under one name, where one value and a list look the same."""
+    """The values of one name in a query, where one value and a list look the same."""
 
 
 class Fields:
-    """A request's fields by name; `of` is what stands before a name in error messages."""
+    """A request's fields by name; `of` is the prefix of names in error messages."""
 
     def __init__(self, values: Mapping[str, Any], of: str = "") -> None:
         self._values = values
         self._prefix = of
 
     def has(self, name: str) -> bool:
-        """Whether the field is there."""
+        """Whether the field was sent."""
         return self._values.get(name) is not None
 
     def _one(self, name: str) -> Any:
-        """The value as given; a query's only one of that name without its list."""
+        """The value as sent; a single value of a query without its list."""
         value = self._values.get(name)
         return value[0] if isinstance(value, QueryValues) and len(value) == 1 else value
 
@@ -47,19 +47,19 @@ class Fields:
         return _stored(self._prefix + name, value)
 
     def enum_text(self, name: str) -> str:
-        """An enumeration's word, or its number as digits; empty for anything else."""
+        """An enumeration's name, or its number as digits; empty for anything else."""
         value = self._one(name)
         return str(value) if isinstance(value, str | int) else ""
 
     def required(self, name: str, *, max_length: int | None = None) -> str:
-        """A text that must be there and not be empty."""
+        """A required text, which must not be empty."""
         value = self.text(name, max_length=max_length)
         if not value:
             raise missing(self._prefix + name)
         return value
 
     def integer(self, name: str, default: int = 0) -> int:
-        """A whole number of 64 bits, or the default."""
+        """An integer of 64 bits, or the default."""
         value = self._one(name)
         if value is None:
             return default
@@ -69,7 +69,7 @@ class Fields:
         return number
 
     def instant_ms(self, name: str, default: int = 0) -> int:
-        """Milliseconds since the epoch, in the years that can be kept."""
+        """Milliseconds since the epoch, up to the year 9999."""
         number = self.integer(name, default)
         if not 0 <= number <= LATEST_MS:
             raise bad_value(
@@ -80,7 +80,7 @@ class Fields:
         return number
 
     def number(self, name: str) -> float:
-        """A number that must be there; the words NaN and Infinity are numbers too."""
+        """A required number; the texts NaN and Infinity are numbers too."""
         value = self._one(name)
         if value is None or value == "":
             raise missing(self._prefix + name)
@@ -92,7 +92,7 @@ class Fields:
         raise wrong_type(self._prefix + name, value)
 
     def flag(self, name: str) -> bool:
-        """A yes or no; no when it is not there."""
+        """A boolean; False when it is missing."""
         value = self._one(name)
         return value is True or (isinstance(value, str) and value.lower() == "true")
 
@@ -105,16 +105,16 @@ class Fields:
         return [Fields(row, f"{self._prefix}{name}[{i}].") for i, row in enumerate(value)]
 
     def plain_rows(self, name: str) -> list[Any]:
-        """A list as it was given, for whoever looks at many rows at once."""
+        """A list as it was sent, without a check of its items."""
         return self._list(name)
 
     def nested(self, name: str) -> Fields:
-        """An object inside; an empty one when it is not there."""
+        """A nested object; an empty one when it is missing."""
         value = self._values.get(name)
         return Fields(value if isinstance(value, dict) else {}, f"{self._prefix}{name}.")
 
     def texts(self, name: str) -> list[str]:
-        """A list of texts; numbers among them are read as their digits."""
+        """A list of texts; integers in it are read as their digits."""
         return [_text_of(self._prefix + name, item) for item in self._list(name)]
 
     def _list(self, name: str) -> list[Any]:
@@ -129,7 +129,7 @@ class Fields:
         return value
 
     def page_size(self, default: int, most: int) -> int:
-        """How many results are wanted at most."""
+        """The page size that was requested."""
         size = self.integer("max_results", default)
         if size <= 0:
             raise invalid(
@@ -142,7 +142,7 @@ class Fields:
 
 
 def pairs(rows: Sequence[Fields]) -> dict[str, str]:
-    """Key and value of each row; the last of a key that comes twice."""
+    """Key and value of each row; the last one wins when a key comes twice."""
     return {row.required("key"): row.text("value") for row in rows}
 
 
@@ -162,7 +162,7 @@ def _text_of(name: str, value: Any) -> str:
 
 
 def _stored(name: str, value: str) -> str:
-    """The text, when a database can keep it: no NUL, no half of a surrogate pair."""
+    """The text, when a database can store it: no NUL, no half of a surrogate pair."""
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise bad_value(name, value.encode("ascii", "replace").decode(), "Not a valid text.")
     return value

@@ -1,4 +1,4 @@
-"""An empty workspace again, for programs that test a server; off unless the server allows it."""
+"""Emptying a workspace, for programs that test a server; off unless the server allows it."""
 
 from __future__ import annotations
 

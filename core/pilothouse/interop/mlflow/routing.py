@@ -15,7 +15,7 @@ from pilothouse.storage import Store
 
 @dataclass(frozen=True)
 class Call:
-    """One request as its handler sees it; `found` is what was found outside beforehand."""
+    """One request as its handler sees it; `prepared` is the result of the route's `prepare`."""
 
     session: Session
     store: Store
@@ -30,10 +30,10 @@ PointReader = Callable[[Fields], RunPoints | None]
 
 @dataclass(frozen=True)
 class Route:
-    """Where a handler answers. `{name}` in a path is one part, handed in as a field.
+    """Methods, path and handler. `{name}` in a path is one part, handed in as a field.
 
-    What asks other machines is done `outside`, beforehand: no transaction waits for them.
-    `logs` reads the points of a request that does nothing but log them.
+    `prepare` runs before the transaction: what calls other machines belongs there.
+    `points` reads the points of a request that only logs points; None for other requests.
     """
 
     methods: tuple[str, ...]
@@ -45,7 +45,7 @@ class Route:
 
 
 def read_route(path: str, handler: Handler, *methods: str) -> Route:
-    """A route whose handler only reads; by GET, unless said otherwise."""
+    """A route whose handler only reads; GET unless other methods are given."""
     return Route(methods or ("GET",), path, handler, writes=False)
 
 

@@ -62,7 +62,7 @@ RUN_FIELDS = {
     "start_time": "started",
     "end_time": "ended",
 }
-# Runs that were not started over the protocol say these in a column, not in a tag.
+# Runs that were not started over the protocol have these in a column, not in a tag.
 MIRRORED = {
     RUN_NAME: "name",
     PARENT: "parent",
@@ -112,7 +112,7 @@ def _condition(language: RunLanguage, claim: Predicate) -> ColumnElement[bool]:
 
 
 def _is_extension(language: RunLanguage, claim: Predicate) -> bool:
-    """Whether the claim is about what MLflow has no name for."""
+    """Whether the predicate is about a field that MLflow does not have."""
     named = claim.field
     if named.part or any(named.entity in room.names for room in EXTENSIONS):
         return True
@@ -137,7 +137,7 @@ def _attribute_condition(language: RunLanguage, claim: Predicate) -> ColumnEleme
 
 
 def _text(key: str) -> Any:
-    """The column, or the expression, of an attribute that is a text."""
+    """The column or expression of a text attribute."""
     if key == "status":
         return case(STATUS, value=col(Run.status))
     if key == "artifact_uri":
@@ -159,7 +159,7 @@ def _position(element: _PositionOf, compiler: Any, **options: Any) -> str:
 
 
 def _artifact_uri() -> Any:
-    """A run's place for files, as `run_facts.run_root` says it."""
+    """A run's artifact URI in SQL; `run_serialisation.run_root` is the same in Python."""
     usual = literal("mlflow-artifacts:/") + cast(col(Experiment.id), String)
     root = func.coalesce(col(Experiment.artifact_location), usual)
     mark = _PositionOf(root, literal("?"))
@@ -173,7 +173,7 @@ def _artifact_uri() -> Any:
 
 
 def _sorted(query: Select[Run], orders: list[Order]) -> Select[Run]:
-    """Sort by each in turn: NaN and then missing values last, ties by newest start, then id."""
+    """Sort by all in order: NaN and then missing values last, ties by newest start, then id."""
     columns: list[Any] = []
     for index, order in enumerate(orders):
         query, missing_last, value = _order_column(query, order, index)

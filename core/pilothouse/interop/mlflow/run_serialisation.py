@@ -49,7 +49,7 @@ Json = dict[str, Any]
 
 
 def find(session: Session, run_id: str) -> Run:
-    """The run of an id. Raises in the protocol's words."""
+    """The run of an id. Raises the protocol's error."""
     run = session.get(Run, run_id)
     if run is None:
         raise no_run(run_id)
@@ -85,12 +85,12 @@ def serialise(session: Session, runs: Sequence[Run]) -> list[Json]:
 
 
 def root_of(session: Session, run: Run) -> str:
-    """Where the run's files are said to be."""
+    """The artifact location that clients get for the run."""
     return run_root(_roots(session, {run.experiment_id})[run.experiment_id], run.id)
 
 
 def run_root(experiment_root: str, run_id: str) -> str:
-    """The place of a run's files under its experiment's."""
+    """The artifact location of a run below its experiment's."""
     return join_location(experiment_root, run_id, "artifacts")
 
 
@@ -141,14 +141,14 @@ def info(run: Run, experiment_root: str) -> Json:
 
 
 def with_column_tags(run: Run, tags: list[Json]) -> list[Json]:
-    """A run's tags, and those that the protocol expects where we keep a column."""
+    """A run's tags, with those that the protocol expects and the run has as columns."""
     tagged = {tag["key"] for tag in tags}
     columns = {RUN_NAME: run.name, PARENT: run.parent_id, SOURCE_NAME: run.source}
     columns |= {COMMIT: run.commit, NOTE: run.note}
     added = [
         {"key": key, "value": word} for key, word in columns.items() if word and key not in tagged
     ]
-    # A screen may have changed what a client once said of these two.
+    # A screen may have changed these two since a client set the tag.
     newer = {RUN_NAME: run.name, NOTE: run.note}
     updated = [tag | {"value": newer.get(tag["key"]) or tag["value"]} for tag in tags]
     return [*updated, *added]
@@ -181,7 +181,7 @@ def point(key: str, value: float | None, at_us: int, step: int) -> Json:
 
 
 def json_number(value: float | None) -> float | str:
-    """A number, or the word for one that JSON cannot write."""
+    """A number, or the text for one that JSON cannot express."""
     if value is None or math.isnan(value):
         return "NaN"
     if math.isinf(value):

@@ -111,7 +111,7 @@ def _update(call: Call) -> dict[str, Any]:
 
 
 def _status(fields: Fields) -> str:
-    """The status asked for in our words; what is none changes nothing, as in the protocol."""
+    """The requested status; an unknown one changes nothing, as in the protocol."""
     value = fields.enum_text("status")
     return STATUS_BY_NAME.get(value) or STATUS_BY_NUMBER.get(value, "")
 

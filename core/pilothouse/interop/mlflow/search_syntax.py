@@ -1,7 +1,7 @@
-"""The search language in MLflow's words: what each kind of thing may be asked, and what is refused.
+"""MLflow's search language: which fields each kind of object has, and what is refused.
 
-Grammar, tree and SQL are those of `experiments.query`. Here stand the names that the protocol has
-for entities and keys, the cells of its grammar that it refuses, and the words in which it does.
+Grammar, tree and SQL are those of `experiments.query`. This module has the protocol's names of
+entities and keys, the combinations that it refuses, and its error messages.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ Compare = Callable[[Predicate], Condition]
 
 @dataclass(frozen=True)
 class Language:
-    """What filters about one kind of thing may speak of: entity names, each with its meaning."""
+    """The fields of filters on one kind of object: entity names with their meaning, attributes."""
 
     entities: Mapping[str, str]
     attributes: frozenset[str]
 
     def entity(self, name: str) -> str:
-        """The entity that a name stands for; none stands for an attribute. Raises when unknown."""
+        """The entity of a name; the empty name is an attribute. Raises when unknown."""
         entity = self.entities.get(name or ATTRIBUTE)
         if entity is None:
             valid = sorted(set(self.entities.values()))
@@ -102,7 +102,7 @@ def _unreadable(text: str, stuck: ParseError) -> Exception:
 
 
 def field_condition(spec: FieldSpec, claim: Predicate, noun: str, now: datetime) -> Condition:
-    """A claim about a field, when the protocol lets it be made. Raises in its words otherwise."""
+    """The condition of a predicate, if the protocol allows it. Raises the protocol's error."""
     if claim.operator not in NULL_OPERATORS:
         checks = {"text": _check_text, "number": _check_number, "time": _check_instant}
         checks.get(spec.kind, _check_text)(spec, claim, noun)
@@ -162,7 +162,7 @@ def _check_operator(claim: Predicate, valid: tuple[str, ...]) -> None:
 def keyed_field(
     own: SQLColumnExpression[Any], of: Any, key: Any, value: Any, named: str, *rest: Condition
 ) -> FieldSpec:
-    """A tag, or a parameter, of a thing: `of`, `key` and `value` are the columns of its table."""
+    """A tag or a parameter of an object: `of`, `key` and `value` are the columns of its table."""
 
     def within(holds: Condition) -> Condition:
         return own.in_(select(of).where(key == named, *rest, holds).correlate(None))
@@ -171,7 +171,7 @@ def keyed_field(
 
 
 def map_values(claim: Predicate, spelled: Callable[[Any], Any]) -> Predicate:
-    """The claim with each of its values put otherwise."""
+    """The predicate with each of its values converted."""
     if isinstance(claim.value, tuple):
         return replace(claim, value=tuple(map(spelled, claim.value)))
     return replace(claim, value=spelled(claim.value))
@@ -179,7 +179,7 @@ def map_values(claim: Predicate, spelled: Callable[[Any], Any]) -> Predicate:
 
 @dataclass(frozen=True)
 class Order:
-    """One of the things that results are sorted by."""
+    """One term of an ordering."""
 
     entity: str
     key: str
@@ -187,7 +187,7 @@ class Order:
 
 
 def orders(clauses: Sequence[str], language: Language) -> list[Order]:
-    """What to sort by, in turn. Raises when a clause cannot be read or names nothing."""
+    """The terms of an ordering. Raises when a clause is not valid or names an unknown field."""
     return [_order(clause, language) for clause in clauses]
 
 

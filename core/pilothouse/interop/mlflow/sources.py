@@ -1,6 +1,6 @@
-"""Where a model version's files are said to be, and whether the request may say so.
+"""The source of a model version: resolved to files here, or refused.
 
-A source must lie inside the run or the logged model that the request names: otherwise whoever may
+A source must be inside the run or the logged model that the request names: otherwise whoever may
 register a version could read any file through it.
 """
 
@@ -34,7 +34,7 @@ MAX_UNQUOTINGS = 10
 
 
 def resolve(session: Session, source: str, run_id: str, model_id: str) -> ModelSource:
-    """Look into a source. Raises in the protocol's words when it may not be one."""
+    """Resolve a source. Raises the protocol's error when it is not allowed."""
     match = SCHEME.fullmatch(source)
     if source in PROMPTS:
         raise invalid(omitted.PROMPTS)
@@ -55,7 +55,7 @@ def resolve(session: Session, source: str, run_id: str, model_id: str) -> ModelS
 
 
 def escapes_root(path: str) -> bool:
-    """Whether the path, unquoted as often as it can be, leaves where it begins."""
+    """Whether the path, fully unquoted, leads above its root."""
     for _ in range(MAX_UNQUOTINGS):
         plain = unquote(path)
         if plain == path:
@@ -70,7 +70,7 @@ def _of_run(session: Session, source: str, path: str, run_id: str) -> ModelSourc
         raise _wrong_owner(source, "run_id")
     run = session.get(Run, parts[1])
     if run is None and session.get(Run, run_id) is None:
-        # Both are runs of another server: there are no files here that this could lead to.
+        # Both are runs of another server: there are no files here that this could expose.
         return ModelSource(source, source, run_id)
     if run is None or run.id != run_id:
         raise _wrong_owner(source, "run_id")
@@ -97,7 +97,7 @@ def _of_model(session: Session, source: str, path: str, run_id: str, model_id: s
 
 
 def _of_version(session: Session, source: str, match: re.Match[str], run_id: str) -> ModelSource:
-    """A copy of a version: what it is made of, this one is made of too."""
+    """A copy of a version: it rests on the same runs and logged models."""
     model, number = match[1], match[2]
     if number is None:
         alias = session.get(Alias, (model, match[3]))
@@ -117,7 +117,7 @@ def _of_version(session: Session, source: str, match: re.Match[str], run_id: str
 def location_of(
     session: Session, version: ModelVersion, origin_row: ModelVersionOrigin | None
 ) -> str:
-    """Where the files of a version can be had; of one of ours, under its run."""
+    """The artifact location of a version; of one that was trained here, below its run."""
     if origin_row is not None:
         return origin_row.location
     run = session.get(Run, version.run_id) if version.run_id else None
@@ -143,7 +143,7 @@ def _of_location(session: Session, source: str, run_id: str, model_id: str) -> M
 
 
 def _inside(source: str, root: str) -> str | None:
-    """The rest of the source below a root, None when it lies elsewhere."""
+    """The rest of the source below a root, None when it is elsewhere."""
     plain = re.sub(r"^(mlflow-artifacts:)/+", r"\1/", source).rstrip("/")
     if plain == root:
         return ""
@@ -155,7 +155,7 @@ def _below(root: str, inside: str) -> str:
 
 
 def _external(source: str, scheme: str, path: str, run_id: str, model_id: str) -> ModelSource:
-    """A place that this server never opens: the words are kept for whoever does."""
+    """A location that this server never opens: it is stored for clients that do."""
     if scheme in HOSTS:
         raise invalid(
             f"'source' cannot use the '{scheme}' scheme: the '{scheme}' scheme addresses a host "

@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 
 def find_model(session: Session, name: str) -> Model:
-    """The registered model of a name. Raises in the protocol's words."""
+    """The registered model of a name. Raises the protocol's error."""
     model = session.get(Model, name)
     if model is None:
         raise absent(f"Registered Model with name={name} not found")
@@ -39,7 +39,7 @@ def find_model(session: Session, name: str) -> Model:
 
 
 def find_version(session: Session, name: str, version: str) -> ModelVersion:
-    """The version of a model by its number as text. Raises in the protocol's words."""
+    """The version of a model by its number as text. Raises the protocol's error."""
     if not version.isdecimal() or len(version) > 18:
         raise invalid(f"Parameter 'version' must be an integer, got '{version}'.")
     row = session.get(ModelVersion, (name, int(version)))
@@ -49,7 +49,7 @@ def find_version(session: Session, name: str, version: str) -> ModelVersion:
 
 
 def stage_of(text: str) -> str:
-    """One of our stages by the protocol's word in any case."""
+    """The stage of a protocol name, in any case."""
     stage = STAGE_BY_NAME.get(text.lower())
     if stage is None:
         valid = ", ".join(STAGE.values())
@@ -151,7 +151,7 @@ def _model(model: Model) -> Json:
 def latest_versions(
     session: Session, names: Sequence[str], stages: Sequence[str] = ()
 ) -> list[ModelVersion]:
-    """Of each model, the highest version in each stage (of the stages asked for)."""
+    """The highest version of each model in each stage, or in each of the given stages."""
     query = select(ModelVersion).where(col(ModelVersion.model).in_(names))
     if stages:
         query = query.where(col(ModelVersion.stage).in_(stages))

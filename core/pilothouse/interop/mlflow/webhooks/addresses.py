@@ -31,7 +31,7 @@ IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True)
 class WebhookTarget:
-    """Where a URL leads: what to ask of which host at which port."""
+    """The parts of a URL that are needed to call it."""
 
     scheme: str
     host: str
@@ -40,7 +40,7 @@ class WebhookTarget:
 
 
 def parse(url: str) -> WebhookTarget:
-    """Read a URL. Raises Invalid when it is none that is ever called."""
+    """Parse a URL. Raises Invalid when it is not allowed for a webhook."""
     if not url.strip():
         raise _invalid(f"Webhook URL cannot be empty or just whitespace: {url!r}")
     if (
@@ -87,7 +87,7 @@ def _host(parts: SplitResult, url: str) -> str:
 
 
 def resolve(target: WebhookTarget, *, private: bool) -> list[str]:
-    """The addresses of a target. `private` lets inner ones pass.
+    """The IP addresses of a target. `private` allows non-public ones.
 
     Raises Unavailable when the name has none, Refused when any of them is not public.
     """
@@ -107,13 +107,13 @@ def resolve(target: WebhookTarget, *, private: bool) -> list[str]:
 
 
 def is_public_name(host: str) -> bool:
-    """Whether a name can be one of the internet's, and not of a machine or of a network alone."""
+    """Whether a name can be in the public DNS, and not only in a local network."""
     labels = host.rstrip(".").lower().split(".")
     return len(labels) > 1 and labels[-1] not in NON_PUBLIC_SUFFIXES and labels[-1].isascii()
 
 
 def is_public(address: str) -> bool:
-    """Whether an address belongs to the internet at large, however it is wrapped."""
+    """Whether an address is public, and so is any IPv4 address embedded in it."""
     try:
         ip: IP = ipaddress.ip_address(address)
     except ValueError:
@@ -127,7 +127,7 @@ def _is_public(ip: IP) -> bool:
 
 
 def _inside(ip: IP) -> tuple[IP, ...]:
-    """The IPv4 addresses that an IPv6 address stands for, when it is one of those."""
+    """The IPv4 addresses that are embedded in an IPv6 address."""
     if isinstance(ip, ipaddress.IPv4Address):
         return ()
     if ip in LOCAL_TRANSLATION or ip.is_site_local:

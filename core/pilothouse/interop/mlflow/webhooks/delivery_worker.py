@@ -1,7 +1,7 @@
-"""The courier: brings deliveries to their webhooks, and again when they did not arrive.
+"""The delivery worker: calls webhooks, and retries what was not delivered.
 
-A try is written down before it is made: a server that is killed on the way makes it again, under
-the same id, and one that is killed by it does not make it without end.
+An attempt is recorded before it is made: a server that is killed meanwhile makes it again under the
+same id, and an attempt that kills the server is not repeated without end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pilothouse.kit.errors import PilothouseError
 from pilothouse.storage import Store
 
 log = logging.getLogger("pilothouse.webhooks")
-# How long until the next try, after each; the last is not followed by another.
+# How long until the next attempt, after each; after the last there is none.
 RETRY_DELAYS = (
     timedelta(seconds=1),
     timedelta(seconds=5),
@@ -35,7 +35,7 @@ GIVEN_UP = "It was tried often enough."
 
 
 class DeliveryWorker:
-    """Takes up what is due: of one webhook one delivery at a time, of a few webhooks at once."""
+    """Delivers what is due: one delivery of a webhook at a time, a few webhooks in parallel."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -43,7 +43,7 @@ class DeliveryWorker:
         self._lock = threading.Lock()
 
     def start_due(self) -> list[str]:
-        """Begin with whatever is due, and say of which webhooks."""
+        """Start the deliveries that are due; returns their webhooks."""
         with self._lock:
             room = MAX_AT_ONCE - len(self._busy)
             webhooks = self._due(room) if room > 0 else []
@@ -54,19 +54,19 @@ class DeliveryWorker:
         return webhooks
 
     def wait(self) -> None:
-        """Wait until nothing is on its way."""
+        """Wait until no delivery is running."""
         while threads := list(self._busy.values()):
             for thread in threads:
                 thread.join()
 
     def delete_old(self) -> None:
-        """Forget what ended long ago."""
+        """Delete deliveries that ended long ago."""
         old = col(Delivery.ended_at) < self._store.now() - RETENTION
         with self._store.write() as session:
             session.execute(delete(Delivery).where(old))
 
     def _is_due(self) -> ColumnElement[bool]:
-        """Its time has come; or it lies beyond every wait, because the clock was put back."""
+        """Its time has come; or it is later than any delay, because the clock was set back."""
         now = self._store.now()
         return or_(col(Delivery.next_at) <= now, col(Delivery.next_at) > now + max(RETRY_DELAYS))
 
@@ -85,7 +85,7 @@ class DeliveryWorker:
             return list(session.exec(query).all())
 
     def _deliver(self, webhook: str) -> None:
-        """Bring one after the other, until none is due or one does not arrive."""
+        """Make one delivery after the other, until none is due or one fails."""
         try:
             while (request := self._take(webhook)) is not None:
                 result = send(request, private=self._store.settings.webhook_private_addresses)
@@ -99,7 +99,7 @@ class DeliveryWorker:
                 del self._busy[webhook]
 
     def _take(self, webhook_id: str) -> DeliveryRequest | None:
-        """The next delivery that is due, with its try written down."""
+        """The next delivery that is due, with its attempt recorded."""
         with self._store.write() as session:
             webhook = session.get(Webhook, webhook_id)
             while webhook is not None and (delivery := self._next(session, webhook_id)):

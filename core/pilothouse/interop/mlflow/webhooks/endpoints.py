@@ -1,4 +1,4 @@
-"""Webhooks over the protocol: made, listed, changed, tried out, removed."""
+"""Webhooks over the protocol: created, listed, updated, tested, deleted."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Json = dict[str, Any]
 
 
 def _check_address(store: Store, fields: Fields) -> None:
-    """Look at the address of a request before anything is written."""
+    """Check the address of a request before anything is written."""
     url = fields.text("url")
     if not url:
         return
@@ -115,7 +115,7 @@ def _event(row: Fields) -> Json:
 
 
 def _enum_value(row: Fields, name: str, members: tuple[str, ...]) -> str:
-    """One of the known words: given in capitals, or by its number from one on."""
+    """One of the members: by its name in capitals, or its number from 1."""
     value = row.enum_text(name)
     for number, word in enumerate(members, 1):
         if value in (word.upper(), str(number)):
@@ -124,7 +124,7 @@ def _enum_value(row: Fields, name: str, members: tuple[str, ...]) -> str:
 
 
 def find(session: Session, webhook_id: str) -> Webhook:
-    """The webhook of an id. Raises in the protocol's words."""
+    """The webhook of an id. Raises the protocol's error."""
     webhook = session.get(Webhook, webhook_id)
     if webhook is None:
         raise absent(f"Webhook with ID {webhook_id} not found.")
@@ -209,7 +209,7 @@ def _test(call: Call) -> Json:
 
 
 def _audit_facts(webhook: Webhook) -> Json:
-    """What the activity log keeps: an address may hold a key of its own, so only its host."""
+    """What the activity log keeps. Only the host: a URL may contain a key."""
     events = [f"{event['entity']}.{event['action']}" for event in webhook.events]
     host = addresses.parse(webhook.url).host
     return {"name": webhook.name, "host": host, "status": webhook.status, "events": events}

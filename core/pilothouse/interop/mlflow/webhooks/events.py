@@ -1,4 +1,4 @@
-"""What an entry of the activity log means to webhooks, in the protocol's names and payloads."""
+"""From an entry of the activity log to webhook events, with the protocol's names and payloads."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
 CREATED, SET, DELETED, UPDATED, EXCEEDED = "created", "set", "deleted", "updated", "exceeded"
 MODEL, VERSION = "registered_model", "model_version"
 VERSION_TAG, VERSION_ALIAS = "model_version_tag", "model_version_alias"
-# Of each entity, what can happen to it, in the order of the protocol's numbers. A budget is never
-# exceeded here, but who asks to hear of it is not wrong.
+# The actions of each entity, in the order of the protocol's numbers. A budget is never exceeded
+# here, but a webhook may subscribe to it.
 ACTIONS: dict[str, tuple[str, ...]] = {
     MODEL: (CREATED,),
     VERSION: (CREATED,),
@@ -54,7 +54,7 @@ PROMPT_ENTITIES = {
     VERSION_TAG: "prompt_version_tag",
     VERSION_ALIAS: "prompt_alias",
 }
-MODEL_TAG = "prompt_tag"  # the tags of a model that is no prompt are nobody's news
+MODEL_TAG = "prompt_tag"  # the protocol has no event for tags of a model that is not a prompt
 EXAMPLES: dict[str, dict[str, Any]] = {
     f"{MODEL}.{CREATED}": {
         "name": "example_model",
@@ -75,7 +75,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Event:
-    """Something happened to an entity; `data` is what the protocol tells of it."""
+    """Something happened to an entity; `data` is the protocol's payload."""
 
     entity: str
     action: str
@@ -83,7 +83,7 @@ class Event:
 
 
 def enqueue(session: Session, store: Store, entry: ActivityEntry) -> None:
-    """Write what an entry means as a delivery to each webhook that wants to hear of it."""
+    """Write a delivery of an entry's events for each webhook that subscribes to them."""
     active = select(Webhook).where(Webhook.status == ACTIVE).order_by(col(Webhook.created_at))
     webhooks = session.exec(active).all()
     if not webhooks:
@@ -97,13 +97,13 @@ def enqueue(session: Session, store: Store, entry: ActivityEntry) -> None:
 
 
 def payload(event: Event, store: Store) -> str:
-    """What is sent of an event."""
+    """The body that is sent of an event."""
     header = {"entity": event.entity, "action": event.action}
     return json.dumps(header | {"timestamp": store.now().isoformat(), "data": event.data})
 
 
 def example(entity: str, action: str) -> Event:
-    """An event that never happened, for whoever tries an address out."""
+    """An example event, for testing a webhook."""
     data = EXAMPLES.get(f"{entity}.{action}")
     if data is None:
         data = {"name": "example_model", "version": "1", "key": "example_key"}

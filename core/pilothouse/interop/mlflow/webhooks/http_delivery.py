@@ -1,4 +1,4 @@
-"""One POST to a webhook: to a checked address, signed, within a time, following nothing."""
+"""One POST to a webhook: to a checked address, signed, with a deadline, without redirects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RETRIED_STATUSES = (408, 425, 429)
 
 @dataclass(frozen=True)
 class DeliveryRequest:
-    """What is sent, and where; one that is sent again keeps its id."""
+    """What is sent, and where; a retry keeps its id."""
 
     id: str
     url: str
@@ -34,7 +34,7 @@ class DeliveryRequest:
 
 @dataclass(frozen=True)
 class DeliveryResult:
-    """What became of a call: the receiver's status, or why there is none."""
+    """The result of a call: the receiver's status, or why there is none."""
 
     code: int | None = None
     body: str = ""
@@ -43,12 +43,12 @@ class DeliveryResult:
 
     @property
     def delivered(self) -> bool:
-        """Whether the receiver has taken it."""
+        """Whether the receiver accepted it."""
         return self.code is not None and 200 <= self.code < 300
 
 
 def send(request: DeliveryRequest, *, private: bool) -> DeliveryResult:
-    """Make the call and say what became of it; a failure is an answer too."""
+    """Make the call; a failure is a result too, never an exception."""
     try:
         target = addresses.parse(request.url)
         ips = addresses.resolve(target, private=private)
@@ -68,7 +68,7 @@ def send(request: DeliveryRequest, *, private: bool) -> DeliveryResult:
 
 
 def sign(secret: str, delivery: str, timestamp: str, payload: str) -> str:
-    """The signature over id, instant and payload, as the protocol writes it."""
+    """The signature over id, timestamp and payload, as the protocol defines it."""
     signed = f"{delivery}.{timestamp}.{payload}".encode()
     digest = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(digest).decode()}"
@@ -78,7 +78,7 @@ def _post(target: WebhookTarget, ips: list[str], request: DeliveryRequest) -> tu
     connection = http.client.HTTPConnection(target.host, target.port, timeout=MAX_SECONDS)
     late = threading.Event()
     connection.sock = _connected(target, ips)
-    # A time-out of the socket begins anew with every byte; this one does not.
+    # A socket's timeout starts again with every byte; this one does not.
     end = threading.Timer(MAX_SECONDS, _shut_down, (connection.sock, late))
     end.daemon = True
     end.start()
@@ -113,7 +113,7 @@ def _headers(target: WebhookTarget, request: DeliveryRequest) -> dict[str, str]:
 
 
 def _connected(target: WebhookTarget, ips: list[str]) -> socket.socket:
-    """A socket to the first of the checked addresses that answers; the name is not asked again."""
+    """A socket to the first of the checked addresses that answers; DNS is not asked again."""
     failed: OSError = OSError("no address")
     for address in ips:
         try:
