@@ -77,9 +77,8 @@ def condition(text: str, compare: Compare) -> Condition:
 
     def claim(predicate: Predicate) -> Condition:
         if predicate.bare:
-            raise invalid(
-                f"Invalid clause(s) in filter string: '{predicate.position.text[:MAX_EXCERPT_LENGTH]}'"
-            )
+            excerpt = predicate.position.text[:MAX_EXCERPT_LENGTH]
+            raise invalid(f"Invalid clause(s) in filter string: '{excerpt}'")
         return compare(predicate)
 
     return condition_of(tree, claim)
