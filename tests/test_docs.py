@@ -31,7 +31,7 @@ SOURCE_ROOTS = ("", "core", "core/pilothouse", "app", "app/pilothouse_app", "tes
 OTHER_VARIABLES = {"PILOTHOUSE_VERSION"}
 
 # Folders that pages name and that are not part of this repository.
-FOREIGN = ("tests/test_names.py", "tests/tracking/", "tests/webhooks/", "workspace/")
+FOREIGN = ("tests/tracking/", "tests/webhooks/", "workspace/")
 
 SHELL = {"#", "|", ">", "&&"}  # what follows is not an argument
 
