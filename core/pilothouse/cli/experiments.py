@@ -147,7 +147,7 @@ def _views(ws: Workspace) -> Output:
     experiments,
     Experiments.save_view,
     writes=True,
-    example='pilothouse experiments save-view good --state query="metrics.auc > 0.8"',
+    example='pilothouse experiments save-view good --state runs_filter="metrics.auc > 0.8"',
 )
 @click.argument("name")
 @click.option("--state", type=PAIR, multiple=True, help="A part of the page's address; repeatable.")

@@ -29,6 +29,7 @@ HOT_ROUTES = (
     ("get", "/v2/health/live", "Whether the server lives."),
     ("get", "/v2/health/ready", "Whether the server is ready."),
     ("post", "/deployments/{deployment}/invocations", "Predict (MLflow's forms)."),
+    ("post", "/invocations", "Predict (MLflow's forms), while one deployment serves."),
     ("post", "/deployments/{deployment}/labels", "Add labels: ids, labels, at."),
     ("get", "/metrics", "Prometheus metrics."),
     ("get", "/healthz", "Whether the process lives."),
