@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.running_instance import Ship, sailing, wait_for
+from harness.running_instance import RunningInstance, run_instance, wait_for
 from pilothouse.kit.clock import FixedClock
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import Store
@@ -48,7 +48,7 @@ def store(workspace: Workspace) -> Store:
 class Voyage:
     """A running ship whose demo has ended, although its processes were killed on the way."""
 
-    ship: Ship
+    ship: RunningInstance
     workspace: Workspace
     result: dict[str, Any]
 
@@ -56,7 +56,7 @@ class Voyage:
 @pytest.fixture(scope="session")
 def voyage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Voyage]:
     """The whole flights demo; the worker is killed in training and in sending, the server too."""
-    with sailing(tmp_path_factory.mktemp("voyage") / "workspace") as ship:
+    with run_instance(tmp_path_factory.mktemp("voyage") / "workspace") as ship:
         workspace = ship.open()
         job = workspace.pipelines.start_demo()
 

@@ -22,7 +22,7 @@ DEADLINE_S = 120.0
 
 
 @dataclass(frozen=True)
-class Ship:
+class RunningInstance:
     """A running `pilothouse up`."""
 
     folder: Path
@@ -48,13 +48,13 @@ class Ship:
 
 
 @contextlib.contextmanager
-def sailing(folder: Path, *options: str) -> Iterator[Ship]:
+def run_instance(folder: Path, *options: str) -> Iterator[RunningInstance]:
     """Run `pilothouse up` in a folder, on free ports, for as long as the block lasts."""
     command = [sys.executable, "-m", "pilothouse.cli", "up", "--no-browser"]
     command += ["--workspace", str(folder), *options]
     command += ["--app-port", str(free_port()), "--server-port", str(free_port())]
     with running(command) as process:
-        ship = Ship(folder, process)
+        ship = RunningInstance(folder, process)
         for name in ("app", "server", "worker"):
             ship.address(name)
         yield ship

@@ -14,7 +14,7 @@ from browsing import CHROMIUM, launched, seeing, visiting
 from places import PLACES, report, window
 from playwright.sync_api import sync_playwright
 
-from harness.running_instance import sailing, wait_for
+from harness.running_instance import run_instance, wait_for
 from pilothouse.workspace import Workspace
 
 SCHEMES = ("light", "dark")
@@ -27,7 +27,7 @@ def main() -> None:
     if CHROMIUM is None:
         raise SystemExit("There is no Chromium on this machine.")
     asked.out.mkdir(parents=True, exist_ok=True)
-    with sailing(asked.workspace) as ship:
+    with run_instance(asked.workspace) as ship:
         workspace = ship.open()
         with_report(workspace)
         draw(workspace, ship.address("app").url, asked.out, asked.only or list(PLACES))

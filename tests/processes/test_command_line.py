@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.running_instance import sailing
+from harness.running_instance import run_instance
 
 pytestmark = pytest.mark.timeout(900)
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -82,7 +82,7 @@ def write(file: Path, rows: list[dict[str, Any]]) -> str:
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     """A shell beside a running `pilothouse up`."""
     folder = tmp_path_factory.mktemp("loop")
-    with sailing(folder / "workspace"):
+    with run_instance(folder / "workspace"):
         yield Shell(folder)
 
 
