@@ -1,4 +1,4 @@
-"""Pilothouse: the room from which a team steers its models."""
+"""Pilothouse: track experiments; register, deploy and monitor models on one machine."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Pipelines(Service):
             raise Invalid(f"{weeks} weeks is no demo.", fields={"weeks": f"1 to {MAX_WEEKS}"})
         with self._store.write() as session:
             return _newest_demo(session) or submit(
-                session, self._store, DEMO, {"weeks": weeks}, title="Sail the flights demo"
+                session, self._store, DEMO, {"weeks": weeks}, title="Run the flights demo"
             )
 
     def demo_job(self) -> str | None:
