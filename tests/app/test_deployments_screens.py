@@ -80,7 +80,7 @@ def test_every_input_can_be_emptied_and_what_is_needed_is_said(tour, served, mon
     page.number_input(key="try_late_1_gust").set_value(None).run()
     page.number_input(key="try_late_1_temp").set_value(None).run()
     assert "required" in shown(page)
-    assert "temp: needed" in page.warning[0].value
+    assert "temp: required" in page.warning[0].value
     page.button(key="try_predict").click().run()
     assert sent[-1] == {"temp": None, "hour": 7, "carrier": "DL", "gust": None}
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from pilothouse.models.signature import UNKNOWN
-from pilothouse.registry.tables import ModelVersion, ModelVersionOrigin, VersionTag
-from pilothouse.registry.versions import VersionSource, register_import
-from pilothouse.storage import Table
+from pilothouse.registry.versions import Origin, VersionSource, register_import
 from pilothouse.workspace import Workspace
 
 
@@ -40,15 +38,17 @@ def test_a_version_of_another_program_shows_what_it_kept_and_offers_no_launch(
     ]
     manifest = {"source": "runs:/a/model", "location": "", "files": listed}
     digest = store.artifacts.put_bytes(json.dumps(manifest).encode())
-    source = VersionSource(digest, UNKNOWN, [], {"auc": 0.9}, imported="MLflow: runs:/a/model")
-
-    def beside(version: ModelVersion) -> Iterator[Table]:
-        key = {"model": version.model, "version": version.version}
-        yield ModelVersionOrigin(**key, source="runs:/a/model", location="")
-        yield VersionTag(**key, key="team", value="risk")
-
+    source = VersionSource(
+        digest,
+        UNKNOWN,
+        [],
+        {"auc": 0.9},
+        imported="MLflow: runs:/a/model",
+        origin=Origin("runs:/a/model", location=""),
+        tags={"team": "risk"},
+    )
     with store.write() as session:
-        register_import(session, store, "theirs", source, "", beside)
+        register_import(session, store, "theirs", source)
     page = visit("version", ref="theirs@1")
     assert not page.exception
     cells = " ".join(frame.value.to_string() for frame in (*page.dataframe, *page.table))

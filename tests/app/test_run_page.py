@@ -283,7 +283,7 @@ def test_an_end_of_a_stretch_is_a_number_of_seconds_on_a_clock(clock):
 
 def test_a_running_run_shows_what_it_has_so_far(visit, workspace):
     run = workspace.experiments.start("late", "going")
-    assert "on their way" in words(sound(visit("run", id=run, run_view="Curves")))
+    assert "Waiting for the first points" in words(sound(visit("run", id=run, run_view="Curves")))
     workspace.experiments.log_history(run, "loss", [1, 2], [1.0, 0.5])
     page = sound(visit("run", id=run, run_view="Curves"))
     assert len(page.get("plotly_chart")) == 1
@@ -334,7 +334,7 @@ def test_a_press_in_the_tree_is_in_the_address(pressed, address):
         ("config/net.yaml", "a: 1"),
         ("report/report.md", "# Report <script>"),
         ("report/report.html", "reach neither"),
-        ("report/paper.pdf", "PDF is not shown here"),
+        ("report/paper.pdf", "A PDF cannot be previewed"),
         ("model/model.pkl", "nothing in it is run"),
         ("code.patch", "diff --git"),
     ],

@@ -175,7 +175,10 @@ def test_a_new_controller_adopts_what_a_killed_one_left(
     assert len(running_models(registered)) == 1
     os.kill(pid, signal.SIGKILL)
     info = tick_until(second, lambda: another(deployments, pid))
-    assert "killed" in info.replicas[0].last_exit or "nobody" in info.replicas[0].last_exit
+    assert (
+        "killed" in info.replicas[0].last_exit
+        or "while no worker was running" in info.replicas[0].last_exit
+    )
 
 
 def test_a_start_that_was_not_written_down_is_found_by_its_token(

@@ -149,7 +149,7 @@ def test_a_job_that_runs_again_finds_its_unfinished_run(room: Experiments) -> No
 def test_a_child_belongs_to_its_parents_experiment(room: Experiments, run: str) -> None:
     child = room.start("flights", "trial 1", parent=run, code=UNKNOWN)
     assert [one.id for one in room.run(run).children] == [child]
-    with pytest.raises(Conflict, match="another experiment"):
+    with pytest.raises(Conflict, match="does not belong to the experiment"):
         room.start("other", parent=run, code=UNKNOWN)
 
 

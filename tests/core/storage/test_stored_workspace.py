@@ -230,7 +230,7 @@ def test_jobs_and_imports_read_right(opened: Opened) -> None:
         "train": "succeeded",
     }
     report = workspace.imports.report(jobs.loc["import_mlflow", "id"])
-    assert (report.brought["runs"], report.brought["versions"]) == (2, 1)
+    assert (report.imported["runs"], report.imported["versions"]) == (2, 1)
     assert set(workspace.jobs.schedules()["name"]) == {
         "Evaluate flights-late",
         "retrain on Mondays",

@@ -123,11 +123,12 @@ def test_a_version_that_cannot_answer_its_example_says_so_before_it_is_promoted(
 
 
 def test_a_version_that_was_never_tried_does_not_pass() -> None:
+    from pilothouse.kit.parameters import Params
     from pilothouse.registry.evidence import Side
-    from pilothouse.registry.gates.answers_example import answers_example
+    from pilothouse.registry.gates.answers_example import AnswersExample
 
     evidence = Evidence("m", 1, "staging", Side("m@1", "", {}))
-    assert answers_example(evidence).outcome == "inconclusive"
+    assert AnswersExample.evaluate(evidence, Params()).outcome == "inconclusive"
 
 
 def test_models_written_before_classes_had_names_answer_in_the_order_of_their_signature(
