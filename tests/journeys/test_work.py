@@ -48,9 +48,12 @@ def start_training(visitor: Any, dataset: str, *, trials: int = 0) -> Any:
     dialog = visitor.dialog("New training")
     visitor.choose("Target", "late", within=dialog)
     if trials:
+        visitor.idle()  # the choice of a target redraws the form: what is typed meanwhile is lost
         box = dialog.get_by_role("spinbutton", name="Search trials")
         box.fill(str(trials))
         box.press("Enter")
+        visitor.idle()
+        expect(box).to_have_value(str(trials))
     assert visitor.idle().barriers() == []
     visitor.press("Start training", within=dialog)
     visitor.toast("Training started")
