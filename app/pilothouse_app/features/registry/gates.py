@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from pilothouse.registry.gates import gates
+from pilothouse.experiments.metrics.kinds import metric_kind
+from pilothouse.registry.gates import METRIC, gates
 from pilothouse.registry.policy import GateRule
 from pilothouse.registry.tables import GATED
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input, run_or_show_error
@@ -91,12 +92,15 @@ def _params(rule: GateRule) -> str:
     gate = gates.get(rule.gate)
     labels = {parameter.name: parameter_label(parameter) for parameter in gate.parameters}
     values = [
-        f"{labels.get(name, title(name))} {_param(value)}" for name, value in rule.params.items()
+        f"{labels.get(name, title(name))} {_param(name, value)}"
+        for name, value in rule.params.items()
     ]
     return ", ".join(values) or gate.description
 
 
-def _param(value: Any) -> str:
+def _param(name: str, value: Any) -> str:
+    if name == METRIC.name:
+        return metric_kind(str(value)).title
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return str(value)
     return title(value) if isinstance(value, str) else f"{value:g}"
