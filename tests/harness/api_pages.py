@@ -8,13 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from harness.markdown import page, table
+from pilothouse.cli.command import first_paragraph
 from pilothouse.http.management import build
 from pilothouse.kit.settings import Settings
 from pilothouse.storage import open_store
 from pilothouse.storage.service import Service
 from pilothouse.workspace import Workspace, open_workspace
 
-NOTE = "<!-- Written by `make docs`; change the code, then run it. -->"
 WIDTH = 96
 TAGS = {
     "predictions": "Predictions, labels and health",
@@ -53,13 +54,13 @@ def services() -> dict[str, Service]:
 
 def python_page() -> str:
     """Every public method of the workspace and of its nouns."""
-    parts = [f"# Python API\n\n{NOTE}\n\n{PYTHON_INTRO}", _workspace_part()]
+    parts = [PYTHON_INTRO, _workspace_part()]
     for name, service in services().items():
         parts.append(_service_part(f"ws.{name}", service, level=2))
         for child in _public(service):
             if isinstance(getattr(service, child, None), Service):
                 parts.append(_service_part(f"ws.{name}.{child}", getattr(service, child), level=3))
-    return "\n\n".join(parts) + "\n"
+    return page("Python API", *parts)
 
 
 def http_page() -> str:
@@ -67,17 +68,16 @@ def http_page() -> str:
     with TemporaryDirectory() as folder:
         store = open_store(Settings(workspace=Path(folder)))
         paths: dict[str, dict[str, Any]] = build(store).openapi()["paths"]
-    parts = [f"# HTTP API\n\n{NOTE}\n\n{HTTP_INTRO}"]
+    parts = [HTTP_INTRO]
     for tag, title in TAGS.items():
         rows = [
-            f"| `{method.upper()} {path}` | {operation['summary']} | {_query(operation)} |"
+            (f"`{method.upper()} {path}`", operation["summary"], _query(operation))
             for path, operations in paths.items()
             for method, operation in operations.items()
             if operation["tags"] == [tag]
         ]
-        table = "\n".join(["| route | answers | query parameters |", "| --- | --- | --- |", *rows])
-        parts.append(f"## {title}\n\n{table}")
-    return "\n\n".join(parts) + "\n"
+        parts.append(f"## {title}\n\n{table(('route', 'answers', 'query parameters'), rows)}")
+    return page("HTTP API", *parts)
 
 
 def _public(value: object) -> Iterator[str]:
@@ -96,11 +96,11 @@ def _service_part(address: str, service: Service, level: int) -> str:
         for name in _public(service)
         if inspect.isfunction(getattr(kind, name, None))
     ]
-    return "\n\n".join([f"{'#' * level} {address}", _first_paragraph(kind), *methods])
+    return "\n\n".join([f"{'#' * level} {address}", first_paragraph(kind), *methods])
 
 
 def _entry(method: Any) -> str:
-    return f"```python\n{_signature(method)}\n```\n\n{_first_paragraph(method)}"
+    return f"```python\n{_signature(method)}\n```\n\n{first_paragraph(method)}"
 
 
 def _signature(method: Any) -> str:
@@ -131,10 +131,6 @@ def _parameter(parameter: inspect.Parameter) -> str:
     # The representation of a function or of a sentinel holds its address in memory.
     default = "..." if " at 0x" in repr(parameter.default) else repr(parameter.default)
     return f"{text} = {default}"
-
-
-def _first_paragraph(documented: Any) -> str:
-    return " ".join((inspect.getdoc(documented) or "").split("\n\n")[0].split())
 
 
 def _query(operation: dict[str, Any]) -> str:

@@ -8,11 +8,11 @@ import re
 import click
 
 from harness.command_tree import groups
-from pilothouse.cli.command import Command
+from harness.markdown import page, table
+from pilothouse.cli.command import Command, parameters_of
 from pilothouse.cli.options import actor_option, json_option, reason_option, workspace_option
 from pilothouse.cli.root import root
 
-NOTE = "<!-- Written by `make docs`; change the code, then run it. -->"
 INTRO = """\
 `pilothouse <noun> <verb>`: nouns and verbs are those of the [Python API](python.md), with hyphens;
 underscores are understood too. `--help` after any command prints what is below. [Errors](errors.md)
@@ -29,7 +29,7 @@ SHARED = (workspace_option, json_option, actor_option, reason_option)
 
 def command_page() -> str:
     """The page, in Markdown."""
-    parts = ["# Command line", NOTE, INTRO.strip(), _shared()]
+    parts = [INTRO.strip(), _shared()]
     for path, command in groups():
         name = " ".join(("pilothouse", *path))
         if isinstance(command, click.Group):
@@ -38,22 +38,17 @@ def command_page() -> str:
         heading = "##" if len(path) == 1 else "###"
         parts += [f"{heading} {name}", _text(command), _usage(name, command)]
         if rows := [_option_row(option) for option in _own_options(command)]:
-            parts.append(_table(("option", "meaning"), rows))
-    return "\n\n".join(parts) + "\n"
+            parts.append(table(("option", "meaning"), rows))
+    return page("Command line", *parts)
 
 
 def _shared() -> str:
     rows = [_option_row(option) for option in _shared_options()]
-    return _table(("option", "meaning"), rows)
+    return table(("option", "meaning"), rows)
 
 
 def _shared_options() -> list[click.Option]:
-    def bare() -> None: ...
-
-    for option in reversed(SHARED):
-        option(bare)
-    parameters: list[click.Option] = bare.__click_params__  # type: ignore[attr-defined]
-    return parameters[::-1]
+    return [option for option in parameters_of(*SHARED) if isinstance(option, click.Option)]
 
 
 def _own_options(command: click.Command) -> list[click.Option]:
@@ -92,8 +87,3 @@ def _meaning(option: click.Option) -> str:
     if option.show_default and option.default not in (None, ""):
         text = f"{text} (default: {option.default})".strip()
     return f"{text} (needed)".strip() if option.required else text
-
-
-def _table(head: tuple[str, str], rows: list[tuple[str, str]]) -> str:
-    lines = [head, ("---", "---"), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in lines)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from harness.api_pages import http_page, python_page
 from harness.command_pages import command_page
+from harness.markdown import page, table
+from pilothouse.cli.command import first_paragraph
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.parameters import Parameter
 from pilothouse.kit.settings import Settings
@@ -23,7 +25,6 @@ from pilothouse_app.screens import screens
 
 SCREENS = Kind(screens, check_screen, "A page of the app: a module with `SCREEN` and `render()`.")
 ALL_KINDS = (*KINDS, SCREENS)
-NOTE = "<!-- Written by `make docs`; change the code, then run it. -->"
 
 
 def pages() -> dict[str, str]:
@@ -51,19 +52,19 @@ def _settings() -> str:
     rows = []
     for name, field in Settings.model_fields.items():
         factory: Any = field.default_factory
-        default = f"`{field.default}`" if factory is None else _sentence(factory)
+        default = f"`{field.default}`" if factory is None else first_paragraph(factory)
         rows.append((f"`{prefix}{name.upper()}`", _blank(default), field.description or ""))
-    return _page(
+    return page(
         "Settings",
         "Each has a default. Set them in the environment, or hand a `Settings` to "
         "`pilothouse.workspace.open_workspace`; options of the command line go before both.",
-        _table(("in the environment", "default", "meaning"), rows),
+        table(("in the environment", "default", "meaning"), rows),
     )
 
 
 def _plugins() -> str:
     parts = [_kind(kind) for kind in ALL_KINDS]
-    return _page(
+    return page(
         "Plugins",
         "One module in the package named below is one plugin; from a distribution of your own, "
         "use the entry-point group of the same name. Each must pass the contract test of its kind.",
@@ -81,14 +82,14 @@ def _kind(kind: Kind) -> str:
     return (
         f"## {kind.plugins.noun.capitalize()}s\n\n{kind.purpose}\n\n"
         f"Package and entry-point group `{package}`; contract test "
-        f"`{contract}.{kind.check.__name__}`.\n\n" + _table(("name", "what it does", "takes"), rows)
+        f"`{contract}.{kind.check.__name__}`.\n\n" + table(("name", "what it does", "takes"), rows)
     )
 
 
 def _described(plugin: Any) -> str:
     """A plugin's title, description and unit; a check is a function with a docstring."""
     if inspect.isroutine(plugin):
-        return _sentence(plugin)
+        return first_paragraph(plugin)
     if hasattr(plugin, "SCREEN"):
         return f"**{plugin.SCREEN.title}**. {plugin.SCREEN.summary.rstrip('.')}."
     unit = getattr(plugin, "unit", "")
@@ -129,37 +130,23 @@ def _errors() -> str:
         (f"`{kind.__name__}`", f"`{kind.code}`", str(kind.status), str(kind.exit_code), words)
         for kind, words in kinds
     ]
-    return _page(
+    return page(
         "Errors",
         "Whatever Pilothouse says no to ends in one of these states. The message says what is "
         "wrong and the hint what to do; over HTTP both come as JSON beside the code.",
-        _table(("in Python", "code", "HTTP status", "exit code", "meaning"), rows),
+        table(("in Python", "code", "HTTP status", "exit code", "meaning"), rows),
     )
 
 
 def _tree(kind: type[PilothouseError]) -> Iterator[tuple[type[PilothouseError], str]]:
-    yield kind, _sentence(kind)
+    yield kind, first_paragraph(kind)
     for child in kind.__subclasses__():
         if child.__module__ == kind.__module__:
             yield from _tree(child)
 
 
-def _sentence(documented: Callable[..., object] | type) -> str:
-    """The first paragraph of a docstring, on one line."""
-    return " ".join((inspect.getdoc(documented) or "").split("\n\n")[0].split())
-
-
 def _blank(default: str) -> str:
     return "" if default == "``" else default
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in lines)
-
-
-def _page(title: str, words: str, *parts: str) -> str:
-    return "\n\n".join([f"# {title}", NOTE, words, *parts]) + "\n"
 
 
 if __name__ == "__main__":

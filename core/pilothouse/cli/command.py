@@ -83,11 +83,11 @@ def verb(
                 emit(act(ws, **arguments), as_json)
 
         parameters = [*reversed(getattr(act, "__click_params__", []))]
-        parameters += _parameters(workspace_option) + _parameters(json_option)
+        parameters += parameters_of(workspace_option, json_option)
         if writes:
-            parameters += _parameters(actor_option)
+            parameters += parameters_of(actor_option)
         if reason:
-            parameters += _parameters(reason_option)
+            parameters += parameters_of(reason_option)
 
         command = Command(
             name or act.__name__.strip("_").replace("_", "-"),
@@ -103,10 +103,14 @@ def verb(
     return decorate
 
 
+def first_paragraph(documented: object) -> str:
+    """The first paragraph of a docstring, on one line; empty without one."""
+    return " ".join((inspect.getdoc(documented) or "").split("\n\n")[0].split())
+
+
 def summary(api: Api) -> str:
     """The first paragraph of a docstring, without what it raises: exit codes say that here."""
-    paragraph = " ".join((inspect.getdoc(api) or "").split("\n\n")[0].split())
-    text = re.split(r"\s*\bRaises\b", paragraph, maxsplit=1)[0].replace("`", "")
+    text = re.split(r"\s*\bRaises\b", first_paragraph(api), maxsplit=1)[0].replace("`", "")
     return FRAME.sub("", text)
 
 
@@ -121,12 +125,13 @@ def _help(apis: Sequence[Api], act: Callable[..., Any]) -> str:
     return "\n\n".join([*parts, *([own] if own else [])])
 
 
-def _parameters(option: Callable[[Any], Any]) -> list[click.Parameter]:
-    """The parameter that an option decorator adds."""
+def parameters_of(*options: Callable[[Any], Any]) -> list[click.Parameter]:
+    """The parameters that option decorators add, in their order."""
 
     def bare() -> None: ...
 
-    option(bare)
+    for option in options:
+        option(bare)
     parameters: list[click.Parameter] = bare.__click_params__  # type: ignore[attr-defined]
     return parameters
 

@@ -108,8 +108,7 @@ def _param(name: str, value: Any) -> str:
 
 def begin_draft(stage: str) -> None:
     """Start editing from the stored rules: plain values, a number for each so that keys are new."""
-    number = st.session_state.get("gates_drafts", 0) + 1
-    st.session_state["gates_drafts"] = number
+    number = _next_number()
     st.session_state[f"gates_draft_{stage}"] = [
         {"id": f"{number}_{index}", "gate": rule.gate, "params": dict(rule.params)}
         for index, rule in enumerate(workspace().registry.gates(stage))
@@ -167,13 +166,18 @@ def _add_gate(stage: str) -> None:
 
 
 def _append_gate(stage: str) -> None:
-    number = st.session_state.get("gates_drafts", 0) + 1
-    st.session_state["gates_drafts"] = number
     name = st.session_state[f"gates_new_{stage}"]
     draft = st.session_state.get(f"gates_draft_{stage}", [])
     st.session_state[f"gates_draft_{stage}"] = [
-        *draft, {"id": f"{number}_new", "gate": name, "params": {}},
+        *draft, {"id": f"{_next_number()}_new", "gate": name, "params": {}},
     ]  # fmt: skip
+
+
+def _next_number() -> int:
+    """A number that no item of a draft has had in this session: keys are made from it."""
+    number: int = st.session_state.get("gates_drafts", 0) + 1
+    st.session_state["gates_drafts"] = number
+    return number
 
 
 def _remove_gate(stage: str, item_id: str) -> None:
