@@ -10,8 +10,6 @@ from pilothouse_app.components.formats import title
 
 Colour = Literal["green", "blue", "orange", "red", "gray", "violet"]
 
-GOOD, BUSY, WARN, BAD, QUIET, SPECIAL = "green", "blue", "orange", "red", "gray", "violet"
-
 COLOURS: dict[str, Colour] = {
     "finished": "green",
     "succeeded": "green",

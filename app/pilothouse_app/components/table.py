@@ -104,11 +104,6 @@ def bar_column(
     )
 
 
-def line_column(title: str, *, width: int | None = 140) -> Any:
-    """A list of numbers as a small line chart."""
-    return st.column_config.LineChartColumn(title, width=width)
-
-
 def histogram_column(title: str, *, width: int | None = 120) -> Any:
     """A list of counts as small bars from zero: else equal counts would look empty but for one."""
     return st.column_config.BarChartColumn(title, width=width, y_min=0)

@@ -70,11 +70,6 @@ def read_booleans(
     return booleans, (false, true)
 
 
-def to_words(column: pa.ChunkedArray, pair: BooleanWords) -> pa.ChunkedArray:
-    """Booleans as the words that their file has."""
-    return pc.if_else(column, pa.scalar(pair[1]), pa.scalar(pair[0]))
-
-
 def _pair(spellings: set[str]) -> BooleanWords | None:
     """The pair that has all of the words, when there is one; no word means both yes and no."""
     return next((pair for pair in sorted(PAIRS) if spellings <= set(pair)), None)

@@ -11,7 +11,6 @@ from sqlmodel import Field
 from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 
 PENDING, FIRING, ACKNOWLEDGED, RESOLVED = "pending", "firing", "acknowledged", "resolved"
-ALERT_STATES = (PENDING, FIRING, ACKNOWLEDGED, RESOLVED)
 OPEN = (PENDING, FIRING, ACKNOWLEDGED)
 
 

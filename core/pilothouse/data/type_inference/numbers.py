@@ -21,7 +21,6 @@ DECORATED = (
 )
 PLAIN = r"^(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 SEPARATORS = {",": ",", ".": r"\.", " ": f"[{SPACES}]", "'": f"[{APOSTROPHES}]"}
-WHOLE_AS_DECIMAL = r"^-?\d+\.0*$"
 EXACT = 1 << 53  # whole numbers up to this one are exact as floats
 MANY_DIGITS = r"^-?\d{16,}"
 
