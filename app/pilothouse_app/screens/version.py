@@ -128,7 +128,7 @@ def _origin(version: VersionInfo) -> None:
         if version.dataset:
             link(address("dataset", version.dataset), version.dataset, icon=":material/table_view:")
         link(screen("activity", activity_q=version.ref), "Activity", icon=":material/history:")
-    servable = version.signature.can_be_served
+    servable = version.signature.is_described
     facts(
         {
             "Registered": f"{ago(version.created_at)} by {literal(version.created_by)}",
@@ -167,7 +167,7 @@ def _champion_note(version: VersionInfo, champion: VersionInfo | None, key: str)
 
 def _inputs(version: VersionInfo) -> None:
     signature = version.signature
-    if not signature.can_be_served:
+    if not signature.is_described:
         external_version(version)
         return
     section("Inputs", f"{plural(len(signature.inputs), 'column')}, predicts {signature.target}")

@@ -155,7 +155,7 @@ def revisions(session: Session, name: str, version: int | None = None) -> Sequen
 def require_servable(session: Session, model: str, version: int) -> VersionInfo:
     """The version to serve. Raises NotFound, or Refused when it is archived or cannot be served."""
     model_version = versions.find(session, model, version)
-    if not model_version.signature.can_be_served:
+    if not model_version.signature.is_described:
         raise Refused(
             f"{model_version.ref} was logged by another program that did not describe its outputs.",
             hint="Train it in Pilothouse to serve it.",

@@ -13,7 +13,10 @@ from typing import Any, Literal, get_args
 from pilothouse.kit.errors import Invalid
 
 FieldType = Literal["number", "integer", "string", "boolean", "time"]
+Gives = Literal["probability", "label", "value"]
 Label = str | int | float | bool
+DEFAULT_TASK = "binary"  # that of signatures that were stored before there were others
+UNSPECIFIED = "unspecified"
 
 
 @dataclass(frozen=True)
@@ -33,31 +36,52 @@ class SignatureField:
 
 
 @dataclass(frozen=True)
-class Signature:
-    """The inputs of a binary classifier, its classes, and the threshold people agreed on.
+class OutputField:
+    """One output of a model whose answer needs names: its name and type."""
 
-    `classes` are the labels as the data has them, in the order of the model's probabilities.
+    name: str
+    type: FieldType = "number"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The inputs of a model, and what its answer means.
+
+    `task` names a plugin of `models.tasks`, which says which of the other fields it uses.
+    `classes` are the labels as the data has them, in the order of the model's probabilities;
+    `positive` and `threshold` decide between two of them. `levels` are quantile levels, rising.
+    `outputs` are the labels of a multilabel model, or the columns of an unspecified one. `unit` is
+    that of a predicted number. `gives` is what the model itself returns, before the task decides.
     `target_words` are the words of a boolean target as its file spelt them: (false, true).
-    Without classes it is the signature of a model that another program logged: nobody here knows
-    what its answer means, so it is kept but not served.
     """
 
     inputs: tuple[SignatureField, ...]
-    target: str
-    classes: tuple[Label, ...]
-    positive: Label
+    target: str = ""
+    classes: tuple[Label, ...] = ()
+    positive: Label = ""
     threshold: float = 0.5
     target_words: tuple[str, str] | None = None
+    task: str = DEFAULT_TASK
+    gives: Gives = "probability"
+    levels: tuple[float, ...] = ()
+    outputs: tuple[OutputField, ...] = ()
+    unit: str = ""
 
     @property
-    def can_be_served(self) -> bool:
-        """Whether it says what an answer means."""
-        return bool(self.classes)
+    def is_described(self) -> bool:
+        """Whether it says what goes in and what an answer means, so that it can be served."""
+        described = bool(self.classes or self.outputs or self.levels)
+        return described or self.task not in (DEFAULT_TASK, UNSPECIFIED)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The input columns in order."""
         return tuple(field.name for field in self.inputs)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The named outputs in order."""
+        return tuple(output.name for output in self.outputs)
 
     def match_label(self, value: Any) -> Label | None:
         """The class that a label from outside means, or None when it means none.
@@ -98,6 +122,24 @@ class Signature:
         }
         if self.target_words is not None:
             value["target_words"] = list(self.target_words)
+        return value | self._task_to_json()
+
+    def _task_to_json(self) -> dict[str, Any]:
+        """The fields that older signatures lack, where they differ from their defaults.
+
+        Leaving out the defaults keeps the digest of what was stored before.
+        """
+        value: dict[str, Any] = {}
+        if self.task != DEFAULT_TASK:
+            value["task"] = self.task
+        if self.gives != "probability":
+            value["gives"] = self.gives
+        if self.levels:
+            value["levels"] = list(self.levels)
+        if self.outputs:
+            value["outputs"] = [asdict(output) for output in self.outputs]
+        if self.unit:
+            value["unit"] = self.unit
         return value
 
     @classmethod
@@ -111,6 +153,11 @@ class Signature:
                 positive=value["positive"],
                 threshold=float(value.get("threshold", 0.5)),
                 target_words=_text_pair(value.get("target_words")),
+                task=str(value.get("task") or (DEFAULT_TASK if value["classes"] else UNSPECIFIED)),
+                gives=_gives(value.get("gives", "probability")),
+                levels=tuple(float(level) for level in value.get("levels", ())),
+                outputs=tuple(_output_from_json(part) for part in value.get("outputs", ())),
+                unit=str(value.get("unit", "")),
             )
         except KeyError as missing:
             raise Invalid(f"the signature has no {missing.args[0]!r}.") from missing
@@ -119,16 +166,30 @@ class Signature:
         return _validated(signature)
 
 
-UNKNOWN = Signature(inputs=(), target="", classes=(), positive="")
+UNKNOWN = Signature(inputs=(), task=UNSPECIFIED)
 
 
 def _validated(signature: Signature) -> Signature:
     twice = {name for name in signature.names if signature.names.count(name) > 1}
     if twice:
         raise Invalid(f"the signature names {', '.join(sorted(twice))} more than once.")
-    if signature.classes and signature.positive not in signature.classes:
+    decides = signature.task == DEFAULT_TASK and signature.classes
+    if decides and signature.positive not in signature.classes:
         raise Invalid(f"the positive class {signature.positive!r} is none of the classes.")
     return signature
+
+
+def _gives(value: Any) -> Gives:
+    if value not in get_args(Gives):
+        raise Invalid(f"`gives` is {value!r}.", hint=f"Known: {', '.join(get_args(Gives))}.")
+    return value  # type: ignore[no-any-return]  # it is one of the literals
+
+
+def _output_from_json(value: Mapping[str, Any]) -> OutputField:
+    kind = value.get("type", "number")
+    if kind not in get_args(FieldType):
+        raise Invalid(f"the output {value['name']!r} has the type {kind!r}.")
+    return OutputField(str(value["name"]), kind)
 
 
 def _field_to_json(field: SignatureField) -> dict[str, Any]:

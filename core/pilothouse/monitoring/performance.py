@@ -9,8 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pilothouse.models.metrics.class_metrics import (
+    Bools,
+    Calibration,
+    binary_log_loss,
+    calibration,
+    calibration_error,
+    roc_auc,
+)
 from pilothouse.monitoring.checks import (
     FAIL,
     INSUFFICIENT,
@@ -24,10 +31,7 @@ from pilothouse.monitoring.checks import (
 )
 from pilothouse.monitoring.distances import Floats
 
-BINS = 10
-EPSILON = float(np.finfo(np.float64).eps)
 REALISED = "realised"
-Bools = npt.NDArray[np.bool_]
 
 # metric -> which side of the reference is bad
 DIRECTIONS: Mapping[str, Direction] = {
@@ -37,15 +41,6 @@ DIRECTIONS: Mapping[str, Direction] = {
     "brier": "above",
     "calibration_error": "above",
 }
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Mean score, observed share and rows in each of ten bins of the score that has rows."""
-
-    predicted: tuple[float, ...]
-    observed: tuple[float, ...]
-    count: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -85,43 +80,10 @@ def metrics_of(y: Bools, score: Floats, threshold: float) -> dict[str, float]:
     return {
         "roc_auc": roc_auc(y, score),
         "accuracy": float(np.mean((score >= threshold) == y)),
-        "log_loss": log_loss(y, score),
+        "log_loss": binary_log_loss(y, score),
         "brier": float(np.mean(np.square(score - y))),
         "calibration_error": calibration_error(calibration(y, score)),
     }
-
-
-def roc_auc(y: Bools, score: Floats) -> float:
-    """The chance that a positive outranks a negative, ties by half (Mann and Whitney 1947)."""
-    _, inverse, count = np.unique(score, return_inverse=True, return_counts=True)
-    ranks = np.cumsum(count) - (count - 1) / 2
-    positives = int(y.sum())
-    excess = ranks[inverse[y]].sum() - positives * (positives + 1) / 2
-    return float(excess / (positives * (len(y) - positives)))
-
-
-def log_loss(y: Bools, score: Floats) -> float:
-    """Mean negative log-likelihood; a score of 0 or 1 counts as one next to it."""
-    chance = np.clip(np.where(y, score, 1 - score), EPSILON, 1 - EPSILON)
-    return float(-np.log(chance).mean())
-
-
-def calibration(y: Bools, score: Floats) -> Calibration:
-    """The curve over ten bins of equal width; empty ones are left out."""
-    bins = np.clip((score * BINS).astype(np.int64), 0, BINS - 1)
-    count = np.bincount(bins, minlength=BINS)
-    filled = count > 0
-    predicted = np.bincount(bins, score, BINS)[filled] / count[filled]
-    observed = np.bincount(bins, y, BINS)[filled] / count[filled]
-    return Calibration(
-        tuple(predicted.tolist()), tuple(observed.tolist()), tuple(count[filled].tolist())
-    )
-
-
-def calibration_error(curve: Calibration) -> float:
-    """The gaps of the curve, weighted by rows (Guo et al. 2017, equation 5)."""
-    gaps = np.abs(np.subtract(curve.predicted, curve.observed))
-    return float(np.average(gaps, weights=curve.count))
 
 
 @dataclass(frozen=True)

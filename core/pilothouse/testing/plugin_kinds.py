@@ -8,6 +8,7 @@ from typing import Any
 
 from pilothouse.jobs import workflows
 from pilothouse.kit.plugins import Plugins
+from pilothouse.models.tasks import tasks
 from pilothouse.monitoring.drift import drift_tests
 from pilothouse.monitoring.rules import rule_kinds
 from pilothouse.registry.gates import gates
@@ -15,6 +16,7 @@ from pilothouse.testing.checks import check_check
 from pilothouse.testing.drift import check_drift_test
 from pilothouse.testing.gates import check_gate
 from pilothouse.testing.rules import check_rule_kind
+from pilothouse.testing.tasks import check_task
 from pilothouse.testing.trainers import check_trainer
 from pilothouse.testing.workflows import check_workflow
 from pilothouse.training.trainers import trainers
@@ -31,6 +33,7 @@ class Kind:
 
 
 KINDS = (
+    Kind(tasks, check_task, "What a model's answer means, how it is measured and drawn."),
     Kind(gates, check_gate, "Judges a promotion: a pure function from Evidence to a Verdict."),
     Kind(rule_kinds, check_rule_kind, "Compares a result of a window with an alert rule's limit."),
     Kind(drift_tests, check_drift_test, "Weighs one column of a window against the reference's."),

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pilothouse.experiments.metrics.name_rules import Direction as Direction
 from pilothouse.experiments.metrics.name_rules import direction_of
+from pilothouse.models.tasks import tasks
 
 # "differs" is said where nobody knows which way is better; "unknown" where a value is missing.
 MetricVerdict = Literal["better", "worse", "same", "differs", "unknown"]
@@ -66,20 +67,14 @@ class MetricKind:
 
 
 METRICS: dict[str, MetricKind] = {
+    metric.key: MetricKind(metric.key, metric.title, metric.direction, metric.format)
+    for _, task in reversed(tasks.items())
+    for metric in task.metrics
+} | {
     kind.key: kind
     for kind in (
-        MetricKind("roc_auc", "ROC AUC", "higher"),
-        MetricKind("average_precision", "Average precision", "higher"),
-        MetricKind("accuracy", "Accuracy", "higher"),
-        MetricKind("balanced_accuracy", "Balanced accuracy", "higher"),
-        MetricKind("precision", "Precision", "higher"),
-        MetricKind("recall", "Recall", "higher"),
         MetricKind("specificity", "Specificity", "higher"),
-        MetricKind("f1", "F1", "higher"),
         MetricKind("matthews", "Matthews correlation", "higher"),
-        MetricKind("log_loss", "Log loss", "lower"),
-        MetricKind("brier", "Brier score", "lower"),
-        MetricKind("calibration_error", "Calibration error", "lower"),
         MetricKind("fit_seconds", "Fit time (s)", "lower", ".2f"),
         MetricKind("score_seconds", "Scoring time (s)", "lower", ".2f"),
         MetricKind("model_bytes", "Model size (bytes)", "lower", ",.0f"),

@@ -1,0 +1,53 @@
+"""Labels that are classes of a signature, as positions in its list of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Signature
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+
+MAX_LISTED = 10
+
+
+def class_positions(signature: Signature, labels: Sequence[Any]) -> Floats:
+    """The position of each label's class; NaN for what is missing or no class."""
+    import numpy as np
+
+    positions = {label: float(index) for index, label in enumerate(signature.classes)}
+    cached: dict[tuple[type, Any], float] = {}
+    values = np.full(len(labels), np.nan)
+    for row, label in enumerate(labels):
+        key = (type(label), label)
+        if key not in cached:
+            matched = signature.match_label(label)
+            cached[key] = np.nan if matched is None else positions[matched]
+        values[row] = cached[key]
+    return values
+
+
+def class_hint(signature: Signature) -> str:
+    """The classes for a message: "one of 'a', 'b'"."""
+    listed = ", ".join(repr(label) for label in signature.classes[:MAX_LISTED])
+    more = len(signature.classes) - MAX_LISTED
+    return f"one of {listed}" + (f" and {more} more" if more > 0 else "")
+
+
+def check_classes(signature: Signature, fewest: int, most: int | None = None) -> None:
+    """Raises Invalid when the signature has too few or too many classes for its task."""
+    count = len(signature.classes)
+    if count < fewest or (most is not None and count > most):
+        needed = f"{fewest}" if most == fewest else f"at least {fewest}"
+        raise Invalid(
+            f"the signature has {count} classes; {needed} are needed.",
+            fields={"classes": f"{needed} are needed"},
+        )
+    if len(set(signature.classes)) != count:
+        raise Invalid("a class is listed twice.", fields={"classes": "listed twice"})

@@ -1,0 +1,210 @@
+"""Tasks: what a model's answer means, how it is measured, and how it is drawn. One file a task.
+
+The light half of a task (`columns`, `decide`, `predictions`, `read_label`) uses the standard
+library only: the gateway and every model process import it. The other half imports numpy inside
+its functions and runs in child processes. Rooms and screens never ask which task a model has:
+they use what its task offers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pilothouse.kit.plugins import Plugins
+from pilothouse.models.signature import Label, Signature
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Arrays = Mapping[str, npt.NDArray[Any]]
+
+Row = list[Any]
+Columns = dict[str, list[Any]]
+ColumnKind = Literal["number", "category"]
+MetricDirection = Literal["higher", "lower", "unknown"]
+Estimator = Literal["classifier", "regressor", "quantiles", ""]
+
+SCORE, PREDICT, CONFIDENCE, PROBABILITY = "score", "predict", "confidence", "p."
+MAX_CLASS_COLUMNS = 20  # of more classes, the probability of each is answered but not logged
+
+
+@dataclass(frozen=True)
+class OutputColumn:
+    """One column of a model's answer, as it is logged, watched for drift and drawn.
+
+    `low` and `high` are the ends of its axis where these are fixed.
+    """
+
+    name: str
+    kind: ColumnKind
+    title: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class TaskMetric:
+    """A metric of a task: its key, how it is called and written, and which way is better.
+
+    `tolerance` is how much worse than the reference a window may be: a share of the reference's
+    value when `relative`, else a difference. Only metrics with a tolerance are monitored.
+    `in_target_unit` metrics carry the unit of the target.
+    """
+
+    key: str
+    title: str
+    direction: MetricDirection
+    format: str = ".4f"
+    tolerance: float | None = None
+    relative: bool = False
+    in_target_unit: bool = False
+
+
+@dataclass(frozen=True)
+class MetricGoal:
+    """A metric and the worst value that a version needs by default before a gated stage."""
+
+    metric: str
+    threshold: float
+
+
+@dataclass(frozen=True)
+class TaskExample:
+    """A few rows of a model with that task: for the contract test and for the docs.
+
+    `rows` are raw, as a model process answers them; `labels` are as people send them.
+    """
+
+    signature: Signature
+    rows: Sequence[Row]
+    labels: Sequence[Any]
+
+
+class Task(Protocol):
+    """What a model's answer means. Every method is pure.
+
+    `columns` in the methods below are the output columns by name, `truth` the labels as numbers
+    (NaN where a label is missing), as `truth` makes them.
+    """
+
+    @property
+    def title(self) -> str:
+        """Its name for people: "Regression"."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What the model answers, in a sentence or two."""
+        ...
+
+    @property
+    def estimator(self) -> Estimator:
+        """Which kind of estimator training fits for it; "" when training cannot."""
+        ...
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether its labels are classes that the signature lists."""
+        ...
+
+    @property
+    def has_threshold(self) -> bool:
+        """Whether a threshold on a score decides, so that it can be chosen."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[TaskMetric, ...]:
+        """Its metrics, the primary one first; none when labels cannot be compared with answers."""
+        ...
+
+    @property
+    def goal(self) -> MetricGoal | None:
+        """What the default gates ask of a version; None when there is nothing to ask."""
+        ...
+
+    @property
+    def example(self) -> TaskExample:
+        """A few rows that can be measured: some right, some wrong."""
+        ...
+
+    def check(self, signature: Signature) -> None:
+        """Raises Invalid when the signature lacks something that the task needs."""
+        ...
+
+    def columns(self, signature: Signature) -> tuple[OutputColumn, ...]:
+        """The columns that are logged and monitored, the most telling one first."""
+        ...
+
+    def decide(self, signature: Signature, rows: Sequence[Row]) -> Columns:
+        """The output columns of raw rows as a model process answers them.
+
+        It may hold columns that are not logged. Raises ValueError for rows that do not fit.
+        """
+        ...
+
+    def predictions(self, signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Any]:
+        """What a person would call the prediction of each row: a class, a number, a list."""
+        ...
+
+    def read_label(self, signature: Signature, value: Any) -> Any:
+        """The label that a value from outside means, or None when it means none."""
+        ...
+
+    def label_hint(self, signature: Signature) -> str:
+        """Which values are labels, for messages: "a number"."""
+        ...
+
+    def truth(self, signature: Signature, labels: Sequence[Any]) -> Floats:
+        """Labels as numbers, one row each (a column per label of a multilabel model)."""
+        ...
+
+    def summary(self, signature: Signature, truth: Floats) -> dict[str, float]:
+        """What the labels themselves are like, by title: the share of a class, a mean."""
+        ...
+
+    def compute_metrics(
+        self, signature: Signature, columns: Arrays, truth: Floats
+    ) -> dict[str, float]:
+        """The metrics of labelled rows; those that cannot be computed on them are absent."""
+        ...
+
+    def documents(
+        self, signature: Signature, columns: Arrays, truth: Floats, at: Sequence[int] | None = None
+    ) -> dict[str, Any]:
+        """Evaluation documents by artifact path: JSON values that screens draw.
+
+        `at` are the rows' event times in milliseconds, where they have one.
+        """
+        ...
+
+    def row_cost(self, signature: Signature, columns: Arrays, truth: Floats) -> Floats:
+        """What each row's answer costs, lower is better: the basis of paired comparisons."""
+        ...
+
+
+tasks: Plugins[Task] = Plugins(__name__, "task")
+
+
+def task_of(signature: Signature) -> Task:
+    """The task of a signature. Raises NotFound when no plugin of that name is installed."""
+    return tasks.get(signature.task)
+
+
+def metric_of(task: Task, key: str) -> TaskMetric | None:
+    """The task's metric of that key."""
+    return next((metric for metric in task.metrics if metric.key == key), None)
+
+
+def primary_metric(task: Task) -> str:
+    """The key of the metric that decides; "" when the task has none."""
+    return task.metrics[0].key if task.metrics else ""
+
+
+def probability_column(label: Label) -> str:
+    """The name of the output column with the probability of a class."""
+    return f"{PROBABILITY}{label}"

@@ -1,0 +1,204 @@
+"""Binary classification: one of two classes, decided by a threshold on a score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pilothouse.kit.errors import Invalid
+from pilothouse.models.class_labels import check_classes, class_hint, class_positions
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import (
+    PREDICT,
+    SCORE,
+    Columns,
+    Estimator,
+    MetricGoal,
+    OutputColumn,
+    Row,
+    TaskExample,
+    TaskMetric,
+    tasks,
+)
+
+if TYPE_CHECKING:
+    from pilothouse.models.tasks import Arrays, Floats
+
+
+@tasks.register("binary")
+class Binary:
+    """A score for the positive class, and the class that the threshold makes of it.
+
+    A model that gives only labels has no score; one that gives margins has a score that is no
+    probability.
+    """
+
+    title = "Binary classification"
+    description = "One of two classes: a score for the positive class, and a threshold on it."
+    estimator: ClassVar[Estimator] = "classifier"
+    has_classes = True
+    has_threshold = True
+    goal: ClassVar[MetricGoal | None] = MetricGoal("roc_auc", 0.6)
+    metrics = (
+        TaskMetric("roc_auc", "ROC AUC", "higher", tolerance=0.05),
+        TaskMetric("average_precision", "Average precision", "higher"),
+        TaskMetric("log_loss", "Log loss", "lower", tolerance=0.10),
+        TaskMetric("brier", "Brier score", "lower", tolerance=0.03),
+        TaskMetric("accuracy", "Accuracy", "higher", tolerance=0.05),
+        TaskMetric("f1", "F1", "higher"),
+        TaskMetric("precision", "Precision", "higher"),
+        TaskMetric("recall", "Recall", "higher"),
+        TaskMetric("calibration_error", "Calibration error", "lower", tolerance=0.05),
+    )
+
+    example = TaskExample(
+        Signature((), "churned", ("no", "yes"), "yes"),
+        rows=([0.9, 0.1], [0.4, 0.6], [0.7, 0.3], [0.2, 0.8]),
+        labels=("no", "no", "yes", "yes"),
+    )
+
+    @staticmethod
+    def check(signature: Signature) -> None:
+        """Raises Invalid unless there are two classes, one of them the positive one."""
+        check_classes(signature, 2, 2)
+        if signature.positive not in signature.classes:
+            raise Invalid(f"the positive class {signature.positive!r} is none of the classes.")
+
+    @staticmethod
+    def columns(signature: Signature) -> tuple[OutputColumn, ...]:
+        """The score; the predicted class of a model that gives labels."""
+        if signature.gives == "label":
+            return (OutputColumn(PREDICT, "category", "Predicted class"),)
+        if signature.gives == "value":
+            return (OutputColumn(SCORE, "number", "Score"),)
+        title = f"Probability of {signature.positive}"
+        return (OutputColumn(SCORE, "number", title, low=0.0, high=1.0),)
+
+    @staticmethod
+    def decide(signature: Signature, rows: Sequence[Row]) -> Columns:
+        """The positive class's probability of each row, or its label."""
+        if signature.gives == "label":
+            return {PREDICT: [signature.match_label(row[0]) for row in rows]}
+        if signature.gives == "value":
+            return {SCORE: [row[0] for row in rows]}
+        position = signature.classes.index(signature.positive)
+        return {SCORE: [row[position] for row in rows]}
+
+    @staticmethod
+    def predictions(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Any]:
+        """The positive class where the score reaches the threshold, else the other one."""
+        if SCORE not in columns:
+            return list(columns[PREDICT])
+        positive, threshold = signature.positive, signature.threshold
+        rest = [label for label in signature.classes if label != positive]
+        other = rest[0] if rest else positive
+        return [positive if score >= threshold else other for score in columns[SCORE]]
+
+    @staticmethod
+    def read_label(signature: Signature, value: Any) -> Any:
+        """The class that a label means."""
+        return signature.match_label(value)
+
+    @staticmethod
+    def label_hint(signature: Signature) -> str:
+        """The two classes."""
+        return class_hint(signature)
+
+    @staticmethod
+    def truth(signature: Signature, labels: Sequence[Any]) -> Floats:
+        """1 for the positive class, 0 for the other, NaN where there is no label."""
+        import numpy as np
+
+        positions = class_positions(signature, labels)
+        is_positive = positions == signature.classes.index(signature.positive)
+        return np.where(np.isfinite(positions), is_positive.astype(np.float64), np.nan)
+
+    @staticmethod
+    def summary(signature: Signature, truth: Floats) -> dict[str, float]:
+        """The share of the positive class."""
+        return {f"Share of {signature.positive}": float(truth.mean())} if len(truth) else {}
+
+    @staticmethod
+    def compute_metrics(signature: Signature, columns: Arrays, truth: Floats) -> dict[str, float]:
+        """Every metric; only those of predicted classes without a score."""
+        import numpy as np
+
+        from pilothouse.models.metrics import class_metrics as measure
+
+        y = truth == 1
+        if not 0 < int(y.sum()) < len(y):
+            return {}
+
+        called = _called_positive(signature, columns)
+        hits, calls, positives = int((y & called).sum()), int(called.sum()), int(y.sum())
+        metrics = {
+            "accuracy": float(np.mean(called == y)),
+            "f1": 2 * hits / (calls + positives),
+            "precision": hits / calls if calls else 0.0,
+            "recall": hits / positives,
+        }
+        if SCORE not in columns:
+            return metrics
+
+        score = np.asarray(columns[SCORE], dtype=np.float64)
+        metrics["roc_auc"] = measure.roc_auc(y, score)
+        metrics["average_precision"] = measure.average_precision(y, score)
+        if signature.gives == "probability":
+            metrics["log_loss"] = measure.binary_log_loss(y, score)
+            metrics["brier"] = float(np.mean(np.square(score - y)))
+            curve = measure.calibration(y, score)
+            metrics["calibration_error"] = measure.calibration_error(curve)
+        return metrics
+
+    @staticmethod
+    def documents(
+        signature: Signature, columns: Arrays, truth: Floats, at: Sequence[int] | None = None
+    ) -> dict[str, Any]:
+        """The confusion matrix, and the curves of a score."""
+        import numpy as np
+
+        from pilothouse.models.metrics import class_metrics as measure
+
+        y = truth == 1
+        if not 0 < int(y.sum()) < len(y):
+            return {}
+
+        called = _called_positive(signature, columns).astype(np.int64)
+        matrix = measure.confusion_matrix(y.astype(np.int64), called, 2)
+        rest = [label for label in signature.classes if label != signature.positive]
+        confusion: dict[str, Any] = {
+            "labels": [str(rest[0]), str(signature.positive)],
+            "matrix": matrix.tolist(),
+        }
+        if SCORE not in columns:
+            return {"confusion.json": confusion}
+
+        score = np.asarray(columns[SCORE], dtype=np.float64)
+        curves: dict[str, Any] = {
+            "curves/roc.json": measure.roc_document(y, score),
+            "curves/pr.json": measure.pr_document(y, score),
+        }
+        if signature.gives == "probability":
+            curves["curves/calibration.json"] = measure.calibration(y, score).to_json()
+        return curves | {"confusion.json": confusion | {"threshold": signature.threshold}}
+
+    @staticmethod
+    def row_cost(signature: Signature, columns: Arrays, truth: Floats) -> Floats:
+        """The squared error of a probability; 1 for a wrong class where there is none."""
+        import numpy as np
+
+        y = truth == 1
+        if SCORE in columns and signature.gives == "probability":
+            score = np.asarray(columns[SCORE], dtype=np.float64)
+            return np.asarray(np.square(score - y), dtype=np.float64)
+        return np.asarray(_called_positive(signature, columns) != y, dtype=np.float64)
+
+
+def _called_positive(signature: Signature, columns: Arrays) -> Any:
+    """Whether each row is called positive: by the threshold, or by its predicted class."""
+    import numpy as np
+
+    if SCORE in columns:
+        return np.asarray(columns[SCORE], dtype=np.float64) >= signature.threshold
+    positions = class_positions(signature, list(columns[PREDICT]))
+    return positions == signature.classes.index(signature.positive)

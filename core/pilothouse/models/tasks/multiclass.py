@@ -1,0 +1,263 @@
+"""Multiclass classification: one of three or more classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pilothouse.models.class_labels import check_classes, class_hint, class_positions
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import (
+    CONFIDENCE,
+    MAX_CLASS_COLUMNS,
+    PREDICT,
+    Columns,
+    Estimator,
+    MetricGoal,
+    OutputColumn,
+    Row,
+    TaskExample,
+    TaskMetric,
+    probability_column,
+    tasks,
+)
+
+if TYPE_CHECKING:
+    from pilothouse.models.tasks import Arrays, Floats
+
+MAX_MATRIX = 50  # classes of a confusion matrix that a person can read
+TOP_K = 5
+
+
+@tasks.register("multiclass")
+class Multiclass:
+    """The predicted class and, where the model gives probabilities, one of each class."""
+
+    title = "Multiclass classification"
+    description = "One of three or more classes, with a probability of each where the model has it."
+    estimator: ClassVar[Estimator] = "classifier"
+    has_classes = True
+    has_threshold = False
+    goal: ClassVar[MetricGoal | None] = MetricGoal("balanced_accuracy", 0.5)
+    metrics = (
+        TaskMetric("f1_macro", "F1 (macro)", "higher", tolerance=0.05),
+        TaskMetric("accuracy", "Accuracy", "higher", tolerance=0.05),
+        TaskMetric("balanced_accuracy", "Balanced accuracy", "higher", tolerance=0.05),
+        TaskMetric("f1_weighted", "F1 (weighted)", "higher"),
+        TaskMetric("log_loss", "Log loss", "lower", tolerance=0.25, relative=True),
+        TaskMetric("roc_auc_ovr", "ROC AUC (one against rest)", "higher", tolerance=0.05),
+        TaskMetric("top_2_accuracy", "Top 2 accuracy", "higher"),
+        TaskMetric("calibration_error", "Calibration error", "lower", tolerance=0.05),
+    )
+
+    example = TaskExample(
+        Signature((), "kind", ("a", "b", "c"), task="multiclass"),
+        rows=([0.8, 0.1, 0.1], [0.2, 0.5, 0.3], [0.1, 0.6, 0.3], [0.3, 0.3, 0.4]),
+        labels=("a", "b", "c", "c"),
+    )
+
+    @staticmethod
+    def check(signature: Signature) -> None:
+        """Raises Invalid unless there are at least two classes."""
+        check_classes(signature, 2)
+
+    @staticmethod
+    def columns(signature: Signature) -> tuple[OutputColumn, ...]:
+        """The predicted class, its probability, and that of every class when these are few."""
+        predicted = OutputColumn(PREDICT, "category", "Predicted class")
+        if signature.gives != "probability":
+            return (predicted,)
+        confidence = OutputColumn(CONFIDENCE, "number", "Confidence", low=0.0, high=1.0)
+        if len(signature.classes) > MAX_CLASS_COLUMNS:
+            return (predicted, confidence)
+        return (predicted, confidence, *map(_probability, signature.classes))
+
+    @staticmethod
+    def decide(signature: Signature, rows: Sequence[Row]) -> Columns:
+        """The most probable class (of equals the first), its probability, and every probability."""
+        if signature.gives != "probability":
+            return {PREDICT: [signature.match_label(row[0]) for row in rows]}
+        classes = signature.classes
+        confidence = [max(row) for row in rows]
+        best = [row.index(top) for row, top in zip(rows, confidence, strict=True)]
+        columns = {PREDICT: [classes[index] for index in best], CONFIDENCE: confidence}
+        for index, label in enumerate(classes):
+            columns[probability_column(label)] = [row[index] for row in rows]
+        return columns
+
+    @staticmethod
+    def predictions(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Any]:
+        """The predicted classes."""
+        return list(columns[PREDICT])
+
+    @staticmethod
+    def read_label(signature: Signature, value: Any) -> Any:
+        """The class that a label means."""
+        return signature.match_label(value)
+
+    @staticmethod
+    def label_hint(signature: Signature) -> str:
+        """The classes."""
+        return class_hint(signature)
+
+    @staticmethod
+    def truth(signature: Signature, labels: Sequence[Any]) -> Floats:
+        """The position of each label's class in the signature."""
+        return class_positions(signature, labels)
+
+    @staticmethod
+    def summary(signature: Signature, truth: Floats) -> dict[str, float]:
+        """The share of each class, at most of the first few."""
+        if not len(truth):
+            return {}
+        shares = [(label, float((truth == k).mean())) for k, label in enumerate(signature.classes)]
+        return {f"Share of {label}": share for label, share in shares[:MAX_CLASS_COLUMNS]}
+
+    @staticmethod
+    def compute_metrics(signature: Signature, columns: Arrays, truth: Floats) -> dict[str, float]:
+        """Every metric; those of probabilities only where each class has one."""
+        import numpy as np
+
+        from pilothouse.models.metrics import class_metrics as measure
+
+        y = truth.astype(np.int64)
+        if not len(y):
+            return {}
+
+        predicted = _predicted(signature, columns)
+        metrics = measure.label_metrics(y, predicted, len(signature.classes))
+        probabilities = _probabilities(signature, columns)
+        if probabilities is not None:
+            metrics["log_loss"] = measure.log_loss(y, probabilities)
+            metrics["top_2_accuracy"] = measure.top_k_accuracy(y, probabilities, 2)
+            one_vs_rest = measure.roc_auc_one_vs_rest(y, probabilities)
+            metrics |= {} if one_vs_rest is None else {"roc_auc_ovr": one_vs_rest}
+        if CONFIDENCE in columns:
+            confidence = np.asarray(columns[CONFIDENCE], dtype=np.float64)
+            curve = measure.calibration(predicted == y, confidence)
+            metrics["calibration_error"] = measure.calibration_error(curve)
+        return metrics
+
+    @staticmethod
+    def documents(
+        signature: Signature, columns: Arrays, truth: Floats, at: Sequence[int] | None = None
+    ) -> dict[str, Any]:
+        """The confusion matrix, a table of classes, top-k accuracy, calibration of confidence."""
+        import numpy as np
+
+        from pilothouse.models.metrics import class_metrics as measure
+
+        y = truth.astype(np.int64)
+        if not len(y):
+            return {}
+
+        names = [str(label) for label in signature.classes]
+        predicted = _predicted(signature, columns)
+        matrix = measure.confusion_matrix(y, predicted, len(names))
+        documents: dict[str, Any] = {"evaluation/per_class.json": _class_table(names, matrix)}
+        if len(names) <= MAX_MATRIX:
+            documents["confusion.json"] = {"labels": names, "matrix": matrix.tolist()}
+        if CONFIDENCE in columns:
+            confidence = np.asarray(columns[CONFIDENCE], dtype=np.float64)
+            curve = measure.calibration(predicted == y, confidence)
+            documents["curves/calibration.json"] = curve.to_json()
+
+        probabilities = _probabilities(signature, columns)
+        if probabilities is not None:
+            documents["evaluation/top_k.json"] = _top_k(y, probabilities)
+            documents |= _one_vs_rest(names, y, probabilities)
+        return documents
+
+    @staticmethod
+    def row_cost(signature: Signature, columns: Arrays, truth: Floats) -> Floats:
+        """The negative log of the class's probability; 1 for a wrong class where there is none."""
+        import numpy as np
+
+        from pilothouse.models.metrics import class_metrics as measure
+
+        y = truth.astype(np.int64)
+        probabilities = _probabilities(signature, columns)
+        if probabilities is not None:
+            return measure.row_log_loss(y, probabilities)
+        return np.asarray(_predicted(signature, columns) != y, dtype=np.float64)
+
+
+def _probability(label: Any) -> OutputColumn:
+    name = probability_column(label)
+    return OutputColumn(name, "number", f"Probability of {label}", low=0.0, high=1.0)
+
+
+def _predicted(signature: Signature, columns: Arrays) -> Any:
+    """The position of each predicted class; an unknown one counts as the first class."""
+    import numpy as np
+
+    positions = class_positions(signature, list(columns[PREDICT]))
+    return np.nan_to_num(positions).astype(np.int64)
+
+
+def _probabilities(signature: Signature, columns: Arrays) -> Any:
+    """One column per class, or None when a class has none."""
+    import numpy as np
+
+    names = [probability_column(label) for label in signature.classes]
+    if any(name not in columns for name in names):
+        return None
+    return np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in names])
+
+
+def _class_table(names: list[str], matrix: Any) -> dict[str, Any]:
+    from pilothouse.models.metrics import class_metrics as measure
+
+    scores = measure.class_scores(matrix)
+    return {
+        "type": "table",
+        "title": "Each class",
+        "columns": {
+            "Class": names,
+            "Rows": scores.support.astype(int).tolist(),
+            "Precision": scores.precision.tolist(),
+            "Recall": scores.recall.tolist(),
+            "F1": scores.f1.tolist(),
+        },
+    }
+
+
+def _top_k(y: Any, probabilities: Any) -> dict[str, Any]:
+    from pilothouse.models.metrics import class_metrics as measure
+
+    ks = list(range(1, min(TOP_K, probabilities.shape[1]) + 1))
+    accuracy = [measure.top_k_accuracy(y, probabilities, k) for k in ks]
+    return {
+        "type": "line",
+        "title": "Top-k accuracy",
+        "x_title": "k",
+        "y_title": "Rows whose class is among the k most probable",
+        "lines": [{"name": "", "x": ks, "y": accuracy}],
+    }
+
+
+def _one_vs_rest(names: list[str], y: Any, probabilities: Any) -> dict[str, Any]:
+    """ROC and precision-recall curves of each class that has rows on both sides, of a few."""
+    from pilothouse.models.metrics import class_metrics as measure
+
+    occurring = [k for k in range(len(names)) if 0 < (y == k).sum() < len(y)]
+    if len(names) > MAX_CLASS_COLUMNS or not occurring:
+        return {}
+    roc = [(names[k], measure.roc_document(y == k, probabilities[:, k], 60)) for k in occurring]
+    pr = [(names[k], measure.pr_document(y == k, probabilities[:, k], 60)) for k in occurring]
+    return {
+        "evaluation/roc_by_class.json": {
+            "type": "line",
+            "title": "ROC of each class against the others",
+            "x_title": "False positive rate",
+            "y_title": "True positive rate",
+            "lines": [{"name": name, "x": c["fpr"], "y": c["tpr"]} for name, c in roc],
+        },
+        "evaluation/pr_by_class.json": {
+            "type": "line",
+            "title": "Precision and recall of each class",
+            "x_title": "Recall",
+            "y_title": "Precision",
+            "lines": [{"name": name, "x": c["recall"], "y": c["precision"]} for name, c in pr],
+        },
+    }

@@ -1,0 +1,135 @@
+"""Regression: a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pilothouse.models.evaluation_charts import (
+    error_by_decile,
+    error_over_time,
+    predicted_against_actual,
+    residual_histogram,
+)
+from pilothouse.models.number_labels import numbers, read_number
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import (
+    PREDICT,
+    Columns,
+    Estimator,
+    MetricGoal,
+    OutputColumn,
+    Row,
+    TaskExample,
+    TaskMetric,
+    tasks,
+)
+
+if TYPE_CHECKING:
+    from pilothouse.models.tasks import Arrays, Floats
+
+
+@tasks.register("regression")
+class Regression:
+    """One predicted number a row, in the unit of the target."""
+
+    title = "Regression"
+    description = "A number, in the unit of the target."
+    estimator: ClassVar[Estimator] = "regressor"
+    has_classes = False
+    has_threshold = False
+    goal: ClassVar[MetricGoal | None] = MetricGoal("r2", 0.0)
+    metrics = (
+        TaskMetric("mae", "Mean absolute error", "lower", ".4g", 0.25, True, True),
+        TaskMetric("rmse", "Root mean squared error", "lower", ".4g", 0.25, True, True),
+        TaskMetric("r2", "R²", "higher", tolerance=0.1),
+        TaskMetric("median_ae", "Median absolute error", "lower", ".4g", 0.25, True, True),
+        TaskMetric("mape", "Mean absolute percentage error", "lower", ".2%"),
+        TaskMetric("max_error", "Largest error", "lower", ".4g", in_target_unit=True),
+        TaskMetric("mean_error", "Mean error (bias)", "unknown", ".4g", in_target_unit=True),
+    )
+
+    example = TaskExample(
+        Signature((), "price", task="regression", gives="value", unit="USD"),
+        rows=([10.0], [12.5], [9.0], [20.0]),
+        labels=(11.0, 12.0, 9.5, 16.0),
+    )
+
+    @staticmethod
+    def check(signature: Signature) -> None:
+        """Any signature will do."""
+
+    @staticmethod
+    def columns(signature: Signature) -> tuple[OutputColumn, ...]:
+        """The predicted number."""
+        title = f"Predicted {signature.target}" if signature.target else "Prediction"
+        return (OutputColumn(PREDICT, "number", title, signature.unit),)
+
+    @staticmethod
+    def decide(signature: Signature, rows: Sequence[Row]) -> Columns:
+        """The only value of each row."""
+        return {PREDICT: [row[0] for row in rows]}
+
+    @staticmethod
+    def predictions(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Any]:
+        """The predicted numbers."""
+        return list(columns[PREDICT])
+
+    @staticmethod
+    def read_label(signature: Signature, value: Any) -> Any:
+        """The number that a label is; None when it is none."""
+        return read_number(value)
+
+    @staticmethod
+    def label_hint(signature: Signature) -> str:
+        """A label is a number."""
+        return "a number"
+
+    @staticmethod
+    def truth(signature: Signature, labels: Sequence[Any]) -> Floats:
+        """The observed numbers."""
+        return numbers(labels)
+
+    @staticmethod
+    def summary(signature: Signature, truth: Floats) -> dict[str, float]:
+        """The mean of the observed numbers."""
+        return {f"Mean {signature.target or 'label'}": float(truth.mean())} if len(truth) else {}
+
+    @staticmethod
+    def compute_metrics(signature: Signature, columns: Arrays, truth: Floats) -> dict[str, float]:
+        """Every metric that the rows allow."""
+        from pilothouse.models.metrics.number_metrics import regression_metrics
+
+        return regression_metrics(truth, _predicted(columns)) if len(truth) else {}
+
+    @staticmethod
+    def documents(
+        signature: Signature, columns: Arrays, truth: Floats, at: Sequence[int] | None = None
+    ) -> dict[str, Any]:
+        """Residuals, predicted against actual, error by decile and, with times, over time."""
+        if not len(truth):
+            return {}
+        predicted, unit = _predicted(columns), signature.unit
+        documents = {
+            "evaluation/predicted_actual.json": predicted_against_actual(truth, predicted, unit),
+            "evaluation/residuals.json": residual_histogram(predicted - truth, unit),
+            "evaluation/error_by_decile.json": error_by_decile(truth, predicted, unit),
+        }
+        if at is not None:
+            documents["evaluation/error_over_time.json"] = error_over_time(
+                truth, predicted, at, unit
+            )
+        return documents
+
+    @staticmethod
+    def row_cost(signature: Signature, columns: Arrays, truth: Floats) -> Floats:
+        """The absolute error."""
+        import numpy as np
+
+        return np.asarray(np.abs(_predicted(columns) - truth), dtype=np.float64)
+
+
+def _predicted(columns: Arrays) -> Floats:
+    import numpy as np
+
+    return np.asarray(columns[PREDICT], dtype=np.float64)
