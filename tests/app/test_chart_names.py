@@ -81,6 +81,10 @@ DIFFERENCES = pd.DataFrame(
     }
 )
 WIDE = pd.DataFrame({"label": PAIR, "word": PAIR, "value": [1.0, 2.0]})
+LINES = {
+    "type": "line", "title": A, "x_title": A, "y_title": B,
+    "lines": [{"name": A, "x": [1, 2], "y": [0.1, 0.2]}, {"name": B, "x": [1, 2], "y": [1.0, 2.0]}],
+}  # fmt: skip
 # What each chart function is called with: names of people wherever it takes one.
 CALLS: Mapping[str, Mapping[str, Any]] = {
     "bars.ranked": {"frame": LABELLED, "label": "label", "value": "value", "title": A},
@@ -101,6 +105,8 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
     "curves.calibration": {"curves": CURVES},
     "curves.cost": {"curves": CURVES, "threshold": 0.5},
     "curves.history": {"frame": STEPS, "title": A, "names": {A: A}},
+    "documents.figure_of": {"document": LINES},
+    "documents.overlay_of": {"documents": {A: LINES, B: LINES}, "baseline": A},
     "drift.drift_heatmap": {"frame": DRIFT, "order": PAIR, "titles": PAIR},
     "drift.distributions": {"frame": BINS},
     "intervals.intervals": {"frame": DIFFERENCES, "title": A, "alt": B},

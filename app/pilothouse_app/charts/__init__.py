@@ -10,9 +10,10 @@ from pilothouse_app.charts.bars import (
 )
 from pilothouse_app.charts.comparison import over_steps, param_importance
 from pilothouse_app.charts.curves import calibration, cost, history, precision_recall, roc
+from pilothouse_app.charts.documents import figure_of, overlay_of
 from pilothouse_app.charts.intervals import intervals
 from pilothouse_app.charts.live import counts_over_time
-from pilothouse_app.charts.matrix import confusion
+from pilothouse_app.charts.matrix import confusion, confusion_height
 from pilothouse_app.charts.parallel import Axis, parallel
 from pilothouse_app.charts.series import by_group, over_time, states_over_time
 from pilothouse_app.charts.smoothed import smoothed
@@ -22,8 +23,10 @@ __all__ = [
     "by_group",
     "calibration",
     "confusion",
+    "confusion_height",
     "cost",
     "counts_over_time",
+    "figure_of",
     "frequencies",
     "grouped",
     "histogram",
@@ -31,6 +34,7 @@ __all__ = [
     "intervals",
     "over_steps",
     "over_time",
+    "overlay_of",
     "parallel",
     "param_importance",
     "precision_recall",
