@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from pilothouse.deployments.prediction_log import damage, id_index, journal, log, segment_rows
+from pilothouse.deployments.prediction_log.stored_columns import MARK
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -148,7 +149,7 @@ def _write(table: pa.Table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
     with partial.open("wb") as out:
-        pq.write_table(table, out, compression="zstd")
+        pq.write_table(table.replace_schema_metadata(MARK), out, compression="zstd")
         out.flush()
         os.fsync(out.fileno())  # before the rename, or a crash may leave an empty file of that name
     partial.replace(path)

@@ -8,8 +8,9 @@ Compaction turns sealed segments into Parquet and removes them.
     <workspace>/journal/<deployment>/<uuid7>.<pid>.<create ms>.open
     <workspace>/journal/<deployment>/<uuid7>.sealed
 
-Lines: `{"q":…}` a request and, in it, its predictions; `{"l":…}` labels; `{"t":…}` the types of a
-version's columns, before its first predictions in the segment.
+Lines: `{"q":…}` a request and, in it, its predictions: inputs as `columns`, outputs as `out`;
+`{"l":…}` labels; `{"t":…}` the types of a version's inputs and the kinds of its outputs, before its
+first predictions in the segment. Older lines have `score` in the place of `out`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from pilothouse.kit.errors import Unavailable
 from pilothouse.kit.ids import uuid7
 from pilothouse.kit.processes import is_running
 from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import task_of
 
 log = logging.getLogger("pilothouse.journal")
 SEAL_BYTES = 4 * 1024 * 1024  # readers parse what is not sealed
@@ -84,8 +86,7 @@ class Journal:
         self._seal_if_due()
         data = orjson.dumps({"q": line}) + b"\n"
         if version not in self._typed_versions:
-            types = {field.name: field.type for field in signature.inputs}
-            data = orjson.dumps({"t": {"version": version, "types": types}}) + b"\n" + data
+            data = orjson.dumps({"t": _types(version, signature)}) + b"\n" + data
         self._append(data)
         self._typed_versions.add(version)
 
@@ -138,6 +139,14 @@ class Journal:
             _store_stamp(self._folder, self._last_us)
         with suppress(FileNotFoundError):  # the folder was removed: nothing is left to seal
             self._path.rename(_sealed_name(self._path))
+
+
+def _types(version: int, signature: Signature) -> dict[str, Any]:
+    return {
+        "version": version,
+        "types": {field.name: field.type for field in signature.inputs},
+        "outputs": {c.name: c.kind for c in task_of(signature).columns(signature)},
+    }
 
 
 def _store_stamp(folder: Path, stamp: int) -> None:

@@ -20,16 +20,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pilothouse.deployments.prediction_log import journal
+from pilothouse.deployments.prediction_log.line_tables import joined
 from pilothouse.deployments.prediction_log.segment_rows import (
-    LABEL_COLUMNS,
     LABELS,
-    PREDICTION_COLUMNS,
     PREDICTIONS,
     REQUESTS,
     TREES,
-    feature_column,
-    joined,
     tables,
+)
+from pilothouse.deployments.prediction_log.stored_columns import (
+    LABEL_COLUMNS,
+    PREDICTION_COLUMNS,
+    feature_column,
+    output_column,
+    output_columns,
+    present_name,
 )
 from pilothouse.kit.errors import Unavailable
 
@@ -55,6 +60,8 @@ __all__ = [
     "TREES",
     "feature_column",
     "joined",
+    "output_column",
+    "output_columns",
 ]
 _reported: set[Path] = set()  # damaged files that were logged already
 log = logging.getLogger("pilothouse.log")
@@ -290,13 +297,17 @@ def _is_plain(kind: pa.DataType) -> bool:
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """A Parquet file's table, of the columns that it has."""
+    """A Parquet file's table, of the columns that it has, under their present names."""
     import pyarrow.parquet as pq
 
     with path.open("rb") as source:
         file = pq.ParquetFile(source)
-        names = file.schema_arrow.names
-        return file.read([c for c in columns if c in names] if columns else None)
+        schema = file.schema_arrow
+        present = {name: present_name(name, schema.metadata) for name in schema.names}
+        chosen = [name for name in schema.names if columns is None or present[name] in columns]
+        # Arrow reads `out.score` too where `out` is asked for.
+        table = file.read(chosen).select(chosen).replace_schema_metadata(None)
+    return table.rename_columns([present[name] for name in chosen])
 
 
 def _first_line(error: Exception) -> str:

@@ -6,14 +6,19 @@ fit its columns. Readers leave it out; `check_lines` lists it, and compaction se
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from pilothouse.deployments.prediction_log.journal import KINDS, Segment, kind_of
+from pilothouse.deployments.prediction_log.line_tables import (
+    SegmentLine,
+    label_tables,
+    outputs_of,
+    prediction_tables,
+)
 from pilothouse.kit.clock import MAX_MS
 
 if TYPE_CHECKING:
@@ -21,29 +26,10 @@ if TYPE_CHECKING:
 
 PREDICTIONS, LABELS, REQUESTS = "predictions", "labels", "requests"
 TREES = (PREDICTIONS, LABELS, REQUESTS)
-LABEL_COLUMNS = ("prediction_id", "label", "label_at", "received_at")
-PREDICTION_COLUMNS = (
-    "prediction_id",
-    "model",
-    "version",
-    "event_at",
-    "received_at",
-    "latency_ms",
-    "score",
-)
 REQUEST_FIELDS = ("at", "version", "rows", "ms", "status")
-ROW_FIELDS = ("ids", "event", "score")
+ROW_FIELDS = ("ids", "event")
 LABEL_FIELDS = ("ids", "labels", "times")
 US_PER_MS = 1_000  # microseconds
-
-
-@dataclass(frozen=True)
-class SegmentLine:
-    """A readable line: its number in the segment, from 1, its kind and its value."""
-
-    number: int
-    kind: str
-    value: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,11 +46,6 @@ class CheckedLines:
 
     tables: Mapping[str, list[pa.Table]]
     damaged: tuple[DamagedLine, ...]
-
-
-def feature_column(name: str) -> str:
-    """The column of a feature in the log: its own name, unless the log has one of that name."""
-    return f"feature.{name}" if name in PREDICTION_COLUMNS else name
 
 
 def check_lines(segment: Segment) -> CheckedLines:
@@ -122,13 +103,13 @@ def _request_flaw(value: dict[str, Any]) -> str:
         return flaw
     if "ids" not in value:
         return ""  # a request that got an error
-    columns = value.get("columns")
+    columns, outputs = value.get("columns"), outputs_of(value)
     if not isinstance(value.get("model"), str) or not isinstance(columns, dict):
         return "it lacks its model or its columns"
-    lists = {name: value.get(name) for name in ROW_FIELDS} | {
-        f"/{n}": v for n, v in columns.items()
-    }
-    return _lists_flaw(lists) or _times_flaw(value["event"])
+    if not isinstance(outputs, dict):
+        return "its outputs are no object"
+    fields = [(name, value.get(name)) for name in ROW_FIELDS]
+    return _lists_flaw([*fields, *outputs.items(), *columns.items()]) or _times_flaw(value["event"])
 
 
 def _head_flaw(value: Mapping[str, Any]) -> str:
@@ -145,17 +126,18 @@ def _instant_flaw(value: Mapping[str, Any]) -> str:
 
 
 def _label_flaw(value: dict[str, Any]) -> str:
-    lists = {name: value.get(name) for name in LABEL_FIELDS}
+    lists = [(name, value.get(name)) for name in LABEL_FIELDS]
     return _instant_flaw(value) or _lists_flaw(lists) or _times_flaw(value["times"])
 
 
-def _lists_flaw(lists: Mapping[str, Any]) -> str:
-    """Whether all are lists, as long as the ids."""
-    for name, values in lists.items():
+def _lists_flaw(lists: Sequence[tuple[str, Any]]) -> str:
+    """Whether all are lists, as long as the first one, the ids."""
+    ids = lists[0][1]
+    for name, values in lists:
         if not isinstance(values, list):
-            return f"its {name.removeprefix('/')!r} is no list"
-        if len(values) != len(lists["ids"]):
-            return f"its {name.removeprefix('/')!r} has not one value an id"
+            return f"its {name!r} is no list"
+        if len(values) != len(ids):
+            return f"its {name!r} has not one value an id"
     return ""
 
 
@@ -169,8 +151,9 @@ def _times_flaw(times: list[Any]) -> str:
 
 
 def _types_flaw(value: dict[str, Any]) -> str:
-    types = value.get("types")
-    fine = type(value.get("version")) is int and isinstance(types, dict)
+    types, outputs = value.get("types"), value.get("outputs", {})
+    fine = type(value.get("version")) is int
+    fine = fine and isinstance(types, dict) and isinstance(outputs, dict)
     return "" if fine else "it names no version and no types"
 
 
@@ -183,7 +166,7 @@ _SHAPES: dict[str, Callable[[dict[str, Any]], str]] = {
 
 def _build(lines: list[SegmentLine], tree: str) -> tuple[list[pa.Table], dict[int, str]]:
     """The tables of lines; when they cannot be built, those of the lines that can alone."""
-    build = _label_tables if tree == LABELS else _prediction_tables
+    build = label_tables if tree == LABELS else prediction_tables
     try:
         return build(lines), {}
     except _refusals():
@@ -213,100 +196,6 @@ def _refusals() -> tuple[type[Exception], ...]:
     import pyarrow as pa
 
     return pa.ArrowException, OverflowError, TypeError, ValueError
-
-
-def _prediction_tables(lines: list[SegmentLine]) -> list[pa.Table]:
-    types = {line.value["version"]: line.value["types"] for line in lines if line.kind == "t"}
-    by_version: dict[tuple[str, int], dict[str, list[Any]]] = {}
-    for line in lines:
-        if line.kind == "q" and "ids" in line.value:
-            key = (line.value["model"], line.value["version"])
-            _add(by_version.setdefault(key, defaultdict(list)), line.value)
-    return [
-        _typed(model, version, rows, types.get(version, {}))
-        for (model, version), rows in by_version.items()
-    ]
-
-
-def _add(rows: dict[str, list[Any]], line: dict[str, Any]) -> None:
-    count, before = len(line["ids"]), len(rows["prediction_id"])
-    rows["prediction_id"] += line["ids"]
-    rows["event_at"] += line["event"]
-    rows["received_at"] += [line["at"]] * count
-    rows["latency_ms"] += [line["ms"]] * count
-    rows["score"] += line["score"]
-    for name, values in line["columns"].items():
-        column = rows[f"/{name}"]
-        column += [None] * (before - len(column))
-        column += values
-
-
-def _typed(model: str, version: int, rows: dict[str, list[Any]], types: dict[str, str]) -> pa.Table:
-    import pyarrow as pa
-
-    count = len(rows["prediction_id"])
-    arrays: dict[str, Any] = {
-        "prediction_id": pa.array(rows["prediction_id"], pa.string()),
-        "model": pa.repeat(pa.scalar(model, pa.string()), count),
-        "version": pa.repeat(pa.scalar(version, pa.int64()), count),
-        "event_at": pa.array(rows["event_at"], pa.timestamp("ms", "UTC")),
-        "received_at": pa.array(rows["received_at"], pa.timestamp("us", "UTC")),
-        "latency_ms": pa.array(rows["latency_ms"], pa.float64()),
-        "score": pa.array(rows["score"], pa.float64()),
-    }
-    kinds = _arrow_types()
-    for name, values in rows.items():
-        if name.startswith("/"):
-            kind = kinds.get(types.get(name[1:], ""))
-            filled = values + [None] * (count - len(values))
-            arrays[feature_column(name[1:])] = _plain(pa.array(filled, kind))
-    return pa.table(arrays)
-
-
-def _plain(values: pa.Array) -> pa.Array:
-    """The values. Raises TypeError when they are lists or objects, which no feature is."""
-    import pyarrow as pa
-
-    if pa.types.is_nested(values.type):
-        raise TypeError("a value is a list or an object")
-    return values
-
-
-def _arrow_types() -> dict[str, Any]:
-    import pyarrow as pa
-
-    return {
-        "number": pa.float64(),
-        "integer": pa.int64(),
-        "string": pa.string(),
-        "boolean": pa.bool_(),
-        "time": pa.timestamp("ms", "UTC"),
-    }
-
-
-def _label_tables(lines: list[SegmentLine]) -> list[pa.Table]:
-    import pyarrow as pa
-
-    rows: dict[str, list[Any]] = {name: [] for name in LABEL_COLUMNS}
-    for line in lines:
-        if line.kind != "l":
-            continue
-        rows["prediction_id"] += line.value["ids"]
-        rows["label"] += line.value["labels"]
-        rows["label_at"] += line.value["times"]
-        rows["received_at"] += [line.value["at"]] * len(line.value["ids"])
-    if not rows["label"]:
-        return []
-    return [
-        pa.table(
-            {
-                "prediction_id": pa.array(rows["prediction_id"], pa.string()),
-                "label": _plain(pa.array(rows["label"])),
-                "label_at": pa.array(rows["label_at"], pa.timestamp("ms", "UTC")),
-                "received_at": pa.array(rows["received_at"], pa.timestamp("us", "UTC")),
-            }
-        )
-    ]
 
 
 def _request_tables(segment: Segment) -> list[pa.Table]:
@@ -344,30 +233,3 @@ def _heads(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
                 continue
             if isinstance(head, dict) and not _head_flaw(head):
                 yield head
-
-
-def joined(parts: list[pa.Table]) -> pa.Table:
-    """All tables in one; a column whose types cannot be unified becomes text."""
-    import pyarrow as pa
-
-    try:
-        return pa.concat_tables(parts, promote_options="permissive")
-    except (pa.ArrowTypeError, pa.ArrowInvalid):
-        return pa.concat_tables(_as_text(parts), promote_options="permissive")
-
-
-def _as_text(parts: list[pa.Table]) -> list[pa.Table]:
-    import pyarrow as pa
-
-    kinds: dict[str, set[Any]] = defaultdict(set)
-    for part in parts:
-        for field in part.schema:
-            if not pa.types.is_null(field.type):
-                kinds[field.name].add(field.type)
-    mixed = {name for name, types in kinds.items() if len(types) > 1}
-
-    def text(part: pa.Table) -> pa.Table:
-        kinds = [(f.name, pa.string() if f.name in mixed else f.type) for f in part.schema]
-        return part.cast(pa.schema(kinds))
-
-    return [text(part) for part in parts]

@@ -1,0 +1,59 @@
+"""The names of columns in the prediction log: what every prediction has, outputs, and features.
+
+Outputs are stored as `out.<name>`, but the score, which older files have, as `score`. Features are
+stored under their own names, unless that name is one of the others: then as `feature.<name>`. So a
+name in the log always means the same, whatever the model's columns are called. Files that were
+written before there were other outputs than the score carry no `MARK`: what is called `out.…` in
+them is a feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import SCORE, task_of
+
+LABEL_COLUMNS = ("prediction_id", "label", "label_at", "received_at")
+PREDICTION_COLUMNS = (
+    "prediction_id",
+    "model",
+    "version",
+    "event_at",
+    "received_at",
+    "latency_ms",
+)
+RESERVED = frozenset((*PREDICTION_COLUMNS, SCORE))
+OUTPUT, FEATURE = "out.", "feature."
+MARK = {b"pilothouse.prediction_log": b"2"}  # in the metadata of a Parquet file
+
+
+def output_column(name: str) -> str:
+    """The column of an output in the log."""
+    return SCORE if name == SCORE else f"{OUTPUT}{name}"
+
+
+def output_columns(signature: Signature) -> dict[str, str]:
+    """The logged outputs of a model: the column in the log by the output's name."""
+    outputs = task_of(signature).columns(signature)
+    return {output.name: output_column(output.name) for output in outputs}
+
+
+def feature_column(name: str) -> str:
+    """The column of a feature in the log: its own name, unless the log uses that for another."""
+    return f"{FEATURE}{name}" if _is_taken(name) else name
+
+
+def _is_taken(name: str) -> bool:
+    """Whether a feature of that name needs the prefix, so that names stay different."""
+    if name in RESERVED or name.startswith(OUTPUT):
+        return True
+    return name.startswith(FEATURE) and _is_taken(name.removeprefix(FEATURE))
+
+
+def present_name(name: str, metadata: Mapping[bytes, bytes] | None) -> str:
+    """How a column of a Parquet file is called now; `metadata` is that of the file."""
+    if MARK.items() <= (metadata or {}).items() or name in RESERVED:
+        return name
+    own = name.removeprefix(FEATURE)
+    return feature_column(own if own in RESERVED else name)
