@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,10 +25,21 @@ def clock() -> FixedClock:
     return FixedClock(datetime(2026, 3, 1, 12, tzinfo=UTC))
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database of a new workspace: to migrate one takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("empty") / "workspace"
+    open_workspace(settings=Settings(workspace=folder)).store.engine.dispose()
+    return folder / "pilothouse.db"
+
+
 @pytest.fixture
-def workspace(tmp_path: Path, clock: FixedClock) -> Iterator[Workspace]:
+def workspace(tmp_path: Path, clock: FixedClock, empty_database: Path) -> Iterator[Workspace]:
+    folder = tmp_path / "workspace"
+    folder.mkdir(mode=0o700)
+    shutil.copy(empty_database, folder)
     # Whether the repository of these tests has changes must not decide how they end.
-    settings = Settings(workspace=tmp_path / "workspace", actor="ada", code_patch=False)
+    settings = Settings(workspace=folder, actor="ada", code_patch=False)
     opened = open_workspace(settings=settings, clock=clock)
     yield opened
     opened.store.engine.dispose()
