@@ -22,6 +22,7 @@ from pilothouse.cli.root import COMMANDS, root
 from pilothouse.comparison.api import Comparisons
 from pilothouse.data.api import Data
 from pilothouse.deployments.api import Deployments
+from pilothouse.environments.api import Environments
 from pilothouse.experiments.api import Experiments
 from pilothouse.interop.importing.api import Imports
 from pilothouse.jobs.api import Jobs
@@ -36,7 +37,7 @@ LEAVES = {leaf.name: leaf for leaf in leaves()}
 PROCESSES = ("up", "app", "server", "worker", "completion")
 APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
-    *(Monitoring, Pipelines, Registry, Training),
+    *(Monitoring, Pipelines, Registry, Training, Environments),
 )
 
 # Methods that no command calls, each with the reason.
@@ -101,7 +102,7 @@ def test_what_writes_takes_an_actor() -> None:
 NAMES_NOTHING = {
     *("completion", "datasets preview", "datasets register", "experiments create"),
     *("experiments describe-metric", "experiments save-view", "models gates", "models set-gates"),
-    *("runs param-importance", "runs start", "schedules add"),
+    *("runs param-importance", "runs start", "schedules add", "environments build"),
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1"}
 NEEDED = {

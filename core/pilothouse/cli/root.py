@@ -24,6 +24,7 @@ COMMANDS = {
     "trainers": ("pilothouse.cli.training", "trainers", "The kinds of model to train."),
     "models": ("pilothouse.cli.models", "models", "Registered models, gates and promotions."),
     "deployments": ("pilothouse.cli.deployments", "deployments", "Served model versions."),
+    "environments": ("pilothouse.cli.environments", "environments", "Environments of models."),
     "monitors": ("pilothouse.cli.monitors", "monitors", "Windows, drift and performance."),
     "alerts": ("pilothouse.cli.alerts", "alerts", "Alerts and alert rules."),
     "pipelines": ("pilothouse.cli.pipelines", "pipelines", "Retraining and evaluation."),

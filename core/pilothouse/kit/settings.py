@@ -58,6 +58,28 @@ class Settings(BaseSettings):
         description="Whether a run keeps uncommitted changes of its code, at most 1 MB.",
     )
     max_rows: int = Field(default=10_000, ge=1, description="Most rows in one prediction request.")
+    environment_interpreter: str = Field(
+        default="",
+        description="An interpreter in which every model runs, instead of built environments.",
+    )
+    environment_pythons: str = Field(
+        default="",
+        description="Interpreters to build environments on, separated as in PATH.",
+    )
+    environment_wheels: str = Field(
+        default="", description="Folder of wheels from which alone environments are built."
+    )
+    environment_timeout_s: int = Field(
+        default=1800, ge=1, description="Seconds after which one step of a build is ended."
+    )
+    environments_max_mb: int = Field(
+        default=20_000,
+        ge=1,
+        description="Disk space above which unused environments are removed, in MB.",
+    )
+    environment_offline: bool = Field(
+        default=False, description="Whether environments are built from the cache alone."
+    )
     webhook_private_addresses: bool = Field(
         default=False,
         description="Whether webhooks may call addresses of inner networks and of this machine.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pilothouse.data import Data
     from pilothouse.data.lifecycle import Use
     from pilothouse.deployments import Deployments
+    from pilothouse.environments import Environments
     from pilothouse.experiments import Experiments
     from pilothouse.interop.importing.api import Imports
     from pilothouse.monitoring import Monitoring
@@ -63,6 +65,13 @@ class Workspace:
         from pilothouse.data import Data
 
         return Data(self.store, _dataset_uses)
+
+    @cached_property
+    def environments(self) -> Environments:
+        """Environments that models run in."""
+        from pilothouse.environments import Environments
+
+        return Environments(self.store, _deployed_versions)
 
     @cached_property
     def experiments(self) -> Experiments:
@@ -136,6 +145,13 @@ def _dataset_uses(session: Session, ref: str) -> list[Use]:
     from pilothouse.workspace.dataset_uses import dataset_uses
 
     return dataset_uses(session, ref)
+
+
+def _deployed_versions(session: Session) -> Collection[str]:
+    """Versions that deployments serve; their tables are loaded when somebody asks."""
+    from pilothouse.deployments.deployed_versions import deployed_versions
+
+    return deployed_versions(session)
 
 
 def open_workspace(

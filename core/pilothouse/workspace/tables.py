@@ -4,6 +4,7 @@ import pilothouse.activity.tables
 import pilothouse.attention.tables
 import pilothouse.data.tables
 import pilothouse.deployments.tables
+import pilothouse.environments.tables
 import pilothouse.experiments.tables
 import pilothouse.interop.tables
 import pilothouse.jobs.tables

@@ -1,0 +1,16 @@
+"""The versions that deployments serve, or would serve at once: what they need must stay."""
+
+from __future__ import annotations
+
+from sqlmodel import Session, select
+
+from pilothouse.deployments.tables import Deployment
+
+
+def deployed_versions(session: Session) -> frozenset[str]:
+    """`model@version` of what each deployment has, still serves, and can be rolled back to."""
+    names: set[str] = set()
+    for row in session.exec(select(Deployment)):
+        versions = (row.version, row.serving_version, row.previous_version)
+        names |= {f"{row.model}@{number}" for number in versions if number is not None}
+    return frozenset(names)
