@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from sqlmodel import Session
@@ -20,6 +21,7 @@ from pilothouse.experiments.tables import (
     SourceUse,
 )
 from pilothouse.kit.clock import FixedClock
+from pilothouse.models.tasks import tasks
 from pilothouse.workspace import Workspace
 from pilothouse_app.features.experiments.formatting import order_metrics
 from pilothouse_app.features.run.curves import _number
@@ -455,3 +457,64 @@ def test_the_note_is_edited_in_place(visit, ours, workspace):
     page = sound(visit("run", id=ours))
     page.button(key="run_note_edit").click().run()
     assert page.text_area(key=f"run_note_{ours}").value == "The **first** try"
+
+
+def evaluated(workspace: Workspace, task: str, **files: Any) -> str:
+    """A finished run with the metrics and documents of a task's example."""
+    plugin = tasks.get(task)
+    signature, rows, labels = (
+        plugin.example.signature,
+        plugin.example.rows,
+        plugin.example.labels,
+    )
+    columns = {name: np.array(part) for name, part in plugin.decide(signature, rows).items()}
+    truth = plugin.truth(signature, labels)
+    ws = workspace.experiments
+    run = ws.start("any", f"{task}-run", trainer="random_forest", seed=1)
+    ws.log_metrics(run, plugin.compute_metrics(signature, columns, truth) | {"fit_seconds": 2.5})
+    documents = plugin.documents(signature, columns, truth)
+    for path, value in {**documents, "model/signature.json": signature.to_json(), **files}.items():
+        ws.log_artifact(run, path, json.dumps(value).encode())
+    ws.finish(run)
+    return run
+
+
+@pytest.mark.parametrize("task", tasks.names())
+def test_the_metrics_of_the_task_come_first_with_their_titles(visit, workspace, task):
+    page = sound(visit("run", id=evaluated(workspace, task)))
+    metrics = tasks.get(task).metrics
+    titles = [metric.title for metric in metrics]
+    if metrics:
+        assert page.metric[0].label == metrics[0].title
+    assert all(tile.label in ("Fit time (s)", *titles) for tile in page.metric)
+
+
+def test_an_error_is_in_the_unit_of_the_target_and_called_as_its_task_calls_it(visit, workspace):
+    page = sound(visit("run", id=evaluated(workspace, "regression")))
+    assert (page.metric[0].label, page.metric[0].value) == ("Mean absolute error", "1.5 USD")
+    assert "Mean absolute error, USD" in list(tables(page)[0]["name"])
+    page = sound(visit("run", id=evaluated(workspace, "quantile")))
+    assert "Mean absolute error of the median" in list(tables(page)[0]["name"])
+
+
+@pytest.mark.parametrize("task", tasks.names())
+def test_every_document_of_a_run_is_drawn(visit, workspace, task):
+    run = evaluated(workspace, task)
+    page = visit("run", id=run, run_view="Evaluation")
+    sound(page)
+    documents = [
+        json.loads(workspace.experiments.artifact(run, file.path))
+        for file in workspace.experiments.run(run).artifacts
+        if file.path.startswith(("curves/", "evaluation/", "confusion"))
+    ]
+    figures = [part for part in documents if part.get("type") != "table"]
+    assert len(page.get("plotly_chart")) == len(figures)
+    read = words(page).replace("\\", "")
+    assert all(f"**{part['title']}**" in read for part in documents if "title" in part)
+
+
+def test_a_document_that_cannot_be_drawn_is_left_to_the_files(visit, workspace):
+    run = evaluated(workspace, "ranking", **{"evaluation/other.json": {"type": "pie"}})
+    workspace.experiments.log_artifact(run, "evaluation/broken.json", b"{no")
+    page = sound(visit("run", id=run, run_view="Evaluation"))
+    assert len(page.get("plotly_chart")) == 1

@@ -248,7 +248,7 @@ def _point_template(x: str, name: str) -> str:
 
 
 def _shows_legend(figure: go.Figure) -> bool:
-    return sum(bool(trace.name) and trace.showlegend for trace in figure.data) > 1
+    return sum(bool(trace.name and trace.showlegend) for trace in figure.data) > 1
 
 
 def _diagonal(figure: go.Figure, values: Sequence[float], dark: bool) -> None:

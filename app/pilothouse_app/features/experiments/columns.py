@@ -119,7 +119,7 @@ class ColumnCatalog:
         key, part = split_aggregate(key)
         width = max(90, min(170, 24 + 6 * len(header)))
         if key in BAR_METRICS and part == LAST:
-            return bar_column(header, BAR_METRICS[key], 1.0, width=max(124, width))
+            return bar_column(header, 0.0, 1.0, width=max(124, width))
         return number_column(header, decimals_of(self.kinds.of(key).format), width=width)
 
     def has_one_experiment(self, experiment: str) -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pilothouse.experiments.metrics.kinds import METRICS
-from pilothouse.experiments.run_table.default_columns import WELL_KNOWN, metric_rank
+from pilothouse.experiments.metrics.leading import leading_metrics, primary_metrics
+from pilothouse.experiments.run_table import default_columns
 from pilothouse.kit.errors import NotFound
 from pilothouse.training.trainers import trainers
 from pilothouse_app.components.diff import readable
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
     from pilothouse.workspace import Workspace
 
-BAR_METRICS = {"roc_auc": 0.0}  # metrics drawn as bars up to 1, and where the bars begin
+# Primary metrics that are better when higher are shares: as bars up to 1 they compare at a glance.
+BAR_METRICS = {key for key in primary_metrics() if METRICS[key].direction == "higher"}
 
 
 def metric_title(key: str) -> str:
@@ -45,15 +47,13 @@ def trainer_title(name: str) -> str:
 
 
 def main_metrics(keys: Sequence[str], most: int = 3) -> list[str]:
-    """The metrics to show by default: the well-known ones first."""
-    well_known = [key for key in WELL_KNOWN if key in keys]
-    return (well_known + [key for key in keys if key not in well_known])[:most]
+    """The metrics to show by default: those of the likeliest task first."""
+    return list(dict.fromkeys([*leading_metrics(keys), *keys]))[:most]
 
 
 def order_metrics(keys: Iterable[str]) -> list[str]:
-    """All metrics in the core's order: the well-known ones first, costs such as seconds last."""
-    definitions = metric_kinds()
-    return sorted(keys, key=lambda key: metric_rank(key, definitions, {}))
+    """All metrics in the core's order: those of the task first, costs such as seconds last."""
+    return default_columns.order_metrics(list(keys), metric_kinds())
 
 
 def column_config(name: str) -> Any:
@@ -62,7 +62,7 @@ def column_config(name: str) -> Any:
     if kind == "params":
         return text_column(key, width=110)
     if key in BAR_METRICS:
-        return bar_column(metric_title(key), BAR_METRICS[key], 1.0, width=124)
+        return bar_column(metric_title(key), 0.0, 1.0, width=124)
     return number_column(metric_title(key), _digits(metric_kinds().of(key).format), width=118)
 
 

@@ -7,21 +7,26 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from pilothouse.kit.errors import PilothouseError
 from pilothouse_app import charts
+from pilothouse_app.charts.documents import is_document, is_table, title_of
 from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.documents import document_box
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.table import name_column, number_column, table
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.experiments.formatting import json_file, json_frame
-from pilothouse_app.features.experiments.metric_definitions import metric_kinds
 from pilothouse_app.features.run.overview import metric_tiles
+from pilothouse_app.features.run.signature import run_metric_kinds
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
 
 CHART = 214
+FOLDER = "evaluation/"
+MAX_DOCUMENTS = 24
 FILES = (
     *("curves/roc.json", "curves/pr.json", "curves/calibration.json"),
     *("confusion.json", "importance.json", "folds.json"),
@@ -31,11 +36,13 @@ CURVES = (
     ("Precision and recall", "", "curves/pr.json", charts.precision_recall),
     ("Calibration", "observed over predicted", "curves/calibration.json", charts.calibration),
 )
+TYPE_ORDER = ("scatter", "histogram", "bars", "line", "table")
+FEW_CLASSES, SEVERAL_CLASSES = 4, 12  # up to so many, a matrix has one column of the grid, or two
 
 
 def has_evaluation(run: RunInfo) -> bool:
     """Whether the run stored any evaluation."""
-    return any(run.has_artifact(path) for path in FILES)
+    return any(run.has_artifact(path) for path in FILES) or bool(_document_paths(run))
 
 
 def draw(run: RunInfo) -> None:
@@ -51,9 +58,11 @@ def draw(run: RunInfo) -> None:
         json_frame(ws, run, "importance.json"),
     )
     folds = json_frame(ws, run, "folds.json")
+    documents = evaluation_documents(run)
     if run.metrics:
         metric_tiles(run)
-    if not curves and confusion is None and importance is None and folds is None:
+    drawn = (confusion, importance, folds)
+    if not curves and not documents and all(part is None for part in drawn):
         empty("No evaluation", "This run stored no curves.", icon=":material/show_chart:")
         return
 
@@ -65,21 +74,54 @@ def draw(run: RunInfo) -> None:
             figure(chart_figure, key=f"run_{path}", height=CHART, alt=f"{name} of {run.name}")
 
     if confusion is not None:
-        with grid.cell(), st.container(border=True, height="stretch"):
+        span = _matrix_columns(len(confusion["labels"]))
+        with grid.cell(column_span=span), st.container(border=True, height="stretch"):
             _confusion(confusion)
+    for path, document in documents.items():
+        span = 2 if is_table(document) and len(document["columns"]) > 3 else 1
+        with grid.cell(column_span=span):
+            document_box(document, key=f"run_{path}", about=run.name, height=CHART)
     if importance is not None and not importance.empty:
         with grid.cell(column_span=2), st.container(border=True, height="stretch"):
             _importance(importance)
     if folds is not None:
-        _folds(folds)
+        _folds(run, folds)
+
+
+def evaluation_documents(run: RunInfo) -> dict[str, Any]:
+    """The evaluation documents of a run that can be drawn, by path: figures first, then tables."""
+    ws = workspace()
+    documents = {}
+    for path in _document_paths(run)[:MAX_DOCUMENTS]:
+        try:
+            document = json_file(ws, run, path)
+        except (PilothouseError, ValueError):
+            continue  # the Files view says what is wrong with it
+        if is_document(document):
+            documents[path] = document
+    order = {kind: rank for rank, kind in enumerate(TYPE_ORDER)}
+    return dict(
+        sorted(documents.items(), key=lambda item: (order[item[1]["type"]], title_of(item[1])))
+    )
+
+
+def _document_paths(run: RunInfo) -> list[str]:
+    paths = (artifact.path for artifact in run.artifacts)
+    return sorted(path for path in paths if path.startswith(FOLDER) and path.endswith(".json"))
+
+
+def _matrix_columns(classes: int) -> int:
+    return 1 if classes <= FEW_CLASSES else 2 if classes <= SEVERAL_CLASSES else 3
 
 
 def _confusion(confusion: dict[str, Any]) -> None:
-    section("Confusion", f"threshold {confusion['threshold']:.3f}")
+    threshold = confusion.get("threshold")
+    section("Confusion", "" if threshold is None else f"threshold {threshold:.3f}")
+    labels = confusion["labels"]
     figure(
-        charts.confusion(confusion["labels"], confusion["matrix"], dark=dark()),
+        charts.confusion(labels, confusion["matrix"], dark=dark()),
         key="run_confusion",
-        height=CHART,
+        height=charts.confusion_height(len(labels)),
         alt="Confusion matrix of the held-out rows",
     )
 
@@ -97,10 +139,10 @@ def _importance(importance: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
-def _folds(folds: pd.DataFrame) -> None:
+def _folds(run: RunInfo, folds: pd.DataFrame) -> None:
     section("Folds of the cross-validation")
     rows = folds.assign(fold=[f"Fold {int(n)}" for n in folds["fold"]])
-    definitions = metric_kinds()
+    definitions = run_metric_kinds(run)
     looks = {
         name: number_column(definitions.of(name).title, 0 if name.startswith("rows") else 4)
         for name in rows.columns

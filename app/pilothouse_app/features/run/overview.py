@@ -17,9 +17,9 @@ from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.table import name_column, number_column, table, text_column
 from pilothouse_app.components.table_height import limited_height, table_height
 from pilothouse_app.features.experiments.formatting import order_metrics
-from pilothouse_app.features.experiments.metric_definitions import metric_kinds
 from pilothouse_app.features.files.viewers import markdown_text
 from pilothouse_app.features.run.actions import note_button, tags_button, visible_tags
+from pilothouse_app.features.run.signature import run_metric_kinds
 from pilothouse_app.features.run.training import training_summary
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pilothouse.experiments.metrics.summary import MetricSummary
 
 MAX_KPIS = 6
+DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "unknown": ""}
 SIDE = 15  # rows of a table beside the metrics, before it scrolls
 
 
@@ -51,7 +52,7 @@ def metric_tiles(run: RunInfo) -> None:
     """The most important metrics as a row of tiles."""
     keys = [k for k, s in run.metrics.items() if not k.endswith("_std") and not math.isnan(s.last)]
     singles = [key for key in keys if run.metrics[key].count == 1]
-    definitions = metric_kinds()
+    definitions = run_metric_kinds(run)
     kpi_row(
         [_kpi(run, definitions.of(key)) for key in order_metrics(singles or keys)[:MAX_KPIS]],
         columns=MAX_KPIS,
@@ -69,7 +70,7 @@ def _kpi(run: RunInfo, kind: MetricKind) -> Kpi:
             f"best {kind.format_value(summary.best)}" if kind.direction != "unknown" else "last"
         )
     else:
-        context = "held-out rows" if run.trainer else ""
+        context = DIRECTIONS[kind.direction]
     return Kpi(kind.title, kind.format_value(summary.last), context)
 
 
@@ -92,7 +93,7 @@ def _metrics(run: RunInfo) -> None:
         section("Metrics", plural(len(run.metrics), "metric"))
         query = search("run_metric_q", "Metric", width=200).lower() if len(run.metrics) > 8 else ""
 
-    keys, definitions = order_metrics(run.metrics), metric_kinds()
+    keys, definitions = order_metrics(run.metrics), run_metric_kinds(run)
     matching = [k for k in keys if query in k.lower() or query in definitions.of(k).title.lower()]
     if not matching:
         quiet = (

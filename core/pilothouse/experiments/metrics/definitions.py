@@ -17,6 +17,7 @@ from pilothouse.experiments.metrics.history import history
 from pilothouse.experiments.metrics.kinds import Direction, MetricKind, metric_kind
 from pilothouse.experiments.tables import KnownKey, MetricNote, RunMetric
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Signature
 from pilothouse.storage import Store
 
 MAX_TEXT_LENGTH = 80
@@ -47,19 +48,31 @@ class MetricDescription:
 class MetricKinds:
     """Every metric as people want it read: their notes over the guesses.
 
-    `changed` has the instant at which each note was last changed.
+    `changed` has the instant at which each note was last changed. With the signature of a model,
+    metrics have the titles of its task, and the unit of its target.
     """
 
     notes: Mapping[str, MetricDescription]
     changed: Mapping[str, datetime]
+    signature: Signature | None = None
+
+    def of_model(self, signature: Signature | None) -> MetricKinds:
+        """The same for the metrics of a model with this signature."""
+        return replace(self, signature=signature)
 
     def of(self, key: str) -> MetricKind:
         """What is known of a metric."""
-        guess, note = metric_kind(key), self.notes.get(key)
+        guess, note = self._guess(key), self.notes.get(key)
         if note is None:
             return guess
         overrides = {name: value for name, value in asdict(note).items() if value is not None}
         return replace(guess, **overrides)
+
+    def _guess(self, key: str) -> MetricKind:
+        if self.signature is None:
+            return metric_kind(key)
+        guess = metric_kind(key, self.signature.task)
+        return replace(guess, unit=self.signature.unit) if guess.in_target_unit else guess
 
     def direction(self, key: str) -> Direction:
         """Which way is better."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
 from pilothouse.experiments.metrics.name_rules import Direction as Direction
 from pilothouse.experiments.metrics.name_rules import direction_of
-from pilothouse.models.tasks import tasks
+from pilothouse.models.tasks import TaskMetric, tasks
 
 # "differs" is said where nobody knows which way is better; "unknown" where a value is missing.
 MetricVerdict = Literal["better", "worse", "same", "differs", "unknown"]
@@ -26,6 +27,7 @@ class MetricKind:
     """A metric's key, title, better direction and format (as `format(value, kind.format)`).
 
     `target` is the value one wants to reach, `tolerance` the difference that does not count.
+    `in_target_unit` says that its values have the unit of what the model predicts.
     """
 
     key: str
@@ -35,6 +37,7 @@ class MetricKind:
     unit: str = ""
     target: float | None = None
     tolerance: float | None = None
+    in_target_unit: bool = False
 
     def format_value(self, value: float) -> str:
         """The value in this metric's format, with its unit; a dash when it is not a number."""
@@ -66,11 +69,27 @@ class MetricKind:
         return "better" if (value > baseline) == (self.direction == "higher") else "worse"
 
 
-METRICS: dict[str, MetricKind] = {
-    metric.key: MetricKind(metric.key, metric.title, metric.direction, metric.format)
-    for _, task in reversed(tasks.items())
-    for metric in task.metrics
-} | {
+def _kind_of(metric: TaskMetric) -> MetricKind:
+    return MetricKind(
+        metric.key,
+        metric.title,
+        metric.direction,
+        metric.format,
+        in_target_unit=metric.in_target_unit,
+    )
+
+
+def _metrics_of_tasks() -> dict[str, MetricKind]:
+    """The metrics of all tasks; of equal keys, that of the task that ranks it highest."""
+    kinds: dict[str, tuple[int, MetricKind]] = {}
+    for _, task in tasks.items():
+        for rank, metric in enumerate(task.metrics):
+            if metric.key not in kinds or rank < kinds[metric.key][0]:
+                kinds[metric.key] = rank, _kind_of(metric)
+    return {key: kind for key, (_, kind) in kinds.items()}
+
+
+METRICS: dict[str, MetricKind] = _metrics_of_tasks() | {
     kind.key: kind
     for kind in (
         MetricKind("specificity", "Specificity", "higher"),
@@ -97,29 +116,29 @@ _TITLES = {kind.title.lower() for kind in METRICS.values()}
 
 
 @lru_cache(maxsize=4096)
-def metric_kind(key: str) -> MetricKind:
+def metric_kind(key: str, task: str = "") -> MetricKind:
     """What is known of a metric: the listed kind, a part of a longer key, or what its name says.
 
     `cv_roc_auc_mean` is a ROC AUC of cross-validation; a spread over folds is better when lower. A
     metric that no table lists is called as it was logged, so that two keys never look the same.
+    With the name of a task, its own titles come first.
     """
-    return _known_kind(key) or MetricKind(
+    own = {metric.key: _kind_of(metric) for metric in tasks.get(task).metrics} if task else {}
+    return _known_kind(key, METRICS | own) or MetricKind(
         key, _title_of_key(key), direction_of(key), DEFAULT_FORMAT
     )
 
 
-def _known_kind(key: str) -> MetricKind | None:
-    if key in METRICS:
-        return METRICS[key]
+def _known_kind(key: str, metrics: Mapping[str, MetricKind]) -> MetricKind | None:
+    if key in metrics:
+        return metrics[key]
     for prefix, word in _PREFIXES.items():
-        if key.startswith(prefix) and (inner := _known_kind(key.removeprefix(prefix))):
-            return MetricKind(
-                key, f"{word} {_in_sentence_case(inner.title)}", inner.direction, inner.format
-            )
+        if key.startswith(prefix) and (inner := _known_kind(key.removeprefix(prefix), metrics)):
+            return replace(inner, key=key, title=f"{word} {_in_sentence_case(inner.title)}")
     for suffix, word in _SUFFIXES.items():
-        if key.endswith(suffix) and (inner := _known_kind(key.removesuffix(suffix))):
+        if key.endswith(suffix) and (inner := _known_kind(key.removesuffix(suffix), metrics)):
             direction: Direction = "lower" if suffix == "_std" else inner.direction
-            return MetricKind(key, f"{inner.title} {word}", direction, inner.format)
+            return replace(inner, key=key, title=f"{inner.title} {word}", direction=direction)
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,13 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from pilothouse.experiments.metrics.definitions import MetricKinds, metric_kinds
+from pilothouse.experiments.metrics.leading import leading_metrics
 from pilothouse.experiments.metrics.name_rules import UNKNOWN, tokens_of
 from pilothouse.experiments.run_table.filters import RunFilter
 from pilothouse.experiments.run_table.rows import ids
 from pilothouse.experiments.tables import Param, Run, RunMetric
 
 NEWEST_RUNS = 200
-WELL_KNOWN = ("roc_auc", "average_precision", "log_loss", "brier", "f1", "accuracy")
 # Metrics of unseen rows say more than those of the rows that were fitted.
 FITTED_STAGES = frozenset(("train", "training", "learn", "fold", "search"))
 COST_WORDS = frozenset(
@@ -56,13 +56,21 @@ def default_columns(
 
 def _metrics(session: Session, newest: Sequence[str]) -> list[str]:
     counts = _counts(session, RunMetric, newest)
-    kinds = metric_kinds(session)
-    return sorted(counts, key=lambda key: metric_rank(key, kinds, counts))
+    return order_metrics(counts, metric_kinds(session), counts)
 
 
-def metric_rank(key: str, kinds: MetricKinds, counts: Mapping[str, int]) -> tuple[Any, ...]:
-    """Sorts metrics: well-known ones, with a direction, no cost, of unseen rows, common ones."""
-    rank = WELL_KNOWN.index(key) if key in WELL_KNOWN else len(WELL_KNOWN)
+def order_metrics(
+    keys: Collection[str], kinds: MetricKinds, counts: Mapping[str, int] | None = None
+) -> list[str]:
+    """Metrics of tasks, with a direction, no cost, of unseen rows, common ones first."""
+    leading = {key: rank for rank, key in enumerate(leading_metrics(keys))}
+    return sorted(keys, key=lambda key: _metric_rank(key, leading, kinds, counts or {}))
+
+
+def _metric_rank(
+    key: str, leading: Mapping[str, int], kinds: MetricKinds, counts: Mapping[str, int]
+) -> tuple[Any, ...]:
+    rank = leading.get(key, len(leading))
     tokens = set(tokens_of(key))
     return (
         rank,
