@@ -57,7 +57,9 @@ def rows_of(frame: pd.DataFrame, signature: Signature, names: Sequence[str]) -> 
     """Features under their names in the signature, scores, and labels as 1, 0 or NaN."""
     by_column = {log.feature_column(name): name for name in names}
     present = [column for column in by_column if column in frame]
-    score: Floats = frame["score"].to_numpy(dtype=np.float64, na_value=np.nan)
+    score = np.full(len(frame), np.nan)
+    if "score" in frame:  # the log of an empty window has no output columns
+        score = frame["score"].to_numpy(dtype=np.float64, na_value=np.nan)
     return WindowRows(
         frame[present].rename(columns=by_column), score, truth(frame[LABEL], signature)
     )
