@@ -36,8 +36,9 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workspace(tmp_path: Path, clock: FixedClock, empty_database: Path) -> Iterator[Workspace]:
     folder = tmp_path / "workspace"
-    folder.mkdir(mode=0o700)
-    shutil.copy(empty_database, folder)
+    if not folder.exists():  # another fixture may have filled it
+        folder.mkdir(mode=0o700)
+        shutil.copy(empty_database, folder)
     # Whether the repository of these tests has changes must not decide how they end.
     settings = Settings(workspace=folder, actor="ada", code_patch=False)
     opened = open_workspace(settings=settings, clock=clock)
