@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 MAX_LISTED = 10
 
 
+class ClassLabels:
+    """How tasks read labels that are classes of the signature."""
+
+    @staticmethod
+    def read_label(signature: Signature, value: Any) -> Any:
+        """The class that a label means."""
+        return signature.match_label(value)
+
+    @staticmethod
+    def label_hint(signature: Signature) -> str:
+        """The classes for a message: "one of 'a', 'b'"."""
+        listed = ", ".join(repr(label) for label in signature.classes[:MAX_LISTED])
+        more = len(signature.classes) - MAX_LISTED
+        return f"one of {listed}" + (f" and {more} more" if more > 0 else "")
+
+
 def class_positions(signature: Signature, labels: Sequence[Any]) -> Floats:
     """The position of each label's class; NaN for what is missing or no class."""
     import numpy as np
@@ -31,13 +47,6 @@ def class_positions(signature: Signature, labels: Sequence[Any]) -> Floats:
             cached[key] = np.nan if matched is None else positions[matched]
         values[row] = cached[key]
     return values
-
-
-def class_hint(signature: Signature) -> str:
-    """The classes for a message: "one of 'a', 'b'"."""
-    listed = ", ".join(repr(label) for label in signature.classes[:MAX_LISTED])
-    more = len(signature.classes) - MAX_LISTED
-    return f"one of {listed}" + (f" and {more} more" if more > 0 else "")
 
 
 def check_classes(signature: Signature, fewest: int, most: int | None = None) -> None:

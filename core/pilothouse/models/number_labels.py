@@ -6,11 +6,37 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pilothouse.models.signature import Signature
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
+
+
+class NumberLabels:
+    """How tasks read labels that are numbers, and what they say of them."""
+
+    @staticmethod
+    def read_label(signature: Signature, value: Any) -> Any:
+        """The number that a label is; None when it is none."""
+        return read_number(value)
+
+    @staticmethod
+    def label_hint(signature: Signature) -> str:
+        """A label is a number."""
+        return "a number"
+
+    @staticmethod
+    def truth(signature: Signature, labels: Sequence[Any]) -> Floats:
+        """The observed numbers."""
+        return numbers(labels)
+
+    @staticmethod
+    def summary(signature: Signature, truth: Floats) -> dict[str, float]:
+        """The mean of the observed numbers."""
+        return {f"Mean {signature.target or 'label'}": float(truth.mean())} if len(truth) else {}
 
 
 def read_number(value: Any) -> float | None:

@@ -21,8 +21,9 @@ import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
+from pilothouse.models.metrics.class_metrics import best_threshold
 from pilothouse.training.encoding import LabelledPipeline
-from pilothouse.training.evaluation import Evaluation, best_threshold, compute_metrics, evaluate
+from pilothouse.training.evaluation import Evaluation, compute_metrics, evaluate
 from pilothouse.training.importance import importance
 from pilothouse.training.progress import Step, evaluation_phase, fitting_phases
 from pilothouse.training.spec import TrainingSpec
@@ -132,7 +133,7 @@ def _threshold(training_data: TrainingData, spec: TrainingSpec, scored: list[Sco
     if not scored:
         return DEFAULT_THRESHOLD
     y = np.concatenate([training_data.y[fold.test] for fold in training_data.folds])
-    return min(max(best_threshold(y, np.concatenate(scored)), 0.01), 0.99)
+    return min(max(best_threshold(y == 1, np.concatenate(scored)), 0.01), 0.99)
 
 
 def _fold_scores(

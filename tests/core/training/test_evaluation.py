@@ -10,14 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilothouse.experiments.metrics.kinds import METRICS
+from pilothouse.models.metrics.class_metrics import POINTS, best_threshold, thin_curve
 from pilothouse.training.evaluation import (
-    POINTS,
-    best_threshold,
     calibration_curve,
     calibration_error,
     compute_metrics,
     evaluate,
-    thin_curve,
 )
 
 RNG = np.random.default_rng(3)

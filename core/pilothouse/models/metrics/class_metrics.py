@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +12,7 @@ Bools = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
 
 BINS = 10
+POINTS = 200  # of a curve that is stored
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -160,7 +159,7 @@ def best_threshold(y: Bools, score: Floats) -> float:
     return float(np.floor(score[order][last_of_score][np.argmax(index)] * 1e4) / 1e4)
 
 
-def roc_document(y: Bools, score: Floats, points: int = 200) -> Mapping[str, Any]:
+def roc_document(y: Bools, score: Floats, points: int = POINTS) -> dict[str, list[float]]:
     """False against true positive rate, in at most `points` points."""
     from sklearn import metrics as measure
 
@@ -174,7 +173,7 @@ def roc_document(y: Bools, score: Floats, points: int = 200) -> Mapping[str, Any
     }
 
 
-def pr_document(y: Bools, score: Floats, points: int = 200) -> Mapping[str, Any]:
+def pr_document(y: Bools, score: Floats, points: int = POINTS) -> dict[str, list[float]]:
     """Recall against precision, in at most `points` points, by rising threshold."""
     from sklearn import metrics as measure
 

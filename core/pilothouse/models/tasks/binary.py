@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.class_labels import check_classes, class_hint, class_positions
+from pilothouse.models.class_labels import ClassLabels, check_classes, class_positions
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import (
     PREDICT,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @tasks.register("binary")
-class Binary:
+class Binary(ClassLabels):
     """A score for the positive class, and the class that the threshold makes of it.
 
     A model that gives only labels has no score; one that gives margins has a score that is no
@@ -93,16 +93,6 @@ class Binary:
         rest = [label for label in signature.classes if label != positive]
         other = rest[0] if rest else positive
         return [positive if score >= threshold else other for score in columns[SCORE]]
-
-    @staticmethod
-    def read_label(signature: Signature, value: Any) -> Any:
-        """The class that a label means."""
-        return signature.match_label(value)
-
-    @staticmethod
-    def label_hint(signature: Signature) -> str:
-        """The two classes."""
-        return class_hint(signature)
 
     @staticmethod
     def truth(signature: Signature, labels: Sequence[Any]) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pilothouse.models.class_labels import check_classes, class_hint, class_positions
+from pilothouse.models.class_labels import ClassLabels, check_classes, class_positions
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import (
     CONFIDENCE,
@@ -30,7 +30,7 @@ TOP_K = 5
 
 
 @tasks.register("multiclass")
-class Multiclass:
+class Multiclass(ClassLabels):
     """The predicted class and, where the model gives probabilities, one of each class."""
 
     title = "Multiclass classification"
@@ -89,16 +89,6 @@ class Multiclass:
     def predictions(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Any]:
         """The predicted classes."""
         return list(columns[PREDICT])
-
-    @staticmethod
-    def read_label(signature: Signature, value: Any) -> Any:
-        """The class that a label means."""
-        return signature.match_label(value)
-
-    @staticmethod
-    def label_hint(signature: Signature) -> str:
-        """The classes."""
-        return class_hint(signature)
 
     @staticmethod
     def truth(signature: Signature, labels: Sequence[Any]) -> Floats:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.evaluation_charts import in_unit, predicted_against_actual
-from pilothouse.models.number_labels import numbers, read_number
+from pilothouse.models.number_labels import NumberLabels
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import (
     Columns,
@@ -27,7 +27,7 @@ WIDTH = "width"
 
 
 @tasks.register("quantile")
-class Quantile:
+class Quantile(NumberLabels):
     """One number per level, the levels rising; the outermost two are the interval."""
 
     title = "Quantile regression"
@@ -95,26 +95,6 @@ class Quantile:
         return (
             list(parts[0]) if len(parts) == 1 else [list(row) for row in zip(*parts, strict=True)]
         )
-
-    @staticmethod
-    def read_label(signature: Signature, value: Any) -> Any:
-        """The number that a label is; None when it is none."""
-        return read_number(value)
-
-    @staticmethod
-    def label_hint(signature: Signature) -> str:
-        """A label is a number."""
-        return "a number"
-
-    @staticmethod
-    def truth(signature: Signature, labels: Sequence[Any]) -> Floats:
-        """The observed numbers."""
-        return numbers(labels)
-
-    @staticmethod
-    def summary(signature: Signature, truth: Floats) -> dict[str, float]:
-        """The mean of the observed numbers."""
-        return {f"Mean {signature.target or 'label'}": float(truth.mean())} if len(truth) else {}
 
     @staticmethod
     def compute_metrics(signature: Signature, columns: Arrays, truth: Floats) -> dict[str, float]:

@@ -11,7 +11,7 @@ from pilothouse.models.evaluation_charts import (
     predicted_against_actual,
     residual_histogram,
 )
-from pilothouse.models.number_labels import numbers, read_number
+from pilothouse.models.number_labels import NumberLabels
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import (
     PREDICT,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @tasks.register("regression")
-class Regression:
+class Regression(NumberLabels):
     """One predicted number a row, in the unit of the target."""
 
     title = "Regression"
@@ -74,26 +74,6 @@ class Regression:
     def predictions(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> list[Any]:
         """The predicted numbers."""
         return list(columns[PREDICT])
-
-    @staticmethod
-    def read_label(signature: Signature, value: Any) -> Any:
-        """The number that a label is; None when it is none."""
-        return read_number(value)
-
-    @staticmethod
-    def label_hint(signature: Signature) -> str:
-        """A label is a number."""
-        return "a number"
-
-    @staticmethod
-    def truth(signature: Signature, labels: Sequence[Any]) -> Floats:
-        """The observed numbers."""
-        return numbers(labels)
-
-    @staticmethod
-    def summary(signature: Signature, truth: Floats) -> dict[str, float]:
-        """The mean of the observed numbers."""
-        return {f"Mean {signature.target or 'label'}": float(truth.mean())} if len(truth) else {}
 
     @staticmethod
     def compute_metrics(signature: Signature, columns: Arrays, truth: Floats) -> dict[str, float]:
