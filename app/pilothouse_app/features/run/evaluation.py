@@ -23,6 +23,7 @@ from pilothouse_app.features.run.signature import run_metric_kinds
 
 if TYPE_CHECKING:
     from pilothouse.experiments.details import RunInfo
+    from pilothouse.experiments.metrics.definitions import MetricKinds
 
 CHART = 214
 FOLDER = "evaluation/"
@@ -59,8 +60,9 @@ def draw(run: RunInfo) -> None:
     )
     folds = json_frame(ws, run, "folds.json")
     documents = evaluation_documents(run)
+    kinds = run_metric_kinds(run)
     if run.metrics:
-        metric_tiles(run)
+        metric_tiles(run, kinds)
     drawn = (confusion, importance, folds)
     if not curves and not documents and all(part is None for part in drawn):
         empty("No evaluation", "This run stored no curves.", icon=":material/show_chart:")
@@ -85,7 +87,7 @@ def draw(run: RunInfo) -> None:
         with grid.cell(column_span=2), st.container(border=True, height="stretch"):
             _importance(importance)
     if folds is not None:
-        _folds(run, folds)
+        _folds(folds, kinds)
 
 
 def evaluation_documents(run: RunInfo) -> dict[str, Any]:
@@ -139,12 +141,11 @@ def _importance(importance: pd.DataFrame) -> None:
     )  # fmt: skip
 
 
-def _folds(run: RunInfo, folds: pd.DataFrame) -> None:
+def _folds(folds: pd.DataFrame, kinds: MetricKinds) -> None:
     section("Folds of the cross-validation")
     rows = folds.assign(fold=[f"Fold {int(n)}" for n in folds["fold"]])
-    definitions = run_metric_kinds(run)
     looks = {
-        name: number_column(definitions.of(name).title, 0 if name.startswith("rows") else 4)
+        name: number_column(kinds.of(name).title, 0 if name.startswith("rows") else 4)
         for name in rows.columns
         if name != "fold"
     }

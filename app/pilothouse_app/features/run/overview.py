@@ -35,26 +35,26 @@ SIDE = 15  # rows of a table beside the metrics, before it scrolls
 
 def draw(run: RunInfo) -> None:
     """Draw the view."""
+    kinds = run_metric_kinds(run)
     if run.metrics:
-        metric_tiles(run)
+        metric_tiles(run, kinds)
     training_summary(run)
     _note(run)
     left, right = st.columns([62, 38], gap="medium")
     with left:
-        _metrics(run)
+        _metrics(run, kinds)
     with right:
         _params(run)
         _tags(run)
         _attributes(run)
 
 
-def metric_tiles(run: RunInfo) -> None:
+def metric_tiles(run: RunInfo, kinds: MetricKinds) -> None:
     """The most important metrics as a row of tiles."""
     keys = [k for k, s in run.metrics.items() if not k.endswith("_std") and not math.isnan(s.last)]
     singles = [key for key in keys if run.metrics[key].count == 1]
-    definitions = run_metric_kinds(run)
     kpi_row(
-        [_kpi(run, definitions.of(key)) for key in order_metrics(singles or keys)[:MAX_KPIS]],
+        [_kpi(run, kinds.of(key)) for key in order_metrics(singles or keys)[:MAX_KPIS]],
         columns=MAX_KPIS,
     )
 
@@ -86,15 +86,15 @@ def _note(run: RunInfo) -> None:
         markdown_text(run.note)
 
 
-def _metrics(run: RunInfo) -> None:
+def _metrics(run: RunInfo, kinds: MetricKinds) -> None:
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         section("Metrics", plural(len(run.metrics), "metric"))
         query = search("run_metric_q", "Metric", width=200).lower() if len(run.metrics) > 8 else ""
 
-    keys, definitions = order_metrics(run.metrics), run_metric_kinds(run)
-    matching = [k for k in keys if query in k.lower() or query in definitions.of(k).title.lower()]
+    keys = order_metrics(run.metrics)
+    matching = [k for k in keys if query in k.lower() or query in kinds.of(k).title.lower()]
     if not matching:
         quiet = (
             "No metrics were logged." if not run.metrics else "Clear the search to see the others."
@@ -104,15 +104,15 @@ def _metrics(run: RunInfo) -> None:
 
     singles = [key for key in matching if run.metrics[key].count == 1]
     histories = [key for key in matching if run.metrics[key].count > 1]
-    _values(run, singles, definitions, beside=bool(histories))
-    _histories(run, histories, definitions, beside=bool(singles))
+    _values(run, singles, kinds, beside=bool(histories))
+    _histories(run, histories, kinds, beside=bool(singles))
 
 
-def _values(run: RunInfo, keys: list[str], definitions: MetricKinds, *, beside: bool) -> None:
+def _values(run: RunInfo, keys: list[str], kinds: MetricKinds, *, beside: bool) -> None:
     """The metrics that were logged once: a name and a value each."""
     if not keys:
         return
-    frame = pd.DataFrame([_row(definitions.of(key), run.metrics[key]) for key in keys])
+    frame = pd.DataFrame([_row(kinds.of(key), run.metrics[key]) for key in keys])
     looks = {"name": name_column("Metric", width=260), "last": _number_column("Value", width=110)}
     if beside:
         most = limited_height(len(frame), SIDE)
@@ -122,13 +122,13 @@ def _values(run: RunInfo, keys: list[str], definitions: MetricKinds, *, beside: 
         table(frame, looks, key="run_metrics_table", ids="id", alt="Metrics", height=height)
 
 
-def _histories(run: RunInfo, keys: list[str], definitions: MetricKinds, *, beside: bool) -> None:
+def _histories(run: RunInfo, keys: list[str], kinds: MetricKinds, *, beside: bool) -> None:
     """The metrics that were logged over steps, with what their histories add up to."""
     if not keys:
         return
     if beside:
         section("Over steps", plural(len(keys), "metric"))
-    frame = pd.DataFrame([_row(definitions.of(key), run.metrics[key]) for key in keys])
+    frame = pd.DataFrame([_row(kinds.of(key), run.metrics[key]) for key in keys])
     looks = {
         "name": name_column("Metric", width=190),
         "last": _number_column("Last"),
