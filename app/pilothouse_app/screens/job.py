@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pilothouse.jobs.api import JobInfo
 
 # Their refs are long ids that say nothing to a reader.
-WITHOUT_NAMES = ("run", "window", "alert", "rule", "report", "promotion", "job")
+WITHOUT_NAMES = ("environment", "run", "window", "alert", "rule", "report", "promotion", "job")
 SCREEN = Screen(
     title="Job",
     path="job",
