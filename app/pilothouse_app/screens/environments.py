@@ -72,6 +72,8 @@ def _table(text: str, state: str | None) -> bool:
     rows = workspace().environments.environments()
     matching = _matching(rows, text, state)
     matching = matching.assign(name=matching["subjects"].where(matching["subjects"] != "", "–"))  # noqa: RUF001
+    sizes = ["packages", "bytes", "own_bytes"]  # of one that is not built there is none
+    matching[sizes] = matching[sizes].where(matching[sizes] > 0)
     with table_height("environments", len(matching)) as height:
         table(
             matching,
@@ -82,10 +84,9 @@ def _table(text: str, state: str | None) -> bool:
                 "packages": number_column("Packages", 0, width=84),
                 "bytes": bytes_column(),
                 "own_bytes": bytes_column("Not shared"),
-                "name": text_column("Model versions", width=180),
-                "message": text_column("Message", width=260),
-                "used_at": when_column("Last used", width=110),
-                "created_at": when_column("Requested", width=110),
+                "name": text_column("Model versions", width=160),
+                "message": text_column("Message", width=230),
+                "used_at": when_column("Last used", width=120),
             },
             key="environments",
             alt="Environments",

@@ -109,7 +109,7 @@ class EnvironmentFailure(Unavailable):
         self.kind = kind
 
 
-# What uv 0.5 to 0.13 writes, first match first: a full disk or a refused login explains the rest.
+# What uv 0.6 to 0.13 writes, first match first: a full disk or a refused login explains the rest.
 PATTERNS = (
     ("disk_full", r"No space left on device|os error 28|Disk quota exceeded|os error 122"),
     ("offline", r"network (was|is) disabled|not found in the cache"),
@@ -157,4 +157,6 @@ def _explanation(output: str) -> str:
         text = f"{lines[0]}: {text}"
     text = text.removesuffix(", we can conclude that your requirements are unsatisfiable.")
     text = re.sub(r" and you require ([^,]+)$", "", text).strip()
-    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+    if text.startswith("Because ") and ", we can conclude" not in text:
+        text = text.removeprefix("Because ")
+    return f"{text.rstrip('.')}."
