@@ -266,7 +266,7 @@ def test_a_file_of_wrong_labels_says_which(tour, served):
     page.file_uploader[0].set_value(("outcomes.csv", content, "text/csv")).run()
     page.text_input(key="label_reason").set_value("a mistake").run()
     page.button(key="label_go").click().run()
-    assert "'perhaps' is not a class of the model" in page.error[0].value
+    assert "'perhaps' is not a label of the model" in page.error[0].value
 
 
 def test_a_report_lists_the_ids_that_nobody_predicted(tour):

@@ -206,8 +206,19 @@ def _predict(
         raise Invalid("there are no rows to predict.", hint="Give a FILE or --record.")
 
     answers = ws.deployments.predict(name, rows, event_time=event_time)
-    lines = [f"{a['prediction_id']}  {a['label']}  {a['score']:.4f}" for a in answers]
-    return Output(answers, "\n".join(lines))
+    return Output(answers, "\n".join(map(_prediction_line, answers)))
+
+
+def _prediction_line(answer: dict[str, Any]) -> str:
+    """A prediction for people: its id, what is predicted, and the first numbers beside that."""
+    prediction = answer["prediction"]
+    text = json.dumps(prediction) if isinstance(prediction, list | dict) else str(prediction)
+    numbers = [
+        f"{name} {value:.4g}"
+        for name, value in answer["outputs"].items()
+        if type(value) in (int, float) and value != prediction
+    ]
+    return "  ".join([answer["prediction_id"], text, *numbers[:MAX_NUMBERS]])
 
 
 def _rows_of(ws: Workspace, name: str, file: Path) -> list[dict[str, Any]]:

@@ -161,11 +161,12 @@ class Deployments(Service):
     ) -> list[dict[str, Any]]:
         """Predict over HTTP through the running server.
 
-        One dictionary per record: prediction_id, label, score, version, probabilities.
-        `event_time`, an aware instant, is when the event happened; by default now. Raises Invalid
-        that names the columns, Unavailable when no server or process is ready.
+        One dictionary per record: prediction_id, version, prediction and outputs; with classes also
+        label and probabilities, with a score also score. `event_time`, an aware instant, is when
+        the event happened; by default now. Raises Invalid that names the columns, Unavailable when
+        no server or process is ready.
         """
-        signature = self.deployment(name).signature
+        signature = self.deployment(name).serving_signature
         event_ms = None if event_time is None else to_ms(event_time)
         return client.infer(self._store.run_folder, name, signature, list(records), event_ms)
 
@@ -179,7 +180,8 @@ class Deployments(Service):
     ) -> pd.DataFrame:
         """Predictions with start <= event_at < end in the order they came; `limit` keeps the last.
 
-        Columns: prediction_id, model, version, event_at, received_at, latency_ms, score, features.
+        Columns: prediction_id, model, version, event_at, received_at, latency_ms, the outputs
+        (`score`, or `out.` and the output's name), features.
         """
         folder = self._store.folder
         if limit is not None and start is None and end is None:
@@ -203,7 +205,7 @@ class Deployments(Service):
     ) -> int:
         """Tell what came true of predictions, or correct it; how many labels were taken.
 
-        Raises Invalid for a class that the model does not know.
+        Raises Invalid for a value that is not a label of the model.
         """
         when = [to_ms(t) for t in ([at] * len(ids) if isinstance(at, datetime) else at or ())]
         signature = self.deployment(name).signature

@@ -11,9 +11,11 @@ from urllib.parse import quote
 import orjson
 
 from pilothouse.deployments.gateway.oip import DATATYPES
+from pilothouse.deployments.gateway.tensors import PREDICTION_ID, PROBABILITIES, output_tensors
 from pilothouse.kit.errors import Invalid, NotFound, PilothouseError, Unavailable
 from pilothouse.kit.processes import find
 from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import PREDICT, SCORE
 
 TIMEOUT_SECONDS = 60.0
 BY_STATUS = {404: NotFound, 405: Invalid, 413: Invalid, 422: Invalid, 503: Unavailable}
@@ -26,10 +28,14 @@ def infer(
     records: list[dict[str, Any]],
     event_ms: int | None = None,
 ) -> list[dict[str, Any]]:
-    """One prediction per record: prediction_id, label, score, version, probabilities by class.
+    """One prediction per record, as a dictionary.
 
-    `event_ms` is when the events happened, in milliseconds since the epoch; None means now.
-    Raises Invalid, NotFound or Unavailable with the server's message.
+    prediction_id, version, `prediction` (a class, a number, a list of numbers or of labels, an
+    object of outputs) and `outputs`, the output columns by name. A model with classes also has
+    `label` and, when it gives them, `probabilities` by class; one with a score has `score`.
+    `signature` is that of the version that serves; `event_ms` is when the events happened, in
+    milliseconds since the epoch; None means now. Raises Invalid, NotFound or Unavailable with the
+    server's message.
     """
     names = dict.fromkeys(name for record in records for name in record)
     kinds = {field.name: DATATYPES[field.type] for field in signature.inputs}
@@ -42,33 +48,58 @@ def infer(
         }
         for name in names
     ]
-    body: dict[str, Any] = {"inputs": inputs}
+    tensors = output_tensors(signature)
+    body: dict[str, Any] = {"inputs": inputs, "outputs": [{"name": name} for name in tensors]}
     if event_ms is not None:
         body["parameters"] = {"event_time": event_ms}
 
-    answer = _post(run_folder, f"/v2/models/{quote(deployment)}/infer", body)
-    return _by_row(answer, signature)
+    return _by_row(_post(run_folder, f"/v2/models/{quote(deployment)}/infer", body), signature)
 
 
 def _by_row(answer: dict[str, Any], signature: Signature) -> list[dict[str, Any]]:
-    parts = {part["name"]: part["data"] for part in answer["outputs"]}
-    classes = [str(label) for label in signature.classes]
-    positive, width = classes.index(str(signature.positive)), len(classes)
+    parts = {part["name"]: part for part in answer["outputs"]}
+    tensors = {name: _rows(part) for name, part in parts.items()}
+    ids, version = tensors.pop(PREDICTION_ID), int(answer["model_version"])
+    probabilities = tensors.pop(PROBABILITIES, None)
+    predictions = tensors.get(PREDICT)
+    if predictions is not None and len(parts[PREDICT]["shape"]) > 1:
+        del tensors[PREDICT]
+        predictions = [_prediction(parts[PREDICT], values) for values in predictions]
 
     rows = []
-    for index, prediction_id in enumerate(parts["prediction_id"]):
-        chances = parts["predict_proba"][index * width : (index + 1) * width]
-        rows.append(
-            {
-                "prediction_id": prediction_id,
-                "label": parts["predict"][index],
-                "score": chances[positive],
-                "version": int(answer["model_version"]),
-                "probabilities": dict(zip(classes, chances, strict=True)),
-            }
-        )
+    for index, prediction_id in enumerate(ids):
+        outputs = {name: values[index] for name, values in tensors.items()}
+        single = next(iter(outputs.values())) if len(outputs) == 1 else outputs
+        row = {"prediction_id": prediction_id, "version": version}
+        row["prediction"] = single if predictions is None else predictions[index]
+        row["outputs"] = outputs
+        if signature.classes:
+            row["label"] = row["prediction"]
+        if SCORE in outputs:
+            row["score"] = outputs[SCORE]
+        if probabilities is not None:
+            names = map(str, parts[PROBABILITIES]["parameters"]["classes"])
+            row["probabilities"] = dict(zip(names, probabilities[index], strict=True))
+        rows.append(row)
 
     return rows
+
+
+def _rows(part: dict[str, Any]) -> list[Any]:
+    """The values of a tensor, one a row: a list where it has two dimensions."""
+    data: list[Any] = part["data"]
+    if len(part["shape"]) == 1:
+        return data
+    width = part["shape"][1]
+    return [data[start : start + width] for start in range(0, len(data), width)]
+
+
+def _prediction(part: dict[str, Any], values: list[Any]) -> Any:
+    """A prediction of several values: the names of the labels that apply, or the numbers."""
+    if part["datatype"] != "BOOL":
+        return values if len(values) > 1 else values[0]
+    names = part["parameters"]["classes"]
+    return [name for name, applies in zip(names, values, strict=True) if applies]
 
 
 def _post(run_folder: Path, path: str, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,13 +16,15 @@ from pilothouse.deployments.route_generation import increment_generation
 from pilothouse.deployments.tables import Deployment, Replica, Revision
 from pilothouse.experiments import trusted_models
 from pilothouse.kit import names
-from pilothouse.kit.errors import Conflict, Invalid, NotFound, Refused
+from pilothouse.kit.errors import Conflict, Invalid, NotFound, PilothouseError, Refused
+from pilothouse.models.tasks import task_of
 from pilothouse.registry import versions
 from pilothouse.registry.info import VersionInfo
 from pilothouse.storage import Store
 
 ARCHIVED = "archived"
 MAX_REPLICAS = 8
+DESCRIBE = "Describe it on its page, or with `pilothouse models describe`."
 
 
 def launch(
@@ -155,15 +157,25 @@ def revisions(session: Session, name: str, version: int | None = None) -> Sequen
 def require_servable(session: Session, model: str, version: int) -> VersionInfo:
     """The version to serve. Raises NotFound, or Refused when it is archived or cannot be served."""
     model_version = versions.find(session, model, version)
-    if not model_version.signature.is_described:
-        raise Refused(
-            f"{model_version.ref} was logged by another program that did not describe its outputs.",
-            hint="Train it in Pilothouse to serve it.",
-        )
+    _require_described(model_version)
     trusted_models.require_written(session, model_version.digest, model_version.ref)
     if model_version.stage == ARCHIVED:
         raise Refused(f"{model_version.ref} is archived.", hint="Move it out of the archive first.")
     return model_version
+
+
+def _require_described(version: VersionInfo) -> None:
+    """Raises Refused unless its signature says what goes in and what an answer means."""
+    signature = version.signature
+    if not signature.inputs or not signature.is_described:
+        lacking = "its inputs" if not signature.inputs else "what its answer means"
+        raise Refused(f"{version.ref} does not say {lacking}.", hint=DESCRIBE)
+    try:
+        task_of(signature).check(signature)
+    except PilothouseError as incomplete:
+        raise Refused(
+            f"{version.ref} is not described completely: {incomplete.message}", hint=DESCRIBE
+        ) from incomplete
 
 
 def _check_name(session: Session, name: str) -> None:

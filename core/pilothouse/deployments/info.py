@@ -43,7 +43,10 @@ class RevisionInfo:
 
 @dataclass(frozen=True, repr=False)
 class DeploymentInfo:
-    """A deployment: desired state, serving version, and its history, newest revision first."""
+    """A deployment: desired state, serving version, and its history, newest revision first.
+
+    `signature` is that of the desired version, `serving_signature` of the one that answers now.
+    """
 
     name: str
     model: str
@@ -60,6 +63,7 @@ class DeploymentInfo:
     created_by: str
     updated_at: datetime
     signature: Signature
+    serving_signature: Signature
     input_example: list[dict[str, Any]]
     replicas: tuple[ReplicaInfo, ...]
     revisions: tuple[RevisionInfo, ...]
@@ -107,6 +111,7 @@ def deployment_info(
     """The values of one deployment; `revisions` must be sorted newest first."""
     state, message = describe_status(deployment, replicas)
     current = next(r for r in revisions if r.version == deployment.version)
+    serving = [r for r in revisions if r.version == deployment.serving_version] or [current]
     return DeploymentInfo(
         name=deployment.name,
         model=deployment.model,
@@ -123,6 +128,7 @@ def deployment_info(
         created_by=deployment.created_by,
         updated_at=deployment.updated_at,
         signature=Signature.from_json(current.signature),
+        serving_signature=Signature.from_json(serving[0].signature),
         input_example=list(current.example),
         replicas=tuple(map(replica_info, replicas)),
         revisions=tuple(map(revision_info, revisions)),

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pilothouse.deployments.gateway.labels import match_labels
+from pilothouse.deployments.gateway.labels import is_label
 from pilothouse.deployments.gateway.request import MAX_ID, check_instants, excerpt, join_names
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.signature import Label, Signature
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import task_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +46,7 @@ class LabelFile:
     columns: LabelColumns
     rows: int
     ids: list[str]
-    labels: list[Label]
+    labels: list[Any]
     times: list[int]
     unlabelled: int
 
@@ -95,6 +97,7 @@ def read_label_file(
         table = _table(source, filename, as_written)
 
     ids, labels = table[columns.id].to_pylist(), table[columns.label].to_pylist()
+    labels = [float(v) if isinstance(v, Decimal) else v for v in labels]
     times = _times(table, columns.at, now_ms)
     rows = [n for n in range(len(ids)) if not _is_missing(ids[n]) and not _is_missing(labels[n])]
     rows = _unique_rows(rows, ids, labels, columns)
@@ -105,12 +108,11 @@ def read_label_file(
         if len(ids[row]) > MAX_ID:
             raise Invalid(f"row {row + 1}: the id is longer than {MAX_ID} characters.")
 
-    classes = _classes(signature, labels, rows, columns)
     return LabelFile(
         columns=columns,
         rows=len(ids),
         ids=[ids[row] for row in rows],
-        labels=classes,
+        labels=_labels(signature, labels, rows, columns),
         times=[times[row] for row in rows],
         unlabelled=sum(_is_missing(i) or _is_missing(v) for i, v in zip(ids, labels, strict=True)),
     )
@@ -167,18 +169,21 @@ def _unique_rows(
     return list(first.values())
 
 
-def _classes(
+def _labels(
     signature: Signature, labels: list[Any], rows: list[int], columns: LabelColumns
-) -> list[Label]:
-    wrong = next((row for row in rows if signature.match_label(labels[row]) is None), None)
-    if wrong is not None:
-        classes = join_names(repr(label) for label in signature.classes)
-        raise Invalid(
-            f"row {wrong + 1}, column {columns.label!r}: {excerpt(labels[wrong])} is not a class "
-            "of the model.",
-            hint=f"Known: {classes}.",
-        )
-    return match_labels(signature, [labels[row] for row in rows])
+) -> list[Any]:
+    task = task_of(signature)
+    result = []
+    for row in rows:
+        label = task.read_label(signature, labels[row])
+        if not is_label(label):
+            raise Invalid(
+                f"row {row + 1}, column {columns.label!r}: {excerpt(labels[row])} is not a label "
+                "of the model.",
+                hint=f"A label is {task.label_hint(signature)}.",
+            )
+        result.append(label)
+    return result
 
 
 def _times(table: pa.Table, name: str | None, now_ms: int) -> list[int]:

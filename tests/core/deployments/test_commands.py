@@ -89,7 +89,7 @@ def test_labels_are_taken_without_a_server(deployments: Deployments) -> None:
     assert deployments.label("flights", ["a", "b"], [1, "0"]) == 2
     frame = deployments.labels("flights")
     assert list(frame["label"]) == [1, 0]
-    with pytest.raises(Invalid, match="not a class of the model"):
+    with pytest.raises(Invalid, match="not a label of the model"):
         deployments.label("flights", ["a"], ["maybe"])
     with pytest.raises(Invalid, match="more than once"):
         deployments.label("flights", ["a", "a"], [1, 0])

@@ -78,7 +78,7 @@ def test_rows_that_say_nothing_are_counted_and_repetitions_count_once() -> None:
     ("text", "message"),
     [
         ("id,label\na,Ja\na,Nein\n", "'a' has two labels: 'Ja' in row 1 and 'Nein' in row 2"),
-        ("id,label\na,Ja\nb,Vielleicht\n", "row 2, column 'label': 'Vielleicht' is not a class"),
+        ("id,label\na,Ja\nb,Vielleicht\n", "row 2, column 'label': 'Vielleicht' is not a label"),
         ("id,other\na,Ja\n", "no column holds the labels"),
         ("who,label\na,Ja\n", "no column holds the ids"),
         ("id,label\na,\n", "no row has a value in both"),

@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from pilothouse.deployments.gateway import invocations, oip
-from pilothouse.deployments.gateway.request import InferenceResponse, inflate, read_json
+from pilothouse.deployments.gateway.answers import AnswerReader
+from pilothouse.deployments.gateway.request import inflate, read_json
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature, SignatureField
 
@@ -82,9 +83,8 @@ def test_one_event_time_counts_for_all_rows() -> None:
 
 
 def test_an_answer_carries_labels_probabilities_and_ids() -> None:
-    predicted = InferenceResponse(
-        "late", 2, "7", SIGNATURE, ["p", "q"], [[0.9, 0.1], [0.2, 0.8]], [0.1, 0.8], ["no", "yes"]
-    )
+    rows = [[0.9, 0.1], [0.2, 0.8]]
+    predicted = AnswerReader(SIGNATURE).response("late", 2, "7", ["p", "q"], rows)
     body = oip.answer(predicted)
     parts = {part["name"]: part for part in body["outputs"]}
     assert (body["model_name"], body["model_version"], body["id"]) == ("late", "2", "7")

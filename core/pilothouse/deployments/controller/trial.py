@@ -22,7 +22,7 @@ MAX_MESSAGE = 300
 def try_version(store: Store, version: VersionInfo) -> str:
     """Why a model process cannot predict the version's example; empty when it can."""
     if not version.signature.is_described:
-        return "another program logged it and did not say what its answer means"
+        return "its signature does not say what its answer means"
 
     with store.read() as session:
         if not trusted_models.is_written(session, version.digest):

@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -232,7 +231,7 @@ class Gateway:
                 "ids": predicted.prediction_ids,
                 "model": route.model,
                 "event": request.event_ms or [received_us // 1_000] * request.rows,
-                "score": predicted.scores,
+                "out": {c.name: predicted.columns[c.name] for c in predicted.reader.logged},
                 "columns": request.columns(),
             },
         )
@@ -334,25 +333,10 @@ def _predicted(route: DeploymentRoute, request: CheckedRequest, raw: bytes) -> I
     if raw[:1] != SUCCESS:
         raise PilothouseError(f"the model failed: {str(raw[1:], 'utf-8', 'replace')}.")
 
-    signature = route.signature
-    rows: list[list[float]] = orjson.loads(memoryview(raw)[1:])
-    column = signature.classes.index(signature.positive)
-    scores = [row[column] for row in rows]
-
-    return InferenceResponse(
-        deployment=route.name,
-        version=route.version,
-        request_id=request.request_id,
-        signature=signature,
-        prediction_ids=request.prediction_ids or uuid7s(request.rows),
-        probabilities=rows,
-        scores=scores,
-        labels=_labels(signature, scores),
+    return route.answers.response(
+        route.name,
+        route.version,
+        request.request_id,
+        request.prediction_ids or uuid7s(request.rows),
+        orjson.loads(memoryview(raw)[1:]),
     )
-
-
-def _labels(signature: Signature, scores: list[float]) -> list[Any]:
-    """The positive class where the score reaches the signature's threshold, else the other one."""
-    rest = [label for label in signature.classes if label != signature.positive]
-    other = rest[0] if rest else signature.positive
-    return [signature.positive if s >= signature.threshold else other for s in scores]

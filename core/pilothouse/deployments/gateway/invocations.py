@@ -1,8 +1,9 @@
 """MLflow's scoring form: `dataframe_split`, `dataframe_records`, `instances` or `inputs`, and CSV.
 
 Source: mlflow/pyfunc/scoring_server. Exactly one of the four; `params` may carry `event_time` and
-`prediction_ids`. The response is `{"predictions": [...]}` with `scores` and `prediction_ids`. As
-with MLflow, columns that the model does not take are ignored, and NaN is a missing value.
+`prediction_ids`. The response is `{"predictions": [...]}` with `prediction_ids`, `scores` of a
+model that has a score, and every other output column in `outputs`. As with MLflow, columns that the
+model does not take are ignored, and NaN is a missing value.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pilothouse.deployments.gateway.request import (
 )
 from pilothouse.kit.errors import Invalid, TooLarge
 from pilothouse.models.signature import Signature, SignatureField
+from pilothouse.models.tasks import SCORE
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 MAX_EXACT_INTEGER = 1 << 53
@@ -65,11 +67,14 @@ def parse(
 
 def answer(predicted: InferenceResponse) -> dict[str, Any]:
     """The response body."""
-    return {
-        "predictions": predicted.labels,
-        "scores": predicted.scores,
-        "prediction_ids": predicted.prediction_ids,
-    }
+    body: dict[str, Any] = {"predictions": predicted.predictions}
+    if SCORE in predicted.columns:
+        body["scores"] = predicted.columns[SCORE]
+    outputs = {name: values for name, values in predicted.columns.items() if name != SCORE}
+    if outputs:
+        body["outputs"] = outputs
+    body["prediction_ids"] = predicted.prediction_ids
+    return body
 
 
 def _split(value: Any, signature: Signature, limits: RequestLimits) -> Table:

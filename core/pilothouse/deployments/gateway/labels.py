@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pilothouse.deployments.gateway.request import MAX_ID, check_instants, excerpt, join_names
+from pilothouse.deployments.gateway.request import MAX_ID, check_instants, excerpt
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.signature import Label, Signature
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import Task, task_of
 
 LINE_LABELS = 10_000
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Checked labels: one class and one instant in ms per id."""
+    """Checked labels: one label and one instant in ms per id."""
 
     ids: list[str]
     labels: list[Any]
@@ -44,7 +45,7 @@ def write_labels(folder: Path, labels: Labels) -> None:
 def check_labels(
     signature: Signature, ids: Sequence[Any], labels: Sequence[Any], at: Any, now_ms: int
 ) -> Labels:
-    """Labels whose classes the model knows; `at` is an instant in ms, one a label, or None (now).
+    """Labels that suit the model's task; `at` is an instant in ms, one a label, or None (now).
 
     Raises Invalid that names the first wrong one.
     """
@@ -75,24 +76,33 @@ def _check_ids(ids: Sequence[Any]) -> None:
         raise Invalid("an id is given more than once.")
 
 
-def match_labels(signature: Signature, labels: Sequence[Any]) -> list[Label]:
-    """The class of each label. Raises Invalid for the first that is not a class."""
-    cached: dict[tuple[type, Any], Label] = {}
-    matched: list[Label] = []
+def match_labels(signature: Signature, labels: Sequence[Any]) -> list[Any]:
+    """Labels as the task of a model reads them. Raises Invalid for the first that is none."""
+    task = task_of(signature)
+    cached: dict[tuple[type, Any], Any] = {}
+    result: list[Any] = []
     for row, label in enumerate(labels):
-        value = label.item() if hasattr(label, "item") else label  # numpy's own types
-        key = (type(value), value if isinstance(value, str | int | float) else None)
+        value = label.tolist() if hasattr(label, "tolist") else label  # numpy's own types
+        if not isinstance(value, str | int | float):
+            result.append(_read(task, signature, value, row))
+            continue
+        key = (type(value), value)
         if key not in cached:
-            cached[key] = _match(signature, value, row)
-        matched.append(cached[key])
-    return matched
+            cached[key] = _read(task, signature, value, row)
+        result.append(cached[key])
+    return result
 
 
-def _match(signature: Signature, value: Any, row: int) -> Label:
-    label = signature.match_label(value)
-    if label is not None:
+def _read(task: Task, signature: Signature, value: Any, row: int) -> Any:
+    label = task.read_label(signature, value)
+    if is_label(label):
         return label
     raise Invalid(
-        f"label {row} is {excerpt(value)}, which is not a class of the model.",
-        hint=f"Known: {join_names(repr(label) for label in signature.classes)}.",
+        f"label {row} is {excerpt(value)}, which is not a label of the model.",
+        hint=f"A label is {task.label_hint(signature)}.",
     )
+
+
+def is_label(label: Any) -> bool:
+    """Whether what a task has read is a label, rather than none or NaN."""
+    return label is not None and label == label

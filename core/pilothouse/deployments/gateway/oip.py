@@ -19,6 +19,7 @@ from pilothouse.deployments.gateway.request import (
     join_names,
     requested_ids,
 )
+from pilothouse.deployments.gateway.tensors import OutputTensor, output_tensors
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature
 
@@ -31,9 +32,8 @@ DATATYPES = {
 }
 NUMERIC = {f"{kind}{bits}" for kind in ("INT", "UINT", "FP") for bits in (8, 16, 32, 64)} - {"FP8"}
 KNOWN = NUMERIC | {"BOOL", "BYTES"}
-OUTPUTS = ("predict", "predict_proba", "prediction_id")
 SPARE_TENSORS = 100  # unknown tensors are named in the error; more of them are only counted
-PLATFORM = "pilothouse_sklearn"
+PLATFORM = "pilothouse"
 
 
 def parse(
@@ -48,7 +48,7 @@ def parse(
             f"there are {len(tensors)} tensors, and the model takes {len(signature.inputs)}."
         )
 
-    outputs = _outputs(body.get("outputs"))
+    outputs = _outputs(body.get("outputs"), signature)
     limits = limits or RequestLimits()
     if len(tensors) == 1 and _is_matrix(tensors[0]):
         columns, rows = _matrix(tensors[0], signature, limits)
@@ -78,36 +78,42 @@ def _request_id(value: Any) -> str:
 
 def answer(predicted: InferenceResponse, outputs: tuple[str, ...] = ()) -> dict[str, Any]:
     """The response body."""
-    made = [_tensor(name, predicted) for name in outputs or OUTPUTS]
+    tensors = predicted.reader.tensors
+    chosen = [tensors[name] for name in outputs] or [t for t in tensors.values() if t.is_default]
     return {
         "model_name": predicted.deployment,
         "model_version": str(predicted.version),
         "id": predicted.request_id,
-        "outputs": made,
+        "outputs": [_tensor(tensor, predicted) for tensor in chosen],
     }
+
+
+def _tensor(tensor: OutputTensor, predicted: InferenceResponse) -> dict[str, Any]:
+    body = {
+        "name": tensor.name,
+        "shape": tensor.shape(len(predicted.prediction_ids)),
+        "datatype": tensor.datatype,
+        "data": tensor.data(predicted),
+    }
+    return body | {"parameters": tensor.parameters} if tensor.parameters else body
 
 
 def metadata(deployment: str, version: int, signature: Signature) -> dict[str, Any]:
     """The response of `/v2/models/{name}`: the input and output tensors."""
-    taken = [
-        {"name": f.name, "datatype": DATATYPES[f.type], "shape": [-1]} for f in signature.inputs
-    ]
     return {
         "name": deployment,
         "versions": [str(version)],
         "platform": PLATFORM,
-        "inputs": taken,
-        "outputs": [
-            {"name": "predict", "datatype": _label_type(signature), "shape": [-1]},
-            {
-                "name": "predict_proba",
-                "datatype": "FP64",
-                "shape": [-1, len(signature.classes)],
-                "parameters": _classes(signature),
-            },
-            {"name": "prediction_id", "datatype": "BYTES", "shape": [-1]},
+        "inputs": [
+            {"name": f.name, "datatype": DATATYPES[f.type], "shape": [-1]} for f in signature.inputs
         ],
+        "outputs": [_description(tensor) for tensor in output_tensors(signature).values()],
     }
+
+
+def _description(tensor: OutputTensor) -> dict[str, Any]:
+    body = {"name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape(-1)}
+    return body | {"parameters": tensor.parameters} if tensor.parameters else body
 
 
 def _is_matrix(tensor: Any) -> bool:
@@ -199,51 +205,20 @@ def _flat(name: str, data: list[Any], dimensions: int) -> list[Any]:
     return list(chain.from_iterable(data))
 
 
-def _outputs(value: Any) -> tuple[str, ...]:
+def _outputs(value: Any, signature: Signature) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list):
         raise Invalid("`outputs` must be a list.")
-    if len(value) > len(OUTPUTS):
-        raise Invalid(f"there are {len(value)} outputs, and {len(OUTPUTS)} can be named.")
+    known = output_tensors(signature)
+    if len(value) > len(known):
+        raise Invalid(f"there are {len(value)} outputs, and {len(known)} can be named.")
 
     names = [part.get("name") if isinstance(part, dict) else None for part in value]
     for name in names:
-        if name not in OUTPUTS:
-            raise Invalid(f"unknown output {excerpt(name)}.", hint=f"Known: {', '.join(OUTPUTS)}.")
-        if names.count(name) > 1:
-            raise Invalid(f"the output {name!r} is named more than once.")
+        if not isinstance(name, str) or name not in known:
+            raise Invalid(f"unknown output {excerpt(name)}.", hint=f"Known: {join_names(known)}.")
+    if len(set(names)) < len(names):
+        raise Invalid("an output is named more than once.")
 
     return tuple(str(name) for name in names)
-
-
-def _tensor(name: str, predicted: InferenceResponse) -> dict[str, Any]:
-    rows = len(predicted.prediction_ids)
-    if name == "predict":
-        kind = _label_type(predicted.signature)
-        return {"name": name, "shape": [rows], "datatype": kind, "data": predicted.labels}
-    if name == "prediction_id":
-        data: list[Any] = predicted.prediction_ids
-        return {"name": name, "shape": [rows], "datatype": "BYTES", "data": data}
-
-    return {
-        "name": name,
-        "shape": [rows, len(predicted.signature.classes)],
-        "datatype": "FP64",
-        "parameters": _classes(predicted.signature),
-        "data": list(chain.from_iterable(predicted.probabilities)),
-    }
-
-
-def _classes(signature: Signature) -> dict[str, Any]:
-    return {
-        "classes": list(signature.classes),
-        "positive": signature.positive,
-        "threshold": signature.threshold,
-    }
-
-
-def _label_type(signature: Signature) -> str:
-    kinds = {type(label) for label in signature.classes}
-    by_kind = {bool: "BOOL", int: "INT64", float: "FP64"}
-    return by_kind.get(kinds.pop(), "BYTES") if len(kinds) == 1 else "BYTES"

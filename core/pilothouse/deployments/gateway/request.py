@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import orjson
 
 from pilothouse.kit.errors import Invalid, TooLarge
 from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import Columns, Row
+
+if TYPE_CHECKING:
+    from pilothouse.deployments.gateway.answers import AnswerReader
 
 MAX_ID = 200
 MIN_MS = 946_684_800_000  # 2000-01-01: an instant before it is one in seconds
@@ -64,16 +68,16 @@ class InferenceRequest:
 
 @dataclass(frozen=True)
 class InferenceResponse:
-    """A response: one label, one list of class probabilities and one id per row."""
+    """A response: raw rows, output columns, predictions and ids, one an input row."""
 
     deployment: str
     version: int
     request_id: str
-    signature: Signature
     prediction_ids: list[str]
-    probabilities: list[list[float]]
-    scores: list[float]
-    labels: list[Any] = field(default_factory=list)
+    rows: list[Row]
+    columns: Columns
+    predictions: list[Any]
+    reader: AnswerReader
 
 
 def excerpt(value: Any, depth: int = BRIEF_DEPTH) -> str:

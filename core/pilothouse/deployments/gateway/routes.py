@@ -10,11 +10,13 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
+from pilothouse.deployments.gateway.answers import AnswerReader
 from pilothouse.deployments.gateway.connections import ModelConnection
 from pilothouse.deployments.model_server.framing import FrameClient
 from pilothouse.deployments.tables import Deployment, Replica, Revision, RouteGeneration
@@ -37,6 +39,11 @@ class DeploymentRoute:
     stopped: bool
     signature: Signature
     replicas: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def answers(self) -> AnswerReader:
+        """Reads what the version answers. Raises NotFound when its task is not installed."""
+        return AnswerReader(self.signature)
 
 
 def generation(engine: Engine) -> int:
