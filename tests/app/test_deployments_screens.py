@@ -177,7 +177,9 @@ def sending(workspace: Workspace, monkeypatch) -> list[dict]:
 
     def predict(_self, _name, records, *, event_time=None):
         sent.extend(records if event_time is None else [(event_time, *records)])
-        return [{"prediction_id": "p-1", "label": 1, "score": 0.625, "version": 1}]
+        return [
+            {"prediction_id": "p-1", "prediction": 1, "outputs": {"score": 0.625}, "version": 1}
+        ]
 
     monkeypatch.setattr(type(workspace.deployments), "predict", predict)
     return sent
@@ -190,14 +192,16 @@ def test_a_prediction_without_a_server_says_how_to_start_one(tour):
 
 
 def test_an_answer_is_shown_with_its_command(tour, served, monkeypatch):
-    answer = {"prediction_id": "p-1", "label": 1, "score": 0.625, "version": 1}
+    answer = {"prediction_id": "p-1", "prediction": 1, "version": 1}
+    answer |= {"outputs": {"score": 0.625}, "probabilities": {"0": 0.375, "1": 0.625}}
     kind = type(served.deployments)
     monkeypatch.setattr(kind, "predict", lambda _self, _name, _records, **_: [answer])
     page = tour("deployment", name="late", deployment_view="Try it")
     page.button(key="try_predict").click().run()
-    assert {each.label: each.value for each in page.metric} | {"Score": "62.5 %"} == {
-        each.label: each.value for each in page.metric
-    }
+    tiles = {tile.label: tile.value for tile in page.metric}
+    assert (tiles["late"], tiles["Version"], list(tiles)[-1]) == ("1", "1", "Round trip")
+    [shares] = [frame.value for frame in page.dataframe]
+    assert shares.to_dict("list") == {"name": ["1", "0"], "share": [0.625, 0.375]}
     assert "dataframe_records" in page.code[0].value
 
 
@@ -228,7 +232,7 @@ def test_adding_labels_asks_for_a_file_and_names_the_classes(tour):
     page = tour("deployment", name="late", deployment_view="Labels")
     page.button(key="label_file").click().run()
     assert not page.exception
-    assert "the classes of **late**: 0, 1" in shown(page)
+    assert "A label of **late** is one of 0, 1." in shown(page)
     assert page.button(key="label_go").disabled
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.serving import register
+from pilothouse.cli.deployments import prediction_line
 from pilothouse.workspace import Workspace
 
 Call = Callable[..., Any]
@@ -165,3 +166,20 @@ def test_jobs_and_schedules(call: Call, ask: Call, workspace: Workspace) -> None
     ask("schedules", "resume", "weekly")
     ask("schedules", "remove", "weekly")
     assert ask("schedules", "list") == []
+
+
+@pytest.mark.parametrize(
+    ("prediction", "outputs", "line"),
+    [
+        ("yes", {"score": 0.6251}, "p-1  yes  score 0.6251"),
+        (12.5, {"predict": 12.5}, "p-1  12.5"),
+        ([8.0, 13.0], {"q.0.1": 8.0, "q.0.9": 13.0}, "p-1  [8.0, 13.0]  q.0.1 8  q.0.9 13"),
+        ("b", {"predict": "b", "confidence": 0.7}, "p-1  b  confidence 0.7"),
+        ({"a": 1, "b": "x"}, {"a": 1, "b": "x"}, 'p-1  {"a": 1, "b": "x"}  a 1'),
+    ],
+)
+def test_a_prediction_is_one_line(
+    prediction: object, outputs: dict[str, object], line: str
+) -> None:
+    answer = {"prediction_id": "p-1", "prediction": prediction, "outputs": outputs}
+    assert prediction_line(answer) == line

@@ -84,7 +84,7 @@ def render() -> None:
     if view == "try_it":
         try_it(deployment)
     elif view == "predictions":
-        recent_predictions(name)
+        recent_predictions(deployment)
     elif view == "labels":
         labels_view(deployment)
     else:

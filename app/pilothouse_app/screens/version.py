@@ -9,6 +9,7 @@ import streamlit as st
 
 from pilothouse.comparison.agreement import compare_values
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.tasks import task_of
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import ago, plural
@@ -39,6 +40,7 @@ from pilothouse_app.features.registry.promote import pending_promotion, promote_
 from pilothouse_app.features.registry.signature import signature_frame
 
 if TYPE_CHECKING:
+    from pilothouse.models.signature import Signature
     from pilothouse.registry.info import VersionInfo
 
 SCREEN = Screen(
@@ -128,17 +130,29 @@ def _origin(version: VersionInfo) -> None:
         if version.dataset:
             link(address("dataset", version.dataset), version.dataset, icon=":material/table_view:")
         link(screen("activity", activity_q=version.ref), "Activity", icon=":material/history:")
-    servable = version.signature.is_described
     facts(
         {
             "Registered": f"{ago(version.created_at)} by {literal(version.created_by)}",
             "Imported from": literal(version.import_source),
             "Artifact": f"`{version.digest[:12]}`",
-            "Positive class": literal(str(version.signature.positive)) if servable else "",
-            "Threshold": f"{version.signature.threshold:.3f}" if servable else "",
+            **_answer_facts(version.signature),
             "Note": literal(version.note),
         }
     )
+
+
+def _answer_facts(signature: Signature) -> dict[str, str]:
+    """What the model's answer means; nothing before it is described."""
+    if not signature.is_described:
+        return {}
+    task = task_of(signature)
+    decides = task.has_threshold
+    return {
+        "Task": task.title,
+        "Positive class": literal(str(signature.positive)) if decides and task.has_classes else "",
+        "Threshold": f"{signature.threshold:.3f}" if decides else "",
+        "Unit": literal(signature.unit),
+    }
 
 
 def _tiles(version: VersionInfo) -> None:

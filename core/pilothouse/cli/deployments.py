@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 deployments = Group("deployments", help="Model versions that are served, and their predictions.")
 MAX_UNMATCHED = 20
+MAX_NUMBERS = 8  # of a predicted row that are printed
 name_argument = click.argument("name")
 start_option = click.option("--start", type=INSTANT, default=None, help="From this time on.")
 
@@ -206,10 +208,10 @@ def _predict(
         raise Invalid("there are no rows to predict.", hint="Give a FILE or --record.")
 
     answers = ws.deployments.predict(name, rows, event_time=event_time)
-    return Output(answers, "\n".join(map(_prediction_line, answers)))
+    return Output(answers, "\n".join(map(prediction_line, answers)))
 
 
-def _prediction_line(answer: dict[str, Any]) -> str:
+def prediction_line(answer: dict[str, Any]) -> str:
     """A prediction for people: its id, what is predicted, and the first numbers beside that."""
     prediction = answer["prediction"]
     text = json.dumps(prediction) if isinstance(prediction, list | dict) else str(prediction)

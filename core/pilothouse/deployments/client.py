@@ -59,30 +59,43 @@ def infer(
 def _by_row(answer: dict[str, Any], signature: Signature) -> list[dict[str, Any]]:
     parts = {part["name"]: part for part in answer["outputs"]}
     tensors = {name: _rows(part) for name, part in parts.items()}
-    ids, version = tensors.pop(PREDICTION_ID), int(answer["model_version"])
-    probabilities = tensors.pop(PROBABILITIES, None)
-    predictions = tensors.get(PREDICT)
-    if predictions is not None and len(parts[PREDICT]["shape"]) > 1:
-        del tensors[PREDICT]
-        predictions = [_prediction(parts[PREDICT], values) for values in predictions]
-
-    rows = []
-    for index, prediction_id in enumerate(ids):
-        outputs = {name: values[index] for name, values in tensors.items()}
-        single = next(iter(outputs.values())) if len(outputs) == 1 else outputs
-        row = {"prediction_id": prediction_id, "version": version}
-        row["prediction"] = single if predictions is None else predictions[index]
-        row["outputs"] = outputs
+    columns = {
+        tensor.column: tensors[name]
+        for name, tensor in output_tensors(signature).items()
+        if tensor.column
+    }
+    predictions = _predictions(parts, tensors, columns, signature)
+    rows: list[dict[str, Any]] = []
+    for index, prediction_id in enumerate(tensors[PREDICTION_ID]):
+        row = {"prediction_id": prediction_id, "version": int(answer["model_version"])}
+        row["prediction"] = predictions[index]
+        row["outputs"] = {name: values[index] for name, values in columns.items()}
         if signature.classes:
-            row["label"] = row["prediction"]
-        if SCORE in outputs:
-            row["score"] = outputs[SCORE]
-        if probabilities is not None:
+            row["label"] = predictions[index]
+        if SCORE in columns:
+            row["score"] = columns[SCORE][index]
+        if PROBABILITIES in tensors:
             names = map(str, parts[PROBABILITIES]["parameters"]["classes"])
-            row["probabilities"] = dict(zip(names, probabilities[index], strict=True))
+            row["probabilities"] = dict(zip(names, tensors[PROBABILITIES][index], strict=True))
         rows.append(row)
 
     return rows
+
+
+def _predictions(
+    parts: dict[str, Any],
+    tensors: dict[str, list[Any]],
+    columns: dict[str, list[Any]],
+    signature: Signature,
+) -> list[Any]:
+    """The prediction of each row: the tensor of that name, the only column, or all columns."""
+    if PREDICT in tensors and PREDICT not in signature.output_names:
+        values = tensors[PREDICT]
+        is_matrix = len(parts[PREDICT]["shape"]) > 1
+        return [_of_several(parts[PREDICT], row) for row in values] if is_matrix else values
+    if len(columns) == 1:
+        return next(iter(columns.values()))
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _rows(part: dict[str, Any]) -> list[Any]:
@@ -94,7 +107,7 @@ def _rows(part: dict[str, Any]) -> list[Any]:
     return [data[start : start + width] for start in range(0, len(data), width)]
 
 
-def _prediction(part: dict[str, Any], values: list[Any]) -> Any:
+def _of_several(part: dict[str, Any], values: list[Any]) -> Any:
     """A prediction of several values: the names of the labels that apply, or the numbers."""
     if part["datatype"] != "BOOL":
         return values if len(values) > 1 else values[0]

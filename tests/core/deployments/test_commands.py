@@ -93,3 +93,37 @@ def test_labels_are_taken_without_a_server(deployments: Deployments) -> None:
         deployments.label("flights", ["a"], ["maybe"])
     with pytest.raises(Invalid, match="more than once"):
         deployments.label("flights", ["a", "a"], [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"classes": []}, "late@1 does not say what its answer means."),
+        ({"inputs": []}, "late@1 does not say its inputs."),
+        ({"task": "multilabel"}, "late@1 is not described completely: the signature needs the"),
+    ],
+)
+def test_only_described_versions_are_served(
+    deployments: Deployments, registered: Store, change: dict[str, object], message: str
+) -> None:
+    with registered.write() as session:
+        row = session.get_one(ModelVersion, ("late", 1))
+        row.signature = row.signature | change
+        session.add(row)
+    with pytest.raises(Refused, match="Describe it on its page") as refused:
+        deployments.launch("flights", "late", 1)
+    assert message in str(refused.value)
+    assert deployments.not_servable("late", 1) == str(refused.value)
+
+
+def test_any_task_is_served_and_its_revision_holds_the_signature(
+    deployments: Deployments, registered: Store
+) -> None:
+    with registered.write() as session:
+        row = session.get_one(ModelVersion, ("late", 1))
+        change = {"task": "quantile", "gives": "value", "levels": [0.1, 0.9], "unit": "min"}
+        row.signature = row.signature | change | {"classes": [], "positive": ""}
+        session.add(row)
+    info = deployments.launch("flights", "late", 1)
+    assert (info.signature.task, info.signature.levels) == ("quantile", (0.1, 0.9))
+    assert info.serving_signature == info.signature

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ from pilothouse.deployments.prediction_log import log
 from pilothouse.deployments.prediction_log.journal import Journal
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature, SignatureField
+from pilothouse.models.tasks import tasks
 from pilothouse.storage import Store
 
 SIGNATURE = Signature(
@@ -131,3 +133,39 @@ def test_a_file_of_which_nothing_was_predicted_is_refused(
     with pytest.raises(Invalid, match="none of the 2 ids in 'id' was predicted by 'flights'"):
         deployments.label_from_file("flights", b"id,label\n1,1\n2,0\n")
     assert deployments.label_counts("flights") == (0, 0)
+
+
+def example_of(task: str) -> Signature:
+    return tasks.get(task).example.signature
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "expected"),
+    [
+        ("regression", "id;price\na;12,5\nb;1000\n", [12.5, 1000.0]),
+        ("quantile", "id,label\na,3\nb,4\n", [3.0, 4.0]),
+        ("ranking", "id,relevance\na,0\nb,3\n", [0.0, 3.0]),
+        ("multiclass", "id,kind\na,c\nb,a\n", ["c", "a"]),
+        ("multilabel", "id,topics\na,news|sport\nb,news\n", ["sport;news", "news"]),
+        ("unspecified", "id,label\na,x\nb,y\n", ["x", "y"]),
+    ],
+)
+def test_labels_of_every_task_are_read_from_a_file(
+    task: str, text: str, expected: list[object]
+) -> None:
+    labels = read_label_file(text.encode(), "labels.csv", example_of(task), NOW_MS)
+    assert (labels.ids, labels.labels) == (["a", "b"], expected)
+
+
+def test_exact_decimals_are_numbers() -> None:
+    file = io.BytesIO()
+    pd.DataFrame({"id": ["a"], "label": [Decimal("12.50")]}).to_parquet(file, index=False)
+    labels = read_label_file(file.getvalue(), "x.parquet", example_of("regression"), NOW_MS)
+    assert labels.labels == [12.5]
+
+
+def test_a_label_of_another_task_says_row_and_column() -> None:
+    with pytest.raises(Invalid) as refused:
+        read_label_file(b"id,label\na,dear\nb,low\n", "x.csv", example_of("regression"), NOW_MS)
+    message = "row 1, column 'label': 'dear' is not a label of the model. A label is a number."
+    assert str(refused.value) == message

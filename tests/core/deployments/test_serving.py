@@ -14,13 +14,14 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.serving import ServerProcess, Worker, running_models, wait_for
+from harness.serving import ServerProcess, Worker, register, running_models, wait_for
 from pilothouse.deployments import Deployments
 from pilothouse.deployments.gateway.gateway import Gateway
 from pilothouse.deployments.gateway.routes import Routes
 from pilothouse.deployments.prediction_log import compaction
 from pilothouse.kit.errors import Invalid, Unavailable
 from pilothouse.kit.ids import uuid7s
+from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.storage import Store
 
 ROWS = {"distance": [500.0, 900.0], "carrier": ["AA", "ZZ"], "wind": [None, 25.0]}
@@ -105,6 +106,51 @@ def test_a_verb_predicts_over_http(launched: Deployments, server: ServerProcess)
     with pytest.raises(Invalid, match="missing columns: carrier"):
         launched.predict("flights", [{"distance": 500.0}])
     assert list(launched.predictions("flights")["prediction_id"]) == [one["prediction_id"]]
+
+
+def test_a_model_of_three_classes_is_served_labelled_and_logged(
+    registered: Store, deployments: Deployments, worker: Worker, server: ServerProcess
+) -> None:
+    import io
+
+    import joblib
+    import pandas as pd
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+
+    data = load_iris(as_frame=True)
+    frame = data.data.set_axis(["a", "b", "c", "d"], axis=1)
+    kinds = data.target.map(dict(enumerate(["setosa", "versicolor", "virginica"])))
+    model = LogisticRegression(max_iter=1_000).fit(frame, kinds)
+    file = io.BytesIO()
+    joblib.dump(model, file)
+    signature = Signature(
+        tuple(SignatureField(name, "number") for name in frame),
+        "kind",
+        ("virginica", "setosa", "versicolor"),  # another order than the model's own
+        task="multiclass",
+    )
+    rows = frame.iloc[::30].to_dict("records")
+    register(registered, "iris", file.getvalue(), signature=signature, example=rows[:1])
+    deployments.launch("iris", "iris", 1)
+    deployments.wait_until_ready("iris")
+
+    answers = deployments.predict("iris", rows)
+    expected = model.predict_proba(pd.DataFrame(rows))
+    assert [answer["prediction"] for answer in answers] == list(model.predict(pd.DataFrame(rows)))
+    for answer, chances in zip(answers, expected, strict=True):
+        named = dict(zip(model.classes_, chances, strict=True))
+        assert answer["probabilities"] == pytest.approx(named)
+        assert answer["outputs"]["confidence"] == pytest.approx(max(chances))
+
+    ids = [answer["prediction_id"] for answer in answers]
+    assert deployments.label("iris", ids, list(kinds.iloc[::30])) == len(ids)
+    with pytest.raises(Invalid, match="is not a label of the model"):
+        deployments.label("iris", ids[:1], ["rose"])
+    logged = deployments.predictions("iris").set_index("prediction_id").loc[ids]
+    assert list(logged["out.predict"]) == [answer["prediction"] for answer in answers]
+    assert logged["out.p.setosa"].tolist() == pytest.approx(expected[:, 0].tolist())
+    assert set(deployments.labels("iris")["label"]) <= set(signature.classes)
 
 
 def test_many_callers_share_batches(launched: Deployments, caller: httpx.Client) -> None:

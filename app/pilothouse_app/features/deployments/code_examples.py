@@ -9,10 +9,12 @@ import streamlit as st
 
 from pilothouse.deployments.gateway.oip import DATATYPES
 from pilothouse.kit.processes import find
+from pilothouse.models.tasks import task_of
 from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.deployments.info import DeploymentInfo
+    from pilothouse.models.signature import Signature
 
 ID, AT_MS = "order-17", 1_767_225_600_000
 INTRODUCTION = """
@@ -45,7 +47,7 @@ def example_commands(deployment: DeploymentInfo, base: str) -> tuple[str, ...]:
         {"name": f.name, "shape": [1], "datatype": DATATYPES[f.type], "data": [record[f.name]]}
         for f in signature.inputs
     ]
-    label = signature.positive
+    label = _example_label(signature)
     labels = {"ids": [ID], "labels": [label], "at": [AT_MS]}
     invoke = f"{base}/deployments/{name}/invocations"
 
@@ -54,7 +56,8 @@ def example_commands(deployment: DeploymentInfo, base: str) -> tuple[str, ...]:
         _curl(f"{base}/v2/models/{name}/infer", {"inputs": inputs, "parameters": facts}),
         "# CSV cannot carry event_time and prediction_ids: ids are generated, and the time of\n"
         f"# receipt is used.\n{_curl_csv(invoke, record)}",
-        "# Classes may be sent as text, numbers or booleans; if sent again, the last one counts.\n"
+        f"# A label is {task_of(signature).label_hint(signature)}; if sent again, the last one "
+        "counts.\n"
         f"{_curl(f'{base}/deployments/{name}/labels', labels)}\n"
         '# {"accepted": 1, "unknown": 0}: unknown counts ids without a prediction',
         "import pilothouse\n\n"
@@ -62,6 +65,14 @@ def example_commands(deployment: DeploymentInfo, base: str) -> tuple[str, ...]:
         f"workspace.deployments.label({name!r}, [{ID!r}], [{label!r}])\n"
         f'workspace.deployments.label_from_file({name!r}, "labels.csv")',
     )
+
+
+def _example_label(signature: Signature) -> Any:
+    """A value that is a label of the model."""
+    classes = [label for label in signature.classes if label == signature.positive]
+    candidates = [*classes, *signature.classes, 1.0, *signature.output_names]
+    task = task_of(signature)
+    return next((c for c in candidates if task.read_label(signature, c) is not None), None)
 
 
 def _curl(url: str, body: dict[str, Any]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
+from pilothouse.deployments.prediction_log.log import PREDICTION_COLUMNS, output_column
+from pilothouse.models.tasks import OutputColumn, task_of
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import DASH, duration, plural, title
 from pilothouse_app.components.header import section
@@ -26,18 +28,11 @@ from pilothouse_app.components.workspace import workspace
 
 if TYPE_CHECKING:
     from pilothouse.deployments.info import DeploymentInfo
+    from pilothouse.models.signature import Signature
 
 RECENT = 200
 CHANGING = ("starting", "swapping", "restarting", "stopping")  # pages poll quickly meanwhile
-NON_FEATURES = (
-    "prediction_id",
-    "model",
-    "version",
-    "event_at",
-    "received_at",
-    "latency_ms",
-    "score",
-)
+MAX_OUTPUTS = 6  # before the inputs; the others stand behind them
 PROCESSES = {
     "process": text_column("Process", width=150),
     "state": status_column("State", width=100),
@@ -138,22 +133,24 @@ def _predictions(folder: str, name: str) -> pd.DataFrame:
     return newest.iloc[::-1].reset_index(drop=True)
 
 
-def recent_predictions(name: str) -> None:
+def recent_predictions(deployment: DeploymentInfo) -> None:
     """The newest predictions with their inputs and outputs."""
-    newest = _predictions(str(workspace().folder), name)
+    newest = _predictions(str(workspace().folder), deployment.name)
     if newest.empty:
         empty("No predictions yet", "Send one with Try it.", key="no_predictions")
         return
 
-    features = [str(column) for column in newest.columns if column not in NON_FEATURES]
+    outputs = _output_columns(deployment.serving_signature)
+    first = dict(list(outputs.items())[:MAX_OUTPUTS])
+    rest = [str(c) for c in newest.columns if c not in (*PREDICTION_COLUMNS, *first)]
     columns = {
         "prediction_id": text_column("Prediction", width=150),
-        "score": bar_column("Score", 0, 1, width=130),
+        **{name: look for name, look in first.items() if name in newest},
         "version": number_column("Version", 0, width=70),
         "event_at": when_column("Event", relative=False, width=150),
         "received_at": when_column("Received", width=110),
         "latency_ms": number_column("Latency (ms)", 1, width=92),
-        **{feature: st.column_config.Column(feature) for feature in features},
+        **{name: outputs.get(name, st.column_config.Column(name)) for name in rest},
     }
 
     section("Newest predictions", plural(len(newest), "row"))
@@ -162,3 +159,21 @@ def recent_predictions(name: str) -> None:
             newest, columns, key="predictions", alt="Newest predictions", ids="prediction_id",
             height=height,
         )  # fmt: skip
+
+
+def _output_columns(signature: Signature) -> dict[str, Any]:
+    """How the outputs of a model look in a table, by their column in the log."""
+    return {
+        output_column(output.name): _look(output)
+        for output in task_of(signature).columns(signature)
+    }
+
+
+def _look(output: OutputColumn) -> Any:
+    """A bar where the ends of the axis are fixed, else a number with its unit, or text."""
+    title = f"{output.title} ({output.unit})" if output.unit else output.title
+    if output.kind == "category":
+        return text_column(title, width=130)
+    if output.low is None or output.high is None:
+        return number_column(title, width=130)
+    return bar_column(title, output.low, output.high, width=130)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pilothouse.deployments.label_file import LabelColumns, LabelReport
 from pilothouse.kit.errors import PilothouseError
+from pilothouse.models.tasks import task_of
 from pilothouse_app.components.dialogs import dialog_buttons, reason_input
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count, plural
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from pilothouse.deployments.info import DeploymentInfo
+    from pilothouse.models.signature import Signature
 
 REPORT = "_label_report"
 NO_COLUMN = "Time of upload"
@@ -63,8 +65,8 @@ def labels_view(deployment: DeploymentInfo) -> None:
 def upload_labels(deployment: DeploymentInfo) -> None:
     """The dialog: a file, its columns, a reason; errors are shown in it."""
     st.markdown(
-        "A CSV or Parquet file with a column of prediction ids and one of labels. Labels are "
-        f"the classes of **{literal(deployment.signature.target)}**: {_classes(deployment)}."
+        "A CSV or Parquet file with a column of prediction ids and one of labels. "
+        f"{_label_sentence(deployment.signature)}"
     )
     file = st.file_uploader("File", key="label_upload")
     columns = _columns(deployment, file) if file is not None else None
@@ -80,8 +82,10 @@ def upload_labels(deployment: DeploymentInfo) -> None:
         _add(deployment.name, file, columns, reason)
 
 
-def _classes(deployment: DeploymentInfo) -> str:
-    return ", ".join(literal(str(label)) for label in deployment.signature.classes)
+def _label_sentence(signature: Signature) -> str:
+    """Which values are labels of the model."""
+    target = f" of **{literal(signature.target)}**" if signature.target else ""
+    return f"A label{target} is {literal(task_of(signature).label_hint(signature))}."
 
 
 def _columns(deployment: DeploymentInfo, file: UploadedFile) -> LabelColumns | None:

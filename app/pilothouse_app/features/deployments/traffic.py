@@ -37,7 +37,7 @@ def traffic_tiles(frame: pd.DataFrame, span: str) -> None:
     kpi_row(
         [
             Kpi("Requests", count(frame["requests"].sum()), f"in {span}"),
-            Kpi("Rows scored", count(frame["rows"].sum()), f"in {span}"),
+            Kpi("Rows predicted", count(frame["rows"].sum()), f"in {span}"),
             Kpi("Latency p50", newest_ms(frame, "p50_ms"), "latest"),
             Kpi("Latency p95", newest_ms(frame, "p95_ms"), "latest"),
             Kpi("Errors", count(frame["errors"].sum()), f"in {span}"),

@@ -14,12 +14,16 @@ from pilothouse.kit.errors import PilothouseError
 from pilothouse.kit.processes import find
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.errors import error_box
-from pilothouse_app.components.formats import duration, number, plural, share
+from pilothouse_app.components.formats import duration, plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.layout import sticky
 from pilothouse_app.components.markdown import literal
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.deployments.prediction import (
+    prediction_details,
+    prediction_tiles,
+)
 from pilothouse_app.features.deployments.record_form import (
     record_form,
     record_of,
@@ -124,21 +128,16 @@ def _predict(deployment: str, record: dict[str, Any], event_time: datetime | Non
 
 
 def _answer(response: dict[str, Any], deployment: DeploymentInfo) -> None:
-    answer, signature = response["answer"], deployment.signature
+    answer, signature = response["answer"], deployment.serving_signature
     kpi_row(
         [
-            Kpi("Class", str(answer["label"]), literal(signature.target)),
-            Kpi(
-                "Score",
-                share(answer["score"]),
-                f"threshold {number(signature.threshold)}",
-                help=literal(f"Probability of {signature.positive}"),
-            ),
+            *prediction_tiles(answer, signature),
             Kpi("Version", str(answer["version"]), deployment.model),
             Kpi("Round trip", duration(response["seconds"]), "including HTTP"),
         ],
         columns=2,
     )
+    prediction_details(answer, signature)
 
     st.markdown(f":gray[Prediction] `{answer['prediction_id']}`")
     st.markdown(":gray[The same request with curl]")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
-from pilothouse.deployments.gateway.request import InferenceResponse
-from pilothouse.deployments.gateway.tensors import OutputTensor, output_tensors
+from pilothouse.deployments.gateway.tensors import InferenceResponse, ModelTensors
 from pilothouse.kit.errors import PilothouseError
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import Columns, OutputColumn, Row, Task, task_of
@@ -27,11 +24,7 @@ class AnswerReader:
         self.signature = signature
         self.task: Task = task_of(signature)
         self.logged: tuple[OutputColumn, ...] = self.task.columns(signature)
-
-    @cached_property
-    def tensors(self) -> dict[str, OutputTensor]:
-        """The output tensors of the Open Inference Protocol, by name."""
-        return output_tensors(self.signature)
+        self.tensors = ModelTensors(signature)
 
     def response(
         self, deployment: str, version: int, request_id: str, ids: list[str], rows: list[Row]
@@ -57,7 +50,8 @@ class AnswerReader:
             rows=rows,
             columns=columns,
             predictions=predictions,
-            reader=self,
+            logged={column.name: columns[column.name] for column in self.logged},
+            tensors=self.tensors,
         )
 
     def _check(self, columns: Columns) -> None:

@@ -26,8 +26,9 @@ from pilothouse.deployments.gateway import invocations, oip
 from pilothouse.deployments.gateway.bodies import CheckedRequest, Form
 from pilothouse.deployments.gateway.body_reader import BodyReader
 from pilothouse.deployments.gateway.metrics import GatewayMetrics
-from pilothouse.deployments.gateway.request import InferenceResponse, RequestLimits, inflate
+from pilothouse.deployments.gateway.request import RequestLimits, inflate
 from pilothouse.deployments.gateway.routes import DeploymentRoute, Routes
+from pilothouse.deployments.gateway.tensors import InferenceResponse
 from pilothouse.deployments.model_server.framing import PREDICT, REFUSED, SUCCESS
 from pilothouse.deployments.prediction_log.id_index import count_unknown
 from pilothouse.deployments.prediction_log.journal import Journal
@@ -231,7 +232,7 @@ class Gateway:
                 "ids": predicted.prediction_ids,
                 "model": route.model,
                 "event": request.event_ms or [received_us // 1_000] * request.rows,
-                "out": {c.name: predicted.columns[c.name] for c in predicted.reader.logged},
+                "out": predicted.logged,
                 "columns": request.columns(),
             },
         )

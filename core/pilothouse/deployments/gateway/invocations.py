@@ -16,7 +16,6 @@ from typing import Any
 from pilothouse.deployments.gateway.request import (
     MAX_COLUMNS,
     InferenceRequest,
-    InferenceResponse,
     RequestLimits,
     event_times,
     excerpt,
@@ -24,6 +23,7 @@ from pilothouse.deployments.gateway.request import (
     read_json,
     requested_ids,
 )
+from pilothouse.deployments.gateway.tensors import InferenceResponse
 from pilothouse.kit.errors import Invalid, TooLarge
 from pilothouse.models.signature import Signature, SignatureField
 from pilothouse.models.tasks import SCORE

@@ -12,14 +12,13 @@ from typing import Any
 from pilothouse.deployments.gateway.request import (
     MAX_ID,
     InferenceRequest,
-    InferenceResponse,
     RequestLimits,
     event_times,
     excerpt,
     join_names,
     requested_ids,
 )
-from pilothouse.deployments.gateway.tensors import OutputTensor, output_tensors
+from pilothouse.deployments.gateway.tensors import InferenceResponse, OutputTensor, output_tensors
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import Signature
 
@@ -78,8 +77,8 @@ def _request_id(value: Any) -> str:
 
 def answer(predicted: InferenceResponse, outputs: tuple[str, ...] = ()) -> dict[str, Any]:
     """The response body."""
-    tensors = predicted.reader.tensors
-    chosen = [tensors[name] for name in outputs] or [t for t in tensors.values() if t.is_default]
+    tensors = predicted.tensors
+    chosen = [tensors.by_name[name] for name in outputs] or tensors.default
     return {
         "model_name": predicted.deployment,
         "model_version": str(predicted.version),
@@ -89,13 +88,15 @@ def answer(predicted: InferenceResponse, outputs: tuple[str, ...] = ()) -> dict[
 
 
 def _tensor(tensor: OutputTensor, predicted: InferenceResponse) -> dict[str, Any]:
-    body = {
+    body: dict[str, Any] = {
         "name": tensor.name,
         "shape": tensor.shape(len(predicted.prediction_ids)),
         "datatype": tensor.datatype,
-        "data": tensor.data(predicted),
     }
-    return body | {"parameters": tensor.parameters} if tensor.parameters else body
+    if tensor.parameters:
+        body["parameters"] = tensor.parameters
+    body["data"] = tensor.data(predicted)
+    return body
 
 
 def metadata(deployment: str, version: int, signature: Signature) -> dict[str, Any]:
@@ -112,8 +113,14 @@ def metadata(deployment: str, version: int, signature: Signature) -> dict[str, A
 
 
 def _description(tensor: OutputTensor) -> dict[str, Any]:
-    body = {"name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape(-1)}
-    return body | {"parameters": tensor.parameters} if tensor.parameters else body
+    body: dict[str, Any] = {
+        "name": tensor.name,
+        "datatype": tensor.datatype,
+        "shape": tensor.shape(-1),
+    }
+    if tensor.parameters:
+        body["parameters"] = tensor.parameters
+    return body
 
 
 def _is_matrix(tensor: Any) -> bool:
@@ -210,14 +217,14 @@ def _outputs(value: Any, signature: Signature) -> tuple[str, ...]:
         return ()
     if not isinstance(value, list):
         raise Invalid("`outputs` must be a list.")
-    known = output_tensors(signature)
-    if len(value) > len(known):
-        raise Invalid(f"there are {len(value)} outputs, and {len(known)} can be named.")
+    tensors = output_tensors(signature)
+    if len(value) > len(tensors):
+        raise Invalid(f"there are {len(value)} outputs, and {len(tensors)} can be named.")
 
     names = [part.get("name") if isinstance(part, dict) else None for part in value]
     for name in names:
-        if not isinstance(name, str) or name not in known:
-            raise Invalid(f"unknown output {excerpt(name)}.", hint=f"Known: {join_names(known)}.")
+        if not isinstance(name, str) or name not in tensors:
+            raise Invalid(f"unknown output {excerpt(name)}.", hint=f"Known: {join_names(tensors)}.")
     if len(set(names)) < len(names):
         raise Invalid("an output is named more than once.")
 

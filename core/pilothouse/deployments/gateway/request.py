@@ -1,4 +1,4 @@
-"""Requests and responses as every protocol shares them, with the limits of both."""
+"""Requests as every protocol shares them, with their limits."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import orjson
 
 from pilothouse.kit.errors import Invalid, TooLarge
 from pilothouse.models.signature import Signature
-from pilothouse.models.tasks import Columns, Row
-
-if TYPE_CHECKING:
-    from pilothouse.deployments.gateway.answers import AnswerReader
 
 MAX_ID = 200
 MIN_MS = 946_684_800_000  # 2000-01-01: an instant before it is one in seconds
@@ -64,20 +60,6 @@ class InferenceRequest:
     request_id: str = ""
     outputs: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class InferenceResponse:
-    """A response: raw rows, output columns, predictions and ids, one an input row."""
-
-    deployment: str
-    version: int
-    request_id: str
-    prediction_ids: list[str]
-    rows: list[Row]
-    columns: Columns
-    predictions: list[Any]
-    reader: AnswerReader
 
 
 def excerpt(value: Any, depth: int = BRIEF_DEPTH) -> str:

@@ -1,4 +1,4 @@
-"""The output tensors of a model in the Open Inference Protocol.
+"""A response, and its output tensors in the Open Inference Protocol.
 
 `predict` is the prediction: a class, a number, a number a quantile level, or which labels apply.
 `predict_proba` are the probabilities of a model that gives them. Every other output column is a
@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pilothouse.models.signature import Signature
-from pilothouse.models.tasks import PREDICT, Estimator, OutputColumn, Task, task_of
-
-if TYPE_CHECKING:
-    from pilothouse.deployments.gateway.request import InferenceResponse
+from pilothouse.models.tasks import PREDICT, Columns, Estimator, OutputColumn, Row, Task, task_of
 
 QUANTILES: Estimator = "quantiles"
 PROBABILITIES, PREDICTION_ID = "predict_proba", "prediction_id"
@@ -25,10 +23,29 @@ OUTPUT_DATATYPES = {"number": "FP64", "integer": "INT64", "boolean": "BOOL"}
 
 
 @dataclass(frozen=True)
+class InferenceResponse:
+    """A response: raw rows, output columns, predictions and ids, one an input row.
+
+    `logged` are the columns that the prediction log holds.
+    """
+
+    deployment: str
+    version: int
+    request_id: str
+    prediction_ids: list[str]
+    rows: list[Row]
+    columns: Columns
+    predictions: list[Any]
+    logged: Columns
+    tensors: ModelTensors
+
+
+@dataclass(frozen=True)
 class OutputTensor:
     """An output tensor: its name and type, values a row when it has two dimensions, and its data.
 
-    `is_default` says whether it is sent when no outputs are named.
+    `column` is the output column that it holds, "" when it holds none; `is_default` says whether it
+    is sent when no outputs are named.
     """
 
     name: str
@@ -36,11 +53,29 @@ class OutputTensor:
     data: Callable[[InferenceResponse], list[Any]]
     width: int | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
+    column: str = ""
     is_default: bool = True
 
     def shape(self, rows: int) -> list[int]:
         """Its shape for a number of rows."""
         return [rows] if self.width is None else [rows, self.width]
+
+
+class ModelTensors:
+    """The tensors of one model version; made when a request first needs them."""
+
+    def __init__(self, signature: Signature) -> None:
+        self._signature = signature
+
+    @cached_property
+    def by_name(self) -> dict[str, OutputTensor]:
+        """Every tensor that can be asked for."""
+        return output_tensors(self._signature)
+
+    @cached_property
+    def default(self) -> tuple[OutputTensor, ...]:
+        """Those that are sent when a request names none."""
+        return tuple(tensor for tensor in self.by_name.values() if tensor.is_default)
 
 
 def output_tensors(signature: Signature) -> dict[str, OutputTensor]:
@@ -76,7 +111,9 @@ def _columns(task: Task, signature: Signature) -> list[OutputColumn]:
 def _prediction(task: Task, signature: Signature) -> list[OutputTensor]:
     """The prediction itself, unless an output column is the prediction."""
     if task.has_classes:
-        return [OutputTensor(PREDICT, _label_type(signature), lambda answer: answer.predictions)]
+        held = PREDICT if any(c.name == PREDICT for c in task.columns(signature)) else ""
+        kind = _label_type(signature)
+        return [OutputTensor(PREDICT, kind, lambda answer: answer.predictions, column=held)]
     if task.estimator == QUANTILES:
         parameters: dict[str, Any] = {"levels": list(signature.levels)}
         if signature.unit:
@@ -131,6 +168,7 @@ def _column(
         datatype,
         lambda answer: answer.columns[name],
         parameters=parameters,
+        column=name,
         is_default=is_default,
     )
 
