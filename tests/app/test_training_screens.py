@@ -61,10 +61,11 @@ def test_the_form_shows_the_positive_class_and_lets_it_be_chosen(
 
 
 def test_the_form_says_what_is_wrong_before_there_is_a_job(
-    visit: Visit, workspace: Workspace, data: str
+    visit: Visit, workspace: Workspace
 ) -> None:
-    page = opened(visit, data, train_target="kind")
-    assert "3 distinct values" in text(page)
+    frame = pd.DataFrame({"x": np.arange(50) / 7, "same": ["a"] * 50})
+    page = opened(visit, workspace.data.register("flat", frame).ref, train_target="same")
+    assert "1 distinct values" in text(page)
     assert page.button(key="train_go").disabled
     assert len(workspace.jobs.jobs()) == 0
 
@@ -122,3 +123,17 @@ def test_reproduce_makes_this_run_again_and_names_no_commit_of_pilothouse(
     assert workspace.data.version("payments@1").content_hash[:12] in said
     environment = json.loads(workspace.experiments.artifact(run, "environment.json"))
     assert f"scikit-learn=={environment['packages']['scikit-learn']}" in said
+
+
+@pytest.mark.parametrize(
+    ("target", "title", "labels"),
+    [("kind", "Multiclass classification", "b 109"), ("x", "Regression", "mean x")],
+)
+def test_the_form_names_the_task_that_the_target_suggests(
+    visit: Visit, data: str, target: str, title: str, labels: str
+) -> None:
+    page = opened(visit, data, train_target=target)
+    assert title in text(page)
+    assert labels in text(page)
+    assert not any(str(item.key).startswith("train_positive") for item in page.button_group)
+    assert not page.button(key="train_go").disabled

@@ -27,6 +27,31 @@ def test_training_prints_classes_and_columns_and_takes_a_positive_class(
     newest = workspace.jobs.jobs().iloc[0]["id"]
     spec = workspace.jobs.job(newest).args["spec"]
     assert (spec["positive"], spec["features"]) == ("legit", ["x"])
-    result = call("train", "payments", "x")
+    result = call("train", "payments", "x", "--task", "binary")
     assert result.code != 0
     assert "two are needed" in result.err
+
+
+def test_a_number_is_trained_by_its_task_with_levels_and_unit(
+    call: Callable[..., Any], workspace: Workspace
+) -> None:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": rng.normal(size=300)})
+    frame["price"] = frame["x"] * 3 + rng.normal(size=300)
+    workspace.data.register("prices", frame)
+    result = call("train", "prices", "price", "--dry-run")
+    assert result.code == 0
+    assert "regression of price: Mean price" in result.out
+    options = ("--task", "quantile", "--level", "0.2", "--level", "0.8", "--unit", "EUR")
+    assert call("train", "prices", "price", *options).code == 0
+    newest = workspace.jobs.jobs().iloc[0]["id"]
+    spec = workspace.jobs.job(newest).args["spec"]
+    assert (spec["task"], spec["metric"], spec["levels"], spec["unit"]) == (
+        "quantile",
+        "pinball",
+        [0.2, 0.8],
+        "EUR",
+    )
+    result = call("train", "prices", "price", "--metric", "roc_auc")
+    assert result.code != 0
+    assert "metric must be one of mae" in result.err

@@ -130,7 +130,7 @@ def test_a_trainer_that_breaks_a_promise_is_told_which() -> None:
 
     class Guesses(real):  # type: ignore[misc]
         @staticmethod
-        def build(columns: Any, params: Any, seed: int) -> Any:
+        def build(columns: Any, params: Any, seed: int, *rest: Any) -> Any:
             from sklearn.dummy import DummyClassifier
             from sklearn.pipeline import Pipeline
 

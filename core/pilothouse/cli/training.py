@@ -39,7 +39,7 @@ def _show(ws: Workspace, trainer: str) -> Any:
     Training.submit,
     Training.preview,
     Training.train_now,
-    Training.target_classes,
+    Training.describe_target,
     Training.column_uses,
     name="train",
     writes=True,
@@ -69,7 +69,14 @@ def _show(ws: Workspace, trainer: str) -> Any:
 @click.option("--param", "params", type=PAIR, multiple=True, help="A hyperparameter; repeatable.")
 @click.option("--folds", type=int, default=3, show_default=True, help="Of cross-validation.")
 @click.option("--trials", default=0, show_default=True, help="Trials of the search; 0 for none.")
-@click.option("--metric", default="roc_auc", show_default=True, help="What a search optimises.")
+@click.option("--metric", default=None, help="What ranks models; the task's primary metric.")
+@click.option("--task", default=None, help="What is predicted; what the target suggests.")
+@click.option(
+    "--level", "levels", type=float, multiple=True, help="A quantile level; again for more."
+)
+@click.option("--unit", default="", help="The unit of a number that is predicted.")
+@click.option("--class-weight", default="none", show_default=True, help="none or balanced.")
+@click.option("--groups", default=None, help="A column whose rows of a value stay on one side.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threshold", type=float, default=None, help="  [default: Youden's index].")
 @click.option("--experiment", default="default", show_default=True)
@@ -88,7 +95,7 @@ def _train(
 ) -> Output:
     """Train a model on DATASET (name@version) to predict TARGET, as a job for the worker.
 
-    Before the job is made, what it will do is printed: classes, split, and each column left out.
+    Before the job is made, what it will do is printed: task, split, and each column left out.
     """
     from pilothouse.training import TrainingSpec
 

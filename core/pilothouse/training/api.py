@@ -13,14 +13,14 @@ from pilothouse.data.info import ColumnProfile
 from pilothouse.jobs import Progress, submit
 from pilothouse.kit.errors import Invalid
 from pilothouse.kit.ids import run_id
-from pilothouse.models.signature import Label
+from pilothouse.models.tasks import Estimator, tasks
 from pilothouse.storage.service import Service
 from pilothouse.training.spec import TrainingSpec
-from pilothouse.training.trainers import Hyperparameter, trainers
+from pilothouse.training.trainers import Hyperparameter, is_installed, trainers
 
 if TYPE_CHECKING:
     from pilothouse.training.features import ColumnUse
-    from pilothouse.training.preview import TrainingPreview
+    from pilothouse.training.preview import TargetInfo, TrainingPreview
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,31 @@ class TrainerInfo:
     title: str
     description: str
     parameters: tuple[Hyperparameter, ...]
+    estimators: tuple[Estimator, ...]
+    is_baseline: bool
 
 
 class Training(Service):
     """Trainers, and the jobs that train."""
 
-    def trainers(self) -> list[TrainerInfo]:
-        """Every trainer, sorted by name."""
+    def trainers(self, task: str | None = None) -> list[TrainerInfo]:
+        """Every installed trainer, sorted by name; with a task, those that fit it."""
+        estimator = None if task is None else tasks.get(task).estimator
         return [
-            TrainerInfo(name, trainer.title, trainer.description, trainer.parameters)
+            TrainerInfo(
+                name,
+                trainer.title,
+                trainer.description,
+                trainer.parameters,
+                trainer.estimators,
+                trainer.is_baseline,
+            )
             for name, trainer in trainers.items()
+            if is_installed(trainer) and estimator in (None, *trainer.estimators)
         ]
 
     def preview(self, spec: TrainingSpec) -> TrainingPreview:
-        """What a training would do: its classes, its split, and the use of every column and why.
+        """What a training would do: its task, its split, and the use of every column and why.
 
         Raises Invalid that names the wrong fields, as the training would.
         """
@@ -70,16 +81,16 @@ class Training(Service):
         profile = [ColumnProfile.from_json(column) for column in row.profile_json]
         return column_uses(profile, target, time_column or row.event_time, features)
 
-    def target_classes(self, dataset: str, target: str) -> dict[Label, int]:
-        """The classes of a target with their rows, the rarer first: the default positive class.
+    def describe_target(self, dataset: str, target: str, task: str | None = None) -> TargetInfo:
+        """The task that a target suggests (or the one named), those that it suits, its classes.
 
-        Raises Invalid unless there are two.
+        Raises Invalid when the target suits no task, or not the one that is named.
         """
-        from pilothouse.training.preview import target_classes
+        from pilothouse.training.preview import describe_target
 
         with self._store.read() as session:
             version = versions.require(session, dataset)
-        return target_classes(self._store, version, target)
+        return describe_target(self._store, version, target, task)
 
     def submit(self, spec: TrainingSpec, *, job_id: str | None = None) -> str:
         """Submit a training and return its job's id; a `job_id` that exists submits nothing.
@@ -87,7 +98,7 @@ class Training(Service):
         Raises Invalid that names the wrong fields, NotFound without the dataset or the trainer.
         What the training itself would refuse, such as too few rows of a class, is refused here.
         """
-        self.preview(spec)
+        spec = self.preview(spec).spec
         with self._store.write() as session:
             checked = _resolve(session, spec)
             return submit(
@@ -119,7 +130,12 @@ def _resolve(session: Session, spec: TrainingSpec) -> TrainingSpec:
     """The spec with its dataset version pinned; wrong columns are reported before a job starts."""
     checked, version = spec.checked(), versions.require(session, spec.dataset)
     column_names = version.column_names
-    for field, names in (("target", (spec.target,)), ("features", spec.features)):
+    groups = (spec.groups,) if spec.groups else ()
+    for field, names in (
+        ("target", (spec.target,)),
+        ("features", spec.features),
+        ("groups", groups),
+    ):
         if missing := [name for name in names if name not in column_names]:
             raise Invalid(
                 f"{version.ref} has no column {missing[0]!r}.",

@@ -21,12 +21,15 @@ import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
+from pilothouse.kit.errors import Invalid
 from pilothouse.models.metrics.class_metrics import best_threshold
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import SCORE, ranking_metrics
+from pilothouse.training.answers import Floats, Outputs, output_columns, predict_raw
 from pilothouse.training.encoding import LabelledPipeline
-from pilothouse.training.evaluation import Evaluation, compute_metrics, evaluate
 from pilothouse.training.importance import importance
 from pilothouse.training.progress import Step, evaluation_phase, fitting_phases
-from pilothouse.training.spec import TrainingSpec
+from pilothouse.training.spec import BALANCED, TrainingSpec
 from pilothouse.training.splits import Split, thin
 from pilothouse.training.trainers import Value, trainers
 from pilothouse.training.training_data import TrainingData
@@ -35,8 +38,7 @@ MODEL_PATH = "model/model.joblib"
 REFERENCE_ROWS = 50_000
 EXAMPLE_ROWS = 3
 DEFAULT_THRESHOLD = 0.5
-FOLD_METRICS = ("roc_auc", "average_precision", "log_loss", "brier")
-Scores = npt.NDArray[np.float64]
+FOLD_METRICS = 4  # of the task's metrics, the first so many are computed on each fold
 log = logging.getLogger(__name__)
 
 
@@ -56,64 +58,108 @@ class Candidate:
 
 
 def fit_candidate(
-    training_data: TrainingData, spec: TrainingSpec, params: Mapping[str, Value], step: Step
+    training_data: TrainingData, params: Mapping[str, Value], step: Step
 ) -> Candidate:
     """Fit and evaluate one set of parameters.
 
     `step` is called at the start of each phase and may raise Cancelled.
     """
-    scored = []
+    fold_answers = []
     sizes = [len(fold.train) for fold in training_data.folds]
     *fold_phases, final = fitting_phases(sizes, len(training_data.split.train))
 
     for fold, phase in zip(training_data.folds, fold_phases, strict=True):
         step(phase)
-        scored.append(_fit(training_data, spec, params, fold.train, fold.test)[1])
+        fold_answers.append(_fit(training_data, params, fold)[1])
 
     step(final)
-    threshold = _threshold(training_data, spec, scored)
-
+    threshold = _threshold(training_data, fold_answers)
     started = time.perf_counter()
-    pipeline, score = _fit(
-        training_data, spec, params, training_data.split.train, training_data.split.test
-    )
+    pipeline, raw = _fit(training_data, params, training_data.split)
     seconds = time.perf_counter() - started
 
     step(evaluation_phase(len(training_data.split.test)))
-    y = training_data.y[training_data.split.test]
-    evaluation = evaluate(
-        y, score, threshold, (str(training_data.classes[0]), str(training_data.classes[1]))
-    )
+    signature = training_data.signature(pipeline[0], threshold)
+    return _evaluate(_Fit(training_data, params, pipeline, signature, raw, seconds), fold_answers)
 
-    folds = _fold_scores(training_data, spec, scored)
-    documents = _documents(training_data, spec, pipeline, evaluation, folds, threshold)
-    settled = _resolved_spec(training_data, spec, params)
-    documents["spec.json"] = settled.to_json()
 
+@dataclass(frozen=True)
+class _Fit:
+    """The fit on all rows but the held-out ones, and its raw answers for those."""
+
+    data: TrainingData
+    params: Mapping[str, Value]
+    pipeline: Pipeline
+    signature: Signature
+    raw: Floats
+    seconds: float
+
+    @property
+    def truth(self) -> Floats:
+        return self.data.truth[self.data.split.test]
+
+
+def _evaluate(fit: _Fit, fold_answers: list[Floats]) -> Candidate:
+    """The candidate's metrics, and the files of its run."""
+    data, spec = fit.data, fit.data.spec
+    columns = output_columns(fit.signature, fit.raw)
+    metrics = data.task.compute_metrics(fit.signature, columns, fit.truth)
+    key = _required_metric(spec, metrics)
+
+    folds = _fold_metrics(data, fold_answers)
+    settled = _resolved_spec(data, fit.params)
+    documents = _documents(fit, columns, folds) | {"spec.json": settled.to_json()}
     files = {path: _json(document) for path, document in documents.items()} | {
-        MODEL_PATH: _dump(LabelledPipeline.of(pipeline, training_data.classes)),
-        "reference.parquet": _reference(training_data, score, spec.seed),
+        MODEL_PATH: _dump(_labelled(fit.pipeline, fit.signature)),
+        "reference.parquet": _reference(fit, columns),
     }
 
-    metrics = (
-        evaluation.metrics | {"fit_seconds": seconds} | _spread(spec.metric, folds[spec.metric])
-    )
-    return Candidate(
-        training_data.dataset, settled, training_data.held_out, metrics, folds[spec.metric], files
-    )
+    values = folds.get(key, [])
+    measured = metrics | {"fit_seconds": fit.seconds} | _spread(key, values)
+    return Candidate(data.dataset, settled, data.held_out, measured, values, files)
+
+
+def _required_metric(spec: TrainingSpec, metrics: Mapping[str, float]) -> str:
+    """The metric that decides. Raises Invalid when the held-out rows do not allow it."""
+    key = spec.metric or ""
+    if key not in metrics:
+        raise Invalid(
+            f"the metric {key} cannot be computed on the held-out rows.",
+            hint=f"Rank by another one: {', '.join(metrics)}.",
+            fields={"metric": "cannot be computed on the held-out rows"},
+        )
+    return key
+
+
+def _labelled(pipeline: Pipeline, signature: Signature) -> Pipeline:
+    """The pipeline with its class labels; that of a number as it is."""
+    if not signature.classes:
+        return pipeline
+    return LabelledPipeline.of(pipeline, signature.classes)
 
 
 def _fit(
-    training_data: TrainingData,
-    spec: TrainingSpec,
-    params: Mapping[str, Value],
-    train: npt.NDArray[np.intp],
-    test: npt.NDArray[np.intp],
-) -> tuple[Pipeline, Scores]:
-    pipeline = trainers.get(spec.trainer).build(training_data.columns, params, spec.seed)
+    training_data: TrainingData, params: Mapping[str, Value], split: Split
+) -> tuple[Pipeline, Floats]:
+    """A pipeline fitted on one side of a split, and its raw answers for the other side."""
+    spec, task = training_data.spec, training_data.task
+    pipeline = trainers.get(spec.trainer).build(
+        training_data.columns, params, spec.seed, task.estimator, spec.levels
+    )
+    y = training_data.y[split.train]
     with _log_convergence_warnings():
-        pipeline.fit(training_data.frame.iloc[train], training_data.y[train])
-    return pipeline, pipeline.predict_proba(training_data.frame.iloc[test])[:, 1]
+        pipeline.fit(training_data.frame.iloc[split.train], y, **_weights(spec, pipeline, y))
+    rows = training_data.frame.iloc[split.test]
+    return pipeline, predict_raw(pipeline, training_data.target.signature, rows)
+
+
+def _weights(spec: TrainingSpec, pipeline: Pipeline, y: npt.NDArray[Any]) -> dict[str, Any]:
+    """The argument of `fit` that weighs rows by the inverse of their class's share, if asked."""
+    if spec.class_weight != BALANCED:
+        return {}
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    return {f"{pipeline.steps[-1][0]}__sample_weight": compute_sample_weight(BALANCED, y)}
 
 
 @contextmanager
@@ -126,26 +172,32 @@ def _log_convergence_warnings() -> Iterator[None]:
         log.warning("%s", str(warning.message).splitlines()[0])
 
 
-def _threshold(training_data: TrainingData, spec: TrainingSpec, scored: list[Scores]) -> float:
+def _threshold(training_data: TrainingData, fold_answers: list[Floats]) -> float:
     """The spec's, or the one with the best Youden index on rows that no fold was fitted on."""
-    if spec.threshold is not None:
-        return spec.threshold
-    if not scored:
+    if training_data.spec.threshold is not None:
+        return training_data.spec.threshold
+    if not fold_answers or not training_data.task.has_threshold:
         return DEFAULT_THRESHOLD
-    y = np.concatenate([training_data.y[fold.test] for fold in training_data.folds])
-    return min(max(best_threshold(y == 1, np.concatenate(scored)), 0.01), 0.99)
+    signature = training_data.target.signature
+    score = np.concatenate([output_columns(signature, raw)[SCORE] for raw in fold_answers])
+    truth = np.concatenate([training_data.truth[fold.test] for fold in training_data.folds])
+    return min(max(best_threshold(truth == 1, score), 0.01), 0.99)
 
 
-def _fold_scores(
-    training_data: TrainingData, spec: TrainingSpec, scored: list[Scores]
+def _fold_metrics(
+    training_data: TrainingData, fold_answers: list[Floats]
 ) -> dict[str, list[float]]:
-    names = dict.fromkeys((*FOLD_METRICS, spec.metric))
-    threshold = spec.threshold or DEFAULT_THRESHOLD
+    """The first metrics of the task and the one that decides, where every fold has them."""
+    signature, task = training_data.target.signature, training_data.task
     rows = [
-        compute_metrics(training_data.y[fold.test], score, threshold)
-        for fold, score in zip(training_data.folds, scored, strict=True)
+        task.compute_metrics(
+            signature, output_columns(signature, raw), training_data.truth[fold.test]
+        )
+        for fold, raw in zip(training_data.folds, fold_answers, strict=True)
     ]
-    return {name: [row[name] for row in rows] for name in names}
+    first = [metric.key for metric in ranking_metrics(task)[:FOLD_METRICS]]
+    keys = dict.fromkeys([*first, training_data.spec.metric or ""])
+    return {key: [row[key] for row in rows] for key in keys if all(key in row for row in rows)}
 
 
 def _spread(metric: str, values: list[float]) -> dict[str, float]:
@@ -155,24 +207,20 @@ def _spread(metric: str, values: list[float]) -> dict[str, float]:
     return {f"cv_{metric}_mean": float(np.mean(values)), f"cv_{metric}_std": float(np.std(values))}
 
 
-def _documents(
-    training_data: TrainingData,
-    spec: TrainingSpec,
-    pipeline: Pipeline,
-    evaluation: Evaluation,
-    folds: Mapping[str, list[float]],
-    threshold: float,
-) -> dict[str, Any]:
-    held_out = training_data.frame.iloc[training_data.split.test]
-    y = training_data.y[training_data.split.test]
+def _documents(fit: _Fit, columns: Outputs, folds: Mapping[str, list[float]]) -> dict[str, Any]:
+    data, test = fit.data, fit.data.split.test
+    at = None if data.at is None else data.at[test].tolist()
+    rows, seed = data.frame.iloc[test], data.spec.seed
     return {
-        **evaluation.documents(),
-        "importance.json": importance(pipeline, training_data.columns, held_out, y, spec.seed),
-        "folds.json": _fold_table(training_data.folds, folds),
-        "rows.json": _rows(training_data),
-        "columns.json": [use.to_json() for use in training_data.uses],
-        "model/signature.json": training_data.signature(pipeline[0], threshold).to_json(),
-        "model/input_example.json": _example(training_data),
+        **data.task.documents(fit.signature, columns, fit.truth, at),
+        "importance.json": importance(
+            fit.pipeline, data.columns, rows, fit.truth, fit.signature, seed
+        ),
+        "folds.json": _fold_table(data.folds, folds),
+        "rows.json": _rows(data),
+        "columns.json": [use.to_json() for use in data.uses],
+        "model/signature.json": fit.signature.to_json(),
+        "model/input_example.json": _example(data),
     }
 
 
@@ -197,34 +245,34 @@ def _dump(pipeline: Pipeline) -> bytes:
     return buffer.getvalue()
 
 
-def _reference(training_data: TrainingData, score: Scores, seed: int) -> bytes:
-    """The held-out rows with labels and scores: the reference that later windows are compared with.
+def _reference(fit: _Fit, columns: Outputs) -> bytes:
+    """The held-out rows with labels and answers: the reference that later windows are compared to.
 
-    `__row` is a row's place in the dataset version, by which a comparison finds it in other runs.
+    `__row` is a row's position in the dataset version, by which a comparison finds it in other
+    runs.
     """
-    sample = thin(len(score), REFERENCE_ROWS, seed)
-    places = training_data.split.test[sample]
-    rows = training_data.frame.iloc[places]
-    rows = rows.assign(
-        __target=training_data.y[places],
-        __score=score[sample],
-        __row=training_data.origin[places].astype("int64"),
+    data = fit.data
+    sample = thin(len(fit.truth), REFERENCE_ROWS, data.spec.seed)
+    positions = data.split.test[sample]
+    logged = [column.name for column in data.task.columns(fit.signature)]
+    truth = fit.truth[sample]
+    rows = data.frame.iloc[positions].assign(
+        __target=truth.astype(np.int16) if data.task.has_classes else truth,
+        __row=data.origin[positions].astype("int64"),
+        **{f"__{name}": columns[name][sample] for name in logged},
     )
     buffer = io.BytesIO()
     rows.to_parquet(buffer, index=False, compression="zstd")
     return buffer.getvalue()
 
 
-def _resolved_spec(
-    training_data: TrainingData, spec: TrainingSpec, params: Mapping[str, Value]
-) -> TrainingSpec:
+def _resolved_spec(training_data: TrainingData, params: Mapping[str, Value]) -> TrainingSpec:
     """The spec that makes this very model again: all defaults and automatic choices filled in."""
     return replace(
-        spec,
+        training_data.spec,
         dataset=training_data.dataset,
         features=training_data.columns.names,
         params=dict(params),
-        positive=training_data.classes[1],
         split=training_data.kind,
         trials=0,
     )

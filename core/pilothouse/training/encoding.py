@@ -125,15 +125,15 @@ def _instants(values: Any) -> npt.NDArray[np.datetime64]:
 
 
 class LabelledPipeline(Pipeline):  # type: ignore[misc]  # scikit-learn has no types
-    """A pipeline fitted on 0 and 1 that names its classes as the data does.
+    """A pipeline fitted on the positions of classes that names its classes as the data does.
 
-    `labels_` are the class of 0 and the class of 1; columns of probabilities have their order.
+    `labels_` are the classes by their positions; columns of probabilities have their order.
     """
 
-    labels_: tuple[Label, Label]
+    labels_: tuple[Label, ...]
 
     @classmethod
-    def of(cls, pipeline: Pipeline, labels: tuple[Label, Label]) -> LabelledPipeline:
+    def of(cls, pipeline: Pipeline, labels: tuple[Label, ...]) -> LabelledPipeline:
         """A fitted pipeline with the names of its classes."""
         labelled = cls(pipeline.steps, memory=pipeline.memory, verbose=pipeline.verbose)
         labelled.labels_ = labels
@@ -144,7 +144,7 @@ class LabelledPipeline(Pipeline):  # type: ignore[misc]  # scikit-learn has no t
         """The class labels in the order of the probabilities' columns."""
         if "labels_" not in vars(self):  # a slice of the pipeline, which has no labels
             return np.asarray(super().classes_)
-        labels = np.empty(2, dtype=object)
+        labels = np.empty(len(self.labels_), dtype=object)
         labels[:] = self.labels_
         return labels
 
@@ -152,3 +152,54 @@ class LabelledPipeline(Pipeline):  # type: ignore[misc]  # scikit-learn has no t
         """The class label of each row."""
         codes: npt.NDArray[Any] = super().predict(rows, **params)
         return np.take(self.classes_, codes.astype(int)) if "labels_" in vars(self) else codes
+
+
+class QuantileModels(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """One model for each quantile level; `predict` gives a column for each, rising in every row.
+
+    Quantiles of models that were fitted apart may cross. Sorting them brings each closer to the
+    true quantile (Chernozhukov, Fernández-Val and Galichon 2010).
+    """
+
+    def __init__(self, models: Sequence[Any]) -> None:
+        self.models = models
+
+    def fit(self, rows: Any, y: Any, sample_weight: Any = None) -> QuantileModels:
+        """Fit each model."""
+        for model in self.models:
+            model.fit(rows, y, sample_weight=sample_weight)
+        self.fitted_ = True
+        return self
+
+    def predict(self, rows: Any) -> npt.NDArray[np.float64]:
+        """One row of quantiles for each row."""
+        predicted = np.column_stack([model.predict(rows) for model in self.models])
+        return np.sort(predicted, axis=1)
+
+
+class CategoricalModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A model whose `fit` must be told which columns hold categories, as LightGBM's must."""
+
+    def __init__(self, model: Any, categorical_feature: Sequence[int]) -> None:
+        self.model = model
+        self.categorical_feature = categorical_feature
+
+    def fit(self, rows: Any, y: Any, sample_weight: Any = None) -> CategoricalModel:
+        """Fit the model with the positions of the categories."""
+        positions = list(self.categorical_feature)
+        self.model.fit(rows, y, sample_weight=sample_weight, categorical_feature=positions)
+        self.fitted_ = True
+        return self
+
+    @property
+    def classes_(self) -> npt.NDArray[Any]:
+        """The classes of a classifier."""
+        return np.asarray(self.model.classes_)
+
+    def predict(self, rows: Any) -> npt.NDArray[Any]:
+        """The model's own prediction."""
+        return np.asarray(self.model.predict(rows))
+
+    def predict_proba(self, rows: Any) -> npt.NDArray[np.float64]:
+        """The probability of each class."""
+        return np.asarray(self.model.predict_proba(rows))

@@ -30,6 +30,11 @@ TRAINING_DATA_FIELDS = (
     "folds",
     "cv_rows",
     "seed",
+    "task",
+    "levels",
+    "unit",
+    "threshold",
+    "groups",
 )
 
 
@@ -67,9 +72,9 @@ def _rank_value(metric: str, value: float) -> float:
     return value if metric_kind(metric).direction == "higher" else -value
 
 
-def _value(spec: TrainingSpec, metrics: Mapping[str, float]) -> float:
+def _value(metric: str, metrics: Mapping[str, float]) -> float:
     """The value to rank candidates by: the folds' mean, without folds the held-out metric."""
-    return metrics.get(f"cv_{spec.metric}_mean", metrics[spec.metric])
+    return metrics.get(f"cv_{metric}_mean", metrics[metric])
 
 
 @dataclass
@@ -86,7 +91,11 @@ class _TrainingContext:
         if spec.trials:
             return self._search(spec, location)
         run, metrics = self._fit_run(spec, location)
-        return _result(spec, run, None, [run], metrics)
+        return _result(self._metric(spec), run, None, [run], metrics)
+
+    def _metric(self, spec: TrainingSpec) -> str:
+        """The metric that decides: the spec's, or the primary one of the target's task."""
+        return spec.metric or self._load_data(spec).spec.metric or ""
 
     def _fit_run(
         self, spec: TrainingSpec, location: runs.RunLocation
@@ -98,7 +107,7 @@ class _TrainingContext:
         with runs.finish_run_on_exit(self.store, ticket.run):
             params = {**spec.params}
             self.progress(reading_phase(spec.dataset))
-            candidate = fit_candidate(self._load_data(spec), spec, params, self.progress)
+            candidate = fit_candidate(self._load_data(spec), params, self.progress)
             runs.write_candidate(self.store, ticket.run, spec, params, candidate)
         return ticket.run, candidate.metrics
 
@@ -108,14 +117,15 @@ class _TrainingContext:
             trials, values, best = self._trials(spec, location, parent.run)
             run, metrics = trials[best]
             if parent.metrics is None:
-                dataset = self._load_data(spec).dataset
-                runs.write_search(self.store, parent.run, spec, dataset, values, run)
-        return _result(spec, run, parent.run, [trial for trial, _ in trials], metrics)
+                data = self._load_data(spec)
+                runs.write_search(self.store, parent.run, data.spec, data.dataset, values, run)
+        return _result(self._metric(spec), run, parent.run, [trial for trial, _ in trials], metrics)
 
     def _trials(
         self, spec: TrainingSpec, location: runs.RunLocation, parent: str
     ) -> tuple[list[tuple[str, Mapping[str, float]]], list[float], int]:
-        direction = metric_kind(spec.metric).direction
+        metric = self._metric(spec)
+        direction = metric_kind(metric).direction
         search = Search(trainers.get(spec.trainer), spec.params, direction, spec.seed)
 
         trials, values = [], []
@@ -126,7 +136,7 @@ class _TrainingContext:
             trials.append(
                 self._fit_run(trial_spec, replace(location, slot=slot, name=name, parent=parent))
             )
-            values.append(_value(spec, trials[-1][1]))
+            values.append(_value(metric, trials[-1][1]))
             search.report(values[-1])
 
         return trials, values, search.best
@@ -138,7 +148,7 @@ class _TrainingContext:
         )
         if key not in self.training_data:
             self.training_data[key] = build(read_training_table(self.store, spec.dataset), spec)
-        return self.training_data[key]
+        return self.training_data[key].with_spec(spec)
 
 
 def _title(spec: TrainingSpec, slot: str) -> str:
@@ -149,7 +159,7 @@ def _title(spec: TrainingSpec, slot: str) -> str:
 
 
 def _result(
-    spec: TrainingSpec,
+    metric: str,
     run: str,
     parent: str | None,
     runs: list[str],
@@ -159,7 +169,7 @@ def _result(
         "run": run,
         "parent": parent,
         "runs": runs,
-        "metric": spec.metric,
-        "value": _value(spec, metrics),
+        "metric": metric,
+        "value": _value(metric, metrics),
         "metrics": dict(metrics),
     }

@@ -1,63 +1,95 @@
-"""Permutation importance: how much worse a model ranks once a column is shuffled.
+"""Permutation importance: how much worse a model answers once a column is shuffled.
 
-The measure is Breiman's (Random Forests, 2001), with ROC AUC as the score. It is computed on the
-encoded matrix, so that a feature is encoded once and not once per shuffle. The columns that come
-from one feature are shuffled together. It runs in child processes only.
+The measure is Breiman's (Random Forests, 2001), by the primary metric of the task. It is computed
+on the encoded matrix, so that a feature is encoded once and not once per shuffle. The columns that
+come from one feature are shuffled together. It runs in child processes only.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import metric_of, primary_metric, task_of
+from pilothouse.training.answers import Floats, output_columns, predict_raw
 from pilothouse.training.columns import FeatureColumns
-from pilothouse.training.splits import Labels, thin
+from pilothouse.training.splits import thin
 
 ROWS = 2_000
 REPEATS = 3
 
 
 def importance(
-    pipeline: Pipeline, columns: FeatureColumns, rows: Any, y: Labels, seed: int
-) -> dict[str, list[Any]]:
-    """Mean and deviation of the loss in ROC AUC per feature, the largest first.
+    pipeline: Pipeline,
+    columns: FeatureColumns,
+    rows: Any,
+    truth: Floats,
+    signature: Signature,
+    seed: int,
+) -> dict[str, Any]:
+    """Mean and deviation of the loss in the primary metric per feature, the largest first.
 
     `pipeline` is a fitted one whose first step makes the matrix whose columns `columns` describes.
+    `metric` is the key of the metric; "" where it cannot be computed on these rows and the loss is
+    that of the mean cost of a row.
     """
-    sample = thin(len(y), ROWS, seed)
-    y = y[sample]
+    sample = thin(len(truth), ROWS, seed)
     matrix = pipeline[0].transform(rows.iloc[sample])
-    model = pipeline[1:]
-
-    whole = roc_auc_score(y, model.predict_proba(matrix)[:, 1])
+    scorer = _Scorer.of(pipeline[1:], signature, matrix, truth[sample])
 
     rng = np.random.default_rng(seed)
     sources = np.array(columns.sources, dtype=object)
     groups = [np.flatnonzero(sources == name) for name in columns.names]
-    losses = np.array([whole - _shuffled(model, matrix, y, group, rng) for group in groups])
+    losses = np.array([_losses(scorer, matrix, group, rng) for group in groups])
 
     order = np.argsort(-losses.mean(axis=1), kind="stable")
     return {
         "column": [columns.names[index] for index in order],
         "importance": losses.mean(axis=1)[order].tolist(),
         "std": losses.std(axis=1)[order].tolist(),
+        "metric": scorer.metric,
     }
 
 
-def _shuffled(
-    model: Pipeline,
-    matrix: npt.NDArray[np.float64],
-    y: Labels,
-    group: npt.NDArray[np.intp],
-    rng: np.random.Generator,
-) -> npt.NDArray[np.float64]:
-    """ROC AUC of each shuffle of one feature's columns; one call scores them all."""
+@dataclass(frozen=True)
+class _Scorer:
+    """How well a model answers for a matrix: higher is better."""
+
+    model: Pipeline
+    signature: Signature
+    truth: Floats
+    metric: str = ""
+    whole: float = 0.0
+
+    @classmethod
+    def of(cls, model: Pipeline, signature: Signature, matrix: Floats, truth: Floats) -> _Scorer:
+        """The scorer by the primary metric, or by the cost of a row when there is none."""
+        raw = predict_raw(model, signature, matrix)
+        task, key = task_of(signature), primary_metric(task_of(signature))
+        computed = task.compute_metrics(signature, output_columns(signature, raw), truth)
+        scorer = cls(model, signature, truth, key if key in computed else "")
+        return cls(model, signature, truth, scorer.metric, scorer.score(raw))
+
+    def score(self, raw: Floats) -> float:
+        task, columns = task_of(self.signature), output_columns(self.signature, raw)
+        metric = metric_of(task, self.metric)
+        if metric is None:
+            return -float(task.row_cost(self.signature, columns, self.truth).mean())
+        value = task.compute_metrics(self.signature, columns, self.truth)[metric.key]
+        return value if metric.direction == "higher" else -value
+
+
+def _losses(
+    scorer: _Scorer, matrix: Floats, group: npt.NDArray[np.intp], rng: np.random.Generator
+) -> Floats:
+    """What each shuffle of one feature's columns loses; one call predicts them all."""
     trials = np.tile(matrix, (REPEATS, 1))
     shuffles = [rng.permutation(matrix[:, group]) for _ in range(REPEATS)]
     trials[:, group] = np.concatenate(shuffles)
-    scores = model.predict_proba(trials)[:, 1].reshape(REPEATS, -1)
-    return np.array([roc_auc_score(y, score) for score in scores])
+    raw = predict_raw(scorer.model, scorer.signature, trials)
+    return np.array([scorer.whole - scorer.score(part) for part in np.split(raw, REPEATS)])

@@ -105,7 +105,7 @@ def write_candidate(
 
     with store.write() as session:
         recording.log_params(session, run, {**params, **_settings(spec, candidate.resolved_spec)})
-        recording.log_points(session, store, run, _points(spec, candidate))
+        recording.log_points(session, store, run, _points(candidate))
         recording.log_input(session, run, candidate.dataset, "training")
         recording.tag(session, run, {HELD_OUT: candidate.held_out})
         for path, digest in digests.items():
@@ -179,14 +179,27 @@ def _settings(spec: TrainingSpec, settled: TrainingSpec | None = None) -> dict[s
         "test_share": spec.test_share,
         "folds": spec.folds,
         "cv_rows": spec.cv_rows,
+        **_task_settings(settled),
         "features": ", ".join(spec.features) or "all usable",
     }
 
 
-def _points(spec: TrainingSpec, candidate: Candidate) -> list[Points]:
+def _task_settings(spec: TrainingSpec) -> dict[str, Any]:
+    """What the task adds to the params, where it is not the default."""
+    optional = {
+        "levels": ", ".join(f"{level:g}" for level in spec.levels),
+        "class_weight": "" if spec.class_weight == "none" else spec.class_weight,
+        "groups": spec.groups,
+    }
+    return {"task": spec.task} | {key: value for key, value in optional.items() if value}
+
+
+def _points(candidate: Candidate) -> list[Points]:
     """Metrics as single points, and the folds' scores of the ranking metric as a history."""
     single = [Points(key, [0], [value]) for key, value in candidate.metrics.items()]
     folds = Points(
-        f"{FOLD_PREFIX}{spec.metric}", range(1, len(candidate.folds) + 1), candidate.folds
+        f"{FOLD_PREFIX}{candidate.resolved_spec.metric}",
+        range(1, len(candidate.folds) + 1),
+        candidate.folds,
     )
-    return [*single, folds]
+    return [*single, folds] if candidate.folds else single

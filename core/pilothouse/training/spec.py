@@ -7,21 +7,27 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from pilothouse.kit.errors import Invalid
-from pilothouse.training.trainers import resolve_params, trainers
+from pilothouse.models.tasks import ranking_metrics, tasks
+from pilothouse.training.trainers import require_installed, resolve_params, trainers
 
-METRICS = ("roc_auc", "average_precision", "log_loss", "brier", "accuracy", "f1")
 AUTO = "auto"
 SPLITS = (AUTO, "random", "stratified", "time")
+BALANCED = "balanced"
+CLASS_WEIGHTS = ("none", BALANCED)
 
 
 @dataclass(frozen=True)
 class TrainingSpec:
     """One training: a single run, or with `trials` a search of one parent run and its trials.
 
-    Empty `features` means every usable column. `positive` is the label that counts as 1 (when None,
-    the rarer class). The split "auto" is by time where the data has an event time and both sides
-    would hold both classes, and else the same share of each class. `threshold` None means: where
-    Youden's index is best on the folds. `cv_rows` bounds the rows that folds use (0: all).
+    `task` None means the one that the target suggests, `metric` None that task's primary metric.
+    Empty `features` means every usable column. Of two classes, `positive` is the one whose
+    probability is predicted (when None, the rarer class), and `threshold` None means: where
+    Youden's index is best on the folds. `class_weight` "balanced" weighs each row by the inverse of
+    its class's share. `levels` are those of a quantile regression. `unit` is that of the target.
+    The split "auto" is by time where the data has an event time and both sides would hold every
+    class, and else the same share of each class, or at random. `groups` is a column whose rows of
+    one value are never on both sides. `cv_rows` bounds the rows that folds use (0: all).
     `time_column` None means the dataset's own event time.
     """
 
@@ -35,7 +41,7 @@ class TrainingSpec:
     params: Mapping[str, Any] = field(default_factory=dict)
     folds: int = 3
     trials: int = 0
-    metric: str = "roc_auc"
+    metric: str | None = None
     seed: int = 0
     experiment: str = "default"
     name: str = ""
@@ -44,10 +50,15 @@ class TrainingSpec:
     cv_rows: int = 20_000
     note: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    task: str | None = None
+    levels: tuple[float, ...] = ()
+    unit: str = ""
+    class_weight: str = "none"
+    groups: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, which `from_json` reads back to an equal spec."""
-        return {**asdict(self), "features": list(self.features)}
+        return {**asdict(self), "features": list(self.features), "levels": list(self.levels)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TrainingSpec:
@@ -61,15 +72,20 @@ class TrainingSpec:
         wrong = {name: "needed" for name in ("dataset", "target") if not value.get(name)}
         if wrong:
             raise Invalid("a training needs a dataset and a target.", fields=wrong)
-        features = tuple(value.get("features") or ())
-        return cls(**{**value, "features": features}).checked()
+        lists = {name: tuple(value.get(name) or ()) for name in ("features", "levels")}
+        blank = {name: value.get(name) or None for name in ("task", "metric", "groups")}
+        return cls(**{**value, **lists, **blank}).checked()
 
     def checked(self) -> TrainingSpec:
         """The spec with every parameter filled in. Raises Invalid that names the wrong fields."""
         if wrong := {name: message for name, message in self._wrong() if message}:
             message = "; ".join(f"{name} {problem}" for name, problem in wrong.items())
             raise Invalid(f"this training cannot run: {message}.", fields=wrong)
-        return replace(self, params=resolve_params(trainers.get(self.trainer), self.params))
+        if self.task is not None:
+            tasks.get(self.task)
+        trainer = trainers.get(self.trainer)
+        require_installed(trainer)
+        return replace(self, params=resolve_params(trainer, self.params))
 
     def _wrong(self) -> list[tuple[str, str]]:
         return [
@@ -78,12 +94,29 @@ class TrainingSpec:
             ("folds", "" if self.folds == 0 or 2 <= self.folds <= 20 else "must be 0, or 2 to 20"),
             ("trials", "" if 0 <= self.trials <= 500 else "must be 0 to 500"),
             ("cv_rows", "" if self.cv_rows >= 0 else "must not be negative"),
-            ("metric", "" if self.metric in METRICS else f"must be one of {', '.join(METRICS)}"),
+            ("metric", self._wrong_metric()),
             ("features", "holds the target" if self.target in self.features else ""),
+            ("groups", "is the target" if self.target == self.groups else ""),
+            ("threshold", "" if _is_share(self.threshold) else "must be within 0 and 1"),
+            ("levels", "" if all(map(_is_share, self.levels)) else "must be within 0 and 1"),
             (
-                "threshold",
-                ""
-                if self.threshold is None or 0 < self.threshold < 1
-                else "must be within 0 and 1",
+                "class_weight",
+                "" if self.class_weight in CLASS_WEIGHTS else f"must be {_any_of(CLASS_WEIGHTS)}",
             ),
         ]
+
+    def _wrong_metric(self) -> str:
+        """Whether the metric is none of the task's; none of any task while there is no task."""
+        if not self.metric or (self.task is not None and self.task not in tasks.names()):
+            return ""
+        candidates = [task for name, task in tasks.items() if self.task in (None, name)]
+        keys = dict.fromkeys(m.key for task in candidates for m in ranking_metrics(task))
+        return "" if self.metric in keys else f"must be {_any_of(tuple(keys))}"
+
+
+def _is_share(value: float | None) -> bool:
+    return value is None or 0 < value < 1
+
+
+def _any_of(choices: tuple[str, ...]) -> str:
+    return f"one of {', '.join(choices)}"

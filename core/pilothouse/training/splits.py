@@ -1,4 +1,4 @@
-"""Train and test splits: at random, stratified by class, or by time."""
+"""Train and test splits: at random, stratified by class, or by time, and by groups of rows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from pilothouse.kit.errors import Invalid
 Kind = Literal["random", "stratified", "time"]
 KINDS: tuple[Kind, ...] = ("random", "stratified", "time")
 Rows = npt.NDArray[np.intp]
-Labels = npt.NDArray[np.int8]
+Codes = npt.NDArray[np.int64]  # the position of each row's class
 Instants = npt.NDArray[np.int64]
+Groups = npt.NDArray[np.int64]
+STEPS = 1_000_000  # parts that a share is rounded to
 
 
 @dataclass(frozen=True)
@@ -26,31 +28,51 @@ class Split:
     test: Rows
 
 
-def hold_out(kind: Kind, y: Labels, at: Instants | None, *, share: float, seed: int) -> Split:
+def hold_out(
+    kind: Kind,
+    codes: Codes | None,
+    at: Instants | None,
+    *,
+    rows: int,
+    share: float,
+    seed: int,
+    groups: Groups | None = None,
+) -> Split:
     """Set a share of the rows aside: drawn at random, drawn within each class, or the newest.
 
-    Rows of one instant stay together, so that every test row is later than all rows fitted on.
-    Raises Invalid when either side would lack a class.
+    `codes` are the classes; without them the target is a number. Rows of one instant stay together,
+    so that every test row is later than all rows fitted on, and so do rows of one group. Raises
+    Invalid when a class is not among the rows fitted on, or either side lacks a second one.
     """
     if kind == "time":
-        split = _newest(_instants(at), share)
+        split = _without_groups_of_test(_newest(_instants(at), share), groups)
     else:
-        part = _parts(kind, y, 1_000_000, seed)
-        split = _where(part < round(share * 1_000_000), None)
-    return _checked(split, y, "test_share")
+        part = _parts(kind, codes, rows, STEPS, seed, groups)
+        split = _where(part < round(share * STEPS), None)
+    return _checked(split, codes, "test_share")
 
 
-def folds(kind: Kind, y: Labels, at: Instants | None, *, count: int, seed: int) -> list[Split]:
+def folds(
+    kind: Kind,
+    codes: Codes | None,
+    at: Instants | None,
+    *,
+    rows: int,
+    count: int,
+    seed: int,
+    groups: Groups | None = None,
+) -> list[Split]:
     """`count` splits of the rows; by time, each fits on all rows older than its test rows.
 
     Raises Invalid when a fold would lack a class.
     """
     if kind == "time":
-        splits = _walk_forward(_instants(at), count)
+        walk = _walk_forward(_instants(at), count)
+        splits = [_without_groups_of_test(split, groups) for split in walk]
     else:
-        part = _parts(kind, y, count, seed)
+        part = _parts(kind, codes, rows, count, seed, groups)
         splits = [_where(part == number, None) for number in range(count)]
-    return [_checked(split, y, "folds") for split in splits]
+    return [_checked(split, codes, "folds") for split in splits]
 
 
 def thin(rows: int, most: int, seed: int) -> Rows:
@@ -61,16 +83,44 @@ def thin(rows: int, most: int, seed: int) -> Rows:
     return np.sort(drawn)
 
 
-def _parts(kind: Kind, y: Labels, count: int, seed: int) -> npt.NDArray[np.int64]:
+def _parts(
+    kind: Kind, codes: Codes | None, rows: int, count: int, seed: int, groups: Groups | None
+) -> npt.NDArray[np.int64]:
     """A part (0 to count-1) for each row; parts are of equal size, within each class if asked."""
+    if kind == "stratified" and codes is None:
+        raise Invalid("only classes can be stratified.", fields={"split": "needs classes"})
+    if groups is not None:
+        return _group_parts(groups, count, seed)
+
     rng = np.random.default_rng(seed)
-    groups: Sequence[Rows] = [np.arange(len(y))]
-    if kind == "stratified":
-        groups = [np.flatnonzero(y == label) for label in np.unique(y)]
-    part = np.empty(len(y), dtype=np.int64)
-    for group in groups:
-        part[rng.permutation(group)] = np.arange(len(group)) * count // max(len(group), 1)
+    strata: Sequence[Rows] = [np.arange(rows)]
+    if kind == "stratified" and codes is not None:
+        strata = [np.flatnonzero(codes == code) for code in np.unique(codes)]
+    part = np.empty(rows, dtype=np.int64)
+    for stratum in strata:
+        part[rng.permutation(stratum)] = np.arange(len(stratum)) * count // max(len(stratum), 1)
     return part
+
+
+def _group_parts(groups: Groups, count: int, seed: int) -> npt.NDArray[np.int64]:
+    """A part for each row, the same for all rows of a group: whole groups in a drawn order.
+
+    Groups follow each other along the rows, and a group belongs to the part that its middle is in.
+    """
+    unique, inverse, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(unique))
+    middle = np.empty(len(unique))
+    middle[order] = np.cumsum(sizes[order]) - sizes[order] / 2
+    part_of_group = (middle * count // len(groups)).astype(np.int64)
+    return np.asarray(part_of_group[inverse])
+
+
+def _without_groups_of_test(split: Split, groups: Groups | None) -> Split:
+    """The split without the fitted rows whose group is also held out: they are in neither part."""
+    if groups is None:
+        return split
+    crossing = np.isin(groups[split.train], np.unique(groups[split.test]))
+    return Split(split.train[~crossing], split.test)
 
 
 def _newest(at: Instants, share: float) -> Split:
@@ -100,12 +150,22 @@ def _instants(at: Instants | None) -> Instants:
     return at
 
 
-def _checked(split: Split, y: Labels, field: str) -> Split:
+def _checked(split: Split, codes: Codes | None, field: str) -> Split:
+    """Raises Invalid when a side is too small to fit on or to evaluate on."""
+    hint = "Give it more rows, fewer folds, or another split."
     for name, rows in (("fitted on", split.train), ("held out", split.test)):
-        if len(np.unique(y[rows])) < 2:
+        present = len(rows) if codes is None else len(np.unique(codes[rows]))
+        if present < 2:
+            lack = "are too few" if codes is None else "hold fewer than two classes"
             raise Invalid(
-                f"the {len(rows)} rows {name} hold fewer than two classes.",
-                hint="Give it more rows, fewer folds, or another split.",
-                fields={field: "leaves too few rows of a class"},
+                f"the {len(rows)} rows {name} {lack}.",
+                hint=hint,
+                fields={field: "leaves too few rows"},
             )
+    if codes is not None and len(np.unique(codes[split.train])) < len(np.unique(codes)):
+        raise Invalid(
+            f"the {len(split.train)} rows fitted on hold no row of a rare class.",
+            hint=hint,
+            fields={field: "leaves no row of a class to fit on"},
+        )
     return split

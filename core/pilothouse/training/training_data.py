@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,13 +14,25 @@ import numpy.typing as npt
 from pilothouse.data import versions
 from pilothouse.data.info import ColumnProfile
 from pilothouse.kit.errors import Invalid
-from pilothouse.models.signature import FieldType, Label, Signature, SignatureField
+from pilothouse.models.signature import FieldType, Signature, SignatureField
+from pilothouse.models.tasks import Task
 from pilothouse.storage import Store
 from pilothouse.training.columns import FeatureColumns
 from pilothouse.training.features import ColumnUse, column_uses, features
 from pilothouse.training.spec import AUTO, TrainingSpec
-from pilothouse.training.splits import Instants, Kind, Labels, Rows, Split, folds, hold_out, thin
-from pilothouse.training.target import BooleanWords, TargetColumn, read_target
+from pilothouse.training.splits import (
+    Codes,
+    Groups,
+    Instants,
+    Kind,
+    Rows,
+    Split,
+    folds,
+    hold_out,
+    thin,
+)
+from pilothouse.training.target import BooleanWords, Floats, TargetColumn, read_target
+from pilothouse.training.task_options import resolve_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,24 +59,56 @@ class TrainingTable:
 class TrainingData:
     """Labelled rows with their features, which of them are held out, and the folds of the others.
 
-    `y` is 1 for the positive class. `origin` is each row's position among the `rows` of the
-    dataset version.
+    `target` has the labels, its rows being those of the frame. `at` are the rows' event times in
+    milliseconds, None where the data has none. `rows` is the number of rows of the dataset version.
     """
 
     dataset: str
     frame: pd.DataFrame
     types: Mapping[str, FieldType]
     columns: FeatureColumns
-    target: str
-    y: Labels
-    classes: tuple[Label, Label]
+    target: TargetColumn
     boolean_words: Mapping[str, BooleanWords]
     uses: tuple[ColumnUse, ...]
-    origin: Rows
+    at: Instants | None
     rows: int
     kind: Kind
     split: Split
     folds: tuple[Split, ...]
+
+    @property
+    def spec(self) -> TrainingSpec:
+        """The training's spec with its task, metric and levels settled."""
+        return self.target.spec
+
+    def with_spec(self, spec: TrainingSpec) -> TrainingData:
+        """The same rows for another spec whose settings of the data are the same.
+
+        Raises Invalid when its trainer or its metric does not fit the task.
+        """
+        settled = resolve_task(spec, self.target.facts)
+        settled = replace(settled, positive=self.spec.positive)
+        return replace(self, target=replace(self.target, spec=settled))
+
+    @property
+    def task(self) -> Task:
+        """The task of the training."""
+        return self.target.task
+
+    @property
+    def y(self) -> npt.NDArray[Any]:
+        """What an estimator is fitted on: positions of classes, or numbers."""
+        return self.target.y
+
+    @property
+    def truth(self) -> Floats:
+        """What the task compares answers with."""
+        return self.target.truth
+
+    @property
+    def origin(self) -> Rows:
+        """The position of each row in the dataset version."""
+        return self.target.rows
 
     @property
     def held_out(self) -> str:
@@ -75,14 +119,8 @@ class TrainingData:
     def signature(self, encoder: Encoder, threshold: float) -> Signature:
         """What the model takes and answers, with what the fitted rows showed of each column."""
         fitted = self.frame.iloc[self.split.train]
-        return Signature(
-            inputs=tuple(self._field(fitted, name, encoder) for name in self.columns.names),
-            target=self.target,
-            classes=self.classes,
-            positive=self.classes[1],
-            threshold=threshold,
-            target_words=self.boolean_words.get(self.target),
-        )
+        inputs = tuple(self._field(fitted, name, encoder) for name in self.columns.names)
+        return replace(self.target.signature, inputs=inputs, threshold=threshold)
 
     def _field(self, fitted: pd.DataFrame, name: str, encoder: Encoder) -> SignatureField:
         column, kind = fitted[name], self.types[name]
@@ -131,7 +169,7 @@ def read_training_table(
 def build(table: TrainingTable, spec: TrainingSpec) -> TrainingData:
     """Determine labels, features, held-out rows and folds. Raises Invalid that names the field."""
     data_split = split_data(table, spec)
-    target = data_split.target
+    target, spec = data_split.target, data_split.target.spec
     uses = column_uses(table.profile, spec.target, _time_name(table, spec), spec.features)
     columns = features(uses, spec.features, table.ref)
 
@@ -140,12 +178,10 @@ def build(table: TrainingTable, spec: TrainingSpec) -> TrainingData:
         frame=table.frame.iloc[target.rows][list(columns.names)],
         types=table.types,
         columns=columns,
-        target=spec.target,
-        y=target.y,
-        classes=target.classes,
+        target=target,
         boolean_words=table.boolean_words,
         uses=uses,
-        origin=target.rows,
+        at=_event_times(table, spec, target.rows),
         rows=len(table.frame),
         kind=data_split.kind,
         split=data_split.split,
@@ -171,38 +207,86 @@ def split_data(table: TrainingTable, spec: TrainingSpec) -> DataSplit:
     """
     column = _column(table, spec.target, "target")
     boolean_words = table.boolean_words.get(spec.target)
-    target = read_target(column, table.types[spec.target], boolean_words, spec.positive)
+    target = read_target(column, table.types[spec.target], boolean_words, spec)
     if spec.split != AUTO:
-        return _split_by(table, spec, target, cast("Kind", spec.split))
-    if _time_name(table, spec):
+        return _split_by(table, target, cast("Kind", spec.split))
+    if _time_name(table, spec) and not spec.groups:
         try:
-            return _split_by(table, spec, target, "time")
+            return _split_by(table, target, "time")
         except Invalid as refusal:  # a side without a class, or rows without a time
             log.info("not split by time: %s", refusal)
-    return _split_by(table, spec, target, "stratified")
+    return _split_by(table, target, "random" if target.codes is None else "stratified")
 
 
-def _split_by(
-    table: TrainingTable, spec: TrainingSpec, target: TargetColumn, kind: Kind
-) -> DataSplit:
+def _split_by(table: TrainingTable, target: TargetColumn, kind: Kind) -> DataSplit:
+    spec = target.spec
     at = _instants(table, spec, target.rows) if kind == "time" else None
-    split = hold_out(kind, target.y, at, share=spec.test_share, seed=spec.seed)
-    return DataSplit(target, kind, split, _folds(spec, kind, split.train, target.y, at))
+    rows = _LabelledRows(target.codes, at, _groups(table, spec, target.rows), len(target.rows))
+    split = rows.hold_out(kind, spec.test_share, spec.seed)
+    return DataSplit(target, kind, split, _folds(spec, kind, split.train, rows))
 
 
-def _folds(
-    spec: TrainingSpec, kind: Kind, train: Rows, y: Labels, at: Instants | None
-) -> list[Split]:
+@dataclass(frozen=True)
+class _LabelledRows:
+    """What splits are made from: classes, instants and groups of rows."""
+
+    codes: Codes | None
+    at: Instants | None
+    groups: Groups | None
+    count: int
+
+    def take(self, rows: Rows) -> _LabelledRows:
+        codes, at, groups = (
+            None if part is None else part[rows] for part in (self.codes, self.at, self.groups)
+        )
+        return _LabelledRows(codes, at, groups, len(rows))
+
+    def hold_out(self, kind: Kind, share: float, seed: int) -> Split:
+        return hold_out(
+            kind,
+            self.codes,
+            self.at,
+            rows=self.count,
+            share=share,
+            seed=seed,
+            groups=self.groups,
+        )
+
+    def folds(self, kind: Kind, count: int, seed: int) -> list[Split]:
+        return folds(
+            kind,
+            self.codes,
+            self.at,
+            rows=self.count,
+            count=count,
+            seed=seed,
+            groups=self.groups,
+        )
+
+
+def _folds(spec: TrainingSpec, kind: Kind, train: Rows, labelled: _LabelledRows) -> list[Split]:
     """Splits of the fitted rows, as positions of the whole; a search without folds gets one."""
     drawn = train[thin(len(train), spec.cv_rows, spec.seed)]
-    instants = None if at is None else at[drawn]
+    rows = labelled.take(drawn)
     if spec.folds:
-        inner = folds(kind, y[drawn], instants, count=spec.folds, seed=spec.seed)
+        inner = rows.folds(kind, spec.folds, spec.seed)
     elif spec.trials:
-        inner = [hold_out(kind, y[drawn], instants, share=VALIDATION_SHARE, seed=spec.seed)]
+        inner = [rows.hold_out(kind, VALIDATION_SHARE, spec.seed)]
     else:
         inner = []
     return [Split(drawn[fold.train], drawn[fold.test]) for fold in inner]
+
+
+def _groups(table: TrainingTable, spec: TrainingSpec, labelled: Rows) -> Groups | None:
+    """A number for each row's group; a row without one is a group by itself."""
+    if not spec.groups:
+        return None
+    import pandas as pd
+
+    codes = pd.factorize(_column(table, spec.groups, "groups").iloc[labelled])[0].astype(np.int64)
+    missing = codes < 0
+    codes[missing] = codes.max(initial=0) + 1 + np.arange(int(missing.sum()))
+    return codes
 
 
 def _column(table: TrainingTable, name: str, field: str) -> pd.Series[Any]:
@@ -217,6 +301,17 @@ def _column(table: TrainingTable, name: str, field: str) -> pd.Series[Any]:
 
 def _time_name(table: TrainingTable, spec: TrainingSpec) -> str | None:
     return spec.time_column or table.event_time
+
+
+def _event_times(table: TrainingTable, spec: TrainingSpec, labelled: Rows) -> Instants | None:
+    """Milliseconds since the epoch of each row's event; None unless every row has a time."""
+    name = _time_name(table, spec)
+    if not name or name not in table.frame.columns or table.types[name] != "time":
+        return None
+    column = table.frame[name].iloc[labelled]
+    if column.isna().any():
+        return None
+    return column.to_numpy(dtype="datetime64[ms]").astype(np.int64)
 
 
 def _instants(table: TrainingTable, spec: TrainingSpec, labelled: Rows) -> Instants:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from pilothouse.training.trainers import (
-    PROBABILITY,
+    Estimator,
     FeatureColumns,
     Hyperparameter,
     Value,
@@ -23,7 +23,9 @@ class NaiveBayesTrainer:
 
     title = "Naive Bayes"
     description = "A normal distribution a column and class; missing values take the median."
-    unit = PROBABILITY
+    estimators: ClassVar[tuple[Estimator, ...]] = ("classifier",)
+    needs = ""
+    is_baseline = False
     parameters = (
         Hyperparameter(
             "smoothing", "number", 1e-6, 1e-9, 1e-2, log=True, help="Share of variance to add."
@@ -31,7 +33,13 @@ class NaiveBayesTrainer:
     )
 
     @staticmethod
-    def build(columns: FeatureColumns, params: Mapping[str, Value], seed: int) -> Pipeline:
+    def build(
+        columns: FeatureColumns,
+        params: Mapping[str, Value],
+        seed: int,
+        estimator: Estimator = "classifier",
+        levels: Sequence[float] = (),
+    ) -> Pipeline:
         """Encode, impute, fit."""
         from sklearn.impute import SimpleImputer
         from sklearn.naive_bayes import GaussianNB

@@ -23,7 +23,8 @@ from pilothouse.comparison.statistics.weighted_metrics import (
     weighted_metrics,
     weighted_value,
 )
-from pilothouse.training.evaluation import compute_metrics
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import tasks
 
 
 def drawn(rows: int, seed: int, models: int = 2, digits: int = 3) -> tuple[Any, Any]:
@@ -148,7 +149,9 @@ def test_folds_that_are_not_the_same_rows_are_not_paired() -> None:
 @given(st.integers(0, 10_000), st.integers(8, 80), st.integers(1, 3))
 def test_a_measure_is_what_training_logs(seed: int, rows: int, digits: int) -> None:
     y, scores = drawn(rows, seed, models=1, digits=digits)
-    expected = compute_metrics(y, scores[0], 0.4)
+    signature = Signature((), "y", (0, 1), 1, threshold=0.4)
+    columns, truth = {"score": scores[0]}, y.astype(float)
+    expected = tasks.get("binary").compute_metrics(signature, columns, truth)
     assert metric_values(list(expected), y, scores[0], 0.4) == pytest.approx(expected, abs=1e-12)
     called = scores[0] >= 0.4
     more = metric_values(["balanced_accuracy", "matthews", "specificity"], y, scores[0], 0.4)

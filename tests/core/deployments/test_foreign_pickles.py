@@ -108,8 +108,9 @@ def test_it_is_not_judged(workspace: Workspace, foreign: str, mark: Path) -> Non
 
     rows = pd.DataFrame(EXAMPLE)
     rival = {"digest": foreign, "signature": SIGNATURE.to_json()}
+    truth = (rows["distance"] > 0).to_numpy(dtype=float)
     with pytest.raises(Refused, match="odd@1"):
-        _judge(workspace.store, "odd@1", rival, rows, rows["distance"].to_numpy() > 0)
+        _judge(workspace.store, "odd@1", rival, rows, SIGNATURE, truth)
     assert not mark.exists()
 
 

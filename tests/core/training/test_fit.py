@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import joblib
@@ -254,7 +255,7 @@ def test_a_cancelled_job_leaves_cancelled_runs(workspace: Workspace, data: str) 
 
 def test_what_goes_wrong_is_written_with_the_run(workspace: Workspace, data: str) -> None:
     with pytest.raises(Invalid, match="two are needed"):
-        workspace.training.train_now(TrainingSpec(data, "source"))
+        workspace.training.train_now(TrainingSpec(data, "source", task="binary"))
     [run] = workspace.experiments.runs()["id"]
     info = workspace.experiments.run(run)
     assert info.status == "failed"
@@ -295,7 +296,8 @@ def test_submitting_asks_for_one_job_and_says_at_once_what_is_wrong(
     assert workspace.training.submit(spec(data), job_id="a" * 32) == job
     info = workspace.jobs.job(job)
     assert (info.kind, info.subject_kind, info.subject_ref) == ("train", "experiment", "shop")
-    assert TrainingSpec.from_json(info.args["spec"]) == spec(data).checked()
+    settled = replace(spec(data).checked(), task="binary", metric="roc_auc", positive="yes")
+    assert TrainingSpec.from_json(info.args["spec"]) == settled
     latest = workspace.jobs.job(workspace.training.submit(spec("visits")))
     assert latest.args["spec"]["dataset"] == data
     with pytest.raises(NotFound):

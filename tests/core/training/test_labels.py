@@ -157,35 +157,49 @@ def test_every_row_keeps_its_own_label(
     labels: list[Any] = [pair[0]] * first + [pair[1]] * second + [None] * holes
     column = pd.Series(labels, name="target", dtype=object if holes else None)
     positive: Label | None = str(pair[0]) if choose else None
-    target = read_target(column, "string", None, positive)
-    signature = Signature((), "target", target.classes, target.positive)
+    target = read_target(column, "string", None, TrainingSpec("d", "target", positive=positive))
+    signature = target.signature
     named = [signature.match_label(value) for value in labels[: first + second]]
-    assert target.y.tolist() == [label == target.positive for label in named]
+    assert target.truth.tolist() == [label == signature.positive for label in named]
+    assert [signature.classes[code] for code in target.y] == named
     assert sorted(target.counts.values()) == sorted([first, second])
     if choose:
-        assert target.positive == signature.match_label(pair[0])
+        assert signature.positive == signature.match_label(pair[0])
     elif first != second:
-        assert target.counts[target.positive] == min(first, second)
+        assert target.counts[signature.positive] == min(first, second)
 
 
 def test_a_boolean_target_has_the_words_of_its_file_as_classes() -> None:
-    column = pd.Series([True, False, False, None], name="target", dtype=object)
-    target = read_target(column, "boolean", ("nein", "Ja"), None)
-    assert target.classes == ("nein", "Ja")
-    assert target.y.tolist() == [1, 0, 0]
-    assert read_target(column, "boolean", ("nein", "Ja"), "false").positive == "nein"
+    column = pd.Series([True, False, False, True, False, None], name="target", dtype=object)
+    spec = TrainingSpec("d", "target", folds=0)
+    target = read_target(column, "boolean", ("nein", "Ja"), spec)
+    assert target.signature.classes == ("nein", "Ja")
+    assert target.y.tolist() == [1, 0, 0, 1, 0]
+    other = read_target(column, "boolean", ("nein", "Ja"), replace(spec, positive="false"))
+    assert other.signature.positive == "nein"
 
 
 @pytest.mark.parametrize(
-    ("values", "kind", "message"),
+    ("values", "kind", "task", "message"),
     [
-        ([1, 1, 1], "integer", "1 distinct values"),
-        ([None, None], "string", "0 distinct values"),
-        ([1, 2, 3], "integer", "3 distinct values"),
-        (pd.to_datetime(["2026-01-01", "2026-01-02"]), "time", "holds times"),
+        ([1, 1, 1], "integer", None, "1 distinct values"),
+        ([None, None], "string", None, "0 distinct values"),
+        ([1, 2, 3], "integer", "binary", "3 distinct values; two are needed"),
+        ([1.5, 1.5], "number", "regression", "1 distinct values"),
+        (["a", "b", "c"], "string", "regression", "holds texts; numbers are needed"),
+        ([True, False], "boolean", "quantile", "holds true and false; numbers are needed"),
+        ([f"text {number}" for number in range(50)], "string", None, "too many to be classes"),
+        (["a"] * 40 + ["b"] * 40 + ["c"], "string", None, "the class 'c' .* has 1 row;"),
+        (["a"] * 40 + ["b"] * 40 + ["c"] * 2, "string", None, "the class 'c' .* has 2 rows"),
+        (pd.to_datetime(["2026-01-01", "2026-01-02"]), "time", None, "holds times"),
+        (pd.to_datetime(["2026-01-01", "2026-01-02"]), "time", "binary", "holds times"),
+        ([1, 2, 3], "integer", "multilabel", "cannot be trained"),
     ],
 )
-def test_a_target_without_two_classes_is_refused(values: Any, kind: str, message: str) -> None:
+def test_a_target_that_does_not_fit_is_refused(
+    values: Any, kind: Any, task: str | None, message: str
+) -> None:
+    spec = TrainingSpec("d", "target", task=task)
     with pytest.raises(Invalid, match=message) as refusal:
-        read_target(pd.Series(values, name="target"), kind, None, None)
-    assert "target" in refusal.value.fields
+        read_target(pd.Series(values, name="target"), kind, None, spec)
+    assert refusal.value.fields

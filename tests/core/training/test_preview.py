@@ -64,7 +64,11 @@ def test_the_preview_agrees_with_the_training(workspace: Workspace, data: str) -
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"target": "status"}, "target"),
+        ({"target": "status", "task": "binary"}, "target"),
+        ({"target": "amount", "split": "stratified"}, "split"),
+        ({"target": "amount", "threshold": 0.5}, "threshold"),
+        ({"target": "amount", "trainer": "logistic_regression"}, "trainer"),
+        ({"groups": "moon"}, "groups"),
         ({"target": "at"}, "target"),
         ({"target": "nothing"}, "target"),
         ({"positive": "maybe"}, "positive"),
@@ -85,13 +89,24 @@ def test_what_a_training_refuses_is_refused_before_the_job(
     assert len(workspace.jobs.jobs()) == 0
 
 
-def test_a_target_offers_its_rarer_class_first(workspace: Workspace, data: str) -> None:
-    assert list(workspace.training.target_classes(data, "outcome").items()) == [
-        ("fraud", 40),
-        ("legit", 360),
-    ]
-    with pytest.raises(Invalid, match="3 distinct values"):
-        workspace.training.target_classes(data, "status")
+def test_a_target_offers_its_tasks_and_its_rarer_class_first(
+    workspace: Workspace, data: str
+) -> None:
+    outcome = workspace.training.describe_target(data, "outcome")
+    assert list(outcome.classes.items()) == [("fraud", 40), ("legit", 360)]
+    assert (outcome.task, outcome.positive) == ("binary", "fraud")
+    assert list(outcome.tasks) == ["binary", "multiclass"]
+    status = workspace.training.describe_target(data, "status")
+    assert (status.task, status.positive, set(status.classes)) == (
+        "multiclass",
+        None,
+        {"a", "b", "c"},
+    )
+    amount = workspace.training.describe_target(data, "amount")
+    assert (amount.task, dict(amount.classes)) == ("regression", {})
+    assert list(amount.tasks) == ["regression", "quantile"]
+    with pytest.raises(Invalid, match="holds texts"):
+        workspace.training.describe_target(data, "status", "regression")
 
 
 def test_too_few_rows_of_a_class_for_a_split_by_time_fall_back_to_shares(

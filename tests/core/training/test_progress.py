@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -30,7 +30,7 @@ from pilothouse.training.progress import (
     reading_phase,
 )
 from pilothouse.training.trainers import (
-    PROBABILITY,
+    Estimator,
     FeatureColumns,
     Hyperparameter,
     Value,
@@ -73,12 +73,20 @@ class SlowTrainer:
 
     title = "Slow model"
     description = "Fits until enough reports have come."
-    unit = PROBABILITY
+    estimators: tuple[Estimator, ...] = ("classifier",)
+    needs = ""
+    is_baseline = False
     parameters: tuple[Hyperparameter, ...] = ()
     reports = Reports()
 
     @staticmethod
-    def build(columns: FeatureColumns, params: Mapping[str, Value], seed: int) -> Pipeline:
+    def build(
+        columns: FeatureColumns,
+        params: Mapping[str, Value],
+        seed: int,
+        estimator: Estimator = "classifier",
+        levels: Sequence[float] = (),
+    ) -> Pipeline:
         return Pipeline([("encode", Encoder(columns.numbers, ())), ("model", SlowModel())])
 
 

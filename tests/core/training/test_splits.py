@@ -26,7 +26,7 @@ def is_partition(split: Split, rows: int) -> bool:
     seed=st.integers(0, 99),
 )
 def test_every_row_is_fitted_on_or_held_out(kind: str, rows: int, share: float, seed: int) -> None:
-    split = hold_out(kind, both_classes(rows), np.arange(rows), share=share, seed=seed)
+    split = hold_out(kind, both_classes(rows), np.arange(rows), rows=rows, share=share, seed=seed)
     assert is_partition(split, rows)
     assert abs(len(split.test) - share * rows) <= 2
 
@@ -40,7 +40,7 @@ def test_every_row_is_fitted_on_or_held_out(kind: str, rows: int, share: float, 
 def test_every_row_is_judged_in_exactly_one_fold(
     kind: str, rows: int, count: int, seed: int
 ) -> None:
-    made = folds(kind, both_classes(rows), None, count=count, seed=seed)
+    made = folds(kind, both_classes(rows), None, rows=rows, count=count, seed=seed)
     assert len(made) == count
     assert all(is_partition(split, rows) for split in made)
     judged = np.concatenate([split.test for split in made])
@@ -59,8 +59,8 @@ def test_by_time_nothing_is_fitted_on_that_is_as_new_as_what_is_judged(
     y = both_classes(len(at))
     try:
         made = [
-            hold_out("time", y, instants, share=share, seed=0),
-            *folds("time", y, instants, count=count, seed=0),
+            hold_out("time", y, instants, rows=len(y), share=share, seed=0),
+            *folds("time", y, instants, rows=len(y), count=count, seed=0),
         ]
     except Invalid:
         return
@@ -72,27 +72,31 @@ def test_by_time_nothing_is_fitted_on_that_is_as_new_as_what_is_judged(
 
 def test_a_stratified_split_keeps_the_share_of_each_class() -> None:
     y = (np.arange(1000) < 50).astype(np.int8)
-    split = hold_out("stratified", y, None, share=0.2, seed=1)
+    split = hold_out("stratified", y, None, rows=len(y), share=0.2, seed=1)
     assert y[split.test].sum() == 10
-    assert [int(y[s.test].sum()) for s in folds("stratified", y, None, count=5, seed=1)] == [10] * 5
+    assert [
+        int(y[s.test].sum()) for s in folds("stratified", y, None, rows=len(y), count=5, seed=1)
+    ] == [10] * 5
 
 
 def test_the_seed_decides() -> None:
     y = both_classes(100)
-    one, same, other = (hold_out("random", y, None, share=0.2, seed=s).test for s in (1, 1, 2))
+    one, same, other = (
+        hold_out("random", y, None, rows=len(y), share=0.2, seed=s).test for s in (1, 1, 2)
+    )
     assert one.tolist() == same.tolist() != other.tolist()
 
 
 def test_a_side_without_both_classes_is_invalid() -> None:
     y = np.array([1, *[0] * 99], dtype=np.int8)
     with pytest.raises(Invalid, match="fewer than two classes") as refusal:
-        hold_out("random", y, None, share=0.2, seed=0)
+        hold_out("random", y, None, rows=len(y), share=0.2, seed=0)
     assert "test_share" in refusal.value.fields
 
 
 def test_a_split_by_time_needs_times() -> None:
     with pytest.raises(Invalid, match="time column"):
-        hold_out("time", both_classes(50), None, share=0.2, seed=0)
+        hold_out("time", both_classes(50), None, rows=50, share=0.2, seed=0)
 
 
 @given(rows=st.integers(1, 300), most=st.integers(0, 300))

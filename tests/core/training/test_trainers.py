@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from pilothouse.kit.errors import Invalid, NotFound
+from pilothouse.models.signature import Signature
 from pilothouse.training.encoding import Encoder
 from pilothouse.training.importance import importance
 from pilothouse.training.search import Search
@@ -19,10 +20,12 @@ from pilothouse.training.trainers import (
     FeatureColumns,
     Hyperparameter,
     Trainer,
+    is_installed,
     resolve_params,
     trainers,
 )
 
+TWO_CLASSES = Signature((), "y", (0, 1), 1)
 COLUMNS = FeatureColumns(("size", "old", "count"), ("colour", "kind"))
 
 
@@ -45,7 +48,14 @@ def rows(count: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
     return frame, y.to_numpy() if hasattr(y, "to_numpy") else y
 
 
-@pytest.fixture(params=trainers.names())
+CLASSIFIERS = [
+    name
+    for name, trainer in trainers.items()
+    if "classifier" in trainer.estimators and not trainer.is_baseline and is_installed(trainer)
+]
+
+
+@pytest.fixture(params=CLASSIFIERS)
 def trainer(request: pytest.FixtureRequest) -> Trainer:
     return trainers.get(request.param)
 
@@ -113,7 +123,7 @@ def test_a_column_that_is_all_missing_in_training_does_no_harm(trainer: Trainer)
 def test_importance_puts_the_columns_that_matter_first(trainer: Trainer) -> None:
     frame, y = rows(1500)
     model = trainer.build(COLUMNS, resolve_params(trainer, {}), 0).fit(frame, y)
-    ranking = importance(model, COLUMNS, frame, y, 0)
+    ranking = importance(model, COLUMNS, frame, y.astype(float), TWO_CLASSES, 0)
     assert set(ranking["column"][:2]) == {"size", "colour"} or ranking["column"][0] == "size"
     assert sorted(ranking["column"]) == sorted(COLUMNS.names)
     assert ranking["importance"] == sorted(ranking["importance"], reverse=True)

@@ -10,7 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from pilothouse.kit.errors import PilothouseError
-from pilothouse.training.spec import METRICS, SPLITS, TrainingSpec
+from pilothouse.models.tasks import ranking_metrics, tasks
+from pilothouse.training.spec import SPLITS, TrainingSpec
 from pilothouse_app.components.errors import error_box
 from pilothouse_app.components.formats import count, plural, title
 from pilothouse_app.components.links import address, go
@@ -24,6 +25,7 @@ from pilothouse_app.features.experiments.formatting import metric_title
 
 if TYPE_CHECKING:
     from pilothouse.data.info import DatasetVersionInfo
+    from pilothouse.training.preview import TargetInfo, TrainingPreview
 
 SPLIT_TITLES = {
     "auto": "By time if the data has an event time",
@@ -36,8 +38,12 @@ COLUMN_USES = {
     "use": text_column("Use", width=90),
     "reason": text_column("Reason"),
 }
+DEFAULT_TRAINER = TrainingSpec.trainer
 # What a spec says beside what the dialog asks.
-PRESERVED = ("time_column", "threshold", "cv_rows", "tags")
+PRESERVED = (
+    *("time_column", "threshold", "cv_rows", "tags"),
+    *("levels", "unit", "class_weight", "groups"),
+)
 
 
 def training_button(dataset: str = "", *, key: str = "train") -> None:
@@ -76,7 +82,7 @@ def _training(dataset: str, preset: Mapping[str, Any] | None = None) -> None:
 
     preset = preset or {}
     version = _dataset(refs, str(preset.get("experiment") or "default"))
-    spec = _model(_task(version, preset), preset)
+    spec = _model(version, _task(version, preset), preset)
     ready = _preview({"dataset": version.ref, **spec})
 
     with st.container(horizontal=True, horizontal_alignment="right"):
@@ -125,29 +131,48 @@ def _preview(spec: dict[str, Any]) -> bool:
 def _preview_values(spec: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
     """The preview as plain values."""
     preview = workspace().training.preview(TrainingSpec.from_json(spec))
-    share = preview.classes[preview.positive] / max(1, sum(preview.classes.values()))
     lines = [
-        f"Predicts the probability of **{literal(str(preview.positive))}** "
-        f"({count(preview.classes[preview.positive])} rows, {share:.1%} of those with a label).",
+        f"**{preview.task_title}** of **{literal(preview.target)}**: {_labels(preview)}.",
         f"Trained on {count(preview.fitted)} rows, evaluated on {count(preview.held_out)}: "
         f"{SPLIT_TITLES[preview.split][:1].lower()}{SPLIT_TITLES[preview.split][1:]}.",
     ]
     return lines, [use.to_json() for use in preview.columns]
 
 
-def _positive(version: DatasetVersionInfo, target: str | None, preset: Mapping[str, Any]) -> Any:
-    """The class whose probability is predicted: the rarer one, unless another is chosen."""
+def _labels(preview: TrainingPreview) -> str:
+    """What the labels are, in half a sentence."""
+    if not preview.classes:
+        return ", ".join(f"{name.lower()} {value:.4g}" for name, value in preview.summary.items())
+    labelled = max(1, sum(preview.classes.values()))
+    if preview.positive is not None:
+        rows = preview.classes[preview.positive]
+        return (
+            f"the probability of **{literal(str(preview.positive))}** "
+            f"({count(rows)} rows, {rows / labelled:.1%} of those with a label)"
+        )
+    return ", ".join(f"{literal(str(k))} {count(v)}" for k, v in preview.classes.items())
+
+
+def _target(version: DatasetVersionInfo, target: str | None) -> TargetInfo | None:
+    """What can be trained with the target; None when the preview says what is wrong with it."""
     if target is None:
         return None
-
     try:
-        classes = cached(
-            f"target classes {version.ref} {target}",
-            lambda: workspace().training.target_classes(version.ref, target),
+        return cached(
+            f"target {version.ref} {target}",
+            lambda: workspace().training.describe_target(version.ref, target),
         )
     except PilothouseError:
-        return None  # the preview says what is wrong with the target
+        return None
 
+
+def _positive(version: DatasetVersionInfo, target: str | None, preset: Mapping[str, Any]) -> Any:
+    """The class whose probability is predicted: the rarer one, unless another is chosen."""
+    info = _target(version, target)
+    if info is None or info.positive is None:
+        return None
+
+    classes = dict(info.classes)
     labels = list(classes)
     same = [label for label in labels if str(label) == str(preset.get("positive"))]
 
@@ -228,13 +253,18 @@ def _task(version: DatasetVersionInfo, preset: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def _model(task: dict[str, Any], preset: Mapping[str, Any]) -> dict[str, Any]:
-    trainers = {trainer.name: trainer for trainer in workspace().training.trainers()}
+def _model(
+    version: DatasetVersionInfo, task: dict[str, Any], preset: Mapping[str, Any]
+) -> dict[str, Any]:
+    target = _target(version, task["target"])
+    name = None if target is None else target.task
+    trainers = {trainer.name: trainer for trainer in workspace().training.trainers(name)}
+    metrics = [] if name is None else [m.key for m in ranking_metrics(tasks.get(name))]
     trainer = st.segmented_control(
         "Trainer",
         list(trainers),
         format_func=lambda name: trainers[name].title,
-        default=preset["trainer"] if preset.get("trainer") in trainers else next(iter(trainers)),
+        default=preset["trainer"] if preset.get("trainer") in trainers else DEFAULT_TRAINER,
         required=True,
         key="train_trainer",
         width="stretch",
@@ -259,8 +289,8 @@ def _model(task: dict[str, Any], preset: Mapping[str, Any]) -> dict[str, Any]:
     with right:
         metric = st.selectbox(
             "Metric",
-            METRICS,
-            index=METRICS.index(preset["metric"]) if preset.get("metric") in METRICS else 0,
+            metrics,
+            index=metrics.index(preset["metric"]) if preset.get("metric") in metrics else 0,
             format_func=metric_title,
             key="train_metric",
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pilothouse.kit.plugins import Plugins
 from pilothouse.models.signature import Label, Signature
+from pilothouse.models.target_facts import TargetFacts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,6 +119,11 @@ class Task(Protocol):
         ...
 
     @property
+    def default_levels(self) -> tuple[float, ...]:
+        """The quantile levels that training fits by default; none when it has no levels."""
+        ...
+
+    @property
     def metrics(self) -> tuple[TaskMetric, ...]:
         """Its metrics, the primary one first; none when labels cannot be compared with answers."""
         ...
@@ -134,6 +140,14 @@ class Task(Protocol):
 
     def check(self, signature: Signature) -> None:
         """Raises Invalid when the signature lacks something that the task needs."""
+        ...
+
+    def suits_target(self, target: TargetFacts) -> bool:
+        """Whether such a target has this task unless a person chooses another one."""
+        ...
+
+    def target_problem(self, target: TargetFacts) -> str:
+        """Why training cannot predict such a target, to follow its name; "" when it can."""
         ...
 
     def columns(self, signature: Signature) -> tuple[OutputColumn, ...]:
@@ -195,6 +209,18 @@ def task_of(signature: Signature) -> Task:
     return tasks.get(signature.task)
 
 
+def suggested_task(target: TargetFacts) -> str | None:
+    """The name of the task that a target has by default; None when training fits none."""
+    return next((name for name, task in tasks.items() if task.suits_target(target)), None)
+
+
+def trainable_tasks(target: TargetFacts) -> list[str]:
+    """The names of the tasks that training can fit to such a target, the default one first."""
+    names = [name for name, task in tasks.items() if not task.target_problem(target)]
+    suggested = suggested_task(target)
+    return sorted(names, key=lambda name: name != suggested)
+
+
 def metric_of(task: Task, key: str) -> TaskMetric | None:
     """The task's metric of that key."""
     return next((metric for metric in task.metrics if metric.key == key), None)
@@ -203,6 +229,11 @@ def metric_of(task: Task, key: str) -> TaskMetric | None:
 def primary_metric(task: Task) -> str:
     """The key of the metric that decides; "" when the task has none."""
     return task.metrics[0].key if task.metrics else ""
+
+
+def ranking_metrics(task: Task) -> tuple[TaskMetric, ...]:
+    """The metrics by which models of the task can be ranked: those with a better direction."""
+    return tuple(metric for metric in task.metrics if metric.direction != "unknown")
 
 
 def probability_column(label: Label) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.class_labels import ClassLabels, check_classes, class_positions
 from pilothouse.models.signature import Signature
+from pilothouse.models.target_facts import TargetFacts, two_class_problem
 from pilothouse.models.tasks import (
     PREDICT,
     SCORE,
@@ -38,6 +39,7 @@ class Binary(ClassLabels):
     estimator: ClassVar[Estimator] = "classifier"
     has_classes = True
     has_threshold = True
+    default_levels: ClassVar[tuple[float, ...]] = ()
     goal: ClassVar[MetricGoal | None] = MetricGoal("roc_auc", 0.6)
     metrics = (
         TaskMetric("roc_auc", "ROC AUC", "higher", tolerance=0.05),
@@ -63,6 +65,16 @@ class Binary(ClassLabels):
         check_classes(signature, 2, 2)
         if signature.positive not in signature.classes:
             raise Invalid(f"the positive class {signature.positive!r} is none of the classes.")
+
+    @staticmethod
+    def suits_target(target: TargetFacts) -> bool:
+        """Two different values."""
+        return not two_class_problem(target)
+
+    @staticmethod
+    def target_problem(target: TargetFacts) -> str:
+        """Anything but two different values."""
+        return two_class_problem(target)
 
     @staticmethod
     def columns(signature: Signature) -> tuple[OutputColumn, ...]:

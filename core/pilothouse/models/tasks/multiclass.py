@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pilothouse.models.class_labels import ClassLabels, check_classes, class_positions
 from pilothouse.models.signature import Signature
+from pilothouse.models.target_facts import TargetFacts, class_problem, holds_classes
 from pilothouse.models.tasks import (
     CONFIDENCE,
     MAX_CLASS_COLUMNS,
@@ -38,6 +39,7 @@ class Multiclass(ClassLabels):
     estimator: ClassVar[Estimator] = "classifier"
     has_classes = True
     has_threshold = False
+    default_levels: ClassVar[tuple[float, ...]] = ()
     goal: ClassVar[MetricGoal | None] = MetricGoal("balanced_accuracy", 0.5)
     metrics = (
         TaskMetric("f1_macro", "F1 (macro)", "higher", tolerance=0.05),
@@ -60,6 +62,16 @@ class Multiclass(ClassLabels):
     def check(signature: Signature) -> None:
         """Raises Invalid unless there are at least two classes."""
         check_classes(signature, 2)
+
+    @staticmethod
+    def suits_target(target: TargetFacts) -> bool:
+        """Three or more classes: texts that repeat, or a few whole numbers that do."""
+        return target.distinct > 2 and holds_classes(target)
+
+    @staticmethod
+    def target_problem(target: TargetFacts) -> str:
+        """Times, fewer than two values, and so many that they cannot be classes."""
+        return class_problem(target)
 
     @staticmethod
     def columns(signature: Signature) -> tuple[OutputColumn, ...]:

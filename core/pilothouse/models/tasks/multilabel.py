@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.signature import OutputField, Signature
+from pilothouse.models.target_facts import TargetFacts
 from pilothouse.models.tasks import (
     MAX_CLASS_COLUMNS,
     Columns,
@@ -41,6 +42,7 @@ class Multilabel:
     estimator: ClassVar[Estimator] = ""
     has_classes = False
     has_threshold = True
+    default_levels: ClassVar[tuple[float, ...]] = ()
     goal: ClassVar[MetricGoal | None] = None
     metrics = (
         TaskMetric("f1_micro", "F1 (micro)", "higher", tolerance=0.05),
@@ -68,6 +70,16 @@ class Multilabel:
                 "the signature needs the names of its labels, each once.",
                 fields={"outputs": "needed, each once"},
             )
+
+    @staticmethod
+    def suits_target(target: TargetFacts) -> bool:
+        """Never: training does not fit it."""
+        return False
+
+    @staticmethod
+    def target_problem(target: TargetFacts) -> str:
+        """Training does not fit it."""
+        return "cannot be trained for this task here"
 
     @staticmethod
     def columns(signature: Signature) -> tuple[OutputColumn, ...]:

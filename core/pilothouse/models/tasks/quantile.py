@@ -9,6 +9,7 @@ from pilothouse.kit.errors import Invalid
 from pilothouse.models.evaluation_charts import in_unit, predicted_against_actual
 from pilothouse.models.number_labels import NumberLabels
 from pilothouse.models.signature import Signature
+from pilothouse.models.target_facts import TargetFacts, number_problem
 from pilothouse.models.tasks import (
     Columns,
     Estimator,
@@ -35,6 +36,7 @@ class Quantile(NumberLabels):
     estimator: ClassVar[Estimator] = "quantiles"
     has_classes = False
     has_threshold = False
+    default_levels: ClassVar[tuple[float, ...]] = (0.1, 0.5, 0.9)
     goal: ClassVar[MetricGoal | None] = None
     metrics = (
         TaskMetric("pinball", "Pinball loss", "lower", ".4g", 0.25, True, True),
@@ -63,6 +65,16 @@ class Quantile(NumberLabels):
             )
         if list(levels) != sorted(set(levels)):
             raise Invalid("the quantile levels must rise.", fields={"levels": "must rise"})
+
+    @staticmethod
+    def suits_target(target: TargetFacts) -> bool:
+        """Never: a person chooses it."""
+        return False
+
+    @staticmethod
+    def target_problem(target: TargetFacts) -> str:
+        """Anything but numbers that vary."""
+        return number_problem(target)
 
     @staticmethod
     def columns(signature: Signature) -> tuple[OutputColumn, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pilothouse.models.number_labels import numbers, read_number
 from pilothouse.models.signature import Signature
+from pilothouse.models.target_facts import TargetFacts
 from pilothouse.models.tasks import (
     SCORE,
     Columns,
@@ -39,6 +40,7 @@ class Ranking:
     estimator: ClassVar[Estimator] = ""
     has_classes = False
     has_threshold = False
+    default_levels: ClassVar[tuple[float, ...]] = ()
     goal: ClassVar[MetricGoal | None] = None
     metrics = (
         TaskMetric("ndcg", "NDCG at 10", "higher", tolerance=0.05),
@@ -55,6 +57,16 @@ class Ranking:
     @staticmethod
     def check(signature: Signature) -> None:
         """Any signature will do."""
+
+    @staticmethod
+    def suits_target(target: TargetFacts) -> bool:
+        """Never: training does not fit it."""
+        return False
+
+    @staticmethod
+    def target_problem(target: TargetFacts) -> str:
+        """Training does not fit it."""
+        return "cannot be trained for this task here"
 
     @staticmethod
     def columns(signature: Signature) -> tuple[OutputColumn, ...]:

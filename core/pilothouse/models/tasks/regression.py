@@ -13,6 +13,7 @@ from pilothouse.models.evaluation_charts import (
 )
 from pilothouse.models.number_labels import NumberLabels
 from pilothouse.models.signature import Signature
+from pilothouse.models.target_facts import TargetFacts, holds_measurements, number_problem
 from pilothouse.models.tasks import (
     PREDICT,
     Columns,
@@ -38,6 +39,7 @@ class Regression(NumberLabels):
     estimator: ClassVar[Estimator] = "regressor"
     has_classes = False
     has_threshold = False
+    default_levels: ClassVar[tuple[float, ...]] = ()
     goal: ClassVar[MetricGoal | None] = MetricGoal("r2", 0.0)
     metrics = (
         TaskMetric("mae", "Mean absolute error", "lower", ".4g", 0.25, True, True),
@@ -58,6 +60,16 @@ class Regression(NumberLabels):
     @staticmethod
     def check(signature: Signature) -> None:
         """Any signature will do."""
+
+    @staticmethod
+    def suits_target(target: TargetFacts) -> bool:
+        """Numbers that are not a few classes."""
+        return holds_measurements(target)
+
+    @staticmethod
+    def target_problem(target: TargetFacts) -> str:
+        """Anything but numbers that vary."""
+        return number_problem(target)
 
     @staticmethod
     def columns(signature: Signature) -> tuple[OutputColumn, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pilothouse.models.signature import OutputField, Signature
+from pilothouse.models.target_facts import TargetFacts
 from pilothouse.models.tasks import (
     Columns,
     Estimator,
@@ -33,6 +34,7 @@ class Unspecified:
     estimator: ClassVar[Estimator] = ""
     has_classes = False
     has_threshold = False
+    default_levels: ClassVar[tuple[float, ...]] = ()
     goal: ClassVar[MetricGoal | None] = None
     metrics: ClassVar[tuple[TaskMetric, ...]] = ()
 
@@ -45,6 +47,16 @@ class Unspecified:
     @staticmethod
     def check(signature: Signature) -> None:
         """Any signature will do."""
+
+    @staticmethod
+    def suits_target(target: TargetFacts) -> bool:
+        """Never: training does not fit it."""
+        return False
+
+    @staticmethod
+    def target_problem(target: TargetFacts) -> str:
+        """Training does not fit it."""
+        return "cannot be trained for this task here"
 
     @staticmethod
     def columns(signature: Signature) -> tuple[OutputColumn, ...]:

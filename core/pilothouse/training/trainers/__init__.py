@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
+from pilothouse.kit.errors import Invalid
 from pilothouse.kit.parameters import Parameter, read_params
 from pilothouse.kit.parameters import Value as Value
 from pilothouse.kit.plugins import Plugins
+from pilothouse.models.tasks import Estimator as Estimator
 from pilothouse.training.columns import FeatureColumns as FeatureColumns
 
 if TYPE_CHECKING:
@@ -37,8 +40,18 @@ class Trainer(Protocol):
         ...
 
     @property
-    def unit(self) -> str:
-        """The unit of the score that its pipelines give."""
+    def estimators(self) -> tuple[Estimator, ...]:
+        """Which kinds of estimator it can build."""
+        ...
+
+    @property
+    def needs(self) -> str:
+        """The package that it imports beside scikit-learn, by its import name; "" for none."""
+        ...
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it ignores the features, so that other trainers can be compared with it."""
         ...
 
     @property
@@ -46,12 +59,23 @@ class Trainer(Protocol):
         """What may be set, and what a search varies."""
         ...
 
-    def build(self, columns: FeatureColumns, params: Mapping[str, Value], seed: int) -> Pipeline:
-        """A pipeline that fits and predicts a frame, or a mapping, of these columns."""
+    def build(
+        self,
+        columns: FeatureColumns,
+        params: Mapping[str, Value],
+        seed: int,
+        estimator: Estimator = "classifier",
+        levels: Sequence[float] = (),
+    ) -> Pipeline:
+        """A pipeline that fits and predicts a frame, or a mapping, of these columns.
+
+        A classifier is fitted on the positions of the classes and has `predict_proba`. A regressor
+        predicts a number a row, and "quantiles" one column of numbers for each of the `levels`. The
+        last step takes a `sample_weight` when it is fitted.
+        """
         ...
 
 
-PROBABILITY = "probability of the positive class"
 trainers: Plugins[Trainer] = Plugins(__name__, "trainer")
 
 
@@ -61,3 +85,18 @@ def resolve_params(trainer: Trainer, params: Mapping[str, object]) -> dict[str, 
     Raises Invalid for a value outside of the space and for a name that is not in it.
     """
     return dict(read_params(trainer.title, trainer.parameters, params))
+
+
+def is_installed(trainer: Trainer) -> bool:
+    """Whether the package that a trainer needs is installed."""
+    return not trainer.needs or find_spec(trainer.needs) is not None
+
+
+def require_installed(trainer: Trainer) -> None:
+    """Raises Invalid, with how to install it, when a trainer's package is missing."""
+    if not is_installed(trainer):
+        raise Invalid(
+            f"{trainer.title} cannot be used: the package {trainer.needs!r} is not installed.",
+            hint="Install it with `pip install 'pilothouse[boost]'`, or choose another trainer.",
+            fields={"trainer": "is not installed"},
+        )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pilothouse.training.trainers import (
-    PROBABILITY,
+    Estimator,
     FeatureColumns,
     Hyperparameter,
     Value,
@@ -26,7 +26,9 @@ class HistGradientBoostingTrainer:
         "Takes missing values and categories as they are; an unseen category is taken as missing. "
         "Its defaults are scikit-learn's."
     )
-    unit = PROBABILITY
+    estimators: ClassVar[tuple[Estimator, ...]] = ("classifier", "regressor", "quantiles")
+    needs = ""
+    is_baseline = False
     parameters = (
         Hyperparameter(
             "learning_rate", "number", 0.1, 0.02, 0.5, log=True, help="Weight of each new tree."
@@ -44,17 +46,37 @@ class HistGradientBoostingTrainer:
     )
 
     @staticmethod
-    def build(columns: FeatureColumns, params: Mapping[str, Value], seed: int) -> Pipeline:
+    def build(
+        columns: FeatureColumns,
+        params: Mapping[str, Value],
+        seed: int,
+        estimator: Estimator = "classifier",
+        levels: Sequence[float] = (),
+    ) -> Pipeline:
         """Encode, then boost, with scikit-learn's own early stopping on large data."""
-        from sklearn.ensemble import HistGradientBoostingClassifier
+        from sklearn.ensemble import (
+            HistGradientBoostingClassifier,
+            HistGradientBoostingRegressor,
+        )
         from sklearn.pipeline import Pipeline
 
-        from pilothouse.training.encoding import Encoder
+        from pilothouse.training.encoding import Encoder, QuantileModels
 
-        model = HistGradientBoostingClassifier(
+        common: dict[str, Any] = {
             **params,
-            categorical_features=columns.is_category if columns.categories else None,
-            random_state=seed,
-        )
+            "categorical_features": columns.is_category if columns.categories else None,
+            "random_state": seed,
+        }
+        if estimator == "classifier":
+            model = HistGradientBoostingClassifier(**common)
+        elif estimator == "regressor":
+            model = HistGradientBoostingRegressor(**common)
+        else:
+            model = QuantileModels(
+                [
+                    HistGradientBoostingRegressor(**common, loss="quantile", quantile=level)
+                    for level in levels
+                ]
+            )
         encoder = Encoder(columns.numbers, columns.categories, times=columns.times)
         return Pipeline([("encode", encoder), ("model", model)])

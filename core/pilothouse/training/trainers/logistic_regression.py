@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from pilothouse.training.trainers import (
-    PROBABILITY,
+    Estimator,
     FeatureColumns,
     Hyperparameter,
     Value,
@@ -28,7 +28,9 @@ class LogisticRegressionTrainer:
         "Missing numbers take the median and are scaled; "
         "a missing or unseen category has no indicator."
     )
-    unit = PROBABILITY
+    estimators: ClassVar[tuple[Estimator, ...]] = ("classifier",)
+    needs = ""
+    is_baseline = False
     parameters = (
         Hyperparameter(
             "C", "number", 1.0, 1e-3, 1e3, log=True, help="Inverse strength of the L2 penalty."
@@ -46,26 +48,20 @@ class LogisticRegressionTrainer:
     )
 
     @staticmethod
-    def build(columns: FeatureColumns, params: Mapping[str, Value], seed: int) -> Pipeline:
+    def build(
+        columns: FeatureColumns,
+        params: Mapping[str, Value],
+        seed: int,
+        estimator: Estimator = "classifier",
+        levels: Sequence[float] = (),
+    ) -> Pipeline:
         """Encode, impute and scale or one-hot, then fit by L-BFGS."""
-        from sklearn.compose import ColumnTransformer
-        from sklearn.impute import SimpleImputer
         from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import Pipeline, make_pipeline
-        from sklearn.preprocessing import OneHotEncoder, StandardScaler
+        from sklearn.pipeline import Pipeline
 
         from pilothouse.training.encoding import Encoder
+        from pilothouse.training.preprocessing import scaled_and_one_hot
 
-        places = range(len(columns.is_category))
-        numbers = [index for index in places if not columns.is_category[index]]
-        codes = [index for index in places if columns.is_category[index]]
-        impute = SimpleImputer(strategy="median", keep_empty_features=True)
-        prepare = ColumnTransformer(
-            [
-                ("numbers", make_pipeline(impute, StandardScaler()), numbers),
-                ("categories", OneHotEncoder(handle_unknown="ignore"), codes),
-            ]
-        )
         model = LogisticRegression(
             C=params["C"],
             class_weight=None if params["class_weight"] == "none" else "balanced",
@@ -73,4 +69,6 @@ class LogisticRegressionTrainer:
             random_state=seed,
         )
         encoder = Encoder(columns.numbers, columns.categories, MAX_CATEGORIES, columns.times)
-        return Pipeline([("encode", encoder), ("prepare", prepare), ("model", model)])
+        return Pipeline(
+            [("encode", encoder), ("prepare", scaled_and_one_hot(columns)), ("model", model)]
+        )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from pilothouse.training.trainers import (
-    PROBABILITY,
+    Estimator,
     FeatureColumns,
     Hyperparameter,
     Value,
@@ -23,7 +23,9 @@ class RandomForestTrainer:
 
     title = "Random forest"
     description = "Missing numbers take the median; categories are codes, by how often they occur."
-    unit = PROBABILITY
+    estimators: ClassVar[tuple[Estimator, ...]] = ("classifier", "regressor")
+    needs = ""
+    is_baseline = False
     parameters = (
         Hyperparameter(
             "n_estimators",
@@ -44,7 +46,7 @@ class RandomForestTrainer:
             "choice",
             "sqrt",
             choices=("sqrt", "log2", "half"),
-            help="FeatureColumns a split may choose from.",
+            help="Features a split may choose from.",
         ),
         Hyperparameter(
             "max_samples",
@@ -58,9 +60,15 @@ class RandomForestTrainer:
     )
 
     @staticmethod
-    def build(columns: FeatureColumns, params: Mapping[str, Value], seed: int) -> Pipeline:
+    def build(
+        columns: FeatureColumns,
+        params: Mapping[str, Value],
+        seed: int,
+        estimator: Estimator = "classifier",
+        levels: Sequence[float] = (),
+    ) -> Pipeline:
         """Encode, impute, grow the trees."""
-        from sklearn.ensemble import RandomForestClassifier
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
         from sklearn.impute import SimpleImputer
         from sklearn.pipeline import Pipeline
 
@@ -68,7 +76,8 @@ class RandomForestTrainer:
 
         encoder = Encoder(columns.numbers, columns.categories, times=columns.times)
         impute = SimpleImputer(strategy="median", keep_empty_features=True)
-        model = RandomForestClassifier(
+        forest = RandomForestClassifier if estimator == "classifier" else RandomForestRegressor
+        model = forest(
             n_estimators=params["n_estimators"],
             max_depth=params["max_depth"],
             min_samples_leaf=params["min_samples_leaf"],

@@ -1,0 +1,59 @@
+"""Ridge regression on scaled numbers and one indicator per category."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from pilothouse.training.trainers import (
+    Estimator,
+    FeatureColumns,
+    Hyperparameter,
+    Value,
+    trainers,
+)
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+MAX_CATEGORIES = 100
+
+
+@trainers.register("ridge")
+class RidgeTrainer:
+    """The linear model of a number, with the preparation of logistic regression."""
+
+    title = "Ridge regression"
+    description = (
+        "A linear model: missing numbers take the median and are scaled; "
+        "a missing or unseen category has no indicator."
+    )
+    estimators: ClassVar[tuple[Estimator, ...]] = ("regressor",)
+    needs = ""
+    is_baseline = False
+    parameters = (
+        Hyperparameter(
+            "alpha", "number", 1.0, 1e-3, 1e3, log=True, help="Strength of the L2 penalty."
+        ),
+    )
+
+    @staticmethod
+    def build(
+        columns: FeatureColumns,
+        params: Mapping[str, Value],
+        seed: int,
+        estimator: Estimator = "regressor",
+        levels: Sequence[float] = (),
+    ) -> Pipeline:
+        """Encode, impute and scale or one-hot, then solve."""
+        from sklearn.linear_model import Ridge
+        from sklearn.pipeline import Pipeline
+
+        from pilothouse.training.encoding import Encoder
+        from pilothouse.training.preprocessing import scaled_and_one_hot
+
+        encoder = Encoder(columns.numbers, columns.categories, MAX_CATEGORIES, columns.times)
+        model = Ridge(alpha=params["alpha"], random_state=seed)
+        return Pipeline(
+            [("encode", encoder), ("prepare", scaled_and_one_hot(columns)), ("model", model)]
+        )
