@@ -76,6 +76,11 @@ def _check_metrics(
         assert task.metrics[0].key in metrics
         assert np.isfinite(task.row_cost(signature, columns, truth)).all()
 
+    # Measures: with each row once, the value of a metric is the metric.
+    for key, measure in task.measures(signature, columns, truth).items():
+        if key in metrics:
+            assert np.isclose(measure().value(), metrics[key], rtol=1e-9, atol=1e-12), key
+
     assert len(task.row_cost(signature, columns, truth)) == len(labels)
     assert all(path.endswith(".json") for path in task.documents(signature, columns, truth))
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
+from pilothouse.models.metrics.measures import Untested, class_measures
 from pilothouse.models.signature import OutputField, Signature, SignatureField
 from pilothouse.models.tasks import task_of, tasks
 from pilothouse.testing.tasks import check_task_on
@@ -231,3 +232,59 @@ def test_many_classes_are_answered_and_not_logged() -> None:
     assert [column.name for column in task.columns(signature)] == ["predict", "confidence"]
     rows = RNG.dirichlet(np.ones(40), 5).tolist()
     assert len(task.decide(signature, rows)) == 42
+
+
+@pytest.mark.parametrize("name", sorted(SIGNATURES))
+def test_a_weight_of_two_is_the_row_twice(name: str) -> None:
+    """The reweighted metric of every kind against the metric itself on repeated rows."""
+    signature, task = SIGNATURES[name], tasks.get(name)
+    decided = task.decide(signature, ROWS[name].tolist())
+    columns = {key: np.array(values) for key, values in decided.items()}
+    truth = task.truth(signature, LABELS[name])
+    measures = task.measures(signature, columns, truth)
+    declared = {metric.key for metric in task.metrics}
+    assert declared - set(measures) <= {"mape"}, "of a target that is sometimes 0"
+
+    weights = np.random.default_rng(3).integers(0, 4, (2, len(truth)))
+    for row, count in enumerate(weights):
+        again = np.repeat(np.arange(len(truth)), count)
+        repeated = {key: values[again] for key, values in columns.items()}
+        expected = task.compute_metrics(signature, repeated, truth[again])
+        for key in declared & set(measures) & set(expected):
+            measure = measures[key]()
+            if isinstance(measure, Untested) or measure.unit == "groups":
+                continue
+            assert measure.values(weights)[row] == pytest.approx(expected[key], rel=1e-9), key
+
+
+def test_a_maximum_has_a_value_and_no_test() -> None:
+    signature, columns = SIGNATURES["regression"], {"predict": NUMBERS}
+    measure = tasks.get("regression").measures(signature, columns, np.array(OBSERVED))["max_error"]
+    assert isinstance(measure(), Untested)
+    assert measure().value() == pytest.approx(oracle.max_error(OBSERVED, NUMBERS))
+
+
+def test_more_of_two_classes_than_the_task_logs() -> None:
+    signature, columns = SIGNATURES["binary"], {"score": ROWS["binary"][:, 1]}
+    truth = tasks.get("binary").truth(signature, LABELS["binary"])
+    called, measures = (
+        columns["score"] >= 0.5,
+        tasks.get("binary").measures(signature, columns, truth),
+    )
+    value = {key: measures[key]().value() for key in measures}
+    assert value["matthews"] == pytest.approx(oracle.matthews_corrcoef(truth, called))
+    assert value["specificity"] == pytest.approx(oracle.recall_score(1 - truth, ~called))
+    assert value["balanced_accuracy"] == pytest.approx(
+        oracle.balanced_accuracy_score(truth, called)
+    )
+
+
+def test_many_classes_have_an_accuracy_that_can_be_tested_alone() -> None:
+    rng = np.random.default_rng(0)
+    y, predicted = rng.integers(0, 150, 900), rng.integers(0, 150, 900)
+    measures = class_measures(y, predicted, 150)
+    assert isinstance(measures["f1_macro"](), Untested)
+    assert measures["f1_macro"]().value() == pytest.approx(
+        oracle.f1_score(y, predicted, average="macro")
+    )
+    assert measures["accuracy"]().value() == pytest.approx(np.mean(y == predicted))

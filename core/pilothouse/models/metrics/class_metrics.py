@@ -55,8 +55,13 @@ def average_precision(y: Bools, score: Floats) -> float:
 
 def binary_log_loss(y: Bools, score: Floats) -> float:
     """Mean negative log-likelihood; a score of 0 or 1 counts as one next to it."""
+    return float(row_binary_log_loss(y, score).mean())
+
+
+def row_binary_log_loss(y: Bools, score: Floats) -> Floats:
+    """Negative log-likelihood of each row; a score of 0 or 1 counts as one next to it."""
     chance = np.clip(np.where(y, score, 1 - score), EPSILON, 1 - EPSILON)
-    return float(-np.log(chance).mean())
+    return np.asarray(-np.log(chance), dtype=np.float64)
 
 
 def log_loss(y: Positions, probabilities: Floats) -> float:
@@ -141,8 +146,13 @@ def roc_auc_one_vs_rest(y: Positions, probabilities: Floats) -> float | None:
 
 def top_k_accuracy(y: Positions, probabilities: Floats, k: int) -> float:
     """The share of rows whose class is among the `k` with the largest probability."""
+    return float(np.mean(among_top_k(y, probabilities, k)))
+
+
+def among_top_k(y: Positions, probabilities: Floats, k: int) -> Bools:
+    """Whether each row's class is among the `k` with the largest probability."""
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-    return float(np.mean((best == y[:, None]).any(axis=1)))
+    return np.asarray((best == y[:, None]).any(axis=1))
 
 
 def best_threshold(y: Bools, score: Floats) -> float:

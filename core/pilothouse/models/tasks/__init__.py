@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from pilothouse.models.metrics.measures import Measures
+
     Floats = npt.NDArray[np.float64]
     Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -198,6 +200,13 @@ class Task(Protocol):
 
     def row_cost(self, signature: Signature, columns: Arrays, truth: Floats) -> Floats:
         """What each row's answer costs, lower is better: the basis of paired comparisons."""
+        ...
+
+    def measures(self, signature: Signature, columns: Arrays, truth: Floats) -> Measures:
+        """The metrics by key as `models.metrics.measures`: the kind of each decides its test.
+
+        It may hold more metrics than `metrics` declares, and lacks those that have no test.
+        """
         ...
 
 

@@ -23,6 +23,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
+    from pilothouse.models.metrics.measures import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
 
@@ -194,6 +195,34 @@ class Binary(ClassLabels):
             score = np.asarray(columns[SCORE], dtype=np.float64)
             return np.asarray(np.square(score - y), dtype=np.float64)
         return np.asarray(_called_positive(signature, columns) != y, dtype=np.float64)
+
+    @staticmethod
+    def measures(signature: Signature, columns: Arrays, truth: Floats) -> Measures:
+        """Every metric, and some more of predicted classes that clients log."""
+        import numpy as np
+
+        from pilothouse.models.metrics import measures as measure
+        from pilothouse.models.metrics.class_metrics import row_binary_log_loss
+
+        y = truth == 1
+        of_classes = measure.two_class_measures(y, _called_positive(signature, columns))
+        if SCORE not in columns:
+            return of_classes
+
+        score = np.asarray(columns[SCORE], dtype=np.float64)
+        of_ranks: Measures = {
+            "roc_auc": lambda: measure.RocAreas(y.astype(np.int64), [(y, score)]),
+            "average_precision": lambda: measure.average_precision_of([(y, score)]),
+        }
+        if signature.gives != "probability":
+            return {**of_ranks, **of_classes}
+        return {
+            **of_ranks,
+            "log_loss": lambda: measure.mean_of(row_binary_log_loss(y, score)),
+            "brier": lambda: measure.mean_of(np.square(score - y)),
+            **of_classes,
+            "calibration_error": lambda: measure.calibration_error_of(y, score),
+        }
 
 
 def _called_positive(signature: Signature, columns: Arrays) -> Any:

@@ -24,6 +24,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
+    from pilothouse.models.metrics.measures import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
 MAX_MATRIX = 50  # classes of a confusion matrix that a person can read
@@ -183,6 +184,26 @@ class Multiclass(ClassLabels):
             return measure.row_log_loss(y, probabilities)
         return np.asarray(_predicted(signature, columns) != y, dtype=np.float64)
 
+    @staticmethod
+    def measures(signature: Signature, columns: Arrays, truth: Floats) -> Measures:
+        """Every metric; those of probabilities only where each class has one."""
+        import numpy as np
+
+        from pilothouse.models.metrics import measures as measure
+
+        y, predicted = truth.astype(np.int64), _predicted(signature, columns)
+        of_classes = measure.class_measures(y, predicted, len(signature.classes))
+        probabilities = _probabilities(signature, columns)
+        of_chances = {} if probabilities is None else _probability_measures(y, probabilities)
+        if CONFIDENCE not in columns:
+            return {**of_classes, **of_chances}
+        confidence = np.asarray(columns[CONFIDENCE], dtype=np.float64)
+        return {
+            **of_classes,
+            **of_chances,
+            "calibration_error": lambda: measure.calibration_error_of(predicted == y, confidence),
+        }
+
 
 def _probability(label: Any) -> OutputColumn:
     name = probability_column(label)
@@ -205,6 +226,20 @@ def _probabilities(signature: Signature, columns: Arrays) -> Any:
     if any(name not in columns for name in names):
         return None
     return np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in names])
+
+
+def _probability_measures(y: Any, probabilities: Any) -> Measures:
+    """The metrics of one probability per class."""
+    from pilothouse.models.metrics import class_metrics, measures
+
+    classes = range(probabilities.shape[1])
+    return {
+        "log_loss": lambda: measures.mean_of(class_metrics.row_log_loss(y, probabilities)),
+        "top_2_accuracy": lambda: measures.share_of(class_metrics.among_top_k(y, probabilities, 2)),
+        "roc_auc_ovr": lambda: measures.RocAreas(
+            y, [(y == k, probabilities[:, k]) for k in classes]
+        ),
+    }
 
 
 def _class_table(names: list[str], matrix: Any) -> dict[str, Any]:

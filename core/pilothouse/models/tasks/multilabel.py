@@ -23,6 +23,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
+    from pilothouse.models.metrics.measures import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
 COUNT = "labels"
@@ -196,6 +197,36 @@ class Multilabel:
         called = _scores(signature, columns) >= signature.threshold
         return np.asarray(np.mean((truth == 1) != called, axis=1), dtype=np.float64)
 
+    @staticmethod
+    def measures(signature: Signature, columns: Arrays, truth: Floats) -> Measures:
+        """Every metric, where each label has its number."""
+        import numpy as np
+
+        from pilothouse.models.metrics import measures as measure
+
+        names = [probability_column(name) for name in signature.output_names]
+        if any(name not in columns for name in names):
+            return {}
+        y, score = truth == 1, _scores(signature, columns)
+        called = score >= signature.threshold
+        hits, union = (y & called).sum(axis=1), (y | called).sum(axis=1)
+        total = y.sum(axis=1) + called.sum(axis=1)
+        of_labels: Measures = {
+            "f1_micro": lambda: measure.sums_of(
+                lambda hit, both: measure.divided(2 * hit, both), hits, total
+            ),
+            "f1_macro": lambda: measure.RowSums(
+                np.hstack([y & called, y.astype(int) + called]).astype(np.float64), _mean_f1
+            ),
+            "hamming_loss": lambda: measure.mean_of((y != called).mean(axis=1)),
+            "jaccard": lambda: measure.mean_of(measure.divided(hits, union, 1.0)),
+            "accuracy": lambda: measure.share_of((y == called).all(axis=1)),
+        }
+        occurring = [(y[:, k], score[:, k]) for k in range(len(names)) if y[:, k].any()]
+        if signature.gives != "probability" or not occurring:
+            return of_labels
+        return {**of_labels, "average_precision": lambda: measure.average_precision_of(occurring)}
+
 
 def _probability(name: str) -> OutputColumn:
     column = probability_column(name)
@@ -223,6 +254,16 @@ def _scores(signature: Signature, columns: Arrays) -> Any:
 
     names = [probability_column(name) for name in signature.output_names]
     return np.column_stack([np.asarray(columns[name], np.float64) for name in names])
+
+
+def _mean_f1(means: Any) -> Any:
+    """The mean over labels of hits and of rows with the label, twice counted where both have it."""
+    import numpy as np
+
+    from pilothouse.models.metrics.measures import divided
+
+    hits, both = np.split(means, 2, axis=1)
+    return divided(2 * hits, both).mean(axis=1)
 
 
 def _f1(y: Any, called: Any) -> Any:

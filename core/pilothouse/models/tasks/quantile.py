@@ -22,6 +22,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
+    from pilothouse.models.metrics.measures import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
 WIDTH = "width"
@@ -144,6 +145,13 @@ class Quantile(NumberLabels):
         quantiles = _quantiles(signature, columns)
         losses = [pinball(truth, quantiles[:, k], lv) for k, lv in enumerate(signature.levels)]
         return np.asarray(np.mean(losses, axis=0), dtype=np.float64)
+
+    @staticmethod
+    def measures(signature: Signature, columns: Arrays, truth: Floats) -> Measures:
+        """Every metric that the levels allow."""
+        from pilothouse.models.metrics.number_metrics import quantile_measures
+
+        return quantile_measures(truth, _quantiles(signature, columns), signature.levels)
 
 
 def _column(level: float) -> str:

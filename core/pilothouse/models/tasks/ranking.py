@@ -21,6 +21,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
+    from pilothouse.models.metrics.measures import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
 GROUP = "group"  # the column of group ids that evaluation adds to the outputs
@@ -157,6 +158,23 @@ class Ranking:
             ideal = np.argsort(np.argsort(-truth[rows], kind="stable"), kind="stable")
             cost[rows] = gain * (1 / np.log2(ideal + 2) - 1 / np.log2(rank + 2))
         return cost
+
+    @staticmethod
+    def measures(signature: Signature, columns: Arrays, truth: Floats) -> Measures:
+        """Means over the groups that have anything relevant; a group is what is resampled."""
+        import numpy as np
+
+        from pilothouse.models.metrics.measures import mean_of
+
+        results = [_group_metrics(score, y) for score, y in _groups(columns, truth)]
+        present = np.array([result for result in results if result is not None])
+        if not len(present):
+            return {}
+        return {
+            "ndcg": lambda: mean_of(present[:, 0], "groups"),
+            "map": lambda: mean_of(present[:, 1], "groups"),
+            "mrr": lambda: mean_of(present[:, 2], "groups"),
+        }
 
 
 def _groups(columns: Arrays, truth: Floats) -> list[tuple[Floats, Floats]]:

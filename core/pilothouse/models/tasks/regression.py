@@ -27,6 +27,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
+    from pilothouse.models.metrics.measures import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
 
@@ -119,6 +120,13 @@ class Regression(NumberLabels):
         import numpy as np
 
         return np.asarray(np.abs(_predicted(columns) - truth), dtype=np.float64)
+
+    @staticmethod
+    def measures(signature: Signature, columns: Arrays, truth: Floats) -> Measures:
+        """Every metric; the largest error has no test."""
+        from pilothouse.models.metrics.number_metrics import regression_measures
+
+        return regression_measures(truth, _predicted(columns))
 
 
 def _predicted(columns: Arrays) -> Floats:

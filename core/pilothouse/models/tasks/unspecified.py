@@ -19,6 +19,7 @@ from pilothouse.models.tasks import (
 )
 
 if TYPE_CHECKING:
+    from pilothouse.models.metrics.measures import Measures
     from pilothouse.models.tasks import Arrays, Floats
 
 MAX_COLUMNS = 50
@@ -125,3 +126,8 @@ class Unspecified:
         import numpy as np
 
         return np.full(len(truth), np.nan)
+
+    @staticmethod
+    def measures(signature: Signature, columns: Arrays, truth: Floats) -> Measures:
+        """Nothing."""
+        return {}
