@@ -75,6 +75,13 @@ def _show(ws: Workspace, model: str, version: str) -> Output:
     return Output(value, text)
 
 
+@verb(models, Registry.evaluations, example="pilothouse models evaluations churn 3")
+@model_argument
+@version_argument
+def _evaluations(ws: Workspace, model: str, version: int) -> pd.DataFrame:
+    return ws.registry.evaluations(model, version)
+
+
 @verb(models, Registry.champion, example="pilothouse models champion churn")
 @model_argument
 def _champion(ws: Workspace, model: str) -> Output:

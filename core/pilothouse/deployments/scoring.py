@@ -214,8 +214,8 @@ class ScoringProcess:
             if self._process is not None:
                 self._process.wait(POLL_SECONDS)  # its last lines are written
         lines = self._log.read_text(errors="replace").strip().splitlines()[-LOG_LINES:]
-        said = " | ".join(line.strip() for line in lines)[-LOG_CHARACTERS:]
-        more = f" Its log ends with: {said}" if said else ""
+        log_end = " | ".join(line.strip() for line in lines)[-LOG_CHARACTERS:]
+        more = f" Its log ends with: {log_end}" if log_end else ""
         return Unavailable(f"the model process of {self._version.ref} {what}.{more}")
 
 
@@ -246,7 +246,7 @@ def plain_values(column: pd.Series[Any], field: SignatureField) -> list[Any]:
     if pd.api.types.is_datetime64_any_dtype(column):
         at = column.dt.tz_localize("UTC") if column.dt.tz is None else column
         values = at.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[ms]")
-        plain = values.astype("int64").tolist()
+        plain: list[Any] = values.astype("int64").tolist()
     else:
         plain = column.tolist()
         if column.dtype.kind == "f" and not field.required:
@@ -260,7 +260,7 @@ def _with_dataset_rows(refused: Invalid, first_row: int) -> Invalid:
     """The refusal with rows of the dataset in place of rows of the batch."""
 
     def shifted(message: str) -> str:
-        return ROW.sub(lambda found: f"row {int(found[1]) + first_row}", message, count=1)
+        return ROW.sub(lambda match: f"row {int(match[1]) + first_row}", message, count=1)
 
     fields = {name: shifted(message) for name, message in refused.fields.items()}
     if fields == refused.fields:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilothouse.kit.errors import Refused
 from pilothouse.registry import (
+    evaluations,
     external_versions,
     frames,
     load_trials,
@@ -85,6 +86,15 @@ class Registry(Service):
         """A version that another program logged; None for one trained here."""
         with self._store.read() as session:
             return external_versions.find(session, self._store, model, version)
+
+    def evaluations(self, model: str, version: int) -> pd.DataFrame:
+        """The evaluations of a version, newest first.
+
+        Columns: run_id, dataset, label, rows, held_out, metrics, created_at, created_by. Raises
+        NotFound.
+        """
+        with self._store.read() as session:
+            return evaluations.evaluation_frame(session, model, version)
 
     def champion(self, model: str) -> VersionInfo | None:
         """The version in production, when there is one."""

@@ -18,11 +18,19 @@ from pilothouse.registry.tables import (
     ModelVersionOrigin,
     Promotion,
     StageChange,
+    VersionEvaluation,
     VersionTag,
 )
 from pilothouse.storage import Store
 
-OF_VERSION: tuple[Any, ...] = (Alias, StageChange, Promotion, VersionTag, ModelVersionOrigin)
+OF_VERSION: tuple[Any, ...] = (
+    Alias,
+    StageChange,
+    Promotion,
+    VersionTag,
+    ModelVersionOrigin,
+    VersionEvaluation,
+)
 
 
 def rename(session: Session, store: Store, model: Model, name: str) -> Model:

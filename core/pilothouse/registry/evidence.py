@@ -10,6 +10,10 @@ from typing import Any
 
 from pilothouse.experiments.metrics.kinds import Direction, MetricKind, metric_kind
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import MetricGoal, TaskMetric, task_of
+
+PRIMARY = ("", "primary")  # how a rule names the metric that decides, whichever that is
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,34 @@ class TrialFact:
 
 
 @dataclass(frozen=True)
+class TaskFacts:
+    """What the candidate's kind of model is measured by: its metrics, the primary one first.
+
+    `goal` is what is asked of a version by default; `unit` is that of the target.
+    """
+
+    title: str
+    metrics: tuple[TaskMetric, ...] = ()
+    goal: MetricGoal | None = None
+    unit: str = ""
+
+    @classmethod
+    def of(cls, signature: Signature) -> TaskFacts:
+        """The facts of a signature's task. Raises NotFound when its plugin is not installed."""
+        task = task_of(signature)
+        return cls(task.title, tuple(task.metrics), task.goal, signature.unit)
+
+    @property
+    def primary(self) -> str:
+        """The key of the metric that decides; "" when there is none."""
+        return self.metrics[0].key if self.metrics else ""
+
+    def metric(self, key: str) -> TaskMetric | None:
+        """The task's metric of that key."""
+        return next((metric for metric in self.metrics if metric.key == key), None)
+
+
+@dataclass(frozen=True)
 class ChampionComparison:
     """Metrics of a candidate and of one other version, computed on the same rows.
 
@@ -77,7 +109,11 @@ class ChampionComparison:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything a gate may look at. Gates are pure functions of it."""
+    """Everything a gate may look at. Gates are pure functions of it.
+
+    `task` is that of the candidate. `incomparable` says why the champion's metrics mean something
+    else than the candidate's; it is empty when they can be compared.
+    """
 
     model: str
     version: int
@@ -89,11 +125,27 @@ class Evidence:
     inputs: tuple[str, ...] = field(default=())
     directions: Mapping[str, Direction] = field(default_factory=dict)
     trial: TrialFact | None = None
+    task: TaskFacts | None = None
+    incomparable: str = ""
 
     def kind(self, metric: str) -> MetricKind:
-        """The kind of a metric, with the direction that people set in `directions`."""
+        """The kind of a metric: the task's, with the direction that people set in `directions`."""
         kind = metric_kind(metric)
+        own = self.task.metric(metric) if self.task else None
+        if own is not None and self.task is not None:
+            unit = self.task.unit if own.in_target_unit else ""
+            kind = MetricKind(metric, own.title, own.direction, own.format, unit)
         return replace(kind, direction=self.directions.get(metric, kind.direction))
+
+    def resolve(self, metric: str) -> str:
+        """The metric that a rule means: the task's primary one unless it names another."""
+        return (self.task.primary if self.task else "") if metric in PRIMARY else metric
+
+    def is_foreign(self, metric: str) -> bool:
+        """Whether a metric belongs to another kind of model, and was not measured here either."""
+        if self.task is None or self.task.metric(metric) is not None:
+            return False
+        return metric not in self.candidate.metrics and self.metric_values(metric)[0] is None
 
     @property
     def same_rows(self) -> bool:

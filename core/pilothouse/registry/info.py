@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import primary_metric, task_of, tasks
 from pilothouse.registry.gates import Verdict
 from pilothouse.registry.tables import CHAMPION, ModelVersion, Promotion
 
@@ -34,8 +36,16 @@ class VersionInfo:
 
     def __repr__(self) -> str:
         named = f", {', '.join(self.aliases)}" if self.aliases else ""
-        auc = f", ROC AUC {self.metrics['roc_auc']:.4f}" if "roc_auc" in self.metrics else ""
-        return f"<version {self.ref}, stage {self.stage}{named}{auc}>"
+        return f"<version {self.ref}, stage {self.stage}{named}{self._primary()}>"
+
+    def _primary(self) -> str:
+        """The metric that decides for its kind of model, where it was measured."""
+        installed = self.signature.task in tasks.names()
+        key = primary_metric(task_of(self.signature)) if installed else ""
+        if key not in self.metrics:
+            return ""
+        kind = metric_kind(key)
+        return f", {kind.title} {kind.format_value(self.metrics[key])}"
 
     @property
     def ref(self) -> str:

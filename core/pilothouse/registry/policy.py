@@ -45,8 +45,8 @@ class GateRule:
 DEFAULT: Mapping[str, tuple[GateRule, ...]] = {
     STAGING: (GateRule("has_contract"),),
     PRODUCTION: (
-        GateRule("metric_threshold", {"metric": "roc_auc", "threshold": 0.6}),
-        GateRule("beats_champion", {"metric": "roc_auc", "margin": 0.005}),
+        GateRule("metric_threshold"),
+        GateRule("beats_champion", {"margin": 0.005}),
         GateRule("has_contract"),
     ),
 }

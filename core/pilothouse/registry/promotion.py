@@ -16,12 +16,14 @@ from pilothouse.experiments.metrics.directions import described_directions
 from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from pilothouse.kit.ids import uuid7
-from pilothouse.registry import load_trials, stages, versions
+from pilothouse.models.tasks import task_of
+from pilothouse.registry import evaluations, load_trials, stages, versions
 from pilothouse.registry.evidence import (
     ChampionComparison,
     ContractFact,
     Evidence,
     Side,
+    TaskFacts,
     evidence_hash,
 )
 from pilothouse.registry.info import PromotionInfo, VersionInfo, promotion_info
@@ -164,29 +166,76 @@ def _evidence(
     if comparison is not None and (champion is None or comparison.against != champion.ref):
         comparison = None
 
+    side = _side(session, candidate)
+    rival = None if champion is None else _side(session, champion)
+    if champion is not None and rival is not None and comparison is None:
+        measured_alike = side.held_out != "" and side.held_out == rival.held_out
+        comparison = None if measured_alike else _evaluated_alike(session, candidate, champion)
+
     return Evidence(
         model=model,
         version=version,
         stage=stage,
-        candidate=_side(candidate),
-        champion=None if champion is None else _side(champion),
-        contract=_contract(session, candidate),
+        candidate=side,
+        champion=rival,
+        contract=_contract(session, candidate, side.dataset),
         comparison=comparison,
         inputs=candidate.signature.names,
         directions=described_directions(session),
         trial=load_trials.find(session, candidate),
+        task=TaskFacts.of(candidate.signature),
+        incomparable="" if champion is None else why_incomparable(candidate, champion),
     )
 
 
-def _side(version: VersionInfo) -> Side:
+def why_incomparable(candidate: VersionInfo, champion: VersionInfo) -> str:
+    """Why the metrics of two versions mean different things; empty when they can be compared."""
+    own, other = candidate.signature, champion.signature
+    if own.task != other.task:
+        kinds = f"{task_of(own).title} and {task_of(other).title}"
+        reason = f"are of different kinds ({kinds})"
+    elif set(map(str, own.classes)) != set(map(str, other.classes)):
+        reason = "do not have the same classes"
+    elif own.unit and other.unit and own.unit != other.unit:
+        reason = f"predict in different units ({own.unit} and {other.unit})"
+    else:
+        return ""
+    return (
+        f"{candidate.ref} and {champion.ref} {reason} and are not compared: "
+        "register it as another model, or archive the champion"
+    )
+
+
+def _side(session: Session, version: VersionInfo) -> Side:
+    """A version with the metrics of its training; without one, of its newest evaluation."""
+    evaluated = None
+    if not version.held_out:
+        evaluated = evaluations.newest(session, version.model, version.version)
+    source = evaluated or version
     return Side(
         version=version.ref,
         digest=version.digest,
-        metrics=dict(version.metrics),
-        run=version.run_id or "",
-        dataset=version.dataset,
-        held_out=version.held_out,
+        metrics=dict(source.metrics),
+        run=source.run_id or "",
+        dataset=source.dataset,
+        held_out=source.held_out,
     )
+
+
+def _evaluated_alike(
+    session: Session, candidate: VersionInfo, champion: VersionInfo
+) -> ChampionComparison | None:
+    """The metrics of both on rows that both were evaluated on, where there are such rows."""
+    pair = evaluations.on_same_rows(
+        session,
+        (candidate.model, candidate.version),
+        (champion.model, champion.version),
+    )
+    if pair is None:
+        return None
+    own, other = pair
+    rows = f"{own.rows:,} labelled rows of {own.dataset}"
+    return ChampionComparison(champion.ref, dict(own.metrics), dict(other.metrics), rows)
 
 
 def _create(session: Session, store: Store, request: PromotionRequest, status: str) -> Promotion:
@@ -282,17 +331,19 @@ def _refuse_duplicate(session: Session, request: PromotionRequest) -> None:
         )
 
 
-def _contract(session: Session, candidate: VersionInfo) -> ContractFact | None:
-    """The contract of the candidate's data; None without one, or for unknown data."""
+def _contract(session: Session, candidate: VersionInfo, evaluated_on: str) -> ContractFact | None:
+    """The contract of the candidate's data, or of the data that it was evaluated on where its own
+    is not known; None without one."""
+    dataset = candidate.dataset or evaluated_on
     try:
-        version = data_versions.row(session, candidate.dataset)
+        version = data_versions.row(session, dataset)
     except NotFound:
         return None
     columns = tuple(version.contract_json.get("columns", ()))
     if not columns:
         return None
     uncovered = tuple(name for name in candidate.signature.names if name not in columns)
-    return ContractFact(candidate.dataset, columns, uncovered)
+    return ContractFact(dataset, columns, uncovered)
 
 
 def _require_reason(reason: str) -> None:

@@ -152,6 +152,35 @@ class StageChange(Table, table=True):
     promotion_id: str | None = Field(default=None, foreign_key="registry_promotion.id")
 
 
+class VersionEvaluation(Table, table=True):
+    """What a version was worth on a dataset version: the run with the rest, and its metrics.
+
+    `label` is the column of the labels, `held_out` a digest of the labelled rows, `rows` their
+    number. `reference` is the digest of the run's `reference.parquet`.
+    """
+
+    __tablename__ = "registry_evaluation"
+    seal: ClassVar[Seal | None] = Seal()
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["model", "version"], ["registry_version.model", "registry_version.version"]
+        ),
+        Index(None, "model", "version", "created_at"),
+    )
+
+    run_id: str = Field(primary_key=True, foreign_key="experiments_run.id")
+    model: str
+    version: int
+    dataset: str
+    label: str
+    held_out: str
+    rows: int
+    metrics: dict[str, float] = Field(sa_type=Json)
+    reference: str = Field(sa_column_kwargs=OF_ARTIFACT)
+    created_at: datetime = Field(sa_type=Utc)
+    created_by: str
+
+
 class Promotion(Table, table=True):
     """Somebody asked that a version move up: with which evidence, and what became of it.
 

@@ -7,7 +7,14 @@ import math
 from collections.abc import Iterator
 
 from pilothouse.kit.parameters import Params, read_params
-from pilothouse.registry.evidence import ChampionComparison, ContractFact, Evidence, Side
+from pilothouse.models.tasks import tasks
+from pilothouse.registry.evidence import (
+    ChampionComparison,
+    ContractFact,
+    Evidence,
+    Side,
+    TaskFacts,
+)
 from pilothouse.registry.gates import Gate, Verdict
 from pilothouse.testing.parameters import check_described, check_unit, edges
 
@@ -16,7 +23,8 @@ COLUMNS = ("distance", "carrier")
 
 
 def examples() -> Iterator[Evidence]:
-    """Evidence rich and poor: with and without a champion, a contract, figures, a comparison."""
+    """Evidence rich and poor: with and without a champion, a contract, figures, a comparison; and
+    of every kind of model, with and without its metrics."""
     better, worse = dict(FIGURES), {name: value - 0.05 for name, value in FIGURES.items()}
     contracts = [None, ContractFact("flights@1", COLUMNS), ContractFact("flights@1", (), COLUMNS)]
     for figures in (better, worse, {}):
@@ -28,6 +36,13 @@ def examples() -> Iterator[Evidence]:
                 )
     rows = ChampionComparison("late@1", worse, better, "the newest window")
     yield Evidence("late", 2, "staging", candidate, Side("late@1", "b" * 64, {}), comparison=rows)
+    for _, task in tasks.items():
+        facts = TaskFacts(task.title, task.metrics, task.goal, "min")
+        for values in ({metric.key: 0.4 for metric in task.metrics}, {}):
+            own, other = (Side(f"late@{number}", "a" * 64, values) for number in (2, 1))
+            yield Evidence("late", 2, "production", own, other, inputs=COLUMNS, task=facts)
+            apart = "they are of different kinds"
+            yield Evidence("late", 2, "production", own, other, task=facts, incomparable=apart)
 
 
 def check_gate(name: str, gate: Gate) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 
 from pilothouse.experiments.metrics.kinds import compare_values
 from pilothouse.kit.errors import NotFound
+from pilothouse.models.tasks import tasks
 from pilothouse.registry.evidence import (
     ChampionComparison,
     ContractFact,
     Evidence,
     Side,
+    TaskFacts,
     evidence_hash,
 )
 from pilothouse.registry.gates import Verdict, gates
@@ -35,7 +38,18 @@ def evidence(
     if champion is not None:
         rival = Side("late@1", "b" * 64, {"roc_auc": champion}, held_out=held_out[1])
     candidate = Side("late@2", "a" * 64, metrics, dataset="flights@1", held_out=held_out[0])
-    return Evidence("late", 2, "production", candidate, rival, **others)  # type: ignore[arg-type]
+    facts = {"task": TaskFacts.of(tasks.get("binary").example.signature)} | others
+    return Evidence("late", 2, "production", candidate, rival, **facts)  # type: ignore[arg-type]
+
+
+def of_task(
+    name: str, values: dict[str, float], champion: dict[str, float] | None = None
+) -> Evidence:
+    """Evidence on a model of some kind."""
+    rival = None if champion is None else Side("m@1", "b" * 64, champion, held_out="a")
+    own = Side("m@2", "a" * 64, values, held_out="a")
+    facts = TaskFacts.of(tasks.get(name).example.signature)
+    return Evidence("m", 2, "production", own, rival, task=facts)
 
 
 @pytest.fixture(params=gates.names())
@@ -155,3 +169,57 @@ def test_the_digest_of_evidence_tells_any_change() -> None:
 def test_an_unknown_gate_lists_the_known_ones() -> None:
     with pytest.raises(NotFound, match="has_contract"):
         GateRule("horoscope").evaluate(evidence())
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_the_default_threshold_is_the_goal_of_the_models_kind(name: str) -> None:
+    goal, rule = tasks.get(name).goal, GateRule("metric_threshold")
+    if goal is None:
+        verdict = rule.evaluate(of_task(name, {}))
+        assert verdict.passed
+        assert verdict.message.startswith("there is no goal for this kind of model")
+        return
+
+    verdict = rule.evaluate(of_task(name, {goal.metric: goal.threshold}))
+    assert (verdict.outcome, verdict.figure, verdict.limit) == (
+        "passed",
+        goal.threshold,
+        goal.threshold,
+    )
+    unmeasured = rule.evaluate(of_task(name, {}))
+    assert unmeasured.outcome == "inconclusive"
+    assert unmeasured.message.endswith("was not measured; evaluate the version on labelled rows")
+
+
+@pytest.mark.parametrize("metric", ["", "primary"])
+def test_the_primary_metric_of_the_models_kind_is_compared(metric: str) -> None:
+    rule = GateRule("beats_champion", {"metric": metric, "margin": 0.01})
+    better = rule.evaluate(of_task("regression", {"mae": 0.9}, {"mae": 1.0}))
+    assert better.passed
+    assert better.message.startswith("Mean absolute error 0.9 USD against 1 USD of m@1")
+    assert not rule.evaluate(of_task("regression", {"mae": 1.2}, {"mae": 1.0})).passed
+
+
+def test_the_margin_of_an_error_is_a_share_of_the_champions() -> None:
+    rule = GateRule("beats_champion", {"margin": 0.05})
+    within = rule.evaluate(of_task("regression", {"mae": 103.0}, {"mae": 100.0}))
+    assert (within.outcome, within.limit) == ("passed", 105.0)
+    assert not rule.evaluate(of_task("regression", {"mae": 106.0}, {"mae": 100.0})).passed
+
+
+def test_a_stored_rule_with_another_kinds_metric_says_which_one_does() -> None:
+    for gate in ("metric_threshold", "beats_champion"):
+        rule = GateRule(gate, {"metric": "roc_auc"})
+        verdict = rule.evaluate(of_task("regression", {"mae": 1.0}, {"mae": 1.0}))
+        if gate == "metric_threshold":
+            rule = GateRule(gate, {"metric": "roc_auc", "threshold": 0.6})
+            verdict = rule.evaluate(of_task("regression", {"mae": 1.0}))
+        assert verdict.outcome == "inconclusive"
+        assert "ROC AUC does not belong to a model of the kind Regression" in verdict.message
+        assert "Mean absolute error does" in verdict.message
+
+
+def test_versions_that_mean_different_things_are_not_compared() -> None:
+    apart = replace(of_task("regression", {"mae": 1.0}, {"mae": 2.0}), incomparable="m@1 differs")
+    verdict = GateRule("beats_champion").evaluate(apart)
+    assert (verdict.outcome, verdict.message) == ("inconclusive", "m@1 differs")

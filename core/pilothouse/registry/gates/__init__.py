@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from pilothouse.experiments.metrics.kinds import metric_kind
 from pilothouse.kit.parameters import Parameter, Params
 from pilothouse.kit.plugins import Plugins
 
@@ -43,6 +44,19 @@ class Verdict:
         return cls(**stored)
 
 
+def foreign_metric(gate: str, evidence: Evidence, metric: str) -> Verdict | None:
+    """The verdict on a metric that does not belong to the candidate's kind of model, or None."""
+    if not evidence.is_foreign(metric) or evidence.task is None:
+        return None
+    own = evidence.task.primary
+    message = (
+        f"{metric_kind(metric).title} does not belong to a model of the kind {evidence.task.title}"
+    )
+    if own:
+        message += f"; {evidence.kind(own).title} does: leave the gate's metric empty"
+    return Verdict(gate, "inconclusive", None, None, message)
+
+
 class Gate(Protocol):
     """Judges a promotion. Forms, tables and the docs are made from what it says of itself."""
 
@@ -71,5 +85,7 @@ class Gate(Protocol):
         ...
 
 
-METRIC = Parameter("metric", "text", "roc_auc", help="The metric that is compared.")
+METRIC = Parameter(
+    "metric", "text", "", help="The metric that is compared; empty for the model's primary one."
+)
 gates: Plugins[Gate] = Plugins(__name__, "gate")
