@@ -161,7 +161,8 @@ def test_a_trainer_is_offered_with_its_parameters_and_trains(
     spec = TrainingSpec(payments, "outcome", trainer="naive_bayes", folds=2)
     run = workspace.experiments.run(workspace.training.train_now(spec))
     assert run.status == "finished"
-    assert workspace.training.trainers()[-2].description.startswith("A normal distribution")
+    plugin = next(info for info in workspace.training.trainers() if info.name == "naive_bayes")
+    assert plugin.description.startswith("A normal distribution")
 
 
 @pytest.fixture
