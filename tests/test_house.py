@@ -18,7 +18,7 @@ from pilothouse.storage.migrate import SCRIPTS
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("activity", "jobs", "data", "experiments", "registry", "deployments", "monitoring")
-ROOMS += ("interop", "attention", "environments")
+ROOMS += ("interop", "attention", "environments", "pipelines")
 EDGES = {
     "core/pilothouse/jobs/engine.py",  # a job: its failure becomes its status
     "core/pilothouse/cli/worker.py",  # a duty of the worker: it is logged and tried again

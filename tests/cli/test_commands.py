@@ -28,6 +28,7 @@ from pilothouse.interop.importing.api import Imports
 from pilothouse.jobs.api import Jobs
 from pilothouse.monitoring.api import Monitoring
 from pilothouse.pipelines.api import Pipelines
+from pilothouse.pipelines.recipes.recipes import Recipes
 from pilothouse.registry.api import Registry
 from pilothouse.training.api import Training
 from pilothouse.workspace import Workspace
@@ -37,7 +38,7 @@ LEAVES = {leaf.name: leaf for leaf in leaves()}
 PROCESSES = ("up", "app", "server", "worker", "completion")
 APIS = (
     *(Activity, Attention, Comparisons, Data, Deployments, Experiments, Imports, Jobs),
-    *(Monitoring, Pipelines, Registry, Training, Environments),
+    *(Monitoring, Pipelines, Recipes, Registry, Training, Environments),
 )
 
 # Methods that no command calls, each with the reason.
@@ -55,6 +56,7 @@ NOT_COMMANDS = {
     Experiments.metric_kinds: "an object with methods; `experiments describe-metric` prints one",
     Jobs.submit: "of arguments that only the rooms know; their commands ask for their jobs",
     Data.submit: "`datasets register` registers in its own process",
+    Recipes.register_files: "of files in memory, such as an upload: `recipes add` takes a folder",
     Registry.register_import: "the importer's: `import mlflow` calls it",
 }
 
@@ -103,6 +105,7 @@ NAMES_NOTHING = {
     *("completion", "datasets preview", "datasets register", "experiments create"),
     *("experiments describe-metric", "experiments save-view", "models gates", "models set-gates"),
     *("runs param-importance", "runs start", "schedules add", "environments build"),
+    "recipes add",
 }
 VALUES = {"version": "1", "view": "999", "stage": "production", "share": "0.1"}
 NEEDED = {

@@ -28,6 +28,7 @@ COMMANDS = {
     "monitors": ("pilothouse.cli.monitors", "monitors", "Windows, drift and performance."),
     "alerts": ("pilothouse.cli.alerts", "alerts", "Alerts and alert rules."),
     "pipelines": ("pilothouse.cli.pipelines", "pipelines", "Retraining and evaluation."),
+    "recipes": ("pilothouse.cli.recipes", "recipes", "Training code of your own, run as jobs."),
     "jobs": ("pilothouse.cli.jobs", "jobs", "Jobs: durable work of the worker."),
     "schedules": ("pilothouse.cli.schedules", "schedules", "Jobs by a clock."),
     "attention": ("pilothouse.cli.attention", "attention", "What needs a person."),

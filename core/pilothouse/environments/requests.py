@@ -73,6 +73,24 @@ def request(
     return row
 
 
+def claim(
+    session: Session, store: Store, requested: EnvironmentRequest, job_id: str
+) -> ModelEnvironment:
+    """Note the request of an environment for a job that builds it itself, as one of its steps.
+
+    One that another job builds stays that job's: whoever comes second finds it built.
+    """
+    row = _existing_or_new(session, store, requested)
+    if row.state == BUILT and row.hash and not folders.is_whole(store, row.hash):
+        row.state = WANTED  # somebody removed the folder
+    if row.state != BUILT and job_has_ended(session, row.job):
+        row.state, row.failure, row.message, row.hint = WANTED, "", "", ""
+        row.job, row.updated_at = job_id, store.now()
+    session.add(row)
+    session.flush()
+    return row
+
+
 def rebuild(
     session: Session, store: Store, name: str, deployed: Deployed, reason: str
 ) -> ModelEnvironment:

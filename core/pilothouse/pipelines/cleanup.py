@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pilothouse.experiments import Experiments
 from pilothouse.jobs import JobContext
 from pilothouse.kit.errors import Cancelled, PilothouseError
+from pilothouse.pipelines.recipes.job_functions import close_runs
 
 
 @contextmanager
@@ -23,4 +24,16 @@ def closing_runs(job: JobContext) -> Iterator[None]:
         status = "cancelled" if isinstance(stopped, Cancelled) else "failed"
         message = "" if isinstance(stopped, Cancelled) else stopped.message
         Experiments(job.store).close_open_runs(job.id, status, message)
+        raise
+
+
+@contextmanager
+def closing_recipe_runs(job: JobContext) -> Iterator[None]:
+    """Close the open runs of a recipe's code that stops with an error, and raise it again."""
+    try:
+        yield
+    except PilothouseError as stopped:
+        is_cancelled = isinstance(stopped, Cancelled)
+        status, error = ("cancelled", "") if is_cancelled else ("failed", stopped.message)
+        close_runs(job.store, job.id, status, error)
         raise

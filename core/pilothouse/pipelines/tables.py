@@ -13,9 +13,10 @@ from pilothouse.storage.tables import OF_ARTIFACT, Json, Seal, Table, Utc
 class Recipe(Table, table=True):
     """People's own training code as it was registered: files, command, parameters, environment.
 
-    `digest` is the zip file of its code. `dataset_parameter` is the parameter that takes the path
-    of a dataset's file, which `dataset_format` says how to write; `model` is the registered model
-    that its runs make versions of, "" when that is not known.
+    `digest` is the zip file of its code, `environment` an EnvironmentRequest as plain values.
+    `dataset_parameter` is the parameter that takes the path of a dataset's file, which
+    `dataset_format` says how to write; `model` is the registered model that its runs make versions
+    of, "" when its code registers them itself.
     """
 
     __tablename__ = "pipelines_recipe"
@@ -28,9 +29,7 @@ class Recipe(Table, table=True):
     entry_point: str
     command: str
     parameters: list[dict[str, Any]] = Field(sa_type=Json)
-    requirements: list[str] = Field(sa_type=Json)
-    python: str = ""
-    interpreter: str = ""
+    environment: dict[str, Any] = Field(sa_type=Json)
     dataset_parameter: str = ""
     dataset_format: str = "parquet"
     model: str = ""

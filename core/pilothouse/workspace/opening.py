@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pilothouse.interop.importing.api import Imports
     from pilothouse.monitoring import Monitoring
     from pilothouse.pipelines import Pipelines
+    from pilothouse.pipelines.recipes.recipes import Recipes
     from pilothouse.registry import Registry
     from pilothouse.training import Training
 
@@ -131,6 +132,13 @@ class Workspace:
         from pilothouse.pipelines import Pipelines
 
         return Pipelines(self.store)
+
+    @cached_property
+    def recipes(self) -> Recipes:
+        """People's own training code, run as jobs."""
+        from pilothouse.pipelines.recipes.recipes import Recipes
+
+        return Recipes(self.store)
 
     @cached_property
     def imports(self) -> Imports:

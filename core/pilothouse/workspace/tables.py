@@ -9,6 +9,7 @@ import pilothouse.experiments.tables
 import pilothouse.interop.tables
 import pilothouse.jobs.tables
 import pilothouse.monitoring.tables
+import pilothouse.pipelines.tables
 import pilothouse.registry.tables  # noqa: F401
 
 # What people call the rows of a table, where they are named one by one.
@@ -30,6 +31,7 @@ TABLE_NOUNS = {
     "monitoring_result": "results of window",
     "monitoring_rule": "alert rule",
     "monitoring_window": "window",
+    "pipelines_recipe": "recipe",
     "registry_alias": "alias",
     "registry_gate_policy": "gate policy before",
     "registry_model": "model",

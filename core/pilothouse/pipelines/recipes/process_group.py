@@ -1,9 +1,10 @@
 """Runs a command in a process group that ends when its parent does.
 
-    python -m pilothouse.pipelines.recipes.process_group FOLDER COMMAND
+    python -I process_group.py FOLDER COMMAND
 
-The parent holds the other end of this process's standard input. When that closes, because the
-parent closed it or died, every process of the group is ended: first asked, then killed.
+It uses the standard library only and is run as a file, so that it starts at once. The parent holds
+the other end of this process's standard input. When that closes, because the parent closed it or
+died, every process of the group is ended: first asked, then killed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def main() -> None:
     )
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # The descriptor itself: a buffer has a lock, which an interpreter that ends would wait for.
+        while os.read(0, 1024):
+            pass
         end_group(process)
 
     threading.Thread(target=watch, daemon=True).start()

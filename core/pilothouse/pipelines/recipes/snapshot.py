@@ -9,6 +9,7 @@ import io
 import os
 import subprocess
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -54,14 +55,24 @@ def take(folder: Path, commit: str = "") -> CodeSnapshot:
     return CodeSnapshot(_of_folder(folder), clean or "")
 
 
+def of_files(files: Mapping[str, bytes]) -> CodeSnapshot:
+    """Code that is given as its files. Raises Invalid for a path that leads out of its folder."""
+    checked: dict[str, bytes] = {}
+    for name, content in files.items():
+        _check_path(name)
+        if not SKIPPED_FOLDERS & set(PurePosixPath(name).parts):
+            checked[name] = content
+    if not checked:
+        raise Invalid("there are no files.", fields={"files": "needed"})
+    _check_size("the upload", len(checked), sum(map(len, checked.values())))
+    return CodeSnapshot(checked)
+
+
 def unpack(data: bytes, target: Path) -> None:
     """Write the files of `to_zip` below an empty folder."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for info in archive.infolist():
-            path = PurePosixPath(info.filename)
-            if path.is_absolute() or ".." in path.parts:
-                raise Invalid(f"the recipe holds the path {info.filename!r}, which leads out of it.")
-            destination = target.joinpath(*path.parts)
+            destination = target.joinpath(*_check_path(info.filename).parts)
             destination.parent.mkdir(parents=True, exist_ok=True)
             destination.write_bytes(archive.read(info))
 
@@ -70,6 +81,13 @@ def files_of(data: bytes) -> dict[str, bytes]:
     """The files of `to_zip` by their path."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {info.filename: archive.read(info) for info in archive.infolist()}
+
+
+def _check_path(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
+        raise Invalid(f"the recipe holds the path {name!r}, which leads out of it.")
+    return path
 
 
 def _of_folder(folder: Path) -> dict[str, bytes]:
@@ -89,7 +107,7 @@ def _of_folder(folder: Path) -> dict[str, bytes]:
     return files
 
 
-def _check_size(folder: Path, count: int, total: int) -> None:
+def _check_size(folder: Path | str, count: int, total: int) -> None:
     if count > MAX_FILES or total > MAX_BYTES:
         raise Invalid(
             f"{folder} holds more than {MAX_FILES:,} files or {MAX_BYTES >> 20} MB.",

@@ -1,0 +1,77 @@
+"""Run a recipe: people's own training code, in an environment of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pilothouse.environments.job_functions import build_environment, resolve_environment
+from pilothouse.jobs import JobContext, workflows
+from pilothouse.kit.parameters import Parameter
+from pilothouse.pipelines.cleanup import closing_recipe_runs
+from pilothouse.pipelines.environments import ending_environment
+from pilothouse.pipelines.recipes.job_functions import (
+    claim_environment,
+    register_models,
+    run_code,
+)
+
+
+@workflows.register("run_recipe")
+class RunRecipeWorkflow:
+    """One run of a recipe, asked for by a person, a schedule or a retraining."""
+
+    title = "Recipe"
+    description = (
+        "Builds the environment of a recipe, runs its code there with the tracking address set, "
+        "and names the runs and model versions that it made. Cancelling ends all its processes."
+    )
+    parameters = (
+        Parameter("recipe", "text", required=True, help="The recipe's name."),
+        Parameter("parameters", "object", help="Parameters of its entry point, by name."),
+        Parameter("dataset", "text", "", help="A dataset version whose file it is given."),
+    )
+
+    @staticmethod
+    def run(
+        job: JobContext,
+        recipe: str,
+        parameters: dict[str, Any] | None = None,
+        dataset: str = "",
+    ) -> dict[str, Any]:
+        """Each part is a step; code that was killed with its worker starts anew."""
+        with closing_recipe_runs(job):
+            ran = run_recipe(job, recipe, parameters or {}, dataset, (0.0, 0.95))
+        job.span(0.95, 1.0)
+        made = job.compute("name its versions", register_models, recipe=recipe, runs=ran["runs"])
+        return {"run": ran["runs"][-1], **ran, **made}
+
+
+def run_recipe(
+    job: JobContext,
+    recipe: str,
+    parameters: dict[str, Any],
+    dataset: str,
+    span: tuple[float, float],
+) -> dict[str, Any]:
+    """The environment and the code, over a share of the job; what `run_code` answers."""
+    start, end = span
+    job.span(start, start + 0.02)
+    claimed = job.compute("claim the environment", claim_environment, recipe=recipe, job_id=job.id)
+    with ending_environment(job, claimed["environment"]):
+        resolved = job.compute(
+            "resolve the environment", resolve_environment, environment=claimed["environment"]
+        )
+        job.span(start + 0.02, start + (end - start) * 0.2)
+        built = job.compute(
+            "build the environment", build_environment, environment=resolved["environment"]
+        )
+    job.span(start + (end - start) * 0.2, end)
+    return job.compute(
+        "run the code",
+        run_code,
+        recipe=recipe,
+        parameters=parameters,
+        dataset=dataset,
+        environment=built["environment"],
+        job_id=job.id,
+    )
