@@ -23,6 +23,7 @@ COMMANDS = {
     "train": ("pilothouse.cli.training", "train", "Train a model on a dataset version."),
     "trainers": ("pilothouse.cli.training", "trainers", "The kinds of model to train."),
     "models": ("pilothouse.cli.models", "models", "Registered models, gates and promotions."),
+    "evaluate": ("pilothouse.cli.scoring", "evaluate", "Evaluate a version on labelled rows."),
     "deployments": ("pilothouse.cli.deployments", "deployments", "Served model versions."),
     "environments": ("pilothouse.cli.environments", "environments", "Environments of models."),
     "monitors": ("pilothouse.cli.monitors", "monitors", "Windows, drift and performance."),

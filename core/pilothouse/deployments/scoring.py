@@ -33,6 +33,8 @@ from pilothouse.kit.ids import run_id
 from pilothouse.models.tasks import Row, Task, task_of
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
     from pilothouse.models.signature import Signature, SignatureField
@@ -143,8 +145,8 @@ class ScoringProcess:
             )
         return False
 
-    def score(self, frame: pd.DataFrame, report: Report, first_row: int = 0) -> Scored:
-        """Score the rows of a frame in batches; `first_row` is its first row's number in messages.
+    def score(self, frame: pd.DataFrame, report: Report) -> Scored:
+        """Score the rows of a frame in batches; a whole-number index numbers the rows in messages.
 
         Raises Invalid for a missing column, for a value that its input does not take (with its row)
         and for rows that the model refuses, Unavailable when the process fails or is late.
@@ -153,9 +155,9 @@ class ScoringProcess:
         columns: Columns = {column.name: [] for column in self._task.columns(self._signature)}
         step = max(min(BATCH_ROWS, BATCH_CELLS // max(len(self._signature.inputs), 1)), 1)
         for start in range(0, len(frame), step):
-            report(start / len(frame), f"{first_row + start:,} rows scored by {self._version.ref}")
+            report(start / len(frame), f"{start:,} rows scored by {self._version.ref}")
             batch = frame.iloc[start : start + step]
-            prepared = request_columns(self._signature, batch, first_row + start)
+            prepared = request_columns(self._signature, batch)
             answers = self._predict(prepared, len(batch))
             for name, values in self._decide(answers).items():
                 columns.setdefault(name, []).extend(values)
@@ -219,11 +221,11 @@ class ScoringProcess:
         return Unavailable(f"the model process of {self._version.ref} {what}.{more}")
 
 
-def request_columns(signature: Signature, frame: pd.DataFrame, first_row: int = 0) -> Columns:
+def request_columns(signature: Signature, frame: pd.DataFrame) -> Columns:
     """The input columns of rows as a request has them, checked as the gateway checks one.
 
     Missing values are None, times milliseconds. A number that is not finite is missing where the
-    input may be, as in training. Raises Invalid with the row, counted from `first_row`.
+    input may be, as in training. Raises Invalid with the row as the frame's index numbers it.
     """
     received = {
         field.name: plain_values(frame[field.name], field)
@@ -234,7 +236,21 @@ def request_columns(signature: Signature, frame: pd.DataFrame, first_row: int = 
     try:
         return check_columns(signature, received, len(frame), unused=others)
     except Invalid as refused:
-        raise _with_dataset_rows(refused, first_row) from refused
+        raise _with_dataset_rows(refused, frame) from refused
+
+
+def answerable(signature: Signature, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which rows a deployment would answer: those without a missing value in a needed input."""
+    import numpy as np
+
+    result = np.ones(len(frame), dtype=np.bool_)
+    for field in signature.inputs:
+        if field.required and field.name in frame:
+            column = frame[field.name]
+            result &= column.notna().to_numpy()
+            if column.dtype.kind == "f":
+                result &= np.isfinite(column.to_numpy())
+    return result
 
 
 def plain_values(column: pd.Series[Any], field: SignatureField) -> list[Any]:
@@ -256,11 +272,15 @@ def plain_values(column: pd.Series[Any], field: SignatureField) -> list[Any]:
     return [None if gone else value for value, gone in zip(plain, missing.tolist(), strict=True)]
 
 
-def _with_dataset_rows(refused: Invalid, first_row: int) -> Invalid:
+def _with_dataset_rows(refused: Invalid, frame: pd.DataFrame) -> Invalid:
     """The refusal with rows of the dataset in place of rows of the batch."""
+    import pandas as pd
+
+    if not pd.api.types.is_integer_dtype(frame.index.dtype):
+        return refused
 
     def shifted(message: str) -> str:
-        return ROW.sub(lambda match: f"row {int(match[1]) + first_row}", message, count=1)
+        return ROW.sub(lambda match: f"row {frame.index[int(match[1])]}", message, count=1)
 
     fields = {name: shifted(message) for name, message in refused.fields.items()}
     if fields == refused.fields:

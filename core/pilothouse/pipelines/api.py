@@ -5,11 +5,15 @@ from __future__ import annotations
 from sqlmodel import Session, col, select
 
 from pilothouse.activity import record
+from pilothouse.data import versions as data_versions
 from pilothouse.deployments import commands
+from pilothouse.deployments.scoring import check_described
 from pilothouse.jobs import submit
 from pilothouse.jobs.tables import Job
 from pilothouse.kit.errors import Conflict, Invalid
 from pilothouse.pipelines import auto_monitor
+from pilothouse.pipelines.labelled_rows import check_inputs, label_column
+from pilothouse.registry import versions
 from pilothouse.storage.service import Service
 
 DEMO = "demo_flights"
@@ -78,6 +82,29 @@ class Pipelines(Service):
                 {"deployment": deployment},
                 title=f"Evaluate {deployment}",
                 subject=("deployment", deployment),
+            )
+
+    def evaluate_version(self, model: str, version: int, dataset: str, label: str = "") -> str:
+        """Ask for the evaluation of a version on a dataset version; the job's id.
+
+        `label` is the column with what was observed, by default that of the model's target. Raises
+        NotFound, Conflict for a version whose answer is not described, Invalid when the dataset
+        version lacks an input or the labels.
+        """
+        with self._store.write() as session:
+            info = versions.find(session, model, version)
+            check_described(info)
+            data = data_versions.info(data_versions.row(session, dataset))
+            label = label_column(info.signature, data.column_names, label)
+            check_inputs(info.signature, data.column_names, data.ref)
+            about = {"dataset": data.ref, "label": label}
+            return submit(
+                session,
+                self._store,
+                "evaluate_version",
+                {"model": model, "version": info.version, **about},
+                title=f"Evaluate {info.ref} on {data.ref}",
+                subject=("version", info.ref),
             )
 
     def start_demo(self, weeks: int | None = None) -> str:

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from pilothouse.activity import record
 from pilothouse.experiments import late_writes
-from pilothouse.experiments.tables import RunArtifact
+from pilothouse.experiments.tables import Run, RunArtifact
 from pilothouse.registry import versions
 from pilothouse.registry.tables import VersionEvaluation
 from pilothouse.storage import Store
@@ -39,7 +39,10 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class EvaluationInfo:
-    """One evaluation of a version: the labelled rows that it was measured on, and its metrics."""
+    """One evaluation of a version: the rows that it was measured on, and its metrics.
+
+    Without a `label` the rows have none and there are no metrics: they are a reference only.
+    """
 
     run_id: str
     model: str
@@ -109,6 +112,22 @@ def evaluations(session: Session, model: str, version: int) -> list[EvaluationIn
 def newest(session: Session, model: str, version: int) -> EvaluationInfo | None:
     """The newest evaluation of a version, or None."""
     return next(iter(evaluations(session, model, version)), None)
+
+
+def newest_measured(session: Session, model: str, version: int) -> EvaluationInfo | None:
+    """The newest evaluation of a version that has metrics, or None."""
+    return next((info for info in evaluations(session, model, version) if info.metrics), None)
+
+
+def of_job(session: Session, job: str) -> EvaluationInfo | None:
+    """What the evaluation of a job recorded, or None while there is nothing."""
+    query = (
+        select(VersionEvaluation)
+        .join(Run, col(Run.id) == col(VersionEvaluation.run_id))
+        .where(Run.job_id == job)
+    )
+    row = session.exec(query).first()
+    return None if row is None else _info(row)
 
 
 def evaluation_frame(session: Session, model: str, version: int) -> pd.DataFrame:

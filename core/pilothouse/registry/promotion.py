@@ -210,7 +210,7 @@ def _side(session: Session, version: VersionInfo) -> Side:
     """A version with the metrics of its training; without one, of its newest evaluation."""
     evaluated = None
     if not version.held_out:
-        evaluated = evaluations.newest(session, version.model, version.version)
+        evaluated = evaluations.newest_measured(session, version.model, version.version)
     source = evaluated or version
     return Side(
         version=version.ref,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pilothouse.models.answers import answer_arrays
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import task_of
 
@@ -29,20 +30,8 @@ def predict_raw(pipeline: Any, signature: Signature, rows: Any) -> Floats:
 def output_columns(signature: Signature, raw: Floats) -> Outputs:
     """The output columns that the task makes of raw rows, as arrays."""
     task = task_of(signature)
-    categories = {column.name for column in task.columns(signature) if column.kind == "category"}
     parts = [
-        task.decide(signature, raw[start : start + CHUNK].tolist())
+        answer_arrays(signature, task.decide(signature, raw[start : start + CHUNK].tolist()))
         for start in range(0, max(len(raw), 1), CHUNK)
     ]
-    return {
-        name: np.concatenate([_array(part[name], name in categories) for part in parts])
-        for name in parts[0]
-    }
-
-
-def _array(values: list[Any], category: bool) -> npt.NDArray[Any]:
-    if not category:
-        return np.asarray(values, dtype=np.float64)
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

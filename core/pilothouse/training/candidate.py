@@ -22,6 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from pilothouse.kit.errors import Invalid
+from pilothouse.models.answers import REFERENCE_ROWS, reference_file
 from pilothouse.models.metrics.class_metrics import best_threshold
 from pilothouse.models.signature import Signature
 from pilothouse.models.tasks import SCORE, ranking_metrics
@@ -35,7 +36,6 @@ from pilothouse.training.trainers import Value, trainers
 from pilothouse.training.training_data import TrainingData
 
 MODEL_PATH = "model/model.joblib"
-REFERENCE_ROWS = 50_000
 EXAMPLE_ROWS = 3
 DEFAULT_THRESHOLD = 0.5
 FOLD_METRICS = 4  # of the task's metrics, the first so many are computed on each fold
@@ -248,22 +248,14 @@ def _dump(pipeline: Pipeline) -> bytes:
 def _reference(fit: _Fit, columns: Outputs) -> bytes:
     """The held-out rows with labels and answers: the reference that later windows are compared to.
 
-    `__row` is a row's position in the dataset version, by which a comparison finds it in other
-    runs.
+    A row's position is that in the dataset version.
     """
     data = fit.data
     sample = thin(len(fit.truth), REFERENCE_ROWS, data.spec.seed)
     positions = data.split.test[sample]
-    logged = [column.name for column in data.task.columns(fit.signature)]
-    truth = fit.truth[sample]
-    rows = data.frame.iloc[positions].assign(
-        __target=truth.astype(np.int16) if data.task.has_classes else truth,
-        __row=data.origin[positions].astype("int64"),
-        **{f"__{name}": columns[name][sample] for name in logged},
-    )
-    buffer = io.BytesIO()
-    rows.to_parquet(buffer, index=False, compression="zstd")
-    return buffer.getvalue()
+    answers = {name: values[sample] for name, values in columns.items()}
+    rows = data.frame.iloc[positions]
+    return reference_file(fit.signature, rows, answers, fit.truth[sample], data.origin[positions])
 
 
 def _resolved_spec(training_data: TrainingData, params: Mapping[str, Value]) -> TrainingSpec:

@@ -81,8 +81,9 @@ def test_a_value_that_cannot_be_read_is_named_with_its_row_in_the_dataset(
 def test_a_needed_value_that_is_missing_is_refused_as_a_deployment_refuses_it() -> None:
     frame = rows(5).astype({"distance": float})
     frame.loc[2, "distance"] = np.nan
+    frame.index = pd.RangeIndex(100, 105)
     with pytest.raises(Invalid, match="distance: row 102 is missing"):
-        request_columns(SIGNATURE, frame, first_row=100)
+        request_columns(SIGNATURE, frame)
 
 
 def test_values_are_prepared_as_json_brings_them() -> None:

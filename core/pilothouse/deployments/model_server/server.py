@@ -76,7 +76,8 @@ class Predictor:
     def __init__(self, model: Any, signature: Signature) -> None:
         self._model = model
         self._signature = signature
-        self._order = _class_order(model, signature)
+        self._gives_probabilities = signature.gives == "probability"
+        self._order = _class_order(model, signature) if self._gives_probabilities else []
         # PERF: pandas costs a process about a second of CPU and a hundred megabytes, and making a
         # frame takes longer than many a prediction (benchmark: run.py predict).
         self._needs_frame = not _begins_with_encoder(model)
@@ -84,21 +85,31 @@ class Predictor:
             pandas_import.refuse()
 
     def __call__(self, columns: Columns) -> Rows:
-        """Class probabilities in the order of the signature's classes. Raises ValueError."""
-        import numpy as np
+        """Class probabilities in the order of the signature's classes, or what is predicted.
 
+        Raises ValueError.
+        """
         prepare = to_frame if self._needs_frame else to_arrays
         inputs = prepare(columns, self._signature.inputs)
         try:
-            probabilities = self._model.predict_proba(inputs)
+            return self._answer(inputs)
         except ImportError:  # a later step of the pipeline may need pandas
             if not pandas_import.allow():
                 raise
-            probabilities = self._model.predict_proba(inputs)
+            return self._answer(inputs)
 
-        if not np.isfinite(probabilities).all():
-            raise ValueError("the model returned probabilities that are not finite")
-        rows: Rows = probabilities[:, self._order].tolist()
+    def _answer(self, inputs: Any) -> Rows:
+        import numpy as np
+
+        if self._gives_probabilities:
+            answers = self._model.predict_proba(inputs)[:, self._order]
+        else:
+            predicted = np.asarray(self._model.predict(inputs))
+            answers = predicted.reshape(len(predicted), -1)
+        if answers.dtype.kind == "f" and not np.isfinite(answers).all():
+            kind = "probabilities" if self._gives_probabilities else "numbers"
+            raise ValueError(f"the model returned {kind} that are not finite")
+        rows: Rows = answers.tolist()
         return rows
 
 
@@ -134,7 +145,8 @@ def check(launch: Launch) -> None:
     for row in launch.example[:1]:
         names = [field["name"] for field in launch.signature["inputs"]]
         answers = predictor([[row.get(name)] for name in names])
-        if abs(sum(answers[0]) - 1) > TOLERANCE:
+        gives_shares = launch.signature.get("gives", "probability") == "probability"
+        if gives_shares and abs(sum(answers[0]) - 1) > TOLERANCE:
             raise SystemExit(f"the probabilities of its example add up to {sum(answers[0])}, not 1")
 
 

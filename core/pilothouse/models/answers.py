@@ -1,0 +1,77 @@
+"""Answers as arrays, and the rows that are stored with them.
+
+It runs in child processes: numpy and pandas are imported inside the functions.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import task_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    Outputs = dict[str, npt.NDArray[Any]]
+    Positions = npt.NDArray[np.int64]
+
+TARGET, ROW, OUTPUT_PREFIX = "__target", "__row", "__"
+REFERENCE_ROWS = 50_000  # of more, as many are drawn at random
+REFERENCE_SEED = 0
+
+
+def answer_arrays(signature: Signature, columns: Mapping[str, Sequence[Any]]) -> Outputs:
+    """Output columns as arrays: numbers as float64 with NaN for none, anything else as objects."""
+    import numpy as np
+
+    logged = task_of(signature).columns(signature)
+    categories = {column.name for column in logged if column.kind == "category"}
+
+    def as_array(values: Sequence[Any], category: bool) -> npt.NDArray[Any]:
+        if not category and not any(isinstance(value, str) for value in values):
+            return np.asarray(values, dtype=np.float64)
+        array = np.empty(len(values), dtype=object)
+        array[:] = list(values)
+        return array
+
+    return {name: as_array(values, name in categories) for name, values in columns.items()}
+
+
+def reference_file(
+    signature: Signature,
+    rows: pd.DataFrame,
+    columns: Mapping[str, npt.NDArray[Any]],
+    truth: npt.NDArray[Any] | None,
+    positions: Positions,
+) -> bytes:
+    """Rows with labels and answers as Parquet: what later windows and other runs are compared with.
+
+    `rows` are the inputs, `columns` the answers, `truth` the labels as numbers (None when there are
+    none) and `positions` the rows' positions in the dataset version, by which a comparison
+    finds them in other runs. Their columns are `__<output>`, `__target` and `__row`.
+    """
+    task = task_of(signature)
+    logged = [column.name for column in task.columns(signature)]
+    own: dict[str, Any] = {} if truth is None else {TARGET: _labels(truth, task.has_classes)}
+    frame = rows.reset_index(drop=True).assign(
+        **own,
+        **{ROW: positions.astype("int64")},
+        **{f"{OUTPUT_PREFIX}{name}": columns[name] for name in logged},
+    )
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()
+
+
+def _labels(truth: npt.NDArray[Any], classes: bool) -> Any:
+    """Positions of classes as small integers; the row of a multilabel model as a list."""
+    import numpy as np
+
+    if truth.ndim > 1:
+        return list(truth)
+    return truth.astype(np.int16) if classes else truth
