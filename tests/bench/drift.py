@@ -88,12 +88,13 @@ def _profile(frame: pd.DataFrame) -> Any:
 
 
 def _ours(profile: Any, current: pd.DataFrame) -> dict[tuple[str, str], float]:
-    from pilothouse.monitoring.assessment import WindowRows, assess
+    from pilothouse.monitoring.assessment import assess
     from pilothouse.monitoring.monitor_config import MonitorConfig
+    from pilothouse.monitoring.window_rows import WindowRows
 
     rows = len(current)
-    window = WindowRows(current, np.full(rows, 0.5), np.full(rows, np.nan))
-    checks = assess(profile, window, MonitorConfig(), 0.5).checks
+    window = WindowRows(current, {"score": np.full(rows, 0.5)}, np.full(rows, np.nan))
+    checks = assess(profile, window, MonitorConfig(), _signature(current)).checks
     return {(c.check, c.column): c.score for c in checks if c.column and c.score is not None}
 
 

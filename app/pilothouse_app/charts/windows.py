@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from pilothouse_app.charts.base import empty_figure, floats, threshold_line, with_opacity
+from pilothouse_app.charts.base import (
+    MAX_SERIES,
+    empty_figure,
+    floats,
+    literal,
+    threshold_line,
+    with_opacity,
+)
 from pilothouse_app.charts.palette import palette
 from pilothouse_app.charts.series import STATES
 
@@ -23,6 +30,7 @@ def status_over_time(
     reference: float | None = None,
     limit: float | None = None,
     tickformat: str = ".2f",
+    unit: str = "",
 ) -> go.Figure:
     """A metric by window (columns start, `value`, `status`), its points coloured by their status.
 
@@ -49,7 +57,7 @@ def status_over_time(
         threshold_line(chart, dark, y=reference, label="reference", bad=False)
     if limit is not None:
         threshold_line(chart, dark, y=limit, label="limit")
-    return chart.update_yaxes(tickformat=tickformat)
+    return chart.update_yaxes(tickformat=tickformat, title=literal(unit) if unit else None)
 
 
 def rows_over_time(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
@@ -77,28 +85,23 @@ def rows_over_time(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
     return chart.update_layout(barmode="overlay")
 
 
-def score_over_time(
-    frame: pd.DataFrame, *, dark: bool, mean: str = "mean_score", rate: str = "positive_rate"
-) -> go.Figure:
-    """The mean score by window beside the observed positive rate."""
-    colours = palette(dark)
+def lines_over_time(frame: pd.DataFrame, *, dark: bool) -> go.Figure:
+    """The other columns by window (column start), a line each; shares as percentages."""
     chart = empty_figure(dark)
-    lines = (
-        (mean, "mean score", colours.accent),
-        (rate, "observed positive rate", colours.categorical[1]),
-    )
+    names = [name for name in frame.columns if name != "start" and frame[name].notna().any()]
+    colours = palette(dark).categorical
+    is_share = bool(names) and all(frame[name].dropna().between(0, 1).all() for name in names)
+    tickformat = ".0%" if is_share else ".4~g"
 
-    for column, name, colour in lines:
-        if column not in frame or not frame[column].notna().any():
-            continue
+    for index, name in enumerate(names[:MAX_SERIES]):
         chart.add_scatter(
             x=frame["start"],
-            y=floats(frame[column]),
-            name=name,
+            y=floats(frame[name]),
+            name=literal(name),
             mode="lines+markers",
-            line={"width": 1.8, "color": colour},
+            line={"width": 1.8, "color": colours[index]},
             marker={"size": 5},
-            hovertemplate="%{y:.1%}",
+            hovertemplate="%{y:.1%}" if is_share else "%{y:.4~g}",
         )
 
-    return chart.update_yaxes(tickformat=".0%")
+    return chart.update_yaxes(tickformat=tickformat)

@@ -16,15 +16,16 @@ from pilothouse_app.components.formats import title
 from pilothouse_app.components.header import header, section
 from pilothouse_app.components.links import address, go, link, query_param, screen
 from pilothouse_app.components.screen import Screen
-from pilothouse_app.components.table import table
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.alerts import inbox
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
+from pilothouse_app.features.monitoring.metrics import monitored_metrics
 from pilothouse_app.features.monitoring.rules import add_rule_button, rules_view
+from pilothouse_app.features.monitoring.settings import change_settings_button, settings_view
 from pilothouse_app.features.monitoring.trends import latest_metrics, trends
-from pilothouse_app.features.monitoring.windows import COLUMNS, choose_window, display_windows
+from pilothouse_app.features.monitoring.windows import choose_window, window_table
 from pilothouse_app.features.pipelines.progress import running_jobs
 from pilothouse_app.features.pipelines.start import retrain_button
 
@@ -39,7 +40,7 @@ SCREEN = Screen(
     section="Operate",
     order=20,
 )
-VIEWS = ("overview", "drift", "windows", "alerts", "rules")
+VIEWS = ("overview", "drift", "windows", "alerts", "rules", "settings")
 KINDS = ("evaluate_windows", "retrain", "drift_report")
 
 
@@ -75,6 +76,8 @@ def render() -> None:
         inbox(name)
     elif view == "rules":
         rules_view(name)
+    elif view == "settings":
+        settings_view(name)
     elif windows.empty:
         _no_window()
     else:
@@ -101,6 +104,8 @@ def _bar(names: Sequence[str], name: str) -> str:
         link(address("deployment", name), "Deployment", icon=":material/rocket_launch:")
         if view == "rules":
             add_rule_button(name)
+        if view == "settings":
+            change_settings_button(name)
     return view
 
 
@@ -158,15 +163,11 @@ def _of_windows(view: str, name: str, windows: pd.DataFrame) -> None:
     if view == "drift":
         _drift(name, windows)
     elif view == "windows":
-        rows = display_windows(windows)
-        with table_height("windows", len(rows), reserve=12) as height:
-            table(
-                rows, COLUMNS, key="windows", alt="Windows", opens=("window", "id"), height=height
-            )
+        with table_height("windows", len(windows), reserve=12) as height:
+            window_table(windows, monitored_metrics(name), height=height)
     else:
-        auc = workspace().monitoring.trend(name, "roc_auc", signal="performance")
-        latest_metrics(windows, auc)
-        trends(name, windows, auc)
+        latest_metrics(name, windows)
+        trends(name, windows)
 
 
 def _drift(name: str, windows: pd.DataFrame) -> None:

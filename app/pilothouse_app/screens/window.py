@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pilothouse.monitoring.check_titles import check_title
-from pilothouse_app.charts.curves import calibration
-from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.confirm import confirm
 from pilothouse_app.components.empty_state import empty, nothing_found
 from pilothouse_app.components.filters import choose_or_all, filter_bar, switch
-from pilothouse_app.components.formats import ago, count, number, plural, share, title
-from pilothouse_app.components.header import facts, header, section
+from pilothouse_app.components.formats import ago, count, plural, share, title
+from pilothouse_app.components.header import facts, header
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.links import PageAddress, address, go, link, query_param, screen
 from pilothouse_app.components.markdown import literal
@@ -24,7 +22,14 @@ from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.monitoring.drift import ranking_and_distributions
+from pilothouse_app.features.monitoring.metrics import (
+    metric_text,
+    metric_title,
+    monitored_metrics,
+)
+from pilothouse_app.features.monitoring.performance import performance_view
 from pilothouse_app.features.monitoring.reports import report_frame, report_table
+from pilothouse_app.features.monitoring.trends import summary_kpi
 from pilothouse_app.features.monitoring.windows import span_text
 
 if TYPE_CHECKING:
@@ -52,13 +57,6 @@ RESULTS = {
     "n_current": number_column("Rows", 0, width=76),
     "n_reference": number_column("Reference rows", 0, width=112),
     "message": text_column("Note"),
-}
-BRIEF = {
-    "check": text_column("Metric", width=128),
-    "status": status_column(width=82),
-    "score": number_column("Window", 4, width=74),
-    "reference": number_column("Reference", 4, width=80),
-    "threshold": number_column("Limit", 3, width=62),
 }
 
 
@@ -91,7 +89,7 @@ def render() -> None:
     if view == "drift":
         ranking_and_distributions(window.id, key="window")
     elif view == "performance":
-        _performance(window)
+        performance_view(window)
     elif view == "results":
         _results(workspace().monitoring.results(window.id), signal)
     else:
@@ -148,43 +146,20 @@ def _facts(window: WindowInfo) -> None:
 
 
 def _tiles(window: WindowInfo) -> None:
-    auc = window.metrics.get("roc_auc")
-    kpi_row(
-        [
-            Kpi("ROC AUC", number(auc), "observed" if auc is not None else "too few labels"),
-            Kpi("Drifted columns", f"{window.drifted} of {window.columns}", "over their limit"),
-            Kpi(
-                "Mean score",
-                number(window.mean_score),
-                f"{share(window.base_rate)} observed positive",
-            ),
-            Kpi("Predictions", count(window.rows), "in this window"),
-            Kpi("Labelled", share(window.coverage), plural(window.labelled, "label")),
-        ]
-    )
+    metrics = monitored_metrics(window.deployment)
+    value = metric_text(metrics.get(window.metric), window.value)
+    context = "observed" if window.value is not None else "too few labels"
+    kpis = [
+        Kpi(metric_title(metrics, window.metric), value, context) if window.metric else None,
+        Kpi("Drifted columns", f"{window.drifted} of {window.columns}", "over their limit"),
+        summary_kpi(window.output_summary, window.label_summary),
+        Kpi("Predictions", count(window.rows), "in this window"),
+        Kpi("Labelled", share(window.coverage), plural(window.labelled, "label")),
+    ]
+    kpi_row([kpi for kpi in kpis if kpi is not None])
 
 
-def _performance(window: WindowInfo) -> None:
-    left, right = st.columns([46, 54], gap="medium")
-    with left:
-        section("Observed metrics", "of the labelled rows")
-        results = workspace().monitoring.results(window.id)
-        _results(results, "performance", brief=True)
-    with right:
-        section("Calibration", "observed share by predicted probability")
-        curve = workspace().monitoring.calibration(window.id)
-        if curve.empty:
-            st.markdown(":gray[Too few labels for a curve.]")
-            return
-        figure(
-            calibration({"this window": curve}, dark=dark()),
-            key="window_calibration",
-            height=340,
-            alt="Observed share by predicted probability in this window",
-        )
-
-
-def _results(results: pd.DataFrame, signal: str, *, brief: bool = False) -> None:
+def _results(results: pd.DataFrame, signal: str) -> None:
     chosen = results[results["signal"] == signal] if signal else results
     if chosen.empty:
         nothing_found("results")
@@ -196,13 +171,7 @@ def _results(results: pd.DataFrame, signal: str, *, brief: bool = False) -> None
     )
 
     with table_height("results", len(rows), reserve=24) as height:
-        table(
-            rows,
-            BRIEF if brief else RESULTS,
-            key=f"results_{signal}",
-            alt="Results",
-            height=height,
-        )
+        table(rows, RESULTS, key=f"results_{signal}", alt="Results", height=height)
 
 
 def _reports(window: WindowInfo) -> None:

@@ -108,7 +108,11 @@ def _rules(ws: Workspace, deployment: str | None) -> pd.DataFrame:
 @click.argument("deployment")
 @click.argument("name")
 @click.option("--signal", type=CHOICES["signal"], required=True)
-@click.option("--check", required=True, help="A drift test or a metric, such as psi or roc_auc.")
+@click.option(
+    "--check",
+    required=True,
+    help="A drift test or a metric, such as psi or accuracy; primary: the one that decides.",
+)
 @click.option(
     "--condition", type=CHOICES["condition"], required=True, help="A kind of rule, such as above."
 )

@@ -13,13 +13,14 @@ from pilothouse.cli.options import INSTANT, JSON_VALUE, NEW_FILE
 from pilothouse.cli.output import Output, text_of
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.monitoring.api import Monitoring
-from pilothouse.monitoring.checks import PERFORMANCE
+from pilothouse.monitoring.checks import PERFORMANCE, PRIMARY
 from pilothouse.monitoring.windows import Period
 from pilothouse.pipelines.api import Pipelines
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pilothouse.monitoring.frames import WindowDocuments
     from pilothouse.monitoring.monitor_config import MonitorInfo
     from pilothouse.workspace import Workspace
 
@@ -96,6 +97,7 @@ def _start(ws: Workspace, deployment: str) -> Output:
 @click.option("--primary", type=JSON_VALUE, default=None, help='Such as {"number": "psi"}.')
 @click.option("--limits", type=JSON_VALUE, default=None, help="Of drift tests.")
 @click.option("--tolerances", type=JSON_VALUE, default=None, help="Of metrics.")
+@click.option("--reference-rows", type=int, default=None, help="First rows, without held-out ones.")
 def _change(ws: Workspace, deployment: str, **settings: Any) -> Output:
     """Change how the windows of a DEPLOYMENT are judged; what is left out stays as it is."""
     return _settings(ws.monitoring.monitor(deployment, **options_of(settings)))
@@ -173,15 +175,31 @@ def _drift(ws: Workspace, window: str) -> pd.DataFrame:
 )
 @window_argument
 @click.argument("column")
-def _distributions(ws: Workspace, window: str, column: str) -> pd.DataFrame:
-    return ws.monitoring.distributions(window, column)
+@click.option("--signal", default=None, help="prediction_drift: an output of the same name.")
+def _distributions(ws: Workspace, window: str, column: str, signal: str | None) -> pd.DataFrame:
+    return ws.monitoring.distributions(window, column, signal=signal)
 
 
-@verb(monitors, Monitoring.calibration, example="pilothouse monitors calibration WINDOW")
+@verb(
+    monitors,
+    Monitoring.documents,
+    example="pilothouse monitors documents WINDOW --json",
+)
 @window_argument
-def _calibration(ws: Workspace, window: str) -> pd.DataFrame:
-    ws.monitoring.window(window)
-    return ws.monitoring.calibration(window)
+def _documents(ws: Workspace, window: str) -> Output:
+    documents = ws.monitoring.documents(window)
+    lines = [f"{name} ({side})" for side, names in _sides(documents) for name in names]
+    return Output(documents, "\n".join(lines) or "Nothing here yet.")
+
+
+def _sides(documents: WindowDocuments) -> list[tuple[str, list[str]]]:
+    return [("window", list(documents.window)), ("reference", list(documents.reference))]
+
+
+@verb(monitors, Monitoring.metrics, example="pilothouse monitors metrics churn")
+@deployment_argument
+def _metrics(ws: Workspace, deployment: str) -> pd.DataFrame:
+    return ws.monitoring.metrics(deployment)
 
 
 @verb(
@@ -200,9 +218,11 @@ def _trend(
     return ws.monitoring.trend(deployment, check, column, signal=signal)
 
 
-@verb(monitors, example="pilothouse monitors performance churn --metric roc_auc")
+@verb(monitors, example="pilothouse monitors performance churn --metric accuracy")
 @deployment_argument
-@click.option("--metric", default="roc_auc", show_default=True)
+@click.option(
+    "--metric", default=PRIMARY, help="  [default: the metric that decides for its task]."
+)
 def _performance(ws: Workspace, deployment: str, metric: str) -> pd.DataFrame:
     """A metric over the windows of a deployment, from predictions that have a label."""
     ws.monitoring.monitor_info(deployment)

@@ -13,7 +13,13 @@ from pilothouse.kit.clock import to_ms
 from pilothouse.kit.errors import Conflict, Invalid, NotFound
 from pilothouse.kit.ids import uuid7
 from pilothouse.kit.parameters import read_params
-from pilothouse.monitoring.checks import DRIFTED_SHARE, FEATURE_DRIFT, PERFORMANCE, SIGNALS
+from pilothouse.monitoring.checks import (
+    DRIFTED_SHARE,
+    FEATURE_DRIFT,
+    PERFORMANCE,
+    PRIMARY,
+    SIGNALS,
+)
 from pilothouse.monitoring.rules import RuleKind, rule_kinds
 from pilothouse.monitoring.tables import AlertRule
 from pilothouse.storage import Store
@@ -31,6 +37,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 @dataclass(frozen=True)
 class AlertRuleSpec:
     """A rule as it is written: `column` is a glob; `clear_threshold` is softer than `threshold`.
+
+    With the check "primary" it watches the metric that decides for the task of each window's
+    version. Of drifted outputs, "*" means those that decide.
 
     `for_windows` breaches in a row fire, `clear_windows` clear windows in a row resolve.
     `action` says what a workflow may do when it fires.
@@ -53,10 +62,10 @@ DEFAULT_RULES = (
     AlertRuleSpec(
         name="performance",
         signal=PERFORMANCE,
-        check="roc_auc",
-        condition="below_reference",
-        threshold=0.05,
-        clear_threshold=0.04,
+        check=PRIMARY,
+        condition="worse_than_tolerated",
+        threshold=1.0,
+        clear_threshold=0.8,
         severity="critical",
         action=RETRAIN,
     ),

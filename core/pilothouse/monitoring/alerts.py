@@ -21,7 +21,7 @@ from pilothouse.kit.ids import uuid7
 from pilothouse.monitoring import alert_rules
 from pilothouse.monitoring.alert_state import AlertState, Condition, Verdict, combine, evaluate
 from pilothouse.monitoring.check_titles import check_phrase
-from pilothouse.monitoring.checks import ERROR, INSUFFICIENT
+from pilothouse.monitoring.checks import ERROR, INSUFFICIENT, PREDICTION_DRIFT, PRIMARY
 from pilothouse.monitoring.rules import rule_kinds
 from pilothouse.monitoring.tables import (
     ACKNOWLEDGED,
@@ -166,14 +166,28 @@ def _reading(window: Window, results: Sequence[CheckResult], condition: Conditio
 def _verdict(result: CheckResult, condition: Condition) -> Verdict:
     if result.status in NOT_EVALUATED:
         return "unknown"
-    return condition.verdict(result.score, result.reference)
+    return condition.verdict(*_compared(result, condition.kind))
+
+
+def _compared(result: CheckResult, kind: str) -> tuple[float | None, float | None]:
+    """The score and the reference that a kind of rule compares: values, or tolerances.
+
+    The check fails at its threshold, on its bad side of the reference, so that the distance from
+    the reference over the distance of the threshold is positive exactly where it is worse.
+    """
+    score, reference, fails = result.score, result.reference, result.threshold
+    if not rule_kinds.get(kind).in_tolerances:
+        return score, reference
+    if score is None or reference is None or fails is None or fails == reference:
+        return None, None
+    return (score - reference) / (fails - reference), 0.0
 
 
 def _worst_result(results: Iterable[CheckResult], condition: Condition) -> CheckResult | None:
     """The result that lies farthest beyond the threshold."""
     return max(
         results,
-        key=lambda result: condition.excess(result.score, result.reference) or 0.0,
+        key=lambda result: condition.excess(*_compared(result, condition.kind)) or 0.0,
         default=None,
     )
 
@@ -206,16 +220,29 @@ def _results(
             (col(Window.id) == col(CheckResult.window_id))
             & (col(Window.revision) == col(CheckResult.revision)),
         )
-        .where(
-            Window.deployment == rule.deployment,
-            CheckResult.signal == rule.signal,
-            CheckResult.check == rule.check,
-        )
+        .where(Window.deployment == rule.deployment, CheckResult.signal == rule.signal)
     )
+    of_outputs = rule.signal == PREDICTION_DRIFT and rule.column == "*"
+    if rule.check == PRIMARY:
+        query = query.where(CheckResult.primary)
+    elif of_outputs:
+        # Which outputs decide is written on their primary test, which may be another one.
+        query = query.where(col(CheckResult.primary) | (col(CheckResult.check) == rule.check))
+    else:
+        query = query.where(CheckResult.check == rule.check)
+
+    results = [result for result in session.exec(query) if result.window_id in newest]
+    if of_outputs and rule.check != PRIMARY:
+        deciding = {(result.window_id, result.column) for result in results if result.primary}
+        results = [
+            result
+            for result in results
+            if result.check == rule.check and (result.window_id, result.column) in deciding
+        ]
 
     by_window: dict[str, list[CheckResult]] = {}
-    for result in session.exec(query):
-        if result.window_id in newest and fnmatchcase(result.column, rule.column):
+    for result in results:
+        if fnmatchcase(result.column, rule.column):
             by_window.setdefault(result.window_id, []).append(result)
 
     return by_window
@@ -283,16 +310,25 @@ def _update(
 
 def _limit(rule: AlertRule, result: CheckResult) -> float | None:
     """The score at which the rule breaches."""
-    return rule_kinds.get(rule.condition).limit(result.reference, rule.threshold)
+    kind = rule_kinds.get(rule.condition)
+    if not kind.in_tolerances:
+        return kind.limit(result.reference, rule.threshold)
+    tolerances = kind.limit(0.0, rule.threshold)
+    if tolerances is None or result.reference is None or result.threshold is None:
+        return None
+    return result.reference + tolerances * (result.threshold - result.reference)
 
 
 def breach_message(rule: AlertRule, result: CheckResult, window: Window) -> str:
     """The breach in a sentence."""
     check = check_phrase(result.check)
     subject = f"{check} of {result.column}" if result.column else check
-    score = result.score or 0.0
-    breach = rule_kinds.get(rule.condition).describe(score, result.reference, rule.threshold)
-    return f"{subject} was {score:.3f} in the window from {window.start:%Y-%m-%d}, {breach}"
+    score, reference = _compared(result, rule.condition)
+    breach = rule_kinds.get(rule.condition).describe(score or 0.0, reference, rule.threshold)
+    if rule_kinds.get(rule.condition).in_tolerances and result.reference is not None:
+        breach += f" (reference {result.reference:.4g}, limit {_limit(rule, result) or 0.0:.4g})"
+    value = f"{result.score or 0.0:.4g}"
+    return f"{subject} was {value} in the window from {window.start:%Y-%m-%d}, {breach}"
 
 
 def _end(session: Session, store: Store, alert: Alert, window: Window | None, note: str) -> None:

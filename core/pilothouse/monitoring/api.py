@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WindowInfo:
-    """A window as last evaluated."""
+    """A window as last evaluated.
+
+    `metric` is the key of the metric that decides ("" where nothing is measured), `value` its
+    value. The summaries are what labels and answers were like, as numbers by title.
+    """
 
     id: str
     deployment: str
@@ -39,15 +43,17 @@ class WindowInfo:
     rows: int
     labelled: int
     coverage: float | None
-    base_rate: float | None
-    mean_score: float | None
     status: str
     drift_status: str
     performance_status: str
     columns: int
     drifted: int
     drifted_share: float | None
+    metric: str
+    value: float | None
     metrics: Mapping[str, float]
+    label_summary: Mapping[str, float]
+    output_summary: Mapping[str, float]
     revision: int
     evaluated_at: datetime
 
@@ -121,10 +127,7 @@ class Monitoring(Service):
     def window(self, window: str) -> WindowInfo:
         """One window. Raises NotFound."""
         with self._store.read() as session:
-            row = frames.window_row(session, window)
-        metrics = {name: row[name] for name in frames.METRICS if row[name] is not None}
-        own = {name: value for name, value in row.items() if name not in frames.METRICS}
-        return WindowInfo(**own, metrics=metrics)
+            return WindowInfo(**frames.window_row(session, window))
 
     def remove_window(self, window: str, reason: str = "") -> None:
         """Remove a window that rests on wrong event times, for example.
@@ -145,7 +148,10 @@ class Monitoring(Service):
     def trend(
         self, deployment: str, check: str, column: str | None = None, *, signal: str | None = None
     ) -> pd.DataFrame:
-        """One check over the windows, oldest first; columns as in `frames.TREND`."""
+        """One check over the windows, oldest first; columns as in `frames.TREND`.
+
+        The check "primary" is the metric that decided on each window.
+        """
         with self._store.read() as session:
             return frames.trend(session, deployment, check, column, signal)
 
@@ -156,18 +162,31 @@ class Monitoring(Service):
             importance = baselines.importance(self._store, session, row.model, row.version)
             return frames.drift_ranking(session, window, importance)
 
-    def distributions(self, window: str, column: str) -> pd.DataFrame:
+    def distributions(self, window: str, column: str, *, signal: str | None = None) -> pd.DataFrame:
         """A column in the reference and in the window; columns as in `frames.BINS`.
 
-        `score` is the prediction's own. Raises NotFound for an unknown column.
+        Of a feature and an output of one name it is the feature, unless `signal` is
+        "prediction_drift". Raises NotFound for an unknown column.
         """
         with self._store.read() as session:
-            return frames.distributions(session, self._store.artifacts, window, column)
+            return frames.distributions(session, self._store.artifacts, window, column, signal)
 
-    def calibration(self, window: str) -> pd.DataFrame:
-        """Mean score (predicted), observed share and rows (count) in ten bins of the score."""
+    def documents(self, window: str) -> frames.WindowDocuments:
+        """What the performance of a window is drawn from, beside the reference's.
+
+        Raises NotFound.
+        """
         with self._store.read() as session:
-            return frames.calibration(session, self._store.artifacts, window)
+            return frames.documents(session, self._store.artifacts, window)
+
+    def metrics(self, deployment: str) -> pd.DataFrame:
+        """The metrics that a deployment's windows are held to; columns as in `frames.METRICS`.
+
+        They are those of the task of the version that serves. Raises NotFound when nobody
+        monitors it.
+        """
+        with self._store.read() as session:
+            return frames.metrics(monitors.monitored(session, deployment))
 
     def rules(self, deployment: str | None = None) -> pd.DataFrame:
         """Alert rules; columns as in `frames.RULES`."""

@@ -6,11 +6,10 @@ Pure: values in, values out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from pilothouse.models.signature import Signature
 from pilothouse.monitoring.checks import (
     DRIFTED_SHARE,
     ERROR,
@@ -24,7 +23,6 @@ from pilothouse.monitoring.checks import (
     CheckLimits,
     worst,
 )
-from pilothouse.monitoring.distances import Floats
 from pilothouse.monitoring.drift import (
     CategoryPair,
     DriftTest,
@@ -36,11 +34,15 @@ from pilothouse.monitoring.drift import (
 from pilothouse.monitoring.monitor_config import MonitorConfig
 from pilothouse.monitoring.performance import (
     MinimumRows,
+    Outputs,
     Performance,
     compute_performance,
+    is_present,
+    monitored_metrics,
     performance_checks,
     performance_status,
 )
+from pilothouse.monitoring.plain_json import plain_json
 from pilothouse.monitoring.profiles import (
     ColumnReference,
     NumberReference,
@@ -48,24 +50,13 @@ from pilothouse.monitoring.profiles import (
     category_window,
     number_window,
 )
-from pilothouse.monitoring.reference_profile import ReferenceProfile
+from pilothouse.monitoring.reference_profile import ReferenceProfile, output_columns
+from pilothouse.monitoring.window_rows import WindowRows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCORE = "score"
-
-
-@dataclass(frozen=True)
-class WindowRows:
-    """The rows of a window: features by name, scores, and labels as 1, 0 or NaN."""
-
-    features: pd.DataFrame
-    score: Floats
-    truth: Floats
-
-    def __len__(self) -> int:
-        return len(self.score)
+DECIDING_OUTPUTS = 2  # the most telling ones: many columns of one answer are not many alarms
 
 
 @dataclass(frozen=True)
@@ -75,7 +66,7 @@ class Assessment:
     checks: tuple[Check, ...]
     performance: Performance
     profile: Mapping[str, Any]
-    mean_score: float | None
+    output_summary: Mapping[str, float]
 
     @property
     def primaries(self) -> tuple[Check, ...]:
@@ -102,53 +93,133 @@ class Assessment:
 
     @property
     def status(self) -> str:
-        """The worse of drift and performance."""
-        return worst([self.drift_status, self.performance_status])
+        """The worse of drift and performance; drift alone where nothing is measured."""
+        measured = any(check.signal == PERFORMANCE for check in self.checks)
+        return worst([self.drift_status, *([self.performance_status] if measured else [])])
 
 
 def assess(
-    reference: ReferenceProfile, rows: WindowRows, config: MonitorConfig, threshold: float
+    reference: ReferenceProfile, rows: WindowRows, config: MonitorConfig, signature: Signature
 ) -> Assessment:
     """Assess a window. A column that cannot be read gives one check of status error."""
+    performance = compute_performance(signature, rows.outputs, rows.truth, rows.at)
+    return assess_with(reference, rows, config, signature, performance)
+
+
+def assess_with(
+    reference: ReferenceProfile,
+    rows: WindowRows,
+    config: MonitorConfig,
+    signature: Signature,
+    performance: Performance,
+) -> Assessment:
+    """Assess a window whose performance was computed already."""
     checks: list[Check] = []
     columns: dict[str, Any] = {}
-    for signal, column, pair in _columns(reference, rows):
+    informative = {column.name for column in output_columns(signature)[DECIDING_OUTPUTS:]}
+    for signal, column, pair in _columns(reference, rows, signature):
+        decides = signal != PREDICTION_DRIFT or column not in informative
         if isinstance(pair, str):
-            checks.append(_fault(signal, column, pair, config, len(rows)))
+            checks.append(_fault(signal, column, pair, config, len(rows), decides))
             continue
-        checks += column_checks(signal, column, pair, config)
+        checks += column_checks(signal, column, pair, config, decides)
         columns[f"{signal}/{column}"] = column_profile(pair)
 
     checks.append(_share(checks, config, reference.rows, len(rows)))
-    performance = compute_performance(rows.score, rows.truth, threshold)
-    needs = MinimumRows(config.min_labelled, config.min_coverage, config.tolerances)
-    checks += performance_checks(performance, reference.metrics, needs, reference.rows)
-    finite = rows.score[np.isfinite(rows.score)]
-
+    checks += performance_checks(
+        performance,
+        reference.metrics,
+        monitored_metrics(signature, config.tolerances),
+        MinimumRows(config.min_labelled, config.min_coverage),
+        reference.rows,
+        _waiting_for_labels(reference),
+    )
     return Assessment(
-        checks=tuple(checks),
+        checks=tuple(_explained(checks, reference.waiting)),
         performance=performance,
-        profile={"columns": columns, "calibration": _calibration(performance)},
-        mean_score=float(finite.mean()) if len(finite) else None,
+        profile=_profile_json(columns, performance, reference),
+        output_summary=_output_summary(rows.outputs, signature),
     )
 
 
+def _waiting_for_labels(reference: ReferenceProfile) -> str:
+    """Why a reference of served rows has no metrics yet."""
+    if reference.origin != "served" or reference.metrics:
+        return ""
+    return "the first window with enough labels becomes the reference"
+
+
+def _explained(checks: list[Check], waiting: str) -> list[Check]:
+    """The checks; those of drift say what the reference waits for, while it is not complete."""
+    if not waiting:
+        return checks
+    return [
+        replace(check, message=waiting)
+        if check.signal != PERFORMANCE and check.status == INSUFFICIENT
+        else check
+        for check in checks
+    ]
+
+
+def _profile_json(
+    columns: Mapping[str, Any], performance: Performance, reference: ReferenceProfile
+) -> dict[str, Any]:
+    """What pages are drawn from: columns, documents, and what the window was held against."""
+    return {
+        "columns": columns,
+        "documents": plain_json(performance.documents),
+        "reference": {
+            "origin": reference.origin,
+            "rows": reference.rows,
+            "labels_from": reference.labels_from,
+            "summary": dict(reference.summary),
+            "waiting": reference.waiting,
+        },
+    }
+
+
+def _output_summary(outputs: Outputs, signature: Signature) -> dict[str, float]:
+    """The mean of each output that is a number, by its title."""
+    summary: dict[str, float] = {}
+    for column in output_columns(signature):
+        values = outputs.get(column.name)
+        if column.kind == "number" and values is not None and values.dtype.kind in "fiu":
+            present = values[is_present(values)]
+            summary |= {column.title: float(present.mean())} if len(present) else {}
+    return summary
+
+
 def _columns(
-    reference: ReferenceProfile, rows: WindowRows
+    reference: ReferenceProfile, rows: WindowRows, signature: Signature
 ) -> Iterator[tuple[str, str, Pair | str]]:
     """Each monitored column with its pair of profiles, or with the reason why there is none."""
-    import pandas as pd
-
     for name, fault in reference.faults.items():
         yield FEATURE_DRIFT, name, f"in the reference, {fault}"
     for name, column in reference.columns.items():
-        if name in rows.features:
-            yield FEATURE_DRIFT, name, _pair(column, rows.features[name])
-        elif len(rows):
-            yield FEATURE_DRIFT, name, "the window's rows have no such column"
+        yield FEATURE_DRIFT, name, _window_pair(column, rows.features, len(rows))
+    for output in output_columns(signature):
+        name = output.name
+        if name in reference.outputs:
+            yield (
+                PREDICTION_DRIFT,
+                name,
+                _window_pair(reference.outputs[name], rows.outputs, len(rows)),
+            )
         else:
-            yield FEATURE_DRIFT, name, _pair(column, pd.Series(dtype=object))
-    yield PREDICTION_DRIFT, SCORE, _pair(reference.score, pd.Series(rows.score))
+            fault = reference.output_faults.get(name, "the reference has no such column")
+            yield PREDICTION_DRIFT, name, f"in the reference, {fault}"
+
+
+def _window_pair(
+    reference: ColumnReference, columns: pd.DataFrame | Outputs, rows: int
+) -> Pair | str:
+    import pandas as pd
+
+    if reference.name in columns:
+        return _pair(reference, pd.Series(columns[reference.name]))
+    if rows:
+        return "the window's rows have no such column"
+    return _pair(reference, pd.Series(dtype=object))
 
 
 def _pair(reference: ColumnReference, column: pd.Series[Any]) -> Pair | str:
@@ -160,18 +231,29 @@ def _pair(reference: ColumnReference, column: pd.Series[Any]) -> Pair | str:
         return str(wrong)
 
 
-def column_checks(signal: str, column: str, pair: Pair, config: MonitorConfig) -> list[Check]:
-    """The checks of a column by every drift test that takes its kind."""
+def column_checks(
+    signal: str, column: str, pair: Pair, config: MonitorConfig, decides: bool = True
+) -> list[Check]:
+    """The checks of a column by every drift test that takes its kind.
+
+    Those of a column that does not decide are there to be looked at; none of them is primary.
+    """
     kind = pair.reference.kind
     return [
-        _check(signal, column, name, test, pair, config)
+        _check(signal, column, name, test, pair, config, decides)
         for name, test in drift_tests.items()
         if kind in test.kinds and (signal == FEATURE_DRIFT or test.signal == FEATURE_DRIFT)
     ]
 
 
 def _check(
-    signal: str, column: str, name: str, test: DriftTest, pair: Pair, config: MonitorConfig
+    signal: str,
+    column: str,
+    name: str,
+    test: DriftTest,
+    pair: Pair,
+    config: MonitorConfig,
+    decides: bool,
 ) -> Check:
     limits = limits_of(name, test, config)
     missing = test.counts_missing
@@ -199,7 +281,7 @@ def _check(
         threshold=limits.fail,
         n_reference=n_reference,
         n_current=n_current,
-        primary=config.primary.get(pair.reference.kind) == name,
+        primary=decides and config.primary.get(pair.reference.kind) == name,
         message=message,
     )
 
@@ -211,11 +293,13 @@ def limits_of(name: str, test: DriftTest, config: MonitorConfig) -> CheckLimits:
     return CheckLimits(warn, fail, test.limits.direction)
 
 
-def _fault(signal: str, column: str, message: str, config: MonitorConfig, rows: int) -> Check:
+def _fault(
+    signal: str, column: str, message: str, config: MonitorConfig, rows: int, decides: bool
+) -> Check:
     name = config.primary["number"]
     return Check(
         signal, name, column, drift_tests.get(name).title, ERROR,
-        n_current=rows, primary=True, message=message,
+        n_current=rows, primary=decides, message=message,
     )  # fmt: skip
 
 
@@ -262,14 +346,3 @@ def column_profile(pair: Pair) -> dict[str, Any]:
         return facts | {"labels": labels, "cuts": cuts, "mean": means} | spread
 
     return facts | {"labels": list({**pair.reference.counts, **pair.window.counts})}
-
-
-def _calibration(performance: Performance) -> dict[str, list[float]] | None:
-    curve = performance.calibration
-    if curve is None:
-        return None
-    return {
-        "predicted": list(curve.predicted),
-        "observed": list(curve.observed),
-        "count": list(curve.count),
-    }

@@ -1,6 +1,8 @@
-"""Baselines: the profile of a version's held-out rows, computed once, stored as an artifact.
+"""Baselines: the profile that a version's windows are compared with, stored as an artifact.
 
-It runs in child processes, which cache the profiles they have read.
+It is that of the held-out rows of the version's run. A version without such a run is compared with
+the first rows that it answered, and with the metrics of its first labelled window, until an
+evaluation gives it held-out rows. It runs in child processes, which cache the profiles they read.
 """
 
 from __future__ import annotations
@@ -13,15 +15,20 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from pilothouse.experiments import details
-from pilothouse.kit.errors import Conflict
 from pilothouse.models.signature import Signature
-from pilothouse.monitoring import tables
+from pilothouse.monitoring import served_rows, tables
+from pilothouse.monitoring.performance import Performance
 from pilothouse.monitoring.reference_profile import (
     ReferenceProfile,
     from_bytes,
+    held_out_rows,
     profile_reference,
+    profile_served,
     to_bytes,
+    with_performance,
 )
+from pilothouse.monitoring.window_rows import WindowRows
+from pilothouse.monitoring.windows import Span
 from pilothouse.registry import versions
 from pilothouse.storage import Store
 
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PATH = "reference.parquet"
+SERVED = "served"  # the source of a reference of served rows; others name an artifact
 MAX_CACHED = 4
 _profiles: dict[str, ReferenceProfile] = {}  # a cache by digest, which never becomes stale
 
@@ -41,41 +49,77 @@ class Baseline:
     profile: ReferenceProfile
     digest: str
 
+    @property
+    def awaits_labels(self) -> bool:
+        """Whether the next window with enough labels becomes the reference of performance."""
+        profile = self.profile
+        return profile.origin == "served" and not profile.waiting and not profile.metrics
 
-def baseline(store: Store, model: str, version: int) -> Baseline:
+
+def baseline(store: Store, deployment: str, model: str, version: int, rows: int) -> Baseline:
     """The baseline of a version; its profile is computed the first time.
 
-    Raises NotFound without the version, Conflict when it was imported without held-out rows.
+    Without held-out rows, the first `rows` predictions of the deployment by this version are
+    profiled once they are there; until then the baseline's profile is empty and `waiting`.
+
+    Raises NotFound without the version.
     """
     with store.read() as session:
-        signature, source = _source(session, model, version)
+        signature = Signature.from_json(versions.require(session, model, version).signature)
+        source = held_out_source(session, model, version) or SERVED
         row = session.get(tables.Reference, (model, version))
         stored = row.digest if row is not None and row.source == source else None
-    digest = stored or _compute(store, model, version, signature, source)
-    return Baseline(signature, _load(store, digest), digest)
+    if stored:
+        return Baseline(signature, _load(store, stored), stored)
+
+    if source == SERVED:
+        first = served_rows.first_rows(store, deployment, model, version, signature, rows)
+        profile = profile_served(first, signature)
+        if len(first) < rows:
+            return Baseline(signature, served_rows.waiting(signature, rows), "waiting")
+    else:
+        profile = profile_reference(_frame(store.artifacts.local_path(source)), signature)
+    return _store(store, model, version, source, Baseline(signature, profile, ""))
 
 
-def held_out(store: Store, model: str, version: int) -> pd.DataFrame:
-    """The held-out rows of a version's run: features, `__target` and `__score`."""
+def adopt_performance(
+    store: Store, model: str, version: int, old: Baseline, performance: Performance, span: Span
+) -> Baseline:
+    """The baseline with a window's metrics as those that later windows are held against."""
+    name = f"{span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}"
+    profile = with_performance(old.profile, performance, name)
+    return _store(store, model, version, SERVED, Baseline(old.signature, profile, ""))
+
+
+def reference_rows(
+    store: Store, deployment: str, model: str, version: int, rows: int
+) -> WindowRows:
+    """The rows of a version's reference: held out, or the first ones that it answered."""
+    signature = signature_of(store, model, version)
     with store.read() as session:
-        _, source = _source(session, model, version)
-    return _frame(store.artifacts.local_path(source))
+        source = held_out_source(session, model, version)
+    if source is None:
+        return served_rows.first_rows(store, deployment, model, version, signature, rows)
+    return held_out_rows(_frame(store.artifacts.local_path(source)), signature)
 
 
-def _source(session: Session, model: str, version: int) -> tuple[Signature, str]:
-    model_version = versions.require(session, model, version)
-    if model_version.run_id is None:
-        raise Conflict(
-            f"{model}@{version} was imported and has no held-out rows to compare with.",
-            hint="Deploy a version that a run of this workspace made.",
-        )
-    signature = Signature.from_json(model_version.signature)
-    return signature, details.artifact(session, model_version.run_id, PATH).digest
+def signature_of(store: Store, model: str, version: int) -> Signature:
+    """The signature of a version. Raises NotFound."""
+    with store.read() as session:
+        return Signature.from_json(versions.require(session, model, version).signature)
 
 
-def _compute(store: Store, model: str, version: int, signature: Signature, source: str) -> str:
-    profile = profile_reference(_frame(store.artifacts.local_path(source)), signature)
-    digest = store.artifacts.put_bytes(to_bytes(profile))
+def held_out_source(session: Session, model: str, version: int) -> str | None:
+    """The digest of the held-out rows of a version's run; None when it has none."""
+    run_id = versions.require(session, model, version).run_id
+    if run_id is None:
+        return None
+    files = details.run(session, run_id).artifacts
+    return next((file.digest for file in files if file.path == PATH), None)
+
+
+def _store(store: Store, model: str, version: int, source: str, made: Baseline) -> Baseline:
+    digest = store.artifacts.put_bytes(to_bytes(made.profile))
     with store.write() as session:
         session.merge(
             tables.Reference(
@@ -83,12 +127,12 @@ def _compute(store: Store, model: str, version: int, signature: Signature, sourc
                 version=version,
                 source=source,
                 digest=digest,
-                rows=profile.rows,
+                rows=made.profile.rows,
                 created_at=store.now(),
             )
         )
 
-    return digest
+    return Baseline(made.signature, _load(store, digest), digest)
 
 
 def _load(store: Store, digest: str) -> ReferenceProfile:

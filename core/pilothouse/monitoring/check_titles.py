@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pilothouse.experiments.metrics.kinds import metric_kind
@@ -9,13 +10,18 @@ from pilothouse.monitoring.checks import (
     DATA_QUALITY,
     DRIFTED_SHARE,
     FEATURE_DRIFT,
+    LABEL_COVERAGE,
     PERFORMANCE,
     PREDICTION_DRIFT,
+    PRIMARY,
 )
 from pilothouse.monitoring.monitor_config import MonitorConfig
 
-LABEL_COVERAGE = "label_coverage"
-OTHERS = {DRIFTED_SHARE: "Share of drifted columns", LABEL_COVERAGE: "Share of labelled rows"}
+OTHERS = {
+    DRIFTED_SHARE: "Share of drifted columns",
+    LABEL_COVERAGE: "Share of labelled rows",
+    PRIMARY: "Primary metric",
+}
 
 
 @dataclass(frozen=True)
@@ -51,16 +57,19 @@ def check_phrase(check: str) -> str:
     return metric_kind(check).title
 
 
-def watchable_checks() -> list[WatchableCheck]:
-    """What a new rule may watch: metrics, the share of drifted columns, every drift test."""
+def watchable_checks(metrics: Mapping[str, str]) -> list[WatchableCheck]:
+    """What a new rule may watch: metrics, the share of drifted columns, every drift test.
+
+    `metrics` are the titles, by key, of those that the deployment is held to.
+    """
     from pilothouse.monitoring.drift import drift_tests
 
     defaults = MonitorConfig()
-    checks = []
-    for metric, tolerance in defaults.tolerances.items():
-        kind = metric_kind(metric)
-        condition = "below_reference" if kind.direction == "higher" else "above_reference"
-        checks.append(WatchableCheck(kind.title, PERFORMANCE, metric, condition, tolerance))
+    watched = {PRIMARY: OTHERS[PRIMARY]} if metrics else {}
+    checks = [
+        WatchableCheck(title, PERFORMANCE, key, "worse_than_tolerated", 1.0)
+        for key, title in (watched | dict(metrics)).items()
+    ]
     title = OTHERS[DRIFTED_SHARE]
     checks.append(
         WatchableCheck(title, FEATURE_DRIFT, DRIFTED_SHARE, "above", defaults.drifted_share)
@@ -71,7 +80,7 @@ def watchable_checks() -> list[WatchableCheck]:
         of_column = f"{subject} of any column"
         checks.append(WatchableCheck(of_column, test.signal, name, "above", test.limits.fail))
         if test.signal == FEATURE_DRIFT and "number" in test.kinds:
-            of_score = f"{subject} of the score"
+            of_score = f"{subject} of the output"
             checks.append(
                 WatchableCheck(of_score, PREDICTION_DRIFT, name, "above", test.limits.fail)
             )

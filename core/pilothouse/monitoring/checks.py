@@ -12,7 +12,9 @@ WORSE = (OK, INSUFFICIENT, WARN, ERROR, FAIL)
 FEATURE_DRIFT, PREDICTION_DRIFT = "feature_drift", "prediction_drift"
 DATA_QUALITY, PERFORMANCE = "data_quality", "performance"
 SIGNALS = (FEATURE_DRIFT, PREDICTION_DRIFT, DATA_QUALITY, PERFORMANCE)
-DRIFTED_SHARE = "drifted_share"
+DRIFTED_SHARE, LABEL_COVERAGE = "drifted_share", "label_coverage"
+# As the check of a rule or a trend: the metric that decides for the task of the version.
+PRIMARY = "primary"
 
 Direction = Literal["above", "below"]
 

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session
 
 from pilothouse.activity.actors import MONITOR
-from pilothouse.deployments import commands
 from pilothouse.jobs import Progress
 from pilothouse.kit.clock import from_ms
 from pilothouse.monitoring import alerts, baselines, monitors, window_data, window_store
 from pilothouse.monitoring.alert_rules import RETRAIN
-from pilothouse.monitoring.assessment import assess
+from pilothouse.monitoring.assessment import assess_with
 from pilothouse.monitoring.monitor_config import MonitorConfig
+from pilothouse.monitoring.performance import (
+    MinimumRows,
+    compute_performance,
+    missing_labels,
+)
 from pilothouse.monitoring.tables import Window
 from pilothouse.monitoring.window_store import EvaluatedWindow
 from pilothouse.monitoring.windows import Span, span_of_ms
@@ -38,14 +42,14 @@ def evaluate_job(
 
     A window that was removed stays removed unless it is to be restored.
 
-    The result describes the version that predicted most: window, status, rows, labelled, roc_auc,
+    The result describes the version that predicted most: window, status, rows, labelled, metrics,
     drifted, revision, and the alerts that this evaluation made fire; `retrain` are those of them
     whose rule asks for a retraining, and `windows` has one id per version.
     """
     span = span_of_ms(start_ms, end_ms)
     with store.read() as session:
         config = monitors.monitor_info(session, deployment).config
-        serving = _serving(session, deployment)
+        serving = monitors.serving(session, deployment)
 
     progress(0.1, f"reading {span.start:%Y-%m-%d} to {span.end:%Y-%m-%d}")
     frame = window_data.observe(store, deployment, span)
@@ -71,12 +75,18 @@ def evaluate_window(
     received_until: datetime | None = None,
 ) -> EvaluatedWindow:
     """Evaluate one version's rows of a window; its profile is stored as an artifact."""
-    baseline = baselines.baseline(store, model, version)
+    baseline = baselines.baseline(store, deployment, model, version, config.reference_rows)
+    signature = baseline.signature
     names = (*baseline.profile.columns, *baseline.profile.faults)
-    rows = window_data.rows_of(frame, baseline.signature, names)
+    rows = window_data.rows_of(frame, signature, names)
+    performance = compute_performance(signature, rows.outputs, rows.truth, rows.at)
+    needs = MinimumRows(config.min_labelled, config.min_coverage)
+    if baseline.awaits_labels and not missing_labels(performance, needs):
+        baseline = baselines.adopt_performance(store, model, version, baseline, performance, span)
+
     settings = json.dumps(asdict(config), sort_keys=True)
     content = window_data.content_digest(frame, rows, baseline.digest, settings)
-    assessment = assess(baseline.profile, rows, config, baseline.signature.threshold)
+    assessment = assess_with(baseline.profile, rows, config, signature, performance)
     digest = store.artifacts.put_bytes(window_store.profile_bytes(assessment))
     return EvaluatedWindow(
         deployment, model, version, span, content, digest, assessment, received_until
@@ -95,11 +105,6 @@ def due_job(
 
     until = store.now() if until_ms is None else from_ms(until_ms)
     return [list(span.in_ms) for span in due_windows.due(store, deployment, until)]
-
-
-def _serving(session: Session, deployment: str) -> tuple[str, int]:
-    row = commands.require(session, deployment)
-    return row.model, row.serving_version or row.version
 
 
 def _store(session: Session, store: Store, evaluated: EvaluatedWindow, restore: bool) -> Window:
@@ -123,7 +128,7 @@ def _result(session: Session, windows: list[Window]) -> dict[str, Any]:
         "labelled": main.labelled,
         "drifted": main.drifted,
         "revision": main.revision,
-        "roc_auc": main.figures.get("roc_auc"),
+        "metrics": dict(main.figures),
         "fired": [alert.id for alert in fired],
         "retrain": [alert.id for alert in fired if alert.action == RETRAIN],
     }

@@ -14,9 +14,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pilothouse.jobs import Progress
-from pilothouse.monitoring import baselines, report_requests, window_data, window_store
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import task_of
+from pilothouse.monitoring import (
+    baselines,
+    monitors,
+    report_requests,
+    window_data,
+    window_store,
+)
+from pilothouse.monitoring.distances import Floats
 from pilothouse.monitoring.profiles import Kind
-from pilothouse.monitoring.reference_profile import KINDS, SCORE, monitored_inputs
+from pilothouse.monitoring.reference_profile import KINDS, monitored_inputs, output_columns
+from pilothouse.monitoring.window_rows import WindowRows
 from pilothouse.monitoring.windows import Span
 from pilothouse.storage import Store
 
@@ -25,7 +35,10 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 50_000
 SEED = 20_130_301
-PREDICTION = "prediction score"
+PREDICTION = "prediction "  # in front of an output's name
+TARGET, ANSWER = "observed value", "predicted value"
+MAX_CLASSES = 20
+DIGITS = 12
 
 
 def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
@@ -38,16 +51,21 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
         return {"report": report, "digest": requested.digest}
 
     progress(0.05, "reading rows")
-    baseline = baselines.baseline(store, window.model, window.version)
-    kinds = {field.name: KINDS[field.type] for field in monitored_inputs(baseline.signature)}
+    with store.read() as session:
+        config = monitors.monitor_info(session, window.deployment).config
+    named = (window.deployment, window.model, window.version)
+    signature = baselines.signature_of(store, window.model, window.version)
+    names = [field.name for field in monitored_inputs(signature)]
     frame = window_data.observe(store, window.deployment, Span(window.start, window.end))
     version_rows = frame[(frame["model"] == window.model) & (frame["version"] == window.version)]
-    rows = window_data.rows_of(version_rows, baseline.signature, list(kinds))
-    current = sample(rows.features.assign(**{PREDICTION: rows.score}))
-    held_out = baselines.held_out(store, window.model, window.version)
-    reference = sample(held_out.rename(columns={SCORE: PREDICTION}))
+    rows = window_data.rows_of(version_rows, signature, names)
+    reference_rows = baselines.reference_rows(store, *named, config.reference_rows)
+    sides = comparable(
+        signature, report_frame(reference_rows, signature), report_frame(rows, signature)
+    )
+    reference, current = map(sample, sides)
     progress(0.2, "starting Evidently")
-    page = evidently_page(reference, current, {**kinds, PREDICTION: "number"})
+    page = evidently_page(reference, current, column_kinds(signature), signature)
     digest = store.artifacts.put_bytes(page)
 
     rendered = report_requests.RenderedReport(
@@ -57,6 +75,71 @@ def report_job(store: Store, progress: Progress, report: str) -> dict[str, Any]:
         report_requests.store_report(session, store, report, rendered)
 
     return {"report": report, "digest": digest}
+
+
+def column_kinds(signature: Signature) -> dict[str, Kind]:
+    """The columns of the report by name: every monitored input and every output."""
+    inputs = {field.name: KINDS[field.type] for field in monitored_inputs(signature)}
+    return inputs | {PREDICTION + c.name: c.kind for c in output_columns(signature)}
+
+
+def report_frame(rows: WindowRows, signature: Signature) -> pd.DataFrame:
+    """The rows as the report has them, with target and answer where both are one value."""
+    task = task_of(signature)
+    outputs = {PREDICTION + name: values for name, values in rows.outputs.items()}
+    frame = rows.features.reset_index(drop=True).assign(**outputs)
+    columns = task.columns(signature)
+    if not measures(signature) or any(c.name not in rows.outputs for c in columns):
+        return frame
+    if not task.has_classes:
+        return frame.assign(**{TARGET: rows.truth, ANSWER: rows.outputs[columns[0].name]})
+    answers = task.predictions(signature, {n: v.tolist() for n, v in rows.outputs.items()})
+    names = class_names(signature, rows.truth)
+    answered = class_names(signature, task.truth(signature, answers))
+    return frame.assign(**{TARGET: names, ANSWER: answered})
+
+
+def measures(signature: Signature) -> bool:
+    """Whether Evidently measures the performance: of numbers, and of not too many classes."""
+    task = task_of(signature)
+    if task.has_classes:
+        return len(signature.classes) <= MAX_CLASSES
+    return task.estimator == "regressor"
+
+
+def class_names(signature: Signature, truth: Floats) -> Any:
+    """The names of the classes that a task's numbers stand for; None where there is none."""
+    codes = task_of(signature).truth(signature, list(signature.classes))
+    names = {
+        code: str(label) for code, label in zip(codes.tolist(), signature.classes, strict=True)
+    }
+    return np.array([names.get(code) for code in truth.tolist()], dtype=object)
+
+
+def comparable(
+    signature: Signature, reference: pd.DataFrame, current: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both sides; their labelled rows only, where those are at least half of each.
+
+    Evidently measures performance on whole sides, so otherwise there is no page of it.
+    """
+    sides = (reference, current)
+    if any(TARGET not in side for side in sides):
+        return sides
+    labelled = [side[side[TARGET].notna() & side[ANSWER].notna()] for side in sides]
+    enough = all(len(part) >= len(side) / 2 > 0 for part, side in zip(labelled, sides, strict=True))
+    if enough and all(_has_classes_enough(part, signature) for part in labelled):
+        return labelled[0], labelled[1]
+    return reference.drop(columns=[TARGET, ANSWER]), current.drop(columns=[TARGET, ANSWER])
+
+
+def _has_classes_enough(frame: pd.DataFrame, signature: Signature) -> bool:
+    """Whether Evidently treats the rows as what the signature says.
+
+    It decides by the classes that occur: rows with two are another kind of task for it.
+    """
+    occurring = {*frame[TARGET], *frame[ANSWER]}
+    return not task_of(signature).has_classes or len(occurring) >= min(len(signature.classes), 3)
 
 
 def sample(frame: pd.DataFrame) -> pd.DataFrame:
@@ -71,27 +154,67 @@ def _sampling(rows: int) -> dict[str, Any]:
     return {"of": rows, "most": MAX_ROWS, "seed": SEED, "sampled": rows > MAX_ROWS}
 
 
-def evidently_page(reference: pd.DataFrame, current: pd.DataFrame, kinds: dict[str, Kind]) -> bytes:
-    """Evidently's data drift report of the columns that both sides have, as one HTML file."""
+def evidently_page(
+    reference: pd.DataFrame, current: pd.DataFrame, kinds: dict[str, Kind], signature: Signature
+) -> bytes:
+    """Evidently's report of the columns that both sides have, as one HTML file.
+
+    It is about drift and, where both sides have labels, about performance.
+    """
     os.environ["DO_NOT_TRACK"] = "1"
     with warnings.catch_warnings(), np.errstate(all="ignore"), tempfile.TemporaryDirectory() as tmp:
         warnings.simplefilter("ignore")  # a library's own warnings must not fail the job
-        from evidently import DataDefinition, Dataset, Report
-        from evidently.presets import DataDriftPreset
+        from evidently import Dataset, Report
 
         shared = _shared(reference, current, kinds)
-        definition = DataDefinition(
-            numerical_columns=[name for name in shared if kinds[name] == "number"],
-            categorical_columns=[name for name in shared if kinds[name] == "category"],
-        )
+        has_classes = task_of(signature).has_classes
+        if is_measured := all(TARGET in side for side in (reference, current)):
+            kind: Kind = "category" if has_classes else "number"
+            kinds = kinds | {TARGET: kind, ANSWER: kind}
+        names = [*shared, *((TARGET, ANSWER) if is_measured else ())]
+        definition, presets = _definition(shared, kinds, signature if is_measured else None)
         sides = [
-            Dataset.from_pandas(_plain(frame, shared, kinds), data_definition=definition)
+            Dataset.from_pandas(_plain(frame, names, kinds), data_definition=definition)
             for frame in (current, reference)
         ]
-        snapshot = Report([DataDriftPreset(columns=shared)]).run(*sides)
+        snapshot = Report(presets).run(*sides)
         path = Path(tmp) / "report.html"
         snapshot.save_html(str(path))
         return path.read_bytes()
+
+
+def _definition(
+    shared: list[str], kinds: dict[str, Kind], measured: Signature | None
+) -> tuple[Any, list[Any]]:
+    """What Evidently is told of the columns, and its presets; `measured` is None without labels."""
+    from evidently import DataDefinition, Regression
+    from evidently.presets import ClassificationPreset, DataDriftPreset, RegressionPreset
+
+    performance: dict[str, Any] = {}
+    presets: list[Any] = [DataDriftPreset(columns=shared)]
+    names = [*shared, *(() if measured is None else (TARGET, ANSWER))]
+    if measured is not None and task_of(measured).has_classes:
+        performance = {"classification": [_classification(measured)]}
+        presets.append(ClassificationPreset())
+    elif measured is not None:
+        performance = {"regression": [Regression(target=TARGET, prediction=ANSWER)]}
+        presets.append(RegressionPreset())
+    definition = DataDefinition(
+        numerical_columns=[name for name in names if kinds[name] == "number"],
+        categorical_columns=[name for name in names if kinds[name] == "category"],
+        **performance,
+    )
+    return definition, presets
+
+
+def _classification(signature: Signature) -> Any:
+    """Evidently's name for classes: of two, one is positive."""
+    from evidently import BinaryClassification, MulticlassClassification
+
+    if len(signature.classes) > 2:
+        return MulticlassClassification(target=TARGET, prediction_labels=ANSWER)
+    positive = str(signature.positive)
+    return BinaryClassification(target=TARGET, prediction_labels=ANSWER, pos_label=positive)
 
 
 def _shared(reference: pd.DataFrame, current: pd.DataFrame, kinds: dict[str, Kind]) -> list[str]:
@@ -111,9 +234,21 @@ def _plain(frame: pd.DataFrame, names: list[str], kinds: dict[str, Kind]) -> pd.
     import pandas as pd
 
     columns = {
-        name: pd.to_numeric(frame[name], errors="coerce").astype("float64")
+        name: _rounded(pd.to_numeric(frame[name], errors="coerce").astype("float64"))
         if kinds[name] == "number"
         else frame[name].astype("string").astype(object)
         for name in names
     }
     return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _rounded(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Numbers to twelve digits of the largest one.
+
+    Evidently cannot bin a column that varies by less than arithmetic does, such as the width of
+    an interval that is always the same.
+    """
+    largest = float(column.abs().max())
+    if not 0 < largest < np.inf:
+        return column
+    return column.round(DIGITS - int(np.ceil(np.log10(largest))))

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session, col, select
 
 from pilothouse.kit.errors import NotFound
 from pilothouse.monitoring import window_store
-from pilothouse.monitoring.checks import FEATURE_DRIFT, PREDICTION_DRIFT, SIGNALS
+from pilothouse.monitoring.checks import (
+    FEATURE_DRIFT,
+    PERFORMANCE,
+    PREDICTION_DRIFT,
+    PRIMARY,
+    SIGNALS,
+)
 from pilothouse.monitoring.tables import (
     Alert,
     AlertEvent,
     AlertRule,
     CheckResult,
+    Reference,
     Window,
 )
 from pilothouse.storage import Artifacts
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pilothouse.monitoring.performance import MonitoredMetric
 
 WINDOWS = (
     "id",
@@ -33,23 +43,20 @@ WINDOWS = (
     "rows",
     "labelled",
     "coverage",
-    "base_rate",
-    "mean_score",
     "status",
     "drift_status",
     "performance_status",
     "columns",
     "drifted",
     "drifted_share",
-    "roc_auc",
-    "accuracy",
-    "log_loss",
-    "brier",
-    "calibration_error",
+    "metric",
+    "value",
+    "metrics",
+    "label_summary",
+    "output_summary",
     "revision",
     "evaluated_at",
 )
-METRICS = ("roc_auc", "accuracy", "log_loss", "brier", "calibration_error")
 RESULTS = (
     "signal",
     "check",
@@ -73,6 +80,7 @@ TREND = (
     "model",
     "version",
     "signal",
+    "check",
     "column",
     "score",
     "warn",
@@ -81,6 +89,16 @@ TREND = (
     "direction",
     "status",
     "n_current",
+)
+METRICS = (
+    "metric",
+    "title",
+    "direction",
+    "tolerance",
+    "relative",
+    "unit",
+    "format",
+    "primary",
 )
 RANKING = (
     "rank",
@@ -147,6 +165,8 @@ RULES = (
 )
 EVENTS = ("at", "before", "after", "by", "window_id", "note")
 MAX_BARS = 30
+# The titles of what windows from before summaries have in columns of their own.
+OLD_LABELS, OLD_OUTPUT = "Share of positives", "Mean score"
 OTHERS = "others"
 NUMBERS = (
     "score",
@@ -155,11 +175,9 @@ NUMBERS = (
     "threshold",
     "clear_threshold",
     "reference",
-    "mean_score",
-    "base_rate",
     "drifted_share",
     "coverage",
-    *METRICS,
+    "value",
 )
 INSTANTS = (
     "start",
@@ -175,30 +193,71 @@ INSTANTS = (
 
 
 def windows(session: Session, deployment: str | None) -> pd.DataFrame:
-    """Windows, oldest first; columns as in `WINDOWS`."""
+    """Windows, oldest first; columns as in `WINDOWS`.
+
+    `metric` is the key of the metric that decides and `value` its value; `metrics` has all of them.
+    The summaries are what labels and answers were like, as numbers by title.
+    """
     query = select(Window).where(col(Window.removed_at).is_(None))
     query = query.order_by(col(Window.start), col(Window.rows).desc())
     if deployment is not None:
         query = query.where(Window.deployment == deployment)
-    return _frame([_window_row(window) for window in session.exec(query)], WINDOWS)
+    primary = _primary_metrics(session, Window.deployment == deployment if deployment else None)
+    rows = [_window_row(window, primary.get(window.id, "")) for window in session.exec(query)]
+    return _frame(rows, WINDOWS)
 
 
 def window_row(session: Session, window_id: str) -> Mapping[str, Any]:
     """One window by the same names. Raises NotFound."""
-    row = _window_row(window_store.require(session, window_id))
-    return dict(zip(WINDOWS, row, strict=True))
+    window = window_store.require(session, window_id)
+    primary = _primary_metrics(session, Window.id == window_id)
+    return dict(zip(WINDOWS, _window_row(window, primary.get(window_id, "")), strict=True))
 
 
-def _window_row(window: Window) -> tuple[Any, ...]:
+def _primary_metrics(session: Session, condition: Any) -> dict[str, str]:
+    """The metric that decided on each window, by the window's id."""
+    query = (
+        select(CheckResult.window_id, CheckResult.check)
+        .join(
+            Window,
+            (col(Window.id) == col(CheckResult.window_id))
+            & (col(Window.revision) == col(CheckResult.revision)),
+        )
+        .where(CheckResult.signal == PERFORMANCE, CheckResult.primary)
+    )
+    if condition is not None:
+        query = query.where(condition)
+    return dict(session.exec(query).all())
+
+
+def _window_row(window: Window, metric: str) -> tuple[Any, ...]:
     derived = {
         "coverage": window.labelled / window.rows if window.rows else None,
-        "base_rate": window.positives / window.labelled if window.labelled else None,
         "drifted_share": window.drifted / window.columns
         if window.columns and window.rows
         else None,
-        **{name: window.figures.get(name) for name in METRICS},
+        "metric": metric,
+        "value": window.figures.get(metric),
+        "metrics": window.figures,
+        "label_summary": _label_summary(window),
+        "output_summary": _output_summary(window),
     }
     return tuple(derived[n] if n in derived else getattr(window, n) for n in WINDOWS)
+
+
+def _label_summary(window: Window) -> Mapping[str, float]:
+    """What the labels were like; of a window from before summaries, from its own count."""
+    if window.label_summary is not None:
+        return window.label_summary
+    if window.positives is None or not window.labelled:
+        return {}
+    return {OLD_LABELS: window.positives / window.labelled}
+
+
+def _output_summary(window: Window) -> Mapping[str, float]:
+    if window.output_summary is not None:
+        return window.output_summary
+    return {} if window.mean_score is None else {OLD_OUTPUT: window.mean_score}
 
 
 def results(session: Session, window_id: str) -> pd.DataFrame:
@@ -217,7 +276,10 @@ def results(session: Session, window_id: str) -> pd.DataFrame:
 def trend(
     session: Session, deployment: str, check: str, column: str | None, signal: str | None
 ) -> pd.DataFrame:
-    """One check's scores over a deployment's windows, oldest first; columns as in `TREND`."""
+    """One check's scores over a deployment's windows, oldest first; columns as in `TREND`.
+
+    The check "primary" is the metric that decided on each window.
+    """
     window_columns = {"window": "id"} | {n: n for n in ("start", "end", "model", "version")}
     chosen = [
         getattr(Window, window_columns[name])
@@ -233,19 +295,40 @@ def trend(
             (col(Window.id) == col(CheckResult.window_id))
             & (col(Window.revision) == col(CheckResult.revision)),
         )
-        .where(
-            Window.deployment == deployment,
-            CheckResult.check == check,
-            col(Window.removed_at).is_(None),
-        )
+        .where(Window.deployment == deployment, col(Window.removed_at).is_(None))
         .order_by(col(Window.start), col(CheckResult.column))
     )
+    if check == PRIMARY:
+        query = query.where(CheckResult.primary, CheckResult.signal == PERFORMANCE)
+    else:
+        query = query.where(CheckResult.check == check)
     if column is not None:
         query = query.where(CheckResult.column == column)
     if signal is not None:
         query = query.where(CheckResult.signal == signal)
 
     return _frame(session.execute(query).all(), TREND)
+
+
+def metrics(monitored: Sequence[MonitoredMetric]) -> pd.DataFrame:
+    """Monitored metrics, the one that decides first; columns as in `METRICS`.
+
+    `direction` is the better side, `tolerance` a share of the reference's value when `relative`.
+    """
+    rows = [
+        (
+            metric.key,
+            metric.title,
+            "higher" if metric.direction == "below" else "lower",
+            metric.tolerance,
+            metric.relative,
+            metric.unit,
+            metric.format,
+            metric.primary,
+        )
+        for metric in monitored
+    ]
+    return _frame(rows, METRICS)
 
 
 def drift_ranking(
@@ -268,14 +351,16 @@ def drift_ranking(
 
 
 def distributions(
-    session: Session, artifacts: Artifacts, window_id: str, column: str
+    session: Session, artifacts: Artifacts, window_id: str, column: str, signal: str | None = None
 ) -> pd.DataFrame:
     """Shares and rows of a column's bins in the reference and the window; see `BINS`.
 
-    Read from the window's stored profile, without its rows. Raises NotFound for an unknown column.
+    Of a feature and an output of one name it is the feature, unless `signal` says which. Read from
+    the window's stored profile, without its rows. Raises NotFound for an unknown column.
     """
     profiles = _profile(session, artifacts, window_id)["columns"]
-    keys = (f"{FEATURE_DRIFT}/{column}", f"{PREDICTION_DRIFT}/{column}")
+    signals = (FEATURE_DRIFT, PREDICTION_DRIFT) if signal is None else (signal,)
+    keys = [f"{name}/{column}" for name in signals]
     profile = next((profiles[key] for key in keys if key in profiles), None)
     if profile is None:
         existing = ", ".join(key.split("/", 1)[1] for key in profiles)
@@ -285,11 +370,51 @@ def distributions(
     return _bins(profile)
 
 
-def calibration(session: Session, artifacts: Artifacts, window_id: str) -> pd.DataFrame:
-    """Mean score, observed share and rows in ten bins of the score; empty without labels."""
-    curve = _profile(session, artifacts, window_id)["calibration"] or {}
-    names = ("predicted", "observed", "count")
-    return _frame(list(zip(*(curve.get(name, []) for name in names), strict=True)), names)
+@dataclass(frozen=True)
+class WindowDocuments:
+    """What a window's performance is drawn from, beside the reference's.
+
+    `window` and `reference` are evaluation documents by path; `reference_summary` is what the
+    labels of the reference are like. `origin` is "held_out" or "served"; `labels_from` names the
+    window whose labels a served reference took, `waiting` what the reference lacks.
+    """
+
+    window: Mapping[str, Any]
+    reference: Mapping[str, Any]
+    reference_summary: Mapping[str, float]
+    reference_rows: int | None
+    origin: str
+    labels_from: str
+    waiting: str
+
+
+def documents(session: Session, artifacts: Artifacts, window_id: str) -> WindowDocuments:
+    """The documents of a window and of its version's present reference. Raises NotFound."""
+    window = window_store.require(session, window_id)
+    profile = _profile(session, artifacts, window_id)
+    row = session.get(Reference, (window.model, window.version))
+    about = profile.get("reference", {})
+    return WindowDocuments(
+        window=profile.get("documents") or _old_documents(profile),
+        reference={} if row is None else _reference_documents(artifacts, row.digest),
+        reference_summary=about.get("summary", {}),
+        reference_rows=about.get("rows"),
+        origin=about.get("origin", "held_out"),
+        labels_from=about.get("labels_from", ""),
+        waiting=about.get("waiting", ""),
+    )
+
+
+def _reference_documents(artifacts: Artifacts, digest: str) -> Mapping[str, Any]:
+    from pilothouse.monitoring.reference_profile import read_documents  # loads numpy
+
+    return read_documents(artifacts.read(digest))
+
+
+def _old_documents(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """The only document of a window from before tasks, where it has one."""
+    curve = profile.get("calibration")
+    return {"curves/calibration.json": curve} if curve else {}
 
 
 def _profile(session: Session, artifacts: Artifacts, window_id: str) -> dict[str, Any]:

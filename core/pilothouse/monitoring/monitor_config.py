@@ -9,13 +9,6 @@ from datetime import datetime
 from pilothouse.monitoring.windows import Period
 
 PRIMARY: Mapping[str, str] = {"number": "psi", "category": "psi"}
-TOLERANCES: Mapping[str, float] = {
-    "roc_auc": 0.05,
-    "accuracy": 0.05,
-    "log_loss": 0.10,
-    "brier": 0.03,
-    "calibration_error": 0.05,
-}
 
 
 @dataclass(frozen=True)
@@ -23,8 +16,9 @@ class MonitorConfig:
     """The settings of a monitor.
 
     `primary` names the drift test that decides for each kind of column; `limits` changes a test's
-    own, as {"psi": {"warn": 0.1, "fail": 0.25}}; `tolerances` says how far beyond the
-    reference's value each metric may go.
+    own, as {"psi": {"warn": 0.1, "fail": 0.25}}; `tolerances` changes how far beyond the
+    reference's value a metric may go, as the task counts it. `reference_rows` are the first
+    predictions that a version without held-out rows is compared with.
     """
 
     period: Period = "week"
@@ -35,7 +29,8 @@ class MonitorConfig:
     drifted_share: float = 0.5
     primary: Mapping[str, str] = field(default_factory=lambda: dict(PRIMARY))
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    tolerances: Mapping[str, float] = field(default_factory=lambda: dict(TOLERANCES))
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    reference_rows: int = 2_000
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
@@ -12,11 +13,16 @@ from pilothouse.activity import record
 from pilothouse.deployments import commands
 from pilothouse.kit.errors import Invalid, NotFound
 from pilothouse.kit.parameters import read_params
+from pilothouse.models.signature import Signature
 from pilothouse.monitoring.alert_rules import DEFAULT_RULES, add_rule
 from pilothouse.monitoring.monitor_config import MonitorConfig, MonitorInfo
 from pilothouse.monitoring.tables import Monitor
 from pilothouse.monitoring.windows import require_period
+from pilothouse.registry import versions
 from pilothouse.storage import Store
+
+if TYPE_CHECKING:
+    from pilothouse.monitoring.performance import MonitoredMetric
 
 SETTINGS = tuple(field.name for field in fields(MonitorConfig))
 
@@ -86,6 +92,22 @@ def monitor_info(session: Session, deployment: str) -> MonitorInfo:
     return _info(require(session, deployment))
 
 
+def monitored(session: Session, deployment: str) -> tuple[MonitoredMetric, ...]:
+    """The metrics that the windows of the version that serves are held to. Raises NotFound."""
+    from pilothouse.monitoring.performance import monitored_metrics  # loads numpy
+
+    config = monitor_info(session, deployment).config
+    model, version = serving(session, deployment)
+    signature = Signature.from_json(versions.require(session, model, version).signature)
+    return monitored_metrics(signature, config.tolerances)
+
+
+def serving(session: Session, deployment: str) -> tuple[str, int]:
+    """The model version that a deployment serves, or will. Raises NotFound."""
+    row = commands.require(session, deployment)
+    return row.model, row.serving_version or row.version
+
+
 def _checked(config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfig:
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown:
@@ -98,8 +120,9 @@ def _checked(config: MonitorConfig, settings: Mapping[str, Any]) -> MonitorConfi
     new = replace(config, **settings)
     require_period(new.period)
     _check_tests(new)
+    _check_tolerances(new)
 
-    for name in ("min_rows", "min_labelled"):
+    for name in ("min_rows", "min_labelled", "reference_rows"):
         if getattr(new, name) < 1:
             raise Invalid(f"{name} must be at least 1.", fields={name: "below 1"})
 
@@ -122,12 +145,28 @@ def _check_tests(config: MonitorConfig) -> None:
             )
 
 
+def _check_tolerances(config: MonitorConfig) -> None:
+    from pilothouse.models.tasks import tasks
+
+    existing = {metric.key for _, task in tasks.items() for metric in task.metrics}
+    for metric, tolerance in config.tolerances.items():
+        if metric not in existing:
+            raise Invalid(f"no task has the metric {metric!r}.", fields={"tolerances": "unknown"})
+        if not isinstance(tolerance, int | float) or not 0 <= tolerance < math.inf:
+            raise Invalid(
+                f"the tolerance of {metric} must be a number from 0.",
+                fields={"tolerances": "not a number from 0"},
+            )
+
+
 def _columns(config: MonitorConfig) -> dict[str, Any]:
     return asdict(config)
 
 
 def _config(monitor: Monitor) -> MonitorConfig:
-    return MonitorConfig(**{name: getattr(monitor, name) for name in SETTINGS})
+    stored = {name: getattr(monitor, name) for name in SETTINGS}
+    # A monitor from before a setting existed has no value for it: then the default counts.
+    return MonitorConfig(**{name: value for name, value in stored.items() if value is not None})
 
 
 def _info(monitor: Monitor) -> MonitorInfo:

@@ -1,26 +1,24 @@
-"""Performance: metrics of the scores on rows whose label is known.
+"""Performance: a task's metrics of the answers on rows whose label is known.
 
-Pure functions on arrays, numpy only. scikit-learn is the tests' oracle.
+Which metrics there are, which way they are better and how much worse they may be is the task's.
+Pure functions on arrays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from pilothouse.models.metrics.class_metrics import (
-    Bools,
-    Calibration,
-    binary_log_loss,
-    calibration,
-    calibration_error,
-    roc_auc,
-)
+from pilothouse.models.signature import Signature
+from pilothouse.models.tasks import Task, task_of
 from pilothouse.monitoring.checks import (
     FAIL,
     INSUFFICIENT,
+    LABEL_COVERAGE,
     OK,
     PERFORMANCE,
     WARN,
@@ -31,84 +29,203 @@ from pilothouse.monitoring.checks import (
 )
 from pilothouse.monitoring.distances import Floats
 
+Outputs = Mapping[str, npt.NDArray[Any]]
 REALISED = "realised"
 
-# metric -> which side of the reference is bad
-DIRECTIONS: Mapping[str, Direction] = {
-    "roc_auc": "below",
-    "accuracy": "below",
-    "log_loss": "above",
-    "brier": "above",
-    "calibration_error": "above",
-}
+
+@dataclass(frozen=True)
+class MonitoredMetric:
+    """A metric that windows are held to: its title, its bad side, and how far it may go there.
+
+    `tolerance` is a share of the reference's value when `relative`, else a difference. `primary`
+    marks the one that decides.
+    """
+
+    key: str
+    title: str
+    direction: Direction
+    tolerance: float
+    relative: bool
+    format: str
+    unit: str
+    primary: bool
+
+    def limits(self, base: float | None) -> CheckLimits | None:
+        """Where it warns, half way to where it fails; None when there is nothing to measure by.
+
+        A share of 0 is no tolerance: with a reference of 0 a relative metric has no limits.
+        """
+        if base is None:
+            return None
+        tolerated = self.tolerance * abs(base) if self.relative else self.tolerance
+        if self.relative and not tolerated:
+            return None
+        step = -tolerated if self.direction == "below" else tolerated
+        return CheckLimits(base + step / 2, base + step, self.direction)
+
+
+def monitored_metrics(
+    signature: Signature, tolerances: Mapping[str, float]
+) -> tuple[MonitoredMetric, ...]:
+    """The task's metrics that have a tolerance and a better direction; the first one decides.
+
+    `tolerances` are a monitor's own, by the metric's key; they also add a metric that the task
+    itself does not monitor.
+    """
+    chosen = [
+        (metric, tolerances.get(metric.key, metric.tolerance))
+        for metric in task_of(signature).metrics
+        if metric.direction != "unknown"
+    ]
+    monitored = [(metric, allowed) for metric, allowed in chosen if allowed is not None]
+    return tuple(
+        MonitoredMetric(
+            metric.key,
+            metric.title,
+            "below" if metric.direction == "higher" else "above",
+            float(allowed),
+            metric.relative,
+            metric.format,
+            signature.unit if metric.in_target_unit else "",
+            primary=index == 0,
+        )
+        for index, (metric, allowed) in enumerate(monitored)
+    )
 
 
 @dataclass(frozen=True)
 class Performance:
-    """The performance on a window. `metrics` is empty unless both classes occurred."""
+    """The performance on a window. `metrics` is empty when its labels or answers allow none.
+
+    `summary` is what the labels are like, by title; `documents` are the task's, by path. `fault`
+    says why answers could not be compared with labels at all, `no_metrics` why labels allow none.
+    """
 
     rows: int
     labelled: int
-    positives: int
-    metrics: Mapping[str, float]
-    calibration: Calibration | None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    summary: Mapping[str, float] = field(default_factory=dict)
+    documents: Mapping[str, Any] = field(default_factory=dict)
+    fault: str = ""
+    no_metrics: str = ""
 
     @property
     def coverage(self) -> float:
         """The share of rows whose label is known."""
         return self.labelled / self.rows if self.rows else 0.0
 
-    @property
-    def base_rate(self) -> float | None:
-        """The share of positives among the labelled."""
-        return self.positives / self.labelled if self.labelled else None
+
+def compute_performance(
+    signature: Signature,
+    outputs: Outputs,
+    truth: Floats,
+    at: npt.NDArray[np.int64] | None = None,
+) -> Performance:
+    """Compare answers with labels.
+
+    `truth` is as the task makes it, NaN where a label is not known; `at` are event times in ms.
+    """
+    task = task_of(signature)
+    rows = len(truth)
+    labelled = is_labelled(truth)
+    if fault := _output_fault(task, signature, outputs):
+        return Performance(rows, int(labelled.sum()), fault=fault)
+
+    usable = labelled & _is_answered(task, signature, outputs, rows)
+    y = truth[usable]
+    chosen = {name: values[usable] for name, values in outputs.items()}
+    metrics, documents, fault = _measure(
+        task, signature, chosen, y, None if at is None else at[usable]
+    )
+    summary = _finite(task.summary(signature, y))
+    reason = "the labels are all of one class" if task.has_classes else "the labels allow no metric"
+    no_metrics = "" if metrics else reason
+    return Performance(rows, len(y), metrics, summary, documents, fault, no_metrics)
 
 
-def compute_performance(score: Floats, truth: Floats, threshold: float) -> Performance:
-    """Compare scores with labels: `truth` is 1, 0, or NaN where the label is not known."""
-    is_scored = np.isfinite(truth) & np.isfinite(score)
-    y, scores = truth[is_scored] == 1, score[is_scored]
-    positives, labelled = int(y.sum()), len(y)
-    both = 0 < positives < labelled
-    curve = calibration(y, scores) if labelled else None
-    metrics = metrics_of(y, scores, threshold) if both else {}
-    return Performance(len(score), labelled, positives, metrics, curve)
+def _measure(
+    task: Task,
+    signature: Signature,
+    outputs: Outputs,
+    truth: Floats,
+    at: npt.NDArray[np.int64] | None,
+) -> tuple[dict[str, float], dict[str, Any], str]:
+    times = None if at is None or not len(at) else at.tolist()
+    try:
+        metrics = _finite(task.compute_metrics(signature, outputs, truth))
+        documents = task.documents(signature, outputs, truth, times)
+    except KeyError as missing:
+        # Of very many classes or labels, the number of each is answered but not logged.
+        return {}, {}, f"the log has no output {missing.args[0]!r} to compare with labels"
+    return metrics, documents, ""
 
 
-def metrics_of(y: Bools, score: Floats, threshold: float) -> dict[str, float]:
-    """The metrics of labelled rows; both classes must occur in `y`."""
-    return {
-        "roc_auc": roc_auc(y, score),
-        "accuracy": float(np.mean((score >= threshold) == y)),
-        "log_loss": binary_log_loss(y, score),
-        "brier": float(np.mean(np.square(score - y))),
-        "calibration_error": calibration_error(calibration(y, score)),
-    }
+def is_labelled(truth: Floats) -> npt.NDArray[np.bool_]:
+    """Whether each row has a label; of several labels a row, all of them."""
+    finite: npt.NDArray[np.bool_] = np.isfinite(truth)
+    return finite if truth.ndim == 1 else np.asarray(finite.all(axis=1), dtype=np.bool_)
+
+
+def is_present(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Whether each value of an output is there: a finite number, or anything of a category."""
+    if values.dtype.kind == "f":
+        return np.asarray(np.isfinite(values), dtype=np.bool_)
+    if values.dtype.kind != "O":
+        return np.ones(len(values), dtype=np.bool_)
+    import pandas as pd
+
+    return np.asarray(pd.notna(values), dtype=np.bool_)
+
+
+def _output_fault(task: Task, signature: Signature, outputs: Outputs) -> str:
+    for column in task.columns(signature):
+        if column.name not in outputs:
+            return f"the rows have no output {column.name!r}"
+        if column.kind == "number" and outputs[column.name].dtype.kind not in "fiu":
+            return f"the output {column.name!r} holds values that are not numbers"
+    return ""
+
+
+def _is_answered(
+    task: Task, signature: Signature, outputs: Outputs, rows: int
+) -> npt.NDArray[np.bool_]:
+    answered = np.ones(rows, dtype=np.bool_)
+    for column in task.columns(signature):
+        answered &= is_present(outputs[column.name])
+    return answered
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """What can be stored: an infinite metric (one of an empty range) counts as none."""
+    return {key: float(value) for key, value in metrics.items() if np.isfinite(value)}
 
 
 @dataclass(frozen=True)
 class MinimumRows:
-    """How many labels performance needs, and how far each metric may fall.
-
-    `tolerances` says for each metric how far beyond the reference's own value is too far.
-    """
+    """How many labels performance needs, and which share of the rows they must be."""
 
     labelled: int
     coverage: float
-    tolerances: Mapping[str, float]
 
 
 def performance_checks(
     performance: Performance,
     reference: Mapping[str, float],
+    metrics: tuple[MonitoredMetric, ...],
     needs: MinimumRows,
     n_reference: int = 0,
+    waiting: str = "",
 ) -> list[Check]:
-    """Label coverage, then every metric against the reference's value and its tolerance."""
-    lack = _missing_labels(performance, needs)
+    """Label coverage, then every monitored metric against the reference's value.
+
+    No checks when there is nothing to measure. `waiting` says why the reference has no metrics.
+    """
+    if not metrics:
+        return []
+    lack = missing_labels(performance, needs)
     coverage = Check(
         PERFORMANCE,
-        "label_coverage",
+        LABEL_COVERAGE,
         "",
         "labelled rows over rows",
         INSUFFICIENT if performance.coverage < needs.coverage else OK,
@@ -118,66 +235,66 @@ def performance_checks(
         n_current=performance.rows,
         message=lack,
     )
+    without_base = waiting or "the reference has no such figure to compare with"
     return [coverage] + [
-        _metric_check(name, performance, reference, needs, lack, n_reference) for name in DIRECTIONS
+        _metric_check(metric, performance, reference, lack, without_base, n_reference)
+        for metric in metrics
     ]
 
 
-def _missing_labels(performance: Performance, needs: MinimumRows) -> str:
+def missing_labels(performance: Performance, needs: MinimumRows) -> str:
+    """What a window lacks for its performance to be judged; empty when nothing."""
+    if performance.fault:
+        return performance.fault
     if performance.labelled < needs.labelled:
         return f"{performance.labelled:,} labels; {needs.labelled:,} are needed"
     if performance.coverage < needs.coverage:
         return (
             f"{performance.coverage:.0%} of the rows have a label; {needs.coverage:.0%} are needed"
         )
-    return "" if performance.metrics else "the labels are all of one class"
+    return performance.no_metrics
 
 
 def _metric_check(
-    name: str,
+    metric: MonitoredMetric,
     performance: Performance,
     reference: Mapping[str, float],
-    needs: MinimumRows,
     lack: str,
+    without_base: str,
     n_reference: int,
 ) -> Check:
     """A metric's check; with no figure of the reference to hold it against it is not judged."""
-    base, tolerance = reference.get(name), needs.tolerances.get(name)
-    score = performance.metrics.get(name)
-    limits = limits_of(name, base, tolerance)
-    status, message = INSUFFICIENT, lack or "the reference has no such figure to compare with"
+    base, score = reference.get(metric.key), performance.metrics.get(metric.key)
+    limits = metric.limits(base)
+    status, message = INSUFFICIENT, lack or without_base
+    if not lack and base is not None and limits is None:
+        message = "the reference's value is 0, and a share of it is no limit"
+    if not lack and score is None:
+        message = "the labelled rows do not allow this metric"
     if not lack and score is not None and limits is not None:
         status, message = limits.judge(score), ""
 
     return Check(
         PERFORMANCE,
-        name,
+        metric.key,
         "",
         REALISED,
         status,
-        DIRECTIONS[name],
+        metric.direction,
         score=score,
         warn=limits.warn if limits else None,
         threshold=limits.fail if limits else None,
         reference=base,
         n_reference=n_reference,
         n_current=performance.labelled,
-        primary=name == "roc_auc",
+        primary=metric.primary,
         message=message,
     )
 
 
-def limits_of(name: str, base: float | None, tolerance: float | None) -> CheckLimits | None:
-    """A metric's limits: it warns half way to where it fails."""
-    if base is None or tolerance is None:
-        return None
-    sign = -1 if DIRECTIONS[name] == "below" else 1
-    return CheckLimits(base + sign * tolerance / 2, base + sign * tolerance, DIRECTIONS[name])
-
-
 def performance_status(checks: list[Check]) -> str:
-    """The primary figure's status; the others, which follow the base rate as well, only warn."""
-    metrics = [check for check in checks if check.check in DIRECTIONS]
+    """The primary metric's status; the others, which also follow the labels' mix, only warn."""
+    metrics = [check for check in checks if check.check != LABEL_COVERAGE]
     softened = (
         WARN if check.status == FAIL and not check.primary else check.status for check in metrics
     )

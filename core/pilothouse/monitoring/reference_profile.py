@@ -1,19 +1,25 @@
-"""The reference of a model version: the profile of its run's held-out rows, as one artifact."""
+"""The reference of a model version: the profile of rows that its windows are held against.
+
+These are the held-out rows of a run, or of a version without such a run the first rows that it
+answered. The profile is one artifact.
+"""
 
 from __future__ import annotations
 
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from pilothouse.models.signature import Signature, SignatureField
+from pilothouse.models.tasks import OutputColumn, task_of
 from pilothouse.monitoring.binning import grid_from_json
 from pilothouse.monitoring.distances import Floats
-from pilothouse.monitoring.performance import metrics_of
+from pilothouse.monitoring.performance import Performance, compute_performance
+from pilothouse.monitoring.plain_json import plain_json
 from pilothouse.monitoring.profiles import (
     CategoryReference,
     ColumnReference,
@@ -23,12 +29,15 @@ from pilothouse.monitoring.profiles import (
     category_reference,
     number_reference,
 )
+from pilothouse.monitoring.window_rows import WindowRows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORM = 1
-TARGET, SCORE = "__target", "__score"
+FORM = 2
+OLD_OUTPUT = "score"  # the only output of profiles of the first form
+TARGET, PREFIX = "__target", "__"
+Origin = Literal["held_out", "served"]
 KINDS: Mapping[str, Kind] = {
     "number": "number",
     "integer": "number",
@@ -39,40 +48,78 @@ KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True)
 class ReferenceProfile:
-    """The profile of the held-out rows: each feature, the score, and the metrics.
+    """The profile of the reference's rows: each feature, each output column, and the metrics.
 
-    `faults` names the features that could not be read, and why.
+    `faults` and `output_faults` name the features and outputs that could not be read, and why.
+    `summary` is what the labels are like, `documents` are the task's. `origin` says whether the
+    rows were held out or served; `labels_from` names the window whose metrics these are, when the
+    rows themselves have none. `waiting` says what a reference that is not complete waits for.
     """
 
     rows: int
     columns: Mapping[str, ColumnReference]
-    score: NumberReference
+    outputs: Mapping[str, ColumnReference]
     metrics: Mapping[str, float]
-    base_rate: float | None
     faults: Mapping[str, str]
+    output_faults: Mapping[str, str] = field(default_factory=dict)
+    summary: Mapping[str, float] = field(default_factory=dict)
+    documents: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = "held_out"
+    labels_from: str = ""
+    waiting: str = ""
 
 
 def profile_reference(frame: pd.DataFrame, signature: Signature) -> ReferenceProfile:
-    """The profile of a run's held-out rows: its features, `__target` (1, 0) and `__score`."""
-    columns: dict[str, ColumnReference] = {}
-    faults: dict[str, str] = {}
-    for field in monitored_inputs(signature):
-        try:
-            columns[field.name] = _column(frame, field)
-        except UnreadableProfile as wrong:
-            faults[field.name] = str(wrong)
+    """The profile of a run's held-out rows: features, `__target` and `__<output>`."""
+    rows = held_out_rows(frame, signature)
+    return _profile(rows, signature, compute_performance(signature, rows.outputs, rows.truth))
 
-    y = frame[TARGET].to_numpy() == 1
-    both = 0 < int(y.sum()) < len(y)
-    score: Floats = frame[SCORE].to_numpy(dtype=np.float64)
 
+def held_out_rows(frame: pd.DataFrame, signature: Signature) -> WindowRows:
+    """The rows of `reference.parquet`: features, outputs and labels."""
+    outputs = {
+        column.name: output_array(frame[PREFIX + column.name], column.kind)
+        for column in output_columns(signature)
+        if PREFIX + column.name in frame
+    }
+    return WindowRows(frame, outputs, held_out_truth(frame, signature))
+
+
+def profile_served(rows: WindowRows, signature: Signature) -> ReferenceProfile:
+    """The profile of the first rows that a version answered; it has no metrics yet."""
+    return replace(_profile(rows, signature, Performance(len(rows), 0)), origin="served")
+
+
+def with_performance(
+    profile: ReferenceProfile, performance: Performance, window: str
+) -> ReferenceProfile:
+    """The profile with the metrics of a labelled window, which later ones are held against."""
+    return replace(
+        profile,
+        metrics=dict(performance.metrics),
+        summary=dict(performance.summary),
+        documents=performance.documents,
+        labels_from=window,
+    )
+
+
+def _profile(rows: WindowRows, signature: Signature, performance: Performance) -> ReferenceProfile:
+    import pandas as pd
+
+    kinds = {field.name: KINDS[field.type] for field in monitored_inputs(signature)}
+    columns, faults = _columns(kinds, rows.features)
+    output_kinds: dict[str, Kind] = {c.name: c.kind for c in output_columns(signature)}
+    answers = {name: pd.Series(values) for name, values in rows.outputs.items()}
+    outputs, output_faults = _columns(output_kinds, answers)
     return ReferenceProfile(
-        rows=len(frame),
+        rows=len(rows),
         columns=columns,
-        score=number_reference(SCORE, frame[SCORE]),
-        metrics=metrics_of(y, score, signature.threshold) if both else {},
-        base_rate=float(y.mean()) if len(y) else None,
+        outputs=outputs,
+        metrics=performance.metrics,
         faults=faults,
+        output_faults=output_faults,
+        summary=performance.summary,
+        documents=performance.documents,
     )
 
 
@@ -81,26 +128,74 @@ def monitored_inputs(signature: Signature) -> tuple[SignatureField, ...]:
     return tuple(field for field in signature.inputs if field.type in KINDS)
 
 
-def _column(frame: pd.DataFrame, field: SignatureField) -> ColumnReference:
-    if field.name not in frame:
+def output_columns(signature: Signature) -> tuple[OutputColumn, ...]:
+    """The output columns whose drift is tested, the most telling one first."""
+    return task_of(signature).columns(signature)
+
+
+def output_array(column: pd.Series[Any], kind: Kind) -> Any:
+    """An output column as an array: floats with NaN where one is missing; else objects."""
+    import pandas as pd
+
+    if kind == "number":
+        try:
+            return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
+        except (ValueError, TypeError):
+            pass  # whoever reads it says that these are no numbers
+    return column.to_numpy(dtype=object)
+
+
+def held_out_truth(frame: pd.DataFrame, signature: Signature) -> Floats:
+    """The labels of held-out rows as the task has them: `__target` is numbers, or labels."""
+    import pandas as pd
+
+    if TARGET not in frame:
+        return np.full(len(frame), np.nan)
+    target = frame[TARGET]
+    if pd.api.types.is_numeric_dtype(target.dtype):
+        truth: Floats = target.to_numpy(dtype=np.float64, na_value=np.nan)
+        return truth
+    return task_of(signature).truth(signature, target.tolist())
+
+
+def _columns(
+    kinds: Mapping[str, Kind], columns: Mapping[str, pd.Series[Any]] | pd.DataFrame
+) -> tuple[dict[str, ColumnReference], dict[str, str]]:
+    """The profile of each column, and the fault of each that has none."""
+    profiles: dict[str, ColumnReference] = {}
+    faults: dict[str, str] = {}
+    for name, kind in kinds.items():
+        try:
+            profiles[name] = _column(columns, name, kind)
+        except UnreadableProfile as wrong:
+            faults[name] = str(wrong)
+    return profiles, faults
+
+
+def _column(
+    columns: Mapping[str, pd.Series[Any]] | pd.DataFrame, name: str, kind: Kind
+) -> ColumnReference:
+    if name not in columns:
         raise UnreadableProfile("the reference has no such column")
-    if KINDS[field.type] == "number":
-        return number_reference(field.name, frame[field.name])
-    return category_reference(field.name, frame[field.name])
+    profile = number_reference if kind == "number" else category_reference
+    return profile(name, columns[name])
 
 
 def to_bytes(profile: ReferenceProfile) -> bytes:
     """The profile as an npz file: sorted samples as arrays, everything else as JSON."""
     arrays: dict[str, Any] = {}
-    entries = [_entry(column, arrays) for column in (*profile.columns.values(), profile.score)]
     header = {
         "form": FORM,
         "rows": profile.rows,
-        "columns": entries[:-1],
-        "score": entries[-1],
+        "columns": [_entry(column, arrays) for column in profile.columns.values()],
+        "outputs": [_entry(column, arrays) for column in profile.outputs.values()],
         "figures": dict(profile.metrics),
-        "base_rate": profile.base_rate,
         "faults": dict(profile.faults),
+        "output_faults": dict(profile.output_faults),
+        "summary": dict(profile.summary),
+        "documents": plain_json(profile.documents),
+        "origin": profile.origin,
+        "labels_from": profile.labels_from,
     }
     arrays["words"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     buffer = io.BytesIO()
@@ -110,21 +205,38 @@ def to_bytes(profile: ReferenceProfile) -> bytes:
 
 
 def from_bytes(data: bytes) -> ReferenceProfile:
-    """The profile that `to_bytes` wrote."""
+    """The profile that `to_bytes` wrote, in this form or the first one."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        header = json.loads(arrays["words"].tobytes())
+        header = _header(arrays)
         columns = [_read(entry, arrays) for entry in header["columns"]]
-        score = _read(header["score"], arrays)
+        outputs = [_read(entry, arrays) for entry in header["outputs"]]
 
-    assert isinstance(score, NumberReference)
     return ReferenceProfile(
         rows=header["rows"],
         columns={column.name: column for column in columns},
-        score=score,
+        outputs={column.name: column for column in outputs},
         metrics=header["figures"],
-        base_rate=header["base_rate"],
         faults=header["faults"],
+        output_faults=header.get("output_faults", {}),
+        summary=header.get("summary", {}),
+        documents=header.get("documents", {}),
+        origin=header.get("origin", "held_out"),
+        labels_from=header.get("labels_from", ""),
     )
+
+
+def read_documents(data: bytes) -> dict[str, Any]:
+    """The documents of a stored profile, without its samples; one of the first form has none."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        documents: dict[str, Any] = _header(arrays).get("documents", {})
+    return documents
+
+
+def _header(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    header: dict[str, Any] = json.loads(arrays["words"].tobytes())
+    if "score" in header:  # the first form had one output, and called it as the log does not
+        header["outputs"] = [header.pop("score") | {"name": OLD_OUTPUT}]
+    return header
 
 
 def _entry(column: ColumnReference, arrays: dict[str, Any]) -> dict[str, Any]:

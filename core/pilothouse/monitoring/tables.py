@@ -37,6 +37,7 @@ class Monitor(Table, table=True):
     primary: dict[str, str] = Field(sa_type=Json)
     limits: dict[str, dict[str, float]] = Field(default_factory=dict, sa_type=Json)
     tolerances: dict[str, float] = Field(sa_type=Json)
+    reference_rows: int | None = None  # None in monitors from before it could be set
     created_at: datetime = Field(sa_type=Utc)
     created_by: str
     updated_at: datetime = Field(sa_type=Utc)
@@ -64,6 +65,10 @@ class Reference(Table, table=True):
 class Window(Table, table=True):
     """What one model version answered in one span of event time, as last judged.
 
+    `label_summary` and `output_summary` are numbers by title: what its labels and its answers were
+    like. Rows from before they existed have `positives` and `mean_score` in their place, which
+    stay as they are because the rows are sealed with them; nothing else writes these two.
+
     `heard_until` is when the newest of its predictions and labels was received: whatever comes
     later makes it due again. A window that was removed keeps its row, so that it stays removed.
     """
@@ -86,7 +91,7 @@ class Window(Table, table=True):
     end: datetime = Field(sa_type=Utc)
     rows: int
     labelled: int
-    positives: int
+    positives: int | None = None
     status: str
     drift_status: str
     performance_status: str
@@ -95,6 +100,8 @@ class Window(Table, table=True):
     drifted: int
     figures: dict[str, float] = Field(default_factory=dict, sa_type=Json)
     mean_score: float | None = None
+    label_summary: dict[str, float] | None = Field(default=None, sa_type=Json)
+    output_summary: dict[str, float] | None = Field(default=None, sa_type=Json)
     profile: str = Field(sa_column_kwargs=OF_ARTIFACT)
     content: str
     revision: int = 1

@@ -8,11 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from pilothouse.deployments.prediction_log import log
 from pilothouse.models.signature import Signature
-from pilothouse.monitoring.assessment import WindowRows
+from pilothouse.models.tasks import task_of
 from pilothouse.monitoring.distances import Floats
+from pilothouse.monitoring.reference_profile import output_array, output_columns
+from pilothouse.monitoring.window_rows import WindowRows
 from pilothouse.monitoring.windows import Span
 from pilothouse.storage import Store
 
@@ -54,30 +57,51 @@ def by_version(frame: pd.DataFrame) -> list[tuple[str, int, pd.DataFrame]]:
 
 
 def rows_of(frame: pd.DataFrame, signature: Signature, names: Sequence[str]) -> WindowRows:
-    """Features under their names in the signature, scores, and labels as 1, 0 or NaN."""
+    """Features under their names in the signature, outputs, labels, and event times."""
     by_column = {log.feature_column(name): name for name in names}
     present = [column for column in by_column if column in frame]
-    score = np.full(len(frame), np.nan)
-    if "score" in frame:  # the log of an empty window has no output columns
-        score = frame["score"].to_numpy(dtype=np.float64, na_value=np.nan)
-    return WindowRows(
-        frame[present].rename(columns=by_column), score, truth(frame[LABEL], signature)
-    )
+    logged = {c: log.output_column(c.name) for c in output_columns(signature)}
+    outputs = {
+        column.name: output_array(frame[name], column.kind)
+        for column, name in logged.items()
+        if name in frame
+    }
+    features = frame[present].rename(columns=by_column)
+    return WindowRows(features, outputs, truth(frame[LABEL], signature), _times(frame))
+
+
+def _times(frame: pd.DataFrame) -> npt.NDArray[np.int64] | None:
+    """Event times in milliseconds; None where the frame has none."""
+    if "event_at" not in frame or not len(frame):
+        return None
+    times = frame["event_at"].astype("datetime64[ms, UTC]").astype(np.int64)
+    return np.asarray(times, dtype=np.int64)
 
 
 def truth(labels: pd.Series[Any], signature: Signature) -> Floats:
-    """1 for the positive class, 0 for the other, NaN where no label has come."""
+    """Labels as the task has them, NaN where none has come.
+
+    Labels that repeat are read once each: reading one is Python, a window has very many.
+    """
     import pandas as pd
 
-    codes, values = pd.factorize(labels)
-    classes = [signature.match_label(label) for label in values]
-    truths = [np.nan if c is None else float(c == signature.positive) for c in classes]
-    return np.asarray(np.array([*truths, np.nan])[codes], dtype=np.float64)
+    task = task_of(signature)
+    try:
+        codes, values = pd.factorize(labels)
+    except TypeError:  # lists, which have no hash
+        return task.truth(signature, labels.tolist())
+    distinct = task.truth(signature, [*values, None])
+    return np.asarray(distinct[codes], dtype=np.float64)
 
 
 def content_digest(frame: pd.DataFrame, rows: WindowRows, *others: str) -> str:
     """A digest of all inputs of an evaluation: the same digest means the same results."""
     digest = hashlib.sha256("\n".join([*others, *frame["prediction_id"]]).encode())
-    digest.update(rows.score.tobytes())
+    for name, values in rows.outputs.items():
+        digest.update(name.encode())
+        if values.dtype.kind == "f":
+            digest.update(values.tobytes())
+        else:
+            digest.update("\n".join(map(str, values.tolist())).encode())
     digest.update(rows.truth.tobytes())
     return digest.hexdigest()

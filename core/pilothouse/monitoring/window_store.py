@@ -89,7 +89,6 @@ def _columns(evaluated: EvaluatedWindow) -> dict[str, Any]:
     return {
         "rows": performance.rows,
         "labelled": performance.labelled,
-        "positives": performance.positives,
         "status": assessment.status,
         "drift_status": assessment.drift_status,
         "performance_status": assessment.performance_status,
@@ -97,7 +96,10 @@ def _columns(evaluated: EvaluatedWindow) -> dict[str, Any]:
         "judged": sum(check.score is not None for check in assessment.primaries),
         "drifted": assessment.drifted,
         "figures": dict(performance.metrics),
-        "mean_score": assessment.mean_score,
+        "label_summary": dict(performance.summary),
+        "output_summary": dict(assessment.output_summary),
+        "positives": None,
+        "mean_score": None,
         "profile": evaluated.profile,
         "content": evaluated.content,
     }

@@ -9,7 +9,6 @@ from pilothouse.deployments.tables import Deployment
 from pilothouse.jobs import schedules
 from pilothouse.monitoring import monitors
 from pilothouse.monitoring.tables import Monitor
-from pilothouse.registry.tables import ModelVersion
 from pilothouse.storage import Store
 
 HOURLY = "7 * * * *"
@@ -32,24 +31,12 @@ def monitor(session: Session, store: Store, deployment: str) -> None:
 
 
 def monitor_new(store: Store) -> list[str]:
-    """Begin to monitor every deployment without a monitor; their names.
-
-    A version that was imported has no reference to hold its windows against, so it is left alone.
-    """
-    trained = (
-        select(Deployment.name)
-        .join(
-            ModelVersion,
-            (col(ModelVersion.model) == Deployment.model)
-            & (col(ModelVersion.version) == Deployment.version),
-        )
-        .where(
-            col(ModelVersion.run_id).is_not(None),
-            col(Deployment.name).not_in(select(Monitor.deployment)),
-        )
-    )
+    """Begin to monitor every deployment without a monitor; their names."""
     with store.read() as session:
-        names = list(session.exec(trained))
+        unmonitored = select(Deployment.name).where(
+            col(Deployment.name).not_in(select(Monitor.deployment))
+        )
+        names = list(session.exec(unmonitored))
 
     for name in names:
         with store.write() as session:

@@ -14,6 +14,7 @@ class Outside:
     phrase = "is farther from zero than"
     description = "Breaches when the check is farther from zero than the threshold."
     unit = ""
+    in_tolerances = False
     parameters = (
         Parameter("threshold", "number", 0.3, low=0.0, help="The distance that is tolerated."),
     )

@@ -35,7 +35,7 @@ def test_a_new_monitor_has_the_two_default_rules(desk: Any) -> None:
     assert set(rules.index) == {"performance", "drift"}
     assert rules.loc[
         "performance", ["condition", "threshold", "for_windows", "action"]
-    ].tolist() == [*("below_reference", 0.05, 2, "retrain")]
+    ].tolist() == [*("worse_than_tolerated", 1.0, 2, "retrain")]
     assert rules.loc["drift", "action"] == "none"
 
 

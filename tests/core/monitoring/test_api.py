@@ -36,7 +36,10 @@ def test_windows_tell_rows_labels_statuses_and_figures(desk: Any, window: str) -
     assert row["start"] == pd.Timestamp(desk.week(0))
     assert (row["coverage"], row["columns"], row["drifted"]) == (1.0, 6, 3)
     assert row["drifted_share"] == pytest.approx(3 / 6)
-    assert 0.5 < row["roc_auc"] < 1
+    assert row["metric"] == "roc_auc"
+    assert 0.5 < row["value"] == row["metrics"]["roc_auc"] < 1
+    assert set(row["label_summary"]) == {"Share of 1"}
+    assert set(row["output_summary"]) == {"Probability of 1"}
     assert desk.monitoring.windows("another").empty
 
 
@@ -101,12 +104,15 @@ def test_a_trend_follows_one_check_through_the_windows(desk: Any, window: str) -
 
 
 def test_calibration_of_a_window_is_kept_with_it(desk: Any, window: str) -> None:
-    curve = desk.monitoring.calibration(window)
+    documents = desk.monitoring.documents(window)
+    curve = pd.DataFrame(documents.window["curves/calibration.json"])
     assert curve["count"].sum() == 2_000
     assert curve["predicted"].is_monotonic_increasing
+    assert documents.reference.keys() == documents.window.keys()
+    assert (documents.origin, documents.reference_rows) == ("held_out", 6_000)
     unlabelled = desk.draw(500, seed=53).drop(columns="late")
     desk.log(unlabelled, desk.week(1))
-    assert desk.monitoring.calibration(desk.evaluate(desk.week(1))["window"]).empty
+    assert desk.monitoring.documents(desk.evaluate(desk.week(1))["window"]).window == {}
 
 
 def test_settings_change_what_windows_are_judged_by(desk: Any, window: str) -> None:
@@ -137,6 +143,9 @@ def test_the_same_monitor_asked_for_twice_is_one_and_says_so_once(
         {"min_coverage": 2.0},
         {"colour": "red"},
         {"primary": {"number": "unseen"}},
+        {"tolerances": {"nothing": 0.1}},
+        {"tolerances": {"accuracy": -0.1}},
+        {"reference_rows": 0},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(desk: Any, wrong: dict[str, Any]) -> None:

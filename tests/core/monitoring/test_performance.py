@@ -9,14 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn import metrics
 
+from pilothouse.models.signature import Signature
 from pilothouse.monitoring.performance import (
     MinimumRows,
     compute_performance,
+    monitored_metrics,
     performance_checks,
     performance_status,
 )
 
-NEEDS = MinimumRows(labelled=10, coverage=0.5, tolerances={"roc_auc": 0.05, "log_loss": 0.1})
+NEEDS = MinimumRows(labelled=10, coverage=0.5)
+SIGNATURE = Signature((), "late", (0, 1), 1)
+METRICS = monitored_metrics(SIGNATURE, {})
 scored = st.integers(2, 80).flatmap(
     lambda rows: st.tuples(
         arrays.arrays(np.int64, rows, elements=st.integers(0, 1)),
@@ -28,7 +32,7 @@ scored = st.integers(2, 80).flatmap(
 @given(scored)
 def test_figures_are_scikit_learns(rows: tuple[np.ndarray, np.ndarray]) -> None:
     y, score = rows
-    performance = compute_performance(score, y.astype(float), 0.5)
+    performance = compute_performance(SIGNATURE, {"score": score}, y.astype(float))
     if len(set(y.tolist())) < 2:
         assert performance.metrics == {}
         return
@@ -43,24 +47,25 @@ def test_figures_are_scikit_learns(rows: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_rows_without_a_label_count_as_rows_only() -> None:
     score = np.array([0.1, 0.9, 0.8, 0.3])
-    performance = compute_performance(score, np.array([0, 1, np.nan, np.nan]), 0.5)
-    assert (performance.rows, performance.labelled, performance.positives) == (4, 2, 1)
+    performance = compute_performance(SIGNATURE, {"score": score}, np.array([0, 1, np.nan, np.nan]))
+    assert (performance.rows, performance.labelled) == (4, 2)
     assert performance.coverage == 0.5
-    assert performance.base_rate == 0.5
+    assert performance.summary == {"Share of 1": 0.5}
     assert performance.metrics["roc_auc"] == 1.0
 
 
 def test_calibration_of_a_score_that_says_what_happens() -> None:
     score = np.repeat([0.25, 0.75], 100)
     truth = np.concatenate([np.arange(100) < 25, np.arange(100) < 75]).astype(float)
-    performance = compute_performance(score, truth, 0.5)
+    performance = compute_performance(SIGNATURE, {"score": score}, truth)
     assert performance.metrics["calibration_error"] == pytest.approx(0)
-    assert performance.calibration is not None
-    assert performance.calibration.count == (100, 100)
+    assert performance.documents["curves/calibration.json"]["count"] == [100, 100]
 
 
 def _checks(score: np.ndarray, truth: np.ndarray, reference: dict[str, float]) -> dict:
-    checks = performance_checks(compute_performance(score, truth, 0.5), reference, NEEDS)
+    checks = performance_checks(
+        compute_performance(SIGNATURE, {"score": score}, truth), reference, METRICS, NEEDS
+    )
     return {check.check: check for check in checks}
 
 

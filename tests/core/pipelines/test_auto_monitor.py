@@ -1,4 +1,4 @@
-"""Every deployment of a version that was trained here is monitored without anybody asking."""
+"""Every deployment is monitored without anybody asking."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def test_watching_again_changes_nothing(deployed: Workspace) -> None:
     assert len(deployed.jobs.schedules()) == 1
 
 
-def test_an_imported_version_is_left_alone(workspace: Workspace) -> None:
+def test_an_imported_version_is_watched_too(workspace: Workspace) -> None:
     serving.register(workspace.store, NAME, serving.trained())
     workspace.deployments.launch(NAME, NAME, 1, "from elsewhere")
-    assert monitor_new(workspace.store) == []
+    assert monitor_new(workspace.store) == [NAME]
 
 
 def test_what_is_not_there_cannot_be_watched(workspace: Workspace) -> None:

@@ -22,6 +22,7 @@ from pilothouse_app.components.table import number_column, status_column, table,
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.metrics import monitored_metrics
 
 if TYPE_CHECKING:
     from pilothouse.monitoring.check_titles import WatchableCheck
@@ -112,7 +113,8 @@ def add_rule_button(deployment: str) -> None:
 @st.dialog("Add a rule", icon=":material/rule:")
 def add_rule(deployment: str) -> None:
     """The form of a new rule."""
-    checks = {watchable.title: watchable for watchable in watchable_checks()}
+    titles = {key: str(row["title"]) for key, row in monitored_metrics(deployment).items()}
+    checks = {watchable.title: watchable for watchable in watchable_checks(titles)}
     what = st.selectbox("Watch", list(checks), key="rule_what")
     watched = checks[what]
     key = f"{watched.check}_{watched.signal}"

@@ -2,70 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pilothouse_app.charts.windows import rows_over_time, score_over_time, status_over_time
+from pilothouse.monitoring.checks import PERFORMANCE, PRIMARY
+from pilothouse_app.charts.windows import lines_over_time, rows_over_time, status_over_time
 from pilothouse_app.components.charting import dark, figure
-from pilothouse_app.components.formats import DASH, count, number, share
+from pilothouse_app.components.filters import choose_one
+from pilothouse_app.components.formats import DASH, count, share
 from pilothouse_app.components.header import section
 from pilothouse_app.components.kpis import Kpi, kpi_row
 from pilothouse_app.components.records import records
 from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.metrics import (
+    metric_text,
+    metric_title,
+    monitored_metrics,
+    tick_format,
+)
+from pilothouse_app.features.monitoring.performance import summary_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HEIGHT = 250
+MAX_LINES = 4
 
 
-def latest_metrics(windows: pd.DataFrame, auc: pd.DataFrame) -> None:
+def latest_metrics(deployment: str, windows: pd.DataFrame) -> None:
     """The metrics of the newest window, and the observed performance of the newest labelled one."""
     newest = records(windows.tail(1))[0]
-    judged = records(auc[auc["score"].notna()].tail(1))
-    observed: dict[str, Any] = judged[0] if judged else {}
+    kpis = [
+        Kpi(
+            "Newest window",
+            f"{newest['start']:%-d %b}",
+            f"to {newest['end'] - timedelta(microseconds=1):%-d %b %Y}",
+        ),
+        _primary(deployment),
+        Kpi(
+            "Drifted columns",
+            f"{count(newest['drifted'])} of {count(newest['columns'])}",
+            "over their limit",
+        ),
+        summary_kpi(newest["output_summary"], newest["label_summary"]),
+        Kpi("Labelled", share(newest["coverage"], 0), f"of {count(newest['rows'])} rows"),
+    ]
+    kpi_row([kpi for kpi in kpis if kpi is not None])
 
-    kpi_row(
-        [
-            Kpi(
-                "Newest window",
-                f"{newest['start']:%-d %b}",
-                f"to {newest['end'] - timedelta(microseconds=1):%-d %b %Y}",
-            ),
-            Kpi(
-                "ROC AUC",
-                number(observed.get("score")),
-                f"reference {number(observed['reference'])}" if observed else "no labels yet",
-            ),
-            Kpi(
-                "Drifted columns",
-                f"{count(newest['drifted'])} of {count(newest['columns'])}",
-                "over their limit",
-            ),
-            Kpi("Mean score", number(newest["mean_score"]), _positive_rate(newest)),
-            Kpi("Labelled", share(newest["coverage"], 0), f"of {count(newest['rows'])} rows"),
-        ]
+
+def _primary(deployment: str) -> Kpi | None:
+    """The metric that decides, in the newest window that has it; None when nothing is measured."""
+    metrics = monitored_metrics(deployment)
+    trend = workspace().monitoring.trend(deployment, PRIMARY)
+    judged = records(trend[trend["score"].notna()].tail(1))
+    if not judged:
+        key = next(iter(metrics), "")
+        return Kpi(metric_title(metrics, key), DASH, "no labels yet") if key else None
+    row = judged[0]
+    key = str(row["check"])
+    metric = metrics.get(key)
+    return Kpi(
+        metric_title(metrics, key),
+        metric_text(metric, row["score"]),
+        f"reference {metric_text(metric, row['reference'])}",
     )
 
 
-def _positive_rate(newest: dict[str, Any]) -> str:
-    rate = share(newest["base_rate"])
-    return "" if rate == DASH else f"{rate} observed positive"
+def summary_kpi(outputs: Mapping[str, float], labels: Mapping[str, float]) -> Kpi | None:
+    """The mean of the most telling output that is a number, and what labels are like beside it."""
+    for title, value in outputs.items():
+        observed = summary_text(labels, 1)
+        return Kpi(f"{title} (mean)", f"{value:,.4g}", observed and f"observed: {observed}")
+    return None
 
 
-def trends(deployment: str, windows: pd.DataFrame, auc: pd.DataFrame) -> None:
+def trends(deployment: str, windows: pd.DataFrame) -> None:
     """Four small charts on one time axis."""
     left, right = st.columns(2, gap="medium")
     with left:
-        _auc(auc)
-        section("Scores", "mean score and observed positive rate")
+        _metric(deployment)
+        section("Answers and labels", "means by window")
         figure(
-            score_over_time(windows, dark=dark(), rate="base_rate"),
+            lines_over_time(summary_frame(windows), dark=dark()),
             key="monitoring_scores",
             height=HEIGHT,
-            alt="Mean score and observed positive rate, by window",
+            alt="Means of answers and labels, by window",
         )
     with right:
         _drifted(deployment)
@@ -78,25 +102,52 @@ def trends(deployment: str, windows: pd.DataFrame, auc: pd.DataFrame) -> None:
         )
 
 
-def _auc(auc: pd.DataFrame) -> None:
-    section("ROC AUC", "observed, as labels arrive")
-    if auc.empty or not auc["score"].notna().any():
+def summary_frame(windows: pd.DataFrame) -> pd.DataFrame:
+    """The start of each window, the mean of its first output, and the first label summaries."""
+    frame = windows[["start"]].copy()
+    for column, most in (("output_summary", 1), ("label_summary", MAX_LINES)):
+        titles = list(dict.fromkeys(title for row in windows[column] for title in row))[:most]
+        for title in titles:
+            name = f"{title} (mean)" if column == "output_summary" else title
+            frame[name] = [row.get(title) for row in windows[column]]
+    return frame
+
+
+def _metric(deployment: str) -> None:
+    """The trend of one of the metrics that the deployment is held to."""
+    metrics = monitored_metrics(deployment)
+    if not metrics:
+        section("Performance", "answers of this kind are not compared with labels")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        section("Performance", "observed, as labels arrive")
+        key = choose_one(
+            "monitoring_metric",
+            list(metrics),
+            "Metric",
+            default=next(iter(metrics)),
+            format_func=lambda name: metric_title(metrics, name),
+        )
+    trend = workspace().monitoring.trend(deployment, key, signal=PERFORMANCE)
+    if trend.empty or not trend["score"].notna().any():
         st.markdown(":gray[No window has enough labels yet.]")
         return
 
-    last = records(auc[auc["reference"].notna()].tail(1))
+    last = records(trend[trend["reference"].notna()].tail(1))
     figure(
         status_over_time(
-            auc,
+            trend,
             dark=dark(),
             value="score",
             status="status",
             reference=last[0]["reference"] if last else None,
             limit=last[0]["threshold"] if last else None,
+            tickformat=tick_format(metrics[key]),
+            unit=str(metrics[key]["unit"]),
         ),
-        key="monitoring_auc",
+        key=f"monitoring_metric_{key}",
         height=HEIGHT,
-        alt="ROC AUC by window, with the reference's own and the limit",
+        alt=f"{metric_title(metrics, key)} by window, with the reference's own and the limit",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
@@ -12,26 +12,51 @@ from pilothouse_app.components.table import (
     name_column,
     number_column,
     status_column,
+    table,
     text_column,
     when_column,
 )
+from pilothouse_app.features.monitoring.metrics import Metric, metric_text, metric_title
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = {
-    "span": name_column("Window", width=176),
-    "status": status_column(width=92),
-    "version": number_column("Version", 0, width=66),
-    "roc_auc": number_column("ROC AUC", 3, width=78),
-    "drift_status": status_column("Drift", width=92),
-    "drifted": number_column("Drifted", 0, width=62, help="Columns over their threshold"),
-    "mean_score": number_column("Mean score", 3, width=88),
-    "rows": number_column("Rows", 0, width=76),
-    "labelled": text_column("Labelled", width=78),
-    "revision": number_column("Revision", 0, width=72, help="Evaluated again as labels arrived"),
-    "evaluated_at": when_column("Evaluated", width=110),
-}
+
+Height = int | Literal["stretch", "content"]
+
+
+def window_columns(metric: str, output: str) -> dict[str, Any]:
+    """The columns of a table of windows, with the titles of its metric and its output."""
+    columns = {
+        "span": name_column("Window", width=176),
+        "status": status_column(width=92),
+        "version": number_column("Version", 0, width=66),
+        "value": text_column(metric, width=110),
+        "drift_status": status_column("Drift", width=92),
+        "drifted": number_column("Drifted", 0, width=62, help="Columns over their threshold"),
+        "output": text_column(output, width=130, help="Mean of the window"),
+        "rows": number_column("Rows", 0, width=76),
+        "labelled": text_column("Labelled", width=78),
+        "revision": number_column("Revision", 0, width=72, help="Evaluated again as labels came"),
+        "evaluated_at": when_column("Evaluated", width=110),
+    }
+    absent = [name for name, title in (("value", metric), ("output", output)) if not title]
+    return {name: column for name, column in columns.items() if name not in absent}
+
+
+def window_table(windows: pd.DataFrame, metrics: dict[str, Metric], *, height: Height) -> None:
+    """Draw the windows; a click opens one."""
+    keys = [key for key in windows["metric"] if key]
+    outputs = dict.fromkeys(title for row in windows["output_summary"] for title in row)
+    output = next(iter(outputs), "")
+    rows = display_windows(windows)
+    pairs = zip(rows["metric"], rows["value"], strict=True)
+    rows = rows.assign(
+        value=[metric_text(metrics.get(key), value) for key, value in pairs],
+        output=[metric_text(None, row.get(output)) for row in rows["output_summary"]],
+    )
+    columns = window_columns(metric_title(metrics, keys[-1]) if keys else "", output)
+    table(rows, columns, key="windows", alt="Windows", opens=("window", "id"), height=height)
 
 
 def span_text(start: datetime, end: datetime) -> str:

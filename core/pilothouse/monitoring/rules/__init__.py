@@ -35,6 +35,15 @@ class RuleKind(Protocol):
         ...
 
     @property
+    def in_tolerances(self) -> bool:
+        """Whether scores, references and limits are counted in tolerances of the check.
+
+        Then 0 is the reference's value and 1 is where the check itself fails, whichever way is
+        bad. Else they are values of the check.
+        """
+        ...
+
+    @property
     def parameters(self) -> tuple[Parameter, ...]:
         """The threshold: one number named `threshold`, with its limits and help."""
         ...

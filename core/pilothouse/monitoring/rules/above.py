@@ -14,6 +14,7 @@ class Above:
     phrase = "is above"
     description = "Breaches when the check is larger than the threshold."
     unit = ""
+    in_tolerances = False
     parameters = (
         Parameter("threshold", "number", 0.2, help="A larger value of the check breaches."),
     )

@@ -16,6 +16,7 @@ class AboveReference:
         "Breaches when the check is larger than on the reference rows by more than the threshold."
     )
     unit = ""
+    in_tolerances = False
     parameters = (Parameter("threshold", "number", 0.05, help="The difference that is tolerated."),)
 
     @staticmethod

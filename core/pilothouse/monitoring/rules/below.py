@@ -14,6 +14,7 @@ class Below:
     phrase = "is below"
     description = "Breaches when the check is smaller than the threshold."
     unit = ""
+    in_tolerances = False
     parameters = (
         Parameter("threshold", "number", 0.6, help="A smaller value of the check breaches."),
     )

@@ -1,0 +1,175 @@
+"""The performance of one window: its metrics, and its evaluation beside the reference's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.monitoring.check_titles import check_title
+from pilothouse.monitoring.checks import LABEL_COVERAGE, PERFORMANCE
+from pilothouse_app import charts
+from pilothouse_app.charts.documents import is_document, is_table, overlay_of, title_of
+from pilothouse_app.components.charting import dark, figure
+from pilothouse_app.components.documents import document_table
+from pilothouse_app.components.empty_state import empty
+from pilothouse_app.components.formats import count, share
+from pilothouse_app.components.header import section
+from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.records import records
+from pilothouse_app.components.table import status_column, table, text_column
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.metrics import (
+    metric_text,
+    monitored_metrics,
+    tolerance_text,
+)
+
+if TYPE_CHECKING:
+    from pilothouse.monitoring.api import WindowInfo
+    from pilothouse.monitoring.frames import WindowDocuments
+
+REFERENCE, WINDOW = "Reference", "This window"
+HEIGHT = 260
+METRICS = {
+    "title": text_column("Metric", width=190),
+    "status": status_column(width=92),
+    "score": text_column(WINDOW, width=130),
+    "reference": text_column(REFERENCE, width=130),
+    "threshold": text_column("Limit", width=130),
+    "better": text_column("Better", width=80),
+    "tolerance": text_column("Tolerated", width=170),
+    "message": text_column("Note"),
+}
+# Curves that have no type of their own: title, note, chart.
+CURVES: Mapping[str, tuple[str, str, Callable[..., Any]]] = {
+    "curves/roc.json": ("ROC", "true over false positive rate", charts.roc),
+    "curves/pr.json": ("Precision and recall", "", charts.precision_recall),
+    "curves/calibration.json": ("Calibration", "observed over predicted", charts.calibration),
+}
+
+
+def performance_view(window: WindowInfo) -> None:
+    """The metrics of a window, and what its task draws of it."""
+    documents = workspace().monitoring.documents(window.id)
+    section("Observed metrics", "of the labelled rows, against the reference")
+    st.markdown(f":small[:gray[{literal(reference_text(documents))}]]")
+    _metrics(window)
+    _documents(documents)
+
+
+def reference_text(documents: WindowDocuments) -> str:
+    """What the window is held against, in a sentence or two."""
+    if documents.waiting:
+        return f"No reference yet: {documents.waiting}."
+    rows = "" if documents.reference_rows is None else f"{count(documents.reference_rows)} "
+    if documents.origin != "served":
+        return f"The reference is the {rows}held-out rows of the version's run."
+    labels = (
+        f"its metrics are those of the window from {documents.labels_from}, the first with labels."
+        if documents.labels_from
+        else "the first window with enough labels becomes its performance."
+    )
+    return (
+        f"The version has no held-out rows, so its reference is the first {rows}predictions; "
+        f"{labels} An evaluation of the version replaces both."
+    )
+
+
+def summary_text(summary: Mapping[str, float], most: int = 2) -> str:
+    """The first numbers of a summary with their titles: "Share of yes 0.31"."""
+    return ", ".join([f"{title} {value:,.3g}" for title, value in summary.items()][:most])
+
+
+def _metrics(window: WindowInfo) -> None:
+    results = workspace().monitoring.results(window.id)
+    chosen = results[results["signal"] == PERFORMANCE]
+    if chosen.empty:
+        empty(
+            "Nothing is measured",
+            "Answers of this kind are not compared with labels; drift is watched all the same.",
+            icon=":material/query_stats:",
+            key="window_no_metrics",
+        )
+        return
+    rows = [_metric_row(row, monitored_metrics(window.deployment)) for row in records(chosen)]
+    frame = pd.DataFrame(rows)
+    table(frame, METRICS, key="window_metrics", alt="Observed metrics", ids="title")
+
+
+def _metric_row(row: dict[str, Any], metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    metric = metrics.get(str(row["check"]))
+    values = {
+        name: share(row[name]) if row["check"] == LABEL_COVERAGE else metric_text(metric, row[name])
+        for name in ("score", "reference", "threshold")
+    }
+    return {
+        **values,
+        "title": check_title(str(row["check"])),
+        "status": row["status"],
+        "better": "higher" if row["direction"] == "below" else "lower",
+        "tolerance": tolerance_text(metric) if metric else "",
+        "message": row["message"],
+    }
+
+
+def _documents(documents: WindowDocuments) -> None:
+    """Each document of the window over the same one of the reference."""
+    if not documents.window:
+        st.markdown(":gray[Too few labels for a chart.]")
+        return
+    grid = st.grid(2, min_column_width=330, gap="small")
+    for path, document in documents.window.items():
+        sides = {REFERENCE: documents.reference.get(path), WINDOW: document}
+        present = {name: side for name, side in sides.items() if side is not None}
+        if _can_draw(path, present):
+            with grid.cell(), st.container(border=True, height="stretch"):
+                _document(path, present)
+
+
+def _document(path: str, sides: Mapping[str, Any]) -> None:
+    if path in CURVES:
+        name, note, chart = CURVES[path]
+        section(name, note)
+        curves = {side: pd.DataFrame(_columns(curve)) for side, curve in sides.items()}
+        figure(chart(curves, dark=dark()), key=f"window_{path}", height=HEIGHT, alt=name)
+    elif all(map(is_document, sides.values())):
+        _typed(path, sides)
+    else:
+        _matrices(path, sides)
+
+
+def _can_draw(path: str, sides: Mapping[str, Any]) -> bool:
+    is_matrix = all("matrix" in side for side in sides.values())
+    return path in CURVES or is_matrix or all(map(is_document, sides.values()))
+
+
+def _columns(curve: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The lists of a curve, which may have other values beside them."""
+    return {name: values for name, values in curve.items() if isinstance(values, list)}
+
+
+def _typed(path: str, sides: Mapping[str, Any]) -> None:
+    name = title_of(sides[WINDOW]) or "Evaluation"
+    section(literal(name))
+    if is_table(sides[WINDOW]):
+        for side, document in sides.items():
+            st.markdown(f":small[:gray[{side}]]")
+            document_table(document, key=f"window_{path}_{side}", alt=f"{name}, {side}")
+        return
+    drawn = overlay_of(sides, dark=dark(), baseline=REFERENCE)
+    figure(drawn, key=f"window_{path}", height=HEIGHT, alt=f"{name}, window and reference")
+
+
+def _matrices(path: str, sides: Mapping[str, Any]) -> None:
+    section("Confusion")
+    for side, document in sides.items():
+        st.markdown(f":small[:gray[{side}]]")
+        figure(
+            charts.confusion(document["labels"], document["matrix"], dark=dark()),
+            key=f"window_{path}_{side}",
+            height=charts.confusion_height(len(document["labels"])),
+            alt=f"Confusion matrix, {side}",
+        )

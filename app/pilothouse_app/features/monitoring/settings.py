@@ -1,0 +1,115 @@
+"""The settings of a monitor: what is enough, what is too far, and the form that changes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+import pandas as pd
+import streamlit as st
+
+from pilothouse.monitoring.windows import Period
+from pilothouse_app.components.dialogs import dialog_buttons, run_or_show_error
+from pilothouse_app.components.formats import count, share, title
+from pilothouse_app.components.header import facts, section
+from pilothouse_app.components.table import table, text_column
+from pilothouse_app.components.toasts import toast_next
+from pilothouse_app.components.workspace import workspace
+from pilothouse_app.features.monitoring.metrics import monitored_metrics, tolerance_text
+
+if TYPE_CHECKING:
+    from pilothouse.monitoring.monitor_config import MonitorConfig
+    from pilothouse_app.features.monitoring.metrics import Metric
+
+COLUMNS = {
+    "title": text_column("Metric", width=260),
+    "better": text_column("Better", width=90),
+    "tolerance": text_column("May be worse by", width=220),
+    "role": text_column("Role"),
+}
+
+
+def settings_view(deployment: str) -> None:
+    """How the windows of a deployment are judged."""
+    config = workspace().monitoring.monitor_info(deployment).config
+    facts(
+        {
+            "Period": title(config.period),
+            "Fewest rows": count(config.min_rows),
+            "Fewest labels": count(config.min_labelled),
+            "Least labelled": share(config.min_coverage, 0),
+            "Drifted columns": f"more than {share(config.drifted_share, 0)} fail",
+            "Reference without held-out rows": f"the first {count(config.reference_rows)} rows",
+        }
+    )
+    section("Metrics", "how much worse than the reference a window may be")
+    metrics = monitored_metrics(deployment)
+    if not metrics:
+        st.markdown(":gray[Answers of this kind are not compared with labels.]")
+        return
+    rows = [
+        {
+            "title": metric["title"],
+            "better": metric["direction"],
+            "tolerance": tolerance_text(metric),
+            "role": "decides" if metric["primary"] else "warns",
+        }
+        for metric in metrics.values()
+    ]
+    table(pd.DataFrame(rows), COLUMNS, key="tolerances", alt="Tolerances of metrics", ids="title")
+
+
+def change_settings_button(deployment: str) -> None:
+    """The button that opens the form."""
+    if st.button("Change settings", icon=":material/tune:", key="settings_change"):
+        _change(deployment)
+
+
+@st.dialog("Change settings", icon=":material/tune:")
+def _change(deployment: str) -> None:
+    config = workspace().monitoring.monitor_info(deployment).config
+    changes = _general(config)
+    tolerances = {
+        key: _tolerance(key, metric) for key, metric in monitored_metrics(deployment).items()
+    }
+    st.markdown(":gray[They apply to windows evaluated from now on.]")
+    if dialog_buttons("Change", "settings") and run_or_show_error(
+        lambda: workspace().monitoring.monitor(
+            deployment, **changes, tolerances={**config.tolerances, **tolerances}
+        )
+    ):
+        toast_next("The settings are changed")
+        st.rerun()
+
+
+def _general(config: MonitorConfig) -> dict[str, Any]:
+    periods = get_args(Period)
+    changes: dict[str, Any] = {
+        "period": st.selectbox(
+            "Period",
+            periods,
+            index=periods.index(config.period),
+            format_func=title,
+            key="settings_period",
+        )
+    }
+    labels = {
+        "min_rows": "Fewest rows",
+        "min_labelled": "Fewest labels",
+        "reference_rows": "Rows of a reference without held-out rows",
+    }
+    for name, label in labels.items():
+        value = int(getattr(config, name))
+        changes[name] = int(st.number_input(label, 1, None, value, key=f"settings_{name}"))
+    return changes
+
+
+def _tolerance(key: str, metric: Metric) -> float:
+    """The field of a tolerance: a share of the reference's value, or a difference."""
+    unit = "share of the reference" if metric["relative"] else metric["unit"] or "difference"
+    label = f"{metric['title']} ({unit})"
+    value = float(metric["tolerance"])
+    return float(
+        st.number_input(
+            label, 0.0, None, value, step=0.01, format="%.4g", key=f"settings_tolerance_{key}"
+        )
+    )
