@@ -42,8 +42,6 @@ OVER_TIME: Mapping[str, Any] = {
     "errors": [0, 1],
     "p50_ms": [1.0, 2.0],
     "p95_ms": [2.0, 3.0],
-    "mean_score": [0.2, 0.3],
-    "positive_rate": [0.2, 0.3],
     A: [1, 2],
     B: [2, 1],
 }
@@ -138,11 +136,11 @@ CALLS: Mapping[str, Mapping[str, Any]] = {
         "frame": TIMES, "value": "value", "status": "status", "reference": 1.0, "limit": 2.0,
     },
     "windows.rows_over_time": {"frame": TIMES},
-    "windows.score_over_time": {"frame": TIMES},
+    "windows.lines_over_time": {"frame": TIMES[["start", A, B]]},
 }  # fmt: skip
 NAMELESS = {
     *("traffic.requests", "traffic.latency"),
-    *("windows.status_over_time", "windows.rows_over_time", "windows.score_over_time"),
+    *("windows.status_over_time", "windows.rows_over_time"),
 }
 TAG = re.compile(r"<[^<>]*>")  # as plotly.js splits a text
 

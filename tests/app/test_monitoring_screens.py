@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from harness.task_windows import CASES, NAME, begin, draw
 from pilothouse.workspace import Workspace
 from pilothouse_app.features.monitoring.alerts import alert_sentence
 from pilothouse_app.features.monitoring.windows import span_text
@@ -44,7 +46,7 @@ def test_the_overview_has_the_newest_figures_and_four_courses(tour):
     assert len(page.get("plotly_chart")) == 4
 
 
-@pytest.mark.parametrize("view", ["Drift", "Windows", "Alerts", "Rules"])
+@pytest.mark.parametrize("view", ["Drift", "Windows", "Alerts", "Rules", "Settings"])
 def test_each_view_is_drawn(tour, view):
     page = tour("monitoring", monitoring_view=view)
     assert not page.exception
@@ -145,3 +147,60 @@ def test_a_deployment_that_nobody_monitors_can_be_monitored(tour, served):
     assert not page.exception
     page.button(key="not_monitored_action").click().run()
     assert served.monitoring.monitor_info("other").config.period == "week"
+
+
+@pytest.mark.parametrize("task", [name for name in CASES if name != "ranking"])
+def test_windows_of_every_task_are_drawn(tour, served, clock, task):
+    deployed = begin(served.store, clock, task)
+    deployed.give_run(draw(task, 1))
+    window = deployed.week(0, draw(task, 2))["window"]
+    for view in ("Overview", "Drift", "Windows", "Settings"):
+        page = tour("monitoring", monitoring_deployment=NAME, monitoring_view=view)
+        assert not page.exception, view
+        assert not page.error, view
+    for view in ("Drift", "Performance", "Results"):
+        page = tour("window", id=window, window_view=view)
+        assert not page.exception, view
+        assert not page.error, view
+    home = tour("")
+    assert not home.exception
+    assert not home.error
+
+
+def test_a_window_of_numbers_has_its_unit_tolerances_and_charts(tour, served, clock):
+    deployed = begin(served.store, clock, "regression")
+    deployed.give_run(draw("regression", 1))
+    window = deployed.week(0, draw("regression", 2))["window"]
+    page = tour("window", id=window, window_view="Performance")
+    assert {each.label: each.value for each in page.metric}["Mean absolute error"].endswith("USD")
+    rows = page.dataframe[0].value.set_index("title")
+    assert rows.loc["Mean absolute error", ["better", "tolerance"]].tolist() == [
+        *("lower", "25 % of the reference")
+    ]
+    assert rows.loc["R²", "better"] == "higher"
+    assert len(page.get("plotly_chart")) >= 3
+    assert "held-out rows" in shown(page)
+
+
+def test_the_first_answers_as_a_reference_are_said_to_be_it(tour, served, clock):
+    deployed = begin(served.store, clock, "regression")
+    window = deployed.week(0, draw("regression", 2))["window"]
+    page = tour("window", id=window, window_view="Performance")
+    assert "its reference is the first 2,000 predictions" in shown(page)
+
+
+def settings_dialog() -> None:
+    """The dialog open at every run, as a browser keeps it open."""
+    from pilothouse_app.features.monitoring.settings import change_settings
+
+    change_settings("late")
+
+
+def test_settings_are_changed_in_a_form(tour, served):
+    page = AppTest.from_function(settings_dialog, default_timeout=30).run()
+    page.number_input(key="settings_min_rows").set_value(321).run()
+    page.number_input(key="settings_tolerance_accuracy").set_value(0.2).run()
+    page.button(key="settings_go").click().run()
+    assert not page.exception
+    config = served.monitoring.monitor_info("late").config
+    assert (config.min_rows, config.tolerances) == (321, {"accuracy": 0.2})

@@ -90,7 +90,7 @@ def deployment(workspace: Workspace) -> Params:
 def window(workspace: Workspace) -> Params:
     """A window with labels and drift."""
     known = workspace.monitoring.windows(deployment(workspace)["name"])
-    judged = known[known["roc_auc"].notna()].sort_values("drifted")
+    judged = known[known["value"].notna()].sort_values("drifted")
     return {"id": str(judged["id"].iloc[-1])}
 
 

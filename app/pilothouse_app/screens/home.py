@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
+from pilothouse.monitoring.check_titles import check_title
 from pilothouse_app import charts
 from pilothouse_app.components.charting import dark, echart, figure
 from pilothouse_app.components.empty_state import empty
@@ -18,7 +19,6 @@ from pilothouse_app.components.live import live
 from pilothouse_app.components.screen import Screen
 from pilothouse_app.components.table import (
     name_column,
-    number_column,
     status_column,
     table,
     text_column,
@@ -201,14 +201,15 @@ def _production(now: Overview) -> None:
     )
 
     if not now.windows.empty:
-        section("Observed ROC AUC", "by window of event time, from labels")
+        metric = check_title(str(now.windows["metric"].iloc[0]))
+        section(f"Observed {metric}", "by window of event time, from labels")
         figure(
             charts.by_group(
-                now.windows, dark=dark(), at="start", value="roc_auc", group="deployment"
+                now.windows, dark=dark(), at="start", value="value", group="deployment"
             ),
             key="home_health",
             height=HEALTH,
-            alt="Observed ROC AUC of each deployment by window",
+            alt=f"Observed {metric} of each deployment by window",
         )
 
 
@@ -227,7 +228,7 @@ def _runs(now: Overview) -> None:
         display_frame(now.runs).assign(created=[ago(at) for at in now.runs["created_at"]]),
         {
             "name": name_column("Run", width=172),
-            "metrics.roc_auc": number_column("AUC", 3, width=56),
+            "metric": text_column("Metric", width=150),
             "created": text_column("Created", width=84),
         },
         key="home_runs",

@@ -19,6 +19,7 @@ def check_rule_kind(name: str, kind: RuleKind) -> None:
     names = [parameter.name for parameter in kind.parameters]
     assert names == ["threshold"], f"{name} must have one parameter, the threshold, not {names}"
     assert kind.parameters[0].type == "number", f"{name}: its threshold is a number"
+    assert isinstance(kind.in_tolerances, bool), f"{name} must say whether it counts in tolerances"
 
     for threshold in _thresholds(kind):
         for reference in REFERENCES:

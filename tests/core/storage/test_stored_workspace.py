@@ -211,6 +211,15 @@ def test_monitoring_reads_right(opened: Opened) -> None:
     assert windows["rows"].tolist() == [110, 110, 110]
     assert windows["drifted_share"].round(3).tolist()[0] == 0.643
     assert not monitoring.distributions(windows["id"].iloc[0], "temp").empty
+    assert set(windows["metric"]) == {"roc_auc"}
+    first = monitoring.window(windows["id"].iloc[0])
+    assert first.label_summary.keys() == {"Share of positives"}
+    assert 0 < first.output_summary["Mean score"] < 1
+    assert monitoring.documents(first.id).window.keys() == {"curves/calibration.json"}
+    rules = monitoring.rules("flights-late").set_index("name")
+    assert rules.loc["performance", ["check", "condition", "threshold"]].tolist() == [
+        *("roc_auc", "below_reference", 0.05)
+    ]
     assert set(monitoring.rules("flights-late")["name"]) == {
         "drift",
         "drift at once",
@@ -255,7 +264,9 @@ def test_work_goes_on(opened: Opened) -> None:
     # The predictions of this week are still in the journal that the old server wrote.
     week = datetime(2013, 3, 25, tzinfo=UTC)
     window = workspace.monitoring.evaluate("flights-late", week, week + timedelta(weeks=1))
-    assert workspace.monitoring.window(window).rows == 30
+    evaluated = workspace.monitoring.window(window)
+    assert evaluated.rows == 30
+    assert evaluated.label_summary.keys() == {"Share of 1"}
 
     workspace.deployments.switch_version("flights-late", 3, "to the newest")
     workspace.deployments.launch("flights-next", "flights-late", 2)

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from pilothouse.experiments.metrics.kinds import metric_kind
+from pilothouse.experiments.metrics.leading import leading_metrics, primary_metrics
 from pilothouse.monitoring.tables import OPEN
+from pilothouse_app.components.formats import is_missing
 from pilothouse_app.components.records import records
 from pilothouse_app.components.workspace import workspace
 
@@ -68,7 +71,7 @@ def overview(hours: float) -> Overview:
     return Overview(
         production=ws.registry.in_production(),
         deployments=_with_health(deployments, windows),
-        windows=windows[windows["roc_auc"].notna()],
+        windows=_most_common_metric(windows),
         traffic=_traffic(ws, list(deployments["name"]), hours),
         alerts=_open_alerts(ws),
         promotions=records(ws.registry.promotions("pending")),
@@ -87,10 +90,27 @@ def is_new() -> bool:
 
 
 def _latest_runs(ws: Workspace) -> pd.DataFrame:
-    return ws.experiments.runs(
-        size=LATEST,
-        columns=("name", "status", "trainer", "metrics.roc_auc", "created_at"),
-    )
+    """The newest runs, each with the metric that decides for its task as a text."""
+    keys = sorted(primary_metrics())
+    columns = ("name", "status", "trainer", *(f"metrics.{key}" for key in keys), "created_at")
+    runs = ws.experiments.runs(size=LATEST, columns=columns)
+    return runs.assign(metric=[_metric_of_run(row, keys) for row in records(runs)])
+
+
+def _metric_of_run(run: dict[str, Any], keys: list[str]) -> str:
+    """The value with its title: "ROC AUC 0.7123"; empty when the run has none of the metrics."""
+    present = [key for key in keys if not is_missing(run.get(f"metrics.{key}"))]
+    for key in leading_metrics(present)[:1]:
+        kind = metric_kind(key)
+        return f"{kind.title} {kind.format_value(float(run[f'metrics.{key}']))}"
+    return ""
+
+
+def _most_common_metric(windows: pd.DataFrame) -> pd.DataFrame:
+    """The windows whose deciding metric is the one that most deployments have, where measured."""
+    measured = windows[windows["value"].notna()]
+    by_metric = measured.groupby("metric")["deployment"].nunique()
+    return measured[measured["metric"] == by_metric.idxmax()] if len(by_metric) else measured
 
 
 def _open_alerts(ws: Workspace) -> list[dict[str, Any]]:

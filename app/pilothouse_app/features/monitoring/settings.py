@@ -61,21 +61,21 @@ def settings_view(deployment: str) -> None:
 def change_settings_button(deployment: str) -> None:
     """The button that opens the form."""
     if st.button("Change settings", icon=":material/tune:", key="settings_change"):
-        _change(deployment)
+        change_settings(deployment)
 
 
 @st.dialog("Change settings", icon=":material/tune:")
-def _change(deployment: str) -> None:
+def change_settings(deployment: str) -> None:
+    """The form of the settings; what is not changed stays as the task has it."""
     config = workspace().monitoring.monitor_info(deployment).config
     changes = _general(config)
-    tolerances = {
-        key: _tolerance(key, metric) for key, metric in monitored_metrics(deployment).items()
-    }
+    tolerances = dict(config.tolerances)
+    for key, metric in monitored_metrics(deployment).items():
+        if (value := _tolerance(key, metric)) != metric["tolerance"]:
+            tolerances[key] = value
     st.markdown(":gray[They apply to windows evaluated from now on.]")
     if dialog_buttons("Change", "settings") and run_or_show_error(
-        lambda: workspace().monitoring.monitor(
-            deployment, **changes, tolerances={**config.tolerances, **tolerances}
-        )
+        lambda: workspace().monitoring.monitor(deployment, **changes, tolerances=tolerances)
     ):
         toast_next("The settings are changed")
         st.rerun()
