@@ -21,7 +21,10 @@ from pilothouse_app.components.table import number_column, status_column, table,
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.toasts import toast_next
 from pilothouse_app.components.workspace import workspace
-from pilothouse_app.features.monitoring.drift import ranking_and_distributions
+from pilothouse_app.features.monitoring.drift import (
+    output_distributions,
+    ranking_and_distributions,
+)
 from pilothouse_app.features.monitoring.metrics import (
     metric_text,
     metric_title,
@@ -88,6 +91,7 @@ def render() -> None:
 
     if view == "drift":
         ranking_and_distributions(window.id, key="window")
+        output_distributions(window.id, key="window")
     elif view == "performance":
         performance_view(window)
     elif view == "results":

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from pilothouse.monitoring.checks import PREDICTION_DRIFT
 from pilothouse_app.charts.drift import distributions
 from pilothouse_app.components.charting import dark, figure
 from pilothouse_app.components.empty_state import empty
 from pilothouse_app.components.formats import number, plural
 from pilothouse_app.components.header import section
 from pilothouse_app.components.markdown import literal
+from pilothouse_app.components.records import records
 from pilothouse_app.components.table import number_column, status_column, table, text_column
 from pilothouse_app.components.workspace import workspace
 
@@ -74,3 +76,25 @@ def _distributions(window: str, column: str, ranking: pd.DataFrame, *, key: str)
     )
 
     st.markdown(f":small[:gray[{plural(len(frame), 'bin')} of the reference grid]]")
+
+
+def output_distributions(window: str, *, key: str) -> None:
+    """The outputs that decide on prediction drift: the reference's and the window's shares."""
+    results = workspace().monitoring.results(window)
+    chosen = results[(results["signal"] == PREDICTION_DRIFT) & results["primary"]]
+    rows = records(chosen[chosen["status"] != "error"])
+    if not rows:
+        return
+    section("Outputs", "the most telling ones, which decide on prediction drift")
+    for cell, row in zip(st.columns(len(rows), gap="medium"), rows, strict=True):
+        name = str(row["column"])
+        frame = workspace().monitoring.distributions(window, name, signal=PREDICTION_DRIFT)
+        with cell:
+            note = f"drift {number(row['score'])}, limit {number(row['threshold'], 2)}"
+            section(literal(name), note)
+            figure(
+                distributions(frame, dark=dark()),
+                key=f"{key}_output_{name}",
+                height=260,
+                alt=f"Shares of the output {name} in the reference and in this window",
+            )
