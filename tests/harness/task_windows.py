@@ -23,6 +23,11 @@ from pilothouse.models.signature import OutputField, Signature, SignatureField
 from pilothouse.models.tasks import task_of
 from pilothouse.monitoring import Monitoring
 from pilothouse.monitoring.evaluate import evaluate_job
+from pilothouse.registry.evaluations import (
+    REFERENCE_PATH,
+    EvaluationResult,
+    record_evaluation,
+)
 from pilothouse.registry.tables import Model, ModelVersion
 from pilothouse.storage import Store
 
@@ -176,6 +181,22 @@ class Served:
 
     def give_run(self, drawn: Drawn) -> None:
         """A run with held-out rows becomes the source of the version."""
+        self._add_run("a" * 32, drawn)
+        with self.store.write() as session:
+            row = session.get(ModelVersion, (NAME, 1))
+            assert row is not None
+            row.run_id = "a" * 32
+            session.add(row)
+
+    def give_evaluation(self, drawn: Drawn) -> None:
+        """An evaluation of the version on held-out rows."""
+        digest = self._add_run("b" * 32, drawn)
+        result = EvaluationResult("b" * 32, "d@1", "y", "rows", ROWS, {}, digest)
+        with self.store.write() as session:
+            record_evaluation(session, self.store, NAME, 1, result)
+
+    def _add_run(self, run_id: str, drawn: Drawn) -> str:
+        """A run with held-out rows; the digest of their file."""
         outputs = task_of(self.signature).decide(self.signature, drawn.raw)
         truth = task_of(self.signature).truth(self.signature, drawn.labels)
         target = truth if truth.ndim == 1 else drawn.labels
@@ -186,17 +207,13 @@ class Served:
         size = len(buffer.getvalue())
         now = self.store.now()
         with self.store.write() as session:
-            run = Run(id="a" * 32, experiment_id=EXPERIMENT, name="a", created_at=now, user="ada")
+            run = Run(id=run_id, experiment_id=EXPERIMENT, name="a", created_at=now, user="ada")
             run.status = "finished"
             session.add(run)
             session.flush()
-            session.add(
-                RunArtifact(run_id="a" * 32, path="reference.parquet", digest=digest, size=size)
-            )
-            row = session.get(ModelVersion, (NAME, 1))
-            assert row is not None
-            row.run_id = "a" * 32
-            session.add(row)
+            file = RunArtifact(run_id=run_id, path=REFERENCE_PATH, digest=digest, size=size)
+            session.add(file)
+        return digest
 
 
 def begin(store: Store, clock: FixedClock, task: str) -> Served:

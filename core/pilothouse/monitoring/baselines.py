@@ -1,8 +1,9 @@
 """Baselines: the profile that a version's windows are compared with, stored as an artifact.
 
-It is that of the held-out rows of the version's run. A version without such a run is compared with
-the first rows that it answered, and with the metrics of its first labelled window, until an
-evaluation gives it held-out rows. It runs in child processes, which cache the profiles they read.
+It is that of the held-out rows of the version's run, or of its newest evaluation. A version without
+either is compared with the first rows that it answered, and with the metrics of its first labelled
+window, until an evaluation gives it held-out rows. It runs in child processes, which cache the
+profiles they read.
 """
 
 from __future__ import annotations
@@ -29,13 +30,12 @@ from pilothouse.monitoring.reference_profile import (
 )
 from pilothouse.monitoring.window_rows import WindowRows
 from pilothouse.monitoring.windows import Span
-from pilothouse.registry import versions
+from pilothouse.registry import evaluations, versions
 from pilothouse.storage import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PATH = "reference.parquet"
 SERVED = "served"  # the source of a reference of served rows; others name an artifact
 MAX_CACHED = 4
 _profiles: dict[str, ReferenceProfile] = {}  # a cache by digest, which never becomes stale
@@ -110,12 +110,13 @@ def signature_of(store: Store, model: str, version: int) -> Signature:
 
 
 def held_out_source(session: Session, model: str, version: int) -> str | None:
-    """The digest of the held-out rows of a version's run; None when it has none."""
-    run_id = versions.require(session, model, version).run_id
-    if run_id is None:
+    """The digest of the rows that a version's windows are compared with; None without any."""
+    reference = evaluations.reference_of(session, model, version)
+    if reference is None:
         return None
+    run_id, path = reference
     files = details.run(session, run_id).artifacts
-    return next((file.digest for file in files if file.path == PATH), None)
+    return next((file.digest for file in files if file.path == path), None)
 
 
 def _store(store: Store, model: str, version: int, source: str, made: Baseline) -> Baseline:

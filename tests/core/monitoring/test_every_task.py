@@ -193,6 +193,20 @@ def test_without_held_out_rows_the_first_answers_are_the_reference(serve: Any, t
     assert checks.loc[info.metric, "reference"] == pytest.approx(oracle(task, draw(task, 1)))
 
 
+@pytest.mark.parametrize("task", ["regression", "multiclass"])
+def test_an_evaluation_takes_the_place_of_the_first_answers(serve: Any, task: str) -> None:
+    served = serve(task)
+    served.monitoring.monitor(NAME, reference_rows=ROWS)
+    first = served.week(0, draw(task, 60))["window"]
+    assert served.monitoring.documents(first).origin == "served"
+    served.give_evaluation(draw(task, 1))
+    served.judge(0)
+    assert served.monitoring.documents(first).origin == "held_out"
+    checks = served.results(first, "performance").set_index("check")
+    primary = served.monitoring.window(first).metric
+    assert checks.loc[primary, "reference"] == pytest.approx(oracle(task, draw(task, 1)))
+
+
 def test_of_many_outputs_a_rule_for_any_looks_at_those_that_decide(serve: Any) -> None:
     from pilothouse.monitoring.alert_rules import AlertRuleSpec
 
