@@ -21,6 +21,7 @@ ROOMS = ("activity", "jobs", "data", "experiments", "registry", "deployments", "
 ROOMS += ("interop", "attention", "environments", "pipelines")
 EDGES = {
     "core/pilothouse/jobs/engine.py",  # a job: its failure becomes its status
+    "core/pilothouse/training/all_trainers.py",  # a part of a job: its failure is in the result
     "core/pilothouse/cli/worker.py",  # a duty of the worker: it is logged and tried again
     "core/pilothouse/interop/mlflow/compaction.py",  # a duty of the server: logged
     "core/pilothouse/deployments/gateway/gateway.py",  # a request

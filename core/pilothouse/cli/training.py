@@ -12,16 +12,25 @@ from pilothouse.cli.output import Output
 from pilothouse.training.api import Training
 
 if TYPE_CHECKING:
+    from pilothouse.training.spec import TrainingSpec
     from pilothouse.workspace import Workspace
 
 trainers = Group("trainers", help="The kinds of model that can be trained.")
 root_commands = Group("training")
 
 
-@verb(trainers, Training.trainers, name="list", example="pilothouse trainers list")
+@verb(
+    trainers,
+    Training.trainers,
+    Training.missing_trainers,
+    name="list",
+    example="pilothouse trainers list",
+)
 def _list(ws: Workspace) -> Output:
-    rows = ws.training.trainers()
-    return Output(rows, "\n".join(f"{trainer.name}: {trainer.title}" for trainer in rows))
+    installed, missing = ws.training.trainers(), ws.training.missing_trainers()
+    lines = [f"{trainer.name}: {trainer.title}" for trainer in installed]
+    lines += [f"{info.name}: not installed; {info.install}" for info in missing]
+    return Output([*installed, *missing], "\n".join(lines))
 
 
 @verb(trainers, name="show", example="pilothouse trainers show random_forest")
@@ -31,7 +40,8 @@ def _show(ws: Workspace, trainer: str) -> Any:
     from pilothouse.training.trainers import trainers as plugins
 
     plugins.get(trainer)
-    return next(info for info in ws.training.trainers() if info.name == trainer)
+    infos = [*ws.training.trainers(), *ws.training.missing_trainers()]
+    return next(info for info in infos if info.name == trainer)
 
 
 @verb(
@@ -41,11 +51,15 @@ def _show(ws: Workspace, trainer: str) -> Any:
     Training.train_now,
     Training.describe_target,
     Training.column_uses,
+    Training.leaks,
+    Training.submit_all,
+    Training.try_all_now,
     name="train",
     writes=True,
     example=(
         "pilothouse train churn churned --trainer random_forest --trials 10",
         "pilothouse train churn@2 churned --positive yes --split time --dry-run",
+        "pilothouse train churn churned --all --minutes 10",
     ),
     own_help=True,
 )
@@ -83,12 +97,18 @@ def _show(ws: Workspace, trainer: str) -> Any:
 @click.option("--name", default="", help="The name of the run.")
 @click.option("--note", default="", help="What is tried.")
 @click.option("--tag", "tags", type=PAIR, multiple=True, help="A tag of the run; repeatable.")
+@click.option("--all", "try_all", is_flag=True, help="Train every trainer that fits; rank them.")
+@click.option(
+    "--minutes", type=float, default=30.0, show_default=True, help="With --all, its time limit."
+)
 @click.option("--dry-run", is_flag=True, help="Only print what it would do.")
 @click.option("--now", is_flag=True, help="Train in this process, without a worker.")
 def _train(
     ws: Workspace,
     dry_run: bool,
     now: bool,
+    try_all: bool,
+    minutes: float,
     params: tuple[tuple[str, str], ...],
     tags: tuple[tuple[str, str], ...],
     **choices: Any,
@@ -101,15 +121,32 @@ def _train(
 
     spec = TrainingSpec(params=scalars(params), tags=dict(tags), **choices)
     lines = list(ws.training.preview(spec).lines)
+    warnings = ws.training.leaks(spec)
+    lines += [
+        f"warning: {leak.column} may give the target away: {leak.reason}" for leak in warnings
+    ]
     value: dict[str, Any] = {"plan": lines}
     if dry_run:
         return Output(value, "\n".join(lines))
     if now:
-        value["run"] = ws.training.train_now(spec)
-        return Output(value, "\n".join([*lines, f"run {value['run']}"]))
-    value["job"] = ws.training.submit(spec)
+        return _train_now(ws, spec, lines, minutes if try_all else None)
+    train_all, train_one = ws.training.submit_all, ws.training.submit
+    value["job"] = train_all(spec, minutes=minutes) if try_all else train_one(spec)
     last = f"job {value['job']}: a running worker trains it; see `pilothouse jobs list`"
     return Output(value, "\n".join([*lines, last]))
+
+
+def _train_now(
+    ws: Workspace, spec: TrainingSpec, lines: list[str], minutes: float | None
+) -> Output:
+    """Train in this process; with minutes, every trainer within that time."""
+    value: dict[str, Any] = {"plan": lines}
+    if minutes is None:
+        value["run"] = ws.training.train_now(spec)
+        return Output(value, "\n".join([*lines, f"run {value['run']}"]))
+    board = ws.training.try_all_now(spec, minutes=minutes)
+    value["leaderboard"] = board.to_json()
+    return Output(value, "\n".join([*lines, *board.lines]))
 
 
 train = root_commands.commands["train"]

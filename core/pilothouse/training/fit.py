@@ -56,10 +56,10 @@ def train_all_job(
     """Train several specs in one process: a result each in `trainings`, the best in `run`."""
     training_specs = [TrainingSpec.from_json(spec) for spec in specs]
     reporter = TrainingProgress(progress, sum(max(spec.trials, 1) for spec in training_specs))
-    context = _TrainingContext(store, job_id, reporter)
+    context = TrainingContext(store, job_id, reporter)
     with reporter.reporting():
         trainings = [context.train(spec, str(slot)) for slot, spec in enumerate(training_specs)]
-    best = max(trainings, key=lambda result: _rank_value(result["metric"], result["value"]))
+    best = max(trainings, key=lambda result: rank_value(result["metric"], result["value"]))
     return {
         "trainings": trainings,
         "run": best["run"],
@@ -68,7 +68,8 @@ def train_all_job(
     }
 
 
-def _rank_value(metric: str, value: float) -> float:
+def rank_value(metric: str, value: float) -> float:
+    """The value of a metric so that the greater one is better."""
     return value if metric_kind(metric).direction == "higher" else -value
 
 
@@ -78,7 +79,7 @@ def _value(metric: str, metrics: Mapping[str, float]) -> float:
 
 
 @dataclass
-class _TrainingContext:
+class TrainingContext:
     """The state of one training job; specs with the same data settings share the loaded rows."""
 
     store: Store
@@ -87,6 +88,7 @@ class _TrainingContext:
     training_data: dict[str, TrainingData] = field(default_factory=dict)
 
     def train(self, spec: TrainingSpec, slot: str) -> dict[str, Any]:
+        """Train one spec in a slot of the job; the result is that of `train_job`."""
         location = runs.RunLocation(self.job_id, slot, spec.name or None)
         if spec.trials:
             return self._search(spec, location)

@@ -28,3 +28,17 @@ def train_all(
     from pilothouse.training.fit import train_all_job
 
     return train_all_job(store, progress, specs=specs, job_id=job_id)
+
+
+def try_all(
+    store: Store,
+    progress: Progress,
+    *,
+    specs: Sequence[Mapping[str, Any]],
+    job_id: str,
+    seconds: float,
+) -> dict[str, Any]:
+    """Train every trainer of a task; the result is that of `all_trainers.try_all_job`."""
+    from pilothouse.training.all_trainers import try_all_job
+
+    return try_all_job(store, progress, specs=specs, job_id=job_id, seconds=seconds)

@@ -8,7 +8,12 @@ from typing import Any
 
 from pilothouse.kit.errors import Invalid
 from pilothouse.models.tasks import ranking_metrics, tasks
-from pilothouse.training.trainers import require_installed, resolve_params, trainers
+from pilothouse.training.trainers import (
+    is_searchable,
+    require_installed,
+    resolve_params,
+    trainers,
+)
 
 AUTO = "auto"
 SPLITS = (AUTO, "random", "stratified", "time")
@@ -85,6 +90,12 @@ class TrainingSpec:
             tasks.get(self.task)
         trainer = trainers.get(self.trainer)
         require_installed(trainer)
+        if self.trials and not is_searchable(trainer):
+            raise Invalid(
+                f"{trainer.title} has no parameters to search.",
+                hint="Train it with 0 trials.",
+                fields={"trials": f"{trainer.title} has nothing to search"},
+            )
         return replace(self, params=resolve_params(trainer, self.params))
 
     def _wrong(self) -> list[tuple[str, str]]:

@@ -17,6 +17,9 @@ from pilothouse.training.columns import FeatureColumns as FeatureColumns
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+BOOST_EXTRA = "pilothouse[boost]"
+BOOST_PACKAGES = ("lightgbm", "xgboost")  # what that extra installs
+
 
 @dataclass(frozen=True)
 class Hyperparameter(Parameter):
@@ -92,11 +95,22 @@ def is_installed(trainer: Trainer) -> bool:
     return not trainer.needs or find_spec(trainer.needs) is not None
 
 
+def install_command(trainer: Trainer) -> str:
+    """The command that installs the package which a trainer needs."""
+    package = f"'{BOOST_EXTRA}'" if trainer.needs in BOOST_PACKAGES else trainer.needs
+    return f"pip install {package}"
+
+
 def require_installed(trainer: Trainer) -> None:
     """Raises Invalid, with how to install it, when a trainer's package is missing."""
     if not is_installed(trainer):
         raise Invalid(
             f"{trainer.title} cannot be used: the package {trainer.needs!r} is not installed.",
-            hint="Install it with `pip install 'pilothouse[boost]'`, or choose another trainer.",
+            hint=f"Install it with `{install_command(trainer)}`, or choose another trainer.",
             fields={"trainer": "is not installed"},
         )
+
+
+def is_searchable(trainer: Trainer) -> bool:
+    """Whether a search has any parameter of the trainer to vary."""
+    return any(parameter.tuned for parameter in trainer.parameters)
