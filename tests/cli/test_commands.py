@@ -56,6 +56,7 @@ NOT_COMMANDS = {
     Experiments.metric_kinds: "an object with methods; `experiments describe-metric` prints one",
     Jobs.submit: "of arguments that only the rooms know; their commands ask for their jobs",
     Data.submit: "`datasets register` registers in its own process",
+    Recipes.entry_points: "for the form: `recipes add` names those there are when it is refused",
     Recipes.register_files: "of files in memory, such as an upload: `recipes add` takes a folder",
     Registry.register_import: "the importer's: `import mlflow` calls it",
 }

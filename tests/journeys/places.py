@@ -229,6 +229,7 @@ PLACES: Mapping[str, Place] = {
     "alert": Place("alert", alert, shows=("History",)),
     "report": Place("report", report, shows=("Evidently's drift report",)),
     "pipelines": Place("pipelines", shows=("Jobs",)),
+    "pipelines-recipes": Place("pipelines", view={"pipelines_view": "Recipes"}),
     "pipelines-schedules": Place("pipelines", view={"pipelines_view": "Schedules"}),
     "job": Place("job", job, shows=("Steps",)),
     "job-timeline": Place("job", job, {"job_view": "Timeline"}, ("When each step of the job ran",)),

@@ -31,6 +31,7 @@ from pilothouse_app.features.pipelines.jobs import (
     result_fields,
     steps_frame,
 )
+from pilothouse_app.features.pipelines.recipe import recipe_outcome
 from pilothouse_app.features.training.job_result import (
     edit_again_button,
     is_training,
@@ -127,6 +128,7 @@ def _body(job_id: str, view: str) -> str:
     facts(job_facts(job))
     progress_line(job)
     training_outcome(job)
+    recipe_outcome(job)
     if view == "report":
         import_report(job)
         return job.status

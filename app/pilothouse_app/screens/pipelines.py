@@ -20,6 +20,7 @@ from pilothouse_app.components.table import table
 from pilothouse_app.components.table_height import table_height
 from pilothouse_app.components.workspace import workspace
 from pilothouse_app.features.pipelines.jobs import JOB_COLUMNS, display_jobs, kind_title
+from pilothouse_app.features.pipelines.recipes import add_recipe_button, recipes_view
 from pilothouse_app.features.pipelines.schedules import add_schedule_button, schedules_view
 from pilothouse_app.features.pipelines.start import demo_button, retrain_button, start_demo
 
@@ -30,17 +31,17 @@ SCREEN = Screen(
     title="Pipelines",
     path="pipelines",
     icon=":material/account_tree:",
-    summary="Jobs, their progress, and schedules",
+    summary="Jobs, their progress, training code and schedules",
     section="Operate",
     order=30,
 )
 SIZE = 50
-VIEWS = ("jobs", "schedules")
+VIEWS = ("jobs", "recipes", "schedules")
 STATUSES = (RUNNING, QUEUED, *ENDED)
 
 
 def render() -> None:
-    """Jobs or schedules, with the commands that start work."""
+    """Jobs, recipes or schedules, with the commands that start work."""
     ws = workspace()
     busy = bool(ws.jobs.active())
     with header("Pipelines", note=plural(ws.jobs.count(), "job")):
@@ -53,9 +54,13 @@ def render() -> None:
         filters = _filters() if view == "jobs" else {}
         if view == "schedules":
             add_schedule_button()
+        if view == "recipes":
+            add_recipe_button()
 
     if view == "schedules":
         schedules_view()
+    elif view == "recipes":
+        recipes_view()
     else:
         _jobs(filters, busy=busy)
 

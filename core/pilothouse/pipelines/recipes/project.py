@@ -70,6 +70,21 @@ def read_project(files: Mapping[str, bytes], entry_point: str = MAIN) -> Project
     return _from_mlproject(_yaml(files[MLPROJECT]), files, entry_point)
 
 
+def entry_points(files: Mapping[str, bytes]) -> dict[str, tuple[RecipeParameter, ...]]:
+    """What could be run in a folder: entry points of its MLproject file, then its Python files.
+
+    Each with its parameters, of which a Python file declares none. Raises Invalid.
+    """
+    points: dict[str, tuple[RecipeParameter, ...]] = {}
+    if MLPROJECT in files:
+        content = _yaml(files[MLPROJECT])
+        named = content.get("entry_points") if isinstance(content, dict) else None
+        for name in named if isinstance(named, dict) else ():
+            points[str(name)] = _from_mlproject(content, files, str(name)).parameters
+    scripts = sorted(path for path in files if path.endswith(".py") and "/" not in path)
+    return points | dict.fromkeys(scripts, ())
+
+
 def fill_command(project: Project, values: Mapping[str, Any]) -> str:
     """The shell command with every parameter in its place, quoted.
 

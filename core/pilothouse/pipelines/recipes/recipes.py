@@ -14,6 +14,7 @@ from pilothouse.kit.errors import NotFound
 from pilothouse.pipelines.recipes import commands, snapshot
 from pilothouse.pipelines.recipes.commands import RecipeSettings
 from pilothouse.pipelines.recipes.info import RecipeInfo, recipe_info
+from pilothouse.pipelines.recipes.project import RecipeParameter, entry_points
 from pilothouse.pipelines.recipes.runs import runs_of_recipe
 from pilothouse.pipelines.tables import Recipe
 from pilothouse.storage.service import Service
@@ -47,9 +48,23 @@ class Recipes(Service):
     def register_files(
         self, name: str, files: Mapping[str, bytes], source: str = "", **settings: Any
     ) -> RecipeInfo:
-        """Register code that is given as its files by their paths, such as those of an upload."""
-        code = snapshot.of_files(files)
+        """Register code that is given as its files by their paths, such as those of an upload.
+
+        A zip file among them is taken apart. Raises Invalid.
+        """
+        code = snapshot.of_upload(files)
         return self._register(code, source or "upload", RecipeSettings(name, **settings))
+
+    def entry_points(
+        self, source: str | Path | Mapping[str, bytes], commit: str = ""
+    ) -> dict[str, tuple[RecipeParameter, ...]]:
+        """What could be run in a folder, or among files: entry points with their parameters.
+
+        Raises NotFound without the folder or the commit, and Invalid.
+        """
+        if isinstance(source, Mapping):
+            return entry_points(snapshot.of_upload(source).files)
+        return entry_points(snapshot.take(Path(source).expanduser(), commit).files)
 
     def recipes(self) -> pd.DataFrame:
         """Recipes by name: a frame of `COLUMNS`."""

@@ -77,6 +77,36 @@ def unpack(data: bytes, target: Path) -> None:
             destination.write_bytes(archive.read(info))
 
 
+def of_upload(uploads: Mapping[str, bytes]) -> CodeSnapshot:
+    """Code from uploaded files; a zip file is taken apart. Raises Invalid."""
+    files: dict[str, bytes] = {}
+    for name, content in uploads.items():
+        if name.endswith(".zip"):
+            files |= _unzipped(name, content)
+        else:
+            files[name] = content
+    return of_files(files)
+
+
+def _unzipped(name: str, content: bytes) -> dict[str, bytes]:
+    """The files of a zip file, without the folder that all of them are in."""
+    files: dict[str, bytes] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            total = 0
+            for info in archive.infolist():
+                total += info.file_size
+                _check_size(name, len(files) + 1, total)  # before anything is unpacked
+                if not info.is_dir():
+                    files[info.filename] = archive.read(info)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as broken:
+        raise Invalid(f"{name} cannot be read as a zip file: {broken}.") from broken
+    roots = {path.partition("/")[0] for path in files}
+    if len(roots) == 1 and all("/" in path for path in files):
+        return {path.partition("/")[2]: data for path, data in files.items()}
+    return files
+
+
 def files_of(data: bytes) -> dict[str, bytes]:
     """The files of `to_zip` by their path."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
